@@ -1,0 +1,135 @@
+//! Connectors: what one tap or target is called, where it is installed from and which settings it has.
+
+pub mod builtin;
+pub mod catalog;
+pub mod kind;
+pub mod read;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use catalog::Catalog;
+pub use kind::Kind;
+
+/// Which side of a pipeline a plugin is: Meltano's `extractors` or `loaders`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// A tap, which reads from a source.
+    Extractor,
+    /// A target, which writes to a destination.
+    Loader,
+}
+
+impl Role {
+    /// The roles by the word that files use.
+    pub const WORDS: [(&'static str, Self); 2] = [("extractor", Self::Extractor), ("loader", Self::Loader)];
+
+    /// Returns the key of `plugins` in `meltano.yml`.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Extractor => "extractors",
+            Self::Loader => "loaders",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Extractor => "extractor",
+            Self::Loader => "loader",
+        })
+    }
+}
+
+/// The schema and plugin definition of one tap or target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connector {
+    /// What integrations write as `type`.
+    pub name: String,
+    /// Which side of a pipeline it is.
+    pub role: Role,
+    /// What people call it.
+    pub label: String,
+    /// One sentence for the catalog.
+    pub description: String,
+    /// The shelf of the catalog it stands on.
+    pub category: Option<String>,
+    /// What else it is found by.
+    pub keywords: Vec<String>,
+    /// Where its documentation is.
+    pub docs: Option<String>,
+    /// An image file, relative to the project.
+    pub logo: Option<String>,
+    /// What Meltano installs and starts.
+    pub plugin: Plugin,
+    /// Its settings, in the order a form shows them.
+    pub settings: Vec<Setting>,
+    /// Alternatives of which at least one has to be set in full.
+    pub groups: Vec<Group>,
+    /// Whether more than one of the groups is one too many.
+    pub one_group: bool,
+    /// Replication metadata by stream that its integrations start from, as Meltano's `metadata`.
+    pub metadata: serde_json::Map<String, Value>,
+}
+
+impl Connector {
+    /// Returns the setting of that name.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.name == name)
+    }
+}
+
+/// A plugin as Meltano knows it; complete, so that no hub is asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plugin {
+    /// The name of the base plugin.
+    pub name: String,
+    /// Whose implementation it is.
+    pub variant: String,
+    /// The prefix of its schema names in Meltano.
+    pub namespace: String,
+    /// What pip installs, with its version pinned.
+    pub pip_url: String,
+    /// The command it installs.
+    pub executable: String,
+    /// What of the Singer specification it can do.
+    pub capabilities: Vec<String>,
+}
+
+/// One setting of a connector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Its name; dots for nested ones.
+    pub name: String,
+    /// What values it takes.
+    pub kind: Kind,
+    /// What a form calls it.
+    pub label: Option<String>,
+    /// What it does.
+    pub description: Option<String>,
+    /// The value the plugin takes when none is given.
+    pub default: Option<Value>,
+    /// Always needed.
+    pub required: bool,
+    /// Never in plain text.
+    pub secret: bool,
+    /// Changing it makes data be read again.
+    pub resync: bool,
+    /// Not shown in a form at first.
+    pub advanced: bool,
+}
+
+/// Settings that belong together: one way of several to set a connector up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// What the choice is called.
+    pub label: String,
+    /// The settings it needs.
+    pub settings: Vec<String>,
+}

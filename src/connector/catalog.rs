@@ -1,0 +1,89 @@
+//! All connectors: the built-in ones and the project's own, which override them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use super::{Connector, Role, builtin, read};
+use crate::problem::Problems;
+use crate::source::Source;
+
+/// All connectors by role and name. A built-in definition is parsed when it is first asked for:
+/// most projects use a handful, and start-up must not grow with the catalog.
+#[derive(Debug, Default)]
+pub struct Catalog(BTreeMap<(Role, String), Definition>);
+
+#[derive(Debug)]
+struct Definition {
+    text: &'static str,
+    connector: OnceLock<Option<Arc<Connector>>>,
+}
+
+impl Catalog {
+    /// Returns the built-in connectors with the project's own laid over them.
+    pub fn new(own: &[Source], problems: &mut Problems) -> Self {
+        let mut definitions: BTreeMap<_, _> = builtin::DEFINITIONS
+            .into_iter()
+            .map(|(role, name, text)| ((role, name.to_owned()), Definition { text, connector: OnceLock::new() }))
+            .collect();
+        let mut seen: BTreeMap<(Role, String), &Source> = BTreeMap::new();
+        for source in own {
+            let Some(connector) = read::connector(source, problems) else { continue };
+            let key = (connector.role, connector.name.clone());
+            if let Some(first) = seen.insert(key.clone(), source) {
+                let first = first.path().display().to_string();
+                problems.push(source, read::Mistake::Twice { role: key.0, name: key.1, first, span: (0..0).into() });
+                continue;
+            }
+            let connector = OnceLock::from(Some(Arc::new(connector)));
+            definitions.insert(key, Definition { text: "", connector });
+        }
+        Self(definitions)
+    }
+
+    /// Returns the connector of that role and name.
+    #[must_use]
+    pub fn find(&self, role: Role, name: &str) -> Option<Arc<Connector>> {
+        let definition = self.0.get(&(role, name.to_owned()))?;
+        definition.connector.get_or_init(|| parse_builtin(name, definition.text)).clone()
+    }
+
+    /// Returns the names of all connectors of a role, sorted.
+    pub fn names(&self, role: Role) -> impl Iterator<Item = &str> {
+        self.0.keys().filter(move |(of, _)| *of == role).map(|(_, name)| name.as_str())
+    }
+}
+
+/// A test parses every built-in definition without a problem, so the sink stays empty here.
+fn parse_builtin(name: &str, text: &'static str) -> Option<Arc<Connector>> {
+    let source = Source::new(format!("{name}.toml"), text);
+    read::connector(&source, &mut Problems::default()).map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_definition_is_read_without_a_problem() {
+        for (role, name, text) in builtin::DEFINITIONS {
+            let mut problems = Problems::default();
+            let connector = read::connector(&Source::new(format!("{name}.toml"), text), &mut problems);
+            let report = problems.into_report();
+            assert!(report.problems().is_empty(), "{name}: {report:?}");
+            let connector = connector.unwrap();
+            assert_eq!((connector.role, connector.name.as_str()), (role, name));
+            assert!(connector.plugin.pip_url.contains("=="), "{name} is pinned");
+        }
+    }
+
+    #[test]
+    fn a_definition_of_the_project_overrides_the_built_in_one() {
+        let text = "kind = 'loader'\nlabel = 'Mine'\n[plugin]\nname = 'target-jsonl'\nnamespace = 'target_jsonl'\n";
+        let own = Source::new("connectors/jsonl.toml", text);
+        let mut problems = Problems::default();
+        let catalog = Catalog::new(&[own], &mut problems);
+        assert!(!problems.any_error(), "{problems:?}");
+        assert_eq!(catalog.find(Role::Loader, "jsonl").unwrap().label, "Mine");
+        assert_eq!(catalog.find(Role::Extractor, "jsonl"), None);
+    }
+}

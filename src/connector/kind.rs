@@ -1,0 +1,162 @@
+//! The kinds of settings, under Meltano's own names, and what values fit each.
+
+use serde_json::Value;
+
+use crate::value::kind_of;
+
+/// One of the values that a setting of kind `options` takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// What the plugin is given.
+    pub value: String,
+    /// What a form shows.
+    pub label: String,
+}
+
+/// What values a setting takes. The names are those of Meltano's JSON schema.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// Any number.
+    Decimal,
+    /// `true` or `false`.
+    Boolean,
+    /// A date, or a date and time, in RFC 3339.
+    Date,
+    /// An e-mail address.
+    Email,
+    /// A path.
+    File,
+    /// One of a list.
+    Options(Vec<Choice>),
+    /// A list.
+    Array,
+    /// A table.
+    Object,
+}
+
+impl Kind {
+    /// The kinds by Meltano's word; `options` without its list.
+    pub const WORDS: [(&'static str, fn(Vec<Choice>) -> Self); 10] = [
+        ("string", |_| Self::String),
+        ("integer", |_| Self::Integer),
+        ("decimal", |_| Self::Decimal),
+        ("boolean", |_| Self::Boolean),
+        ("date_iso8601", |_| Self::Date),
+        ("email", |_| Self::Email),
+        ("file", |_| Self::File),
+        ("options", Self::Options),
+        ("array", |_| Self::Array),
+        ("object", |_| Self::Object),
+    ];
+
+    /// Returns Meltano's word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Decimal => "decimal",
+            Self::Boolean => "boolean",
+            Self::Date => "date_iso8601",
+            Self::Email => "email",
+            Self::File => "file",
+            Self::Options(_) => "options",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+
+    /// Returns how a value that fits is described, and one such value as TOML.
+    #[must_use]
+    pub fn wanted(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::String => ("a string", "\"text\""),
+            Self::Integer => ("an integer", "10"),
+            Self::Decimal => ("a number", "0.5"),
+            Self::Boolean => ("a boolean", "true"),
+            Self::Date => ("a date in RFC 3339", "2024-01-01T00:00:00Z"),
+            Self::Email => ("an e-mail address", "\"name@example.com\""),
+            Self::File => ("a path", "\"data/file.json\""),
+            Self::Options(_) => ("one of its options", "\"option\""),
+            Self::Array => ("an array", "[\"text\"]"),
+            Self::Object => ("a table", "{ key = \"value\" }"),
+        }
+    }
+
+    /// Checks a value.
+    ///
+    /// # Errors
+    /// Says what was found instead of what is wanted.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        let fits = match (self, value) {
+            (Self::String | Self::File, Value::String(_))
+            | (Self::Decimal, Value::Number(_))
+            | (Self::Boolean, Value::Bool(_))
+            | (Self::Array, Value::Array(_))
+            | (Self::Object, Value::Object(_)) => true,
+            (Self::Integer, Value::Number(number)) => number.is_i64() || number.is_u64(),
+            (Self::Date, Value::String(text)) => return is_date(text).then_some(()).ok_or_else(|| quoted(text)),
+            (Self::Email, Value::String(text)) => return is_email(text).then_some(()).ok_or_else(|| quoted(text)),
+            (Self::Options(choices), Value::String(text)) => {
+                let known = choices.iter().any(|choice| choice.value == *text);
+                return known.then_some(()).ok_or_else(|| quoted(text));
+            }
+            _ => false,
+        };
+        fits.then_some(()).ok_or_else(|| kind_of(value).to_owned())
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("`{text}`")
+}
+
+fn is_date(text: &str) -> bool {
+    text.parse::<jiff::civil::Date>().is_ok()
+        || text.parse::<jiff::Timestamp>().is_ok()
+        || text.parse::<jiff::civil::DateTime>().is_ok()
+}
+
+fn is_email(text: &str) -> bool {
+    let parts = text.split_once('@');
+    parts.is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !text.contains(char::is_whitespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_word_makes_the_kind_that_it_names() {
+        for (word, make) in Kind::WORDS {
+            assert_eq!(make(Vec::new()).word(), word);
+        }
+    }
+
+    #[test]
+    fn values_fit_their_kinds() {
+        let choice = |value: &str| Choice { value: value.into(), label: value.into() };
+        let api = Kind::Options(vec![choice("REST"), choice("BULK")]);
+        for (kind, good, bad) in [
+            (&Kind::Integer, json!(1), json!(1.5)),
+            (&Kind::Decimal, json!(1), json!("1")),
+            (&Kind::Date, json!("2024-01-01T00:00:00Z"), json!("01.02.2024")),
+            (&Kind::Date, json!("2024-01-01"), json!("2024-13-01")),
+            (&Kind::Email, json!("a@b.c"), json!("a@b")),
+            (&Kind::Array, json!([]), json!("a,b")),
+            (&Kind::Object, json!({}), json!([])),
+            (&Kind::Boolean, json!(false), json!("false")),
+            (&Kind::File, json!("a.json"), json!(1)),
+            (&api, json!("REST"), json!("rest")),
+        ] {
+            assert_eq!(kind.check(&good), Ok(()), "{kind:?} takes {good}");
+            assert!(kind.check(&bad).is_err(), "{kind:?} refuses {bad}");
+        }
+    }
+}

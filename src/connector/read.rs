@@ -1,0 +1,295 @@
+//! Reading a connector's definition: text in, [`Connector`] out, mistakes collected.
+
+use std::collections::BTreeSet;
+
+use miette::{Diagnostic, SourceSpan};
+
+use super::kind::Choice;
+use super::{Connector, Group, Kind, Plugin, Role, Setting};
+use crate::problem::Problems;
+use crate::source::{Placed, Source};
+use crate::table::{self, Table};
+
+/// What can be wrong with a definition beyond its form.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// Two files define one connector.
+    #[error("the {role} `{name}` is defined twice")]
+    #[diagnostic(code(spile::connector::twice), help("keep one of the two; the other is `{first}`"))]
+    Twice {
+        /// Its role.
+        role: Role,
+        /// Its name.
+        name: String,
+        /// The file read first.
+        first: String,
+        /// The later file's start.
+        #[label("defined here again")]
+        span: SourceSpan,
+    },
+    /// A name that is no path-safe word.
+    #[error("`{name}` is not the name of a {what}")]
+    #[diagnostic(code(spile::connector::name), help("use letters, digits, `-`, `_` and, in settings, `.`"))]
+    Name {
+        /// What was to be named.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Where it stands.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// Two settings of one name.
+    #[error("the setting `{name}` is defined twice")]
+    #[diagnostic(code(spile::connector::setting_twice), help("remove one of the two"))]
+    SettingTwice {
+        /// The setting.
+        name: String,
+        /// The later of the two.
+        #[label("the second")]
+        span: SourceSpan,
+    },
+    /// `options` and `kind` do not go together.
+    #[error("the setting `{name}` has {}", if *.listed { "`options` but another kind" } else { "kind `options` but no `options`" })]
+    #[diagnostic(
+        code(spile::connector::options),
+        help("write `kind = \"options\"` and `options = [\"A\", \"B\"]` together")
+    )]
+    Options {
+        /// The setting.
+        name: String,
+        /// Whether it lists options.
+        listed: bool,
+        /// The setting's name in the file.
+        #[label("this setting")]
+        span: SourceSpan,
+    },
+    /// A default of the wrong kind.
+    #[error("the default of `{name}` is {found}, not {wanted}")]
+    #[diagnostic(code(spile::connector::default), help("give a default that the setting takes, or none"))]
+    Default {
+        /// The setting.
+        name: String,
+        /// What the default is.
+        found: String,
+        /// What the setting takes.
+        wanted: &'static str,
+        /// The default.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// A group that names a setting nobody defines.
+    #[error("the group `{label}` names the unknown setting `{name}`")]
+    #[diagnostic(code(spile::connector::group), help("name settings of this definition"))]
+    Group {
+        /// The group.
+        label: String,
+        /// The unknown setting.
+        name: String,
+        /// Where it is named.
+        #[label("not a setting")]
+        span: SourceSpan,
+    },
+}
+
+/// Reads one definition. Its name is the file's stem unless the file gives one.
+pub fn connector(source: &Source, problems: &mut Problems) -> Option<Connector> {
+    table::parse(source, problems, read)
+}
+
+fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
+    let stem = table.source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = table.text("name", problems).unwrap_or_else(|| Placed { value: stem, place: table.source.start() });
+    check_name("connector", &name, problems);
+    let role = table.choice("kind", &Role::WORDS, problems).map_or(Role::Extractor, |role| role.value);
+    let example = "{ name = \"tap-x\", namespace = \"tap_x\" }";
+    let plugin = table.required_table("plugin", example, problems).and_then(|table| plugin(table, problems));
+    let settings = settings(&table, problems);
+    let groups = groups(&table, &settings, problems);
+    let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
+    let connector = Connector {
+        label: text("label", problems).unwrap_or_else(|| name.value.clone()),
+        description: text("description", problems).unwrap_or_default(),
+        category: text("category", problems),
+        keywords: words(&table, "keywords", problems),
+        docs: text("docs", problems),
+        logo: text("logo", problems),
+        name: name.value,
+        role,
+        plugin: plugin?,
+        settings,
+        groups,
+        one_group: table.flag("one_group", problems).is_some_and(|flag| flag.value),
+        metadata: match table.value("metadata", problems).map(|metadata| metadata.value) {
+            Some(serde_json::Value::Object(metadata)) => metadata,
+            _ => serde_json::Map::new(),
+        },
+    };
+    table.finish(problems);
+    Some(connector)
+}
+
+fn plugin(table: Table<'_>, problems: &mut Problems) -> Option<Plugin> {
+    let name = table.required_text("name", "\"tap-x\"", problems);
+    let namespace = table.required_text("namespace", "\"tap_x\"", problems);
+    if let Some(name) = &name {
+        check_name("plugin", name, problems);
+    }
+    let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
+    let variant = text("variant", problems).unwrap_or_else(|| "custom".to_owned());
+    let pip_url = text("pip_url", problems);
+    let executable = text("executable", problems);
+    let capabilities = words(&table, "capabilities", problems);
+    table.finish(problems);
+    let (name, namespace) = (name?.value, namespace?.value);
+    Some(Plugin {
+        pip_url: pip_url.unwrap_or_else(|| name.clone()),
+        executable: executable.unwrap_or_else(|| name.clone()),
+        name,
+        variant,
+        namespace,
+        capabilities,
+    })
+}
+
+fn settings(table: &Table<'_>, problems: &mut Problems) -> Vec<Setting> {
+    let mut seen = BTreeSet::new();
+    let mut settings = Vec::new();
+    for table in table.tables("settings", problems) {
+        let Some((name, setting)) = setting(table, problems) else { continue };
+        if seen.insert(name.value.clone()) {
+            settings.push(setting);
+        } else {
+            let span = name.place.span.into();
+            problems.push(&name.place.source, Mistake::SettingTwice { name: name.value, span });
+        }
+    }
+    settings
+}
+
+fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>, Setting)> {
+    let name = table.required_text("name", "\"start_date\"", problems);
+    if let Some(name) = &name {
+        check_name("setting", name, problems);
+    }
+    let make = table.choice("kind", &Kind::WORDS, problems);
+    let choices = choices(&table, problems);
+    let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
+    let (label, description) = (text("label", problems), text("description", problems));
+    let default = table.value("default", problems);
+    let flag = |key, problems: &mut Problems| table.flag(key, problems).is_some_and(|flag| flag.value);
+    let (required, secret) = (flag("required", problems), flag("secret", problems));
+    let (resync, advanced) = (flag("resync", problems), flag("advanced", problems));
+    table.finish(problems);
+    let name = name?;
+    let kind = make.map_or(Kind::String, |make| (make.value)(choices.clone()));
+    check_options(&name, &kind, &choices, problems);
+    if let Some(default) = &default
+        && let Err(found) = kind.check(default)
+    {
+        let (wanted, span) = (kind.wanted().0, default.place.span.clone().into());
+        problems.push(&default.place.source, Mistake::Default { name: name.value.clone(), found, wanted, span });
+    }
+    let default = default.map(|default| default.value);
+    let setting =
+        Setting { name: name.value.clone(), kind, label, description, default, required, secret, resync, advanced };
+    Some((name, setting))
+}
+
+/// Options are words, or tables of a value and the label that a form shows.
+fn choices(table: &Table<'_>, problems: &mut Problems) -> Vec<Choice> {
+    let Some(list) = table.value("options", problems) else { return Vec::new() };
+    let items = list.value.as_array().cloned().unwrap_or_default();
+    let choice = |item: serde_json::Value| match item {
+        serde_json::Value::String(value) => Some(Choice { label: value.clone(), value }),
+        serde_json::Value::Object(choice) => {
+            let value = choice.get("value")?.as_str()?.to_owned();
+            let label = choice.get("label").and_then(|label| label.as_str()).unwrap_or(&value).to_owned();
+            Some(Choice { value, label })
+        }
+        _ => None,
+    };
+    items.into_iter().filter_map(choice).collect()
+}
+
+fn check_options(name: &Placed<String>, kind: &Kind, choices: &[Choice], problems: &mut Problems) {
+    let is_options = matches!(kind, Kind::Options(_));
+    if is_options == choices.is_empty() {
+        let span = name.place.span.clone().into();
+        let finding = Mistake::Options { name: name.value.clone(), listed: !choices.is_empty(), span };
+        problems.push(&name.place.source, finding);
+    }
+}
+
+fn groups(table: &Table<'_>, settings: &[Setting], problems: &mut Problems) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for table in table.tables("groups", problems) {
+        let label = table.required_text("label", "\"OAuth\"", problems);
+        let names = table.texts("settings", problems).map(|names| names.value).unwrap_or_default();
+        table.finish(problems);
+        let Some(label) = label else { continue };
+        for name in names.iter().filter(|name| settings.iter().all(|setting| setting.name != name.value)) {
+            let span = name.place.span.clone().into();
+            let finding = Mistake::Group { label: label.value.clone(), name: name.value.clone(), span };
+            problems.push(&name.place.source, finding);
+        }
+        groups.push(Group { label: label.value, settings: names.into_iter().map(|name| name.value).collect() });
+    }
+    groups
+}
+
+fn words(table: &Table<'_>, key: &'static str, problems: &mut Problems) -> Vec<String> {
+    let words = table.texts(key, problems).map(|words| words.value).unwrap_or_default();
+    words.into_iter().map(|word| word.value).collect()
+}
+
+/// Names end up in paths, state ids and environment variables: `..`, `/` and blanks must not pass.
+fn check_name(what: &'static str, name: &Placed<String>, problems: &mut Problems) {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || (c == '.' && what == "setting");
+    let safe = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter);
+    if !safe {
+        let span = name.place.span.clone().into();
+        problems.push(&name.place.source, Mistake::Name { what, name: name.value.clone(), span });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<String> {
+        let mut problems = Problems::default();
+        connector(&Source::new("connectors/mine.toml", text), &mut problems);
+        problems.into_report().problems().iter().map(|problem| format!("{problem:?}")).collect()
+    }
+
+    #[test]
+    fn a_definition_needs_little_more_than_a_plugin() {
+        let text = "[plugin]\nname = 'tap-mine'\nnamespace = 'tap_mine'\n[[settings]]\nname = 'a.b'\n";
+        let mut problems = Problems::default();
+        let connector = connector(&Source::new("connectors/mine.toml", text), &mut problems).unwrap();
+        assert!(!problems.any_error());
+        assert_eq!((connector.name.as_str(), connector.label.as_str()), ("mine", "mine"));
+        assert_eq!(connector.plugin.pip_url, "tap-mine");
+        assert_eq!(connector.settings[0].kind, Kind::String);
+    }
+
+    #[test]
+    fn every_mistake_of_a_definition_is_reported() {
+        let text = "kind = 'loder'\n[plugin]\nname = '../x'\nnamespace = 'x'\n\
+                    [[settings]]\nname = 'a'\nkind = 'options'\n[[settings]]\nname = 'a'\nkind = 'integer'\ndefault = 'x'\n\
+                    [[groups]]\nlabel = 'G'\nsettings = ['b']\n";
+        let found = found(text);
+        assert_eq!(
+            found,
+            [
+                "connectors/mine.toml:1: `kind`: `loder` is none of the known words [spile::toml::invalid]",
+                "connectors/mine.toml:3: `../x` is not the name of a plugin [spile::connector::name]",
+                "connectors/mine.toml:6: the setting `a` has kind `options` but no `options` [spile::connector::options]",
+                "connectors/mine.toml:9: the setting `a` is defined twice [spile::connector::setting_twice]",
+                "connectors/mine.toml:11: the default of `a` is string, not an integer [spile::connector::default]",
+                "connectors/mine.toml:14: the group `G` names the unknown setting `b` [spile::connector::group]",
+            ]
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! Integrations: what each file under `integrations/` declares, checked against its connector.
+
+pub mod check;
+pub mod draft;
+pub mod schedule;
+pub mod select;
+pub mod together;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::connector::{Connector, Role};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::source::Place;
+use crate::value::Settings;
+
+pub use draft::Draft;
+pub use schedule::Schedule;
+
+/// What one file, with its overlays, declares.
+#[derive(Debug, Clone)]
+pub struct Integration {
+    /// What stays the same when the file is renamed.
+    pub id: IntegrationId,
+    /// The stem of its file.
+    pub slug: Slug,
+    /// Its file, relative to the project.
+    pub path: PathBuf,
+    /// Its connector: what the file calls `type`.
+    pub connector: Arc<Connector>,
+    /// Never deleted by apply.
+    pub protect: bool,
+    /// What holds where no overlay says otherwise.
+    pub base: Declaration,
+    /// What holds in the environments that have an overlay, the base included.
+    pub overlays: BTreeMap<EnvironmentName, Declaration>,
+}
+
+impl Integration {
+    /// Returns what holds in an environment.
+    #[must_use]
+    pub fn at(&self, environment: &EnvironmentName) -> &Declaration {
+        self.overlays.get(environment).unwrap_or(&self.base)
+    }
+
+    /// Returns the name of its plugin in Meltano: `<plugin>--<slug>`.
+    #[must_use]
+    pub fn plugin_name(&self) -> String {
+        format!("{}--{}", self.connector.plugin.name, self.slug)
+    }
+
+    /// Returns which side of a pipeline it is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.connector.role
+    }
+}
+
+/// What an integration is to be in one environment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declaration {
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether it is scheduled, tested and synced.
+    pub enabled: bool,
+    /// The loader its records go to.
+    pub loader: Option<Slug>,
+    /// Where the loader is named.
+    pub loader_place: Option<OpaquePlace>,
+    /// When it is synced.
+    pub schedule: Option<Schedule>,
+    /// Which streams and fields are read, as Meltano's `select`.
+    pub select: BTreeSet<String>,
+    /// Replication metadata by stream, as Meltano's `metadata`.
+    pub metadata: serde_json::Map<String, Value>,
+    /// Words to find and group it by.
+    pub tags: BTreeSet<String>,
+    /// The values of its settings.
+    pub config: Settings,
+}
+
+/// A place that does not count when declarations are compared.
+#[derive(Debug, Clone)]
+pub struct OpaquePlace(pub Place);
+
+impl PartialEq for OpaquePlace {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// All integrations of a project, by id.
+#[derive(Debug, Clone, Default)]
+pub struct Integrations(BTreeMap<IntegrationId, Arc<Integration>>);
+
+impl Integrations {
+    /// Returns the integration with a slug.
+    #[must_use]
+    pub fn find(&self, slug: &str) -> Option<&Arc<Integration>> {
+        self.iter().find(|integration| integration.slug.as_str() == slug)
+    }
+
+    /// Returns all of them, sorted by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Integration>> {
+        self.0.values()
+    }
+
+    /// Returns all of them, sorted by slug.
+    #[must_use]
+    pub fn by_slug(&self) -> BTreeMap<&Slug, &Arc<Integration>> {
+        self.iter().map(|integration| (&integration.slug, integration)).collect()
+    }
+
+    /// Returns those that `keep` says.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&Integration) -> bool) -> Self {
+        self.iter().filter(|integration| keep(integration)).cloned().collect()
+    }
+}
+
+impl FromIterator<Arc<Integration>> for Integrations {
+    fn from_iter<I: IntoIterator<Item = Arc<Integration>>>(iter: I) -> Self {
+        Self(iter.into_iter().map(|integration| (integration.id, integration)).collect())
+    }
+}

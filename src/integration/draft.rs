@@ -1,0 +1,193 @@
+//! Drafts: what a file says, with places, not yet trusted.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::connector::Role;
+use crate::name::{EnvironmentName, Slug};
+use crate::problem::Problems;
+use crate::source::{Place, Placed, Source};
+use crate::table::{self, Table};
+
+/// One entry of `[config]`: where its key stands, and its value.
+#[derive(Debug, Clone)]
+pub struct ConfigEntry {
+    /// The key.
+    pub key: Place,
+    /// The value.
+    pub value: Placed<Value>,
+}
+
+/// What one file says; an overlay has the same shape.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The file.
+    pub source: Source,
+    /// The name that the file's stem gives.
+    pub slug: Slug,
+    /// The environment, for an overlay.
+    pub environment: Option<EnvironmentName>,
+    /// `id`
+    pub id: Option<Placed<Uuid>>,
+    /// `type`
+    pub connector: Option<Placed<String>>,
+    /// `kind`
+    pub role: Option<Placed<Role>>,
+    /// `name`
+    pub name: Option<Placed<String>>,
+    /// `description`
+    pub description: Option<Placed<String>>,
+    /// `enabled`
+    pub enabled: Option<Placed<bool>>,
+    /// `loader`
+    pub loader: Option<Placed<String>>,
+    /// `schedule`
+    pub schedule: Option<Placed<String>>,
+    /// `select`
+    pub select: Option<Placed<Vec<Placed<String>>>>,
+    /// `metadata`
+    pub metadata: Option<Placed<Value>>,
+    /// `tags`
+    pub tags: Option<Placed<Vec<Placed<String>>>>,
+    /// `protect`
+    pub protect: Option<Placed<bool>>,
+    /// `[config]`, as written: nested tables are not yet told apart from values.
+    pub config: BTreeMap<String, ConfigEntry>,
+}
+
+/// The name of a file and, for an overlay, its environment.
+#[derive(Debug, Clone)]
+pub struct FileName {
+    /// The first part of the stem.
+    pub slug: Slug,
+    /// The second part, where there is one.
+    pub environment: Option<EnvironmentName>,
+}
+
+/// Reads what a file says.
+pub fn read(source: &Source, name: FileName, problems: &mut Problems) -> Option<Draft> {
+    table::parse(source, problems, |table, problems| Some(draft(table, name, problems)))
+}
+
+fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
+    let draft = Draft {
+        source: table.source.clone(),
+        slug: name.slug,
+        environment: name.environment,
+        id: table.parsed("id", problems),
+        connector: table.text("type", problems),
+        role: table.choice("kind", &Role::WORDS, problems),
+        name: table.text("name", problems),
+        description: table.text("description", problems),
+        enabled: table.flag("enabled", problems),
+        loader: table.text("loader", problems),
+        schedule: table.text("schedule", problems),
+        select: table.texts("select", problems),
+        metadata: metadata(&table, problems),
+        tags: table.texts("tags", problems),
+        protect: table.flag("protect", problems),
+        config: config(&table, problems),
+    };
+    table.finish(problems);
+    draft
+}
+
+/// Metadata are tables by stream pattern.
+fn metadata(table: &Table<'_>, problems: &mut Problems) -> Option<Placed<Value>> {
+    let streams = table.table("metadata", problems)?;
+    streams.named_tables(problems);
+    table.value("metadata", problems)
+}
+
+fn config(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, ConfigEntry> {
+    let Some(config) = table.table("config", problems) else { return BTreeMap::new() };
+    let entry = |(key, value): (Placed<String>, _)| (key.value, ConfigEntry { key: key.place, value });
+    config.values(problems).into_iter().map(entry).collect()
+}
+
+impl Draft {
+    /// Returns the draft with an overlay laid over it, key by key, tables of `[config]` and `[metadata]`
+    /// included.
+    #[must_use]
+    pub fn overlaid(&self, overlay: &Self) -> Self {
+        let overlay = overlay.clone();
+        let mut config = self.config.clone();
+        for (name, entry) in overlay.config {
+            let entry = match config.remove(&name) {
+                Some(base) => ConfigEntry { key: entry.key, value: merged(base.value, entry.value) },
+                None => entry,
+            };
+            config.insert(name, entry);
+        }
+        let metadata = match (self.metadata.clone(), overlay.metadata) {
+            (Some(base), Some(over)) => Some(merged(base, over)),
+            (base, over) => over.or(base),
+        };
+        Self {
+            source: overlay.source,
+            slug: self.slug.clone(),
+            environment: overlay.environment,
+            id: self.id.clone(),
+            connector: self.connector.clone(),
+            role: self.role.clone(),
+            name: overlay.name.or_else(|| self.name.clone()),
+            description: overlay.description.or_else(|| self.description.clone()),
+            enabled: overlay.enabled.or_else(|| self.enabled.clone()),
+            loader: overlay.loader.or_else(|| self.loader.clone()),
+            schedule: overlay.schedule.or_else(|| self.schedule.clone()),
+            select: overlay.select.or_else(|| self.select.clone()),
+            metadata,
+            tags: overlay.tags.or_else(|| self.tags.clone()),
+            protect: self.protect.clone(),
+            config,
+        }
+    }
+}
+
+fn merged(base: Placed<Value>, over: Placed<Value>) -> Placed<Value> {
+    Placed { value: merge(base.value, over.value), place: over.place }
+}
+
+fn merge(base: Value, over: Value) -> Value {
+    match (base, over) {
+        (Value::Object(mut base), Value::Object(over)) => {
+            for (key, value) in over {
+                let value = match base.remove(&key) {
+                    Some(before) => merge(before, value),
+                    None => value,
+                };
+                base.insert(key, value);
+            }
+            Value::Object(base)
+        }
+        (_, over) => over,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn draft(text: &str) -> Draft {
+        let name = FileName { slug: "shop".parse().unwrap(), environment: None };
+        let mut problems = Problems::default();
+        let draft = read(&Source::new("integrations/shop.toml", text), name, &mut problems).unwrap();
+        assert!(!problems.any_error(), "{problems:?}");
+        draft
+    }
+
+    #[test]
+    fn an_overlay_is_merged_key_by_key() {
+        let base = draft("name = 'Shop'\nenabled = true\n[config]\na = 1\nb = {x = 1, y = 2}\n");
+        let over = draft("enabled = false\n[config]\nb = {y = 3}\nc = 4\n");
+        let merged = base.overlaid(&over);
+        assert_eq!(merged.name.unwrap().value, "Shop");
+        assert!(!merged.enabled.unwrap().value);
+        let config: BTreeMap<_, _> = merged.config.iter().map(|(k, e)| (k.as_str(), e.value.value.clone())).collect();
+        assert_eq!(json!(config), json!({"a": 1, "b": {"x": 1, "y": 3}, "c": 4}));
+    }
+}

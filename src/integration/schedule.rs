@@ -1,0 +1,92 @@
+//! When an integration is synced: a preset of Meltano's or a cron expression of five fields.
+
+use std::fmt;
+use std::str::FromStr;
+
+use croner::parser::{CronParser, Seconds, Year};
+
+/// The presets of Meltano 4.4, from its JSON schema.
+pub const PRESETS: [&str; 6] = ["@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@once"];
+
+/// A preset or a cron expression, known to be well formed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule(String);
+
+impl Schedule {
+    /// Returns the preset or expression as it was written, blanks made single.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no schedule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotASchedule {
+    /// A preset that Meltano does not have.
+    #[error("`{0}` is none of Meltano's presets")]
+    Preset(String),
+    /// Another number of fields than five.
+    #[error("a cron expression has five fields, `{text}` has {fields}")]
+    Fields {
+        /// What was written.
+        text: String,
+        /// How many fields that is.
+        fields: usize,
+    },
+    /// A field out of range or out of form.
+    #[error("`{text}` is no cron expression: {reason}")]
+    Cron {
+        /// What was written.
+        text: String,
+        /// The parser's own sentence.
+        reason: String,
+    },
+}
+
+impl FromStr for Schedule {
+    type Err = NotASchedule;
+
+    fn from_str(text: &str) -> Result<Self, NotASchedule> {
+        if text.starts_with('@') {
+            let known = PRESETS.contains(&text);
+            return known.then(|| Self(text.to_owned())).ok_or_else(|| NotASchedule::Preset(text.to_owned()));
+        }
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        if fields.len() != 5 {
+            return Err(NotASchedule::Fields { text: text.to_owned(), fields: fields.len() });
+        }
+        let expression = fields.join(" ");
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        match parser.parse(&expression) {
+            Ok(_) => Ok(Self(expression)),
+            Err(error) => Err(NotASchedule::Cron { text: text.to_owned(), reason: error.to_string() }),
+        }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_and_cron_expressions_are_taken() {
+        for good in ["@hourly", "@once", "0 * * * *", "*/15 6-20 * * 1-5", "0 0 1,15 * *"] {
+            assert_eq!(good.parse::<Schedule>().unwrap().as_str(), good);
+        }
+        assert_eq!("0  6 * * *".parse::<Schedule>().unwrap().as_str(), "0 6 * * *");
+    }
+
+    #[test]
+    fn what_meltano_cannot_run_is_refused() {
+        for bad in ["@houry", "", "* * * *", "0 0 * * * *", "61 * * * *", "a * * * *", "0 25 * * *"] {
+            assert!(bad.parse::<Schedule>().is_err(), "{bad}");
+        }
+    }
+}

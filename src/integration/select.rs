@@ -1,0 +1,46 @@
+//! Patterns of Meltano's `select`: `[!]stream[.field]` with the wildcards of a shell.
+
+/// Says what is wrong with a pattern that Meltano would take and never match.
+///
+/// The grammar is that of `SelectPattern.parse` in Meltano 4.4: the first dot without a backslash parts
+/// the stream from the field.
+#[must_use]
+pub fn fault(pattern: &str) -> Option<&'static str> {
+    let body = pattern.strip_prefix('!').unwrap_or(pattern);
+    if body.is_empty() {
+        return Some("it names no stream");
+    }
+    if body.starts_with('!') {
+        return Some("only one `!` may stand before a pattern");
+    }
+    if body.trim() != body {
+        return Some("blanks around a name never match");
+    }
+    if body.starts_with('.') {
+        return Some("no stream stands before the dot");
+    }
+    if body.ends_with('.') && !body.ends_with("\\.") {
+        return Some("no field stands after the dot");
+    }
+    let unclosed = body.matches('[').count() != body.matches(']').count();
+    unclosed.then_some("a bracket is not closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_meltano_are_taken() {
+        for good in ["*.*", "Account", "Account.*", "!Contact.Phone", "a.b.c", "public-[ab]*.id", r"my\.stream.x"] {
+            assert_eq!(fault(good), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_never_match_are_refused() {
+        for bad in ["", "!", "!!a", " a.b", ".id", "a.", "a.[x"] {
+            assert!(fault(bad).is_some(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Bringing drafts together: bases with their overlays, and the mistakes that only show between files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use miette::{Diagnostic, SourceSpan};
+
+use super::check::{self, Completeness, Context, environment_variable};
+use super::{Draft, Integration, Integrations};
+use crate::connector::{Catalog, Role};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::settings::ProjectSettings;
+
+/// What can be wrong between files.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// Two files of one name.
+    #[error("the name `{slug}` is taken")]
+    #[diagnostic(
+        code(spile::integration::slug_twice),
+        help("rename this file or `{first}`: the file's stem is the integration's name")
+    )]
+    SlugTwice {
+        /// The name.
+        slug: Slug,
+        /// The file that has it first.
+        first: String,
+        /// The start of the later file.
+        #[label("also named `{slug}`")]
+        span: SourceSpan,
+    },
+    /// Two files of one id.
+    #[error("the id of `{slug}` is also that of `{other}`")]
+    #[diagnostic(code(spile::integration::id_twice), help("remove the `id` line of whichever file is the copy"))]
+    IdTwice {
+        /// The later integration.
+        slug: Slug,
+        /// The file that has it first.
+        other: String,
+        /// The later id.
+        #[label("the same id")]
+        span: SourceSpan,
+    },
+    /// An overlay for an environment that nobody declared.
+    #[error("the environment `{name}` is not declared")]
+    #[diagnostic(code(spile::integration::undeclared_environment))]
+    UndeclaredEnvironment {
+        /// The environment.
+        name: EnvironmentName,
+        /// The overlay's start.
+        #[label("an overlay for `{name}`")]
+        span: SourceSpan,
+        /// The nearest declared one, or how to declare it.
+        #[help]
+        help: String,
+    },
+    /// An overlay without its base.
+    #[error("there is no `{slug}.toml` for this overlay")]
+    #[diagnostic(
+        code(spile::integration::overlay_without_base),
+        help("add `{slug}.toml`; an overlay only changes what a base says")
+    )]
+    OverlayWithoutBase {
+        /// The missing integration.
+        slug: Slug,
+        /// The overlay's start.
+        #[label("nothing to lay this over")]
+        span: SourceSpan,
+    },
+    /// A loader that is not there.
+    #[error("there is no loader `{name}`")]
+    #[diagnostic(code(spile::integration::unknown_loader))]
+    UnknownLoader {
+        /// The loader.
+        name: String,
+        /// Where it is named.
+        #[label("not a loader")]
+        span: SourceSpan,
+        /// The nearest loader, or all.
+        #[help]
+        help: String,
+    },
+    /// Two plugins whose variables Meltano cannot tell apart.
+    #[error("`{slug}` and `{other}` share the environment variables `{prefix}*`")]
+    #[diagnostic(code(spile::integration::variables_shared), help("rename one of the two"))]
+    VariablesShared {
+        /// The later integration.
+        slug: Slug,
+        /// The plugin that has the prefix first.
+        other: String,
+        /// The prefix.
+        prefix: String,
+        /// The start of the later file.
+        #[label("named alike")]
+        span: SourceSpan,
+    },
+    /// Two connectors that install different things under one plugin name.
+    #[error("`{connector}` and `{other}` both install the plugin `{plugin}`, and differ")]
+    #[diagnostic(code(spile::connector::plugin_shared), help("give one of the two another `plugin.name`"))]
+    PluginShared {
+        /// The later connector.
+        connector: String,
+        /// The connector that has the name first.
+        other: String,
+        /// The plugin.
+        plugin: String,
+        /// The start of the integration that uses the later one.
+        #[label("uses `{connector}`")]
+        span: SourceSpan,
+    },
+}
+
+/// Checks all drafts of a project, each by itself and all against each other.
+pub fn integrations(
+    drafts: &[Draft],
+    settings: &ProjectSettings,
+    catalog: &Catalog,
+    problems: &mut Problems,
+) -> Integrations {
+    let bases = bases(drafts, problems);
+    let overlays = overlays(drafts, &bases, settings, problems);
+    let mut found: BTreeMap<IntegrationId, (&Draft, Arc<Integration>)> = BTreeMap::new();
+    for (slug, base) in &bases {
+        let overlays = overlays.get(slug).map(Vec::as_slice).unwrap_or_default();
+        let covered: BTreeSet<_> = overlays.iter().filter_map(|overlay| overlay.environment.as_ref()).collect();
+        let whole = settings.environments.keys().any(|environment| !covered.contains(environment));
+        let context = Context {
+            project: &settings.name,
+            catalog,
+            base: if whole { Completeness::Whole } else { Completeness::Part },
+        };
+        let Some(integration) = check::integration(base, overlays, context, problems) else { continue };
+        match found.get(&integration.id) {
+            Some((_, first)) => id_twice(base, first, problems),
+            None => drop(found.insert(integration.id, (base, Arc::new(integration)))),
+        }
+    }
+    loaders(&found, &bases, problems);
+    shared_names(&found, problems);
+    found.into_values().map(|(_, integration)| integration).collect()
+}
+
+fn bases<'a>(drafts: &'a [Draft], problems: &mut Problems) -> BTreeMap<&'a Slug, &'a Draft> {
+    let mut bases: BTreeMap<&Slug, &Draft> = BTreeMap::new();
+    for draft in drafts.iter().filter(|draft| draft.environment.is_none()) {
+        if let Some(first) = bases.get(&draft.slug) {
+            let (slug, first) = (draft.slug.clone(), first.source.path().display().to_string());
+            problems.push(&draft.source, Mistake::SlugTwice { slug, first, span: (0..0).into() });
+        } else {
+            bases.insert(&draft.slug, draft);
+        }
+    }
+    bases
+}
+
+fn overlays<'a>(
+    drafts: &'a [Draft],
+    bases: &BTreeMap<&'a Slug, &'a Draft>,
+    settings: &ProjectSettings,
+    problems: &mut Problems,
+) -> BTreeMap<&'a Slug, Vec<&'a Draft>> {
+    let mut overlays: BTreeMap<&Slug, Vec<&Draft>> = BTreeMap::new();
+    for draft in drafts {
+        let Some(environment) = &draft.environment else { continue };
+        if !settings.environments.contains_key(environment) {
+            let names = settings.environments.keys().map(EnvironmentName::as_str);
+            let help = did_you_mean(environment.as_str(), names)
+                .unwrap_or_else(|| format!("add `[environments.{environment}]` to `spile.toml`"));
+            let finding = Mistake::UndeclaredEnvironment { name: environment.clone(), span: (0..0).into(), help };
+            problems.push(&draft.source, finding);
+        }
+        if bases.contains_key(&draft.slug) {
+            overlays.entry(&draft.slug).or_default().push(draft);
+        } else {
+            let slug = draft.slug.clone();
+            problems.push(&draft.source, Mistake::OverlayWithoutBase { slug, span: (0..0).into() });
+        }
+    }
+    overlays
+}
+
+fn id_twice(later: &Draft, first: &Integration, problems: &mut Problems) {
+    let span = later.id.as_ref().map_or(0..0, |id| id.place.span.clone()).into();
+    let other = first.path.display().to_string();
+    problems.push(&later.source, Mistake::IdTwice { slug: later.slug.clone(), other, span });
+}
+
+type Found<'a> = BTreeMap<IntegrationId, (&'a Draft, Arc<Integration>)>;
+
+/// A loader whose own file has a mistake is there all the same: it is not reported a second time.
+fn loaders(found: &Found<'_>, bases: &BTreeMap<&Slug, &Draft>, problems: &mut Problems) {
+    let is_loader = |draft: &Draft| draft.role.as_ref().is_some_and(|role| role.value == Role::Loader);
+    let names: Vec<&str> = bases.values().filter(|draft| is_loader(draft)).map(|draft| draft.slug.as_str()).collect();
+    for (_, integration) in found.values() {
+        for declaration in std::iter::once(&integration.base).chain(integration.overlays.values()) {
+            let Some(place) = declaration.loader_place.as_ref().map(|place| &place.0) else { continue };
+            let known = declaration.loader.as_ref().is_some_and(|loader| names.contains(&loader.as_str()));
+            if known || integration.role() == Role::Loader {
+                continue;
+            }
+            let written = place.source.text().get(place.span.clone()).unwrap_or_default();
+            let name = written.trim_matches(['"', '\'']).to_owned();
+            let help = did_you_mean(&name, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
+                [] => "add a file under `integrations/` with `kind = \"loader\"`".to_owned(),
+                names => format!("choose one of {}", listed(names.iter().copied())),
+            });
+            problems.push(&place.source, Mistake::UnknownLoader { name, span: place.span.clone().into(), help });
+        }
+    }
+}
+
+/// Reports plugins of one name that differ, and names that Meltano cannot tell apart.
+fn shared_names(found: &Found<'_>, problems: &mut Problems) {
+    let mut plugins: BTreeMap<&str, &Arc<Integration>> = BTreeMap::new();
+    let mut prefixes: BTreeMap<String, String> = BTreeMap::new();
+    let mut sorted: Vec<_> = found.values().collect();
+    sorted.sort_by(|a, b| a.1.slug.cmp(&b.1.slug));
+    for (draft, integration) in &sorted {
+        let plugin = &integration.connector.plugin;
+        let first = plugins.entry(&plugin.name).or_insert(integration);
+        if first.connector.plugin != *plugin || first.role() != integration.role() {
+            let finding = Mistake::PluginShared {
+                connector: integration.connector.name.clone(),
+                other: first.connector.name.clone(),
+                plugin: plugin.name.clone(),
+                span: (0..0).into(),
+            };
+            problems.push(&draft.source, finding);
+        }
+        prefixes.entry(environment_variable(&plugin.name, "")).or_insert_with(|| plugin.name.clone());
+    }
+    for (draft, integration) in sorted {
+        let name = integration.plugin_name();
+        let prefix = environment_variable(&name, "");
+        if let Some(other) = prefixes.insert(prefix.clone(), name.clone()).filter(|other| *other != name) {
+            let slug = integration.slug.clone();
+            problems.push(&draft.source, Mistake::VariablesShared { slug, other, prefix, span: (0..0).into() });
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Names, parsed once at the edge; past it, a name of each type is known to be well formed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Why a text is not a name: it has to match `[a-z0-9][a-z0-9-]*`.
+///
+/// Meltano accepts far more, `../x` included; only this form is safe in its state ids, paths and
+/// environment variables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a name: use lower-case letters, digits and dashes, first a letter or digit")]
+pub struct NotAName(pub String);
+
+fn parse(text: &str) -> Result<Box<str>, NotAName> {
+    let well_formed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.is_empty() || text.starts_with('-') || !text.chars().all(well_formed) {
+        return Err(NotAName(text.to_owned()));
+    }
+    Ok(text.into())
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(Box<str>);
+
+        impl $type {
+            /// Returns the name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = NotAName;
+            fn from_str(text: &str) -> Result<Self, NotAName> {
+                parse(text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = NotAName;
+            fn try_from(text: String) -> Result<Self, NotAName> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.0.into()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of an integration within its project: the stem of its file.
+    Slug
+}
+
+name! {
+    /// The name of an environment, as in Meltano's `environments`.
+    EnvironmentName
+}
+
+/// What stays the same when an integration's file is renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IntegrationId(pub Uuid);
+
+impl IntegrationId {
+    /// Returns the id of an integration whose file gives none: `UUIDv5(UUIDv5(URL, "spile:" + project), slug)`.
+    #[must_use]
+    pub fn derived(project: &str, slug: &Slug) -> Self {
+        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("spile:{project}").as_bytes());
+        Self(Uuid::new_v5(&namespace, slug.as_str().as_bytes()))
+    }
+}
+
+impl fmt::Display for IntegrationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_lower_case_words_and_dashes() {
+        for good in ["a", "0", "shop-orders", "a--b", "x-"] {
+            assert_eq!(good.parse::<Slug>().unwrap().as_str(), good);
+        }
+        for bad in ["", "-a", "A", "a_b", "a.b", "../x", "é", "a b", "a:b"] {
+            assert_eq!(bad.parse::<Slug>(), Err(NotAName(bad.into())));
+        }
+    }
+
+    #[test]
+    fn a_derived_id_depends_on_the_project_and_the_slug_alone() {
+        let slug: Slug = "shop".parse().unwrap();
+        let id = IntegrationId::derived("acme", &slug);
+        assert_eq!(id.to_string(), "1934ad6d-3368-51a3-8245-337ce1a07e57");
+        assert_ne!(id, IntegrationId::derived("other", &slug));
+    }
+}

@@ -1,0 +1,203 @@
+//! The plan: what would change, worked out from two snapshots and what the files ask for; pure.
+
+pub mod change;
+pub mod consequence;
+pub mod guard;
+pub mod scope;
+pub mod state;
+pub mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::integration::{Integration, Integrations};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::record::{Entry, Record, Row};
+
+pub use change::{Change, FieldChange};
+pub use consequence::Consequence;
+pub use guard::Breach;
+pub use scope::Scope;
+pub use state::{Foreign, Revision, Snapshot, State};
+pub use step::Step;
+
+/// What would change in both targets, and what they were read as.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// The project.
+    pub project: String,
+    /// The environment whose rows are planned.
+    pub environment: EnvironmentName,
+    /// What to do to the registry.
+    pub registry: Step<Row>,
+    /// What to do to `meltano.yml`.
+    pub meltano: Step<Entry>,
+    /// What follows from the changes of each integration, with the reasons.
+    pub consequences: BTreeMap<IntegrationId, consequence::Verdict>,
+    /// Integrations that are protected and so stay, though no file declares them.
+    pub protected: BTreeSet<Slug>,
+    /// Rows that are not this project's; never touched.
+    pub unmanaged: Vec<Foreign>,
+    /// How many integrations are there already, for the guards.
+    pub existing: usize,
+}
+
+/// What both targets hold, as read.
+#[derive(Debug, Clone)]
+pub struct Current {
+    /// The registry.
+    pub registry: Snapshot<Row>,
+    /// `meltano.yml`
+    pub meltano: Snapshot<Entry>,
+}
+
+/// What both targets should hold.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// The registry.
+    pub registry: State<Row>,
+    /// `meltano.yml`
+    pub meltano: State<Entry>,
+    /// Integrations that stay only because they are protected.
+    pub protected: BTreeSet<Slug>,
+}
+
+/// How many integrations a plan touches, each counted once whatever the number of targets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// New ones.
+    pub create: usize,
+    /// Those that stay and change.
+    pub update: usize,
+    /// Those that go.
+    pub delete: usize,
+    /// Those that stay as they are.
+    pub unchanged: usize,
+    /// Rows of others.
+    pub unmanaged: usize,
+}
+
+impl Plan {
+    /// Works out what leads from what is there to what is wanted.
+    #[must_use]
+    pub fn new(
+        head: (String, EnvironmentName),
+        current: &Current,
+        desired: &Desired,
+        (integrations, text): (&Integrations, String),
+    ) -> Self {
+        let registry = Step::between(&current.registry, &desired.registry, ());
+        let meltano = Step::between(&current.meltano, &desired.meltano, text);
+        let consequences = consequence::judge(current, &registry, &meltano, integrations);
+        let known: BTreeSet<&IntegrationId> = current.registry.state.ids().chain(current.meltano.state.ids()).collect();
+        Self {
+            project: head.0,
+            environment: head.1,
+            consequences,
+            protected: desired.protected.clone(),
+            unmanaged: current.registry.foreign.clone(),
+            existing: known.len(),
+            registry,
+            meltano,
+        }
+    }
+
+    /// Returns the plan's name: a hash of all it says, of the records' every field and of the revisions.
+    #[must_use]
+    pub fn id(&self) -> String {
+        // A plan holds maps with text keys and values of JSON: there is nothing that cannot be written.
+        hash(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Tells whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.registry.is_empty() && self.meltano.is_empty()
+    }
+
+    /// Tells whether something is deleted, or all of its data have to be read again.
+    #[must_use]
+    pub fn is_destructive(&self) -> bool {
+        let worst = self.consequences.values().map(|verdict| verdict.consequence).max();
+        worst.is_some_and(|worst| worst >= Consequence::FullRefresh) || self.summary().delete > 0
+    }
+
+    /// Returns the ids of all that changes, with the names to show, sorted by name.
+    #[must_use]
+    pub fn touched(&self) -> Vec<(Slug, IntegrationId)> {
+        let rows = self.registry.changes.iter().map(|(id, change)| (change.record().slug().clone(), *id));
+        let entries = self.meltano.changes.iter().map(|(id, change)| (change.record().slug().clone(), *id));
+        // A rename has two names: the new one is shown, and it is the same in both targets.
+        let by_id: BTreeMap<IntegrationId, Slug> = entries.chain(rows).map(|(slug, id)| (id, slug)).collect();
+        let mut touched: Vec<_> = by_id.into_iter().map(|(id, slug)| (slug, id)).collect();
+        touched.sort();
+        touched
+    }
+
+    /// Returns what happens to one integration as a whole.
+    #[must_use]
+    pub fn action(&self, id: &IntegrationId) -> Action {
+        let actions =
+            [self.registry.changes.get(id).map(Change::action), self.meltano.changes.get(id).map(Change::action)];
+        let mut found = actions.into_iter().flatten();
+        match (found.next(), found.next()) {
+            (Some(one), Some(other)) if one == other => one,
+            (Some(one), None) => one,
+            _ => Action::Update,
+        }
+    }
+
+    /// Counts.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary { unmanaged: self.unmanaged.len(), ..Summary::default() };
+        for (_, id) in self.touched() {
+            match self.action(&id) {
+                Action::Create => summary.create += 1,
+                Action::Update => summary.update += 1,
+                Action::Delete => summary.delete += 1,
+            }
+        }
+        summary.unchanged = self.existing - (self.existing.min(summary.update + summary.delete));
+        summary
+    }
+}
+
+/// What happens to an integration, or to its record in one target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It comes.
+    Create,
+    /// It changes.
+    Update,
+    /// It goes.
+    Delete,
+}
+
+/// Returns the SHA-256 of bytes in lower-case hexadecimal.
+#[must_use]
+pub fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        hex.extend([byte >> 4, byte & 15].map(|nibble| char::from_digit(nibble.into(), 16).unwrap_or('0')));
+        hex
+    })
+}
+
+/// Returns what the files ask for, seen through a scope.
+#[must_use]
+pub fn desired(
+    integrations: &Integrations,
+    settings: &crate::settings::ProjectSettings,
+    environment: &EnvironmentName,
+) -> Desired {
+    let extractor =
+        |integration: &&std::sync::Arc<Integration>| integration.role() == crate::connector::Role::Extractor;
+    Desired {
+        registry: integrations.iter().filter(extractor).map(|one| (one.id, Row::of(one, environment))).collect(),
+        meltano: integrations.iter().map(|one| (one.id, Entry::of(one, integrations, settings))).collect(),
+        protected: BTreeSet::new(),
+    }
+}

@@ -1,0 +1,94 @@
+//! What a target holds: records by id, and the mark of the version that was read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::IntegrationId;
+use crate::record::Record;
+
+/// The records of one target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct State<R>(BTreeMap<IntegrationId, R>);
+
+impl<R> State<R> {
+    /// Returns the record of an integration.
+    #[must_use]
+    pub fn get(&self, id: &IntegrationId) -> Option<&R> {
+        self.0.get(id)
+    }
+
+    /// Returns the ids, sorted.
+    pub fn ids(&self) -> impl Iterator<Item = &IntegrationId> {
+        self.0.keys()
+    }
+
+    /// Returns the records by id, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&IntegrationId, &R)> {
+        self.0.iter()
+    }
+
+    /// Puts a record in.
+    pub fn insert(&mut self, id: IntegrationId, record: R) {
+        self.0.insert(id, record);
+    }
+
+    /// Takes a record out.
+    pub fn remove(&mut self, id: &IntegrationId) {
+        self.0.remove(id);
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Tells whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<R> Default for State<R> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<R> FromIterator<(IntegrationId, R)> for State<R> {
+    fn from_iter<I: IntoIterator<Item = (IntegrationId, R)>>(iter: I) -> Self {
+        Self(iter.into_iter().collect())
+    }
+}
+
+/// The mark of the version of a target that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub String);
+
+/// A record that somebody else keeps in the same target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Foreign {
+    /// Its id, as text: others may use other forms.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The project that manages it, if any does.
+    pub managed_by: Option<String>,
+}
+
+/// What a target holds, as it was read.
+#[derive(Debug, Clone)]
+pub struct Snapshot<R: Record> {
+    /// This project's records.
+    pub state: State<R>,
+    /// Other people's records; never touched.
+    pub foreign: Vec<Foreign>,
+    /// What the target holds besides records.
+    pub document: R::Document,
+    /// The mark of this version.
+    pub revision: Revision,
+}

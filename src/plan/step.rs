@@ -1,0 +1,65 @@
+//! What to do to one target, and the revision it was worked out from.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Change, Revision, Snapshot, State};
+use crate::name::IntegrationId;
+use crate::record::Record;
+
+/// What to do to one target.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step<R: Record> {
+    /// The version it was worked out from; a target that has moved on refuses the step.
+    pub revision: Revision,
+    /// What happens to records, by id.
+    pub changes: BTreeMap<IntegrationId, Change<R>>,
+    /// The document as read.
+    pub before: R::Document,
+    /// The document to be.
+    pub after: R::Document,
+}
+
+impl<R: Record> Step<R> {
+    /// Returns what leads from `current` to `desired`.
+    #[must_use]
+    pub fn between(current: &Snapshot<R>, desired: &State<R>, document: R::Document) -> Self {
+        let wanted = desired.iter().filter_map(|(id, after)| {
+            let after = after.clone();
+            let change = match current.state.get(id) {
+                None => Change::Create { after },
+                Some(before) if *before == after => return None,
+                Some(before) => Change::Update { before: before.clone(), after },
+            };
+            let equal = matches!(change, Change::Update { .. }) && change.fields().is_empty();
+            (!equal).then_some((*id, change))
+        });
+        let gone = current.state.iter().filter(|(id, _)| desired.get(id).is_none());
+        let gone = gone.map(|(id, before)| (*id, Change::Delete { before: before.clone() }));
+        Self {
+            revision: current.revision.clone(),
+            changes: wanted.chain(gone).collect(),
+            before: current.document.clone(),
+            after: document,
+        }
+    }
+
+    /// Tells whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.before == self.after
+    }
+
+    /// Returns the state after the step.
+    #[must_use]
+    pub fn applied_to(&self, mut state: State<R>) -> State<R> {
+        for (id, change) in &self.changes {
+            match change.after() {
+                Some(after) => state.insert(*id, after.clone()),
+                None => state.remove(id),
+            }
+        }
+        state
+    }
+}

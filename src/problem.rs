@@ -1,0 +1,164 @@
+//! Mistakes of the user's, collected: a run reports all of them at once, each with its place.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use miette::{Diagnostic, Severity};
+
+use crate::source::{Place, Source};
+
+/// A mistake of the user's: what was found, where, and how to mend it.
+///
+/// The finding is a variant of its area's own `Mistake` enum; its code reads `spile::area::word`.
+pub struct Problem {
+    /// The file it is in.
+    pub source: Source,
+    finding: Box<dyn Diagnostic + Send + Sync>,
+}
+
+impl Problem {
+    /// Joins a finding with the file it is in.
+    pub fn new(source: &Source, finding: impl Diagnostic + Send + Sync + 'static) -> Self {
+        Self { source: source.clone(), finding: Box::new(finding) }
+    }
+
+    /// Returns what was found: message, code, labels and help.
+    #[must_use]
+    pub fn finding(&self) -> &dyn Diagnostic {
+        &*self.finding
+    }
+
+    /// Returns the code, `spile::area::word`.
+    #[must_use]
+    pub fn code(&self) -> String {
+        self.finding.code().map(|code| code.to_string()).unwrap_or_default()
+    }
+
+    /// Returns the message: one sentence in lower case.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.finding.to_string()
+    }
+
+    /// Returns the next step.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        self.finding.help().map(|help| help.to_string())
+    }
+
+    /// Returns the place of the first label, or the start of the file.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let first = self.finding.labels().and_then(|mut labels| labels.next());
+        first.map_or_else(
+            || self.source.start(),
+            |label| self.source.place(label.offset()..label.offset() + label.len()),
+        )
+    }
+
+    /// Tells whether the problem stops everything; the others are advice.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.finding.severity().unwrap_or(Severity::Error) == Severity::Error
+    }
+
+    fn order(&self) -> (PathBuf, usize, String, String) {
+        (self.source.path().to_owned(), self.place().span.start, self.code(), self.message())
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} [{}]", self.place().to_reference(), self.message(), self.code())
+    }
+}
+
+/// The problems of a run, as they are found.
+#[derive(Debug, Default)]
+pub struct Problems {
+    found: Vec<Problem>,
+    hidden: Vec<Place>,
+}
+
+impl Problems {
+    /// Adds a finding at a place of `source`.
+    pub fn push(&mut self, source: &Source, finding: impl Diagnostic + Send + Sync + 'static) {
+        self.found.push(Problem::new(source, finding));
+    }
+
+    /// Keeps a place out of every excerpt: what stands there is a secret.
+    pub fn hide(&mut self, place: &Place) {
+        self.hidden.push(place.clone());
+    }
+
+    /// Tells whether any of them stops everything.
+    #[must_use]
+    pub fn any_error(&self) -> bool {
+        self.found.iter().any(Problem::is_error)
+    }
+
+    /// Returns them sorted by file and place. What a base file and its overlays make found twice
+    /// is said once.
+    #[must_use]
+    pub fn into_report(mut self) -> Report {
+        self.found.sort_by_cached_key(Problem::order);
+        self.found.dedup_by(|a, b| a.order() == b.order());
+        Report { problems: self.found, hidden: self.hidden }
+    }
+}
+
+/// The problems of a run, sorted by file and place, each once.
+#[derive(Debug, Default)]
+pub struct Report {
+    problems: Vec<Problem>,
+    hidden: Vec<Place>,
+}
+
+impl Report {
+    /// Returns the problems.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Returns a source's text as excerpts may show it: secrets in plain text are overwritten, byte for
+    /// byte, so that spans keep their places.
+    #[must_use]
+    pub fn excerpt_text(&self, source: &Source) -> String {
+        let mut bytes = source.text().as_bytes().to_vec();
+        for place in self.hidden.iter().filter(|place| place.source.path() == source.path()) {
+            let span = place.span.start.min(bytes.len())..place.span.end.min(bytes.len());
+            bytes[span].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// Returns ``did you mean `x`?`` for the candidate nearest to `word`, if one is near.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let near = |candidate: &str| strsim::normalized_damerau_levenshtein(word, candidate);
+    candidates
+        .into_iter()
+        .map(|candidate| (near(candidate), candidate))
+        .filter(|(score, _)| *score >= 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+}
+
+/// Returns the names as a sentence lists them: `` `a`, `b`, `c` ``.
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_near_names_are_suggested() {
+        let known = ["start_date", "api_type", "client_id"];
+        assert_eq!(did_you_mean("start_dat", known).unwrap(), "did you mean `start_date`?");
+        assert_eq!(did_you_mean("colour", known), None);
+    }
+}

@@ -1,0 +1,38 @@
+//! Records: what a target keeps for one integration.
+
+pub mod entry;
+pub mod row;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::name::Slug;
+
+pub use entry::Entry;
+pub use row::Row;
+
+/// The fields of a record by path, such as `config.start_date`.
+pub type Fields = BTreeMap<String, Value>;
+
+/// What one target keeps for one integration.
+pub trait Record: Clone + PartialEq + Debug + Serialize + Send + Sync + 'static {
+    /// What the target holds besides its records: the text of a file, nothing in a table.
+    type Document: Clone + PartialEq + Debug + Default + Serialize + Send + Sync + 'static;
+
+    /// Returns the integration's name.
+    fn slug(&self) -> &Slug;
+
+    /// Returns the connector's or plugin's name, for people.
+    fn kind(&self) -> &str;
+
+    /// Returns the fields by path; the id is not one of them.
+    fn fields(&self) -> Fields;
+}
+
+/// Adds the members of a table to `fields`, each under `prefix`.
+fn spread<'a>(fields: &mut Fields, prefix: &str, members: impl IntoIterator<Item = (&'a String, &'a Value)>) {
+    fields.extend(members.into_iter().map(|(key, value)| (format!("{prefix}.{key}"), value.clone())));
+}

@@ -1,0 +1,187 @@
+//! Entries: integrations in `meltano.yml`, each with all that is needed to write it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Fields, Record, spread};
+use crate::connector::{Connector, Kind, Role, Setting};
+use crate::integration::{Declaration, Integration, Integrations};
+use crate::name::{EnvironmentName, Slug};
+use crate::settings::ProjectSettings;
+use crate::value::Settings;
+
+/// An integration in `meltano.yml`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// The integration's name; kept in the plugin's annotations.
+    pub slug: Slug,
+    /// Which list of `plugins` it stands in.
+    pub role: Role,
+    /// Never deleted by apply; kept in the annotations, for a file that is gone cannot say it.
+    pub protect: bool,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The base plugin, complete: `name`, `namespace`, `pip_url`, `settings` and so on.
+    pub definition: Map<String, Value>,
+    /// What holds in every environment.
+    pub base: Setup,
+    /// What differs by environment.
+    pub environments: BTreeMap<EnvironmentName, Setup>,
+    /// The loader's plugin, where there is a job.
+    pub loader: Option<String>,
+    /// The interval of the schedule, where there is one.
+    pub interval: Option<String>,
+}
+
+/// What a plugin is set up with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// `config`
+    #[serde(default)]
+    pub config: Settings,
+    /// `select`; `None` where it is not written.
+    #[serde(default)]
+    pub select: Option<BTreeSet<String>>,
+    /// `metadata`
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+impl Setup {
+    fn of(declaration: &Declaration) -> Self {
+        let select = &declaration.select;
+        Self {
+            config: declaration.config.clone(),
+            select: (!select.is_empty()).then(|| select.clone()),
+            metadata: declaration.metadata.clone(),
+        }
+    }
+
+    /// Returns what this setup says otherwise than `base`. Meltano merges `config` key by key.
+    fn differing_from(self, base: &Self) -> Self {
+        let config = self.config.into_iter().filter(|(key, value)| base.config.get(key) != Some(value)).collect();
+        let metadata = self.metadata.into_iter().filter(|(key, value)| base.metadata.get(key) != Some(value)).collect();
+        Self { config, metadata, select: self.select.filter(|select| base.select.as_ref() != Some(select)) }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn add_to(&self, fields: &mut Fields, prefix: &str) {
+        spread(fields, &format!("{prefix}config"), &self.config);
+        spread(fields, &format!("{prefix}metadata"), &self.metadata);
+        if let Some(select) = &self.select {
+            fields.insert(format!("{prefix}select"), json!(select));
+        }
+    }
+}
+
+impl Entry {
+    /// Returns the entry that an integration asks for. Jobs and schedules are those of the default
+    /// environment: Meltano has none by environment.
+    #[must_use]
+    pub fn of(integration: &Integration, all: &Integrations, settings: &ProjectSettings) -> Self {
+        let default = integration.at(&settings.default_environment);
+        let base = Setup::of(&integration.base);
+        let overlay = |(environment, declaration): (&EnvironmentName, &Declaration)| {
+            let differing = Setup::of(declaration).differing_from(&base);
+            (!differing.is_empty()).then(|| (environment.clone(), differing))
+        };
+        let loader = default.loader.as_ref().filter(|_| default.enabled).and_then(|loader| all.find(loader.as_str()));
+        let schedule = default.schedule.as_ref().filter(|_| loader.is_some());
+        Self {
+            slug: integration.slug.clone(),
+            role: integration.role(),
+            protect: integration.protect,
+            plugin: integration.plugin_name(),
+            definition: definition(&integration.connector),
+            environments: integration.overlays.iter().filter_map(overlay).collect(),
+            base,
+            loader: loader.map(|loader| loader.plugin_name()),
+            interval: schedule.map(ToString::to_string),
+        }
+    }
+
+    /// Returns the name of the base plugin.
+    #[must_use]
+    pub fn base_plugin(&self) -> &str {
+        self.definition.get("name").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+impl Record for Entry {
+    type Document = String;
+
+    fn slug(&self) -> &Slug {
+        &self.slug
+    }
+
+    fn kind(&self) -> &str {
+        self.base_plugin()
+    }
+
+    fn fields(&self) -> Fields {
+        let mut fields = Fields::from([("name".to_owned(), json!(self.plugin))]);
+        spread(&mut fields, "plugin", &self.definition);
+        self.base.add_to(&mut fields, "");
+        for (environment, setup) in &self.environments {
+            setup.add_to(&mut fields, &format!("environments.{environment}."));
+        }
+        let optional = [("loader", &self.loader), ("schedule", &self.interval)];
+        let written = optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), json!(value.as_ref()?))));
+        fields.extend(written);
+        if self.protect {
+            fields.insert("protect".to_owned(), json!(true));
+        }
+        fields
+    }
+}
+
+/// Returns a connector as a plugin definition of Meltano's. With its `namespace` it is a custom plugin, so no
+/// hub is asked (reference: `namespace` in Meltano's `meltano.schema.json`).
+#[must_use]
+pub fn definition(connector: &Connector) -> Map<String, Value> {
+    let plugin = &connector.plugin;
+    let mut definition = Map::new();
+    let mut put = |key: &str, value: Value| drop(definition.insert(key.to_owned(), value));
+    put("name", json!(plugin.name));
+    put("variant", json!(plugin.variant));
+    put("namespace", json!(plugin.namespace));
+    put("pip_url", json!(plugin.pip_url));
+    put("executable", json!(plugin.executable));
+    put("label", json!(connector.label));
+    if !plugin.capabilities.is_empty() {
+        put("capabilities", json!(plugin.capabilities));
+    }
+    if !connector.settings.is_empty() {
+        put("settings", connector.settings.iter().map(setting).collect());
+    }
+    if !connector.groups.is_empty() {
+        let groups = connector.groups.iter().map(|group| json!(group.settings)).collect();
+        put("settings_group_validation", groups);
+    }
+    if !connector.metadata.is_empty() {
+        put("metadata", Value::Object(connector.metadata.clone()));
+    }
+    definition
+}
+
+fn setting(setting: &Setting) -> Value {
+    let mut written =
+        Map::from_iter([("name".to_owned(), json!(setting.name)), ("kind".to_owned(), json!(setting.kind.word()))]);
+    let optional = [
+        ("label", setting.label.as_ref().map(|label| json!(label))),
+        ("description", setting.description.as_ref().map(|description| json!(description))),
+        ("value", setting.default.clone()),
+        ("sensitive", setting.secret.then(|| json!(true))),
+    ];
+    written.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    if let Kind::Options(choices) = &setting.kind {
+        let options = choices.iter().map(|choice| json!({"label": choice.label, "value": choice.value})).collect();
+        written.insert("options".to_owned(), options);
+    }
+    Value::Object(written)
+}

@@ -1,0 +1,99 @@
+//! A run: one test or sync of one integration, as the registry remembers it.
+
+pub mod log;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::name::{EnvironmentName, IntegrationId, Slug};
+
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunKind {
+    /// Reads one record and throws it away.
+    Test,
+    /// Moves records from the extractor to the loader.
+    Sync,
+}
+
+impl RunKind {
+    /// Returns the word that the registry keeps.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Sync => "sync",
+        }
+    }
+}
+
+/// How far a run got; the words of the registry's `integration_runs.status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// It has begun and not ended.
+    Running,
+    /// It ended well.
+    Ok,
+    /// It ended with an error.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// All of them, by the registry's word.
+    pub const WORDS: [(&'static str, Self); 4] =
+        [("running", Self::Running), ("ok", Self::Ok), ("failed", Self::Failed), ("cancelled", Self::Cancelled)];
+
+    /// Returns the registry's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.into_iter().find(|(_, status)| *status == self).map_or("", |(word, _)| word)
+    }
+
+    /// Returns what becomes of an integration's `status` when a run ends so; `None` where it says nothing.
+    #[must_use]
+    pub fn integration_status(self) -> Option<&'static str> {
+        match self {
+            Self::Ok => Some("active"),
+            Self::Failed => Some("error"),
+            Self::Running | Self::Cancelled => None,
+        }
+    }
+}
+
+/// One test or sync of one integration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// Its id; Meltano's run id too.
+    pub id: Uuid,
+    /// The integration.
+    pub integration: IntegrationId,
+    /// The integration's name when it ran.
+    pub slug: Slug,
+    /// The environment it ran in.
+    pub environment: EnvironmentName,
+    /// What it did.
+    pub kind: RunKind,
+    /// How far it got.
+    pub status: RunStatus,
+    /// Under which id Meltano keeps its bookmarks; a test has none.
+    pub state_id: Option<String>,
+    /// The loader its records went to.
+    pub loader: Option<IntegrationId>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How many records it moved, where that was counted.
+    pub records: Option<u64>,
+    /// What went wrong, in a sentence.
+    pub error: Option<String>,
+    /// Its whole log, relative to the project.
+    pub log: PathBuf,
+}

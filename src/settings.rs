@@ -1,0 +1,282 @@
+//! What `spile.toml` says: the project's name, its environments, its registry and its guards.
+
+use std::collections::BTreeMap;
+
+use miette::{Diagnostic, SourceSpan};
+
+use crate::name::EnvironmentName;
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::source::{Placed, Source};
+use crate::table::{self, Table};
+
+/// The Meltano that is installed where `spile.toml` pins none.
+pub const MELTANO_VERSION: &str = "4.4.1";
+
+/// What can be wrong with `spile.toml` beyond its form.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// A project name nobody could tell rows by.
+    #[error("the project's name is empty")]
+    #[diagnostic(code(spile::project::name), help("give the project a name, such as `name = \"acme-analytics\"`"))]
+    Name {
+        /// The name.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// The default environment is declared nowhere.
+    #[error("the environment `{name}` is not declared")]
+    #[diagnostic(code(spile::project::environment))]
+    Environment {
+        /// The environment.
+        name: EnvironmentName,
+        /// Where it is named.
+        #[label("not declared")]
+        span: SourceSpan,
+        /// The nearest declared one, or all.
+        #[help]
+        help: String,
+    },
+    /// A Meltano version that is no version.
+    #[error("`{version}` is not an exact version of Meltano")]
+    #[diagnostic(code(spile::project::meltano_version), help("pin one, such as `version = \"{MELTANO_VERSION}\"`"))]
+    MeltanoVersion {
+        /// What was written.
+        version: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+}
+
+/// The settings of a project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProjectSettings {
+    /// The project's name: the owner of its rows in a registry.
+    pub name: String,
+    /// The environment that commands work in unless told otherwise.
+    pub default_environment: EnvironmentName,
+    /// The declared environments; the default one is always among them.
+    pub environments: BTreeMap<EnvironmentName, Environment>,
+    /// Where rows are kept.
+    pub registry: RegistryKind,
+    /// The pinned Meltano.
+    pub meltano_version: String,
+    /// How much a plan may change before it has to be acknowledged.
+    pub guard: Guard,
+}
+
+/// An environment's own settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Asks for the environment's name before anything is applied to it.
+    pub protected: bool,
+}
+
+/// Where rows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistryKind {
+    /// An embedded SQLite file, `.spile/registry.db`.
+    Local,
+}
+
+/// How much a plan may change before apply wants the exact numbers acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guard {
+    /// The most integrations, in percent of those that are there, that a plan may delete.
+    pub max_delete_percent: u8,
+    /// The most integrations, in percent of ten or more, that a plan may change.
+    pub max_change_percent: u8,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { max_delete_percent: 30, max_change_percent: 30 }
+    }
+}
+
+/// Reads `spile.toml`.
+pub fn read(source: &Source, problems: &mut Problems) -> Option<ProjectSettings> {
+    table::parse(source, problems, settings)
+}
+
+fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings> {
+    let example = "{ name = \"acme-analytics\", default_environment = \"dev\" }";
+    let head = table.required_table("project", example, problems).map(|table| head(table, problems));
+    let registry = table.table("registry", problems).map(|table| registry(table, problems));
+    let meltano = table.table("meltano", problems).and_then(|table| meltano(table, problems));
+    let guard = table.table("guard", problems).map(|table| guard(table, problems));
+    let mut environments = BTreeMap::new();
+    if let Some(table) = table.table("environments", problems) {
+        self::environments(&table, &mut environments, problems);
+    }
+    table.finish(problems);
+    let (name, default) = head?;
+    let default_environment = default_environment(default, &mut environments, problems)?;
+    Some(ProjectSettings {
+        name: name?.value,
+        default_environment,
+        environments,
+        registry: registry.unwrap_or(RegistryKind::Local),
+        meltano_version: meltano.unwrap_or_else(|| MELTANO_VERSION.to_owned()),
+        guard: guard.unwrap_or_default(),
+    })
+}
+
+type Head = (Option<Placed<String>>, Option<Placed<EnvironmentName>>);
+
+fn head(table: Table<'_>, problems: &mut Problems) -> Head {
+    let name = table.required_text("name", "\"acme-analytics\"", problems);
+    if let Some(name) = name.as_ref().filter(|name| name.trim().is_empty()) {
+        problems.push(table.source, Mistake::Name { span: name.place.span.clone().into() });
+    }
+    let default = table.parsed("default_environment", problems);
+    table.finish(problems);
+    (name, default)
+}
+
+/// Returns the default environment: `dev`, where nothing is said. A project that declares
+/// environments has to declare that one too, so that a typing error makes no new environment.
+fn default_environment(
+    written: Option<Placed<EnvironmentName>>,
+    environments: &mut BTreeMap<EnvironmentName, Environment>,
+    problems: &mut Problems,
+) -> Option<EnvironmentName> {
+    let Some(written) = written else {
+        let first = environments.keys().next().cloned();
+        let default = "dev".parse().ok().filter(|dev| environments.contains_key(dev) || first.is_none()).or(first)?;
+        environments.entry(default.clone()).or_default();
+        return Some(default);
+    };
+    let resembles = did_you_mean(written.as_str(), environments.keys().map(EnvironmentName::as_str));
+    if let Some(help) = resembles.filter(|_| !environments.contains_key(&written.value)) {
+        let span = written.place.span.clone().into();
+        problems.push(&written.place.source, Mistake::Environment { name: written.value.clone(), span, help });
+    }
+    environments.entry(written.value.clone()).or_default();
+    Some(written.value)
+}
+
+fn registry(table: Table<'_>, problems: &mut Problems) -> RegistryKind {
+    let kind = table.choice("kind", &[("local", RegistryKind::Local)], problems);
+    table.finish(problems);
+    kind.map_or(RegistryKind::Local, |kind| kind.value)
+}
+
+fn meltano(table: Table<'_>, problems: &mut Problems) -> Option<String> {
+    let version = table.text("version", problems);
+    table.finish(problems);
+    let version = version?;
+    let exact = version.starts_with(|c: char| c.is_ascii_digit())
+        && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+    if !exact {
+        let span = version.place.span.clone().into();
+        let finding = Mistake::MeltanoVersion { version: version.value.clone(), span };
+        problems.push(&version.place.source, finding);
+    }
+    Some(version.value)
+}
+
+fn guard(table: Table<'_>, problems: &mut Problems) -> Guard {
+    let default = Guard::default();
+    let guard = Guard {
+        max_delete_percent: table.percent("max_delete_percent", problems).unwrap_or(default.max_delete_percent),
+        max_change_percent: table.percent("max_change_percent", problems).unwrap_or(default.max_change_percent),
+    };
+    table.finish(problems);
+    guard
+}
+
+fn environments(table: &Table<'_>, environments: &mut BTreeMap<EnvironmentName, Environment>, problems: &mut Problems) {
+    for (name, table) in table.named_tables(problems) {
+        let protected = table.flag("protected", problems).is_some_and(|flag| flag.value);
+        table.finish(problems);
+        match name.parse::<EnvironmentName>() {
+            Ok(parsed) => drop(environments.insert(parsed, Environment { protected })),
+            Err(error) => {
+                let span = name.place.span.clone().into();
+                let finding = table::Mistake::Invalid {
+                    key: "environments".to_owned(),
+                    message: error.to_string(),
+                    span,
+                    help: None,
+                };
+                problems.push(&name.place.source, finding);
+            }
+        }
+    }
+}
+
+impl ProjectSettings {
+    /// Returns the environment that the command line names, or the default one.
+    ///
+    /// # Errors
+    /// When nobody declared it.
+    pub fn environment(&self, asked: Option<&str>) -> Result<EnvironmentName, UndeclaredEnvironment> {
+        let Some(asked) = asked else { return Ok(self.default_environment.clone()) };
+        let names = || self.environments.keys().map(EnvironmentName::as_str);
+        let found = self.environments.keys().find(|name| name.as_str() == asked);
+        found.cloned().ok_or_else(|| UndeclaredEnvironment {
+            name: asked.to_owned(),
+            help: did_you_mean(asked, names()).unwrap_or_else(|| {
+                format!("declare it as `[environments.{asked}]` in `spile.toml`; declared are {}", listed(names()))
+            }),
+        })
+    }
+}
+
+/// The command line names an environment that nobody declared.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("the environment `{name}` is not declared")]
+#[diagnostic(code(spile::project::undeclared_environment))]
+pub struct UndeclaredEnvironment {
+    name: String,
+    #[help]
+    help: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (Option<ProjectSettings>, Vec<String>) {
+        let mut problems = Problems::default();
+        let settings = read(&Source::new("spile.toml", text), &mut problems);
+        let report = problems.into_report();
+        (settings, report.problems().iter().map(|problem| format!("{problem:?}")).collect())
+    }
+
+    #[test]
+    fn a_name_is_enough() {
+        let (settings, problems) = parsed("[project]\nname = 'acme'\n");
+        let settings = settings.unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(settings.default_environment.as_str(), "dev");
+        assert!(settings.environments.contains_key(&settings.default_environment));
+        assert_eq!((settings.guard, settings.meltano_version.as_str()), (Guard::default(), MELTANO_VERSION));
+    }
+
+    #[test]
+    fn every_mistake_is_reported() {
+        let text = "[project]\nname = ' '\ndefault_environment = 'prd'\n[meltano]\nversion = '>=4'\n\
+                    [guard]\nmax_delete_percent = 130\n[environments.prod]\nprotekted = true\n[environments.X]\n";
+        let found = parsed(text).1;
+        assert_eq!(
+            found,
+            [
+                "spile.toml:2: the project's name is empty [spile::project::name]",
+                "spile.toml:3: the environment `prd` is not declared [spile::project::environment]",
+                "spile.toml:5: `>=4` is not an exact version of Meltano [spile::project::meltano_version]",
+                "spile.toml:7: `max_delete_percent` is an integer, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
+                "spile.toml:9: unknown key `protekted` [spile::toml::unknown_key]",
+                "spile.toml:10: `environments`: `X` is not a name: use lower-case letters, digits and dashes, first a letter or digit [spile::toml::invalid]",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_undeclared_environment_is_refused_with_the_nearest_one() {
+        let settings = parsed("[project]\nname = 'acme'\n[environments.prod]\n[environments.dev]\n").0.unwrap();
+        assert_eq!(settings.environment(None).unwrap().as_str(), "dev");
+        assert_eq!(settings.environment(Some("prd")).unwrap_err().help, "did you mean `prod`?");
+    }
+}

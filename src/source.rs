@@ -1,0 +1,104 @@
+//! Texts of the user's files and places in them, so that every value can say where it was written.
+
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file's path, relative to the project, and its text. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Source(Arc<(PathBuf, String)>);
+
+impl Source {
+    /// Joins a path, relative to the project, with the text found there.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        Self(Arc::new((path.into(), text.into())))
+    }
+
+    /// Returns the path, relative to the project.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.0
+    }
+
+    /// Returns the whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.1
+    }
+
+    /// Returns the place of a span, in bytes.
+    #[must_use]
+    pub fn place(&self, span: Range<usize>) -> Place {
+        Place { source: self.clone(), span }
+    }
+
+    /// Returns the first place, for what the file as a whole lacks.
+    #[must_use]
+    pub fn start(&self) -> Place {
+        self.place(0..0)
+    }
+}
+
+/// A span of bytes in a source.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The file.
+    pub source: Source,
+    /// The bytes, from and up to.
+    pub span: Range<usize>,
+}
+
+impl Place {
+    /// Returns the line and the column, both from 1; the column counts characters.
+    #[must_use]
+    pub fn line_and_column(&self) -> (usize, usize) {
+        let text = self.source.text();
+        let before = text.get(..self.span.start).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        (line, before[line_start..].chars().count() + 1)
+    }
+
+    /// Returns `path:line` as editors and CI logs understand it.
+    #[must_use]
+    pub fn to_reference(&self) -> String {
+        format!("{}:{}", self.source.path().display(), self.line_and_column().0)
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub place: Place,
+}
+
+impl<T> Placed<T> {
+    /// Replaces the value, keeping the place.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Placed<U> {
+        Placed { value: change(self.value), place: self.place }
+    }
+}
+
+impl<T> Deref for Placed<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_count_from_one_and_in_characters() {
+        let source = Source::new("a.toml", "é = 1\nname = 2\n");
+        assert_eq!(source.start().line_and_column(), (1, 1));
+        assert_eq!(source.place(3..4).line_and_column(), (1, 3));
+        assert_eq!(source.place(7..11).line_and_column(), (2, 1));
+        assert_eq!(source.place(999..1000).line_and_column(), (3, 1));
+    }
+}

@@ -1,0 +1,378 @@
+//! Reading one TOML table, key by key, each value with its place; what is wrong is collected.
+//!
+//! serde would stop at the first mistake and loses spans in flattened tables.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::str::FromStr;
+
+use miette::{Diagnostic, SourceSpan};
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::source::{Place, Placed, Source};
+use crate::value;
+
+/// What can be wrong with the form of any TOML file.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// The text is not TOML.
+    #[error("not valid TOML: {message}")]
+    #[diagnostic(code(spile::toml::syntax), help("write TOML 1.0: https://toml.io/en/v1.0.0"))]
+    Syntax {
+        /// The parser's own sentence.
+        message: String,
+        /// Where the parser stumbled.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// A key nobody reads.
+    #[error("unknown key `{key}`")]
+    #[diagnostic(code(spile::toml::unknown_key))]
+    UnknownKey {
+        /// The key, as written.
+        key: String,
+        /// Where it stands.
+        #[label("not known here")]
+        span: SourceSpan,
+        /// The nearest known key, or all of them.
+        #[help]
+        help: String,
+    },
+    /// A value of another kind than the key asks for.
+    #[error("`{key}` is {found}, not {wanted}")]
+    #[diagnostic(code(spile::toml::wrong_kind), help("write {wanted}, such as {example}"))]
+    WrongKind {
+        /// The key.
+        key: String,
+        /// The kind found.
+        found: String,
+        /// The kind asked for.
+        wanted: &'static str,
+        /// A value that would do.
+        example: &'static str,
+        /// The value.
+        #[label("{found}")]
+        span: SourceSpan,
+    },
+    /// A value that does not parse as what the key asks for.
+    #[error("`{key}`: {message}")]
+    #[diagnostic(code(spile::toml::invalid))]
+    Invalid {
+        /// The key.
+        key: String,
+        /// Why it does not parse.
+        message: String,
+        /// The value.
+        #[label("here")]
+        span: SourceSpan,
+        /// What is known, or the nearest of it.
+        #[help]
+        help: Option<String>,
+    },
+    /// A key that has to be there.
+    #[error("`{key}` is missing")]
+    #[diagnostic(code(spile::toml::missing_key), help("add `{key} = {example}`"))]
+    MissingKey {
+        /// The key.
+        key: String,
+        /// A value that would do.
+        example: &'static str,
+        /// The table that lacks it.
+        #[label("needs `{key}`")]
+        span: SourceSpan,
+    },
+}
+
+/// Parses a source and hands its top table to `read`; syntax errors are reported, all of them.
+pub fn parse<T>(
+    source: &Source,
+    problems: &mut Problems,
+    read: impl FnOnce(Table<'_>, &mut Problems) -> Option<T>,
+) -> Option<T> {
+    let (document, errors) = DeTable::parse_recoverable(source.text());
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0).into();
+        problems.push(source, Mistake::Syntax { message: error.message().to_owned(), span });
+    }
+    // A table that was cut short would be blamed for keys that are only hidden by the error.
+    errors.is_empty().then(|| read(Table::new(source, document.get_ref(), 0..0), problems)).flatten()
+}
+
+/// One table of a file.
+pub struct Table<'a> {
+    /// The file.
+    pub source: &'a Source,
+    table: &'a DeTable<'a>,
+    span: Range<usize>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Table<'a> {
+    fn new(source: &'a Source, table: &'a DeTable<'a>, span: Range<usize>) -> Self {
+        Self { source, table, span, known: RefCell::default() }
+    }
+
+    fn find(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.known.borrow_mut().push(key);
+        self.table.get(key)
+    }
+
+    fn placed<T>(&self, value: T, span: Range<usize>) -> Placed<T> {
+        Placed { value, place: self.source.place(span) }
+    }
+
+    fn wrong(&self, key: &str, found: &Spanned<DeValue<'_>>, wanted: (&'static str, &'static str)) -> Mistake {
+        Mistake::WrongKind {
+            key: key.to_owned(),
+            found: with_article(found.get_ref().type_str()),
+            wanted: wanted.0,
+            example: wanted.1,
+            span: found.span().into(),
+        }
+    }
+
+    /// Returns the text at `key`.
+    pub fn text(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<String>> {
+        let found = self.find(key)?;
+        let text = found.get_ref().as_str();
+        if text.is_none() {
+            problems.push(self.source, self.wrong(key, found, ("a string", "\"text\"")));
+        }
+        text.map(|text| self.placed(text.to_owned(), found.span()))
+    }
+
+    /// Returns the text at `key`, and reports a table that has none.
+    pub fn required_text(
+        &self,
+        key: &'static str,
+        example: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Placed<String>> {
+        self.require(key, example, problems);
+        self.text(key, problems)
+    }
+
+    fn require(&self, key: &'static str, example: &'static str, problems: &mut Problems) {
+        if self.find(key).is_none() {
+            let span = self.span.clone().into();
+            problems.push(self.source, Mistake::MissingKey { key: key.to_owned(), example, span });
+        }
+    }
+
+    /// Returns what the text at `key` parses to.
+    pub fn parsed<T: FromStr>(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<T>>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let text = self.text(key, problems)?;
+        match text.parse() {
+            Ok(value) => Some(Placed { value, place: text.place }),
+            Err(error) => {
+                let span = text.place.span.clone().into();
+                let message = error.to_string();
+                problems.push(self.source, Mistake::Invalid { key: key.to_owned(), message, span, help: None });
+                None
+            }
+        }
+    }
+
+    /// Returns the value that `choices` names at `key`.
+    pub fn choice<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+        problems: &mut Problems,
+    ) -> Option<Placed<T>> {
+        let text = self.text(key, problems)?;
+        let found = choices.iter().find(|(name, _)| *name == text.as_str());
+        if found.is_none() {
+            let names = || choices.iter().map(|(name, _)| *name);
+            let help = did_you_mean(&text, names()).unwrap_or_else(|| format!("choose one of {}", listed(names())));
+            let message = format!("`{}` is none of the known words", text.value);
+            let span = text.place.span.clone().into();
+            problems.push(self.source, Mistake::Invalid { key: key.to_owned(), message, span, help: Some(help) });
+        }
+        found.map(|(_, value)| Placed { value: *value, place: text.place })
+    }
+
+    /// Returns the boolean at `key`.
+    pub fn flag(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<bool>> {
+        let found = self.find(key)?;
+        let flag = found.get_ref().as_bool();
+        if flag.is_none() {
+            problems.push(self.source, self.wrong(key, found, ("a boolean", "true")));
+        }
+        flag.map(|flag| self.placed(flag, found.span()))
+    }
+
+    /// Returns the whole number from 0 to 100 at `key`.
+    pub fn percent(&self, key: &'static str, problems: &mut Problems) -> Option<u8> {
+        let found = self.find(key)?;
+        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u8>().ok()).filter(|n| *n <= 100);
+        if number.is_none() {
+            problems.push(self.source, self.wrong(key, found, ("a whole number from 0 to 100", "30")));
+        }
+        number
+    }
+
+    /// Returns the strings of the array at `key`.
+    pub fn texts(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<Vec<Placed<String>>>> {
+        let wanted = ("an array of strings", "[\"text\"]");
+        let found = self.find(key)?;
+        let Some(array) = found.get_ref().as_array() else {
+            problems.push(self.source, self.wrong(key, found, wanted));
+            return None;
+        };
+        let mut texts = Vec::new();
+        for item in array.iter() {
+            match item.get_ref().as_str() {
+                Some(text) => texts.push(self.placed(text.to_owned(), item.span())),
+                None => problems.push(self.source, self.wrong(key, item, wanted)),
+            }
+        }
+        Some(self.placed(texts, found.span()))
+    }
+
+    /// Returns the value at `key` as it is.
+    pub fn value(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<Value>> {
+        let found = self.find(key)?;
+        self.as_value(key, found, problems)
+    }
+
+    fn as_value(&self, key: &str, found: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Placed<Value>> {
+        match value::from_toml(found.get_ref()) {
+            Ok(value) => Some(self.placed(value, found.span())),
+            Err(value::NotAValue::Number) => {
+                problems.push(self.source, self.wrong(key, found, ("a finite number of 64 bits", "1.5")));
+                None
+            }
+        }
+    }
+
+    /// Returns the table at `key`.
+    pub fn table(&self, key: &'static str, problems: &mut Problems) -> Option<Table<'a>> {
+        let found = self.find(key)?;
+        let table = found.get_ref().as_table();
+        if table.is_none() {
+            problems.push(self.source, self.wrong(key, found, ("a table", "{ key = \"value\" }")));
+        }
+        table.map(|table| Table::new(self.source, table, found.span()))
+    }
+
+    /// Returns the table at `key`, and reports a table that has none.
+    pub fn required_table(
+        &self,
+        key: &'static str,
+        example: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Table<'a>> {
+        self.require(key, example, problems);
+        self.table(key, problems)
+    }
+
+    /// Returns the tables of the array at `key`: `[[key]]`.
+    pub fn tables(&self, key: &'static str, problems: &mut Problems) -> Vec<Table<'a>> {
+        let Some(found) = self.find(key) else { return Vec::new() };
+        let wanted = ("an array of tables", "[[table]]");
+        let Some(array) = found.get_ref().as_array() else {
+            problems.push(self.source, self.wrong(key, found, wanted));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in array.iter() {
+            match item.get_ref().as_table() {
+                Some(table) => tables.push(Table::new(self.source, table, item.span())),
+                None => problems.push(self.source, self.wrong(key, item, wanted)),
+            }
+        }
+        tables
+    }
+
+    /// Returns every key with its place and its table, for tables whose keys are the user's names.
+    pub fn named_tables(&self, problems: &mut Problems) -> Vec<(Placed<String>, Table<'a>)> {
+        let mut named = Vec::new();
+        for (key, found) in self.table {
+            match found.get_ref().as_table() {
+                Some(table) => {
+                    let name = self.placed(key.get_ref().to_string(), key.span());
+                    named.push((name, Table::new(self.source, table, found.span())));
+                }
+                None => problems.push(self.source, self.wrong(key.get_ref(), found, ("a table", "{ }"))),
+            }
+        }
+        named
+    }
+
+    /// Returns every key and value with their places, for tables whose keys a connector defines.
+    pub fn values(&self, problems: &mut Problems) -> Vec<(Placed<String>, Placed<Value>)> {
+        let mut values = Vec::new();
+        for (key, found) in self.table {
+            let name = self.placed(key.get_ref().to_string(), key.span());
+            values.extend(self.as_value(&name, found, problems).map(|value| (name, value)));
+        }
+        values
+    }
+
+    /// Returns where the table stands.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.source.place(self.span.clone())
+    }
+
+    /// Reports every key that nobody asked for.
+    pub fn finish(self, problems: &mut Problems) {
+        let known = self.known.into_inner();
+        for key in self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let name = key.get_ref().as_ref();
+            let mut all: Vec<&str> = known.clone();
+            all.sort_unstable();
+            all.dedup();
+            let help = did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("the keys known here are {}", listed(all)));
+            let span = key.span().into();
+            problems.push(self.source, Mistake::UnknownKey { key: name.to_owned(), span, help });
+        }
+    }
+}
+
+fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(text: &str, read: impl FnOnce(Table<'_>, &mut Problems) -> Option<()>) -> Vec<String> {
+        let mut problems = Problems::default();
+        parse(&Source::new("a.toml", text), &mut problems, read);
+        problems.into_report().problems().iter().map(|problem| format!("{problem:?}")).collect()
+    }
+
+    #[test]
+    fn every_syntax_error_of_a_file_is_reported() {
+        let found = messages("a = \nb = 'x\nc = 1\n", |_, _| None);
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_kinds_are_reported_with_their_places() {
+        let found = messages("nam = 'x'\nenabled = 'yes'\n", |table, problems| {
+            table.text("name", problems);
+            table.flag("enabled", problems);
+            table.finish(problems);
+            Some(())
+        });
+        assert_eq!(
+            found,
+            [
+                "a.toml:1: unknown key `nam` [spile::toml::unknown_key]",
+                "a.toml:2: `enabled` is a string, not a boolean [spile::toml::wrong_kind]"
+            ]
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! Everything outside: one file for each outside system, and one handle on each here.
+
+pub mod local;
+pub mod meltano;
+pub mod meltano_file;
+pub mod memory;
+pub mod project;
+pub mod runs;
+pub mod target;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::name::EnvironmentName;
+use crate::record::{Entry, Row};
+use crate::settings::{ProjectSettings, RegistryKind};
+
+pub use local::Local;
+pub use meltano_file::MeltanoFile;
+pub use memory::Memory;
+pub use project::Project;
+pub use runs::Runs;
+pub use target::{Origin, Target, TargetError};
+
+/// The handles on everything outside that operations need, in one environment.
+#[derive(Clone)]
+pub struct World {
+    /// The project's folder.
+    pub project: Project,
+    /// Where rows are kept.
+    pub registry: Arc<dyn Target<Record = Row>>,
+    /// Where runs are kept.
+    pub runs: Arc<dyn Runs>,
+    /// `meltano.yml`
+    pub meltano_file: Arc<dyn Target<Record = Entry>>,
+    /// Tells the time.
+    pub clock: fn() -> Timestamp,
+}
+
+impl World {
+    /// Opens the handles that the settings name; nothing is read or made yet.
+    #[must_use]
+    pub fn open(project: &Project, settings: &ProjectSettings, environment: &EnvironmentName) -> Self {
+        let RegistryKind::Local = settings.registry;
+        let registry = Arc::new(Local::new(project.registry_path(), &settings.name, environment));
+        Self {
+            project: project.clone(),
+            runs: registry.clone(),
+            registry,
+            meltano_file: Arc::new(MeltanoFile::new(project)),
+            clock: Timestamp::now,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+-- The local registry, version 1. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
+create table integrations (
+  environment text not null,
+  id          text not null,
+  slug        text not null,
+  type        text not null,
+  name        text not null,
+  enabled     integer not null default 1,
+  config      text not null default '{}',
+  secrets     text not null default '{}',
+  status      text not null default 'pending',
+  managed_by  text,
+  created_at  text not null,
+  updated_at  text not null,
+  primary key (environment, id)
+) without rowid;
+
+create table integration_runs (
+  id             text primary key,
+  environment    text not null,
+  integration_id text not null,
+  slug           text not null,
+  kind           text not null check (kind in ('test', 'sync')),
+  status         text not null check (status in ('running', 'ok', 'failed', 'cancelled')),
+  state_id       text,
+  loader_id      text,
+  started_at     text not null,
+  finished_at    text,
+  records        integer check (records >= 0),
+  error          text,
+  log            text not null,
+  check ((status = 'running') = (finished_at is null))
+) without rowid;
+create index integration_runs_newest on integration_runs (environment, started_at desc);
+create index integration_runs_newest_of on integration_runs (environment, integration_id, started_at desc);
+
+-- Append-only: hashes, never values.
+create table integration_changes (
+  number         integer primary key autoincrement,
+  plan           text not null,
+  environment    text not null,
+  integration_id text not null,
+  op             text not null check (op in ('create', 'update', 'delete')),
+  managed_by     text not null,
+  before_hash    text,
+  after_hash     text,
+  actor          text not null,
+  source_rev     text,
+  at             text not null
+);
+create trigger integration_changes_stay before update on integration_changes
+begin select raise(abort, 'integration_changes is append-only'); end;
+create trigger integration_changes_remain before delete on integration_changes
+begin select raise(abort, 'integration_changes is append-only'); end;

@@ -1,0 +1,295 @@
+//! The project's folder: finding it, reading its files, replacing one as a whole.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use miette::{Diagnostic, SourceSpan};
+use walkdir::WalkDir;
+
+use crate::integration::draft::FileName;
+use crate::problem::Problems;
+use crate::render;
+use crate::source::Source;
+
+/// The file that makes a folder a project.
+pub const SETTINGS: &str = "spile.toml";
+
+/// The folder of everything that spile makes for itself.
+pub const OWN_FOLDER: &str = ".spile";
+
+/// What can be wrong with a file as a whole.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// Its name says neither a slug nor an environment.
+    #[error("`{name}` is not the name of an integration's file")]
+    #[diagnostic(
+        code(spile::files::name),
+        help("name it `<slug>.toml` or `<slug>.<environment>.toml`, in lower-case letters, digits and dashes")
+    )]
+    Name {
+        /// The file's name.
+        name: String,
+        /// Its start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
+    /// It is not text.
+    #[error("the file is not UTF-8")]
+    #[diagnostic(code(spile::files::not_utf8), help("save it as UTF-8, or move it out of the folder"))]
+    NotUtf8 {
+        /// Its start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
+    /// It cannot be read.
+    #[error("the file cannot be read: {message}")]
+    #[diagnostic(code(spile::files::unreadable), help("check that it is there and who may read it"))]
+    Unreadable {
+        /// The system's own sentence.
+        message: String,
+        /// Its start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
+    /// A link leads back to a folder that it is in.
+    #[error("the link leads in a circle and is passed over")]
+    #[diagnostic(code(spile::files::link_loop), severity(Warning), help("remove the link"))]
+    LinkLoop {
+        /// Its start.
+        #[label("this link")]
+        span: SourceSpan,
+    },
+}
+
+/// There is no project here.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("there is no `spile.toml` in `{}` or above", start.display())]
+#[diagnostic(
+    code(spile::project::not_found),
+    help("run `spile init` to make a project here, or name one with `-C DIR`")
+)]
+pub struct NoProject {
+    start: PathBuf,
+}
+
+/// The project's folder.
+#[derive(Debug, Clone)]
+pub struct Project {
+    root: PathBuf,
+}
+
+impl Project {
+    /// Takes a folder as the project's.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Finds the project that a folder is in: the nearest `spile.toml` upwards.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(start: &Path) -> Result<Self, NoProject> {
+        let found = start.ancestors().find(|folder| folder.join(SETTINGS).is_file());
+        found.map(Self::at).ok_or_else(|| NoProject { start: start.to_owned() })
+    }
+
+    /// Returns the folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the folder of everything that spile makes for itself.
+    #[must_use]
+    pub fn own_folder(&self) -> PathBuf {
+        self.root.join(OWN_FOLDER)
+    }
+
+    /// Returns where the local registry is.
+    #[must_use]
+    pub fn registry_path(&self) -> PathBuf {
+        self.own_folder().join("registry.db")
+    }
+
+    /// Reads `spile.toml`.
+    pub fn settings(&self, problems: &mut Problems) -> Option<Source> {
+        self.source(Path::new(SETTINGS), problems)
+    }
+
+    /// Reads the project's own connectors.
+    pub fn connectors(&self, problems: &mut Problems) -> Vec<Source> {
+        let paths = self.toml_files("connectors", problems);
+        paths.iter().filter_map(|path| self.source(path, problems)).collect()
+    }
+
+    /// Reads the files of integrations and their overlays, sorted by path.
+    pub fn integrations(&self, problems: &mut Problems) -> Vec<(FileName, Source)> {
+        let mut found = Vec::new();
+        for path in self.toml_files("integrations", problems) {
+            let Some(source) = self.source(&path, problems) else { continue };
+            match file_name(&path) {
+                Some(name) => found.push((name, source)),
+                None => {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    problems.push(&source, Mistake::Name { name, span: (0..0).into() });
+                }
+            }
+        }
+        found
+    }
+
+    /// Reads the template of `meltano.yml`: the project's own, or the built-in one.
+    pub fn template(&self, problems: &mut Problems) -> Option<Source> {
+        let path = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
+        if self.root.join(&path).exists() {
+            self.source(&path, problems)
+        } else {
+            Some(Source::new(path, render::TEMPLATE))
+        }
+    }
+
+    /// Returns the `.toml` files below a folder, relative to the project and sorted; hidden ones are not looked at.
+    fn toml_files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
+        let top = self.root.join(folder);
+        if !top.exists() {
+            return Vec::new();
+        }
+        let hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+        let real_top = top.canonicalize().unwrap_or_else(|_| top.clone());
+        // walkdir knows a loop when it meets a folder twice; by then its files have been met twice too.
+        let leads_up = |path: &Path| path.canonicalize().is_ok_and(|target| real_top.starts_with(target));
+        let walk = WalkDir::new(&top).follow_links(true).min_depth(1).sort_by_file_name();
+        let mut found = Vec::new();
+        let loops = RefCell::new(Vec::new());
+        let walk = walk.into_iter().filter_entry(|item| {
+            let leads_up = item.path_is_symlink() && leads_up(item.path());
+            loops.borrow_mut().extend(leads_up.then(|| item.path().to_owned()));
+            !hidden(item.file_name()) && !leads_up
+        });
+        for item in walk {
+            match item {
+                Ok(item) if item.file_type().is_file() && item.path().extension() == Some(OsStr::new("toml")) => {
+                    found.push(self.relative(item.path()));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let path = error.path().unwrap_or(&top).to_owned();
+                    if error.loop_ancestor().is_some() {
+                        loops.borrow_mut().push(path);
+                    } else {
+                        let message = error.io_error().map(ToString::to_string).unwrap_or_default();
+                        let finding = Mistake::Unreadable { message, span: (0..0).into() };
+                        problems.push(&Source::new(self.relative(&path), ""), finding);
+                    }
+                }
+            }
+        }
+        for path in loops.into_inner() {
+            problems.push(&Source::new(self.relative(&path), ""), Mistake::LinkLoop { span: (0..0).into() });
+        }
+        found
+    }
+
+    fn relative(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.root).unwrap_or(path).to_owned()
+    }
+
+    fn source(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        let span = || (0..0).into();
+        let finding = match std::fs::read(self.root.join(path)).map(String::from_utf8) {
+            Ok(Ok(text)) => return Some(Source::new(path, text)),
+            Ok(Err(_)) => Mistake::NotUtf8 { span: span() },
+            Err(error) => Mistake::Unreadable { message: error.to_string(), span: span() },
+        };
+        problems.push(&Source::new(path, ""), finding);
+        None
+    }
+}
+
+/// `<slug>.toml` or `<slug>.<environment>.toml`
+fn file_name(path: &Path) -> Option<FileName> {
+    let stem = path.file_stem()?.to_str()?;
+    let (slug, environment) = match stem.split_once('.') {
+        Some((slug, environment)) => (slug, Some(environment.parse().ok()?)),
+        None => (stem, None),
+    };
+    Some(FileName { slug: slug.parse().ok()?, environment })
+}
+
+/// Replaces a file as a whole: a reader, or a program killed at any instant, sees the old bytes or the new ones.
+///
+/// The mode of a file that is there is kept; a link is followed, so that it stays one.
+///
+/// # Errors
+/// When the folder cannot be written to or the disk is full; the old file is then as it was.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new().prefix(".spile-").tempfile_in(folder)?;
+    temporary.write_all(bytes)?;
+    let mode = std::fs::metadata(&path).map(|metadata| metadata.permissions());
+    let mode = mode.unwrap_or_else(|_| std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    temporary.as_file().set_permissions(mode)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(&path)?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// Makes spile's own folder, for its owner alone: logs and Meltano's settings of a run are in it.
+///
+/// # Errors
+/// When the folder above cannot be written to.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_say_the_slug_and_the_environment() {
+        let of = |name: &str| {
+            file_name(Path::new(name)).map(|name| (name.slug.to_string(), name.environment.map(|e| e.to_string())))
+        };
+        assert_eq!(of("integrations/a/shop.toml"), Some(("shop".into(), None)));
+        assert_eq!(of("shop.prod.toml"), Some(("shop".into(), Some("prod".into()))));
+        for bad in ["Shop.toml", "shop..toml", "shop.prod.x.toml", "sh op.toml"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_leaves_nothing_behind() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        replace(&path, b"one").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn odd_files_are_reported_and_survived() {
+        let folder = tempfile::tempdir().unwrap();
+        let integrations = folder.path().join("integrations");
+        std::fs::create_dir_all(integrations.join(".hidden")).unwrap();
+        std::fs::File::create(integrations.join(".hidden/x.toml")).unwrap();
+        std::os::unix::fs::symlink("..", integrations.join("loop")).unwrap();
+        std::fs::File::create(integrations.join("latin.toml")).unwrap().write_all(b"name = '\xe9'").unwrap();
+        std::fs::File::create(integrations.join("Bad Name.toml")).unwrap();
+        std::fs::File::create(integrations.join("good.toml")).unwrap();
+        let mut problems = Problems::default();
+        let found = Project::at(folder.path()).integrations(&mut problems);
+        let paths: Vec<_> = found.iter().map(|(_, source)| source.path().to_owned()).collect();
+        assert_eq!(paths, [Path::new("integrations/good.toml")]);
+        let codes: Vec<_> = problems.into_report().problems().iter().map(crate::problem::Problem::code).collect();
+        assert_eq!(codes, ["spile::files::name", "spile::files::not_utf8", "spile::files::link_loop"]);
+    }
+}

@@ -1,0 +1,34 @@
+//! The history of runs, and the status that the last one gave each integration.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::TargetError;
+use crate::name::IntegrationId;
+use crate::run::Run;
+
+/// Where runs are remembered.
+#[async_trait]
+pub trait Runs: Send + Sync {
+    /// Writes a run, again when it has ended; an ended one gives its integration its status.
+    async fn record(&self, run: &Run) -> Result<(), TargetError>;
+
+    /// Returns the newest runs of an integration, or of all, newest first.
+    async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError>;
+
+    /// Returns what the registry says of each integration of this project.
+    async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError>;
+}
+
+/// What the registry says of an integration besides what files declare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// `pending` until a run has ended, then `active` or `error`.
+    pub status: String,
+    /// When its row was made.
+    pub created_at: Timestamp,
+    /// When its row last changed.
+    pub updated_at: Timestamp,
+}
