@@ -8,6 +8,7 @@ pub mod state;
 pub mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -30,6 +31,8 @@ pub struct Plan {
     pub project: String,
     /// The environment whose rows are planned.
     pub environment: EnvironmentName,
+    /// Which integrations it is about.
+    pub scope: Scope,
     /// What to do to the registry.
     pub registry: Step<Row>,
     /// What to do to `meltano.yml`.
@@ -83,7 +86,7 @@ impl Plan {
     /// Works out what leads from what is there to what is wanted.
     #[must_use]
     pub fn new(
-        head: (String, EnvironmentName),
+        (project, environment, scope): (String, EnvironmentName, Scope),
         current: &Current,
         desired: &Desired,
         (integrations, text): (&Integrations, String),
@@ -93,8 +96,9 @@ impl Plan {
         let consequences = consequence::judge(current, &registry, &meltano, integrations);
         let known: BTreeSet<&IntegrationId> = current.registry.state.ids().chain(current.meltano.state.ids()).collect();
         Self {
-            project: head.0,
-            environment: head.1,
+            project,
+            environment,
+            scope,
             consequences,
             protected: desired.protected.clone(),
             unmanaged: current.registry.foreign.clone(),
@@ -193,11 +197,18 @@ pub fn desired(
     settings: &crate::settings::ProjectSettings,
     environment: &EnvironmentName,
 ) -> Desired {
-    let extractor =
-        |integration: &&std::sync::Arc<Integration>| integration.role() == crate::connector::Role::Extractor;
+    let extractor = |integration: &&Arc<Integration>| integration.role() == crate::connector::Role::Extractor;
+    let mut definitions: BTreeMap<_, _> = BTreeMap::new();
+    let mut entry = |one: &Integration| {
+        let connector = &one.connector;
+        let definition = definitions
+            .entry((connector.role, connector.name.clone()))
+            .or_insert_with(|| Arc::new(crate::record::entry::definition(connector)));
+        Entry::of(one, definition.clone(), (integrations, settings))
+    };
     Desired {
         registry: integrations.iter().filter(extractor).map(|one| (one.id, Row::of(one, environment))).collect(),
-        meltano: integrations.iter().map(|one| (one.id, Entry::of(one, integrations, settings))).collect(),
+        meltano: integrations.iter().map(|one| (one.id, entry(one))).collect(),
         protected: BTreeSet::new(),
     }
 }

@@ -17,6 +17,7 @@ use crate::record::{Entry, Row};
 use crate::settings::{ProjectSettings, RegistryKind};
 
 pub use local::Local;
+pub use meltano::Meltano;
 pub use meltano_file::MeltanoFile;
 pub use memory::Memory;
 pub use project::Project;
@@ -34,6 +35,8 @@ pub struct World {
     pub runs: Arc<dyn Runs>,
     /// `meltano.yml`
     pub meltano_file: Arc<dyn Target<Record = Entry>>,
+    /// The pinned Meltano.
+    pub meltano: Meltano,
     /// Tells the time.
     pub clock: fn() -> Timestamp,
 }
@@ -48,6 +51,7 @@ impl World {
             project: project.clone(),
             runs: registry.clone(),
             registry,
+            meltano: Meltano::new(project.root(), &settings.meltano_version),
             meltano_file: Arc::new(MeltanoFile::new(project)),
             clock: Timestamp::now,
         }

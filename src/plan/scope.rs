@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::{Current, Desired};
 use crate::name::{IntegrationId, Slug};
 use crate::record::Record;
 
 /// Which integrations a plan is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// All of them: what no file declares goes.
     Everything,

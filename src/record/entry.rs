@@ -1,6 +1,7 @@
 //! Entries: integrations in `meltano.yml`, each with all that is needed to write it again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -24,7 +25,7 @@ pub struct Entry {
     /// The plugin's name.
     pub plugin: String,
     /// The base plugin, complete: `name`, `namespace`, `pip_url`, `settings` and so on.
-    pub definition: Map<String, Value>,
+    pub definition: Arc<Map<String, Value>>,
     /// What holds in every environment.
     pub base: Setup,
     /// What differs by environment.
@@ -83,7 +84,11 @@ impl Entry {
     /// Returns the entry that an integration asks for. Jobs and schedules are those of the default
     /// environment: Meltano has none by environment.
     #[must_use]
-    pub fn of(integration: &Integration, all: &Integrations, settings: &ProjectSettings) -> Self {
+    pub fn of(
+        integration: &Integration,
+        definition: Arc<Map<String, Value>>,
+        (all, settings): (&Integrations, &ProjectSettings),
+    ) -> Self {
         let default = integration.at(&settings.default_environment);
         let base = Setup::of(&integration.base);
         let overlay = |(environment, declaration): (&EnvironmentName, &Declaration)| {
@@ -97,7 +102,7 @@ impl Entry {
             role: integration.role(),
             protect: integration.protect,
             plugin: integration.plugin_name(),
-            definition: definition(&integration.connector),
+            definition,
             environments: integration.overlays.iter().filter_map(overlay).collect(),
             base,
             loader: loader.map(|loader| loader.plugin_name()),
@@ -125,7 +130,7 @@ impl Record for Entry {
 
     fn fields(&self) -> Fields {
         let mut fields = Fields::from([("name".to_owned(), json!(self.plugin))]);
-        spread(&mut fields, "plugin", &self.definition);
+        spread(&mut fields, "plugin", self.definition.iter());
         self.base.add_to(&mut fields, "");
         for (environment, setup) in &self.environments {
             setup.add_to(&mut fields, &format!("environments.{environment}."));

@@ -1,6 +1,7 @@
 //! Reading entries back from the text of a `meltano.yml`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -134,7 +135,7 @@ pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
         };
         let (inheriting, bases): (Vec<_>, Vec<_>) =
             plugins.into_iter().partition(|plugin| plugin.inherit_from.is_some());
-        let bases: BTreeMap<String, Map<String, Value>> = bases.into_iter().map(base).collect();
+        let bases: BTreeMap<String, Arc<Map<String, Value>>> = bases.into_iter().map(base).collect();
         for plugin in inheriting {
             let Some(mark) = plugin.annotations.spile else { continue };
             let parent = plugin.inherit_from.unwrap_or_default();
@@ -174,10 +175,10 @@ fn overlays(environments: Vec<Environment>) -> Overlays {
     overlays
 }
 
-fn base(plugin: Plugin) -> (String, Map<String, Value>) {
+fn base(plugin: Plugin) -> (String, Arc<Map<String, Value>>) {
     let mut definition = plugin.rest;
     definition.insert("name".to_owned(), Value::String(plugin.name.clone()));
-    (plugin.name, definition)
+    (plugin.name, Arc::new(definition))
 }
 
 /// A task of a rendered job names the extractor and the loader.

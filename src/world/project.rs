@@ -113,6 +113,19 @@ impl Project {
         self.own_folder().join("registry.db")
     }
 
+    /// Returns the commit that git has checked out, where the project is in a repository.
+    #[must_use]
+    pub fn commit(&self) -> Option<String> {
+        let git = self.root.ancestors().map(|folder| folder.join(".git")).find(|git| git.is_dir())?;
+        let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+        let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
+        if let Ok(commit) = std::fs::read_to_string(git.join(name)) {
+            return Some(commit.trim().to_owned());
+        }
+        let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
+        packed.lines().find_map(|line| Some(line.strip_suffix(name)?.trim().to_owned()))
+    }
+
     /// Reads `spile.toml`.
     pub fn settings(&self, problems: &mut Problems) -> Option<Source> {
         self.source(Path::new(SETTINGS), problems)

@@ -1,0 +1,187 @@
+//! The command line: words to calls of `ops`, results to words. The only place that prints, reads the environment
+//! and asks.
+
+pub mod apply;
+pub mod check;
+pub mod doctor;
+pub mod generate;
+pub mod history;
+pub mod init;
+pub mod output;
+pub mod plan;
+pub mod run;
+pub mod up;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
+
+use crate::ops::{self, Error, Loaded};
+use crate::view;
+use crate::world::meltano::Host;
+use crate::world::{Project, TargetError, World};
+use output::Output;
+
+/// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry.
+#[derive(Debug, Parser)]
+#[command(name = "spile", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done · 1 failed · 2 and 3 changes (`plan --exit-code`; 3 destructive ones) · \
+    4 refused by a guard · 5 the plan is stale · 64 the command line is wrong")]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// The project's folder, instead of the nearest one upwards with a `spile.toml`
+    #[arg(short = 'C', long = "project", value_name = "DIR", global = true)]
+    folder: Option<PathBuf>,
+    /// The environment, instead of the project's default one
+    #[arg(long = "env", value_name = "NAME", global = true)]
+    environment: Option<String>,
+    /// How results are written
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    format: Format,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto, global = true)]
+    color: ColorChoice,
+    /// Say less: no progress
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more: every stream's records
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Never ask: a question that has no answer on the command line is an error
+    #[arg(long, global = true)]
+    no_input: bool,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Check(check::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Up(up::Args),
+    Test(run::Args),
+    Sync(run::Args),
+    Status(history::StatusArgs),
+    Runs(history::RunsArgs),
+    Logs(history::LogsArgs),
+    Doctor(doctor::Args),
+    Completions(generate::CompletionsArgs),
+    Man(generate::ManArgs),
+}
+
+/// The exit codes of the command line; documented in `docs/cli.md`.
+mod exit {
+    pub const FAILED: u8 = 1;
+    pub const CHANGES: u8 = 2;
+    pub const DESTRUCTIVE: u8 = 3;
+    pub const REFUSED: u8 = 4;
+    pub const STALE: u8 = 5;
+    pub const USAGE: u8 = 64;
+}
+
+/// Runs one command line and returns the program's exit code.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Where even standard error is closed there is nobody left to tell.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
+        }
+    };
+    let mut output = Output::new(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => {
+            let error = Error::Io { doing: "start", path: "the event loop".to_owned(), source };
+            output.error(&error);
+            return ExitCode::from(exit::FAILED);
+        }
+    };
+    let code = runtime.block_on(exec(&cli, &mut output)).unwrap_or_else(|error| {
+        output.error(&error);
+        exit_code(&error)
+    });
+    ExitCode::from(code)
+}
+
+async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Init(args) => init::exec(args, global, output),
+        Command::Check(args) => check::exec(args, global, output),
+        Command::Plan(args) => plan::exec(args, global, output).await,
+        Command::Apply(args) => apply::exec(args, global, output).await,
+        Command::Up(args) => up::exec(args, global, output).await,
+        Command::Test(args) => run::test(args, global, output).await,
+        Command::Sync(args) => run::sync(args, global, output).await,
+        Command::Status(args) => history::status(args, global, output).await,
+        Command::Runs(args) => history::runs(args, global, output).await,
+        Command::Logs(args) => history::logs(args, global, output).await,
+        Command::Doctor(args) => doctor::exec(args, global, output).await,
+        Command::Completions(args) => generate::completions(args, output),
+        Command::Man(args) => generate::man(args, output),
+    }
+}
+
+fn exit_code(error: &Error) -> u8 {
+    match error {
+        Error::Refused(_) => exit::REFUSED,
+        Error::Stale | Error::Target(TargetError::Stale { .. }) => exit::STALE,
+        _ => exit::FAILED,
+    }
+}
+
+impl Global {
+    fn folder(&self) -> Result<PathBuf, Error> {
+        let here = std::env::current_dir();
+        let here = here.map_err(|source| Error::Io { doing: "find", path: ".".to_owned(), source })?;
+        Ok(self.folder.as_ref().map_or_else(|| here.clone(), |folder| here.join(folder)))
+    }
+
+    fn project(&self) -> Result<Project, Error> {
+        let folder = self.folder()?;
+        // A folder that is named is the project; without a name it is looked for upwards, as cargo does.
+        if self.folder.is_some() && folder.join(crate::world::project::SETTINGS).is_file() {
+            return Ok(Project::at(folder));
+        }
+        Ok(Project::find(&folder)?)
+    }
+
+    /// Reads and checks the project's files and opens the world of the environment.
+    fn open(&self, output: &mut Output) -> Result<(Loaded, World, crate::name::EnvironmentName), Error> {
+        let project = self.project()?;
+        let loaded = ops::check(&project)?;
+        if !loaded.advice.problems().is_empty() {
+            output.note(&view::report::problems(&loaded.advice));
+        }
+        let environment = loaded.environment(self.environment.as_deref())?;
+        let world = World::open(&project, &loaded.settings, &environment);
+        Ok((loaded, world, environment))
+    }
+}
+
+/// Reads what of the environment children are given and installers need.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn host() -> Host {
+    Host { path: std::env::var_os("PATH").unwrap_or_default(), python: std::env::var_os("SPILE_PYTHON") }
+}

@@ -1,0 +1,30 @@
+//! `spile doctor`
+
+use serde_json::json;
+
+use super::{Global, Output, exit, host};
+use crate::ops::doctor::{Finding, Verdict};
+use crate::ops::{self, Error};
+use crate::view::{BAD, CHANGED, GOOD, QUIET, styled};
+
+/// Look at everything that runs depend on, and say the next step where something is missing
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let findings = ops::doctor(&global.project()?, &host()).await;
+    output.result(|| findings.iter().map(line).collect(), &json!({ "findings": findings }));
+    let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
+    Ok(if bad { exit::FAILED } else { 0 })
+}
+
+fn line(finding: &Finding) -> String {
+    let (word, style) = match finding.verdict {
+        Verdict::Good => ("ok", GOOD),
+        Verdict::Advice => ("note", CHANGED),
+        Verdict::Bad => ("bad", BAD),
+    };
+    let help = finding.help.as_ref().map(|help| format!("\n{:20}{}", "", styled(QUIET, &format!("help: {help}"))));
+    let head = styled(style, &format!("{word:>4}"));
+    format!("{head}  {:12}  {}{}\n", finding.subject, finding.found, help.unwrap_or_default())
+}

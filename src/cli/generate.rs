@@ -1,0 +1,47 @@
+//! `spile completions` and `spile man`
+
+use clap::CommandFactory;
+
+use super::{Cli, Output};
+use crate::ops::Error;
+
+/// Write completions for a shell to standard output
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+pub(super) fn completions(args: &CompletionsArgs, output: &mut Output) -> Result<u8, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "spile", &mut script);
+    output.bytes(&script);
+    Ok(0)
+}
+
+/// Write a manual page to standard output: of spile, or of one of its commands
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// The command
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+}
+
+pub(super) fn man(args: &ManArgs, output: &mut Output) -> Result<u8, Error> {
+    let mut program = Cli::command();
+    program.build();
+    let wanted = match &args.command {
+        None => Some(program.clone()),
+        Some(name) => program.find_subcommand(name).cloned(),
+    };
+    let Some(wanted) = wanted else {
+        let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+        let help = format!("the commands are {}", crate::problem::listed(names));
+        return Err(Error::UnknownNames { names: args.command.iter().map(|name| format!("`{name}`")).collect(), help });
+    };
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(wanted).render(&mut page);
+    rendered.map_err(|source| Error::Io { doing: "write", path: "the manual page".to_owned(), source })?;
+    output.bytes(&page);
+    Ok(0)
+}

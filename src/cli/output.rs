@@ -1,0 +1,178 @@
+//! The door through which everything leaves: results to standard output, the rest to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::AutoStream;
+use clap::ColorChoice;
+use serde::Serialize;
+
+use super::{Format, Global};
+use crate::ops::{Error, Event};
+use crate::run::{Run, RunStatus};
+use crate::view::report::ErrorData;
+use crate::view::{self, BAD, GOOD, QUIET, STRONG, styled};
+
+/// Where results, notes and questions go.
+pub struct Output {
+    results: AutoStream<io::Stdout>,
+    notes: AutoStream<io::Stderr>,
+    format: Format,
+    talk: Talk,
+    asks: bool,
+    live: bool,
+}
+
+/// How much progress is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Talk {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+impl Output {
+    /// Opens the door as the command line wants it.
+    #[must_use]
+    pub fn new(global: &Global) -> Self {
+        let choice = match global.color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        let talk = match (global.quiet, global.verbose) {
+            (true, _) => Talk::Quiet,
+            (_, true) => Talk::Verbose,
+            _ => Talk::Normal,
+        };
+        Self {
+            results: AutoStream::new(io::stdout(), choice),
+            notes: AutoStream::new(io::stderr(), choice),
+            format: global.format,
+            talk,
+            asks: !global.no_input && io::stdin().is_terminal(),
+            live: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Tells whether results are for programs.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes a result: as it is for people, or as data for programs.
+    pub fn result(&mut self, text: impl FnOnce() -> String, data: &impl Serialize) {
+        match self.format {
+            Format::Text => self.text(&text()),
+            Format::Json => {
+                let json = serde_json::to_string_pretty(data).unwrap_or_default();
+                self.text(&format!("{json}\n"));
+            }
+        }
+    }
+
+    /// Writes to standard output. A reader that has gone away wants no more: that is no error.
+    pub fn text(&mut self, text: &str) {
+        let _ = self.results.write_all(text.as_bytes()).and_then(|()| self.results.flush());
+    }
+
+    /// Writes bytes to standard output as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let _ = io::stdout().write_all(bytes);
+    }
+
+    /// Writes to standard error.
+    pub fn note(&mut self, text: &str) {
+        let _ = self.notes.write_all(text.as_bytes());
+    }
+
+    /// Writes an error: to standard error for people; for programs its data are the result.
+    pub fn error(&mut self, error: &Error) {
+        self.clear();
+        match self.format {
+            Format::Text => self.note(&view::report::error(error)),
+            Format::Json => self.result(String::new, &serde_json::json!({ "error": ErrorData::from(error) })),
+        }
+    }
+
+    /// Asks for `yes`; whatever else comes is a no. Where nobody can answer, it is a no too.
+    pub fn confirm(&mut self, question: &str) -> bool {
+        if !self.asks {
+            return false;
+        }
+        self.note(&format!("\n{question}\n  Only `yes` is taken as a yes: "));
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+    }
+
+    /// Tells progress.
+    pub fn event(&mut self, event: &Event) {
+        if self.talk == Talk::Quiet {
+            return;
+        }
+        match event {
+            Event::InstallingMeltano { version } => self.step("Installing", &format!("Meltano {version}")),
+            Event::InstallingPlugins { slug } => self.step("Installing", &format!("the plugins of `{slug}`")),
+            Event::Began { slug, kind } => {
+                let verb = if *kind == crate::run::RunKind::Test { "Testing" } else { "Syncing" };
+                self.step(verb, slug.as_str());
+            }
+            Event::Records { slug, stream, records } if self.talk == Talk::Verbose => {
+                self.step("Moved", &format!("{slug}: {records} of `{stream}`"));
+            }
+            Event::Records { slug, stream, records } => {
+                if self.live {
+                    self.note(&format!("\r\x1b[2K{:>12} {slug}: {records} of `{stream}`", styled(QUIET, "Moved")));
+                }
+            }
+            Event::Ended(run) => self.ended(run),
+            Event::Wrote { target } => self.step("Wrote", target),
+            Event::MovedState { slug, from, to } => {
+                self.step("Moved", &format!("the bookmarks of `{slug}` from `{from}` to `{to}`"));
+            }
+        }
+    }
+
+    fn ended(&mut self, run: &Run) {
+        let slug = &run.slug;
+        match run.status {
+            RunStatus::Ok => {
+                let moved = run.records.filter(|_| run.kind == crate::run::RunKind::Sync);
+                let moved = moved.map(|records| {
+                    format!(": {}", crate::ops::counted(usize::try_from(records).unwrap_or(usize::MAX), "record"))
+                });
+                self.step("Finished", &format!("{slug}{}", moved.unwrap_or_default()));
+            }
+            RunStatus::Cancelled | RunStatus::Running => self.step("Stopped", slug.as_str()),
+            RunStatus::Failed => {
+                let error = run.error.as_deref().unwrap_or_default();
+                self.clear();
+                let head = styled(BAD.bold(), &format!("{:>12}", "Failed"));
+                self.note(&format!("{head} {slug}: {error}\n"));
+                self.note(&format!("{:>12} {}\n", "", styled(QUIET, &format!("whole log: spile logs {slug}"))));
+            }
+        }
+    }
+
+    /// Writes a line of progress: a verb to the right of a gutter, as cargo does.
+    pub fn step(&mut self, verb: &str, what: &str) {
+        if self.talk == Talk::Quiet {
+            return;
+        }
+        self.clear();
+        let verb = styled(GOOD.bold(), &format!("{verb:>12}"));
+        self.note(&format!("{verb} {what}\n"));
+    }
+
+    /// Writes a line that stands out.
+    pub fn headline(&mut self, text: &str) {
+        self.note(&format!("{}\n", styled(STRONG, text)));
+    }
+
+    /// Takes away a line that was only for the moment.
+    fn clear(&mut self) {
+        if self.live {
+            self.note("\r\x1b[2K");
+        }
+    }
+}

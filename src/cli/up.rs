@@ -1,0 +1,30 @@
+//! `spile up`
+
+use std::sync::Arc;
+
+use super::{Global, Output, apply, plan, run};
+use crate::ops::{self, Error};
+use crate::run::RunKind;
+
+/// The whole job: check, plan, apply, install Meltano and its plugins, test, sync
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    consent: apply::Consent,
+}
+
+/// Does the whole job; a test that fails stops it before the syncs.
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, environment) = global.open(output)?;
+    let planned = plan::options(&[], environment.clone())?;
+    let plan = ops::plan(&world, &loaded, &planned).await?;
+    apply::carry_out((&world, &loaded), &plan, &args.consent, output).await?;
+    let loaded = Arc::new(loaded);
+    let all = run::Args::all();
+    let tests = run::runs((&world, &loaded), environment.clone(), (RunKind::Test, &all), output).await?;
+    if tests.iter().any(|test| test.status != crate::run::RunStatus::Ok) {
+        return Ok(run::show(&tests, output));
+    }
+    let syncs = run::runs((&world, &loaded), environment, (RunKind::Sync, &all), output).await?;
+    Ok(run::show(&[tests, syncs].concat(), output))
+}

@@ -1,0 +1,218 @@
+//! Operations: one public function for each thing that people do with a project. They read, let floors 1 and 2
+//! decide, and write; faces call them and render what they return.
+
+pub mod apply;
+pub mod check;
+pub mod doctor;
+pub mod history;
+pub mod init;
+pub mod plan;
+pub mod run;
+
+use miette::Diagnostic;
+
+use crate::name::Slug;
+use crate::plan::{Action, Breach};
+use crate::problem::Report;
+use crate::settings::UndeclaredEnvironment;
+use crate::world::TargetError;
+use crate::world::meltano::{InstallError, RunError};
+use crate::world::project::NoProject;
+
+pub use apply::apply;
+pub use check::{Loaded, check};
+pub use doctor::doctor;
+pub use history::{runs, status};
+pub use init::init;
+pub use plan::plan;
+pub use run::{sync, test};
+
+/// How an operation ends when it does not end well.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Error {
+    /// The user's files are wrong.
+    #[error("{} in the files of the project", counted(.0.problems().len(), "problem"))]
+    #[diagnostic(code(spile::files::problems))]
+    Problems(Report),
+    /// There is no project.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NoProject(#[from] NoProject),
+    /// Nobody declared the environment.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Environment(#[from] UndeclaredEnvironment),
+    /// A target refuses.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Target(#[from] TargetError),
+    /// The plan to be applied is not the one that would be made now.
+    #[error("the plan is stale: something has changed since it was made")]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    Stale,
+    /// Names that nothing has.
+    #[error("there is no integration {}", .names.join(", "))]
+    #[diagnostic(code(spile::integration::unknown), help("{help}"))]
+    UnknownNames {
+        /// The names, each in backticks.
+        names: Vec<String>,
+        /// The nearest names, or where to look.
+        help: String,
+    },
+    /// The plan changes more than passes without a word.
+    #[error("{}", refusal(.0))]
+    #[diagnostic(code(spile::plan::guard), help("look at the plan; if it is meant, run apply again with {}", allowances(.0)))]
+    Refused(Vec<Breach>),
+    /// The user said no.
+    #[error("nothing was applied")]
+    #[diagnostic(code(spile::plan::declined), help("answer `yes`, or give `--yes` where nobody can answer"))]
+    Declined,
+    /// The targets do not hold what was written to them.
+    #[error("apply wrote everything, and {left} of it is not there afterwards")]
+    #[diagnostic(
+        code(spile::plan::not_converged),
+        help("another program writes to the same places: run `spile plan` to see what differs")
+    )]
+    NotConverged {
+        /// How many changes a new plan has.
+        left: usize,
+    },
+    /// What was asked for cannot be run.
+    #[error("`{slug}` {reason}")]
+    #[diagnostic(code(spile::run::not_runnable), help("{help}"))]
+    NotRunnable {
+        /// The integration.
+        slug: Slug,
+        /// Why.
+        reason: &'static str,
+        /// The next step.
+        help: &'static str,
+    },
+    /// Meltano cannot be installed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Install(#[from] InstallError),
+    /// Meltano cannot be started.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Run(#[from] RunError),
+    /// There is a project here already.
+    #[error("`{file}` is there already")]
+    #[diagnostic(
+        code(spile::project::exists),
+        help("run `spile check`, or make the project in an empty folder with `-C DIR`")
+    )]
+    Exists {
+        /// The file in the way.
+        file: String,
+    },
+    /// There is no such run.
+    #[error("there is no run of {of} to show")]
+    #[diagnostic(code(spile::run::unknown), help("run `spile runs` to see which there are"))]
+    NoRun {
+        /// What was asked for.
+        of: String,
+    },
+    /// A file of the project's cannot be written.
+    #[error("cannot {doing} `{path}`")]
+    #[diagnostic(code(spile::files::io), help("{}", crate::world::target::io_help(.source)))]
+    Io {
+        /// `write`, `make` and so on.
+        doing: &'static str,
+        /// The file, relative to the project.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Something an operation tells while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Meltano is being installed.
+    InstallingMeltano {
+        /// Its version.
+        version: String,
+    },
+    /// Plugins are being installed for an integration.
+    InstallingPlugins {
+        /// The integration.
+        slug: Slug,
+    },
+    /// A run has begun.
+    Began {
+        /// The integration.
+        slug: Slug,
+        /// `test` or `sync`.
+        kind: crate::run::RunKind,
+    },
+    /// Records of a stream have been counted, in all.
+    Records {
+        /// The integration.
+        slug: Slug,
+        /// The stream.
+        stream: String,
+        /// How many so far.
+        records: u64,
+    },
+    /// A run has ended.
+    Ended(Box<crate::run::Run>),
+    /// A target has been written.
+    Wrote {
+        /// `registry` or `meltano.yml`.
+        target: &'static str,
+    },
+    /// Bookmarks followed a rename.
+    MovedState {
+        /// The integration.
+        slug: Slug,
+        /// The state id it had.
+        from: String,
+        /// The state id it has.
+        to: String,
+    },
+}
+
+/// Where an operation tells its events.
+pub type Tell<'a> = &'a mut (dyn FnMut(Event) + Send);
+
+/// Returns `1 problem`, `2 problems`.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+fn refusal(breaches: &[Breach]) -> String {
+    let sentence = |breach: &Breach| {
+        let Breach { action, count, of, max_percent } = breach;
+        let verb = if *action == Action::Delete { "deletes" } else { "changes" };
+        let least = if *action == Action::Delete { "one, or " } else { "" };
+        format!(
+            "the plan {verb} {count} of {}; more than {least}{max_percent} % has to be acknowledged",
+            counted(*of, "integration")
+        )
+    };
+    breaches.iter().map(sentence).collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the flags that lift guards, as a user types them.
+#[must_use]
+pub fn allowances(breaches: &[Breach]) -> String {
+    let flag = |breach: &Breach| {
+        let what = if breach.action == Action::Delete { "delete" } else { "change" };
+        format!("`--allow {what}={}`", breach.count)
+    };
+    breaches.iter().map(flag).collect::<Vec<_>>().join(" and ")
+}
+
+/// Returns the error for names that nothing has.
+fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
+    let near: Vec<String> =
+        unknown.iter().filter_map(|name| crate::problem::did_you_mean(name, known.iter().copied())).collect();
+    let help = match (near.is_empty(), known.is_empty()) {
+        (false, _) => near.join(" "),
+        (true, true) => "this project has no integrations yet: add a file to `integrations/`".to_owned(),
+        (true, false) => format!("known are {}", crate::problem::listed(known.iter().copied())),
+    };
+    Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
+}

@@ -1,0 +1,53 @@
+//! `apply`: carries a plan out, and makes sure that nothing is left of it.
+
+use super::{Error, Event, Loaded, Tell, plan};
+use crate::plan::Plan;
+use crate::plan::guard::Allowance;
+use crate::world::{Origin, TargetError, World};
+
+/// What apply is told besides the plan.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which guards are lifted.
+    pub allowance: Allowance,
+    /// Who applies it, and from where.
+    pub origin: Origin,
+}
+
+/// Carries a plan out: the registry in one transaction, then the file as a whole.
+///
+/// Nothing is rolled back when the second fails: the next plan shows exactly what is left, and the next apply
+/// finishes it.
+///
+/// # Errors
+/// When a guard refuses, a target is stale or cannot be written, or a new plan is not empty.
+pub async fn apply(
+    world: &World,
+    loaded: &Loaded,
+    (plan, options): (&Plan, &Options),
+    tell: Tell<'_>,
+) -> Result<(), Error> {
+    let breaches = plan.breaches(loaded.settings.guard, options.allowance);
+    if !breaches.is_empty() {
+        return Err(Error::Refused(breaches));
+    }
+    // The file is looked at before the registry is written, so that a stale file stops both.
+    if world.meltano_file.read().await?.revision != plan.meltano.revision {
+        return Err(Error::Target(TargetError::Stale { target: "meltano.yml" }));
+    }
+    if !plan.registry.is_empty() {
+        world.registry.write(&plan.registry, &options.origin).await?;
+        tell(Event::Wrote { target: "registry" });
+    }
+    if !plan.meltano.is_empty() {
+        world.meltano_file.write(&plan.meltano, &options.origin).await?;
+        tell(Event::Wrote { target: "meltano.yml" });
+    }
+    let about = plan::Options { environment: plan.environment.clone(), scope: plan.scope.clone() };
+    let left = plan::plan(world, loaded, &about).await?;
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::NotConverged { left: left.registry.changes.len() + left.meltano.changes.len().max(1) })
+    }
+}

@@ -1,0 +1,108 @@
+//! `doctor`: looks at everything that runs depend on and says the next step for each.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::{Error, check};
+use crate::world::meltano::Host;
+use crate::world::{Project, World};
+
+/// How a finding is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is as it should be.
+    Good,
+    /// It is not there, and is only needed for some things.
+    Advice,
+    /// Nothing runs without it.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub subject: &'static str,
+    /// How it is to be taken.
+    pub verdict: Verdict,
+    /// What was found.
+    pub found: String,
+    /// The next step, where one is needed.
+    pub help: Option<String>,
+}
+
+/// Looks at Python, uv, Meltano, sops, the files, the registry and the permissions.
+pub async fn doctor(project: &Project, host: &Host) -> Vec<Finding> {
+    let mut findings = vec![python(host), tool("uv", host, "optional: installs Meltano and plugins faster")];
+    findings.push(tool("sops", host, "optional: only for keys other than age"));
+    match check(project) {
+        Ok(loaded) => {
+            let world = World::open(project, &loaded.settings, &loaded.settings.default_environment);
+            findings.push(good("files", super::counted(loaded.integrations.iter().count(), "integration")));
+            findings.push(meltano(&world));
+            findings.push(registry(&world).await);
+        }
+        Err(error) => findings.push(bad("files", &error, Some("run `spile check`".to_owned()))),
+    }
+    findings.push(permissions(project));
+    findings
+}
+
+fn good(subject: &'static str, found: impl Into<String>) -> Finding {
+    Finding { subject, verdict: Verdict::Good, found: found.into(), help: None }
+}
+
+fn bad(subject: &'static str, error: &(dyn miette::Diagnostic + 'static), help: Option<String>) -> Finding {
+    let help = help.or_else(|| error.help().map(|help| help.to_string()));
+    Finding { subject, verdict: Verdict::Bad, found: error.to_string(), help }
+}
+
+fn python(host: &Host) -> Finding {
+    match host.python() {
+        Ok(python) => good("python", format!("{} at {}", python.version, python.path.display())),
+        Err(error) => bad("python", &Error::Install(error), None),
+    }
+}
+
+fn tool(name: &'static str, host: &Host, purpose: &str) -> Finding {
+    match host.find(name) {
+        Some(path) => good(name, path.display().to_string()),
+        None => Finding {
+            subject: name,
+            verdict: Verdict::Advice,
+            found: "not on PATH".to_owned(),
+            help: Some(purpose.to_owned()),
+        },
+    }
+}
+
+fn meltano(world: &World) -> Finding {
+    let version = world.meltano.version();
+    if world.meltano.is_installed() {
+        return good("meltano", format!("{version} in .spile/meltano"));
+    }
+    let help = Some("nothing to do: `spile test` and `spile sync` install it".to_owned());
+    Finding { subject: "meltano", verdict: Verdict::Advice, found: format!("{version} is not installed yet"), help }
+}
+
+async fn registry(world: &World) -> Finding {
+    match world.registry.read().await {
+        Ok(snapshot) => good("registry", super::counted(snapshot.state.len(), "row")),
+        Err(error) => bad("registry", &error, None),
+    }
+}
+
+fn permissions(project: &Project) -> Finding {
+    let folder = project.own_folder();
+    let Ok(metadata) = folder.metadata() else { return good("permissions", ".spile is not made yet") };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return good("permissions", format!(".spile is {mode:o}"));
+    }
+    Finding {
+        subject: "permissions",
+        verdict: Verdict::Bad,
+        found: format!(".spile is {mode:o}: others of this machine can read logs"),
+        help: Some("run `chmod 700 .spile`".to_owned()),
+    }
+}

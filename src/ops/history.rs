@@ -1,0 +1,47 @@
+//! `status` and `runs`: what the registry remembers of each integration.
+
+use std::sync::Arc;
+
+use super::{Error, Loaded};
+use crate::integration::Integration;
+use crate::run::Run;
+use crate::world::World;
+use crate::world::runs::Standing;
+
+/// An integration, how it stands and its last run.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The integration as the files declare it.
+    pub integration: Arc<Integration>,
+    /// What the registry says of it; `None` before the first apply.
+    pub standing: Option<Standing>,
+    /// Its newest run.
+    pub last_run: Option<Run>,
+}
+
+/// Returns how every integration stands, sorted by name.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub async fn status(world: &World, loaded: &Loaded) -> Result<Vec<Status>, Error> {
+    let standings = world.runs.standings().await?;
+    let mut statuses = Vec::new();
+    for integration in loaded.integrations.by_slug().into_values() {
+        let last_run = world.runs.newest(Some(integration.id), 1).await?.into_iter().next();
+        let standing = standings.get(&integration.id).cloned();
+        statuses.push(Status { integration: integration.clone(), standing, last_run });
+    }
+    Ok(statuses)
+}
+
+/// Returns the newest runs, of one integration or of all, newest first.
+///
+/// # Errors
+/// When the registry cannot be read, or nothing has that name.
+pub async fn runs(world: &World, loaded: &Loaded, of: Option<&str>, most: usize) -> Result<Vec<Run>, Error> {
+    let id = match of {
+        None => None,
+        Some(slug) => Some(super::run::named(loaded, slug)?.id),
+    };
+    Ok(world.runs.newest(id, most).await?)
+}

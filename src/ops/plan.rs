@@ -1,0 +1,48 @@
+//! `plan`: reads both targets and works out what would change; writes nothing.
+
+use tokio::try_join;
+
+use super::{Error, Loaded};
+use crate::name::EnvironmentName;
+use crate::plan::{self, Current, Desired, Plan, Scope};
+use crate::problem::Problems;
+use crate::render;
+use crate::world::World;
+
+/// What a plan is about.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The environment whose rows are planned.
+    pub environment: EnvironmentName,
+    /// Which integrations.
+    pub scope: Scope,
+}
+
+/// Works out what apply would do.
+///
+/// # Errors
+/// When a target cannot be read, or the scope names what is not there.
+pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
+    let (registry, meltano) = try_join!(world.registry.read(), world.meltano_file.read())?;
+    let current = Current { registry, meltano };
+    let asked = plan::desired(&loaded.integrations, &loaded.settings, &options.environment);
+    let unknown = options.scope.unknown(&asked, &current);
+    if !unknown.is_empty() {
+        let names: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+        let known: Vec<&str> = loaded.integrations.iter().map(|known| known.slug.as_str()).collect();
+        return Err(super::unknown_names(&names, &known));
+    }
+    let whole = asked.meltano.clone();
+    let desired = options.scope.narrow(asked, &current);
+    let text = if desired.meltano == whole { loaded.rendered.clone() } else { rendered(loaded, &desired)? };
+    let head = (loaded.settings.name.clone(), options.environment.clone(), options.scope.clone());
+    Ok(Plan::new(head, &current, &desired, (&loaded.integrations, text)))
+}
+
+fn rendered(loaded: &Loaded, desired: &Desired) -> Result<String, Error> {
+    render::meltano_yml(&loaded.head(), &desired.meltano, &loaded.template).map_err(|mistake| {
+        let mut problems = Problems::default();
+        problems.push(&loaded.template, mistake);
+        Error::Problems(problems.into_report())
+    })
+}

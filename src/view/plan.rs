@@ -1,0 +1,190 @@
+//! A plan as people read it: changes first, what stays only counted, the last line the truth.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+use similar::TextDiff;
+
+use super::{BAD, CHANGED, GOOD, QUIET, STRONG, sign, styled};
+use crate::name::{IntegrationId, Slug};
+use crate::ops::{allowances, counted};
+use crate::plan::guard::Allowance;
+use crate::plan::{Action, Change, FieldChange, Plan};
+use crate::record::Record;
+use crate::render::FILE_NAME;
+use crate::settings::Guard;
+
+/// How long a value may be before its middle is left out, in characters.
+const LONG: usize = 100;
+
+/// Returns a plan as people read it.
+#[must_use]
+pub fn text(plan: &Plan, guard: Guard) -> String {
+    let mut text = String::new();
+    for (slug, id) in plan.touched() {
+        integration(&mut text, plan, (&slug, &id));
+    }
+    text.push_str(&diff(plan));
+    notes(&mut text, plan, guard);
+    text.push_str(&last_line(plan));
+    text
+}
+
+fn integration(text: &mut String, plan: &Plan, (slug, id): (&Slug, &IntegrationId)) {
+    let action = plan.action(id);
+    let (sign, style) = sign(action);
+    let renamed = plan.registry.changes.get(id).and_then(Change::before).map(|row| row.slug.clone());
+    let renamed = renamed.or_else(|| plan.meltano.changes.get(id)?.before().map(|entry| entry.slug.clone()));
+    let verb = match (action, renamed.filter(|old| old != slug)) {
+        (Action::Create, _) => "will be created".to_owned(),
+        (Action::Update, Some(old)) => format!("will be renamed, it was `{old}`"),
+        (Action::Update, None) => "will be updated".to_owned(),
+        (Action::Delete, _) => "will be deleted".to_owned(),
+    };
+    let head = format!("{} {} {verb}", styled(style, sign), styled(STRONG, slug.as_str()));
+    line(text, 2, &head);
+    if let Some(verdict) = plan.consequences.get(id) {
+        let reasons: Vec<&str> = verdict.reasons.iter().map(String::as_str).collect();
+        let word = format!("{:?}", verdict.consequence);
+        line(text, 6, &styled(CHANGED, &format!("! {}: {}", spaced(&word), reasons.join("; "))));
+    }
+    if let Some(change) = plan.registry.changes.get(id) {
+        target(text, "registry", change, action);
+    }
+    if let Some(change) = plan.meltano.changes.get(id) {
+        target(text, FILE_NAME, change, action);
+    }
+    text.push('\n');
+}
+
+/// `FullRefresh` as `full refresh`.
+fn spaced(word: &str) -> String {
+    let mut spaced = String::new();
+    for letter in word.chars() {
+        if letter.is_uppercase() && !spaced.is_empty() {
+            spaced.push(' ');
+        }
+        spaced.extend(letter.to_lowercase());
+    }
+    spaced
+}
+
+/// A file's new and gone entries are in its diff; here they are only named.
+fn target<R: Record>(text: &mut String, name: &str, change: &Change<R>, whole: Action) {
+    let action = change.action();
+    let (sign, style) = sign(action);
+    let note = if action == whole { String::new() } else { format!(" ({} {sign})", styled(style, "differs:")) };
+    line(text, 6, &format!("{name}{note}"));
+    if action != Action::Update && name == FILE_NAME {
+        let plugin = change.record().fields().get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        line(text, 8, &format!("{} {plugin}", styled(style, sign)));
+        return;
+    }
+    if action == Action::Delete {
+        line(text, 8, &format!("{} {}", styled(style, sign), change.record().kind()));
+        return;
+    }
+    let fields = change.fields();
+    let width = fields.iter().map(|field| field.path.chars().count()).max().unwrap_or(0);
+    for field in &fields {
+        line(text, 8, &self::field(field, width));
+    }
+    let hidden = change.unchanged();
+    if action == Action::Update && hidden > 0 {
+        line(text, 10, &styled(QUIET, &format!("({} hidden)", counted(hidden, "unchanged field"))));
+    }
+}
+
+fn field(field: &FieldChange, width: usize) -> String {
+    let path = format!("{:width$}", field.path);
+    match (&field.before, &field.after) {
+        (None, Some(after)) => format!("{} {path} = {}", styled(GOOD, "+"), value(after)),
+        (Some(before), None) => format!("{} {path} = {}", styled(BAD, "-"), value(before)),
+        (Some(before), Some(after)) => {
+            format!("{} {path} = {} -> {}", styled(CHANGED, "~"), value(before), value(after))
+        }
+        (None, None) => path,
+    }
+}
+
+fn value(value: &Value) -> String {
+    let written = value.to_string();
+    let length = written.chars().count();
+    if length <= LONG {
+        return written;
+    }
+    let start: String = written.chars().take(LONG / 2).collect();
+    let end: String = written.chars().skip(length - LONG / 4).collect();
+    format!("{start} … {end}")
+}
+
+fn diff(plan: &Plan) -> String {
+    let Some(unified) = unified(plan) else { return String::new() };
+    let verb = if plan.meltano.before.is_empty() { "created" } else { "rendered again" };
+    let mut text = format!("  {} will be {verb}\n", styled(STRONG, FILE_NAME));
+    for line in unified.lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => GOOD,
+            Some(b'-') => BAD,
+            Some(b'@') => QUIET,
+            _ => anstyle::Style::new(),
+        };
+        self::line(&mut text, 6, &styled(style, line));
+    }
+    text.push('\n');
+    text
+}
+
+/// Returns the unified diff of the file, where it changes.
+#[must_use]
+pub fn unified(plan: &Plan) -> Option<String> {
+    let (before, after) = (&plan.meltano.before, &plan.meltano.after);
+    if before == after {
+        return None;
+    }
+    let diff = TextDiff::from_lines(before.as_str(), after.as_str());
+    let old = if before.is_empty() { "/dev/null".to_owned() } else { format!("a/{FILE_NAME}") };
+    Some(diff.unified_diff().context_radius(3).header(&old, &format!("b/{FILE_NAME}")).to_string())
+}
+
+fn notes(text: &mut String, plan: &Plan, guard: Guard) {
+    for slug in &plan.protected {
+        let note = format!("`{slug}` is protected and stays, though no file declares it");
+        line(text, 2, &format!("{} {note}", styled(CHANGED, "protected:")));
+    }
+    for foreign in &plan.unmanaged {
+        let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
+        line(text, 2, &styled(QUIET, &format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id)));
+    }
+    let breaches = plan.breaches(guard, Allowance::default());
+    if !breaches.is_empty() {
+        let note = format!("apply will refuse this without {}", allowances(&breaches));
+        line(text, 2, &format!("{} {note}", styled(BAD, "guard:")));
+    }
+    if !(plan.protected.is_empty() && plan.unmanaged.is_empty() && breaches.is_empty()) {
+        text.push('\n');
+    }
+}
+
+fn last_line(plan: &Plan) -> String {
+    let summary = plan.summary();
+    if plan.is_empty() {
+        let stay = counted(summary.unchanged, "integration");
+        let sentence = format!("the registry and {FILE_NAME} hold what the files ask for ({stay})");
+        return format!("{} {sentence}\n", styled(GOOD.bold(), "No changes:"));
+    }
+    let (create, update, delete) = (summary.create, summary.update, summary.delete);
+    let mut line =
+        format!("{create} to create, {update} to update, {delete} to delete, {} unchanged", summary.unchanged);
+    if plan.meltano.changes.is_empty() && !plan.meltano.is_empty() {
+        // Writing to a string does not fail.
+        let _ = write!(line, "; {FILE_NAME} to be rendered again");
+    }
+    format!("{} {line}\n", styled(STRONG, "Plan:"))
+}
+
+fn line(text: &mut String, indent: usize, content: &str) {
+    text.push_str(&" ".repeat(indent));
+    text.push_str(content);
+    text.push('\n');
+}

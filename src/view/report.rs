@@ -1,0 +1,168 @@
+//! Problems and errors as people read them, and as data.
+
+use std::error::Error as _;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
+use serde::Serialize;
+
+use crate::ops::Error;
+use crate::problem::{Problem, Report};
+use crate::source::Source;
+
+/// A problem as data: the same in every face.
+#[derive(Debug, Serialize)]
+pub struct ProblemData {
+    /// `spile::area::word`
+    pub code: String,
+    /// `error` or `warning`
+    pub severity: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// The next step.
+    pub help: Option<String>,
+    /// The file, relative to the project.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The span in bytes: from, and how many.
+    pub span: (usize, usize),
+}
+
+impl From<&Problem> for ProblemData {
+    fn from(problem: &Problem) -> Self {
+        let place = problem.place();
+        let (line, column) = place.line_and_column();
+        Self {
+            code: problem.code(),
+            severity: if problem.is_error() { "error" } else { "warning" },
+            message: problem.message(),
+            help: problem.help(),
+            file: place.source.path().display().to_string(),
+            line,
+            column,
+            span: (place.span.start, place.span.len()),
+        }
+    }
+}
+
+/// A failed operation as data.
+#[derive(Debug, Serialize)]
+pub struct ErrorData {
+    /// `spile::area::word`
+    pub code: String,
+    /// What went wrong.
+    pub message: String,
+    /// What that came from, outermost first.
+    pub causes: Vec<String>,
+    /// The next step.
+    pub help: Option<String>,
+    /// The problems, where the files are wrong.
+    pub problems: Vec<ProblemData>,
+}
+
+impl From<&Error> for ErrorData {
+    fn from(error: &Error) -> Self {
+        let problems = match error {
+            Error::Problems(report) => report.problems().iter().map(ProblemData::from).collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            code: error.code().map(|code| code.to_string()).unwrap_or_default(),
+            message: error.to_string(),
+            causes: causes(error),
+            help: error.help().map(|help| help.to_string()),
+            problems,
+        }
+    }
+}
+
+fn causes(error: &Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        causes.push(next.to_string());
+        cause = next.source();
+    }
+    causes
+}
+
+/// Returns an error as people read it; the problems of files with their lines.
+#[must_use]
+pub fn error(error: &Error) -> String {
+    let problems = match error {
+        Error::Problems(report) => self::problems(report),
+        _ => String::new(),
+    };
+    let data = ErrorData::from(error);
+    let mut text = format!("{problems}{}: {}\n", super::styled(super::BAD.bold(), "error"), data.message);
+    for cause in data.causes {
+        text.push_str(&format!("  {} {cause}\n", super::styled(super::QUIET, "because:")));
+    }
+    if let Some(help) = data.help {
+        text.push_str(&format!("  {} {help}\n", super::styled(super::QUIET, "help:")));
+    }
+    text
+}
+
+/// Returns problems with their places, their lines and their helps.
+#[must_use]
+pub fn problems(report: &Report) -> String {
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).with_links(false).with_width(110);
+    let mut text = String::new();
+    for problem in report.problems() {
+        let shown = Shown { problem, excerpt: excerpt(report, &problem.source) };
+        if handler.render_report(&mut text, &shown).is_err() {
+            text.push_str(&format!("{problem:?}\n"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn excerpt(report: &Report, source: &Source) -> NamedSource<String> {
+    NamedSource::new(source.path().display().to_string(), report.excerpt_text(source))
+}
+
+/// A problem with the text that its excerpt shows.
+struct Shown<'a> {
+    problem: &'a Problem,
+    excerpt: NamedSource<String>,
+}
+
+impl Diagnostic for Shown<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.problem.finding().code()
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        self.problem.finding().severity()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.problem.finding().help()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.excerpt)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.problem.finding().labels()
+    }
+}
+
+impl std::fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self.problem, f)
+    }
+}
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self.problem.finding(), f)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}

@@ -1,0 +1,49 @@
+//! Plain tables: columns as wide as their widest cell, two blanks between them.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+
+/// A cell: its text and how it looks.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    /// Returns a cell in a style.
+    pub fn styled(text: impl Into<String>, style: Style) -> Self {
+        Self { text: text.into(), style }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), style: Style::new() }
+    }
+}
+
+/// Returns a table with a head.
+#[must_use]
+pub fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[Cell; COLUMNS]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].text.chars().count());
+        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+    let head = head.map(|name| Cell::styled(name.to_uppercase(), super::QUIET));
+    let mut text = String::new();
+    for row in std::iter::once(&head).chain(rows) {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            let Cell { text, style } = cell;
+            let padding = " ".repeat(width - text.chars().count() + 2);
+            // Writing to a string does not fail.
+            let _ = write!(line, "{style}{text}{style:#}{padding}");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
