@@ -138,7 +138,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Runs(args) => history::runs(args, global, output).await,
         Command::Logs(args) => history::logs(args, global, output).await,
         Command::Doctor(args) => doctor::exec(args, global, output).await,
-        Command::Completions(args) => generate::completions(args, output),
+        Command::Completions(args) => Ok(generate::completions(args, output)),
         Command::Man(args) => generate::man(args, output),
     }
 }

@@ -104,6 +104,7 @@ pub struct Plugin {
 
 /// One setting of a connector.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent marks, each a key of the definition")]
 pub struct Setting {
     /// Its name; dots for nested ones.
     pub name: String,

@@ -94,26 +94,34 @@ impl PartialEq for OpaquePlace {
     }
 }
 
-/// All integrations of a project, by id.
+/// All integrations of a project, by id and by name.
 #[derive(Debug, Clone, Default)]
-pub struct Integrations(BTreeMap<IntegrationId, Arc<Integration>>);
+pub struct Integrations {
+    by_id: BTreeMap<IntegrationId, Arc<Integration>>,
+    by_slug: BTreeMap<Slug, IntegrationId>,
+}
 
 impl Integrations {
     /// Returns the integration with a slug.
     #[must_use]
     pub fn find(&self, slug: &str) -> Option<&Arc<Integration>> {
-        self.iter().find(|integration| integration.slug.as_str() == slug)
+        self.get(self.by_slug.get(slug)?)
+    }
+
+    /// Returns the integration with an id.
+    #[must_use]
+    pub fn get(&self, id: &IntegrationId) -> Option<&Arc<Integration>> {
+        self.by_id.get(id)
     }
 
     /// Returns all of them, sorted by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Integration>> {
-        self.0.values()
+        self.by_id.values()
     }
 
     /// Returns all of them, sorted by slug.
-    #[must_use]
-    pub fn by_slug(&self) -> BTreeMap<&Slug, &Arc<Integration>> {
-        self.iter().map(|integration| (&integration.slug, integration)).collect()
+    pub fn by_slug(&self) -> impl Iterator<Item = &Arc<Integration>> {
+        self.by_slug.values().filter_map(|id| self.get(id))
     }
 
     /// Returns those that `keep` says.
@@ -125,6 +133,8 @@ impl Integrations {
 
 impl FromIterator<Arc<Integration>> for Integrations {
     fn from_iter<I: IntoIterator<Item = Arc<Integration>>>(iter: I) -> Self {
-        Self(iter.into_iter().map(|integration| (integration.id, integration)).collect())
+        let by_id: BTreeMap<_, _> = iter.into_iter().map(|integration| (integration.id, integration)).collect();
+        let by_slug = by_id.values().map(|integration| (integration.slug.clone(), integration.id)).collect();
+        Self { by_id, by_slug }
     }
 }

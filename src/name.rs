@@ -1,5 +1,6 @@
 //! Names, parsed once at the edge; past it, a name of each type is known to be well formed.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -33,6 +34,12 @@ macro_rules! name {
             /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

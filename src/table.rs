@@ -105,26 +105,26 @@ pub fn parse<T>(
 pub struct Table<'a> {
     /// The file.
     pub source: &'a Source,
-    table: &'a DeTable<'a>,
+    entries: &'a DeTable<'a>,
     span: Range<usize>,
     known: RefCell<Vec<&'static str>>,
 }
 
 impl<'a> Table<'a> {
     fn new(source: &'a Source, table: &'a DeTable<'a>, span: Range<usize>) -> Self {
-        Self { source, table, span, known: RefCell::default() }
+        Self { source, entries: table, span, known: RefCell::default() }
     }
 
     fn find(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.known.borrow_mut().push(key);
-        self.table.get(key)
+        self.entries.get(key)
     }
 
     fn placed<T>(&self, value: T, span: Range<usize>) -> Placed<T> {
         Placed { value, place: self.source.place(span) }
     }
 
-    fn wrong(&self, key: &str, found: &Spanned<DeValue<'_>>, wanted: (&'static str, &'static str)) -> Mistake {
+    fn wrong(key: &str, found: &Spanned<DeValue<'_>>, wanted: (&'static str, &'static str)) -> Mistake {
         Mistake::WrongKind {
             key: key.to_owned(),
             found: with_article(found.get_ref().type_str()),
@@ -139,7 +139,7 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let text = found.get_ref().as_str();
         if text.is_none() {
-            problems.push(self.source, self.wrong(key, found, ("a string", "\"text\"")));
+            problems.push(self.source, Self::wrong(key, found, ("a string", "\"text\"")));
         }
         text.map(|text| self.placed(text.to_owned(), found.span()))
     }
@@ -203,7 +203,7 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let flag = found.get_ref().as_bool();
         if flag.is_none() {
-            problems.push(self.source, self.wrong(key, found, ("a boolean", "true")));
+            problems.push(self.source, Self::wrong(key, found, ("a boolean", "true")));
         }
         flag.map(|flag| self.placed(flag, found.span()))
     }
@@ -213,7 +213,7 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u8>().ok()).filter(|n| *n <= 100);
         if number.is_none() {
-            problems.push(self.source, self.wrong(key, found, ("a whole number from 0 to 100", "30")));
+            problems.push(self.source, Self::wrong(key, found, ("a whole number from 0 to 100", "30")));
         }
         number
     }
@@ -223,14 +223,14 @@ impl<'a> Table<'a> {
         let wanted = ("an array of strings", "[\"text\"]");
         let found = self.find(key)?;
         let Some(array) = found.get_ref().as_array() else {
-            problems.push(self.source, self.wrong(key, found, wanted));
+            problems.push(self.source, Self::wrong(key, found, wanted));
             return None;
         };
         let mut texts = Vec::new();
-        for item in array.iter() {
+        for item in array {
             match item.get_ref().as_str() {
                 Some(text) => texts.push(self.placed(text.to_owned(), item.span())),
-                None => problems.push(self.source, self.wrong(key, item, wanted)),
+                None => problems.push(self.source, Self::wrong(key, item, wanted)),
             }
         }
         Some(self.placed(texts, found.span()))
@@ -246,7 +246,7 @@ impl<'a> Table<'a> {
         match value::from_toml(found.get_ref()) {
             Ok(value) => Some(self.placed(value, found.span())),
             Err(value::NotAValue::Number) => {
-                problems.push(self.source, self.wrong(key, found, ("a finite number of 64 bits", "1.5")));
+                problems.push(self.source, Self::wrong(key, found, ("a finite number of 64 bits", "1.5")));
                 None
             }
         }
@@ -257,7 +257,7 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let table = found.get_ref().as_table();
         if table.is_none() {
-            problems.push(self.source, self.wrong(key, found, ("a table", "{ key = \"value\" }")));
+            problems.push(self.source, Self::wrong(key, found, ("a table", "{ key = \"value\" }")));
         }
         table.map(|table| Table::new(self.source, table, found.span()))
     }
@@ -278,14 +278,14 @@ impl<'a> Table<'a> {
         let Some(found) = self.find(key) else { return Vec::new() };
         let wanted = ("an array of tables", "[[table]]");
         let Some(array) = found.get_ref().as_array() else {
-            problems.push(self.source, self.wrong(key, found, wanted));
+            problems.push(self.source, Self::wrong(key, found, wanted));
             return Vec::new();
         };
         let mut tables = Vec::new();
-        for item in array.iter() {
+        for item in array {
             match item.get_ref().as_table() {
                 Some(table) => tables.push(Table::new(self.source, table, item.span())),
-                None => problems.push(self.source, self.wrong(key, item, wanted)),
+                None => problems.push(self.source, Self::wrong(key, item, wanted)),
             }
         }
         tables
@@ -294,13 +294,13 @@ impl<'a> Table<'a> {
     /// Returns every key with its place and its table, for tables whose keys are the user's names.
     pub fn named_tables(&self, problems: &mut Problems) -> Vec<(Placed<String>, Table<'a>)> {
         let mut named = Vec::new();
-        for (key, found) in self.table {
+        for (key, found) in self.entries {
             match found.get_ref().as_table() {
                 Some(table) => {
                     let name = self.placed(key.get_ref().to_string(), key.span());
                     named.push((name, Table::new(self.source, table, found.span())));
                 }
-                None => problems.push(self.source, self.wrong(key.get_ref(), found, ("a table", "{ }"))),
+                None => problems.push(self.source, Self::wrong(key.get_ref(), found, ("a table", "{ }"))),
             }
         }
         named
@@ -309,7 +309,7 @@ impl<'a> Table<'a> {
     /// Returns every key and value with their places, for tables whose keys a connector defines.
     pub fn values(&self, problems: &mut Problems) -> Vec<(Placed<String>, Placed<Value>)> {
         let mut values = Vec::new();
-        for (key, found) in self.table {
+        for (key, found) in self.entries {
             let name = self.placed(key.get_ref().to_string(), key.span());
             values.extend(self.as_value(&name, found, problems).map(|value| (name, value)));
         }
@@ -325,7 +325,7 @@ impl<'a> Table<'a> {
     /// Reports every key that nobody asked for.
     pub fn finish(self, problems: &mut Problems) {
         let known = self.known.into_inner();
-        for key in self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+        for key in self.entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref().as_ref();
             let mut all: Vec<&str> = known.clone();
             all.sort_unstable();

@@ -12,11 +12,11 @@ pub struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub(super) fn completions(args: &CompletionsArgs, output: &mut Output) -> Result<u8, Error> {
+pub(super) fn completions(args: &CompletionsArgs, output: &mut Output) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "spile", &mut script);
     output.bytes(&script);
-    Ok(0)
+    0
 }
 
 /// Write a manual page to standard output: of spile, or of one of its commands

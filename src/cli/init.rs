@@ -16,10 +16,7 @@ pub struct Args {
 
 pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let made = ops::init(&global.folder()?, args.name.as_deref())?;
-    let text = || {
-        let files: String = made.iter().map(|path| format!("  {path}\n")).collect();
-        format!("Made:\n{files}\nNext: {}\n", styled(STRONG, "spile up"))
-    };
+    let text = || format!("Made:\n  {}\n\nNext: {}\n", made.join("\n  "), styled(STRONG, "spile up"));
     output.result(text, &json!({ "made": made }));
     Ok(0)
 }

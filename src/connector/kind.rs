@@ -13,6 +13,9 @@ pub struct Choice {
     pub label: String,
 }
 
+/// Makes a kind; of the options only `options` makes use.
+pub type Make = fn(Vec<Choice>) -> Kind;
+
 /// What values a setting takes. The names are those of Meltano's JSON schema.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
@@ -40,7 +43,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds by Meltano's word; `options` without its list.
-    pub const WORDS: [(&'static str, fn(Vec<Choice>) -> Self); 10] = [
+    pub const WORDS: [(&'static str, Make); 10] = [
         ("string", |_| Self::String),
         ("integer", |_| Self::Integer),
         ("decimal", |_| Self::Decimal),

@@ -220,7 +220,7 @@ pub fn integration(
     let mut by_environment = BTreeMap::new();
     for overlay in overlays {
         let declaration = declaration(&base.overlaid(overlay), &connector, Completeness::Whole, problems);
-        by_environment.extend(overlay.environment.clone().zip(declaration));
+        by_environment.extend(overlay.environment.clone().map(|environment| (environment, declaration)));
     }
     let derived = || IntegrationId::derived(context.project, &base.slug);
     Some(Integration {
@@ -228,7 +228,7 @@ pub fn integration(
         slug: base.slug.clone(),
         path: base.source.path().to_owned(),
         protect: base.protect.as_ref().is_some_and(|protect| protect.value),
-        base: declared?,
+        base: declared,
         overlays: by_environment,
         connector,
     })
@@ -277,7 +277,7 @@ fn declaration(
     connector: &Connector,
     completeness: Completeness,
     problems: &mut Problems,
-) -> Option<Declaration> {
+) -> Declaration {
     if connector.role == Role::Loader {
         loader_keys(draft, problems);
     }
@@ -291,7 +291,7 @@ fn declaration(
         _ => serde_json::Map::new(),
     };
     let loader = draft.loader.as_ref();
-    Some(Declaration {
+    Declaration {
         name,
         description: draft.description.as_ref().map(|description| description.value.clone()),
         enabled: draft.enabled.as_ref().is_none_or(|enabled| enabled.value),
@@ -302,7 +302,7 @@ fn declaration(
         metadata,
         tags: draft.tags.iter().flat_map(|tags| &tags.value).map(|tag| tag.value.clone()).collect(),
         config,
-    })
+    }
 }
 
 fn loader_keys(draft: &Draft, problems: &mut Problems) {

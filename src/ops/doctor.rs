@@ -96,7 +96,8 @@ fn permissions(project: &Project) -> Finding {
     let folder = project.own_folder();
     let Ok(metadata) = folder.metadata() else { return good("permissions", ".spile is not made yet") };
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    let for_others = mode & 0o077;
+    if for_others == 0 {
         return good("permissions", format!(".spile is {mode:o}"));
     }
     Finding {

@@ -26,7 +26,7 @@ pub struct Status {
 pub async fn status(world: &World, loaded: &Loaded) -> Result<Vec<Status>, Error> {
     let standings = world.runs.standings().await?;
     let mut statuses = Vec::new();
-    for integration in loaded.integrations.by_slug().into_values() {
+    for integration in loaded.integrations.by_slug() {
         let last_run = world.runs.newest(Some(integration.id), 1).await?.into_iter().next();
         let standing = standings.get(&integration.id).cloned();
         statuses.push(Status { integration: integration.clone(), standing, last_run });

@@ -120,7 +120,7 @@ fn chosen(loaded: &Loaded, kind: RunKind, options: &Options) -> Result<Vec<Arc<I
             let declaration = integration.at(&options.environment);
             declaration.enabled && obstacle(integration, kind, &options.environment).is_none()
         };
-        return Ok(loaded.integrations.by_slug().into_values().filter(runnable).cloned().collect());
+        return Ok(loaded.integrations.by_slug().filter(runnable).cloned().collect());
     }
     let mut chosen: Vec<Arc<Integration>> = Vec::new();
     for name in &options.names {

@@ -50,13 +50,12 @@ pub(super) fn judge(
     integrations: &Integrations,
 ) -> BTreeMap<IntegrationId, Verdict> {
     let mut verdicts: BTreeMap<IntegrationId, Verdict> = BTreeMap::new();
-    let by_id: BTreeMap<_, _> = integrations.iter().map(|integration| (integration.id, integration)).collect();
     for (id, change) in &registry.changes {
-        field_verdicts(change, by_id.get(id).map(AsRef::as_ref), verdicts.entry(*id).or_default());
+        field_verdicts(change, integrations.get(id).map(AsRef::as_ref), verdicts.entry(*id).or_default());
     }
     for (id, change) in &meltano.changes {
         let verdict = verdicts.entry(*id).or_default();
-        field_verdicts(change, by_id.get(id).map(AsRef::as_ref), verdict);
+        field_verdicts(change, integrations.get(id).map(AsRef::as_ref), verdict);
         if let Change::Update { before, after } = change
             && loader_moved(before, after, current, meltano)
         {

@@ -181,7 +181,7 @@ fn setting(setting: &Setting) -> Value {
         ("label", setting.label.as_ref().map(|label| json!(label))),
         ("description", setting.description.as_ref().map(|description| json!(description))),
         ("value", setting.default.clone()),
-        ("sensitive", setting.secret.then(|| json!(true))),
+        ("sensitive", setting.secret.then_some(Value::Bool(true))),
     ];
     written.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     if let Kind::Options(choices) = &setting.kind {

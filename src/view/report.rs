@@ -97,11 +97,9 @@ pub fn error(error: &Error) -> String {
     };
     let data = ErrorData::from(error);
     let mut text = format!("{problems}{}: {}\n", super::styled(super::BAD.bold(), "error"), data.message);
-    for cause in data.causes {
-        text.push_str(&format!("  {} {cause}\n", super::styled(super::QUIET, "because:")));
-    }
-    if let Some(help) = data.help {
-        text.push_str(&format!("  {} {help}\n", super::styled(super::QUIET, "help:")));
+    let causes = data.causes.into_iter().map(|cause| ("because:", cause));
+    for (word, sentence) in causes.chain(data.help.map(|help| ("help:", help))) {
+        text = format!("{text}  {} {sentence}\n", super::styled(super::QUIET, word));
     }
     text
 }
@@ -114,7 +112,7 @@ pub fn problems(report: &Report) -> String {
     for problem in report.problems() {
         let shown = Shown { problem, excerpt: excerpt(report, &problem.source) };
         if handler.render_report(&mut text, &shown).is_err() {
-            text.push_str(&format!("{problem:?}\n"));
+            text = format!("{text}{problem:?}\n");
         }
         text.push('\n');
     }
