@@ -1,4 +1,30 @@
-//! spile: data integrations as code. The map of the house.
+//! spile: data integrations as code. TOML files in git are planned and applied to Meltano and a registry.
+//!
+//! # The house
+//! Dependencies point down only; `tests/it/floors.rs` holds that.
+//!
+//! | floor | rooms | what they are |
+//! |---|---|---|
+//! | 5 faces | [`cli`], [`view`] | words to calls of `ops`; values to words |
+//! | 4 operations | [`ops`] | one function for each thing people do: read, decide, write |
+//! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
+//! | 2 change | [`record`], [`plan`], [`render`], [`run`] | what is kept, what would change, what is written; pure |
+//! | 1 declared | [`connector`], [`integration`], [`settings`] | text in, checked values out; pure |
+//! | 0 words | [`name`], [`source`], [`problem`], [`table`], [`value`] | names, places, mistakes, TOML, values |
+//!
+//! # The way of a file
+//! ```text
+//! integrations/shop.toml
+//!   -> world::Project      reads it as a Source
+//!   -> integration::draft  Source -> Draft: what it says, each value with its place
+//!   -> integration::check  Draft + Connector -> Integration, or Problems
+//!   -> plan::desired       Integration -> Row (registry) and Entry (meltano.yml)
+//!   -> render              entries -> the text of meltano.yml, read back and compared
+//!   -> plan::Plan          two Snapshots + what is wanted -> two Steps
+//!   -> ops::apply          Steps -> Target::write, then a plan again: it has to be empty
+//! ```
+//! Problems are collected on the way, each with its place; [`view`] shows them, plans and runs.
+//! `ops::test` and `ops::sync` give [`world::Meltano`] a small `meltano.yml` of only what one run needs.
 
 pub mod cli;
 pub mod connector;
