@@ -108,7 +108,7 @@ async fn install(world: &World, options: &Options, tell: Tell<'_>) -> Result<(),
     world.meltano.sweep()?;
     if !world.meltano.is_installed() {
         tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
-        world.meltano.install(&options.host).await?;
+        world.meltano.install(&options.host, &mut options.interrupt.clone()).await?;
     }
     Ok(())
 }
@@ -215,11 +215,11 @@ impl Job {
     async fn carry_out(&self, run: &Run) -> Result<crate::world::meltano::Finished, Error> {
         let request = self.request(run)?;
         let meltano = &self.world.meltano;
+        let mut interrupt = self.options.interrupt.clone();
         if !meltano.has_plugins(&request) {
             self.tell(Event::InstallingPlugins { slug: run.slug.clone() });
-            meltano.install_plugins(&request).await?;
+            meltano.install_plugins(&request, &mut interrupt).await?;
         }
-        let mut interrupt = self.options.interrupt.clone();
         match self.kind {
             RunKind::Test => Ok(meltano.test(&request, &mut interrupt).await?),
             RunKind::Sync => {
@@ -244,7 +244,7 @@ impl Job {
         let same_plugin =
             from.starts_with(&format!("{}:{}--", run.environment, self.integration.connector.plugin.name));
         if from != to && last.loader == run.loader && same_plugin {
-            self.world.meltano.move_state(request, from, to).await?;
+            self.world.meltano.move_state(request, (from, to), &mut self.options.interrupt.clone()).await?;
             self.tell(Event::MovedState { slug: run.slug.clone(), from: from.clone(), to: to.clone() });
         }
         Ok(())

@@ -1,1 +1,236 @@
-//! x
+//! Meltano's log: what its lines say, how many records went through, and the one line that says what went wrong.
+//! Pure and apart from the child that writes it, so that it is tested with lines captured from real runs.
+
+mod reason;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use reason::Reasons;
+
+/// Who speaks in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Speaker {
+    /// The extractor; Meltano calls it the producer.
+    Tap,
+    /// The loader; Meltano calls it the consumer.
+    Target,
+    /// Meltano itself.
+    Meltano,
+}
+
+/// How loud a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// Something is wrong.
+    Error,
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// Records that have gone from the tap to the target so far, in all, by stream: counted on the way by `launch.py`.
+    Counted(BTreeMap<String, u64>),
+    /// Records that a plugin says it has handled since it said so last.
+    Metric {
+        /// Who says so.
+        speaker: Speaker,
+        /// The stream.
+        stream: String,
+        /// How many more.
+        records: u64,
+    },
+    /// The extractor and the loader have ended.
+    BlockEnded(Option<Failure>),
+    /// The run has ended.
+    RunEnded {
+        /// Whether all of it went well.
+        succeeded: bool,
+    },
+    /// Anything else; some of it takes more than one line.
+    Said {
+        /// Who says it.
+        speaker: Speaker,
+        /// How loud.
+        level: Level,
+        /// What.
+        text: String,
+    },
+}
+
+/// Why an extractor and a loader did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Plugins ended with these exit codes.
+    Plugins(BTreeMap<Speaker, i64>),
+    /// Another run has the same state id, since that time.
+    Locked {
+        /// When the other one began.
+        since: String,
+    },
+    /// Meltano says it in its own words; they can hold a whole traceback.
+    Other(String),
+}
+
+/// The keys that are looked at; a line has more of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    event: Value,
+    level: String,
+    producer: bool,
+    consumer: bool,
+    r#type: Value,
+    metric_info: Value,
+    plugin_exception: Value,
+    success: Option<bool>,
+    status: String,
+    err: Option<String>,
+    exit_codes: BTreeMap<String, i64>,
+    install_state: Value,
+    spile_records: Option<BTreeMap<String, u64>>,
+}
+
+impl Entry {
+    /// Reads a line.
+    #[must_use]
+    pub fn parse(line: &str) -> Self {
+        let Some(line) = serde_json::from_str::<Line>(line).ok().filter(|line| line.event.is_string()) else {
+            // What Meltano prints before or beside its log: usage errors and its own tracebacks.
+            let level = if line.starts_with("Error: ") { Level::Error } else { Level::Info };
+            return Self::Said { speaker: Speaker::Meltano, level, text: line.to_owned() };
+        };
+        line.into_entry()
+    }
+}
+
+impl Line {
+    fn into_entry(self) -> Entry {
+        let text = self.event.as_str().unwrap_or_default();
+        let speaker = self.speaker();
+        if let Some(records) = self.spile_records {
+            return Entry::Counted(records);
+        }
+        if let Some((stream, records)) = metric(text, &self.metric_info) {
+            return Entry::Metric { speaker, stream, records };
+        }
+        match (text, self.success, speaker) {
+            ("Block run completed", Some(true), Speaker::Meltano) => Entry::BlockEnded(None),
+            ("Block run completed", Some(false), Speaker::Meltano) => {
+                Entry::BlockEnded(Some(Failure::new(self.err.unwrap_or_default(), &self.exit_codes)))
+            }
+            ("Run completed", _, Speaker::Meltano) => Entry::RunEnded { succeeded: self.status == "success" },
+            _ => {
+                let level = if matches!(&*self.level, "error" | "critical") { Level::Error } else { Level::Info };
+                let within = |value: &Value, key| value.get(key).and_then(Value::as_str).map(str::to_owned);
+                let exception = within(&self.plugin_exception, "message");
+                let text = exception.or_else(|| within(&self.install_state, "details")).unwrap_or(text.to_owned());
+                Entry::Said { speaker, level, text }
+            }
+        }
+    }
+
+    /// Discovery is done by the tap, though Meltano does not call it the producer then.
+    fn speaker(&self) -> Speaker {
+        match (self.producer || self.r#type == "discovery", self.consumer) {
+            (true, _) => Speaker::Tap,
+            (false, true) => Speaker::Target,
+            (false, false) => Speaker::Meltano,
+        }
+    }
+}
+
+impl Failure {
+    fn new(err: String, exit_codes: &BTreeMap<String, i64>) -> Self {
+        let of = |(plugins, code): (&String, &i64)| match plugins.as_str() {
+            "extractors" => Some((Speaker::Tap, *code)),
+            "loaders" => Some((Speaker::Target, *code)),
+            _ => None,
+        };
+        let codes: BTreeMap<_, _> = exit_codes.iter().filter_map(of).collect();
+        let since = err.strip_prefix("Another ").and_then(|rest| rest.split_once(" which started at "));
+        match since {
+            Some((_, rest)) => {
+                Self::Locked { since: rest.split_once(". ").map_or(rest, |(since, _)| since).to_owned() }
+            }
+            None if codes.is_empty() => Self::Other(err),
+            None => Self::Plugins(codes),
+        }
+    }
+}
+
+/// Returns the stream and the count of a `record_count` metric, in the form that Singer's libraries print
+/// (`INFO METRIC: {..}`) and in Meltano's structured one.
+fn metric(text: &str, structured: &Value) -> Option<(String, u64)> {
+    let printed = text.split_once("METRIC: ").filter(|(before, _)| before.len() < 200);
+    let printed = printed.and_then(|(_, json)| serde_json::from_str::<Value>(json).ok());
+    let metric = printed.as_ref().unwrap_or(structured);
+    let counts = metric.get("type")? == "counter" && metric.get("metric")? == "record_count";
+    let stream = metric.get("tags")?.get("stream")?.as_str()?;
+    counts.then_some(())?;
+    Some((stream.to_owned(), metric.get("value")?.as_u64()?))
+}
+
+/// What a log has said so far. Its size does not grow with the log.
+#[derive(Debug, Default)]
+pub struct Tally {
+    counted: Option<BTreeMap<String, u64>>,
+    metrics: BTreeMap<Speaker, BTreeMap<String, u64>>,
+    failure: Option<Failure>,
+    succeeded: Option<bool>,
+    reasons: Reasons,
+}
+
+impl Tally {
+    /// Takes an entry in.
+    pub fn add(&mut self, entry: Entry) {
+        match entry {
+            Entry::Counted(records) => self.counted = Some(records),
+            Entry::Metric { speaker, stream, records } => {
+                *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
+            }
+            Entry::BlockEnded(failure) => {
+                if let Some(Failure::Other(text)) = &failure {
+                    self.reasons.hear(Speaker::Meltano, Level::Error, text);
+                }
+                self.failure = failure.or(self.failure.take());
+            }
+            Entry::RunEnded { succeeded } => self.succeeded = Some(succeeded),
+            Entry::Said { speaker, level, text } => self.reasons.hear(speaker, level, &text),
+        }
+    }
+
+    /// Returns how many records of each stream went through.
+    ///
+    /// What was counted on the way is believed first, then the tap, then the target: never a sum of them, for they
+    /// count the same records.
+    #[must_use]
+    pub fn streams(&self) -> BTreeMap<String, u64> {
+        let said = |speaker| self.metrics.get(&speaker);
+        let counts = self.counted.as_ref().or(said(Speaker::Tap)).or(said(Speaker::Target));
+        counts.cloned().unwrap_or_default()
+    }
+
+    /// Tells whether Meltano said that all went well; `None` when it said nothing.
+    #[must_use]
+    pub fn succeeded(&self) -> Option<bool> {
+        self.succeeded
+    }
+
+    /// Returns the line that says best what went wrong.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match &self.failure {
+            Some(Failure::Locked { since }) => Some(format!("another run of it has been going on since {since}")),
+            Some(Failure::Plugins(codes)) => Some(self.reasons.of_plugins(codes)),
+            Some(Failure::Other(_)) | None => self.reasons.best(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

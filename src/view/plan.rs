@@ -17,6 +17,9 @@ use crate::settings::Guard;
 /// How long a value may be before its middle is left out, in characters.
 const LONG: usize = 100;
 
+/// How long a line of a diff may be before its end is left out; the JSON form has all of it.
+const WIDE: usize = 150;
+
 /// Returns a plan as people read it.
 #[must_use]
 pub fn text(plan: &Plan, guard: Guard) -> String {
@@ -129,7 +132,9 @@ fn diff(plan: &Plan) -> String {
             Some(b'@') => QUIET,
             _ => anstyle::Style::new(),
         };
-        self::line(&mut text, 6, &styled(style, line));
+        let shown: String = line.chars().take(WIDE).collect();
+        let cut = if shown.len() < line.len() { " …" } else { "" };
+        self::line(&mut text, 6, &styled(style, &format!("{shown}{cut}")));
     }
     text.push('\n');
     text

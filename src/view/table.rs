@@ -40,7 +40,10 @@ pub fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[Cell; COLUMNS
             let Cell { text, style } = cell;
             let padding = " ".repeat(width - text.chars().count() + 2);
             // Writing to a string does not fail.
-            let _ = write!(line, "{style}{text}{style:#}{padding}");
+            let _ = match text.is_empty() {
+                true => write!(line, "{padding}"),
+                false => write!(line, "{style}{text}{style:#}{padding}"),
+            };
         }
         text.push_str(line.trim_end());
         text.push('\n');

@@ -1,100 +1,297 @@
-//! stub
-use crate::connector::{Plugin, Role};
-use std::collections::BTreeMap;
+//! The pinned Meltano of a project: installing it, and running it for one integration at a time.
+//!
+//! Apart from everything else because it is the only place that starts children. Each invocation sees a private
+//! `meltano.yml` with what it needs and nothing more, so it starts as fast in a large project as in a small one, and
+//! shares `.meltano` (environments of plugins, state, catalogs) with the user's own `meltano run`.
+
+mod child;
+mod error;
+mod host;
+mod install;
+mod plugins;
+mod private;
+mod request;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-#[derive(Clone, Debug)]
-pub struct Host {
-    pub path: OsString,
-    pub python: Option<OsString>,
-}
-pub struct Python {
-    pub version: String,
-    pub path: PathBuf,
-}
-impl Host {
-    pub fn python(&self) -> Result<Python, InstallError> {
-        Err(InstallError::X)
-    }
-    pub fn find(&self, _: &str) -> Option<PathBuf> {
-        None
-    }
-}
-#[derive(Clone)]
+use std::process::ExitStatus;
+
+use tokio::process::Command;
+use tokio::sync::watch;
+
+use super::project::{OWN_FOLDER, make_private};
+use crate::run::log::{Entry, Tally};
+use child::{Ended, Limits, Lost};
+use private::Private;
+
+pub use error::{InstallError, RunError};
+pub use host::{Host, Python};
+pub use request::{Finished, Outcome, Progress, Request};
+
+/// Starts Meltano with a counter of records between tap and target.
+const LAUNCH: &str = include_str!("meltano/launch.py");
+
+/// Makes Meltano log JSON.
+const LOGGING: &str = include_str!("meltano/logging.yml");
+
+/// How many of a log's last lines are kept for an error that quotes them.
+const LAST_LINES: usize = 60;
+
+/// Variables of the user's that would change what a run does behind its back.
+const NOT_INHERITED: [&str; 8] = [
+    "MELTANO_RUN_STATE_ID_SUFFIX",
+    "MELTANO_RUN_TIMEOUT",
+    "MELTANO_RUN_NO_STATE_UPDATE",
+    "MELTANO_CLI_LOG_LEVEL",
+    "MELTANO_CLI_LOG_CONFIG",
+    "VIRTUAL_ENV",
+    "PYTHONHOME",
+    "PYTHONPATH",
+];
+
+/// Hears how a run gets on.
+pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
+
+/// The pinned Meltano of a project.
+#[derive(Debug, Clone)]
 pub struct Meltano {
+    root: PathBuf,
+    own_folder: PathBuf,
+    venv: PathBuf,
     version: String,
 }
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum InstallError {
-    #[error("x")]
-    X,
-}
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum RunError {
-    #[error("x")]
-    X,
-}
-pub enum Outcome {
-    Succeeded,
-    Failed { message: String },
-    TimedOut { after: Duration },
-    Interrupted,
-}
-pub enum Progress {
-    Records { stream: String, records: u64 },
-}
-pub struct Finished {
-    pub outcome: Outcome,
-    pub records: u64,
-    pub streams: BTreeMap<String, u64>,
-}
-pub struct Request {
-    pub run_id: uuid::Uuid,
-    pub project_file: String,
-    pub environment: String,
-    pub extractor: String,
-    pub loader: Option<String>,
-    pub plugins: Vec<(Role, Plugin)>,
-    pub log: PathBuf,
-    pub timeout: Option<Duration>,
-    pub host: Host,
-}
-type I = tokio::sync::watch::Receiver<bool>;
+
 impl Meltano {
-    pub fn new(_: &Path, v: &str) -> Self {
-        Self { version: v.into() }
+    /// Names the Meltano of that version in a project; nothing is read or made.
+    #[must_use]
+    pub fn new(project_root: &Path, version: &str) -> Self {
+        let root = std::path::absolute(project_root).unwrap_or_else(|_| project_root.to_owned());
+        let own_folder = root.join(OWN_FOLDER);
+        Self { venv: own_folder.join("meltano"), own_folder, root, version: version.to_owned() }
     }
+
+    /// Returns the version that the project is pinned to.
+    #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
-    pub fn is_installed(&self) -> bool {
-        false
-    }
+
+    /// Removes what runs left behind that were killed: their folders, and settings of plugins in plain text.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
     pub fn sweep(&self) -> Result<(), RunError> {
-        Ok(())
+        let runs = self.runs_folder();
+        private::sweep(&runs, &self.meltano_folder().join("run")).map_err(RunError::io("sweep", &runs))
     }
-    pub async fn install(&self, _: &Host) -> Result<(), InstallError> {
-        Ok(())
+
+    /// Tests an extractor's connection: reads one record and throws it away.
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or the log cannot be written; a connection that fails is an outcome.
+    pub async fn test(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<Finished, RunError> {
+        let arguments = ["config", "test", &request.extractor].map(str::to_owned);
+        Ok(self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?.0)
     }
-    pub fn has_plugins(&self, _: &Request) -> bool {
-        true
-    }
-    pub async fn install_plugins(&self, _: &Request) -> Result<(), RunError> {
-        Ok(())
-    }
-    pub async fn test(&self, _: &Request, _: &mut I) -> Result<Finished, RunError> {
-        Err(RunError::X)
-    }
+
+    /// Moves records from the extractor to the loader.
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or the log cannot be written; a run that fails is an outcome.
     pub async fn run(
         &self,
-        _: &Request,
-        _: &mut I,
-        _: &mut (dyn FnMut(Progress) + Send),
+        request: &Request,
+        interrupt: &mut watch::Receiver<bool>,
+        tell: Tell<'_>,
     ) -> Result<Finished, RunError> {
-        Err(RunError::X)
+        let mut arguments =
+            ["run", "--no-install", "--run-id", &request.run_id.to_string()].map(str::to_owned).to_vec();
+        arguments.push(request.extractor.clone());
+        arguments.extend(request.loader.clone());
+        Ok(self.invoke(request, &arguments, (interrupt, tell)).await?.0)
     }
-    pub async fn move_state(&self, _: &Request, _: &str, _: &str) -> Result<(), RunError> {
+
+    /// Moves the bookmarks under a state id to another one; where there are none, nothing happens.
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or does not move them.
+    pub async fn move_state(
+        &self,
+        request: &Request,
+        (from, to): (&str, &str),
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<(), RunError> {
+        let arguments = ["state", "move", "--force", from, to].map(str::to_owned);
+        let (finished, _) = self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?;
+        let reason = match finished.outcome {
+            Outcome::Succeeded => return Ok(()),
+            Outcome::Failed { message } if message.contains("singer_state not found") => return Ok(()),
+            Outcome::Failed { message } => message,
+            Outcome::TimedOut { .. } => "it took too long".to_owned(),
+            Outcome::Interrupted => "it was stopped".to_owned(),
+        };
+        Err(RunError::State { from: from.to_owned(), to: to.to_owned(), reason })
+    }
+
+    /// Runs Meltano and returns, besides how it ended, its last lines.
+    async fn invoke(
+        &self,
+        request: &Request,
+        arguments: &[String],
+        (interrupt, tell): (&mut watch::Receiver<bool>, Tell<'_>),
+    ) -> Result<(Finished, Vec<String>), RunError> {
+        if !self.is_installed() {
+            return Err(RunError::NotInstalled { version: self.version.clone() });
+        }
+        let private = self.private(request)?;
+        let command = self.command(request, arguments, &private)?;
+        let mut listener = Listener::open(&request.log, tell)?;
+        let limits = Limits { timeout: request.timeout, interrupt };
+        let ended = child::follow(command, limits, &mut |line| listener.hear(line)).await;
+        drop(private);
+        let outcome = match ended {
+            Ok(Ended::Exited(status)) => listener.outcome(status),
+            Ok(Ended::TimedOut) => Outcome::TimedOut { after: request.timeout.unwrap_or_default() },
+            Ok(Ended::Interrupted) => Outcome::Interrupted,
+            Err(Lost::Start(source)) => return Err(RunError::io("start", &self.python())(source)),
+            Err(Lost::Hearing(source)) => return Err(RunError::Log { path: request.log.clone(), source }),
+        };
+        let streams = listener.tally.streams();
+        Ok((Finished { outcome, records: streams.values().sum(), streams }, listener.last.into()))
+    }
+
+    /// Makes the folder that Meltano takes for its project.
+    fn private(&self, request: &Request) -> Result<Private, RunError> {
+        let runs = self.runs_folder();
+        let plugins: Vec<_> = [Some(&request.extractor), request.loader.as_ref()].into_iter().flatten().collect();
+        let plugins: Vec<_> = plugins.into_iter().map(String::as_str).collect();
+        let private = Private::make(&runs, &request.run_id.to_string(), &plugins);
+        let private = private.map_err(RunError::io("make", &runs))?;
+        let files = [("meltano.yml", request.project_file.as_str()), ("launch.py", LAUNCH), ("logging.yml", LOGGING)];
+        for (name, text) in files {
+            private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
+        }
+        Ok(private)
+    }
+
+    /// Returns the command, which makes only files that nobody else can read: Meltano writes the settings of plugins,
+    /// secrets included, to files. No argument holds a secret.
+    fn command(&self, request: &Request, arguments: &[String], private: &Private) -> Result<Command, RunError> {
+        let mut command = Command::new("/bin/sh");
+        // std has no umask; the shell replaces itself.
+        command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(self.python()).arg(private.path("launch.py"));
+        command.arg("--log-config").arg(private.path("logging.yml"));
+        command.args(["--environment", &request.environment]);
+        let dotenv = self.root.join(".env");
+        if dotenv.exists() {
+            command.arg("--env-file").arg(dotenv);
+        }
+        for name in NOT_INHERITED {
+            command.env_remove(name);
+        }
+        command
+            .args(arguments)
+            .current_dir(&self.root)
+            .env("PATH", self.path(&request.host))
+            .env("MELTANO_PROJECT_ROOT", private.folder())
+            .env("MELTANO_SYS_DIR_ROOT", self.meltano_folder())
+            .env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false")
+            .env("PYTHONWARNINGS", "ignore")
+            .env("NO_COLOR", "1")
+            .stdin(private.lock().map_err(RunError::io("lock", private.folder()))?);
+        Ok(command)
+    }
+
+    /// Meltano's own programs come first, as in an activated environment: it installs plugins with the uv in there.
+    fn path(&self, host: &Host) -> OsString {
+        let mut path = self.venv.join("bin").into_os_string();
+        if !host.path.is_empty() {
+            path.push(":");
+            path.push(&host.path);
+        }
+        path
+    }
+
+    fn python(&self) -> PathBuf {
+        self.venv.join("bin/python")
+    }
+
+    fn runs_folder(&self) -> PathBuf {
+        self.own_folder.join("runs")
+    }
+
+    fn meltano_folder(&self) -> PathBuf {
+        self.root.join(".meltano")
+    }
+}
+
+/// Writes the log and learns from it, line by line.
+struct Listener<'a> {
+    log: File,
+    tally: Tally,
+    told: BTreeMap<String, u64>,
+    last: VecDeque<String>,
+    tell: Tell<'a>,
+}
+
+impl<'a> Listener<'a> {
+    fn open(log: &Path, tell: Tell<'a>) -> Result<Self, RunError> {
+        let folder = log.parent().unwrap_or(Path::new("."));
+        make_private(folder).map_err(RunError::io("make", folder))?;
+        let opened = File::options().append(true).create(true).mode(0o600).open(log);
+        let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
+        Ok(Self { log, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
+    }
+
+    fn hear(&mut self, line: &[u8]) -> io::Result<()> {
+        // In one piece, so that who follows the log never sees half a line.
+        self.log.write_all(&[line, b"\n"].concat())?;
+        let text = String::from_utf8_lossy(line);
+        let entry = Entry::parse(&text);
+        match &entry {
+            Entry::Said { text, .. } => self.keep(text),
+            Entry::Counted(_) | Entry::Metric { .. } | Entry::BlockEnded(_) | Entry::RunEnded { .. } => {}
+        }
+        let is_count = matches!(entry, Entry::Counted(_) | Entry::Metric { .. });
+        self.tally.add(entry);
+        if is_count {
+            self.tell_records();
+        }
         Ok(())
+    }
+
+    fn keep(&mut self, text: &str) {
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            self.last.push_back(line.chars().take(1000).collect());
+        }
+        self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
+    }
+
+    fn tell_records(&mut self) {
+        let now = self.tally.streams();
+        for (stream, &records) in now.iter().filter(|(stream, records)| self.told.get(*stream) != Some(records)) {
+            (self.tell)(Progress::Records { stream: stream.clone(), records });
+        }
+        self.told = now;
+    }
+
+    fn outcome(&self, status: ExitStatus) -> Outcome {
+        if status.success() {
+            return Outcome::Succeeded;
+        }
+        let message = match status.signal() {
+            Some(9) => "Meltano was killed (signal 9): there may have been too little memory".to_owned(),
+            Some(signal) => format!("Meltano was killed (signal {signal})"),
+            None => self.tally.reason().unwrap_or_else(|| {
+                let code = status.code().unwrap_or_default();
+                format!("Meltano ended with exit code {code} and did not say why")
+            }),
+        };
+        Outcome::Failed { message }
     }
 }

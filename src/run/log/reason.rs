@@ -1,0 +1,165 @@
+//! Finding the line that says what went wrong, among tracebacks, banners and advice.
+
+use std::collections::BTreeMap;
+
+use super::{Level, Speaker};
+
+/// The most characters of a reason: it goes into a table and into a sentence.
+const LONGEST: usize = 400;
+
+/// Lines that stand where a reason could, and say nothing.
+const EMPTY: [&str; 12] = [
+    "Extractor failed",
+    "Loader failed",
+    "Extractor and loader failed",
+    "Plugin configuration is invalid",
+    "The above exception was",
+    "During handling of the above exception",
+    "(Background on this error",
+    "Need help fixing this problem",
+    "Run 'meltano config ",
+    "NoneType: None",
+    "Skipping parse of env var settings",
+    "Try 'meltano",
+];
+
+/// What is known of why things went wrong, from each speaker.
+#[derive(Debug, Default)]
+pub(super) struct Reasons(BTreeMap<Speaker, Heard>);
+
+/// What one speaker said. Later lines replace earlier ones: the last exception of a chain is the one that ended it.
+#[derive(Debug, Default)]
+struct Heard {
+    in_traceback: bool,
+    /// An exception, or a line marked as an error.
+    strong: Option<String>,
+    /// Any line that is not marked as harmless.
+    weak: Option<String>,
+}
+
+impl Reasons {
+    /// Takes in what somebody said, line by line.
+    pub(super) fn hear(&mut self, speaker: Speaker, level: Level, text: &str) {
+        let heard = self.0.entry(speaker).or_default();
+        for line in text.lines() {
+            heard.line(line, level);
+        }
+        if speaker == Speaker::Meltano && level == Level::Error {
+            heard.in_traceback = false;
+        }
+    }
+
+    /// Returns the reason why plugins ended with these exit codes.
+    ///
+    /// A target that dies breaks the tap's pipe, so the target is asked first when both failed.
+    pub(super) fn of_plugins(&self, codes: &BTreeMap<Speaker, i64>) -> String {
+        let failed = [Speaker::Target, Speaker::Tap].into_iter().filter(|speaker| codes.contains_key(speaker));
+        let failed: Vec<_> = failed.collect();
+        let of = |pick: fn(&Heard) -> Option<&String>| {
+            failed.iter().find_map(|speaker| self.0.get(speaker).and_then(pick)).cloned()
+        };
+        of(|heard| heard.strong.as_ref()).or_else(|| of(|heard| heard.weak.as_ref())).unwrap_or_else(|| {
+            let said = failed.iter().map(|speaker| {
+                let plugin = if *speaker == Speaker::Tap { "extractor" } else { "loader" };
+                format!("the {plugin} ended with exit code {} and did not say why", codes[speaker])
+            });
+            said.collect::<Vec<_>>().join("; ")
+        })
+    }
+
+    /// Returns the best reason, whoever gave it.
+    pub(super) fn best(&self) -> Option<String> {
+        // What Meltano says of a plugin that it could not start quotes the plugin, so it is asked last.
+        let order = [Speaker::Target, Speaker::Tap, Speaker::Meltano];
+        let of = |pick: fn(&Heard) -> Option<&String>| {
+            order.iter().find_map(|speaker| self.0.get(speaker).and_then(pick)).cloned()
+        };
+        of(|heard| heard.strong.as_ref()).or_else(|| of(|heard| heard.weak.as_ref()))
+    }
+}
+
+impl Heard {
+    fn line(&mut self, line: &str, level: Level) {
+        let text = line.trim();
+        if text.ends_with("Traceback (most recent call last):") {
+            self.in_traceback = true;
+        } else if text.is_empty() || EMPTY.iter().any(|empty| text.starts_with(empty)) {
+        } else if self.in_traceback {
+            // The lines of a traceback are indented; the first that is not is the exception.
+            if !line.starts_with([' ', '\t']) && !is_drawing(text) {
+                self.in_traceback = false;
+                self.strong = Some(short(exception(text)));
+            }
+        } else if let Some(message) = marked(text) {
+            self.strong = Some(short(message));
+        } else if level == Level::Error {
+            self.strong = Some(short(sentence(text)));
+        } else if !is_harmless(text) {
+            self.weak = Some(short(text));
+        }
+    }
+}
+
+/// The markers under a line of a traceback.
+fn is_drawing(text: &str) -> bool {
+    text.chars().all(|character| matches!(character, '^' | '~' | ' ' | '|' | '+' | '-'))
+}
+
+/// Returns what an exception says: without the class where that has a module's name and the message says more.
+///
+/// `sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) no route` is `no route`, but `KeyError: 'id'` stays.
+fn exception(text: &str) -> &str {
+    let Some((class, message)) = text.split_once(": ") else { return text };
+    let is_class = class.contains('.') && class.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_'));
+    if !is_class || message.trim().is_empty() {
+        return text;
+    }
+    let message = message.trim();
+    match message.strip_prefix('(').and_then(|rest| rest.split_once(") ")) {
+        Some((inner, rest)) if inner.contains('.') && !inner.contains(' ') => rest,
+        Some(_) | None => message,
+    }
+}
+
+/// Returns what a line says that a logger marked as an error: `CRITICAL no`, `ERROR:root:no`,
+/// `2026-01-01 10:00:00,000 | ERROR    | tap-x | no`, `[ERROR] no`.
+fn marked(text: &str) -> Option<&str> {
+    let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+    let found = ["CRITICAL", "ERROR", "FATAL"].into_iter().filter_map(|word| {
+        let start = text.find(word)?;
+        let end = start + word.len();
+        let stands_alone = is_edge(text[..start].chars().next_back()) && is_edge(text[end..].chars().next());
+        // Later in a line it is a word of the sentence.
+        (start < 60 && stands_alone).then_some((start, end))
+    });
+    let (_, end) = found.min()?;
+    let rest = &text[end..];
+    let message = match rest.trim_start().strip_prefix('|').and_then(|rest| rest.split_once(" | ")) {
+        Some((_, message)) => message,
+        None => match rest.strip_prefix(':').and_then(|rest| rest.split_once(':')) {
+            Some((logger, message)) if !logger.contains(' ') => message,
+            Some(_) | None => rest,
+        },
+    };
+    let message = message.trim_start_matches([' ', ':', ']', '|', '-']).trim();
+    Some(if message.is_empty() { text } else { message })
+}
+
+/// Returns Meltano's sentence without what it advises: the names in it are not those of the user's files.
+fn sentence(text: &str) -> &str {
+    let text = text.strip_prefix("Error: ").unwrap_or(text);
+    let text = text.split_once(": command [").map_or(text, |(before, _)| before);
+    text.split_once(" using 'meltano ").map_or(text, |(before, _)| before)
+}
+
+fn is_harmless(text: &str) -> bool {
+    let start: String = text.chars().take(60).collect();
+    ["INFO", "DEBUG", "WARNING", "WARN", "METRIC"].iter().any(|word| start.contains(word))
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,128 @@
+//! Lines from real runs of Meltano 4.4.1; only their paths and times are changed.
+
+use super::*;
+
+fn tally(log: &str) -> Tally {
+    let mut tally = Tally::default();
+    for line in log.lines() {
+        tally.add(Entry::parse(line));
+    }
+    tally
+}
+
+fn reason(log: &str) -> String {
+    tally(log).reason().unwrap_or_default()
+}
+
+const TARGET_METRIC: &str = r#"{"stdio": "stderr", "consumer": true, "producer": false, "string_id": "target-postgres", "name": "target-postgres", "event": "METRIC: {\"type\": \"counter\", \"metric\": \"record_count\", \"value\": 50, \"tags\": {\"stream\": \"public-orders\", \"pid\": 7}}", "level": "info"}"#;
+const TAP_METRIC: &str = r#"{"stdio": "stderr", "consumer": false, "producer": true, "string_id": "tap-tiny", "cmd_type": "elb", "name": "tap-tiny", "event": "INFO METRIC: {\"type\": \"counter\", \"metric\": \"record_count\", \"value\": 3, \"tags\": {\"stream\": \"rows\"}}", "level": "info"}"#;
+const STRUCTURED: &str = r#"{"consumer": false, "producer": true, "string_id": "tap-postgres", "event": "METRIC", "metric_info": {"type": "counter", "metric": "record_count", "value": 9, "tags": {"stream": "public-orders"}}, "level": "info"}"#;
+const COUNTED: &str = r#"{"event": "Records so far", "level": "info", "spile_records": {"products": 2}}"#;
+const BLOCK: &str = r#"{"set_number": 0, "block_type": "ExtractLoadBlocks", "success": true, "err": null, "duration_seconds": 3.683, "event": "Block run completed", "level": "info"}"#;
+const RUN: &str = r#"{"duration_seconds": 3.683, "status": "success", "event": "Run completed", "level": "info"}"#;
+
+#[test]
+fn metrics_are_read_in_every_form() {
+    let metric = |line, speaker, stream: &str, records| {
+        assert_eq!(Entry::parse(line), Entry::Metric { speaker, stream: stream.to_owned(), records });
+    };
+    metric(TAP_METRIC, Speaker::Tap, "rows", 3);
+    metric(TARGET_METRIC, Speaker::Target, "public-orders", 50);
+    metric(STRUCTURED, Speaker::Tap, "public-orders", 9);
+}
+
+#[test]
+fn what_was_counted_on_the_way_is_believed_before_the_tap_and_the_tap_before_the_target() {
+    let target = format!("{TARGET_METRIC}\n{TARGET_METRIC}");
+    assert_eq!(tally(&target).streams(), [("public-orders".to_owned(), 100)].into());
+    let both = format!("{target}\n{TAP_METRIC}\n{TAP_METRIC}");
+    assert_eq!(tally(&both).streams(), [("rows".to_owned(), 6)].into());
+    let all = format!("{both}\n{COUNTED}");
+    assert_eq!(tally(&all).streams(), [("products".to_owned(), 2)].into());
+}
+
+#[test]
+fn a_run_that_went_well_has_no_reason() {
+    let tally = tally(&format!("{TAP_METRIC}\n{BLOCK}\n{RUN}"));
+    assert_eq!((tally.succeeded(), tally.reason()), (Some(true), None));
+}
+
+#[test]
+fn a_wrong_password_is_said_as_postgres_says_it() {
+    let expected = "connection to server at \"127.0.0.1\", port 55432 failed: \
+                    FATAL:  password authentication failed for user \"demo\"";
+    assert_eq!(reason(include_str!("captured/wrong-password.log")), expected);
+    assert_eq!(reason(include_str!("captured/test-wrong-password.log")), expected);
+}
+
+#[test]
+fn the_last_exception_of_a_chain_is_the_reason() {
+    assert_eq!(reason(include_str!("captured/chained-exception.log")), "ValueError: account is not known");
+    assert_eq!(reason(include_str!("captured/discovery.log")), "RuntimeError: the source said no");
+}
+
+#[test]
+fn a_critical_line_of_a_tap_is_the_reason() {
+    assert_eq!(reason(include_str!("captured/critical.log")), "login failed for user");
+    assert_eq!(reason(include_str!("captured/test.log")), "login failed for user");
+}
+
+#[test]
+fn a_target_that_fails_is_asked_for_its_own_reason() {
+    let expected = "FileNotFoundError: [Errno 2] No such file or directory: '/proc/nope'";
+    assert_eq!(reason(include_str!("captured/target.log")), expected);
+}
+
+#[test]
+fn a_plugin_that_says_nothing_is_named_with_its_exit_code() {
+    let expected = "the extractor ended with exit code 7 and did not say why";
+    assert_eq!(reason(include_str!("captured/silent.log")), expected);
+}
+
+#[test]
+fn a_lock_says_since_when_the_other_run_goes_on() {
+    let expected = "another run of it has been going on since 2026-11-23 03:49:51.133343+00:00";
+    assert_eq!(reason(include_str!("captured/locked.log")), expected);
+}
+
+#[test]
+fn what_meltano_prints_beside_its_log_is_read_too() {
+    assert_eq!(reason("Error: Block tap-nope not found"), "Block tap-nope not found");
+    let usage = "Usage: meltano run [OPTIONS] [BLOCKS]...\nTry 'meltano run --help' for help.\n\nError: Invalid value for '--run-id': 'abc' is not a valid UUID.";
+    assert_eq!(reason(usage), "Invalid value for '--run-id': 'abc' is not a valid UUID.");
+}
+
+#[test]
+fn a_test_without_a_record_says_so() {
+    let line = r#"{"event": "Plugin configuration is invalid\nNo RECORD or BATCH message received. Verify that at least one stream is selected using 'meltano select tap-tiny --list'.\nRun 'meltano config list tap-tiny' to review the plugin settings.", "level": "error"}"#;
+    let expected = "No RECORD or BATCH message received. Verify that at least one stream is selected";
+    assert_eq!(reason(line), expected);
+}
+
+#[test]
+fn lines_of_loggers_are_reasons_without_their_marks() {
+    for (line, expected) in [
+        ("CRITICAL boom mid stream", "boom mid stream"),
+        ("ERROR:root:no such account", "no such account"),
+        ("2026-01-01 10:00:00,000 | ERROR    | tap-x.stream | no such account", "no such account"),
+        ("[ERROR] no such account", "no such account"),
+        ("requests.exceptions.HTTPError: 401 Client Error", "requests.exceptions.HTTPError: 401 Client Error"),
+    ] {
+        assert_eq!(reason(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_long_reason_is_cut_between_characters() {
+    let line = format!("CRITICAL {}", "é".repeat(1000));
+    assert_eq!(reason(&line).chars().count(), 401);
+}
+
+#[test]
+fn no_line_is_too_odd_to_be_read() {
+    for line in
+        ["", "{", "null", "[]", "{\"event\": 3}", "{\"event\": \"METRIC: {\"}", "Traceback (most recent call last):"]
+    {
+        Tally::default().add(Entry::parse(line));
+    }
+}

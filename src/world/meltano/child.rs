@@ -1,0 +1,249 @@
+//! A child process: followed line by line, stopped with everything that it started, and never left behind.
+
+use std::future::pending;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// How long a child that was asked to stop may take; then it is killed.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long what a child left behind may hold its output open; then it is killed.
+const LEFTOVERS: Duration = Duration::from_secs(3);
+
+/// The most bytes of a line; what is longer is cut, so that memory is bounded.
+const LONGEST_LINE: usize = 1024 * 1024;
+
+/// What ends a child before it ends itself.
+pub(super) struct Limits<'a> {
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// Turns true when the user wants an end.
+    pub interrupt: &'a mut watch::Receiver<bool>,
+}
+
+/// How a child ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// By itself.
+    Exited(ExitStatus),
+    /// It took too long.
+    TimedOut,
+    /// The user wanted it.
+    Interrupted,
+}
+
+/// Why a child could not be followed to its end.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// It did not start.
+    Start(io::Error),
+    /// Who hears its lines failed; the child was stopped.
+    Hearing(io::Error),
+}
+
+/// Hears a line, without its end.
+pub(super) type Hear<'a> = &'a mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
+
+/// Starts a child in a process group of its own and follows it until it and its output have ended.
+///
+/// The group is what keeps a Ctrl-C of the terminal from it: the caller passes that on, once, as `interrupt`.
+pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<'_>) -> Result<Ended, Lost> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    let mut child = command.spawn().map_err(Lost::Start)?;
+    let mut group = Group::of(&child);
+    let (mut output, mut errors) = (Lines::new(child.stdout.take()), Lines::new(child.stderr.take()));
+    let mut stop = None;
+    let mut status = None;
+    let mut deadline = limits.timeout.map(|timeout| Instant::now() + timeout);
+    while status.is_none() || output.is_open() || errors.is_open() {
+        let line = tokio::select! {
+            line = output.next(), if output.is_open() => line,
+            line = errors.next(), if errors.is_open() => line,
+            ended = child.wait(), if status.is_none() => {
+                status = Some(ended.map_err(Lost::Start)?);
+                deadline = Some(Instant::now() + LEFTOVERS);
+                None
+            }
+            () = wanted(limits.interrupt), if stop.is_none() && status.is_none() => {
+                deadline = Some(group.ask_to_stop());
+                stop = Some(Stop::Interrupted);
+                None
+            }
+            () = reached(deadline) => {
+                if stop.is_none() && status.is_none() {
+                    deadline = Some(group.ask_to_stop());
+                    stop = Some(Stop::TimedOut);
+                } else {
+                    deadline = None;
+                    group.kill();
+                }
+                None
+            }
+        };
+        let Some(line) = line.filter(|_| !matches!(stop, Some(Stop::Deaf(_)))) else { continue };
+        if let Err(error) = hear(&line) {
+            deadline = Some(group.ask_to_stop());
+            stop = Some(Stop::Deaf(error));
+        }
+    }
+    group.ended();
+    match (stop, status) {
+        (Some(Stop::Deaf(error)), _) => Err(Lost::Hearing(error)),
+        (Some(Stop::Interrupted), _) => Ok(Ended::Interrupted),
+        (Some(Stop::TimedOut), _) => Ok(Ended::TimedOut),
+        (None, status) => Ok(Ended::Exited(status.unwrap_or_default())),
+    }
+}
+
+/// Why a child is being stopped.
+enum Stop {
+    Interrupted,
+    TimedOut,
+    Deaf(io::Error),
+}
+
+async fn wanted(interrupt: &mut watch::Receiver<bool>) {
+    let is_wanted = interrupt.wait_for(|wanted| *wanted).await.is_ok();
+    if !is_wanted {
+        // Nobody can want it any more.
+        pending::<()>().await;
+    }
+}
+
+async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+/// A child and everything that it started; killed when it is dropped before its end.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// Asks the leader alone: Meltano stops its plugins itself, and keeps the state that the target has confirmed.
+    fn ask_to_stop(&self) -> Instant {
+        if let Some(leader) = self.0 {
+            // It may have ended by itself in the meantime.
+            let _ = kill_process(leader, Signal::TERM);
+        }
+        Instant::now() + GRACE
+    }
+
+    /// Kills what is left. The id is still the group's: something holds the output open, or the leader is not reaped.
+    fn kill(&self) {
+        if let Some(leader) = self.0 {
+            // The last of it may have ended in the meantime.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+
+    fn ended(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The lines of an output, each of bounded length.
+struct Lines<R> {
+    reader: Option<BufReader<R>>,
+    line: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    fn new(reader: Option<R>) -> Self {
+        Self { reader: reader.map(|reader| BufReader::with_capacity(64 * 1024, reader)), line: Vec::new() }
+    }
+
+    fn is_open(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// Returns the next line; `None` at the end. What is read is kept when the future is dropped half-way.
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let reader = self.reader.as_mut()?;
+            // An output that cannot be read is at its end; the exit status says what happened.
+            let read = reader.fill_buf().await.unwrap_or_default();
+            let end = read.iter().position(|byte| *byte == b'\n');
+            let part = &read[..end.unwrap_or(read.len())];
+            let room = LONGEST_LINE.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            let (is_end, used) = (read.is_empty(), end.map_or(read.len(), |end| end + 1));
+            reader.consume(used);
+            if is_end {
+                self.reader = None;
+                return (!self.line.is_empty()).then(|| std::mem::take(&mut self.line));
+            }
+            if end.is_some() {
+                return Some(std::mem::take(&mut self.line));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shell(script: &str, timeout: Option<Duration>) -> (Result<Ended, Lost>, Vec<usize>) {
+        let mut lengths = Vec::new();
+        let (_keep, mut interrupt) = watch::channel(false);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).stdin(Stdio::null());
+        let limits = Limits { timeout, interrupt: &mut interrupt };
+        let mut hear = |line: &[u8]| {
+            lengths.push(line.len());
+            Ok(())
+        };
+        let ended = follow(command, limits, &mut hear).await;
+        (ended, lengths)
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_cut_and_the_next_one_is_whole() {
+        let (ended, lengths) = shell("head -c 3000000 /dev/zero; echo; echo abc; printf last", None).await;
+        assert!(matches!(ended, Ok(Ended::Exited(status)) if status.success()));
+        assert_eq!(lengths, [LONGEST_LINE, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn a_child_that_takes_too_long_is_stopped() {
+        let (ended, _) = shell("sleep 60", Some(Duration::from_millis(100))).await;
+        assert!(matches!(ended, Ok(Ended::TimedOut)));
+    }
+
+    #[tokio::test]
+    async fn what_a_child_leaves_behind_is_killed() {
+        let started = Instant::now();
+        let (ended, _) = shell("sleep 60 & echo started", None).await;
+        assert!(matches!(ended, Ok(Ended::Exited(_))));
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn a_child_is_stopped_when_its_lines_cannot_be_kept() {
+        let (_keep, mut interrupt) = watch::channel(false);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "echo one; sleep 60"]).stdin(Stdio::null());
+        let limits = Limits { timeout: None, interrupt: &mut interrupt };
+        let ended = follow(command, limits, &mut |_| Err(io::ErrorKind::StorageFull.into())).await;
+        assert!(matches!(ended, Err(Lost::Hearing(error)) if error.kind() == io::ErrorKind::StorageFull));
+    }
+}

@@ -1,0 +1,108 @@
+//! Installing the plugins of a run, and knowing without starting Python that they are there.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tokio::sync::watch;
+
+use super::{InstallError, Meltano, Outcome, Request, RunError};
+use crate::connector::{Plugin, Role};
+use crate::plan::hash;
+use crate::world::project::replace;
+
+/// Where Meltano keeps what it installed into an environment, as a hash (its `venv_service.py`).
+const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
+
+/// Where spile keeps which `pip_url` gave which fingerprint, for those that Meltano expands before it hashes them.
+const MARKER: &str = ".spile-installed";
+
+impl Meltano {
+    /// Tells whether every plugin of a run is installed as its connector says.
+    #[must_use]
+    pub fn has_plugins(&self, request: &Request) -> bool {
+        request.plugins.iter().all(|(role, plugin)| self.has_plugin(*role, plugin))
+    }
+
+    /// Installs the plugins of a run that are not there; parallel runs wait for each other.
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or a plugin cannot be installed, or the user wants an end.
+    pub async fn install_plugins(
+        &self,
+        request: &Request,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<(), RunError> {
+        let _lock = self.lock("plugins.lock", interrupt).await?;
+        let missing = request.plugins.iter().filter(|(role, plugin)| !self.has_plugin(*role, plugin));
+        for (role, plugin) in missing {
+            // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
+            let arguments = ["install".to_owned(), plugin.name.clone()];
+            let (finished, lines) = self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?;
+            match finished.outcome {
+                Outcome::Succeeded => {}
+                Outcome::Interrupted => return Err(InstallError::Interrupted.into()),
+                Outcome::Failed { .. } | Outcome::TimedOut { .. } => {
+                    return Err(InstallError::of_installer(&format!("{role} `{}`", plugin.name), &lines).into());
+                }
+            }
+            self.remember(*role, plugin)?;
+        }
+        Ok(())
+    }
+
+    fn plugin_folder(&self, role: Role, plugin: &Plugin) -> PathBuf {
+        self.meltano_folder().join(role.plural()).join(&plugin.name)
+    }
+
+    fn has_plugin(&self, role: Role, plugin: &Plugin) -> bool {
+        if plugin.pip_url.trim().is_empty() {
+            return true;
+        }
+        let folder = self.plugin_folder(role, plugin);
+        let Ok(found) = fs::read_to_string(folder.join(FINGERPRINT)) else { return false };
+        let has_python = folder.join("venv/bin/python").exists();
+        has_python
+            && (fingerprint(&plugin.pip_url).as_deref() == Some(found.as_str())
+                || fs::read_to_string(folder.join(MARKER)).is_ok_and(|marker| marker == remembered(plugin, &found)))
+    }
+
+    fn remember(&self, role: Role, plugin: &Plugin) -> Result<(), RunError> {
+        let folder = self.plugin_folder(role, plugin);
+        let Ok(found) = fs::read_to_string(folder.join(FINGERPRINT)) else { return Ok(()) };
+        let path = folder.join(MARKER);
+        replace(&path, remembered(plugin, &found).as_bytes()).map_err(RunError::io("write", &path))
+    }
+}
+
+fn remembered(plugin: &Plugin, fingerprint: &str) -> String {
+    format!("{}\n{fingerprint}\n", hash(plugin.pip_url.as_bytes()))
+}
+
+/// Returns Meltano's fingerprint of a `pip_url`: its sorted words, hashed; `None` where only Meltano can tell, because
+/// it unquotes or expands them first.
+fn fingerprint(pip_url: &str) -> Option<String> {
+    if pip_url.contains(['$', '\'', '"', '\\', '#']) {
+        return None;
+    }
+    let mut words: Vec<_> = pip_url.split_whitespace().collect();
+    words.sort_unstable();
+    words.dedup();
+    Some(hash(words.join(" ").as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_those_that_meltano_4_4_1_wrote() {
+        let target = fingerprint("target-jsonl").unwrap();
+        assert_eq!(target, TARGET_JSONL);
+        assert_eq!(fingerprint("tap-singer-jsonl setuptools<81").unwrap(), TAP_SINGER_JSONL);
+        assert_eq!(fingerprint("setuptools<81  tap-singer-jsonl"), fingerprint("tap-singer-jsonl setuptools<81"));
+        assert_eq!(fingerprint("git+https://$TOKEN@example.com/tap.git"), None);
+    }
+
+    const TARGET_JSONL: &str = "87ecca35f1adbbc28ebbddd9fb8c652bffbe7053a142548c14d65885d6e20fc1";
+    const TAP_SINGER_JSONL: &str = "3952b21307274581d82f72c0b066dc7f6cddea2fd2fbf5761776fb8ac3dbf60a";
+}

@@ -1,0 +1,75 @@
+//! What one invocation of Meltano is given, and what comes of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Host;
+use crate::connector::{Plugin, Role};
+
+/// What one invocation needs.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The run's id; Meltano keeps its own record of the run under it.
+    pub run_id: Uuid,
+    /// The text of the `meltano.yml` that it sees instead of the user's.
+    pub project_file: String,
+    /// Meltano's environment.
+    pub environment: String,
+    /// The extractor's name in the project file.
+    pub extractor: String,
+    /// The loader's; a test has none.
+    pub loader: Option<String>,
+    /// The base plugins to install.
+    pub plugins: Vec<(Role, Plugin)>,
+    /// Where the whole log goes; what is there stays in front of it.
+    pub log: PathBuf,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// What of the user's environment it is given.
+    pub host: Host,
+}
+
+/// Something that Meltano tells while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Records of a stream went through.
+    Records {
+        /// The stream.
+        stream: String,
+        /// How many so far.
+        records: u64,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well.
+    Succeeded,
+    /// Not well.
+    Failed {
+        /// The line that says best why.
+        message: String,
+    },
+    /// It was stopped because it took too long.
+    TimedOut {
+        /// How long it had.
+        after: Duration,
+    },
+    /// It was stopped because the user wanted an end.
+    Interrupted,
+}
+
+/// A run that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// How.
+    pub outcome: Outcome,
+    /// How many records went from the extractor to the loader.
+    pub records: u64,
+    /// The same by stream.
+    pub streams: BTreeMap<String, u64>,
+}
