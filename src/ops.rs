@@ -134,8 +134,8 @@ pub enum Event {
         /// Its version.
         version: String,
     },
-    /// Plugins are being installed for an integration.
-    InstallingPlugins {
+    /// The plugins of an integration are being installed, or Meltano's database is being made.
+    Preparing {
         /// The integration.
         slug: Slug,
     },

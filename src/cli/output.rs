@@ -112,7 +112,7 @@ impl Output {
         }
         match event {
             Event::InstallingMeltano { version } => self.step("Installing", &format!("Meltano {version}")),
-            Event::InstallingPlugins { slug } => self.step("Installing", &format!("the plugins of `{slug}`")),
+            Event::Preparing { slug } => self.step("Preparing", &format!("the plugins of `{slug}`")),
             Event::Began { slug, kind } => {
                 let verb = if *kind == crate::run::RunKind::Test { "Testing" } else { "Syncing" };
                 self.step(verb, slug.as_str());

@@ -216,9 +216,9 @@ impl Job {
         let request = self.request(run)?;
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
-        if !meltano.has_plugins(&request) {
-            self.tell(Event::InstallingPlugins { slug: run.slug.clone() });
-            meltano.install_plugins(&request, &mut interrupt).await?;
+        if !meltano.is_ready(&request) {
+            self.tell(Event::Preparing { slug: run.slug.clone() });
+            meltano.make_ready(&request, &mut interrupt).await?;
         }
         match self.kind {
             RunKind::Test => Ok(meltano.test(&request, &mut interrupt).await?),

@@ -225,7 +225,10 @@ impl Tally {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         match &self.failure {
-            Some(Failure::Locked { since }) => Some(format!("another run of it has been going on since {since}")),
+            // Meltano's own sentence advises an option that only its own command has.
+            Some(Failure::Locked { since }) => Some(format!(
+                "another run of it has been going on since {since}; if that was killed, Meltano lets go of it after five minutes"
+            )),
             Some(Failure::Plugins(codes)) => Some(self.reasons.of_plugins(codes)),
             Some(Failure::Other(_)) | None => self.reasons.best(),
         }

@@ -40,9 +40,10 @@ pub fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: &[[Cell; COLUMNS
             let Cell { text, style } = cell;
             let padding = " ".repeat(width - text.chars().count() + 2);
             // Writing to a string does not fail.
-            let _ = match text.is_empty() {
-                true => write!(line, "{padding}"),
-                false => write!(line, "{style}{text}{style:#}{padding}"),
+            let _ = if text.is_empty() {
+                write!(line, "{padding}")
+            } else {
+                write!(line, "{style}{text}{style:#}{padding}")
             };
         }
         text.push_str(line.trim_end());

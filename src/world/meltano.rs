@@ -42,14 +42,16 @@ const LOGGING: &str = include_str!("meltano/logging.yml");
 /// How many of a log's last lines are kept for an error that quotes them.
 const LAST_LINES: usize = 60;
 
-/// Variables of the user's that would change what a run does behind its back.
-const NOT_INHERITED: [&str; 8] = [
+/// Variables of the user's that would change what a run does behind its back, or double the time Meltano takes to start:
+/// images for containers often forbid Python to keep what it compiled.
+const NOT_INHERITED: [&str; 9] = [
     "MELTANO_RUN_STATE_ID_SUFFIX",
     "MELTANO_RUN_TIMEOUT",
     "MELTANO_RUN_NO_STATE_UPDATE",
     "MELTANO_CLI_LOG_LEVEL",
     "MELTANO_CLI_LOG_CONFIG",
     "VIRTUAL_ENV",
+    "PYTHONDONTWRITEBYTECODE",
     "PYTHONHOME",
     "PYTHONPATH",
 ];

@@ -142,12 +142,11 @@ impl Project {
         let mut found = Vec::new();
         for path in self.toml_files("integrations", problems) {
             let Some(source) = self.source(&path, problems) else { continue };
-            match file_name(&path) {
-                Some(name) => found.push((name, source)),
-                None => {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    problems.push(&source, Mistake::Name { name, span: (0..0).into() });
-                }
+            if let Some(name) = file_name(&path) {
+                found.push((name, source));
+            } else {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                problems.push(&source, Mistake::Name { name, span: (0..0).into() });
             }
         }
         found

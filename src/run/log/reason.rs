@@ -41,8 +41,13 @@ impl Reasons {
     /// Takes in what somebody said, line by line.
     pub(super) fn hear(&mut self, speaker: Speaker, level: Level, text: &str) {
         let heard = self.0.entry(speaker).or_default();
+        let mut loud = level;
         for line in text.lines() {
-            heard.line(line, level);
+            let is_reason = heard.line(line, loud);
+            // Of several lines the first says what is wrong, unless it only introduces what a plugin said.
+            if is_reason && !line.ends_with("with stderr:") {
+                loud = Level::Info;
+            }
         }
         if speaker == Speaker::Meltano && level == Level::Error {
             heard.in_traceback = false;
@@ -79,7 +84,8 @@ impl Reasons {
 }
 
 impl Heard {
-    fn line(&mut self, line: &str, level: Level) {
+    /// Takes in a line; tells whether it is a reason only because Meltano logged it as an error.
+    fn line(&mut self, line: &str, level: Level) -> bool {
         let text = line.trim();
         if text.ends_with("Traceback (most recent call last):") {
             self.in_traceback = true;
@@ -94,9 +100,11 @@ impl Heard {
             self.strong = Some(short(message));
         } else if level == Level::Error {
             self.strong = Some(short(sentence(text)));
+            return true;
         } else if !is_harmless(text) {
             self.weak = Some(short(text));
         }
+        false
     }
 }
 

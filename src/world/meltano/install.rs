@@ -104,7 +104,9 @@ impl Meltano {
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("PATH", &host.path).env("NO_COLOR", "1").stdin(Stdio::null());
         // An environment that the user is in would be taken for the one to install into.
-        command.env_remove("VIRTUAL_ENV").env_remove("PYTHONHOME").env_remove("PYTHONPATH");
+        for name in super::NOT_INHERITED {
+            command.env_remove(name);
+        }
         command
     }
 

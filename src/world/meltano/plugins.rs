@@ -17,37 +17,56 @@ const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
 const MARKER: &str = ".spile-installed";
 
 impl Meltano {
-    /// Tells whether every plugin of a run is installed as its connector says.
+    /// Tells whether the plugins of a run and Meltano's database are there; starts no Python to find out.
     #[must_use]
-    pub fn has_plugins(&self, request: &Request) -> bool {
-        request.plugins.iter().all(|(role, plugin)| self.has_plugin(*role, plugin))
+    pub fn is_ready(&self, request: &Request) -> bool {
+        self.has_database() && request.plugins.iter().all(|(role, plugin)| self.has_plugin(*role, plugin))
     }
 
-    /// Installs the plugins of a run that are not there; parallel runs wait for each other.
+    /// Installs the plugins of a run that are not there, and lets Meltano make its database; parallel runs wait for
+    /// each other, for two Meltanos that make one database fail ("Cannot upgrade the system database").
     ///
     /// # Errors
     /// When Meltano cannot be started or a plugin cannot be installed, or the user wants an end.
-    pub async fn install_plugins(
-        &self,
-        request: &Request,
-        interrupt: &mut watch::Receiver<bool>,
-    ) -> Result<(), RunError> {
+    pub async fn make_ready(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<(), RunError> {
         let _lock = self.lock("plugins.lock", interrupt).await?;
         let missing = request.plugins.iter().filter(|(role, plugin)| !self.has_plugin(*role, plugin));
         for (role, plugin) in missing {
             // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
-            let arguments = ["install".to_owned(), plugin.name.clone()];
-            let (finished, lines) = self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?;
-            match finished.outcome {
-                Outcome::Succeeded => {}
-                Outcome::Interrupted => return Err(InstallError::Interrupted.into()),
-                Outcome::Failed { .. } | Outcome::TimedOut { .. } => {
-                    return Err(InstallError::of_installer(&format!("{role} `{}`", plugin.name), &lines).into());
-                }
-            }
+            let what = format!("{role} `{}`", plugin.name);
+            self.prepare(request, (&what, &["install", &plugin.name]), interrupt).await?;
             self.remember(*role, plugin)?;
         }
+        if !self.has_database() {
+            self.prepare(request, ("Meltano's database", &["state", "list"]), interrupt).await?;
+            let marker = self.database_marker();
+            replace(&marker, self.version.as_bytes()).map_err(RunError::io("write", &marker))?;
+        }
         Ok(())
+    }
+
+    async fn prepare(
+        &self,
+        request: &Request,
+        (what, arguments): (&str, &[&str]),
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<(), RunError> {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let (finished, lines) = self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?;
+        match finished.outcome {
+            Outcome::Succeeded => Ok(()),
+            Outcome::Interrupted => Err(InstallError::Interrupted.into()),
+            Outcome::Failed { .. } | Outcome::TimedOut { .. } => Err(InstallError::of_installer(what, &lines).into()),
+        }
+    }
+
+    /// A Meltano of another version upgrades its database when it first starts.
+    fn has_database(&self) -> bool {
+        fs::read_to_string(self.database_marker()).is_ok_and(|version| version == self.version)
+    }
+
+    fn database_marker(&self) -> PathBuf {
+        self.meltano_folder().join(".spile-database")
     }
 
     fn plugin_folder(&self, role: Role, plugin: &Plugin) -> PathBuf {

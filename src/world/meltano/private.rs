@@ -149,16 +149,20 @@ fn remove_settings(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// Lets go of a run's lock and leaves its folder, as a kill does.
+    fn kill(mut run: Private) -> PathBuf {
+        run.lock = File::open("/dev/null").unwrap();
+        let folder = run.folder.clone();
+        std::mem::forget(run);
+        folder
+    }
+
     #[test]
     fn sweeping_removes_what_dead_runs_left_and_nothing_of_living_ones() {
         let root = tempfile::tempdir().unwrap();
         let (runs, settings) = (root.path().join("runs"), root.path().join("meltano"));
         let living = Private::make(&runs, "living", &["tap-a"]).unwrap();
-        let dead = Private::make(&runs, "dead", &["tap-a", "tap-b"]).unwrap();
-        let folder = dead.folder().to_owned();
-        drop(dead.lock.try_clone().unwrap());
-        let Private { lock, .. } = &dead;
-        lock.unlock().unwrap();
+        let dead = kill(Private::make(&runs, "dead", &["tap-a", "tap-b"]).unwrap());
         for plugin in ["tap-a", "tap-b", "tap-c"] {
             let folder = settings.join(plugin);
             make_private(&folder).unwrap();
@@ -167,7 +171,7 @@ mod tests {
             }
         }
         sweep(&runs, &settings).unwrap();
-        assert!(living.folder().exists() && !folder.exists());
+        assert!(living.folder().exists() && !dead.exists());
         let left = |plugin: &str| fs::read_dir(settings.join(plugin)).unwrap().count();
         assert_eq!((left("tap-a"), left("tap-b"), left("tap-c")), (2, 1, 2));
     }
@@ -175,14 +179,11 @@ mod tests {
     #[test]
     fn a_run_lives_as_long_as_somebody_holds_its_lock() {
         let root = tempfile::tempdir().unwrap();
-        let run = Private::make(root.path(), "run", &[]).unwrap();
-        let held = run.lock().unwrap();
-        let lock = run.path(LOCK);
-        let Private { lock: own, .. } = &run;
-        assert!(inspect(&lock).unwrap().0);
-        drop(own.try_clone().unwrap());
-        assert!(inspect(&lock).unwrap().0);
-        drop(held);
-        assert!(inspect(&lock).unwrap().0, "the run itself holds it");
+        let run = Private::make(root.path(), "run", &["tap-a"]).unwrap();
+        let inherited = run.lock().unwrap();
+        let folder = kill(run);
+        assert_eq!(inspect(&folder.join(LOCK)).unwrap(), (true, vec!["tap-a".to_owned()]));
+        drop(inherited);
+        assert!(!inspect(&folder.join(LOCK)).unwrap().0);
     }
 }
