@@ -96,6 +96,18 @@ impl IntegrationId {
     }
 }
 
+/// Why a text is no id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a UUID: write one as `uuidgen` prints it, or remove the line")]
+pub struct NotAnId(String);
+
+impl FromStr for IntegrationId {
+    type Err = NotAnId;
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        text.parse().map(Self).map_err(|_| NotAnId(text.to_owned()))
+    }
+}
+
 impl fmt::Display for IntegrationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

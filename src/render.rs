@@ -2,6 +2,7 @@
 
 pub mod read;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use miette::{Diagnostic, SourceSpan};
@@ -53,6 +54,14 @@ pub enum Mistake {
         #[label("this template")]
         span: SourceSpan,
     },
+    /// The first line is not the one that marks spile's own files.
+    #[error("the template leaves out the first line that marks a file as rendered by spile")]
+    #[diagnostic(code(spile::template::unmarked), help("write `{{{{ marker|safe }}}}` first"))]
+    Unmarked {
+        /// The template's start.
+        #[label("this template")]
+        span: SourceSpan,
+    },
     /// An integration did not come through.
     #[error("the template {what} `{name}`")]
     #[diagnostic(
@@ -88,6 +97,9 @@ pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Re
     let span = || (0..0).into();
     let back =
         read::entries(&text).map_err(|error| Mistake::Unreadable { message: error.to_string(), span: span() })?;
+    if !read::is_rendered(&text) {
+        return Err(Mistake::Unmarked { span: span() });
+    }
     let unfaithful = |what, entry: &Entry| Mistake::Unfaithful { what, name: entry.slug.to_string(), span: span() };
     for (id, entry) in entries.iter() {
         match back.get(id) {
@@ -108,7 +120,18 @@ fn render(head: &Head, entries: &State<Entry>, template: &Source) -> Result<Stri
     engine.add_template(&name, template.text()).map_err(|error| failed(&error))?;
     let values = minijinja::value::Serde(Values::of(head, entries));
     let rendered = engine.get_template(&name).and_then(|template| template.render(values));
-    rendered.map(|text| format!("{}\n", text.trim_end())).map_err(|error| failed(&error))
+    rendered.map(|text| format!("{}\n", escaped(text.trim_end()))).map_err(|error| failed(&error))
+}
+
+/// Writes what JSON leaves as it is and YAML refuses, or takes for a line break, as an escape of both.
+fn escaped(text: &str) -> String {
+    let special =
+        |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let parts = text.split_inclusive(special).map(|part| match part.char_indices().next_back() {
+        Some((at, c)) if special(c) => Cow::Owned(format!("{}\\u{:04x}", &part[..at], u32::from(c))),
+        _ => Cow::Borrowed(part),
+    });
+    parts.collect()
 }
 
 fn failed(error: &minijinja::Error) -> Mistake {

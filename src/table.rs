@@ -3,6 +3,7 @@
 //! serde would stop at the first mistake and loses spans in flattened tables.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -97,8 +98,65 @@ pub fn parse<T>(
         let span = error.span().unwrap_or(0..0).into();
         problems.push(source, Mistake::Syntax { message: error.message().to_owned(), span });
     }
+    if !errors.is_empty() {
+        hide_values(source, problems);
+    }
     // A table that was cut short would be blamed for keys that are only hidden by the error.
     errors.is_empty().then(|| read(Table::new(source, document.get_ref(), 0..0), problems)).flatten()
+}
+
+/// The keys whose values are no secrets, whatever stands around them.
+const PLAIN: [&str; 13] = [
+    "id",
+    "type",
+    "kind",
+    "name",
+    "label",
+    "description",
+    "enabled",
+    "loader",
+    "schedule",
+    "select",
+    "tags",
+    "protect",
+    "docs",
+];
+
+/// Keeps out of excerpts what may be a secret in a text that is not TOML: nobody can tell there what is a value of
+/// what, so everything is hidden but heads, comments and the values of spile's own keys.
+fn hide_values(source: &Source, problems: &mut Problems) {
+    let mut start = 0;
+    for line in source.text().split_inclusive('\n') {
+        let key = line.split_once('=').map(|(key, _)| key.trim());
+        let is_head = key.is_none() && line.trim_start().starts_with(['[', '#']);
+        if !is_head && !key.is_some_and(|key| PLAIN.contains(&key)) {
+            let from = start + line.find('=').map_or(0, |equals| equals + 1);
+            problems.hide(&source.place(from..start + line.len()));
+        }
+        start += line.len();
+    }
+}
+
+/// A key and its value with their places; those of a table's members too, for a dotted key has its value in one of
+/// those.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Where the key stands.
+    pub key: Place,
+    /// The whole value.
+    pub value: Placed<Value>,
+    /// The members, where the value is a table.
+    pub members: BTreeMap<String, Node>,
+}
+
+impl Node {
+    /// Keeps the value, and what is in it, out of every excerpt.
+    pub fn hide(&self, problems: &mut Problems) {
+        if self.members.is_empty() {
+            problems.hide(&self.value.place);
+        }
+        self.members.values().for_each(|member| member.hide(problems));
+    }
 }
 
 /// One table of a file.
@@ -307,13 +365,23 @@ impl<'a> Table<'a> {
     }
 
     /// Returns every key and value with their places, for tables whose keys a connector defines.
-    pub fn values(&self, problems: &mut Problems) -> Vec<(Placed<String>, Placed<Value>)> {
-        let mut values = Vec::new();
-        for (key, found) in self.entries {
-            let name = self.placed(key.get_ref().to_string(), key.span());
-            values.extend(self.as_value(&name, found, problems).map(|value| (name, value)));
+    pub fn nodes(&self, problems: &mut Problems) -> BTreeMap<String, Node> {
+        self.nodes_of(self.entries, problems)
+    }
+
+    fn nodes_of(&self, entries: &DeTable<'_>, problems: &mut Problems) -> BTreeMap<String, Node> {
+        let mut nodes = BTreeMap::new();
+        for (key, found) in entries {
+            let members = match found.get_ref() {
+                DeValue::Table(table) => self.nodes_of(table, problems),
+                _ => BTreeMap::new(),
+            };
+            let key_place = self.source.place(key.span());
+            if let Some(value) = self.as_value(key.get_ref(), found, problems) {
+                nodes.insert(key.get_ref().to_string(), Node { key: key_place, value, members });
+            }
         }
-        values
+        nodes
     }
 
     /// Returns where the table stands.

@@ -287,7 +287,7 @@ mod tests {
                 "connectors/mine.toml:3: `../x` is not the name of a plugin [spile::connector::name]",
                 "connectors/mine.toml:6: the setting `a` has kind `options` but no `options` [spile::connector::options]",
                 "connectors/mine.toml:9: the setting `a` is defined twice [spile::connector::setting_twice]",
-                "connectors/mine.toml:11: the default of `a` is string, not an integer [spile::connector::default]",
+                "connectors/mine.toml:11: the default of `a` is a string, not an integer [spile::connector::default]",
                 "connectors/mine.toml:14: the group `G` names the unknown setting `b` [spile::connector::group]",
             ]
         );

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use miette::{Diagnostic, SourceSpan};
 use serde_json::Value;
 
-use super::draft::ConfigEntry;
 use super::{Declaration, Draft, Integration, OpaquePlace, Schedule, schedule, select};
 use crate::connector::{Catalog, Connector, Role, Setting};
 use crate::name::IntegrationId;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed};
+use crate::table::Node;
 use crate::value::Settings;
 
 /// What can be wrong with one integration beyond the form of its file.
@@ -215,7 +215,12 @@ pub fn integration(
     for overlay in overlays {
         overlay_keys(base, overlay, problems);
     }
-    let connector = connector(base, context.catalog, problems)?;
+    let Some(connector) = connector(base, context.catalog, problems) else {
+        // Without a connector nobody knows which of the values are secrets.
+        let drafts = std::iter::once(base).chain(overlays.iter().copied());
+        drafts.flat_map(|draft| draft.config.values()).for_each(|node| node.hide(problems));
+        return None;
+    };
     let declared = declaration(base, &connector, context.base, problems);
     let mut by_environment = BTreeMap::new();
     for overlay in overlays {
@@ -224,7 +229,7 @@ pub fn integration(
     }
     let derived = || IntegrationId::derived(context.project, &base.slug);
     Some(Integration {
-        id: base.id.as_ref().map_or_else(derived, |id| IntegrationId(id.value)),
+        id: base.id.as_ref().map_or_else(derived, |id| id.value),
         slug: base.slug.clone(),
         path: base.source.path().to_owned(),
         protect: base.protect.as_ref().is_some_and(|protect| protect.value),
@@ -349,41 +354,40 @@ fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> BT
 
 fn config(draft: &Draft, connector: &Connector, problems: &mut Problems) -> Settings {
     let mut config = Settings::new();
-    for (name, entry) in &draft.config {
+    for (name, node) in &draft.config {
         let mut found = Vec::new();
-        flatten(connector, name, &entry.value.value, &mut found);
-        for (name, value) in found {
+        flatten(connector, name, node, &mut found);
+        for (name, node) in found {
             match connector.setting(&name) {
-                Some(setting) if setting.secret => plain_secret(draft, connector, (&name, entry), problems),
-                Some(setting) => fits(setting, &value, &entry.value.place, problems),
-                None => unknown(connector, (&name, entry), problems),
+                Some(setting) if setting.secret => plain_secret(draft, connector, (&name, node), problems),
+                Some(setting) => fits(setting, &node.value, problems),
+                None => unknown(connector, (&name, node), problems),
             }
-            config.insert(name, value);
+            config.insert(name, node.value.value.clone());
         }
     }
     config
 }
 
 /// Turns `[config.local] folders = []` into `local.folders`, where the connector has such a setting.
-fn flatten(connector: &Connector, name: &str, value: &Value, found: &mut Vec<(String, Value)>) {
+fn flatten<'a>(connector: &Connector, name: &str, node: &'a Node, found: &mut Vec<(String, &'a Node)>) {
     let prefix = format!("{name}.");
     let nested =
         connector.setting(name).is_none() && connector.settings.iter().any(|setting| setting.name.starts_with(&prefix));
-    match value {
-        Value::Object(table) if nested => {
-            for (key, value) in table {
-                flatten(connector, &format!("{prefix}{key}"), value, found);
-            }
+    if nested && node.value.is_object() {
+        for (key, member) in &node.members {
+            flatten(connector, &format!("{prefix}{key}"), member, found);
         }
-        _ => found.push((name.to_owned(), value.clone())),
+    } else {
+        found.push((name.to_owned(), node));
     }
 }
 
-fn plain_secret(draft: &Draft, connector: &Connector, entry: (&str, &ConfigEntry), problems: &mut Problems) {
-    let (name, ConfigEntry { key, value }) = entry;
-    problems.hide(&value.place);
+fn plain_secret(draft: &Draft, connector: &Connector, (name, node): (&str, &Node), problems: &mut Problems) {
+    node.hide(problems);
     let variable = environment_variable(&format!("{}--{}", connector.plugin.name, draft.slug), name);
-    problems.push(&key.source, Mistake::PlainSecret { name: name.to_owned(), variable, span: key.span.clone().into() });
+    let span = node.key.span.clone().into();
+    problems.push(&node.key.source, Mistake::PlainSecret { name: name.to_owned(), variable, span });
 }
 
 /// Returns the environment variable from which Meltano reads a setting of a plugin: upper case, everything
@@ -394,7 +398,7 @@ pub fn environment_variable(plugin: &str, setting: &str) -> String {
     format!("{plugin}_{setting}").chars().map(letter).collect()
 }
 
-fn fits(setting: &Setting, value: &Value, place: &Place, problems: &mut Problems) {
+fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
     // Meltano replaces `$NAME` in values by the variable; what it will be cannot be known here.
     if value.as_str().is_some_and(|text| text.starts_with('$')) {
         return;
@@ -409,21 +413,21 @@ fn fits(setting: &Setting, value: &Value, place: &Place, problems: &mut Problems
         }
         _ => format!("write {wanted}, such as `{} = {example}`", setting.name),
     };
-    let span = place.span.clone().into();
-    problems.push(&place.source, Mistake::WrongKind { name: setting.name.clone(), found, wanted, span, help });
+    let span = value.place.span.clone().into();
+    problems.push(&value.place.source, Mistake::WrongKind { name: setting.name.clone(), found, wanted, span, help });
 }
 
-fn unknown(connector: &Connector, entry: (&str, &ConfigEntry), problems: &mut Problems) {
-    let (name, ConfigEntry { key, .. }) = entry;
+/// What stands at a misspelt name may be a secret.
+fn unknown(connector: &Connector, (name, node): (&str, &Node), problems: &mut Problems) {
+    node.hide(problems);
     let names = || connector.settings.iter().map(|setting| setting.name.as_str());
-    let help = did_you_mean(name, names()).unwrap_or_else(|| format!("its settings are {}", listed(names())));
-    let finding = Mistake::UnknownSetting {
-        name: name.to_owned(),
-        connector: connector.name.clone(),
-        span: key.span.clone().into(),
-        help,
-    };
-    problems.push(&key.source, finding);
+    let help = did_you_mean(name, names()).unwrap_or_else(|| match connector.settings.as_slice() {
+        [] => "it has no settings".to_owned(),
+        _ => format!("its settings are {}", listed(names())),
+    });
+    let span = node.key.span.clone().into();
+    let finding = Mistake::UnknownSetting { name: name.to_owned(), connector: connector.name.clone(), span, help };
+    problems.push(&node.key.source, finding);
 }
 
 /// Secrets are not asked for: they do not stand in `[config]`, and Meltano may get them from its environment.

@@ -3,22 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::connector::Role;
-use crate::name::{EnvironmentName, Slug};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::Problems;
-use crate::source::{Place, Placed, Source};
-use crate::table::{self, Table};
-
-/// One entry of `[config]`: where its key stands, and its value.
-#[derive(Debug, Clone)]
-pub struct ConfigEntry {
-    /// The key.
-    pub key: Place,
-    /// The value.
-    pub value: Placed<Value>,
-}
+use crate::source::{Placed, Source};
+use crate::table::{self, Node, Table};
 
 /// What one file says; an overlay has the same shape.
 #[derive(Debug, Clone)]
@@ -30,7 +20,7 @@ pub struct Draft {
     /// The environment, for an overlay.
     pub environment: Option<EnvironmentName>,
     /// `id`
-    pub id: Option<Placed<Uuid>>,
+    pub id: Option<Placed<IntegrationId>>,
     /// `type`
     pub connector: Option<Placed<String>>,
     /// `kind`
@@ -54,7 +44,7 @@ pub struct Draft {
     /// `protect`
     pub protect: Option<Placed<bool>>,
     /// `[config]`, as written: nested tables are not yet told apart from values.
-    pub config: BTreeMap<String, ConfigEntry>,
+    pub config: BTreeMap<String, Node>,
 }
 
 /// The name of a file and, for an overlay, its environment.
@@ -101,10 +91,8 @@ fn metadata(table: &Table<'_>, problems: &mut Problems) -> Option<Placed<Value>>
     table.value("metadata", problems)
 }
 
-fn config(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, ConfigEntry> {
-    let Some(config) = table.table("config", problems) else { return BTreeMap::new() };
-    let entry = |(key, value): (Placed<String>, _)| (key.value, ConfigEntry { key: key.place, value });
-    config.values(problems).into_iter().map(entry).collect()
+fn config(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, Node> {
+    table.table("config", problems).map(|config| config.nodes(problems)).unwrap_or_default()
 }
 
 impl Draft {
@@ -113,14 +101,7 @@ impl Draft {
     #[must_use]
     pub fn overlaid(&self, overlay: &Self) -> Self {
         let overlay = overlay.clone();
-        let mut config = self.config.clone();
-        for (name, entry) in overlay.config {
-            let entry = match config.remove(&name) {
-                Some(base) => ConfigEntry { key: entry.key, value: merged(base.value, entry.value) },
-                None => entry,
-            };
-            config.insert(name, entry);
-        }
+        let config = merged_nodes(self.config.clone(), overlay.config);
         let metadata = match (self.metadata.clone(), overlay.metadata) {
             (Some(base), Some(over)) => Some(merged(base, over)),
             (base, over) => over.or(base),
@@ -144,6 +125,21 @@ impl Draft {
             config,
         }
     }
+}
+
+fn merged_nodes(mut base: BTreeMap<String, Node>, over: BTreeMap<String, Node>) -> BTreeMap<String, Node> {
+    for (name, node) in over {
+        let node = match base.remove(&name) {
+            Some(before) => Node {
+                key: node.key,
+                value: merged(before.value, node.value),
+                members: merged_nodes(before.members, node.members),
+            },
+            None => node,
+        };
+        base.insert(name, node);
+    }
+    base
 }
 
 fn merged(base: Placed<Value>, over: Placed<Value>) -> Placed<Value> {

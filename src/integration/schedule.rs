@@ -60,7 +60,10 @@ impl FromStr for Schedule {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         match parser.parse(&expression) {
             Ok(_) => Ok(Self(expression)),
-            Err(error) => Err(NotASchedule::Cron { text: text.to_owned(), reason: error.to_string() }),
+            Err(error) => {
+                let reason = error.to_string().trim_end_matches('.').to_lowercase();
+                Err(NotASchedule::Cron { text: text.to_owned(), reason })
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ pub async fn apply(
         tell(Event::Wrote { target: "meltano.yml" });
     }
     let about = plan::Options { environment: plan.environment.clone(), scope: plan.scope.clone() };
-    let left = plan::plan(world, loaded, &about).await?;
+    let left = plan::left(world, loaded, &about).await?;
     if left.is_empty() {
         Ok(())
     } else {

@@ -23,8 +23,7 @@ pub struct Options {
 /// # Errors
 /// When a target cannot be read, or the scope names what is not there.
 pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
-    let (registry, meltano) = try_join!(world.registry.read(), world.meltano_file.read())?;
-    let current = Current { registry, meltano };
+    let current = read(world).await?;
     let asked = plan::desired(&loaded.integrations, &loaded.settings, &options.environment);
     let unknown = options.scope.unknown(&asked, &current);
     if !unknown.is_empty() {
@@ -32,11 +31,26 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
         let known: Vec<&str> = loaded.integrations.iter().map(|known| known.slug.as_str()).collect();
         return Err(super::unknown_names(&names, &known));
     }
+    between(&current, asked, loaded, options)
+}
+
+/// Works out what an apply has left to do: a name that it deleted is known to nobody any more.
+pub(super) async fn left(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
+    let asked = plan::desired(&loaded.integrations, &loaded.settings, &options.environment);
+    between(&read(world).await?, asked, loaded, options)
+}
+
+async fn read(world: &World) -> Result<Current, Error> {
+    let (registry, meltano) = try_join!(world.registry.read(), world.meltano_file.read())?;
+    Ok(Current { registry, meltano })
+}
+
+fn between(current: &Current, asked: Desired, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
     let whole = asked.meltano.clone();
-    let desired = options.scope.narrow(asked, &current);
+    let desired = options.scope.narrow(asked, current);
     let text = if desired.meltano == whole { loaded.rendered.clone() } else { rendered(loaded, &desired)? };
     let head = (loaded.settings.name.clone(), options.environment.clone(), options.scope.clone());
-    Ok(Plan::new(head, &current, &desired, (&loaded.integrations, text)))
+    Ok(Plan::new(head, current, &desired, (&loaded.integrations, text)))
 }
 
 fn rendered(loaded: &Loaded, desired: &Desired) -> Result<String, Error> {

@@ -51,7 +51,11 @@ pub(super) fn judge(
 ) -> BTreeMap<IntegrationId, Verdict> {
     let mut verdicts: BTreeMap<IntegrationId, Verdict> = BTreeMap::new();
     for (id, change) in &registry.changes {
-        field_verdicts(change, integrations.get(id).map(AsRef::as_ref), verdicts.entry(*id).or_default());
+        let verdict = verdicts.entry(*id).or_default();
+        field_verdicts(change, integrations.get(id).map(AsRef::as_ref), verdict);
+        if let Change::Delete { before } = change {
+            verdict.add(Consequence::DataLoss, format!("the row and the bookmarks of `{}` go", before.slug()));
+        }
     }
     for (id, change) in &meltano.changes {
         let verdict = verdicts.entry(*id).or_default();
@@ -67,17 +71,10 @@ pub(super) fn judge(
 }
 
 fn field_verdicts<R: Record>(change: &Change<R>, integration: Option<&Integration>, verdict: &mut Verdict) {
-    match change {
-        Change::Create { .. } => {}
-        Change::Delete { before } => {
-            verdict.add(Consequence::DataLoss, format!("the row and the bookmarks of `{}` go", before.slug()));
-        }
-        Change::Update { .. } => {
-            for field in change.fields() {
-                if let Some((consequence, reason)) = of_field(&field.path, integration) {
-                    verdict.add(consequence, reason);
-                }
-            }
+    let fields = if matches!(change, Change::Update { .. }) { change.fields() } else { Vec::new() };
+    for field in fields {
+        if let Some((consequence, reason)) = of_field(&field.path, integration) {
+            verdict.add(consequence, reason);
         }
     }
 }

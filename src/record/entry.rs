@@ -64,7 +64,12 @@ impl Setup {
     fn differing_from(self, base: &Self) -> Self {
         let config = self.config.into_iter().filter(|(key, value)| base.config.get(key) != Some(value)).collect();
         let metadata = self.metadata.into_iter().filter(|(key, value)| base.metadata.get(key) != Some(value)).collect();
-        Self { config, metadata, select: self.select.filter(|select| base.select.as_ref() != Some(select)) }
+        let select = match (self.select, &base.select) {
+            // Nothing said means everything; said where the base selects less.
+            (None, Some(_)) => Some(BTreeSet::from(["*.*".to_owned()])),
+            (select, base) => select.filter(|select| base.as_ref() != Some(select)),
+        };
+        Self { config, metadata, select }
     }
 
     fn is_empty(&self) -> bool {

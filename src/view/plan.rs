@@ -175,7 +175,7 @@ fn last_line(plan: &Plan) -> String {
     let summary = plan.summary();
     if plan.is_empty() {
         let stay = counted(summary.unchanged, "integration");
-        let sentence = format!("the registry and {FILE_NAME} hold what the files ask for ({stay})");
+        let sentence = format!("the registry and {FILE_NAME} are up to date ({stay})");
         return format!("{} {sentence}\n", styled(GOOD.bold(), "No changes:"));
     }
     let (create, update, delete) = (summary.create, summary.update, summary.delete);

@@ -5,7 +5,7 @@ mod runs;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::project::make_private;
 use super::{Origin, Target, TargetError};
@@ -107,6 +107,21 @@ impl Local {
             })
         })?;
         rows.collect()
+    }
+
+    /// Refuses a step that would create a row where somebody else's is.
+    fn free(&self, transaction: &Transaction<'_>, step: &Step<Row>) -> Result<(), TargetError> {
+        let sql = "select managed_by from integrations where environment = ?1 and id = ?2";
+        for (id, change) in &step.changes {
+            let Change::Create { after } = change else { continue };
+            let values = params![self.environment.as_str(), id.to_string()];
+            let found = transaction.query_row(sql, values, |row| row.get::<_, Option<String>>(0)).optional();
+            if let Some(owner) = found.map_err(|source| self.failed(source))? {
+                let owner = owner.map_or("a row of nobody's".to_owned(), |owner| format!("the project `{owner}`"));
+                return Err(TargetError::Owned { slug: after.slug.clone(), id: *id, owner });
+            }
+        }
+        Ok(())
     }
 
     fn carry_out(&self, transaction: &Transaction<'_>, step: &Step<Row>, origin: &Origin) -> rusqlite::Result<()> {
@@ -217,6 +232,7 @@ impl Target for Local {
         if self.rows(&transaction)?.revision != step.revision {
             return Err(TargetError::Stale { target: "the local registry" });
         }
+        self.free(&transaction, step)?;
         self.carry_out(&transaction, step, origin).map_err(|source| self.failed(source))?;
         transaction.commit().map_err(|source| self.failed(source))
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::project::{Project, replace};
+use super::project::{Project, replace, sweep_temporary};
 use super::{Origin, Target, TargetError};
 use crate::plan::{Revision, Snapshot, State, Step, hash};
 use crate::record::Entry;
@@ -21,6 +21,16 @@ impl MeltanoFile {
     #[must_use]
     pub fn new(project: &Project) -> Self {
         Self { path: project.root().join(FILE_NAME) }
+    }
+
+    /// Locks the folder, so that of two writers the later sees what the earlier has written. The lock makes no file
+    /// and ends with the process, however that ends.
+    fn lock(&self) -> std::io::Result<std::fs::File> {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let lock = std::fs::File::open(folder)?;
+        lock.lock()?;
+        sweep_temporary(folder)?;
+        Ok(lock)
     }
 
     fn text(&self) -> Result<String, TargetError> {
@@ -48,6 +58,7 @@ impl Target for MeltanoFile {
     }
 
     async fn write(&self, step: &Step<Entry>, _: &Origin) -> Result<(), TargetError> {
+        let _lock = self.lock().map_err(|source| TargetError::Io { doing: "lock", path: FILE_NAME.into(), source })?;
         if Revision(hash(self.text()?.as_bytes())) != step.revision {
             return Err(TargetError::Stale { target: FILE_NAME });
         }

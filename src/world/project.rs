@@ -19,6 +19,9 @@ pub const SETTINGS: &str = "spile.toml";
 /// The folder of everything that spile makes for itself.
 pub const OWN_FOLDER: &str = ".spile";
 
+/// How the names of files begin that are about to replace another.
+const TEMPORARY: &str = ".spile-";
+
 /// What can be wrong with a file as a whole.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Mistake {
@@ -238,8 +241,8 @@ fn file_name(path: &Path) -> Option<FileName> {
 /// When the folder cannot be written to or the disk is full; the old file is then as it was.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(".spile-").tempfile_in(folder)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     temporary.write_all(bytes)?;
     let mode = std::fs::metadata(&path).map(|metadata| metadata.permissions());
     let mode = mode.unwrap_or_else(|_| std::os::unix::fs::PermissionsExt::from_mode(0o644));
@@ -247,6 +250,19 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     temporary.as_file().sync_all()?;
     temporary.persist(&path)?;
     std::fs::File::open(folder)?.sync_all()
+}
+
+/// Removes what a [`replace`] left behind that was killed half-way. Only for who keeps others from replacing there.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
+    let is_temporary = |name: &OsStr| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
+    for left in std::fs::read_dir(folder)?.flatten().filter(|left| is_temporary(&left.file_name())) {
+        // It is in nobody's way; the next sweep tries again.
+        let _ = std::fs::remove_file(left.path());
+    }
+    Ok(())
 }
 
 /// Makes spile's own folder, for its owner alone: logs and Meltano's settings of a run are in it.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use miette::Diagnostic;
 
+use crate::name::{IntegrationId, Slug};
 use crate::plan::{Snapshot, Step};
 use crate::record::Record;
 
@@ -106,6 +107,20 @@ pub enum TargetError {
         id: String,
         /// Why.
         message: String,
+    },
+    /// Another project, or nobody, has a row of the same id.
+    #[error("the id of `{slug}` ({id}) is taken in the registry by {owner}")]
+    #[diagnostic(
+        code(spile::registry::owned),
+        help("give `{slug}` another `id`; a row of somebody else's is never touched")
+    )]
+    Owned {
+        /// The integration that should be created.
+        slug: Slug,
+        /// Its id.
+        id: IntegrationId,
+        /// Whose row it is, as a phrase.
+        owner: String,
     },
     /// A test made the twin in memory fail.
     #[error("the target in memory was told to fail")]
