@@ -43,9 +43,13 @@ fn project(root: &Path, count: usize) {
     let head = "loader = \"files\"\nschedule = \"@hourly\"\n";
     for number in 1..count {
         let text = match number % 3 {
-            0 => format!("type = \"postgres\"\n{head}[config]\nhost = \"db{number}\"\nuser = \"u\"\ndatabase = \"d\"\n"),
+            0 => {
+                format!("type = \"postgres\"\n{head}[config]\nhost = \"db{number}\"\nuser = \"u\"\ndatabase = \"d\"\n")
+            }
             1 => format!("type = \"singer-jsonl\"\n{head}[config]\nlocal.folders = [\"data/{number}\"]\n"),
-            _ => format!("type = \"salesforce\"\n{head}[config]\nstart_date = 2024-01-01T00:00:00Z\napi_type = \"REST\"\n"),
+            _ => format!(
+                "type = \"salesforce\"\n{head}[config]\nstart_date = 2024-01-01T00:00:00Z\napi_type = \"REST\"\n"
+            ),
         };
         write(&format!("integrations/i{number:05}.toml"), &text);
     }
@@ -61,7 +65,8 @@ fn read_and_parse(root: &Path) {
 }
 
 fn spile(root: &Path, words: &[&str]) {
-    let output = Command::new(env!("CARGO_BIN_EXE_spile")).current_dir(root).args(words).output().expect("spile starts");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_spile")).current_dir(root).args(words).output().expect("spile starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

@@ -69,7 +69,7 @@ impl Setup {
             (None, Some(_)) => Some(BTreeSet::from(["*.*".to_owned()])),
             (select, base) => select.filter(|select| base.as_ref() != Some(select)),
         };
-        Self { config, metadata, select }
+        Self { config, select, metadata }
     }
 
     fn is_empty(&self) -> bool {

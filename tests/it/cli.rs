@@ -1,0 +1,8 @@
+//! The built program: exit codes, streams, and what it leaves on the disk.
+
+mod disks;
+mod exits;
+mod formats;
+mod program;
+mod projects;
+mod saved_plans;

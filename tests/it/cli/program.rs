@@ -1,0 +1,58 @@
+//! Runs the built program.
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::folder::Folder;
+
+/// What a command line came to.
+pub struct Came {
+    pub code: i32,
+    pub out: String,
+    pub notes: String,
+}
+
+impl Came {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let code = output.status.code().expect("the program was killed");
+        Self { code, out: text(&output.stdout), notes: text(&output.stderr) }
+    }
+
+    /// Demands an exit code; everything it said is shown otherwise.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.notes);
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}:\n{}", self.out))
+    }
+
+    /// Returns the last line of the results.
+    pub fn last_line(&self) -> &str {
+        self.out.lines().last().unwrap_or_default()
+    }
+}
+
+impl Folder {
+    /// Returns a command in the folder, with nobody at the terminal.
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
+        command.args(line.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
+        command.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
+        command
+    }
+
+    /// Runs a command line; words are parted by blanks.
+    pub fn spile(&self, line: &str) -> Came {
+        Came::of(&self.command(line).output().unwrap())
+    }
+}
+
+/// Runs a command that was made ready.
+pub fn run(command: &mut Command) -> Came {
+    Came::of(&command.output().unwrap())
+}

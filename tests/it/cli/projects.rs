@@ -1,0 +1,72 @@
+//! `init`, and finding the project.
+
+use std::fs;
+
+use super::program::run;
+use crate::folder::Folder;
+
+#[test]
+fn a_new_project_works_at_once() {
+    let folder = Folder::new();
+    folder.spile("init").exits(0);
+    folder.spile("check").exits(0);
+    folder.spile("apply --yes").exits(0);
+    folder.spile("plan --exit-code").exits(0);
+}
+
+#[test]
+fn git_ignores_what_spile_makes_for_itself() {
+    let folder = Folder::new();
+    folder.write(".gitignore", "/target/\n/output/");
+    folder.spile("init").exits(0);
+    folder.spile("apply --yes").exits(0);
+    assert_eq!(folder.read(".gitignore"), "/target/\n/output/\n/.spile/\n/.meltano/\n");
+    let git = |words: &str| {
+        let mut git = std::process::Command::new("git");
+        git.args(words.split(' ')).current_dir(folder.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap()
+    };
+    assert!(git("init -q").status.success());
+    let status = String::from_utf8(git("status --porcelain --untracked-files=all").stdout).unwrap();
+    assert!(status.contains("integrations/example.toml") && !status.contains(".spile/"), "{status}");
+}
+
+#[test]
+fn a_project_is_not_made_twice_and_files_are_not_overwritten() {
+    let folder = Folder::new();
+    folder.write("integrations/example.toml", "# mine\n");
+    folder.spile("init").exits(0);
+    assert_eq!(folder.read("integrations/example.toml"), "# mine\n");
+    let before = folder.files();
+    assert!(folder.spile("init").exits(1).notes.contains("`spile.toml` is there already"));
+    assert_eq!(folder.files(), before);
+}
+
+#[test]
+fn a_folder_with_an_odd_name_can_be_a_project() {
+    let folder = Folder::new();
+    fs::create_dir(folder.join("o'neil \"x\" é")).unwrap();
+    let mut init = folder.command("init");
+    run(init.current_dir(folder.join("o'neil \"x\" é"))).exits(0);
+    let mut check = folder.command("check");
+    run(check.current_dir(folder.join("o'neil \"x\" é"))).exits(0);
+}
+
+#[test]
+fn the_project_is_found_upwards_and_by_name() {
+    let folder = Folder::project();
+    fs::create_dir_all(folder.join("integrations/eu")).unwrap();
+    let mut below = folder.command("check");
+    run(below.current_dir(folder.join("integrations/eu"))).exits(0);
+    let elsewhere = Folder::new();
+    elsewhere.spile(&format!("check -C {}", folder.path().display())).exits(0);
+    elsewhere.spile(&format!("-C {} apply --yes", folder.path().display())).exits(0);
+    assert!(folder.join("meltano.yml").exists() && elsewhere.files().is_empty());
+}
+
+#[test]
+fn what_spile_makes_for_itself_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::project();
+    folder.spile("apply --yes").exits(0);
+    assert_eq!(fs::metadata(folder.join(".spile")).unwrap().permissions().mode() & 0o777, 0o700);
+}

@@ -1,0 +1,218 @@
+//! What the suite needs of a target besides the trait: a fresh one, and records that fit it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Map, json};
+use spile::connector::Role;
+use spile::name::IntegrationId;
+use spile::plan::{Foreign, Snapshot, State, Step};
+use spile::record::entry::Setup;
+use spile::record::{Entry, Record, Row};
+use spile::render::{self, Head};
+use spile::source::Source;
+use spile::world::{Local, MeltanoFile, Memory, Project, Target};
+use uuid::Uuid;
+
+use crate::folder::Folder;
+
+/// A target that the suite runs over.
+pub trait Subject {
+    /// What it keeps.
+    type Record: Record;
+
+    /// Returns a handle; all handles are on the same place.
+    fn target(&self) -> Arc<dyn Target<Record = Self::Record>>;
+
+    /// Returns a record: the same number gives the same record, and numbers of one ten share an id.
+    fn record(&self, number: u8) -> Self::Record;
+
+    /// Returns the document of a state.
+    fn document(&self, state: &State<Self::Record>) -> <Self::Record as Record>::Document;
+
+    /// Returns the files of the target.
+    fn files(&self) -> Vec<PathBuf>;
+
+    /// Puts records of others in, and returns them as the target has to list them.
+    fn add_foreign(&self) -> Vec<Foreign>;
+
+    /// Returns a state of records.
+    fn state(&self, numbers: &[u8]) -> State<Self::Record> {
+        numbers.iter().map(|number| (id(*number), self.record(*number))).collect()
+    }
+
+    /// Returns the step from a snapshot to a state of records.
+    fn step(&self, from: &Snapshot<Self::Record>, numbers: &[u8]) -> Step<Self::Record> {
+        let state = self.state(numbers);
+        Step::between(from, &state, self.document(&state))
+    }
+}
+
+/// Returns the id of a record: that of its ten.
+pub fn id(number: u8) -> IntegrationId {
+    IntegrationId(Uuid::from_u128(u128::from(number / 10) + 1))
+}
+
+pub fn row(number: u8) -> Row {
+    Row {
+        slug: format!("row-{}", number / 10).parse().unwrap(),
+        connector: "shop".to_owned(),
+        name: format!("Row {number}"),
+        enabled: number.is_multiple_of(2),
+        config: [("page_size".to_owned(), json!(number)), ("odd".to_owned(), json!({"a": ["'\"\n", 1.5]}))].into(),
+    }
+}
+
+pub fn entry(number: u8) -> Entry {
+    let slug = format!("entry-{}", number / 10);
+    let definition = json!({"name": "tap-shop", "namespace": "tap_shop", "variant": "custom"});
+    Entry {
+        plugin: format!("tap-shop--{slug}"),
+        slug: slug.parse().unwrap(),
+        role: Role::Extractor,
+        protect: false,
+        definition: Arc::new(definition.as_object().cloned().unwrap()),
+        base: Setup { config: [("n".to_owned(), json!(number))].into(), select: None, metadata: Map::new() },
+        environments: [].into(),
+        loader: None,
+        interval: None,
+    }
+}
+
+pub struct MemoryRows(pub Arc<Memory<Row>>);
+
+impl Subject for MemoryRows {
+    type Record = Row;
+
+    fn target(&self) -> Arc<dyn Target<Record = Row>> {
+        self.0.clone()
+    }
+
+    fn record(&self, number: u8) -> Row {
+        row(number)
+    }
+
+    fn document(&self, _: &State<Row>) {}
+
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn add_foreign(&self) -> Vec<Foreign> {
+        let foreign = Foreign { id: "theirs".to_owned(), name: "Theirs".to_owned(), managed_by: None };
+        self.0.add_foreign(foreign.clone());
+        vec![foreign]
+    }
+}
+
+pub struct MemoryEntries(pub Arc<Memory<Entry>>);
+
+impl Subject for MemoryEntries {
+    type Record = Entry;
+
+    fn target(&self) -> Arc<dyn Target<Record = Entry>> {
+        self.0.clone()
+    }
+
+    fn record(&self, number: u8) -> Entry {
+        entry(number)
+    }
+
+    fn document(&self, state: &State<Entry>) -> String {
+        rendered(state)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn add_foreign(&self) -> Vec<Foreign> {
+        let foreign = Foreign { id: "theirs".to_owned(), name: "Theirs".to_owned(), managed_by: None };
+        self.0.add_foreign(foreign.clone());
+        vec![foreign]
+    }
+}
+
+/// The local registry of a project.
+pub struct LocalRows(pub Folder);
+
+impl LocalRows {
+    pub fn path(&self) -> PathBuf {
+        self.0.join(".spile/registry.db")
+    }
+
+    pub fn of(&self, project: &str, environment: &str) -> Arc<Local> {
+        Arc::new(Local::new(self.path(), project, &environment.parse().unwrap()))
+    }
+
+    /// Runs SQL past the program.
+    pub fn sql(&self, sql: &str) -> rusqlite::Result<()> {
+        rusqlite::Connection::open(self.path())?.execute_batch(sql)
+    }
+}
+
+impl Subject for LocalRows {
+    type Record = Row;
+
+    fn target(&self) -> Arc<dyn Target<Record = Row>> {
+        self.of("acme", "dev")
+    }
+
+    fn record(&self, number: u8) -> Row {
+        row(number)
+    }
+
+    fn document(&self, _: &State<Row>) {}
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.0.files().into_keys().collect()
+    }
+
+    fn add_foreign(&self) -> Vec<Foreign> {
+        self.sql(
+            "insert into integrations (environment, id, slug, type, name, managed_by, created_at, updated_at) values
+             ('dev', 'by-hand', 'x', 'y', 'By hand', null, '', ''),
+             ('dev', 'elsewhere', 'x', 'y', 'Elsewhere', 'other', '', '')",
+        )
+        .unwrap();
+        let foreign = |id: &str, name: &str, managed_by: Option<&str>| Foreign {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            managed_by: managed_by.map(str::to_owned),
+        };
+        vec![foreign("by-hand", "By hand", None), foreign("elsewhere", "Elsewhere", Some("other"))]
+    }
+}
+
+/// The rendered file of a project.
+pub struct File(pub Folder);
+
+impl Subject for File {
+    type Record = Entry;
+
+    fn target(&self) -> Arc<dyn Target<Record = Entry>> {
+        Arc::new(MeltanoFile::new(&Project::at(self.0.path())))
+    }
+
+    fn record(&self, number: u8) -> Entry {
+        entry(number)
+    }
+
+    fn document(&self, state: &State<Entry>) -> String {
+        rendered(state)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.0.files().into_keys().collect()
+    }
+
+    /// A file has nobody else's entries: it is spile's as a whole or not at all.
+    fn add_foreign(&self) -> Vec<Foreign> {
+        Vec::new()
+    }
+}
+
+fn rendered(state: &State<Entry>) -> String {
+    let head = Head { default_environment: "dev".parse().unwrap(), environments: vec!["dev".parse().unwrap()] };
+    render::meltano_yml(&head, state, &Source::new("meltano.yml.j2", render::TEMPLATE)).unwrap()
+}

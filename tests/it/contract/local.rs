@@ -1,0 +1,121 @@
+//! What the local registry promises beyond the contract.
+
+use miette::Diagnostic;
+use rusqlite::Connection;
+use spile::plan::Foreign;
+use spile::world::{Target, TargetError};
+
+use super::harness::{LocalRows, Subject, id};
+use crate::folder::{Folder, origin};
+
+async fn with_rows(numbers: &[u8]) -> LocalRows {
+    let registry = LocalRows(Folder::new());
+    let step = registry.step(&registry.target().read().await.unwrap(), numbers);
+    registry.target().write(&step, &origin("first")).await.unwrap();
+    registry
+}
+
+/// Returns what an error says, its causes and its help.
+fn said(error: &TargetError) -> String {
+    format!("{error}: {}", error.help().map(|help| help.to_string()).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn the_audit_only_grows() {
+    let registry = with_rows(&[10, 20]).await;
+    let step = registry.step(&registry.target().read().await.unwrap(), &[11, 30]);
+    registry.target().write(&step, &origin("second")).await.unwrap();
+    for sql in ["update integration_changes set actor = 'x'", "delete from integration_changes"] {
+        let refused = registry.sql(sql).unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{refused}");
+    }
+    let connection = Connection::open(registry.path()).unwrap();
+    let mut statement = connection.prepare("select plan, op, actor from integration_changes order by number").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    let rows: Vec<(String, String, String)> = rows.map(Result::unwrap).collect();
+    let told: Vec<(&str, &str)> = rows.iter().map(|(plan, op, _)| (plan.as_str(), op.as_str())).collect();
+    let first = [("first", "create"), ("first", "create")];
+    assert_eq!(told, [first.as_slice(), &[("second", "update"), ("second", "delete"), ("second", "create")]].concat());
+    assert!(rows.iter().all(|(_, _, actor)| actor == "a test"));
+}
+
+#[tokio::test]
+async fn environments_do_not_see_each_other() {
+    let registry = with_rows(&[10]).await;
+    let prod = registry.of("acme", "prod");
+    assert!(prod.read().await.unwrap().state.is_empty());
+    prod.write(&registry.step(&prod.read().await.unwrap(), &[11]), &origin("p")).await.unwrap();
+    assert_eq!(registry.target().read().await.unwrap().state, registry.state(&[10]));
+    prod.write(&registry.step(&prod.read().await.unwrap(), &[]), &origin("p")).await.unwrap();
+    assert_eq!(registry.target().read().await.unwrap().state, registry.state(&[10]));
+}
+
+#[tokio::test]
+async fn projects_see_each_other_and_do_not_touch() {
+    let registry = with_rows(&[10]).await;
+    let other = registry.of("other", "dev");
+    let read = other.read().await.unwrap();
+    let foreign = Foreign { id: id(10).to_string(), name: "Row 10".to_owned(), managed_by: Some("acme".to_owned()) };
+    assert_eq!((read.foreign.as_slice(), read.state.len()), ([foreign].as_slice(), 0));
+    let step = registry.step(&other.read().await.unwrap(), &[20]);
+    other.write(&step, &origin("p")).await.unwrap();
+    assert_eq!(registry.target().read().await.unwrap().state, registry.state(&[10]));
+}
+
+#[tokio::test]
+async fn an_id_that_another_project_has_is_named_with_its_owner() {
+    let registry = with_rows(&[10]).await;
+    let other = registry.of("other", "dev");
+    let step = registry.step(&other.read().await.unwrap(), &[11]);
+    let error = other.write(&step, &origin("p")).await.unwrap_err();
+    assert!(said(&error).contains("acme"), "the owner is not named: {}", said(&error));
+    assert_eq!(registry.target().read().await.unwrap().state, registry.state(&[10]));
+}
+
+#[tokio::test]
+async fn a_registry_of_a_newer_program_is_left_alone() {
+    let registry = with_rows(&[10]).await;
+    let step = registry.step(&registry.target().read().await.unwrap(), &[]);
+    registry.sql("pragma user_version = 99").unwrap();
+    for error in
+        [registry.target().read().await.unwrap_err(), registry.target().write(&step, &origin("p")).await.unwrap_err()]
+    {
+        assert!(matches!(error, TargetError::Newer { found: 99, .. }), "{error:?}");
+    }
+    registry.sql("pragma user_version = 1").unwrap();
+    assert_eq!(registry.target().read().await.unwrap().state, registry.state(&[10]));
+}
+
+#[tokio::test]
+async fn a_damaged_registry_is_a_clear_error_and_stays_as_it_is() {
+    let registry = LocalRows(Folder::new());
+    let step = registry.step(&registry.target().read().await.unwrap(), &[10]);
+    registry.0.write(".spile/registry.db", &"this is no database\n".repeat(100));
+    let before = registry.0.files();
+    for error in
+        [registry.target().read().await.unwrap_err(), registry.target().write(&step, &origin("p")).await.unwrap_err()]
+    {
+        assert!(said(&error).contains("registry.db") && said(&error).contains("move it away"), "{}", said(&error));
+    }
+    assert_eq!(registry.0.files(), before);
+}
+
+#[tokio::test]
+async fn a_row_edited_to_nonsense_is_named() {
+    let registry = with_rows(&[10, 20]).await;
+    registry.sql("update integrations set config = '{' where slug = 'row-2'").unwrap();
+    let error = registry.target().read().await.unwrap_err();
+    assert!(matches!(&error, TargetError::Row { id: named, .. } if *named == id(20).to_string()), "{error:?}");
+}
+
+#[tokio::test]
+async fn runs_and_their_status_are_not_declared_and_survive_a_write() {
+    let registry = with_rows(&[10]).await;
+    registry.sql("update integrations set status = 'error'").unwrap();
+    let read = registry.target().read().await.unwrap();
+    assert!(registry.step(&read, &[10]).is_empty(), "a status is no difference");
+    registry.target().write(&registry.step(&read, &[11]), &origin("p")).await.unwrap();
+    let connection = Connection::open(registry.path()).unwrap();
+    let status: String = connection.query_row("select status from integrations", [], |row| row.get(0)).unwrap();
+    assert_eq!(status, "error");
+}

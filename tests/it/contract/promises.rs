@@ -1,0 +1,144 @@
+//! The promises, each for every target.
+
+use std::sync::{Arc, Barrier};
+
+use spile::plan::Step;
+use spile::record::Record;
+use spile::world::{Memory, Target, TargetError};
+
+use super::harness::{File, LocalRows, MemoryEntries, MemoryRows, Subject, id};
+use crate::folder::{Folder, origin};
+
+async fn reading_nothing_makes_nothing(subject: &impl Subject) {
+    let files = subject.files();
+    let read = subject.target().read().await.unwrap();
+    assert!(read.state.is_empty() && read.foreign.is_empty());
+    assert_eq!(subject.files(), files);
+}
+
+async fn what_is_written_is_read(subject: &impl Subject) {
+    let target = subject.target();
+    for numbers in [[10, 20].as_slice(), &[10, 21, 30], &[31], &[]] {
+        let read = target.read().await.unwrap();
+        let step = subject.step(&read, numbers);
+        assert!(!step.is_empty());
+        target.write(&step, &origin("p")).await.unwrap();
+        let after = subject.target().read().await.unwrap();
+        assert_eq!(after.state, subject.state(numbers));
+        assert_eq!(after.state, step.applied_to(read.state));
+        assert_eq!(after.document, step.after);
+        assert_ne!(after.revision, read.revision, "{numbers:?}");
+        assert!(subject.step(&after, numbers).is_empty(), "the same again is nothing");
+    }
+}
+
+async fn a_stale_step_changes_nothing(subject: &impl Subject) {
+    let target = subject.target();
+    let old = target.read().await.unwrap();
+    let mine = subject.step(&old, &[10]);
+    target.write(&subject.step(&old, &[20, 30]), &origin("theirs")).await.unwrap();
+    let before = target.read().await.unwrap();
+    let refused = target.write(&mine, &origin("mine")).await;
+    assert!(matches!(refused, Err(TargetError::Stale { .. })), "{refused:?}");
+    let after = target.read().await.unwrap();
+    assert_eq!((after.state, after.document), (before.state, before.document));
+    assert_eq!(after.revision, before.revision);
+}
+
+async fn an_empty_step_is_harmless(subject: &impl Subject) {
+    let target = subject.target();
+    target.write(&subject.step(&target.read().await.unwrap(), &[10]), &origin("p")).await.unwrap();
+    let before = target.read().await.unwrap();
+    let step = subject.step(&before, &[10]);
+    assert!(step.is_empty());
+    target.write(&step, &origin("p")).await.unwrap();
+    let after = target.read().await.unwrap();
+    assert_eq!((after.state, after.document), (before.state, before.document));
+}
+
+async fn records_of_others_are_listed_and_not_touched(subject: &impl Subject) {
+    let target = subject.target();
+    target.write(&subject.step(&target.read().await.unwrap(), &[10]), &origin("p")).await.unwrap();
+    let foreign = subject.add_foreign();
+    let read = target.read().await.unwrap();
+    assert_eq!(read.foreign, foreign);
+    assert_eq!(read.state.ids().copied().collect::<Vec<_>>(), [id(10)]);
+    for numbers in [[11, 20].as_slice(), &[]] {
+        target.write(&subject.step(&target.read().await.unwrap(), numbers), &origin("p")).await.unwrap();
+        assert_eq!(target.read().await.unwrap().foreign, foreign);
+    }
+}
+
+/// Both work their step out from the same snapshot and write at the same instant.
+async fn of_two_writers_one_wins(subject: &impl Subject) {
+    for round in 0..50_u8 {
+        let read = subject.target().read().await.unwrap();
+        let number = if round % 2 == 0 { 10 } else { 30 };
+        let steps = [subject.step(&read, &[number]), subject.step(&read, &[number + 10, 50])];
+        let results = at_once(subject, &steps);
+        let won: Vec<usize> = (0..2).filter(|index| results[*index].is_ok()).collect();
+        let stale = results.iter().filter(|result| matches!(result, Err(TargetError::Stale { .. }))).count();
+        assert_eq!((won.len(), stale), (1, 1), "round {round}: {results:?}");
+        let after = subject.target().read().await.unwrap();
+        assert_eq!(after.state, steps[won[0]].applied_to(read.state), "round {round}");
+    }
+}
+
+fn at_once<R: Record>(subject: &impl Subject<Record = R>, steps: &[Step<R>; 2]) -> Vec<Result<(), TargetError>> {
+    let barrier = Arc::new(Barrier::new(steps.len()));
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = steps
+            .iter()
+            .map(|step| {
+                let (target, barrier): (Arc<dyn Target<Record = R>>, _) = (subject.target(), barrier.clone());
+                scope.spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    barrier.wait();
+                    runtime.block_on(target.write(step, &origin("p")))
+                })
+            })
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    })
+}
+
+macro_rules! contract {
+    ($target:ident, $make:expr, [$($promise:ident),+ $(,)?]) => {
+        mod $target {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$promise(&$make).await;
+                }
+            )+
+        }
+    };
+    ($($target:ident = $make:expr;)+) => {
+        $(contract!($target, $make, [
+            reading_nothing_makes_nothing,
+            what_is_written_is_read,
+            a_stale_step_changes_nothing,
+            an_empty_step_is_harmless,
+            records_of_others_are_listed_and_not_touched,
+            of_two_writers_one_wins,
+        ]);)+
+    };
+}
+
+contract! {
+    rows_in_memory = MemoryRows(Arc::new(Memory::default()));
+    entries_in_memory = MemoryEntries(Arc::new(Memory::default()));
+    rows_in_sqlite = LocalRows(Folder::new());
+    entries_in_a_file = File(Folder::new());
+}
+
+#[tokio::test]
+async fn a_target_that_is_told_to_fail_has_done_nothing() {
+    let subject = MemoryRows(Arc::new(Memory::default()));
+    let step = subject.step(&subject.0.read().await.unwrap(), &[10]);
+    subject.0.fail_once();
+    assert!(matches!(subject.0.write(&step, &origin("p")).await, Err(TargetError::Told)));
+    assert!(subject.0.read().await.unwrap().state.is_empty());
+    subject.0.write(&step, &origin("p")).await.unwrap();
+}

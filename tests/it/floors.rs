@@ -1,0 +1,81 @@
+//! The house: a module uses itself and what is below it, and floors 0 to 2 are pure.
+
+use crate::sources::{self, SourceFile};
+
+const FLOORS: [&[&str]; 6] = [
+    &["name", "source", "problem", "value", "table"],
+    &["connector", "integration", "settings"],
+    &["record", "plan", "render", "run"],
+    &["world"],
+    &["ops"],
+    &["view", "cli", "main", "lib"],
+];
+
+/// The highest floor without effects.
+const PURE: usize = 2;
+
+const EFFECTS: [&str; 7] =
+    ["async fn", "std::fs", "std::env::", "tokio", "SystemTime::now", "Timestamp::now", "Uuid::new_v4"];
+
+fn floor(module: &str) -> usize {
+    let found = FLOORS.iter().position(|modules| modules.contains(&module));
+    found.unwrap_or_else(|| panic!("`{module}` stands on no floor: add it to DESIGN.md's house and here"))
+}
+
+/// Returns the modules of the house that a line of code names, `use` or not.
+fn used(line: &str) -> Vec<String> {
+    let ends = |c: char| !(c.is_alphanumeric() || c == '_');
+    let mut found = Vec::new();
+    for path in line.split("crate::").skip(1) {
+        match path.strip_prefix('{') {
+            Some(group) => found.extend(group.split(',').map(str::trim)),
+            None => found.push(path),
+        }
+    }
+    found.into_iter().filter_map(|path| path.split(ends).next()).map(str::to_owned).collect()
+}
+
+fn is_module(name: &str) -> bool {
+    FLOORS.iter().any(|modules| modules.contains(&name))
+}
+
+fn upward(file: &SourceFile) -> Vec<String> {
+    let module = file.module();
+    let climbs = |used: &String| is_module(used) && *used != module && floor(used) > floor(&module);
+    let report = |number, used| format!("{}:{number}: `{module}` uses `{used}`", file.path.display());
+    file.lines()
+        .flat_map(|(number, line)| used(line).into_iter().filter(climbs).map(move |used| report(number, used)))
+        .collect()
+}
+
+#[test]
+fn every_module_stands_on_a_floor() {
+    for file in sources::all() {
+        assert!(is_module(&file.module()), "{} stands on no floor", file.path.display());
+    }
+}
+
+#[test]
+fn dependencies_point_down() {
+    let found: Vec<String> = sources::all().iter().flat_map(upward).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn floors_0_to_2_are_pure() {
+    let mut found = Vec::new();
+    for file in sources::all().iter().filter(|file| floor(&file.module()) <= PURE) {
+        for (number, line) in file.lines() {
+            let effects = EFFECTS.iter().filter(|effect| line.contains(**effect));
+            found.extend(effects.map(|effect| format!("{}:{number}: `{effect}`", file.path.display())));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn uses_are_found_in_paths_and_in_groups() {
+    assert_eq!(used("use crate::world::{Project, World};"), ["world"]);
+    assert_eq!(used("use crate::{ops, view::plan};"), ["ops", "view"]);
+    assert_eq!(used("let x = crate::ops::check(crate::name::f());"), ["ops", "name"]);
+}

@@ -1,0 +1,120 @@
+//! A folder for one test, with a project in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use spile::ops::{self, Error, Loaded};
+use spile::plan::guard::Allowance;
+use spile::plan::{Plan, Scope};
+use spile::world::{Origin, Project, World};
+use walkdir::WalkDir;
+
+/// A folder that is gone when the test ends.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// Makes an empty folder.
+    pub fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("spile-test-").tempdir().unwrap())
+    }
+
+    /// Makes a project of one local file and one loader.
+    pub fn project() -> Self {
+        let folder = Self::new();
+        folder.write("spile.toml", "[project]\nname = \"acme\"\n\n[environments.dev]\n[environments.prod]\n");
+        folder.write("integrations/lake.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
+        folder.integration("fruit", "data");
+        folder
+    }
+
+    /// Writes an integration that reads a local folder.
+    pub fn integration(&self, slug: &str, reads: &str) {
+        let text = format!("type = \"singer-jsonl\"\nloader = \"lake\"\n\n[config]\nlocal.folders = [\"{reads}\"]\n");
+        self.write(&format!("integrations/{slug}.toml"), &text);
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn join(&self, path: &str) -> PathBuf {
+        self.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub fn remove(&self, path: &str) {
+        fs::remove_file(self.join(path)).unwrap();
+    }
+
+    /// Lays the files of another folder over this one.
+    pub fn lay(&self, from: &Path) {
+        for file in WalkDir::new(from).into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file()) {
+            let to = self.path().join(file.path().strip_prefix(from).unwrap());
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(file.path(), to).unwrap();
+        }
+    }
+
+    /// Takes away what the user wrote, and leaves what spile made.
+    pub fn clear_sources(&self) {
+        for name in ["integrations", "connectors", "templates"] {
+            if self.join(name).exists() {
+                fs::remove_dir_all(self.join(name)).unwrap();
+            }
+        }
+    }
+
+    /// Returns every file, SQLite's working files apart, with its bytes.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let files = WalkDir::new(self.path()).into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file());
+        files
+            .map(|file| (file.path().strip_prefix(self.path()).unwrap().to_owned(), fs::read(file.path()).unwrap()))
+            .collect()
+    }
+}
+
+/// A project that was checked, and the world it is in.
+pub struct Opened {
+    pub loaded: Loaded,
+    pub world: World,
+    pub about: ops::plan::Options,
+}
+
+impl Opened {
+    /// Checks the project of a folder and opens its world.
+    pub fn at(folder: &Folder, environment: Option<&str>) -> Result<Self, Error> {
+        let project = Project::at(folder.path());
+        let loaded = ops::check(&project)?;
+        let environment = loaded.environment(environment)?;
+        let world = World::open(&project, &loaded.settings, &environment);
+        Ok(Self { loaded, world, about: ops::plan::Options { environment, scope: Scope::Everything } })
+    }
+
+    pub async fn plan(&self) -> Result<Plan, Error> {
+        ops::plan(&self.world, &self.loaded, &self.about).await
+    }
+
+    /// Applies a plan, all guards lifted.
+    pub async fn apply(&self, plan: &Plan) -> Result<(), Error> {
+        let summary = plan.summary();
+        let allowance = Allowance { delete: Some(summary.delete), change: Some(summary.update) };
+        let options = ops::apply::Options { allowance, origin: origin(&plan.id()) };
+        ops::apply(&self.world, &self.loaded, (plan, &options), &mut drop).await
+    }
+}
+
+/// Returns an origin that is the same in every run.
+pub fn origin(plan: &str) -> Origin {
+    Origin { plan: plan.to_owned(), actor: "a test".to_owned(), commit: None, at: Timestamp::UNIX_EPOCH }
+}

@@ -1,0 +1,62 @@
+//! Apply, killed at any instant: each target is before or after, and the next apply finishes it.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::folder::Folder;
+
+const ROUNDS: u32 = 50;
+const INTEGRATIONS: u32 = 20;
+
+fn declare(folder: &Folder, round: u32) {
+    for number in 0..INTEGRATIONS {
+        folder.integration(&format!("fruit-{number}"), &format!("data-{round}"));
+    }
+}
+
+/// Returns how many changes a plan has for each target: registry, then `meltano.yml`.
+fn left(folder: &Folder) -> (u32, u32) {
+    let plan = folder.spile("plan --format json").exits(0).json();
+    let changes = plan["changes"].as_array().unwrap();
+    let of = |target: &str| u32::try_from(changes.iter().filter(|change| change["target"] == target).count()).unwrap();
+    (of("registry"), of("meltano"))
+}
+
+fn apply_and_kill(folder: &Folder, after: Duration) {
+    let mut command = folder.command("apply --yes");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn time_of_an_apply(folder: &Folder) -> Duration {
+    let begun = Instant::now();
+    folder.spile("apply --yes").exits(0);
+    begun.elapsed()
+}
+
+#[test]
+fn apply_killed_at_any_instant_is_finished_by_the_next_one() {
+    let folder = Folder::project();
+    folder.remove("integrations/fruit.toml");
+    folder.write("spile.toml", "[project]\nname = \"acme\"\n[guard]\nmax_change_percent = 100\n");
+    declare(&folder, 0);
+    folder.spile("apply --yes").exits(0);
+    declare(&folder, 1);
+    let mut whole = time_of_an_apply(&folder);
+    let mut seen = [0; 3];
+    for round in 0..ROUNDS {
+        declare(&folder, round + 2);
+        apply_and_kill(&folder, whole * round / (ROUNDS - 15));
+        let left = left(&folder);
+        let state = [(INTEGRATIONS, INTEGRATIONS), (0, INTEGRATIONS), (0, 0)].iter().position(|state| *state == left);
+        seen[state.unwrap_or_else(|| panic!("round {round}: half-written, {left:?} are left"))] += 1;
+        whole = time_of_an_apply(&folder);
+        folder.spile("plan --exit-code").exits(0);
+    }
+    assert!(seen[0] > 0 && seen[0] < ROUNDS, "killed only before or only after: {seen:?}");
+    let names = folder.files().into_keys().map(|path| path.to_string_lossy().into_owned());
+    let litter: Vec<String> = names.filter(|name| name.contains(".spile-") || name.ends_with("-journal")).collect();
+    assert!(litter.is_empty(), "left behind by killed runs: {litter:?}");
+}

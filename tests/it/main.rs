@@ -1,0 +1,15 @@
+//! The promises of the whole program, held from outside: through the library, and through the built binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
+#![allow(clippy::print_stderr, reason = "what is skipped is said loudly")]
+#![allow(clippy::disallowed_methods, reason = "tests write files, read the environment and start the program")]
+
+mod cases;
+mod cli;
+mod codes;
+mod contract;
+mod floors;
+mod folder;
+mod killed;
+mod properties;
+mod real;
+mod sources;

@@ -1,0 +1,6 @@
+//! Laws, held for whatever can be generated. `PROPTEST_CASES` raises the number of tries.
+
+mod declared;
+mod rendered;
+mod steps;
+mod values;

@@ -1,0 +1,132 @@
+//! What is applied is there, and nothing is left to do: for every connector and whatever its settings take.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::{Map, Value, json};
+use spile::connector::{Catalog, Connector, Kind, Role, Setting};
+use spile::ops::Error;
+use spile::problem::Problems;
+use spile::record::{Entry, Row};
+use spile::view;
+use spile::world::{Memory, World};
+
+use super::values::{number, table, text, tries, value};
+use crate::folder::{Folder, Opened};
+
+fn connectors() -> Vec<Arc<Connector>> {
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let of = |role| catalog.names(role).map(move |name| (role, name)).collect::<Vec<_>>();
+    let all = [of(Role::Extractor), of(Role::Loader)].concat();
+    all.into_iter().map(|(role, name)| catalog.find(role, name).unwrap()).collect()
+}
+
+fn fitting(kind: &Kind) -> BoxedStrategy<Value> {
+    match kind {
+        Kind::String | Kind::File => text().prop_map(Value::String).boxed(),
+        Kind::Integer => any::<i64>().prop_map(|number| json!(number)).boxed(),
+        Kind::Decimal => number().boxed(),
+        Kind::Boolean => any::<bool>().prop_map(Value::Bool).boxed(),
+        Kind::Date => proptest::sample::select(vec!["2024-01-01", "2024-02-29T23:59:59Z", "2024-01-01T00:00:00+05:30"])
+            .prop_map(|date| json!(date))
+            .boxed(),
+        Kind::Email => Just(json!("o'neil+x@example.com")).boxed(),
+        Kind::Options(choices) => {
+            let values: Vec<String> = choices.iter().map(|choice| choice.value.clone()).collect();
+            proptest::sample::select(values).prop_map(Value::String).boxed()
+        }
+        Kind::Array => proptest::collection::vec(value(), 0..3).prop_map(Value::Array).boxed(),
+        Kind::Object => table(value()).prop_map(Value::Object).boxed(),
+    }
+}
+
+/// The settings that have to be there: the required ones, and those of one group.
+fn needed(connector: &Connector) -> Vec<&Setting> {
+    let group = connector.groups.first().map(|group| group.settings.as_slice()).unwrap_or_default();
+    connector
+        .settings
+        .iter()
+        .filter(|setting| !setting.secret && (setting.required || group.contains(&setting.name)))
+        .collect()
+}
+
+/// Those that may be there besides: none of another group, so that groups may exclude each other.
+fn optional(connector: &Connector) -> Vec<&Setting> {
+    let grouped = |setting: &Setting| connector.groups.iter().any(|group| group.settings.contains(&setting.name));
+    connector.settings.iter().filter(|setting| !setting.secret && !setting.required && !grouped(setting)).collect()
+}
+
+fn config(connector: &Connector) -> impl Strategy<Value = Map<String, Value>> + use<> {
+    let always = needed(connector).into_iter().map(|setting| {
+        let name = setting.name.clone();
+        fitting(&setting.kind).prop_map(move |value| Some((name.clone(), value))).boxed()
+    });
+    let sometimes = optional(connector).into_iter().map(|setting| {
+        let name = setting.name.clone();
+        proptest::option::weighted(0.2, fitting(&setting.kind).prop_map(move |value| (name.clone(), value))).boxed()
+    });
+    let settings: Vec<_> = always.chain(sometimes).collect();
+    settings.prop_map(|settings| settings.into_iter().flatten().collect())
+}
+
+/// Returns what a file says, as TOML.
+fn file(connector: &Connector, (name, config): (String, Map<String, Value>)) -> String {
+    let mut file = json!({"type": connector.name, "kind": connector.role.to_string(), "name": name, "config": config});
+    if connector.role == Role::Extractor {
+        file["loader"] = json!("loader-jsonl");
+        file["schedule"] = json!("@daily");
+    }
+    toml::to_string(&file).unwrap()
+}
+
+/// One file for each connector, as `path` and text.
+fn files() -> impl Strategy<Value = Vec<(String, String)>> {
+    let one = |connector: Arc<Connector>| {
+        (text(), config(&connector)).prop_map(move |said| {
+            let path = format!("integrations/{}-{}.toml", connector.role, connector.name);
+            (path, file(&connector, said))
+        })
+    };
+    connectors().into_iter().map(one).collect::<Vec<_>>()
+}
+
+fn in_memory(opened: Opened) -> Opened {
+    let (registry, meltano_file) = (Arc::new(Memory::<Row>::default()), Arc::new(Memory::<Entry>::default()));
+    Opened { world: World { registry, meltano_file, ..opened.world }, ..opened }
+}
+
+fn shown(error: &Error) -> String {
+    anstream::adapter::strip_str(&view::report::error(error)).to_string()
+}
+
+fn apply_then_plan(first: &[(String, String)], second: &[(String, String)]) -> Result<(), TestCaseError> {
+    let folder = Folder::new();
+    folder.write("spile.toml", "[project]\nname = \"acme\"\n[environments.dev]\n[environments.prod]\n");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut world: Option<World> = None;
+    for files in [first, second] {
+        for (path, text) in files {
+            folder.write(path, text);
+        }
+        let opened = Opened::at(&folder, None).map_err(|error| TestCaseError::fail(shown(&error)))?;
+        let opened = match &world {
+            None => in_memory(opened),
+            Some(world) => Opened { world: world.clone(), ..opened },
+        };
+        let plan = runtime.block_on(opened.plan()).unwrap();
+        let applied = runtime.block_on(opened.apply(&plan));
+        prop_assert!(applied.is_ok(), "{:?}", applied);
+        let left = runtime.block_on(opened.plan()).unwrap();
+        prop_assert!(left.is_empty(), "{:#?}", left);
+        world = Some(opened.world);
+    }
+    Ok(())
+}
+
+#[test]
+fn after_apply_the_plan_is_empty_for_every_connector() {
+    let mut runner = TestRunner::new(tries());
+    let two = (files(), files());
+    runner.run(&two, |(first, second)| apply_then_plan(&first, &second)).unwrap();
+}
