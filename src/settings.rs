@@ -68,7 +68,7 @@ pub struct ProjectSettings {
 /// An environment's own settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// Asks for the environment's name before anything is applied to it.
+    /// Apply says so when it asks.
     pub protected: bool,
 }
 

@@ -2,12 +2,14 @@
 //!
 //! serde would stop at the first mistake and loses spans in flattened tables.
 
+mod mistake;
+mod node;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
 
-use miette::{Diagnostic, SourceSpan};
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -15,77 +17,10 @@ use toml::de::{DeTable, DeValue};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed, Source};
 use crate::value;
+use node::hide_values;
 
-/// What can be wrong with the form of any TOML file.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
-    /// The text is not TOML.
-    #[error("not valid TOML: {message}")]
-    #[diagnostic(code(spile::toml::syntax), help("write TOML 1.0: https://toml.io/en/v1.0.0"))]
-    Syntax {
-        /// The parser's own sentence.
-        message: String,
-        /// Where the parser stumbled.
-        #[label("here")]
-        span: SourceSpan,
-    },
-    /// A key nobody reads.
-    #[error("unknown key `{key}`")]
-    #[diagnostic(code(spile::toml::unknown_key))]
-    UnknownKey {
-        /// The key, as written.
-        key: String,
-        /// Where it stands.
-        #[label("not known here")]
-        span: SourceSpan,
-        /// The nearest known key, or all of them.
-        #[help]
-        help: String,
-    },
-    /// A value of another kind than the key asks for.
-    #[error("`{key}` is {found}, not {wanted}")]
-    #[diagnostic(code(spile::toml::wrong_kind), help("write {wanted}, such as {example}"))]
-    WrongKind {
-        /// The key.
-        key: String,
-        /// The kind found.
-        found: String,
-        /// The kind asked for.
-        wanted: &'static str,
-        /// A value that would do.
-        example: &'static str,
-        /// The value.
-        #[label("{found}")]
-        span: SourceSpan,
-    },
-    /// A value that does not parse as what the key asks for.
-    #[error("`{key}`: {message}")]
-    #[diagnostic(code(spile::toml::invalid))]
-    Invalid {
-        /// The key.
-        key: String,
-        /// Why it does not parse.
-        message: String,
-        /// The value.
-        #[label("here")]
-        span: SourceSpan,
-        /// What is known, or the nearest of it.
-        #[help]
-        help: Option<String>,
-    },
-    /// A key that has to be there.
-    #[error("`{key}` is missing")]
-    #[diagnostic(code(spile::toml::missing_key), help("add `{key} = {example}`"))]
-    MissingKey {
-        /// The key.
-        key: String,
-        /// A value that would do.
-        example: &'static str,
-        /// The table that lacks it.
-        #[label("needs `{key}`")]
-        span: SourceSpan,
-    },
-}
+pub use mistake::Mistake;
+pub use node::Node;
 
 /// Parses a source and hands its top table to `read`; syntax errors are reported, all of them.
 pub fn parse<T>(
@@ -103,60 +38,6 @@ pub fn parse<T>(
     }
     // A table that was cut short would be blamed for keys that are only hidden by the error.
     errors.is_empty().then(|| read(Table::new(source, document.get_ref(), 0..0), problems)).flatten()
-}
-
-/// The keys whose values are no secrets, whatever stands around them.
-const PLAIN: [&str; 13] = [
-    "id",
-    "type",
-    "kind",
-    "name",
-    "label",
-    "description",
-    "enabled",
-    "loader",
-    "schedule",
-    "select",
-    "tags",
-    "protect",
-    "docs",
-];
-
-/// Keeps out of excerpts what may be a secret in a text that is not TOML: nobody can tell there what is a value of
-/// what, so everything is hidden but heads, comments and the values of spile's own keys.
-fn hide_values(source: &Source, problems: &mut Problems) {
-    let mut start = 0;
-    for line in source.text().split_inclusive('\n') {
-        let key = line.split_once('=').map(|(key, _)| key.trim());
-        let is_head = key.is_none() && line.trim_start().starts_with(['[', '#']);
-        if !is_head && !key.is_some_and(|key| PLAIN.contains(&key)) {
-            let from = start + line.find('=').map_or(0, |equals| equals + 1);
-            problems.hide(&source.place(from..start + line.len()));
-        }
-        start += line.len();
-    }
-}
-
-/// A key and its value with their places; those of a table's members too, for a dotted key has its value in one of
-/// those.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// Where the key stands.
-    pub key: Place,
-    /// The whole value.
-    pub value: Placed<Value>,
-    /// The members, where the value is a table.
-    pub members: BTreeMap<String, Node>,
-}
-
-impl Node {
-    /// Keeps the value, and what is in it, out of every excerpt.
-    pub fn hide(&self, problems: &mut Problems) {
-        if self.members.is_empty() {
-            problems.hide(&self.value.place);
-        }
-        self.members.values().for_each(|member| member.hide(problems));
-    }
 }
 
 /// One table of a file.

@@ -23,22 +23,21 @@ pub(super) fn completions(args: &CompletionsArgs, output: &mut Output) -> u8 {
 #[derive(Debug, clap::Args)]
 pub struct ManArgs {
     /// The command
-    #[arg(value_name = "COMMAND")]
-    command: Option<String>,
+    #[arg(value_name = "COMMAND", value_parser = command)]
+    command: Option<clap::Command>,
+}
+
+/// Returns the command of that name.
+fn command(name: &str) -> Result<clap::Command, String> {
+    let mut program = Cli::command();
+    program.build();
+    let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+    let known = || format!("the commands are {}", crate::problem::listed(names));
+    program.find_subcommand(name).cloned().ok_or_else(known)
 }
 
 pub(super) fn man(args: &ManArgs, output: &mut Output) -> Result<u8, Error> {
-    let mut program = Cli::command();
-    program.build();
-    let wanted = match &args.command {
-        None => Some(program.clone()),
-        Some(name) => program.find_subcommand(name).cloned(),
-    };
-    let Some(wanted) = wanted else {
-        let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
-        let help = format!("the commands are {}", crate::problem::listed(names));
-        return Err(Error::UnknownNames { names: args.command.iter().map(|name| format!("`{name}`")).collect(), help });
-    };
+    let wanted = args.command.clone().unwrap_or_else(Cli::command);
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(wanted).render(&mut page);
     rendered.map_err(|source| Error::Io { doing: "write", path: "the manual page".to_owned(), source })?;

@@ -1,0 +1,176 @@
+//! What can be wrong with one integration beyond the form of its file.
+
+use miette::{Diagnostic, SourceSpan};
+
+use crate::connector::Role;
+
+/// What can be wrong with one integration beyond the form of its file.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// `type` names no connector.
+    #[error("there is no {role} `{name}`")]
+    #[diagnostic(code(spile::integration::unknown_type))]
+    UnknownType {
+        /// The role asked for.
+        role: Role,
+        /// What was written.
+        name: String,
+        /// Where.
+        #[label("not in the catalog")]
+        span: SourceSpan,
+        /// The nearest connector, or where to look.
+        #[help]
+        help: String,
+    },
+    /// A setting that the connector does not have.
+    #[error("unknown setting `{name}` for `{connector}`")]
+    #[diagnostic(code(spile::settings::unknown))]
+    UnknownSetting {
+        /// The setting.
+        name: String,
+        /// The connector.
+        connector: String,
+        /// Where the setting stands.
+        #[label("not a setting of `{connector}`")]
+        span: SourceSpan,
+        /// The nearest setting, or all.
+        #[help]
+        help: String,
+    },
+    /// A value that the setting does not take.
+    #[error("`{name}` is {found}, not {wanted}")]
+    #[diagnostic(code(spile::settings::wrong_kind))]
+    WrongKind {
+        /// The setting.
+        name: String,
+        /// What the value is.
+        found: String,
+        /// What the setting takes.
+        wanted: &'static str,
+        /// The value.
+        #[label("{wanted} is wanted")]
+        span: SourceSpan,
+        /// The options, or a value that would do.
+        #[help]
+        help: String,
+    },
+    /// A secret in plain text.
+    #[error("`{name}` is a secret and stands in plain text")]
+    #[diagnostic(
+        code(spile::secrets::plaintext),
+        help(
+            "remove it here, give the value to Meltano as the environment variable `{variable}`, and change it at its source if this file was ever shared"
+        )
+    )]
+    PlainSecret {
+        /// The setting.
+        name: String,
+        /// The environment variable that Meltano reads it from.
+        variable: String,
+        /// Where its key stands.
+        #[label("a secret")]
+        span: SourceSpan,
+    },
+    /// A setting that is always needed.
+    #[error("the setting `{name}` is missing")]
+    #[diagnostic(code(spile::settings::missing), help("add `{name} = {example}` under `[config]`"))]
+    MissingSetting {
+        /// The setting.
+        name: String,
+        /// A value that would do.
+        example: String,
+        /// Where the type is named.
+        #[label("needs `{name}`")]
+        span: SourceSpan,
+    },
+    /// None of the alternatives is set in full.
+    #[error("no group of settings of `{connector}` is set in full")]
+    #[diagnostic(code(spile::settings::group), help("set one of these in full: {groups}"))]
+    Group {
+        /// The connector.
+        connector: String,
+        /// The alternatives.
+        groups: String,
+        /// Where the type is named.
+        #[label("needs one of its groups")]
+        span: SourceSpan,
+    },
+    /// Two alternatives that exclude each other.
+    #[error("{groups} of `{connector}` exclude each other")]
+    #[diagnostic(code(spile::settings::one_group), help("keep the settings of one of them"))]
+    OneGroup {
+        /// The connector.
+        connector: String,
+        /// The alternatives that are set.
+        groups: String,
+        /// Where the type is named.
+        #[label("takes one of them")]
+        span: SourceSpan,
+    },
+    /// A key that integrations of that role do not have.
+    #[error("`{key}` has no meaning for a loader")]
+    #[diagnostic(
+        code(spile::integration::loader_key),
+        help("remove it; extractors name it, with `loader = \"{slug}\"`")
+    )]
+    LoaderKey {
+        /// The key.
+        key: &'static str,
+        /// The loader.
+        slug: String,
+        /// Where the value stands.
+        #[label("only for extractors")]
+        span: SourceSpan,
+    },
+    /// A schedule that is none.
+    #[error("{message}")]
+    #[diagnostic(code(spile::integration::schedule))]
+    Schedule {
+        /// Why it is none.
+        message: String,
+        /// Where it stands.
+        #[label("not a schedule")]
+        span: SourceSpan,
+        /// The nearest preset, or the form.
+        #[help]
+        help: String,
+    },
+    /// A schedule without a loader would never run.
+    #[error("a schedule needs a loader")]
+    #[diagnostic(
+        code(spile::integration::schedule_without_loader),
+        help("add `loader = \"SLUG\"`, or remove `schedule`")
+    )]
+    ScheduleWithoutLoader {
+        /// The schedule.
+        #[label("nothing to run")]
+        span: SourceSpan,
+    },
+    /// A pattern that never matches.
+    #[error("`{pattern}` selects nothing: {fault}")]
+    #[diagnostic(
+        code(spile::integration::select),
+        help("write `stream.field`, such as `Account.*` or `!Contact.Phone`")
+    )]
+    Select {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        fault: &'static str,
+        /// Where it stands.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// An overlay says what only the base may say.
+    #[error("`{key}` cannot differ between environments")]
+    #[diagnostic(code(spile::integration::overlay_key), help("write it in `{base}`, or make another integration"))]
+    OverlayKey {
+        /// The key.
+        key: &'static str,
+        /// The base file.
+        base: String,
+        /// Where it stands.
+        #[label("not in an overlay")]
+        span: SourceSpan,
+    },
+}

@@ -1,0 +1,74 @@
+//! What can be wrong with the form of any TOML file.
+
+use miette::{Diagnostic, SourceSpan};
+
+/// What can be wrong with the form of any TOML file.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// The text is not TOML.
+    #[error("not valid TOML: {message}")]
+    #[diagnostic(code(spile::toml::syntax), help("write TOML 1.0: https://toml.io/en/v1.0.0"))]
+    Syntax {
+        /// The parser's own sentence.
+        message: String,
+        /// Where the parser stumbled.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// A key nobody reads.
+    #[error("unknown key `{key}`")]
+    #[diagnostic(code(spile::toml::unknown_key))]
+    UnknownKey {
+        /// The key, as written.
+        key: String,
+        /// Where it stands.
+        #[label("not known here")]
+        span: SourceSpan,
+        /// The nearest known key, or all of them.
+        #[help]
+        help: String,
+    },
+    /// A value of another kind than the key asks for.
+    #[error("`{key}` is {found}, not {wanted}")]
+    #[diagnostic(code(spile::toml::wrong_kind), help("write {wanted}, such as {example}"))]
+    WrongKind {
+        /// The key.
+        key: String,
+        /// The kind found.
+        found: String,
+        /// The kind asked for.
+        wanted: &'static str,
+        /// A value that would do.
+        example: &'static str,
+        /// The value.
+        #[label("{found}")]
+        span: SourceSpan,
+    },
+    /// A value that does not parse as what the key asks for.
+    #[error("`{key}`: {message}")]
+    #[diagnostic(code(spile::toml::invalid))]
+    Invalid {
+        /// The key.
+        key: String,
+        /// Why it does not parse.
+        message: String,
+        /// The value.
+        #[label("here")]
+        span: SourceSpan,
+        /// What is known, or the nearest of it.
+        #[help]
+        help: Option<String>,
+    },
+    /// A key that has to be there.
+    #[error("`{key}` is missing")]
+    #[diagnostic(code(spile::toml::missing_key), help("add `{key} = {example}`"))]
+    MissingKey {
+        /// The key.
+        key: String,
+        /// A value that would do.
+        example: &'static str,
+        /// The table that lacks it.
+        #[label("needs `{key}`")]
+        span: SourceSpan,
+    },
+}
