@@ -24,20 +24,20 @@ pub(super) fn completions(args: &CompletionsArgs, output: &mut Output) -> u8 {
 pub struct ManArgs {
     /// The command
     #[arg(value_name = "COMMAND", value_parser = command)]
-    command: Option<clap::Command>,
+    command: Option<Box<clap::Command>>,
 }
 
 /// Returns the command of that name.
-fn command(name: &str) -> Result<clap::Command, String> {
+fn command(name: &str) -> Result<Box<clap::Command>, String> {
     let mut program = Cli::command();
     program.build();
     let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
     let known = || format!("the commands are {}", crate::problem::listed(names));
-    program.find_subcommand(name).cloned().ok_or_else(known)
+    program.find_subcommand(name).cloned().map(Box::new).ok_or_else(known)
 }
 
 pub(super) fn man(args: &ManArgs, output: &mut Output) -> Result<u8, Error> {
-    let wanted = args.command.clone().unwrap_or_else(Cli::command);
+    let wanted = args.command.as_deref().cloned().unwrap_or_else(Cli::command);
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(wanted).render(&mut page);
     rendered.map_err(|source| Error::Io { doing: "write", path: "the manual page".to_owned(), source })?;
