@@ -5,8 +5,9 @@ use crate::integration::draft::{self, Draft};
 use crate::integration::{Integrations, together};
 use crate::name::EnvironmentName;
 use crate::ops::Error;
-use crate::plan;
+use crate::plan::{self, State};
 use crate::problem::{Problems, Report};
+use crate::record::Entry;
 use crate::render::{self, Head};
 use crate::settings::{self, ProjectSettings};
 use crate::source::Source;
@@ -30,10 +31,16 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Returns what `meltano.yml` says besides its entries.
-    #[must_use]
-    pub fn head(&self) -> Head {
-        head(&self.settings)
+    /// Renders a `meltano.yml` of these entries with the project's template.
+    ///
+    /// # Errors
+    /// When the template fails on them, or loses one.
+    pub fn render(&self, entries: &State<Entry>) -> Result<String, Error> {
+        render::meltano_yml(&head(&self.settings), entries, &self.template).map_err(|mistake| {
+            let mut problems = Problems::default();
+            problems.push(&self.template, mistake);
+            Error::Problems(problems.into_report())
+        })
     }
 
     /// Returns the environment that the command line names, or the default one.

@@ -5,8 +5,6 @@ use tokio::try_join;
 use super::{Error, Loaded};
 use crate::name::EnvironmentName;
 use crate::plan::{self, Current, Desired, Plan, Scope};
-use crate::problem::Problems;
-use crate::render;
 use crate::world::World;
 
 /// What a plan is about.
@@ -48,15 +46,7 @@ async fn read(world: &World) -> Result<Current, Error> {
 fn between(current: &Current, asked: Desired, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
     let whole = asked.meltano.clone();
     let desired = options.scope.narrow(asked, current);
-    let text = if desired.meltano == whole { loaded.rendered.clone() } else { rendered(loaded, &desired)? };
+    let text = if desired.meltano == whole { loaded.rendered.clone() } else { loaded.render(&desired.meltano)? };
     let head = (loaded.settings.name.clone(), options.environment.clone(), options.scope.clone());
     Ok(Plan::new(head, current, &desired, (&loaded.integrations, text)))
-}
-
-fn rendered(loaded: &Loaded, desired: &Desired) -> Result<String, Error> {
-    render::meltano_yml(&loaded.head(), &desired.meltano, &loaded.template).map_err(|mistake| {
-        let mut problems = Problems::default();
-        problems.push(&loaded.template, mistake);
-        Error::Problems(problems.into_report())
-    })
 }

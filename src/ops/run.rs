@@ -13,8 +13,6 @@ use crate::connector::Role;
 use crate::integration::{Integration, Integrations};
 use crate::name::EnvironmentName;
 use crate::plan;
-use crate::problem::Problems;
-use crate::render;
 use crate::run::{Run, RunKind, RunStatus};
 use crate::world::World;
 use crate::world::meltano::{Host, Outcome, Progress, Request};
@@ -273,11 +271,7 @@ impl Job {
     fn project_file(&self, needed: &Integrations) -> Result<String, Error> {
         let settings = &self.loaded.settings;
         let entries = plan::desired(needed, settings, &self.options.environment).meltano;
-        let text = render::meltano_yml(&self.loaded.head(), &entries, &self.loaded.template).map_err(|mistake| {
-            let mut problems = Problems::default();
-            problems.push(&self.loaded.template, mistake);
-            Error::Problems(problems.into_report())
-        })?;
+        let text = self.loaded.render(&entries)?;
         let root = serde_json::json!(self.world.project.root()).to_string();
         let root = root.trim_matches('"');
         Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
