@@ -14,7 +14,6 @@ use serde_json::Value;
 
 use crate::connector::{Connector, Role};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::source::Place;
 use crate::value::Settings;
 
 pub use draft::Draft;
@@ -70,8 +69,6 @@ pub struct Declaration {
     pub enabled: bool,
     /// The loader its records go to.
     pub loader: Option<Slug>,
-    /// Where the loader is named.
-    pub loader_place: Option<OpaquePlace>,
     /// When it is synced.
     pub schedule: Option<Schedule>,
     /// Which streams and fields are read, as Meltano's `select`.
@@ -82,16 +79,6 @@ pub struct Declaration {
     pub tags: BTreeSet<String>,
     /// The values of its settings.
     pub config: Settings,
-}
-
-/// A place that does not count when declarations are compared.
-#[derive(Debug, Clone)]
-pub struct OpaquePlace(pub Place);
-
-impl PartialEq for OpaquePlace {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }
 
 /// All integrations of a project, by id and by name.

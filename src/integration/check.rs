@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Declaration, Draft, Integration, OpaquePlace, Schedule, schedule, select};
+use super::{Declaration, Draft, Integration, Schedule, schedule, select};
 use crate::connector::{Catalog, Connector, Role};
 use crate::name::IntegrationId;
 use crate::problem::{Problems, did_you_mean, listed};
@@ -49,9 +49,7 @@ pub fn integration(
         overlay_keys(base, overlay, problems);
     }
     let Some(connector) = connector(base, context.catalog, problems) else {
-        // Without a connector nobody knows which of the values are secrets.
-        let drafts = std::iter::once(base).chain(overlays.iter().copied());
-        drafts.flat_map(|draft| draft.config.values()).for_each(|node| node.hide(problems));
+        std::iter::once(base).chain(overlays.iter().copied()).for_each(|draft| without_connector(draft, problems));
         return None;
     };
     let declared = declaration(base, &connector, context.base, problems);
@@ -70,6 +68,17 @@ pub fn integration(
         overlays: by_environment,
         connector,
     })
+}
+
+/// Checks what can be checked when nobody knows the settings, nor which of the values are secrets.
+fn without_connector(draft: &Draft, problems: &mut Problems) {
+    draft.config.values().for_each(|node| node.hide(problems));
+    if let Some(written) = &draft.schedule {
+        schedule(written, draft, problems);
+    }
+    if let Some(patterns) = &draft.select {
+        select(patterns, problems);
+    }
 }
 
 fn overlay_keys(base: &Draft, overlay: &Draft, problems: &mut Problems) {
@@ -134,7 +143,6 @@ fn declaration(
         description: draft.description.as_ref().map(|description| description.value.clone()),
         enabled: draft.enabled.as_ref().is_none_or(|enabled| enabled.value),
         loader: loader.and_then(|loader| loader.parse().ok()),
-        loader_place: loader.map(|loader| OpaquePlace(loader.place.clone())),
         schedule: draft.schedule.as_ref().and_then(|schedule| self::schedule(schedule, draft, problems)),
         select: draft.select.as_ref().map(|patterns| self::select(patterns, problems)).unwrap_or_default(),
         metadata,

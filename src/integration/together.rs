@@ -136,7 +136,7 @@ pub fn integrations(
             None => drop(found.insert(integration.id, (base, Arc::new(integration)))),
         }
     }
-    loaders(&found, &bases, problems);
+    loaders(drafts, &bases, problems);
     shared_names(&found, problems);
     found.into_values().map(|(_, integration)| integration).collect()
 }
@@ -188,25 +188,18 @@ fn id_twice(later: &Draft, first: &Integration, problems: &mut Problems) {
 
 type Found<'a> = BTreeMap<IntegrationId, (&'a Draft, Arc<Integration>)>;
 
-/// A loader whose own file has a mistake is there all the same: it is not reported a second time.
-fn loaders(found: &Found<'_>, bases: &BTreeMap<&Slug, &Draft>, problems: &mut Problems) {
+/// Looks at drafts, so that an integration or a loader with another mistake is neither passed over nor reported twice.
+fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Problems) {
     let is_loader = |draft: &Draft| draft.role.as_ref().is_some_and(|role| role.value == Role::Loader);
     let names: Vec<&str> = bases.values().filter(|draft| is_loader(draft)).map(|draft| draft.slug.as_str()).collect();
-    for (_, integration) in found.values() {
-        for declaration in std::iter::once(&integration.base).chain(integration.overlays.values()) {
-            let Some(place) = declaration.loader_place.as_ref().map(|place| &place.0) else { continue };
-            let known = declaration.loader.as_ref().is_some_and(|loader| names.contains(&loader.as_str()));
-            if known || integration.role() == Role::Loader {
-                continue;
-            }
-            let written = place.source.text().get(place.span.clone()).unwrap_or_default();
-            let name = written.trim_matches(['"', '\'']).to_owned();
-            let help = did_you_mean(&name, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
-                [] => "add a file under `integrations/` with `kind = \"loader\"`".to_owned(),
-                names => format!("choose one of {}", listed(names.iter().copied())),
-            });
-            problems.push(&place.source, Mistake::UnknownLoader { name, span: place.span.clone().into(), help });
-        }
+    for draft in drafts.iter().filter(|draft| !bases.get(&draft.slug).is_some_and(|base| is_loader(base))) {
+        let Some(loader) = draft.loader.as_ref().filter(|loader| !names.contains(&loader.as_str())) else { continue };
+        let help = did_you_mean(loader, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
+            [] => "add a file under `integrations/` with `kind = \"loader\"`".to_owned(),
+            names => format!("choose one of {}", listed(names.iter().copied())),
+        });
+        let span = loader.place.span.clone().into();
+        problems.push(&loader.place.source, Mistake::UnknownLoader { name: loader.value.clone(), span, help });
     }
 }
 
