@@ -10,6 +10,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::name::Slug;
+
 pub use catalog::Catalog;
 pub use kind::Kind;
 
@@ -78,6 +80,12 @@ pub struct Connector {
 }
 
 impl Connector {
+    /// Returns what the plugin of an integration is called in Meltano: `<plugin>--<slug>`.
+    #[must_use]
+    pub fn plugin_name(&self, slug: &Slug) -> String {
+        format!("{}--{slug}", self.plugin.name)
+    }
+
     /// Returns the setting of that name.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&Setting> {

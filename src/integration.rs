@@ -48,7 +48,7 @@ impl Integration {
     /// Returns the name of its plugin in Meltano: `<plugin>--<slug>`.
     #[must_use]
     pub fn plugin_name(&self) -> String {
-        format!("{}--{}", self.connector.plugin.name, self.slug)
+        self.connector.plugin_name(&self.slug)
     }
 
     /// Returns which side of a pipeline it is.

@@ -126,6 +126,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Returns what it came from, outermost first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            causes.push(next.to_string());
+            cause = next.source();
+        }
+        causes
+    }
+}
+
 /// Something an operation tells while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {

@@ -8,9 +8,7 @@ use serde_json::json;
 
 use super::{Global, Output};
 use crate::ops::{self, Error};
-use crate::run::{Run, RunStatus};
 use crate::view;
-use crate::world::World;
 
 /// Show how every integration stands: its status in the registry and its last run
 #[derive(Debug, clap::Args)]
@@ -69,14 +67,14 @@ pub struct LogsArgs {
 
 pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, _) = global.open(output)?;
-    let run = find(&world, &loaded, &args.of).await?;
+    let run = ops::history::run(&world, &loaded, &args.of).await?;
     let path = world.project.root().join(&run.log);
     let io = |source| Error::Io { doing: "read", path: run.log.display().to_string(), source };
     let mut file = std::fs::File::open(path).map_err(io)?;
     let mut shown = 0;
     loop {
         // Asked before reading: what a run wrote before it ended is then read too.
-        let lasts = args.follow && is_running(&world, &run).await?;
+        let lasts = args.follow && ops::history::lasts(&world, &run).await?;
         file.seek(SeekFrom::Start(shown)).map_err(io)?;
         let mut bytes = Vec::new();
         shown += file.read_to_end(&mut bytes).map_err(io)? as u64;
@@ -86,16 +84,4 @@ pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) 
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-}
-
-async fn find(world: &World, loaded: &ops::Loaded, of: &str) -> Result<Run, Error> {
-    let named = loaded.integrations.find(of).map(|integration| integration.id);
-    let runs = world.runs.newest(named, if named.is_some() { 1 } else { usize::MAX }).await?;
-    let by_id = |run: &Run| named.is_some() || run.id.to_string() == of;
-    runs.into_iter().find(by_id).ok_or_else(|| Error::NoRun { of: format!("`{of}`") })
-}
-
-async fn is_running(world: &World, run: &Run) -> Result<bool, Error> {
-    let runs = world.runs.newest(Some(run.integration), usize::MAX).await?;
-    Ok(runs.iter().any(|known| known.id == run.id && known.status == RunStatus::Running))
 }

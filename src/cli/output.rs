@@ -76,12 +76,12 @@ impl Output {
         let _ = self.results.write_all(text.as_bytes()).and_then(|()| self.results.flush());
     }
 
-    /// Writes bytes to standard output as they are.
+    /// Writes bytes to standard output as they are. A reader that has gone away is no error here either.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let _ = io::stdout().write_all(bytes);
     }
 
-    /// Writes to standard error.
+    /// Writes to standard error. Where that is closed there is nobody left to tell.
     pub fn note(&mut self, text: &str) {
         let _ = self.notes.write_all(text.as_bytes());
     }

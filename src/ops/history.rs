@@ -1,10 +1,10 @@
-//! `status` and `runs`: what the registry remembers of each integration.
+//! `status`, `runs` and `logs`: what the registry remembers of each integration.
 
 use std::sync::Arc;
 
 use super::{Error, Loaded};
 use crate::integration::Integration;
-use crate::run::Run;
+use crate::run::{Run, RunStatus};
 use crate::world::World;
 use crate::world::runs::Standing;
 
@@ -44,4 +44,25 @@ pub async fn runs(world: &World, loaded: &Loaded, of: Option<&str>, most: usize)
         Some(slug) => Some(super::run::named(loaded, slug)?.id),
     };
     Ok(world.runs.newest(id, most).await?)
+}
+
+/// Returns the newest run of an integration, or the run with an id.
+///
+/// # Errors
+/// When the registry cannot be read, or there is no such run.
+pub async fn run(world: &World, loaded: &Loaded, of: &str) -> Result<Run, Error> {
+    let found = match (loaded.integrations.find(of), of.parse()) {
+        (Some(integration), _) => world.runs.newest(Some(integration.id), 1).await?.into_iter().next(),
+        (None, Ok(id)) => world.runs.get(id).await?,
+        (None, Err(_)) => None,
+    };
+    found.ok_or_else(|| Error::NoRun { of: format!("`{of}`") })
+}
+
+/// Tells whether a run has not ended yet.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub async fn lasts(world: &World, run: &Run) -> Result<bool, Error> {
+    Ok(world.runs.get(run.id).await?.is_some_and(|known| known.status == RunStatus::Running))
 }

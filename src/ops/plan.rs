@@ -44,9 +44,9 @@ async fn read(world: &World) -> Result<Current, Error> {
 }
 
 fn between(current: &Current, asked: Desired, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
-    let whole = asked.meltano.clone();
     let desired = options.scope.narrow(asked, current);
-    let text = if desired.meltano == whole { loaded.rendered.clone() } else { loaded.render(&desired.meltano)? };
+    let is_whole = options.scope == Scope::Everything && desired.protected.is_empty();
+    let text = if is_whole { loaded.rendered.clone() } else { loaded.render(&desired.meltano)? };
     let head = (loaded.settings.name.clone(), options.environment.clone(), options.scope.clone());
     Ok(Plan::new(head, current, &desired, (&loaded.integrations, text)))
 }

@@ -294,14 +294,8 @@ fn ended(outcome: Outcome) -> (RunStatus, Option<String>) {
 
 /// An error and what it came from, in one line.
 fn error_line(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        let sentence = next.to_string();
-        if !line.contains(&sentence) {
-            line = format!("{line}: {sentence}");
-        }
-        cause = next.source();
-    }
-    line
+    error
+        .causes()
+        .into_iter()
+        .fold(error.to_string(), |line, cause| if line.contains(&cause) { line } else { format!("{line}: {cause}") })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Current, Desired};
+use super::{Current, Desired, State};
 use crate::name::{IntegrationId, Slug};
 use crate::record::Record;
 
@@ -24,31 +24,19 @@ impl Scope {
     pub fn narrow(&self, mut desired: Desired, current: &Current) -> Desired {
         let named = self.named(&desired, current);
         let within = |id: &IntegrationId| named.as_ref().is_none_or(|named| named.contains(id));
-        for (id, entry) in current.meltano.state.iter() {
-            let gone = desired.meltano.get(id).is_none();
-            if gone && entry.protect && within(id) {
+        let mut kept: BTreeSet<IntegrationId> = match self {
+            Self::Everything => BTreeSet::new(),
+            Self::Only(_) => all(&desired, current).into_iter().map(|(_, id)| id).filter(|id| !within(id)).collect(),
+        };
+        for (id, entry) in current.meltano.state.iter().filter(|(id, entry)| within(id) && entry.protect) {
+            if desired.meltano.get(id).is_none() {
                 desired.protected.insert(entry.slug.clone());
-            }
-            if !within(id) || (gone && entry.protect) {
-                desired.meltano.insert(*id, entry.clone());
-                if let Some(row) = current.registry.state.get(id) {
-                    desired.registry.insert(*id, row.clone());
-                }
+                kept.insert(*id);
             }
         }
-        let outside: Vec<_> =
-            desired.registry.ids().chain(desired.meltano.ids()).filter(|id| !within(id)).copied().collect();
-        for id in outside {
-            match current.registry.state.get(&id) {
-                Some(row) => desired.registry.insert(id, row.clone()),
-                None => desired.registry.remove(&id),
-            }
-            if current.meltano.state.get(&id).is_none() {
-                desired.meltano.remove(&id);
-            }
-        }
-        for (id, row) in current.registry.state.iter().filter(|(id, _)| !within(id)) {
-            desired.registry.insert(*id, row.clone());
+        for id in kept {
+            keep(&mut desired.registry, &current.registry.state, id);
+            keep(&mut desired.meltano, &current.meltano.state, id);
         }
         desired
     }
@@ -65,6 +53,14 @@ impl Scope {
         let Self::Only(slugs) = self else { return None };
         let named = all(desired, current).into_iter().filter(|(slug, _)| slugs.contains(slug));
         Some(named.map(|(_, id)| id).collect())
+    }
+}
+
+/// Makes one record what it is already.
+fn keep<R: Record>(desired: &mut State<R>, current: &State<R>, id: IntegrationId) {
+    match current.get(&id) {
+        Some(record) => desired.insert(id, record.clone()),
+        None => desired.remove(&id),
     }
 }
 

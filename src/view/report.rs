@@ -1,7 +1,5 @@
 //! Problems and errors as people read them, and as data.
 
-use std::error::Error as _;
-
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
 use serde::Serialize;
 
@@ -71,21 +69,11 @@ impl From<&Error> for ErrorData {
         Self {
             code: error.code().map(|code| code.to_string()).unwrap_or_default(),
             message: error.to_string(),
-            causes: causes(error),
+            causes: error.causes(),
             help: error.help().map(|help| help.to_string()),
             problems,
         }
     }
-}
-
-fn causes(error: &Error) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        causes.push(next.to_string());
-        cause = next.source();
-    }
-    causes
 }
 
 /// Returns an error as people read it; the problems of files with their lines.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::runs::Standing;
 use super::{Origin, Runs, Target, TargetError};
@@ -105,6 +106,11 @@ impl Runs for MemoryRuns {
         runs.sort_by_key(|run| std::cmp::Reverse((run.started_at, run.id)));
         runs.truncate(most);
         Ok(runs)
+    }
+
+    async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {
+        let runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(runs.iter().find(|known| known.id == run).cloned())
     }
 
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::TargetError;
 use crate::name::IntegrationId;
@@ -17,6 +18,9 @@ pub trait Runs: Send + Sync {
 
     /// Returns the newest runs of an integration, or of all, newest first.
     async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError>;
+
+    /// Returns the run with an id.
+    async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError>;
 
     /// Returns what the registry says of each integration of this project.
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError>;

@@ -42,7 +42,7 @@ fn flatten<'a>(connector: &Connector, name: &str, node: &'a Node, found: &mut Ve
 
 fn plain_secret(draft: &Draft, connector: &Connector, (name, node): (&str, &Node), problems: &mut Problems) {
     node.hide(problems);
-    let variable = environment_variable(&format!("{}--{}", connector.plugin.name, draft.slug), name);
+    let variable = environment_variable(&connector.plugin_name(&draft.slug), name);
     let span = node.key.span.clone().into();
     problems.push(&node.key.source, Mistake::PlainSecret { name: name.to_owned(), variable, span });
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::types::Type;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
 
 use super::Local;
 use crate::name::IntegrationId;
@@ -45,6 +46,13 @@ impl Runs for Local {
             statement.query_map(params![self.environment.as_str(), of, most], run)?.collect()
         };
         read().map_err(|source| self.failed(source))
+    }
+
+    async fn get(&self, id: Uuid) -> Result<Option<Run>, TargetError> {
+        let Some(connection) = self.open()? else { return Ok(None) };
+        let sql = format!("select {COLUMNS} from integration_runs where environment = ?1 and id = ?2");
+        let found = connection.query_row(&sql, params![self.environment.as_str(), id.to_string()], run).optional();
+        found.map_err(|source| self.failed(source))
     }
 
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError> {
