@@ -9,8 +9,8 @@
 //! | 4 operations | [`ops`] | one function for each thing people do: read, decide, write |
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
 //! | 2 change | [`record`], [`plan`], [`render`], [`run`] | what is kept, what would change, what is written; pure |
-//! | 1 declared | [`connector`], [`integration`], [`settings`] | text in, checked values out; pure |
-//! | 0 words | [`name`], [`source`], [`problem`], [`table`], [`value`] | names, places, mistakes, TOML, values |
+//! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | text in, checked values out; pure |
+//! | 0 words | [`name`], [`secret`], [`source`], [`problem`], [`table`], [`value`] | names, secrets, places, mistakes, TOML, values |
 //!
 //! # The way of a file
 //! ```text
@@ -36,7 +36,9 @@ pub mod problem;
 pub mod record;
 pub mod render;
 pub mod run;
+pub mod secret;
 pub mod settings;
+pub mod sops;
 pub mod source;
 pub mod table;
 pub mod value;

@@ -3,8 +3,8 @@
 use crate::sources::{self, SourceFile};
 
 const FLOORS: [&[&str]; 6] = [
-    &["name", "source", "problem", "value", "table"],
-    &["connector", "integration", "settings"],
+    &["name", "secret", "source", "problem", "value", "table"],
+    &["connector", "integration", "settings", "sops"],
     &["record", "plan", "render", "run"],
     &["world"],
     &["ops"],

@@ -1,0 +1,45 @@
+//! Secrets: values that cannot be shown by mistake.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A value that nobody may see: it has no `Display` and no `Serialize`, and is overwritten in memory when it is let
+/// go of. That a secret is shown is then a mistake of types and not one of care.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a text as a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// Returns the text. Every caller is a place where a secret goes on: to a cipher, a child, an editor.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells whether it has no text at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_a_debug_output_is_only_the_word() {
+        assert_eq!(format!("{:?}", Some(Secret::new("hunter2"))), "Some(Secret)");
+    }
+}

@@ -1,0 +1,17 @@
+//! sops documents, natively: the format to the byte, in JSON, YAML and TOML; pure but for randomness.
+//!
+//! Apart from integrations because it is somebody else's format: <https://getsops.io>. The nearest crate, `rops`, drops
+//! recipients and comments when it rewrites a document, and its documents have no version.
+
+mod cipher;
+mod document;
+mod enc;
+mod metadata;
+pub mod node;
+mod scope;
+
+pub use cipher::DataKey;
+pub use document::{Document, Fault, Leaf, NotADocument, SECRETS, bool_of};
+pub use enc::{Enc, Kind, NotEnc, PREFIX};
+pub use metadata::{BadMetadata, ENCRYPTED, Metadata, VERSION, Wrapped};
+pub use scope::{Pattern, Scope};

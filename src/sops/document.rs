@@ -1,0 +1,394 @@
+//! Documents: a tree of values with its metadata; opened, changed and sealed again.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256, Sha512};
+use zeroize::Zeroizing;
+
+use super::cipher::DataKey;
+use super::enc::{Enc, Kind, NotEnc};
+use super::metadata::{BadMetadata, Metadata, Wrapped};
+use super::node::{self, Members, Node};
+use super::scope::{NoScope, Scope};
+use crate::secret::Secret;
+
+/// The key of the metadata.
+const SOPS: &str = "sops";
+
+/// The table of a file of spile's that is encrypted.
+pub const SECRETS: &str = "secrets";
+
+/// A sops document, as far as it is read without a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// The values; `sops` is not among them.
+    pub tree: Members,
+    /// The `sops` block.
+    pub metadata: Metadata,
+}
+
+/// One value of a document, decrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// The keys from the root; the items of a list have no keys of their own.
+    pub path: Vec<String>,
+    /// What the value is.
+    pub kind: Kind,
+    /// Whether it was encrypted.
+    pub was_encrypted: bool,
+    /// The value as text.
+    pub value: Secret,
+}
+
+/// Why a text is no sops document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotADocument {
+    /// It cannot be parsed. The parser's sentence is left out where it would quote the text.
+    #[error("it is not valid {format}: {message}")]
+    Syntax {
+        /// JSON or YAML.
+        format: &'static str,
+        /// Where, in lines and columns.
+        message: String,
+    },
+    /// Its top is no map.
+    #[error("its top is not a map")]
+    NotAMap,
+    /// It has no `sops` block.
+    #[error("it has no `sops` metadata: it was never encrypted, or the block is lost")]
+    NoMetadata,
+    /// The block is none.
+    #[error("its `sops` metadata cannot be used: {0}")]
+    Metadata(#[from] BadMetadata),
+    /// YAML of several documents holds no integration's secrets.
+    #[error("it holds several YAML documents")]
+    Several,
+}
+
+/// Why a document does not open, though its data key is there. Nothing of it carries a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A value in the encrypted part is no ciphertext.
+    #[error("`{}` cannot be decrypted: {reason}", path.join("."))]
+    NotEnc {
+        /// The value.
+        path: Vec<String>,
+        /// Why.
+        reason: NotEnc,
+    },
+    /// A ciphertext does not belong here: it was changed, moved or made with another key.
+    #[error("`{}` cannot be decrypted: it was changed, moved from another key, or made with another data key", path.join("."))]
+    Undecryptable {
+        /// The value.
+        path: Vec<String>,
+    },
+    /// A plaintext is not what its type says.
+    #[error("`{}` does not hold what its `type` says", path.join("."))]
+    Kind {
+        /// The value.
+        path: Vec<String>,
+    },
+    /// The metadata cannot be used.
+    #[error("the `sops` metadata cannot be used: {0}")]
+    Metadata(#[from] BadMetadata),
+    /// The MAC was made with another key, or `lastmodified` was edited.
+    #[error("the MAC cannot be decrypted: `lastmodified` or `mac` was changed by hand")]
+    MacUndecryptable,
+    /// Values were added, removed, moved or changed without the data key.
+    #[error("the MAC does not match: values were added, removed or moved by hand")]
+    MacMismatch,
+}
+
+impl From<NoScope> for Fault {
+    fn from(error: NoScope) -> Self {
+        Self::Metadata(error.into())
+    }
+}
+
+impl Document {
+    /// Reads the members of a document's top.
+    ///
+    /// # Errors
+    /// When there is no metadata among them.
+    pub fn from_members(mut members: Members) -> Result<Self, NotADocument> {
+        let at = members.iter().position(|(key, _)| key == SOPS).ok_or(NotADocument::NoMetadata)?;
+        match members.remove(at).1 {
+            Node::Map(metadata) => Ok(Self { tree: members, metadata: Metadata::new(metadata) }),
+            _ => Err(BadMetadata::NotATable.into()),
+        }
+    }
+
+    /// Reads JSON.
+    ///
+    /// # Errors
+    /// When it is not JSON, or no sops document.
+    pub fn from_json(text: &str) -> Result<Self, NotADocument> {
+        let node = serde_json::from_str::<Node>(text).map_err(|error| NotADocument::Syntax {
+            format: "JSON",
+            message: format!("line {}, column {}", error.line(), error.column()),
+        })?;
+        Self::from_node(node)
+    }
+
+    /// Reads YAML of one document.
+    ///
+    /// # Errors
+    /// When it is not YAML, or no sops document.
+    pub fn from_yaml(text: &str) -> Result<Self, NotADocument> {
+        let syntax = |error: yaml_serde::Error| NotADocument::Syntax {
+            format: "YAML",
+            message: error.location().map_or_else(
+                || "it ends too early".to_owned(),
+                |at| format!("line {}, column {}", at.line(), at.column()),
+            ),
+        };
+        let mut documents = yaml_serde::Deserializer::from_str(text);
+        let first = documents.next().ok_or(NotADocument::NotAMap)?;
+        let node = <Node as serde::Deserialize>::deserialize(first).map_err(syntax)?;
+        if documents.next().is_some() {
+            return Err(NotADocument::Several);
+        }
+        Self::from_node(node)
+    }
+
+    fn from_node(node: Node) -> Result<Self, NotADocument> {
+        match node {
+            Node::Map(members) => Self::from_members(members),
+            _ => Err(NotADocument::NotAMap),
+        }
+    }
+
+    /// Makes an empty document in spile's profile for a data key that is wrapped already.
+    #[must_use]
+    pub fn profile(age: &[Wrapped]) -> Self {
+        Self { tree: vec![(SECRETS.to_owned(), Node::Map(Members::new()))], metadata: Metadata::profile(age) }
+    }
+
+    /// Returns the members of `secrets`.
+    #[must_use]
+    pub fn secrets(&self) -> &[(String, Node)] {
+        match node::find(&self.tree, SECRETS) {
+            Some(Node::Map(members)) => members,
+            _ => &[],
+        }
+    }
+
+    /// Returns `secrets` and `sops` alone: with a MAC over encrypted values only, a whole document in itself.
+    #[must_use]
+    pub fn carrier(&self) -> Self {
+        let tree = vec![(SECRETS.to_owned(), Node::Map(self.secrets().to_vec()))];
+        Self { tree, metadata: self.metadata.clone() }
+    }
+
+    /// Returns the document as the official sops reads it: JSON, values in their order, metadata sorted by name.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Keys are text and values are of JSON: there is nothing that cannot be written.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Decrypts every value and verifies the MAC.
+    ///
+    /// # Errors
+    /// With the first value that does not decrypt, or the MAC.
+    pub fn open(&self, key: &DataKey) -> Result<Vec<Leaf>, Fault> {
+        let scope = self.metadata.scope()?;
+        let mut leaves = Vec::new();
+        let mut path = Vec::new();
+        for (name, node) in &self.tree {
+            path.push(name.as_str());
+            open(node, &mut path, (&scope, key), &mut leaves)?;
+            path.pop();
+        }
+        self.verify(key, &leaves)?;
+        Ok(leaves)
+    }
+
+    fn verify(&self, key: &DataKey, leaves: &[Leaf]) -> Result<(), Fault> {
+        let associated = self.metadata.last_modified()?;
+        let said = key.decrypt(&self.metadata.mac()?, associated.as_bytes()).ok_or(Fault::MacUndecryptable)?;
+        let found = mac(leaves, self.metadata.mac_only_encrypted());
+        // Both are hashes of what the reader has just decrypted: comparing them in constant time would hide nothing.
+        if found.as_bytes() == said.as_slice() { Ok(()) } else { Err(Fault::MacMismatch) }
+    }
+
+    /// Sets a secret, and leaves the ciphertext of an equal one as it is. [`Document::seal`] has to follow.
+    ///
+    /// # Errors
+    /// When the present ciphertext does not decrypt.
+    pub fn set(&mut self, name: &str, value: &Secret, key: &DataKey) -> Result<(), Fault> {
+        let path = [SECRETS, name];
+        let associated = associated(&path);
+        let members = self.secrets_mut();
+        let known = members.iter_mut().find(|(known, _)| known == name);
+        if let Some(Node::Text(text)) = known.as_ref().map(|(_, node)| node) {
+            let same = match text.parse::<Enc>() {
+                Ok(enc) => {
+                    key.decrypt(&enc, associated.as_bytes()).is_some_and(|old| *old == value.expose().as_bytes())
+                }
+                Err(_) => text.is_empty() && value.is_empty(),
+            };
+            if same {
+                return Ok(());
+            }
+        }
+        let enc = key.encrypt(value.expose().as_bytes(), Kind::Str, associated.as_bytes());
+        let node = Node::Text(enc.map(|enc| enc.to_string()).unwrap_or_default());
+        match known {
+            Some((_, present)) => *present = node,
+            None => members.push((name.to_owned(), node)),
+        }
+        Ok(())
+    }
+
+    /// Removes a secret and tells whether it was there. [`Document::seal`] has to follow.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let members = self.secrets_mut();
+        let before = members.len();
+        members.retain(|(known, _)| known != name);
+        members.len() < before
+    }
+
+    fn secrets_mut(&mut self) -> &mut Members {
+        let at = self.tree.iter().position(|(key, node)| key == SECRETS && matches!(node, Node::Map(_)));
+        let at = at.unwrap_or_else(|| {
+            self.tree.retain(|(key, _)| key != SECRETS);
+            self.tree.push((SECRETS.to_owned(), Node::Map(Members::new())));
+            self.tree.len() - 1
+        });
+        match &mut self.tree[at].1 {
+            Node::Map(members) => members,
+            _ => unreachable!("the position is that of a map"),
+        }
+    }
+
+    /// Makes the MAC over what is there now, of this moment.
+    ///
+    /// # Errors
+    /// When a value does not decrypt with that key.
+    pub fn seal(&mut self, key: &DataKey, now: jiff::Timestamp) -> Result<(), Fault> {
+        let scope = self.metadata.scope()?;
+        let mut leaves = Vec::new();
+        for (name, node) in &self.tree {
+            open(node, &mut vec![name.as_str()], (&scope, key), &mut leaves)?;
+        }
+        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let mac = mac(&leaves, self.metadata.mac_only_encrypted());
+        let enc = key.encrypt(mac.as_bytes(), Kind::Str, at.as_bytes());
+        self.metadata.set("lastmodified", Node::Text(at));
+        self.metadata.set("mac", Node::Text(enc.map(|enc| enc.to_string()).unwrap_or_default()));
+        Ok(())
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.tree.len() + 1))?;
+        self.tree.iter().try_for_each(|(key, node)| map.serialize_entry(key, node))?;
+        let mut metadata = self.metadata.members().clone();
+        metadata.sort_by(|a, b| a.0.cmp(&b.0));
+        map.serialize_entry(SOPS, &Node::Map(metadata))?;
+        map.end()
+    }
+}
+
+/// The path of a value as associated data: every key with a colon behind it.
+fn associated(path: &[&str]) -> String {
+    path.iter().map(|key| format!("{key}:")).collect()
+}
+
+fn open<'a>(
+    node: &'a Node,
+    path: &mut Vec<&'a str>,
+    within: (&Scope, &DataKey),
+    leaves: &mut Vec<Leaf>,
+) -> Result<(), Fault> {
+    match node {
+        Node::Map(members) => {
+            for (key, member) in members {
+                path.push(key);
+                open(member, path, within, leaves)?;
+                path.pop();
+            }
+        }
+        Node::List(items) => items.iter().try_for_each(|item| open(item, path, within, leaves))?,
+        Node::Null => {}
+        Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) => {
+            let (scope, key) = within;
+            let leaf = if scope.encrypts(path) { decrypted(node, path, key)? } else { plain(node, path) };
+            leaves.push(leaf);
+        }
+    }
+    Ok(())
+}
+
+fn owned(path: &[&str]) -> Vec<String> {
+    path.iter().map(|key| (*key).to_owned()).collect()
+}
+
+fn decrypted(node: &Node, path: &[&str], key: &DataKey) -> Result<Leaf, Fault> {
+    let not_enc = |reason| Fault::NotEnc { path: owned(path), reason };
+    let text = node.as_text().ok_or_else(|| not_enc(NotEnc::Plain))?;
+    if text.is_empty() {
+        let value = Secret::new("");
+        return Ok(Leaf { path: owned(path), kind: Kind::Str, was_encrypted: true, value });
+    }
+    let enc: Enc = text.parse().map_err(not_enc)?;
+    let bytes = key.decrypt(&enc, associated(path).as_bytes());
+    let bytes = bytes.ok_or_else(|| Fault::Undecryptable { path: owned(path) })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Fault::Kind { path: owned(path) })?;
+    if !holds(enc.kind, text) {
+        return Err(Fault::Kind { path: owned(path) });
+    }
+    Ok(Leaf { path: owned(path), kind: enc.kind, was_encrypted: true, value: Secret::new(text) })
+}
+
+fn holds(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::Int => text.parse::<i64>().is_ok(),
+        Kind::Float => text.parse::<f64>().is_ok(),
+        Kind::Bool => bool_of(text).is_some(),
+        Kind::Str | Kind::Time | Kind::Bytes | Kind::Comment => true,
+    }
+}
+
+/// The words that Go takes for a boolean.
+#[must_use]
+pub fn bool_of(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// A plain value as the bytes that go into the MAC.
+fn plain(node: &Node, path: &[&str]) -> Leaf {
+    let (kind, text) = match node {
+        Node::Bool(flag) => (Kind::Bool, if *flag { "True".to_owned() } else { "False".to_owned() }),
+        Node::Integer(number) => (Kind::Int, number.to_string()),
+        Node::Float(number) => (Kind::Float, number.to_string()),
+        Node::Text(text) => (Kind::Str, text.clone()),
+        Node::Null | Node::List(_) | Node::Map(_) => (Kind::Str, String::new()),
+    };
+    Leaf { path: owned(path), kind, was_encrypted: false, value: Secret::new(text) }
+}
+
+/// The MAC: SHA-512 over the plaintexts in their order, in upper-case hexadecimal. Over encrypted values alone, a hash
+/// of the word `sops` goes in first, so that the flag cannot be flipped unseen.
+fn mac(leaves: &[Leaf], only_encrypted: bool) -> Zeroizing<String> {
+    let mut hash = Sha512::new();
+    if only_encrypted {
+        hash.update(Sha256::digest(b"sops"));
+    }
+    for leaf in leaves.iter().filter(|leaf| leaf.was_encrypted || !only_encrypted) {
+        hash.update(leaf.value.expose().as_bytes());
+    }
+    Zeroizing::new(hash.finalize().iter().fold(String::with_capacity(128), |mut hex, byte| {
+        hex.extend(
+            [byte >> 4, byte & 15]
+                .map(|nibble| char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase()),
+        );
+        hex
+    }))
+}

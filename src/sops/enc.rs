@@ -1,0 +1,150 @@
+//! `ENC[...]`: the text form of one encrypted value.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// One encrypted value: `ENC[AES256_GCM,data:<b64>,iv:<b64>,tag:<b64>,type:<kind>]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enc {
+    /// The ciphertext without its tag.
+    pub data: Vec<u8>,
+    /// The nonce: 32 bytes where sops or spile wrote it.
+    pub iv: Vec<u8>,
+    /// The tag: 16 bytes.
+    pub tag: Vec<u8>,
+    /// What the plaintext is.
+    pub kind: Kind,
+}
+
+/// What a plaintext is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Str,
+    /// A whole number in decimal.
+    Int,
+    /// A number in decimal, without an exponent.
+    Float,
+    /// `True` or `False`.
+    Bool,
+    /// RFC 3339.
+    Time,
+    /// Bytes; only old documents have them.
+    Bytes,
+    /// A comment.
+    Comment,
+}
+
+impl Kind {
+    const WORDS: [(&'static str, Self); 7] = [
+        ("str", Self::Str),
+        ("int", Self::Int),
+        ("float", Self::Float),
+        ("bool", Self::Bool),
+        ("time", Self::Time),
+        ("bytes", Self::Bytes),
+        ("comment", Self::Comment),
+    ];
+
+    fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("str", |(word, _)| word)
+    }
+}
+
+/// Why a text is no encrypted value. None of these carries the text: it may be a secret that nobody encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotEnc {
+    /// It is something else altogether.
+    #[error("it is not encrypted")]
+    Plain,
+    /// It begins like one and does not end like one.
+    #[error("it is cut short")]
+    CutShort,
+    /// It is encrypted by something that sops does not know.
+    #[error("its cipher is not `AES256_GCM`, the only one that sops knows")]
+    Cipher,
+    /// A part is missing, twice there or unknown.
+    #[error("its parts are not `data`, `iv`, `tag` and `type`")]
+    Parts,
+    /// A part is not base64, or empty.
+    #[error("its `{0}` is not base64")]
+    Base64(&'static str),
+    /// The tag is cut.
+    #[error("its `tag` has not 16 bytes")]
+    Tag,
+    /// The type is none.
+    #[error("its `type` is none that sops knows")]
+    Kind,
+}
+
+/// How every encrypted value begins.
+pub const PREFIX: &str = "ENC[";
+
+impl FromStr for Enc {
+    type Err = NotEnc;
+
+    fn from_str(text: &str) -> Result<Self, NotEnc> {
+        let inner = text.strip_prefix(PREFIX).ok_or(NotEnc::Plain)?.strip_suffix(']').ok_or(NotEnc::CutShort)?;
+        let (cipher, parts) = inner.split_once(',').ok_or(NotEnc::CutShort)?;
+        if cipher != "AES256_GCM" {
+            return Err(NotEnc::Cipher);
+        }
+        let mut parts = parts.split(',');
+        let mut part = |name: &'static str| {
+            let value = parts.next().and_then(|part| part.split_once(':')).filter(|(key, _)| *key == name);
+            value.map(|(_, value)| value).ok_or(NotEnc::Parts)
+        };
+        let (data, iv, tag, kind) = (part("data")?, part("iv")?, part("tag")?, part("type")?);
+        if parts.next().is_some() {
+            return Err(NotEnc::Parts);
+        }
+        let bytes = |name, text: &str| {
+            let decoded = STANDARD.decode(text).ok().filter(|bytes| !bytes.is_empty());
+            decoded.ok_or(NotEnc::Base64(name))
+        };
+        let (data, iv, tag) = (bytes("data", data)?, bytes("iv", iv)?, bytes("tag", tag)?);
+        if tag.len() != 16 {
+            return Err(NotEnc::Tag);
+        }
+        let kind = Kind::WORDS.iter().find(|(word, _)| *word == kind).ok_or(NotEnc::Kind)?.1;
+        Ok(Self { data, iv, tag, kind })
+    }
+}
+
+impl fmt::Display for Enc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { data, iv, tag, kind } = self;
+        let [data, iv, tag] = [data, iv, tag].map(|bytes| STANDARD.encode(bytes));
+        write!(f, "{PREFIX}AES256_GCM,data:{data},iv:{iv},tag:{tag},type:{}]", kind.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "ENC[AES256_GCM,data:f+iA,iv:pvv0t3BmMx0kWWJGP6KKBywNzmwzpvz41+XWXULJoig=,\
+                        tag:VnM0NC6j2o9UciPnh6rMXA==,type:str]";
+
+    #[test]
+    fn what_is_read_is_written_again() {
+        assert_eq!(GOOD.parse::<Enc>().unwrap().to_string(), GOOD);
+    }
+
+    #[test]
+    fn every_fault_has_its_own_reason() {
+        let of = |text: &str| text.parse::<Enc>().unwrap_err();
+        assert_eq!(of("hunter2"), NotEnc::Plain);
+        assert_eq!(of(&GOOD[..60]), NotEnc::CutShort);
+        assert_eq!(of(&GOOD.replace("256_GCM", "128_GCM")), NotEnc::Cipher);
+        assert_eq!(of(&GOOD.replace("data:f+iA,", "")), NotEnc::Parts);
+        assert_eq!(of(&GOOD.replace("type:str", "type:str,type:int")), NotEnc::Parts);
+        assert_eq!(of(&GOOD.replace("f+iA", "")), NotEnc::Base64("data"));
+        assert_eq!(of(&GOOD.replace("f+iA", "f+iA!")), NotEnc::Base64("data"));
+        assert_eq!(of(&GOOD.replace("VnM0NC6j2o9UciPnh6rMXA==", "VnM0")), NotEnc::Tag);
+        assert_eq!(of(&GOOD.replace(":str", ":text")), NotEnc::Kind);
+    }
+}

@@ -1,0 +1,265 @@
+//! Metadata: the `sops` block of a document, with everything in it that spile does not know.
+
+use super::enc::{Enc, NotEnc};
+use super::node::{Members, Node, find};
+use super::scope::{NoScope, Scope};
+
+/// The oldest sops that understands what spile writes: the first that knows `mac_only_encrypted`.
+pub const VERSION: &str = "3.9.0";
+
+/// The pattern of the scope of every file of spile's.
+pub const ENCRYPTED: &str = "^secrets$";
+
+/// The lists of keys of the metadata, by what people call them.
+const LISTS: [(&str, &str); 7] = [
+    ("age", "age"),
+    ("pgp", "PGP"),
+    ("kms", "AWS KMS"),
+    ("gcp_kms", "GCP KMS"),
+    ("azure_kv", "Azure Key Vault"),
+    ("hc_vault", "HashiCorp Vault"),
+    ("hckms", "Huawei Cloud KMS"),
+];
+
+/// The `sops` block of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metadata(Members);
+
+/// The data key, wrapped for one age recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrapped {
+    /// `age1...`, `ssh-ed25519 ...` and so on.
+    pub recipient: String,
+    /// An armored age file.
+    pub enc: String,
+}
+
+/// Why metadata cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadMetadata {
+    /// What the `sops` key holds is no table.
+    #[error("it is not a table")]
+    NotATable,
+    /// A key has to be there.
+    #[error("it has no `{0}`")]
+    Missing(&'static str),
+    /// A version that is none.
+    #[error("its `version` is no version")]
+    Version,
+    /// A time that is none.
+    #[error("its `lastmodified` is not a time in RFC 3339")]
+    Time,
+    /// The MAC is no ciphertext.
+    #[error("its `mac` is no ciphertext: {0}")]
+    Mac(NotEnc),
+    /// Several scopes.
+    #[error(transparent)]
+    Scope(#[from] NoScope),
+    /// Nobody can read it.
+    #[error("it has no recipients")]
+    NoRecipients,
+    /// A key of age's that is none.
+    #[error("a recipient in its `age` has no `recipient` or no `enc`")]
+    Wrapped,
+}
+
+impl Metadata {
+    /// Takes a block as it was read.
+    #[must_use]
+    pub fn new(members: Members) -> Self {
+        Self(members)
+    }
+
+    /// Makes the block of a new document in spile's profile, without a MAC.
+    #[must_use]
+    pub fn profile(age: &[Wrapped]) -> Self {
+        let text = |text: &str| Node::Text(text.to_owned());
+        let mut metadata = Self(vec![
+            ("lastmodified".to_owned(), text("")),
+            ("mac".to_owned(), text("")),
+            ("encrypted_regex".to_owned(), text(ENCRYPTED)),
+            ("mac_only_encrypted".to_owned(), Node::Bool(true)),
+            ("version".to_owned(), text(VERSION)),
+        ]);
+        metadata.set_age(age);
+        metadata
+    }
+
+    /// Returns the members in their order.
+    #[must_use]
+    pub fn members(&self) -> &Members {
+        &self.0
+    }
+
+    fn text(&self, key: &'static str) -> Option<&str> {
+        find(&self.0, key).and_then(Node::as_text).filter(|text| !text.is_empty())
+    }
+
+    /// Replaces a member, or adds it.
+    pub(super) fn set(&mut self, key: &str, node: Node) {
+        match self.0.iter_mut().find(|(name, _)| name == key) {
+            Some((_, known)) => *known = node,
+            None => self.0.push((key.to_owned(), node)),
+        }
+    }
+
+    /// Returns every mistake that can be seen without a key. A document that the official program wrote has none.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<BadMetadata> {
+        let mut mistakes = Vec::new();
+        match self.text("version") {
+            None => mistakes.push(BadMetadata::Missing("version")),
+            Some(version) if !is_version(version) => mistakes.push(BadMetadata::Version),
+            Some(_) => {}
+        }
+        match self.text("lastmodified") {
+            None => mistakes.push(BadMetadata::Missing("lastmodified")),
+            Some(time) if time.parse::<jiff::Timestamp>().is_err() => mistakes.push(BadMetadata::Time),
+            Some(_) => {}
+        }
+        mistakes.extend(self.mac().err());
+        mistakes.extend(self.scope().err().map(BadMetadata::from));
+        match self.age() {
+            Ok(age) if age.is_empty() && !self.needs_program() => mistakes.push(BadMetadata::NoRecipients),
+            Ok(_) => {}
+            Err(mistake) => mistakes.push(mistake),
+        }
+        mistakes
+    }
+
+    /// Returns `lastmodified` as the MAC is bound to it: as Go writes it again, whole seconds, UTC as `Z`.
+    ///
+    /// # Errors
+    /// When it is missing or no time.
+    pub fn last_modified(&self) -> Result<String, BadMetadata> {
+        let text = self.text("lastmodified").ok_or(BadMetadata::Missing("lastmodified"))?;
+        text.parse::<jiff::Timestamp>().map_err(|_| BadMetadata::Time)?;
+        let is_offset = |rest: &&str| rest.starts_with(['+', '-', 'Z', 'z']);
+        let (head, rest) = text.split_at_checked(19).ok_or(BadMetadata::Time)?;
+        let offset = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+        let offset = Some(offset).filter(is_offset).ok_or(BadMetadata::Time)?;
+        let offset = if matches!(offset, "+00:00" | "-00:00" | "z") { "Z" } else { offset };
+        Ok(format!("{}{offset}", head.replace('t', "T").replace(' ', "T")))
+    }
+
+    /// Returns the MAC, encrypted.
+    ///
+    /// # Errors
+    /// When it is missing or no ciphertext.
+    pub fn mac(&self) -> Result<Enc, BadMetadata> {
+        self.text("mac").ok_or(BadMetadata::Missing("mac"))?.parse().map_err(BadMetadata::Mac)
+    }
+
+    /// Returns which values are encrypted.
+    ///
+    /// # Errors
+    /// When it says so twice.
+    pub fn scope(&self) -> Result<Scope, NoScope> {
+        Scope::of(&self.0)
+    }
+
+    /// Tells whether the MAC is over encrypted values alone.
+    #[must_use]
+    pub fn mac_only_encrypted(&self) -> bool {
+        match find(&self.0, "mac_only_encrypted") {
+            Some(Node::Bool(flag)) => *flag,
+            Some(Node::Text(text)) => text == "true",
+            _ => false,
+        }
+    }
+
+    /// Tells whether the plain part of a file may be edited by hand: `[secrets]` alone is encrypted and authenticated.
+    #[must_use]
+    pub fn is_profile(&self) -> bool {
+        self.mac_only_encrypted()
+            && self.text("encrypted_regex") == Some(ENCRYPTED)
+            && matches!(self.scope(), Ok(Scope::EncryptedRegex(_)))
+    }
+
+    /// Returns the data key as wrapped for age recipients.
+    ///
+    /// # Errors
+    /// When an entry is incomplete.
+    pub fn age(&self) -> Result<Vec<Wrapped>, BadMetadata> {
+        let entries = find(&self.0, "age").map(Node::items).unwrap_or_default();
+        let text = |entry: &Node, key| entry.get(key).and_then(Node::as_text).map(ToOwned::to_owned);
+        let wrapped = |entry: &Node| Some(Wrapped { recipient: text(entry, "recipient")?, enc: text(entry, "enc")? });
+        entries.iter().map(|entry| wrapped(entry).ok_or(BadMetadata::Wrapped)).collect()
+    }
+
+    /// Replaces the data key's wrappings for age recipients.
+    pub fn set_age(&mut self, age: &[Wrapped]) {
+        let entry = |Wrapped { recipient, enc }: &Wrapped| {
+            let text = |text: &String| Node::Text(text.clone());
+            Node::Map(vec![("recipient".to_owned(), text(recipient)), ("enc".to_owned(), text(enc))])
+        };
+        self.set("age", Node::List(age.iter().map(entry).collect()));
+    }
+
+    /// Returns the kinds of keys that only the official program can use.
+    #[must_use]
+    pub fn foreign_kinds(&self) -> Vec<&'static str> {
+        let held = |key: &str| find(&self.0, key).is_some_and(|list| !list.is_empty());
+        let mut kinds: Vec<_> = LISTS.into_iter().skip(1).filter(|(key, _)| held(key)).map(|(_, kind)| kind).collect();
+        kinds.extend((self.has_groups()).then_some("key groups"));
+        kinds
+    }
+
+    /// Tells whether the data key is split over groups; a list of keys at the top makes sops pass groups over.
+    #[must_use]
+    pub fn has_groups(&self) -> bool {
+        let held = |key: &str| find(&self.0, key).is_some_and(|list| !list.is_empty());
+        held("key_groups") && !LISTS.into_iter().any(|(key, _)| held(key))
+    }
+
+    /// Tells whether reading it may need the official program: it has other keys than age's, or its scope is decided by
+    /// comments.
+    #[must_use]
+    pub fn needs_program(&self) -> bool {
+        !self.foreign_kinds().is_empty() || matches!(self.scope(), Ok(Scope::Comments))
+    }
+
+    /// Returns everybody who can read the document, as people know them: age recipients as they are, others with
+    /// their kind, groups numbered.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<String> {
+        if self.has_groups() {
+            let groups = find(&self.0, "key_groups").map(Node::items).unwrap_or_default();
+            let members = |group: &Node| if let Node::Map(members) = group { members.clone() } else { Members::new() };
+            let numbered = groups.iter().enumerate().flat_map(|(index, group)| {
+                named(&members(group)).into_iter().map(move |name| format!("group {}: {name}", index + 1))
+            });
+            return numbered.collect();
+        }
+        named(&self.0)
+    }
+}
+
+/// Returns the keys of one group, by what sops tells them apart by.
+fn named(members: &Members) -> Vec<String> {
+    let mut names = Vec::new();
+    for (list, kind) in LISTS {
+        for entry in find(members, list).map(Node::items).unwrap_or_default() {
+            let text = |key| entry.get(key).and_then(Node::as_text).unwrap_or_default();
+            let name = match list {
+                "age" => text("recipient").to_owned(),
+                "pgp" => format!("{kind} {}", text("fp")),
+                "kms" => format!("{kind} {}", text("arn")),
+                "gcp_kms" => format!("{kind} {}", text("resource_id")),
+                "azure_kv" => format!("{kind} {}/{}/{}", text("vault_url"), text("name"), text("version")),
+                "hc_vault" => format!("{kind} {}/{}/{}", text("vault_address"), text("engine_path"), text("key_name")),
+                _ => format!("{kind} {}", text("key_id")),
+            };
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// `3.9.0`, with a `v` before it or more behind it, as semantic versions are.
+fn is_version(text: &str) -> bool {
+    let core = text.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
+    let parts: Vec<&str> = core.split('.').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.len() == 3 && parts.iter().all(|part| is_number(&part))
+}

@@ -1,0 +1,128 @@
+//! Scopes: which values of a document are encrypted.
+
+use regex::Regex;
+
+use super::node::{Members, Node, find};
+
+/// The suffix that marks plain values where a document says nothing.
+const DEFAULT_SUFFIX: &str = "_unencrypted";
+
+/// The keys of the metadata that say which values are encrypted; a document has one of them at most.
+pub const KEYS: [&str; 6] = [
+    "unencrypted_suffix",
+    "encrypted_suffix",
+    "unencrypted_regex",
+    "encrypted_regex",
+    "unencrypted_comment_regex",
+    "encrypted_comment_regex",
+];
+
+/// Which values of a document are encrypted. The test is made on every key of a value's path.
+#[derive(Debug, Clone)]
+pub enum Scope {
+    /// All but those below a key that ends so.
+    UnencryptedSuffix(String),
+    /// Those below a key that ends so.
+    EncryptedSuffix(String),
+    /// All but those below a key that matches.
+    UnencryptedRegex(Pattern),
+    /// Those below a key that matches.
+    EncryptedRegex(Pattern),
+    /// Those that a comment marks: only the official program can tell.
+    Comments,
+}
+
+/// Why a scope cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoScope {
+    /// Two rules, and no saying which holds.
+    #[error("it says twice which values are encrypted")]
+    Twice,
+}
+
+/// A pattern of keys, unanchored. The one that every file of spile's has is compared and not run.
+#[derive(Debug, Clone)]
+pub enum Pattern {
+    /// `^word$`
+    Exactly(String),
+    /// Any other. Go's sops takes a pattern that is none as one that never matches.
+    Regex(Option<Regex>),
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    #[must_use]
+    pub fn new(pattern: &str) -> Self {
+        let word = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
+        let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        word.filter(is_word)
+            .map_or_else(|| Self::Regex(Regex::new(pattern).ok()), |word| Self::Exactly(word.to_owned()))
+    }
+
+    fn matches(&self, key: &str) -> bool {
+        match self {
+            Self::Exactly(word) => word == key,
+            Self::Regex(regex) => regex.as_ref().is_some_and(|regex| regex.is_match(key)),
+        }
+    }
+}
+
+impl Scope {
+    /// Reads the scope of a document's metadata.
+    ///
+    /// # Errors
+    /// When there are several.
+    pub fn of(metadata: &Members) -> Result<Self, NoScope> {
+        let said = |key: &&str| find(metadata, key).and_then(Node::as_text).filter(|text| !text.is_empty()).is_some();
+        let mut keys = KEYS.into_iter().filter(said);
+        let (key, None) = (keys.next(), keys.next()) else { return Err(NoScope::Twice) };
+        let Some(key) = key else { return Ok(Self::UnencryptedSuffix(DEFAULT_SUFFIX.to_owned())) };
+        let text = find(metadata, key).and_then(Node::as_text).unwrap_or_default();
+        Ok(match key {
+            "unencrypted_suffix" => Self::UnencryptedSuffix(text.to_owned()),
+            "encrypted_suffix" => Self::EncryptedSuffix(text.to_owned()),
+            "unencrypted_regex" => Self::UnencryptedRegex(Pattern::new(text)),
+            "encrypted_regex" => Self::EncryptedRegex(Pattern::new(text)),
+            _ => Self::Comments,
+        })
+    }
+
+    /// Tells whether the value at a path is encrypted.
+    #[must_use]
+    pub fn encrypts(&self, path: &[&str]) -> bool {
+        match self {
+            Self::UnencryptedSuffix(suffix) => !path.iter().any(|key| key.ends_with(suffix.as_str())),
+            Self::EncryptedSuffix(suffix) => path.iter().any(|key| key.ends_with(suffix.as_str())),
+            Self::UnencryptedRegex(pattern) => !path.iter().any(|key| pattern.matches(key)),
+            Self::EncryptedRegex(pattern) => path.iter().any(|key| pattern.matches(key)),
+            Self::Comments => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(key: &str, value: &str) -> Scope {
+        Scope::of(&vec![(key.to_owned(), Node::Text(value.to_owned()))]).unwrap()
+    }
+
+    #[test]
+    fn any_key_of_the_path_decides() {
+        let regex = scope("encrypted_regex", "^secrets$");
+        assert!(regex.encrypts(&["secrets", "password"]) && regex.encrypts(&["source", "secrets", "x"]));
+        assert!(!regex.encrypts(&["secrets_of_mine"]) && !regex.encrypts(&["config", "host"]));
+        assert!(scope("encrypted_regex", "pass").encrypts(&["my_password"]));
+        assert!(!scope("unencrypted_regex", "^pl").encrypts(&["plain", "x"]));
+        assert!(scope("encrypted_suffix", "_secret").encrypts(&["db_secret", "user"]));
+        assert!(!Scope::of(&Members::new()).unwrap().encrypts(&["a_unencrypted", "b"]));
+        assert!(!scope("encrypted_regex", "(").encrypts(&["("]));
+    }
+
+    #[test]
+    fn two_scopes_are_refused() {
+        let two = ["encrypted_regex", "unencrypted_suffix"].map(|key| (key.to_owned(), Node::Text("x".to_owned())));
+        assert_eq!(Scope::of(&two.to_vec()).unwrap_err(), NoScope::Twice);
+    }
+}
