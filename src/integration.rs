@@ -3,6 +3,7 @@
 pub mod check;
 pub mod draft;
 pub mod schedule;
+pub mod secrets;
 pub mod select;
 pub mod together;
 
@@ -18,6 +19,7 @@ use crate::value::Settings;
 
 pub use draft::Draft;
 pub use schedule::Schedule;
+pub use secrets::Secrets;
 
 /// What one file, with its overlays, declares.
 #[derive(Debug, Clone)]
@@ -79,6 +81,8 @@ pub struct Declaration {
     pub tags: BTreeSet<String>,
     /// The values of its settings.
     pub config: Settings,
+    /// Those of its settings that are secret, encrypted.
+    pub secrets: Option<Arc<Secrets>>,
 }
 
 /// All integrations of a project, by id and by name.

@@ -17,7 +17,7 @@ use crate::integration::{Integration, Integrations};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::record::{Entry, Record, Row};
 
-pub use change::{Change, FieldChange};
+pub use change::{Change, Difference, FieldChange, SecretChange};
 pub use consequence::Consequence;
 pub use guard::Breach;
 pub use scope::Scope;
@@ -45,6 +45,10 @@ pub struct Plan {
     pub unmanaged: Vec<Foreign>,
     /// How many integrations are there already, for the guards.
     pub existing: usize,
+    /// What somebody with a key has seen of secrets whose ciphertext changes. Not part of what the plan is: with and
+    /// without a key it is the same plan.
+    #[serde(skip)]
+    pub seen: BTreeMap<IntegrationId, BTreeMap<String, SecretChange>>,
 }
 
 /// What both targets hold, as read.
@@ -103,6 +107,7 @@ impl Plan {
             protected: desired.protected.clone(),
             unmanaged: current.registry.foreign.clone(),
             existing: known.len(),
+            seen: BTreeMap::new(),
             registry,
             meltano,
         }
@@ -151,6 +156,19 @@ impl Plan {
             (Some(one), None) => one,
             _ => Action::Update,
         }
+    }
+
+    /// Returns the fields that a change makes different, with what was seen of secrets.
+    #[must_use]
+    pub fn fields<R: Record>(&self, id: &IntegrationId, change: &Change<R>) -> Vec<FieldChange> {
+        let mut fields = change.fields();
+        let Some(seen) = self.seen.get(id) else { return fields };
+        for field in &mut fields {
+            if let (Difference::Secret(known), Some(seen)) = (&mut field.difference, seen.get(&field.path)) {
+                *known = *seen;
+            }
+        }
+        fields
     }
 
     /// Counts.

@@ -10,12 +10,34 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::name::Slug;
+use crate::value;
 
 pub use entry::Entry;
 pub use row::Row;
 
 /// The fields of a record by path, such as `config.start_date`.
-pub type Fields = BTreeMap<String, Value>;
+pub type Fields = BTreeMap<String, Field>;
+
+/// One field of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Field {
+    /// A value that everybody may see.
+    Plain(Value),
+    /// The ciphertext of a secret.
+    Secret(String),
+}
+
+impl Field {
+    /// Tells whether two fields are the same: values by value, ciphertexts byte for byte.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(a), Self::Plain(b)) => value::same(a, b),
+            (Self::Secret(a), Self::Secret(b)) => a == b,
+            (Self::Plain(_), Self::Secret(_)) | (Self::Secret(_), Self::Plain(_)) => false,
+        }
+    }
+}
 
 /// What one target keeps for one integration.
 pub trait Record: Clone + PartialEq + Debug + Serialize + Send + Sync + 'static {
@@ -28,11 +50,14 @@ pub trait Record: Clone + PartialEq + Debug + Serialize + Send + Sync + 'static 
     /// Returns the connector's or plugin's name, for people.
     fn kind(&self) -> &str;
 
+    /// Returns what the target calls the record: the plugin's name, the integration's.
+    fn title(&self) -> &str;
+
     /// Returns the fields by path; the id is not one of them.
     fn fields(&self) -> Fields;
 }
 
 /// Adds the members of a table to `fields`, each under `prefix`.
 fn spread<'a>(fields: &mut Fields, prefix: &str, members: impl IntoIterator<Item = (&'a String, &'a Value)>) {
-    fields.extend(members.into_iter().map(|(key, value)| (format!("{prefix}.{key}"), value.clone())));
+    fields.extend(members.into_iter().map(|(key, value)| (format!("{prefix}.{key}"), Field::Plain(value.clone()))));
 }

@@ -8,10 +8,12 @@ mod document;
 mod enc;
 mod metadata;
 pub mod node;
+mod rewrite;
 mod scope;
 
 pub use cipher::DataKey;
 pub use document::{Document, Fault, Leaf, NotADocument, SECRETS, bool_of};
 pub use enc::{Enc, Kind, NotEnc, PREFIX};
 pub use metadata::{BadMetadata, ENCRYPTED, Metadata, VERSION, Wrapped};
+pub use rewrite::rewrite;
 pub use scope::{Pattern, Scope};

@@ -265,6 +265,27 @@ impl<'a> Table<'a> {
         nodes
     }
 
+    /// Returns the table as it was parsed, for readers of other people's formats.
+    #[must_use]
+    pub fn raw(&self) -> &'a DeTable<'a> {
+        self.entries
+    }
+
+    /// Returns where a key stands, if it is there.
+    #[must_use]
+    pub fn key_place(&self, key: &str) -> Option<Place> {
+        self.entries.keys().find(|known| known.get_ref() == key).map(|known| self.source.place(known.span()))
+    }
+
+    /// Returns every key with its place, in the order of the text.
+    #[must_use]
+    pub fn key_places(&self) -> Vec<(String, Place)> {
+        let mut keys: Vec<_> =
+            self.entries.keys().map(|key| (key.get_ref().to_string(), self.source.place(key.span()))).collect();
+        keys.sort_by_key(|(_, place)| place.span.start);
+        keys
+    }
+
     /// Returns where the table stands.
     #[must_use]
     pub fn place(&self) -> Place {

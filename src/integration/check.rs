@@ -13,7 +13,7 @@ use crate::connector::{Catalog, Connector, Role};
 use crate::name::IntegrationId;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::Placed;
-use settings::{config, required};
+use settings::{config, required, secrets};
 
 pub use mistake::Mistake;
 pub use settings::environment_variable;
@@ -130,6 +130,7 @@ fn declaration(
     }
     let name = draft.name.as_ref().map_or_else(|| draft.slug.to_string(), |name| name.value.clone());
     let config = config(draft, connector, problems);
+    secrets(draft, connector, &config, problems);
     if completeness == Completeness::Whole {
         required(draft, connector, &config, problems);
     }
@@ -148,6 +149,7 @@ fn declaration(
         metadata,
         tags: draft.tags.iter().flat_map(|tags| &tags.value).map(|tag| tag.value.clone()).collect(),
         config,
+        secrets: super::secrets::shared(draft),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::secrets::{self, SecretsDraft};
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::Problems;
@@ -45,6 +46,8 @@ pub struct Draft {
     pub protect: Option<Placed<bool>>,
     /// `[config]`, as written: nested tables are not yet told apart from values.
     pub config: BTreeMap<String, Node>,
+    /// `[secrets]` with `[sops]`, or a sidecar's; an overlay's replace the base's as a whole.
+    pub secrets: Option<SecretsDraft>,
 }
 
 /// The name of a file and, for an overlay, its environment.
@@ -64,6 +67,7 @@ pub fn read(source: &Source, name: FileName, problems: &mut Problems) -> Option<
 fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
     let draft = Draft {
         source: table.source.clone(),
+        secrets: secrets::in_file(&table, &name, problems),
         slug: name.slug,
         environment: name.environment,
         id: table.parsed("id", problems),
@@ -123,6 +127,7 @@ impl Draft {
             tags: overlay.tags.or_else(|| self.tags.clone()),
             protect: self.protect.clone(),
             config,
+            secrets: overlay.secrets.or_else(|| self.secrets.clone()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::connector::Catalog;
 use crate::integration::draft::{self, Draft};
-use crate::integration::{Integrations, together};
+use crate::integration::{Integrations, secrets, together};
 use crate::name::EnvironmentName;
 use crate::ops::Error;
 use crate::plan::{self, State};
@@ -81,8 +81,11 @@ pub fn check(project: &Project) -> Result<Loaded, Error> {
 }
 
 fn drafts(project: &Project, problems: &mut Problems) -> Vec<Draft> {
-    let sources = project.integrations(problems);
-    sources.into_iter().filter_map(|(name, source)| draft::read(&source, name, problems)).collect()
+    let files = project.integrations(problems);
+    let read = files.declared.into_iter().filter_map(|(name, source)| draft::read(&source, name, problems));
+    let mut drafts: Vec<Draft> = read.collect();
+    secrets::attach(&mut drafts, &files.sidecars, problems);
+    drafts
 }
 
 fn head(settings: &ProjectSettings) -> Head {

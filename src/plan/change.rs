@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Action;
-use crate::record::Record;
-use crate::value;
+use crate::record::row::{RECIPIENTS, WRAPPING};
+use crate::record::{Field, Record};
 
 /// What happens to one record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,25 +72,61 @@ impl<R> Change<R> {
 }
 
 /// What happens to one field of a record.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
     /// The field, such as `config.start_date`.
     pub path: String,
-    /// The value as read; `None` where there was none.
-    pub before: Option<Value>,
-    /// The value to be; `None` where there will be none.
-    pub after: Option<Value>,
+    /// What of it differs.
+    pub difference: Difference,
+}
+
+/// What of a field differs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// A value that everybody may see.
+    Plain {
+        /// As read; `None` where there was none.
+        before: Option<Value>,
+        /// To be; `None` where there will be none.
+        after: Option<Value>,
+    },
+    /// A secret: never its values.
+    Secret(SecretChange),
+}
+
+/// What happens to a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretChange {
+    /// It comes.
+    Added,
+    /// It goes.
+    Removed,
+    /// Its value changes.
+    Changed,
+    /// Its ciphertext changes and its value does not.
+    Reencrypted,
+    /// Its ciphertext changes, and no key was there to see more.
+    Unverified,
 }
 
 impl<R: Record> Change<R> {
-    /// Returns the fields that differ, sorted by path.
+    /// Returns the fields that differ, sorted by path. What is said of secrets is what can be said without a key.
     #[must_use]
     pub fn fields(&self) -> Vec<FieldChange> {
         let mut before = self.before().map(Record::fields).unwrap_or_default();
         let mut after = self.after().map(Record::fields).unwrap_or_default();
         let paths: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
-        let change = |path: String| FieldChange { before: before.remove(&path), after: after.remove(&path), path };
-        paths.into_iter().map(change).filter(FieldChange::differs).collect()
+        let change = |path: String| {
+            let difference = Difference::between(before.remove(&path), after.remove(&path))?;
+            Some(FieldChange { path, difference })
+        };
+        let mut fields: Vec<FieldChange> = paths.into_iter().filter_map(change).collect();
+        // A document's MAC changes with every value in it: that alone is no news.
+        if fields.iter().any(|field| field.is_of_secrets() && field.path != WRAPPING) {
+            fields.retain(|field| field.path != WRAPPING);
+        }
+        fields
     }
 
     /// Returns how many fields stay as they are.
@@ -98,15 +134,35 @@ impl<R: Record> Change<R> {
     pub fn unchanged(&self) -> usize {
         let before = self.before().map(Record::fields).unwrap_or_default();
         let after = self.after().map(Record::fields).unwrap_or_default();
-        before.iter().filter(|(path, before)| after.get(*path).is_some_and(|after| value::same(before, after))).count()
+        before.iter().filter(|(path, before)| after.get(*path).is_some_and(|after| after.same(before))).count()
     }
 }
 
 impl FieldChange {
-    fn differs(&self) -> bool {
-        match (&self.before, &self.after) {
-            (Some(before), Some(after)) => !value::same(before, after),
-            (before, after) => before.is_some() || after.is_some(),
+    fn is_of_secrets(&self) -> bool {
+        self.path == RECIPIENTS || matches!(self.difference, Difference::Secret(_))
+    }
+}
+
+impl Difference {
+    fn between(before: Option<Field>, after: Option<Field>) -> Option<Self> {
+        if let (Some(before), Some(after)) = (&before, &after)
+            && before.same(after)
+        {
+            return None;
         }
+        let plain = |field: Option<Field>| match field {
+            Some(Field::Plain(value)) => Some(value),
+            Some(Field::Secret(_)) | None => None,
+        };
+        Some(match (before, after) {
+            (None, None) => return None,
+            (None, Some(Field::Secret(_))) => Self::Secret(SecretChange::Added),
+            (Some(Field::Secret(_)), None) => Self::Secret(SecretChange::Removed),
+            (Some(Field::Secret(_)), Some(_)) | (Some(_), Some(Field::Secret(_))) => {
+                Self::Secret(SecretChange::Unverified)
+            }
+            (before, after) => Self::Plain { before: plain(before), after: plain(after) },
+        })
     }
 }

@@ -84,7 +84,7 @@ fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequenc
     let path = path.strip_prefix("environments.").and_then(|rest| rest.split_once('.')).map_or(path, |(_, rest)| rest);
     let (field, rest) = path.split_once('.').unwrap_or((path, ""));
     match field {
-        "config" => {
+        "config" | "secrets" => {
             let setting = integration?.connector.setting(rest)?;
             setting.resync.then(|| (Consequence::Resync, format!("`{rest}` changes which data are read")))
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Fields, Record, spread};
+use super::{Field, Fields, Record, spread};
 use crate::connector::{Connector, Kind, Role, Setting};
 use crate::integration::{Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, Slug};
@@ -80,7 +80,7 @@ impl Setup {
         spread(fields, &format!("{prefix}config"), &self.config);
         spread(fields, &format!("{prefix}metadata"), &self.metadata);
         if let Some(select) = &self.select {
-            fields.insert(format!("{prefix}select"), json!(select));
+            fields.insert(format!("{prefix}select"), Field::Plain(json!(select)));
         }
     }
 }
@@ -133,18 +133,24 @@ impl Record for Entry {
         self.base_plugin()
     }
 
+    fn title(&self) -> &str {
+        &self.plugin
+    }
+
     fn fields(&self) -> Fields {
-        let mut fields = Fields::from([("name".to_owned(), json!(self.plugin))]);
+        let mut fields = Fields::from([("name".to_owned(), Field::Plain(json!(self.plugin)))]);
         spread(&mut fields, "plugin", self.definition.iter());
         self.base.add_to(&mut fields, "");
         for (environment, setup) in &self.environments {
             setup.add_to(&mut fields, &format!("environments.{environment}."));
         }
         let optional = [("loader", &self.loader), ("schedule", &self.interval)];
-        let written = optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), json!(value.as_ref()?))));
+        let written = optional
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), Field::Plain(json!(value.as_ref()?)))));
         fields.extend(written);
         if self.protect {
-            fields.insert("protect".to_owned(), json!(true));
+            fields.insert("protect".to_owned(), Field::Plain(json!(true)));
         }
         fields
     }

@@ -1,11 +1,15 @@
 //! Rows: integrations in the registry. Only the columns that files declare; `status` belongs to runs.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Fields, Record, spread};
-use crate::integration::Integration;
+use super::{Field, Fields, Record, spread};
+use crate::integration::secrets::setting_of;
+use crate::integration::{Integration, Secrets};
 use crate::name::{EnvironmentName, Slug};
+use crate::sops::Document;
 use crate::value::Settings;
 
 /// An integration in the registry, as far as files declare it.
@@ -22,7 +26,52 @@ pub struct Row {
     pub enabled: bool,
     /// `config`
     pub config: Settings,
+    /// `secrets`
+    pub secrets: Option<Sealed>,
 }
+
+/// The secrets of an integration as the registry holds them: a sops document as text, for a database may put the keys of
+/// an object into another order, and the MAC depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The settings.
+    pub names: Vec<String>,
+    /// JSON that the official sops decrypts.
+    pub document: String,
+}
+
+impl Sealed {
+    fn of(secrets: &Secrets) -> Self {
+        Self { names: secrets.names.clone(), document: secrets.document.to_json() }
+    }
+
+    /// Returns the document; `None` where somebody has put something else there.
+    #[must_use]
+    pub fn open(&self) -> Option<Document> {
+        Document::from_json(&self.document).ok()
+    }
+
+    /// Adds the ciphertexts by setting, who can read them, and a mark of everything else: the MAC and the wrapped keys
+    /// change without a value having changed.
+    fn add_to(&self, fields: &mut Fields) {
+        let document = self.open();
+        let ciphertexts = document.iter().flat_map(Document::ciphertexts);
+        let named: BTreeMap<String, String> = ciphertexts.map(|(path, text)| (setting_of(&path), text)).collect();
+        for name in &self.names {
+            let ciphertext = named.get(name).cloned().unwrap_or_default();
+            fields.insert(format!("secrets.{name}"), Field::Secret(ciphertext));
+        }
+        let recipients = document.as_ref().map(|document| document.metadata.recipients()).unwrap_or_default();
+        fields.insert(RECIPIENTS.to_owned(), Field::Plain(json!(recipients)));
+        fields.insert(WRAPPING.to_owned(), Field::Secret(self.document.clone()));
+    }
+}
+
+/// The path of the field that says who can read the secrets.
+pub const RECIPIENTS: &str = "sops.recipients";
+
+/// The path of the field that stands for a document's MAC and wrapped keys. It only counts where nothing else differs.
+pub const WRAPPING: &str = "sops";
 
 impl Row {
     /// Returns the row that an integration asks for in an environment.
@@ -35,6 +84,7 @@ impl Row {
             name: declaration.name.clone(),
             enabled: declaration.enabled,
             config: declaration.config.clone(),
+            secrets: declaration.secrets.as_deref().map(Sealed::of),
         }
     }
 }
@@ -50,14 +100,23 @@ impl Record for Row {
         &self.connector
     }
 
+    fn title(&self) -> &str {
+        &self.name
+    }
+
     fn fields(&self) -> Fields {
-        let mut fields = Fields::from([
-            ("slug".to_owned(), json!(self.slug)),
-            ("type".to_owned(), json!(self.connector)),
-            ("name".to_owned(), json!(self.name)),
-            ("enabled".to_owned(), json!(self.enabled)),
-        ]);
+        let columns = [
+            ("slug", json!(self.slug)),
+            ("type", json!(self.connector)),
+            ("name", json!(self.name)),
+            ("enabled", json!(self.enabled)),
+        ];
+        let mut fields: Fields =
+            columns.into_iter().map(|(column, value)| (column.to_owned(), Field::Plain(value))).collect();
         spread(&mut fields, "config", &self.config);
+        if let Some(secrets) = &self.secrets {
+            secrets.add_to(&mut fields);
+        }
         fields
     }
 }

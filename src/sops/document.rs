@@ -180,6 +180,14 @@ impl Document {
         Self { tree, metadata: self.metadata.clone() }
     }
 
+    /// Returns every text of the document with its path, in their order: the ciphertexts, and what is plain.
+    #[must_use]
+    pub fn ciphertexts(&self) -> Vec<(Vec<String>, String)> {
+        let mut found = Vec::new();
+        texts(&self.tree, &mut Vec::new(), &mut found);
+        found
+    }
+
     /// Returns the document as the official sops reads it: JSON, values in their order, metadata sorted by name.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -212,54 +220,49 @@ impl Document {
         if found.as_bytes() == said.as_slice() { Ok(()) } else { Err(Fault::MacMismatch) }
     }
 
-    /// Sets a secret, and leaves the ciphertext of an equal one as it is. [`Document::seal`] has to follow.
-    ///
-    /// # Errors
-    /// When the present ciphertext does not decrypt.
-    pub fn set(&mut self, name: &str, value: &Secret, key: &DataKey) -> Result<(), Fault> {
-        let path = [SECRETS, name];
-        let associated = associated(&path);
-        let members = self.secrets_mut();
-        let known = members.iter_mut().find(|(known, _)| known == name);
-        if let Some(Node::Text(text)) = known.as_ref().map(|(_, node)| node) {
-            let same = match text.parse::<Enc>() {
-                Ok(enc) => {
-                    key.decrypt(&enc, associated.as_bytes()).is_some_and(|old| *old == value.expose().as_bytes())
-                }
-                Err(_) => text.is_empty() && value.is_empty(),
-            };
-            if same {
-                return Ok(());
+    /// Sets a secret of `secrets`, and leaves the ciphertext of an equal one as it is, so that a diff shows what has
+    /// changed and nothing else. Tells whether it did. [`Document::seal`] has to follow.
+    pub fn set(&mut self, name: &str, value: &Secret, key: &DataKey) -> bool {
+        let associated = associated(&[SECRETS, name]);
+        let is_same = |node: &Node| match node.as_text().map(str::parse::<Enc>) {
+            Some(Ok(enc)) => {
+                let old = key.decrypt(&enc, associated.as_bytes());
+                enc.kind == Kind::Str && old.is_some_and(|old| *old == value.expose().as_bytes())
             }
+            Some(Err(_)) | None => value.is_empty() && node.as_text() == Some(""),
+        };
+        if self.secrets().iter().any(|(known, node)| known == name && is_same(node)) {
+            return false;
         }
         let enc = key.encrypt(value.expose().as_bytes(), Kind::Str, associated.as_bytes());
         let node = Node::Text(enc.map(|enc| enc.to_string()).unwrap_or_default());
-        match known {
+        self.change_secrets(|members| match members.iter_mut().find(|(known, _)| known == name) {
             Some((_, present)) => *present = node,
             None => members.push((name.to_owned(), node)),
-        }
-        Ok(())
+        });
+        true
     }
 
     /// Removes a secret and tells whether it was there. [`Document::seal`] has to follow.
     pub fn remove(&mut self, name: &str) -> bool {
-        let members = self.secrets_mut();
-        let before = members.len();
-        members.retain(|(known, _)| known != name);
-        members.len() < before
+        self.change_secrets(|members| {
+            let before = members.len();
+            members.retain(|(known, _)| known != name);
+            members.len() < before
+        })
     }
 
-    fn secrets_mut(&mut self) -> &mut Members {
-        let at = self.tree.iter().position(|(key, node)| key == SECRETS && matches!(node, Node::Map(_)));
-        let at = at.unwrap_or_else(|| {
-            self.tree.retain(|(key, _)| key != SECRETS);
-            self.tree.push((SECRETS.to_owned(), Node::Map(Members::new())));
-            self.tree.len() - 1
-        });
-        match &mut self.tree[at].1 {
-            Node::Map(members) => members,
-            _ => unreachable!("the position is that of a map"),
-        }
+    /// Changes the members of `secrets`; a document without them gets them.
+    fn change_secrets<T>(&mut self, change: impl FnOnce(&mut Members) -> T) -> T {
+        let at = self.tree.iter().position(|(key, _)| key == SECRETS);
+        let at = at.unwrap_or(self.tree.len());
+        let mut members = match (at < self.tree.len()).then(|| self.tree.remove(at).1) {
+            Some(Node::Map(members)) => members,
+            _ => Members::new(),
+        };
+        let changed = change(&mut members);
+        self.tree.insert(at, (SECRETS.to_owned(), Node::Map(members)));
+        changed
     }
 
     /// Makes the MAC over what is there now, of this moment.
@@ -289,6 +292,18 @@ impl Serialize for Document {
         metadata.sort_by(|a, b| a.0.cmp(&b.0));
         map.serialize_entry(SOPS, &Node::Map(metadata))?;
         map.end()
+    }
+}
+
+fn texts(members: &Members, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, String)>) {
+    for (key, node) in members {
+        path.push(key.clone());
+        match node {
+            Node::Map(inner) => texts(inner, path, found),
+            Node::Text(text) => found.push((path.clone(), text.clone())),
+            Node::Null | Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::List(_) => {}
+        }
+        path.pop();
     }
 }
 

@@ -1,5 +1,6 @@
 //! A plan as people read it: changes first, what stays only counted, the last line the truth.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -9,8 +10,9 @@ use super::{BAD, CHANGED, GOOD, QUIET, STRONG, sign, styled};
 use crate::name::{IntegrationId, Slug};
 use crate::ops::{allowances, counted};
 use crate::plan::guard::Allowance;
-use crate::plan::{Action, Change, FieldChange, Plan};
+use crate::plan::{Action, Change, Difference, FieldChange, Plan, SecretChange};
 use crate::record::Record;
+use crate::record::row::RECIPIENTS;
 use crate::render::FILE_NAME;
 use crate::settings::Guard;
 
@@ -52,10 +54,10 @@ fn integration(text: &mut String, plan: &Plan, (slug, id): (&Slug, &IntegrationI
         line(text, 6, &styled(CHANGED, &format!("! {}: {}", spaced(&word), reasons.join("; "))));
     }
     if let Some(change) = plan.registry.changes.get(id) {
-        target(text, "registry", change, action);
+        target(text, plan, ("registry", id, change), action);
     }
     if let Some(change) = plan.meltano.changes.get(id) {
-        target(text, FILE_NAME, change, action);
+        target(text, plan, (FILE_NAME, id, change), action);
     }
     text.push('\n');
 }
@@ -73,25 +75,30 @@ fn spaced(word: &str) -> String {
 }
 
 /// A file's new and gone entries are in its diff; here they are only named.
-fn target<R: Record>(text: &mut String, name: &str, change: &Change<R>, whole: Action) {
+fn target<R: Record>(
+    text: &mut String,
+    plan: &Plan,
+    (name, id, change): (&str, &IntegrationId, &Change<R>),
+    whole: Action,
+) {
     let action = change.action();
     let (sign, style) = sign(action);
     let note = if action == whole { String::new() } else { format!(" ({} {sign})", styled(style, "differs:")) };
     line(text, 6, &format!("{name}{note}"));
     if action != Action::Update && name == FILE_NAME {
-        let plugin = change.record().fields().get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        line(text, 8, &format!("{} {plugin}", styled(style, sign)));
+        line(text, 8, &format!("{} {}", styled(style, sign), change.record().title()));
         return;
     }
     if action == Action::Delete {
         line(text, 8, &format!("{} {}", styled(style, sign), change.record().kind()));
         return;
     }
-    let fields = change.fields();
+    let fields = plan.fields(id, change);
     let width = fields.iter().map(|field| field.path.chars().count()).max().unwrap_or(0);
     for field in &fields {
         line(text, 8, &self::field(field, width));
     }
+    access(text, &fields, change);
     let hidden = change.unchanged();
     if action == Action::Update && hidden > 0 {
         line(text, 10, &styled(QUIET, &format!("({} hidden)", counted(hidden, "unchanged field"))));
@@ -100,13 +107,51 @@ fn target<R: Record>(text: &mut String, name: &str, change: &Change<R>, whole: A
 
 fn field(field: &FieldChange, width: usize) -> String {
     let path = format!("{:width$}", field.path);
-    match (&field.before, &field.after) {
+    let (before, after) = match &field.difference {
+        Difference::Plain { before, after } => (before, after),
+        Difference::Secret(change) => return secret(*change, &path),
+    };
+    match (before, after) {
         (None, Some(after)) => format!("{} {path} = {}", styled(GOOD, "+"), value(after)),
         (Some(before), None) => format!("{} {path} = {}", styled(BAD, "-"), value(before)),
         (Some(before), Some(after)) => {
             format!("{} {path} = {} -> {}", styled(CHANGED, "~"), value(before), value(after))
         }
         (None, None) => path,
+    }
+}
+
+fn secret(change: SecretChange, path: &str) -> String {
+    let (sign, words) = match change {
+        SecretChange::Added => (styled(GOOD, "+"), "secret, added"),
+        SecretChange::Removed => (styled(BAD, "-"), "secret, removed"),
+        SecretChange::Changed => (styled(CHANGED, "~"), "secret, its value changes"),
+        SecretChange::Reencrypted => (styled(CHANGED, "~"), "encrypted anew, the same value"),
+        SecretChange::Unverified => (styled(CHANGED, "~"), "the ciphertext changes; not verified, no key is at hand"),
+    };
+    format!("{sign} {path} ({words})")
+}
+
+/// Says who gains and who loses access to the secrets.
+fn access<R: Record>(text: &mut String, fields: &[FieldChange], change: &Change<R>) {
+    let names = |value: &Option<Value>| -> BTreeSet<String> {
+        let names = value.iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
+    };
+    let recipients = fields.iter().find(|field| field.path == RECIPIENTS);
+    let Some(Difference::Plain { before, after }) = recipients.map(|field| &field.difference) else { return };
+    let (before, after) = (names(before), names(after));
+    if change.action() == Action::Create {
+        return;
+    }
+    let count = change.record().fields().keys().filter(|path| path.starts_with("secrets.")).count();
+    let secrets = counted(count, "secret");
+    for recipient in after.difference(&before) {
+        line(text, 10, &format!("{} gives {recipient} access to {secrets}", styled(CHANGED, "!")));
+    }
+    for recipient in before.difference(&after) {
+        let note = "it still knows the values it could read until now";
+        line(text, 10, &format!("{} takes access from {recipient}; {note}", styled(CHANGED, "!")));
     }
 }
 

@@ -9,7 +9,8 @@ use crate::name::{IntegrationId, Slug};
 use crate::ops::allowances;
 use crate::plan::guard::Allowance;
 use crate::plan::{
-    Action, Breach, Change, Consequence, FieldChange, Foreign, Plan, Revision, Scope, Step, Summary, hash,
+    Action, Breach, Change, Consequence, Difference, FieldChange, Foreign, Plan, Revision, Scope, SecretChange, Step,
+    Summary, hash,
 };
 use crate::record::Record;
 use crate::render::FILE_NAME;
@@ -47,10 +48,10 @@ struct ChangeData {
 }
 
 #[derive(Debug, Serialize)]
-struct FieldData {
-    path: String,
-    before: Option<Value>,
-    after: Option<Value>,
+#[serde(untagged)]
+enum FieldData {
+    Plain { path: String, before: Option<Value>, after: Option<Value> },
+    Secret { path: String, secret: SecretChange },
 }
 
 #[derive(Debug, Serialize)]
@@ -107,7 +108,7 @@ fn changes<R: Record>(plan: &Plan, target: &'static str, step: &Step<R>) -> Vec<
         let verdict = plan.consequences.get(id).cloned().unwrap_or_default();
         // What comes into or goes out of a file is in its diff.
         let in_diff = target == "meltano" && change.action() != Action::Update;
-        let fields = if in_diff { Vec::new() } else { change.fields() };
+        let fields = if in_diff { Vec::new() } else { plan.fields(id, change) };
         ChangeData {
             slug: change.record().slug().clone(),
             id: *id,
@@ -122,7 +123,10 @@ fn changes<R: Record>(plan: &Plan, target: &'static str, step: &Step<R>) -> Vec<
 }
 
 impl From<FieldChange> for FieldData {
-    fn from(FieldChange { path, before, after }: FieldChange) -> Self {
-        Self { path, before, after }
+    fn from(FieldChange { path, difference }: FieldChange) -> Self {
+        match difference {
+            Difference::Plain { before, after } => Self::Plain { path, before, after },
+            Difference::Secret(secret) => Self::Secret { path, secret },
+        }
     }
 }

@@ -92,7 +92,7 @@ impl Local {
     }
 
     fn stored(&self, connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
-        let sql = "select id, slug, type, name, enabled, config, managed_by from integrations \
+        let sql = "select id, slug, type, name, enabled, config, secrets, managed_by from integrations \
                    where environment = ?1 order by id";
         let mut statement = connection.prepare(sql)?;
         let rows = statement.query_map([self.environment.as_str()], |row| {
@@ -103,7 +103,8 @@ impl Local {
                 name: row.get(3)?,
                 enabled: row.get(4)?,
                 config: row.get(5)?,
-                managed_by: row.get(6)?,
+                secrets: row.get(6)?,
+                managed_by: row.get(7)?,
             })
         })?;
         rows.collect()
@@ -138,21 +139,22 @@ impl Local {
 
     fn insert(&self, to: &Transaction<'_>, id: IntegrationId, row: &Row, origin: &Origin) -> rusqlite::Result<()> {
         let sql = "insert into integrations \
-                   (environment, id, slug, type, name, enabled, config, managed_by, created_at, updated_at) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)";
+                   (environment, id, slug, type, name, enabled, config, secrets, managed_by, created_at, updated_at) \
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)";
         let (environment, at) = (self.environment.as_str(), origin.at.to_string());
-        let (slug, config) = (row.slug.as_str(), json(&row.config));
-        let values =
-            params![environment, id.to_string(), slug, row.connector, row.name, row.enabled, config, self.project, at];
+        let (id, slug, config, secrets) = (id.to_string(), row.slug.as_str(), json(&row.config), sealed(row));
+        let (connector, name, project) = (&row.connector, &row.name, &self.project);
+        let values = params![environment, id, slug, connector, name, row.enabled, config, secrets, project, at];
         to.prepare_cached(sql)?.execute(values).map(drop)
     }
 
     fn update(&self, to: &Transaction<'_>, id: IntegrationId, row: &Row, origin: &Origin) -> rusqlite::Result<()> {
-        let sql = "update integrations set slug = ?3, type = ?4, name = ?5, enabled = ?6, config = ?7, updated_at = ?8 \
+        let sql = "update integrations set slug = ?3, type = ?4, name = ?5, enabled = ?6, config = ?7, \
+                   secrets = ?8, updated_at = ?9 \
                    where environment = ?1 and id = ?2";
         let (environment, at) = (self.environment.as_str(), origin.at.to_string());
-        let (slug, config) = (row.slug.as_str(), json(&row.config));
-        let values = params![environment, id.to_string(), slug, row.connector, row.name, row.enabled, config, at];
+        let (id, slug, config, secrets) = (id.to_string(), row.slug.as_str(), json(&row.config), sealed(row));
+        let values = params![environment, id, slug, row.connector, row.name, row.enabled, config, secrets, at];
         to.prepare_cached(sql)?.execute(values).map(drop)
     }
 
@@ -204,6 +206,13 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// What the column holds where there are no secrets.
+const NO_SECRETS: &str = "{}";
+
+fn sealed(row: &Row) -> String {
+    row.secrets.as_ref().map_or_else(|| NO_SECRETS.to_owned(), json)
+}
+
 /// Rows and settings are maps with text keys: they can always be written as JSON.
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
@@ -246,21 +255,26 @@ struct Stored {
     name: String,
     enabled: bool,
     config: String,
+    secrets: String,
     managed_by: Option<String>,
 }
 
 impl Stored {
     fn hash(&self) -> String {
-        let Self { id, slug, connector, name, enabled, config, .. } = self;
-        hash(json(&(id, slug, connector, name, enabled, config)).as_bytes())
+        let Self { id, slug, connector, name, enabled, config, secrets, .. } = self;
+        hash(json(&(id, slug, connector, name, enabled, config, secrets)).as_bytes())
     }
 
     fn into_row(self) -> Result<(IntegrationId, Row), TargetError> {
         let unreadable = |message: String| TargetError::Row { id: self.id.clone(), message };
         let id = self.id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;
         let config = serde_json::from_str(&self.config).map_err(|error| unreadable(error.to_string()))?;
+        let secrets = match self.secrets.as_str() {
+            NO_SECRETS => None,
+            sealed => Some(serde_json::from_str(sealed).map_err(|error| unreadable(error.to_string()))?),
+        };
         let slug = self.slug.parse().map_err(|error: crate::name::NotAName| unreadable(error.to_string()))?;
-        let row = Row { slug, connector: self.connector, name: self.name, enabled: self.enabled, config };
+        let row = Row { slug, connector: self.connector, name: self.name, enabled: self.enabled, config, secrets };
         Ok((IntegrationId(id), row))
     }
 }

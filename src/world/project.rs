@@ -19,6 +19,9 @@ pub const SETTINGS: &str = "spile.toml";
 /// The folder of everything that spile makes for itself.
 pub const OWN_FOLDER: &str = ".spile";
 
+/// How the stem of a sidecar ends.
+const SIDECAR: &str = ".secrets";
+
 /// How the names of files begin that are about to replace another.
 const TEMPORARY: &str = ".spile-";
 
@@ -75,6 +78,15 @@ pub enum Mistake {
 )]
 pub struct NoProject {
     start: PathBuf,
+}
+
+/// The files of integrations, as read.
+#[derive(Debug, Default)]
+pub struct IntegrationFiles {
+    /// `<slug>.toml` and overlays.
+    pub declared: Vec<(FileName, Source)>,
+    /// Sops documents beside them: `<slug>.secrets.yaml` and the like.
+    pub sidecars: Vec<(FileName, Source)>,
 }
 
 /// The project's folder.
@@ -136,20 +148,33 @@ impl Project {
 
     /// Reads the project's own connectors.
     pub fn connectors(&self, problems: &mut Problems) -> Vec<Source> {
-        let paths = self.toml_files("connectors", problems);
+        let mut paths = self.files("connectors", problems);
+        paths.retain(|path| path.extension() == Some(OsStr::new("toml")));
         paths.iter().filter_map(|path| self.source(path, problems)).collect()
     }
 
     /// Reads the files of integrations and their overlays, sorted by path.
-    pub fn integrations(&self, problems: &mut Problems) -> Vec<(FileName, Source)> {
-        let mut found = Vec::new();
-        for path in self.toml_files("integrations", problems) {
-            let Some(source) = self.source(&path, problems) else { continue };
-            if let Some(name) = file_name(&path) {
-                found.push((name, source));
-            } else {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                problems.push(&source, Mistake::Name { name, span: (0..0).into() });
+    pub fn integrations(&self, problems: &mut Problems) -> IntegrationFiles {
+        let mut found = IntegrationFiles::default();
+        for path in self.files("integrations", problems) {
+            let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+            let sidecar = path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.strip_suffix(SIDECAR));
+            match (extension, sidecar) {
+                ("toml", _) => {
+                    let Some(source) = self.source(&path, problems) else { continue };
+                    match path.file_stem().and_then(OsStr::to_str).and_then(file_name) {
+                        Some(name) => found.declared.push((name, source)),
+                        None => problems.push(&source, bad_name(&path)),
+                    }
+                }
+                ("yaml" | "json", Some(stem)) => {
+                    let Some(source) = self.source(&path, problems) else { continue };
+                    match file_name(stem) {
+                        Some(name) => found.sidecars.push((name, source)),
+                        None => problems.push(&source, bad_name(&path)),
+                    }
+                }
+                _ => {}
             }
         }
         found
@@ -165,8 +190,8 @@ impl Project {
         }
     }
 
-    /// Returns the `.toml` files below a folder, relative to the project and sorted; hidden ones are not looked at.
-    fn toml_files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
+    /// Returns the files below a folder, relative to the project and sorted; hidden ones are not looked at.
+    fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
         let top = self.root.join(folder);
         if !top.exists() {
             return Vec::new();
@@ -185,9 +210,7 @@ impl Project {
         });
         for item in walk {
             match item {
-                Ok(item) if item.file_type().is_file() && item.path().extension() == Some(OsStr::new("toml")) => {
-                    found.push(self.relative(item.path()));
-                }
+                Ok(item) if item.file_type().is_file() => found.push(self.relative(item.path())),
                 Ok(_) => {}
                 Err(error) => {
                     let path = error.path().unwrap_or(&top).to_owned();
@@ -223,9 +246,13 @@ impl Project {
     }
 }
 
-/// `<slug>.toml` or `<slug>.<environment>.toml`
-fn file_name(path: &Path) -> Option<FileName> {
-    let stem = path.file_stem()?.to_str()?;
+fn bad_name(path: &Path) -> Mistake {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Mistake::Name { name, span: (0..0).into() }
+}
+
+/// `<slug>` or `<slug>.<environment>`
+fn file_name(stem: &str) -> Option<FileName> {
     let (slug, environment) = match stem.split_once('.') {
         Some((slug, environment)) => (slug, Some(environment.parse().ok()?)),
         None => (stem, None),
@@ -280,12 +307,11 @@ mod tests {
 
     #[test]
     fn file_names_say_the_slug_and_the_environment() {
-        let of = |name: &str| {
-            file_name(Path::new(name)).map(|name| (name.slug.to_string(), name.environment.map(|e| e.to_string())))
-        };
-        assert_eq!(of("integrations/a/shop.toml"), Some(("shop".into(), None)));
-        assert_eq!(of("shop.prod.toml"), Some(("shop".into(), Some("prod".into()))));
-        for bad in ["Shop.toml", "shop..toml", "shop.prod.x.toml", "sh op.toml"] {
+        let of =
+            |stem: &str| file_name(stem).map(|name| (name.slug.to_string(), name.environment.map(|e| e.to_string())));
+        assert_eq!(of("shop"), Some(("shop".into(), None)));
+        assert_eq!(of("shop.prod"), Some(("shop".into(), Some("prod".into()))));
+        for bad in ["Shop", "shop.", "shop.prod.x", "sh op"] {
             assert_eq!(of(bad), None, "{bad}");
         }
     }
@@ -315,7 +341,7 @@ mod tests {
         std::fs::File::create(integrations.join("good.toml")).unwrap();
         let mut problems = Problems::default();
         let found = Project::at(folder.path()).integrations(&mut problems);
-        let paths: Vec<_> = found.iter().map(|(_, source)| source.path().to_owned()).collect();
+        let paths: Vec<_> = found.declared.iter().map(|(_, source)| source.path().to_owned()).collect();
         assert_eq!(paths, [Path::new("integrations/good.toml")]);
         let codes: Vec<_> = problems.into_report().problems().iter().map(crate::problem::Problem::code).collect();
         assert_eq!(codes, ["spile::files::name", "spile::files::not_utf8", "spile::files::link_loop"]);

@@ -13,3 +13,4 @@ mod killed;
 mod properties;
 mod real;
 mod sources;
+mod tools;

@@ -59,28 +59,38 @@ pub enum Mistake {
     #[diagnostic(
         code(spile::secrets::plaintext),
         help(
-            "remove it here, give the value to Meltano as the environment variable `{variable}`, and change it at its source if this file was ever shared"
+            "run `spile secrets encrypt {slug}`: it moves the value to `[secrets]`; and change it at its source if this file was ever committed or shared"
         )
     )]
     PlainSecret {
         /// The setting.
         name: String,
-        /// The environment variable that Meltano reads it from.
-        variable: String,
+        /// The integration, with the flag for its environment.
+        slug: String,
         /// Where its key stands.
         #[label("a secret")]
         span: SourceSpan,
     },
     /// A setting that is always needed.
     #[error("the setting `{name}` is missing")]
-    #[diagnostic(code(spile::settings::missing), help("add `{name} = {example}` under `[config]`"))]
+    #[diagnostic(code(spile::settings::missing), help("{help}"))]
     MissingSetting {
         /// The setting.
         name: String,
-        /// A value that would do.
-        example: String,
         /// Where the type is named.
         #[label("needs `{name}`")]
+        span: SourceSpan,
+        /// The next step.
+        help: String,
+    },
+    /// A setting in two places.
+    #[error("`{name}` stands under `[config]` and among the secrets")]
+    #[diagnostic(code(spile::secrets::set_twice), help("keep one of the two"))]
+    SetTwice {
+        /// The setting.
+        name: String,
+        /// Where the secret stands.
+        #[label("also here")]
         span: SourceSpan,
     },
     /// None of the alternatives is set in full.

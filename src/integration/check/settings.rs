@@ -16,7 +16,9 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
         flatten(connector, name, node, &mut found);
         for (name, node) in found {
             match connector.setting(&name) {
-                Some(setting) if setting.secret => plain_secret(draft, connector, (&name, node), problems),
+                Some(setting) if setting.secret && !is_reference(&node.value) => {
+                    plain_secret(draft, (&name, node), problems);
+                }
                 Some(setting) => fits(setting, &node.value, problems),
                 None => unknown(connector, (&name, node), problems),
             }
@@ -40,11 +42,40 @@ fn flatten<'a>(connector: &Connector, name: &str, node: &'a Node, found: &mut Ve
     }
 }
 
-fn plain_secret(draft: &Draft, connector: &Connector, (name, node): (&str, &Node), problems: &mut Problems) {
+fn plain_secret(draft: &Draft, (name, node): (&str, &Node), problems: &mut Problems) {
     node.hide(problems);
-    let variable = environment_variable(&connector.plugin_name(&draft.slug), name);
+    let slug = match &draft.environment {
+        Some(environment) => format!("{} --env {environment}", draft.slug),
+        None => draft.slug.to_string(),
+    };
     let span = node.key.span.clone().into();
-    problems.push(&node.key.source, Mistake::PlainSecret { name: name.to_owned(), variable, span });
+    problems.push(&node.key.source, Mistake::PlainSecret { name: name.to_owned(), slug, span });
+}
+
+/// Tells whether a value only names an environment variable, which Meltano puts in its place: `$NAME`, `${NAME}`.
+fn is_reference(value: &Value) -> bool {
+    let name = value.as_str().and_then(|text| text.strip_prefix('$'));
+    let name = name.map(|name| name.strip_prefix('{').and_then(|name| name.strip_suffix('}')).unwrap_or(name));
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    name.is_some_and(is_name)
+}
+
+/// Checks that every secret is a setting, and set once.
+pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, problems: &mut Problems) {
+    let Some(secrets) = &draft.secrets else { return };
+    for (name, place) in &secrets.keys {
+        let span = place.span.clone().into();
+        match connector.setting(name) {
+            Some(_) if config.contains_key(name) => {
+                problems.push(&place.source, Mistake::SetTwice { name: name.clone(), span });
+            }
+            Some(_) => {}
+            None => unknown_name(connector, (name, place), problems),
+        }
+    }
 }
 
 /// Returns the environment variable from which Meltano reads a setting of a plugin: upper case, everything
@@ -77,35 +108,46 @@ fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
 /// What stands at a misspelt name may be a secret.
 fn unknown(connector: &Connector, (name, node): (&str, &Node), problems: &mut Problems) {
     node.hide(problems);
+    unknown_name(connector, (name, &node.key), problems);
+}
+
+fn unknown_name(connector: &Connector, (name, key): (&str, &Place), problems: &mut Problems) {
     let names = || connector.settings.iter().map(|setting| setting.name.as_str());
     let help = did_you_mean(name, names()).unwrap_or_else(|| match connector.settings.as_slice() {
         [] => "it has no settings".to_owned(),
         _ => format!("its settings are {}", listed(names())),
     });
-    let span = node.key.span.clone().into();
+    let span = key.span.clone().into();
     let finding = Mistake::UnknownSetting { name: name.to_owned(), connector: connector.name.clone(), span, help };
-    problems.push(&node.key.source, finding);
+    problems.push(&key.source, finding);
 }
 
-/// Secrets are not asked for: they do not stand in `[config]`, and Meltano may get them from its environment.
+/// Reports settings that have to be there and are neither configured nor among the secrets.
 pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, problems: &mut Problems) {
     let Some(place) = draft.connector.as_ref().map(|connector| &connector.place) else { return };
-    let set = |name: &str| {
-        let known = connector.setting(name);
-        config.contains_key(name) || known.is_some_and(|setting| setting.secret || setting.default.is_some())
-    };
-    for setting in connector.settings.iter().filter(|setting| setting.required && !set(&setting.name)) {
-        let example = setting.kind.wanted().1.to_owned();
+    let is_sealed = |name: &str| draft.secrets.iter().flat_map(|secrets| &secrets.keys).any(|(known, _)| known == name);
+    let is_set = |name: &str| config.contains_key(name) || is_sealed(name);
+    let has_default = |name: &str| connector.setting(name).is_some_and(|setting| setting.default.is_some());
+    for setting in connector.settings.iter().filter(|setting| setting.required) {
+        if is_set(&setting.name) || has_default(&setting.name) {
+            continue;
+        }
+        let name = setting.name.clone();
+        let help = match setting.secret {
+            true => format!("run `spile secrets set {} {name}`", draft.slug),
+            false => format!("add `{name} = {}` under `[config]`", setting.kind.wanted().1),
+        };
         let span = place.span.clone().into();
-        problems.push(&place.source, Mistake::MissingSetting { name: setting.name.clone(), example, span });
+        problems.push(&place.source, Mistake::MissingSetting { name, span, help });
     }
-    groups(connector, config, place, problems);
+    groups(connector, (&is_set, &has_default), place, problems);
 }
 
+type Is<'a> = &'a dyn Fn(&str) -> bool;
+
 /// At least one group has to be set in full; of some connectors not more than one may be set at all.
-fn groups(connector: &Connector, config: &Settings, place: &Place, problems: &mut Problems) {
-    let set = |name: &String| config.contains_key(name);
-    let given = |name: &String| set(name) || connector.setting(name).is_some_and(|s| s.secret || s.default.is_some());
+fn groups(connector: &Connector, (is_set, has_default): (Is<'_>, Is<'_>), place: &Place, problems: &mut Problems) {
+    let given = |name: &String| is_set(name) || has_default(name);
     let span = || place.span.clone().into();
     let in_full = connector.groups.iter().any(|group| group.settings.iter().all(given));
     if !connector.groups.is_empty() && !in_full {
@@ -119,7 +161,7 @@ fn groups(connector: &Connector, config: &Settings, place: &Place, problems: &mu
     let chosen: Vec<&str> = connector
         .groups
         .iter()
-        .filter(|group| group.settings.iter().any(set))
+        .filter(|group| group.settings.iter().any(|name| is_set(name)))
         .map(|group| group.label.as_str())
         .collect();
     if connector.one_group && chosen.len() > 1 {

@@ -60,6 +60,7 @@ pub fn row(number: u8) -> Row {
         name: format!("Row {number}"),
         enabled: number.is_multiple_of(2),
         config: [("page_size".to_owned(), json!(number)), ("odd".to_owned(), json!({"a": ["'\"\n", 1.5]}))].into(),
+        secrets: None,
     }
 }
 

@@ -17,7 +17,7 @@ fn rows() -> impl Strategy<Value = State<Row>> {
     let config = proptest::collection::btree_map(text(), value(), 0..3);
     let row = (name(), text(), text(), any::<bool>(), config).prop_map(|(slug, connector, name, enabled, config)| {
         let slug = slug.parse().unwrap();
-        Row { slug, connector, name, enabled, config }
+        Row { slug, connector, name, enabled, config, secrets: None }
     });
     state(row)
 }

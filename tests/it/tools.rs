@@ -1,0 +1,155 @@
+//! The real tools that the tests hold spile against, installed once under `target/`: the official sops, which `go`
+//! builds, and sops-age, an independent reader.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// The official sops, as `go install github.com/getsops/sops/v3/cmd/sops@v…` gives it.
+const SOPS: &str = "3.13.3";
+
+/// An independent reader of sops documents; it checks neither the MAC nor the scope.
+const SOPS_AGE: &str = "4.0.2";
+
+/// What one call of a tool said.
+#[derive(Debug)]
+pub struct Said {
+    /// The exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Returns the official sops, built at the first call on a machine; `None` where there is no `go`.
+pub fn sops() -> Option<PathBuf> {
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    MADE.get_or_init(|| installed(&format!("sops-{SOPS}"), "go", install_sops).map(|folder| folder.join("sops")))
+        .clone()
+}
+
+/// Returns the folder whose `node_modules` hold sops-age; `None` where there is no `npm`.
+pub fn sops_age() -> Option<PathBuf> {
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    MADE.get_or_init(|| installed(&format!("sops-age-{SOPS_AGE}"), "npm", install_sops_age)).clone()
+}
+
+/// Runs sops with `words` on `stdin`, with no environment but `PATH`, an empty `HOME` and `environment`; `None` where
+/// there is no sops.
+///
+/// Secrets go to `stdin` or into a file that `environment` names, never into `words`: any user sees a command line.
+pub fn sops_run(words: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Option<Said> {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(sops()?);
+    command.args(["--config", "/dev/null"]).args(words).current_dir(home.path());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
+    command.envs(environment.iter().copied());
+    Some(said(&mut command, stdin))
+}
+
+/// Decrypts a `json` or `yaml` document with sops, which checks the MAC too: its plaintext as JSON, or what sops said
+/// and its exit code; `None` where there is no sops.
+///
+/// Of several YAML documents only the first is in the JSON, though the MAC is over all.
+pub fn sops_decrypt(document: &str, kind: &str, key_file: &Path) -> Option<Result<String, String>> {
+    let words = ["decrypt", "--input-type", kind, "--output-type", "json"];
+    Some(outcome(sops_run(&words, document, &[("SOPS_AGE_KEY_FILE", key_file.to_str().unwrap())])?))
+}
+
+/// Encrypts a plain `json` or `yaml` document with sops for age `recipients`; `None` where there is no sops.
+///
+/// `more` are words for `sops encrypt`, such as `--encrypted-regex`. What is an option of sops itself, such as
+/// `--mac-only-encrypted` or a comment's pattern, is for [`sops_run`].
+pub fn sops_encrypt(plain: &str, kind: &str, recipients: &[&str], more: &[&str]) -> Option<Result<String, String>> {
+    let name = format!("document.{kind}");
+    let recipients = recipients.join(",");
+    let words = ["encrypt", "--filename-override", &name, "--input-type", kind, "--output-type", kind];
+    Some(outcome(sops_run(&[&words[..], &["--age", &recipients], more].concat(), plain, &[])?))
+}
+
+/// Decrypts a JSON document with sops-age; `None` where there is no `npm`. An integer above 2^53 comes back rounded.
+///
+/// # Panics
+/// If sops-age refuses the document.
+pub fn sops_age_decrypt(document: &str, key_file: &Path) -> Option<Value> {
+    let folder = sops_age()?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sops/decrypt.mjs");
+    let said = said(Command::new("node").args([&script, &folder, key_file]), document);
+    assert_eq!(said.code, Some(0), "sops-age: {}", said.stderr);
+    Some(serde_json::from_str(&said.stdout).unwrap())
+}
+
+fn outcome(said: Said) -> Result<String, String> {
+    if said.code == Some(0) { Ok(said.stdout) } else { Err(format!("exit {:?}: {}", said.code, said.stderr)) }
+}
+
+/// Runs `command` to its end; `stdin` is written aside, so that neither waits for the other.
+fn said(command: &mut Command, stdin: &str) -> Said {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut input = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        // A tool that refuses early closes its stdin: what it says is what counts.
+        scope.spawn(move || drop(input.write_all(stdin.as_bytes())));
+        child.wait_with_output().unwrap()
+    });
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Returns the folder `name` under `target/`, made by `install` where it is not there yet; `None`, said loudly, where
+/// `program` is not on the `PATH`.
+///
+/// Test programs side by side wait for each other; a folder stands under its name only when it is whole.
+fn installed(name: &str, program: &str, install: fn(&Path)) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tools");
+    let folder = root.join(name);
+    std::fs::create_dir_all(&root).unwrap();
+    let lock = std::fs::File::create(root.join(format!("{name}.lock"))).unwrap();
+    lock.lock().unwrap();
+    if !folder.exists() {
+        if !is_on_the_path(program) {
+            return skipped(name, program);
+        }
+        let unfinished = tempfile::tempdir_in(&root).unwrap();
+        install(unfinished.path());
+        std::fs::rename(unfinished.keep(), &folder).unwrap();
+    }
+    Some(folder)
+}
+
+/// Says what is not tested; where tools are required, as in CI, that is a failure.
+fn skipped(name: &str, program: &str) -> Option<PathBuf> {
+    let required = ["CI", "SPILE_REQUIRE_TOOLS"].iter().any(|name| std::env::var_os(name).is_some());
+    assert!(!required, "{name} is required here and there is no `{program}` to install it with");
+    // Past the test harness's capture: `eprintln` would be swallowed where the test passes.
+    let told = format!("\nSKIPPED: what needs {name} is NOT TESTED: there is no `{program}` on the PATH\n\n");
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
+    None
+}
+
+fn is_on_the_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn install_sops(folder: &Path) {
+    let package = format!("github.com/getsops/sops/v3/cmd/sops@v{SOPS}");
+    let mut go = Command::new("go");
+    // Outside the repository, with the Go that is here: no `go.mod` and no download of another Go meddles.
+    go.args(["install", &package]).current_dir(folder).env("GOBIN", folder).env("GOTOOLCHAIN", "local");
+    succeeds(&mut go);
+}
+
+fn install_sops_age(folder: &Path) {
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(folder);
+    succeeds(npm.arg(format!("sops-age@{SOPS_AGE}")).current_dir(folder));
+}
+
+fn succeeds(command: &mut Command) {
+    let said = said(command, "");
+    assert_eq!(said.code, Some(0), "{command:?}: {}{}", said.stdout, said.stderr);
+}
