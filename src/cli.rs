@@ -4,24 +4,30 @@
 pub mod apply;
 pub mod check;
 pub mod doctor;
+pub mod exec;
 pub mod generate;
 pub mod history;
 pub mod init;
 pub mod output;
 pub mod plan;
 pub mod run;
+pub mod secrets;
 pub mod up;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
 use crate::ops::{self, Error, Loaded};
+use crate::secret::Secret;
 use crate::view;
+use crate::world::editor::Editor;
+use crate::world::keys::Places;
 use crate::world::meltano::Host;
-use crate::world::{Project, TargetError, World};
+use crate::world::{Keys, Program, Project, TargetError, World};
 use output::Output;
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry.
@@ -83,6 +89,8 @@ enum Command {
     Status(history::StatusArgs),
     Runs(history::RunsArgs),
     Logs(history::LogsArgs),
+    Secrets(secrets::Args),
+    Exec(exec::Args),
     Doctor(doctor::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -137,6 +145,8 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Status(args) => history::status(args, global, output).await,
         Command::Runs(args) => history::runs(args, global, output).await,
         Command::Logs(args) => history::logs(args, global, output).await,
+        Command::Secrets(args) => secrets::exec(args, global, output).await,
+        Command::Exec(args) => exec::exec(args, global, output).await,
         Command::Doctor(args) => doctor::exec(args, global, output).await,
         Command::Completions(args) => Ok(generate::completions(args, output)),
         Command::Man(args) => generate::man(args, output),
@@ -175,9 +185,34 @@ impl Global {
             output.note(&view::report::problems(&loaded.advice));
         }
         let environment = loaded.environment(self.environment.as_deref())?;
-        let world = World::open(&project, &loaded.settings, &environment);
+        let world = World::open(&project, &loaded.settings, &environment, &Arc::new(keys(output)));
         Ok((loaded, world, environment))
     }
+}
+
+/// Names the places where keys are; nothing is read before a secret has to be opened.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn keys(output: &Output) -> Keys {
+    let mut places = Places::from_environment(|name| std::env::var_os(name));
+    places.ask = output.asks().then_some(ask_passphrase as fn(&str) -> Option<Secret>);
+    Keys::new(places)
+}
+
+fn ask_passphrase(what: &str) -> Option<Secret> {
+    rpassword::prompt_password(format!("{what}: ")).ok().map(Secret::new)
+}
+
+/// Returns the official sops, as far as the environment says where it is.
+fn program() -> Program {
+    Program::new(host().path)
+}
+
+/// Returns the user's editor.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn editor() -> Editor {
+    let command = ["SOPS_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok());
+    let memory = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    Editor { command: command.filter(|command| !command.trim().is_empty()), path: host().path, memory }
 }
 
 /// Reads what of the environment children are given and installers need.

@@ -4,10 +4,12 @@
 pub mod apply;
 pub mod check;
 pub mod doctor;
+pub mod exec;
 pub mod history;
 pub mod init;
 pub mod plan;
 pub mod run;
+pub mod secrets;
 
 use miette::Diagnostic;
 
@@ -16,12 +18,14 @@ use crate::plan::{Action, Breach};
 use crate::problem::Report;
 use crate::settings::UndeclaredEnvironment;
 use crate::world::TargetError;
+use crate::world::command::NotStarted;
 use crate::world::meltano::{InstallError, RunError};
 use crate::world::project::NoProject;
 
 pub use apply::apply;
 pub use check::{Loaded, check};
 pub use doctor::doctor;
+pub use exec::exec;
 pub use history::{runs, status};
 pub use init::init;
 pub use plan::plan;
@@ -96,6 +100,14 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Run(#[from] RunError),
+    /// Secrets cannot be read or written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// A command cannot be started.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Command(#[from] NotStarted),
     /// There is a project here already.
     #[error("`{file}` is there already")]
     #[diagnostic(

@@ -9,6 +9,7 @@ mod enc;
 mod metadata;
 pub mod node;
 mod rewrite;
+mod rules;
 mod scope;
 
 pub use cipher::DataKey;
@@ -16,4 +17,5 @@ pub use document::{Document, Fault, Leaf, NotADocument, SECRETS, bool_of};
 pub use enc::{Enc, Kind, NotEnc, PREFIX};
 pub use metadata::{BadMetadata, ENCRYPTED, Metadata, VERSION, Wrapped};
 pub use rewrite::rewrite;
+pub use rules::{BadRules, Rule, Rules, Scoped};
 pub use scope::{Pattern, Scope};

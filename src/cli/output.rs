@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Format, Global};
 use crate::ops::{Error, Event};
 use crate::run::{Run, RunStatus};
+use crate::secret::Secret;
 use crate::view::report::ErrorData;
 use crate::view::{self, BAD, GOOD, QUIET, STRONG, styled};
 
@@ -103,6 +104,20 @@ impl Output {
         self.note(&format!("\n{question}\n  Only `yes` is taken as a yes: "));
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+    }
+
+    /// Tells whether there is anybody to ask.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.asks
+    }
+
+    /// Asks for a secret without an echo; `None` where nobody can answer.
+    pub fn ask_secret(&mut self, what: &str) -> Option<Secret> {
+        if !self.asks {
+            return None;
+        }
+        rpassword::prompt_password(format!("{what} (not shown): ")).ok().map(Secret::new)
     }
 
     /// Tells progress.

@@ -16,7 +16,7 @@ use crate::source::Placed;
 use settings::{config, required, secrets};
 
 pub use mistake::Mistake;
-pub use settings::environment_variable;
+pub use settings::{environment_variable, is_reference};
 
 /// Whether everything that is required has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,7 +51,7 @@ pub struct Draft {
 }
 
 /// The name of a file and, for an overlay, its environment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileName {
     /// The first part of the stem.
     pub slug: Slug,

@@ -1,10 +1,11 @@
 //! `doctor`: looks at everything that runs depend on and says the next step for each.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
-use super::{Error, check};
+use super::{Error, Loaded, check};
 use crate::world::meltano::Host;
-use crate::world::{Project, World};
+use crate::world::{Keys, Project, World};
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -32,15 +33,16 @@ pub struct Finding {
 }
 
 /// Looks at Python, uv, Meltano, sops, the files, the registry and the permissions.
-pub async fn doctor(project: &Project, host: &Host) -> Vec<Finding> {
+pub async fn doctor(project: &Project, host: &Host, keys: &Arc<Keys>) -> Vec<Finding> {
     let mut findings = vec![python(host), tool("uv", host, "optional: installs Meltano and plugins faster")];
     findings.push(tool("sops", host, "optional: only for keys other than age"));
     match check(project) {
         Ok(loaded) => {
-            let world = World::open(project, &loaded.settings, &loaded.settings.default_environment);
+            let world = World::open(project, &loaded.settings, &loaded.settings.default_environment, keys);
             findings.push(good("files", super::counted(loaded.integrations.iter().count(), "integration")));
             findings.push(meltano(&world));
             findings.push(registry(&world).await);
+            findings.push(secrets(keys, &loaded).await);
         }
         Err(error) => findings.push(bad("files", &error, Some("run `spile check`".to_owned()))),
     }
@@ -89,6 +91,29 @@ async fn registry(world: &World) -> Finding {
     match world.registry.read().await {
         Ok(snapshot) => good("registry", super::counted(snapshot.state.len(), "row")),
         Err(error) => bad("registry", &error, None),
+    }
+}
+
+/// Opens the secrets of every environment. Where only plans are made, no key has to be there.
+async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
+    let (mut closed, mut count) = (Vec::new(), 0);
+    for integration in loaded.integrations.iter() {
+        for declaration in std::iter::once(&integration.base).chain(integration.overlays.values()) {
+            let Some(secrets) = &declaration.secrets else { continue };
+            count += 1;
+            if let Err(error) = keys.open(&secrets.document).await {
+                closed.push((secrets.path.display().to_string(), error));
+            }
+        }
+    }
+    let Some((path, error)) = closed.first() else {
+        return good("secrets", format!("{} with secrets, all open here", super::counted(count, "file")));
+    };
+    Finding {
+        subject: "secrets",
+        verdict: Verdict::Advice,
+        found: format!("{} of {} do not open here; `{path}`: {error}", closed.len(), super::counted(count, "file")),
+        help: miette::Diagnostic::help(error).map(|help| help.to_string()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Error;
-use crate::world::project::{SETTINGS, replace};
+use crate::world::project::{SETTINGS, add_lines, replace};
 
 /// What a new project consists of, by path; `{project}` stands for its name.
 const FILES: [(&str, &str); 4] = [
@@ -44,28 +44,8 @@ pub fn init(folder: &Path, name: Option<&str>) -> Result<Vec<String>, Error> {
         replace(&target, text.as_bytes()).map_err(written("write", path))?;
         made.push((*path).to_owned());
     }
-    ignore(folder).map_err(written("write", ".gitignore"))?;
+    add_lines(&folder.join(".gitignore"), &IGNORED).map_err(written("write", ".gitignore"))?;
     made.push(".gitignore".to_owned());
     made.sort();
     Ok(made)
-}
-
-/// Adds to `.gitignore` what it does not say yet.
-fn ignore(folder: &Path) -> std::io::Result<()> {
-    let path = folder.join(".gitignore");
-    let mut text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error),
-    };
-    for line in IGNORED {
-        if !text.lines().any(|known| known.trim() == line) {
-            if !text.is_empty() && !text.ends_with('\n') {
-                text.push('\n');
-            }
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    replace(&path, text.as_bytes())
 }

@@ -29,7 +29,9 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
         let known: Vec<&str> = loaded.integrations.iter().map(|known| known.slug.as_str()).collect();
         return Err(super::unknown_names(&names, &known));
     }
-    between(&current, asked, loaded, options)
+    let mut plan = between(&current, asked, loaded, options)?;
+    super::secrets::verify(&world.keys, &mut plan).await;
+    Ok(plan)
 }
 
 /// Works out what an apply has left to do: a name that it deleted is known to nobody any more.

@@ -1,5 +1,6 @@
 //! `test` and `sync`: runs of the real Meltano, several at a time, each remembered by the registry.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{Error, Event, Loaded, Tell};
-use crate::connector::Role;
+use crate::connector::{Connector, Role};
+use crate::integration::check::environment_variable;
 use crate::integration::{Integration, Integrations};
 use crate::name::EnvironmentName;
 use crate::plan;
@@ -211,7 +213,7 @@ impl Job {
     }
 
     async fn carry_out(&self, run: &Run) -> Result<crate::world::meltano::Finished, Error> {
-        let request = self.request(run)?;
+        let request = self.request(run).await?;
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
         if !meltano.is_ready(&request) {
@@ -248,17 +250,23 @@ impl Job {
         Ok(())
     }
 
-    fn request(&self, run: &Run) -> Result<Request, Error> {
+    async fn request(&self, run: &Run) -> Result<Request, Error> {
         let loader = self.loader();
         let needed = |id| id == self.integration.id || loader.is_some_and(|loader| id == loader.id);
         let needed: Integrations = self.loaded.integrations.filtered(|integration| needed(integration.id));
         let environment = &self.options.environment;
+        let mut variables = BTreeMap::new();
+        for one in needed.iter() {
+            variables.extend(super::secrets::variables(&self.world.keys, one, environment).await?);
+        }
         Ok(Request {
             run_id: run.id,
             project_file: self.project_file(&needed)?,
             environment: environment.to_string(),
             extractor: self.integration.plugin_name(),
             loader: loader.map(|loader| loader.plugin_name()),
+            variables,
+            hidden: needed.iter().flat_map(|one| base_variables(&one.connector)).collect(),
             plugins: needed.iter().map(|one| (one.role(), one.connector.plugin.clone())).collect(),
             log: self.world.project.root().join(&run.log),
             timeout: self.options.timeout,
@@ -276,6 +284,11 @@ impl Job {
         let root = root.trim_matches('"');
         Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
     }
+}
+
+/// Returns the variables of the base plugin, which Meltano would hand to every plugin that inherits from it.
+pub(super) fn base_variables(connector: &Connector) -> Vec<String> {
+    connector.settings.iter().map(|setting| environment_variable(&connector.plugin.name, &setting.name)).collect()
 }
 
 /// Returns the id under which `meltano run` keeps bookmarks.

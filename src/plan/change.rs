@@ -122,9 +122,12 @@ impl<R: Record> Change<R> {
             Some(FieldChange { path, difference })
         };
         let mut fields: Vec<FieldChange> = paths.into_iter().filter_map(change).collect();
-        // A document's MAC changes with every value in it: that alone is no news.
+        // A document's MAC changes with every value in it: that alone is no news. Where no ciphertext changes, no value
+        // does.
         if fields.iter().any(|field| field.is_of_secrets() && field.path != WRAPPING) {
             fields.retain(|field| field.path != WRAPPING);
+        } else if let Some(wrapping) = fields.iter_mut().find(|field| field.path == WRAPPING) {
+            wrapping.difference = Difference::Secret(SecretChange::Reencrypted);
         }
         fields
     }

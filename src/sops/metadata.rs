@@ -2,7 +2,7 @@
 
 use super::enc::{Enc, NotEnc};
 use super::node::{Members, Node, find};
-use super::scope::{NoScope, Scope};
+use super::scope::{KEYS as SCOPES, NoScope, Scope};
 
 /// The oldest sops that understands what spile writes: the first that knows `mac_only_encrypted`.
 pub const VERSION: &str = "3.9.0";
@@ -85,6 +85,15 @@ impl Metadata {
         metadata
     }
 
+    /// Returns the block in spile's profile, with all else that it says; the MAC is made anew after that.
+    #[must_use]
+    pub fn in_profile(&self) -> Self {
+        let Self(profile) = Self::profile(&[]);
+        let is_ours = |key: &String| SCOPES.contains(&key.as_str()) || find(&profile, key).is_some();
+        let others = self.0.iter().filter(|(key, _)| !is_ours(key)).cloned();
+        Self(profile.iter().cloned().chain(others).collect())
+    }
+
     /// Returns the members in their order.
     #[must_use]
     pub fn members(&self) -> &Members {
@@ -139,7 +148,7 @@ impl Metadata {
         let offset = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
         let offset = Some(offset).filter(is_offset).ok_or(BadMetadata::Time)?;
         let offset = if matches!(offset, "+00:00" | "-00:00" | "z") { "Z" } else { offset };
-        Ok(format!("{}{offset}", head.replace('t', "T").replace(' ', "T")))
+        Ok(format!("{}{offset}", head.replace(['t', ' '], "T")))
     }
 
     /// Returns the MAC, encrypted.
@@ -261,5 +270,5 @@ fn is_version(text: &str) -> bool {
     let core = text.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
     let parts: Vec<&str> = core.split('.').collect();
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    parts.len() == 3 && parts.iter().all(|part| is_number(&part))
+    parts.len() == 3 && parts.iter().all(is_number)
 }

@@ -73,7 +73,7 @@ impl Scope {
     /// # Errors
     /// When there are several.
     pub fn of(metadata: &Members) -> Result<Self, NoScope> {
-        let said = |key: &&str| find(metadata, key).and_then(Node::as_text).filter(|text| !text.is_empty()).is_some();
+        let said = |key: &&str| find(metadata, key).and_then(Node::as_text).is_some_and(|text| !text.is_empty());
         let mut keys = KEYS.into_iter().filter(said);
         let (key, None) = (keys.next(), keys.next()) else { return Err(NoScope::Twice) };
         let Some(key) = key else { return Ok(Self::UnencryptedSuffix(DEFAULT_SUFFIX.to_owned())) };

@@ -12,7 +12,7 @@ use crate::ops::{allowances, counted};
 use crate::plan::guard::Allowance;
 use crate::plan::{Action, Change, Difference, FieldChange, Plan, SecretChange};
 use crate::record::Record;
-use crate::record::row::RECIPIENTS;
+use crate::record::row::{RECIPIENTS, WRAPPING};
 use crate::render::FILE_NAME;
 use crate::settings::Guard;
 
@@ -122,6 +122,9 @@ fn field(field: &FieldChange, width: usize) -> String {
 }
 
 fn secret(change: SecretChange, path: &str) -> String {
+    if path.trim() == WRAPPING {
+        return format!("{} {path} (signed or wrapped anew, no value changes)", styled(CHANGED, "~"));
+    }
     let (sign, words) = match change {
         SecretChange::Added => (styled(GOOD, "+"), "secret, added"),
         SecretChange::Removed => (styled(BAD, "-"), "secret, removed"),
@@ -140,10 +143,10 @@ fn access<R: Record>(text: &mut String, fields: &[FieldChange], change: &Change<
     };
     let recipients = fields.iter().find(|field| field.path == RECIPIENTS);
     let Some(Difference::Plain { before, after }) = recipients.map(|field| &field.difference) else { return };
-    let (before, after) = (names(before), names(after));
-    if change.action() == Action::Create {
+    if before.is_none() || after.is_none() {
         return;
     }
+    let (before, after) = (names(before), names(after));
     let count = change.record().fields().keys().filter(|path| path.starts_with("secrets.")).count();
     let secrets = counted(count, "secret");
     for recipient in after.difference(&before) {

@@ -8,6 +8,7 @@ mod child;
 mod error;
 mod host;
 mod install;
+mod mask;
 mod plugins;
 mod private;
 mod request;
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 use super::project::{OWN_FOLDER, make_private};
 use crate::run::log::{Entry, Tally};
 use child::{Ended, Limits, Lost};
+use mask::Mask;
 use private::Private;
 
 pub use error::{InstallError, RunError};
@@ -129,7 +131,7 @@ impl Meltano {
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
         let arguments = ["state", "move", "--force", from, to].map(str::to_owned);
-        let (finished, _) = self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?;
+        let (finished, _) = self.invoke(&request.without_secrets(), &arguments, (interrupt, &mut |_| ())).await?;
         let reason = match finished.outcome {
             Outcome::Succeeded => return Ok(()),
             Outcome::Failed { message } if message.contains("singer_state not found") => return Ok(()),
@@ -152,7 +154,7 @@ impl Meltano {
         }
         let private = self.private(request)?;
         let command = self.command(request, arguments, &private)?;
-        let mut listener = Listener::open(&request.log, tell)?;
+        let mut listener = Listener::open(&request.log, Mask::of(request.variables.values()), tell)?;
         let limits = Limits { timeout: request.timeout, interrupt };
         let ended = child::follow(command, limits, &mut |line| listener.hear(line)).await;
         drop(private);
@@ -193,8 +195,11 @@ impl Meltano {
         if dotenv.exists() {
             command.arg("--env-file").arg(dotenv);
         }
-        for name in NOT_INHERITED {
+        for name in NOT_INHERITED.into_iter().chain(request.hidden.iter().map(String::as_str)) {
             command.env_remove(name);
+        }
+        for (name, secret) in &request.variables {
+            command.env(name, secret.expose());
         }
         command
             .args(arguments)
@@ -235,6 +240,7 @@ impl Meltano {
 /// Writes the log and learns from it, line by line.
 struct Listener<'a> {
     log: File,
+    mask: Mask,
     tally: Tally,
     told: BTreeMap<String, u64>,
     last: VecDeque<String>,
@@ -242,15 +248,16 @@ struct Listener<'a> {
 }
 
 impl<'a> Listener<'a> {
-    fn open(log: &Path, tell: Tell<'a>) -> Result<Self, RunError> {
+    fn open(log: &Path, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
         let folder = log.parent().unwrap_or(Path::new("."));
         make_private(folder).map_err(RunError::io("make", folder))?;
         let opened = File::options().append(true).create(true).mode(0o600).open(log);
         let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
-        Ok(Self { log, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
+        Ok(Self { log, mask, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
     }
 
     fn hear(&mut self, line: &[u8]) -> io::Result<()> {
+        let line = &*self.mask.apply(line);
         // In one piece, so that who follows the log never sees half a line.
         self.log.write_all(&[line, b"\n"].concat())?;
         let text = String::from_utf8_lossy(line);

@@ -19,6 +19,9 @@ pub const SETTINGS: &str = "spile.toml";
 /// The folder of everything that spile makes for itself.
 pub const OWN_FOLDER: &str = ".spile";
 
+/// The creation rules of sops: who may read new secrets.
+pub const SOPS_RULES: &str = ".sops.yaml";
+
 /// How the stem of a sidecar ends.
 const SIDECAR: &str = ".secrets";
 
@@ -169,15 +172,41 @@ impl Project {
                 }
                 ("yaml" | "json", Some(stem)) => {
                     let Some(source) = self.source(&path, problems) else { continue };
-                    match file_name(stem) {
-                        Some(name) => found.sidecars.push((name, source)),
-                        None => problems.push(&source, bad_name(&path)),
+                    if let Some(name) = file_name(stem) {
+                        found.sidecars.push((name, source));
+                    } else {
+                        problems.hide(&source.place(0..source.text().len()));
+                        problems.push(&source, bad_name(&path));
                     }
                 }
                 _ => {}
             }
         }
         found
+    }
+
+    /// Finds the `.sops.yaml` for a file: from its folder upwards, to the root of the repository that the project is in,
+    /// or to that of the project.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn sops_rules(&self, path: &Path) -> io::Result<Option<(PathBuf, String)>> {
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let repository = root.ancestors().find(|folder| folder.join(".git").exists());
+        let top = repository.unwrap_or(&root);
+        let start = root.join(path);
+        for folder in start.ancestors().skip(1) {
+            let config = folder.join(SOPS_RULES);
+            match std::fs::read_to_string(&config) {
+                Ok(text) => return Ok(Some((config, text))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            if folder == top {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the template of `meltano.yml`: the project's own, or the built-in one.
@@ -277,6 +306,29 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     temporary.as_file().sync_all()?;
     temporary.persist(&path)?;
     std::fs::File::open(folder)?.sync_all()
+}
+
+/// Adds to a file of lines those that it does not have yet.
+///
+/// # Errors
+/// As [`replace`].
+pub fn add_lines(path: &Path, lines: &[&str]) -> io::Result<()> {
+    let mut text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    for line in lines {
+        if text.lines().any(|known| known.trim() == *line) {
+            continue;
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    replace(path, text.as_bytes())
 }
 
 /// Removes what a [`replace`] left behind that was killed half-way. Only for who keeps others from replacing there.

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use spile::ops::{self, Error, Loaded};
 use spile::plan::guard::Allowance;
 use spile::plan::{Plan, Scope};
-use spile::world::{Origin, Project, World};
+use spile::secret::Secret;
+use spile::sops::{self, DataKey, Document, Wrapped};
+use spile::world::keys::Places;
+use spile::world::{Keys, Origin, Project, World};
 use walkdir::WalkDir;
 
 /// A folder that is gone when the test ends.
@@ -97,7 +101,8 @@ impl Opened {
         let project = Project::at(folder.path());
         let loaded = ops::check(&project)?;
         let environment = loaded.environment(environment)?;
-        let world = World::open(&project, &loaded.settings, &environment);
+        let keys = Arc::new(Keys::new(Places::default()));
+        let world = World::open(&project, &loaded.settings, &environment, &keys);
         Ok(Self { loaded, world, about: ops::plan::Options { environment, scope: Scope::Everything } })
     }
 
@@ -112,6 +117,17 @@ impl Opened {
         let options = ops::apply::Options { allowance, origin: origin(&plan.id()) };
         ops::apply(&self.world, &self.loaded, (plan, &options), &mut drop).await
     }
+}
+
+/// Returns a file with secrets of these names, for a recipient that nobody is: what is done without a key needs none.
+pub fn with_secrets(file: &str, names: &[&str]) -> String {
+    let nobody = Wrapped { recipient: "age1nobody".to_owned(), enc: "not a file of age's".to_owned() };
+    let (key, mut document) = (DataKey::generate(), Document::profile(&[nobody]));
+    for name in names {
+        document.set(name, &Secret::new("a value"), &key);
+    }
+    document.seal(&key, Timestamp::UNIX_EPOCH).unwrap();
+    sops::rewrite(file, &document).unwrap()
 }
 
 /// Returns an origin that is the same in every run.

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "what is skipped is said loudly")]
 #![allow(clippy::disallowed_methods, reason = "tests write files, read the environment and start the program")]
 
+mod canary;
 mod cases;
 mod cli;
 mod codes;
@@ -10,7 +11,9 @@ mod contract;
 mod floors;
 mod folder;
 mod killed;
+mod project;
 mod properties;
 mod real;
+mod sops_program;
 mod sources;
 mod tools;

@@ -1,202 +1,12 @@
-//! End to end with the real Meltano: installed once under `target/`, then shared by the tests.
+//! End to end with the real Meltano.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::Once;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
-/// A connector of the tests' own tap, which does what its `mode` says.
-const CONNECTOR: &str = r#"
-kind = "extractor"
-label = "Fault"
-
-[plugin]
-name = "tap-fault"
-namespace = "tap_fault"
-pip_url = "./tap-fault"
-executable = "tap-fault"
-capabilities = ["catalog", "discover", "state"]
-
-[[settings]]
-name = "mode"
-"#;
-
-const FRUIT: &str = "type = 'singer-jsonl'\nloader = 'files'\n[config]\nlocal.folders = ['data']\n";
-
-const LOADER: &str = "type = 'jsonl'\nkind = 'loader'\nid = 'a3a1f3c0-54a5-4f0c-8d8e-1b7f0f6f7c11'\n\
-                      [config]\ndestination_path = 'output'\ndo_timestamp_file = false\n";
-
-/// A project in a temporary folder that shares Meltano and the plugins' environments with the other tests'.
-struct Project {
-    folder: Place,
-}
-
-/// Where a project is.
-enum Place {
-    Temporary(tempfile::TempDir),
-    Kept(PathBuf),
-}
-
-impl Project {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let seed = seed();
-        for (own, name) in [(".spile", "meltano"), (".meltano", "extractors"), (".meltano", "loaders")] {
-            let shared = seed.join(own).join(name);
-            let own = folder.path().join(own);
-            spile::world::project::make_private(&own).unwrap();
-            std::os::unix::fs::symlink(shared, own.join(name)).unwrap();
-        }
-        let project = Self { folder: Place::Temporary(folder) };
-        project.write("spile.toml", "[project]\nname = 'real'\n");
-        project
-    }
-
-    /// A project whose one integration, `things`, runs the tests' own tap.
-    fn with_fault(mode: &str) -> Self {
-        let project = Self::new();
-        project.add_fault(mode);
-        project.spile(&["apply", "--yes"]).succeeds();
-        project
-    }
-
-    fn add_fault(&self, mode: &str) {
-        let tap = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-fault");
-        for file in ["pyproject.toml", "tap_fault.py"] {
-            self.write(&format!("tap-fault/{file}"), &std::fs::read_to_string(tap.join(file)).unwrap());
-        }
-        self.write("spile.toml", "[project]\nname = 'real'\n");
-        self.write("connectors/fault.toml", CONNECTOR);
-        self.write("integrations/files.toml", LOADER);
-        self.write("integrations/things.toml", &things(mode));
-    }
-
-    fn path(&self) -> &Path {
-        match &self.folder {
-            Place::Temporary(folder) => folder.path(),
-            Place::Kept(folder) => folder,
-        }
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
-        command.current_dir(self.path()).args(words).env_remove("SPILE_PYTHON");
-        command
-    }
-
-    fn spile(&self, words: &[&str]) -> Ran {
-        Ran(self.command(words).output().unwrap())
-    }
-
-    fn json(&self, words: &[&str]) -> Value {
-        let Ran(output) = self.spile(&[words, &["--format", "json"]].concat());
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{words:?}: {error}: {output:?}"))
-    }
-
-    fn newest_run(&self) -> Value {
-        self.json(&["runs"])["runs"][0].clone()
-    }
-
-    /// Runs the project's own Meltano as a user would.
-    fn meltano(&self, words: &[&str]) -> Output {
-        let program = self.path().join(".spile/meltano/bin/meltano");
-        let mut command = Command::new(program);
-        command.current_dir(self.path()).args(words).env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false");
-        command.output().unwrap()
-    }
-}
-
-fn things(mode: &str) -> String {
-    format!(
-        "type = 'fault'\nid = '0b8a4c4e-6f0e-4f0c-9d0e-5a7f4b0c1d21'\nloader = 'files'\n[config]\nmode = '{mode}'\n"
-    )
-}
-
-struct Ran(Output);
-
-impl Ran {
-    fn succeeds(self) -> Self {
-        assert!(self.0.status.success(), "{}\n{}", self.stdout(), self.stderr());
-        self
-    }
-
-    fn fails(self) -> Self {
-        assert_eq!(self.0.status.code(), Some(1), "{}\n{}", self.stdout(), self.stderr());
-        self
-    }
-
-    fn stdout(&self) -> String {
-        String::from_utf8_lossy(&self.0.stdout).into_owned()
-    }
-
-    fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.0.stderr).into_owned()
-    }
-}
-
-/// Returns a project under `target/` in which Meltano and the plugins of the tests are installed; made once, test
-/// programs side by side wait for each other.
-fn seed() -> PathBuf {
-    static MADE: Once = Once::new();
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real");
-    let seed = root.join("seed");
-    MADE.call_once(|| {
-        std::fs::create_dir_all(&seed).unwrap();
-        let lock = std::fs::File::create(root.join("lock")).unwrap();
-        lock.lock().unwrap();
-        let project = Project { folder: Place::Kept(seed.clone()) };
-        project.add_fault("well");
-        project.write("integrations/fruit.toml", FRUIT);
-        project.write("data/fruit.singer.jsonl", include_str!("../../src/ops/init/fruit.singer.jsonl"));
-        project.spile(&["apply", "--yes"]).succeeds();
-        project.spile(&["sync"]).succeeds();
-    });
-    seed
-}
-
-fn wait(child: &mut Child, patience: Duration) -> std::process::ExitStatus {
-    let begun = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        assert!(begun.elapsed() < patience, "it does not end");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-fn wait_for_the_tap(project: &Project) {
-    let begun = Instant::now();
-    while !processes_of(project).iter().any(|line| line.contains("tap-fault") && line.contains("--config")) {
-        assert!(begun.elapsed() < Duration::from_mins(2), "the tap does not start");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-fn signal(name: &str, child: &Child) {
-    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
-
-/// Returns the processes whose command line names the project.
-fn processes_of(project: &Project) -> Vec<String> {
-    let name = project.path().to_string_lossy().into_owned();
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(&name)).collect()
-}
+use crate::folder::with_secrets;
+use crate::project::{CONNECTOR, Project, Ran, leftovers, processes_of, signal, things, wait, wait_for_the_tap};
 
 #[test]
 fn a_new_project_goes_up_in_one_command_and_has_nothing_left_to_do() {
@@ -219,20 +29,27 @@ fn a_new_project_goes_up_in_one_command_and_has_nothing_left_to_do() {
 #[test]
 fn meltano_takes_every_built_in_connector_without_a_hub_and_without_a_warning() {
     let project = Project::new();
-    for (name, kind, config) in [
-        ("github", "extractor", "repositories = ['a/b']\n"),
-        ("mysql", "extractor", "host = 'h'\nport = 3306\nuser = 'u'\n"),
-        ("postgres", "extractor", "host = 'h'\nuser = 'u'\ndatabase = 'd'\n"),
-        ("rest-api", "extractor", "api_url = 'https://example.com'\nstreams = [{ name = 's', path = '/s' }]\n"),
-        ("salesforce", "extractor", "start_date = 2024-01-01T00:00:00Z\napi_type = 'REST'\n"),
-        ("singer-jsonl", "extractor", "local.folders = ['data']\n"),
-        ("stripe", "extractor", "start_date = 2024-01-01T00:00:00Z\naccount_id = 'a'\n"),
-        ("csv", "loader", ""),
-        ("duckdb", "loader", "path = 'a.duckdb'\ndefault_target_schema = 'main'\n"),
-        ("jsonl", "loader", ""),
-        ("postgres", "loader", "host = 'h'\nuser = 'u'\ndatabase = 'd'\n"),
-    ] {
+    let connectors: [(&str, &str, &str, &[&str]); 11] = [
+        ("github", "extractor", "repositories = ['a/b']\n", &[]),
+        ("mysql", "extractor", "host = 'h'\nport = 3306\nuser = 'u'\n", &["password"]),
+        ("postgres", "extractor", "host = 'h'\nuser = 'u'\ndatabase = 'd'\n", &["password"]),
+        ("rest-api", "extractor", "api_url = 'https://example.com'\nstreams = [{ name = 's', path = '/s' }]\n", &[]),
+        (
+            "salesforce",
+            "extractor",
+            "start_date = 2024-01-01T00:00:00Z\napi_type = 'REST'\n",
+            &["client_id", "client_secret", "refresh_token"],
+        ),
+        ("singer-jsonl", "extractor", "local.folders = ['data']\n", &[]),
+        ("stripe", "extractor", "start_date = 2024-01-01T00:00:00Z\naccount_id = 'a'\n", &["client_secret"]),
+        ("csv", "loader", "", &[]),
+        ("duckdb", "loader", "path = 'a.duckdb'\ndefault_target_schema = 'main'\n", &[]),
+        ("jsonl", "loader", "", &[]),
+        ("postgres", "loader", "host = 'h'\nuser = 'u'\ndatabase = 'd'\n", &["password"]),
+    ];
+    for (name, kind, config, secrets) in connectors {
         let text = format!("type = '{name}'\nkind = '{kind}'\n[config]\n{config}");
+        let text = if secrets.is_empty() { text } else { with_secrets(&text, secrets) };
         project.write(&format!("integrations/{name}-{kind}.toml"), &text);
     }
     project.write("integrations/singer-jsonl-extractor.prod.toml", "[config]\nlocal.folders = ['other']\n");
@@ -330,20 +147,6 @@ fn what_a_killed_run_leaves_behind_is_swept_by_the_next() {
     project.spile(&["apply", "--yes"]).succeeds();
     let ran = project.spile(&["test"]).succeeds();
     assert!(leftovers(&project).is_empty(), "{:?} {}", leftovers(&project), ran.stderr());
-}
-
-/// Returns the files with settings that runs keep only while they last.
-fn leftovers(project: &Project) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let runs = project.path().join(".spile/runs");
-    let runs = std::fs::read_dir(runs).into_iter().flatten().flatten().map(|run| run.path());
-    found.extend(runs.filter(|run| run.is_dir()));
-    let plugins = std::fs::read_dir(project.path().join(".meltano/run")).into_iter().flatten().flatten();
-    for plugin in plugins.filter(|plugin| plugin.path().is_dir()) {
-        let files = std::fs::read_dir(plugin.path()).unwrap().flatten().map(|file| file.path());
-        found.extend(files.filter(|file| file.to_string_lossy().ends_with(".config.json")));
-    }
-    found
 }
 
 #[test]

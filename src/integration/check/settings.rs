@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Draft, Mistake};
 use crate::connector::{Connector, Kind, Setting};
+use crate::integration::secrets::Mistake as SecretMistake;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed};
 use crate::table::Node;
@@ -16,7 +17,7 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
         flatten(connector, name, node, &mut found);
         for (name, node) in found {
             match connector.setting(&name) {
-                Some(setting) if setting.secret && !is_reference(&node.value) => {
+                Some(setting) if setting.secret && !node.value.as_str().is_some_and(is_reference) => {
                     plain_secret(draft, (&name, node), problems);
                 }
                 Some(setting) => fits(setting, &node.value, problems),
@@ -53,8 +54,9 @@ fn plain_secret(draft: &Draft, (name, node): (&str, &Node), problems: &mut Probl
 }
 
 /// Tells whether a value only names an environment variable, which Meltano puts in its place: `$NAME`, `${NAME}`.
-fn is_reference(value: &Value) -> bool {
-    let name = value.as_str().and_then(|text| text.strip_prefix('$'));
+#[must_use]
+pub fn is_reference(text: &str) -> bool {
+    let name = text.strip_prefix('$');
     let name = name.map(|name| name.strip_prefix('{').and_then(|name| name.strip_suffix('}')).unwrap_or(name));
     let is_name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_uppercase())
@@ -71,6 +73,10 @@ pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, p
         match connector.setting(name) {
             Some(_) if config.contains_key(name) => {
                 problems.push(&place.source, Mistake::SetTwice { name: name.clone(), span });
+            }
+            Some(setting) if setting.secret && secrets.plain.contains(name) => {
+                problems.hide(&place.source.place(0..place.source.text().len()));
+                problems.push(&place.source, SecretMistake::SidecarPlain { name: name.clone(), span });
             }
             Some(_) => {}
             None => unknown_name(connector, (name, place), problems),
@@ -133,9 +139,10 @@ pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, 
             continue;
         }
         let name = setting.name.clone();
-        let help = match setting.secret {
-            true => format!("run `spile secrets set {} {name}`", draft.slug),
-            false => format!("add `{name} = {}` under `[config]`", setting.kind.wanted().1),
+        let help = if setting.secret {
+            format!("run `spile secrets set {} {name}`", draft.slug)
+        } else {
+            format!("add `{name} = {}` under `[config]`", setting.kind.wanted().1)
         };
         let span = place.span.clone().into();
         problems.push(&place.source, Mistake::MissingSetting { name, span, help });

@@ -52,7 +52,7 @@ impl Meltano {
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let (finished, lines) = self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?;
+        let (finished, lines) = self.invoke(&request.without_secrets(), &arguments, (interrupt, &mut |_| ())).await?;
         match finished.outcome {
             Outcome::Succeeded => Ok(()),
             Outcome::Interrupted => Err(InstallError::Interrupted.into()),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Host;
 use crate::connector::{Plugin, Role};
+use crate::secret::Secret;
 
 /// What one invocation needs.
 #[derive(Debug, Clone)]
@@ -22,14 +23,26 @@ pub struct Request {
     pub extractor: String,
     /// The loader's; a test has none.
     pub loader: Option<String>,
+    /// Secret settings, by the variable that Meltano reads each from.
+    pub variables: BTreeMap<String, Secret>,
     /// The base plugins to install.
     pub plugins: Vec<(Role, Plugin)>,
     /// Where the whole log goes; what is there stays in front of it.
     pub log: PathBuf,
+    /// Variables of the user's that it must not see: those of base plugins, which Meltano hands to every plugin that
+    /// inherits from one.
+    pub hidden: Vec<String>,
     /// How long it may take.
     pub timeout: Option<Duration>,
     /// What of the user's environment it is given.
     pub host: Host,
+}
+
+impl Request {
+    /// Returns the request as installers get it: what pip runs of a package has no business with its secrets.
+    pub(super) fn without_secrets(&self) -> Self {
+        Self { variables: BTreeMap::new(), ..self.clone() }
+    }
 }
 
 /// Something that Meltano tells while it runs.

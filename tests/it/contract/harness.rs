@@ -8,6 +8,7 @@ use spile::connector::Role;
 use spile::name::IntegrationId;
 use spile::plan::{Foreign, Snapshot, State, Step};
 use spile::record::entry::Setup;
+use spile::record::row::Sealed;
 use spile::record::{Entry, Record, Row};
 use spile::render::{self, Head};
 use spile::source::Source;
@@ -60,7 +61,10 @@ pub fn row(number: u8) -> Row {
         name: format!("Row {number}"),
         enabled: number.is_multiple_of(2),
         config: [("page_size".to_owned(), json!(number)), ("odd".to_owned(), json!({"a": ["'\"\n", 1.5]}))].into(),
-        secrets: None,
+        secrets: number.is_multiple_of(3).then(|| Sealed {
+            names: vec!["b".to_owned(), "a".to_owned()],
+            document: format!("{{ \"in its own\":  \"layout\", \"number\": {number} }}"),
+        }),
     }
 }
 

@@ -13,7 +13,7 @@ use spile::view;
 use spile::world::{Memory, World};
 
 use super::values::{number, table, text, tries, value};
-use crate::folder::{Folder, Opened};
+use crate::folder::{Folder, Opened, with_secrets};
 
 fn connectors() -> Vec<Arc<Connector>> {
     let catalog = Catalog::new(&[], &mut Problems::default());
@@ -41,13 +41,20 @@ fn fitting(kind: &Kind) -> BoxedStrategy<Value> {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secrecy {
+    Plain,
+    Secret,
+}
+
 /// The settings that have to be there: the required ones, and those of one group.
-fn needed(connector: &Connector) -> Vec<&Setting> {
+fn needed(connector: &Connector, secrecy: Secrecy) -> Vec<&Setting> {
     let group = connector.groups.first().map(|group| group.settings.as_slice()).unwrap_or_default();
     connector
         .settings
         .iter()
-        .filter(|setting| !setting.secret && (setting.required || group.contains(&setting.name)))
+        .filter(|setting| setting.secret == (secrecy == Secrecy::Secret))
+        .filter(|setting| setting.required || group.contains(&setting.name))
         .collect()
 }
 
@@ -58,7 +65,7 @@ fn optional(connector: &Connector) -> Vec<&Setting> {
 }
 
 fn config(connector: &Connector) -> impl Strategy<Value = Map<String, Value>> + use<> {
-    let always = needed(connector).into_iter().map(|setting| {
+    let always = needed(connector, Secrecy::Plain).into_iter().map(|setting| {
         let name = setting.name.clone();
         fitting(&setting.kind).prop_map(move |value| Some((name.clone(), value))).boxed()
     });
@@ -77,7 +84,9 @@ fn file(connector: &Connector, (name, config): (String, Map<String, Value>)) -> 
         file["loader"] = json!("loader-jsonl");
         file["schedule"] = json!("@daily");
     }
-    toml::to_string(&file).unwrap()
+    let text = toml::to_string(&file).unwrap();
+    let secrets: Vec<&str> = needed(connector, Secrecy::Secret).iter().map(|setting| setting.name.as_str()).collect();
+    if secrets.is_empty() { text } else { with_secrets(&text, &secrets) }
 }
 
 /// One file for each connector, as `path` and text.

@@ -1,0 +1,25 @@
+//! `spile exec`
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+
+use super::{Global, Output, exit};
+use crate::ops::{self, Error};
+
+/// Run a command with the settings of an integration as the variables that Meltano reads them from, secrets included
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The integration, by name
+    slug: String,
+    /// The command and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, environment) = global.open(output)?;
+    let status = ops::exec(&world, &loaded, (&args.slug, &environment), &args.command).await?;
+    // As shells have it: a signal is 128 and its number.
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED))
+}

@@ -1,0 +1,105 @@
+//! `spile secrets init`, `rotate` and `updatekeys`
+
+use serde_json::json;
+
+use super::Desk;
+use crate::cli::{Output, exit};
+use crate::ops::secrets::{self, Changed, Regranted};
+use crate::ops::{Error, counted};
+use crate::view::{CHANGED, styled};
+
+/// What to prepare
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// Also teach git to merge secrets by their values, and to show in diffs which have changed
+    #[arg(long)]
+    git: bool,
+}
+
+/// What to encrypt anew
+#[derive(Debug, clap::Args)]
+pub struct RotateArgs {
+    /// The integrations, by name
+    #[arg(value_name = "SLUG", required_unless_present = "all")]
+    names: Vec<String>,
+    /// Every file of the project that has secrets
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+}
+
+/// What to give to whom
+#[derive(Debug, clap::Args)]
+pub struct UpdatekeysArgs {
+    /// The integrations, by name; without any, all of the project
+    #[arg(value_name = "SLUG")]
+    names: Vec<String>,
+    /// Only say what is different, and exit with 2 when something is
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) async fn init(args: &InitArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+    let setup = secrets::setup(&desk.project, &desk.keys, args.git).await?;
+    let text = || {
+        let mut lines = Vec::new();
+        if let Some(key) = &setup.key {
+            lines.push(format!("made your key: {} (keep a copy of it where nobody else finds it)", key.display()));
+        }
+        let verb = if setup.made_rules { "made" } else { "found" };
+        lines.push(format!("{verb} {}", setup.rules.display()));
+        lines.extend(setup.recipients.iter().map(|recipient| format!("your public key: {recipient}")));
+        lines.extend((!setup.git.is_empty()).then(|| format!("told git: {}", setup.git.join(", "))));
+        lines.push("next: spile secrets set SLUG KEY".to_owned());
+        lines.join("\n") + "\n"
+    };
+    output.result(text, &setup);
+    Ok(0)
+}
+
+pub(super) async fn rotate(args: &RotateArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+    let files = desk.files(&args.names)?;
+    let mut rotated = Vec::new();
+    for file in &files {
+        if secrets::rotate(desk.access(), file).await? == Changed::Written {
+            output.step("Rotated", &file.path().display().to_string());
+            rotated.push(file.path().to_owned());
+        }
+    }
+    let text = || format!("{} encrypted anew\n", counted(rotated.len(), "file"));
+    output.result(text, &json!({ "rotated": rotated }));
+    Ok(0)
+}
+
+pub(super) async fn updatekeys(args: &UpdatekeysArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+    let mut regranted = Vec::new();
+    for file in &desk.files(&args.names)? {
+        let one = if args.check {
+            secrets::regranted(desk.access(), file)?
+        } else {
+            secrets::update_keys(desk.access(), file).await?
+        };
+        regranted.extend(one);
+    }
+    output.result(
+        || regranted.iter().map(lines).collect::<String>() + &last_line(&regranted, args.check),
+        &json!({ "files": regranted }),
+    );
+    Ok(if args.check && !regranted.is_empty() { exit::CHANGES } else { 0 })
+}
+
+fn lines(file: &Regranted) -> String {
+    let added = file.added.iter().map(|reader| format!("  {} {reader} may read\n", styled(CHANGED, "+")));
+    let removed =
+        file.removed.iter().map(|reader| format!("  {} {reader} may not read any more\n", styled(CHANGED, "-")));
+    format!("{}\n{}", file.path.display(), added.chain(removed).collect::<String>())
+}
+
+fn last_line(files: &[Regranted], is_check: bool) -> String {
+    let left = files.iter().any(|file| !file.removed.is_empty());
+    let verb = if is_check { "differs from" } else { "now follows" };
+    let note = if left { "; who lost access still knows the old values: change them at their sources" } else { "" };
+    match files.len() {
+        0 => "every file follows `.sops.yaml`\n".to_owned(),
+        count => format!("{} {verb} `.sops.yaml`{note}\n", counted(count, "file")),
+    }
+}

@@ -1,0 +1,61 @@
+//! `spile secrets resolve` and `textconv`: what git calls.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::cli::{Output, exit};
+use crate::ops::Error;
+use crate::ops::secrets::{self, Versions};
+use crate::problem::listed;
+use crate::world::project::replace;
+
+/// The versions of a file, as git's merge drivers get them: `%O %A %B %P`
+#[derive(Debug, clap::Args)]
+pub struct ResolveArgs {
+    /// What both came from
+    base: PathBuf,
+    /// The one that is merged into; the result is written here
+    ours: PathBuf,
+    /// The one that is merged
+    theirs: PathBuf,
+    /// The file's path, for messages
+    path: Option<PathBuf>,
+}
+
+/// A file
+#[derive(Debug, clap::Args)]
+pub struct TextconvArgs {
+    /// The file
+    file: PathBuf,
+}
+
+pub(super) async fn resolve(args: &ResolveArgs, output: &mut Output) -> Result<u8, Error> {
+    let (base, ours, theirs) = (read(&args.base)?, read(&args.ours)?, read(&args.theirs)?);
+    let path = args.path.as_ref().unwrap_or(&args.ours);
+    let versions = Versions { base: &base, ours: &ours, theirs: &theirs };
+    let keys = crate::cli::keys(output);
+    let merged = secrets::merge(path, versions, &keys, jiff::Timestamp::now()).await?;
+    let io = |source| Error::Io { doing: "write", path: args.ours.display().to_string(), source };
+    replace(&args.ours, merged.text.as_bytes()).map_err(io)?;
+    if !merged.secrets.is_empty() {
+        let names = listed(merged.secrets.iter().map(String::as_str));
+        let help = "ours were kept; set what is right with `spile secrets set`, then `git add`";
+        output.note(&format!("{}: both sides changed {names}; {help}\n", path.display()));
+    }
+    output.result(
+        String::new,
+        &json!({ "path": path, "secrets_in_conflict": merged.secrets, "text_in_conflict": merged.is_text_in_conflict }),
+    );
+    Ok(if merged.is_in_conflict() { exit::FAILED } else { 0 })
+}
+
+pub(super) fn textconv(args: &TextconvArgs, output: &mut Output) -> Result<u8, Error> {
+    output.text(&secrets::textconv(&args.file, &read(&args.file)?)?);
+    Ok(0)
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let io = |source| Error::Io { doing: "read", path: path.display().to_string(), source };
+    std::fs::read_to_string(path).map_err(io)
+}

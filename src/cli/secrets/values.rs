@@ -1,0 +1,235 @@
+//! `spile secrets set`, `unset`, `edit`, `view`, `encrypt`, `import` and `export`
+
+use std::io::Read;
+
+use serde_json::json;
+
+use super::Desk;
+use crate::cli::Output;
+use crate::connector::Connector;
+use crate::ops::secrets::{self, Changed, Error, SecretsFile, Values, edit as editing};
+use crate::ops::{self, counted};
+use crate::secret::Secret;
+
+/// An integration
+#[derive(Debug, clap::Args)]
+pub struct NameArgs {
+    /// The integration, by name
+    slug: String,
+}
+
+/// Integrations
+#[derive(Debug, clap::Args)]
+pub struct NamesArgs {
+    /// The integrations, by name
+    #[arg(value_name = "SLUG", required = true)]
+    names: Vec<String>,
+}
+
+/// What to set
+#[derive(Debug, clap::Args)]
+pub struct SetArgs {
+    /// The integration, by name
+    slug: String,
+    /// The setting
+    key: String,
+    /// Read the value from standard input; one line end at its end is not part of it
+    #[arg(long)]
+    stdin: bool,
+}
+
+/// What to take away
+#[derive(Debug, clap::Args)]
+pub struct UnsetArgs {
+    /// The integration, by name
+    slug: String,
+    /// The setting
+    key: String,
+}
+
+/// What to show
+#[derive(Debug, clap::Args)]
+pub struct ViewArgs {
+    /// The integration, by name
+    slug: String,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// What to take over
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// The integration, by name
+    slug: String,
+    /// A `.env` file or JSON; `-` is standard input
+    file: String,
+}
+
+type Done = Result<u8, ops::Error>;
+
+pub(super) async fn set(args: &SetArgs, desk: &Desk, output: &mut Output) -> Done {
+    let file = desk.find(&args.slug)?;
+    let connector = file.connector(&desk.project)?;
+    if let Some(connector) = &connector {
+        SecretsFile::setting(connector, &args.key)?;
+    }
+    let value = if args.stdin {
+        standard_input()?
+    } else {
+        output.ask_secret(&format!("{} of {}", args.key, args.slug)).ok_or_else(|| Error::NoTerminal {
+            what: format!("`{}`", args.key),
+            help: "give `--stdin` and the value on standard input, such as `pass show shop | spile secrets set ... --stdin`",
+        })?
+    };
+    let changes = [(args.key.clone(), Some(value))];
+    change(&file, connector.as_deref(), &changes, (desk, output)).await
+}
+
+pub(super) async fn unset(args: &UnsetArgs, desk: &Desk, output: &mut Output) -> Done {
+    let file = desk.find(&args.slug)?;
+    let names = file.names()?;
+    if !names.contains(&args.key) {
+        let help = format!("its secrets are {}", crate::problem::listed(names.iter().map(String::as_str)));
+        let connector = format!("`{}`", args.slug);
+        return Err(Error::Unknown { connector, name: args.key.clone(), help }.into());
+    }
+    change(&file, None, &[(args.key.clone(), None)], (desk, output)).await
+}
+
+/// Writes changes and says what came of them.
+async fn change(
+    file: &SecretsFile,
+    connector: Option<&Connector>,
+    changes: &[(String, Option<Secret>)],
+    (desk, output): (&Desk, &mut Output),
+) -> Done {
+    for (name, value) in changes {
+        if let (Some(connector), Some(value)) = (connector, value) {
+            SecretsFile::fits(connector, name, value)?;
+        }
+    }
+    let outcome = if changes.is_empty() { Changed::Not } else { file.change(desk.access(), changes).await? };
+    let set: Vec<&String> = changes.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name).collect();
+    let unset: Vec<&String> = changes.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+    let path = file.path().display().to_string();
+    let text = || match outcome {
+        Changed::Not => format!("{path} is as it was\n"),
+        Changed::Written => {
+            let what = [(set.len(), "encrypted"), (unset.len(), "removed")];
+            let what = what.into_iter().filter(|(count, _)| *count > 0);
+            let what: Vec<String> = what.map(|(count, verb)| format!("{} {verb}", counted(count, "secret"))).collect();
+            format!("{path}: {}\n", what.join(", "))
+        }
+    };
+    output.result(text, &json!({ "path": path, "written": outcome == Changed::Written, "set": set, "unset": unset }));
+    Ok(0)
+}
+
+pub(super) async fn edit(args: &NameArgs, desk: &Desk, output: &mut Output) -> Done {
+    let file = desk.find(&args.slug)?;
+    if let Some(sidecar) = &file.sidecar {
+        return Err(Error::InSidecar { slug: file.name.slug.clone(), path: sidecar.path().to_owned() }.into());
+    }
+    let connector = file.connector(&desk.project)?;
+    let values = if file.document.is_some() { file.values(&desk.keys).await? } else { Values::new() };
+    let editor = crate::cli::editor();
+    let mut text = editing::as_text(&values, &args.slug);
+    loop {
+        text = editor.edit(&text, &desk.own_folder().join("edit")).map_err(Error::from)?;
+        let checked = editing::changes(&values, &text).and_then(|changes| {
+            for (name, value) in &changes {
+                if let (Some(connector), Some(value)) = (&connector, value) {
+                    SecretsFile::fits(connector, name, value)?;
+                }
+            }
+            Ok(changes)
+        });
+        match checked {
+            Ok(changes) => return change(&file, None, &changes, (desk, output)).await,
+            Err(error) => {
+                output.error(&error.into());
+                if !output.confirm("Open the editor again?") {
+                    return Err(ops::Error::Declined);
+                }
+            }
+        }
+    }
+}
+
+pub(super) async fn view(args: &ViewArgs, desk: &Desk, output: &mut Output) -> Done {
+    let file = desk.find(&args.slug)?;
+    file.names()?;
+    if !args.yes && !output.confirm(&format!("Show the secrets of `{}` in plain text?", file.title())) {
+        return Err(Error::NoTerminal {
+            what: "a yes".to_owned(),
+            help: "answer `yes`, or give `--yes` where nobody can answer",
+        }
+        .into());
+    }
+    let values = file.values(&desk.keys).await?;
+    // The only place in the program where secrets are shown: this is what was asked for.
+    let shown: serde_json::Map<String, serde_json::Value> =
+        values.iter().map(|(name, value)| (name.clone(), json!(value.expose()))).collect();
+    output.result(|| editing::lines(&values).expose().to_owned(), &shown);
+    Ok(0)
+}
+
+pub(super) async fn encrypt(args: &NamesArgs, desk: &Desk, output: &mut Output) -> Done {
+    let mut done = Vec::new();
+    for name in &args.names {
+        let file = desk.find(name)?;
+        let names = secrets::encrypt(desk.access(), &file).await?;
+        done.push(json!({ "path": file.source.path(), "encrypted": names }));
+        let what = if names.is_empty() {
+            "nothing stands in plain text".to_owned()
+        } else {
+            counted(names.len(), "secret") + " encrypted"
+        };
+        output.note(&format!("{}: {what}\n", file.source.path().display()));
+    }
+    output.result(String::new, &json!({ "files": done }));
+    Ok(0)
+}
+
+pub(super) async fn import(args: &ImportArgs, desk: &Desk, output: &mut Output) -> Done {
+    let file = desk.find(&args.slug)?;
+    let text = if args.file == "-" { all_of_standard_input()? } else { read(&args.file)? };
+    let Some(connector) = file.connector(&desk.project)? else {
+        let (slug, connector) = (args.slug.clone(), format!("`{}`", args.slug));
+        let help = format!("name the connector of `{slug}` with `type`, and run `spile check`");
+        return Err(Error::Unknown { connector, name: "type".to_owned(), help }.into());
+    };
+    let found = secrets::import(&args.file, text.expose(), (&connector, &file.name.slug))?;
+    for key in &found.passed_over {
+        output.note(&format!("passed over: `{key}` is no secret setting of {}\n", connector.label));
+    }
+    let changes: Vec<_> = found.secrets.into_iter().map(|(name, value)| (name, Some(value))).collect();
+    change(&file, Some(&connector), &changes, (desk, output)).await
+}
+
+pub(super) fn export(args: &NameArgs, desk: &Desk, output: &mut Output) -> Done {
+    let file = desk.find(&args.slug)?;
+    output.text(&format!("{}\n", file.exported()?));
+    Ok(0)
+}
+
+/// Reads one secret; a line end that ends it comes from the command before the pipe.
+fn standard_input() -> Result<Secret, ops::Error> {
+    let text = all_of_standard_input()?;
+    let value = text.expose();
+    let value = value.strip_suffix("\r\n").or_else(|| value.strip_suffix('\n')).unwrap_or(value);
+    Ok(Secret::new(value))
+}
+
+fn all_of_standard_input() -> Result<Secret, ops::Error> {
+    let mut text = zeroize::Zeroizing::new(String::new());
+    let io = |source| ops::Error::Io { doing: "read", path: "standard input".to_owned(), source };
+    std::io::stdin().read_to_string(&mut text).map_err(io)?;
+    Ok(Secret::new(text.as_str()))
+}
+
+fn read(path: &str) -> Result<Secret, ops::Error> {
+    let io = |source| ops::Error::Io { doing: "read", path: path.to_owned(), source };
+    std::fs::read_to_string(path).map(Secret::new).map_err(io)
+}

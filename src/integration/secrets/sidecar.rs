@@ -1,0 +1,112 @@
+//! Sidecars: sops documents beside an integration's file, which the official program edits.
+
+use std::collections::BTreeSet;
+
+use super::{Form, Mistake, SecretsDraft, mistakes, named};
+use crate::integration::Draft;
+use crate::integration::draft::FileName;
+use crate::problem::Problems;
+use crate::sops::node::{Members, Node};
+use crate::sops::{Document, Enc, NotADocument};
+use crate::source::{Place, Source};
+
+/// Reads sidecars and gives each to the draft that it belongs to.
+pub fn attach(drafts: &mut [Draft], sidecars: &[(FileName, Source)], problems: &mut Problems) {
+    for (name, source) in sidecars {
+        let own = |draft: &&mut Draft| draft.slug == name.slug && draft.environment == name.environment;
+        let Some(draft) = drafts.iter_mut().find(own) else {
+            let environment = name.environment.as_ref().map(|name| format!(".{name}")).unwrap_or_default();
+            let base = format!("{}{environment}.toml", name.slug);
+            problems.hide(&source.place(0..source.text().len()));
+            problems.push(source, Mistake::SidecarAlone { base, span: (0..0).into() });
+            continue;
+        };
+        if let Some(known) = &draft.secrets {
+            let (slug, sidecar) = (name.slug.to_string(), source.path().display().to_string());
+            let span = known.place.span.clone().into();
+            problems.push(&known.source, Mistake::TwoForms { slug, sidecar, span });
+            continue;
+        }
+        draft.secrets = sidecar(source, &named(name), problems);
+    }
+}
+
+fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<SecretsDraft> {
+    let is_json = source.path().extension().is_some_and(|extension| extension == "json");
+    let document = if is_json { Document::from_json(source.text()) } else { Document::from_yaml(source.text()) };
+    let document = match document {
+        Ok(document) => document,
+        Err(reason) => {
+            problems.hide(&source.place(0..source.text().len()));
+            let path = source.path().display();
+            let help = match &reason {
+                NotADocument::NoMetadata => format!(
+                    "encrypt it with `sops encrypt -i {path}`, and change its values at their sources if it was ever committed"
+                ),
+                _ => "restore it from git".to_owned(),
+            };
+            problems.push(source, Mistake::Sidecar { reason, span: (0..0).into(), help });
+            return None;
+        }
+    };
+    let mend = format!("sops rotate -i {}", source.path().display());
+    mistakes(&document, source, (&|key| key_place(source, key), &mend), problems);
+    let (mut keys, mut plain) = (Vec::new(), BTreeSet::new());
+    let scope = document.metadata.scope().ok();
+    for (path, value) in flattened(&document.tree) {
+        let name = path.join(".");
+        let place = key_place(source, path.last().copied().unwrap_or_default());
+        let span = place.span.clone().into();
+        let is_sealed = scope.as_ref().is_none_or(|scope| scope.encrypts(&path));
+        match value {
+            Node::List(_) => {
+                let path = source.path().display().to_string();
+                problems.push(source, Mistake::SidecarList { name: name.clone(), path, span });
+            }
+            Node::Text(text) if is_sealed && !text.is_empty() => {
+                if let Err(reason) = text.parse::<Enc>() {
+                    problems.hide(&source.place(0..source.text().len()));
+                    let (name, slug) = (name.clone(), slug.to_owned());
+                    problems.push(source, Mistake::Damaged { name, slug, reason, span });
+                }
+            }
+            _ if !is_sealed => drop(plain.insert(name.clone())),
+            Node::Null | Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) | Node::Map(_) => {}
+        }
+        keys.push((name, place));
+    }
+    Some(SecretsDraft { source: source.clone(), place: source.start(), keys, document, form: Form::Sidecar, plain })
+}
+
+/// Returns every value below maps, with its path.
+fn flattened(members: &Members) -> Vec<(Vec<&str>, &Node)> {
+    let mut found = Vec::new();
+    for (key, node) in members {
+        match node {
+            Node::Map(inner) if !inner.is_empty() => {
+                found.extend(
+                    flattened(inner).into_iter().map(|(path, node)| ([vec![key.as_str()], path].concat(), node)),
+                );
+            }
+            _ => found.push((vec![key.as_str()], node)),
+        }
+    }
+    found
+}
+
+/// Returns where a key of JSON or YAML most likely stands: the first line that begins with it.
+fn key_place(source: &Source, key: &str) -> Place {
+    let mut start = 0;
+    for line in source.text().split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        let rest = line.trim_start().trim_start_matches(['"', '\'']);
+        let quotes = line.trim_start().len() - rest.len();
+        let after = rest.strip_prefix(key).map(|rest| rest.trim_start_matches(['"', '\'']).trim_start());
+        if !key.is_empty() && after.is_some_and(|after| after.starts_with(':')) {
+            let from = start + indent + quotes;
+            return source.place(from..from + key.len());
+        }
+        start += line.len();
+    }
+    source.start()
+}

@@ -1,0 +1,35 @@
+//! `exec`: a command of the user's with the settings of an integration in its environment.
+
+use std::ffi::OsString;
+use std::process::ExitStatus;
+
+use serde_json::Value;
+
+use super::{Error, Loaded, run, secrets};
+use crate::integration::check::environment_variable;
+use crate::name::EnvironmentName;
+use crate::secret::Secret;
+use crate::world::{World, command};
+
+/// Runs a command with the variables from which Meltano reads the settings of an integration, secrets decrypted.
+///
+/// # Errors
+/// When there is no such integration, no key opens its secrets, or the command cannot be started.
+pub async fn exec(
+    world: &World,
+    loaded: &Loaded,
+    (name, environment): (&str, &EnvironmentName),
+    words: &[OsString],
+) -> Result<ExitStatus, Error> {
+    let integration = run::named(loaded, name)?;
+    let plugin = integration.plugin_name();
+    let config = integration.at(environment).config.iter();
+    let mut variables: secrets::Values =
+        config.map(|(name, value)| (environment_variable(&plugin, name), Secret::new(text(value)))).collect();
+    variables.extend(secrets::variables(&world.keys, integration, environment).await?);
+    Ok(command::run(words, &variables, &run::base_variables(&integration.connector)).await?)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

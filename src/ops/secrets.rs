@@ -1,0 +1,80 @@
+//! Secrets of integrations: set, edited, rotated and given to others, each file rewritten around them.
+
+mod access;
+pub mod edit;
+mod encrypt;
+mod error;
+mod file;
+mod import;
+mod merge;
+mod rule;
+mod settings;
+mod setup;
+mod textconv;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::integration::check::environment_variable;
+use crate::integration::{Integration, Secrets};
+use crate::name::EnvironmentName;
+use crate::plan::{Change, Difference, FieldChange, Plan, SecretChange};
+use crate::record::row::Sealed;
+use crate::secret::Secret;
+use crate::world::Keys;
+use crate::world::sops_program::Format;
+
+pub use access::{Regranted, regranted, rotate, update_keys};
+pub use encrypt::encrypt;
+pub use error::Error;
+pub use file::{Access, Changed, SecretsFile};
+pub use import::{Found, import};
+pub use merge::{Merged, Versions, merge};
+pub use setup::{Setup, setup};
+pub use textconv::textconv;
+
+/// Values of settings by name.
+pub type Values = BTreeMap<String, Secret>;
+
+/// Returns the secret settings of an integration, by the variable that Meltano reads each from.
+///
+/// # Errors
+/// When no key opens them, or they were changed by hand.
+pub async fn variables(keys: &Keys, integration: &Integration, environment: &EnvironmentName) -> Result<Values, Error> {
+    let Some(secrets) = &integration.at(environment).secrets else { return Ok(Values::new()) };
+    let leaves = match &secrets.sidecar {
+        Some(text) => keys.open_text(&secrets.document, text, Format::of(&secrets.path)).await,
+        None => keys.open(&secrets.document).await,
+    };
+    let leaves = leaves.map_err(|error| Error::opening(&secrets.path, error))?;
+    let plugin = integration.plugin_name();
+    let values = Secrets::values(leaves).into_iter();
+    Ok(values.map(|(name, value)| (environment_variable(&plugin, &name), value)).collect())
+}
+
+/// Looks, where a key is at hand, whether secrets whose ciphertext changes change their values too. Where nothing
+/// changes, no key is read.
+pub(super) async fn verify(keys: &Arc<Keys>, plan: &mut Plan) {
+    for (id, change) in &plan.registry.changes {
+        let Change::Update { before, after } = change else { continue };
+        let fields = change.fields();
+        let unverified = fields.iter().filter(|field| field.difference == Difference::Secret(SecretChange::Unverified));
+        let unverified: Vec<&FieldChange> = unverified.collect();
+        let (Some(before), Some(after), false) = (&before.secrets, &after.secrets, unverified.is_empty()) else {
+            continue;
+        };
+        let (Some(before), Some(after)) = (open(keys, before).await, open(keys, after).await) else { continue };
+        let seen = unverified.into_iter().map(|field| {
+            let name = field.path.trim_start_matches("secrets.");
+            let is_same = before.get(name) == after.get(name);
+            (field.path.clone(), if is_same { SecretChange::Reencrypted } else { SecretChange::Changed })
+        });
+        plan.seen.insert(*id, seen.collect());
+    }
+}
+
+/// Returns the values of a row; `None` where nobody here can see them: that is no fault of a plan.
+async fn open(keys: &Keys, sealed: &Sealed) -> Option<Values> {
+    let document = sealed.open()?;
+    Some(Secrets::values(keys.open(&document).await.ok()?))
+}

@@ -1,0 +1,93 @@
+//! Encrypting what stands in plain text: under `[secrets]`, and the secret settings under `[config]`.
+
+use toml_edit::{DocumentMut, Item, TableLike, Value};
+
+use super::Error;
+use super::file::{Access, SecretsFile};
+use crate::connector::Connector;
+use crate::integration::check::is_reference;
+use crate::ops;
+use crate::secret::Secret;
+
+/// Encrypts every secret of a file that stands in plain text, moves those of `[config]` to `[secrets]`, and returns
+/// their names.
+///
+/// # Errors
+/// When a name is no setting, or nobody says who may read them.
+pub async fn encrypt(access: Access<'_>, file: &SecretsFile) -> Result<Vec<String>, ops::Error> {
+    let connector = file.connector(access.project)?;
+    let mut changes: Vec<(String, Option<Secret>)> =
+        file.plain().into_iter().map(|(name, value)| (name, Some(value))).collect();
+    let mut text: DocumentMut = file.source.text().parse().map_err(|error: toml_edit::TomlError| Error::Merge {
+        path: file.path().to_owned(),
+        message: error.message().to_owned(),
+    })?;
+    if let Some(connector) = &connector {
+        if let Some(config) = text.get_mut("config").and_then(Item::as_table_like_mut) {
+            changes.extend(take_secrets(config, connector).into_iter().map(|(name, value)| (name, Some(value))));
+        }
+        for (name, value) in &changes {
+            value.iter().try_for_each(|value| SecretsFile::fits(connector, name, value))?;
+        }
+    }
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(sidecar) = &file.sidecar {
+        return Err(Error::InSidecar { slug: file.name.slug.clone(), path: sidecar.path().to_owned() }.into());
+    }
+    let document = file.sealed_with(access, &changes).await?;
+    file.write_text(access.project, &text.to_string(), &document)?;
+    Ok(changes.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Takes the secret settings out of a table.
+fn take_secrets(config: &mut dyn TableLike, connector: &Connector) -> Vec<(String, Secret)> {
+    let secret = connector.settings.iter().filter(|setting| setting.secret);
+    secret.filter_map(|setting| Some((setting.name.clone(), take(config, &setting.name)?))).collect()
+}
+
+/// Takes one setting: `a.b` is a key of its own, or `b` in the table `a`.
+fn take(table: &mut dyn TableLike, name: &str) -> Option<Secret> {
+    if let Some(value) = table.get(name).and_then(Item::as_value) {
+        let text = text(value);
+        if is_reference(&text) {
+            return None;
+        }
+        table.remove(name);
+        return Some(Secret::new(text));
+    }
+    let (first, rest) = name.split_once('.')?;
+    let inner = table.get_mut(first)?.as_table_like_mut()?;
+    let taken = take(inner, rest)?;
+    if inner.is_empty() {
+        table.remove(first);
+    }
+    Some(taken)
+}
+
+/// A value as Meltano reads it from a variable: text as it is, all else as JSON.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.value().clone(),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
+            value.clone().decorated("", "").to_string()
+        }
+        Value::Array(_) | Value::InlineTable(_) => json(value).to_string(),
+    }
+}
+
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::String(text) => serde_json::Value::String(text.value().clone()),
+        Value::Integer(number) => serde_json::json!(number.value()),
+        Value::Float(number) => serde_json::json!(number.value()),
+        Value::Boolean(flag) => serde_json::json!(flag.value()),
+        Value::Datetime(datetime) => serde_json::json!(datetime.value().to_string()),
+        Value::Array(items) => items.iter().map(json).collect(),
+        Value::InlineTable(table) => {
+            let members = table.iter().map(|(key, value)| (key.to_owned(), json(value)));
+            serde_json::Value::Object(members.collect())
+        }
+    }
+}

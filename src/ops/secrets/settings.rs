@@ -1,0 +1,62 @@
+//! The settings that secrets are: what the connector says of them.
+
+use std::sync::Arc;
+
+use super::Error;
+use super::file::SecretsFile;
+use crate::connector::{Catalog, Connector, Kind, Role, Setting};
+use crate::ops;
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::secret::Secret;
+use crate::sops::node;
+use crate::world::Project;
+
+impl SecretsFile {
+    /// Returns the connector that the file, or the one it is laid over, names.
+    ///
+    /// # Errors
+    /// When the project's connectors cannot be read.
+    pub fn connector(&self, project: &Project) -> Result<Option<Arc<Connector>>, ops::Error> {
+        let mut problems = Problems::default();
+        let catalog = Catalog::new(&project.connectors(&mut problems), &mut problems);
+        let base = match self.name.environment {
+            Some(_) => Some(Self::find(project, self.name.slug.as_str(), None)?),
+            None => None,
+        };
+        let members = base.as_ref().map_or(&self.members, |base| &base.members);
+        let text = |key| node::find(members, key).and_then(node::Node::as_text);
+        let role = if text("kind") == Some("loader") { Role::Loader } else { Role::Extractor };
+        Ok(text("type").and_then(|name| catalog.find(role, name)))
+    }
+
+    /// Checks that a secret is a setting of the connector, and that the value is what it takes.
+    ///
+    /// # Errors
+    /// With the nearest setting, or what the setting takes.
+    pub fn fits(connector: &Connector, name: &str, value: &Secret) -> Result<(), Error> {
+        let setting = Self::setting(connector, name)?;
+        let parsed = || serde_json::from_str::<serde_json::Value>(value.expose());
+        let fits = match setting.kind {
+            Kind::Array => parsed().is_ok_and(|value| value.is_array()),
+            Kind::Object => parsed().is_ok_and(|value| value.is_object()),
+            Kind::Integer => value.expose().parse::<i64>().is_ok(),
+            Kind::Decimal => value.expose().parse::<f64>().is_ok(),
+            Kind::Boolean => matches!(value.expose(), "true" | "false"),
+            Kind::String | Kind::File | Kind::Date | Kind::Email | Kind::Options(_) => true,
+        };
+        let (wanted, example) = setting.kind.wanted();
+        if fits { Ok(()) } else { Err(Error::Value { name: name.to_owned(), wanted, example }) }
+    }
+
+    /// Returns the setting of that name.
+    ///
+    /// # Errors
+    /// With the nearest one.
+    pub fn setting<'a>(connector: &'a Connector, name: &str) -> Result<&'a Setting, Error> {
+        connector.setting(name).ok_or_else(|| {
+            let names = || connector.settings.iter().map(|setting| setting.name.as_str());
+            let help = did_you_mean(name, names()).unwrap_or_else(|| format!("its settings are {}", listed(names())));
+            Error::Unknown { connector: connector.label.clone(), name: name.to_owned(), help }
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! `secrets init`: a key, a `.sops.yaml` and git's drivers, each where there is none yet.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::Error;
+use crate::ops;
+use crate::world::keys::{Keys, make_identity};
+use crate::world::project::{SOPS_RULES, add_lines, replace};
+use crate::world::{Project, git};
+
+/// What was made, and what was there.
+#[derive(Debug, Default, Serialize)]
+pub struct Setup {
+    /// The file of a new key, where one was made.
+    pub key: Option<PathBuf>,
+    /// The public keys of this user.
+    pub recipients: Vec<String>,
+    /// The `.sops.yaml` that holds for the project.
+    pub rules: PathBuf,
+    /// Whether it was made.
+    pub made_rules: bool,
+    /// What git was told.
+    pub git: Vec<String>,
+}
+
+/// The lines of `.gitattributes`.
+const ATTRIBUTES: [&str; 1] = ["integrations/**/*.toml merge=spile diff=spile"];
+
+/// What git is told of the drivers. `%O`, `%A` and `%B` are git's names for the three versions, `%P` is the path.
+const DRIVERS: [(&str, &str); 4] = [
+    ("merge.spile.name", "spile: text line by line, secrets by their values"),
+    ("merge.spile.driver", "spile secrets resolve %O %A %B %P"),
+    ("diff.spile.textconv", "spile secrets textconv"),
+    ("diff.spile.cachetextconv", "true"),
+];
+
+/// Prepares a project for secrets. What is there already stays as it is.
+///
+/// # Errors
+/// When a key or a file cannot be written.
+pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Setup, ops::Error> {
+    let mut made = Setup { recipients: keys.found().public_keys().map(str::to_owned).collect(), ..Setup::default() };
+    let io = |doing, path: &Path| {
+        let path = path.display().to_string();
+        move |source| ops::Error::Io { doing, path, source }
+    };
+    let anywhere = Path::new("integrations/any.toml");
+    let rules = project.sops_rules(anywhere).map_err(io("read", Path::new(SOPS_RULES)))?;
+    if let Some((path, _)) = rules {
+        made.rules = path;
+    } else {
+        if made.recipients.is_empty() {
+            let (path, recipient) = make_identity(keys.places()).map_err(Error::from)?;
+            made.recipients.push(recipient);
+            made.key = Some(path);
+        }
+        made.rules = project.root().join(SOPS_RULES);
+        replace(&made.rules, rules_for(&made.recipients).as_bytes()).map_err(io("write", &made.rules))?;
+        made.made_rules = true;
+    }
+    if with_git {
+        let attributes = project.root().join(".gitattributes");
+        add_lines(&attributes, &ATTRIBUTES).map_err(io("write", &attributes))?;
+        made.git.push(".gitattributes".to_owned());
+        for (name, value) in DRIVERS {
+            git::configure(project.root(), name, value).await.map_err(Error::from)?;
+            made.git.push(name.to_owned());
+        }
+    }
+    Ok(made)
+}
+
+fn rules_for(recipients: &[String]) -> String {
+    let readers: Vec<String> = recipients.iter().map(|recipient| format!("      - {recipient}\n")).collect();
+    let readers = readers.concat();
+    format!(
+        "# Who may read secrets, for spile and for sops: https://getsops.io/docs/#using-sopsyaml-conf\n\
+         # After a change: spile secrets updatekeys\n\
+         creation_rules:\n  - path_regex: ^integrations/\n    age:\n{readers}"
+    )
+}

@@ -1,0 +1,36 @@
+//! A file as `git diff` is to show it: what of the secrets changed, and never their values.
+
+use super::file::SecretsFile;
+use crate::ops;
+use crate::plan::hash;
+use crate::sops::SECRETS;
+
+/// Returns a file with a short mark in place of every ciphertext and its recipients in place of the metadata. A
+/// ciphertext changes only when its value does, so equal marks are equal values; no key is needed.
+///
+/// # Errors
+/// When the file is not TOML.
+pub fn textconv(path: &std::path::Path, text: &str) -> Result<String, ops::Error> {
+    let file = SecretsFile::of_text(path, text)?;
+    let Some(document) = &file.document else { return Ok(text.to_owned()) };
+    let mut lines = vec![plain_part(text), format!("[{SECRETS}]")];
+    for (name, node) in document.secrets() {
+        let mark = node.as_text().map(|text| hash(text.as_bytes())[..8].to_owned()).unwrap_or_default();
+        lines.push(format!("{name} = <secret {mark}>"));
+    }
+    lines.extend([String::new(), "[sops]".to_owned()]);
+    lines.extend(document.metadata.recipients().iter().map(|reader| format!("reader: {reader}")));
+    Ok(lines.join("\n") + "\n")
+}
+
+/// Returns the text without `[secrets]` and `[sops]`.
+pub(super) fn plain_part(text: &str) -> String {
+    match text.parse::<toml_edit::DocumentMut>() {
+        Ok(mut file) => {
+            file.remove(SECRETS);
+            file.remove("sops");
+            file.to_string()
+        }
+        Err(_) => text.to_owned(),
+    }
+}

@@ -1,0 +1,201 @@
+//! Opening a document: every value decrypted, the MAC over them verified.
+
+use sha2::{Digest, Sha256, Sha512};
+use zeroize::Zeroizing;
+
+use super::Document;
+use crate::secret::Secret;
+use crate::sops::cipher::DataKey;
+use crate::sops::enc::{Enc, Kind, NotEnc};
+use crate::sops::metadata::BadMetadata;
+use crate::sops::node::Node;
+use crate::sops::scope::{NoScope, Scope};
+
+/// One value of a document, decrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// The keys from the root; the items of a list have no keys of their own.
+    pub path: Vec<String>,
+    /// What the value is.
+    pub kind: Kind,
+    /// Whether it was encrypted.
+    pub was_encrypted: bool,
+    /// The value as text.
+    pub value: Secret,
+}
+
+/// Why a document does not open, though its data key is there. Nothing of it carries a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A value in the encrypted part is no ciphertext.
+    #[error("`{}` cannot be decrypted: {reason}", path.join("."))]
+    NotEnc {
+        /// The value.
+        path: Vec<String>,
+        /// Why.
+        reason: NotEnc,
+    },
+    /// A ciphertext does not belong here: it was changed, moved or made with another key.
+    #[error("`{}` cannot be decrypted: it was changed, moved from another key, or made with another data key", path.join("."))]
+    Undecryptable {
+        /// The value.
+        path: Vec<String>,
+    },
+    /// A plaintext is not what its type says.
+    #[error("`{}` does not hold what its `type` says", path.join("."))]
+    Kind {
+        /// The value.
+        path: Vec<String>,
+    },
+    /// The metadata cannot be used.
+    #[error("the `sops` metadata cannot be used: {0}")]
+    Metadata(#[from] BadMetadata),
+    /// The MAC was made with another key, or `lastmodified` was edited.
+    #[error("the MAC cannot be decrypted: `lastmodified` or `mac` was changed by hand")]
+    MacUndecryptable,
+    /// Values were added, removed, moved or changed without the data key.
+    #[error("the MAC does not match: values were added, removed or moved by hand")]
+    MacMismatch,
+}
+
+impl From<NoScope> for Fault {
+    fn from(error: NoScope) -> Self {
+        Self::Metadata(error.into())
+    }
+}
+
+impl Document {
+    /// Decrypts every value and verifies the MAC.
+    ///
+    /// # Errors
+    /// With the first value that does not decrypt, or the MAC.
+    pub fn open(&self, key: &DataKey) -> Result<Vec<Leaf>, Fault> {
+        let leaves = self.leaves(key)?;
+        self.verify(key, &leaves)?;
+        Ok(leaves)
+    }
+
+    /// Decrypts every value, and leaves the MAC alone.
+    pub(super) fn leaves(&self, key: &DataKey) -> Result<Vec<Leaf>, Fault> {
+        let scope = self.metadata.scope()?;
+        let mut leaves = Vec::new();
+        let mut path = Vec::new();
+        for (name, node) in &self.tree {
+            path.push(name.as_str());
+            open(node, &mut path, (&scope, key), &mut leaves)?;
+            path.pop();
+        }
+        Ok(leaves)
+    }
+
+    fn verify(&self, key: &DataKey, leaves: &[Leaf]) -> Result<(), Fault> {
+        let associated = self.metadata.last_modified()?;
+        let said = key.decrypt(&self.metadata.mac()?, associated.as_bytes()).ok_or(Fault::MacUndecryptable)?;
+        let found = mac(leaves, self.metadata.mac_only_encrypted());
+        // Both are hashes of what the reader has just decrypted: comparing them in constant time would hide nothing.
+        if found.as_bytes() == said.as_slice() { Ok(()) } else { Err(Fault::MacMismatch) }
+    }
+}
+
+/// The path of a value as associated data: every key with a colon behind it.
+pub(super) fn associated(path: &[&str]) -> String {
+    let mut associated = path.join(":");
+    associated.push(':');
+    associated
+}
+
+fn open<'a>(
+    node: &'a Node,
+    path: &mut Vec<&'a str>,
+    within: (&Scope, &DataKey),
+    leaves: &mut Vec<Leaf>,
+) -> Result<(), Fault> {
+    match node {
+        Node::Map(members) => {
+            for (key, member) in members {
+                path.push(key);
+                open(member, path, within, leaves)?;
+                path.pop();
+            }
+        }
+        Node::List(items) => items.iter().try_for_each(|item| open(item, path, within, leaves))?,
+        Node::Null => {}
+        Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) => {
+            let (scope, key) = within;
+            let leaf = if scope.encrypts(path) { decrypted(node, path, key)? } else { plain(node, path) };
+            leaves.push(leaf);
+        }
+    }
+    Ok(())
+}
+
+fn owned(path: &[&str]) -> Vec<String> {
+    path.iter().map(|key| (*key).to_owned()).collect()
+}
+
+fn decrypted(node: &Node, path: &[&str], key: &DataKey) -> Result<Leaf, Fault> {
+    let not_enc = |reason| Fault::NotEnc { path: owned(path), reason };
+    let text = node.as_text().ok_or_else(|| not_enc(NotEnc::Plain))?;
+    if text.is_empty() {
+        let value = Secret::new("");
+        return Ok(Leaf { path: owned(path), kind: Kind::Str, was_encrypted: true, value });
+    }
+    let enc: Enc = text.parse().map_err(not_enc)?;
+    let bytes = key.decrypt(&enc, associated(path).as_bytes());
+    let bytes = bytes.ok_or_else(|| Fault::Undecryptable { path: owned(path) })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Fault::Kind { path: owned(path) })?;
+    if !holds(enc.kind, text) {
+        return Err(Fault::Kind { path: owned(path) });
+    }
+    Ok(Leaf { path: owned(path), kind: enc.kind, was_encrypted: true, value: Secret::new(text) })
+}
+
+fn holds(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::Int => text.parse::<i64>().is_ok(),
+        Kind::Float => text.parse::<f64>().is_ok(),
+        Kind::Bool => bool_of(text).is_some(),
+        Kind::Str | Kind::Time | Kind::Bytes | Kind::Comment => true,
+    }
+}
+
+/// The words that Go takes for a boolean.
+#[must_use]
+pub fn bool_of(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// A plain value as the bytes that go into the MAC.
+fn plain(node: &Node, path: &[&str]) -> Leaf {
+    let (kind, text) = match node {
+        Node::Bool(flag) => (Kind::Bool, if *flag { "True".to_owned() } else { "False".to_owned() }),
+        Node::Integer(number) => (Kind::Int, number.to_string()),
+        Node::Float(number) => (Kind::Float, number.to_string()),
+        Node::Text(text) => (Kind::Str, text.clone()),
+        Node::Null | Node::List(_) | Node::Map(_) => (Kind::Str, String::new()),
+    };
+    Leaf { path: owned(path), kind, was_encrypted: false, value: Secret::new(text) }
+}
+
+/// The MAC: SHA-512 over the plaintexts in their order, in upper-case hexadecimal. Over encrypted values alone, a hash
+/// of the word `sops` goes in first, so that the flag cannot be flipped unseen.
+pub(super) fn mac(leaves: &[Leaf], only_encrypted: bool) -> Zeroizing<String> {
+    let mut hash = Sha512::new();
+    if only_encrypted {
+        hash.update(Sha256::digest(b"sops"));
+    }
+    for leaf in leaves.iter().filter(|leaf| leaf.was_encrypted || !only_encrypted) {
+        hash.update(leaf.value.expose().as_bytes());
+    }
+    Zeroizing::new(hash.finalize().iter().fold(String::with_capacity(128), |mut hex, byte| {
+        hex.extend(
+            [byte >> 4, byte & 15]
+                .map(|nibble| char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase()),
+        );
+        hex
+    }))
+}

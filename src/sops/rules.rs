@@ -1,0 +1,323 @@
+//! `.sops.yaml`: for whom a new document is encrypted.
+
+use regex::Regex;
+
+use super::metadata::ENCRYPTED;
+use super::node::{Members, Node, find};
+use super::scope;
+
+/// The lists of a rule that hold other keys than age's.
+const FOREIGN: [&str; 6] = ["pgp", "kms", "gcp_kms", "azure_keyvault", "hc_vault_transit_uri", "hckms"];
+
+/// What the lists are called in a group, where that is another name than in a rule.
+const IN_GROUPS: [(&str, &str); 1] = [("hc_vault", "hc_vault_transit_uri")];
+
+/// The creation rules of a `.sops.yaml`, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    stores: Option<Node>,
+}
+
+/// One creation rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The age recipients, each once.
+    pub age: Vec<String>,
+    /// The kinds of other keys: only the official program can encrypt for them.
+    pub foreign: Vec<&'static str>,
+    /// Whether the data key is to be split, or the groups hold more than age recipients.
+    pub has_groups: bool,
+    path: Option<Regex>,
+    members: Members,
+}
+
+/// Why a `.sops.yaml` cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadRules {
+    /// It is not YAML. The parser's sentence is left out: only the place is sure to be right.
+    #[error("it is not valid YAML: {place}")]
+    Syntax {
+        /// The line and the column, where known.
+        place: String,
+    },
+    /// Its top is no map.
+    #[error("its top is not a map")]
+    NotAMap,
+    /// Its rules are none.
+    #[error("its `creation_rules` are not a list of maps")]
+    NotRules,
+    /// A pattern of paths that is none.
+    #[error("the `path_regex` of rule {rule} is no pattern: {reason}")]
+    Path {
+        /// Which rule, from 1.
+        rule: usize,
+        /// Why.
+        reason: String,
+    },
+    /// A value of the wrong type.
+    #[error("the `{key}` of rule {rule} is not {wanted}")]
+    Value {
+        /// Which rule, from 1.
+        rule: usize,
+        /// The key.
+        key: String,
+        /// What it has to be.
+        wanted: &'static str,
+    },
+    /// Two of the six settings of which one may be there.
+    #[error("rule {rule} says twice which values are encrypted: `{first}` and `{second}`")]
+    Scopes {
+        /// Which rule, from 1.
+        rule: usize,
+        /// One.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+}
+
+impl Rules {
+    /// Reads a `.sops.yaml`. One without `creation_rules` is as good as none.
+    ///
+    /// # Errors
+    /// When it is not YAML, or a rule is none.
+    pub fn read(text: &str) -> Result<Self, BadRules> {
+        let syntax = |error: yaml_serde::Error| BadRules::Syntax {
+            place: error.location().map_or_else(
+                || "it ends too early".to_owned(),
+                |at| format!("line {}, column {}", at.line(), at.column()),
+            ),
+        };
+        let mut value: yaml_serde::Value = yaml_serde::from_str(text).map_err(syntax)?;
+        value.apply_merge().map_err(syntax)?;
+        let top = match <Node as serde::Deserialize>::deserialize(value).map_err(syntax)? {
+            Node::Null => Members::new(),
+            Node::Map(members) => members,
+            _ => return Err(BadRules::NotAMap),
+        };
+        let rules = match find(&top, "creation_rules") {
+            None | Some(Node::Null) => Vec::new(),
+            Some(Node::List(rules)) => {
+                rules.iter().enumerate().map(|(index, rule)| Rule::read(index + 1, rule)).collect::<Result<_, _>>()?
+            }
+            Some(_) => return Err(BadRules::NotRules),
+        };
+        Ok(Self { rules, stores: find(&top, "stores").cloned() })
+    }
+
+    /// Returns the rule of a file: the first whose pattern is found in its path, or that has none. The path is relative
+    /// to the folder of `.sops.yaml`.
+    #[must_use]
+    pub fn for_path(&self, relative: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.path.as_ref().is_none_or(|path| path.is_match(relative)))
+    }
+
+    /// Returns a `.sops.yaml` that has one rule for every path, with the recipients of that one. What the official
+    /// program is given then depends on neither the name of a copy nor the program's version.
+    #[must_use]
+    pub fn alone(&self, rule: &Rule, which: Scoped) -> String {
+        let is_scope = |key: &str| scope::KEYS.contains(&key) || key == "mac_only_encrypted";
+        let mut members = rule.members.clone();
+        members.retain(|(key, _)| key != "path_regex" && !(which == Scoped::AsProfile && is_scope(key)));
+        if which == Scoped::AsProfile {
+            members.push(("encrypted_regex".to_owned(), Node::Text(ENCRYPTED.to_owned())));
+            members.push(("mac_only_encrypted".to_owned(), Node::Bool(true)));
+        }
+        let mut top = vec![("creation_rules".to_owned(), Node::List(vec![Node::Map(members)]))];
+        top.extend(self.stores.clone().map(|stores| ("stores".to_owned(), stores)));
+        // JSON is YAML. Keys are text and values are of JSON: there is nothing that cannot be written.
+        serde_json::to_string_pretty(&Node::Map(top)).unwrap_or_default()
+    }
+}
+
+/// Which values the rule of [`Rules::alone`] has encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scoped {
+    /// Those that the rule says.
+    AsWritten,
+    /// `[secrets]`, as in every file of spile's.
+    AsProfile,
+}
+
+impl Rule {
+    fn read(rule: usize, node: &Node) -> Result<Self, BadRules> {
+        let Node::Map(members) = node else { return Err(BadRules::NotRules) };
+        let value = |key: &str, wanted| BadRules::Value { rule, key: key.to_owned(), wanted };
+        let path = match find(members, "path_regex") {
+            None | Some(Node::Null) => None,
+            Some(Node::Text(text)) if text.is_empty() => None,
+            Some(Node::Text(text)) => {
+                Some(Regex::new(text).map_err(|error| BadRules::Path { rule, reason: reason(&error) })?)
+            }
+            Some(_) => return Err(value("path_regex", "text")),
+        };
+        let said = |key: &&&str| find(members, key).is_some_and(|node| !node.is_empty());
+        let mut scopes = scope::KEYS.iter().filter(said);
+        if let (Some(first), Some(second)) = (scopes.next(), scopes.next()) {
+            return Err(BadRules::Scopes { rule, first, second });
+        }
+        let mut keys = Held::default();
+        let groups = match find(members, "key_groups") {
+            None | Some(Node::Null) => &[][..],
+            Some(Node::List(groups)) => groups,
+            Some(_) => return Err(value("key_groups", "a list of groups")),
+        };
+        for group in groups {
+            let Node::Map(group) = group else { return Err(value("key_groups", "a list of groups")) };
+            keys.take(group, rule)?;
+        }
+        if groups.is_empty() {
+            keys.take(members, rule)?;
+        }
+        let is_split = find(members, "shamir_threshold").is_some_and(|n| !n.is_empty() && *n != Node::Integer(0));
+        let has_groups = groups.len() > 1 || is_split || (!groups.is_empty() && !keys.foreign.is_empty());
+        Ok(Self { age: keys.age, foreign: keys.foreign, has_groups, path, members: members.clone() })
+    }
+}
+
+/// The keys of a rule or of a group.
+#[derive(Default)]
+struct Held {
+    age: Vec<String>,
+    foreign: Vec<&'static str>,
+}
+
+impl Held {
+    fn take(&mut self, members: &Members, rule: usize) -> Result<(), BadRules> {
+        if let Some(node) = find(members, "age") {
+            let wanted = "text or a list of texts";
+            let recipients = texts(node).ok_or_else(|| BadRules::Value { rule, key: "age".to_owned(), wanted })?;
+            for recipient in recipients {
+                if !self.age.contains(&recipient) {
+                    self.age.push(recipient);
+                }
+            }
+        }
+        let named = |kind: &&'static str| {
+            let other = IN_GROUPS.iter().find(|(_, name)| name == kind).map(|(name, _)| *name);
+            [Some(*kind), other].into_iter().flatten().any(|key| find(members, key).is_some_and(|n| !n.is_empty()))
+        };
+        for kind in FOREIGN.into_iter().filter(named) {
+            if !self.foreign.contains(&kind) {
+                self.foreign.push(kind);
+            }
+        }
+        for nested in find(members, "merge").map(Node::items).unwrap_or_default() {
+            if let Node::Map(nested) = nested {
+                self.take(nested, rule)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Texts, separated by commas or in a list.
+fn texts(node: &Node) -> Option<Vec<String>> {
+    let split = |text: &str| -> Vec<String> {
+        text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
+    };
+    match node {
+        Node::Null => Some(Vec::new()),
+        Node::Text(text) => Some(split(text)),
+        Node::List(items) => {
+            let items: Option<Vec<_>> = items.iter().map(|item| item.as_text().map(split)).collect();
+            Some(items?.concat())
+        }
+        Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Map(_) => None,
+    }
+}
+
+/// The last line of a pattern's error: the others draw the pattern.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: &str = r"
+keys:
+  - &alice age1alice
+  - &bob age1bob
+creation_rules:
+  - path_regex: \.prod\.toml$
+    age: age1alice, age1bob,, age1alice
+    kms: arn:aws:kms:eu-west-1:1:key/a
+  - path_regex: ^team/
+    key_groups:
+      - age: [*alice, *bob]
+        merge:
+          - age: [age1carol]
+  - path_regex: split
+    shamir_threshold: 2
+    key_groups:
+      - age: [*alice]
+      - pgp: ['ABC']
+        hc_vault: ['https://vault']
+  - age:
+      - *bob
+    encrypted_suffix: _x
+stores:
+  yaml:
+    indent: 2
+";
+
+    fn rule(path: &str) -> Rule {
+        Rules::read(RULES).unwrap().for_path(path).unwrap().clone()
+    }
+
+    #[test]
+    fn the_first_rule_whose_pattern_is_found_holds() {
+        assert_eq!(rule("a/shop.prod.toml").age, ["age1alice", "age1bob"]);
+        assert_eq!(rule("a/shop.prod.toml").foreign, ["kms"]);
+        assert_eq!(rule("a/team/shop.toml").age, ["age1bob"]);
+        assert!(Rules::read("creation_rules: [{path_regex: x, age: a}]").unwrap().for_path("y").is_none());
+        assert!(Rules::read("").unwrap().for_path("y").is_none());
+        assert!(Rules::read("stores: {}").unwrap().for_path("y").is_none());
+    }
+
+    #[test]
+    fn one_group_of_age_recipients_is_a_list_of_them() {
+        let team = rule("team/shop.toml");
+        assert_eq!(
+            (team.age.as_slice(), team.has_groups),
+            (&["age1alice", "age1bob", "age1carol"].map(str::to_owned)[..], false)
+        );
+        let split = rule("split.toml");
+        assert!(split.has_groups && split.foreign == ["pgp", "hc_vault_transit_uri"]);
+    }
+
+    #[test]
+    fn a_rule_alone_keeps_its_recipients_and_has_the_scope_that_was_asked_for() {
+        let rules = Rules::read(RULES).unwrap();
+        let last = rules.for_path("other").unwrap();
+        let own = Rules::read(&rules.alone(last, Scoped::AsProfile)).unwrap();
+        let own = own.for_path("anything").unwrap();
+        assert_eq!((&own.age, own.members.len()), (&last.age, 3));
+        assert_eq!(find(&own.members, "encrypted_regex").and_then(Node::as_text), Some("^secrets$"));
+        let split = rules.alone(rules.for_path("split").unwrap(), Scoped::AsWritten);
+        assert!(split.contains("\"shamir_threshold\": 2") && split.contains("\"indent\": 2"), "{split}");
+        assert!(!split.contains("path_regex"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said_with_its_place() {
+        let said = |text: &str| Rules::read(text).unwrap_err().to_string();
+        assert_eq!(said("creation_rules:\n  - age: [a\n"), "it is not valid YAML: line 3, column 1");
+        assert_eq!(said("- a"), "its top is not a map");
+        assert_eq!(said("creation_rules: 1"), "its `creation_rules` are not a list of maps");
+        assert_eq!(
+            said("creation_rules: [{}, {path_regex: '('}]"),
+            "the `path_regex` of rule 2 is no pattern: unclosed group"
+        );
+        assert_eq!(said("creation_rules: [{age: 1}]"), "the `age` of rule 1 is not text or a list of texts");
+        assert_eq!(
+            said("creation_rules: [{encrypted_regex: a, unencrypted_suffix: b}]"),
+            "rule 1 says twice which values are encrypted: `unencrypted_suffix` and `encrypted_regex`"
+        );
+    }
+}

@@ -1,0 +1,396 @@
+//! The official `sops`: for keys that only it can use, and for files that it has to keep in its own form.
+//!
+//! Values go through its standard input and output, never on its command line; only ciphertext is in files. What it
+//! says on its standard error is never shown: some of its errors quote plaintext.
+
+mod error;
+mod plain;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use serde::Serialize;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use zeroize::Zeroizing;
+
+use super::meltano::Host;
+use crate::secret::Secret;
+use crate::sops::node::{Node, find};
+use crate::sops::{Document, Enc, Leaf, NotADocument, Rule, Rules, SECRETS, Scoped};
+
+pub use error::{Known, ProgramError};
+
+/// Settings in the environment that would outdo the rules of `.sops.yaml`.
+const NOT_INHERITED: [&str; 8] = [
+    "SOPS_CONFIG",
+    "SOPS_KMS_ARN",
+    "SOPS_GCP_KMS_IDS",
+    "SOPS_HUAWEICLOUD_KMS_IDS",
+    "SOPS_AZURE_KEYVAULT_URLS",
+    "SOPS_VAULT_URIS",
+    "SOPS_PGP_FP",
+    "SOPS_AGE_RECIPIENTS",
+];
+
+/// A configuration that says nothing.
+const NO_CONFIG: &str = "/dev/null";
+
+/// The official `sops`, as it is found on the path; it has spile's own environment.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// `PATH`
+    path: OsString,
+}
+
+/// The standard input by its name: before 3.10 the program does not read it unnamed.
+const STDIN: &str = "/dev/stdin";
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+impl Format {
+    /// Returns the form that a file's name says; YAML where it says none.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let is_json = path.extension().is_some_and(|extension| extension == "json");
+        if is_json { Self::Json } else { Self::Yaml }
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(self, text: &str) -> Result<Document, NotADocument> {
+        match self {
+            Self::Json => Document::from_json(text),
+            Self::Yaml => Document::from_yaml(text),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+        }
+    }
+}
+
+/// A file beside an integration that is a sops document as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeFile<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// Its form.
+    pub format: Format,
+    /// The `.sops.yaml` that says how it is indented, where there is one.
+    pub config: Option<&'a Path>,
+}
+
+impl Program {
+    /// Takes a search path; the program is looked for when it is needed.
+    #[must_use]
+    pub fn new(path: OsString) -> Self {
+        Self { path }
+    }
+
+    /// Returns where the program is.
+    ///
+    /// # Errors
+    /// When it is nowhere on the path.
+    pub fn find(&self) -> Result<PathBuf, ProgramError> {
+        let host = Host { path: self.path.clone(), python: None };
+        host.find("sops").ok_or_else(|| ProgramError::Missing { path: self.path.to_string_lossy().into_owned() })
+    }
+
+    /// Decrypts a document; only what is encrypted, where that is a document in itself.
+    ///
+    /// # Errors
+    /// When the program is missing or fails.
+    pub async fn decrypt(&self, document: &Document) -> Result<Vec<Leaf>, ProgramError> {
+        let carried = if document.metadata.is_profile() { document.carrier() } else { document.clone() };
+        let sent = carried.to_json();
+        let leaves = self.decrypt_text(&carried, &sent, Format::Json).await?;
+        if !document.metadata.is_profile() {
+            return Ok(leaves);
+        }
+        // The plain part did not go through the program, and is not authenticated either way.
+        plain::with_plain_part(document, leaves)
+    }
+
+    /// Decrypts a file's text, whose tree is known.
+    ///
+    /// # Errors
+    /// When the program is missing or fails.
+    pub async fn decrypt_text(
+        &self,
+        document: &Document,
+        text: &str,
+        format: Format,
+    ) -> Result<Vec<Leaf>, ProgramError> {
+        let arguments = ["decrypt", "--input-type", format.word(), "--output-type", "json", STDIN].map(OsString::from);
+        let output = self.run("decrypt", Path::new(NO_CONFIG), &arguments, text.as_bytes()).await?;
+        plain::leaves(document, &output)
+    }
+
+    /// Encrypts secrets under the rule that `.sops.yaml` has for a file, in spile's profile whatever scope it says.
+    ///
+    /// # Errors
+    /// When there is no rule, or the program is missing, fails, or is so old that another profile comes out.
+    pub async fn encrypt(
+        &self,
+        values: &[(String, Secret)],
+        config: &Path,
+        filename: &Path,
+    ) -> Result<Document, ProgramError> {
+        let scratch = Scratch::new()?;
+        let config = scratch.config(config, filename, Scoped::AsProfile)?;
+        let plain = Zeroizing::new(serde_json::to_vec(&Plain { secrets: Values(values) }).unwrap_or_default());
+        let arguments =
+            ["encrypt", "--filename-override", "secrets.json", "--input-type", "json", "--output-type", "json", STDIN];
+        let output = self.run("encrypt", &config, &arguments.map(OsString::from), &plain).await?;
+        let document = document("encrypt", &output)?;
+        let is_encrypted = |(_, node): &(String, Node)| {
+            node.as_text().is_some_and(|text| text.is_empty() || text.parse::<Enc>().is_ok())
+        };
+        if !document.metadata.is_profile() || !document.secrets().iter().all(is_encrypted) {
+            return Err(ProgramError::OtherProfile);
+        }
+        Ok(document)
+    }
+
+    /// Sets a secret, or removes it; the ciphertexts of the others stay as they are.
+    ///
+    /// # Errors
+    /// When the name is one that the program cannot be told, or it is missing or fails.
+    pub async fn set(&self, document: &Document, name: &str, value: Option<&Secret>) -> Result<Document, ProgramError> {
+        self.on_carrier(document, async |file| self.set_in_file(file, &[SECRETS, name], value).await).await
+    }
+
+    /// Makes a new data key and encrypts everything with it.
+    ///
+    /// # Errors
+    /// When the program is missing or fails.
+    pub async fn rotate(&self, document: &Document) -> Result<Document, ProgramError> {
+        self.on_carrier(document, async |file| self.rotate_file(file).await).await
+    }
+
+    /// Wraps the data key for the recipients of the rule that `.sops.yaml` has for a file. Values stay as they are.
+    ///
+    /// # Errors
+    /// When there is no rule, or the program is missing or fails.
+    pub async fn updatekeys(
+        &self,
+        document: &Document,
+        config: &Path,
+        filename: &Path,
+    ) -> Result<Document, ProgramError> {
+        self.on_carrier(document, async |file| {
+            self.updatekeys_file(WholeFile { config: Some(config), ..file }, filename).await
+        })
+        .await
+    }
+
+    /// Sets a value of a file or removes it, and returns the new text.
+    ///
+    /// # Errors
+    /// When a name is one that the program cannot be told, or it is missing or fails.
+    pub async fn set_in_file(
+        &self,
+        file: WholeFile<'_>,
+        path: &[&str],
+        value: Option<&Secret>,
+    ) -> Result<String, ProgramError> {
+        let index = index(path)?;
+        let scratch = Scratch::new()?;
+        let copy = scratch.copy(file)?;
+        let config = file.config.unwrap_or(Path::new(NO_CONFIG));
+        let types = ["--input-type", file.format.word(), "--output-type", file.format.word()].map(OsString::from);
+        let (word, stdin) = match value {
+            Some(value) => ("set", Zeroizing::new(serde_json::to_vec(value.expose()).unwrap_or_default())),
+            None => ("unset", Zeroizing::default()),
+        };
+        let mut arguments = vec![word.into()];
+        arguments.extend(types);
+        arguments.extend(value.map(|_| "--value-stdin".into()));
+        arguments.extend([copy.into_os_string(), index.into()]);
+        self.run(word, config, &arguments, &stdin).await?;
+        scratch.read(file)
+    }
+
+    /// Makes a new data key for a file, and returns the new text.
+    ///
+    /// # Errors
+    /// When the program is missing or fails.
+    pub async fn rotate_file(&self, file: WholeFile<'_>) -> Result<String, ProgramError> {
+        let scratch = Scratch::new()?;
+        let copy = scratch.copy(file)?;
+        let word = file.format.word();
+        let mut arguments =
+            ["rotate", "--in-place", "--input-type", word, "--output-type", word].map(OsString::from).to_vec();
+        arguments.push(copy.into_os_string());
+        self.run("rotate", file.config.unwrap_or(Path::new(NO_CONFIG)), &arguments, &[]).await?;
+        scratch.read(file)
+    }
+
+    /// Wraps a file's data key for the recipients of the rule that `.sops.yaml` has for it, and returns the new text.
+    ///
+    /// # Errors
+    /// When there is no rule, or the program is missing or fails.
+    pub async fn updatekeys_file(&self, file: WholeFile<'_>, filename: &Path) -> Result<String, ProgramError> {
+        let scratch = Scratch::new()?;
+        let copy = scratch.copy(file)?;
+        let config = scratch.config(file.config.unwrap_or(Path::new(NO_CONFIG)), filename, Scoped::AsWritten)?;
+        let mut arguments = ["updatekeys", "--yes", "--input-type", file.format.word()].map(OsString::from).to_vec();
+        arguments.push(copy.into_os_string());
+        self.run("updatekeys", &config, &arguments, &[]).await?;
+        scratch.read(file)
+    }
+
+    /// Has only the encrypted part changed, where that is a document in itself.
+    async fn on_carrier(
+        &self,
+        whole: &Document,
+        change: impl AsyncFnOnce(WholeFile<'_>) -> Result<String, ProgramError>,
+    ) -> Result<Document, ProgramError> {
+        let is_carried = whole.metadata.is_profile();
+        let sent = if is_carried { whole.carrier().to_json() } else { whole.to_json() };
+        let text = change(WholeFile { text: &sent, format: Format::Json, config: None }).await?;
+        let changed = document("read", text.as_bytes())?;
+        if !is_carried {
+            return Ok(changed);
+        }
+        let mut result = whole.clone();
+        result.metadata = changed.metadata;
+        let secrets = find(&changed.tree, SECRETS).cloned().unwrap_or(Node::Map(Vec::new()));
+        match result.tree.iter_mut().find(|(key, _)| key == SECRETS) {
+            Some((_, node)) => *node = secrets,
+            None => result.tree.push((SECRETS.to_owned(), secrets)),
+        }
+        Ok(result)
+    }
+
+    async fn run(
+        &self,
+        doing: &'static str,
+        config: &Path,
+        arguments: &[OsString],
+        stdin: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, ProgramError> {
+        let mut command = Command::new(self.find()?);
+        command.arg("--config").arg(config).args(arguments).env("PATH", &self.path);
+        for name in NOT_INHERITED {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let io = |source| ProgramError::Io { doing: "start `sops`", source };
+        let mut child = command.spawn().map_err(io)?;
+        let mut input = child.stdin.take();
+        let write = async {
+            if let Some(mut input) = input.take() {
+                // A program that ends before it has read everything says why by its exit code.
+                let _ = input.write_all(stdin).await;
+                let _ = input.shutdown().await;
+            }
+        };
+        let ((), output) = tokio::join!(write, child.wait_with_output());
+        let Output { status, stdout, stderr } = output.map_err(io)?;
+        let (stdout, stderr) = (Zeroizing::new(stdout), Zeroizing::new(stderr));
+        if status.success() {
+            return Ok(stdout);
+        }
+        let reason = Known::of(&String::from_utf8_lossy(&stderr));
+        Err(ProgramError::Failed { doing, code: status.code(), reason })
+    }
+}
+
+fn document(doing: &'static str, bytes: &[u8]) -> Result<Document, ProgramError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| ProgramError::Answer { doing })?;
+    Document::from_json(text).map_err(|_| ProgramError::Answer { doing })
+}
+
+/// Writes a path as the program reads it; it takes every `[` for the start of a key.
+fn index(path: &[&str]) -> Result<String, ProgramError> {
+    if let Some(name) = path.iter().find(|name| name.contains('[') || name.is_empty()) {
+        return Err(ProgramError::Name { name: (*name).to_owned() });
+    }
+    Ok(format!("[\"{}\"]", path.join("\"][\"")))
+}
+
+#[derive(Serialize)]
+struct Plain<'a> {
+    secrets: Values<'a>,
+}
+
+/// Plaintext on its way to the program.
+struct Values<'a>(&'a [(String, Secret)]);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, value.expose())))
+    }
+}
+
+/// A folder for one call, for its owner alone; only ciphertext and rules are ever in it.
+struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    fn new() -> Result<Self, ProgramError> {
+        let private = std::fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("spile-").permissions(private).tempdir();
+        folder.map(Self).map_err(|source| ProgramError::Io { doing: "make a private folder", source })
+    }
+
+    fn copy(&self, file: WholeFile<'_>) -> Result<PathBuf, ProgramError> {
+        write_private(&self.path_of(file), file.text)
+    }
+
+    fn path_of(&self, file: WholeFile<'_>) -> PathBuf {
+        self.0.path().join(format!("document.{}", file.format.word()))
+    }
+
+    fn read(&self, file: WholeFile<'_>) -> Result<String, ProgramError> {
+        std::fs::read_to_string(self.path_of(file))
+            .map_err(|source| ProgramError::Io { doing: "read the private copy", source })
+    }
+
+    /// Writes the one rule of a file as a configuration. The program would match the rules against the path of the
+    /// copy, and differs between its versions in what it makes of a path that is given to it.
+    fn config(&self, config: &Path, filename: &Path, which: Scoped) -> Result<PathBuf, ProgramError> {
+        let text = std::fs::read_to_string(config)
+            .map_err(|source| ProgramError::Io { doing: "read `.sops.yaml`", source })?;
+        let rules = Rules::read(&text).map_err(ProgramError::Rules)?;
+        let relative = config.parent().and_then(|folder| filename.strip_prefix(folder).ok()).unwrap_or(filename);
+        let rule: &Rule = rules
+            .for_path(&relative.to_string_lossy())
+            .ok_or_else(|| ProgramError::NoRule { file: filename.to_owned() })?;
+        write_private(&self.0.path().join(".sops.yaml"), &rules.alone(rule, which))
+    }
+}
+
+/// Writes a file for its owner alone.
+fn write_private(path: &Path, text: &str) -> Result<PathBuf, ProgramError> {
+    let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map(|()| path.to_owned()).map_err(|source| ProgramError::Io { doing: "write a private copy", source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_the_program_would_split_are_refused() {
+        assert_eq!(index(&["secrets", "a]\"b"]).unwrap(), "[\"secrets\"][\"a]\"b\"]");
+        assert!(index(&["secrets", "a[b"]).is_err());
+    }
+}

@@ -1,0 +1,243 @@
+//! Projects with the real Meltano: installed once under `target/`, then shared by the tests.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A connector of the tests' own tap, which does what its `mode` says.
+pub const CONNECTOR: &str = r#"
+kind = "extractor"
+label = "Fault"
+
+[plugin]
+name = "tap-fault"
+namespace = "tap_fault"
+pip_url = "./tap-fault"
+executable = "tap-fault"
+capabilities = ["catalog", "discover", "state"]
+
+[[settings]]
+name = "mode"
+
+[[settings]]
+name = "token"
+secret = true
+
+[[settings]]
+name = "certificate"
+secret = true
+
+[[settings]]
+name = "extra"
+kind = "object"
+secret = true
+"#;
+
+pub const FRUIT: &str = "type = 'singer-jsonl'\nloader = 'files'\n[config]\nlocal.folders = ['data']\n";
+
+pub const LOADER: &str = "type = 'jsonl'\nkind = 'loader'\nid = 'a3a1f3c0-54a5-4f0c-8d8e-1b7f0f6f7c11'\n\
+                      [config]\ndestination_path = 'output'\ndo_timestamp_file = false\n";
+
+/// A project in a temporary folder that shares Meltano and the plugins' environments with the other tests'.
+pub struct Project {
+    folder: Place,
+}
+
+/// Where a project is.
+enum Place {
+    Temporary(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Project {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let seed = seed();
+        for (own, name) in [(".spile", "meltano"), (".meltano", "extractors"), (".meltano", "loaders")] {
+            let shared = seed.join(own).join(name);
+            let own = folder.path().join(own);
+            spile::world::project::make_private(&own).unwrap();
+            std::os::unix::fs::symlink(shared, own.join(name)).unwrap();
+        }
+        let project = Self { folder: Place::Temporary(folder) };
+        project.write("spile.toml", "[project]\nname = 'real'\n");
+        project
+    }
+
+    /// A project whose one integration, `things`, runs the tests' own tap.
+    pub fn with_fault(mode: &str) -> Self {
+        let project = Self::new();
+        project.add_fault(mode);
+        project.spile(&["apply", "--yes"]).succeeds();
+        project
+    }
+
+    pub fn add_fault(&self, mode: &str) {
+        let tap = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-fault");
+        for file in ["pyproject.toml", "tap_fault.py"] {
+            self.write(&format!("tap-fault/{file}"), &std::fs::read_to_string(tap.join(file)).unwrap());
+        }
+        self.write("spile.toml", "[project]\nname = 'real'\n");
+        self.write("connectors/fault.toml", CONNECTOR);
+        self.write("integrations/files.toml", LOADER);
+        self.write("integrations/things.toml", &things(mode));
+    }
+
+    pub fn path(&self) -> &Path {
+        match &self.folder {
+            Place::Temporary(folder) => folder.path(),
+            Place::Kept(folder) => folder,
+        }
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
+        command.current_dir(self.path()).args(words).env_remove("SPILE_PYTHON");
+        // Keys are where the test puts them, and nowhere else.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SOPS_")) {
+            command.env_remove(name);
+        }
+        command.env("XDG_CONFIG_HOME", self.path().join("config"));
+        command
+    }
+
+    /// Runs the program with a text on its standard input.
+    pub fn spile_with(&self, words: &[&str], input: &str) -> Ran {
+        let mut command = self.command(words);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Ran(child.wait_with_output().unwrap())
+    }
+
+    pub fn spile(&self, words: &[&str]) -> Ran {
+        Ran(self.command(words).output().unwrap())
+    }
+
+    pub fn json(&self, words: &[&str]) -> Value {
+        let Ran(output) = self.spile(&[words, &["--format", "json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{words:?}: {error}: {output:?}"))
+    }
+
+    pub fn newest_run(&self) -> Value {
+        self.json(&["runs"])["runs"][0].clone()
+    }
+
+    /// Runs the project's own Meltano as a user would.
+    pub fn meltano(&self, words: &[&str]) -> Output {
+        let program = self.path().join(".spile/meltano/bin/meltano");
+        let mut command = Command::new(program);
+        command.current_dir(self.path()).args(words).env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false");
+        command.output().unwrap()
+    }
+}
+
+pub fn things(mode: &str) -> String {
+    format!(
+        "type = 'fault'\nid = '0b8a4c4e-6f0e-4f0c-9d0e-5a7f4b0c1d21'\nloader = 'files'\n[config]\nmode = '{mode}'\n"
+    )
+}
+
+pub struct Ran(pub Output);
+
+impl Ran {
+    pub fn succeeds(self) -> Self {
+        assert!(self.0.status.success(), "{}\n{}", self.stdout(), self.stderr());
+        self
+    }
+
+    pub fn fails(self) -> Self {
+        assert_eq!(self.0.status.code(), Some(1), "{}\n{}", self.stdout(), self.stderr());
+        self
+    }
+
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+}
+
+/// Returns a project under `target/` in which Meltano and the plugins of the tests are installed; made once, test
+/// programs side by side wait for each other.
+pub fn seed() -> PathBuf {
+    static MADE: Once = Once::new();
+    // Another tap is another plugin: what was installed of the old one is of no use.
+    let tap = spile::plan::hash(include_bytes!("../taps/tap-fault/tap_fault.py"));
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-{}", &tap[..8]));
+    let seed = root.join("seed");
+    MADE.call_once(|| {
+        std::fs::create_dir_all(&seed).unwrap();
+        let lock = std::fs::File::create(root.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let project = Project { folder: Place::Kept(seed.clone()) };
+        project.add_fault("well");
+        project.write("integrations/fruit.toml", FRUIT);
+        project.write("data/fruit.singer.jsonl", include_str!("../../src/ops/init/fruit.singer.jsonl"));
+        project.spile(&["apply", "--yes"]).succeeds();
+        project.spile(&["sync"]).succeeds();
+    });
+    seed
+}
+
+pub fn wait(child: &mut Child, patience: Duration) -> std::process::ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(begun.elapsed() < patience, "it does not end");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+pub fn wait_for_the_tap(project: &Project) {
+    let begun = Instant::now();
+    while !processes_of(project).iter().any(|line| line.contains("tap-fault") && line.contains("--config")) {
+        assert!(begun.elapsed() < Duration::from_mins(2), "the tap does not start");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Sends a signal.
+pub fn signal(name: &str, child: &Child) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Returns the processes whose command line names the project.
+pub fn processes_of(project: &Project) -> Vec<String> {
+    let name = project.path().to_string_lossy().into_owned();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(&name)).collect()
+}
+
+/// Returns the files with settings that runs keep only while they last.
+pub fn leftovers(project: &Project) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let runs = project.path().join(".spile/runs");
+    let runs = std::fs::read_dir(runs).into_iter().flatten().flatten().map(|run| run.path());
+    found.extend(runs.filter(|run| run.is_dir()));
+    let plugins = std::fs::read_dir(project.path().join(".meltano/run")).into_iter().flatten().flatten();
+    for plugin in plugins.filter(|plugin| plugin.path().is_dir()) {
+        let files = std::fs::read_dir(plugin.path()).unwrap().flatten().map(|file| file.path());
+        found.extend(files.filter(|file| file.to_string_lossy().ends_with(".config.json")));
+    }
+    found
+}
