@@ -24,6 +24,7 @@ pub fn rewrite(text: &str, document: &Document) -> Result<String, TomlError> {
         add_tables(&mut file);
         if let Some(table) = file.get_mut(SECRETS).and_then(Item::as_table_like_mut) {
             set_members(table, &Members::new(), document.secrets());
+            put_in_order(table, document.secrets());
         }
         let known = match node::find(&before, SOPS) {
             Some(Node::Map(members)) => members.clone(),
@@ -69,6 +70,19 @@ fn set_members(table: &mut dyn TableLike, before: &Members, members: &[(String, 
             None => drop(table.insert(key, item(node))),
         }
     }
+}
+
+/// Writes all members again where their order is not the document's: the MAC depends on it, and comments do not.
+fn put_in_order(table: &mut dyn TableLike, members: &[(String, Node)]) {
+    let written: Vec<&str> =
+        members.iter().filter(|(_, node)| !is_unwritable(node)).map(|(key, _)| key.as_str()).collect();
+    if table.iter().map(|(key, _)| key).eq(written.iter().copied()) {
+        return;
+    }
+    for key in &written {
+        table.remove(key);
+    }
+    set_members(table, &Members::new(), members);
 }
 
 /// TOML has no nothing, and a list without tables is none.
@@ -264,6 +278,14 @@ mod tests {
         read.set("password", &Secret::new("hunter3"), &key);
         assert!(rewrite(&before, &read.carrier()).unwrap().ends_with(foreign));
         document.metadata = read.metadata;
+    }
+
+    #[test]
+    fn secrets_stand_in_the_order_of_the_document() {
+        let key = DataKey::generate();
+        let text = rewrite(FILE, &document(&[("a", "1"), ("b", "2"), ("c", "3")], &key)).unwrap();
+        let text = rewrite(&text, &document(&[("c", "1"), ("a", "2"), ("b", "3")], &key)).unwrap();
+        read(&text).open(&key).unwrap();
     }
 
     #[test]

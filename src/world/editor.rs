@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -69,7 +69,8 @@ impl Editor {
         let io = |source| EditorError::Io { path: above.to_owned(), source };
         super::project::make_private(above).map_err(io)?;
         sweep(above);
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(above).map_err(io)?;
+        let private = fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(above).map_err(io)?;
         let path = folder.path().join("secrets.toml");
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
         file.write_all(text.expose().as_bytes()).map_err(io)?;

@@ -14,6 +14,7 @@ mod killed;
 mod project;
 mod properties;
 mod real;
+mod secrets;
 mod sops_program;
 mod sources;
 mod tools;

@@ -158,7 +158,8 @@ impl SecretsFile {
     /// # Errors
     /// When there are none.
     pub fn names(&self) -> Result<Vec<String>, Error> {
-        let texts = self.document()?.ciphertexts();
+        let document = self.document()?;
+        let texts = if self.sidecar.is_some() { document.ciphertexts() } else { document.carrier().ciphertexts() };
         Ok(texts.iter().map(|(path, _)| crate::integration::secrets::setting_of(path)).collect())
     }
 
@@ -219,10 +220,6 @@ impl SecretsFile {
         if !document.metadata.is_profile() {
             return Err(Error::NotProfile { path: self.path().to_owned(), slug: self.name.slug.clone() });
         }
-        // What stands there in plain text is about to be replaced; the MAC was made without it.
-        for name in self.plain().keys() {
-            document.remove(name);
-        }
         let key = match access.keys.data_key(&document.metadata) {
             Ok(key) => key,
             Err(_) if document.metadata.needs_program() => {
@@ -235,7 +232,12 @@ impl SecretsFile {
             Err(error) => return Err(Error::no_key(self.path(), error)),
         };
         let fault = |fault| Error::fault(self.path(), fault);
-        document.open(&key).map_err(fault)?;
+        // What stands there in plain text is about to be replaced, in its place; the MAC was made without it.
+        let mut sealed = document.clone();
+        for name in self.plain().keys() {
+            sealed.remove(name);
+        }
+        sealed.open(&key).map_err(fault)?;
         if apply(&mut document, changes, &key) {
             document.seal(&key, access.now).map_err(fault)?;
         }

@@ -50,7 +50,9 @@ pub struct Versions<'a> {
 pub async fn merge(path: &Path, versions: Versions<'_>, keys: &Keys, now: Timestamp) -> Result<Merged, ops::Error> {
     let read = |text: &str| SecretsFile::of_text(path, text);
     let files = [read(versions.base)?, read(versions.ours)?, read(versions.theirs)?];
-    let [base, ours, theirs] = files.each_ref().map(|file| file.document.as_ref());
+    // The plain part of a file is git's to merge.
+    let documents = files.each_ref().map(|file| file.document.as_ref().map(Document::carrier));
+    let [base, ours, theirs] = documents.each_ref().map(Option::as_ref);
     let (document, secrets) = if base == theirs || ours == theirs {
         (ours.cloned(), Vec::new())
     } else if base == ours {

@@ -1,0 +1,203 @@
+//! Setting, editing, importing, showing and handing on.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Desk, SHOP, changed_lines};
+use crate::tools;
+
+#[test]
+fn secrets_are_set_beside_everything_else_and_changing_one_changes_three_lines() {
+    let desk = Desk::new();
+    desk.set("api_key", "hunter2\n");
+    desk.set("auth.token", "two\nlines\n\n");
+    let before = desk.shop();
+    assert!(before.starts_with(SHOP), "{before}");
+    assert_eq!(desk.values("shop"), json!({"api_key": "hunter2", "auth.token": "two\nlines\n"}));
+    // `lastmodified` counts seconds.
+    std::thread::sleep(Duration::from_millis(1100));
+    desk.set("api_key", "hunter3");
+    assert_eq!(changed_lines(&before, &desk.shop()), 3);
+    let same = desk.shop();
+    assert!(
+        desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "hunter3")
+            .succeeds()
+            .stdout
+            .contains("as it was")
+    );
+    assert_eq!(desk.shop(), same, "an equal value is no change");
+    desk.run(&["secrets", "unset", "shop", "auth.token"]).succeeds();
+    desk.run(&["secrets", "unset", "shop", "auth.token"]).fails("its secrets are `api_key`");
+    desk.run(&["secrets", "unset", "shop", "api_key"]).succeeds();
+    assert_eq!(desk.shop(), SHOP);
+    desk.run(&["check"]).succeeds();
+}
+
+#[test]
+fn what_is_no_setting_or_does_not_fit_is_refused_before_anything_is_written() {
+    let desk = Desk::new();
+    desk.run(&["secrets", "set", "shop", "api_kay", "--stdin"]).fails("did you mean `api_key`?");
+    desk.run_with(&["secrets", "set", "shop", "scopes", "--stdin"], "hunter2").fails("an array is wanted");
+    desk.run(&["secrets", "set", "shopp", "api_key", "--stdin"]).fails("did you mean `shop`?");
+    desk.run(&["secrets", "set", "shop", "api_key"]).fails("there is no terminal to ask for `api_key` on");
+    desk.run(&["secrets", "set", "shop", "api_key", "--stdin", "--env", "prod"]).fails("add `shop.prod.toml`");
+    desk.run(&["secrets", "view", "shop"]).fails("run `spile secrets set shop KEY`");
+    assert_eq!(desk.shop(), SHOP);
+    desk.set("api_key", "hunter2");
+    desk.run(&["secrets", "view", "shop"]).fails("give `--yes` where nobody can answer");
+}
+
+#[test]
+fn what_stands_in_plain_text_is_encrypted_in_place() {
+    let desk = Desk::new();
+    let plain = SHOP
+        .replace("page_size", "api_key = \"hunter2\" # oops\nscopes = [\"a\", 'b']\nauth = { token = 't' }\npage_size");
+    desk.folder.write("integrations/shop.toml", &plain);
+    desk.run(&["check"]).fails("run `spile secrets encrypt shop`");
+    desk.run(&["secrets", "encrypt", "shop"]).succeeds();
+    assert!(desk.shop().starts_with(SHOP), "{}", desk.shop());
+    assert_eq!(desk.values("shop"), json!({"api_key": "hunter2", "auth.token": "t", "scopes": "[\"a\",\"b\"]"}));
+    desk.run(&["check"]).succeeds();
+    let again = desk
+        .shop()
+        .replace("[secrets]\n", "[secrets]\nstart_date = \"2025-01-01\"\n")
+        .replace("start_date = 2024-01-01 # the beginning\n", "");
+    desk.folder.write("integrations/shop.toml", &again);
+    desk.run(&["check"]).fails("`start_date` stands in plain text under `[secrets]`");
+    desk.run(&["secrets", "encrypt", "shop"]).succeeds();
+    assert_eq!(desk.values("shop")["start_date"], "2025-01-01");
+    assert!(desk.run(&["secrets", "encrypt", "shop"]).succeeds().stderr.contains("nothing stands in plain text"));
+}
+
+#[test]
+fn secrets_are_taken_over_from_env_files_and_json() {
+    let desk = Desk::new();
+    let env = "OTHER=1\nexport TAP_SHOP__SHOP_API_KEY='pa$$w#rd'\nAUTH_TOKEN=\"a\\nb\"\n";
+    desk.folder.write(".env", env);
+    let done = desk.run(&["secrets", "import", "shop", ".env"]).succeeds();
+    assert!(done.stderr.contains("passed over: `OTHER`"), "{}", done.stderr);
+    assert_eq!(desk.values("shop"), json!({"api_key": "pa$$w#rd", "auth.token": "a\nb"}));
+    let json = "{\"auth\": {\"token\": \"c\"}, \"scopes\": [1, 2]}";
+    desk.run_with(&["secrets", "import", "shop", "-"], json).succeeds();
+    assert_eq!(desk.values("shop"), json!({"api_key": "pa$$w#rd", "auth.token": "c", "scopes": "[1,2]"}));
+    desk.run_with(&["secrets", "import", "shop", "-"], "{\"scopes\": hunter2}").fails("as JSON: line 1, column 12");
+}
+
+#[test]
+fn an_editor_gets_a_private_file_and_only_what_changed_is_encrypted_anew() {
+    let desk = Desk::new();
+    desk.set("api_key", "hunter2");
+    desk.set("auth.token", "t");
+    let before = desk.shop();
+    let editor = desk.folder.join("editor.sh");
+    let script = format!(
+        "#!/bin/sh\nls -ld \"$1\" \"$(dirname \"$1\")\" > {}\nsed -i 's/hunter2/hunter3/' \"$1\"\n",
+        desk.folder.join("seen").display()
+    );
+    std::fs::write(&editor, script).unwrap();
+    std::fs::set_permissions(&editor, PermissionsExt::from_mode(0o755)).unwrap();
+    let desk = desk.with("EDITOR", &editor.display().to_string());
+    std::thread::sleep(Duration::from_millis(1100));
+    desk.run(&["secrets", "edit", "shop"]).succeeds();
+    assert_eq!(changed_lines(&before, &desk.shop()), 3);
+    assert_eq!(desk.values("shop"), json!({"api_key": "hunter3", "auth.token": "t"}));
+    let seen = desk.folder.read("seen");
+    assert!(seen.contains("-rw------- ") && seen.contains("drwx------ "), "{seen}");
+    let same = desk.shop();
+    assert!(desk.run(&["secrets", "edit", "shop"]).succeeds().stdout.contains("as it was"));
+    assert_eq!(desk.shop(), same);
+    std::fs::write(&editor, "#!/bin/sh\necho 'api_key = hunter4' > \"$1\"\n").unwrap();
+    let done = desk.run(&["secrets", "edit", "shop"]).fails("line 1 is not TOML");
+    assert!(!done.stderr.contains("hunter4"), "{}", done.stderr);
+    std::fs::write(&editor, "#!/bin/sh\nexit 3\n").unwrap();
+    desk.run(&["secrets", "edit", "shop"]).fails("exit status: 3");
+    assert_eq!(desk.shop(), same);
+    assert_eq!(std::fs::read_dir(desk.folder.join(".spile/edit")).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn what_is_exported_is_decrypted_by_the_official_sops_and_by_another_reader() {
+    let desk = Desk::new();
+    desk.set("api_key", "h\u{fc}nter\n2");
+    desk.set("auth.token", "t");
+    let document = desk.run(&["secrets", "export", "shop"]).succeeds().stdout;
+    let wanted = json!({"secrets": {"api_key": "h\u{fc}nter\n2", "auth.token": "t"}});
+    if let Some(decrypted) = tools::sops_decrypt(&document, "json", &desk.key_file()) {
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&decrypted.unwrap()).unwrap(), wanted);
+    }
+    if let Some(decrypted) = tools::sops_age_decrypt(&document, &desk.key_file()) {
+        assert_eq!(decrypted, wanted);
+    }
+}
+
+#[test]
+fn a_command_gets_the_settings_as_meltano_reads_them_and_its_exit_code_is_ours() {
+    let desk = Desk::new().with("TAP_SHOP_API_KEY", "of every sibling").with("KEPT", "yes");
+    desk.set("api_key", "hunter2 $HOME");
+    let script = "echo \"$TAP_SHOP__SHOP_API_KEY/$TAP_SHOP__SHOP_PAGE_SIZE/$TAP_SHOP_API_KEY/$KEPT\"; exit 7";
+    let done = desk.run(&["exec", "shop", "--", "sh", "-c", script]);
+    assert_eq!((done.code, done.stdout.as_str()), (7, "hunter2 $HOME/7//yes\n"));
+    assert_eq!(desk.run(&["exec", "shop", "--", "sh", "-c", "kill -TERM $$"]).code, 143);
+    desk.run(&["exec", "shop", "--", "no-such-program"]).fails("`no-such-program` cannot be started");
+}
+
+#[test]
+fn a_sidecar_is_read_and_changed_by_the_official_sops() {
+    let desk = Desk::new();
+    let recipient = desk.public_key();
+    let plain = "# kept\napi_key: hunter2\nauth:\n    token: t # tail\n";
+    let Some(sealed) = tools::sops_encrypt(plain, "yaml", &[&recipient], &[]) else { return };
+    desk.folder.write("integrations/shop.secrets.yaml", &sealed.unwrap());
+    let desk = desk.with_sops();
+    desk.run(&["check"]).succeeds();
+    assert_eq!(desk.values("shop"), json!({"api_key": "hunter2", "auth.token": "t"}));
+    let planned = desk.run(&["plan"]).succeeds().stdout;
+    assert!(planned.contains("+ secrets.auth.token") && planned.contains(&recipient), "{planned}");
+    desk.set("api_key", "hunter3");
+    desk.run(&["secrets", "rotate", "shop"]).succeeds();
+    assert_eq!(desk.values("shop")["api_key"], "hunter3");
+    assert_eq!(desk.shop(), SHOP, "the integration's file is not touched");
+    desk.run(&["secrets", "edit", "shop"]).fails("run `sops edit integrations/shop.secrets.yaml`");
+    let script = "echo $TAP_SHOP__SHOP_API_KEY $TAP_SHOP__SHOP_AUTH_TOKEN";
+    assert_eq!(desk.run(&["exec", "shop", "--", "sh", "-c", script]).stdout, "hunter3 t\n");
+}
+
+impl Desk {
+    /// Puts the official sops on the path.
+    fn with_sops(self) -> Self {
+        let folder = tools::sops().unwrap().parent().unwrap().display().to_string();
+        self.with("PATH", &format!("{folder}:/usr/bin:/bin"))
+    }
+}
+
+#[test]
+fn a_rewrite_that_is_killed_leaves_the_old_file_or_the_new_one() {
+    let desk = Desk::new();
+    desk.set("api_key", "hunter0");
+    let mut seen = std::collections::BTreeSet::new();
+    for number in 1..40_u32 {
+        let before = desk.shop();
+        let value = format!("hunter{number}");
+        let words = ["secrets", "set", "shop", "api_key", "--stdin"];
+        let mut child = desk
+            .command(&words)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Who is killed early reads nothing.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), value.as_bytes());
+        std::thread::sleep(Duration::from_micros(u64::from(number) * 700));
+        let _ = child.kill();
+        child.wait().unwrap();
+        let is_new = desk.shop() != before;
+        let shown = desk.values("shop")["api_key"].as_str().unwrap().to_owned();
+        assert_eq!(shown == value, is_new, "{shown}");
+        seen.insert(is_new);
+    }
+    assert!(seen.contains(&false), "every kill came too late");
+    desk.set("api_key", "last");
+    desk.run(&["check"]).succeeds();
+}
