@@ -56,7 +56,7 @@ fn forms(text: &str) -> BTreeSet<Vec<u8>> {
             STANDARD.encode(vec![b'x'; shift].into_iter().chain(text.bytes()).collect::<Vec<u8>>()),
             URL_SAFE_NO_PAD.encode(vec![b'x'; shift].into_iter().chain(text.bytes()).collect::<Vec<u8>>()),
         ] {
-            forms.insert(engine[4..engine.len() - 4].as_bytes().to_vec());
+            forms.insert(engine.as_bytes()[4..engine.len() - 4].to_vec());
         }
     }
     forms
