@@ -1,5 +1,6 @@
 //! Nodes: what a sops document holds, in the order in which it was written, for the MAC depends on it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -191,8 +192,9 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut members = Members::new();
+        let mut known = BTreeSet::new();
         while let Some((key, node)) = map.next_entry::<String, Node>()? {
-            if members.iter().any(|(known, _)| *known == key) {
+            if !known.insert(key.clone()) {
                 return Err(serde::de::Error::custom(format_args!("the key `{key}` is there twice")));
             }
             members.push((key, node));

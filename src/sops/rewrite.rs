@@ -72,17 +72,17 @@ fn set_members(table: &mut dyn TableLike, before: &Members, members: &[(String, 
     }
 }
 
-/// Writes all members again where their order is not the document's: the MAC depends on it, and comments do not.
+/// Puts members that are there into this order, for the MAC depends on it; comments and layout go with them.
 fn put_in_order(table: &mut dyn TableLike, members: &[(String, Node)]) {
-    let written: Vec<&str> =
-        members.iter().filter(|(_, node)| !is_unwritable(node)).map(|(key, _)| key.as_str()).collect();
-    if table.iter().map(|(key, _)| key).eq(written.iter().copied()) {
+    let wanted = members.iter().filter(|(_, node)| !is_unwritable(node)).map(|(name, _)| name.as_str());
+    if table.iter().map(|(name, _)| name).eq(wanted) {
         return;
     }
-    for key in &written {
-        table.remove(key);
+    for (name, _) in members {
+        if let (Some(key), Some(item)) = (table.key(name).cloned(), table.remove(name)) {
+            table.entry_format(&key).or_insert(item);
+        }
     }
-    set_members(table, &Members::new(), members);
 }
 
 /// TOML has no nothing, and a list without tables is none.

@@ -15,6 +15,7 @@ mod project;
 mod properties;
 mod real;
 mod secrets;
+mod sops;
 mod sops_program;
 mod sources;
 mod tools;

@@ -3,4 +3,4 @@
 mod declared;
 mod rendered;
 mod steps;
-mod values;
+pub mod values;

@@ -302,7 +302,7 @@ async fn a_missing_program_is_a_way_more_where_it_could_help_and_an_error_where_
     let help = both.help().unwrap().to_string();
     assert!(help.contains("AWS KMS arn:aws:kms:x") && help.contains("can use more kinds of keys"), "{help}");
     let only = keys().open(&document(None)).await.unwrap_err();
-    assert_eq!(only.code().unwrap().to_string(), "spile::secrets::program_missing");
+    assert_eq!(only.code().unwrap().to_string(), "spile::sops::missing");
 }
 
 #[test]

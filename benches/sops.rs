@@ -1,0 +1,108 @@
+//! How long secrets take, and how many times the floor that is: unwrapping data keys with age and nothing else, and
+//! parsing TOML and nothing else. `cargo bench --bench sops`; the machine is noisy, so ratios of one run are printed.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may fail by panicking")]
+
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use age::armor::{ArmoredReader, ArmoredWriter, Format};
+use age::x25519::Identity;
+use spile::secret::Secret;
+use spile::sops::{DataKey, Document, Enc, Wrapped, node, rewrite};
+use toml::de::DeTable;
+
+const FILES: u32 = 10_000;
+const RUNS: usize = 5;
+
+/// A file as people write them, before it has secrets.
+const PLAIN: &str = "# The shop's database.\ntype = \"postgres\"\nloader = \"warehouse\"\nschedule = \"@hourly\"\n\n\
+                     [config]\nhost = \"db.example.com\"\nport = 5432\nuser = \"spile\"\ndatabase = \"shop\"\n\n\
+                     [streams]\nselect = [\"orders.*\", \"people.*\"]\n";
+
+fn main() {
+    let identity = Identity::generate();
+    let files: Vec<String> = (0..FILES).map(|number| file(number, &identity)).collect();
+    let documents: Vec<Document> = files.iter().map(|text| read(text)).collect();
+    let unwrap_alone = || documents.iter().for_each(|document| drop(black_box(unwrap(document, &identity))));
+    let open = || documents.iter().for_each(|document| opened(document, &identity));
+    let parse = || files.iter().for_each(|text| drop(black_box(DeTable::parse(text).expect("TOML"))));
+    let check = || files.iter().for_each(|text| checked(text));
+    let [unwrap_alone, open, parse, check] = medians([&unwrap_alone, &open, &parse, &check]);
+    println!("{:>28} {:>12} {:>10} {:>8}", format!("{FILES} documents"), "µs each", "floor", "ratio");
+    report("a: age unwraps", unwrap_alone, unwrap_alone);
+    report("b: unwrapped, open, MAC", open, unwrap_alone);
+    report("c: TOML is parsed", parse, parse);
+    report("d: parsed, checked, no key", check, parse);
+}
+
+/// Makes a file with three secrets for one recipient.
+fn file(number: usize, identity: &Identity) -> String {
+    let key = DataKey::generate();
+    let mut document = Document::profile(&[wrap(&key, identity)]);
+    for name in ["password", "token", "private_key"] {
+        document.set(name, &Secret::new(format!("the {name} of integration {number}")), &key);
+    }
+    document.seal(&key, jiff::Timestamp::UNIX_EPOCH).expect("it is sealed");
+    rewrite(PLAIN, &document).expect("it is TOML")
+}
+
+fn wrap(key: &DataKey, identity: &Identity) -> Wrapped {
+    let recipient = identity.to_public();
+    let recipients = std::iter::once(&recipient as &dyn age::Recipient);
+    let encryptor = age::Encryptor::with_recipients(recipients).expect("a recipient");
+    let armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor).expect("memory takes it");
+    let mut writer = encryptor.wrap_output(armor).expect("memory takes it");
+    writer.write_all(key.expose()).expect("memory takes it");
+    let bytes = writer.finish().and_then(ArmoredWriter::finish).expect("memory takes it");
+    Wrapped { recipient: recipient.to_string(), enc: String::from_utf8(bytes).expect("armor is ASCII") }
+}
+
+fn read(text: &str) -> Document {
+    let table = DeTable::parse(text).expect("TOML");
+    Document::from_members(node::from_toml(table.get_ref())).expect("a document")
+}
+
+fn unwrap(document: &Document, identity: &Identity) -> DataKey {
+    let age = document.metadata.age().expect("whole entries");
+    let decryptor = age::Decryptor::new(ArmoredReader::new(age[0].enc.as_bytes())).expect("an age file");
+    let mut bytes = Vec::new();
+    let mut reader = decryptor.decrypt(std::iter::once(identity as &dyn age::Identity)).expect("it is ours");
+    reader.read_to_end(&mut bytes).expect("it is whole");
+    DataKey::from_bytes(&bytes).expect("32 bytes")
+}
+
+fn opened(document: &Document, identity: &Identity) {
+    let leaves = document.open(&unwrap(document, identity)).expect("it opens");
+    assert_eq!(black_box(leaves).iter().filter(|leaf| leaf.was_encrypted).count(), 3);
+}
+
+/// All that can be checked without a key.
+fn checked(text: &str) {
+    let document = read(text);
+    assert!(document.metadata.mistakes().is_empty() && document.metadata.is_profile());
+    let ciphertexts = document.secrets().iter().filter_map(|(_, node)| node.as_text());
+    assert_eq!(ciphertexts.filter_map(|text| black_box(text.parse::<Enc>()).ok()).count(), 3);
+}
+
+/// Runs all in turns, so that a slow minute of the machine slows them all.
+fn medians<const N: usize>(acts: [&dyn Fn(); N]) -> [Duration; N] {
+    let mut times = [(); N].map(|()| Vec::new());
+    for _ in 0..RUNS {
+        for (act, times) in acts.iter().zip(&mut times) {
+            let begun = Instant::now();
+            act();
+            times.push(begun.elapsed());
+        }
+    }
+    times.map(|mut times: Vec<Duration>| {
+        times.sort();
+        times[RUNS / 2]
+    })
+}
+
+fn report(case: &str, took: Duration, floor: Duration) {
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(FILES);
+    let ratio = took.as_secs_f64() / floor.as_secs_f64();
+    println!("{case:>28} {:>12.1} {:>10.1} {ratio:>8.2}", each(took), each(floor));
+}

@@ -1,0 +1,67 @@
+//! Documents that others made open, with their MACs, and hold what they should.
+
+use super::{assert_holds, documents, identities, read, text, unwrap};
+use spile::sops::NotADocument;
+
+/// Documents that spile leaves to the official program: keys in groups, and scopes that comments decide.
+const PROGRAM: [&str; 4] =
+    ["./encrypted-comment-regex.yaml", "./key-groups.json", "./key-groups.yaml", "./unencrypted-comment-regex.yaml"];
+
+/// The folders of documents that are right, with the keys that open them. There are `.env` and `.ini` documents too:
+/// spile reads neither, for their values have no types and their keys no tables.
+const FOLDERS: [(&str, &[&str]); 6] = [
+    (".", &["key.txt", "ssh_ed25519"]),
+    ("samples/official-as-toml", &["samples/age-key.txt"]),
+    ("samples/official-rewrapped", &["samples/age-key.txt"]),
+    ("samples/official-via-rops-repo", &["samples/rops-repo-age-key.txt"]),
+    ("samples/rops-made", &["samples/age-key.txt", "samples/rops-repo-age-key.txt"]),
+    ("samples/toml-as-json", &["samples/age-key.txt", "samples/rops-repo-age-key.txt"]),
+];
+
+#[test]
+fn every_document_of_others_opens_with_its_mac_and_holds_what_it_should() {
+    for (folder, keys) in FOLDERS {
+        let identities: Vec<_> = keys.iter().flat_map(|key| identities(key)).collect();
+        for name in documents(folder).iter().filter(|name| !PROGRAM.contains(&name.as_str())) {
+            if name == "./documents.yaml" {
+                continue;
+            }
+            let document = read(name, &text(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(!document.metadata.needs_program(), "{name}");
+            let key = unwrap(&document, &identities).unwrap_or_else(|| panic!("{name}: no key opens it"));
+            let leaves = document.open(&key).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+            let stem = name.rsplit_once('.').unwrap().0;
+            let of_rops_repository = folder.ends_with("via-rops-repo");
+            let expected = if of_rops_repository { stem } else { name };
+            assert_holds(name, &leaves, &text(&format!("{expected}.expected.json")));
+        }
+    }
+}
+
+#[test]
+fn the_official_documents_have_no_mistakes() {
+    for name in documents(".").iter().filter(|name| *name != "./documents.yaml") {
+        let document = read(name, &text(name)).unwrap();
+        assert_eq!(document.metadata.mistakes(), [], "{name}");
+    }
+}
+
+#[test]
+fn either_of_several_recipients_opens() {
+    for name in ["several-recipients.json", "several-recipients.yaml"] {
+        let document = read(name, &text(name)).unwrap();
+        for key in ["key.txt", "other-key.txt"] {
+            let key = unwrap(&document, &identities(key)).unwrap();
+            assert_holds(name, &document.open(&key).unwrap(), &text(&format!("{name}.expected.json")));
+        }
+        assert!(unwrap(&document, &identities("ssh_ed25519")).is_none());
+    }
+}
+
+#[test]
+fn what_needs_the_program_is_known_without_a_key() {
+    for name in PROGRAM {
+        assert!(read(name, &text(name)).unwrap().metadata.needs_program(), "{name}");
+    }
+    assert_eq!(read("documents.yaml", &text("documents.yaml")), Err(NotADocument::Several));
+}
