@@ -37,7 +37,7 @@ fn main() {
 }
 
 /// Makes a file with three secrets for one recipient.
-fn file(number: usize, identity: &Identity) -> String {
+fn file(number: u32, identity: &Identity) -> String {
     let key = DataKey::generate();
     let mut document = Document::profile(&[wrap(&key, identity)]);
     for name in ["password", "token", "private_key"] {
