@@ -80,14 +80,10 @@ fn plain() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Leaves out two kinds of numbers: of `-0`, which sops writes, it refuses its own MAC; and some floats `serde_json` does
-/// not read as the nearest one, for which it wants its feature `float_roundtrip`.
+/// Leaves out `-0`: sops writes it, and then refuses its own MAC.
 fn settled(value: Value) -> Value {
     match value {
         Value::Number(number) if number.as_f64() == Some(0.0) => json!(0),
-        Value::Number(number) if serde_json::from_str::<Value>(&number.to_string()).unwrap() != json!(number) => {
-            json!(0.5)
-        }
         Value::Array(items) => items.into_iter().map(settled).collect(),
         Value::Object(members) => members.into_iter().map(|(key, value)| (key, settled(value))).collect(),
         other => other,
