@@ -8,6 +8,7 @@ pub mod exec;
 pub mod generate;
 pub mod history;
 pub mod init;
+pub mod migrate;
 pub mod output;
 pub mod plan;
 pub mod run;
@@ -27,7 +28,7 @@ use crate::view;
 use crate::world::editor::Editor;
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
-use crate::world::{Keys, Program, Project, TargetError, World};
+use crate::world::{Keys, Outside, Program, Project, TargetError, World};
 use output::Output;
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry.
@@ -91,6 +92,7 @@ enum Command {
     Logs(history::LogsArgs),
     Secrets(secrets::Args),
     Exec(exec::Args),
+    Migrate(migrate::Args),
     Doctor(doctor::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
@@ -146,6 +148,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Runs(args) => history::runs(args, global, output).await,
         Command::Logs(args) => history::logs(args, global, output).await,
         Command::Secrets(args) => secrets::exec(args, global, output).await,
+        Command::Migrate(args) => migrate::exec(args, global, output).await,
         Command::Exec(args) => exec::exec(args, global, output).await,
         Command::Doctor(args) => doctor::exec(args, global, output).await,
         Command::Completions(args) => Ok(generate::completions(args, output)),
@@ -185,7 +188,7 @@ impl Global {
             output.note(&view::report::problems(&loaded.advice));
         }
         let environment = loaded.environment(self.environment.as_deref())?;
-        let world = World::open(&project, &loaded.settings, &environment, &Arc::new(keys(output)));
+        let world = World::open(&project, &loaded.settings, &environment, &outside(output))?;
         Ok((loaded, world, environment))
     }
 }
@@ -196,6 +199,16 @@ fn keys(output: &Output) -> Keys {
     let mut places = Places::from_environment(|name| std::env::var_os(name));
     places.ask = output.asks().then_some(ask_passphrase as fn(&str) -> Option<Secret>);
     Keys::new(places)
+}
+
+/// Names what the user's environment gives to a world.
+fn outside(output: &Output) -> Outside {
+    Outside { keys: Arc::new(keys(output)), variables: variable }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn ask_passphrase(what: &str) -> Option<Secret> {

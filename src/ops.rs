@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod exec;
 pub mod history;
 pub mod init;
+pub mod migrate;
 pub mod plan;
 pub mod run;
 pub mod secrets;
@@ -17,10 +18,10 @@ use crate::name::Slug;
 use crate::plan::{Action, Breach};
 use crate::problem::Report;
 use crate::settings::UndeclaredEnvironment;
-use crate::world::TargetError;
 use crate::world::command::NotStarted;
 use crate::world::meltano::{InstallError, RunError};
 use crate::world::project::NoProject;
+use crate::world::{NoWorld, TargetError};
 
 pub use apply::apply;
 pub use check::{Loaded, check};
@@ -108,6 +109,13 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Command(#[from] NotStarted),
+    /// A migration is for hosted registries.
+    #[error("the registry of this environment is a local file, which sets itself up")]
+    #[diagnostic(
+        code(spile::registry::not_hosted),
+        help("write `[registry]` with `kind = \"supabase\"` into `spile.toml`")
+    )]
+    NotHosted,
     /// There is a project here already.
     #[error("`{file}` is there already")]
     #[diagnostic(
@@ -136,6 +144,15 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl From<NoWorld> for Error {
+    fn from(error: NoWorld) -> Self {
+        match error {
+            NoWorld::Problems(report) => Self::Problems(report),
+            NoWorld::Supabase(error) => Self::Target(error.into()),
+        }
+    }
 }
 
 impl Error {

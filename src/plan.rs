@@ -43,6 +43,8 @@ pub struct Plan {
     pub protected: BTreeSet<Slug>,
     /// Rows that are not this project's; never touched.
     pub unmanaged: Vec<Foreign>,
+    /// Integrations whose row something else has changed or removed since the last apply.
+    pub drifted: BTreeMap<IntegrationId, Slug>,
     /// How many integrations are there already, for the guards.
     pub existing: usize,
     /// What somebody with a key has seen of secrets whose ciphertext changes. Not part of what the plan is: with and
@@ -106,6 +108,7 @@ impl Plan {
             consequences,
             protected: desired.protected.clone(),
             unmanaged: current.registry.foreign.clone(),
+            drifted: drifted(current, desired),
             existing: known.len(),
             seen: BTreeMap::new(),
             registry,
@@ -185,6 +188,13 @@ impl Plan {
         summary.unchanged = self.existing - (self.existing.min(summary.update + summary.delete));
         summary
     }
+}
+
+/// Names what has drifted: by its row, or by what the files ask for where the row is gone.
+fn drifted(current: &Current, desired: &Desired) -> BTreeMap<IntegrationId, Slug> {
+    let row = |id: &IntegrationId| current.registry.state.get(id).or_else(|| desired.registry.get(id));
+    let named = |id: &IntegrationId| Some((*id, row(id)?.slug.clone()));
+    current.registry.drifted.iter().filter_map(named).collect()
 }
 
 /// What happens to an integration, or to its record in one target.

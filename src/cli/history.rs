@@ -25,6 +25,7 @@ pub(super) async fn status(_: &StatusArgs, global: &Global, output: &mut Output)
             "type": status.integration.connector.name,
             "kind": status.integration.role(),
             "enabled": status.integration.base.enabled,
+            "drifted": status.has_drifted,
             "status": standing.map(|standing| &standing.status),
             "created_at": standing.map(|standing| standing.created_at),
             "updated_at": standing.map(|standing| standing.updated_at),

@@ -1,11 +1,10 @@
 //! `doctor`: looks at everything that runs depend on and says the next step for each.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 
 use super::{Error, Loaded, check};
 use crate::world::meltano::Host;
-use crate::world::{Keys, Project, World};
+use crate::world::{Keys, Outside, Project, World};
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -33,16 +32,21 @@ pub struct Finding {
 }
 
 /// Looks at Python, uv, Meltano, sops, the files, the registry and the permissions.
-pub async fn doctor(project: &Project, host: &Host, keys: &Arc<Keys>) -> Vec<Finding> {
+pub async fn doctor(project: &Project, host: &Host, outside: &Outside) -> Vec<Finding> {
     let mut findings = vec![python(host), tool("uv", host, "optional: installs Meltano and plugins faster")];
     findings.push(tool("sops", host, "optional: only for keys other than age"));
     match check(project) {
         Ok(loaded) => {
-            let world = World::open(project, &loaded.settings, &loaded.settings.default_environment, keys);
             findings.push(good("files", super::counted(loaded.integrations.iter().count(), "integration")));
-            findings.push(meltano(&world));
-            findings.push(registry(&world).await);
-            findings.push(secrets(keys, &loaded).await);
+            match World::open(project, &loaded.settings, &loaded.settings.default_environment, outside) {
+                Ok(world) => {
+                    findings.push(meltano(&world));
+                    findings.push(registry(&world).await);
+                    findings.extend(exposure(&world).await);
+                }
+                Err(error) => findings.push(bad("registry", &Error::from(error), None)),
+            }
+            findings.push(secrets(&outside.keys, &loaded).await);
         }
         Err(error) => findings.push(bad("files", &error, Some("run `spile check`".to_owned()))),
     }
@@ -92,6 +96,20 @@ async fn registry(world: &World) -> Finding {
         Ok(snapshot) => good("registry", super::counted(snapshot.state.len(), "row")),
         Err(error) => bad("registry", &error, None),
     }
+}
+
+/// Says when a hosted table is open to those who have no business there. The key of a planner may not ask.
+async fn exposure(world: &World) -> Option<Finding> {
+    let rights = world.supabase.as_ref()?.exposure().await.ok()?;
+    if rights.is_empty() {
+        return Some(good("exposure", "no table is open to visitors"));
+    }
+    Some(Finding {
+        subject: "exposure",
+        verdict: Verdict::Bad,
+        found: rights.join(", "),
+        help: Some("run the migration again: `spile migrate` prints it, and it takes these rights back".to_owned()),
+    })
 }
 
 /// Opens the secrets of every environment. Where only plans are made, no key has to be there.

@@ -15,6 +15,8 @@ pub struct Status {
     pub integration: Arc<Integration>,
     /// What the registry says of it; `None` before the first apply.
     pub standing: Option<Standing>,
+    /// Whether something else has changed its row since the last apply.
+    pub has_drifted: bool,
     /// Its newest run.
     pub last_run: Option<Run>,
 }
@@ -25,11 +27,14 @@ pub struct Status {
 /// When the registry cannot be read.
 pub async fn status(world: &World, loaded: &Loaded) -> Result<Vec<Status>, Error> {
     let standings = world.runs.standings().await?;
+    let drifted = world.registry.read().await?.drifted;
+    let mut newest = world.runs.newest_of_each().await?;
     let mut statuses = Vec::new();
     for integration in loaded.integrations.by_slug() {
-        let last_run = world.runs.newest(Some(integration.id), 1).await?.into_iter().next();
+        let last_run = newest.remove(&integration.id);
         let standing = standings.get(&integration.id).cloned();
-        statuses.push(Status { integration: integration.clone(), standing, last_run });
+        let has_drifted = drifted.contains(&integration.id);
+        statuses.push(Status { integration: integration.clone(), standing, has_drifted, last_run });
     }
     Ok(statuses)
 }

@@ -1,6 +1,6 @@
 //! What a target holds: records by id, and the mark of the version that was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,9 @@ pub struct Snapshot<R: Record> {
     pub state: State<R>,
     /// Other people's records; never touched.
     pub foreign: Vec<Foreign>,
+    /// Those of this project's records that something else has changed or removed since the last apply, as far as the
+    /// target can tell.
+    pub drifted: BTreeSet<IntegrationId>,
     /// What the target holds besides records.
     pub document: R::Document,
     /// The mark of this version.

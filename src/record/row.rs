@@ -26,7 +26,8 @@ pub struct Row {
     pub enabled: bool,
     /// `config`
     pub config: Settings,
-    /// `secrets`
+    /// `secrets`; left out where there are none, so that rows of before there were any hash as they did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Sealed>,
 }
 

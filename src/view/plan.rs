@@ -205,6 +205,10 @@ fn notes(text: &mut String, plan: &Plan, guard: Guard) {
         let note = format!("`{slug}` is protected and stays, though no file declares it");
         line(text, 2, &format!("{} {note}", styled(CHANGED, "protected:")));
     }
+    for slug in plan.drifted.values() {
+        let note = format!("the row of `{slug}` is not as the last apply left it; apply makes it what the file says");
+        line(text, 2, &format!("{} {note}", styled(CHANGED, "drift:")));
+    }
     for foreign in &plan.unmanaged {
         let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
         line(text, 2, &styled(QUIET, &format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id)));
@@ -214,7 +218,8 @@ fn notes(text: &mut String, plan: &Plan, guard: Guard) {
         let note = format!("apply will refuse this without {}", allowances(&breaches));
         line(text, 2, &format!("{} {note}", styled(BAD, "guard:")));
     }
-    if !(plan.protected.is_empty() && plan.unmanaged.is_empty() && breaches.is_empty()) {
+    let is_silent = plan.protected.is_empty() && plan.drifted.is_empty() && plan.unmanaged.is_empty();
+    if !(is_silent && breaches.is_empty()) {
         text.push('\n');
     }
 }

@@ -31,6 +31,7 @@ pub struct PlanData<'a> {
     changes: Vec<ChangeData>,
     files: Vec<FileData>,
     protected: Vec<&'a Slug>,
+    drift: Vec<DriftData<'a>>,
     unmanaged: &'a [Foreign],
     guards: Vec<GuardData>,
     problems: Vec<ProblemData>,
@@ -60,6 +61,12 @@ struct FileData {
     action: Action,
     diff: String,
     sha256: String,
+}
+
+#[derive(Debug, Serialize)]
+struct DriftData<'a> {
+    slug: &'a Slug,
+    id: &'a IntegrationId,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +103,7 @@ impl<'a> PlanData<'a> {
             changes,
             files: super::plan::unified(plan).map(file).into_iter().collect(),
             protected: plan.protected.iter().collect(),
+            drift: plan.drifted.iter().map(|(id, slug)| DriftData { slug, id }).collect(),
             unmanaged: &plan.unmanaged,
             guards: plan.breaches(guard, Allowance::default()).into_iter().map(lifted_by).collect(),
             problems,

@@ -67,7 +67,11 @@ pub fn status(statuses: &[Status], zone: &TimeZone) -> String {
             integration.slug.as_str().into(),
             format!("{} {}", integration.connector.name, integration.role()).into(),
             if integration.base.enabled { "yes".into() } else { Cell::styled("no", QUIET) },
-            Cell::styled(word, style),
+            if status.has_drifted {
+                Cell::styled(format!("{word}, drifted"), CHANGED)
+            } else {
+                Cell::styled(word, style)
+            },
             last.map(|run| format!("{} {}", run.kind.word(), run.status.word())).unwrap_or_default().into(),
             last.map(|run| local(run.started_at, zone)).unwrap_or_default().into(),
         ]

@@ -2,6 +2,7 @@
 
 mod runs;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -88,7 +89,26 @@ impl Local {
                 foreign.push(Foreign { id: stored.id, name: stored.name, managed_by: stored.managed_by });
             }
         }
-        Ok(Snapshot { state, foreign, document: (), revision: Revision(hash(hashed.as_bytes())) })
+        let drifted = self.drifted(connection, &state).map_err(|source| self.failed(source))?;
+        Ok(Snapshot { state, foreign, drifted, document: (), revision: Revision(hash(hashed.as_bytes())) })
+    }
+
+    /// Compares rows with what the last apply left: the audit has its hash.
+    fn drifted(&self, connection: &Connection, state: &State<Row>) -> rusqlite::Result<BTreeSet<IntegrationId>> {
+        let sql = "select integration_id, after_hash from integration_changes where number in \
+                   (select max(number) from integration_changes where environment = ?1 and managed_by = ?2 \
+                    group by integration_id)";
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query(params![self.environment.as_str(), self.project])?;
+        let mut drifted = BTreeSet::new();
+        while let Some(row) = rows.next()? {
+            let (id, left): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+            let Ok(id) = id.parse().map(IntegrationId) else { continue };
+            if state.get(&id).map(|row| hash(json(row).as_bytes())) != left {
+                drifted.insert(id);
+            }
+        }
+        Ok(drifted)
     }
 
     fn stored(&self, connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
@@ -226,6 +246,7 @@ impl Target for Local {
         match self.open()? {
             Some(connection) => self.rows(&connection),
             None => Ok(Snapshot {
+                drifted: BTreeSet::new(),
                 state: State::default(),
                 foreign: Vec::new(),
                 document: (),

@@ -1,5 +1,6 @@
 //! `meltano.yml` as a target: read whole, replaced whole, and never where spile did not render it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -54,7 +55,13 @@ impl Target for MeltanoFile {
                 .map_err(|error| TargetError::Unreadable { path: FILE_NAME.into(), message: error.to_string() })?,
             _ => return Err(TargetError::Foreign { path: FILE_NAME.into() }),
         };
-        Ok(Snapshot { state, foreign: Vec::new(), revision: Revision(hash(text.as_bytes())), document: text })
+        Ok(Snapshot {
+            state,
+            foreign: Vec::new(),
+            drifted: BTreeSet::new(),
+            revision: Revision(hash(text.as_bytes())),
+            document: text,
+        })
     }
 
     async fn write(&self, step: &Step<Entry>, _: &Origin) -> Result<(), TargetError> {

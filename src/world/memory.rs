@@ -1,6 +1,7 @@
 //! The twin of every target, in memory: it keeps the same contract and can be told to fail.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -64,6 +65,7 @@ impl<R: Record> Target for Memory<R> {
 
     async fn read(&self) -> Result<Snapshot<R>, TargetError> {
         Ok(self.with(|held| Snapshot {
+            drifted: BTreeSet::new(),
             state: held.state.clone(),
             foreign: held.foreign.clone(),
             document: held.document.clone(),
@@ -106,6 +108,11 @@ impl Runs for MemoryRuns {
         runs.sort_by_key(|run| std::cmp::Reverse((run.started_at, run.id)));
         runs.truncate(most);
         Ok(runs)
+    }
+
+    async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {
+        let runs = self.newest(None, usize::MAX).await?;
+        Ok(runs.into_iter().rev().map(|run| (run.integration, run)).collect())
     }
 
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {

@@ -19,6 +19,9 @@ pub trait Runs: Send + Sync {
     /// Returns the newest runs of an integration, or of all, newest first.
     async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError>;
 
+    /// Returns the newest run of each integration.
+    async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError>;
+
     /// Returns the run with an id.
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError>;
 

@@ -9,6 +9,7 @@ use miette::Diagnostic;
 use crate::name::{IntegrationId, Slug};
 use crate::plan::{Snapshot, Step};
 use crate::record::Record;
+use crate::world::SupabaseError;
 
 /// A place that holds applied configuration. One contract suite runs over every implementation.
 #[async_trait]
@@ -122,6 +123,10 @@ pub enum TargetError {
         /// Whose row it is, as a phrase.
         owner: String,
     },
+    /// The hosted registry refuses.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Supabase(#[from] SupabaseError),
     /// A test made the twin in memory fail.
     #[error("the target in memory was told to fail")]
     #[diagnostic(code(spile::registry::memory), help("try again"))]

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use walkdir::WalkDir;
 
-use crate::project::{Project, leftovers, signal, things, wait, wait_for_the_tap};
+use crate::project::{Project, kill_all, leftovers, signal, things, wait, wait_for_the_tap};
 
 const OLD: &str = "canary-old-Zx81!:/?#[]@ \"quoted\" $HOME ${HOME} back\\slash";
 const NEW: &str = "canary-new-Qy72!:/?#[]@ \"quoted\" $HOME ${HOME} back\\slash";
@@ -249,9 +249,7 @@ fn secrets_reach_the_tap_as_they_are_and_their_files_are_private_and_go_also_aft
     }
     signal("-KILL", &child);
     wait(&mut child, Duration::from_secs(10));
-    let pattern = project.path().to_string_lossy().into_owned();
-    std::process::Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    kill_all(&project);
     assert!(!leftovers(&project).is_empty(), "a run that was killed leaves its settings");
     project.spile(&["test", "no-such-thing"]).fails();
     project.write(

@@ -3,6 +3,7 @@
 mod disks;
 mod exits;
 mod formats;
-mod program;
+mod migrate;
+pub mod program;
 mod projects;
 mod saved_plans;

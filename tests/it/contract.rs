@@ -1,6 +1,6 @@
 //! What every target promises, run over each of them.
 
-mod harness;
+pub mod harness;
 mod local;
 mod meltano_file;
-mod promises;
+pub mod promises;

@@ -12,7 +12,7 @@ use spile::plan::{Plan, Scope};
 use spile::secret::Secret;
 use spile::sops::{self, DataKey, Document, Wrapped};
 use spile::world::keys::Places;
-use spile::world::{Keys, Origin, Project, World};
+use spile::world::{Keys, Origin, Outside, Project, World};
 use walkdir::WalkDir;
 
 /// A folder that is gone when the test ends.
@@ -101,8 +101,8 @@ impl Opened {
         let project = Project::at(folder.path());
         let loaded = ops::check(&project)?;
         let environment = loaded.environment(environment)?;
-        let keys = Arc::new(Keys::new(Places::default()));
-        let world = World::open(&project, &loaded.settings, &environment, &keys);
+        let outside = Outside { keys: Arc::new(Keys::new(Places::default())), variables: |_| None };
+        let world = World::open(&project, &loaded.settings, &environment, &outside)?;
         Ok(Self { loaded, world, about: ops::plan::Options { environment, scope: Scope::Everything } })
     }
 

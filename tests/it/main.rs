@@ -18,4 +18,5 @@ mod secrets;
 mod sops;
 mod sops_program;
 mod sources;
+mod supabase;
 mod tools;

@@ -220,6 +220,19 @@ pub fn signal(name: &str, child: &Child) {
     assert!(sent.success());
 }
 
+/// Kills every process of a project, and waits until none is left: machines go down as a whole.
+pub fn kill_all(project: &Project) {
+    let pattern = project.path().to_string_lossy().into_owned();
+    let begun = Instant::now();
+    while !processes_of(project).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "they do not die: {:?}", processes_of(project));
+        Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // What they had open is let go of a moment after they are gone from the list.
+    std::thread::sleep(Duration::from_millis(500));
+}
+
 /// Returns the processes whose command line names the project.
 pub fn processes_of(project: &Project) -> Vec<String> {
     let name = project.path().to_string_lossy().into_owned();

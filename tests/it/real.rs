@@ -1,12 +1,14 @@
 //! End to end with the real Meltano.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::folder::with_secrets;
-use crate::project::{CONNECTOR, Project, Ran, leftovers, processes_of, signal, things, wait, wait_for_the_tap};
+use crate::project::{
+    CONNECTOR, Project, Ran, kill_all, leftovers, processes_of, signal, things, wait, wait_for_the_tap,
+};
 
 #[test]
 fn a_new_project_goes_up_in_one_command_and_has_nothing_left_to_do() {
@@ -139,9 +141,7 @@ fn what_a_killed_run_leaves_behind_is_swept_by_the_next() {
     signal("-KILL", &child);
     wait(&mut child, Duration::from_secs(10));
     // What outlives the killed program is killed too: machines go down as a whole.
-    let pattern = project.path().to_string_lossy().into_owned();
-    Command::new("pkill").args(["-KILL", "-f", &pattern]).status().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    kill_all(&project);
     assert!(!lines.is_empty());
     project.write("integrations/things.toml", &things("well"));
     project.spile(&["apply", "--yes"]).succeeds();

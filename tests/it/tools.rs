@@ -1,5 +1,5 @@
 //! The real tools that the tests hold spile against, installed once under `target/`: the official sops, which `go`
-//! builds, and sops-age, an independent reader.
+//! builds, and sops-age, an independent reader. The parts of a Supabase are installed by the same means.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ fn outcome(said: Said) -> Result<String, String> {
 }
 
 /// Runs `command` to its end; `stdin` is written aside, so that neither waits for the other.
-fn said(command: &mut Command, stdin: &str) -> Said {
+pub fn said(command: &mut Command, stdin: &str) -> Said {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut input = child.stdin.take().unwrap();
@@ -103,7 +103,7 @@ fn said(command: &mut Command, stdin: &str) -> Said {
 /// `program` is not on the `PATH`.
 ///
 /// Test programs side by side wait for each other; a folder stands under its name only when it is whole.
-fn installed(name: &str, program: &str, install: fn(&Path)) -> Option<PathBuf> {
+pub fn installed(name: &str, program: &str, install: fn(&Path)) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tools");
     let folder = root.join(name);
     std::fs::create_dir_all(&root).unwrap();
@@ -121,7 +121,7 @@ fn installed(name: &str, program: &str, install: fn(&Path)) -> Option<PathBuf> {
 }
 
 /// Says what is not tested; where tools are required, as in CI, that is a failure.
-fn skipped(name: &str, program: &str) -> Option<PathBuf> {
+pub fn skipped(name: &str, program: &str) -> Option<PathBuf> {
     let required = ["CI", "SPILE_REQUIRE_TOOLS"].iter().any(|name| std::env::var_os(name).is_some());
     assert!(!required, "{name} is required here and there is no `{program}` to install it with");
     // Past the test harness's capture: `eprintln` would be swallowed where the test passes.
@@ -144,12 +144,20 @@ fn install_sops(folder: &Path) {
 }
 
 fn install_sops_age(folder: &Path) {
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(folder);
-    succeeds(npm.arg(format!("sops-age@{SOPS_AGE}")).current_dir(folder));
+    install_npm(folder, &format!("sops-age@{SOPS_AGE}"));
 }
 
-fn succeeds(command: &mut Command) {
+fn install_npm(folder: &Path, package: &str) {
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(folder);
+    succeeds(npm.arg(package).current_dir(folder));
+}
+
+/// Runs `command` to its end.
+///
+/// # Panics
+/// If it fails.
+pub fn succeeds(command: &mut Command) {
     let said = said(command, "");
     assert_eq!(said.code, Some(0), "{command:?}: {}{}", said.stdout, said.stderr);
 }

@@ -51,7 +51,7 @@ pub(super) async fn resolve(args: &ResolveArgs, output: &mut Output) -> Result<u
 }
 
 pub(super) fn textconv(args: &TextconvArgs, output: &mut Output) -> Result<u8, Error> {
-    output.text(&secrets::textconv(&args.file, &read(&args.file)?)?);
+    output.text(&secrets::textconv(&args.file, &read(&args.file)?));
     Ok(0)
 }
 

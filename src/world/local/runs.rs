@@ -48,6 +48,21 @@ impl Runs for Local {
         read().map_err(|source| self.failed(source))
     }
 
+    async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {
+        let Some(connection) = self.open()? else { return Ok(BTreeMap::new()) };
+        let sql = format!(
+            "select {COLUMNS} from (select *, row_number() over \
+             (partition by integration_id order by started_at desc, id desc) as place \
+             from integration_runs where environment = ?1) where place = 1"
+        );
+        let read = || -> rusqlite::Result<BTreeMap<_, _>> {
+            let mut statement = connection.prepare(&sql)?;
+            let runs = statement.query_map([self.environment.as_str()], run)?;
+            runs.map(|run| run.map(|run| (run.integration, run))).collect()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
     async fn get(&self, id: Uuid) -> Result<Option<Run>, TargetError> {
         let Some(connection) = self.open()? else { return Ok(None) };
         let sql = format!("select {COLUMNS} from integration_runs where environment = ?1 and id = ?2");

@@ -40,6 +40,20 @@ async fn the_audit_only_grows() {
 }
 
 #[tokio::test]
+async fn what_others_change_is_drift_until_the_next_apply() {
+    let registry = with_rows(&[10, 20, 30]).await;
+    assert!(registry.target().read().await.unwrap().drifted.is_empty());
+    registry.sql("update integrations set status = 'active'").unwrap();
+    assert!(registry.target().read().await.unwrap().drifted.is_empty(), "the status is not the files'");
+    registry.sql("update integrations set name = 'by hand' where slug = 'row-1'").unwrap();
+    registry.sql("delete from integrations where slug = 'row-2'").unwrap();
+    let read = registry.target().read().await.unwrap();
+    assert_eq!(read.drifted, [id(10), id(20)].into());
+    registry.target().write(&registry.step(&read, &[10, 20, 30]), &origin("p")).await.unwrap();
+    assert!(registry.target().read().await.unwrap().drifted.is_empty());
+}
+
+#[tokio::test]
 async fn environments_do_not_see_each_other() {
     let registry = with_rows(&[10]).await;
     let prod = registry.of("acme", "prod");

@@ -9,14 +9,14 @@ use spile::world::{Memory, Target, TargetError};
 use super::harness::{File, LocalRows, MemoryEntries, MemoryRows, Subject, id};
 use crate::folder::{Folder, origin};
 
-async fn reading_nothing_makes_nothing(subject: &impl Subject) {
+pub async fn reading_nothing_makes_nothing(subject: &impl Subject) {
     let files = subject.files();
     let read = subject.target().read().await.unwrap();
     assert!(read.state.is_empty() && read.foreign.is_empty());
     assert_eq!(subject.files(), files);
 }
 
-async fn what_is_written_is_read(subject: &impl Subject) {
+pub async fn what_is_written_is_read(subject: &impl Subject) {
     let target = subject.target();
     for numbers in [[10, 20].as_slice(), &[10, 21, 30], &[31], &[]] {
         let read = target.read().await.unwrap();
@@ -32,7 +32,7 @@ async fn what_is_written_is_read(subject: &impl Subject) {
     }
 }
 
-async fn a_stale_step_changes_nothing(subject: &impl Subject) {
+pub async fn a_stale_step_changes_nothing(subject: &impl Subject) {
     let target = subject.target();
     let old = target.read().await.unwrap();
     let mine = subject.step(&old, &[10]);
@@ -45,7 +45,7 @@ async fn a_stale_step_changes_nothing(subject: &impl Subject) {
     assert_eq!(after.revision, before.revision);
 }
 
-async fn an_empty_step_is_harmless(subject: &impl Subject) {
+pub async fn an_empty_step_is_harmless(subject: &impl Subject) {
     let target = subject.target();
     target.write(&subject.step(&target.read().await.unwrap(), &[10]), &origin("p")).await.unwrap();
     let before = target.read().await.unwrap();
@@ -56,7 +56,7 @@ async fn an_empty_step_is_harmless(subject: &impl Subject) {
     assert_eq!((after.state, after.document), (before.state, before.document));
 }
 
-async fn records_of_others_are_listed_and_not_touched(subject: &impl Subject) {
+pub async fn records_of_others_are_listed_and_not_touched(subject: &impl Subject) {
     let target = subject.target();
     target.write(&subject.step(&target.read().await.unwrap(), &[10]), &origin("p")).await.unwrap();
     let foreign = subject.add_foreign();
@@ -70,7 +70,7 @@ async fn records_of_others_are_listed_and_not_touched(subject: &impl Subject) {
 }
 
 /// Both work their step out from the same snapshot and write at the same instant.
-async fn of_two_writers_one_wins(subject: &impl Subject) {
+pub async fn of_two_writers_one_wins(subject: &impl Subject) {
     for round in 0..50_u8 {
         let read = subject.target().read().await.unwrap();
         let number = if round % 2 == 0 { 10 } else { 30 };
@@ -92,7 +92,7 @@ fn at_once<R: Record>(subject: &impl Subject<Record = R>, steps: &[Step<R>; 2]) 
             .map(|step| {
                 let (target, barrier): (Arc<dyn Target<Record = R>>, _) = (subject.target(), barrier.clone());
                 scope.spawn(move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                     barrier.wait();
                     runtime.block_on(target.write(step, &origin("p")))
                 })
@@ -134,7 +134,7 @@ contract! {
 }
 
 #[tokio::test]
-async fn a_target_that_is_told_to_fail_has_done_nothing() {
+pub async fn a_target_that_is_told_to_fail_has_done_nothing() {
     let subject = MemoryRows(Arc::new(Memory::default()));
     let step = subject.step(&subject.0.read().await.unwrap(), &[10]);
     subject.0.fail_once();

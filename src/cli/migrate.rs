@@ -1,0 +1,46 @@
+//! `spile migrate`
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{Global, Output};
+use crate::ops::{self, Error};
+use crate::settings::Registry;
+
+/// Print the SQL that sets up a Supabase registry; it may be run again, and over a table that is there
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Write it as a migration of the Supabase CLI instead, into this folder's `migrations/`
+    #[arg(long, value_name = "DIR")]
+    supabase_dir: Option<PathBuf>,
+    /// Compare the database's version with this program's instead
+    #[arg(long, conflicts_with = "supabase_dir")]
+    check: bool,
+}
+
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    if args.check {
+        let (_, world, environment) = global.open(output)?;
+        let version = ops::migrate::check(&world).await?;
+        let text = || format!("the registry of `{environment}` is of version {version}, as this program needs\n");
+        output.result(text, &json!({ "version": version }));
+        return Ok(0);
+    }
+    // The SQL is the same in every project but for its schema: none has to be there.
+    let registry = match global.project() {
+        Ok(project) => ops::check(&project)?.settings.registry,
+        Err(_) => Registry::Local,
+    };
+    let sql = ops::migrate::sql(&registry);
+    let Some(folder) = &args.supabase_dir else {
+        output.text(&sql);
+        return Ok(0);
+    };
+    let written = ops::migrate::write(folder, &sql, jiff::Timestamp::now())?;
+    let path = written.path.display().to_string();
+    let next = if written.was_there { " is there already\n" } else { "\nnext: supabase db push\n" };
+    let text = || format!("{path}{next}");
+    output.result(text, &json!({ "path": path, "was_there": written.was_there }));
+    Ok(0)
+}

@@ -1,0 +1,74 @@
+//! `migrate`: the SQL that sets up a hosted registry, printed, written for the Supabase CLI, or compared.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::Error;
+use crate::settings::Registry;
+use crate::world::project::replace;
+use crate::world::supabase::{MIGRATION, VERSION};
+use crate::world::{SupabaseError, World};
+
+/// Returns the migration for the schema that a registry names.
+#[must_use]
+pub fn sql(registry: &Registry) -> String {
+    match registry {
+        Registry::Supabase(supabase) if supabase.schema != "public" => {
+            MIGRATION.replace("public.", &format!("{}.", supabase.schema))
+        }
+        Registry::Supabase(_) | Registry::Local => MIGRATION.to_owned(),
+    }
+}
+
+/// Where a migration is for the Supabase CLI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it was there already, to the byte.
+    pub was_there: bool,
+}
+
+/// Writes the migration below the Supabase CLI's folder, under a name of this moment. The same text is written once.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn write(folder: &Path, sql: &str, now: Timestamp) -> Result<Written, Error> {
+    let folder = folder.join("migrations");
+    let io = |doing, path: &Path| {
+        let path = path.display().to_string();
+        move |source| Error::Io { doing, path, source }
+    };
+    std::fs::create_dir_all(&folder).map_err(io("make", &folder))?;
+    for item in std::fs::read_dir(&folder).map_err(io("read", &folder))?.flatten() {
+        let path = item.path();
+        let is_ours = path.to_string_lossy().ends_with(".sql");
+        if is_ours && std::fs::read_to_string(&path).is_ok_and(|text| text == sql) {
+            return Ok(Written { path, was_there: true });
+        }
+    }
+    let stamp = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d%H%M%S").to_string();
+    let path = folder.join(format!("{stamp}_spile_v{VERSION}.sql"));
+    replace(&path, sql.as_bytes()).map_err(io("write", &path))?;
+    Ok(Written { path, was_there: false })
+}
+
+/// Compares the database's version with the program's, and returns it.
+///
+/// # Errors
+/// When the registry is not a hosted one, cannot be asked, or is of another version.
+pub async fn check(world: &World) -> Result<i64, Error> {
+    let Some(supabase) = &world.supabase else { return Err(Error::NotHosted) };
+    let found = supabase.version().await.map_err(hosted)?;
+    match found {
+        VERSION => Ok(found),
+        found if found < VERSION => Err(hosted(SupabaseError::Old { found, wanted: VERSION })),
+        found => Err(hosted(SupabaseError::New { found, known: VERSION })),
+    }
+}
+
+fn hosted(error: SupabaseError) -> Error {
+    Error::Target(error.into())
+}

@@ -1,0 +1,431 @@
+-- spile's registry, version 1. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
+-- It can be run again, and over a table `integrations` of its eight columns that is already there, with ids of type
+-- text or uuid. It holds no `begin`: `supabase db push` makes a file one transaction, and so does `psql -1`.
+
+set local lock_timeout = '5s';  -- an `alter table` that waits makes everybody behind it wait
+
+-- Integrations ------------------------------------------------------------------------------------------------------
+
+create table if not exists public.integrations (
+  id         text        primary key,
+  type       text        not null,
+  name       text        not null,
+  config     jsonb       not null default '{}',
+  secrets    jsonb       not null default '{}',
+  status     text        not null default 'pending',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+alter table public.integrations add column if not exists slug        text;
+alter table public.integrations add column if not exists enabled     boolean not null default true;
+alter table public.integrations add column if not exists managed_by  text;
+alter table public.integrations add column if not exists environment text;
+
+-- Generated, so that it is true whoever writes, needs no trigger, and can be granted as a column. Each field is quoted
+-- as an SQL literal: no two rows give the same text. Doubled backslashes make the cast to bytea the identity.
+alter table public.integrations add column if not exists content_hash text generated always as (
+  encode(sha256(replace(
+    quote_nullable(slug) || ',' || quote_nullable(type::text) || ',' || quote_nullable(name::text) || ',' ||
+    quote_nullable(enabled::text) || ',' || quote_nullable(config::text) || ',' || quote_nullable(secrets::text),
+    '\', '\\')::bytea), 'hex')
+) stored;
+
+comment on table public.integrations is 'Integrations. Those with managed_by are kept equal to files in git by spile.';
+comment on column public.integrations.slug is 'The name of the file that declares it.';
+comment on column public.integrations.secrets is 'Ciphertext only: {} or {"names": [...], "document": "<sops>"}.';
+comment on column public.integrations.managed_by is 'The spile project that owns the row; null: nobody''s, never touched.';
+comment on column public.integrations.environment is 'The environment of that project; null where managed_by is.';
+comment on column public.integrations.content_hash is 'SHA-256 of what files declare: not of status, id, owner or times.';
+
+create index if not exists integrations_owner_idx on public.integrations (managed_by, environment, id)
+  where managed_by is not null;
+
+do $$ begin
+  if not exists (select from pg_catalog.pg_constraint
+                  where conrelid = 'public.integrations'::regclass and conname = 'integrations_managed_check') then
+    -- `not valid`: rows that are there already are not judged.
+    alter table public.integrations add constraint integrations_managed_check check (
+      managed_by is null
+      or (managed_by <> '' and environment <> '' and slug <> '' and environment is not null and slug is not null
+          and jsonb_typeof(config) = 'object' and jsonb_typeof(secrets) = 'object')) not valid;
+  end if;
+end $$;
+
+-- `status` is not among the columns: a run does not make an integration newer.
+create or replace function public.integrations_touch() returns trigger
+language plpgsql security invoker set search_path = '' as $$
+begin
+  new.updated_at := now();
+  return new;
+end $$;
+create or replace trigger integrations_touch
+  before update of slug, type, name, enabled, config, secrets, managed_by, environment on public.integrations
+  for each row execute function public.integrations_touch();
+
+-- Runs --------------------------------------------------------------------------------------------------------------
+
+-- No foreign key: history outlives its integration, and a run that was kept locally may arrive after it has gone.
+create table if not exists public.integration_runs (
+  id             uuid        primary key,
+  managed_by     text,
+  environment    text        not null,
+  integration_id text        not null,
+  slug           text        not null,
+  kind           text        not null check (kind in ('test', 'sync')),
+  status         text        not null check (status in ('running', 'ok', 'failed', 'cancelled')),
+  state_id       text,
+  loader_id      text,
+  started_at     timestamptz not null,
+  finished_at    timestamptz,
+  records        bigint      check (records >= 0),
+  error          text,
+  log            text        not null default '',
+  check ((status = 'running') = (finished_at is null))
+);
+create index if not exists integration_runs_newest on public.integration_runs (environment, started_at desc);
+create index if not exists integration_runs_newest_of
+  on public.integration_runs (environment, integration_id, started_at desc);
+comment on table public.integration_runs is 'Tests and syncs. `log` is the path of the log where it ran.';
+
+-- Changes: append-only, hashes and never values ---------------------------------------------------------------------
+
+create table if not exists public.integration_changes (
+  number         bigint      generated always as identity primary key,
+  apply_id       uuid        not null,
+  plan           text        not null,
+  environment    text        not null,
+  integration_id text        not null,
+  op             text        not null check (op in ('create', 'update', 'delete', 'adopt')),
+  managed_by     text        not null,
+  before_hash    text,
+  after_hash     text,
+  actor          text        not null,
+  source_rev     text,
+  at             timestamptz not null default now()
+);
+create index if not exists integration_changes_apply_idx on public.integration_changes (apply_id);
+create index if not exists integration_changes_newest_of
+  on public.integration_changes (managed_by, environment, integration_id, number desc) include (after_hash);
+comment on table public.integration_changes is 'Every change that spile has applied. Append-only.';
+
+create or replace function public.integration_changes_stay() returns trigger
+language plpgsql security invoker set search_path = '' as $$
+begin
+  raise exception 'integration_changes is append-only';
+end $$;
+create or replace trigger integration_changes_stay
+  before update or delete or truncate on public.integration_changes
+  for each statement execute function public.integration_changes_stay();
+
+-- Reading -----------------------------------------------------------------------------------------------------------
+
+create or replace function public.spile_version() returns integer
+language sql immutable security invoker set search_path = '' as 'select 1';
+comment on function public.spile_version() is 'The version of spile''s tables and functions.';
+
+-- The client builds the same text from what it has read: for each row, in the order of its id's bytes,
+-- id ':' content_hash '\n'.
+create or replace function public.spile_revision(managed_by text, environment text) returns text
+language sql stable security invoker set search_path = '' as $$
+  select encode(sha256(convert_to(coalesce(
+           string_agg(i.id::text || ':' || i.content_hash || E'\n', '' order by i.id::text collate "C"), ''), 'UTF8')), 'hex')
+    from public.integrations i
+   where i.managed_by = spile_revision.managed_by and i.environment = spile_revision.environment
+$$;
+comment on function public.spile_revision(text, text) is 'SHA-256 over all rows of a project''s environment.';
+
+-- One JSON value, not a set: PostgREST cuts sets at its max-rows, and long lists of ids break URLs.
+create or replace function public.spile_rows(payload jsonb) returns jsonb
+language sql stable security invoker set search_path = '' set plan_cache_mode = force_custom_plan as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+           'id', i.id, 'slug', i.slug, 'type', i.type, 'name', i.name, 'enabled', i.enabled, 'config', i.config,
+           'secrets', i.secrets, 'managed_by', i.managed_by, 'environment', i.environment,
+           'content_hash', i.content_hash) order by i.id::text collate "C"), '[]')
+    from public.integrations i
+   where i.managed_by is not distinct from payload->>'managed_by'
+     and i.environment is not distinct from payload->>'environment'
+     and i.id::text in (select jsonb_array_elements_text(payload->'ids'))
+$$;
+comment on function public.spile_rows(jsonb) is 'The rows {"managed_by", "environment", "ids"} names, as one JSON array.';
+
+-- What others have done to a project's rows since they were last applied.
+create or replace function public.spile_drift(payload jsonb) returns jsonb
+language sql stable security invoker set search_path = '' as $$
+  with applied as (
+    select distinct on (c.integration_id) c.integration_id as id, c.after_hash as hash
+      from public.integration_changes c
+     where c.managed_by = payload->>'managed_by' and c.environment = payload->>'environment'
+     order by c.integration_id, c.number desc
+  ), held as (
+    select i.id::text as id, i.content_hash as hash
+      from public.integrations i
+     where i.managed_by = payload->>'managed_by' and i.environment = payload->>'environment'
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('id', id, 'why', case
+           when applied.hash is null then 'added' when held.hash is null then 'deleted' else 'changed' end)
+           order by id collate "C"), '[]')
+    from applied full join held using (id)
+   where applied.hash is distinct from held.hash
+$$;
+comment on function public.spile_drift(jsonb) is 'The rows of {"managed_by", "environment"} that others have changed.';
+
+-- The newest run of each integration of a project's environment.
+create or replace function public.spile_last_runs(payload jsonb) returns jsonb
+language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(to_jsonb(r)), '[]') from (
+    select distinct on (r.integration_id) r.*
+      from public.integration_runs r
+     where r.managed_by = payload->>'managed_by' and r.environment = payload->>'environment'
+     order by r.integration_id, r.started_at desc, r.id desc
+  ) r
+$$;
+comment on function public.spile_last_runs(jsonb) is 'The newest run of each integration of {"managed_by", "environment"}.';
+
+-- What is open to those who have no business here: a table that a visitor of the dashboard may read or write.
+create or replace function public.spile_exposure() returns jsonb
+language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('table', t.name, 'role', r.rolname, 'may', p.may)
+           order by t.name, r.rolname, p.may), '[]')
+    from unnest(array['integrations', 'integration_runs', 'integration_changes']) as t(name)
+   cross join pg_catalog.pg_roles r
+   cross join unnest(array['select', 'insert', 'update', 'delete']) as p(may)
+   where r.rolname in ('anon', 'authenticated')
+     and case p.may when 'delete' then has_table_privilege(r.oid, format('public.%I', t.name)::regclass, 'delete')
+              else has_any_column_privilege(r.oid, format('public.%I', t.name)::regclass, p.may) end
+$$;
+comment on function public.spile_exposure() is 'The rights that anon and authenticated have on spile''s tables: there should be none.';
+
+-- Applying ----------------------------------------------------------------------------------------------------------
+
+-- One call is one transaction: all of it, or none.
+--   {"v": 1, "managed_by": text, "environment": text, "apply_id": uuid, "plan": text, "actor": text,
+--    "source_rev": text | null, "revision": hex, "max_deletes": 0,
+--    "changes": [{"op": "create" | "update" | "delete" | "adopt", "id": text,
+--                 "expect": <content_hash as read>,                               -- not for create
+--                 "row": {"slug", "type", "name", "enabled", "config", "secrets"}}]}  -- not for delete
+-- The payload is taken apart once, into arrays: a temporary table would need a right and churn the catalogs.
+create or replace function public.spile_apply(payload jsonb) returns jsonb
+language plpgsql volatile security invoker
+set search_path = ''
+set lock_timeout = '3s'
+set statement_timeout = '60s'              -- PostgREST 12.2 and later lifts it into its transaction
+set plan_cache_mode = force_custom_plan    -- a plan that does not know how long the arrays are may take minutes
+as $$
+declare
+  most    constant integer := 100;         -- findings in one answer
+  project constant text := payload->>'managed_by';
+  env     constant text := payload->>'environment';
+  apply   uuid;
+  ops     text[];
+  ids     text[];
+  expects text[];
+  docs    jsonb[];
+  bad     jsonb;
+  allowed bigint;
+  created bigint;
+  updated bigint;
+  deleted bigint;
+begin
+  if payload->>'v' is distinct from '1' then
+    raise sqlstate 'PT400' using message = 'this version of the payload is not known',
+      detail = jsonb_build_object('got', payload->'v', 'known', 1)::text,
+      hint = 'spile and the migration are of different versions: run `spile migrate`';
+  end if;
+
+  select jsonb_agg(field) into bad from (
+    select field from unnest(array['managed_by', 'environment', 'apply_id', 'plan', 'actor', 'revision']) field
+     where coalesce(jsonb_typeof(payload->field), '') <> 'string' or payload->>field = ''
+    union all select 'apply_id' where payload->>'apply_id' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    union all select 'changes' where jsonb_typeof(payload->'changes') is distinct from 'array'
+    union all select 'max_deletes' where jsonb_typeof(payload->'max_deletes') <> 'number'
+  ) missing;
+  if bad is not null then
+    raise sqlstate 'PT400' using message = 'fields are missing or malformed', detail = bad::text,
+      hint = 'this is a fault of the program that called `spile_apply`';
+  end if;
+  apply := (payload->>'apply_id')::uuid;
+  allowed := coalesce((payload->>'max_deletes')::numeric::bigint, 0);
+
+  select array_agg(e->>'op'), array_agg(e->>'id'), array_agg(e->>'expect'), array_agg(e->'row')
+    into ops, ids, expects, docs from jsonb_array_elements(payload->'changes') e;
+
+  select jsonb_agg(jsonb_build_object('id', c.id, 'why', c.why)) into bad from (
+    select c.id, case
+        when coalesce(c.id, '') = '' then 'no id'
+        when c.op is null or c.op not in ('create', 'update', 'delete', 'adopt') then 'no such op'
+        when c.op <> 'create' and c.expect is null then 'no expect'
+        when c.op <> 'delete' and (
+             jsonb_typeof(c.doc->'slug') is distinct from 'string' or c.doc->>'slug' = ''
+          or jsonb_typeof(c.doc->'type') is distinct from 'string'
+          or jsonb_typeof(c.doc->'name') is distinct from 'string'
+          or jsonb_typeof(c.doc->'enabled') is distinct from 'boolean'
+          or jsonb_typeof(c.doc->'config') is distinct from 'object'
+          or jsonb_typeof(c.doc->'secrets') is distinct from 'object') then 'malformed row'
+      end as why
+      from unnest(ops, ids, expects, docs) as c(op, id, expect, doc)
+    union all
+    select id, 'more than once' from unnest(ids) id group by id having count(*) > 1
+  ) c where c.why is not null;
+  if bad is not null then
+    raise sqlstate 'PT400' using message = 'changes are malformed', detail = bad::text,
+      hint = 'this is a fault of the program that called `spile_apply`';
+  end if;
+
+  -- One apply at a time, whosesoever: two projects that create the same ids would wait for each other for ever. It
+  -- waits, because a request that has just failed may still be rolling back.
+  perform pg_advisory_xact_lock(hashtextextended('spile_apply', 0));
+
+  -- Sent again, because the answer was lost.
+  select count(*) filter (where c.op = 'create'), count(*) filter (where c.op in ('update', 'adopt')),
+         count(*) filter (where c.op = 'delete')
+    into created, updated, deleted from public.integration_changes c
+   where c.apply_id = apply and c.managed_by = project and c.environment = env;
+  if created + updated + deleted > 0 then
+    return jsonb_build_object('apply_id', apply, 'replayed', true, 'created', created, 'updated', updated,
+      'deleted', deleted, 'revision', public.spile_revision(project, env));
+  end if;
+
+  select count(*) into deleted from unnest(ops) op where op = 'delete';
+  if deleted > allowed then
+    raise sqlstate 'PT422' using message = 'it would delete more than is allowed',
+      detail = jsonb_build_object('deletes', deleted, 'max_deletes', allowed)::text,
+      hint = 'allow more deletes, or check what is missing from the files';
+  end if;
+
+  perform from public.integrations i where i.id::text in (select unnest(ids)) order by i.id for update;
+
+  select jsonb_agg(f.finding order by f.id collate "C") into bad from (
+    select c.id, jsonb_build_object('id', c.id, 'op', c.op, 'why', c.why) as finding from (
+      select c.id, c.op, case
+          when i.id is null then case when c.op <> 'create' then 'missing' end
+          when i.managed_by is null and c.op <> 'adopt' then 'not managed'
+          when (i.managed_by, i.environment) is distinct from (project, env) and i.managed_by is not null
+            then 'owned by ' || i.managed_by || ' (' || coalesce(i.environment, '') || ')'
+          when c.op = 'create' then 'exists'
+          when i.content_hash <> c.expect then 'changed'
+        end as why
+        from unnest(ops, ids, expects) as c(op, id, expect)
+        left join public.integrations i on i.id::text = c.id
+    ) c where c.why is not null order by c.id collate "C" limit most
+  ) f;
+  if bad is not null then
+    raise sqlstate 'PT409' using message = 'the registry is not as planned', detail = bad::text,
+      hint = 'make a new plan';
+  end if;
+  if public.spile_revision(project, env) <> payload->>'revision' then
+    raise sqlstate 'PT409' using message = 'rows that the plan leaves alone have changed', detail = '[]',
+      hint = 'make a new plan';
+  end if;
+
+  with gone as (
+    delete from public.integrations i using unnest(ops, ids) as c(op, id)
+     where c.op = 'delete' and i.id::text = c.id
+    returning c.id, c.op, i.content_hash as before
+  )
+  insert into public.integration_changes
+         (apply_id, plan, environment, integration_id, op, managed_by, before_hash, actor, source_rev)
+  select apply, payload->>'plan', env, g.id, g.op, project, g.before, payload->>'actor', payload->>'source_rev'
+    from gone g;
+  get diagnostics deleted = row_count;
+
+  with kept as (
+    update public.integrations i
+       set slug = r.slug, type = r.type, name = r.name, enabled = r.enabled, config = r.config, secrets = r.secrets,
+           managed_by = project, environment = env
+      from unnest(ops, ids, expects, docs) as c(op, id, expect, doc),
+           jsonb_populate_record(null::public.integrations, c.doc) r
+     where c.op in ('update', 'adopt') and i.id::text = c.id
+    returning c.id, c.op, c.expect as before, i.content_hash as after
+  )
+  insert into public.integration_changes
+         (apply_id, plan, environment, integration_id, op, managed_by, before_hash, after_hash, actor, source_rev)
+  select apply, payload->>'plan', env, k.id, k.op, project, k.before, k.after, payload->>'actor', payload->>'source_rev'
+    from kept k;
+  get diagnostics updated = row_count;
+
+  -- The record of the table's own type turns the id into a uuid where ids are.
+  with made as (
+    insert into public.integrations as i (id, slug, type, name, enabled, config, secrets, status, managed_by,
+           environment, created_at, updated_at)
+    select r.id, r.slug, r.type, r.name, r.enabled, r.config, r.secrets, 'pending', project, env, now(), now()
+      from unnest(ops, ids, docs) as c(op, id, doc),
+           jsonb_populate_record(null::public.integrations, c.doc || jsonb_build_object('id', c.id)) r
+     where c.op = 'create'
+    returning i.id::text as id, i.content_hash as after
+  )
+  insert into public.integration_changes
+         (apply_id, plan, environment, integration_id, op, managed_by, after_hash, actor, source_rev)
+  select apply, payload->>'plan', env, m.id, 'create', project, m.after, payload->>'actor', payload->>'source_rev'
+    from made m;
+  get diagnostics created = row_count;
+
+  return jsonb_build_object('apply_id', apply, 'created', created, 'updated', updated, 'deleted', deleted,
+    'revision', public.spile_revision(project, env));
+exception
+  when lock_not_available then
+    raise sqlstate 'PT423' using message = 'another apply, or somebody else, holds the rows',
+      detail = jsonb_build_object('managed_by', project, 'environment', env)::text,
+      hint = 'try again when it has ended';
+end $$;
+comment on function public.spile_apply(jsonb) is
+  'Applies a change-set as a whole. PT400 malformed, PT409 not as planned, PT422 too many deletes, PT423 locked.';
+
+-- Who may do what ---------------------------------------------------------------------------------------------------
+
+-- Default privileges differ between projects: everything is taken back, and given by name.
+alter table public.integrations        enable row level security;
+alter table public.integration_runs    enable row level security;
+alter table public.integration_changes enable row level security;
+
+revoke all on public.integrations, public.integration_runs, public.integration_changes
+  from public, anon, authenticated, service_role;
+revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
+  public.spile_last_runs(jsonb), public.spile_exposure(),
+  public.spile_revision(text, text), public.spile_version(), public.integrations_touch(),
+  public.integration_changes_stay()
+  from public, anon, authenticated, service_role;
+
+grant usage on schema public to service_role;
+grant select, insert, update, delete on public.integrations to service_role;
+grant select, insert, update on public.integration_runs to service_role;
+grant select, insert on public.integration_changes to service_role;
+grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
+  public.spile_last_runs(jsonb), public.spile_exposure(),
+  public.spile_revision(text, text), public.spile_version() to service_role;
+
+-- The role that can plan and nothing else: hashes and ciphertext, no column of anybody else's.
+do $$ begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'spile_planner') then
+    create role spile_planner nologin;
+  end if;
+exception when insufficient_privilege or duplicate_object or unique_violation then
+  raise notice 'spile_planner is not made here: %', sqlerrm;
+end $$;
+do $$ begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'spile_planner') then
+    return;
+  end if;
+  revoke all on public.integrations, public.integration_runs, public.integration_changes from spile_planner;
+  grant usage on schema public to spile_planner;
+  grant select (id, slug, type, name, enabled, config, secrets, managed_by, environment, content_hash)
+    on public.integrations to spile_planner;
+  grant select (number, integration_id, managed_by, environment, after_hash)
+    on public.integration_changes to spile_planner;
+  grant execute on function public.spile_rows(jsonb), public.spile_drift(jsonb), public.spile_revision(text, text),
+    public.spile_version() to spile_planner;
+  drop policy if exists spile_planner_reads on public.integrations;
+  create policy spile_planner_reads on public.integrations for select to spile_planner using (true);
+  drop policy if exists spile_planner_reads on public.integration_changes;
+  create policy spile_planner_reads on public.integration_changes for select to spile_planner using (true);
+end $$;
+-- Apart from the rest: where it is refused, the planner is still of use to those who connect otherwise.
+do $$ begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'spile_planner')
+     and not pg_catalog.pg_has_role('authenticator', 'spile_planner', 'member') then
+    grant spile_planner to authenticator;
+  end if;
+exception when insufficient_privilege or undefined_object then
+  raise notice 'spile_planner cannot be used through the API: %', sqlerrm;
+end $$;
+
+notify pgrst, 'reload schema';

@@ -1,0 +1,178 @@
+//! The history of runs in a hosted registry. A run that cannot be sent is kept, and sent with the next one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Supabase, SupabaseError};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::run::{Run, RunKind, RunStatus};
+use crate::world::project::{make_private, replace};
+use crate::world::runs::Standing;
+use crate::world::{Runs, TargetError};
+
+/// A run as the table has it.
+#[derive(Debug, Deserialize)]
+struct StoredRun {
+    id: Uuid,
+    integration_id: Uuid,
+    slug: Slug,
+    environment: EnvironmentName,
+    kind: RunKind,
+    status: RunStatus,
+    state_id: Option<String>,
+    loader_id: Option<Uuid>,
+    started_at: Timestamp,
+    finished_at: Option<Timestamp>,
+    records: Option<u64>,
+    error: Option<String>,
+    log: PathBuf,
+}
+
+impl From<StoredRun> for Run {
+    fn from(run: StoredRun) -> Self {
+        Self {
+            id: run.id,
+            integration: IntegrationId(run.integration_id),
+            slug: run.slug,
+            environment: run.environment,
+            kind: run.kind,
+            status: run.status,
+            state_id: run.state_id,
+            loader: run.loader_id.map(IntegrationId),
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            records: run.records,
+            error: run.error,
+            log: run.log,
+        }
+    }
+}
+
+impl Supabase {
+    fn written_run(&self, run: &Run) -> Value {
+        json!({
+            "id": run.id,
+            "managed_by": self.project,
+            "environment": run.environment,
+            "integration_id": run.integration.to_string(),
+            "slug": run.slug,
+            "kind": run.kind.word(),
+            "status": run.status.word(),
+            "state_id": run.state_id,
+            "loader_id": run.loader.map(|loader| loader.to_string()),
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "records": run.records,
+            "error": run.error,
+            "log": run.log,
+        })
+    }
+
+    fn outbox(&self) -> PathBuf {
+        self.own_folder.join("outbox")
+    }
+
+    /// Sends a run, and what it says of its integration.
+    async fn send(&self, run: &Value) -> Result<(), SupabaseError> {
+        self.client.upsert("integration_runs", run).await?;
+        let status = RunStatus::WORDS.into_iter().find(|(word, _)| run["status"] == *word);
+        let Some(status) = status.and_then(|(_, status)| status.integration_status()) else { return Ok(()) };
+        let query = [
+            ("id", format!("eq.{}", run["integration_id"].as_str().unwrap_or_default())),
+            ("managed_by", format!("eq.{}", self.project)),
+            ("environment", format!("eq.{}", self.environment)),
+        ];
+        self.client.patch("integrations", &query, &json!({ "status": status })).await
+    }
+
+    /// Keeps a run that could not be sent; a later word of the same run takes its place.
+    fn keep(&self, run: &Value) -> std::io::Result<()> {
+        let folder = self.outbox();
+        make_private(&folder)?;
+        let name = run["id"].as_str().unwrap_or_default();
+        replace(&folder.join(format!("{name}.json")), run.to_string().as_bytes())
+    }
+
+    /// Sends what was kept, oldest first; what still cannot be sent stays.
+    async fn send_kept(&self) {
+        let Ok(items) = std::fs::read_dir(self.outbox()) else { return };
+        let mut paths: Vec<PathBuf> = items.flatten().map(|item| item.path()).collect();
+        paths.sort_by_key(|path| path.metadata().and_then(|metadata| metadata.modified()).ok());
+        for path in paths {
+            let kept = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+            let Some(run) = kept.filter(|run| run["environment"] == self.environment.as_str()) else { continue };
+            if self.send(&run).await.is_err() {
+                return;
+            }
+            // Sent twice is sent once: the table knows runs by their ids.
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+
+    async fn runs(&self, mut query: Vec<(&'static str, String)>) -> Result<Vec<Run>, SupabaseError> {
+        query.push(("managed_by", format!("eq.{}", self.project)));
+        query.push(("environment", format!("eq.{}", self.environment)));
+        query.push(("order", "started_at.desc,id.desc".to_owned()));
+        let found = self.client.get("integration_runs", &query).await?;
+        read_runs(&found)
+    }
+}
+
+fn read_runs(found: &Value) -> Result<Vec<Run>, SupabaseError> {
+    let runs = Vec::<StoredRun>::deserialize(found);
+    let runs = runs.map_err(|_| SupabaseError::answer("a run has not the columns that it should have"))?;
+    Ok(runs.into_iter().map(Run::from).collect())
+}
+
+#[async_trait]
+impl Runs for Supabase {
+    async fn record(&self, run: &Run) -> Result<(), TargetError> {
+        self.send_kept().await;
+        let written = self.written_run(run);
+        match self.send(&written).await {
+            // A run goes on when the registry is down: what it moves is worth more than its entry there.
+            Err(SupabaseError::Unreached { .. } | SupabaseError::Answer { .. } | SupabaseError::Locked) => {
+                let io = |source| TargetError::Io { doing: "keep a run in", path: self.outbox(), source };
+                self.keep(&written).map_err(io)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError> {
+        let mut query = vec![("limit", most.to_string())];
+        query.extend(of.map(|id| ("integration_id", format!("eq.{id}"))));
+        Ok(self.runs(query).await?)
+    }
+
+    async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {
+        let asked = json!({"managed_by": self.project, "environment": self.environment});
+        let found = self.client.call("spile_last_runs", &json!({ "payload": asked })).await?;
+        let runs = read_runs(&found)?;
+        Ok(runs.into_iter().map(|run| (run.integration, run)).collect())
+    }
+
+    async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {
+        Ok(self.runs(vec![("id", format!("eq.{run}"))]).await?.pop())
+    }
+
+    async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError> {
+        let mut standings = BTreeMap::new();
+        for row in self.pages("id,status,created_at,updated_at,managed_by,environment").await? {
+            let is_own = row["managed_by"] == self.project.as_str() && row["environment"] == self.environment.as_str();
+            let time = |column: &str| row[column].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+            let id = row["id"].as_str().and_then(|id| id.parse().ok()).filter(|_| is_own);
+            if let (Some(id), Some(created_at), Some(updated_at)) = (id, time("created_at"), time("updated_at")) {
+                let status = row["status"].as_str().unwrap_or_default().to_owned();
+                standings.insert(IntegrationId(id), Standing { status, created_at, updated_at });
+            }
+        }
+        Ok(standings)
+    }
+}

@@ -1,0 +1,38 @@
+//! `spile migrate` without a database.
+
+use crate::folder::Folder;
+
+#[test]
+fn the_migration_is_printed_also_where_there_is_no_project() {
+    let came = Folder::new().spile("migrate").exits(0);
+    assert!(came.out.contains("create or replace function public.spile_apply("), "{}", came.out);
+}
+
+#[test]
+fn the_supabase_cli_gets_a_migration_once() {
+    let folder = Folder::new();
+    for _ in 0..2 {
+        folder.spile("migrate --supabase-dir supabase").exits(0);
+    }
+    let files: Vec<_> = std::fs::read_dir(folder.join("supabase/migrations")).unwrap().collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let name = files[0].as_ref().unwrap().file_name().into_string().unwrap();
+    assert!(name.ends_with("_spile_v1.sql") && name[..14].chars().all(|c| c.is_ascii_digit()), "{name}");
+}
+
+#[test]
+fn a_local_registry_needs_no_migration_and_says_so() {
+    let came = Folder::project().spile("migrate --check").exits(1);
+    assert!(came.notes.contains("kind = \"supabase\""), "{}", came.notes);
+}
+
+#[test]
+fn a_registry_whose_variables_are_not_set_stops_a_plan_and_no_check() {
+    let folder = Folder::project();
+    let text = folder.read("spile.toml")
+        + "\n[registry]\nkind = \"supabase\"\nurl = \"http://127.0.0.1:9\"\nkey = \"${SPILE_TEST_NO_KEY}\"\n";
+    folder.write("spile.toml", &text);
+    folder.spile("check").exits(0);
+    let came = folder.spile("plan").exits(1);
+    assert!(came.notes.contains("`SPILE_TEST_NO_KEY` is not set"), "{}", came.notes);
+}

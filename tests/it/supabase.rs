@@ -1,0 +1,5 @@
+//! The Supabase registry, against a real database.
+
+mod contract;
+mod parts;
+mod proxy;
