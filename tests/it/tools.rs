@@ -14,6 +14,9 @@ const SOPS: &str = "3.13.3";
 /// An independent reader of sops documents; it checks neither the MAC nor the scope.
 const SOPS_AGE: &str = "4.0.2";
 
+/// Supabase's own command line, for what it says of a database.
+const SUPABASE: &str = "3.1.0";
+
 /// What one call of a tool said.
 #[derive(Debug)]
 pub struct Said {
@@ -34,6 +37,13 @@ pub fn sops() -> Option<PathBuf> {
 pub fn sops_age() -> Option<PathBuf> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     MADE.get_or_init(|| installed(&format!("sops-age-{SOPS_AGE}"), "npm", install_sops_age)).clone()
+}
+
+/// Returns Supabase's command line; `None` where there is no `npm`.
+pub fn supabase() -> Option<PathBuf> {
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let made = MADE.get_or_init(|| installed(&format!("supabase-{SUPABASE}"), "npm", install_supabase));
+    made.as_ref().map(|folder| folder.join("node_modules/.bin/supabase"))
 }
 
 /// Runs sops with `words` on `stdin`, with no environment but `PATH`, an empty `HOME` and `environment`; `None` where
@@ -145,6 +155,10 @@ fn install_sops(folder: &Path) {
 
 fn install_sops_age(folder: &Path) {
     install_npm(folder, &format!("sops-age@{SOPS_AGE}"));
+}
+
+fn install_supabase(folder: &Path) {
+    install_npm(folder, &format!("supabase@{SUPABASE}"));
 }
 
 fn install_npm(folder: &Path, package: &str) {

@@ -1,5 +1,6 @@
-//! A Supabase of real parts: Postgres, as `pgserver` of the Python package index brings it, and `postrust`, an
-//! independent server that speaks PostgREST. Both are installed once under `target/`; one Postgres serves a test program, a database each test.
+//! A Supabase of real parts: Postgres, as the Python package `pgserver` brings it, and `postrust`, an independent
+//! server that speaks PostgREST. Both are installed once under `target/`; one Postgres serves a test program, a
+//! database each test.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -40,29 +41,52 @@ pub struct Supabase {
 }
 
 impl Supabase {
-    /// Starts a project with spile's tables; `None`, said loudly, where its parts cannot be had.
-    pub fn migrated() -> Option<Self> {
+    /// Starts a project without spile's tables; `None`, said loudly, where its parts cannot be had.
+    pub fn start() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // Two at once would find the template in use.
         static COPYING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        // A second one finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let program = postrust()?;
         let postgres = Postgres::shared()?;
         let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let copying = COPYING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         postgres.sql("postgres", &format!("create database {database} template spile_template")).unwrap();
         drop(copying);
-        // As a project's owner runs it, who is no superuser.
-        postgres.sql_as("postgres", &database, MIGRATION).unwrap();
         let port = free_port();
         let mut command = watched(&program, &[]);
+        command.env("ENDING", "KILL");
         command.env("DATABASE_URL", format!("postgres://authenticator@127.0.0.1:{}/{database}", postgres.port));
         command.env("PGRST_DB_SCHEMAS", "public").env("PGRST_DB_ANON_ROLE", "anon").env("PGRST_DB_MAX_ROWS", "1000");
         command.env("PGRST_JWT_SECRET", std::str::from_utf8(JWT_SECRET).unwrap()).env("PGRST_COMPAT_MODE", "true");
         command.env("PGRST_SERVER_HOST", "127.0.0.1").env("PGRST_SERVER_PORT", port.to_string());
-        command.env("PGRST_MAX_BODY_SIZE", "67108864").env("PGRST_LOG_LEVEL", "error");
+        command
+            .env("PGRST_DB_CHANNEL_ENABLED", "true")
+            .env("PGRST_MAX_BODY_SIZE", "67108864")
+            .env("PGRST_LOG_LEVEL", "error");
         let rest = Server::start(command);
         wait_for("postrust", || is_healthy(port));
         Some(Self { url: format!("http://127.0.0.1:{port}"), database, postgres, _rest: rest })
+    }
+
+    /// Starts a project with spile's tables.
+    pub fn migrated() -> Option<Self> {
+        let supabase = Self::start()?;
+        supabase.migrate();
+        Some(supabase)
+    }
+
+    /// Runs the migration as a project's owner does, who is no superuser, and waits until the server knows it.
+    pub fn migrate(&self) {
+        self.sql_as("postgres", MIGRATION).unwrap();
+        let key = self.key("service_role");
+        wait_for("the server's schema", || {
+            // postrust answers before it listens: the migration's own word may have been too early.
+            self.sql("notify pgrst, 'reload schema'");
+            std::thread::sleep(Duration::from_millis(50));
+            request(&self.url, "/rpc/spile_version", &key).contains("200 OK")
+        });
     }
 
     /// Returns a token that makes its bearer `role` for an hour.
@@ -86,6 +110,16 @@ impl Supabase {
     /// If Postgres refuses it.
     pub fn sql(&self, text: &str) -> String {
         self.postgres.sql(&self.database, text).unwrap()
+    }
+
+    /// Runs SQL as `user`, in one transaction: the rows, or what Postgres said.
+    pub fn sql_as(&self, user: &str, text: &str) -> Result<String, String> {
+        self.postgres.sql_as(user, &self.database, text)
+    }
+
+    /// The database's address for the superuser.
+    pub fn database_url(&self) -> String {
+        format!("postgres://supabase_admin@127.0.0.1:{}/{}?sslmode=disable", self.postgres.port, self.database)
     }
 }
 
@@ -123,7 +157,8 @@ impl Postgres {
         let words: Vec<String> =
             words.chain(["-D", &data, "-p"]).map(str::to_owned).chain([port.to_string()]).collect();
         let mut command = watched(&programs.join("postgres"), &words);
-        command.env("LEFTOVERS", &home).current_dir(&home);
+        // At once, without waiting for those who are connected.
+        command.env("ENDING", "INT").env("LEFTOVERS", &home).current_dir(&home);
         let postgres = Self { port, programs, _server: Server::start(unprivileged(command)) };
         wait_for("Postgres", || postgres.sql("postgres", "select 1").is_ok());
         postgres.furnish();
@@ -186,12 +221,13 @@ impl Drop for Server {
     }
 }
 
-/// Returns `program` under a shell that ends it, and removes `$LEFTOVERS`, when its own standard input is closed.
+/// Returns `program` under a shell that ends it with `$ENDING`, and removes `$LEFTOVERS`, when its own standard
+/// input is closed.
 fn watched(program: &Path, words: &[String]) -> Command {
     let script = r#""$0" "$@" & child=$!
         trap '' INT TERM
         read -r _
-        kill -KILL $child; wait $child
+        kill -s $ENDING $child; wait $child
         if [ -n "$LEFTOVERS" ]; then cd /; rm -rf "$LEFTOVERS"; fi"#;
     let mut command = Command::new("sh");
     command.args(["-c", script]).arg(program).args(words).stdout(Stdio::null());
