@@ -22,16 +22,16 @@ pub fn rewrite(text: &str, document: &Document) -> Result<String, TomlError> {
     } else {
         let before = DeTable::parse(text).map(|table| node::from_toml(table.get_ref())).unwrap_or_default();
         add_tables(&mut file);
-        if let Some(table) = file.get_mut(SECRETS).and_then(Item::as_table_like_mut) {
-            set_members(table, &Members::new(), document.secrets());
-            put_in_order(table, document.secrets());
-        }
-        let known = match node::find(&before, SOPS) {
+        let known = |name| match node::find(&before, name) {
             Some(Node::Map(members)) => members.clone(),
             _ => Members::new(),
         };
+        if let Some(table) = file.get_mut(SECRETS).and_then(Item::as_table_like_mut) {
+            set_members(table, &known(SECRETS), document.secrets());
+            put_in_order(table, document.secrets());
+        }
         if let Some(table) = file.get_mut(SOPS).and_then(Item::as_table_like_mut) {
-            set_members(table, &known, document.metadata.members());
+            set_members(table, &known(SOPS), document.metadata.members());
         }
     }
     Ok(with_line_ends_of(text, file.to_string()))
@@ -286,6 +286,13 @@ mod tests {
         let text = rewrite(FILE, &document(&[("a", "1"), ("b", "2"), ("c", "3")], &key)).unwrap();
         let text = rewrite(&text, &document(&[("c", "1"), ("a", "2"), ("b", "3")], &key)).unwrap();
         read(&text).open(&key).unwrap();
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_is_not_touched_whatever_it_is() {
+        let text = "[secrets]\na = { b = 0x10 }   # odd\nc = [ 1,\n 2 ]\nd = 2024-01-01\n[sops]\nmac=''\n";
+        let document = read(text);
+        assert_eq!(rewrite(text, &document).unwrap(), text);
     }
 
     #[test]
