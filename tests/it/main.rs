@@ -11,6 +11,7 @@ mod contract;
 mod floors;
 mod folder;
 mod killed;
+mod prepared;
 mod project;
 mod properties;
 mod real;

@@ -2,5 +2,5 @@
 
 mod contract;
 mod migration;
-mod parts;
+pub mod parts;
 mod proxy;

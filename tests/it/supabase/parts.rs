@@ -293,11 +293,13 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().to_vec()
 }
 
-fn pgserver() -> Option<PathBuf> {
+/// Returns the folder of Postgres; `None` where it cannot be had.
+pub fn pgserver() -> Option<PathBuf> {
     installed(&format!("pgserver-{PGSERVER}"), "python3", install_pgserver)
 }
 
-fn postrust() -> Option<PathBuf> {
+/// Returns the REST server; `None` where it cannot be had.
+pub fn postrust() -> Option<PathBuf> {
     static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = MADE.get_or_init(|| installed(&format!("postrust-{POSTRUST}"), "cargo", install_postrust));
     made.as_ref().map(|folder| folder.join("bin/postrust"))
