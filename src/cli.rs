@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod output;
 pub mod plan;
 pub mod run;
+pub mod scope;
 pub mod secrets;
 pub mod up;
 

@@ -2,6 +2,7 @@
 //! decide, and write; faces call them and render what they return.
 
 pub mod apply;
+pub mod changed;
 pub mod check;
 pub mod doctor;
 pub mod exec;
@@ -19,6 +20,7 @@ use crate::plan::{Action, Breach};
 use crate::problem::Report;
 use crate::settings::UndeclaredEnvironment;
 use crate::world::command::NotStarted;
+use crate::world::git::GitError;
 use crate::world::meltano::{InstallError, RunError};
 use crate::world::project::NoProject;
 use crate::world::{NoWorld, TargetError};
@@ -59,7 +61,7 @@ pub enum Error {
     #[error("there is no integration {}", .names.join(", "))]
     #[diagnostic(code(spile::integration::unknown), help("{help}"))]
     UnknownNames {
-        /// The names, each in backticks.
+        /// The words, each in backticks.
         names: Vec<String>,
         /// The nearest names, or where to look.
         help: String,
@@ -105,6 +107,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Secrets(#[from] secrets::Error),
+    /// git is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Git(#[from] GitError),
     /// A command cannot be started.
     #[error(transparent)]
     #[diagnostic(transparent)]

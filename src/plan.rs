@@ -4,6 +4,7 @@ pub mod change;
 pub mod consequence;
 pub mod guard;
 pub mod scope;
+pub mod selection;
 pub mod state;
 pub mod step;
 
@@ -21,6 +22,7 @@ pub use change::{Change, Difference, FieldChange, SecretChange};
 pub use consequence::Consequence;
 pub use guard::Breach;
 pub use scope::Scope;
+pub use selection::{Selected, Selection, Selector};
 pub use state::{Foreign, Revision, Snapshot, State};
 pub use step::Step;
 
@@ -41,6 +43,8 @@ pub struct Plan {
     pub consequences: BTreeMap<IntegrationId, consequence::Verdict>,
     /// Integrations that are protected and so stay, though no file declares them.
     pub protected: BTreeSet<Slug>,
+    /// Integrations that no file declares any more and that stay, for the plan is partial and does not name them.
+    pub spared: BTreeSet<Slug>,
     /// Rows that are not this project's; never touched.
     pub unmanaged: Vec<Foreign>,
     /// Integrations whose row something else has changed or removed since the last apply.
@@ -107,6 +111,7 @@ impl Plan {
             scope,
             consequences,
             protected: desired.protected.clone(),
+            spared: BTreeSet::new(),
             unmanaged: current.registry.foreign.clone(),
             drifted: drifted(current, desired),
             existing: known.len(),
@@ -127,6 +132,12 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.registry.is_empty() && self.meltano.is_empty()
+    }
+
+    /// Counts what of the plan is not there in what was read after it was carried out.
+    #[must_use]
+    pub fn left_in(&self, current: &Current) -> usize {
+        self.registry.left_in(&current.registry) + self.meltano.left_in(&current.meltano)
     }
 
     /// Tells whether something is deleted, or all of its data have to be read again.

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::scope::Scope;
 use super::{Global, Output, plan};
-use crate::name::EnvironmentName;
+use crate::name::{EnvironmentName, Slug};
 use crate::ops::{self, Error, Loaded};
-use crate::plan::Plan;
 use crate::plan::guard::Allowance;
+use crate::plan::{Plan, Selection};
 use crate::view::{GOOD, styled};
 use crate::world::{Origin, World};
 
@@ -16,13 +17,12 @@ use crate::world::{Origin, World};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A plan written by `spile plan --out`: apply exactly that one, or nothing
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with_all = ["only", "exclude", "changed_since"])]
     plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) consent: Consent,
-    /// Only these integrations, by name; all others stay as they are
-    #[arg(long, value_name = "SLUG", num_args = 1.., conflicts_with = "plan")]
-    only: Vec<String>,
+    #[command(flatten)]
+    scope: Scope,
 }
 
 /// What the user agrees to beforehand.
@@ -58,8 +58,10 @@ fn allowance(text: &str) -> Result<Allowance, String> {
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let saved = args.plan.as_ref().map(|path| saved(path)).transpose()?;
-    let only = saved.as_ref().map_or(args.only.as_slice(), |saved| saved.only.as_slice());
-    let planned = plan::options(only, environment)?;
+    let planned = match &saved {
+        Some(saved) => ops::plan::Options { environment, selection: Selection::exactly(saved.only.iter().cloned()) },
+        None => args.scope.options((&world, &loaded), environment).await?,
+    };
     let plan = ops::plan(&world, &loaded, &planned).await?;
     if saved.is_some_and(|saved| saved.id != plan.id()) {
         return Err(Error::Stale);
@@ -116,7 +118,7 @@ fn origin(world: &World, plan: &Plan) -> Origin {
 struct Saved {
     id: String,
     #[serde(default)]
-    only: Vec<String>,
+    only: Vec<Slug>,
 }
 
 fn saved(path: &std::path::Path) -> Result<Saved, Error> {

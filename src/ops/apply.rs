@@ -43,11 +43,8 @@ pub async fn apply(
         world.meltano_file.write(&plan.meltano, &options.origin).await?;
         tell(Event::Wrote { target: "meltano.yml" });
     }
-    let about = plan::Options { environment: plan.environment.clone(), scope: plan.scope.clone() };
-    let left = plan::left(world, loaded, &about).await?;
-    if left.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::NotConverged { left: left.registry.changes.len() + left.meltano.changes.len().max(1) })
+    match plan.left_in(&plan::read(world).await?) {
+        0 => Ok(()),
+        left => Err(Error::NotConverged { left }),
     }
 }

@@ -1,10 +1,12 @@
 //! `plan`: reads both targets and works out what would change; writes nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tokio::try_join;
 
 use super::{Error, Loaded};
-use crate::name::EnvironmentName;
-use crate::plan::{self, Current, Desired, Plan, Scope};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::plan::{self, Current, Plan, Scope, Selected, Selection};
 use crate::world::World;
 
 /// What a plan is about.
@@ -13,7 +15,7 @@ pub struct Options {
     /// The environment whose rows are planned.
     pub environment: EnvironmentName,
     /// Which integrations.
-    pub scope: Scope,
+    pub selection: Selection,
 }
 
 /// Works out what apply would do.
@@ -23,32 +25,35 @@ pub struct Options {
 pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
     let current = read(world).await?;
     let asked = plan::desired(&loaded.integrations, &loaded.settings, &options.environment);
-    let unknown = options.scope.unknown(&asked, &current);
-    if !unknown.is_empty() {
-        let names: Vec<String> = unknown.iter().map(ToString::to_string).collect();
-        let known: Vec<&str> = loaded.integrations.iter().map(|known| known.slug.as_str()).collect();
-        return Err(super::unknown_names(&names, &known));
-    }
-    let mut plan = between(&current, asked, loaded, options)?;
+    let selected = options.selection.among(&loaded.integrations, &kept(&current));
+    let Selected { scope, spared } = selected.map_err(|unknown| no_such(&unknown, loaded))?;
+    let desired = scope.narrow(asked, &current);
+    let is_whole = scope == Scope::Everything && desired.protected.is_empty();
+    let text = if is_whole { loaded.rendered.clone() } else { loaded.render(&desired.meltano)? };
+    let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
+    let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
+    plan.spared = spared;
     super::secrets::verify(&world.keys, &mut plan).await;
     Ok(plan)
 }
 
-/// Works out what an apply has left to do: a name that it deleted is known to nobody any more.
-pub(super) async fn left(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
-    let asked = plan::desired(&loaded.integrations, &loaded.settings, &options.environment);
-    between(&read(world).await?, asked, loaded, options)
-}
-
-async fn read(world: &World) -> Result<Current, Error> {
+/// Reads both targets.
+pub(super) async fn read(world: &World) -> Result<Current, Error> {
     let (registry, meltano) = try_join!(world.registry.read(), world.meltano_file.read())?;
     Ok(Current { registry, meltano })
 }
 
-fn between(current: &Current, asked: Desired, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
-    let desired = options.scope.narrow(asked, current);
-    let is_whole = options.scope == Scope::Everything && desired.protected.is_empty();
-    let text = if is_whole { loaded.rendered.clone() } else { loaded.render(&desired.meltano)? };
-    let head = (loaded.settings.name.clone(), options.environment.clone(), options.scope.clone());
-    Ok(Plan::new(head, current, &desired, (&loaded.integrations, text)))
+/// Names what the targets keep, as they call it.
+fn kept(current: &Current) -> BTreeMap<Slug, IntegrationId> {
+    let rows = current.registry.state.iter().map(|(id, row)| (row.slug.clone(), *id));
+    let entries = current.meltano.state.iter().map(|(id, entry)| (entry.slug.clone(), *id));
+    rows.chain(entries).collect()
+}
+
+fn no_such(words: &[String], loaded: &Loaded) -> Error {
+    let tags = loaded.integrations.iter().flat_map(|known| &known.base.tags).map(|tag| format!("#{tag}"));
+    let tags: BTreeSet<String> = tags.collect();
+    let names = loaded.integrations.by_slug().map(|known| known.slug.as_str());
+    let known: Vec<&str> = names.chain(tags.iter().map(String::as_str)).collect();
+    super::unknown_names(words, &known)
 }

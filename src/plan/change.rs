@@ -111,6 +111,16 @@ pub enum SecretChange {
 }
 
 impl<R: Record> Change<R> {
+    /// Returns what makes one record of another; nothing where they say the same.
+    #[must_use]
+    pub fn between(before: &R, after: &R) -> Option<Self> {
+        if before == after {
+            return None;
+        }
+        let change = Self::Update { before: before.clone(), after: after.clone() };
+        (!change.fields().is_empty()).then_some(change)
+    }
+
     /// Returns the fields that differ, sorted by path. What is said of secrets is what can be said without a key.
     #[must_use]
     pub fn fields(&self) -> Vec<FieldChange> {

@@ -41,14 +41,6 @@ impl Scope {
         desired
     }
 
-    /// Returns the names that neither a file nor a target knows.
-    #[must_use]
-    pub fn unknown(&self, desired: &Desired, current: &Current) -> Vec<Slug> {
-        let Self::Only(slugs) = self else { return Vec::new() };
-        let known: BTreeSet<Slug> = all(desired, current).into_iter().map(|(slug, _)| slug).collect();
-        slugs.difference(&known).cloned().collect()
-    }
-
     fn named(&self, desired: &Desired, current: &Current) -> Option<BTreeSet<IntegrationId>> {
         let Self::Only(slugs) = self else { return None };
         let named = all(desired, current).into_iter().filter(|(slug, _)| slugs.contains(slug));

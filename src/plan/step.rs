@@ -26,14 +26,11 @@ impl<R: Record> Step<R> {
     #[must_use]
     pub fn between(current: &Snapshot<R>, desired: &State<R>, document: R::Document) -> Self {
         let wanted = desired.iter().filter_map(|(id, after)| {
-            let after = after.clone();
             let change = match current.state.get(id) {
-                None => Change::Create { after },
-                Some(before) if *before == after => return None,
-                Some(before) => Change::Update { before: before.clone(), after },
+                None => Change::Create { after: after.clone() },
+                Some(before) => Change::between(before, after)?,
             };
-            let equal = matches!(change, Change::Update { .. }) && change.fields().is_empty();
-            (!equal).then_some((*id, change))
+            Some((*id, change))
         });
         let gone = current.state.iter().filter(|(id, _)| desired.get(id).is_none());
         let gone = gone.map(|(id, before)| (*id, Change::Delete { before: before.clone() }));
@@ -49,6 +46,18 @@ impl<R: Record> Step<R> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.before == self.after
+    }
+
+    /// Counts what of the step is not there in a snapshot that was read after it was carried out.
+    #[must_use]
+    pub fn left_in(&self, after: &Snapshot<R>) -> usize {
+        let is_there = |(id, change): (&IntegrationId, &Change<R>)| match (after.state.get(id), change.after()) {
+            (None, None) => true,
+            (Some(found), Some(wanted)) => Change::between(found, wanted).is_none(),
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        let missing = self.changes.iter().filter(|change| !is_there(*change)).count();
+        missing + usize::from(!self.is_empty() && after.document != self.after)
     }
 
     /// Returns the state after the step.

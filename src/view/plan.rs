@@ -201,9 +201,14 @@ pub fn unified(plan: &Plan) -> Option<String> {
 }
 
 fn notes(text: &mut String, plan: &Plan, guard: Guard) {
+    let start = text.len();
     for slug in &plan.protected {
         let note = format!("`{slug}` is protected and stays, though no file declares it");
         line(text, 2, &format!("{} {note}", styled(CHANGED, "protected:")));
+    }
+    for slug in &plan.spared {
+        let note = format!("`{slug}` stays, though no file declares it: a partial plan deletes what it names in full");
+        line(text, 2, &styled(QUIET, &note));
     }
     for slug in plan.drifted.values() {
         let note = format!("the row of `{slug}` is not as the last apply left it; apply makes it what the file says");
@@ -218,8 +223,8 @@ fn notes(text: &mut String, plan: &Plan, guard: Guard) {
         let note = format!("apply will refuse this without {}", allowances(&breaches));
         line(text, 2, &format!("{} {note}", styled(BAD, "guard:")));
     }
-    let is_silent = plan.protected.is_empty() && plan.drifted.is_empty() && plan.unmanaged.is_empty();
-    if !(is_silent && breaches.is_empty()) {
+    let has_notes = text.len() > start;
+    if has_notes {
         text.push('\n');
     }
 }

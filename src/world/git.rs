@@ -1,7 +1,7 @@
 //! git, where only it can do something: its configuration, and the merge of two texts.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use tokio::process::Command;
@@ -11,8 +11,18 @@ use tokio::process::Command;
 pub enum GitError {
     /// It cannot be started.
     #[error("git cannot be started")]
-    #[diagnostic(code(spile::git::start), help("install git, or leave out `--git`"))]
+    #[diagnostic(code(spile::git::start), help("install git, or do without what needs it: `--git`, `--changed-since`"))]
     Start(#[source] std::io::Error),
+    /// There is no such commit.
+    #[error("git knows no commit `{name}`")]
+    #[diagnostic(
+        code(spile::git::commit),
+        help("name a branch, a tag or a commit; in CI, fetch it first: a shallow clone has one commit only")
+    )]
+    Commit {
+        /// What was named.
+        name: String,
+    },
     /// It refuses.
     #[error("git {what} fails: {said}")]
     #[diagnostic(code(spile::git::failed), help("run it in a repository: `git init` makes one"))]
@@ -38,6 +48,40 @@ pub async fn configure(folder: &Path, name: &str, value: &str) -> Result<(), Git
         return Ok(());
     }
     Err(GitError::Failed { what: "config", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+}
+
+/// Returns the files below a folder, relative to it, that differ from where a commit and HEAD part: committed, not yet
+/// committed, and gone.
+///
+/// # Errors
+/// When the folder is in no repository, or there is no such commit.
+pub async fn changed_since(folder: &Path, name: &str) -> Result<Vec<PathBuf>, GitError> {
+    let commit = format!("{name}^{{commit}}");
+    let known = git(folder, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit].map(OsStr::new)).await?;
+    if !known.status.success() {
+        git_lines(folder, "rev-parse", &["rev-parse", "--git-dir"]).await?;
+        return Err(GitError::Commit { name: name.to_owned() });
+    }
+    let commit = String::from_utf8_lossy(&known.stdout).trim().to_owned();
+    let bases = git_lines(folder, "merge-base", &["merge-base", &commit, "HEAD"]).await;
+    // Without a common history, the commit itself.
+    let base = bases.ok().and_then(|bases| bases.into_iter().next()).unwrap_or(commit);
+    let diff = ["diff", "--name-only", "--no-renames", "--relative", "-z", &base, "--", "."];
+    let mut paths = git_lines(folder, "diff", &diff).await?;
+    let untracked = ["ls-files", "--others", "--exclude-standard", "-z", "--", "."];
+    paths.extend(git_lines(folder, "ls-files", &untracked).await?);
+    Ok(paths.into_iter().map(PathBuf::from).collect())
+}
+
+/// Returns what git prints, parted by line ends or zeros.
+async fn git_lines(folder: &Path, what: &'static str, words: &[&str]) -> Result<Vec<String>, GitError> {
+    let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+    let output = git(folder, &words).await?;
+    if !output.status.success() {
+        return Err(GitError::Failed { what, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() });
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text.split(['\0', '\n']).filter(|part| !part.is_empty()).map(str::to_owned).collect())
 }
 
 /// Merges texts line by line, as git does: base, ours, theirs. Tells whether there are conflicts, which are marked.

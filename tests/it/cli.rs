@@ -7,3 +7,4 @@ mod migrate;
 pub mod program;
 mod projects;
 mod saved_plans;
+mod scopes;

@@ -127,7 +127,7 @@ fn nothing_is_deleted_that_is_not_named() {
 fn a_name_that_nothing_has_is_refused_with_the_nearest_one() {
     let folder = Folder::project();
     assert!(folder.spile("plan --only friut").exits(1).notes.contains("did you mean `fruit`?"));
-    folder.spile("plan --only ../x").exits(1);
+    folder.spile("plan --only ../x").exits(64);
 }
 
 #[test]

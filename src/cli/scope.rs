@@ -1,0 +1,36 @@
+//! Which integrations a plan is about, as the command line says it.
+
+use crate::name::EnvironmentName;
+use crate::ops::{self, Error, Loaded};
+use crate::plan::{Selection, Selector};
+use crate::world::World;
+
+/// Which integrations; all others stay as they are, and what is not named by its whole name is not deleted
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Scope {
+    /// Only these: names, patterns of names such as `shop-*`, or tags such as `#crm`
+    #[arg(long, value_name = "WHICH", num_args = 1..)]
+    only: Vec<Selector>,
+    /// Not these: names, patterns or tags
+    #[arg(long, value_name = "WHICH", num_args = 1..)]
+    exclude: Vec<Selector>,
+    /// Only those whose files have changed since a commit, seen from where it and HEAD part
+    #[arg(long, value_name = "GITREF")]
+    changed_since: Option<String>,
+}
+
+impl Scope {
+    /// Returns what to plan; asks git where that is needed.
+    pub(super) async fn options(
+        &self,
+        (world, loaded): (&World, &Loaded),
+        environment: EnvironmentName,
+    ) -> Result<ops::plan::Options, Error> {
+        let changed = match &self.changed_since {
+            Some(commit) => Some(ops::changed::since(&world.project, loaded, commit).await?),
+            None => None,
+        };
+        let (only, exclude) = (self.only.clone(), self.exclude.clone());
+        Ok(ops::plan::Options { environment, selection: Selection { only, exclude, changed } })
+    }
+}

@@ -1,0 +1,220 @@
+//! Naming integrations: by name, by a pattern of names, or by a tag.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use glob::Pattern;
+
+use super::Scope;
+use crate::integration::Integrations;
+use crate::name::{IntegrationId, Slug};
+
+/// A word that names integrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// One, by its name.
+    Name(Slug),
+    /// All whose name matches `*`, `?` and `[...]`.
+    Glob(Pattern),
+    /// All that have a tag: `#crm`.
+    Tag(String),
+}
+
+/// Why a word names nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no name, no pattern of names and no `#tag`")]
+pub struct NoSelector(String);
+
+impl FromStr for Selector {
+    type Err = NoSelector;
+
+    fn from_str(word: &str) -> Result<Self, NoSelector> {
+        let refused = || NoSelector(word.to_owned());
+        if let Some(tag) = word.strip_prefix('#') {
+            return if tag.is_empty() { Err(refused()) } else { Ok(Self::Tag(tag.to_owned())) };
+        }
+        if word.contains(['*', '?', '[']) {
+            return Pattern::new(word).map(Self::Glob).map_err(|_| refused());
+        }
+        word.parse().map(Self::Name).map_err(|_| refused())
+    }
+}
+
+impl Selector {
+    /// Returns the word as a user types it.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Name(slug) => slug.to_string(),
+            Self::Glob(pattern) => pattern.as_str().to_owned(),
+            Self::Tag(tag) => format!("#{tag}"),
+        }
+    }
+
+    fn matches(&self, slug: &Slug, tags: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Name(name) => name == slug,
+            Self::Glob(pattern) => pattern.matches(slug.as_str()),
+            Self::Tag(tag) => tags.contains(tag),
+        }
+    }
+}
+
+/// Which integrations a plan is asked for: those of `only` that are among the changed and not excluded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// All, where there is none.
+    pub only: Vec<Selector>,
+    /// Never these.
+    pub exclude: Vec<Selector>,
+    /// Only these, where they are known: what has changed in git, by name.
+    pub changed: Option<BTreeSet<Slug>>,
+}
+
+/// What a selection comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// Which integrations it is about.
+    pub scope: Scope,
+    /// Those that no file declares any more and that a pattern matches: they stay, for a partial plan deletes only what
+    /// it names.
+    pub spared: BTreeSet<Slug>,
+}
+
+impl Selection {
+    /// Returns the selection of exactly these.
+    #[must_use]
+    pub fn exactly(slugs: impl IntoIterator<Item = Slug>) -> Self {
+        Self { only: slugs.into_iter().map(Selector::Name).collect(), ..Self::default() }
+    }
+
+    /// Tells whether nothing was selected, which is everything.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Finds what the words name among what files declare and what targets keep, by the name that it has there.
+    ///
+    /// # Errors
+    /// With the words that name nothing.
+    pub fn among(
+        &self,
+        integrations: &Integrations,
+        kept: &BTreeMap<Slug, IntegrationId>,
+    ) -> Result<Selected, Vec<String>> {
+        if self.is_everything() {
+            return Ok(Selected { scope: Scope::Everything, spared: BTreeSet::new() });
+        }
+        let none = BTreeSet::new();
+        let tags = |id: &IntegrationId| integrations.get(id).map_or(&none, |one| &one.base.tags);
+        let mut known: BTreeMap<&Slug, &BTreeSet<String>> = kept.iter().map(|(slug, id)| (slug, tags(id))).collect();
+        known.extend(integrations.iter().map(|one| (&one.slug, &one.base.tags)));
+        let words = self.only.iter().chain(&self.exclude);
+        let unknown = words.filter(|word| !known.iter().any(|(slug, tags)| word.matches(slug, tags)));
+        let unknown: Vec<String> = unknown.map(Selector::word).collect();
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
+        let chosen = |slug: &Slug, tags: &BTreeSet<String>| {
+            let is_named = self.only.is_empty() || self.only.iter().any(|word| word.matches(slug, tags));
+            let has_changed = self.changed.as_ref().is_none_or(|changed| changed.contains(slug));
+            is_named && has_changed && !self.exclude.iter().any(|word| word.matches(slug, tags))
+        };
+        let chosen: BTreeSet<Slug> =
+            known.into_iter().filter(|(slug, tags)| chosen(slug, tags)).map(|(slug, _)| slug.clone()).collect();
+        // One that was renamed is declared, by its old name too.
+        let is_declared = |slug: &Slug| {
+            let renamed = kept.get(slug).is_some_and(|id| integrations.get(id).is_some());
+            renamed || integrations.find(slug.as_str()).is_some()
+        };
+        let (declared, gone): (BTreeSet<Slug>, BTreeSet<Slug>) = chosen.into_iter().partition(is_declared);
+        let (named, spared): (BTreeSet<Slug>, _) = gone.into_iter().partition(|slug| self.names(slug));
+        Ok(Selected { scope: Scope::Only(declared.into_iter().chain(named).collect()), spared })
+    }
+
+    /// Tells whether one is named by its whole name, on the command line or by its file's deletion.
+    fn names(&self, slug: &Slug) -> bool {
+        self.only.contains(&Selector::Name(slug.clone()))
+            || self.changed.as_ref().is_some_and(|changed| changed.contains(slug))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::connector::Catalog;
+    use crate::integration::draft::{self, FileName};
+    use crate::integration::together;
+    use crate::problem::Problems;
+    use crate::settings;
+    use crate::source::Source;
+
+    fn integrations(of: &[(&str, &str)]) -> Integrations {
+        let mut problems = Problems::default();
+        let settings = settings::read(&Source::new("spile.toml", "[project]\nname='x'\n"), &mut problems).unwrap();
+        let catalog = Catalog::new(&[], &mut problems);
+        let drafts = of.iter().map(|(slug, tags)| {
+            let text = format!("type = 'singer-jsonl'\ntags = [{tags}]\n[config]\nlocal.folders = ['x']\n");
+            let name = FileName { slug: slug.parse().unwrap(), environment: None };
+            draft::read(&Source::new(format!("integrations/{slug}.toml"), text), name, &mut problems).unwrap()
+        });
+        let drafts: Vec<_> = drafts.collect();
+        let found = together::integrations(&drafts, &settings, &catalog, &mut problems);
+        assert!(!problems.any_error(), "{problems:?}");
+        found.iter().map(Arc::clone).collect()
+    }
+
+    fn selected(only: &[&str], exclude: &[&str], changed: Option<&[&str]>) -> Result<(String, String), Vec<String>> {
+        let words = |words: &[&str]| words.iter().map(|word| word.parse().unwrap()).collect();
+        let slugs = |slugs: &[&str]| slugs.iter().map(|slug| slug.parse().unwrap()).collect::<BTreeSet<Slug>>();
+        let selection = Selection { only: words(only), exclude: words(exclude), changed: changed.map(slugs) };
+        let known = integrations(&[("shop-eu", "'crm', 'eu'"), ("shop-us", "'crm'"), ("bank", "")]);
+        let gone = |slug: &str| (slug.parse().unwrap(), IntegrationId::derived("x", &"none".parse().unwrap()));
+        let renamed = ("old-bank".parse().unwrap(), known.find("bank").unwrap().id);
+        let kept = [gone("shop-eu"), gone("shop-old"), gone("gone"), renamed].into();
+        let selected = selection.among(&known, &kept)?;
+        let joined = |slugs: &BTreeSet<Slug>| slugs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let scope = match &selected.scope {
+            Scope::Everything => "everything".to_owned(),
+            Scope::Only(slugs) => joined(slugs),
+        };
+        Ok((scope, joined(&selected.spared)))
+    }
+
+    fn ok(scope: &str, spared: &str) -> Result<(String, String), Vec<String>> {
+        Ok((scope.to_owned(), spared.to_owned()))
+    }
+
+    #[test]
+    fn integrations_are_named_by_name_by_pattern_and_by_tag() {
+        assert_eq!(selected(&[], &[], None), ok("everything", ""));
+        assert_eq!(selected(&["bank"], &[], None), ok("bank", ""));
+        assert_eq!(selected(&["old-*"], &[], None), ok("old-bank", ""));
+        assert_eq!(selected(&["#crm"], &[], None), ok("shop-eu shop-us", ""));
+        assert_eq!(selected(&["#crm"], &["*-us"], None), ok("shop-eu", ""));
+        assert_eq!(selected(&[], &["shop-*"], None), ok("bank old-bank", "gone"));
+    }
+
+    #[test]
+    fn a_pattern_deletes_nothing_and_a_name_does() {
+        assert_eq!(selected(&["shop-*"], &[], None), ok("shop-eu shop-us", "shop-old"));
+        assert_eq!(selected(&["shop-*", "shop-old"], &[], None), ok("shop-eu shop-old shop-us", ""));
+    }
+
+    #[test]
+    fn what_has_changed_in_git_is_named_by_that() {
+        assert_eq!(selected(&[], &[], Some(&["bank", "gone"])), ok("bank gone", ""));
+        assert_eq!(selected(&["#crm"], &[], Some(&["bank"])), ok("", ""));
+    }
+
+    #[test]
+    fn words_that_name_nothing_are_told() {
+        assert_eq!(selected(&["bnk", "x-*"], &["#crn"], None), Err(vec!["bnk".into(), "x-*".into(), "#crn".into()]));
+        for word in ["#", "Shop", "a[", "../x"] {
+            assert!(word.parse::<Selector>().is_err(), "{word}");
+        }
+    }
+}

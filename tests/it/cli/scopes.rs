@@ -1,0 +1,106 @@
+//! Parts of a project: `--only`, `--exclude` and `--changed-since`.
+
+use std::process::Command;
+
+use crate::folder::Folder;
+
+fn changed(folder: &Folder, line: &str) -> String {
+    let plan = folder.spile(&format!("plan --format json {line}")).exits(0).json();
+    let changes = plan["changes"].as_array().unwrap().iter();
+    let mut slugs: Vec<&str> = changes.map(|change| change["slug"].as_str().unwrap()).collect();
+    slugs.dedup();
+    slugs.join(" ")
+}
+
+fn git(folder: &Folder, line: &str) {
+    let words = line.split_whitespace();
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]).args(words).current_dir(folder.path());
+    let output = git.output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn tagged(folder: &Folder, slug: &str, tag: &str) {
+    folder.integration(slug, "data");
+    let path = format!("integrations/{slug}.toml");
+    folder.write(&path, &format!("tags = [\"{tag}\"]\n{}", folder.read(&path)));
+}
+
+#[test]
+fn a_part_is_named_by_name_pattern_and_tag() {
+    let folder = Folder::project();
+    tagged(&folder, "shop-eu", "crm");
+    tagged(&folder, "shop-us", "crm");
+    assert_eq!(changed(&folder, ""), "fruit lake shop-eu shop-us");
+    assert_eq!(changed(&folder, "--only shop-* lake"), "lake shop-eu shop-us");
+    assert_eq!(changed(&folder, "--only #crm --exclude *-us"), "shop-eu");
+    assert_eq!(changed(&folder, "--exclude #crm"), "fruit lake");
+    folder.spile("apply --yes --only lake fruit").exits(0);
+    assert_eq!(changed(&folder, ""), "shop-eu shop-us");
+    let refused = folder.spile("plan --only #crn").exits(1);
+    assert!(refused.notes.contains("did you mean `#crm`?"), "{}", refused.notes);
+    assert!(folder.spile("plan --only Shop").exits(64).notes.contains("no pattern of names"));
+}
+
+#[test]
+fn only_a_whole_name_deletes() {
+    let folder = Folder::project();
+    folder.integration("shop-old", "data");
+    folder.spile("apply --yes").exits(0);
+    folder.remove("integrations/shop-old.toml");
+    assert_eq!(changed(&folder, ""), "shop-old");
+    for line in ["--only shop-* fruit", "--exclude fruit"] {
+        assert_eq!(changed(&folder, line), "", "{line}");
+        let told = folder.spile(&format!("plan {line}")).exits(0).out;
+        assert!(told.contains("`shop-old` stays, though no file declares it"), "{told}");
+    }
+    assert_eq!(changed(&folder, "--only shop-old"), "shop-old");
+    folder.spile("apply --yes --exclude fruit").exits(0);
+    assert_eq!(changed(&folder, ""), "shop-old");
+}
+
+#[test]
+fn a_branch_is_planned_by_what_it_changes() {
+    let folder = Folder::project();
+    folder.write(".gitignore", ".spile/\n");
+    for slug in ["old", "stays", "later"] {
+        folder.integration(slug, "data");
+    }
+    folder.write("integrations/stays.dev.toml", "description = 'here'\n");
+    git(&folder, "init -q -b main");
+    git(&folder, "add .");
+    git(&folder, "commit -q -m one");
+    folder.spile("apply --yes").exits(0);
+    git(&folder, "switch -q -c branch");
+    git(&folder, "rm -q integrations/old.toml");
+    folder.write("integrations/stays.dev.toml", "[config]\nlocal.folders = ['there']\n");
+    git(&folder, "commit -q -a -m two");
+    folder.integration("new", "data");
+    git(&folder, "switch -q main");
+    folder.integration("later", "moved");
+    git(&folder, "commit -q -a -m three");
+    git(&folder, "switch -q branch");
+    folder.integration("fruit", "by-hand");
+    assert_eq!(changed(&folder, "--changed-since main"), "fruit new old stays");
+    assert_eq!(changed(&folder, "--changed-since main --exclude fruit"), "new old stays");
+    assert_eq!(changed(&folder, "--changed-since HEAD"), "fruit new");
+    let refused = folder.spile("plan --changed-since nowhere").exits(1);
+    assert!(refused.notes.contains("git knows no commit `nowhere`"), "{}", refused.notes);
+    assert!(refused.notes.contains("a shallow clone has one commit only"), "{}", refused.notes);
+    let refused = Folder::project().spile("plan --changed-since main").exits(1);
+    assert!(refused.notes.contains("not a git repository"), "{}", refused.notes);
+}
+
+#[test]
+fn a_changed_connector_changes_its_integrations() {
+    let folder = Folder::project();
+    let own = "label = 'Mine'\n[plugin]\nname = 'tap-mine'\nnamespace = 'tap_mine'\npip_url = 'tap-mine==1.0'\n";
+    folder.write("connectors/mine.toml", own);
+    folder.write("integrations/one.toml", "type = 'mine'\n");
+    git(&folder, "init -q -b main");
+    git(&folder, "add .");
+    git(&folder, "commit -q -m one");
+    folder.spile("apply --yes").exits(0);
+    folder.write("connectors/mine.toml", &own.replace("==1.0", "==1.1"));
+    assert_eq!(changed(&folder, "--changed-since HEAD"), "one");
+}
