@@ -77,6 +77,17 @@ name! {
     Slug
 }
 
+impl Slug {
+    /// Makes a name of words as people write them: `Shop (EU)` becomes `shop-eu`. `None` where nothing is left of them.
+    #[must_use]
+    pub fn from_words(words: &str) -> Option<Self> {
+        let lower = words.to_lowercase();
+        let kept = lower.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit()));
+        let kept: Vec<&str> = kept.filter(|word| !word.is_empty()).collect();
+        kept.join("-").parse().ok()
+    }
+}
+
 name! {
     /// The name of an environment, as in Meltano's `environments`.
     EnvironmentName
@@ -126,6 +137,15 @@ mod tests {
         for bad in ["", "-a", "A", "a_b", "a.b", "../x", "é", "a b", "a:b"] {
             assert_eq!(bad.parse::<Slug>(), Err(NotAName(bad.into())));
         }
+    }
+
+    #[test]
+    fn names_are_made_of_words() {
+        let made = |words: &str| Slug::from_words(words).map(|slug| slug.to_string());
+        assert_eq!(made("  Shop (EU), no. 2 "), Some("shop-eu-no-2".to_owned()));
+        assert_eq!(made("tap_rest--API"), Some("tap-rest-api".to_owned()));
+        assert_eq!(made("Ünter"), Some("nter".to_owned()));
+        assert_eq!(made("—"), None);
     }
 
     #[test]

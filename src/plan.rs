@@ -2,7 +2,9 @@
 
 pub mod change;
 pub mod consequence;
+pub mod drift;
 pub mod guard;
+pub mod history;
 pub mod scope;
 pub mod selection;
 pub mod state;
@@ -20,10 +22,11 @@ use crate::record::{Entry, Record, Row};
 
 pub use change::{Change, Difference, FieldChange, SecretChange};
 pub use consequence::Consequence;
+pub use drift::Drift;
 pub use guard::Breach;
 pub use scope::Scope;
 pub use selection::{Selected, Selection, Selector};
-pub use state::{Foreign, Revision, Snapshot, State};
+pub use state::{Foreign, Last, Revision, Snapshot, State};
 pub use step::Step;
 
 /// What would change in both targets, and what they were read as.
@@ -47,8 +50,13 @@ pub struct Plan {
     pub spared: BTreeSet<Slug>,
     /// Rows that are not this project's; never touched.
     pub unmanaged: Vec<Foreign>,
-    /// Integrations whose row something else has changed or removed since the last apply.
-    pub drifted: BTreeMap<IntegrationId, Slug>,
+    /// What something else has changed since the last apply and is not as the files want it. The records tell that too,
+    /// so it is not part of what the plan is.
+    #[serde(skip)]
+    pub drift: Vec<Drift>,
+    /// Whether something else has changed `meltano.yml` since the last apply here, and it is not as the files want it.
+    #[serde(skip)]
+    pub is_edited: bool,
     /// How many integrations are there already, for the guards.
     pub existing: usize,
     /// What somebody with a key has seen of secrets whose ciphertext changes. Not part of what the plan is: with and
@@ -113,7 +121,8 @@ impl Plan {
             protected: desired.protected.clone(),
             spared: BTreeSet::new(),
             unmanaged: current.registry.foreign.clone(),
-            drifted: drifted(current, desired),
+            drift: drift::between(current, desired),
+            is_edited: current.meltano.is_edited && !meltano.is_empty(),
             existing: known.len(),
             seen: BTreeMap::new(),
             registry,
@@ -199,13 +208,6 @@ impl Plan {
         summary.unchanged = self.existing - (self.existing.min(summary.update + summary.delete));
         summary
     }
-}
-
-/// Names what has drifted: by its row, or by what the files ask for where the row is gone.
-fn drifted(current: &Current, desired: &Desired) -> BTreeMap<IntegrationId, Slug> {
-    let row = |id: &IntegrationId| current.registry.state.get(id).or_else(|| desired.registry.get(id));
-    let named = |id: &IntegrationId| Some((*id, row(id)?.slug.clone()));
-    current.registry.drifted.iter().filter_map(named).collect()
 }
 
 /// What happens to an integration, or to its record in one target.

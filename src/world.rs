@@ -9,6 +9,7 @@ pub mod meltano;
 pub mod meltano_file;
 pub mod memory;
 pub mod project;
+pub mod registry;
 pub mod runs;
 pub mod sops_program;
 pub mod supabase;
@@ -20,8 +21,8 @@ use jiff::Timestamp;
 
 use crate::name::EnvironmentName;
 use crate::problem::{Problems, Report};
-use crate::record::{Entry, Row};
-use crate::settings::{ProjectSettings, Registry, Variables};
+use crate::record::Entry;
+use crate::settings::{self, ProjectSettings, Variables};
 
 pub use keys::Keys;
 pub use local::Local;
@@ -29,6 +30,7 @@ pub use meltano::Meltano;
 pub use meltano_file::MeltanoFile;
 pub use memory::Memory;
 pub use project::Project;
+pub use registry::Registry;
 pub use runs::Runs;
 pub use sops_program::Program;
 pub use supabase::{Supabase, SupabaseError};
@@ -40,7 +42,7 @@ pub struct World {
     /// The project's folder.
     pub project: Project,
     /// Where rows are kept.
-    pub registry: Arc<dyn Target<Record = Row>>,
+    pub registry: Arc<dyn Registry>,
     /// The registry where it is a hosted one, for what only those have.
     pub supabase: Option<Arc<Supabase>>,
     /// Where runs are kept.
@@ -85,12 +87,12 @@ impl World {
         outside: &Outside,
     ) -> Result<Self, NoWorld> {
         let mut supabase = None;
-        let (registry, runs): (Arc<dyn Target<Record = Row>>, Arc<dyn Runs>) = match settings.registry_of(environment) {
-            Registry::Local => {
+        let (registry, runs): (Arc<dyn Registry>, Arc<dyn Runs>) = match settings.registry_of(environment) {
+            settings::Registry::Local => {
                 let local = Arc::new(Local::new(project.registry_path(), &settings.name, environment));
                 (local.clone(), local)
             }
-            Registry::Supabase(written) => {
+            settings::Registry::Supabase(written) => {
                 let mut problems = Problems::default();
                 let resolved = written.resolved(outside.variables, &mut problems);
                 let (url, key) = resolved.ok_or_else(|| NoWorld::Problems(problems.into_report()))?;

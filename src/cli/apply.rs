@@ -110,7 +110,7 @@ fn origin(world: &World, plan: &Plan) -> Origin {
     let actor = ["SPILE_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER"];
     let actor = actor.into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned());
     let at: Timestamp = (world.clock)();
-    Origin { plan: plan.id(), actor, commit: world.project.commit(), at }
+    Origin { plan: plan.id(), actor, commit: world.project.commit(), at, rendered: None }
 }
 
 /// What apply needs of a plan that was saved.

@@ -15,8 +15,8 @@ use crate::view;
 pub struct StatusArgs {}
 
 pub(super) async fn status(_: &StatusArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let (loaded, world, _) = global.open(output)?;
-    let statuses = ops::status(&world, &loaded).await?;
+    let (loaded, world, environment) = global.open(output)?;
+    let statuses = ops::status(&world, &loaded, &environment).await?;
     let data = statuses.iter().map(|status| {
         let standing = status.standing.as_ref();
         json!({

@@ -35,8 +35,11 @@ pub async fn apply(
     if world.meltano_file.read().await?.revision != plan.meltano.revision {
         return Err(Error::Target(TargetError::Stale { target: "meltano.yml" }));
     }
+    // Also where no row changes: the registry remembers every apply.
+    if !plan.is_empty() {
+        world.registry.write(&plan.registry, &origin(plan, options)).await?;
+    }
     if !plan.registry.is_empty() {
-        world.registry.write(&plan.registry, &options.origin).await?;
         tell(Event::Wrote { target: "registry" });
     }
     if !plan.meltano.is_empty() {
@@ -47,4 +50,10 @@ pub async fn apply(
         0 => Ok(()),
         left => Err(Error::NotConverged { left }),
     }
+}
+
+/// Adds the file that is written with the rows, for the history.
+fn origin(plan: &Plan, options: &Options) -> Origin {
+    let rendered = (!plan.meltano.is_empty()).then(|| plan.meltano.after.clone());
+    Origin { rendered, ..options.origin.clone() }
 }

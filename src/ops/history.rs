@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::{Error, Loaded};
 use crate::integration::Integration;
+use crate::name::EnvironmentName;
+use crate::plan;
 use crate::run::{Run, RunStatus};
 use crate::world::World;
 use crate::world::runs::Standing;
@@ -25,15 +27,16 @@ pub struct Status {
 ///
 /// # Errors
 /// When the registry cannot be read.
-pub async fn status(world: &World, loaded: &Loaded) -> Result<Vec<Status>, Error> {
+pub async fn status(world: &World, loaded: &Loaded, environment: &EnvironmentName) -> Result<Vec<Status>, Error> {
     let standings = world.runs.standings().await?;
-    let drifted = world.registry.read().await?.drifted;
+    let asked = plan::desired(&loaded.integrations, &loaded.settings, environment);
+    let drift = plan::drift::in_target("registry", &world.registry.read().await?, &asked.registry);
     let mut newest = world.runs.newest_of_each().await?;
     let mut statuses = Vec::new();
     for integration in loaded.integrations.by_slug() {
         let last_run = newest.remove(&integration.id);
         let standing = standings.get(&integration.id).cloned();
-        let has_drifted = drifted.contains(&integration.id);
+        let has_drifted = drift.iter().any(|drift| drift.id == integration.id);
         statuses.push(Status { integration: integration.clone(), standing, has_drifted, last_run });
     }
     Ok(statuses)

@@ -25,6 +25,13 @@ pub enum Change<R> {
         /// The record to be.
         after: R,
     },
+    /// It was nobody's, and becomes this project's.
+    Adopt {
+        /// The record as read.
+        before: R,
+        /// The record to be.
+        after: R,
+    },
     /// It goes.
     Delete {
         /// The record as read.
@@ -38,8 +45,19 @@ impl<R> Change<R> {
     pub fn action(&self) -> Action {
         match self {
             Self::Create { .. } => Action::Create,
-            Self::Update { .. } => Action::Update,
+            Self::Update { .. } | Self::Adopt { .. } => Action::Update,
             Self::Delete { .. } => Action::Delete,
+        }
+    }
+
+    /// Returns what happens, in the word of the registry's history.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Adopt { .. } => "adopt",
+            Self::Delete { .. } => "delete",
         }
     }
 
@@ -48,7 +66,7 @@ impl<R> Change<R> {
     pub fn before(&self) -> Option<&R> {
         match self {
             Self::Create { .. } => None,
-            Self::Update { before, .. } | Self::Delete { before } => Some(before),
+            Self::Update { before, .. } | Self::Adopt { before, .. } | Self::Delete { before } => Some(before),
         }
     }
 
@@ -56,7 +74,7 @@ impl<R> Change<R> {
     #[must_use]
     pub fn after(&self) -> Option<&R> {
         match self {
-            Self::Create { after } | Self::Update { after, .. } => Some(after),
+            Self::Create { after } | Self::Update { after, .. } | Self::Adopt { after, .. } => Some(after),
             Self::Delete { .. } => None,
         }
     }
@@ -65,7 +83,7 @@ impl<R> Change<R> {
     #[must_use]
     pub fn record(&self) -> &R {
         match self {
-            Self::Create { after } | Self::Update { after, .. } => after,
+            Self::Create { after } | Self::Update { after, .. } | Self::Adopt { after, .. } => after,
             Self::Delete { before } => before,
         }
     }

@@ -184,30 +184,35 @@ mod tests {
         Ok((scope, joined(&selected.spared)))
     }
 
-    fn ok(scope: &str, spared: &str) -> Result<(String, String), Vec<String>> {
-        Ok((scope.to_owned(), spared.to_owned()))
+    /// What the words come to: the scope, and what is spared.
+    fn comes_to(only: &[&str], exclude: &[&str], changed: Option<&[&str]>) -> (String, String) {
+        selected(only, exclude, changed).unwrap()
+    }
+
+    fn pair(scope: &str, spared: &str) -> (String, String) {
+        (scope.to_owned(), spared.to_owned())
     }
 
     #[test]
     fn integrations_are_named_by_name_by_pattern_and_by_tag() {
-        assert_eq!(selected(&[], &[], None), ok("everything", ""));
-        assert_eq!(selected(&["bank"], &[], None), ok("bank", ""));
-        assert_eq!(selected(&["old-*"], &[], None), ok("old-bank", ""));
-        assert_eq!(selected(&["#crm"], &[], None), ok("shop-eu shop-us", ""));
-        assert_eq!(selected(&["#crm"], &["*-us"], None), ok("shop-eu", ""));
-        assert_eq!(selected(&[], &["shop-*"], None), ok("bank old-bank", "gone"));
+        assert_eq!(comes_to(&[], &[], None), pair("everything", ""));
+        assert_eq!(comes_to(&["bank"], &[], None), pair("bank", ""));
+        assert_eq!(comes_to(&["old-*"], &[], None), pair("old-bank", ""));
+        assert_eq!(comes_to(&["#crm"], &[], None), pair("shop-eu shop-us", ""));
+        assert_eq!(comes_to(&["#crm"], &["*-us"], None), pair("shop-eu", ""));
+        assert_eq!(comes_to(&[], &["shop-*"], None), pair("bank old-bank", "gone"));
     }
 
     #[test]
     fn a_pattern_deletes_nothing_and_a_name_does() {
-        assert_eq!(selected(&["shop-*"], &[], None), ok("shop-eu shop-us", "shop-old"));
-        assert_eq!(selected(&["shop-*", "shop-old"], &[], None), ok("shop-eu shop-old shop-us", ""));
+        assert_eq!(comes_to(&["shop-*"], &[], None), pair("shop-eu shop-us", "shop-old"));
+        assert_eq!(comes_to(&["shop-*", "shop-old"], &[], None), pair("shop-eu shop-old shop-us", ""));
     }
 
     #[test]
     fn what_has_changed_in_git_is_named_by_that() {
-        assert_eq!(selected(&[], &[], Some(&["bank", "gone"])), ok("bank gone", ""));
-        assert_eq!(selected(&["#crm"], &[], Some(&["bank"])), ok("", ""));
+        assert_eq!(comes_to(&[], &[], Some(&["bank", "gone"])), pair("bank gone", ""));
+        assert_eq!(comes_to(&["#crm"], &[], Some(&["bank"])), pair("", ""));
     }
 
     #[test]

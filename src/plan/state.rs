@@ -1,6 +1,6 @@
 //! What a target holds: records by id, and the mark of the version that was read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,17 @@ pub struct Foreign {
     pub managed_by: Option<String>,
 }
 
+/// A record as the last apply left it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Last<R> {
+    /// It was there.
+    Held(R),
+    /// It was deleted.
+    Deleted,
+    /// The target has only kept that it was otherwise.
+    Unknown,
+}
+
 /// What a target holds, as it was read.
 #[derive(Debug, Clone)]
 pub struct Snapshot<R: Record> {
@@ -87,11 +98,24 @@ pub struct Snapshot<R: Record> {
     pub state: State<R>,
     /// Other people's records; never touched.
     pub foreign: Vec<Foreign>,
-    /// Those of this project's records that something else has changed or removed since the last apply, as far as the
+    /// Those of this project's records that something else has changed, added or removed since the last apply, as the
     /// target can tell.
-    pub drifted: BTreeSet<IntegrationId>,
+    pub drifted: BTreeMap<IntegrationId, Last<R>>,
+    /// Records of nobody's that are to be adopted.
+    pub adopted: State<R>,
     /// What the target holds besides records.
     pub document: R::Document,
+    /// Whether the document is not as the last apply left it, as the target can tell.
+    pub is_edited: bool,
     /// The mark of this version.
     pub revision: Revision,
+}
+
+impl<R: Record> Snapshot<R> {
+    /// Returns what a target holds that is as it was left: this project's records, a document, and the mark of both.
+    #[must_use]
+    pub fn new(state: State<R>, document: R::Document, revision: Revision) -> Self {
+        let (foreign, drifted, adopted) = (Vec::new(), BTreeMap::new(), State::default());
+        Self { state, foreign, drifted, adopted, document, is_edited: false, revision }
+    }
 }

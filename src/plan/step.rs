@@ -26,9 +26,10 @@ impl<R: Record> Step<R> {
     #[must_use]
     pub fn between(current: &Snapshot<R>, desired: &State<R>, document: R::Document) -> Self {
         let wanted = desired.iter().filter_map(|(id, after)| {
-            let change = match current.state.get(id) {
-                None => Change::Create { after: after.clone() },
-                Some(before) => Change::between(before, after)?,
+            let change = match (current.state.get(id), current.adopted.get(id)) {
+                (Some(before), _) => Change::between(before, after)?,
+                (None, Some(before)) => Change::Adopt { before: before.clone(), after: after.clone() },
+                (None, None) => Change::Create { after: after.clone() },
             };
             Some((*id, change))
         });

@@ -13,7 +13,7 @@ use crate::sops::Document;
 use crate::value::Settings;
 
 /// An integration in the registry, as far as files declare it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// `slug`
     pub slug: Slug,
@@ -27,7 +27,7 @@ pub struct Row {
     /// `config`
     pub config: Settings,
     /// `secrets`; left out where there are none, so that rows of before there were any hash as they did.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Sealed>,
 }
 

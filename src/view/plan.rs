@@ -210,8 +210,12 @@ fn notes(text: &mut String, plan: &Plan, guard: Guard) {
         let note = format!("`{slug}` stays, though no file declares it: a partial plan deletes what it names in full");
         line(text, 2, &styled(QUIET, &note));
     }
-    for slug in plan.drifted.values() {
-        let note = format!("the row of `{slug}` is not as the last apply left it; apply makes it what the file says");
+    for drift in &plan.drift {
+        let what = if drift.target == "registry" { "row" } else { "entry" };
+        let note = format!(
+            "the {what} of `{}` is not as the last apply left it; apply makes it what the file says",
+            drift.slug
+        );
         line(text, 2, &format!("{} {note}", styled(CHANGED, "drift:")));
     }
     for foreign in &plan.unmanaged {

@@ -103,7 +103,7 @@ impl<'a> PlanData<'a> {
             changes,
             files: super::plan::unified(plan).map(file).into_iter().collect(),
             protected: plan.protected.iter().collect(),
-            drift: plan.drifted.iter().map(|(id, slug)| DriftData { slug, id }).collect(),
+            drift: plan.drift.iter().map(|drift| DriftData { slug: &drift.slug, id: &drift.id }).collect(),
             unmanaged: &plan.unmanaged,
             guards: plan.breaches(guard, Allowance::default()).into_iter().map(lifted_by).collect(),
             problems,

@@ -1,8 +1,9 @@
 //! The local registry: an SQLite file in the project, with the tables of the hosted one.
 
+mod history;
 mod runs;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -11,11 +12,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::project::make_private;
 use super::{Origin, Target, TargetError};
 use crate::name::{EnvironmentName, IntegrationId};
-use crate::plan::{Action, Change, Foreign, Revision, Snapshot, State, Step, hash};
+use crate::plan::{Change, Foreign, Last, Revision, Snapshot, State, Step, hash};
 use crate::record::Row;
 
 /// The version of `local.sql`, kept in SQLite's `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long a writer waits for another one.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -54,10 +55,7 @@ impl Local {
 
     /// Sets the connection up and returns the database's version.
     fn prepare(&self, connection: &Connection) -> Result<i64, TargetError> {
-        let version = || {
-            connection.busy_timeout(PATIENCE)?;
-            connection.query_row("pragma user_version", [], |row| row.get::<_, i64>(0))
-        };
+        let version = || connection.busy_timeout(PATIENCE).and_then(|()| version(connection));
         let found = version().map_err(|source| self.failed(source))?;
         if found > VERSION {
             return Err(TargetError::Newer { path: self.path.clone(), found, known: VERSION });
@@ -76,6 +74,7 @@ impl Local {
         Ok(connection)
     }
 
+    /// Reads what this project and others keep.
     fn rows(&self, connection: &Connection) -> Result<Snapshot<Row>, TargetError> {
         let mut state = State::default();
         let mut foreign = Vec::new();
@@ -90,23 +89,33 @@ impl Local {
             }
         }
         let drifted = self.drifted(connection, &state).map_err(|source| self.failed(source))?;
-        Ok(Snapshot { state, foreign, drifted, document: (), revision: Revision(hash(hashed.as_bytes())) })
+        Ok(Snapshot { foreign, drifted, ..Snapshot::new(state, (), Revision(hash(hashed.as_bytes()))) })
     }
 
-    /// Compares rows with what the last apply left: the audit has its hash.
-    fn drifted(&self, connection: &Connection, state: &State<Row>) -> rusqlite::Result<BTreeSet<IntegrationId>> {
-        let sql = "select integration_id, after_hash from integration_changes where number in \
-                   (select max(number) from integration_changes where environment = ?1 and managed_by = ?2 \
-                    group by integration_id)";
-        let mut statement = connection.prepare(sql)?;
+    /// Compares rows with what the last apply left: the history has its hash, and since version 2 the row.
+    fn drifted(
+        &self,
+        connection: &Connection,
+        state: &State<Row>,
+    ) -> rusqlite::Result<BTreeMap<IntegrationId, Last<Row>>> {
+        let after = if version(connection)? < 2 { "null" } else { "after" };
+        let sql = format!(
+            "select integration_id, after_hash, {after} from integration_changes where number in \
+             (select max(number) from integration_changes where environment = ?1 and managed_by = ?2 \
+              group by integration_id)"
+        );
+        let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query(params![self.environment.as_str(), self.project])?;
-        let mut drifted = BTreeSet::new();
+        let mut drifted = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let (id, left): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+            let (id, left, after): (String, Option<String>, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let Ok(id) = id.parse().map(IntegrationId) else { continue };
-            if state.get(&id).map(|row| hash(json(row).as_bytes())) != left {
-                drifted.insert(id);
+            if state.get(&id).map(|row| hash(json(row).as_bytes())) == left {
+                continue;
             }
+            let kept = after.and_then(|after| serde_json::from_str(&after).ok());
+            let unless_kept = if left.is_none() { Last::Deleted } else { Last::Unknown };
+            drifted.insert(id, kept.map_or(unless_kept, Last::Held));
         }
         Ok(drifted)
     }
@@ -130,29 +139,52 @@ impl Local {
         rows.collect()
     }
 
-    /// Refuses a step that would create a row where somebody else's is.
+    /// Refuses a step that would create a row where somebody else's is, or adopt one that is not nobody's any more.
     fn free(&self, transaction: &Transaction<'_>, step: &Step<Row>) -> Result<(), TargetError> {
         let sql = "select managed_by from integrations where environment = ?1 and id = ?2";
         for (id, change) in &step.changes {
-            let Change::Create { after } = change else { continue };
+            let (after, adopts) = match change {
+                Change::Create { after } => (after, false),
+                Change::Adopt { after, .. } => (after, true),
+                Change::Update { .. } | Change::Delete { .. } => continue,
+            };
             let values = params![self.environment.as_str(), id.to_string()];
             let found = transaction.query_row(sql, values, |row| row.get::<_, Option<String>>(0)).optional();
-            if let Some(owner) = found.map_err(|source| self.failed(source))? {
-                let owner = owner.map_or("a row of nobody's".to_owned(), |owner| format!("the project `{owner}`"));
-                return Err(TargetError::Owned { slug: after.slug.clone(), id: *id, owner });
+            match found.map_err(|source| self.failed(source))? {
+                None if adopts => return Err(TargetError::Stale { target: "the local registry" }),
+                None => {}
+                Some(None) if adopts => {}
+                Some(owner) => return Err(TargetError::owned(after.slug.clone(), *id, owner.as_deref())),
             }
+        }
+        self.as_adopted(transaction, step)
+    }
+
+    /// Refuses to adopt rows that are not as the plan has them.
+    fn as_adopted(&self, transaction: &Transaction<'_>, step: &Step<Row>) -> Result<(), TargetError> {
+        let adopted = || step.changes.iter().filter(|(_, change)| matches!(change, Change::Adopt { .. }));
+        if adopted().next().is_none() {
+            return Ok(());
+        }
+        let unmanaged = self.unmanaged_rows(transaction)?;
+        let has_changed = |(id, change): (&IntegrationId, &Change<Row>)| unmanaged.get(id) != change.before();
+        if adopted().any(has_changed) {
+            return Err(TargetError::Stale { target: "the local registry" });
         }
         Ok(())
     }
 
     fn carry_out(&self, transaction: &Transaction<'_>, step: &Step<Row>, origin: &Origin) -> rusqlite::Result<()> {
+        let apply = self.record_apply(transaction, origin)?;
         for (id, change) in &step.changes {
             match change {
                 Change::Create { after } => self.insert(transaction, *id, after, origin)?,
-                Change::Update { after, .. } => self.update(transaction, *id, after, origin)?,
+                Change::Update { after, .. } | Change::Adopt { after, .. } => {
+                    self.update(transaction, *id, after, origin)?;
+                }
                 Change::Delete { .. } => self.delete(transaction, *id)?,
             }
-            self.audit(transaction, *id, change, origin)?;
+            self.record_change(transaction, &apply, (*id, change), origin)?;
         }
         Ok(())
     }
@@ -170,11 +202,12 @@ impl Local {
 
     fn update(&self, to: &Transaction<'_>, id: IntegrationId, row: &Row, origin: &Origin) -> rusqlite::Result<()> {
         let sql = "update integrations set slug = ?3, type = ?4, name = ?5, enabled = ?6, config = ?7, \
-                   secrets = ?8, updated_at = ?9 \
+                   secrets = ?8, updated_at = ?9, managed_by = ?10 \
                    where environment = ?1 and id = ?2";
         let (environment, at) = (self.environment.as_str(), origin.at.to_string());
         let (id, slug, config, secrets) = (id.to_string(), row.slug.as_str(), json(&row.config), sealed(row));
-        let values = params![environment, id, slug, row.connector, row.name, row.enabled, config, secrets, at];
+        let values =
+            params![environment, id, slug, row.connector, row.name, row.enabled, config, secrets, at, self.project];
         to.prepare_cached(sql)?.execute(values).map(drop)
     }
 
@@ -182,47 +215,29 @@ impl Local {
         let sql = "delete from integrations where environment = ?1 and id = ?2";
         from.prepare_cached(sql)?.execute(params![self.environment.as_str(), id.to_string()]).map(drop)
     }
+}
 
-    fn audit(
-        &self,
-        to: &Transaction<'_>,
-        id: IntegrationId,
-        change: &Change<Row>,
-        origin: &Origin,
-    ) -> rusqlite::Result<()> {
-        let sql = "insert into integration_changes \
-                   (plan, environment, integration_id, op, managed_by, before_hash, after_hash, actor, source_rev, at) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        let op = match change.action() {
-            Action::Create => "create",
-            Action::Update => "update",
-            Action::Delete => "delete",
-        };
-        let hashed = |row: Option<&Row>| row.map(|row| hash(json(row).as_bytes()));
-        let values = params![
-            origin.plan,
-            self.environment.as_str(),
-            id.to_string(),
-            op,
-            self.project,
-            hashed(change.before()),
-            hashed(change.after()),
-            origin.actor,
-            origin.commit,
-            origin.at.to_string(),
-        ];
-        to.prepare_cached(sql)?.execute(values).map(drop)
-    }
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("pragma user_version", [], |row| row.get(0))
 }
 
 /// Makes the tables, unless another program has made them in the meantime.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.query_row("pragma user_version", [], |row| row.get(0))?;
-    if found < VERSION {
-        transaction.execute_batch(include_str!("local.sql"))?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    let found = version(&transaction)?;
+    match found {
+        0 => {
+            transaction.execute_batch(include_str!("local.sql"))?;
+            transaction.execute_batch(include_str!("local/history.sql"))?;
+        }
+        1 => {
+            transaction.execute_batch(include_str!("local/from_1.sql"))?;
+            transaction.execute_batch(include_str!("local/history.sql"))?;
+            transaction.execute_batch(include_str!("local/from_1_after.sql"))?;
+        }
+        _ => {}
     }
+    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
 
@@ -245,17 +260,14 @@ impl Target for Local {
     async fn read(&self) -> Result<Snapshot<Row>, TargetError> {
         match self.open()? {
             Some(connection) => self.rows(&connection),
-            None => Ok(Snapshot {
-                drifted: BTreeSet::new(),
-                state: State::default(),
-                foreign: Vec::new(),
-                document: (),
-                revision: Revision(hash(b"")),
-            }),
+            None => Ok(Snapshot::new(State::default(), (), Revision(hash(b"")))),
         }
     }
 
     async fn write(&self, step: &Step<Row>, origin: &Origin) -> Result<(), TargetError> {
+        if step.is_empty() && origin.rendered.is_none() {
+            return Ok(());
+        }
         let mut connection = self.create()?;
         let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begun.map_err(|source| self.failed(source))?;

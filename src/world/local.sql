@@ -1,4 +1,4 @@
--- The local registry, version 1. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
+-- The local registry, version 2. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
 create table integrations (
   environment text not null,
   id          text not null,
@@ -33,22 +33,3 @@ create table integration_runs (
 ) without rowid;
 create index integration_runs_newest on integration_runs (environment, started_at desc);
 create index integration_runs_newest_of on integration_runs (environment, integration_id, started_at desc);
-
--- Append-only: hashes, never values.
-create table integration_changes (
-  number         integer primary key autoincrement,
-  plan           text not null,
-  environment    text not null,
-  integration_id text not null,
-  op             text not null check (op in ('create', 'update', 'delete')),
-  managed_by     text not null,
-  before_hash    text,
-  after_hash     text,
-  actor          text not null,
-  source_rev     text,
-  at             text not null
-);
-create trigger integration_changes_stay before update on integration_changes
-begin select raise(abort, 'integration_changes is append-only'); end;
-create trigger integration_changes_remain before delete on integration_changes
-begin select raise(abort, 'integration_changes is append-only'); end;

@@ -1,13 +1,14 @@
 //! `meltano.yml` as a target: read whole, replaced whole, and never where spile did not render it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::project::{Project, replace, sweep_temporary};
+use super::project::{Project, make_private, replace, sweep_temporary};
 use super::{Origin, Target, TargetError};
-use crate::plan::{Revision, Snapshot, State, Step, hash};
+use crate::name::IntegrationId;
+use crate::plan::{Last, Revision, Snapshot, State, Step, hash};
 use crate::record::Entry;
 use crate::render::{FILE_NAME, read};
 
@@ -15,13 +16,15 @@ use crate::render::{FILE_NAME, read};
 #[derive(Debug, Clone)]
 pub struct MeltanoFile {
     path: PathBuf,
+    /// What the last apply here wrote: where the file differs from it, something else has changed it.
+    applied: PathBuf,
 }
 
 impl MeltanoFile {
     /// Names the file; nothing is read.
     #[must_use]
     pub fn new(project: &Project) -> Self {
-        Self { path: project.root().join(FILE_NAME) }
+        Self { path: project.root().join(FILE_NAME), applied: project.own_folder().join("applied").join(FILE_NAME) }
     }
 
     /// Locks the folder, so that of two writers the later sees what the earlier has written. The lock makes no file
@@ -32,6 +35,19 @@ impl MeltanoFile {
         lock.lock()?;
         sweep_temporary(folder)?;
         Ok(lock)
+    }
+
+    /// Compares the file with what the last apply here wrote.
+    fn drifted(&self, state: &State<Entry>, text: &str) -> (BTreeMap<IntegrationId, Last<Entry>>, bool) {
+        // Where there has been no apply, or what it wrote is damaged, there is nothing to compare with.
+        let Ok(applied) = std::fs::read_to_string(&self.applied) else { return Default::default() };
+        let Some(left) = (applied != text).then(|| read::entries(&applied)).and_then(Result::ok) else {
+            return Default::default();
+        };
+        let ids: BTreeSet<&IntegrationId> = state.ids().chain(left.ids()).collect();
+        let changed = ids.into_iter().filter(|id| state.get(id) != left.get(id));
+        let drifted = changed.map(|id| (*id, left.get(id).cloned().map_or(Last::Deleted, Last::Held)));
+        (drifted.collect(), true)
     }
 
     fn text(&self) -> Result<String, TargetError> {
@@ -55,13 +71,9 @@ impl Target for MeltanoFile {
                 .map_err(|error| TargetError::Unreadable { path: FILE_NAME.into(), message: error.to_string() })?,
             _ => return Err(TargetError::Foreign { path: FILE_NAME.into() }),
         };
-        Ok(Snapshot {
-            state,
-            foreign: Vec::new(),
-            drifted: BTreeSet::new(),
-            revision: Revision(hash(text.as_bytes())),
-            document: text,
-        })
+        let revision = Revision(hash(text.as_bytes()));
+        let (drifted, is_edited) = self.drifted(&state, &text);
+        Ok(Snapshot { drifted, is_edited, ..Snapshot::new(state, text, revision) })
     }
 
     async fn write(&self, step: &Step<Entry>, _: &Origin) -> Result<(), TargetError> {
@@ -69,10 +81,9 @@ impl Target for MeltanoFile {
         if Revision(hash(self.text()?.as_bytes())) != step.revision {
             return Err(TargetError::Stale { target: FILE_NAME });
         }
-        replace(&self.path, step.after.as_bytes()).map_err(|source| TargetError::Io {
-            doing: "write",
-            path: FILE_NAME.into(),
-            source,
-        })
+        let io = |source| TargetError::Io { doing: "write", path: FILE_NAME.into(), source };
+        replace(&self.path, step.after.as_bytes()).map_err(io)?;
+        let folder = self.applied.parent().unwrap_or(&self.applied);
+        make_private(folder).and_then(|()| replace(&self.applied, step.after.as_bytes())).map_err(io)
     }
 }

@@ -1,7 +1,6 @@
 //! The twin of every target, in memory: it keeps the same contract and can be told to fail.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -9,10 +8,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::runs::Standing;
-use super::{Origin, Runs, Target, TargetError};
+use super::{Origin, Registry, Runs, Target, TargetError};
 use crate::name::IntegrationId;
-use crate::plan::{Foreign, Revision, Snapshot, State, Step};
-use crate::record::Record;
+use crate::plan::history::{Applied, Left};
+use crate::plan::{Action, Foreign, Revision, Snapshot, State, Step, hash};
+use crate::record::{Record, Row};
 use crate::run::Run;
 
 /// A target in memory.
@@ -28,6 +28,8 @@ struct Held<R: Record> {
     foreign: Vec<Foreign>,
     version: u64,
     failing: bool,
+    unmanaged: State<R>,
+    applies: Vec<(Applied, State<R>, Option<String>)>,
 }
 
 impl<R: Record> Default for Memory<R> {
@@ -38,6 +40,8 @@ impl<R: Record> Default for Memory<R> {
             foreign: Vec::new(),
             version: 0,
             failing: false,
+            unmanaged: State::default(),
+            applies: Vec::new(),
         };
         Self { held: Mutex::new(held) }
     }
@@ -53,6 +57,11 @@ impl<R: Record> Memory<R> {
         self.with(|held| held.failing = true);
     }
 
+    /// Adds a record of nobody's, which may be adopted.
+    pub fn add_unmanaged(&self, id: IntegrationId, record: R) {
+        self.with(|held| held.unmanaged.insert(id, record));
+    }
+
     /// Adds a record that is somebody else's.
     pub fn add_foreign(&self, foreign: Foreign) {
         self.with(|held| held.foreign.push(foreign));
@@ -65,15 +74,12 @@ impl<R: Record> Target for Memory<R> {
 
     async fn read(&self) -> Result<Snapshot<R>, TargetError> {
         Ok(self.with(|held| Snapshot {
-            drifted: BTreeSet::new(),
-            state: held.state.clone(),
             foreign: held.foreign.clone(),
-            document: held.document.clone(),
-            revision: Revision(held.version.to_string()),
+            ..Snapshot::new(held.state.clone(), held.document.clone(), Revision(held.version.to_string()))
         }))
     }
 
-    async fn write(&self, step: &Step<R>, _: &Origin) -> Result<(), TargetError> {
+    async fn write(&self, step: &Step<R>, origin: &Origin) -> Result<(), TargetError> {
         self.with(|held| {
             if std::mem::take(&mut held.failing) {
                 return Err(TargetError::Told);
@@ -81,11 +87,56 @@ impl<R: Record> Target for Memory<R> {
             if step.revision.0 != held.version.to_string() {
                 return Err(TargetError::Stale { target: "the target in memory" });
             }
+            if step.is_empty() && origin.rendered.is_none() {
+                return Ok(());
+            }
+            for id in step.changes.keys() {
+                held.unmanaged.remove(id);
+            }
             held.state = step.applied_to(std::mem::take(&mut held.state));
             held.document = step.after.clone();
-            held.version += 1;
+            held.version += u64::from(!step.is_empty());
+            held.remember(step, origin);
             Ok(())
         })
+    }
+}
+
+impl<R: Record> Held<R> {
+    fn remember(&mut self, step: &Step<R>, origin: &Origin) {
+        let count = |action: Action| step.changes.values().filter(|change| change.action() == action).count();
+        let count = |action: Action| u32::try_from(count(action)).unwrap_or(u32::MAX);
+        let applied = Applied {
+            id: Uuid::from_u128(self.applies.len() as u128 + 1),
+            plan: origin.plan.clone(),
+            actor: origin.actor.clone(),
+            commit: origin.commit.clone(),
+            at: origin.at,
+            file: origin.rendered.as_ref().map(|text| hash(text.as_bytes())),
+            created: count(Action::Create),
+            updated: count(Action::Update),
+            deleted: count(Action::Delete),
+        };
+        let before = self.applies.last().and_then(|(.., text)| text.clone());
+        self.applies.push((applied, self.state.clone(), origin.rendered.clone().or(before)));
+    }
+}
+
+#[async_trait]
+impl Registry for Memory<Row> {
+    async fn unmanaged(&self) -> Result<State<Row>, TargetError> {
+        Ok(self.with(|held| held.unmanaged.clone()))
+    }
+
+    async fn applies(&self, most: usize) -> Result<Vec<Applied>, TargetError> {
+        Ok(self.with(|held| held.applies.iter().rev().take(most).map(|(applied, ..)| applied.clone()).collect()))
+    }
+
+    async fn left_by(&self, apply: Uuid) -> Result<Option<Left>, TargetError> {
+        Ok(self.with(|held| {
+            let (apply, rows, text) = held.applies.iter().find(|(known, ..)| known.id == apply)?.clone();
+            Some(Left { apply, rows, text })
+        }))
     }
 }
 

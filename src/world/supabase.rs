@@ -6,6 +6,7 @@
 mod cache;
 mod client;
 mod error;
+mod history;
 mod rows;
 mod runs;
 
@@ -13,22 +14,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Origin, Target, TargetError};
 use crate::name::{EnvironmentName, IntegrationId};
-use crate::plan::{Action, Change, Foreign, Revision, Snapshot, State, Step, hash};
+use crate::plan::{Action, Change, Foreign, Last, Revision, Snapshot, State, Step, hash};
 use crate::record::Row;
 use crate::secret::Secret;
 use cache::Cache;
 use client::Client;
-use rows::{Listed, Stored};
+use rows::{Drifted, Listed, Stored};
 
 pub use error::SupabaseError;
 
 /// The version of `migration.sql` that this program works with.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
+
+/// The version of what `spile_apply` takes.
+const PAYLOAD: i64 = 1;
 
 /// The migration: tables, functions, grants; it may be run again and over a table that is there.
 pub const MIGRATION: &str = include_str!("supabase/migration.sql");
@@ -177,22 +182,31 @@ impl Supabase {
     }
 
     /// Asks which rows are not as the last apply left them.
-    async fn drifted(&self) -> Result<BTreeSet<IntegrationId>, SupabaseError> {
-        let asked = json!({"managed_by": self.project, "environment": self.environment});
-        let found = self.client.call("spile_drift", &json!({ "payload": asked })).await?;
-        let Value::Array(rows) = found else { return Err(SupabaseError::answer("the drift is no list")) };
-        Ok(rows.iter().filter_map(|row| row["id"].as_str()?.parse().ok()).map(IntegrationId).collect())
+    async fn drifted(&self) -> Result<BTreeMap<IntegrationId, Last<Row>>, SupabaseError> {
+        let found = self.client.call("spile_drift", &json!({ "payload": self.part() })).await?;
+        let rows = Vec::<Drifted>::deserialize(found);
+        let rows = rows.map_err(|_| SupabaseError::answer("the drift is not of the form that it should have"))?;
+        let named = |row: Drifted| {
+            let id = row.id.parse().ok()?;
+            let last = match row.after {
+                Some(after) => rows::row(after).map_or(Last::Unknown, Last::Held),
+                None if row.why == "added" => Last::Deleted,
+                None => Last::Unknown,
+            };
+            Some((IntegrationId(id), last))
+        };
+        Ok(rows.into_iter().filter_map(named).collect())
+    }
+
+    /// Names this project's part of the tables, as functions take it.
+    fn part(&self) -> Value {
+        json!({"managed_by": self.project, "environment": self.environment})
     }
 
     fn payload(&self, step: &Step<Row>, origin: &Origin, apply: Uuid, hashes: &BTreeMap<String, String>) -> Value {
         let change = |(id, change): (&IntegrationId, &Change<Row>)| {
             let id = id.to_string();
-            let op = match change.action() {
-                Action::Create => "create",
-                Action::Update => "update",
-                Action::Delete => "delete",
-            };
-            let mut written = json!({ "op": op, "id": id });
+            let mut written = json!({ "op": change.word(), "id": id });
             if let Some(expected) = hashes.get(&id).filter(|_| change.action() != Action::Create) {
                 written["expect"] = json!(expected);
             }
@@ -203,7 +217,7 @@ impl Supabase {
         };
         let deletes = step.changes.values().filter(|change| change.action() == Action::Delete).count();
         json!({
-            "v": VERSION,
+            "v": PAYLOAD,
             "managed_by": self.project,
             "environment": self.environment,
             "apply_id": apply,
@@ -213,6 +227,7 @@ impl Supabase {
             "revision": step.revision,
             "max_deletes": deletes,
             "changes": step.changes.iter().map(change).collect::<Vec<_>>(),
+            "file": origin.rendered.as_deref().map(history::file),
         })
     }
 }
@@ -244,17 +259,12 @@ impl Target for Supabase {
             name: row.name.clone(),
             managed_by: row.managed_by.clone(),
         });
-        Ok(Snapshot {
-            state,
-            foreign: foreign.collect(),
-            drifted: self.drifted().await?,
-            document: (),
-            revision: revision(own()),
-        })
+        let (foreign, drifted) = (foreign.collect(), self.drifted().await?);
+        Ok(Snapshot { foreign, drifted, ..Snapshot::new(state, (), revision(own())) })
     }
 
     async fn write(&self, step: &Step<Row>, origin: &Origin) -> Result<(), TargetError> {
-        if step.changes.is_empty() {
+        if step.is_empty() && origin.rendered.is_none() {
             return Ok(());
         }
         let listed: Vec<Listed> = rows::read(&self.pages(rows::LISTED).await?)?;
@@ -262,7 +272,8 @@ impl Target for Supabase {
         if revision(own()) != step.revision {
             return Err(TargetError::Stale { target: "the registry" });
         }
-        let hashes = own().map(|row| (row.id.clone(), row.content_hash.clone())).collect();
+        // Of adopted rows too: they are as they were shown, or the database refuses.
+        let hashes = listed.iter().map(|row| (row.id.clone(), row.content_hash.clone())).collect();
         let payload = self.payload(step, origin, Uuid::new_v4(), &hashes);
         let bytes = json!({ "payload": payload }).to_string();
         if bytes.len() > LARGEST {

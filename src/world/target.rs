@@ -35,6 +35,8 @@ pub struct Origin {
     pub commit: Option<String>,
     /// When.
     pub at: Timestamp,
+    /// The text of `meltano.yml` that is written with it; `None` where that is left alone.
+    pub rendered: Option<String>,
 }
 
 /// Why a target could not be read or written.
@@ -113,7 +115,9 @@ pub enum TargetError {
     #[error("the id of `{slug}` ({id}) is taken in the registry by {owner}")]
     #[diagnostic(
         code(spile::registry::owned),
-        help("give `{slug}` another `id`; a row of somebody else's is never touched")
+        help(
+            "give `{slug}` another `id`, for a row of somebody else's is never touched; one of nobody's is adopted with `--adopt {slug}`"
+        )
     )]
     Owned {
         /// The integration that should be created.
@@ -131,6 +135,14 @@ pub enum TargetError {
     #[error("the target in memory was told to fail")]
     #[diagnostic(code(spile::registry::memory), help("try again"))]
     Told,
+}
+
+impl TargetError {
+    /// Names whose row an id is already.
+    pub(super) fn owned(slug: Slug, id: IntegrationId, owner: Option<&str>) -> Self {
+        let owner = owner.map_or("a row of nobody's".to_owned(), |owner| format!("the project `{owner}`"));
+        Self::Owned { slug, id, owner }
+    }
 }
 
 /// Returns the next step for an error of the file system.

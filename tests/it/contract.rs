@@ -4,3 +4,4 @@ pub mod harness;
 mod local;
 mod meltano_file;
 pub mod promises;
+pub mod registries;

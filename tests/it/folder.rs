@@ -132,5 +132,11 @@ pub fn with_secrets(file: &str, names: &[&str]) -> String {
 
 /// Returns an origin that is the same in every run.
 pub fn origin(plan: &str) -> Origin {
-    Origin { plan: plan.to_owned(), actor: "a test".to_owned(), commit: None, at: Timestamp::UNIX_EPOCH }
+    Origin {
+        plan: plan.to_owned(),
+        actor: "a test".to_owned(),
+        commit: None,
+        at: Timestamp::UNIX_EPOCH,
+        rendered: None,
+    }
 }

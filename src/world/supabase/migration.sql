@@ -1,4 +1,4 @@
--- spile's registry, version 1. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
+-- spile's registry, version 2. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
 -- It can be run again, and over a table `integrations` of its eight columns that is already there, with ids of type
 -- text or uuid. It holds no `begin`: `supabase db push` makes a file one transaction, and so does `psql -1`.
 
@@ -87,7 +87,31 @@ create index if not exists integration_runs_newest_of
   on public.integration_runs (environment, integration_id, started_at desc);
 comment on table public.integration_runs is 'Tests and syncs. `log` is the path of the log where it ran.';
 
--- Changes: append-only, hashes and never values ---------------------------------------------------------------------
+-- History -----------------------------------------------------------------------------------------------------------
+
+-- Append-only. Rows are kept as they were written, so that what others change can be told and what was can be brought
+-- back; secrets in them are ciphertext, as in the table itself.
+
+create table if not exists public.integration_applies (
+  number      bigint      generated always as identity primary key,
+  id          uuid        not null unique,
+  plan        text        not null,
+  managed_by  text        not null,
+  environment text        not null,
+  actor       text        not null,
+  source_rev  text,
+  file_sha256 text,
+  at          timestamptz not null default now()
+);
+create index if not exists integration_applies_newest on public.integration_applies (managed_by, environment, number desc);
+comment on table public.integration_applies is 'Every apply, also of a file alone. Append-only.';
+
+create table if not exists public.integration_files (
+  sha256 text primary key,
+  text   text not null
+);
+comment on table public.integration_files is 'What meltano.yml was, by its SHA-256. Append-only.';
+
 
 create table if not exists public.integration_changes (
   number         bigint      generated always as identity primary key,
@@ -103,25 +127,33 @@ create table if not exists public.integration_changes (
   source_rev     text,
   at             timestamptz not null default now()
 );
+alter table public.integration_changes add column if not exists after jsonb;
 create index if not exists integration_changes_apply_idx on public.integration_changes (apply_id);
 create index if not exists integration_changes_newest_of
   on public.integration_changes (managed_by, environment, integration_id, number desc) include (after_hash);
 comment on table public.integration_changes is 'Every change that spile has applied. Append-only.';
+comment on column public.integration_changes.after is 'What files declare of the row, as it was written; null: it was deleted.';
 
 create or replace function public.integration_changes_stay() returns trigger
 language plpgsql security invoker set search_path = '' as $$
 begin
-  raise exception 'integration_changes is append-only';
+  raise exception '% is append-only', tg_table_name;
 end $$;
 create or replace trigger integration_changes_stay
   before update or delete or truncate on public.integration_changes
+  for each statement execute function public.integration_changes_stay();
+create or replace trigger integration_applies_stay
+  before update or delete or truncate on public.integration_applies
+  for each statement execute function public.integration_changes_stay();
+create or replace trigger integration_files_stay
+  before update or delete or truncate on public.integration_files
   for each statement execute function public.integration_changes_stay();
 
 -- Reading -----------------------------------------------------------------------------------------------------------
 
 -- Not `immutable`, though it is: Postgres would fold it into a plan, and not ask who calls it when the plan is used again.
 create or replace function public.spile_version() returns integer
-language sql stable security invoker set search_path = '' as 'select 1';
+language sql stable security invoker set search_path = '' as 'select 2';
 comment on function public.spile_version() is 'The version of spile''s tables and functions.';
 
 -- The client builds the same text from what it has read: for each row, in the order of its id's bytes,
@@ -158,7 +190,7 @@ comment on function public.spile_rows(jsonb) is 'The rows {"managed_by", "enviro
 create or replace function public.spile_drift(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   with applied as (
-    select distinct on (c.integration_id) c.integration_id as id, c.after_hash as hash
+    select distinct on (c.integration_id) c.integration_id as id, c.after_hash as hash, c.number
       from public.integration_changes c
      where c.managed_by = payload->>'managed_by' and c.environment = payload->>'environment'
      order by c.integration_id, c.number desc
@@ -168,12 +200,55 @@ language sql stable security invoker set search_path = '' as $$
      where i.managed_by = payload->>'managed_by' and i.environment = payload->>'environment'
   )
   select coalesce(jsonb_agg(jsonb_build_object('id', id, 'why', case
-           when applied.hash is null then 'added' when held.hash is null then 'deleted' else 'changed' end)
+           when applied.hash is null then 'added' when held.hash is null then 'deleted' else 'changed' end,
+           'after', (select c.after from public.integration_changes c where c.number = applied.number))
            order by id collate "C"), '[]')
     from applied full join held using (id)
    where applied.hash is distinct from held.hash
 $$;
-comment on function public.spile_drift(jsonb) is 'The rows of {"managed_by", "environment"} that others have changed.';
+comment on function public.spile_drift(jsonb) is
+  'The rows of {"managed_by", "environment"} that others have changed, with what the last apply left.';
+
+-- The newest applies of {"managed_by", "environment", "most"}, newest first; of one alone with "apply_id".
+create or replace function public.spile_applies(payload jsonb) returns jsonb
+language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'plan', a.plan, 'actor', a.actor, 'commit', a.source_rev,
+           'at', a.at, 'file', a.file_sha256, 'created', n.created, 'updated', n.updated, 'deleted', n.deleted)
+           order by a.number desc), '[]')
+    from (select * from public.integration_applies a
+           where a.managed_by = payload->>'managed_by' and a.environment = payload->>'environment'
+             and (payload->>'apply_id' is null or a.id::text = payload->>'apply_id')
+           order by a.number desc limit coalesce((payload->>'most')::bigint, 100)) a
+   cross join lateral (
+     select count(*) filter (where c.op = 'create') as created, count(*) filter (where c.op in ('update', 'adopt')) as updated,
+            count(*) filter (where c.op = 'delete') as deleted
+       from public.integration_changes c where c.apply_id = a.id) n
+$$;
+comment on function public.spile_applies(jsonb) is 'The newest applies of {"managed_by", "environment", "most"}.';
+
+-- What an apply left: {"apply", "rows": [{"id", "row"}], "text"}, or null where there was no such apply. What was changed
+-- before version 2 came before every apply that has a number; of those changes no row was kept.
+create or replace function public.spile_left(payload jsonb) returns jsonb
+language sql stable security invoker set search_path = '' as $$
+  select jsonb_build_object(
+    'apply', public.spile_applies(payload)->0,
+    'rows', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', l.id, 'row', l.after) order by l.id collate "C"), '[]') from (
+        select distinct on (c.integration_id) c.integration_id as id, c.after
+          from public.integration_changes c
+          left join public.integration_applies b on b.id = c.apply_id
+         where c.managed_by = a.managed_by and c.environment = a.environment and coalesce(b.number, 0) <= a.number
+         order by c.integration_id, c.number desc) l
+       where l.after is not null),
+    'text', (
+      select f.text from public.integration_applies b join public.integration_files f on f.sha256 = b.file_sha256
+       where b.managed_by = a.managed_by and b.environment = a.environment and b.number <= a.number
+       order by b.number desc limit 1))
+    from public.integration_applies a
+   where a.managed_by = payload->>'managed_by' and a.environment = payload->>'environment'
+     and a.id::text = payload->>'apply_id'
+$$;
+comment on function public.spile_left(jsonb) is 'What the apply {"managed_by", "environment", "apply_id"} left.';
 
 -- The newest run of each integration of a project's environment.
 create or replace function public.spile_last_runs(payload jsonb) returns jsonb
@@ -192,7 +267,8 @@ create or replace function public.spile_exposure() returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object('table', t.name, 'role', r.rolname, 'may', p.may)
            order by t.name, r.rolname, p.may), '[]')
-    from unnest(array['integrations', 'integration_runs', 'integration_changes']) as t(name)
+    from unnest(array['integrations', 'integration_runs', 'integration_changes', 'integration_applies',
+                      'integration_files']) as t(name)
    cross join pg_catalog.pg_roles r
    cross join unnest(array['select', 'insert', 'update', 'delete']) as p(may)
    where r.rolname in ('anon', 'authenticated')
@@ -206,6 +282,7 @@ comment on function public.spile_exposure() is 'The rights that anon and authent
 -- One call is one transaction: all of it, or none.
 --   {"v": 1, "managed_by": text, "environment": text, "apply_id": uuid, "plan": text, "actor": text,
 --    "source_rev": text | null, "revision": hex, "max_deletes": 0,
+--    "file": {"sha256": hex, "text": text | null} | null,                          -- what meltano.yml becomes with it
 --    "changes": [{"op": "create" | "update" | "delete" | "adopt", "id": text,
 --                 "expect": <content_hash as read>,                               -- not for create
 --                 "row": {"slug", "type", "name", "enabled", "config", "secrets"}}]}  -- not for delete
@@ -286,7 +363,7 @@ begin
          count(*) filter (where c.op = 'delete')
     into created, updated, deleted from public.integration_changes c
    where c.apply_id = apply and c.managed_by = project and c.environment = env;
-  if created + updated + deleted > 0 then
+  if exists (select from public.integration_applies a where a.id = apply) then
     return jsonb_build_object('apply_id', apply, 'replayed', true, 'created', created, 'updated', updated,
       'deleted', deleted, 'revision', public.spile_revision(project, env));
   end if;
@@ -323,6 +400,12 @@ begin
       hint = 'make a new plan';
   end if;
 
+  insert into public.integration_files (sha256, text)
+  select payload->'file'->>'sha256', payload->'file'->>'text' where payload->'file'->>'text' is not null
+      on conflict do nothing;
+  insert into public.integration_applies (id, plan, managed_by, environment, actor, source_rev, file_sha256)
+  values (apply, payload->>'plan', project, env, payload->>'actor', payload->>'source_rev', payload->'file'->>'sha256');
+
   with gone as (
     delete from public.integrations i using unnest(ops, ids) as c(op, id)
      where c.op = 'delete' and i.id::text = c.id
@@ -341,11 +424,13 @@ begin
       from unnest(ops, ids, expects, docs) as c(op, id, expect, doc),
            jsonb_populate_record(null::public.integrations, c.doc) r
      where c.op in ('update', 'adopt') and i.id::text = c.id
-    returning c.id, c.op, c.expect as before, i.content_hash as after
+    returning c.id, c.op, c.expect as before, i.content_hash as after, jsonb_build_object('slug', i.slug, 'type', i.type,
+      'name', i.name, 'enabled', i.enabled, 'config', i.config, 'secrets', i.secrets) as written
   )
   insert into public.integration_changes
-         (apply_id, plan, environment, integration_id, op, managed_by, before_hash, after_hash, actor, source_rev)
-  select apply, payload->>'plan', env, k.id, k.op, project, k.before, k.after, payload->>'actor', payload->>'source_rev'
+         (apply_id, plan, environment, integration_id, op, managed_by, before_hash, after_hash, after, actor, source_rev)
+  select apply, payload->>'plan', env, k.id, k.op, project, k.before, k.after, k.written, payload->>'actor',
+         payload->>'source_rev'
     from kept k;
   get diagnostics updated = row_count;
 
@@ -357,11 +442,13 @@ begin
       from unnest(ops, ids, docs) as c(op, id, doc),
            jsonb_populate_record(null::public.integrations, c.doc || jsonb_build_object('id', c.id)) r
      where c.op = 'create'
-    returning i.id::text as id, i.content_hash as after
+    returning i.id::text as id, i.content_hash as after, jsonb_build_object('slug', i.slug, 'type', i.type,
+      'name', i.name, 'enabled', i.enabled, 'config', i.config, 'secrets', i.secrets) as written
   )
   insert into public.integration_changes
-         (apply_id, plan, environment, integration_id, op, managed_by, after_hash, actor, source_rev)
-  select apply, payload->>'plan', env, m.id, 'create', project, m.after, payload->>'actor', payload->>'source_rev'
+         (apply_id, plan, environment, integration_id, op, managed_by, after_hash, after, actor, source_rev)
+  select apply, payload->>'plan', env, m.id, 'create', project, m.after, m.written, payload->>'actor',
+         payload->>'source_rev'
     from made m;
   get diagnostics created = row_count;
 
@@ -382,12 +469,15 @@ comment on function public.spile_apply(jsonb) is
 alter table public.integrations        enable row level security;
 alter table public.integration_runs    enable row level security;
 alter table public.integration_changes enable row level security;
+alter table public.integration_applies enable row level security;
+alter table public.integration_files   enable row level security;
 
-revoke all on public.integrations, public.integration_runs, public.integration_changes
+revoke all on public.integrations, public.integration_runs, public.integration_changes, public.integration_applies,
+  public.integration_files from public, anon, authenticated, service_role;
+revoke all on sequence public.integration_changes_number_seq, public.integration_applies_number_seq
   from public, anon, authenticated, service_role;
-revoke all on sequence public.integration_changes_number_seq from public, anon, authenticated, service_role;
 revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
-  public.spile_last_runs(jsonb), public.spile_exposure(),
+  public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version(), public.integrations_touch(),
   public.integration_changes_stay()
   from public, anon, authenticated, service_role;
@@ -395,9 +485,9 @@ revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), publ
 grant usage on schema public to service_role;
 grant select, insert, update, delete on public.integrations to service_role;
 grant select, insert, update on public.integration_runs to service_role;
-grant select, insert on public.integration_changes to service_role;
+grant select, insert on public.integration_changes, public.integration_applies, public.integration_files to service_role;
 grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
-  public.spile_last_runs(jsonb), public.spile_exposure(),
+  public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version() to service_role;
 
 -- The role that can plan and nothing else: hashes and ciphertext, no column of anybody else's.
@@ -412,11 +502,12 @@ do $$ begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'spile_planner') then
     return;
   end if;
-  revoke all on public.integrations, public.integration_runs, public.integration_changes from spile_planner;
+  revoke all on public.integrations, public.integration_runs, public.integration_changes, public.integration_applies,
+    public.integration_files from spile_planner;
   grant usage on schema public to spile_planner;
   grant select (id, slug, type, name, enabled, config, secrets, managed_by, environment, content_hash)
     on public.integrations to spile_planner;
-  grant select (number, integration_id, managed_by, environment, after_hash)
+  grant select (number, integration_id, managed_by, environment, after_hash, after)
     on public.integration_changes to spile_planner;
   grant execute on function public.spile_rows(jsonb), public.spile_drift(jsonb), public.spile_revision(text, text),
     public.spile_version() to spile_planner;

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::SupabaseError;
-use crate::name::IntegrationId;
+use crate::name::{IntegrationId, Slug};
 use crate::record::Row;
 use crate::record::row::Sealed;
 use crate::value::Settings;
@@ -16,6 +16,9 @@ pub(super) const LISTED: &str = "id,slug,name,managed_by,environment,content_has
 
 /// All that files declare, besides.
 pub(super) const WHOLE: &str = "id,slug,type,name,enabled,config,secrets,managed_by,environment,content_hash";
+
+/// What is looked at of a row of nobody's.
+pub(super) const UNMANAGED: &str = "id,slug,type,name,enabled,config,secrets,managed_by";
 
 /// A row by its marks. What others keep in the same table may lack any of them.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,15 +51,9 @@ impl Stored {
         let unreadable = |message: String| TargetError::Row { id: self.id.clone(), message };
         let id = self.id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;
         let slug = self.slug.parse().map_err(|error: crate::name::NotAName| unreadable(error.to_string()))?;
-        let secrets = match &self.secrets {
-            Value::Null => None,
-            Value::Object(members) if members.is_empty() => None,
-            sealed => {
-                // The parser's sentence would quote what stands there.
-                let sealed = Sealed::deserialize(sealed);
-                Some(sealed.map_err(|_| unreadable("`secrets` is not what spile writes".to_owned()))?)
-            }
-        };
+        // The parser's sentence would quote what stands there.
+        let secrets = sealed(&self.secrets);
+        let secrets = secrets.map_err(|_| unreadable("`secrets` is not what spile writes".to_owned()))?;
         let row = Row {
             slug,
             connector: self.connector,
@@ -66,6 +63,72 @@ impl Stored {
             secrets,
         };
         Ok((IntegrationId(id), row))
+    }
+}
+
+/// A row that is not as the last apply left it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Drifted {
+    pub(super) id: String,
+    pub(super) why: String,
+    /// What that apply left.
+    pub(super) after: Option<Declared>,
+}
+
+/// What files declare of a row, as the history has kept it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Declared {
+    slug: String,
+    #[serde(rename = "type")]
+    connector: String,
+    name: String,
+    enabled: bool,
+    config: Settings,
+    secrets: Value,
+}
+
+/// Returns a row of the history; `None` where it is not what spile writes.
+pub(super) fn row(declared: Declared) -> Option<Row> {
+    let Declared { slug, connector, name, enabled, config, secrets } = declared;
+    Some(Row { slug: slug.parse().ok()?, connector, name, enabled, config, secrets: sealed(&secrets).ok()? })
+}
+
+/// Reads what the column of secrets holds.
+fn sealed(secrets: &Value) -> Result<Option<Sealed>, serde_json::Error> {
+    match secrets {
+        Value::Null => Ok(None),
+        Value::Object(members) if members.is_empty() => Ok(None),
+        sealed => Sealed::deserialize(sealed).map(Some),
+    }
+}
+
+/// A row of nobody's: what it holds is anybody's, as far as it can be taken for a row.
+#[derive(Debug, Deserialize)]
+pub(super) struct Unmanaged {
+    pub(super) id: String,
+    slug: Option<String>,
+    #[serde(rename = "type")]
+    connector: String,
+    name: String,
+    #[serde(default)]
+    enabled: bool,
+    config: Value,
+    secrets: Value,
+    pub(super) managed_by: Option<String>,
+}
+
+impl Unmanaged {
+    /// Returns the row; `None` where no integration can have its id. Secrets of another form are not read: adopting
+    /// replaces them.
+    pub(super) fn into_row(self) -> Option<(IntegrationId, Row)> {
+        let id = IntegrationId(self.id.parse().ok()?);
+        let slug = self.slug.and_then(|slug| slug.parse().ok()).or_else(|| Slug::from_words(&self.name))?;
+        let config = match self.config {
+            Value::Object(members) => members.into_iter().collect(),
+            _ => Settings::new(),
+        };
+        let secrets = sealed(&self.secrets).unwrap_or_default();
+        Some((id, Row { slug, connector: self.connector, name: self.name, enabled: self.enabled, config, secrets }))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use miette::Diagnostic;
 use rusqlite::Connection;
-use spile::plan::Foreign;
-use spile::world::{Target, TargetError};
+use spile::plan::{Foreign, Last};
+use spile::world::{Registry, Target, TargetError};
 
-use super::harness::{LocalRows, Subject, id};
+use super::harness::{LocalRows, Subject, id, row};
 use crate::folder::{Folder, origin};
 
 async fn with_rows(numbers: &[u8]) -> LocalRows {
@@ -48,7 +48,7 @@ async fn what_others_change_is_drift_until_the_next_apply() {
     registry.sql("update integrations set name = 'by hand' where slug = 'row-1'").unwrap();
     registry.sql("delete from integrations where slug = 'row-2'").unwrap();
     let read = registry.target().read().await.unwrap();
-    assert_eq!(read.drifted, [id(10), id(20)].into());
+    assert_eq!(read.drifted, [(id(10), Last::Held(row(10))), (id(20), Last::Held(row(20)))].into());
     registry.target().write(&registry.step(&read, &[10, 20, 30]), &origin("p")).await.unwrap();
     assert!(registry.target().read().await.unwrap().drifted.is_empty());
 }
@@ -132,4 +132,44 @@ async fn runs_and_their_status_are_not_declared_and_survive_a_write() {
     let connection = Connection::open(registry.path()).unwrap();
     let status: String = connection.query_row("select status from integrations", [], |row| row.get(0)).unwrap();
     assert_eq!(status, "error");
+}
+
+/// The tables as version 1 made them, with a row and its creation.
+const VERSION_1: &str = "
+    create table integrations (environment text not null, id text not null, slug text not null, type text not null,
+        name text not null, enabled integer not null default 1, config text not null default '{}',
+        secrets text not null default '{}', status text not null default 'pending', managed_by text,
+        created_at text not null, updated_at text not null, primary key (environment, id)) without rowid;
+    create table integration_runs (id text primary key);
+    create table integration_changes (number integer primary key autoincrement, plan text not null,
+        environment text not null, integration_id text not null,
+        op text not null check (op in ('create', 'update', 'delete')), managed_by text not null,
+        before_hash text, after_hash text, actor text not null, source_rev text, at text not null);
+    create trigger integration_changes_stay before update on integration_changes
+        begin select raise(abort, 'integration_changes is append-only'); end;
+    create trigger integration_changes_remain before delete on integration_changes
+        begin select raise(abort, 'integration_changes is append-only'); end;
+    insert into integrations values ('dev', '00000000-0000-0000-0000-000000000002', 'row-1', 'shop', 'By hand', 1,
+        '{}', '{}', 'active', 'acme', '', '');
+    insert into integration_changes (plan, environment, integration_id, op, managed_by, after_hash, actor, at)
+        values ('p', 'dev', '00000000-0000-0000-0000-000000000002', 'create', 'acme', 'x', 'a', '');
+    pragma user_version = 1;";
+
+#[tokio::test]
+async fn a_database_of_version_1_is_read_as_it_is_and_brought_up_by_the_next_write() {
+    let registry = LocalRows(Folder::new());
+    registry.0.write(".spile/x", "");
+    registry.sql(VERSION_1).unwrap();
+    let target = registry.of("acme", "dev");
+    let bytes = std::fs::read(registry.path()).unwrap();
+    let read = target.read().await.unwrap();
+    assert_eq!(read.drifted, [(id(10), Last::Unknown)].into());
+    assert!(target.applies(10).await.unwrap().is_empty());
+    assert_eq!(std::fs::read(registry.path()).unwrap(), bytes, "reading writes nothing");
+    target.write(&registry.step(&read, &[10, 20]), &origin("p")).await.unwrap();
+    assert_eq!(target.read().await.unwrap().state, registry.state(&[10, 20]));
+    assert_eq!(target.applies(10).await.unwrap().len(), 1);
+    let changes = Connection::open(registry.path()).unwrap();
+    let counted: i64 = changes.query_row("select count(*) from integration_changes", [], |row| row.get(0)).unwrap();
+    assert_eq!(counted, 3, "what was remembered is there");
 }

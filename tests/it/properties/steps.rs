@@ -49,13 +49,7 @@ fn state<R: Record>(record: impl Strategy<Value = R>) -> impl Strategy<Value = S
 
 fn snapshot<R: Record>(state: &State<R>) -> Snapshot<R> {
     let revision = Revision("1".to_owned());
-    Snapshot {
-        state: state.clone(),
-        foreign: Vec::new(),
-        drifted: std::collections::BTreeSet::new(),
-        document: R::Document::default(),
-        revision,
-    }
+    Snapshot::new(state.clone(), R::Document::default(), revision)
 }
 
 fn holds<R: Record>(current: &State<R>, desired: &State<R>) -> Result<(), TestCaseError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use miette::Diagnostic;
-use spile::plan::{Foreign, State, Step};
+use spile::plan::{Foreign, Last, State, Step};
 use spile::record::Row;
 use spile::run::{Run, RunKind, RunStatus};
 use spile::secret::Secret;
@@ -15,6 +15,7 @@ use super::parts;
 use super::proxy::{Fault, Proxy};
 use crate::contract::harness::{Subject, id, row};
 use crate::contract::promises;
+use crate::contract::registries::{self, Kept};
 use crate::folder::{Folder, origin};
 
 /// The registry of a project in a database of its own.
@@ -119,6 +120,31 @@ hosted![
 ];
 
 #[tokio::test]
+async fn what_every_apply_left_is_remembered() {
+    let Some(subject) = HostedRows::start() else { return };
+    let registry = Arc::new(subject.of("acme", "dev"));
+    registries::what_every_apply_left_is_remembered(Kept { registry, add_unmanaged: &|_, _| () }).await;
+}
+
+#[tokio::test]
+async fn rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all() {
+    let Some(subject) = HostedRows::start() else { return };
+    let add = |id: spile::name::IntegrationId, row: &Row| {
+        let row = serde_json::json!({"id": id, "slug": row.slug, "type": row.connector, "name": row.name,
+            "enabled": row.enabled, "config": row.config, "secrets": row.secrets.as_ref().map_or_else(
+                || serde_json::json!({}), |sealed| serde_json::json!(sealed))});
+        let quoted = row.to_string().replace('\'', "''");
+        subject.database.sql(&format!(
+            "insert into public.integrations (id, slug, type, name, enabled, config, secrets) select id, slug, type, name, \
+             enabled, config, secrets from jsonb_populate_record(null::public.integrations, '{quoted}')"
+        ));
+    };
+    let registry = Arc::new(subject.of("acme", "dev"));
+    registries::rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add })
+        .await;
+}
+
+#[tokio::test]
 async fn more_rows_than_a_page_are_read_and_written() {
     let Some(subject) = HostedRows::start() else { return };
     let target = subject.of("acme", "dev");
@@ -197,7 +223,7 @@ async fn what_others_change_is_drift_until_the_next_apply() {
     subject.database.sql("update public.integrations set name = 'by hand' where slug = 'row-1'");
     subject.database.sql("delete from public.integrations where slug = 'row-2'");
     let read = target.read().await.unwrap();
-    assert_eq!(read.drifted, [id(10), id(20)].into());
+    assert_eq!(read.drifted, [(id(10), Last::Held(row(10))), (id(20), Last::Held(row(20)))].into());
     target.write(&step(&subject, &read, &[10, 20, 30]), &origin("p")).await.unwrap();
     assert!(target.read().await.unwrap().drifted.is_empty());
 }
@@ -252,7 +278,7 @@ async fn the_program_plans_applies_and_tells_how_things_stand() {
         command.env("TEST_URL", &subject.database.url).env("TEST_KEY", subject.database.key(role));
         crate::cli::program::run(&mut command)
     };
-    assert!(run("migrate --check", "service_role").exits(0).out.contains("version 1"));
+    assert!(run("migrate --check", "service_role").exits(0).out.contains("version 2"));
     run("plan --exit-code", "spile_planner").exits(2);
     let refused = run("apply --yes", "spile_planner").exits(1);
     assert!(refused.notes.contains("apply needs a secret or service_role key"), "{}", refused.notes);

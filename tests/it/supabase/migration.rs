@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use spile::world::supabase::VERSION;
 use uuid::Uuid;
 
 use super::parts::Supabase;
@@ -134,7 +135,7 @@ fn the_migration_runs_over_nothing_and_over_itself() {
     let before = supabase.sql(schema);
     supabase.migrate();
     assert_eq!(supabase.sql(schema), before);
-    assert_eq!(supabase.sql("select spile_version()"), "1");
+    assert_eq!(supabase.sql("select spile_version()"), VERSION.to_string());
 }
 
 #[tokio::test]
@@ -328,7 +329,10 @@ async fn a_row_that_the_plan_leaves_alone_makes_it_stale_too() {
     }
     let (_, drift) =
         api.call("spile_drift", &json!({ "payload": { "managed_by": "acme", "environment": "prod" } })).await;
-    assert_eq!(drift, json!([{ "id": id(2), "why": "deleted" }, { "id": id(0xff), "why": "added" }]));
+    let left = json!({ "slug": "b", "type": "salesforce", "name": "b", "enabled": true, "config": { "a": 1 },
+        "secrets": { "names": ["token"], "document": "{\"token\": \"ENC[...]\"}" } });
+    let gone = json!({ "id": id(2), "why": "deleted", "after": left });
+    assert_eq!(drift, json!([gone, { "id": id(0xff), "why": "added", "after": null }]));
 }
 
 #[tokio::test]
@@ -442,7 +446,7 @@ async fn the_planner_reads_hashes_and_ciphertext_and_writes_nothing() {
     let asked = json!({ "payload": { "managed_by": "acme", "environment": "prod", "ids": [id(1), id(2)] } });
     assert_eq!(api.call("spile_rows", &asked).await, (200, rows));
     assert_eq!(api.call("spile_drift", &asked).await, (200, json!([])));
-    assert_eq!(api.call("spile_version", &json!({})).await, (200, json!(1)));
+    assert_eq!(api.call("spile_version", &json!({})).await, (200, json!(VERSION)));
     let owner = json!({ "managed_by": "acme", "environment": "prod" });
     assert_eq!(api.call("spile_revision", &owner).await, (200, json!(revision(&supabase))));
     for hidden in ["integrations?select=status", "integration_runs", "integration_changes?select=actor"] {

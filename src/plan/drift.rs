@@ -1,0 +1,108 @@
+//! Drift: what something else has changed since the last apply, seen three ways.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{Change, Current, Desired, FieldChange, Last, Snapshot, State};
+use crate::name::{IntegrationId, Slug};
+use crate::record::Record;
+
+/// What something else has done to one record since the last apply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// The integration.
+    pub id: IntegrationId,
+    /// Its name.
+    pub slug: Slug,
+    /// Where: `registry` or `meltano`.
+    pub target: &'static str,
+    /// What.
+    pub kind: DriftKind,
+    /// The fields that are not as they were left, where the target has kept how they were.
+    pub fields: Vec<DriftField>,
+}
+
+/// What something else has done to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftKind {
+    /// It is otherwise.
+    Changed,
+    /// It is gone.
+    Removed,
+    /// It is there, and apply had deleted it.
+    Added,
+}
+
+/// A field that is not as the last apply left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftField {
+    /// What of it differs from what was left.
+    pub change: FieldChange,
+    /// What the files say to that.
+    pub files: Files,
+}
+
+/// What the files say to a field that something else has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Files {
+    /// The same as the last apply: the next one puts it back.
+    AsLeft,
+    /// The same as what it was changed to.
+    AsChanged,
+    /// A third thing.
+    Otherwise,
+}
+
+/// Returns the drift of both targets, sorted by name.
+pub(super) fn between(current: &Current, desired: &Desired) -> Vec<Drift> {
+    let mut drift = in_target("registry", &current.registry, &desired.registry);
+    drift.extend(in_target("meltano", &current.meltano, &desired.meltano));
+    drift.sort_by(|a, b| a.slug.cmp(&b.slug).then(b.target.cmp(a.target)));
+    drift
+}
+
+/// Compares what was left, what is there and what is wanted. What is as the files want it is no drift any more.
+#[must_use]
+pub fn in_target<R: Record>(target: &'static str, current: &Snapshot<R>, desired: &State<R>) -> Vec<Drift> {
+    let of_record = |(id, last): (&IntegrationId, &Last<R>)| {
+        let (live, wanted) = (current.state.get(id), desired.get(id));
+        let is_wanted = match (live, wanted) {
+            (None, None) => true,
+            (Some(live), Some(wanted)) => Change::between(live, wanted).is_none(),
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if is_wanted {
+            return None;
+        }
+        let (kind, fields) = match (last, live) {
+            (_, None) => (DriftKind::Removed, Vec::new()),
+            (Last::Deleted, Some(_)) => (DriftKind::Added, Vec::new()),
+            (Last::Unknown, Some(_)) => (DriftKind::Changed, Vec::new()),
+            (Last::Held(left), Some(live)) => (DriftKind::Changed, fields(left, live, wanted)),
+        };
+        let slug = live.or(wanted)?.slug().clone();
+        Some(Drift { id: *id, slug, target, kind, fields })
+    };
+    current.drifted.iter().filter_map(of_record).collect()
+}
+
+fn fields<R: Record>(left: &R, live: &R, wanted: Option<&R>) -> Vec<DriftField> {
+    let differing = |a: &R, b: &R| Change::between(a, b).map(|change| change.fields()).unwrap_or_default();
+    let paths = |from: &R| -> BTreeSet<String> {
+        let fields = wanted.map(|wanted| differing(from, wanted)).unwrap_or_default();
+        fields.into_iter().map(|field| field.path).collect()
+    };
+    let (from_left, from_live) = (paths(left), paths(live));
+    let field = |change: FieldChange| {
+        let files = match (from_left.contains(&change.path), from_live.contains(&change.path)) {
+            (false, _) => Files::AsLeft,
+            (true, false) => Files::AsChanged,
+            (true, true) => Files::Otherwise,
+        };
+        DriftField { change, files }
+    };
+    differing(left, live).into_iter().map(field).collect()
+}

@@ -1,0 +1,44 @@
+-- Every apply, and every change that it made. Append-only. `after` is the row as it was written, secrets as ciphertext.
+create table integration_applies (
+  number      integer primary key autoincrement,
+  id          text not null unique,
+  plan        text not null,
+  environment text not null,
+  managed_by  text not null,
+  actor       text not null,
+  source_rev  text,
+  file_sha256 text,
+  at          text not null
+);
+
+create table integration_changes (
+  number         integer primary key autoincrement,
+  apply_id       text,
+  plan           text not null,
+  environment    text not null,
+  integration_id text not null,
+  op             text not null check (op in ('create', 'update', 'delete', 'adopt')),
+  managed_by     text not null,
+  before_hash    text,
+  after_hash     text,
+  after          text,
+  actor          text not null,
+  source_rev     text,
+  at             text not null
+);
+create index integration_changes_newest_of on integration_changes (environment, managed_by, integration_id, number);
+
+-- What `meltano.yml` was, by its SHA-256.
+create table integration_files (
+  sha256 text primary key,
+  text   text not null
+) without rowid;
+
+create trigger integration_changes_stay before update on integration_changes
+begin select raise(abort, 'integration_changes is append-only'); end;
+create trigger integration_changes_remain before delete on integration_changes
+begin select raise(abort, 'integration_changes is append-only'); end;
+create trigger integration_applies_stay before update on integration_applies
+begin select raise(abort, 'integration_applies is append-only'); end;
+create trigger integration_applies_remain before delete on integration_applies
+begin select raise(abort, 'integration_applies is append-only'); end;

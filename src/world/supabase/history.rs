@@ -1,0 +1,71 @@
+//! What was applied to a hosted registry, and what each apply left.
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::rows::{self, Declared, Unmanaged};
+use super::{Supabase, SupabaseError};
+use crate::name::IntegrationId;
+use crate::plan::history::{Applied, Left};
+use crate::plan::{State, hash};
+use crate::record::Row;
+use crate::world::{Registry, TargetError};
+
+/// The most bytes of a `meltano.yml` that are sent along: of a larger one only the hash is kept.
+const LARGEST_TEXT: usize = 2 * 1024 * 1024;
+
+/// Returns the file that an apply writes, as the database's function takes it.
+pub(super) fn file(text: &str) -> Value {
+    let kept = (text.len() <= LARGEST_TEXT).then_some(text);
+    json!({"sha256": hash(text.as_bytes()), "text": kept})
+}
+
+#[derive(Deserialize)]
+struct LeftRows {
+    apply: Applied,
+    rows: Vec<LeftRow>,
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LeftRow {
+    id: String,
+    row: Declared,
+}
+
+#[async_trait]
+impl Registry for Supabase {
+    async fn unmanaged(&self) -> Result<State<Row>, TargetError> {
+        self.check_version().await?;
+        let rows: Vec<Unmanaged> = rows::read(&self.pages(rows::UNMANAGED).await?)?;
+        Ok(rows.into_iter().filter(|row| row.managed_by.is_none()).filter_map(Unmanaged::into_row).collect())
+    }
+
+    async fn applies(&self, most: usize) -> Result<Vec<Applied>, TargetError> {
+        self.check_version().await?;
+        let mut asked = self.part();
+        asked["most"] = json!(most);
+        let found = self.client.call("spile_applies", &json!({ "payload": asked })).await?;
+        let applies = Vec::<Applied>::deserialize(found);
+        Ok(applies.map_err(|_| SupabaseError::answer("the applies are not of the form that they should have"))?)
+    }
+
+    async fn left_by(&self, apply: Uuid) -> Result<Option<Left>, TargetError> {
+        self.check_version().await?;
+        let mut asked = self.part();
+        asked["apply_id"] = json!(apply);
+        let found = self.client.call("spile_left", &json!({ "payload": asked })).await?;
+        let left = Option::<LeftRows>::deserialize(found);
+        let left = left.map_err(|_| SupabaseError::answer("what was left is not of the form that it should have"))?;
+        let Some(left) = left else { return Ok(None) };
+        let mut rows = State::default();
+        for LeftRow { id, row } in left.rows {
+            let unreadable = |message: &str| TargetError::Row { id: id.clone(), message: message.to_owned() };
+            let row = rows::row(row).ok_or_else(|| unreadable("its history is not what spile writes"))?;
+            rows.insert(IntegrationId(id.parse().map_err(|_| unreadable("its id is no UUID"))?), row);
+        }
+        Ok(Some(Left { apply: left.apply, rows, text: left.text }))
+    }
+}
