@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod check;
 pub mod doctor;
+pub mod drift;
 pub mod exec;
 pub mod generate;
 pub mod history;
@@ -11,6 +12,7 @@ pub mod init;
 pub mod migrate;
 pub mod output;
 pub mod plan;
+pub mod rollback;
 pub mod run;
 pub mod scope;
 pub mod secrets;
@@ -86,6 +88,10 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Up(up::Args),
+    Drift(drift::DriftArgs),
+    Pull(drift::PullArgs),
+    History(rollback::HistoryArgs),
+    Rollback(rollback::RollbackArgs),
     Test(run::Args),
     Sync(run::Args),
     Status(history::StatusArgs),
@@ -143,6 +149,10 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Plan(args) => plan::exec(args, global, output).await,
         Command::Apply(args) => apply::exec(args, global, output).await,
         Command::Up(args) => up::exec(args, global, output).await,
+        Command::Drift(args) => drift::drift(args, global, output).await,
+        Command::Pull(args) => drift::pull(args, global, output).await,
+        Command::History(args) => rollback::history(args, global, output).await,
+        Command::Rollback(args) => rollback::exec(args, global, output).await,
         Command::Test(args) => run::test(args, global, output).await,
         Command::Sync(args) => run::sync(args, global, output).await,
         Command::Status(args) => history::status(args, global, output).await,

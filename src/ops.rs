@@ -10,12 +10,14 @@ pub mod history;
 pub mod init;
 pub mod migrate;
 pub mod plan;
+pub mod pull;
+pub mod rollback;
 pub mod run;
 pub mod secrets;
 
 use miette::Diagnostic;
 
-use crate::name::Slug;
+use crate::name::{IntegrationId, Slug};
 use crate::plan::{Action, Breach};
 use crate::problem::Report;
 use crate::settings::UndeclaredEnvironment;
@@ -29,9 +31,10 @@ pub use apply::apply;
 pub use check::{Loaded, check};
 pub use doctor::doctor;
 pub use exec::exec;
-pub use history::{runs, status};
+pub use history::{applies, runs, status};
 pub use init::init;
 pub use plan::plan;
+pub use pull::pull;
 pub use run::{sync, test};
 
 /// How an operation ends when it does not end well.
@@ -65,6 +68,43 @@ pub enum Error {
         names: Vec<String>,
         /// The nearest names, or where to look.
         help: String,
+    },
+    /// There is no row of nobody's for an integration.
+    #[error("there is no row to adopt for `{slug}`: none of nobody's has its id, {id}")]
+    #[diagnostic(
+        code(spile::plan::nothing_to_adopt),
+        help("write the id of the row into the file of `{slug}`: `spile plan` lists the rows of nobody's at its end")
+    )]
+    NothingToAdopt {
+        /// The integration.
+        slug: Slug,
+        /// Its id.
+        id: IntegrationId,
+    },
+    /// There is no such apply.
+    #[error("there is no apply `{of}` in the history of this environment")]
+    #[diagnostic(code(spile::plan::unknown_apply), help("run `spile history` to see which there are"))]
+    NoApply {
+        /// What was asked for.
+        of: String,
+    },
+    /// More than one apply begins so.
+    #[error("more than one apply begins with `{of}`")]
+    #[diagnostic(code(spile::plan::ambiguous_apply), help("write more of its id, as `spile history` shows it"))]
+    AmbiguousApply {
+        /// What was asked for.
+        of: String,
+    },
+    /// A row cannot be taken over into its file.
+    #[error("the row of `{slug}` cannot be written into its file: {why}")]
+    #[diagnostic(code(spile::plan::not_pulled), help("{help}"))]
+    NotPulled {
+        /// The integration.
+        slug: Slug,
+        /// Why.
+        why: String,
+        /// The next step.
+        help: &'static str,
     },
     /// The plan changes more than passes without a word.
     #[error("{}", refusal(.0))]

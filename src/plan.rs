@@ -181,6 +181,12 @@ impl Plan {
         }
     }
 
+    /// Tells whether the row of an integration was nobody's.
+    #[must_use]
+    pub fn adopts(&self, id: &IntegrationId) -> bool {
+        matches!(self.registry.changes.get(id), Some(Change::Adopt { .. }))
+    }
+
     /// Returns the fields that a change makes different, with what was seen of secrets.
     #[must_use]
     pub fn fields<R: Record>(&self, id: &IntegrationId, change: &Change<R>) -> Vec<FieldChange> {

@@ -1,5 +1,7 @@
 //! Values to words; pure. Colours are written always and taken out at the door where nobody sees them.
 
+pub mod drift;
+pub mod history;
 pub mod plan;
 pub mod plan_json;
 pub mod report;

@@ -17,7 +17,7 @@ use crate::world::{Origin, World};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A plan written by `spile plan --out`: apply exactly that one, or nothing
-    #[arg(value_name = "FILE", conflicts_with_all = ["only", "exclude", "changed_since"])]
+    #[arg(value_name = "FILE", conflicts_with_all = ["only", "exclude", "changed_since", "adopt"])]
     plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) consent: Consent,
@@ -59,7 +59,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let (loaded, world, environment) = global.open(output)?;
     let saved = args.plan.as_ref().map(|path| saved(path)).transpose()?;
     let planned = match &saved {
-        Some(saved) => ops::plan::Options { environment, selection: Selection::exactly(saved.only.iter().cloned()) },
+        Some(saved) => saved.options(environment),
         None => args.scope.options((&world, &loaded), environment).await?,
     };
     let plan = ops::plan(&world, &loaded, &planned).await?;
@@ -119,6 +119,15 @@ struct Saved {
     id: String,
     #[serde(default)]
     only: Vec<Slug>,
+    #[serde(default)]
+    adopted: Vec<Slug>,
+}
+
+impl Saved {
+    fn options(&self, environment: EnvironmentName) -> ops::plan::Options {
+        let selection = Selection::exactly(self.only.iter().cloned());
+        ops::plan::Options { environment, selection, adopt: self.adopted.iter().cloned().collect() }
+    }
 }
 
 fn saved(path: &std::path::Path) -> Result<Saved, Error> {

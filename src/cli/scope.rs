@@ -1,6 +1,6 @@
 //! Which integrations a plan is about, as the command line says it.
 
-use crate::name::EnvironmentName;
+use crate::name::{EnvironmentName, Slug};
 use crate::ops::{self, Error, Loaded};
 use crate::plan::{Selection, Selector};
 use crate::world::World;
@@ -17,6 +17,9 @@ pub struct Scope {
     /// Only those whose files have changed since a commit, seen from where it and HEAD part
     #[arg(long, value_name = "GITREF")]
     changed_since: Option<String>,
+    /// Take over the rows of nobody's that have the ids of these
+    #[arg(long, value_name = "SLUG", num_args = 1..)]
+    adopt: Vec<Slug>,
 }
 
 impl Scope {
@@ -31,6 +34,7 @@ impl Scope {
             None => None,
         };
         let (only, exclude) = (self.only.clone(), self.exclude.clone());
-        Ok(ops::plan::Options { environment, selection: Selection { only, exclude, changed } })
+        let adopt = self.adopt.iter().cloned().collect();
+        Ok(ops::plan::Options { environment, selection: Selection { only, exclude, changed }, adopt })
     }
 }

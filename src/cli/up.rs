@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Global, Output, apply, run};
 use crate::ops::{self, Error};
-use crate::plan::Selection;
 use crate::run::RunKind;
 
 /// The whole job: check, plan, apply, install Meltano and its plugins, test, sync
@@ -17,7 +16,7 @@ pub struct Args {
 /// Does the whole job; a test that fails stops it before the syncs.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let planned = ops::plan::Options { environment: environment.clone(), selection: Selection::default() };
+    let planned = ops::plan::Options::everything(environment.clone());
     let plan = ops::plan(&world, &loaded, &planned).await?;
     apply::carry_out((&world, &loaded), &plan, &args.consent, output).await?;
     let loaded = Arc::new(loaded);

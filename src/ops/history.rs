@@ -1,4 +1,4 @@
-//! `status`, `runs` and `logs`: what the registry remembers of each integration.
+//! `status`, `runs`, `logs` and `history`: what the registry remembers of each integration.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use super::{Error, Loaded};
 use crate::integration::Integration;
 use crate::name::EnvironmentName;
 use crate::plan;
+use crate::plan::history::Applied;
 use crate::run::{Run, RunStatus};
 use crate::world::World;
 use crate::world::runs::Standing;
@@ -40,6 +41,14 @@ pub async fn status(world: &World, loaded: &Loaded, environment: &EnvironmentNam
         statuses.push(Status { integration: integration.clone(), standing, has_drifted, last_run });
     }
     Ok(statuses)
+}
+
+/// Returns the newest applies of the environment, newest first.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub async fn applies(world: &World, most: usize) -> Result<Vec<Applied>, Error> {
+    Ok(world.registry.applies(most).await?)
 }
 
 /// Returns the newest runs, of one integration or of all, newest first.

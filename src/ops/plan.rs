@@ -16,6 +16,16 @@ pub struct Options {
     pub environment: EnvironmentName,
     /// Which integrations.
     pub selection: Selection,
+    /// Those whose row is nobody's, and is to become this project's.
+    pub adopt: BTreeSet<Slug>,
+}
+
+impl Options {
+    /// Returns what a plan of all there is, is about.
+    #[must_use]
+    pub fn everything(environment: EnvironmentName) -> Self {
+        Self { environment, selection: Selection::default(), adopt: BTreeSet::new() }
+    }
 }
 
 /// Works out what apply would do.
@@ -23,7 +33,10 @@ pub struct Options {
 /// # Errors
 /// When a target cannot be read, or the scope names what is not there.
 pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
-    let current = read(world).await?;
+    let mut current = read(world).await?;
+    if !options.adopt.is_empty() {
+        adopt(world, loaded, options, &mut current).await?;
+    }
     let asked = plan::desired(&loaded.integrations, &loaded.settings, &options.environment);
     let selected = options.selection.among(&loaded.integrations, &kept(&current));
     let Selected { scope, spared } = selected.map_err(|unknown| no_such(&unknown, loaded))?;
@@ -35,6 +48,18 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     plan.spared = spared;
     super::secrets::verify(&world.keys, &mut plan).await;
     Ok(plan)
+}
+
+/// Makes rows of nobody's part of what is planned.
+async fn adopt(world: &World, loaded: &Loaded, options: &Options, current: &mut Current) -> Result<(), Error> {
+    let unmanaged = world.registry.unmanaged().await?;
+    for slug in &options.adopt {
+        let id = super::run::named(loaded, slug.as_str())?.id;
+        let Some(row) = unmanaged.get(&id) else { return Err(Error::NothingToAdopt { slug: slug.clone(), id }) };
+        current.registry.adopted.insert(id, row.clone());
+        current.registry.foreign.retain(|foreign| foreign.id != id.to_string());
+    }
+    Ok(())
 }
 
 /// Reads both targets.

@@ -41,6 +41,7 @@ fn integration(text: &mut String, plan: &Plan, (slug, id): (&Slug, &IntegrationI
     let renamed = plan.registry.changes.get(id).and_then(Change::before).map(|row| row.slug.clone());
     let renamed = renamed.or_else(|| plan.meltano.changes.get(id)?.before().map(|entry| entry.slug.clone()));
     let verb = match (action, renamed.filter(|old| old != slug)) {
+        _ if plan.adopts(id) => "will be adopted: its row is nobody's".to_owned(),
         (Action::Create, _) => "will be created".to_owned(),
         (Action::Update, Some(old)) => format!("will be renamed, it was `{old}`"),
         (Action::Update, None) => "will be updated".to_owned(),
@@ -158,7 +159,8 @@ fn access<R: Record>(text: &mut String, fields: &[FieldChange], change: &Change<
     }
 }
 
-fn value(value: &Value) -> String {
+/// Returns a value in one line, its middle left out where it is long.
+pub(super) fn value(value: &Value) -> String {
     let written = value.to_string();
     let length = written.chars().count();
     if length <= LONG {
@@ -210,14 +212,7 @@ fn notes(text: &mut String, plan: &Plan, guard: Guard) {
         let note = format!("`{slug}` stays, though no file declares it: a partial plan deletes what it names in full");
         line(text, 2, &styled(QUIET, &note));
     }
-    for drift in &plan.drift {
-        let what = if drift.target == "registry" { "row" } else { "entry" };
-        let note = format!(
-            "the {what} of `{}` is not as the last apply left it; apply makes it what the file says",
-            drift.slug
-        );
-        line(text, 2, &format!("{} {note}", styled(CHANGED, "drift:")));
-    }
+    text.push_str(&super::drift::text(plan));
     for foreign in &plan.unmanaged {
         let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
         line(text, 2, &styled(QUIET, &format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id)));

@@ -31,7 +31,9 @@ pub struct PlanData<'a> {
     changes: Vec<ChangeData>,
     files: Vec<FileData>,
     protected: Vec<&'a Slug>,
-    drift: Vec<DriftData<'a>>,
+    spared: Vec<&'a Slug>,
+    adopted: Vec<Slug>,
+    drift: Vec<Value>,
     unmanaged: &'a [Foreign],
     guards: Vec<GuardData>,
     problems: Vec<ProblemData>,
@@ -61,12 +63,6 @@ struct FileData {
     action: Action,
     diff: String,
     sha256: String,
-}
-
-#[derive(Debug, Serialize)]
-struct DriftData<'a> {
-    slug: &'a Slug,
-    id: &'a IntegrationId,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,7 +99,9 @@ impl<'a> PlanData<'a> {
             changes,
             files: super::plan::unified(plan).map(file).into_iter().collect(),
             protected: plan.protected.iter().collect(),
-            drift: plan.drift.iter().map(|drift| DriftData { slug: &drift.slug, id: &drift.id }).collect(),
+            spared: plan.spared.iter().collect(),
+            adopted: plan.touched().into_iter().filter(|(_, id)| plan.adopts(id)).map(|(slug, _)| slug).collect(),
+            drift: plan.drift.iter().map(super::drift::data).collect(),
             unmanaged: &plan.unmanaged,
             guards: plan.breaches(guard, Allowance::default()).into_iter().map(lifted_by).collect(),
             problems,

@@ -104,6 +104,6 @@ fn duration(run: &Run) -> String {
     run.finished_at.map_or("-".to_owned(), |end| format!("{:.1}", seconds(end)))
 }
 
-fn local(at: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }

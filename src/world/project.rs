@@ -1,6 +1,7 @@
 //! The project's folder: finding it, reading its files, replacing one as a whole.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -96,12 +97,22 @@ pub struct IntegrationFiles {
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
+    /// Texts that are read in place of what the files hold: changes that are checked before they are written.
+    unwritten: BTreeMap<PathBuf, String>,
 }
 
 impl Project {
     /// Takes a folder as the project's.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), unwritten: BTreeMap::new() }
+    }
+
+    /// Returns the project as it would be if a file that is there had another text.
+    #[must_use]
+    pub fn with(&self, path: &Path, text: String) -> Self {
+        let mut changed = self.clone();
+        changed.unwritten.insert(path.to_owned(), text);
+        changed
     }
 
     /// Finds the project that a folder is in: the nearest `spile.toml` upwards.
@@ -264,6 +275,9 @@ impl Project {
     }
 
     fn source(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        if let Some(text) = self.unwritten.get(path) {
+            return Some(Source::new(path, text.as_str()));
+        }
         let span = || (0..0).into();
         let finding = match std::fs::read(self.root.join(path)).map(String::from_utf8) {
             Ok(Ok(text)) => return Some(Source::new(path, text)),

@@ -1,6 +1,7 @@
 //! The built program: exit codes, streams, and what it leaves on the disk.
 
 mod disks;
+mod drift;
 mod exits;
 mod formats;
 mod migrate;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use spile::ops::{self, Error, Loaded};
+use spile::plan::Plan;
 use spile::plan::guard::Allowance;
-use spile::plan::{Plan, Selection};
 use spile::secret::Secret;
 use spile::sops::{self, DataKey, Document, Wrapped};
 use spile::world::keys::Places;
@@ -103,7 +103,7 @@ impl Opened {
         let environment = loaded.environment(environment)?;
         let outside = Outside { keys: Arc::new(Keys::new(Places::default())), variables: |_| None };
         let world = World::open(&project, &loaded.settings, &environment, &outside)?;
-        Ok(Self { loaded, world, about: ops::plan::Options { environment, selection: Selection::default() } })
+        Ok(Self { loaded, world, about: ops::plan::Options::everything(environment) })
     }
 
     pub async fn plan(&self) -> Result<Plan, Error> {

@@ -1,0 +1,119 @@
+//! Rewriting an integration's file for changed values: what changes changes, every other byte stays.
+
+use serde::Serialize;
+use serde_json::Value;
+use toml_edit::ser::ValueSerializer;
+use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
+
+/// A value of a file that is to be another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edit {
+    /// The table: `config`, or none for the keys at the top.
+    pub table: Option<&'static str>,
+    /// The key; dots part nested settings.
+    pub key: String,
+    /// The value to be; none takes the key away.
+    pub value: Option<Value>,
+}
+
+/// Returns the text with the edits made.
+///
+/// # Errors
+/// When the text is not TOML.
+pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, TomlError> {
+    let mut file: DocumentMut = text.parse()?;
+    for edit in edits {
+        match edit.table {
+            None => set(file.as_table_mut(), &edit.key, edit.value.as_ref()),
+            Some(name) => {
+                if let Some(table) = table(&mut file, name) {
+                    set(table, &edit.key, edit.value.as_ref());
+                }
+            }
+        }
+    }
+    Ok(file.to_string())
+}
+
+/// Returns a table; a new one stands before `[secrets]`, for those are the end of a file.
+fn table<'a>(file: &'a mut DocumentMut, name: &str) -> Option<&'a mut dyn TableLike> {
+    if file.get(name).is_none() {
+        let mut table = Table::new();
+        table.decor_mut().set_prefix("\n");
+        // Positions are by the place in the text: without one it comes after the keys at the top.
+        table.set_position(Some(-1));
+        file.insert(name, Item::Table(table));
+    }
+    file.get_mut(name)?.as_table_like_mut()
+}
+
+/// Sets a key where it is written: as a whole, or through the tables that its dots stand for.
+fn set(table: &mut dyn TableLike, key: &str, to: Option<&Value>) {
+    if !table.contains_key(key)
+        && let Some((first, rest)) = key.split_once('.')
+        && let Some(inner) = table.get_mut(first).and_then(Item::as_table_like_mut)
+    {
+        return set(inner, rest, to);
+    }
+    match (to.and_then(written), table.get_mut(key)) {
+        (None, _) => drop(table.remove(key)),
+        (Some(to), Some(item)) => replace(item, to),
+        (Some(to), None) => drop(table.insert(key, value(to))),
+    }
+}
+
+/// Replaces a value and keeps the comment behind it, and its kind where a text is a date.
+fn replace(item: &mut Item, to: toml_edit::Value) {
+    let decor = item.as_value().map(|value| value.decor().clone());
+    let date = item.as_datetime().and_then(|_| to.as_str()?.parse::<toml_edit::Datetime>().ok());
+    *item = date.map_or_else(|| value(to), value);
+    if let (Some(decor), Some(value)) = (decor, item.as_value_mut()) {
+        *value.decor_mut() = decor;
+    }
+}
+
+/// TOML has no nothing: what is null is not written.
+fn written(to: &Value) -> Option<toml_edit::Value> {
+    to.serialize(ValueSerializer::new()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const FILE: &str = "# The shop.\nname = \"Shop\"  # for people\ntype='shop'\n\n[config]\nport = 1 # odd\n\
+                        start = 2024-01-01T00:00:00Z\nlocal.folders = ['a']\n\"auth.kind\" = \"x\"\n\n[secrets]\na = 'ENC'\n";
+
+    fn edit(table: Option<&'static str>, key: &str, value: Option<Value>) -> Edit {
+        Edit { table, key: key.to_owned(), value }
+    }
+
+    #[test]
+    fn what_changes_changes_and_every_other_byte_stays() {
+        let edits = [
+            edit(None, "name", Some(json!("Store"))),
+            edit(None, "enabled", Some(json!(false))),
+            edit(Some("config"), "port", Some(json!(2))),
+            edit(Some("config"), "start", Some(json!("2025-02-03T00:00:00Z"))),
+            edit(Some("config"), "local.folders", Some(json!(["a", "b"]))),
+            edit(Some("config"), "auth.kind", None),
+            edit(Some("config"), "deep.new", Some(json!({"x": [1, {"y": 1.5}]}))),
+        ];
+        assert_eq!(
+            rewrite(FILE, &edits).unwrap(),
+            "# The shop.\nname = \"Store\"  # for people\ntype='shop'\nenabled = false\n\n[config]\nport = 2 # odd\n\
+             start = 2025-02-03T00:00:00Z\nlocal.folders = [\"a\", \"b\"]\n\
+             \"deep.new\" = { x = [1, { y = 1.5 }] }\n\n[secrets]\na = 'ENC'\n"
+        );
+        assert_eq!(rewrite(FILE, &[]).unwrap(), FILE);
+    }
+
+    #[test]
+    fn a_table_that_is_not_there_comes_before_the_secrets() {
+        let text = "name = 'x'\n\n[secrets]\na = 'ENC'\n";
+        let edited = rewrite(text, &[edit(Some("config"), "port", Some(json!(1)))]).unwrap();
+        assert_eq!(edited, "name = 'x'\n\n[config]\nport = 1\n\n[secrets]\na = 'ENC'\n");
+    }
+}

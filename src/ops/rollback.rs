@@ -1,0 +1,60 @@
+//! `rollback`: a plan to what an earlier apply left.
+
+use super::{Error, Loaded};
+use crate::name::EnvironmentName;
+use crate::plan::history::{Applied, Left};
+use crate::plan::{Desired, Plan, Scope};
+use crate::render::{FILE_NAME, read};
+use crate::world::{TargetError, World};
+
+/// How far back an apply is looked for by the start of its id.
+const FAR: usize = 1000;
+
+/// A plan to what an earlier apply left.
+#[derive(Debug)]
+pub struct Rollback {
+    /// The apply.
+    pub apply: Applied,
+    /// What leads back to it.
+    pub plan: Plan,
+    /// Whether `meltano.yml` goes back too: of very large ones, the hosted registry keeps only the hash.
+    pub with_file: bool,
+}
+
+/// Works out what leads back to what an apply left: rows with the ciphertexts of then, `meltano.yml` as it was. Files are
+/// not touched.
+///
+/// # Errors
+/// When there is no such apply, or a target cannot be read.
+pub async fn rollback(
+    world: &World,
+    loaded: &Loaded,
+    (environment, of): (&EnvironmentName, &str),
+) -> Result<Rollback, Error> {
+    let apply = find(&world.registry.applies(FAR).await?, of)?;
+    let left = world.registry.left_by(apply.id).await?;
+    let Left { apply, rows, text } = left.ok_or_else(|| Error::NoApply { of: of.to_owned() })?;
+    let current = super::plan::read(world).await?;
+    let with_file = text.is_some();
+    let text = text.unwrap_or_else(|| current.meltano.document.clone());
+    let unreadable = |error: read::Unreadable| {
+        Error::Target(TargetError::Unreadable { path: FILE_NAME.into(), message: error.to_string() })
+    };
+    let meltano = if with_file { read::entries(&text).map_err(unreadable)? } else { current.meltano.state.clone() };
+    let desired = Desired { registry: rows, meltano, protected: std::collections::BTreeSet::new() };
+    let desired = Scope::Everything.narrow(desired, &current);
+    let text = if desired.protected.is_empty() { text } else { loaded.render(&desired.meltano)? };
+    let head = (loaded.settings.name.clone(), environment.clone(), Scope::Everything);
+    let plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
+    Ok(Rollback { apply, plan, with_file })
+}
+
+/// Finds an apply by its id, or by the start of it.
+fn find(applies: &[Applied], of: &str) -> Result<Applied, Error> {
+    let mut found = applies.iter().filter(|apply| apply.id.to_string().starts_with(&of.to_lowercase()));
+    match (found.next(), found.next()) {
+        (Some(apply), None) if !of.is_empty() => Ok(apply.clone()),
+        (None, _) | (Some(_), None) => Err(Error::NoApply { of: of.to_owned() }),
+        (Some(_), Some(_)) => Err(Error::AmbiguousApply { of: of.to_owned() }),
+    }
+}
