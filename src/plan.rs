@@ -111,7 +111,7 @@ impl Plan {
     ) -> Self {
         let registry = Step::between(&current.registry, &desired.registry, ());
         let meltano = Step::between(&current.meltano, &desired.meltano, text);
-        let consequences = consequence::judge(current, &registry, &meltano, integrations);
+        let consequences = consequence::judge(current, (&registry, &meltano), integrations, &environment);
         let known: BTreeSet<&IntegrationId> = current.registry.state.ids().chain(current.meltano.state.ids()).collect();
         Self {
             project,

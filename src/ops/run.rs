@@ -15,6 +15,7 @@ use crate::integration::check::environment_variable;
 use crate::integration::{Integration, Integrations};
 use crate::name::EnvironmentName;
 use crate::plan;
+use crate::record::entry::state_id;
 use crate::run::{Run, RunKind, RunStatus};
 use crate::world::World;
 use crate::world::meltano::{Host, Outcome, Progress, Request};
@@ -194,7 +195,8 @@ impl Job {
         let id = Uuid::new_v4();
         let environment = self.options.environment.clone();
         let loader = self.loader();
-        let state_id = loader.map(|loader| state_id(&environment, &self.integration, loader));
+        let state_id =
+            loader.map(|loader| state_id(&environment, &self.integration.plugin_name(), &loader.plugin_name()));
         Run {
             id,
             integration: self.integration.id,
@@ -289,11 +291,6 @@ impl Job {
 /// Returns the variables of the base plugin, which Meltano would hand to every plugin that inherits from it.
 pub(super) fn base_variables(connector: &Connector) -> Vec<String> {
     connector.settings.iter().map(|setting| environment_variable(&connector.plugin.name, &setting.name)).collect()
-}
-
-/// Returns the id under which `meltano run` keeps bookmarks.
-fn state_id(environment: &EnvironmentName, extractor: &Integration, loader: &Integration) -> String {
-    format!("{environment}:{}-to-{}", extractor.plugin_name(), loader.plugin_name())
 }
 
 fn ended(outcome: Outcome) -> (RunStatus, Option<String>) {

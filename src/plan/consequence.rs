@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{Change, Current, Step};
+use super::{Change, Current, Difference, FieldChange, Step};
 use crate::integration::{Integration, Integrations};
-use crate::name::IntegrationId;
+use crate::name::{EnvironmentName, IntegrationId};
+use crate::record::entry::stream_of;
 use crate::record::{Entry, Record, Row};
 
 /// What follows from a change, from harmless to grave.
@@ -33,55 +35,102 @@ pub struct Verdict {
     pub consequence: Consequence,
     /// A sentence for each field that has one.
     pub reasons: BTreeSet<String>,
+    /// The streams that are concerned, as `select` names them; `*` stands for all of the source.
+    pub streams: BTreeSet<String>,
+    /// The bookmarks that go with a rename: the state id they have and the one they will have.
+    pub state: Option<(String, String)>,
 }
 
 impl Verdict {
-    fn add(&mut self, consequence: Consequence, reason: String) {
+    fn add(&mut self, consequence: Consequence, reason: String, streams: BTreeSet<String>) {
         self.consequence = self.consequence.max(consequence);
         self.reasons.insert(reason);
+        self.streams.extend(streams);
+    }
+
+    fn is_silent(&self) -> bool {
+        self.consequence == Consequence::None && self.state.is_none()
     }
 }
 
 /// Judges every change of both steps.
 pub(super) fn judge(
     current: &Current,
-    registry: &Step<Row>,
-    meltano: &Step<Entry>,
+    (registry, meltano): (&Step<Row>, &Step<Entry>),
     integrations: &Integrations,
+    environment: &EnvironmentName,
 ) -> BTreeMap<IntegrationId, Verdict> {
     let mut verdicts: BTreeMap<IntegrationId, Verdict> = BTreeMap::new();
+    let entry =
+        |id: &IntegrationId| meltano.changes.get(id).map(Change::record).or_else(|| current.meltano.state.get(id));
     for (id, change) in &registry.changes {
         let verdict = verdicts.entry(*id).or_default();
-        field_verdicts(change, integrations.get(id).map(AsRef::as_ref), verdict);
+        let all = || entry(id).map(|entry| entry.streams(environment)).unwrap_or_default();
+        field_verdicts(change, (integrations.get(id).map(AsRef::as_ref), &all), verdict);
         if let Change::Delete { before } = change {
-            verdict.add(Consequence::DataLoss, format!("the row and the bookmarks of `{}` go", before.slug()));
+            verdict.add(Consequence::DataLoss, format!("the row and the bookmarks of `{}` go", before.slug()), all());
         }
     }
     for (id, change) in &meltano.changes {
         let verdict = verdicts.entry(*id).or_default();
-        field_verdicts(change, integrations.get(id).map(AsRef::as_ref), verdict);
-        if let Change::Update { before, after } = change
-            && loader_moved(before, after, current, meltano)
-        {
-            verdict.add(Consequence::FullRefresh, "another loader starts without a bookmark".to_owned());
+        let all = || change.record().streams(environment);
+        field_verdicts(change, (integrations.get(id).map(AsRef::as_ref), &all), verdict);
+        if let Change::Update { before, after } = change {
+            if loader_moved(before, after, current, meltano) {
+                verdict.add(Consequence::FullRefresh, "another loader starts without a bookmark".to_owned(), all());
+            } else if before.base_plugin() == after.base_plugin() {
+                let ids = before.state_id(environment).zip(after.state_id(environment));
+                verdict.state = ids.filter(|(from, to)| from != to);
+            }
         }
     }
-    verdicts.retain(|_, verdict| verdict.consequence > Consequence::None);
+    verdicts.retain(|_, verdict| !verdict.is_silent());
     verdicts
 }
 
-fn field_verdicts<R: Record>(change: &Change<R>, integration: Option<&Integration>, verdict: &mut Verdict) {
+/// Judges the fields of a change; `all` are the streams that the integration reads.
+fn field_verdicts<R: Record>(
+    change: &Change<R>,
+    (integration, all): (Option<&Integration>, &dyn Fn() -> BTreeSet<String>),
+    verdict: &mut Verdict,
+) {
     let fields = if matches!(change, Change::Update { .. }) { change.fields() } else { Vec::new() };
     for field in fields {
         if let Some((consequence, reason)) = of_field(&field.path, integration) {
-            verdict.add(consequence, reason);
+            verdict.add(consequence, reason, streams_of(&field, all));
         }
     }
 }
 
-/// Fields of overlays count like those of the base: `environments.prod.config.host` is `config.host`.
+/// Returns the streams that a changed field concerns: those newly selected, the one whose replication it is, or all.
+fn streams_of(field: &FieldChange, all: &dyn Fn() -> BTreeSet<String>) -> BTreeSet<String> {
+    let path = without_environment(&field.path);
+    match (path.split_once('.'), &field.difference) {
+        (Some(("metadata", stream)), _) => BTreeSet::from([stream.to_owned()]),
+        (None, Difference::Plain { before, after }) if path == "select" => {
+            let patterns = |value: &Option<Value>| -> BTreeSet<String> {
+                let list = value.iter().filter_map(Value::as_array).flatten();
+                list.filter_map(Value::as_str).map(str::to_owned).collect()
+            };
+            let (before, after) = (patterns(before), patterns(after));
+            // What is no longer left out is newly selected; nothing said means everything.
+            let freed = before.difference(&after).filter_map(|pattern| pattern.strip_prefix('!'));
+            let more = after.difference(&before).filter(|pattern| !pattern.starts_with('!')).map(String::as_str);
+            let streams: BTreeSet<String> = more.chain(freed).map(stream_of).collect();
+            if after.is_empty() { BTreeSet::from(["*".to_owned()]) } else { streams }
+        }
+        _ => all(),
+    }
+}
+
+/// `environments.prod.config.host` is `config.host`.
+fn without_environment(path: &str) -> &str {
+    path.strip_prefix("environments.").and_then(|rest| rest.split_once('.')).map_or(path, |(_, rest)| rest)
+}
+
+/// Fields of overlays count like those of the base.
 fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequence, String)> {
-    let path = path.strip_prefix("environments.").and_then(|rest| rest.split_once('.')).map_or(path, |(_, rest)| rest);
+    let path = without_environment(path);
     let (field, rest) = path.split_once('.').unwrap_or((path, ""));
     match field {
         "config" | "secrets" => {

@@ -115,6 +115,22 @@ impl Entry {
         }
     }
 
+    /// Returns the id under which `meltano run` keeps its bookmarks; `None` where there is no job.
+    #[must_use]
+    pub fn state_id(&self, environment: &EnvironmentName) -> Option<String> {
+        Some(state_id(environment, &self.plugin, self.loader.as_ref()?))
+    }
+
+    /// Returns the streams that it reads in an environment, as `select` names them; `*` where it reads all.
+    #[must_use]
+    pub fn streams(&self, environment: &EnvironmentName) -> BTreeSet<String> {
+        let over = self.environments.get(environment).and_then(|setup| setup.select.as_ref());
+        let select = over.or(self.base.select.as_ref());
+        let patterns = select.into_iter().flatten().filter(|pattern| !pattern.starts_with('!'));
+        let streams: BTreeSet<String> = patterns.map(|pattern| stream_of(pattern)).collect();
+        if streams.is_empty() { BTreeSet::from(["*".to_owned()]) } else { streams }
+    }
+
     /// Returns the name of the base plugin.
     #[must_use]
     pub fn base_plugin(&self) -> &str {
@@ -154,6 +170,20 @@ impl Record for Entry {
         }
         fields
     }
+}
+
+/// Returns the id under which `meltano run` keeps the bookmarks of an extractor with a loader.
+#[must_use]
+pub fn state_id(environment: &EnvironmentName, extractor: &str, loader: &str) -> String {
+    format!("{environment}:{extractor}-to-{loader}")
+}
+
+/// Returns the stream that a pattern of `select` names: what stands before the first dot without a backslash.
+#[must_use]
+pub fn stream_of(pattern: &str) -> String {
+    let dots = pattern.match_indices('.').map(|(at, _)| at);
+    let dot = dots.into_iter().find(|at| !pattern[..*at].ends_with('\\'));
+    dot.map_or(pattern, |at| &pattern[..at]).to_owned()
 }
 
 /// Returns a connector as a plugin definition of Meltano's. With its `namespace` it is a custom plugin, so no

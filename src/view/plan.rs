@@ -9,6 +9,7 @@ use similar::TextDiff;
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, sign, styled};
 use crate::name::{IntegrationId, Slug};
 use crate::ops::{allowances, counted};
+use crate::plan::consequence::{Consequence, Verdict};
 use crate::plan::guard::Allowance;
 use crate::plan::{Action, Change, Difference, FieldChange, Plan, SecretChange};
 use crate::record::Record;
@@ -50,9 +51,9 @@ fn integration(text: &mut String, plan: &Plan, (slug, id): (&Slug, &IntegrationI
     let head = format!("{} {} {verb}", styled(style, sign), styled(STRONG, slug.as_str()));
     line(text, 2, &head);
     if let Some(verdict) = plan.consequences.get(id) {
-        let reasons: Vec<&str> = verdict.reasons.iter().map(String::as_str).collect();
-        let word = format!("{:?}", verdict.consequence);
-        line(text, 6, &styled(CHANGED, &format!("! {}: {}", spaced(&word), reasons.join("; "))));
+        for sentence in consequences(verdict) {
+            line(text, 6, &styled(CHANGED, &sentence));
+        }
     }
     if let Some(change) = plan.registry.changes.get(id) {
         target(text, plan, ("registry", id, change), action);
@@ -61,6 +62,26 @@ fn integration(text: &mut String, plan: &Plan, (slug, id): (&Slug, &IntegrationI
         target(text, plan, (FILE_NAME, id, change), action);
     }
     text.push('\n');
+}
+
+/// Says what follows, for which streams, and where bookmarks go.
+fn consequences(verdict: &Verdict) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if verdict.consequence > Consequence::None {
+        let reasons: Vec<&str> = verdict.reasons.iter().map(String::as_str).collect();
+        let word = spaced(&format!("{:?}", verdict.consequence));
+        sentences.push(format!("! {word}: {}", reasons.join("; ")));
+    }
+    if !verdict.streams.is_empty() && verdict.consequence > Consequence::Restart {
+        let streams = verdict.streams.iter().map(String::as_str);
+        let all = verdict.streams.contains("*");
+        let named = if all { "all of the source".to_owned() } else { crate::problem::listed(streams) };
+        sentences.push(format!("  streams: {named}"));
+    }
+    if let Some((from, to)) = &verdict.state {
+        sentences.push(format!("  its bookmarks move from `{from}` to `{to}` before the next sync"));
+    }
+    sentences
 }
 
 /// `FullRefresh` as `full refresh`.

@@ -47,7 +47,16 @@ struct ChangeData {
     action: Action,
     consequence: Consequence,
     reasons: Vec<String>,
+    streams: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<StateData>,
     fields: Vec<FieldData>,
+}
+
+#[derive(Debug, Serialize)]
+struct StateData {
+    from: String,
+    to: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,6 +131,8 @@ fn changes<R: Record>(plan: &Plan, target: &'static str, step: &Step<R>) -> Vec<
             action: change.action(),
             consequence: verdict.consequence,
             reasons: verdict.reasons.into_iter().collect(),
+            streams: verdict.streams.into_iter().collect(),
+            state: verdict.state.map(|(from, to)| StateData { from, to }),
             fields: fields.into_iter().map(FieldData::from).collect(),
         }
     };
