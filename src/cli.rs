@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
 
+use crate::name::EnvironmentName;
 use crate::ops::{self, Error, Loaded};
 use crate::secret::Secret;
 use crate::view;
@@ -192,15 +193,27 @@ impl Global {
     }
 
     /// Reads and checks the project's files and opens the world of the environment.
-    fn open(&self, output: &mut Output) -> Result<(Loaded, World, crate::name::EnvironmentName), Error> {
+    fn open(&self, output: &mut Output) -> Result<(Loaded, World, EnvironmentName), Error> {
+        let (project, loaded, environment) = self.checked(output)?;
+        let world = World::open(&project, &loaded.settings, &environment, &outside(output))?;
+        Ok((loaded, world, environment))
+    }
+
+    /// Reads and checks the project's files and opens the world without its registry.
+    fn offline(&self, output: &mut Output) -> Result<(Loaded, World, EnvironmentName), Error> {
+        let (project, loaded, environment) = self.checked(output)?;
+        let world = World::offline(&project, &loaded.settings, &outside(output));
+        Ok((loaded, world, environment))
+    }
+
+    fn checked(&self, output: &mut Output) -> Result<(Project, Loaded, EnvironmentName), Error> {
         let project = self.project()?;
         let loaded = ops::check(&project)?;
         if !loaded.advice.problems().is_empty() {
             output.note(&view::report::problems(&loaded.advice));
         }
         let environment = loaded.environment(self.environment.as_deref())?;
-        let world = World::open(&project, &loaded.settings, &environment, &outside(output))?;
-        Ok((loaded, world, environment))
+        Ok((project, loaded, environment))
     }
 }
 

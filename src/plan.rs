@@ -38,6 +38,8 @@ pub struct Plan {
     pub environment: EnvironmentName,
     /// Which integrations it is about.
     pub scope: Scope,
+    /// What was compared.
+    pub compared: Compared,
     /// What to do to the registry.
     pub registry: Step<Row>,
     /// What to do to `meltano.yml`.
@@ -85,6 +87,16 @@ pub struct Desired {
     pub protected: BTreeSet<Slug>,
 }
 
+/// What of the two targets a plan compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// The registry and `meltano.yml`.
+    Both,
+    /// `meltano.yml` alone: the registry is taken to be as the files want it.
+    FileOnly,
+}
+
 /// How many integrations a plan touches, each counted once whatever the number of targets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -117,6 +129,7 @@ impl Plan {
             project,
             environment,
             scope,
+            compared: Compared::Both,
             consequences,
             protected: desired.protected.clone(),
             spared: BTreeSet::new(),

@@ -104,15 +104,31 @@ impl World {
                 (hosted.clone(), hosted)
             }
         };
-        Ok(Self {
+        Ok(Self { supabase, ..Self::with(project, settings, (registry, runs), outside) })
+    }
+
+    /// Opens all handles but those of the registry: there an empty one in memory stands. No variable is needed.
+    #[must_use]
+    pub fn offline(project: &Project, settings: &ProjectSettings, outside: &Outside) -> Self {
+        let (registry, runs) = (Arc::new(Memory::default()), Arc::new(memory::MemoryRuns::default()));
+        Self::with(project, settings, (registry, runs), outside)
+    }
+
+    fn with(
+        project: &Project,
+        settings: &ProjectSettings,
+        (registry, runs): (Arc<dyn Registry>, Arc<dyn Runs>),
+        outside: &Outside,
+    ) -> Self {
+        Self {
             project: project.clone(),
-            supabase,
+            supabase: None,
             runs,
             registry,
             meltano: Meltano::new(project.root(), &settings.meltano_version),
             meltano_file: Arc::new(MeltanoFile::new(project)),
             keys: outside.keys.clone(),
             clock: Timestamp::now,
-        })
+        }
     }
 }

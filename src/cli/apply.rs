@@ -126,7 +126,8 @@ struct Saved {
 impl Saved {
     fn options(&self, environment: EnvironmentName) -> ops::plan::Options {
         let selection = Selection::exactly(self.only.iter().cloned());
-        ops::plan::Options { environment, selection, adopt: self.adopted.iter().cloned().collect() }
+        let adopt = self.adopted.iter().cloned().collect();
+        ops::plan::Options { selection, adopt, ..ops::plan::Options::everything(environment) }
     }
 }
 

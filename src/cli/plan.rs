@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::scope::Scope;
 use super::{Global, Output, exit};
 use crate::ops::{self, Error, Loaded};
-use crate::plan::Plan;
+use crate::plan::{Compared, Plan};
 use crate::view;
 use crate::view::plan_json::PlanData;
 use crate::view::report::ProblemData;
@@ -18,6 +18,9 @@ pub struct Args {
     /// Exit with 2 when there are changes, with 3 when some are destructive
     #[arg(long)]
     exit_code: bool,
+    /// Compare meltano.yml alone: no registry is asked, and none of its variables is needed
+    #[arg(long, conflicts_with = "adopt")]
+    offline: bool,
     /// Also write the plan as JSON to a file, for `spile apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -25,8 +28,11 @@ pub struct Args {
 
 /// Plans and shows.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let (loaded, world, environment) = global.open(output)?;
-    let options = args.scope.options((&world, &loaded), environment).await?;
+    let (loaded, world, environment) = if args.offline { global.offline(output)? } else { global.open(output)? };
+    let mut options = args.scope.options((&world, &loaded), environment).await?;
+    if args.offline {
+        options.compared = Compared::FileOnly;
+    }
     let plan = ops::plan(&world, &loaded, &options).await?;
     show(&plan, &loaded, output);
     if let Some(path) = &args.out {

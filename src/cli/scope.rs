@@ -2,7 +2,7 @@
 
 use crate::name::{EnvironmentName, Slug};
 use crate::ops::{self, Error, Loaded};
-use crate::plan::{Selection, Selector};
+use crate::plan::{Compared, Selection, Selector};
 use crate::world::World;
 
 /// Which integrations; all others stay as they are, and what is not named by its whole name is not deleted
@@ -35,6 +35,11 @@ impl Scope {
         };
         let (only, exclude) = (self.only.clone(), self.exclude.clone());
         let adopt = self.adopt.iter().cloned().collect();
-        Ok(ops::plan::Options { environment, selection: Selection { only, exclude, changed }, adopt })
+        Ok(ops::plan::Options {
+            environment,
+            selection: Selection { only, exclude, changed },
+            adopt,
+            compared: Compared::Both,
+        })
     }
 }

@@ -6,7 +6,7 @@ use tokio::try_join;
 
 use super::{Error, Loaded};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::plan::{self, Current, Plan, Scope, Selected, Selection};
+use crate::plan::{self, Compared, Current, Plan, Revision, Scope, Selected, Selection, Snapshot};
 use crate::world::World;
 
 /// What a plan is about.
@@ -18,13 +18,15 @@ pub struct Options {
     pub selection: Selection,
     /// Those whose row is nobody's, and is to become this project's.
     pub adopt: BTreeSet<Slug>,
+    /// What is compared.
+    pub compared: Compared,
 }
 
 impl Options {
     /// Returns what a plan of all there is, is about.
     #[must_use]
     pub fn everything(environment: EnvironmentName) -> Self {
-        Self { environment, selection: Selection::default(), adopt: BTreeSet::new() }
+        Self { environment, selection: Selection::default(), adopt: BTreeSet::new(), compared: Compared::Both }
     }
 }
 
@@ -38,6 +40,9 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
         adopt(world, loaded, options, &mut current).await?;
     }
     let asked = plan::desired(&loaded.integrations, &loaded.settings, &options.environment);
+    if options.compared == Compared::FileOnly {
+        current.registry = Snapshot::new(asked.registry.clone(), (), Revision("offline".to_owned()));
+    }
     let selected = options.selection.among(&loaded.integrations, &kept(&current));
     let Selected { scope, spared } = selected.map_err(|unknown| no_such(&unknown, loaded))?;
     let desired = scope.narrow(asked, &current);
@@ -46,6 +51,10 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
     plan.spared = spared;
+    if options.compared == Compared::FileOnly {
+        plan.compared = Compared::FileOnly;
+        plan.existing = current.meltano.state.len();
+    }
     super::secrets::verify(&world.keys, &mut plan).await;
     Ok(plan)
 }

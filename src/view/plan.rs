@@ -11,7 +11,7 @@ use crate::name::{IntegrationId, Slug};
 use crate::ops::{allowances, counted};
 use crate::plan::consequence::{Consequence, Verdict};
 use crate::plan::guard::Allowance;
-use crate::plan::{Action, Change, Difference, FieldChange, Plan, SecretChange};
+use crate::plan::{Action, Change, Compared, Difference, FieldChange, Plan, SecretChange};
 use crate::record::Record;
 use crate::record::row::{RECIPIENTS, WRAPPING};
 use crate::render::FILE_NAME;
@@ -22,6 +22,9 @@ const LONG: usize = 100;
 
 /// How long a line of a diff may be before its end is left out; the JSON form has all of it.
 const WIDE: usize = 150;
+
+/// What the last line says of a plan that asked no registry.
+const NOT_COMPARED: &str = "; offline: the registry was not compared";
 
 /// Returns a plan as people read it.
 #[must_use]
@@ -253,7 +256,10 @@ fn last_line(plan: &Plan) -> String {
     let summary = plan.summary();
     if plan.is_empty() {
         let stay = counted(summary.unchanged, "integration");
-        let sentence = format!("the registry and {FILE_NAME} are up to date ({stay})");
+        let sentence = match plan.compared {
+            Compared::Both => format!("the registry and {FILE_NAME} are up to date ({stay})"),
+            Compared::FileOnly => format!("{FILE_NAME} is up to date ({stay}){NOT_COMPARED}"),
+        };
         return format!("{} {sentence}\n", styled(GOOD.bold(), "No changes:"));
     }
     let (create, update, delete) = (summary.create, summary.update, summary.delete);
@@ -262,6 +268,9 @@ fn last_line(plan: &Plan) -> String {
     if plan.meltano.changes.is_empty() && !plan.meltano.is_empty() {
         // Writing to a string does not fail.
         let _ = write!(line, "; {FILE_NAME} to be rendered again");
+    }
+    if plan.compared == Compared::FileOnly {
+        line.push_str(NOT_COMPARED);
     }
     format!("{} {line}\n", styled(STRONG, "Plan:"))
 }

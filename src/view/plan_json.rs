@@ -9,8 +9,8 @@ use crate::name::{IntegrationId, Slug};
 use crate::ops::allowances;
 use crate::plan::guard::Allowance;
 use crate::plan::{
-    Action, Breach, Change, Consequence, Difference, FieldChange, Foreign, Plan, Revision, Scope, SecretChange, Step,
-    Summary, hash,
+    Action, Breach, Change, Compared, Consequence, Difference, FieldChange, Foreign, Plan, Revision, Scope,
+    SecretChange, Step, Summary, hash,
 };
 use crate::record::Record;
 use crate::render::FILE_NAME;
@@ -26,6 +26,7 @@ pub struct PlanData<'a> {
     project: &'a str,
     environment: &'a str,
     only: Vec<&'a Slug>,
+    compared: Compared,
     revisions: BTreeMap<&'static str, &'a Revision>,
     summary: Summary,
     changes: Vec<ChangeData>,
@@ -103,6 +104,7 @@ impl<'a> PlanData<'a> {
                 Scope::Everything => Vec::new(),
                 Scope::Only(slugs) => slugs.iter().collect(),
             },
+            compared: plan.compared,
             revisions: BTreeMap::from([("registry", &plan.registry.revision), ("meltano", &plan.meltano.revision)]),
             summary: plan.summary(),
             changes,

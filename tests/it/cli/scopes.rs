@@ -104,3 +104,26 @@ fn a_changed_connector_changes_its_integrations() {
     folder.write("connectors/mine.toml", &own.replace("==1.0", "==1.1"));
     assert_eq!(changed(&folder, "--changed-since HEAD"), "one");
 }
+
+#[test]
+fn offline_compares_the_file_alone_and_says_so() {
+    let folder = Folder::project();
+    let text = folder.read("spile.toml")
+        + "\n[registry]\nkind = \"supabase\"\nurl = \"${NOT_SET_URL}\"\nkey = \"${NOT_SET_KEY}\"\n";
+    let local = folder.read("spile.toml");
+    folder.spile("apply --yes").exits(0);
+    folder.write("spile.toml", &text);
+    assert!(folder.spile("plan").exits(1).notes.contains("`NOT_SET_URL` is not set"));
+    let told = folder.spile("plan --offline --exit-code").exits(0).out;
+    assert_eq!(
+        told,
+        "No changes: meltano.yml is up to date (2 integrations); offline: the registry was not compared\n"
+    );
+    folder.integration("nuts", "data");
+    let planned = folder.spile("plan --offline --exit-code").exits(2).out;
+    assert!(planned.ends_with("2 unchanged; offline: the registry was not compared\n"), "{planned}");
+    assert!(!planned.contains("      registry\n"), "{planned}");
+    folder.spile("plan --offline --out plan.json").exits(0);
+    folder.write("spile.toml", &local);
+    folder.spile("apply plan.json --yes").exits(5);
+}
