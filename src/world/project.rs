@@ -1,18 +1,25 @@
 //! The project's folder: finding it, reading its files, replacing one as a whole.
 
+mod mistake;
+mod write;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use miette::{Diagnostic, SourceSpan};
+use miette::Diagnostic;
 use walkdir::WalkDir;
 
 use crate::integration::draft::FileName;
 use crate::problem::Problems;
 use crate::render;
 use crate::source::Source;
+
+pub use mistake::Mistake;
+pub(crate) use write::sweep_temporary;
+pub use write::{add_lines, make_private, replace};
 
 /// The file that makes a folder a project.
 pub const SETTINGS: &str = "spile.toml";
@@ -25,53 +32,6 @@ pub const SOPS_RULES: &str = ".sops.yaml";
 
 /// How the stem of a sidecar ends.
 const SIDECAR: &str = ".secrets";
-
-/// How the names of files begin that are about to replace another.
-const TEMPORARY: &str = ".spile-";
-
-/// What can be wrong with a file as a whole.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
-    /// Its name says neither a slug nor an environment.
-    #[error("`{name}` is not the name of an integration's file")]
-    #[diagnostic(
-        code(spile::files::name),
-        help("name it `<slug>.toml` or `<slug>.<environment>.toml`, in lower-case letters, digits and dashes")
-    )]
-    Name {
-        /// The file's name.
-        name: String,
-        /// Its start.
-        #[label("this file")]
-        span: SourceSpan,
-    },
-    /// It is not text.
-    #[error("the file is not UTF-8")]
-    #[diagnostic(code(spile::files::not_utf8), help("save it as UTF-8, or move it out of the folder"))]
-    NotUtf8 {
-        /// Its start.
-        #[label("this file")]
-        span: SourceSpan,
-    },
-    /// It cannot be read.
-    #[error("the file cannot be read: {message}")]
-    #[diagnostic(code(spile::files::unreadable), help("check that it is there and who may read it"))]
-    Unreadable {
-        /// The system's own sentence.
-        message: String,
-        /// Its start.
-        #[label("this file")]
-        span: SourceSpan,
-    },
-    /// A link leads back to a folder that it is in.
-    #[error("the link leads in a circle and is passed over")]
-    #[diagnostic(code(spile::files::link_loop), severity(Warning), help("remove the link"))]
-    LinkLoop {
-        /// Its start.
-        #[label("this link")]
-        span: SourceSpan,
-    },
-}
 
 /// There is no project here.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -303,72 +263,10 @@ fn file_name(stem: &str) -> Option<FileName> {
     Some(FileName { slug: slug.parse().ok()?, environment })
 }
 
-/// Replaces a file as a whole: a reader, or a program killed at any instant, sees the old bytes or the new ones.
-///
-/// The mode of a file that is there is kept; a link is followed, so that it stays one.
-///
-/// # Errors
-/// When the folder cannot be written to or the disk is full; the old file is then as it was.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
-    temporary.write_all(bytes)?;
-    let mode = std::fs::metadata(&path).map(|metadata| metadata.permissions());
-    let mode = mode.unwrap_or_else(|_| std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    temporary.as_file().set_permissions(mode)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(&path)?;
-    std::fs::File::open(folder)?.sync_all()
-}
-
-/// Adds to a file of lines those that it does not have yet.
-///
-/// # Errors
-/// As [`replace`].
-pub fn add_lines(path: &Path, lines: &[&str]) -> io::Result<()> {
-    let mut text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error),
-    };
-    for line in lines {
-        if text.lines().any(|known| known.trim() == *line) {
-            continue;
-        }
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(line);
-        text.push('\n');
-    }
-    replace(path, text.as_bytes())
-}
-
-/// Removes what a [`replace`] left behind that was killed half-way. Only for who keeps others from replacing there.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
-    let is_temporary = |name: &OsStr| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
-    for left in std::fs::read_dir(folder)?.flatten().filter(|left| is_temporary(&left.file_name())) {
-        // It is in nobody's way; the next sweep tries again.
-        let _ = std::fs::remove_file(left.path());
-    }
-    Ok(())
-}
-
-/// Makes spile's own folder, for its owner alone: logs and Meltano's settings of a run are in it.
-///
-/// # Errors
-/// When the folder above cannot be written to.
-pub fn make_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -380,19 +278,6 @@ mod tests {
         for bad in ["Shop", "shop.", "shop.prod.x", "sh op"] {
             assert_eq!(of(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_replaced_file_keeps_its_mode_and_leaves_nothing_behind() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.txt");
-        replace(&path, b"one").unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
-        replace(&path, b"two").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
     }
 
     #[test]
