@@ -5,10 +5,10 @@
 
 mod error;
 mod plain;
+mod scratch;
+mod whole_file;
 
 use std::ffi::OsString;
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -20,9 +20,12 @@ use zeroize::Zeroizing;
 use super::meltano::Host;
 use crate::secret::Secret;
 use crate::sops::node::{Node, find};
-use crate::sops::{Document, Enc, Leaf, NotADocument, Rule, Rules, SECRETS, Scoped};
+use crate::sops::{Document, Enc, Leaf, SECRETS, Scoped};
+
+use scratch::Scratch;
 
 pub use error::{Known, ProgramError};
+pub use whole_file::{Format, WholeFile};
 
 /// Settings in the environment that would outdo the rules of `.sops.yaml`.
 const NOT_INHERITED: [&str; 8] = [
@@ -48,53 +51,6 @@ pub struct Program {
 
 /// The standard input by its name: before 3.10 the program does not read it unnamed.
 const STDIN: &str = "/dev/stdin";
-
-/// The form of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// JSON.
-    Json,
-    /// YAML.
-    Yaml,
-}
-
-impl Format {
-    /// Returns the form that a file's name says; YAML where it says none.
-    #[must_use]
-    pub fn of(path: &Path) -> Self {
-        let is_json = path.extension().is_some_and(|extension| extension == "json");
-        if is_json { Self::Json } else { Self::Yaml }
-    }
-
-    /// Reads a document.
-    ///
-    /// # Errors
-    /// When it is none.
-    pub fn read(self, text: &str) -> Result<Document, NotADocument> {
-        match self {
-            Self::Json => Document::from_json(text),
-            Self::Yaml => Document::from_yaml(text),
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Yaml => "yaml",
-        }
-    }
-}
-
-/// A file beside an integration that is a sops document as a whole.
-#[derive(Debug, Clone, Copy)]
-pub struct WholeFile<'a> {
-    /// Its text.
-    pub text: &'a str,
-    /// Its form.
-    pub format: Format,
-    /// The `.sops.yaml` that says how it is indented, where there is one.
-    pub config: Option<&'a Path>,
-}
 
 impl Program {
     /// Takes a search path; the program is looked for when it is needed.
@@ -200,62 +156,6 @@ impl Program {
         .await
     }
 
-    /// Sets a value of a file or removes it, and returns the new text.
-    ///
-    /// # Errors
-    /// When a name is one that the program cannot be told, or it is missing or fails.
-    pub async fn set_in_file(
-        &self,
-        file: WholeFile<'_>,
-        path: &[&str],
-        value: Option<&Secret>,
-    ) -> Result<String, ProgramError> {
-        let index = index(path)?;
-        let scratch = Scratch::new()?;
-        let copy = scratch.copy(file)?;
-        let config = file.config.unwrap_or(Path::new(NO_CONFIG));
-        let types = ["--input-type", file.format.word(), "--output-type", file.format.word()].map(OsString::from);
-        let (word, stdin) = match value {
-            Some(value) => ("set", Zeroizing::new(serde_json::to_vec(value.expose()).unwrap_or_default())),
-            None => ("unset", Zeroizing::default()),
-        };
-        let mut arguments = vec![word.into()];
-        arguments.extend(types);
-        arguments.extend(value.map(|_| "--value-stdin".into()));
-        arguments.extend([copy.into_os_string(), index.into()]);
-        self.run(word, config, &arguments, &stdin).await?;
-        scratch.read(file)
-    }
-
-    /// Makes a new data key for a file, and returns the new text.
-    ///
-    /// # Errors
-    /// When the program is missing or fails.
-    pub async fn rotate_file(&self, file: WholeFile<'_>) -> Result<String, ProgramError> {
-        let scratch = Scratch::new()?;
-        let copy = scratch.copy(file)?;
-        let word = file.format.word();
-        let mut arguments =
-            ["rotate", "--in-place", "--input-type", word, "--output-type", word].map(OsString::from).to_vec();
-        arguments.push(copy.into_os_string());
-        self.run("rotate", file.config.unwrap_or(Path::new(NO_CONFIG)), &arguments, &[]).await?;
-        scratch.read(file)
-    }
-
-    /// Wraps a file's data key for the recipients of the rule that `.sops.yaml` has for it, and returns the new text.
-    ///
-    /// # Errors
-    /// When there is no rule, or the program is missing or fails.
-    pub async fn updatekeys_file(&self, file: WholeFile<'_>, filename: &Path) -> Result<String, ProgramError> {
-        let scratch = Scratch::new()?;
-        let copy = scratch.copy(file)?;
-        let config = scratch.config(file.config.unwrap_or(Path::new(NO_CONFIG)), filename, Scoped::AsWritten)?;
-        let mut arguments = ["updatekeys", "--yes", "--input-type", file.format.word()].map(OsString::from).to_vec();
-        arguments.push(copy.into_os_string());
-        self.run("updatekeys", &config, &arguments, &[]).await?;
-        scratch.read(file)
-    }
-
     /// Has only the encrypted part changed, where that is a document in itself.
     async fn on_carrier(
         &self,
@@ -338,50 +238,6 @@ impl Serialize for Values<'_> {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map(self.0.iter().map(|(name, value)| (name, value.expose())))
     }
-}
-
-/// A folder for one call, for its owner alone; only ciphertext and rules are ever in it.
-struct Scratch(tempfile::TempDir);
-
-impl Scratch {
-    fn new() -> Result<Self, ProgramError> {
-        let private = std::fs::Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix("spile-").permissions(private).tempdir();
-        folder.map(Self).map_err(|source| ProgramError::Io { doing: "make a private folder", source })
-    }
-
-    fn copy(&self, file: WholeFile<'_>) -> Result<PathBuf, ProgramError> {
-        write_private(&self.path_of(file), file.text)
-    }
-
-    fn path_of(&self, file: WholeFile<'_>) -> PathBuf {
-        self.0.path().join(format!("document.{}", file.format.word()))
-    }
-
-    fn read(&self, file: WholeFile<'_>) -> Result<String, ProgramError> {
-        std::fs::read_to_string(self.path_of(file))
-            .map_err(|source| ProgramError::Io { doing: "read the private copy", source })
-    }
-
-    /// Writes the one rule of a file as a configuration. The program would match the rules against the path of the
-    /// copy, and differs between its versions in what it makes of a path that is given to it.
-    fn config(&self, config: &Path, filename: &Path, which: Scoped) -> Result<PathBuf, ProgramError> {
-        let text = std::fs::read_to_string(config)
-            .map_err(|source| ProgramError::Io { doing: "read `.sops.yaml`", source })?;
-        let rules = Rules::read(&text).map_err(ProgramError::Rules)?;
-        let relative = config.parent().and_then(|folder| filename.strip_prefix(folder).ok()).unwrap_or(filename);
-        let rule: &Rule = rules
-            .for_path(&relative.to_string_lossy())
-            .ok_or_else(|| ProgramError::NoRule { file: filename.to_owned() })?;
-        write_private(&self.0.path().join(".sops.yaml"), &rules.alone(rule, which))
-    }
-}
-
-/// Writes a file for its owner alone.
-fn write_private(path: &Path, text: &str) -> Result<PathBuf, ProgramError> {
-    let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map(|()| path.to_owned()).map_err(|source| ProgramError::Io { doing: "write a private copy", source })
 }
 
 #[cfg(test)]
