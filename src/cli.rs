@@ -23,9 +23,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::name::EnvironmentName;
+use crate::ops::saved_plan::SavedPlanError;
 use crate::ops::{self, Error, Loaded};
 use crate::secret::Secret;
 use crate::view;
@@ -80,6 +81,14 @@ pub enum Format {
     Text,
     /// For programs
     Json,
+    /// For a comment on a pull request: `plan`, `apply`
+    Markdown,
+    /// For code scanning: `check`
+    Sarif,
+    /// For the test reports of a CI: `check`
+    Junit,
+    /// For annotations by GitHub Actions: `check`
+    Github,
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,6 +135,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
         }
     };
+    if let Some(refusal) = cli.misfit() {
+        let _ = refusal.print();
+        return ExitCode::from(exit::USAGE);
+    }
     let mut output = Output::new(&cli.global);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -140,6 +153,24 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         exit_code(&error)
     });
     ExitCode::from(code)
+}
+
+impl Cli {
+    /// Refuses a format that the command has no use for.
+    fn misfit(&self) -> Option<clap::Error> {
+        let formats: &[Format] = match &self.command {
+            Command::Plan(_) | Command::Apply(_) => &[Format::Text, Format::Json, Format::Markdown],
+            Command::Check(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit, Format::Github],
+            _ => &[Format::Text, Format::Json],
+        };
+        if formats.contains(&self.global.format) {
+            return None;
+        }
+        let name = |format: &Format| format.to_possible_value().map(|value| value.get_name().to_owned());
+        let taken: Vec<String> = formats.iter().filter_map(name).collect();
+        let sentence = format!("this command writes its results as {}", taken.join(", "));
+        Some(Cli::command().error(clap::error::ErrorKind::InvalidValue, sentence))
+    }
 }
 
 async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
@@ -171,7 +202,10 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
 fn exit_code(error: &Error) -> u8 {
     match error {
         Error::Refused(_) => exit::REFUSED,
-        Error::Stale | Error::Target(TargetError::Stale { .. }) => exit::STALE,
+        Error::Stale { .. }
+        | Error::OtherPlan { .. }
+        | Error::Target(TargetError::Stale { .. })
+        | Error::SavedPlan(SavedPlanError::TooOld { .. }) => exit::STALE,
         _ => exit::FAILED,
     }
 }

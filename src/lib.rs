@@ -21,7 +21,7 @@
 //!   -> plan::desired       Integration -> Row (registry) and Entry (meltano.yml)
 //!   -> render              entries -> the text of meltano.yml, read back and compared
 //!   -> plan::Plan          two Snapshots + what is wanted -> two Steps
-//!   -> ops::apply          Steps -> Target::write, then a plan again: it has to be empty
+//!   -> ops::apply          Steps -> Target::write, then both are read again: all of it has to be there
 //! ```
 //! Problems are collected on the way, each with its place; [`view`] shows them, plans and runs.
 //! `ops::test` and `ops::sync` give [`world::Meltano`] a small `meltano.yml` of only what one run needs.

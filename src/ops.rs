@@ -13,6 +13,7 @@ pub mod plan;
 pub mod pull;
 pub mod rollback;
 pub mod run;
+pub mod saved_plan;
 pub mod secrets;
 
 use miette::Diagnostic;
@@ -57,9 +58,25 @@ pub enum Error {
     #[diagnostic(transparent)]
     Target(#[from] TargetError),
     /// The plan to be applied is not the one that would be made now.
-    #[error("the plan is stale: something has changed since it was made")]
+    #[error("the plan is stale: {}", .moved.join("; "))]
     #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
-    Stale,
+    Stale {
+        /// What is different now, a sentence each.
+        moved: Vec<String>,
+    },
+    /// The plan is not the one that was asked for.
+    #[error("the plan that would be made now is not `{asked}`: it is `{found}`")]
+    #[diagnostic(code(spile::plan::other), help("look at the new plan: `spile plan` shows it, with its id"))]
+    OtherPlan {
+        /// The id that was asked for, or its start.
+        asked: String,
+        /// The id of the plan.
+        found: String,
+    },
+    /// A saved plan is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    SavedPlan(#[from] saved_plan::SavedPlanError),
     /// Names that nothing has.
     #[error("there is no integration {}", .names.join(", "))]
     #[diagnostic(code(spile::integration::unknown), help("{help}"))]

@@ -13,7 +13,7 @@ pub mod step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::integration::{Integration, Integrations};
@@ -88,7 +88,7 @@ pub struct Desired {
 }
 
 /// What of the two targets a plan compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compared {
     /// The registry and `meltano.yml`.
@@ -98,7 +98,7 @@ pub enum Compared {
 }
 
 /// How many integrations a plan touches, each counted once whatever the number of targets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Summary {
     /// New ones.
     pub create: usize,
@@ -230,7 +230,7 @@ impl Plan {
 }
 
 /// What happens to an integration, or to its record in one target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It comes.

@@ -1,9 +1,14 @@
 //! Values to words; pure. Colours are written always and taken out at the door where nobody sees them.
 
+mod access;
+pub mod check;
 pub mod drift;
 pub mod history;
+pub mod markdown;
+pub mod moved;
 pub mod plan;
-pub mod plan_json;
+pub mod plan_data;
+pub mod plan_markdown;
 pub mod report;
 pub mod runs;
 pub mod table;

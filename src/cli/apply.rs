@@ -1,16 +1,17 @@
 //! `spile apply`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::scope::Scope;
 use super::{Global, Output, plan};
-use crate::name::{EnvironmentName, Slug};
+use crate::name::EnvironmentName;
+use crate::ops::saved_plan::SavedPlanError;
 use crate::ops::{self, Error, Loaded};
+use crate::plan::Plan;
 use crate::plan::guard::Allowance;
-use crate::plan::{Plan, Selection};
-use crate::view::{GOOD, styled};
+use crate::view::{self, GOOD, styled};
 use crate::world::{Origin, World};
 
 /// Change the registry and meltano.yml to what the files ask for, after showing the plan and asking
@@ -19,10 +20,26 @@ pub struct Args {
     /// A plan written by `spile plan --out`: apply exactly that one, or nothing
     #[arg(value_name = "FILE", conflicts_with_all = ["only", "exclude", "changed_since", "adopt"])]
     plan: Option<PathBuf>,
+    /// Refuse a saved plan that is older than this, such as `1h` or `30m`
+    #[arg(long, value_name = "AGE", requires = "plan")]
+    max_age: Option<SignedDuration>,
+    /// Apply only the plan of this id, as `spile plan` shows it; its first twelve characters are enough
+    #[arg(long, value_name = "ID", conflicts_with = "plan", value_parser = plan_id)]
+    plan_id: Option<String>,
     #[command(flatten)]
     pub(super) consent: Consent,
     #[command(flatten)]
     scope: Scope,
+    #[command(flatten)]
+    copies: plan::Copies,
+}
+
+fn plan_id(text: &str) -> Result<String, String> {
+    let is_hex = text.chars().all(|c| c.is_ascii_hexdigit());
+    if is_hex && (12..=64).contains(&text.len()) {
+        return Ok(text.to_lowercase());
+    }
+    Err("write at least twelve characters of the id, digits and `a` to `f`".to_owned())
 }
 
 /// What the user agrees to beforehand.
@@ -56,16 +73,40 @@ fn allowance(text: &str) -> Result<Allowance, String> {
 
 /// Plans, shows, asks and applies.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let (loaded, world, environment) = global.open(output)?;
-    let saved = args.plan.as_ref().map(|path| saved(path)).transpose()?;
-    let planned = match &saved {
-        Some(saved) => saved.options(environment),
-        None => args.scope.options((&world, &loaded), environment).await?,
-    };
-    let plan = ops::plan(&world, &loaded, &planned).await?;
-    if saved.is_some_and(|saved| saved.id != plan.id()) {
-        return Err(Error::Stale);
+    match &args.plan {
+        Some(path) => exec_saved(path, args, global, output).await,
+        None => exec_new(args, global, output).await,
     }
+}
+
+async fn exec_new(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, environment) = global.open(output)?;
+    let options = args.scope.options((&world, &loaded), environment).await?;
+    let plan = ops::plan(&world, &loaded, &options).await?;
+    let found = plan.id();
+    if let Some(asked) = args.plan_id.as_ref().filter(|asked| !found.starts_with(asked.as_str())) {
+        return Err(Error::OtherPlan { asked: asked.clone(), found });
+    }
+    args.copies.write(&plan::data(&plan, &loaded))?;
+    carry_out((&world, &loaded), &plan, &args.consent, output).await?;
+    Ok(0)
+}
+
+/// Applies a plan that was saved: worked out again, it has to be the same.
+async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (saved, reviewed) = plan::read(path)?;
+    if let Some(asked) = global.environment.as_ref().filter(|asked| *asked != saved.environment.as_str()) {
+        return Err(SavedPlanError::Environment { found: saved.environment, asked: asked.clone() }.into());
+    }
+    let global = Global { environment: Some(saved.environment.to_string()), ..global.clone() };
+    let (loaded, world, _) = global.open(output)?;
+    saved.check(&loaded.settings.name, ((world.clock)(), args.max_age))?;
+    let plan = ops::plan(&world, &loaded, &saved.options()).await?;
+    let now = plan::data(&plan, &loaded);
+    if saved.id != now.id {
+        return Err(Error::Stale { moved: view::moved::between(&reviewed, &now) });
+    }
+    args.copies.write(&now)?;
     carry_out((&world, &loaded), &plan, &args.consent, output).await?;
     Ok(0)
 }
@@ -77,7 +118,7 @@ pub(super) async fn carry_out(
     consent: &Consent,
     output: &mut Output,
 ) -> Result<(), Error> {
-    plan::show(plan, loaded, output);
+    plan::show(&plan::data(plan, loaded), output);
     if plan.is_empty() {
         return Ok(());
     }
@@ -111,28 +152,4 @@ fn origin(world: &World, plan: &Plan) -> Origin {
     let actor = actor.into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned());
     let at: Timestamp = (world.clock)();
     Origin { plan: plan.id(), actor, commit: world.project.commit(), at, rendered: None }
-}
-
-/// What apply needs of a plan that was saved.
-#[derive(serde::Deserialize)]
-struct Saved {
-    id: String,
-    #[serde(default)]
-    only: Vec<Slug>,
-    #[serde(default)]
-    adopted: Vec<Slug>,
-}
-
-impl Saved {
-    fn options(&self, environment: EnvironmentName) -> ops::plan::Options {
-        let selection = Selection::exactly(self.only.iter().cloned());
-        let adopt = self.adopted.iter().cloned().collect();
-        ops::plan::Options { selection, adopt, ..ops::plan::Options::everything(environment) }
-    }
-}
-
-fn saved(path: &std::path::Path) -> Result<Saved, Error> {
-    let io = |source| Error::Io { doing: "read", path: path.display().to_string(), source };
-    let text = std::fs::read(path).map_err(io)?;
-    serde_json::from_slice(&text).map_err(|error| io(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
 }

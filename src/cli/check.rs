@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::{Global, Output};
+use super::{Format, Global, Output, exit};
 use crate::ops::{self, Error};
+use crate::problem::Report;
 use crate::view::report::ProblemData;
 use crate::view::{self, GOOD, styled};
 
@@ -13,7 +14,15 @@ pub struct Args {}
 
 /// Checks, and says that all is well.
 pub(super) fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let loaded = ops::check(&global.project()?)?;
+    let checked = ops::check(&global.project()?);
+    let loaded = match checked {
+        Ok(loaded) => loaded,
+        Err(Error::Problems(report)) if for_ci(&report, output) => return Ok(exit::FAILED),
+        Err(error) => return Err(error),
+    };
+    if for_ci(&loaded.advice, output) {
+        return Ok(0);
+    }
     let count = loaded.integrations.iter().count();
     let advice: Vec<ProblemData> = loaded.advice.problems().iter().map(ProblemData::from).collect();
     let data = json!({ "integrations": count, "problems": advice });
@@ -23,4 +32,16 @@ pub(super) fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8,
     };
     output.result(text, &data);
     Ok(0)
+}
+
+/// Writes problems in a form that CI systems read, where that is wanted.
+fn for_ci(report: &Report, output: &mut Output) -> bool {
+    let text = match output.format() {
+        Format::Sarif => format!("{:#}\n", view::check::sarif(report)),
+        Format::Junit => view::check::junit(report),
+        Format::Github => view::check::github(report),
+        Format::Text | Format::Json | Format::Markdown => return false,
+    };
+    output.text(&text);
+    true
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Global, Output, exit};
 use crate::ops::{self, Error};
+use crate::view::plan_data::DriftData;
 use crate::view::{self, GOOD, styled};
 
 /// Show what something else has changed since the last apply; exit with 2 where there is something
@@ -14,10 +15,10 @@ pub(super) async fn drift(_: &DriftArgs, global: &Global, output: &mut Output) -
     let (loaded, world, environment) = global.open(output)?;
     let plan = ops::plan(&world, &loaded, &ops::plan::Options::everything(environment)).await?;
     let has_drifted = !plan.drift.is_empty() || plan.is_edited;
-    let drift: Vec<_> = plan.drift.iter().map(view::drift::data).collect();
+    let drift: Vec<DriftData> = plan.drift.iter().map(DriftData::from).collect();
     let data = json!({ "drift": drift, "meltano_edited": plan.is_edited });
     let none = || format!("{} nothing else has changed anything\n", styled(GOOD.bold(), "No drift:"));
-    output.result(|| if has_drifted { view::drift::text(&plan) } else { none() }, &data);
+    output.result(|| if has_drifted { view::drift::text(&drift, plan.is_edited) } else { none() }, &data);
     Ok(if has_drifted { exit::CHANGES } else { 0 })
 }
 

@@ -55,6 +55,12 @@ impl Output {
         }
     }
 
+    /// Returns how results are written.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
     /// Tells whether results are for programs.
     #[must_use]
     pub fn is_json(&self) -> bool {
@@ -64,11 +70,12 @@ impl Output {
     /// Writes a result: as it is for people, or as data for programs.
     pub fn result(&mut self, text: impl FnOnce() -> String, data: &impl Serialize) {
         match self.format {
-            Format::Text => self.text(&text()),
             Format::Json => {
                 let json = serde_json::to_string_pretty(data).unwrap_or_default();
                 self.text(&format!("{json}\n"));
             }
+            // The other forms are written by the commands that have them.
+            Format::Text | Format::Markdown | Format::Sarif | Format::Junit | Format::Github => self.text(&text()),
         }
     }
 
@@ -91,8 +98,10 @@ impl Output {
     pub fn error(&mut self, error: &Error) {
         self.clear();
         match self.format {
-            Format::Text => self.note(&view::report::error(error)),
             Format::Json => self.result(String::new, &serde_json::json!({ "error": ErrorData::from(error) })),
+            Format::Text | Format::Markdown | Format::Sarif | Format::Junit | Format::Github => {
+                self.note(&view::report::error(error));
+            }
         }
     }
 

@@ -1,18 +1,23 @@
 //! `spile plan`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::scope::Scope;
-use super::{Global, Output, exit};
+use super::{Format, Global, Output, exit};
+use crate::ops::saved_plan::{SavedPlan, SavedPlanError};
 use crate::ops::{self, Error, Loaded};
 use crate::plan::{Compared, Plan};
 use crate::view;
-use crate::view::plan_json::PlanData;
+use crate::view::plan_data::{PlanData, digest};
 use crate::view::report::ProblemData;
+use crate::world::project::replace;
 
 /// Show what apply would change in the registry and in meltano.yml; write nothing
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    show: Option<Saved>,
     #[command(flatten)]
     scope: Scope,
     /// Exit with 2 when there are changes, with 3 when some are destructive
@@ -21,41 +26,104 @@ pub struct Args {
     /// Compare meltano.yml alone: no registry is asked, and none of its variables is needed
     #[arg(long, conflicts_with = "adopt")]
     offline: bool,
-    /// Also write the plan as JSON to a file, for `spile apply FILE`
+    /// Also save the plan to a file, for `spile apply FILE` and `spile plan show FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    copies: Copies,
+}
+
+/// What is done with a plan that was saved.
+#[derive(Debug, clap::Subcommand)]
+enum Saved {
+    /// Show a saved plan; nothing is read but the file
+    Show {
+        /// The file, as `spile plan --out` writes it
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Exit with 2 when it has changes, with 3 when some are destructive
+        #[arg(long)]
+        exit_code: bool,
+    },
+}
+
+/// Files that the plan is written to besides.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Copies {
+    /// Also write the plan as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    out_json: Option<PathBuf>,
+    /// Also write the plan as Markdown to a file, for a comment on a pull request
+    #[arg(long, value_name = "FILE")]
+    out_markdown: Option<PathBuf>,
+}
+
+impl Copies {
+    /// Writes the files.
+    pub(super) fn write(&self, plan: &PlanData) -> Result<(), Error> {
+        if let Some(path) = &self.out_json {
+            write(path, &serde_json::to_vec_pretty(plan).unwrap_or_default())?;
+        }
+        match &self.out_markdown {
+            Some(path) => write(path, view::plan_markdown::markdown(plan).as_bytes()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Plans and shows.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    if let Some(Saved::Show { file, exit_code }) = &args.show {
+        let (_, plan) = read(file)?;
+        show(&plan, output);
+        return Ok(code(&plan, *exit_code));
+    }
     let (loaded, world, environment) = if args.offline { global.offline(output)? } else { global.open(output)? };
     let mut options = args.scope.options((&world, &loaded), environment).await?;
     if args.offline {
         options.compared = Compared::FileOnly;
     }
     let plan = ops::plan(&world, &loaded, &options).await?;
-    show(&plan, &loaded, output);
+    let plan = data(&plan, &loaded);
+    show(&plan, output);
     if let Some(path) = &args.out {
-        let json = serde_json::to_vec_pretty(&data(&plan, &loaded)).unwrap_or_default();
-        crate::world::project::replace(path, &json).map_err(|source| Error::Io {
-            doing: "write",
-            path: path.display().to_string(),
-            source,
-        })?;
+        write(path, &serde_json::to_vec_pretty(&plan.sealed((world.clock)())).unwrap_or_default())?;
     }
-    Ok(match (args.exit_code, plan.is_empty(), plan.is_destructive()) {
+    args.copies.write(&plan)?;
+    Ok(code(&plan, args.exit_code))
+}
+
+fn code(plan: &PlanData, wanted: bool) -> u8 {
+    match (wanted, plan.is_empty(), plan.destructive) {
         (false, ..) | (true, true, _) => 0,
         (true, false, false) => exit::CHANGES,
         (true, false, true) => exit::DESTRUCTIVE,
-    })
+    }
 }
 
 /// Writes a plan.
-pub(super) fn show(plan: &Plan, loaded: &Loaded, output: &mut Output) {
-    output.result(|| view::plan::text(plan, loaded.settings.guard), &data(plan, loaded));
+pub(super) fn show(plan: &PlanData, output: &mut Output) {
+    match output.format() {
+        Format::Markdown => output.text(&view::plan_markdown::markdown(plan)),
+        _ => output.result(|| view::plan::text(plan), plan),
+    }
 }
 
-fn data<'a>(plan: &'a Plan, loaded: &Loaded) -> PlanData<'a> {
+/// Returns a plan as data.
+pub(super) fn data(plan: &Plan, loaded: &Loaded) -> PlanData {
     let problems = loaded.advice.problems().iter().map(ProblemData::from).collect();
     PlanData::of(plan, loaded.settings.guard, problems)
+}
+
+/// Reads a saved plan.
+pub(super) fn read(path: &Path) -> Result<(SavedPlan, PlanData), Error> {
+    let io = |source| Error::Io { doing: "read", path: path.display().to_string(), source };
+    let (saved, value) = SavedPlan::read(&std::fs::read(path).map_err(io)?, digest)?;
+    let plan = serde_json::from_value(value);
+    let plan = plan.map_err(|error| SavedPlanError::Form { what: error.to_string() })?;
+    Ok((saved, plan))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace(path, bytes).map_err(|source| Error::Io { doing: "write", path: path.display().to_string(), source })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Change, Current, Difference, FieldChange, Step};
@@ -12,7 +12,7 @@ use crate::record::entry::stream_of;
 use crate::record::{Entry, Record, Row};
 
 /// What follows from a change, from harmless to grave.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Consequence {
     /// The next run goes on where the last one ended.

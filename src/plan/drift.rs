@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Change, Current, Desired, FieldChange, Last, Snapshot, State};
 use crate::name::{IntegrationId, Slug};
@@ -24,7 +24,7 @@ pub struct Drift {
 }
 
 /// What something else has done to a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DriftKind {
     /// It is otherwise.
@@ -45,7 +45,7 @@ pub struct DriftField {
 }
 
 /// What the files say to a field that something else has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Files {
     /// The same as the last apply: the next one puts it back.

@@ -1,6 +1,6 @@
 //! Guards: a plan that changes surprisingly much has to be acknowledged with the exact number.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Action, Plan};
 use crate::settings::Guard;
@@ -9,7 +9,7 @@ use crate::settings::Guard;
 const FEW: usize = 10;
 
 /// A guard that a plan runs into.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Breach {
     /// What there is too much of: deletions or changes.
     pub action: Action,

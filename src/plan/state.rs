@@ -70,7 +70,7 @@ impl<R> FromIterator<(IntegrationId, R)> for State<R> {
 pub struct Revision(pub String);
 
 /// A record that somebody else keeps in the same target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Foreign {
     /// Its id, as text: others may use other forms.
     pub id: String,

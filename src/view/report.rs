@@ -1,19 +1,19 @@
 //! Problems and errors as people read them, and as data.
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ops::Error;
 use crate::problem::{Problem, Report};
 use crate::source::Source;
 
 /// A problem as data: the same in every face.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ProblemData {
     /// `spile::area::word`
     pub code: String,
     /// `error` or `warning`
-    pub severity: &'static str,
+    pub severity: String,
     /// What is wrong.
     pub message: String,
     /// The next step.
@@ -34,7 +34,7 @@ impl From<&Problem> for ProblemData {
         let (line, column) = place.line_and_column();
         Self {
             code: problem.code(),
-            severity: if problem.is_error() { "error" } else { "warning" },
+            severity: if problem.is_error() { "error" } else { "warning" }.to_owned(),
             message: problem.message(),
             help: problem.help(),
             file: place.source.path().display().to_string(),

@@ -1,5 +1,6 @@
 //! The built program: exit codes, streams, and what it leaves on the disk.
 
+mod ci_formats;
 mod disks;
 mod drift;
 mod exits;
@@ -8,4 +9,5 @@ mod migrate;
 pub mod program;
 mod projects;
 mod saved_plans;
+mod schemas;
 mod scopes;

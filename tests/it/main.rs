@@ -5,6 +5,7 @@
 
 mod canary;
 mod cases;
+mod ci;
 mod cli;
 mod codes;
 mod contract;

@@ -37,7 +37,11 @@ fn plan_writes_nothing() {
 fn a_saved_plan_is_applied_as_it_is() {
     let folder = Folder::project();
     let shown = folder.spile("plan --out plan.json --format json").exits(0);
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&folder.read("plan.json")).unwrap(), shown.json());
+    let mut saved: serde_json::Value = serde_json::from_str(&folder.read("plan.json")).unwrap();
+    for of_the_file in ["digest", "created_at"] {
+        saved.as_object_mut().unwrap().remove(of_the_file).unwrap();
+    }
+    assert_eq!(saved, shown.json());
     folder.spile("apply plan.json --yes").exits(0);
     folder.spile("plan --exit-code").exits(0);
 }
@@ -75,22 +79,122 @@ fn a_saved_plan_is_stale_when_the_file_was_edited() {
 }
 
 #[test]
-fn a_saved_plan_of_another_environment_is_not_applied_to_this_one() {
+fn a_stale_plan_says_what_has_moved() {
     let folder = Folder::project();
-    folder.spile("plan --env prod --out plan.json").exits(0);
-    folder.spile("apply plan.json --yes").exits(5);
-    folder.spile("apply plan.json --yes --env prod").exits(0);
+    folder.integration("nuts", "data");
+    folder.spile("apply --yes").exits(0);
+    folder.integration("fruit", "here");
+    folder.integration("nuts", "here");
+    folder.spile("plan --out plan.json").exits(0);
+    folder.spile("apply --yes --only nuts").exits(0);
+    folder.integration("fruit", "there");
+    folder.integration("more", "data");
+    let notes = folder.spile("apply plan.json --yes").exits(5).notes;
+    for said in [
+        "the registry has changed",
+        "`meltano.yml` has changed",
+        "`fruit` changes otherwise",
+        "`more` is created now too",
+        "`nuts` does not change any more",
+    ] {
+        assert!(notes.contains(said), "{said}: {notes}");
+    }
 }
 
 #[test]
-fn what_is_no_saved_plan_is_refused() {
+fn a_saved_plan_knows_its_environment() {
     let folder = Folder::project();
-    folder.write("plan.json", "{}");
-    for line in ["apply plan.json --yes", "apply missing.json --yes"] {
-        let came = folder.spile(line).exits(1);
-        assert!(came.notes.contains("cannot read") && came.notes.contains("help:"), "{line}: {}", came.notes);
+    folder.spile("plan --env prod --out plan.json").exits(0);
+    let refused = folder.spile("apply plan.json --yes --env dev").exits(1).notes;
+    assert!(refused.contains("for the environment `prod`, and `dev` was asked for"), "{refused}");
+    folder.spile("apply plan.json --yes").exits(0);
+    folder.spile("plan --env prod --exit-code").exits(0);
+    folder.spile("plan --exit-code").exits(2);
+}
+
+#[test]
+fn what_is_no_saved_plan_is_refused_and_nothing_is_written() {
+    let folder = Folder::project();
+    folder.spile("plan --out good.json").exits(0);
+    let good = folder.read("good.json");
+    let edited = good.replace("\"create\": 2", "\"create\": 1");
+    assert_ne!(edited, good);
+    for (text, said) in [
+        ("{}".to_owned(), "it is some other JSON"),
+        ("- yaml".to_owned(), "it is no JSON from line 1 on"),
+        (good[..good.len() / 2].to_owned(), "it ends in the middle"),
+        (
+            good.replace("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\""),
+            "of format 2.0, this program reads 1.x",
+        ),
+        (edited, "was changed after it was made"),
+    ] {
+        folder.write("plan.json", &text);
+        let before = folder.files();
+        for line in ["apply plan.json --yes", "plan show plan.json"] {
+            let notes = folder.spile(line).exits(1).notes;
+            assert!(notes.contains(said) && notes.contains("help:"), "{line}: {notes}");
+        }
+        assert_eq!(folder.files(), before);
     }
-    assert!(!folder.join("meltano.yml").exists());
+    assert!(folder.spile("apply missing.json --yes").exits(1).notes.contains("cannot read `missing.json`"));
+    folder.write("spile.toml", "[project]\nname = \"other\"\n[environments.dev]\n[environments.prod]\n");
+    let refused = folder.spile("apply good.json --yes").exits(1).notes;
+    assert!(refused.contains("for the project `acme`, and this is `other`"), "{refused}");
+}
+
+#[test]
+fn a_saved_plan_grows_old() {
+    let folder = Folder::project();
+    folder.spile("plan --out plan.json").exits(0);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let refused = folder.spile("apply plan.json --yes --max-age 1s").exits(5).notes;
+    assert!(refused.contains("ago, and at most 1s were allowed"), "{refused}");
+    folder.spile("apply plan.json --yes --max-age 1h").exits(0);
+    assert!(folder.spile("apply plan.json --max-age soon").exits(64).notes.contains("--max-age"));
+}
+
+#[test]
+fn a_saved_plan_is_shown_whatever_has_become_of_its_project() {
+    let folder = Folder::project();
+    let shown = folder.spile("plan --out plan.json").exits(0).out;
+    let elsewhere = Folder::new();
+    elsewhere.write("plan.json", &folder.read("plan.json"));
+    assert_eq!(elsewhere.spile("plan show plan.json").exits(0).out, shown);
+    elsewhere.spile("plan show plan.json --exit-code").exits(2);
+    assert_eq!(elsewhere.spile("plan show plan.json --format json").exits(0).json()["summary"]["create"], 2);
+    assert!(elsewhere.spile("plan show plan.json --format markdown").exits(0).out.starts_with("<!-- spile plan"));
+    folder.spile("apply --yes").exits(0);
+    folder.remove("integrations/fruit.toml");
+    folder.spile("plan --out plan.json").exits(0);
+    folder.spile("plan show plan.json --exit-code").exits(3);
+    folder.spile("apply plan.json --yes --allow delete=1").exits(0);
+    folder.spile("plan --out plan.json").exits(0);
+    folder.spile("plan show plan.json --exit-code").exits(0);
+}
+
+#[test]
+fn only_the_plan_that_was_reviewed_is_applied() {
+    let folder = Folder::project();
+    let shown = folder.spile("plan").exits(0).out;
+    let id = shown.lines().find_map(|line| line.strip_prefix("Plan id: ")).unwrap();
+    assert_eq!(folder.spile("plan --format json").json()["id"], *id);
+    folder.integration("more", "data");
+    let refused = folder.spile(&format!("apply --yes --plan-id {}", &id[..12])).exits(5).notes;
+    assert!(refused.contains(&format!("is not `{}`", &id[..12])), "{refused}");
+    folder.remove("integrations/more.toml");
+    folder.spile(&format!("apply --yes --plan-id {}", &id[..12])).exits(0);
+    for bad in ["abc", "not-hexadecimal", "../../../../etc"] {
+        folder.spile(&format!("apply --yes --plan-id {bad}")).exits(64);
+    }
+}
+
+#[test]
+fn a_plan_of_no_part_at_all_is_applied_as_that() {
+    let folder = Folder::project();
+    folder.spile("plan --only fruit --exclude fruit --out plan.json").exits(0);
+    folder.spile("apply plan.json --yes").exits(0);
+    folder.spile("plan --exit-code").exits(2);
 }
 
 #[test]

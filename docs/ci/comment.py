@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Puts a plan under a pull request or merge request, as one comment that is written again, never another one.
+
+Usage: comment.py PLAN.md
+
+The first line of PLAN.md is the hidden mark by which the comment is found again. On GitHub it needs GITHUB_TOKEN,
+GITHUB_REPOSITORY and the number of the pull request in PULL_REQUEST; on GitLab GITLAB_TOKEN with the scope `api`, and what
+CI sets there by itself. Only Python's own library is used.
+"""
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 64
+    with open(sys.argv[1], encoding="utf-8") as file:
+        body = file.read()
+    mark = body.partition("\n")[0].strip()
+    if not mark.startswith("<!--"):
+        print(f"{sys.argv[1]} has no mark in its first line: write it with `spile plan --out-markdown`", file=sys.stderr)
+        return 1
+    place = GitHub() if "GITHUB_REPOSITORY" in os.environ else GitLab()
+    try:
+        known = next((one for one in place.comments() if mark in one["body"]), None)
+        place.write(known, body)
+    except urllib.error.HTTPError as error:
+        # A pull request from a fork may not write comments: the plan is in the job's summary all the same.
+        print(f"the comment was not written: {error.code} {error.reason}", file=sys.stderr)
+        return 0 if error.code == 403 else 1
+    print("the comment was written again" if known else "the comment was written")
+    return 0
+
+
+def send(method: str, url: str, headers: dict, data: dict | None = None):
+    """Sends a request; returns what the answer's JSON says, and the address of the next page."""
+    body = None if data is None else json.dumps(data).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": "spile-ci", **headers}
+    request = urllib.request.Request(url, data=body, headers=headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        links = (part.split(";") for part in answer.headers.get("Link", "").split(",") if ";" in part)
+        following = next((link[0].strip(" <>") for link in links if 'rel="next"' in link[1]), None)
+        return json.load(answer), following
+
+
+class GitHub:
+    def __init__(self):
+        api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
+        self.repository = f"{api}/repos/{os.environ['GITHUB_REPOSITORY']}"
+        self.list = f"{self.repository}/issues/{os.environ['PULL_REQUEST']}/comments"
+        self.headers = {
+            "Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}",
+            "Accept": "application/vnd.github+json",
+        }
+
+    def comments(self):
+        page = f"{self.list}?per_page=100"
+        while page:
+            found, page = send("GET", page, self.headers)
+            yield from found
+
+    def write(self, known, body):
+        if known:
+            send("PATCH", f"{self.repository}/issues/comments/{known['id']}", self.headers, {"body": body})
+        else:
+            send("POST", self.list, self.headers, {"body": body})
+
+
+class GitLab:
+    def __init__(self):
+        project, request = os.environ["CI_PROJECT_ID"], os.environ["CI_MERGE_REQUEST_IID"]
+        self.list = f"{os.environ['CI_API_V4_URL']}/projects/{project}/merge_requests/{request}/notes"
+        self.headers = {"PRIVATE-TOKEN": os.environ["GITLAB_TOKEN"]}
+
+    def comments(self):
+        page = f"{self.list}?per_page=100"
+        while page:
+            found, page = send("GET", page, self.headers)
+            yield from found
+
+    def write(self, known, body):
+        if known:
+            send("PUT", f"{self.list}/{known['id']}", self.headers, {"body": body})
+        else:
+            send("POST", self.list, self.headers, {"body": body})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

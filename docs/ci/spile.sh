@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# What CI does with a spile project, whatever CI it is.
+#
+#   spile.sh review   for a pull request: checks every file and plans into plan.md and plan.json. Needs no key.
+#   spile.sh apply    for the main branch: applies what the files ask for. Needs the keys of the registry.
+#
+# SPILE          the program (spile)
+# SPILE_PROJECT  the project's folder (.)
+# SPILE_ENV      the environment, instead of the project's default one
+# SPILE_CHECK    how problems are written: text, github, junit or sarif (text)
+# SPILE_REPORT   where they are written, besides the log, for junit and sarif (spile-check.xml, spile-check.sarif)
+# SPILE_PLAN     further words for `spile plan` (--offline: without the registry; "" where its variables are set)
+# SPILE_APPLY    further words for `spile apply`, such as `--allow delete=2`
+set -euo pipefail
+
+spile=(${SPILE:-spile} -C "${SPILE_PROJECT:-.}" --no-input)
+if [[ -n ${SPILE_ENV:-} ]]; then spile+=(--env "$SPILE_ENV"); fi
+
+review() {
+  local format=${SPILE_CHECK:-text} report
+  case $format in
+    junit | sarif)
+      report=${SPILE_REPORT:-spile-check.$([[ $format == junit ]] && echo xml || echo sarif)}
+      "${spile[@]}" check --format "$format" > "$report" || { "${spile[@]}" check; }
+      ;;
+    *) "${spile[@]}" check --format "$format" ;;
+  esac
+  local code=0
+  # shellcheck disable=SC2086 # words are meant to be parted
+  "${spile[@]}" plan ${SPILE_PLAN---offline} --exit-code --out-markdown plan.md --out-json plan.json || code=$?
+  case $code in
+    0 | 2 | 3) ;;
+    *) exit "$code" ;;
+  esac
+  if [[ -n ${GITHUB_STEP_SUMMARY:-} ]]; then cat plan.md >> "$GITHUB_STEP_SUMMARY"; fi
+  if [[ -n ${GITHUB_OUTPUT:-} ]]; then echo "exit-code=$code" >> "$GITHUB_OUTPUT"; fi
+}
+
+apply() {
+  # shellcheck disable=SC2086 # words are meant to be parted
+  "${spile[@]}" apply --yes ${SPILE_APPLY:-}
+}
+
+case ${1:-} in
+  review | apply) "$1" ;;
+  *)
+    echo "usage: spile.sh review|apply" >&2
+    exit 64
+    ;;
+esac

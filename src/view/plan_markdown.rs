@@ -1,0 +1,205 @@
+//! A plan for a comment on a pull request: the numbers first, deletions before all else, details folded.
+//!
+//! GitHub takes 65,536 characters. What does not fit loses its details, the largest first; numbers and names of what is
+//! deleted stay as long as there is any room.
+
+use super::access;
+use super::markdown::{block, code, html, item};
+use super::plan::{lifted_by, no_changes, numbers, secret, streams, value, verb, word};
+use super::plan_data::{ChangeData, FieldData, PlanData, action};
+use crate::plan::{Action, Compared, Consequence};
+use crate::render::FILE_NAME;
+
+/// The most characters of a comment.
+pub const MOST: usize = 65_000;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// All of it.
+    Whole,
+    /// No diffs of files.
+    NoDiff,
+    /// No fields: what happens to each integration.
+    NoFields,
+    /// So many integrations by name, and how many more.
+    Names(usize),
+}
+
+/// Returns a plan as Markdown that fits into a comment; its first line is a mark to find the comment by.
+#[must_use]
+pub fn markdown(plan: &PlanData) -> String {
+    let names = [1000, 300, 100, 30, 10, 0].map(Detail::Names);
+    let details = [Detail::Whole, Detail::NoDiff, Detail::NoFields].into_iter().chain(names);
+    let mut shorter = details.map(|detail| with(plan, detail));
+    let fits = |text: &String| text.chars().count() <= MOST;
+    let last = with(plan, Detail::Names(0));
+    shorter.find(fits).unwrap_or_else(|| last.chars().take(MOST).collect())
+}
+
+/// Returns the mark of the comment for a project's environment.
+#[must_use]
+pub fn mark(project: &str, environment: &str) -> String {
+    // Two dashes would end the comment.
+    let name = format!("{project}/{environment}").replace("--", "-\u{2010}").replace('>', "");
+    format!("<!-- spile plan {} -->", name.replace('\n', " "))
+}
+
+fn with(plan: &PlanData, detail: Detail) -> String {
+    let mut parts = vec![
+        format!("{}\n", mark(&plan.project, &plan.environment)),
+        format!("### spile: plan for {}, {}\n\n", code(&plan.project), code(&plan.environment)),
+        head(plan),
+        warnings(plan),
+    ];
+    let mut integrations = plan.integrations();
+    integrations.sort_by_key(|changes| order(changes));
+    let shown = match detail {
+        Detail::Names(most) => most,
+        Detail::Whole | Detail::NoDiff | Detail::NoFields => usize::MAX,
+    };
+    parts.extend(integrations.iter().take(shown).map(|changes| integration(changes, detail)));
+    let more = integrations.len().saturating_sub(shown);
+    if more > 0 {
+        parts.push(format!("\n… and {more} more. `spile plan` shows all of it.\n"));
+    }
+    parts.push(files(plan, detail));
+    parts.push(drift(plan, shown));
+    let id: String = plan.id.chars().take(12).collect();
+    let apply = format!("<code>spile apply --plan-id {}</code> applies this one only", html(&id));
+    let (whole, version) = (html(&plan.id), html(&plan.spile_version));
+    parts.push(format!("\n<sub>Plan id {whole}: {apply}. spile {version}</sub>\n"));
+    parts.concat()
+}
+
+/// Deletions first, then what loses data, then by name.
+fn order(changes: &[ChangeData]) -> (u8, std::cmp::Reverse<Consequence>, String) {
+    let rank = match action(changes) {
+        Action::Delete => 0,
+        Action::Update => 1,
+        Action::Create => 2,
+    };
+    let worst = changes.iter().map(|change| change.consequence).max().unwrap_or_default();
+    (rank, std::cmp::Reverse(worst), changes.first().map(|change| change.slug.to_string()).unwrap_or_default())
+}
+
+fn head(plan: &PlanData) -> String {
+    if plan.is_empty() {
+        return format!("**No changes**: {}.\n", no_changes(plan));
+    }
+    let summary = &plan.summary;
+    let cells = [summary.delete, summary.update, summary.create, summary.unchanged, summary.unmanaged];
+    let cells = cells.map(|count| count.to_string()).join(" | ");
+    let offline = if plan.compared == Compared::FileOnly { " The registry was not compared (offline)." } else { "" };
+    format!(
+        "**{}.**{offline}\n\n| deleted | updated | created | unchanged | unmanaged |\n\
+         | ---: | ---: | ---: | ---: | ---: |\n| {cells} |\n",
+        numbers(plan)
+    )
+}
+
+fn warnings(plan: &PlanData) -> String {
+    let mut lines = Vec::new();
+    if !plan.guards.is_empty() {
+        lines.push(format!("**apply will refuse this** without {}", lifted_by(plan)));
+    }
+    let stays = |slug| format!("{} stays, though no file declares it: it is protected", code(slug));
+    lines.extend(plan.protected.iter().take(20).map(|slug| stays(slug.as_str())));
+    let spared = |slug| format!("{} stays, though no file declares it: the plan is partial", code(slug));
+    lines.extend(plan.spared.iter().take(20).map(|slug| spared(slug.as_str())));
+    if lines.is_empty() {
+        return String::new();
+    }
+    let quoted: Vec<String> = lines.iter().map(|line| format!("> - {line}")).collect();
+    format!("\n> [!WARNING]\n{}\n", quoted.join("\n"))
+}
+
+fn integration(changes: &[ChangeData], detail: Detail) -> String {
+    let Some(first) = changes.first() else { return String::new() };
+    let worst = first.consequence;
+    let follows = if worst > Consequence::None { format!(": <b>{}</b>", word(worst)) } else { String::new() };
+    let sign = super::sign(action(changes)).0;
+    let summary =
+        format!("<code>{sign}</code> <b>{}</b> {}{follows}", html(first.slug.as_str()), phrase(&verb(changes)));
+    if detail == Detail::NoFields || matches!(detail, Detail::Names(_)) {
+        return format!("\n- {summary}");
+    }
+    let mut body: Vec<String> = first.reasons.iter().map(|reason| item(reason)).collect();
+    if !first.streams.is_empty() && worst > Consequence::Restart {
+        body.push(item(&format!("streams: {}", streams(first))));
+    }
+    if let Some(state) = &first.state {
+        body.push(item(&format!("its bookmarks move from `{}` to `{}`", state.from, state.to)));
+    }
+    body.extend(changes.iter().map(target));
+    format!("\n<details><summary>{summary}</summary>\n\n{}\n</details>\n", body.concat())
+}
+
+fn target(change: &ChangeData) -> String {
+    let name = if change.target == "meltano" { FILE_NAME } else { "registry" };
+    if change.fields.is_empty() || change.action == Action::Delete {
+        return format!("\n**{name}**\n\n- `{}` {}\n", super::sign(change.action).0, code(&change.title));
+    }
+    let fields: String = change.fields.iter().map(field).collect();
+    let access = access::sentences(change).into_iter().map(|sentence| item(&format!("⚠ {sentence}")));
+    format!("\n**{name}**\n\n{fields}{}", access.collect::<String>())
+}
+
+fn field(field: &FieldData) -> String {
+    let path = code(field.path());
+    let value = |of: &serde_json::Value| code(&value(of));
+    match field {
+        FieldData::Secret { secret: change, .. } => {
+            let (action, words) = secret(field.path(), *change);
+            format!("- `{}` {path} ({words})\n", super::sign(action).0)
+        }
+        FieldData::Plain { before: None, after: Some(after), .. } => format!("- `+` {path} = {}\n", value(after)),
+        FieldData::Plain { before: Some(before), after: None, .. } => format!("- `-` {path} = {}\n", value(before)),
+        FieldData::Plain { before: Some(before), after: Some(after), .. } => {
+            format!("- `~` {path} = {} → {}\n", value(before), value(after))
+        }
+        FieldData::Plain { before: None, after: None, .. } => format!("- {path}\n"),
+    }
+}
+
+fn files(plan: &PlanData, detail: Detail) -> String {
+    let file = |file: &super::plan_data::FileData| {
+        let verb = if file.action == Action::Create { "will be created" } else { "will be rendered again" };
+        if detail != Detail::Whole {
+            return format!("\n\n{} {verb}; its diff does not fit here.\n", code(&file.path));
+        }
+        let summary = format!("<b>{}</b> {verb}", html(&file.path));
+        format!("\n<details><summary>{summary}</summary>\n\n{}\n</details>\n", block("diff", &file.diff))
+    };
+    plan.files.iter().map(file).collect()
+}
+
+fn drift(plan: &PlanData, most: usize) -> String {
+    if plan.drift.is_empty() && !plan.meltano_edited {
+        return String::new();
+    }
+    let summary = format!("<b>Drift</b>: changed by something else since the last apply ({})", plan.drift.len());
+    let mut body = Vec::new();
+    for drift in plan.drift.iter().take(most.min(100)) {
+        body.push(format!("- {} {}\n", code(drift.slug.as_str()), super::drift::verb(drift)));
+        for field in drift.fields.iter().take(20) {
+            let shown =
+                |of: &Option<serde_json::Value>| of.as_ref().map_or("nothing".to_owned(), |of| code(&value(of)));
+            let change = match field.secret {
+                Some(_) => "its ciphertext".to_owned(),
+                None => format!("{} → {}", shown(&field.left), shown(&field.found)),
+            };
+            body.push(format!("  - {}: {change} ({})\n", code(&field.path), super::drift::files(field.files)));
+        }
+    }
+    if plan.meltano_edited {
+        body.push(format!("- {} was edited by hand\n", code(FILE_NAME)));
+    }
+    format!("\n<details><summary>{summary}</summary>\n\n{}\n</details>\n", body.concat())
+}
+
+/// A phrase with names in backticks, as HTML.
+fn phrase(words: &str) -> String {
+    let parts = words.split('`').enumerate();
+    parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{}</code>", html(part)) } else { html(part) }).collect()
+}
