@@ -34,7 +34,10 @@ impl MeltanoFile {
         let lock = std::fs::File::open(folder)?;
         lock.lock()?;
         sweep_temporary(folder)?;
-        Ok(lock)
+        match self.applied.parent().filter(|folder| folder.exists()) {
+            Some(applied) => sweep_temporary(applied).map(|()| lock),
+            None => Ok(lock),
+        }
     }
 
     /// Compares the file with what the last apply here wrote.

@@ -113,7 +113,7 @@ fn answer(mut connection: TcpStream, comments: &Comments, base: &str) {
             ("201 Created", String::new(), json!({"id": id}))
         }
         (true, _) => {
-            *comments.get_mut(&last.parse().unwrap()).unwrap() = body["body"].as_str().unwrap().to_owned();
+            body["body"].as_str().unwrap().clone_into(comments.get_mut(&last.parse().unwrap()).unwrap());
             ("200 OK", String::new(), json!({}))
         }
     };

@@ -287,7 +287,7 @@ async fn the_program_plans_applies_and_tells_how_things_stand() {
     assert_eq!(run("status --format json", "service_role").exits(0).json()["integrations"][0]["status"], "pending");
     subject.database.sql("update public.integrations set name = 'by hand'");
     let planned = run("plan", "service_role").exits(0);
-    assert!(planned.out.contains("the row of `fruit` is not as the last apply left it"), "{}", planned.out);
+    assert!(planned.out.contains("fruit has changed in the registry"), "{}", planned.out);
     assert!(run("doctor", "service_role").out.contains("no table is open to visitors"));
 }
 
