@@ -201,3 +201,25 @@ fn a_rewrite_that_is_killed_leaves_the_old_file_or_the_new_one() {
     desk.set("api_key", "last");
     desk.run(&["check"]).succeeds();
 }
+
+#[test]
+fn what_the_row_holds_is_pulled_as_ciphertext() {
+    let desk = Desk::new();
+    desk.set("api_key", "hunter2");
+    let before = desk.shop();
+    desk.set("api_key", "hunter3");
+    desk.set("auth.token", "t");
+    desk.run(&["apply", "--yes"]).succeeds();
+    let applied = desk.shop();
+    desk.folder.write("integrations/shop.toml", &before.replace("[secrets]", "# ours\n[secrets]"));
+    let planned = desk.run(&["plan"]).succeeds();
+    assert!(planned.stdout.contains("secrets.api_key"), "{}", planned.stdout);
+    let pulled = desk.run(&["pull", "shop"]).succeeds();
+    assert!(!(pulled.stdout + &pulled.stderr).contains("hunter"));
+    assert_eq!(desk.shop(), applied.replace("[secrets]", "# ours\n[secrets]"));
+    assert_eq!(desk.values("shop"), json!({"api_key": "hunter3", "auth.token": "t"}));
+    desk.run(&["plan", "--exit-code"]).succeeds();
+    desk.folder.write("integrations/shop.toml", SHOP);
+    desk.run(&["pull", "shop"]).succeeds();
+    assert_eq!(desk.values("shop"), json!({"api_key": "hunter3", "auth.token": "t"}));
+}
