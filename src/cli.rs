@@ -8,6 +8,7 @@ pub mod drift;
 pub mod exec;
 pub mod generate;
 pub mod history;
+pub mod import;
 pub mod init;
 pub mod migrate;
 pub mod output;
@@ -16,6 +17,7 @@ pub mod rollback;
 pub mod run;
 pub mod scope;
 pub mod secrets;
+mod take_over;
 pub mod up;
 
 use std::ffi::OsString;
@@ -102,6 +104,7 @@ enum Command {
     Pull(drift::PullArgs),
     History(rollback::HistoryArgs),
     Rollback(rollback::RollbackArgs),
+    Import(import::Args),
     Test(run::Args),
     Sync(run::Args),
     Status(history::StatusArgs),
@@ -184,6 +187,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Drift(args) => drift::drift(args, global, output).await,
         Command::Pull(args) => drift::pull(args, global, output).await,
         Command::History(args) => rollback::history(args, global, output).await,
+        Command::Import(args) => import::exec(args, global, output).await,
         Command::Rollback(args) => rollback::exec(args, global, output).await,
         Command::Test(args) => run::test(args, global, output).await,
         Command::Sync(args) => run::sync(args, global, output).await,

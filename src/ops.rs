@@ -15,6 +15,7 @@ pub mod rollback;
 pub mod run;
 pub mod saved_plan;
 pub mod secrets;
+pub mod take_over;
 
 use miette::Diagnostic;
 

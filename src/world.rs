@@ -30,7 +30,7 @@ pub use meltano::Meltano;
 pub use meltano_file::MeltanoFile;
 pub use memory::Memory;
 pub use project::Project;
-pub use registry::Registry;
+pub use registry::{Registry, Unmanaged};
 pub use runs::Runs;
 pub use sops_program::Program;
 pub use supabase::{Supabase, SupabaseError};

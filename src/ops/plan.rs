@@ -64,8 +64,8 @@ async fn adopt(world: &World, loaded: &Loaded, options: &Options, current: &mut 
     let unmanaged = world.registry.unmanaged().await?;
     for slug in &options.adopt {
         let id = super::run::named(loaded, slug.as_str())?.id;
-        let Some(row) = unmanaged.get(&id) else { return Err(Error::NothingToAdopt { slug: slug.clone(), id }) };
-        current.registry.adopted.insert(id, row.clone());
+        let Some(found) = unmanaged.get(&id) else { return Err(Error::NothingToAdopt { slug: slug.clone(), id }) };
+        current.registry.adopted.insert(id, found.row.clone());
         current.registry.foreign.retain(|foreign| foreign.id != id.to_string());
     }
     Ok(())

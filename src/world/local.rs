@@ -167,7 +167,8 @@ impl Local {
             return Ok(());
         }
         let unmanaged = self.unmanaged_rows(transaction)?;
-        let has_changed = |(id, change): (&IntegrationId, &Change<Row>)| unmanaged.get(id) != change.before();
+        let has_changed =
+            |(id, change): (&IntegrationId, &Change<Row>)| unmanaged.get(id).map(|found| &found.row) != change.before();
         if adopted().any(has_changed) {
             return Err(TargetError::Stale { target: "the local registry" });
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::runs::Standing;
-use super::{Origin, Registry, Runs, Target, TargetError};
+use super::{Origin, Registry, Runs, Target, TargetError, Unmanaged};
 use crate::name::IntegrationId;
 use crate::plan::history::{Applied, Left};
 use crate::plan::{Action, Foreign, Revision, Snapshot, State, Step, hash};
@@ -124,8 +124,9 @@ impl<R: Record> Held<R> {
 
 #[async_trait]
 impl Registry for Memory<Row> {
-    async fn unmanaged(&self) -> Result<State<Row>, TargetError> {
-        Ok(self.with(|held| held.unmanaged.clone()))
+    async fn unmanaged(&self) -> Result<BTreeMap<IntegrationId, Unmanaged>, TargetError> {
+        let row = |(id, row): (&IntegrationId, &Row)| (*id, Unmanaged { row: row.clone(), plain: BTreeMap::new() });
+        Ok(self.with(|held| held.unmanaged.iter().map(row).collect()))
     }
 
     async fn applies(&self, most: usize) -> Result<Vec<Applied>, TargetError> {

@@ -67,7 +67,7 @@ impl Project {
         Self { root: root.into(), unwritten: BTreeMap::new() }
     }
 
-    /// Returns the project as it would be if a file that is there had another text.
+    /// Returns the project as it would be if a file had this text.
     #[must_use]
     pub fn with(&self, path: &Path, text: String) -> Self {
         let mut changed = self.clone();
@@ -194,7 +194,7 @@ impl Project {
     fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
         let top = self.root.join(folder);
         if !top.exists() {
-            return Vec::new();
+            return self.unwritten.keys().filter(|path| path.starts_with(folder)).cloned().collect();
         }
         let hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
         let real_top = top.canonicalize().unwrap_or_else(|_| top.clone());
@@ -224,6 +224,10 @@ impl Project {
                 }
             }
         }
+        let unwritten = self.unwritten.keys().filter(|path| path.starts_with(folder) && !found.contains(path));
+        let unwritten: Vec<PathBuf> = unwritten.cloned().collect();
+        found.extend(unwritten);
+        found.sort();
         for path in loops.into_inner() {
             problems.push(&Source::new(self.relative(&path), ""), Mistake::LinkLoop { span: (0..0).into() });
         }

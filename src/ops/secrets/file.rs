@@ -103,13 +103,32 @@ impl SecretsFile {
 
     /// Reads one text as an integration's file, for git.
     pub(super) fn of_text(path: &Path, text: &str) -> Result<Self, ops::Error> {
-        let mut problems = Problems::default();
         let slug = "merged"
             .parse::<Slug>()
             .map_err(|error| Error::Merge { path: path.to_owned(), message: error.to_string() })?;
-        let name = FileName { slug, environment: None };
+        Self::new(FileName { slug, environment: None }, path, text)
+    }
+
+    /// Takes a text as that of an integration's file that is not written yet.
+    ///
+    /// # Errors
+    /// When it is no TOML.
+    pub fn new(name: FileName, path: &Path, text: &str) -> Result<Self, ops::Error> {
+        let mut problems = Problems::default();
         Self::read(name, Source::new(path, text), None, &mut problems)
             .ok_or_else(|| ops::Error::Problems(problems.into_report()))
+    }
+
+    /// Returns the text with secrets set.
+    ///
+    /// # Errors
+    /// When the present ones do not open, or nobody says who may read new ones.
+    pub async fn sealed_text(&self, access: Access<'_>, values: &Values) -> Result<String, ops::Error> {
+        let changes: Vec<_> = values.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+        let document = self.sealed_with(access, &changes).await?;
+        let text = crate::sops::rewrite(self.source.text(), &document);
+        let message = |error: toml_edit::TomlError| error.message().to_owned();
+        Ok(text.map_err(|error| Error::Merge { path: self.path().to_owned(), message: message(error) })?)
     }
 
     /// Returns the path of the file that holds the secrets, relative to the project.

@@ -11,7 +11,7 @@ use crate::name::IntegrationId;
 use crate::plan::history::{Applied, Left};
 use crate::plan::{Change, State, hash};
 use crate::record::Row;
-use crate::world::{Origin, Registry, TargetError};
+use crate::world::{Origin, Registry, TargetError, Unmanaged};
 
 const APPLIES: &str = "select a.id, a.plan, a.actor, a.source_rev, a.at, a.file_sha256, \
     (select count(*) from integration_changes c where c.apply_id = a.id and c.op = 'create'), \
@@ -69,10 +69,19 @@ impl Local {
     }
 
     /// Reads the rows of nobody's whose id is a UUID.
-    pub(super) fn unmanaged_rows(&self, connection: &Connection) -> Result<State<Row>, TargetError> {
+    pub(super) fn unmanaged_rows(
+        &self,
+        connection: &Connection,
+    ) -> Result<BTreeMap<IntegrationId, Unmanaged>, TargetError> {
         let stored = self.stored(connection).map_err(|source| self.failed(source))?;
         let nobodys = stored.into_iter().filter(|row| row.managed_by.is_none() && row.id.parse::<Uuid>().is_ok());
-        nobodys.map(super::Stored::into_row).collect()
+        let read = |mut stored: super::Stored| {
+            let secrets = std::mem::replace(&mut stored.secrets, super::NO_SECRETS.to_owned());
+            let (id, row) = stored.into_row()?;
+            // What is no JSON is nothing that anybody could take over.
+            Ok((id, Unmanaged::new(row, &serde_json::from_str(&secrets).unwrap_or_default())))
+        };
+        nobodys.map(read).collect()
     }
 
     fn applied(&self, connection: &Connection, of: Option<Uuid>, most: i64) -> rusqlite::Result<Vec<(Applied, i64)>> {
@@ -110,8 +119,8 @@ impl Local {
 
 #[async_trait]
 impl Registry for Local {
-    async fn unmanaged(&self) -> Result<State<Row>, TargetError> {
-        self.open()?.map_or_else(|| Ok(State::default()), |connection| self.unmanaged_rows(&connection))
+    async fn unmanaged(&self) -> Result<BTreeMap<IntegrationId, Unmanaged>, TargetError> {
+        self.open()?.map_or_else(|| Ok(BTreeMap::new()), |connection| self.unmanaged_rows(&connection))
     }
 
     async fn applies(&self, most: usize) -> Result<Vec<Applied>, TargetError> {

@@ -1,17 +1,18 @@
 //! What was applied to a hosted registry, and what each apply left.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::rows::{self, Declared, Unmanaged};
+use super::rows::{self, Declared, Nobodys};
 use super::{Supabase, SupabaseError};
 use crate::name::IntegrationId;
 use crate::plan::history::{Applied, Left};
 use crate::plan::{State, hash};
-use crate::record::Row;
-use crate::world::{Registry, TargetError};
+use crate::world::{Registry, TargetError, Unmanaged};
 
 /// The most bytes of a `meltano.yml` that are sent along: of a larger one only the hash is kept.
 const LARGEST_TEXT: usize = 2 * 1024 * 1024;
@@ -37,10 +38,10 @@ struct LeftRow {
 
 #[async_trait]
 impl Registry for Supabase {
-    async fn unmanaged(&self) -> Result<State<Row>, TargetError> {
+    async fn unmanaged(&self) -> Result<BTreeMap<IntegrationId, Unmanaged>, TargetError> {
         self.check_version().await?;
-        let rows: Vec<Unmanaged> = rows::read(&self.pages(rows::UNMANAGED).await?)?;
-        Ok(rows.into_iter().filter(|row| row.managed_by.is_none()).filter_map(Unmanaged::into_row).collect())
+        let rows: Vec<Nobodys> = rows::read(&self.pages(rows::UNMANAGED).await?)?;
+        Ok(rows.into_iter().filter(|row| row.managed_by.is_none()).filter_map(Nobodys::into_unmanaged).collect())
     }
 
     async fn applies(&self, most: usize) -> Result<Vec<Applied>, TargetError> {

@@ -9,7 +9,7 @@ use crate::name::{IntegrationId, Slug};
 use crate::record::Row;
 use crate::record::row::Sealed;
 use crate::value::Settings;
-use crate::world::TargetError;
+use crate::world::{TargetError, Unmanaged};
 
 /// The columns that tell what is there and whether it has changed.
 pub(super) const LISTED: &str = "id,slug,name,managed_by,environment,content_hash";
@@ -102,10 +102,10 @@ fn sealed(secrets: &Value) -> Result<Option<Sealed>, serde_json::Error> {
     }
 }
 
-/// A row of nobody's: what it holds is anybody's, as far as it can be taken for a row.
+/// A row of nobody's.
 #[derive(Debug, Deserialize)]
-pub(super) struct Unmanaged {
-    pub(super) id: String,
+pub(super) struct Nobodys {
+    id: String,
     slug: Option<String>,
     #[serde(rename = "type")]
     connector: String,
@@ -117,18 +117,18 @@ pub(super) struct Unmanaged {
     pub(super) managed_by: Option<String>,
 }
 
-impl Unmanaged {
-    /// Returns the row; `None` where no integration can have its id. Secrets of another form are not read: adopting
-    /// replaces them.
-    pub(super) fn into_row(self) -> Option<(IntegrationId, Row)> {
+impl Nobodys {
+    /// Returns the row; `None` where no integration can have its id.
+    pub(super) fn into_unmanaged(self) -> Option<(IntegrationId, Unmanaged)> {
         let id = IntegrationId(self.id.parse().ok()?);
         let slug = self.slug.and_then(|slug| slug.parse().ok()).or_else(|| Slug::from_words(&self.name))?;
         let config = match self.config {
             Value::Object(members) => members.into_iter().collect(),
             _ => Settings::new(),
         };
-        let secrets = sealed(&self.secrets).unwrap_or_default();
-        Some((id, Row { slug, connector: self.connector, name: self.name, enabled: self.enabled, config, secrets }))
+        let (connector, name, enabled) = (self.connector, self.name, self.enabled);
+        let row = Row { slug, connector, name, enabled, config, secrets: None };
+        Some((id, Unmanaged::new(row, &self.secrets)))
     }
 }
 

@@ -223,3 +223,43 @@ fn what_the_row_holds_is_pulled_as_ciphertext() {
     desk.run(&["pull", "shop"]).succeeds();
     assert_eq!(desk.values("shop"), json!({"api_key": "hunter3", "auth.token": "t"}));
 }
+
+/// Rows as dashboards have them today: with secrets in plain text, in both columns.
+#[test]
+fn rows_of_nobodys_become_files_with_their_secrets_encrypted() {
+    let desk = Desk::new();
+    desk.set("api_key", "x");
+    desk.run(&["apply", "--yes"]).succeeds();
+    let row = |id: &str, connector: &str, config: &str, secrets: &str| {
+        format!(
+            "insert into integrations (environment, id, slug, type, name, config, secrets, created_at, updated_at) values \
+             ('dev', '{id}', 'store', '{connector}', 'The Store', '{config}', '{secrets}', '', '');"
+        )
+    };
+    let id = "6f1c0a52-6d0e-4c6e-9a53-0b4f7c1d2e3f";
+    let rows = [
+        row(id, "shop", r#"{"page_size": 7, "api_key": "hunter2"}"#, r#"{"auth.token": "hunter3"}"#),
+        row("7f1c0a52-6d0e-4c6e-9a53-0b4f7c1d2e3f", "unheard-of", "{}", "{}"),
+        row("by-hand", "shop", "{}", "{}"),
+    ];
+    let registry = rusqlite::Connection::open(desk.folder.join(".spile/registry.db")).unwrap();
+    registry.execute_batch(&rows.concat()).unwrap();
+    desk.run(&["import", "--registry"]).fails("give `--yes` where nobody can answer");
+    assert!(!desk.folder.join("integrations/store.toml").exists());
+    let done = desk.run(&["import", "--registry", "--yes"]).succeeds();
+    assert!(done.stdout.contains("integrations/store.toml, with `api_key`, `auth.token` encrypted"), "{}", done.stdout);
+    assert!(done.stdout.contains("there is no connector `unheard-of`"), "{}", done.stdout);
+    assert!(done.stderr.contains("spile plan --adopt store"), "{}", done.stderr);
+    let text = desk.folder.read("integrations/store.toml");
+    assert!(!(done.stdout + &done.stderr + &text).contains("hunter"));
+    assert!(text.starts_with(&format!("id = \"{id}\"\ntype = \"shop\"\nname = \"The Store\"\n")), "{text}");
+    assert_eq!(desk.values("store"), json!({"api_key": "hunter2", "auth.token": "hunter3"}));
+    desk.run(&["apply", "--yes", "--adopt", "store"]).succeeds();
+    desk.run(&["plan", "--exit-code"]).succeeds();
+    let held: String =
+        registry.query_row("select config || secrets from integrations where id = ?1", [id], |row| row.get(0)).unwrap();
+    assert!(!held.contains("hunter"), "{held}");
+    let again = desk.run(&["import", "--registry", "--yes"]).succeeds();
+    assert!(!again.stdout.contains("store.toml"), "{}", again.stdout);
+    desk.run(&["import", "--registry", "nothing"]).fails("there is no integration `nothing`");
+}
