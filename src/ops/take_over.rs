@@ -127,7 +127,7 @@ async fn file(
         help: "write its file by hand",
     };
     let mut text = rewrite("", &edits(&row, id)).map_err(unwritable)?;
-    if let Some(document) = row.secrets.as_ref().and_then(|sealed| sealed.open()) {
+    if let Some(document) = row.secrets.as_ref().and_then(crate::record::row::Sealed::open) {
         text = sops::rewrite(&text, &document).map_err(unwritable)?;
     }
     if !plain.is_empty() {
