@@ -3,5 +3,5 @@
 pub mod harness;
 mod local;
 mod meltano_file;
-pub mod promises;
+mod promises;
 pub mod registries;

@@ -1,6 +1,6 @@
 //! What the tests install, installed: run alone first, so that no test is timed beside a compiler.
 
-use crate::supabase::parts;
+use crate::supabase::{parts, postgres};
 use crate::{project, tools};
 
 #[test]
@@ -10,6 +10,7 @@ fn everything_that_tests_install_is_there() {
     tools::sops();
     tools::sops_age();
     tools::supabase();
-    parts::pgserver();
+    postgres::pgserver();
+    postgres::debian();
     parts::postrust();
 }

@@ -1,6 +1,13 @@
 //! The Supabase registry, against a real database.
 
-mod contract;
+mod beyond;
+mod faults;
+pub mod hosted;
 mod migration;
 pub mod parts;
+pub mod postgres;
+mod program;
 mod proxy;
+mod refusals;
+mod runs;
+mod server;

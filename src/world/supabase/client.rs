@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::error::Refusal;
+use super::refusal::{Refusal, is_gateway};
 use super::{Address, SupabaseError};
 
 /// How long a connection may take to come about.
@@ -64,25 +65,33 @@ impl Client {
     }
 
     /// Reads from a table. A read may be tried again.
-    pub(super) async fn get(&self, table: &str, query: &[(&str, String)]) -> Result<Value, SupabaseError> {
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, SupabaseError> {
         let url = format!("{}/{table}", self.base);
         self.patiently(|| self.http.request(Method::GET, &url).query(query).timeout(READ)).await
     }
 
     /// Calls a function that only reads.
-    pub(super) async fn call(&self, function: &str, arguments: &Value) -> Result<Value, SupabaseError> {
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        function: &str,
+        arguments: &Value,
+    ) -> Result<T, SupabaseError> {
         let url = format!("{}/rpc/{function}", self.base);
         self.patiently(|| self.http.request(Method::POST, &url).json(arguments).timeout(READ)).await
     }
 
     /// Sends a change-set. It may be sent again, for the database knows it by its id and does it once.
-    pub(super) async fn apply(&self, body: String) -> Result<Value, SupabaseError> {
+    pub(super) async fn apply(&self, body: String) -> Result<(), SupabaseError> {
         let url = format!("{}/rpc/spile_apply", self.base);
         let request = || {
             let request = self.http.request(Method::POST, &url).timeout(APPLY);
             request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.clone())
         };
-        self.patiently(request).await
+        self.patiently(request).await.map(nothing)
     }
 
     /// Writes rows of a table that are known by their ids, so that the same again is the same.
@@ -92,7 +101,7 @@ impl Client {
             let request = self.http.request(Method::POST, &url).json(rows).timeout(READ);
             request.header("Prefer", "resolution=merge-duplicates,return=minimal")
         };
-        self.patiently(request).await.map(drop)
+        self.patiently(request).await.map(nothing)
     }
 
     /// Changes columns of the rows that a query names.
@@ -107,11 +116,11 @@ impl Client {
             let request = self.http.request(Method::PATCH, &url).query(query).json(columns).timeout(READ);
             request.header("Prefer", "return=minimal")
         };
-        self.patiently(request).await.map(drop)
+        self.patiently(request).await.map(nothing)
     }
 
     /// Sends what may be sent again, until there is an answer that will not change.
-    async fn patiently(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, SupabaseError> {
+    async fn patiently<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, SupabaseError> {
         let mut waits = WAITS.into_iter();
         loop {
             let failed = match once(request()).await {
@@ -139,7 +148,7 @@ impl From<SupabaseError> for Failed {
     }
 }
 
-async fn once(request: RequestBuilder) -> Result<Value, Failed> {
+async fn once<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failed> {
     let unreached = |source: reqwest::Error| Failed {
         may_pass: !source.is_builder(),
         error: SupabaseError::unreached(source),
@@ -149,28 +158,35 @@ async fn once(request: RequestBuilder) -> Result<Value, Failed> {
     let (status, after) = (response.status(), retry_after(&response));
     let bytes = Zeroizing::new(response.bytes().await.map_err(unreached)?.to_vec());
     if status.is_success() {
-        if bytes.is_empty() {
-            return Ok(Value::Null);
-        }
-        let parsed = serde_json::from_slice(&bytes);
-        return parsed.map_err(|_| Failed {
-            error: SupabaseError::answer("what came back is no JSON"),
-            // An answer that was cut on its way.
-            may_pass: true,
-            after: None,
-        });
+        return read(&bytes);
     }
     let refusal = Refusal::read(status, &bytes);
     Err(Failed { may_pass: may_pass(status, &refusal), error: refusal.into_error(), after })
 }
 
+/// Reads an answer; where nothing is said, that is `null`. What is wrong with it is not quoted, for it may hold anything.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failed> {
+    let bytes = if bytes.is_empty() { b"null" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|error| {
+        let is_json = error.is_data();
+        let what = if is_json { "it has not the form that it should have" } else { "what came back is no JSON" };
+        // An answer that was cut on its way.
+        Failed { error: SupabaseError::answer(what), may_pass: error.is_eof(), after: None }
+    })
+}
+
+/// What is said after writing is of no interest.
+fn nothing(_: IgnoredAny) {}
+
 /// Tells whether a refusal is one of the moment: a proxy without a server behind it, a database that wakes up or is busy.
 fn may_pass(status: StatusCode, refusal: &Refusal) -> bool {
     match refusal.code.as_deref() {
         // PT423: the first sending of an apply may still be at work when its answer was lost.
-        Some("PGRST001" | "PGRST002" | "PGRST003" | "40001" | "40P01" | "55P03" | "53300" | "57P03" | "PT423") => true,
+        Some(
+            "PGRST001" | "PGRST002" | "PGRST003" | "40001" | "40P01" | "55P03" | "53300" | "57P01" | "57P03" | "PT423",
+        ) => true,
         Some(_) => false,
-        None => matches!(status.as_u16(), 408 | 425 | 429 | 502 | 503 | 504 | 520..=524),
+        None => is_gateway(status),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::rows::{self, Declared, Nobodys};
-use super::{Supabase, SupabaseError};
+use super::{Supabase, check_version};
 use crate::name::IntegrationId;
 use crate::plan::history::{Applied, Left};
 use crate::plan::{State, hash};
@@ -39,27 +39,23 @@ struct LeftRow {
 #[async_trait]
 impl Registry for Supabase {
     async fn unmanaged(&self) -> Result<BTreeMap<IntegrationId, Unmanaged>, TargetError> {
-        self.check_version().await?;
-        let rows: Vec<Nobodys> = rows::read(&self.pages(rows::UNMANAGED).await?)?;
+        check_version(self.version().await?)?;
+        let rows: Vec<Nobodys> = self.pages(rows::UNMANAGED).await?;
         Ok(rows.into_iter().filter(|row| row.managed_by.is_none()).filter_map(Nobodys::into_unmanaged).collect())
     }
 
     async fn applies(&self, most: usize) -> Result<Vec<Applied>, TargetError> {
-        self.check_version().await?;
+        check_version(self.version().await?)?;
         let mut asked = self.part();
         asked["most"] = json!(most);
-        let found = self.client.call("spile_applies", &json!({ "payload": asked })).await?;
-        let applies = Vec::<Applied>::deserialize(found);
-        Ok(applies.map_err(|_| SupabaseError::answer("the applies are not of the form that they should have"))?)
+        Ok(self.client.call("spile_applies", &json!({ "payload": asked })).await?)
     }
 
     async fn left_by(&self, apply: Uuid) -> Result<Option<Left>, TargetError> {
-        self.check_version().await?;
+        check_version(self.version().await?)?;
         let mut asked = self.part();
         asked["apply_id"] = json!(apply);
-        let found = self.client.call("spile_left", &json!({ "payload": asked })).await?;
-        let left = Option::<LeftRows>::deserialize(found);
-        let left = left.map_err(|_| SupabaseError::answer("what was left is not of the form that it should have"))?;
+        let left: Option<LeftRows> = self.client.call("spile_left", &json!({ "payload": asked })).await?;
         let Some(left) = left else { return Ok(None) };
         let mut rows = State::default();
         for LeftRow { id, row } in left.rows {

@@ -186,7 +186,8 @@ begin
 end $$;
 comment on function public.spile_rows(jsonb) is 'The rows {"managed_by", "environment", "ids"} names, as one JSON array.';
 
--- What others have done to a project's rows since they were last applied.
+-- What others have done to a project's rows since they were last applied. With the version, so that a plan needs not
+-- ask for it apart.
 create or replace function public.spile_drift(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   with applied as (
@@ -199,10 +200,11 @@ language sql stable security invoker set search_path = '' as $$
       from public.integrations i
      where i.managed_by = payload->>'managed_by' and i.environment = payload->>'environment'
   )
-  select coalesce(jsonb_agg(jsonb_build_object('id', id, 'why', case
+  select jsonb_build_object('version', public.spile_version(), 'rows',
+         coalesce(jsonb_agg(jsonb_build_object('id', id, 'why', case
            when applied.hash is null then 'added' when held.hash is null then 'deleted' else 'changed' end,
            'after', (select c.after from public.integration_changes c where c.number = applied.number))
-           order by id collate "C"), '[]')
+           order by id collate "C"), '[]'))
     from applied full join held using (id)
    where applied.hash is distinct from held.hash
 $$;

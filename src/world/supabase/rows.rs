@@ -6,19 +6,43 @@ use serde_json::{Value, json};
 
 use super::SupabaseError;
 use crate::name::{IntegrationId, Slug};
+use crate::plan::Last;
 use crate::record::Row;
 use crate::record::row::Sealed;
 use crate::value::Settings;
 use crate::world::{TargetError, Unmanaged};
 
 /// The columns that tell what is there and whether it has changed.
-pub(super) const LISTED: &str = "id,slug,name,managed_by,environment,content_hash";
+pub(super) const LISTED: &str = "id,name,managed_by,environment,content_hash";
 
 /// All that files declare, besides.
 pub(super) const WHOLE: &str = "id,slug,type,name,enabled,config,secrets,managed_by,environment,content_hash";
 
 /// What is looked at of a row of nobody's.
 pub(super) const UNMANAGED: &str = "id,slug,type,name,enabled,config,secrets,managed_by";
+/// What a page holds: rows, of which the last says where the next page begins.
+pub(super) trait Page: DeserializeOwned {
+    /// Returns the row's id.
+    fn id(&self) -> &str;
+}
+
+impl Page for Value {
+    fn id(&self) -> &str {
+        self["id"].as_str().unwrap_or_default()
+    }
+}
+
+impl Page for Nobodys {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Page for Listed {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
 
 /// A row by its marks. What others keep in the same table may lack any of them.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +54,20 @@ pub(super) struct Listed {
     pub(super) environment: Option<String>,
     #[serde(default)]
     pub(super) content_hash: String,
+}
+
+impl Listed {
+    /// Reads the marks of a whole row.
+    pub(super) fn read(row: &Value) -> Result<Self, SupabaseError> {
+        Self::deserialize(row).map_err(|_| SupabaseError::answer("a row has not the columns that it should have"))
+    }
+}
+
+/// Which rows are not as the last apply left them, and the version of what says so.
+#[derive(Debug, Deserialize)]
+pub(super) struct Drift {
+    pub(super) version: i64,
+    pub(super) rows: Vec<Drifted>,
 }
 
 /// A row of this project's.
@@ -47,12 +85,17 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// Reads a row from among all; what is wrong with it is not quoted, for it may hold anything.
+    pub(super) fn read(row: &Value) -> Result<Self, SupabaseError> {
+        Self::deserialize(row).map_err(|_| SupabaseError::answer("a row has not the columns that it should have"))
+    }
+
     pub(super) fn into_row(self) -> Result<(IntegrationId, Row), TargetError> {
         let unreadable = |message: String| TargetError::Row { id: self.id.clone(), message };
         let id = self.id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;
         let slug = self.slug.parse().map_err(|error: crate::name::NotAName| unreadable(error.to_string()))?;
         // The parser's sentence would quote what stands there.
-        let secrets = sealed(&self.secrets);
+        let secrets = sealed(self.secrets);
         let secrets = secrets.map_err(|_| unreadable("`secrets` is not what spile writes".to_owned()))?;
         let row = Row {
             slug,
@@ -69,10 +112,23 @@ impl Stored {
 /// A row that is not as the last apply left it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Drifted {
-    pub(super) id: String,
-    pub(super) why: String,
+    id: String,
+    why: String,
     /// What that apply left.
-    pub(super) after: Option<Declared>,
+    after: Option<Declared>,
+}
+
+impl Drifted {
+    /// Returns how the last apply left the row; `None` where no integration can have its id.
+    pub(super) fn into_last(self) -> Option<(IntegrationId, Last<Row>)> {
+        let id = IntegrationId(self.id.parse().ok()?);
+        let last = match self.after {
+            Some(after) => row(after).map_or(Last::Unknown, Last::Held),
+            None if self.why == "added" => Last::Deleted,
+            None => Last::Unknown,
+        };
+        Some((id, last))
+    }
 }
 
 /// What files declare of a row, as the history has kept it.
@@ -90,11 +146,11 @@ pub(super) struct Declared {
 /// Returns a row of the history; `None` where it is not what spile writes.
 pub(super) fn row(declared: Declared) -> Option<Row> {
     let Declared { slug, connector, name, enabled, config, secrets } = declared;
-    Some(Row { slug: slug.parse().ok()?, connector, name, enabled, config, secrets: sealed(&secrets).ok()? })
+    Some(Row { slug: slug.parse().ok()?, connector, name, enabled, config, secrets: sealed(secrets).ok()? })
 }
 
 /// Reads what the column of secrets holds.
-fn sealed(secrets: &Value) -> Result<Option<Sealed>, serde_json::Error> {
+fn sealed(secrets: Value) -> Result<Option<Sealed>, serde_json::Error> {
     match secrets {
         Value::Null => Ok(None),
         Value::Object(members) if members.is_empty() => Ok(None),
@@ -142,14 +198,4 @@ pub(super) fn written(row: &Row) -> Value {
         "config": row.config,
         "secrets": row.secrets.as_ref().map_or_else(|| json!({}), |sealed| json!(sealed)),
     })
-}
-
-/// Reads a list of rows.
-pub(super) fn read<T: DeserializeOwned>(rows: &[Value]) -> Result<Vec<T>, SupabaseError> {
-    rows.iter().map(read_one).collect()
-}
-
-/// Reads a row; what is wrong with it is not quoted, for it may hold anything.
-pub(super) fn read_one<T: DeserializeOwned>(row: &Value) -> Result<T, SupabaseError> {
-    T::deserialize(row).map_err(|_| SupabaseError::answer("a row has not the columns that it should have"))
 }

@@ -119,15 +119,9 @@ impl Supabase {
         query.push(("managed_by", format!("eq.{}", self.project)));
         query.push(("environment", format!("eq.{}", self.environment)));
         query.push(("order", "started_at.desc,id.desc".to_owned()));
-        let found = self.client.get("integration_runs", &query).await?;
-        read_runs(&found)
+        let found: Vec<StoredRun> = self.client.get("integration_runs", &query).await?;
+        Ok(found.into_iter().map(Run::from).collect())
     }
-}
-
-fn read_runs(found: &Value) -> Result<Vec<Run>, SupabaseError> {
-    let runs = Vec::<StoredRun>::deserialize(found);
-    let runs = runs.map_err(|_| SupabaseError::answer("a run has not the columns that it should have"))?;
-    Ok(runs.into_iter().map(Run::from).collect())
 }
 
 #[async_trait]
@@ -137,7 +131,7 @@ impl Runs for Supabase {
         let written = self.written_run(run);
         match self.send(&written).await {
             // A run goes on when the registry is down: what it moves is worth more than its entry there.
-            Err(SupabaseError::Unreached { .. } | SupabaseError::Answer { .. } | SupabaseError::Locked) => {
+            Err(error) if error.is_of_the_moment() => {
                 let io = |source| TargetError::Io { doing: "keep a run in", path: self.outbox(), source };
                 self.keep(&written).map_err(io)
             }
@@ -153,9 +147,8 @@ impl Runs for Supabase {
 
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {
         let asked = json!({"managed_by": self.project, "environment": self.environment});
-        let found = self.client.call("spile_last_runs", &json!({ "payload": asked })).await?;
-        let runs = read_runs(&found)?;
-        Ok(runs.into_iter().map(|run| (run.integration, run)).collect())
+        let found: Vec<StoredRun> = self.client.call("spile_last_runs", &json!({ "payload": asked })).await?;
+        Ok(found.into_iter().map(Run::from).map(|run| (run.integration, run)).collect())
     }
 
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {
@@ -164,7 +157,7 @@ impl Runs for Supabase {
 
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError> {
         let mut standings = BTreeMap::new();
-        for row in self.pages("id,status,created_at,updated_at,managed_by,environment").await? {
+        for row in self.pages::<Value>("id,status,created_at,updated_at,managed_by,environment").await? {
             let is_own = row["managed_by"] == self.project.as_str() && row["environment"] == self.environment.as_str();
             let time = |column: &str| row[column].as_str().and_then(|text| text.parse::<Timestamp>().ok());
             let id = row["id"].as_str().and_then(|id| id.parse().ok()).filter(|_| is_own);

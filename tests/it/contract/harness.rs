@@ -20,33 +20,67 @@ use crate::folder::Folder;
 /// A target that the suite runs over.
 pub trait Subject {
     /// What it keeps.
-    type Record: Record;
+    type Record: Sample;
 
     /// Returns a handle; all handles are on the same place.
     fn target(&self) -> Arc<dyn Target<Record = Self::Record>>;
 
-    /// Returns a record: the same number gives the same record, and numbers of one ten share an id.
-    fn record(&self, number: u8) -> Self::Record;
-
-    /// Returns the document of a state.
-    fn document(&self, state: &State<Self::Record>) -> <Self::Record as Record>::Document;
-
-    /// Returns the files of the target.
-    fn files(&self) -> Vec<PathBuf>;
-
     /// Puts records of others in, and returns them as the target has to list them.
     fn add_foreign(&self) -> Vec<Foreign>;
 
+    /// Returns the files of the target; what is kept elsewhere has none.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Returns a state of records.
     fn state(&self, numbers: &[u8]) -> State<Self::Record> {
-        numbers.iter().map(|number| (id(*number), self.record(*number))).collect()
+        numbers.iter().map(|number| (id(*number), Self::Record::numbered(*number))).collect()
     }
 
     /// Returns the step from a snapshot to a state of records.
     fn step(&self, from: &Snapshot<Self::Record>, numbers: &[u8]) -> Step<Self::Record> {
         let state = self.state(numbers);
-        Step::between(from, &state, self.document(&state))
+        Step::between(from, &state, Self::Record::document(&state))
     }
+}
+
+/// A kind of record that the suite makes by number.
+pub trait Sample: Record {
+    /// Returns a record: the same number gives the same record, and numbers of one ten share an id.
+    fn numbered(number: u8) -> Self;
+
+    /// Returns the document of a state.
+    fn document(state: &State<Self>) -> Self::Document;
+}
+
+impl Sample for Row {
+    fn numbered(number: u8) -> Self {
+        row(number)
+    }
+
+    fn document(_: &State<Self>) {}
+}
+
+impl Sample for Entry {
+    fn numbered(number: u8) -> Self {
+        entry(number)
+    }
+
+    fn document(state: &State<Self>) -> String {
+        let head = Head { default_environment: "dev".parse().unwrap(), environments: vec!["dev".parse().unwrap()] };
+        render::meltano_yml(&head, state, &Source::new("meltano.yml.j2", render::TEMPLATE)).unwrap()
+    }
+}
+
+/// Returns a record that is not the suite's.
+pub fn foreign(id: &str, name: &str, managed_by: Option<&str>) -> Foreign {
+    Foreign { id: id.to_owned(), name: name.to_owned(), managed_by: managed_by.map(str::to_owned) }
+}
+
+/// What a database lists after a row of nobody's and one of another project's were put in.
+pub fn others() -> Vec<Foreign> {
+    vec![foreign("by-hand", "By hand", None), foreign("elsewhere", "Elsewhere", Some("other"))]
 }
 
 /// Returns the id of a record: that of its ten.
@@ -93,18 +127,8 @@ impl Subject for MemoryRows {
         self.0.clone()
     }
 
-    fn record(&self, number: u8) -> Row {
-        row(number)
-    }
-
-    fn document(&self, _: &State<Row>) {}
-
-    fn files(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
     fn add_foreign(&self) -> Vec<Foreign> {
-        let foreign = Foreign { id: "theirs".to_owned(), name: "Theirs".to_owned(), managed_by: None };
+        let foreign = foreign("theirs", "Theirs", None);
         self.0.add_foreign(foreign.clone());
         vec![foreign]
     }
@@ -119,20 +143,8 @@ impl Subject for MemoryEntries {
         self.0.clone()
     }
 
-    fn record(&self, number: u8) -> Entry {
-        entry(number)
-    }
-
-    fn document(&self, state: &State<Entry>) -> String {
-        rendered(state)
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
     fn add_foreign(&self) -> Vec<Foreign> {
-        let foreign = Foreign { id: "theirs".to_owned(), name: "Theirs".to_owned(), managed_by: None };
+        let foreign = foreign("theirs", "Theirs", None);
         self.0.add_foreign(foreign.clone());
         vec![foreign]
     }
@@ -163,12 +175,6 @@ impl Subject for LocalRows {
         self.of("acme", "dev")
     }
 
-    fn record(&self, number: u8) -> Row {
-        row(number)
-    }
-
-    fn document(&self, _: &State<Row>) {}
-
     fn files(&self) -> Vec<PathBuf> {
         self.0.files().into_keys().collect()
     }
@@ -180,12 +186,7 @@ impl Subject for LocalRows {
              ('dev', 'elsewhere', 'x', 'y', 'Elsewhere', 'other', '', '')",
         )
         .unwrap();
-        let foreign = |id: &str, name: &str, managed_by: Option<&str>| Foreign {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            managed_by: managed_by.map(str::to_owned),
-        };
-        vec![foreign("by-hand", "By hand", None), foreign("elsewhere", "Elsewhere", Some("other"))]
+        others()
     }
 }
 
@@ -199,14 +200,6 @@ impl Subject for File {
         Arc::new(MeltanoFile::new(&Project::at(self.0.path())))
     }
 
-    fn record(&self, number: u8) -> Entry {
-        entry(number)
-    }
-
-    fn document(&self, state: &State<Entry>) -> String {
-        rendered(state)
-    }
-
     fn files(&self) -> Vec<PathBuf> {
         self.0.files().into_keys().collect()
     }
@@ -215,9 +208,4 @@ impl Subject for File {
     fn add_foreign(&self) -> Vec<Foreign> {
         Vec::new()
     }
-}
-
-fn rendered(state: &State<Entry>) -> String {
-    let head = Head { default_environment: "dev".parse().unwrap(), environments: vec!["dev".parse().unwrap()] };
-    render::meltano_yml(&head, state, &Source::new("meltano.yml.j2", render::TEMPLATE)).unwrap()
 }

@@ -1,6 +1,5 @@
 //! A proxy that does to requests what networks and gateways do.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,114 +13,206 @@ pub enum Fault {
     None,
     /// The connection is cut before the request gets through.
     CutBefore,
+    /// Half of the request gets through before the connection is cut.
+    CutWithin,
     /// The request gets through, and its answer is lost.
     CutAfter,
-    /// The request gets through, and half of its answer comes back.
+    /// The request gets through, and the end of its answer is lost.
     Truncated,
     /// The request gets through twice; the second answer comes back.
     Twice,
+    /// The request gets through twice at the same time; the second answer comes back.
+    TwiceAtOnce,
     /// It takes a while.
     Slow,
     /// A gateway without a server behind it.
     Unavailable,
-    /// A gateway's page for people.
-    Page,
+    /// A gateway answers for itself: a status, and an HTML page where it is no success.
+    Says(u16, &'static str),
+}
+
+impl Script {
+    /// Returns what happens to a request.
+    fn fault(&mut self, line: &str) -> Fault {
+        match self.at.take() {
+            Some((named, 0, fault)) if named == line => fault,
+            Some((named, before, fault)) => {
+                let before = before - usize::from(named == line);
+                self.at = Some((named, before, fault));
+                Fault::None
+            }
+            None => self.faults.pop().or(self.then).unwrap_or(Fault::None),
+        }
+    }
 }
 
 impl Fault {
-    pub const ALL: [Self; 8] = [
+    /// A gateway's page for people.
+    pub const PAGE: Self = Self::Says(502, "<html>hunter2</html>");
+
+    pub const ALL: [Self; 10] = [
         Self::None,
         Self::CutBefore,
+        Self::CutWithin,
         Self::CutAfter,
         Self::Truncated,
         Self::Twice,
+        Self::TwiceAtOnce,
         Self::Slow,
         Self::Unavailable,
-        Self::Page,
+        Self::PAGE,
     ];
+}
+
+/// A request that arrived.
+pub struct Seen {
+    /// Its method and path, as `POST /rpc/spile_apply`.
+    pub line: String,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    fn read(request: &[u8]) -> Self {
+        let line = request.split(|byte| matches!(byte, b'\r' | b'?')).next().unwrap_or_default();
+        let head = request.windows(4).position(|four| four == b"\r\n\r\n").map_or(request.len(), |end| end + 4);
+        let line = String::from_utf8_lossy(line).trim_end_matches(" HTTP/1.1").to_owned();
+        Self { line, body: request[head..].to_vec() }
+    }
+}
+
+/// What happens to the requests to come.
+#[derive(Default)]
+struct Script {
+    /// One after the other, the last one next.
+    faults: Vec<Fault>,
+    /// After them.
+    then: Option<Fault>,
+    /// What happens to one that is named, and how many like it come before.
+    at: Option<(String, usize, Fault)>,
+    /// What was asked for, in the order of arrival.
+    seen: Vec<Seen>,
 }
 
 /// A proxy before a server; it lives as long as the runtime that started it.
 pub struct Proxy {
     pub url: String,
-    faults: Arc<Mutex<Vec<Fault>>>,
-    seen: Arc<AtomicUsize>,
+    script: Arc<Mutex<Script>>,
 }
 
 impl Proxy {
+    /// Starts one that works beside the caller, whatever that waits for.
+    pub fn beside(server: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let proxy = runtime.block_on(Self::before(server));
+        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+        proxy
+    }
+
     /// Starts one on a free port of the loopback; without faults until it is told some.
     pub async fn before(server: &str) -> Self {
         let server = server.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (faults, seen) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
-        let (told, counted) = (faults.clone(), seen.clone());
+        let script = Arc::new(Mutex::new(Script::default()));
+        let told = script.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (told, counted, server) = (told.clone(), counted.clone(), server.clone());
+                let (told, server) = (told.clone(), server.clone());
                 tokio::spawn(async move {
                     // A client that goes away has seen enough.
-                    let _ = serve(client, &server, &told, &counted).await;
+                    let _ = serve(client, &server, &told).await;
                 });
             }
         });
-        Self { url, faults, seen }
+        Self { url, script }
     }
 
     /// Tells what happens to the next requests, one after the other; after them nothing does.
     pub fn next(&self, faults: &[Fault]) {
-        *self.faults.lock().unwrap() = faults.iter().rev().copied().collect();
+        let mut script = self.script.lock().unwrap();
+        script.faults = faults.iter().rev().copied().collect();
+        (script.then, script.at) = (None, None);
     }
 
-    /// Returns how many requests there were.
-    pub fn seen(&self) -> usize {
-        self.seen.load(Ordering::SeqCst)
+    /// Tells what happens to the next request like `line` after `before` such; nothing does to all others.
+    pub fn at(&self, (line, before): (&str, usize), fault: Fault) {
+        self.next(&[]);
+        self.script.lock().unwrap().at = Some((line.to_owned(), before, fault));
+    }
+
+    /// Demands that the request that was named has come.
+    pub fn was_met(&self) {
+        let left = &self.script.lock().unwrap().at;
+        assert!(left.is_none(), "{left:?} never came");
+    }
+
+    /// Tells what happens to every request after the next `count`.
+    pub fn after(&self, count: usize, fault: Fault) {
+        self.next(&vec![Fault::None; count]);
+        self.script.lock().unwrap().then = Some(fault);
+    }
+
+    /// Returns what was asked for since the last time.
+    pub fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.script.lock().unwrap().seen)
     }
 }
 
-async fn serve(
-    mut client: TcpStream,
-    server: &str,
-    faults: &Mutex<Vec<Fault>>,
-    seen: &AtomicUsize,
-) -> std::io::Result<()> {
+async fn serve(mut client: TcpStream, server: &str, script: &Mutex<Script>) -> std::io::Result<()> {
     let request = message(&mut client).await?;
     if request.is_empty() {
         return Ok(());
     }
-    seen.fetch_add(1, Ordering::SeqCst);
-    let fault = faults.lock().unwrap().pop().unwrap_or(Fault::None);
-    let answer = match fault {
-        Fault::CutBefore => return Ok(()),
-        Fault::Unavailable => {
-            b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n".to_vec()
+    let fault = {
+        let mut script = script.lock().unwrap();
+        let seen = Seen::read(&request);
+        let fault = script.fault(&seen.line);
+        script.seen.push(seen);
+        fault
+    };
+    if let Some(answer) = answer(fault, server, &request).await? {
+        client.write_all(&answer).await?;
+    }
+    client.shutdown().await
+}
+
+/// Lets a request through as a fault has it; `None` where nothing comes back.
+async fn answer(fault: Fault, server: &str, request: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
+    Ok(match fault {
+        Fault::CutBefore => None,
+        Fault::CutWithin => {
+            let mut server = TcpStream::connect(server).await?;
+            server.write_all(&request[..request.len() / 2]).await?;
+            server.shutdown().await?;
+            None
         }
-        Fault::Page => {
-            b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 19\r\n\r\n<html>hunter2</html>"[..]
-                .strip_suffix(b">")
-                .unwrap()
-                .to_vec()
-        }
-        Fault::None => forward(server, &request).await?,
+        Fault::Unavailable => Some(said(503, "retry-after: 0\r\n", "")),
+        Fault::Says(status, body) => Some(said(status, "content-type: text/html\r\n", body)),
+        Fault::None => Some(forward(server, request).await?),
         Fault::Slow => {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            forward(server, &request).await?
+            Some(forward(server, request).await?)
         }
         Fault::Twice => {
-            forward(server, &request).await?;
-            forward(server, &request).await?
+            forward(server, request).await?;
+            Some(forward(server, request).await?)
         }
+        Fault::TwiceAtOnce => Some(tokio::try_join!(forward(server, request), forward(server, request))?.1),
         Fault::CutAfter => {
-            forward(server, &request).await?;
-            return Ok(());
+            forward(server, request).await?;
+            None
         }
         Fault::Truncated => {
-            let answer = forward(server, &request).await?;
-            answer[..answer.len() - answer.len().min(3)].to_vec()
+            let answer = forward(server, request).await?;
+            Some(answer[..answer.len() - answer.len().min(3)].to_vec())
         }
-    };
-    client.write_all(&answer).await?;
-    client.shutdown().await
+    })
+}
+
+/// An answer of the gateway's own.
+fn said(status: u16, header: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} -\r\n{header}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into()
 }
 
 /// Sends a request on, and returns the whole answer.

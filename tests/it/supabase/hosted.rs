@@ -1,0 +1,89 @@
+//! The registry of a project in a database of its own, for the contract and for what goes beyond it.
+
+use std::sync::Arc;
+
+use miette::Diagnostic;
+use spile::plan::Foreign;
+use spile::record::Row;
+use spile::secret::Secret;
+use spile::world::supabase::Address;
+use spile::world::{Supabase, Target, TargetError};
+
+use super::parts;
+use crate::contract::harness::{Subject, others};
+use crate::folder::{Folder, origin};
+
+/// The registry of a project in a database of its own.
+pub struct HostedRows {
+    pub database: parts::Supabase,
+    pub folder: Folder,
+}
+
+impl HostedRows {
+    /// `None` where the parts cannot be had, which is said loudly.
+    pub fn start() -> Option<Self> {
+        let database = parts::Supabase::migrated()?;
+        Some(Self { database, folder: Folder::new() })
+    }
+
+    /// Where it is, for the bearer of a key.
+    pub fn address(&self, key: String) -> Address {
+        let url = self.database.url.clone();
+        Address { url, rest_path: String::new(), schema: "public".to_owned(), key: Secret::new(key) }
+    }
+
+    /// The registry of `acme` in `dev` at an address.
+    pub fn at(&self, address: Address) -> Supabase {
+        Supabase::new(address, ("acme", &"dev".parse().unwrap()), self.folder.path()).unwrap()
+    }
+
+    /// The registry of `acme` in `dev` behind another address, such as a proxy's.
+    pub fn behind(&self, url: &str) -> Supabase {
+        self.at(Address { url: url.to_owned(), ..self.address(self.database.key("service_role")) })
+    }
+
+    pub fn with_role(&self, role: &str) -> Supabase {
+        self.at(self.address(self.database.key(role)))
+    }
+
+    pub fn of(&self, project: &str, environment: &str) -> Supabase {
+        let address = self.address(self.database.key("service_role"));
+        Supabase::new(address, (project, &environment.parse().unwrap()), self.folder.path()).unwrap()
+    }
+
+    /// Writes records in the place of all that are there.
+    pub async fn holds(&self, numbers: &[u8]) {
+        let target = self.target();
+        target.write(&self.step(&target.read().await.unwrap(), numbers), &origin("p")).await.unwrap();
+    }
+
+    /// Everything that an apply may change, as one text.
+    pub fn everything(&self) -> String {
+        self.database.sql(
+            "select coalesce(string_agg(t, '' order by t), '') from (select i::text as t from public.integrations i \
+             union all select c::text from public.integration_changes c) all_of_it",
+        )
+    }
+}
+
+impl Subject for HostedRows {
+    type Record = Row;
+
+    fn target(&self) -> Arc<dyn Target<Record = Row>> {
+        Arc::new(self.of("acme", "dev"))
+    }
+
+    fn add_foreign(&self) -> Vec<Foreign> {
+        self.database.sql(
+            "insert into public.integrations (id, type, name, slug, environment, managed_by) values \
+             ('by-hand', 'y', 'By hand', null, null, null), ('elsewhere', 'y', 'Elsewhere', 'x', 'dev', 'other')",
+        );
+        others()
+    }
+}
+
+/// Returns what an error says: its code, its sentence and the next step.
+pub fn said(error: &TargetError) -> String {
+    let code = error.code().map(|code| code.to_string()).unwrap_or_default();
+    format!("{code}: {error}: {}", error.help().map(|help| help.to_string()).unwrap_or_default())
+}

@@ -1,0 +1,90 @@
+//! The built program over a hosted registry.
+
+use super::hosted::HostedRows;
+use super::proxy::{Fault, Proxy};
+use crate::cli::program::{Came, run};
+use crate::folder::Folder;
+
+/// A project whose registry is hosted, and the way to it.
+struct Project {
+    subject: HostedRows,
+    folder: Folder,
+}
+
+impl Project {
+    fn start() -> Option<Self> {
+        let (subject, folder) = (HostedRows::start()?, Folder::project());
+        let text = folder.read("spile.toml")
+            + "\n[registry]\nkind = \"supabase\"\nurl = \"${TEST_URL}\"\nkey = \"${TEST_KEY}\"\nrest_path = \"\"\n";
+        folder.write("spile.toml", &text);
+        Some(Self { subject, folder })
+    }
+
+    /// Runs a command line with the key of a role.
+    fn spile(&self, line: &str, role: &str) -> Came {
+        self.spile_at(&self.subject.database.url, line, role)
+    }
+
+    fn spile_at(&self, url: &str, line: &str, role: &str) -> Came {
+        let mut command = self.folder.command(line);
+        command.env("TEST_URL", url).env("TEST_KEY", self.subject.database.key(role));
+        run(&mut command)
+    }
+}
+
+#[test]
+fn the_program_plans_applies_and_tells_how_things_stand() {
+    let Some(project) = Project::start() else { return };
+    assert!(project.spile("migrate --check", "service_role").exits(0).out.contains("version 2"));
+    project.spile("plan --exit-code", "spile_planner").exits(2);
+    let refused = project.spile("apply --yes", "spile_planner").exits(1);
+    assert!(refused.notes.contains("apply needs a secret or service_role key"), "{}", refused.notes);
+    project.spile("apply --yes", "service_role").exits(0);
+    project.spile("plan --exit-code", "spile_planner").exits(0);
+    let status = project.spile("status --format json", "service_role").exits(0).json();
+    assert_eq!(status["integrations"][0]["status"], "pending");
+    project.subject.database.sql("update public.integrations set name = 'by hand'");
+    let planned = project.spile("plan", "service_role").exits(0);
+    assert!(planned.out.contains("fruit has changed in the registry"), "{}", planned.out);
+    assert!(project.spile("doctor", "service_role").out.contains("no table is open to visitors"));
+}
+
+/// One answer is lost in each apply, each time another: apply ends well all the same, and nothing is left.
+#[test]
+fn an_apply_gets_over_any_answer_that_is_lost() {
+    let Some(project) = Project::start() else { return };
+    let proxy = Proxy::beside(&project.subject.database.url);
+    project.spile_at(&proxy.url, "apply --yes", "service_role").exits(0);
+    let requests = proxy.seen().len();
+    assert!(requests > 4, "{requests}");
+    for lost in 0..requests {
+        project.folder.integration("fruit", &format!("data-{lost}"));
+        let faults: Vec<Fault> = (0..=lost).map(|at| if at == lost { Fault::CutAfter } else { Fault::None }).collect();
+        proxy.next(&faults);
+        project.spile_at(&proxy.url, "apply --yes", "service_role").exits(0);
+        project.spile("plan --exit-code", "service_role").exits(0);
+    }
+    let audited = project.subject.database.sql("select count(*) from public.integration_changes");
+    assert_eq!(audited, (requests + 1).to_string(), "each apply was done once");
+}
+
+/// From some request on the line is dead: apply says so, the plan shows what is left, and the next apply finishes it.
+#[test]
+fn an_apply_whose_line_goes_dead_is_finished_by_the_next_one() {
+    let Some(project) = Project::start() else { return };
+    let proxy = Proxy::beside(&project.subject.database.url);
+    project.spile_at(&proxy.url, "apply --yes", "service_role").exits(0);
+    let requests = proxy.seen().len();
+    let mut left = Vec::new();
+    for alive in 0..requests {
+        project.folder.integration("fruit", &format!("dead-{alive}"));
+        proxy.after(alive, Fault::Unavailable);
+        let came = project.spile_at(&proxy.url, "apply --yes", "service_role").exits(1);
+        assert!(came.notes.contains("the registry cannot answer now"), "{}", came.notes);
+        left.push(project.spile("plan --exit-code", "service_role").code);
+        proxy.next(&[]);
+        project.spile_at(&proxy.url, "apply --yes", "service_role").exits(0);
+        project.spile("plan --exit-code", "service_role").exits(0);
+    }
+    assert!(left.contains(&0) && left.contains(&2) && left.iter().all(|code| [0, 2].contains(code)), "{left:?}");
+}
