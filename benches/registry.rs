@@ -132,7 +132,13 @@ fn sent(proxy: &Proxy) -> Vec<u8> {
 }
 
 fn origin() -> Origin {
-    Origin { plan: "p".to_owned(), actor: "a bench".to_owned(), commit: None, at: jiff::Timestamp::UNIX_EPOCH }
+    Origin {
+        plan: "p".to_owned(),
+        actor: "a bench".to_owned(),
+        commit: None,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        rendered: None,
+    }
 }
 
 /// A project with secrets whose rows are in a Supabase.
