@@ -7,6 +7,7 @@ use crate::ops::{self, Error};
 use crate::problem::Report;
 use crate::view::report::ProblemData;
 use crate::view::{self, GOOD, styled};
+use crate::world::Project;
 
 /// Read and check every file of the project; touch nothing, need no network and no key
 #[derive(Debug, clap::Args)]
@@ -14,13 +15,14 @@ pub struct Args {}
 
 /// Checks, and says that all is well.
 pub(super) fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let checked = ops::check(&global.project()?);
+    let project = global.project()?;
+    let checked = ops::check(&project);
     let loaded = match checked {
         Ok(loaded) => loaded,
-        Err(Error::Problems(report)) if for_ci(&report, output) => return Ok(exit::FAILED),
+        Err(Error::Problems(report)) if for_ci(&report, &project, output) => return Ok(exit::FAILED),
         Err(error) => return Err(error),
     };
-    if for_ci(&loaded.advice, output) {
+    if for_ci(&loaded.advice, &project, output) {
         return Ok(0);
     }
     let count = loaded.integrations.iter().count();
@@ -35,11 +37,12 @@ pub(super) fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8,
 }
 
 /// Writes problems in a form that CI systems read, where that is wanted.
-fn for_ci(report: &Report, output: &mut Output) -> bool {
+fn for_ci(report: &Report, project: &Project, output: &mut Output) -> bool {
+    let way = project.in_repository();
     let text = match output.format() {
-        Format::Sarif => format!("{:#}\n", view::check::sarif(report)),
+        Format::Sarif => format!("{:#}\n", view::check::sarif(report, &way)),
         Format::Junit => view::check::junit(report),
-        Format::Github => view::check::github(report),
+        Format::Github => view::check::github(report, &way),
         Format::Text | Format::Json | Format::Markdown => return false,
     };
     output.text(&text);

@@ -1,6 +1,7 @@
 //! The problems of a project in the forms that CI systems read: SARIF, `JUnit` and GitHub's annotations.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use miette::Severity;
 use serde_json::{Value, json};
@@ -11,9 +12,10 @@ use crate::problem::{Problem, Report};
 /// Where a problem's code is explained.
 const CODES: &str = "docs/codes.md";
 
-/// Returns the problems as SARIF 2.1.0, one rule for each code that was found.
+/// Returns the problems as SARIF 2.1.0, one rule for each code that was found; `way` leads from the root of the
+/// repository to the project.
 #[must_use]
-pub fn sarif(report: &Report) -> Value {
+pub fn sarif(report: &Report, way: &Path) -> Value {
     let problems: Vec<ProblemData> = report.problems().iter().map(ProblemData::from).collect();
     let rules: BTreeMap<&str, Value> = problems
         .iter()
@@ -29,7 +31,8 @@ pub fn sarif(report: &Report) -> Value {
             (problem.code.as_str(), rule)
         })
         .collect();
-    let results: Vec<Value> = report.problems().iter().zip(&problems).map(result).collect();
+    let results: Vec<Value> =
+        report.problems().iter().zip(&problems).map(|(problem, data)| result(problem, data, way)).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -46,7 +49,7 @@ pub fn sarif(report: &Report) -> Value {
     })
 }
 
-fn result((problem, data): (&Problem, &ProblemData)) -> Value {
+fn result(problem: &Problem, data: &ProblemData, way: &Path) -> Value {
     let (line, column) = end(problem);
     let help = data.help.as_ref().map(|help| format!("\n{help}")).unwrap_or_default();
     json!({
@@ -54,7 +57,7 @@ fn result((problem, data): (&Problem, &ProblemData)) -> Value {
         "level": data.severity,
         "message": { "text": format!("{}{help}", data.message) },
         "locations": [{ "physicalLocation": {
-            "artifactLocation": { "uri": uri(&data.file), "uriBaseId": "%SRCROOT%" },
+            "artifactLocation": { "uri": uri(&from(way, &data.file)), "uriBaseId": "%SRCROOT%" },
             "region": { "startLine": data.line, "startColumn": data.column, "endLine": line, "endColumn": column },
         } }],
     })
@@ -67,6 +70,11 @@ fn end(problem: &Problem) -> (usize, usize) {
     let start = place.line_and_column();
     // What labels nothing labels one character.
     if (line, column) <= start { (start.0, start.1 + 1) } else { (line, column) }
+}
+
+/// A file's path from the root of the repository: `way` leads from there to the project.
+fn from(way: &Path, file: &str) -> String {
+    way.join(file).display().to_string()
 }
 
 /// A path as part of an address.
@@ -126,9 +134,10 @@ fn xml(text: &str) -> String {
     escaped.collect()
 }
 
-/// Returns the problems as commands to GitHub Actions, which shows them at their lines.
+/// Returns the problems as commands to GitHub Actions, which shows them at their lines; `way` leads from the root of the
+/// repository to the project.
 #[must_use]
-pub fn github(report: &Report) -> String {
+pub fn github(report: &Report, way: &Path) -> String {
     let lines = report.problems().iter().map(|problem| {
         let data = ProblemData::from(problem);
         let command = if problem.finding().severity() == Some(Severity::Warning) { "warning" } else { "error" };
@@ -136,7 +145,11 @@ pub fn github(report: &Report) -> String {
         let place = format!("line={},endLine={line},col={},endColumn={column}", data.line, data.column);
         let help = data.help.as_ref().map(|help| format!("\n{help}")).unwrap_or_default();
         let message = message(&format!("{}{help}", data.message));
-        format!("::{command} file={},{place},title={}::{message}\n", property(&data.file), property(&data.code))
+        format!(
+            "::{command} file={},{place},title={}::{message}\n",
+            property(&from(way, &data.file)),
+            property(&data.code)
+        )
     });
     lines.collect()
 }

@@ -21,7 +21,7 @@ pub fn text(drift: &[DriftData], meltano_edited: bool) -> String {
     }
     let next = "apply makes all of it what the files say; `spile pull SLUG` writes a row into its file instead";
     lines.push(format!("    {}\n", styled(QUIET, next)));
-    lines.join("\n")
+    super::harmless(&lines.join("\n"))
 }
 
 /// Returns what something else has done to a record, as a phrase.

@@ -28,7 +28,7 @@ pub fn text(plan: &PlanData) -> String {
     text.push_str(&diff(plan));
     notes(&mut text, plan);
     text.push_str(&last_lines(plan));
-    text
+    super::harmless(&text)
 }
 
 fn integration(text: &mut String, changes: &[ChangeData]) {

@@ -41,14 +41,19 @@ pub fn markdown(plan: &PlanData) -> String {
 #[must_use]
 pub fn mark(project: &str, environment: &str) -> String {
     // Two dashes would end the comment.
-    let name = format!("{project}/{environment}").replace("--", "-\u{2010}").replace('>', "");
+    let name = format!("{}/{}", short(project), short(environment)).replace("--", "-\u{2010}").replace('>', "");
     format!("<!-- spile plan {} -->", name.replace('\n', " "))
+}
+
+/// The start of a name: the numbers behind it always fit.
+fn short(name: &str) -> String {
+    name.chars().take(200).collect()
 }
 
 fn with(plan: &PlanData, detail: Detail) -> String {
     let mut parts = vec![
         format!("{}\n", mark(&plan.project, &plan.environment)),
-        format!("### spile: plan for {}, {}\n\n", code(&plan.project), code(&plan.environment)),
+        format!("### spile: plan for {}, {}\n\n", code(&short(&plan.project)), code(&short(&plan.environment))),
         head(plan),
         warnings(plan),
     ];
@@ -65,10 +70,9 @@ fn with(plan: &PlanData, detail: Detail) -> String {
     }
     parts.push(files(plan, detail));
     parts.push(drift(plan, shown));
-    let id: String = plan.id.chars().take(12).collect();
-    let apply = format!("<code>spile apply --plan-id {}</code> applies this one only", html(&id));
-    let (whole, version) = (html(&plan.id), html(&plan.spile_version));
-    parts.push(format!("\n<sub>Plan id {whole}: {apply}. spile {version}</sub>\n"));
+    let (id, version) = (html(&plan.id), html(&plan.spile_version));
+    parts
+        .push(format!("\n<sub><code>spile apply --plan-id {id}</code> applies this one only. spile {version}</sub>\n"));
     parts.concat()
 }
 

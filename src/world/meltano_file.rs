@@ -34,10 +34,11 @@ impl MeltanoFile {
         let lock = std::fs::File::open(folder)?;
         lock.lock()?;
         sweep_temporary(folder)?;
-        match self.applied.parent().filter(|folder| folder.exists()) {
-            Some(applied) => sweep_temporary(applied).map(|()| lock),
-            None => Ok(lock),
+        if let Some(applied) = self.applied.parent().filter(|folder| folder.exists()) {
+            // What is left there is in nobody's way.
+            let _ = sweep_temporary(applied);
         }
+        Ok(lock)
     }
 
     /// Compares the file with what the last apply here wrote.

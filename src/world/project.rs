@@ -115,6 +115,14 @@ impl Project {
         packed.lines().find_map(|line| Some(line.strip_suffix(name)?.trim().to_owned()))
     }
 
+    /// Returns the way to the project from the root of the repository that it is in.
+    #[must_use]
+    pub fn in_repository(&self) -> PathBuf {
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let repository = root.ancestors().find(|folder| folder.join(".git").exists());
+        repository.and_then(|repository| root.strip_prefix(repository).ok()).map(Path::to_owned).unwrap_or_default()
+    }
+
     /// Reads `spile.toml`.
     pub fn settings(&self, problems: &mut Problems) -> Option<Source> {
         self.source(Path::new(SETTINGS), problems)

@@ -40,7 +40,7 @@ fn a_plan_is_a_comment_with_the_numbers_first_and_deletions_before_all_else() {
     assert!(place("<b>gone</b>") < place("<b>moves</b>") && place("<b>moves</b>") < place("<b>new</b>"));
     assert!(markdown.contains("apply will refuse this** without `--allow delete=2`"), "{markdown}");
     let id = folder.spile("plan --format json").json()["id"].as_str().unwrap().to_owned();
-    assert!(markdown.contains(&id) && markdown.contains(&id[..12]));
+    assert!(markdown.contains(&format!("spile apply --plan-id {id}")));
 }
 
 #[test]
@@ -106,6 +106,19 @@ fn problems_are_annotations_of_github() {
     assert!(told.starts_with(first), "{told}");
     assert_eq!(told.lines().count(), 2);
     assert_eq!(Folder::project().spile("check --format github").exits(0).out, "");
+}
+
+#[test]
+fn files_are_named_from_the_root_of_the_repository() {
+    let repository = Folder::new();
+    repository.write(".git/HEAD", "ref: refs/heads/main\n");
+    repository.write("data/spile/spile.toml", "[project]\nname = \"acme\"\n");
+    repository.write("data/spile/integrations/bad.toml", "typ = 1\n");
+    let told = repository.spile("check -C data/spile --format github").exits(1).out;
+    assert!(told.contains("::error file=data/spile/integrations/bad.toml,line=1"), "{told}");
+    let sarif = repository.spile("check -C data/spile --format sarif").exits(1).json();
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "data/spile/integrations/bad.toml");
 }
 
 #[test]
