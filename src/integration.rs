@@ -33,6 +33,8 @@ pub struct Integration {
     pub path: PathBuf,
     /// Its connector: what the file calls `type`.
     pub connector: Arc<Connector>,
+    /// What its plugin is called, where the project's template defines it.
+    pub plugin: Option<String>,
     /// Never deleted by apply.
     pub protect: bool,
     /// What holds where no overlay says otherwise.
@@ -48,10 +50,10 @@ impl Integration {
         self.overlays.get(environment).unwrap_or(&self.base)
     }
 
-    /// Returns the name of its plugin in Meltano: `<plugin>--<slug>`.
+    /// Returns the name of its plugin in Meltano: `<plugin>--<slug>`, or the one that its file names.
     #[must_use]
     pub fn plugin_name(&self) -> String {
-        self.connector.plugin_name(&self.slug)
+        self.plugin.clone().unwrap_or_else(|| self.connector.plugin_name(&self.slug))
     }
 
     /// Returns which side of a pipeline it is.

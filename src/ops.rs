@@ -7,6 +7,7 @@ pub mod check;
 pub mod doctor;
 pub mod exec;
 pub mod history;
+pub mod import;
 pub mod init;
 pub mod migrate;
 pub mod plan;
@@ -169,6 +170,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Git(#[from] GitError),
+    /// A project cannot be imported.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Import(#[from] import::Error),
     /// A command cannot be started.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -1,20 +1,19 @@
 //! Rendering `meltano.yml` from entries, and reading entries back from it; pure.
 
 pub mod read;
+mod values;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use miette::{Diagnostic, SourceSpan};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::name::EnvironmentName;
 use crate::plan::State;
 use crate::record::Entry;
-use crate::record::entry::Setup;
+use crate::record::entry::Origin;
 use crate::source::Source;
+use values::Values;
 
 /// The first line of every file that spile renders: a file without it is not overwritten.
 pub const MARKER: &str = "# Rendered by spile from integrations/: edit the files there and run `spile apply`.";
@@ -24,6 +23,9 @@ pub const FILE_NAME: &str = "meltano.yml";
 
 /// The template that is part of the program.
 pub const TEMPLATE: &str = include_str!("../templates/meltano.yml.j2");
+
+/// The macros that templates import under this name: what every `meltano.yml` has, in whatever frame it stands.
+const PARTS: (&str, &str) = ("spile", include_str!("../templates/parts.j2"));
 
 /// The most instructions a template may take for each entry, so that one that loops ends.
 const FUEL_FOR_EACH: u64 = 50_000;
@@ -62,6 +64,21 @@ pub enum Mistake {
         #[label("this template")]
         span: SourceSpan,
     },
+    /// Two plugins of one list have one name.
+    #[error("the template writes two {list} named `{name}`")]
+    #[diagnostic(
+        code(spile::template::plugin_twice),
+        help("give the connector another `plugin.name`: Meltano would take the first of the two and say nothing")
+    )]
+    PluginTwice {
+        /// `extractors` or `loaders`.
+        list: &'static str,
+        /// The name.
+        name: String,
+        /// The template's start.
+        #[label("this template")]
+        span: SourceSpan,
+    },
     /// An integration did not come through.
     #[error("the template {what} `{name}`")]
     #[diagnostic(
@@ -86,6 +103,17 @@ pub struct Head {
     pub default_environment: EnvironmentName,
     /// `environments`
     pub environments: Vec<EnvironmentName>,
+    /// What the file is for.
+    pub purpose: Purpose,
+}
+
+/// What a file is rendered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be the project's `meltano.yml`.
+    Project,
+    /// To be seen by one run. Meltano runs in an environment only, so one is there, whatever the project's own has.
+    Run,
 }
 
 /// Renders the file and reads it back: what is not there unchanged is a mistake of the template's.
@@ -108,7 +136,23 @@ pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Re
             Some(_) => {}
         }
     }
+    if let Some((list, name)) = twice(&text, entries) {
+        return Err(Mistake::PluginTwice { list, name, span: span() });
+    }
     back.iter().find(|(id, _)| entries.get(id).is_none()).map_or(Ok(text), |(_, entry)| Err(unfaithful("adds", entry)))
+}
+
+/// Finds a plugin of spile's making whose name another plugin of the list has. Only a template with plugins of its own
+/// can have two.
+fn twice(text: &str, entries: &State<Entry>) -> Option<(&'static str, String)> {
+    let imports = entries.iter().any(|(_, entry)| entry.origin == Origin::Imported);
+    let all = if imports { read::names(text).ok()? } else { return None };
+    let made = entries.iter().map(|(_, entry)| entry).filter(|entry| entry.origin == Origin::Made);
+    let mut own =
+        made.flat_map(|entry| [entry.plugin.as_str(), entry.base_plugin()].map(|name| (entry.role.plural(), name)));
+    let is_twice =
+        |(list, name): &(&'static str, &str)| all.iter().filter(|(of, known)| of == list && known == name).count() > 1;
+    own.find(is_twice).map(|(list, name)| (list, name.to_owned()))
 }
 
 fn render(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
@@ -117,10 +161,26 @@ fn render(head: &Head, entries: &State<Entry>, template: &Source) -> Result<Stri
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| AutoEscape::Json);
     engine.set_fuel(Some(FUEL_FOR_EACH * (entries.len() as u64 + 10)));
+    engine.set_formatter(formatted);
+    engine.add_template(PARTS.0, PARTS.1).map_err(|error| failed(&error))?;
     engine.add_template(&name, template.text()).map_err(|error| failed(&error))?;
     let values = minijinja::value::Serde(Values::of(head, entries));
     let rendered = engine.get_template(&name).and_then(|template| template.render(values));
-    rendered.map(|text| format!("{}\n", escaped(text.trim_end()))).map_err(|error| failed(&error))
+    rendered.map(|text| format!("{}\n", text.trim_end())).map_err(|error| failed(&error))
+}
+
+/// Writes a value as JSON that is YAML too; what the template itself says stays as it is.
+fn formatted(
+    out: &mut minijinja::Output<'_>,
+    state: &mut minijinja::State<'_, '_>,
+    value: &minijinja::Value,
+) -> Result<(), minijinja::Error> {
+    if value.is_safe() || value.is_undefined() || *state.auto_escape() != AutoEscape::Json {
+        return minijinja::escape_formatter(out, state, value);
+    }
+    let json = serde_json::to_string(value)
+        .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))?;
+    out.write_str(&escaped(&json)).map_err(minijinja::Error::from)
 }
 
 /// Writes what JSON leaves as it is and YAML refuses, or takes for a line break, as an escape of both.
@@ -138,71 +198,4 @@ fn failed(error: &minijinja::Error) -> Mistake {
     let message =
         error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     Mistake::Failed { message, span: error.range().unwrap_or(0..0).into() }
-}
-
-/// What a template is given.
-#[derive(Serialize)]
-struct Values<'a> {
-    marker: &'static str,
-    default_environment: &'a EnvironmentName,
-    environments: Vec<Value>,
-    plugins: BTreeMap<&'static str, Plugins<'a>>,
-    jobs: Vec<Value>,
-    schedules: Vec<Value>,
-}
-
-#[derive(Serialize, Default)]
-struct Plugins<'a> {
-    base: Vec<&'a Map<String, Value>>,
-    inheriting: Vec<Value>,
-}
-
-impl<'a> Values<'a> {
-    fn of(head: &'a Head, entries: &'a State<Entry>) -> Self {
-        let mut sorted: Vec<_> = entries.iter().map(|(id, entry)| (entry, *id)).collect();
-        sorted.sort_by(|a, b| a.0.slug.cmp(&b.0.slug));
-        let mut plugins: BTreeMap<&'static str, Plugins<'a>> = BTreeMap::new();
-        let mut bases: BTreeMap<(&'static str, &str), &Map<String, Value>> = BTreeMap::new();
-        let (mut jobs, mut schedules) = (Vec::new(), Vec::new());
-        for (entry, id) in &sorted {
-            let list = entry.role.plural();
-            bases.insert((list, entry.base_plugin()), &entry.definition);
-            let mut mark = json!({"id": id, "slug": entry.slug});
-            if entry.protect {
-                mark["protect"] = json!(true);
-            }
-            plugins.entry(list).or_default().inheriting.push(json!({
-                "name": entry.plugin,
-                "inherit_from": entry.base_plugin(),
-                "annotations": {"spile": mark},
-                "config": entry.base.config,
-                "select": entry.base.select,
-                "metadata": entry.base.metadata,
-            }));
-            if let Some(loader) = &entry.loader {
-                jobs.push(json!({"name": entry.slug, "task": format!("{} {loader}", entry.plugin)}));
-                schedules.extend(
-                    entry
-                        .interval
-                        .as_ref()
-                        .map(|interval| json!({"name": entry.slug, "interval": interval, "job": entry.slug})),
-                );
-            }
-        }
-        for ((list, _), definition) in bases {
-            plugins.entry(list).or_default().base.push(definition);
-        }
-        let environments = head.environments.iter().map(|name| environment(name, &sorted)).collect();
-        Self { marker: MARKER, default_environment: &head.default_environment, environments, plugins, jobs, schedules }
-    }
-}
-
-fn environment<I>(name: &EnvironmentName, entries: &[(&Entry, I)]) -> Value {
-    let mut plugins: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for (entry, _) in entries {
-        let Some(Setup { config, select, metadata }) = entry.environments.get(name) else { continue };
-        let overlay = json!({"name": entry.plugin, "config": config, "select": select, "metadata": metadata});
-        plugins.entry(entry.role.plural()).or_default().push(overlay);
-    }
-    json!({"name": name, "plugins": plugins})
 }

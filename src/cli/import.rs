@@ -1,23 +1,69 @@
 //! `spile import`
 
+mod words;
+
+use jiff::Timestamp;
+
 use super::{Global, Output, take_over};
 use crate::name::Slug;
-use crate::ops::Error;
+use crate::ops::import::{Options, carry_out, prepare};
+use crate::ops::secrets::Access;
+use crate::ops::{self, Error};
+use crate::view::{GOOD, STRONG, styled};
+use crate::world::Project;
 
-/// Make files of what is there already: rows of the registry that are nobody's
+/// Adopt the Meltano project of this folder: its plugins become files, the rest of meltano.yml becomes a template
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Of the registry's rows, only these, by name
-    #[arg(value_name = "SLUG", requires = "registry")]
-    names: Vec<Slug>,
-    /// Make files for the rows of the registry that are nobody's, for `spile plan --adopt`
-    #[arg(long, required = true)]
+    /// Make files for rows of the registry that are nobody's instead, for `spile plan --adopt`
+    #[arg(long, conflicts_with_all = ["name", "recipients"])]
     registry: bool,
+    /// Of these rows, only those of these names
+    #[arg(value_name = "SLUG", requires = "registry")]
+    rows: Vec<Slug>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    /// The project's name, instead of the folder's
+    #[arg(long)]
+    name: Option<String>,
+    /// Who may read the secrets that are encrypted, where no .sops.yaml says it
+    #[arg(long = "age", value_name = "RECIPIENT")]
+    recipients: Vec<String>,
 }
 
+/// Works the import out, shows it, asks and writes it.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    take_over::exec(&args.names, (args.yes, global), output).await
+    if args.registry {
+        return take_over::exec(&args.rows, (args.yes, global), output).await;
+    }
+    let keys = super::keys(output);
+    let options = Options { name: args.name.clone(), recipients: args.recipients.clone() };
+    let folder = global.folder()?;
+    let prepared = prepare(&folder, &keys, &options)?;
+    if !output.is_json() {
+        output.text(&words::text(&prepared));
+    }
+    let written = if args.yes || output.confirm(&words::question(&prepared)) {
+        let (project, program) = (Project::at(&folder), super::program());
+        let access = Access { project: &project, keys: &keys, program: &program, now: Timestamp::now() };
+        Some(carry_out(&prepared, access).await?)
+    } else {
+        None
+    };
+    if output.is_json() {
+        output.result(String::new, &words::data(&prepared, written.as_ref()));
+    }
+    let Some(written) = written else {
+        // What was asked for was to look: data were given, and `written` says that nothing was done.
+        return if output.is_json() { Ok(0) } else { Err(Error::Declined) };
+    };
+    if let Some(key) = &written.key {
+        let kept = format!("{} (keep a copy of it where nobody else finds it)\n", key.display());
+        output.note(&format!("{} your key: {kept}", styled(GOOD.bold(), "Made:")));
+    }
+    let count = ops::counted(prepared.adopted.len(), "integration");
+    let next = styled(STRONG, "spile plan");
+    output.note(&format!("{} {count}; next: {next}\n", styled(GOOD.bold(), "Imported:")));
+    Ok(0)
 }

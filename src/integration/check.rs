@@ -48,6 +48,7 @@ pub fn integration(
     for overlay in overlays {
         overlay_keys(base, overlay, problems);
     }
+    let plugin = base.plugin.as_ref().and_then(|plugin| self::plugin(plugin, problems));
     let Some(connector) = connector(base, context.catalog, problems) else {
         std::iter::once(base).chain(overlays.iter().copied()).for_each(|draft| without_connector(draft, problems));
         return None;
@@ -63,6 +64,7 @@ pub fn integration(
         id: base.id.as_ref().map_or_else(derived, |id| id.value),
         slug: base.slug.clone(),
         path: base.source.path().to_owned(),
+        plugin,
         protect: base.protect.as_ref().is_some_and(|protect| protect.value),
         base: declared,
         overlays: by_environment,
@@ -85,6 +87,7 @@ fn overlay_keys(base: &Draft, overlay: &Draft, problems: &mut Problems) {
     let places = [
         ("id", overlay.id.as_ref().map(|id| &id.place)),
         ("type", overlay.connector.as_ref().map(|connector| &connector.place)),
+        ("plugin", overlay.plugin.as_ref().map(|plugin| &plugin.place)),
         ("kind", overlay.role.as_ref().map(|role| &role.place)),
         ("protect", overlay.protect.as_ref().map(|protect| &protect.place)),
     ];
@@ -93,6 +96,17 @@ fn overlay_keys(base: &Draft, overlay: &Draft, problems: &mut Problems) {
         let base = base.source.path().display().to_string();
         problems.push(&place.source, Mistake::OverlayKey { key, base, span: place.span.clone().into() });
     }
+}
+
+/// Meltano takes almost any name; this one ends up in paths, state ids and tasks, whose parts a blank parts.
+fn plugin(written: &Placed<String>, problems: &mut Problems) -> Option<String> {
+    let is_part = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\' | ':');
+    let is_safe = !written.is_empty() && !written.starts_with('.') && !written.contains(is_part);
+    if !is_safe {
+        let span = written.place.span.clone().into();
+        problems.push(&written.place.source, Mistake::Plugin { name: written.value.clone(), span });
+    }
+    is_safe.then(|| written.value.clone())
 }
 
 fn connector(draft: &Draft, catalog: &Catalog, problems: &mut Problems) -> Option<Arc<Connector>> {

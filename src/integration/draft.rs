@@ -24,6 +24,8 @@ pub struct Draft {
     pub id: Option<Placed<IntegrationId>>,
     /// `type`
     pub connector: Option<Placed<String>>,
+    /// `plugin`
+    pub plugin: Option<Placed<String>>,
     /// `kind`
     pub role: Option<Placed<Role>>,
     /// `name`
@@ -72,6 +74,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         environment: name.environment,
         id: table.parsed("id", problems),
         connector: table.text("type", problems),
+        plugin: table.text("plugin", problems),
         role: table.choice("kind", &Role::WORDS, problems),
         name: table.text("name", problems),
         description: table.text("description", problems),
@@ -116,6 +119,7 @@ impl Draft {
             environment: overlay.environment,
             id: self.id.clone(),
             connector: self.connector.clone(),
+            plugin: self.plugin.clone(),
             role: self.role.clone(),
             name: overlay.name.or_else(|| self.name.clone()),
             description: overlay.description.or_else(|| self.description.clone()),

@@ -95,6 +95,20 @@ pub enum Mistake {
         #[label("named alike")]
         span: SourceSpan,
     },
+    /// Two integrations that are one plugin.
+    #[error("`{slug}` and `{other}` are both the plugin `{plugin}`")]
+    #[diagnostic(code(spile::integration::plugin_twice), help("remove one of the two files, or its `plugin` line"))]
+    PluginTwice {
+        /// The later integration.
+        slug: Slug,
+        /// The one that is the plugin first.
+        other: Slug,
+        /// The plugin.
+        plugin: String,
+        /// Where the later file names it.
+        #[label("the same plugin")]
+        span: SourceSpan,
+    },
     /// Two connectors that install different things under one plugin name.
     #[error("`{connector}` and `{other}` both install the plugin `{plugin}`, and differ")]
     #[diagnostic(code(spile::connector::plugin_shared), help("give one of the two another `plugin.name`"))]
@@ -209,7 +223,8 @@ fn shared_names(found: &Found<'_>, problems: &mut Problems) {
     let mut prefixes: BTreeMap<String, String> = BTreeMap::new();
     let mut sorted: Vec<_> = found.values().collect();
     sorted.sort_by(|a, b| a.1.slug.cmp(&b.1.slug));
-    for (draft, integration) in &sorted {
+    // What the template defines itself is not installed as the connector says.
+    for (draft, integration) in sorted.iter().filter(|(_, integration)| integration.plugin.is_none()) {
         let plugin = &integration.connector.plugin;
         let first = plugins.entry(&plugin.name).or_insert(integration);
         if first.connector.plugin != *plugin || first.role() != integration.role() {
@@ -223,11 +238,17 @@ fn shared_names(found: &Found<'_>, problems: &mut Problems) {
         }
         prefixes.entry(environment_variable(&plugin.name, "")).or_insert_with(|| plugin.name.clone());
     }
+    let mut names: BTreeMap<(Role, String), Slug> = BTreeMap::new();
     for (draft, integration) in sorted {
         let name = integration.plugin_name();
+        let slug = integration.slug.clone();
+        if let Some(other) = names.insert((integration.role(), name.clone()), slug.clone()) {
+            let span = draft.plugin.as_ref().map_or(0..0, |plugin| plugin.place.span.clone()).into();
+            problems.push(&draft.source, Mistake::PluginTwice { slug, other, plugin: name, span });
+            continue;
+        }
         let prefix = environment_variable(&name, "");
         if let Some(other) = prefixes.insert(prefix.clone(), name.clone()).filter(|other| *other != name) {
-            let slug = integration.slug.clone();
             problems.push(&draft.source, Mistake::VariablesShared { slug, other, prefix, span: (0..0).into() });
         }
     }

@@ -8,10 +8,11 @@ use crate::ops::Error;
 use crate::plan::{self, State};
 use crate::problem::{Problems, Report};
 use crate::record::Entry;
-use crate::render::{self, Head};
+use crate::render::{self, Head, Purpose};
 use crate::settings::{self, ProjectSettings};
 use crate::source::Source;
 use crate::world::Project;
+use crate::world::project::IntegrationFiles;
 
 /// A project's files, checked.
 #[derive(Debug)]
@@ -36,7 +37,15 @@ impl Loaded {
     /// # Errors
     /// When the template fails on them, or loses one.
     pub fn render(&self, entries: &State<Entry>) -> Result<String, Error> {
-        render::meltano_yml(&head(&self.settings), entries, &self.template).map_err(|mistake| {
+        self.rendered_for(Purpose::Project, entries)
+    }
+
+    /// Renders a `meltano.yml` of these entries for that purpose.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn rendered_for(&self, purpose: Purpose, entries: &State<Entry>) -> Result<String, Error> {
+        render::meltano_yml(&head(&self.settings, purpose), entries, &self.template).map_err(|mistake| {
             let mut problems = Problems::default();
             problems.push(&self.template, mistake);
             Error::Problems(problems.into_report())
@@ -52,24 +61,57 @@ impl Loaded {
     }
 }
 
+/// The files of a project, as read or as they are to be.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// `spile.toml`
+    pub settings: Option<Source>,
+    /// The project's own connectors.
+    pub connectors: Vec<Source>,
+    /// Integrations, their overlays and sidecars.
+    pub integrations: IntegrationFiles,
+    /// The template of `meltano.yml`.
+    pub template: Option<Source>,
+}
+
+impl Files {
+    /// Reads the files of a project.
+    pub fn read(project: &Project, problems: &mut Problems) -> Self {
+        Self {
+            settings: project.settings(problems),
+            connectors: project.connectors(problems),
+            integrations: project.integrations(problems),
+            template: project.template(problems),
+        }
+    }
+}
+
 /// Reads and checks every file of a project, its template included.
 ///
 /// # Errors
 /// With every problem of every file.
 pub fn check(project: &Project) -> Result<Loaded, Error> {
     let mut problems = Problems::default();
-    let settings = project.settings(&mut problems).and_then(|source| settings::read(&source, &mut problems));
-    let catalog = Catalog::new(&project.connectors(&mut problems), &mut problems);
-    let drafts = drafts(project, &mut problems);
-    let template = project.template(&mut problems);
+    let files = Files::read(project, &mut problems);
+    checked(files, problems)
+}
+
+/// Checks files that were read; `problems` are those of reading them.
+///
+/// # Errors
+/// With every problem of every file.
+pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
+    let settings = files.settings.and_then(|source| settings::read(&source, &mut problems));
+    let catalog = Catalog::new(&files.connectors, &mut problems);
+    let drafts = drafts(files.integrations, &mut problems);
     let integrations = settings.as_ref().map(|known| together::integrations(&drafts, known, &catalog, &mut problems));
     let (Some(settings), Some(integrations), Some(template), false) =
-        (settings, integrations, template, problems.any_error())
+        (settings, integrations, files.template, problems.any_error())
     else {
         return Err(Error::Problems(problems.into_report()));
     };
     let entries = plan::desired(&integrations, &settings, &settings.default_environment).meltano;
-    match render::meltano_yml(&head(&settings), &entries, &template) {
+    match render::meltano_yml(&head(&settings, Purpose::Project), &entries, &template) {
         Ok(rendered) => {
             Ok(Loaded { settings, catalog, integrations, template, rendered, advice: problems.into_report() })
         }
@@ -80,17 +122,17 @@ pub fn check(project: &Project) -> Result<Loaded, Error> {
     }
 }
 
-fn drafts(project: &Project, problems: &mut Problems) -> Vec<Draft> {
-    let files = project.integrations(problems);
+fn drafts(files: IntegrationFiles, problems: &mut Problems) -> Vec<Draft> {
     let read = files.declared.into_iter().filter_map(|(name, source)| draft::read(&source, name, problems));
     let mut drafts: Vec<Draft> = read.collect();
     secrets::attach(&mut drafts, &files.sidecars, problems);
     drafts
 }
 
-fn head(settings: &ProjectSettings) -> Head {
+fn head(settings: &ProjectSettings, purpose: Purpose) -> Head {
     Head {
         default_environment: settings.default_environment.clone(),
         environments: settings.environments.keys().cloned().collect(),
+        purpose,
     }
 }

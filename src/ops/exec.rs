@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use serde_json::Value;
 
 use super::{Error, Loaded, run, secrets};
+use crate::import::secrecy::has_expansion;
 use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
 use crate::secret::Secret;
@@ -23,11 +24,12 @@ pub async fn exec(
 ) -> Result<ExitStatus, Error> {
     let integration = run::named(loaded, name)?;
     let plugin = integration.plugin_name();
-    let config = integration.at(environment).config.iter();
+    // What names variables is Meltano's to put together; given as it is, it would stand for itself.
+    let config = integration.at(environment).config.iter().filter(|(_, value)| !has_expansion(&text(value)));
     let mut variables: secrets::Values =
         config.map(|(name, value)| (environment_variable(&plugin, name), Secret::new(text(value)))).collect();
     variables.extend(secrets::variables(&world.keys, integration, environment).await?);
-    Ok(command::run(words, &variables, &run::base_variables(&integration.connector)).await?)
+    Ok(command::run(words, &variables, &run::base_variables(integration, &loaded.integrations)).await?)
 }
 
 fn text(value: &Value) -> String {

@@ -10,15 +10,16 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{Error, Event, Loaded, Tell};
-use crate::connector::{Connector, Role};
+use crate::connector::{Plugin, Role};
 use crate::integration::check::environment_variable;
 use crate::integration::{Integration, Integrations};
 use crate::name::EnvironmentName;
 use crate::plan;
 use crate::record::entry::state_id;
+use crate::render::Purpose;
 use crate::run::{Run, RunKind, RunStatus};
 use crate::world::World;
-use crate::world::meltano::{Host, Outcome, Progress, Request};
+use crate::world::meltano::{Host, Outcome, Progress, Request, Surroundings};
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -243,8 +244,7 @@ impl Job {
         let is_last = |known: &&Run| known.kind == RunKind::Sync && known.id != run.id && known.state_id.is_some();
         let Some(last) = known.iter().find(is_last) else { return Ok(()) };
         let (Some(from), Some(to)) = (&last.state_id, &run.state_id) else { return Ok(()) };
-        let same_plugin =
-            from.starts_with(&format!("{}:{}--", run.environment, self.integration.connector.plugin.name));
+        let same_plugin = is_state_of(from, &run.environment, &self.integration);
         if from != to && last.loader == run.loader && same_plugin {
             self.world.meltano.move_state(request, (from, to), &mut self.options.interrupt.clone()).await?;
             self.tell(Event::MovedState { slug: run.slug.clone(), from: from.clone(), to: to.clone() });
@@ -261,15 +261,18 @@ impl Job {
         for one in needed.iter() {
             variables.extend(super::secrets::variables(&self.world.keys, one, environment).await?);
         }
+        let project_file = self.project_file(&needed)?;
+        let is_imported = needed.iter().any(|one| one.plugin.is_some());
         Ok(Request {
             run_id: run.id,
-            project_file: self.project_file(&needed)?,
             environment: environment.to_string(),
             extractor: self.integration.plugin_name(),
             loader: loader.map(|loader| loader.plugin_name()),
             variables,
-            hidden: needed.iter().flat_map(|one| base_variables(&one.connector)).collect(),
-            plugins: needed.iter().map(|one| (one.role(), one.connector.plugin.clone())).collect(),
+            hidden: needed.iter().flat_map(|one| base_variables(one, &self.loaded.integrations)).collect(),
+            plugins: needed.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
+            project_file,
+            surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
             log: self.world.project.root().join(&run.log),
             timeout: self.options.timeout,
             host: self.options.host.clone(),
@@ -277,20 +280,47 @@ impl Job {
     }
 
     /// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
-    /// a small one. `MELTANO_PROJECT_ROOT` in values means the user's project there too.
+    /// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
+    /// means the user's project there too.
     fn project_file(&self, needed: &Integrations) -> Result<String, Error> {
         let settings = &self.loaded.settings;
-        let entries = plan::desired(needed, settings, &self.options.environment).meltano;
-        let text = self.loaded.render(&entries)?;
+        let is_there = |one: &Integration| one.plugin.is_some() || needed.get(&one.id).is_some();
+        let there = self.loaded.integrations.filtered(is_there);
+        let entries = plan::desired(&there, settings, &self.options.environment).meltano;
+        let text = self.loaded.rendered_for(Purpose::Run, &entries)?;
         let root = serde_json::json!(self.world.project.root()).to_string();
         let root = root.trim_matches('"');
         Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
     }
 }
 
-/// Returns the variables of the base plugin, which Meltano would hand to every plugin that inherits from it.
-pub(super) fn base_variables(connector: &Connector) -> Vec<String> {
-    connector.settings.iter().map(|setting| environment_variable(&connector.plugin.name, &setting.name)).collect()
+/// Returns the variables of the base plugin, which Meltano would hand to every plugin that inherits from it; not those
+/// that are an imported plugin's own.
+pub(super) fn base_variables(integration: &Integration, all: &Integrations) -> Vec<String> {
+    let plugin = &integration.connector.plugin.name;
+    let is_own = all.iter().any(|one| one.plugin.as_ref().is_some_and(|name| name == plugin));
+    if integration.plugin.is_some() || is_own {
+        return Vec::new();
+    }
+    integration.connector.settings.iter().map(|setting| environment_variable(plugin, &setting.name)).collect()
+}
+
+/// Returns what has to be installed for an integration: what its connector says, or what the template says, from which
+/// the text was rendered.
+fn installed(integration: &Integration, text: &str) -> Plugin {
+    let Some(name) = &integration.plugin else { return integration.connector.plugin.clone() };
+    // A text that cannot be read was refused before; what says no `pip_url` has it from the hub or its lock file.
+    let found = crate::render::read::installed(text, (integration.role(), name)).ok().flatten();
+    let (name, pip_url) = found.unwrap_or_else(|| (name.clone(), None));
+    Plugin { pip_url: pip_url.unwrap_or_else(|| name.clone()), name, ..integration.connector.plugin.clone() }
+}
+
+/// Tells whether bookmarks are those of an extractor, whatever it and its loader are called in the files.
+fn is_state_of(id: &str, environment: &EnvironmentName, extractor: &Integration) -> bool {
+    match &extractor.plugin {
+        Some(name) => id.starts_with(&format!("{environment}:{name}-to-")),
+        None => id.starts_with(&format!("{environment}:{}--", extractor.connector.plugin.name)),
+    }
 }
 
 fn ended(outcome: Outcome) -> (RunStatus, Option<String>) {

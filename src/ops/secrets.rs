@@ -8,6 +8,7 @@ mod file;
 mod import;
 mod merge;
 mod rule;
+mod sealed;
 mod settings;
 mod setup;
 mod textconv;
@@ -30,6 +31,8 @@ pub use error::Error;
 pub use file::{Access, Changed, SecretsFile};
 pub use import::{Found, import};
 pub use merge::{Merged, Versions, merge};
+pub(super) use sealed::sealed;
+pub(super) use setup::rules_for;
 pub use setup::{Setup, setup};
 pub use textconv::textconv;
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Field, Fields, Record, spread};
 use crate::connector::{Connector, Kind, Role, Setting};
+use crate::integration::check::environment_variable;
 use crate::integration::{Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, Slug};
 use crate::settings::ProjectSettings;
@@ -24,6 +25,8 @@ pub struct Entry {
     pub protect: bool,
     /// The plugin's name.
     pub plugin: String,
+    /// Who defines the plugin.
+    pub origin: Origin,
     /// The base plugin, complete: `name`, `namespace`, `pip_url`, `settings` and so on.
     pub definition: Arc<Map<String, Value>>,
     /// What holds in every environment.
@@ -34,6 +37,16 @@ pub struct Entry {
     pub loader: Option<String>,
     /// The interval of the schedule, where there is one.
     pub interval: Option<String>,
+}
+
+/// Who defines a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Its connector: it inherits from a base plugin that is rendered too.
+    Made,
+    /// The project's template: spile adds its setup and nothing else; of the definition only the name is known.
+    Imported,
 }
 
 /// What a plugin is set up with.
@@ -51,13 +64,13 @@ pub struct Setup {
 }
 
 impl Setup {
-    fn of(declaration: &Declaration) -> Self {
+    fn of(integration: &Integration, declaration: &Declaration) -> Self {
         let select = &declaration.select;
-        Self {
-            config: declaration.config.clone(),
-            select: (!select.is_empty()).then(|| select.clone()),
-            metadata: declaration.metadata.clone(),
+        let mut config = declaration.config.clone();
+        if integration.plugin.is_some() {
+            config.extend(references(&integration.plugin_name(), declaration));
         }
+        Self { config, select: (!select.is_empty()).then(|| select.clone()), metadata: declaration.metadata.clone() }
     }
 
     /// Returns what this setup says otherwise than `base`. Meltano merges `config` key by key.
@@ -95,18 +108,25 @@ impl Entry {
         (all, settings): (&Integrations, &ProjectSettings),
     ) -> Self {
         let default = integration.at(&settings.default_environment);
-        let base = Setup::of(&integration.base);
+        let base = Setup::of(integration, &integration.base);
         let overlay = |(environment, declaration): (&EnvironmentName, &Declaration)| {
-            let differing = Setup::of(declaration).differing_from(&base);
+            let differing = Setup::of(integration, declaration).differing_from(&base);
             (!differing.is_empty()).then(|| (environment.clone(), differing))
         };
         let loader = default.loader.as_ref().filter(|_| default.enabled).and_then(|loader| all.find(loader.as_str()));
         let schedule = default.schedule.as_ref().filter(|_| loader.is_some());
+        // The jobs of an imported plugin are the template's; a schedule of its own needs one more.
+        let loader = loader.filter(|_| integration.plugin.is_none() || schedule.is_some());
+        let (origin, definition) = match &integration.plugin {
+            None => (Origin::Made, definition),
+            Some(name) => (Origin::Imported, Arc::new(Map::from_iter([("name".to_owned(), json!(name))]))),
+        };
         Self {
             slug: integration.slug.clone(),
             role: integration.role(),
             protect: integration.protect,
             plugin: integration.plugin_name(),
+            origin,
             definition,
             environments: integration.overlays.iter().filter_map(overlay).collect(),
             base,
@@ -136,6 +156,13 @@ impl Entry {
     pub fn base_plugin(&self) -> &str {
         self.definition.get("name").and_then(Value::as_str).unwrap_or_default()
     }
+}
+
+/// Returns the secrets of a plugin whose definition may not list them, as the variables that a run sets: Meltano looks
+/// for a variable only where it knows the setting.
+fn references(plugin: &str, declaration: &Declaration) -> Settings {
+    let names = declaration.secrets.iter().flat_map(|secrets| &secrets.names);
+    names.map(|name| (name.clone(), json!(format!("${{{}}}", environment_variable(plugin, name))))).collect()
 }
 
 impl Record for Entry {

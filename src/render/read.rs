@@ -1,6 +1,6 @@
 //! Reading entries back from the text of a `meltano.yml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 
 use super::MARKER;
 use crate::connector::Role;
+use crate::import::yaml;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::State;
 use crate::record::Entry;
-use crate::record::entry::Setup;
+use crate::record::entry::{Origin, Setup};
 
 /// Why a text is no `meltano.yml` of spile's.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +20,7 @@ pub enum Unreadable {
     /// It is not YAML, or of another form.
     #[error("{0}")]
     Form(#[from] yaml_serde::Error),
-    /// A plugin's `config`, `select` or `metadata` is of another form.
+    /// What spile wrote about a plugin is of another form.
     #[error("{0}")]
     Setup(#[from] serde_json::Error),
     /// A plugin inherits from one that is not there.
@@ -38,16 +39,17 @@ pub fn is_rendered(text: &str) -> bool {
     text.lines().next() == Some(MARKER)
 }
 
+/// A file whose text is the template's own may hold what spile never writes: of that only the form is asked.
 #[derive(Deserialize)]
 struct Document {
     #[serde(default)]
-    environments: Vec<Environment>,
+    environments: Option<Vec<Environment>>,
     #[serde(default)]
-    plugins: BTreeMap<Plural, Vec<Plugin>>,
+    plugins: Option<BTreeMap<Plural, Option<Vec<Plugin>>>>,
     #[serde(default)]
-    jobs: Vec<Job>,
+    jobs: Option<Vec<Job>>,
     #[serde(default)]
-    schedules: Vec<Schedule>,
+    schedules: Option<Vec<Schedule>>,
 }
 
 #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
@@ -61,38 +63,26 @@ enum Plural {
 
 #[derive(Deserialize)]
 struct Environment {
-    name: EnvironmentName,
+    name: String,
     #[serde(default)]
-    config: EnvironmentConfig,
+    config: Option<EnvironmentConfig>,
 }
 
 #[derive(Deserialize, Default)]
 struct EnvironmentConfig {
     #[serde(default)]
-    plugins: BTreeMap<Plural, Vec<Overlay>>,
+    plugins: Option<BTreeMap<Plural, Option<Vec<Plugin>>>>,
 }
 
-#[derive(Deserialize)]
-struct Overlay {
-    name: String,
-    #[serde(flatten)]
-    setup: Setup,
-}
-
-/// A base plugin has everything but `inherit_from`; an inheriting one is marked by spile's annotation.
+/// What may be a plugin or a setup of one; a base plugin has everything but `inherit_from`.
 #[derive(Deserialize)]
 struct Plugin {
-    name: String,
+    name: Option<String>,
     inherit_from: Option<String>,
     #[serde(default)]
-    annotations: Annotations,
+    annotations: Option<Value>,
     #[serde(flatten)]
     rest: Map<String, Value>,
-}
-
-#[derive(Deserialize, Default)]
-struct Annotations {
-    spile: Option<Mark>,
 }
 
 #[derive(Deserialize)]
@@ -101,57 +91,150 @@ struct Mark {
     slug: Slug,
     #[serde(default)]
     protect: bool,
+    #[serde(default)]
+    imported: bool,
 }
 
 #[derive(Deserialize)]
 struct Job {
-    name: String,
-    tasks: Vec<String>,
+    name: Option<String>,
+    tasks: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct Schedule {
-    interval: String,
-    job: String,
+    interval: Option<String>,
+    job: Option<String>,
+}
+
+impl Plugin {
+    /// Returns what spile wrote about it, where it did.
+    fn mark(&self) -> Result<Option<Mark>, Unreadable> {
+        let mark = self.annotations.as_ref().and_then(|annotations| annotations.get("spile"));
+        Ok(mark.map(Mark::deserialize).transpose()?)
+    }
+
+    fn setup(self) -> Result<Setup, Unreadable> {
+        let keys = ["config", "select", "metadata"];
+        let said = self.rest.into_iter().filter(|(key, _)| keys.contains(&key.as_str()));
+        Ok(Setup::deserialize(Value::Object(said.collect()))?)
+    }
+
+    fn definition(self) -> (String, Arc<Map<String, Value>>) {
+        let mut definition = self.rest;
+        let name = self.name.unwrap_or_default();
+        definition.insert("name".to_owned(), Value::String(name.clone()));
+        (name, Arc::new(definition))
+    }
+}
+
+/// Reads a document. What spile never writes and the template's own text may hold, such as merge keys, keys that are
+/// no text and large numbers, only the slower reader of imports takes.
+fn document(text: &str) -> Result<Document, Unreadable> {
+    // In quotes it is a key like any other.
+    let merges = |(at, _): (usize, &str)| {
+        !text[..at].ends_with(['"', '\'']) && text[at + 2..].trim_start_matches(' ').starts_with(':')
+    };
+    let read = yaml_serde::from_str(text);
+    if read.is_ok() && !text.match_indices("<<").any(merges) {
+        return Ok(read?);
+    }
+    match as_imported(text) {
+        Some(document) => Ok(document),
+        None => Ok(read?),
+    }
+}
+
+fn as_imported(text: &str) -> Option<Document> {
+    let document = yaml::Document::parse(text).ok()?;
+    let value = yaml::Values::of(&document).value(&document.root, &mut Vec::new());
+    Document::deserialize(value).ok()
+}
+
+/// Returns the names of all plugins by list, those of others included.
+///
+/// # Errors
+/// When it is not of Meltano's form.
+pub fn names(text: &str) -> Result<Vec<(&'static str, String)>, Unreadable> {
+    let lists = document(text)?.plugins.unwrap_or_default();
+    let named = lists.into_iter().filter_map(|(plural, plugins)| Some((plural.role()?.plural(), plugins?)));
+    let all = named.flat_map(|(list, plugins)| plugins.into_iter().filter_map(move |one| Some((list, one.name?))));
+    Ok(all.collect())
+}
+
+/// Returns the plugin in whose environment another one is installed, and its `pip_url` where the text says it: a plugin
+/// without one of its own shares that of the plugin it inherits from.
+///
+/// # Errors
+/// When it is not of Meltano's form.
+pub fn installed(text: &str, (role, name): (Role, &str)) -> Result<Option<(String, Option<String>)>, Unreadable> {
+    let lists = document(text)?.plugins.unwrap_or_default();
+    let list = lists.into_iter().filter(|(plural, _)| plural.role() == Some(role));
+    let plugins: Vec<Plugin> = list.flat_map(|(_, plugins)| plugins.unwrap_or_default()).collect();
+    let mut name = name;
+    // As many steps as there are plugins: what inherits in a circle is Meltano's to refuse.
+    for _ in 0..plugins.len() {
+        let Some(plugin) = plugins.iter().find(|plugin| plugin.name.as_deref() == Some(name)) else { break };
+        let pip_url = plugin.rest.get("pip_url").and_then(Value::as_str);
+        match (&plugin.inherit_from, pip_url) {
+            (Some(parent), None) if plugins.iter().any(|one| one.name.as_ref() == Some(parent)) => name = parent,
+            (_, pip_url) => return Ok(Some((name.to_owned(), pip_url.map(str::to_owned)))),
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the entries of a text.
 ///
 /// # Errors
-/// When it is not of the form that the built-in template renders.
+/// When what spile wrote in it is of another form.
 pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
-    let document: Document = yaml_serde::from_str(text)?;
-    let mut overlays = overlays(document.environments);
-    let loaders: BTreeMap<String, String> =
-        document.jobs.into_iter().filter_map(|job| Some((job.name, loader(&job.tasks)?))).collect();
+    let document = document(text)?;
+    let mut overlays = overlays(document.environments.unwrap_or_default());
+    let jobs = document.jobs.unwrap_or_default().into_iter();
+    let loaders: BTreeMap<String, String> = jobs.filter_map(|job| Some((job.name?, loader(&job.tasks?)?))).collect();
+    let schedules = document.schedules.unwrap_or_default().into_iter();
     let intervals: BTreeMap<String, String> =
-        document.schedules.into_iter().map(|schedule| (schedule.job, schedule.interval)).collect();
+        schedules.filter_map(|schedule| Some((schedule.job?, schedule.interval?))).collect();
     let mut found = State::default();
-    for (plural, plugins) in document.plugins {
-        let role = match plural {
-            Plural::Extractors => Role::Extractor,
-            Plural::Loaders => Role::Loader,
-            Plural::Other => continue,
-        };
-        let (inheriting, bases): (Vec<_>, Vec<_>) =
-            plugins.into_iter().partition(|plugin| plugin.inherit_from.is_some());
-        let bases: BTreeMap<String, Arc<Map<String, Value>>> = bases.into_iter().map(base).collect();
-        for plugin in inheriting {
-            let Some(mark) = plugin.annotations.spile else { continue };
-            let parent = plugin.inherit_from.unwrap_or_default();
-            let Some(definition) = bases.get(&parent) else {
-                return Err(Unreadable::Orphan { plugin: plugin.name, parent });
+    for (plural, plugins) in document.plugins.unwrap_or_default() {
+        let Some(role) = plural.role() else { continue };
+        let mut marked = Vec::new();
+        let mut bases = BTreeMap::new();
+        for plugin in plugins.unwrap_or_default() {
+            match plugin.mark()? {
+                Some(mark) => marked.push((mark, plugin)),
+                None if plugin.inherit_from.is_none() => drop(bases.insert(plugin.name.clone(), plugin)),
+                None => {}
+            }
+        }
+        let parents =
+            marked.iter().filter(|(mark, _)| !mark.imported).filter_map(|(_, plugin)| plugin.inherit_from.clone());
+        let parents: BTreeSet<String> = parents.collect();
+        let bases = bases.into_values().filter(|base| base.name.as_ref().is_some_and(|name| parents.contains(name)));
+        let bases: BTreeMap<String, Arc<Map<String, Value>>> = bases.map(Plugin::definition).collect();
+        for (mark, plugin) in marked {
+            let name = plugin.name.clone().unwrap_or_default();
+            let (origin, definition) = if mark.imported {
+                let definition = Map::from_iter([("name".to_owned(), Value::String(name.clone()))]);
+                (Origin::Imported, Arc::new(definition))
+            } else {
+                let parent = plugin.inherit_from.clone().unwrap_or_default();
+                let Some(definition) = bases.get(&parent) else {
+                    return Err(Unreadable::Orphan { plugin: name, parent });
+                };
+                (Origin::Made, definition.clone())
             };
-            let base = Setup::deserialize(Value::Object(plugin.rest))?;
             let entry = Entry {
                 role,
                 protect: mark.protect,
-                definition: definition.clone(),
-                base,
-                environments: overlays.remove(&(plural, plugin.name.clone())).unwrap_or_default(),
+                origin,
+                definition,
+                base: plugin.setup()?,
+                environments: overlays.remove(&(plural, name.clone())).unwrap_or_default(),
                 loader: loaders.get(mark.slug.as_str()).cloned(),
                 interval: intervals.get(mark.slug.as_str()).cloned(),
-                plugin: plugin.name,
+                plugin: name,
                 slug: mark.slug,
             };
             found.insert(mark.id, entry);
@@ -160,28 +243,39 @@ pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
     Ok(found)
 }
 
+impl Plural {
+    fn role(self) -> Option<Role> {
+        match self {
+            Self::Extractors => Some(Role::Extractor),
+            Self::Loaders => Some(Role::Loader),
+            Self::Other => None,
+        }
+    }
+}
+
 type Overlays = BTreeMap<(Plural, String), BTreeMap<EnvironmentName, Setup>>;
 
+/// What cannot be read here is not spile's: what is spile's and lost is missed afterwards.
 fn overlays(environments: Vec<Environment>) -> Overlays {
     let mut overlays = Overlays::new();
     for environment in environments {
-        for (plural, plugins) in environment.config.plugins {
-            for plugin in plugins {
-                let of_plugin = overlays.entry((plural, plugin.name)).or_default();
-                of_plugin.insert(environment.name.clone(), plugin.setup);
+        let Ok(name) = environment.name.parse::<EnvironmentName>() else { continue };
+        let lists = environment.config.and_then(|config| config.plugins).unwrap_or_default();
+        for (plural, plugins) in lists {
+            for mut plugin in plugins.unwrap_or_default() {
+                let Some(plugin_name) = plugin.name.take() else { continue };
+                let Ok(setup) = plugin.setup() else { continue };
+                if setup != Setup::default() {
+                    overlays.entry((plural, plugin_name)).or_default().insert(name.clone(), setup);
+                }
             }
         }
     }
     overlays
 }
 
-fn base(plugin: Plugin) -> (String, Arc<Map<String, Value>>) {
-    let mut definition = plugin.rest;
-    definition.insert("name".to_owned(), Value::String(plugin.name.clone()));
-    (plugin.name, Arc::new(definition))
-}
-
 /// A task of a rendered job names the extractor and the loader.
-fn loader(tasks: &[String]) -> Option<String> {
-    tasks.first().and_then(|task| task.split_once(' ')).map(|(_, loader)| loader.to_owned())
+fn loader(tasks: &Value) -> Option<String> {
+    let task = tasks.as_array()?.first()?.as_str()?;
+    task.split_once(' ').map(|(_, loader)| loader.to_owned())
 }

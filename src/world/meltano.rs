@@ -33,7 +33,7 @@ use private::Private;
 
 pub use error::{InstallError, RunError};
 pub use host::{Host, Python};
-pub use request::{Finished, Outcome, Progress, Request};
+pub use request::{Finished, Outcome, Progress, Request, Surroundings};
 
 /// Starts Meltano with a counter of records between tap and target.
 const LAUNCH: &str = include_str!("meltano/launch.py");
@@ -180,7 +180,23 @@ impl Meltano {
         for (name, text) in files {
             private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
         }
+        if request.surroundings == Surroundings::Project {
+            self.link(&private)?;
+        }
         Ok(private)
+    }
+
+    /// Links what stands in the project's folder into a run's, hidden things and the run's own files apart.
+    fn link(&self, private: &Private) -> Result<(), RunError> {
+        for item in std::fs::read_dir(&self.root).map_err(RunError::io("read", &self.root))?.flatten() {
+            let name = item.file_name();
+            let link = private.folder().join(&name);
+            if name.as_encoded_bytes().starts_with(b".") || link.exists() {
+                continue;
+            }
+            std::os::unix::fs::symlink(item.path(), &link).map_err(RunError::io("link", &link))?;
+        }
+        Ok(())
     }
 
     /// Returns the command, which makes only files that nobody else can read: Meltano writes the settings of plugins,

@@ -53,7 +53,7 @@ pub enum TargetError {
     #[error("`{}` was not rendered by spile", path.display())]
     #[diagnostic(
         code(spile::meltano_yml::foreign),
-        help("move it away or rename it, and run `spile apply` again; nothing was written")
+        help("run `spile import` to adopt it, or move it away and run `spile apply` again; nothing was written")
     )]
     Foreign {
         /// The file, relative to the project.

@@ -11,6 +11,7 @@ mod codes;
 mod contract;
 mod floors;
 mod folder;
+mod import;
 mod killed;
 mod prepared;
 mod project;

@@ -22,6 +22,19 @@ pub enum Mistake {
         #[help]
         help: String,
     },
+    /// A name that no plugin should have.
+    #[error("`{name}` cannot be the name of a plugin")]
+    #[diagnostic(
+        code(spile::integration::plugin),
+        help("write it as `meltano.yml` does, without `/`, `:`, blanks and a dot in front, or remove the line")
+    )]
+    Plugin {
+        /// The name.
+        name: String,
+        /// Where it stands.
+        #[label("here")]
+        span: SourceSpan,
+    },
     /// A setting that the connector does not have.
     #[error("unknown setting `{name}` for `{connector}`")]
     #[diagnostic(code(spile::settings::unknown))]

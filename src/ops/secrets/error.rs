@@ -209,7 +209,7 @@ impl Error {
     }
 
     /// Wraps a fault of a document whose data key is at hand.
-    pub(super) fn fault(path: &Path, fault: Fault) -> Self {
+    pub(in crate::ops) fn fault(path: &Path, fault: Fault) -> Self {
         Self::opening(path, fault.into())
     }
 

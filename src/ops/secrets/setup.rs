@@ -72,7 +72,8 @@ pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Set
     Ok(made)
 }
 
-fn rules_for(recipients: &[String]) -> String {
+/// Returns a `.sops.yaml` that lets these recipients read the secrets of integrations.
+pub(in crate::ops) fn rules_for(recipients: &[String]) -> String {
     let readers: Vec<String> = recipients.iter().map(|recipient| format!("      - {recipient}\n")).collect();
     let readers = readers.concat();
     format!(

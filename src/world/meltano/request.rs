@@ -27,6 +27,8 @@ pub struct Request {
     pub variables: BTreeMap<String, Secret>,
     /// The base plugins to install.
     pub plugins: Vec<(Role, Plugin)>,
+    /// What is beside the project file.
+    pub surroundings: Surroundings,
     /// Where the whole log goes; what is there stays in front of it.
     pub log: PathBuf,
     /// Variables of the user's that it must not see: those of base plugins, which Meltano hands to every plugin that
@@ -36,6 +38,16 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// What of the user's environment it is given.
     pub host: Host,
+}
+
+/// What Meltano finds beside the project file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surroundings {
+    /// Nothing: what spile renders needs nothing.
+    Nothing,
+    /// The files and folders of the user's project, as links: what others wrote may name some, by paths that begin in
+    /// the project, and Meltano keeps definitions of plugins in `plugins/`.
+    Project,
 }
 
 impl Request {

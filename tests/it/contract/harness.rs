@@ -7,10 +7,10 @@ use serde_json::{Map, json};
 use spile::connector::Role;
 use spile::name::IntegrationId;
 use spile::plan::{Foreign, Snapshot, State, Step};
-use spile::record::entry::Setup;
+use spile::record::entry::{Origin, Setup};
 use spile::record::row::Sealed;
 use spile::record::{Entry, Record, Row};
-use spile::render::{self, Head};
+use spile::render::{self, Head, Purpose};
 use spile::source::Source;
 use spile::world::{Local, MeltanoFile, Memory, Project, Target};
 use uuid::Uuid;
@@ -68,7 +68,8 @@ impl Sample for Entry {
     }
 
     fn document(state: &State<Self>) -> String {
-        let head = Head { default_environment: "dev".parse().unwrap(), environments: vec!["dev".parse().unwrap()] };
+        let (default_environment, environments) = ("dev".parse().unwrap(), vec!["dev".parse().unwrap()]);
+        let head = Head { default_environment, environments, purpose: Purpose::Project };
         render::meltano_yml(&head, state, &Source::new("meltano.yml.j2", render::TEMPLATE)).unwrap()
     }
 }
@@ -110,6 +111,7 @@ pub fn entry(number: u8) -> Entry {
         slug: slug.parse().unwrap(),
         role: Role::Extractor,
         protect: false,
+        origin: Origin::Made,
         definition: Arc::new(definition.as_object().cloned().unwrap()),
         base: Setup { config: [("n".to_owned(), json!(number))].into(), select: None, metadata: Map::new() },
         environments: [].into(),

@@ -90,7 +90,7 @@ fn file(connector: &Connector, (name, config): (String, Map<String, Value>)) -> 
 }
 
 /// One file for each connector, as `path` and text.
-fn files() -> impl Strategy<Value = Vec<(String, String)>> {
+pub fn files() -> impl Strategy<Value = Vec<(String, String)>> {
     let one = |connector: Arc<Connector>| {
         (text(), config(&connector)).prop_map(move |said| {
             let path = format!("integrations/{}-{}.toml", connector.role, connector.name);
@@ -105,7 +105,7 @@ fn in_memory(opened: Opened) -> Opened {
     Opened { world: World { registry, meltano_file, ..opened.world }, ..opened }
 }
 
-fn shown(error: &Error) -> String {
+pub fn shown(error: &Error) -> String {
     anstream::adapter::strip_str(&view::report::error(error)).to_string()
 }
 

@@ -11,8 +11,8 @@ use spile::connector::Role;
 use spile::name::{EnvironmentName, IntegrationId};
 use spile::plan::State;
 use spile::record::Entry;
-use spile::record::entry::Setup;
-use spile::render::{self, Head};
+use spile::record::entry::{Origin, Setup};
+use spile::render::{self, Head, Purpose};
 use spile::source::Source;
 use uuid::Uuid;
 
@@ -49,7 +49,7 @@ fn definition(name: &'static str) -> impl Strategy<Value = Arc<Map<String, Value
 fn head() -> impl Strategy<Value = Head> {
     btree_set(name(), 1..4).prop_map(|names| {
         let environments: Vec<EnvironmentName> = names.iter().map(|name| name.parse().unwrap()).collect();
-        Head { default_environment: environments[0].clone(), environments }
+        Head { default_environment: environments[0].clone(), environments, purpose: Purpose::Project }
     })
 }
 
@@ -70,6 +70,7 @@ fn entries() -> impl Strategy<Value = (Head, State<Entry>)> {
                 slug: slug.parse().unwrap(),
                 role,
                 protect,
+                origin: Origin::Made,
                 definition: definition.clone(),
                 base,
                 environments: head.environments.iter().cloned().zip(filled).collect(),
@@ -123,13 +124,15 @@ fn comes_back(text: &str) -> bool {
         role: Role::Extractor,
         protect: false,
         plugin: "tap-x--x".to_owned(),
+        origin: Origin::Made,
         definition: Arc::new(definition.as_object().cloned().unwrap()),
         base: Setup { config: [("text".to_owned(), json!(format!("a{text}b")))].into(), ..Setup::default() },
         environments: BTreeMap::new(),
         loader: None,
         interval: None,
     };
-    let head = Head { default_environment: "dev".parse().unwrap(), environments: Vec::new() };
+    let default_environment = "dev".parse().unwrap();
+    let head = Head { default_environment, environments: Vec::new(), purpose: Purpose::Project };
     let entries = State::from_iter([(IntegrationId(Uuid::nil()), entry)]);
     render::meltano_yml(&head, &entries, &template()).is_ok()
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use spile::connector::Role;
 use spile::name::IntegrationId;
 use spile::plan::{Revision, Snapshot, State, Step};
-use spile::record::entry::Setup;
+use spile::record::entry::{Origin, Setup};
 use spile::record::{Entry, Record, Row};
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ fn entries() -> impl Strategy<Value = State<Entry>> {
         slug: slug.parse().unwrap(),
         role: Role::Extractor,
         protect,
+        origin: Origin::Made,
         definition: Arc::new(Map::from_iter([("name".to_owned(), json!("tap")), ("label".to_owned(), json!(label))])),
         base: Setup { config, ..Setup::default() },
         environments: [].into(),

@@ -1,0 +1,115 @@
+//! An import in words and as data; no secret is in either.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+use similar::TextDiff;
+
+use crate::import::secrecy::masked;
+use crate::import::{NewFile, Note};
+use crate::ops::counted;
+use crate::ops::import::{Prepared, Readers, Written};
+use crate::view::{CHANGED, GOOD, QUIET, STRONG, styled};
+
+/// Returns what an import would do, for people.
+#[must_use]
+pub fn text(prepared: &Prepared) -> String {
+    let mut text = format!("{}\n", styled(STRONG, "New files"));
+    for file in &prepared.files {
+        let secrets = file.secrets.len();
+        let encrypted =
+            if secrets == 0 { String::new() } else { format!(" ({} encrypted)", counted(secrets, "secret")) };
+        let _ = writeln!(text, "  {} {}{}", styled(GOOD, "+"), file.path.display(), styled(QUIET, &encrypted));
+    }
+    text.push_str(&readers(&prepared.readers));
+    for path in &prepared.included {
+        let _ = writeln!(text, "    {} is merged into the template and not read any more", path.display());
+    }
+    text.push_str(&secrets(prepared));
+    let _ = writeln!(text, "\n{}", styled(STRONG, "meltano.yml, which stays the same to Meltano"));
+    for line in diff(prepared).lines() {
+        let line = match line.chars().next() {
+            Some('+') => styled(GOOD, line),
+            Some('-') => styled(CHANGED, line),
+            _ => line.to_owned(),
+        };
+        let _ = writeln!(text, "  {line}");
+    }
+    if !prepared.notes.is_empty() {
+        let _ = writeln!(text, "\n{}", styled(STRONG, "To know"));
+    }
+    prepared.notes.iter().for_each(|one| text.push_str(&note(one)));
+    text
+}
+
+fn readers(readers: &Readers) -> String {
+    let plus = styled(GOOD, "+");
+    match readers {
+        Readers::Nobody => String::new(),
+        Readers::Rules(path) => format!("    secrets are encrypted for whom {} names\n", path.display()),
+        Readers::Given(_) => format!("  {plus} .sops.yaml, for the recipients given\n"),
+        Readers::Own => format!("  {plus} .sops.yaml, for your own key; it is made where you have none\n"),
+    }
+}
+
+/// Returns the question that a `yes` answers.
+#[must_use]
+pub fn question(prepared: &Prepared) -> String {
+    let files = counted(prepared.files.len(), "file");
+    format!("Write {files} and meltano.yml?")
+}
+
+/// Returns the same for programs.
+#[must_use]
+pub fn data(prepared: &Prepared, written: Option<&Written>) -> Value {
+    let integrations = prepared.adopted.iter().map(|one| {
+        json!({"slug": one.slug, "kind": one.key.role, "plugin": one.key.name, "type": one.connector, "loader": one.loader})
+    });
+    let secrets = encrypted(prepared).map(|(file, name)| json!({"file": file, "name": name}));
+    json!({
+        "files": prepared.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>(),
+        "included": prepared.included,
+        "integrations": integrations.collect::<Vec<_>>(),
+        "secrets": secrets.collect::<Vec<_>>(),
+        "meltano_yml": {"diff": diff(prepared)},
+        "notes": prepared.notes,
+        "written": written,
+    })
+}
+
+fn secrets(prepared: &Prepared) -> String {
+    let sealed = prepared.files.iter().filter(|file| !file.secrets.is_empty());
+    let line = |file: &NewFile| {
+        let names: Vec<&str> = file.secrets.iter().map(|(name, _)| name.as_str()).collect();
+        format!("    {}: {}\n", file.path.display(), names.join(", "))
+    };
+    let names: Vec<String> = sealed.map(line).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let head = styled(STRONG, "Found in plain text, and encrypted");
+    let advice = "    change them at their sources if the file was ever committed or shared";
+    format!("\n{head}\n{}{}\n", names.concat(), styled(QUIET, advice))
+}
+
+fn encrypted(prepared: &Prepared) -> impl Iterator<Item = (String, &str)> {
+    let of = |file: &NewFile| file.path.display().to_string();
+    prepared.files.iter().flat_map(move |file| file.secrets.iter().map(move |(name, _)| (of(file), name.as_str())))
+}
+
+fn diff(prepared: &Prepared) -> String {
+    let names: BTreeSet<&str> = encrypted(prepared).map(|(_, name)| name).collect();
+    let (before, after) = (masked(&prepared.original, &names), masked(&prepared.rendered, &names));
+    TextDiff::from_lines(before.as_str(), after.as_str())
+        .unified_diff()
+        .context_radius(2)
+        .header("a/meltano.yml", "b/meltano.yml")
+        .to_string()
+}
+
+fn note(note: &Note) -> String {
+    let place = note.line.map_or_else(String::new, |line| format!("meltano.yml:{line}: "));
+    let help = note.help.as_ref().map_or_else(String::new, |help| format!("    {}\n", styled(QUIET, help)));
+    format!("  {} {place}{}\n{help}", styled(CHANGED, "!"), note.message)
+}

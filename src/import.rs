@@ -1,0 +1,163 @@
+//! Import: a `meltano.yml` that somebody else wrote becomes files of integrations and a template that carries the rest.
+//!
+//! Pure: text in, files out. The text is changed by the places of its nodes and never written anew, so that comments
+//! and order stay; and what comes out is compared with what went in, value by value.
+
+mod adopted;
+mod connectors;
+mod files;
+mod form;
+mod found;
+mod include;
+mod mistake;
+mod note;
+mod notes;
+mod part;
+mod plugin_key;
+mod proof;
+pub mod secrecy;
+mod secrets;
+mod template;
+mod toml_text;
+pub mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::connector::Catalog;
+use crate::name::EnvironmentName;
+use crate::source::Source;
+use found::Found;
+use yaml::{Document, Values, opened};
+
+pub use adopted::{Adopted, Left};
+pub use connectors::Locks;
+pub use files::NewFile;
+pub use include::{Refusal, merged};
+pub use mistake::Mistake;
+pub use note::Note;
+pub use notes::left_in_clear;
+pub use part::Why;
+pub use plugin_key::PluginKey;
+pub use proof::{Difference, compare};
+
+/// The most bytes of all files together; the largest that are known have some hundred thousand.
+pub const MOST_BYTES: u64 = 10 * 1024 * 1024;
+
+/// What an import comes to.
+#[derive(Debug)]
+pub struct Import {
+    /// The plugins that become integrations.
+    pub adopted: Vec<Adopted>,
+    /// The project's template.
+    pub template: String,
+    /// Integrations, overlays and connectors.
+    pub files: Vec<NewFile>,
+    /// The environments of the file that spile can name, in order.
+    pub environments: Vec<EnvironmentName>,
+    /// `default_environment`, where there is one.
+    pub default_environment: Option<EnvironmentName>,
+    /// What the user should know.
+    pub notes: Vec<Note>,
+}
+
+/// Returns the patterns of `include_paths`.
+///
+/// # Errors
+/// When the text cannot be parsed.
+pub fn include_paths(text: &str) -> Result<Vec<String>, Mistake> {
+    let document = Document::parse(text)?;
+    let paths = document.root.get("include_paths").map(yaml::Node::items).unwrap_or_default();
+    Ok(paths.iter().filter_map(|path| path.text().map(str::to_owned)).collect())
+}
+
+/// Checks a text and writes by indentation what has to take lines.
+///
+/// # Errors
+/// When it is of another form than Meltano takes.
+pub fn prepared(text: &str) -> Result<String, Mistake> {
+    let document = Document::parse(text)?;
+    let values = Values::of(&document);
+    values.value(&document.root, &mut Vec::new());
+    if values.is_exhausted() {
+        return Err(Mistake::Aliases { span: (0..0).into() });
+    }
+    form::check(&document)?;
+    opened(text, &found::frame)
+}
+
+/// Works out what an import of a prepared text comes to; the plugins in `left` stay as they are, and those that have to
+/// are added.
+///
+/// # Errors
+/// When the text cannot be parsed.
+pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<Import, Mistake> {
+    let document = Document::parse(text)?;
+    let found = Found::of(&document);
+    let mut all;
+    loop {
+        all = adopted::adopted(&document, &found, left);
+        let severed = template::severed(&document, &found, &all);
+        if severed.is_empty() {
+            break;
+        }
+        for key in severed {
+            let at = found.plugin(&key).map_or(0, |plugin| plugin.item.span.start);
+            let what = "the rest of the file refers to an anchor in it".to_owned();
+            left.insert(key, Why { what, at });
+        }
+    }
+    for one in &mut all {
+        let declared = connectors::declared_secrets(one, &found, known);
+        secrets::take(one, &declared);
+    }
+    secrets::inherit(&mut all, left);
+    let definitions = connectors::connectors(&mut all, &found, known, left);
+    let mut files: Vec<NewFile> = Vec::new();
+    let stems = connector_stems(definitions.keys());
+    for (key, definition) in &definitions {
+        let stem = &stems[key];
+        let path = PathBuf::from(format!("connectors/{stem}.toml"));
+        files.push(NewFile { path, name: None, text: definition.text(key, stem), secrets: Vec::new() });
+    }
+    files.extend(all.iter().flat_map(files::files));
+    Ok(Import {
+        template: template::template(&document, &found, &all),
+        environments: environments(&found),
+        default_environment: document.root.get("default_environment").and_then(|name| name.text()?.parse().ok()),
+        notes: notes::all(&document, &found, &all, left),
+        adopted: all,
+        files,
+    })
+}
+
+/// Names the file of each connector: an extractor and a loader may have one name.
+fn connector_stems<'a>(keys: impl Iterator<Item = &'a PluginKey>) -> BTreeMap<&'a PluginKey, String> {
+    let mut stems: BTreeMap<&PluginKey, String> = BTreeMap::new();
+    for key in keys {
+        let letter = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+        let stem: String = key.name.chars().map(letter).collect();
+        let is_taken = stems.values().any(|taken| taken.eq_ignore_ascii_case(&stem));
+        stems.insert(key, if is_taken { format!("{stem}-{}", key.role) } else { stem });
+    }
+    stems
+}
+
+fn environments(found: &Found<'_>) -> Vec<EnvironmentName> {
+    found.environments.iter().filter_map(|environment| environment.name.parse().ok()).collect()
+}
+
+/// Checks that the files together are not larger than is read.
+///
+/// # Errors
+/// With the first that makes them so.
+pub fn fits(sizes: &[(Source, u64)]) -> Result<(), Refusal> {
+    let mut bytes = 0;
+    for (source, size) in sizes {
+        bytes += size;
+        if bytes > MOST_BYTES {
+            return Err((source.clone(), Mistake::TooLarge { bytes, most: MOST_BYTES, span: (0..0).into() }));
+        }
+    }
+    Ok(())
+}

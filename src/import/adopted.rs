@@ -1,0 +1,164 @@
+//! Adopted plugins: those that become integrations, with what their files will say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::found::{Environment, Found, Plugin, is_all_managed, is_plain};
+use super::part::{Part, Why, head};
+use super::plugin_key::PluginKey;
+use super::yaml::edit::line_end;
+use super::yaml::{Document, Node};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
+
+/// A plugin that becomes an integration.
+#[derive(Debug, Clone)]
+pub struct Adopted {
+    /// The plugin.
+    pub key: PluginKey,
+    /// Where its item begins.
+    pub at: usize,
+    /// The name of its file.
+    pub slug: Slug,
+    /// The id that it had before it was imported, where it had one.
+    pub id: Option<IntegrationId>,
+    /// The plugins it inherits from, the nearest first, as far as the file has them.
+    pub ancestors: Vec<PluginKey>,
+    /// The name of its connector.
+    pub connector: String,
+    /// The loader that its records go to, where that is clear.
+    pub loader: Option<Slug>,
+    /// What holds everywhere.
+    pub base: Part,
+    /// What is different in environments.
+    pub overlays: BTreeMap<EnvironmentName, Part>,
+}
+
+/// Why some plugins stay as they are.
+pub type Left = BTreeMap<PluginKey, Why>;
+
+/// Takes the plugins of a file that can be said as integrations; `left` says which stay as they are, and is added to.
+#[must_use]
+pub fn adopted(document: &Document<'_>, found: &Found<'_>, left: &mut Left) -> Vec<Adopted> {
+    let mut adopted = Vec::new();
+    for plugin in found.plugins.iter().filter(|plugin| !plugin.is_shadowed) {
+        if left.contains_key(&plugin.key) || is_only_a_base(document, found, plugin) {
+            continue;
+        }
+        match one(document, found, plugin) {
+            Ok(one) => adopted.push(one),
+            Err(why) => drop(left.insert(plugin.key.clone(), why)),
+        }
+    }
+    named(&mut adopted, found);
+    loaders(&mut adopted, found);
+    adopted
+}
+
+fn one(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> Result<Adopted, Why> {
+    let why = |what: &str| Why { what: what.to_owned(), at: plugin.item.span.start };
+    let name = &plugin.key.name;
+    if !plugin.is_plain() {
+        return Err(why("it is written with an alias or a merge key in the place of its name"));
+    }
+    let is_part = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\');
+    if name.starts_with('.') || name.contains(is_part) {
+        return Err(why("its name would be a path, or several words of a task"));
+    }
+    let mut overlays = BTreeMap::new();
+    for environment in &found.environments {
+        // What an environment says that spile cannot name stays where it is, and holds over what the plugin says.
+        let Ok(named) = environment.name.parse::<EnvironmentName>() else { continue };
+        let Some(part) = overlay(document, environment, &plugin.key)? else { continue };
+        if overlays.insert(named, part).is_some() {
+            return Err(Why { what: "two environments have one name".to_owned(), at: environment.item.span.start });
+        }
+    }
+    overlays.retain(|_, part| !part.is_empty());
+    Ok(Adopted {
+        key: plugin.key.clone(),
+        at: plugin.item.span.start,
+        slug: slug(name).ok_or_else(|| why("its name has neither a letter nor a digit"))?,
+        id: plugin.value["annotations"]["spile"]["id"].as_str().and_then(|id| id.parse().ok()),
+        ancestors: ancestors(found, plugin),
+        connector: String::new(),
+        loader: None,
+        base: Part::read(document, plugin.item)?,
+        overlays,
+    })
+}
+
+/// Reads what an environment says of a plugin.
+fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginKey) -> Result<Option<Part>, Why> {
+    let list: Vec<_> = environment.items(key.role).collect();
+    let is_named = |item: &&Node| item.get("name").and_then(Node::text) == Some(&key.name);
+    let Some(index) = list.iter().position(is_named) else { return Ok(None) };
+    let item = list[index];
+    if list[index + 1..].iter().any(is_named) || !is_plain(item) {
+        return Err(Why { what: "an environment says it twice, or with an alias".to_owned(), at: item.span.start });
+    }
+    let mut part = Part::read(document, item)?;
+    if is_all_managed(item) {
+        let plugins = environment.item.at(&["config", "plugins"]);
+        let key = plugins.and_then(|plugins| plugins.pair(key.role.plural())).map_or(0, |pair| pair.key.span.end);
+        let before = index.checked_sub(1).map_or(key, |before| list[before].span.end);
+        part.head = head(document, line_end(document.text, before), item);
+    }
+    Ok(Some(part))
+}
+
+/// Tells whether others inherit from a plugin that says nothing itself and is used nowhere: a definition, not an
+/// integration.
+fn is_only_a_base(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> bool {
+    let is_parent = found.plugins.iter().any(|other| other.parent().as_ref() == Some(&plugin.key));
+    let says_nothing = || Part::read(document, plugin.item).is_ok_and(|part| part.is_empty());
+    let is_overlaid = || {
+        let name = Some(plugin.key.name.as_str());
+        let mut items = found.environments.iter().flat_map(|environment| environment.items(plugin.key.role));
+        items.any(|item| item.get("name").and_then(Node::text) == name)
+    };
+    is_parent && !found.used.contains(&plugin.key.name) && says_nothing() && !is_overlaid()
+}
+
+fn ancestors(found: &Found<'_>, plugin: &Plugin<'_>) -> Vec<PluginKey> {
+    let mut ancestors: Vec<PluginKey> = Vec::new();
+    let mut next = plugin.parent();
+    while let Some(key) = next.filter(|key| *key != plugin.key && !ancestors.contains(key)) {
+        next = found.plugin(&key).and_then(Plugin::parent);
+        ancestors.push(key);
+    }
+    ancestors
+}
+
+/// Returns a name of a file for a plugin's name: lower-case letters, digits and dashes.
+fn slug(name: &str) -> Option<Slug> {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    name.chars().map(letter).collect::<String>().trim_start_matches('-').parse().ok()
+}
+
+/// Gives each its own name. A job of that name would be taken for one that spile made.
+fn named(adopted: &mut [Adopted], found: &Found<'_>) {
+    let mut taken: BTreeSet<String> = found.jobs.clone();
+    for one in adopted {
+        let stem = one.slug.to_string();
+        let names = std::iter::once(stem.clone())
+            .chain([format!("{stem}-{}", one.key.role)])
+            .chain((2..).map(|number| format!("{stem}-{number}")));
+        let free = names.into_iter().find(|name| !taken.contains(name)).and_then(|name| name.parse().ok());
+        one.slug = free.unwrap_or_else(|| one.slug.clone());
+        taken.insert(one.slug.to_string());
+    }
+}
+
+/// Names the loader of an extractor where jobs and schedules pair it with one only, or where there is one only.
+fn loaders(adopted: &mut [Adopted], found: &Found<'_>) {
+    let is_loader = |one: &&Adopted| one.key.role == crate::connector::Role::Loader;
+    let loaders: BTreeMap<String, Slug> =
+        adopted.iter().filter(is_loader).map(|one| (one.key.name.clone(), one.slug.clone())).collect();
+    for one in adopted.iter_mut().filter(|one| !is_loader(&&**one)) {
+        let paired = found.pairs.get(&one.key.name);
+        one.loader = match (paired, loaders.values().next()) {
+            (Some(paired), _) if paired.len() == 1 => paired.first().and_then(|name| loaders.get(name)).cloned(),
+            (None, Some(only)) if loaders.len() == 1 => Some(only.clone()),
+            _ => None,
+        };
+    }
+}

@@ -1,0 +1,297 @@
+//! Connectors of imported plugins: which settings there are, of what kind, and which of them are secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::adopted::{Adopted, Left};
+use super::found::{Found, Plugin};
+use super::part::{Said, Why};
+use super::plugin_key::PluginKey;
+use super::secrecy;
+use super::toml_text::value;
+use crate::connector::{Catalog, Connector, Kind};
+use crate::integration::check::is_reference;
+
+/// Definitions that Meltano keeps beside the project, by plugin.
+pub type Locks = BTreeMap<PluginKey, Value>;
+
+/// A connector that import writes.
+#[derive(Debug, Default)]
+pub struct Definition {
+    /// What the file says besides its settings.
+    head: Map<String, Value>,
+    settings: BTreeMap<String, Declared>,
+}
+
+/// A setting, as far as it is declared anywhere.
+#[derive(Debug, Default, Clone)]
+struct Declared {
+    kind: Option<Kind>,
+    /// Whether a value has shown what kind it really is: what is declared is often wrong, and Meltano does not ask.
+    is_seen: bool,
+    /// `label` and `description`.
+    words: Map<String, Value>,
+    options: Vec<Value>,
+    is_secret: bool,
+    /// Whether a value of it stays in plain text: a variable within a text, which nobody can encrypt.
+    is_open: bool,
+}
+
+/// Gives every adopted plugin its connector: that of the plugin which it inherits from in the end.
+pub fn connectors(
+    adopted: &mut Vec<Adopted>,
+    found: &Found<'_>,
+    (catalog, locks): (&Catalog, &Locks),
+    left: &mut Left,
+) -> BTreeMap<PluginKey, Definition> {
+    let mut definitions: BTreeMap<PluginKey, Definition> = BTreeMap::new();
+    adopted.retain_mut(|one| {
+        let root = one.ancestors.last().unwrap_or(&one.key).clone();
+        let chain: Vec<&PluginKey> = std::iter::once(&one.key).chain(&one.ancestors).collect();
+        // Where values do not go together with those of others, it has a connector of its own.
+        let mut why = None;
+        for key in [root, one.key.clone()] {
+            let definition =
+                definitions.entry(key.clone()).or_insert_with(|| Definition::of(&key, found, (catalog, locks)));
+            match definition.take(one, &chain, found) {
+                Ok(()) => {
+                    one.connector.clone_from(&key.name);
+                    return true;
+                }
+                Err(reason) => why = Some(reason),
+            }
+        }
+        left.extend(why.map(|why| (one.key.clone(), why)));
+        false
+    });
+    let used: BTreeSet<PluginKey> =
+        adopted.iter().map(|one| PluginKey { role: one.key.role, name: one.connector.clone() }).collect();
+    definitions.retain(|key, _| used.contains(key));
+    definitions
+}
+
+impl Definition {
+    fn of(key: &PluginKey, found: &Found<'_>, (catalog, locks): (&Catalog, &Locks)) -> Self {
+        let plugin = found.plugin(key);
+        let known = |name: &str| {
+            plugin.and_then(|plugin| plugin.value.get(name)).cloned().or_else(|| locks.get(key)?.get(name).cloned())
+        };
+        let mut definition = Self::default();
+        let mut head = Map::from_iter([("kind".to_owned(), json!(key.role.to_string()))]);
+        head.extend(known("label").filter(Value::is_string).map(|label| ("label".to_owned(), label)));
+        // Integrations that are made later inherit from a plugin of this name, which no other in the file may have.
+        let name = format!("{}-base", key.name);
+        let namespace = key.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let mut plugin = Map::from_iter([
+            ("name".to_owned(), json!(name)),
+            ("namespace".to_owned(), known("namespace").filter(Value::is_string).unwrap_or_else(|| json!(namespace))),
+            ("executable".to_owned(), known("executable").filter(Value::is_string).unwrap_or_else(|| json!(key.name))),
+        ]);
+        for (word, is) in [
+            ("variant", Value::is_string as fn(&Value) -> bool),
+            ("pip_url", Value::is_string),
+            ("capabilities", is_texts),
+        ] {
+            plugin.extend(known(word).filter(is).map(|value| (word.to_owned(), value)));
+        }
+        plugin.entry("pip_url").or_insert_with(|| json!(key.name));
+        head.insert("plugin".to_owned(), Value::Object(plugin));
+        definition.head = head;
+        for declared in locks.get(key).into_iter().flat_map(settings) {
+            definition.declare(declared);
+        }
+        for connector in of_plugin(catalog, key) {
+            for setting in &connector.settings {
+                let declared = definition.settings.entry(setting.name.clone()).or_default();
+                declared.is_secret |= setting.secret;
+                let kind = Some(&setting.kind).filter(|kind| is_inferred(kind));
+                declared.kind = declared.kind.take().or_else(|| kind.cloned());
+            }
+        }
+        definition
+    }
+
+    /// Adds a setting as `settings` of Meltano declare it.
+    fn declare(&mut self, setting: &Value) {
+        let Some(name) = setting["name"].as_str() else { return };
+        let word = setting["kind"].as_str().unwrap_or_default();
+        let declared = self.settings.entry(name.to_owned()).or_default();
+        declared.is_secret |= word == "password" || setting["sensitive"] == json!(true);
+        let kind = Kind::WORDS.iter().find(|(known, _)| *known == word && word != "options");
+        if !declared.is_seen {
+            declared.kind = kind.map(|(_, make)| make(Vec::new()));
+        }
+        if word == "options" && !declared.is_seen {
+            let options = setting["options"].as_array().cloned().unwrap_or_default();
+            declared.options = options.into_iter().filter(|option| option["value"].is_string()).collect();
+        }
+        for word in ["label", "description"] {
+            declared.words.extend(setting[word].as_str().map(|text| (word.to_owned(), json!(text))));
+        }
+    }
+
+    /// Adds the settings of a plugin, and checks that what it is set to goes together with what others are set to.
+    fn take(&mut self, one: &Adopted, chain: &[&PluginKey], found: &Found<'_>) -> Result<(), Why> {
+        let mut settings_now = Self { head: Map::new(), settings: self.settings.clone() };
+        for plugin in chain.iter().rev().filter_map(|key| found.plugin(key)) {
+            settings(&plugin.value).for_each(|setting| settings_now.declare(setting));
+        }
+        let parts = std::iter::once(&one.base).chain(one.overlays.values());
+        for said in parts.flat_map(|part| &part.config) {
+            let declared = settings_now.settings.entry(said.name.clone()).or_default();
+            declared.is_secret |= secrecy::is_name(&said.name);
+            declared.is_open |= is_open(said);
+            declared.fit(said)?;
+        }
+        for name in one.base.secrets.keys().chain(one.overlays.values().flat_map(|part| part.secrets.keys())) {
+            settings_now.settings.entry(name.clone()).or_default().is_secret = true;
+        }
+        self.settings = settings_now.settings;
+        Ok(())
+    }
+
+    /// Returns the file.
+    #[must_use]
+    pub fn text(&self, key: &PluginKey, stem: &str) -> String {
+        let mut text = format!(
+            "# The settings of `{}`, as far as `meltano.yml` knew them when it was imported: add what is missing.\n",
+            key.name
+        );
+        let mut head = self.head.clone();
+        if key.name != stem {
+            head.insert("name".to_owned(), json!(key.name));
+        }
+        lines(&mut text, &head, &["name", "kind", "label"]);
+        text.push_str("\n[plugin]\n");
+        let order = ["name", "variant", "namespace", "pip_url", "executable", "capabilities"];
+        lines(&mut text, head["plugin"].as_object().unwrap_or(&Map::new()), &order);
+        for (name, declared) in self.settings.iter().filter(|(name, _)| is_setting(name)) {
+            text.push_str("\n[[settings]]\n");
+            let order = ["name", "kind", "label", "description", "options", "secret"];
+            lines(&mut text, &declared.table(name), &order);
+        }
+        text
+    }
+}
+
+/// Writes members of a table in the order in which people read them.
+fn lines(text: &mut String, members: &Map<String, Value>, order: &[&str]) {
+    for (word, said) in order.iter().filter_map(|word| Some((word, members.get(*word)?))) {
+        let _ = writeln!(text, "{word} = {}", value(said));
+    }
+}
+
+impl Declared {
+    fn fit(&mut self, said: &Said) -> Result<(), Why> {
+        if said.value.as_str().is_some_and(|text| text.starts_with('$')) {
+            return Ok(());
+        }
+        let is_option = |option: &Value| option["value"] == said.value;
+        if !self.options.is_empty() && !self.options.iter().any(is_option) {
+            self.options.clear();
+        }
+        let found = kind_of(&said.value);
+        self.kind = match self.kind.take() {
+            Some(kind) if kind.check(&said.value).is_ok() => Some(kind),
+            Some(Kind::Integer) if found == Kind::Decimal => Some(Kind::Decimal),
+            // A date or an option is a text.
+            Some(kind) if found == Kind::String && !is_inferred(&kind) => Some(found),
+            Some(_) if self.is_seen => {
+                let what = format!("`{}` is of one kind here and of another kind elsewhere", said.name);
+                return Err(Why { what, at: said.at });
+            }
+            Some(_) | None => Some(found),
+        };
+        self.is_seen = true;
+        Ok(())
+    }
+
+    fn table(&self, name: &str) -> Map<String, Value> {
+        let mut table = Map::from_iter([("name".to_owned(), json!(name))]);
+        table.extend(self.words.clone());
+        if self.options.is_empty() {
+            table.extend(self.kind.as_ref().map(|kind| ("kind".to_owned(), json!(kind.word()))));
+        } else {
+            table.insert("kind".to_owned(), json!("options"));
+            table.insert("options".to_owned(), Value::Array(self.options.clone()));
+        }
+        if self.is_secret && !self.is_open {
+            table.insert("secret".to_owned(), json!(true));
+        }
+        table
+    }
+}
+
+/// Tells whether a value would be a secret in plain text to a check, and cannot be encrypted.
+fn is_open(said: &Said) -> bool {
+    match &said.value {
+        Value::String(text) => !is_reference(text),
+        Value::Null => false,
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+fn kind_of(value: &Value) -> Kind {
+    match value {
+        Value::Bool(_) => Kind::Boolean,
+        Value::Number(number) if number.is_f64() => Kind::Decimal,
+        Value::Number(_) => Kind::Integer,
+        Value::Array(_) => Kind::Array,
+        Value::Object(_) => Kind::Object,
+        Value::String(_) | Value::Null => Kind::String,
+    }
+}
+
+/// Tells whether a kind is that of a value, and asks no more of it.
+fn is_inferred(kind: &Kind) -> bool {
+    match kind {
+        Kind::String | Kind::Integer | Kind::Decimal | Kind::Boolean | Kind::Array | Kind::Object => true,
+        Kind::Date | Kind::Email | Kind::File | Kind::Options(_) => false,
+    }
+}
+
+fn is_texts(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
+}
+
+fn is_setting(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter)
+}
+
+fn settings(plugin: &Value) -> impl Iterator<Item = &Value> {
+    plugin["settings"].as_array().into_iter().flatten()
+}
+
+/// Returns the built-in connectors of a plugin.
+fn of_plugin(catalog: &Catalog, key: &PluginKey) -> Vec<std::sync::Arc<Connector>> {
+    let all = catalog.names(key.role).filter_map(|name| catalog.find(key.role, name));
+    all.filter(|connector| connector.plugin.name == key.name).collect()
+}
+
+/// Returns the settings of a plugin that it, or what it inherits from, declares as secrets.
+#[must_use]
+pub fn declared_secrets(
+    one: &Adopted,
+    found: &Found<'_>,
+    (catalog, locks): (&Catalog, &Locks),
+) -> BTreeMap<String, Option<String>> {
+    let mut secrets = BTreeMap::new();
+    let chain = std::iter::once(&one.key).chain(&one.ancestors);
+    for key in chain {
+        let declared = found.plugin(key).map(|plugin: &Plugin<'_>| settings(&plugin.value));
+        for setting in declared.into_iter().flatten().chain(locks.get(key).into_iter().flat_map(settings)) {
+            let kind = setting["kind"].as_str().map(str::to_owned);
+            if kind.as_deref() == Some("password") || setting["sensitive"] == json!(true) {
+                secrets.extend(setting["name"].as_str().map(|name| (name.to_owned(), kind.clone())));
+            }
+        }
+        for connector in of_plugin(catalog, key) {
+            let known = connector.settings.iter().filter(|setting| setting.secret);
+            secrets.extend(known.map(|setting| (setting.name.clone(), Some(setting.kind.word().to_owned()))));
+        }
+    }
+    secrets
+}

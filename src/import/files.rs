@@ -1,0 +1,121 @@
+//! The files of integrations: what a plugin says, as TOML, with the comments that stood there.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::adopted::Adopted;
+use super::part::{Part, Said};
+use super::toml_text::{is_long_table, key, string, table, value};
+use crate::connector::Role;
+use crate::integration::draft::FileName;
+use crate::secret::Secret;
+
+/// A file that import makes.
+#[derive(Debug)]
+pub struct NewFile {
+    /// Its path in the project.
+    pub path: PathBuf,
+    /// The integration, and the environment of an overlay; none of other files.
+    pub name: Option<FileName>,
+    /// Its text, without secrets.
+    pub text: String,
+    /// What has to be encrypted into it.
+    pub secrets: Vec<(String, Secret)>,
+}
+
+/// Returns the files of a plugin: its own, and one for each environment that says something else.
+#[must_use]
+pub fn files(one: &Adopted) -> Vec<NewFile> {
+    let file = |name: FileName, text: String, part: &Part| {
+        let stem = match &name.environment {
+            Some(environment) => format!("{}.{environment}", name.slug),
+            None => name.slug.to_string(),
+        };
+        let secrets = part.secrets.iter().map(|(name, secret)| (name.clone(), secret.clone())).collect();
+        NewFile { path: PathBuf::from(format!("integrations/{stem}.toml")), name: Some(name), text, secrets }
+    };
+    let base = FileName { slug: one.slug.clone(), environment: None };
+    let mut files = vec![file(base, head(one) + &body(&one.base), &one.base)];
+    for (environment, part) in &one.overlays {
+        let name = FileName { slug: one.slug.clone(), environment: Some(environment.clone()) };
+        let mut text = String::new();
+        comments(&mut text, &part.head, "");
+        text.push_str(&body(part));
+        files.push(file(name, text.trim_start().to_owned(), part));
+    }
+    files
+}
+
+fn head(one: &Adopted) -> String {
+    let mut head = String::new();
+    let mut line = |name: &str, text: &str| {
+        let _ = writeln!(head, "{name} = {}", string(text));
+    };
+    if let Some(id) = &one.id {
+        line("id", &id.to_string());
+    }
+    line("type", &one.connector);
+    line("plugin", &one.key.name);
+    if one.key.role == Role::Loader {
+        line("kind", "loader");
+    }
+    if let Some(loader) = &one.loader {
+        line("loader", loader.as_str());
+    }
+    head
+}
+
+fn body(part: &Part) -> String {
+    let mut body = String::new();
+    if let Some(select) = &part.select {
+        body.push_str(&list(select));
+    }
+    if !part.config.is_empty() || !part.comments.is_empty() {
+        body.push_str("\n[config]\n");
+        let (long, short): (Vec<&Said>, Vec<&Said>) = part.config.iter().partition(|said| is_long_table(&said.value));
+        for said in short {
+            comments(&mut body, &said.comments, "");
+            let _ = writeln!(body, "{} = {}", key(&said.name), value(&said.value));
+        }
+        comments(&mut body, &part.comments, "");
+        for said in long {
+            headed(&mut body, "config", said);
+        }
+    }
+    for said in &part.metadata {
+        headed(&mut body, "metadata", said);
+    }
+    if part.replaces && part.secrets.is_empty() {
+        // Nothing in the place of what the base has.
+        body.push_str("\n[secrets]\n");
+    }
+    body
+}
+
+/// Adds a table with a head of its own.
+fn headed(body: &mut String, path: &str, said: &Said) {
+    let Some(members) = said.value.as_object() else { return };
+    body.push('\n');
+    comments(body, &said.comments, "");
+    body.push_str(&table(&format!("{path}.{}", key(&said.name)), members));
+}
+
+fn list(patterns: &[Said]) -> String {
+    let texts: Vec<String> = patterns.iter().map(|said| value(&said.value)).collect();
+    let line = format!("select = [{}]\n", texts.join(", "));
+    if line.len() <= 100 && patterns.iter().all(|said| said.comments.is_empty()) {
+        return line;
+    }
+    let mut list = String::from("select = [\n");
+    for (said, text) in patterns.iter().zip(texts) {
+        comments(&mut list, &said.comments, "  ");
+        let _ = writeln!(list, "  {text},");
+    }
+    list + "]\n"
+}
+
+fn comments(text: &mut String, comments: &[String], indent: &str) {
+    for comment in comments {
+        let _ = writeln!(text, "{indent}{comment}");
+    }
+}

@@ -1,0 +1,193 @@
+//! What a `meltano.yml` holds, found with its places: plugins, environments, and who is paired with whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::part::KEYS;
+use super::plugin_key::PluginKey;
+use super::yaml::{Content, Document, Node, Pair, Style, Values};
+use crate::connector::Role;
+
+/// The lists of plugins that spile manages.
+pub const ROLES: [Role; 2] = [Role::Extractor, Role::Loader];
+
+/// What a file holds.
+pub struct Found<'a> {
+    /// Its extractors and loaders, in order.
+    pub plugins: Vec<Plugin<'a>>,
+    /// Its environments, in order.
+    pub environments: Vec<Environment<'a>>,
+    /// The names of jobs and schedules.
+    pub jobs: BTreeSet<String>,
+    /// The loaders that each extractor is paired with.
+    pub pairs: BTreeMap<String, BTreeSet<String>>,
+    /// The plugins that jobs and schedules name.
+    pub used: BTreeSet<String>,
+}
+
+/// A plugin in its list.
+pub struct Plugin<'a> {
+    /// Its list and name.
+    pub key: PluginKey,
+    /// Its item.
+    pub item: &'a Node,
+    /// All it says, merge keys followed.
+    pub value: Value,
+    /// Whether another of the same name stands in front of it: Meltano does not look at this one.
+    pub is_shadowed: bool,
+}
+
+/// An environment.
+pub struct Environment<'a> {
+    /// Its name.
+    pub name: String,
+    /// Its item.
+    pub item: &'a Node,
+}
+
+impl<'a> Found<'a> {
+    /// Looks at a document whose form was checked.
+    #[must_use]
+    pub fn of(document: &'a Document<'a>) -> Self {
+        let values = Values::of(document);
+        let value = |node: &Node| values.value(node, &mut Vec::new());
+        let mut found = Self {
+            plugins: Vec::new(),
+            environments: Vec::new(),
+            jobs: BTreeSet::new(),
+            pairs: BTreeMap::new(),
+            used: BTreeSet::new(),
+        };
+        for role in ROLES {
+            let mut seen = BTreeSet::new();
+            for item in document.root.at(&["plugins", role.plural()]).map(Node::items).unwrap_or_default() {
+                let value = value(item);
+                let name = value["name"].as_str().unwrap_or_default().to_owned();
+                let is_shadowed = !seen.insert(name.clone());
+                found.plugins.push(Plugin { key: PluginKey { role, name }, item, value, is_shadowed });
+            }
+        }
+        for item in document.root.get("environments").map(Node::items).unwrap_or_default() {
+            let name = value(item)["name"].as_str().unwrap_or_default().to_owned();
+            found.environments.push(Environment { name, item });
+        }
+        let list =
+            |key| document.root.get(key).map(value).and_then(|list| list.as_array().cloned()).unwrap_or_default();
+        for job in list("jobs") {
+            found.jobs.extend(job["name"].as_str().map(str::to_owned));
+            for task in job["tasks"].as_array().into_iter().flatten() {
+                found.task(&words(task));
+            }
+        }
+        for schedule in list("schedules") {
+            found.jobs.extend(schedule["name"].as_str().map(str::to_owned));
+            let word = |key: &str| schedule[key].as_str().map(str::to_owned);
+            found.task(&[word("extractor"), word("loader")].into_iter().flatten().collect::<Vec<_>>());
+        }
+        found
+    }
+
+    /// Takes an extractor and the next loader behind it for a pair.
+    fn task(&mut self, words: &[String]) {
+        let is =
+            |role, word: &str| self.plugins.iter().any(|plugin| plugin.key.role == role && plugin.key.name == word);
+        let mut extractor = None;
+        let mut pairs = Vec::new();
+        for word in words {
+            if is(Role::Loader, word) && extractor.is_some() {
+                pairs.extend(extractor.take().map(|from: &String| (from.clone(), word.clone())));
+            } else if is(Role::Extractor, word) {
+                extractor = Some(word);
+            }
+        }
+        self.used.extend(words.iter().cloned());
+        for (extractor, loader) in pairs {
+            self.pairs.entry(extractor).or_default().insert(loader);
+        }
+    }
+
+    /// Returns the plugin of that list and name which Meltano sees.
+    #[must_use]
+    pub fn plugin(&self, key: &PluginKey) -> Option<&Plugin<'a>> {
+        self.plugins.iter().find(|plugin| plugin.key == *key)
+    }
+}
+
+/// Returns the plugins that a task names; a task may be a list of them.
+fn words(task: &Value) -> Vec<String> {
+    match task {
+        Value::Array(tasks) => tasks.iter().flat_map(words).collect(),
+        task => task.as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+impl Plugin<'_> {
+    /// Returns the plugin it inherits from.
+    #[must_use]
+    pub fn parent(&self) -> Option<PluginKey> {
+        let name = self.value["inherit_from"].as_str()?.to_owned();
+        Some(PluginKey { role: self.key.role, name })
+    }
+
+    /// Tells whether the item is written in a way that lines can be put into.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        is_plain(self.item)
+    }
+}
+
+impl Environment<'_> {
+    /// Returns the items of a list of plugins.
+    pub fn items(&self, role: Role) -> impl Iterator<Item = &Node> {
+        self.item.at(&["config", "plugins", role.plural()]).map(Node::items).unwrap_or_default().iter()
+    }
+}
+
+/// Tells whether an item is a table by indentation with a name of its own.
+#[must_use]
+pub fn is_plain(item: &Node) -> bool {
+    matches!(item.content, Content::Mapping(Style::Block, _))
+        && item.get("name").is_some_and(|name| name.text().is_some())
+}
+
+/// Returns the members of an item that become files.
+pub fn managed(item: &Node) -> impl Iterator<Item = &Pair> {
+    item.pairs().iter().filter(|pair| pair.key.text().is_some_and(|key| KEYS.contains(&key)))
+}
+
+/// Tells whether an item says nothing but what becomes files.
+#[must_use]
+pub fn is_all_managed(item: &Node) -> bool {
+    item.pairs().iter().all(|pair| pair.key.text().is_some_and(|key| key == "name" || KEYS.contains(&key)))
+}
+
+/// Returns what has to be written by indentation before anything can be put in, outermost first.
+#[must_use]
+pub fn frame(root: &Node) -> Vec<&Node> {
+    let mut frame = vec![root];
+    frame.extend(root.get("plugins").into_iter().flat_map(plugins_frame));
+    for key in ["environments", "jobs", "schedules"] {
+        frame.extend(root.get(key));
+    }
+    for environment in root.get("environments").map(Node::items).unwrap_or_default() {
+        frame.push(environment);
+        frame.extend(environment.get("config"));
+        frame.extend(environment.at(&["config", "plugins"]).into_iter().flat_map(plugins_frame));
+    }
+    frame.sort_by_key(|node| (node.span.start, std::cmp::Reverse(node.span.end)));
+    frame
+}
+
+fn plugins_frame(plugins: &Node) -> Vec<&Node> {
+    let mut frame = vec![plugins];
+    for role in ROLES {
+        let Some(list) = plugins.get(role.plural()) else { continue };
+        frame.push(list);
+        for item in list.items() {
+            frame.push(item);
+            frame.extend(item.get("annotations"));
+        }
+    }
+    frame
+}

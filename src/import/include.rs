@@ -1,0 +1,214 @@
+//! Merging the files of `include_paths` into one text, as Meltano merges their values: tables by key, lists one after
+//! the other, everything else by the later one (`deep_merge` of Meltano 4.4).
+
+use serde_json::Value;
+
+use super::Mistake;
+use super::yaml::edit::{column, dash, line_end, line_start, shifted};
+use super::yaml::{Content, Document, Edits, Node, Pair, Style, Values, comments, opened};
+use crate::source::Source;
+
+/// Why a file could not be merged in, and which.
+pub type Refusal = (Source, Mistake);
+
+/// Returns the text of a file with other files merged into it, and without `include_paths`.
+///
+/// # Errors
+/// With the first file that cannot be parsed or merged.
+pub fn merged(main: &Source, included: &[Source]) -> Result<String, Refusal> {
+    let of = |source: &Source| {
+        let source = source.clone();
+        move |mistake| (source, mistake)
+    };
+    let mut text = without_paths(main.text()).map_err(of(main))?;
+    for source in included {
+        let theirs = opened(source.text(), &lists_and_tables).map_err(of(source))?;
+        text = opened(&text, &lists_and_tables).map_err(of(main))?;
+        let (ours, other) = (Document::parse(&text).map_err(of(main))?, Document::parse(&theirs).map_err(of(source))?);
+        let mut merge = Merge { ours: &ours, theirs: &other, edits: Edits::default() };
+        merge.tables(&ours.root, &other.root).map_err(of(source))?;
+        let wanted = deep_merge(value(&ours), value(&other));
+        let merged = merge.edits.apply(&text, &str::to_owned);
+        // Anchors of one name in both files, for one, mean something else in one text.
+        if Document::parse(&merged).map(|merged| value(&merged)).ok() != Some(wanted) {
+            return Err(of(source)(Mistake::Included { span: (0..0).into() }));
+        }
+        text = merged;
+    }
+    Ok(text)
+}
+
+fn value(document: &Document<'_>) -> Value {
+    Values::of(document).value(&document.root, &mut Vec::new())
+}
+
+fn deep_merge(ours: Value, theirs: Value) -> Value {
+    match (ours, theirs) {
+        (Value::Object(mut ours), Value::Object(theirs)) => {
+            for (key, value) in theirs {
+                let merged = match ours.remove(&key) {
+                    Some(own) => deep_merge(own, value),
+                    None => value,
+                };
+                ours.insert(key, merged);
+            }
+            Value::Object(ours)
+        }
+        (Value::Array(ours), Value::Array(theirs)) => Value::Array([ours, theirs].concat()),
+        (_, theirs) => theirs,
+    }
+}
+
+fn without_paths(text: &str) -> Result<String, Mistake> {
+    let document = Document::parse(text)?;
+    let Some(pair) = document.root.pair("include_paths") else { return Ok(text.to_owned()) };
+    let mut edits = Edits::default();
+    if document.root.style() == Some(Style::Flow) {
+        let text = opened(text, &|root: &Node| vec![root])?;
+        return without_paths(&text);
+    }
+    let end = line_end(text, pair.span().end);
+    edits.remove(line_start(text, pair.key.span.start)..(end + 1).min(text.len()));
+    Ok(edits.apply(text, &str::to_owned))
+}
+
+/// What may have to take members of another file: the top two levels.
+fn lists_and_tables(root: &Node) -> Vec<&Node> {
+    let mut found = vec![root];
+    for pair in root.pairs() {
+        found.push(&pair.value);
+        found.extend(pair.value.pairs().iter().map(|pair| &pair.value));
+    }
+    found.sort_by_key(|node| node.span.start);
+    found
+}
+
+struct Merge<'a> {
+    ours: &'a Document<'a>,
+    theirs: &'a Document<'a>,
+    edits: Edits,
+}
+
+impl Merge<'_> {
+    fn tables(&mut self, ours: &Node, theirs: &Node) -> Result<(), Mistake> {
+        let mut before = theirs.span.start;
+        for pair in theirs.pairs() {
+            let key = pair.key.text().unwrap_or_default();
+            let lead = before;
+            before = pair.span().end;
+            match ours.pair(key) {
+                None => self.add_pair(ours, pair, lead),
+                Some(own) => self.merge(own, pair)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, own: &Pair, pair: &Pair) -> Result<(), Mistake> {
+        match (&own.value.content, &pair.value.content) {
+            (Content::Mapping(Style::Block, _), Content::Mapping(Style::Block, _)) => {
+                self.tables(&own.value, &pair.value)
+            }
+            (_, Content::Sequence(_, items)) if items.is_empty() && !own.value.items().is_empty() => Ok(()),
+            (_, Content::Mapping(_, pairs)) if pairs.is_empty() && !own.value.pairs().is_empty() => Ok(()),
+            (Content::Sequence(Style::Block, items), Content::Sequence(Style::Block, theirs)) => {
+                if let Some((last, first)) = items.last().zip(theirs.first()) {
+                    let (from, to) = (dash(self.theirs.text, first.span.start), dash(self.ours.text, last.span.start));
+                    self.add(last.span.end, &self.lines(pair), (from, to));
+                }
+                Ok(())
+            }
+            (Content::Sequence(_, items), Content::Sequence(Style::Block, _)) if items.is_empty() => {
+                self.replace(own, pair);
+                Ok(())
+            }
+            (Content::Mapping(_, pairs), Content::Mapping(Style::Block, _)) if pairs.is_empty() => {
+                self.replace(own, pair);
+                Ok(())
+            }
+            (Content::Scalar { .. }, Content::Scalar { .. }) => {
+                let text = self.theirs.text[pair.value.span.clone()].to_owned();
+                if text.contains('\n') || self.ours.text[own.value.span.clone()].contains('\n') {
+                    return Err(refused(pair));
+                }
+                self.edits.replace(own.value.span.clone(), text);
+                Ok(())
+            }
+            _ => Err(refused(pair)),
+        }
+    }
+
+    /// Puts the lines of a list or table in the place of an empty one.
+    fn replace(&mut self, own: &Pair, pair: &Pair) {
+        let lines = self.lines(pair);
+        let (from, to) = (column(self.theirs.text, pair.key.span.start), column(self.ours.text, own.key.span.start));
+        self.edits.replace(own.value.span.clone(), format!("\n{}", moved(&lines, (from, to))));
+    }
+
+    /// Adds a pair, with the comments in front of it, behind the last one of a table.
+    fn add_pair(&mut self, ours: &Node, pair: &Pair, lead: usize) {
+        let start = self.lead(lead, pair.key.span.start);
+        let lines = self.theirs.text[start..line_end(self.theirs.text, pair.span().end)].to_owned();
+        let from = column(self.theirs.text, pair.key.span.start);
+        match ours.pairs().last() {
+            Some(last) => {
+                let to = column(self.ours.text, last.key.span.start);
+                self.add(last.span().end, &lines, (from, to));
+            }
+            None => self.edits.insert(self.ours.text.len(), format!("{}\n", moved(&lines, (from, 0)))),
+        }
+    }
+
+    fn add(&mut self, after: usize, lines: &str, columns: (usize, usize)) {
+        let end = line_end(self.ours.text, after);
+        self.edits.insert(end, format!("\n{}", moved(lines, columns)));
+    }
+
+    /// Returns the lines below a key.
+    fn lines(&self, pair: &Pair) -> String {
+        let text = self.theirs.text;
+        let start = (line_end(text, pair.key.span.end) + 1).min(text.len());
+        text[start..line_end(text, pair.value.span.end)].to_owned()
+    }
+
+    /// Returns where the comment lines in front of a key begin.
+    fn lead(&self, from: usize, to: usize) -> usize {
+        let text = self.theirs.text;
+        let first = comments(text, line_end(text, from)..to, &self.theirs.root).first().map(|(at, _)| *at);
+        line_start(text, first.unwrap_or(to))
+    }
+}
+
+fn moved(lines: &str, columns: (usize, usize)) -> String {
+    // The first line is moved too: a line break in front of it makes it a later one.
+    shifted(&format!("\n{lines}"), columns)[1..].to_owned()
+}
+
+fn refused(pair: &Pair) -> Mistake {
+    Mistake::Include { key: pair.key.text().unwrap_or_default().to_owned(), span: pair.key.span.clone().into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(main: &str, included: &[&str]) -> Result<String, String> {
+        let included: Vec<_> = included.iter().map(|text| Source::new("included.yml", *text)).collect();
+        merged(&Source::new("meltano.yml", main), &included).map_err(|(_, mistake)| mistake.to_string())
+    }
+
+    #[test]
+    fn files_are_merged_as_meltano_merges_them_and_keep_their_comments() {
+        let main = "include_paths: [x]\nplugins:\n  extractors:\n  # one\n  - name: a\n\nenv: {A: 1}\n";
+        let other = "plugins:\n    extractors:\n        # two\n        - name: b\n          x: |\n            y\n    loaders: [{name: c}]\nenv:\n  B: 2\n  A: 3\n# three\njobs: []\n";
+        let wanted = "plugins:\n  extractors:\n  # one\n  - name: a\n  # two\n  - name: b\n    x: |\n      y\n  loaders:\n    - {name: c}\n\nenv:\n  A: 3\n  B: 2\n# three\njobs: []\n";
+        assert_eq!(all(main, &[other]).unwrap(), wanted);
+    }
+
+    #[test]
+    fn files_whose_anchors_would_get_in_each_others_way_are_refused() {
+        let main = "a: &x {v: 1}\nplugins: {extractors: [{name: p}]}\nb: *x\n";
+        assert!(all(main, &["plugins: {extractors: [{name: q, c: &x {v: 2}}]}\n"]).is_err());
+        assert!(all("env: {A: [1]}\n", &["env: {A: 1}\n"]).is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! The notes of an import: what stays as it is, and why; what is left of secrets in plain text.
+
+use super::adopted::{Adopted, Left};
+use super::found::Found;
+use super::note::Note;
+use super::secrecy;
+use super::yaml::Document;
+use crate::name::EnvironmentName;
+
+/// Returns all notes of an import.
+pub(super) fn all(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted], left: &Left) -> Vec<Note> {
+    let notes = [
+        notes(document, found, left),
+        bereft(document, found, adopted),
+        numbers(document, adopted),
+        commented(document),
+    ];
+    notes.concat()
+}
+
+fn notes(document: &Document<'_>, found: &Found<'_>, left: &Left) -> Vec<Note> {
+    let line = |at: usize| Some(line(document, at));
+    let mut notes: Vec<Note> = left
+        .iter()
+        .map(|(key, why)| Note {
+            line: line(why.at),
+            message: format!("the {key} stays as it is in the template: {}", why.what),
+            help: Some("mend that and import again, or leave it to Meltano".to_owned()),
+        })
+        .collect();
+    for plugin in found.plugins.iter().filter(|plugin| plugin.is_shadowed) {
+        notes.push(Note {
+            line: line(plugin.item.span.start),
+            message: format!(
+                "the {} stands twice: Meltano takes the first, the other stays in the template",
+                plugin.key
+            ),
+            help: Some("remove the one that is not meant".to_owned()),
+        });
+    }
+    for environment in &found.environments {
+        if let Err(error) = environment.name.parse::<EnvironmentName>() {
+            notes.push(Note {
+                line: line(environment.item.span.start),
+                message: format!("spile cannot name the environment: {error}"),
+                help: Some("it stays in the template, for Meltano".to_owned()),
+            });
+        }
+    }
+    notes
+}
+
+/// Says which plugins stay as they are and inherit secrets that are encrypted now.
+fn bereft(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for plugin in &found.plugins {
+        let parent = plugin.parent().and_then(|parent| adopted.iter().find(|one| one.key == parent));
+        let is_left = adopted.iter().all(|one| one.key != plugin.key);
+        if let Some(parent) = parent.filter(|parent| is_left && !parent.base.secrets.is_empty()) {
+            notes.push(Note {
+                line: Some(line(document, plugin.item.span.start)),
+                message: format!(
+                    "the {} inherits secrets of `{}`, which are encrypted now",
+                    plugin.key, parent.key.name
+                ),
+                help: Some("give it variables for them, in the template".to_owned()),
+            });
+        }
+    }
+    notes
+}
+
+fn numbers(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
+    let parts = adopted.iter().flat_map(|one| std::iter::once(&one.base).chain(one.overlays.values()));
+    let note = |(name, at): &(String, usize)| Note {
+        line: Some(line(document, *at)),
+        message: format!("`{name}` is a number, and reaches the plugin as a text now that it is encrypted"),
+        help: Some("where that matters, declare it in `settings` of the plugin, with its `kind`".to_owned()),
+    };
+    parts.flat_map(|part| &part.numbers).map(note).collect()
+}
+
+fn commented(document: &Document<'_>) -> Vec<Note> {
+    let note = |clear: secrecy::Clear| Note {
+        line: Some(line(document, clear.span.start)),
+        message: format!("the comment on `{}` looks as if it held a secret, and is kept", clear.name),
+        help: Some("remove it from the new files".to_owned()),
+    };
+    secrecy::in_comments(document, &secrecy::is_name).into_iter().map(note).collect()
+}
+
+fn line(document: &Document<'_>, at: usize) -> usize {
+    document.text[..at].matches('\n').count() + 1
+}
+
+/// Returns what is left of secrets in plain text.
+#[must_use]
+pub fn left_in_clear(text: &str) -> Vec<Note> {
+    let Ok(document) = Document::parse(text) else { return Vec::new() };
+    let note = |clear: secrecy::Clear| Note {
+        line: None,
+        message: format!(
+            "`{}` looks like a secret and stays in plain text, in line {} of the new file",
+            clear.name,
+            text[..clear.span.start].matches('\n').count() + 1
+        ),
+        help: Some("put it into a variable: write `${NAME}` there and the value into `.env`".to_owned()),
+    };
+    secrecy::clear(&document).into_iter().map(note).collect()
+}

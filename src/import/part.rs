@@ -1,0 +1,243 @@
+//! The parts of a plugin that become files: `config`, `select` and `metadata`, of the plugin or of one environment.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::yaml::edit::line_end;
+use super::yaml::{Document, Node, Odd, Values, comments};
+use crate::secret::Secret;
+
+/// The keys that become files.
+pub const KEYS: [&str; 3] = ["config", "select", "metadata"];
+
+/// What a plugin, or an environment of it, is set up with.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// `config`
+    pub config: Vec<Said>,
+    /// `select`; `None` where it is not written.
+    pub select: Option<Vec<Said>>,
+    /// `metadata`
+    pub metadata: Vec<Said>,
+    /// Settings that were taken out of `config`, to be encrypted.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Whether those of an environment are in the place of the base's, also where there are none.
+    pub replaces: bool,
+    /// Those of them that are numbers, and of no kind that says so: a variable hands them over as texts.
+    pub numbers: Vec<(String, usize)>,
+    /// The comments of what was taken out.
+    pub comments: Vec<String>,
+    /// The comments of an item that goes as a whole.
+    pub head: Vec<String>,
+}
+
+/// A member of a table, or an item of a list, with the comments that belong to it.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// The key; none of an item.
+    pub name: String,
+    /// The value, without nulls, which say nothing to Meltano.
+    pub value: Value,
+    /// The comments in front of it and in it.
+    pub comments: Vec<String>,
+    /// Where it stands.
+    pub at: usize,
+}
+
+/// Why a plugin stays in the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// The reason, as a phrase.
+    pub what: String,
+    /// Where it is.
+    pub at: usize,
+}
+
+impl Part {
+    /// Reads the parts of a plugin's item.
+    ///
+    /// # Errors
+    /// With what cannot be said in a file of an integration.
+    pub fn read(document: &Document<'_>, item: &Node) -> Result<Self, Why> {
+        let reader = Reader { document, values: Values::of(document), item };
+        let mut part =
+            Self { config: reader.members("config")?, metadata: reader.members("metadata")?, ..Self::default() };
+        if let Some(said) = part.config.iter().find(|said| !is_setting(&said.name)) {
+            return Err(Why { what: format!("`{}` is no name that a setting can have", said.name), at: said.at });
+        }
+        if let Some(said) = part.metadata.iter().find(|said| !said.value.is_object()) {
+            return Err(Why { what: "its `metadata` is of another form".to_owned(), at: said.at });
+        }
+        part.select = reader.select()?;
+        Ok(part)
+    }
+
+    /// Tells whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.config.is_empty()
+            && self.select.is_none()
+            && self.metadata.is_empty()
+            && self.secrets.is_empty()
+            && !self.replaces
+    }
+}
+
+/// Returns the comments of an item and of the lines in front of it, without those of the parts in it.
+#[must_use]
+pub fn head(document: &Document<'_>, from: usize, item: &Node) -> Vec<String> {
+    let end = line_end(document.text, item.span.end);
+    let parts: Vec<_> = super::found::managed(item)
+        .map(|pair| pair.key.span.end..line_end(document.text, pair.span().end) + 1)
+        .collect();
+    let found = comments(document.text, from.min(end)..end, item).into_iter();
+    found.filter(|(at, _)| !parts.iter().any(|part| part.contains(at))).map(|(_, text)| text.to_owned()).collect()
+}
+
+/// Names of settings end up in variables; what else has to hold for them is the same as for connectors.
+fn is_setting(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter)
+}
+
+struct Reader<'a> {
+    document: &'a Document<'a>,
+    values: Values<'a>,
+    item: &'a Node,
+}
+
+impl Reader<'_> {
+    /// Returns what the item says under a key, merge keys followed, and where.
+    fn value(&self, key: &str) -> Result<Option<(Value, usize)>, Why> {
+        let pair = self.item.pair(key);
+        let merges = self.item.pairs().iter().any(|pair| pair.key.text() == Some("<<"));
+        let mut odd: Vec<Odd> = Vec::new();
+        let (value, at) = match pair {
+            Some(pair) => (self.values.value(&pair.value, &mut odd), pair.key.span.start),
+            None if merges => {
+                let Value::Object(mut whole) = self.values.value(self.item, &mut Vec::new()) else { return Ok(None) };
+                let Some(value) = whole.remove(key) else { return Ok(None) };
+                (value, self.item.span.start)
+            }
+            None => return Ok(None),
+        };
+        match odd.into_iter().next() {
+            Some(odd) => Err(Why { what: format!("its `{key}` holds {}", odd.what), at: odd.at }),
+            None => Ok(Some((value, at))),
+        }
+    }
+
+    fn members(&self, key: &str) -> Result<Vec<Said>, Why> {
+        let Some((value, at)) = self.value(key)? else { return Ok(Vec::new()) };
+        let mut members = match value {
+            Value::Null => return Ok(Vec::new()),
+            Value::Object(members) => members,
+            _ => return Err(Why { what: format!("its `{key}` is of another form"), at }),
+        };
+        let mut said = Vec::new();
+        let table = self.item.get(key).and_then(|node| self.document.resolve(node));
+        let mut before = self.first(key, table);
+        for pair in table.map(Node::pairs).unwrap_or_default() {
+            let Some((name, value)) = pair.key.text().and_then(|name| members.remove_entry(name)) else { continue };
+            let end = line_end(self.document.text, pair.span().end);
+            let comments = comments(self.document.text, before..end, table.unwrap_or(self.item));
+            before = end;
+            say(&mut said, (name, value), comments, pair.key.span.start)?;
+        }
+        // What is merged in from elsewhere has its comments there.
+        for member in members {
+            say(&mut said, member, Vec::new(), at)?;
+        }
+        Ok(said)
+    }
+
+    /// Returns where the comments of the first member can begin.
+    fn first(&self, key: &str, found: Option<&Node>) -> usize {
+        let after_key = self.item.pair(key).map(|pair| (pair.key.span.end, pair.value.span.start));
+        let start = found.map_or(0, |found| found.span.start);
+        after_key.filter(|(_, value)| *value == start).map_or(start, |(end, _)| end)
+    }
+
+    fn select(&self) -> Result<Option<Vec<Said>>, Why> {
+        let Some((value, at)) = self.value("select")? else { return Ok(None) };
+        let why = |what: &str| Why { what: what.to_owned(), at };
+        let patterns = match value {
+            Value::Null => return Ok(None),
+            Value::Array(patterns) if patterns.is_empty() => {
+                return Err(why("its `select` is empty, which selects nothing"));
+            }
+            Value::Array(patterns) if patterns.iter().all(Value::is_string) => patterns,
+            _ => return Err(why("its `select` is of another form")),
+        };
+        let list = self.item.get("select").and_then(|node| self.document.resolve(node));
+        let nodes = list.map(Node::items).unwrap_or_default();
+        let mut before = self.first("select", list);
+        let mut said = Vec::new();
+        for (index, value) in patterns.into_iter().enumerate() {
+            let mut found = Vec::new();
+            if let (Some(node), Some(list)) = (nodes.get(index), list) {
+                let end = line_end(self.document.text, node.span.end);
+                // In brackets a line has several items.
+                found = comments(self.document.text, before.min(end)..end, list);
+                before = end;
+            }
+            let comments = found.into_iter().map(|(_, text)| text.to_owned()).collect();
+            said.push(Said { name: String::new(), value, comments, at });
+        }
+        Ok(Some(said))
+    }
+}
+
+fn say(
+    said: &mut Vec<Said>,
+    (name, value): (String, Value),
+    comments: Vec<(usize, &str)>,
+    at: usize,
+) -> Result<(), Why> {
+    let what = || Why { what: format!("`{name}` holds a null in a list"), at };
+    if let Some(value) = without_nulls(value).map_err(|NullInList| what())? {
+        let comments = comments.into_iter().map(|(_, text)| text.to_owned()).collect();
+        said.push(Said { name, value, comments, at });
+    }
+    Ok(())
+}
+
+/// A null where leaving it out would move the others.
+struct NullInList;
+
+/// Takes nulls out of tables: Meltano takes them for what is not said.
+fn without_nulls(value: Value) -> Result<Option<Value>, NullInList> {
+    Ok(match value {
+        Value::Null => None,
+        Value::Array(items) => {
+            let items = items.into_iter().map(|item| in_list(item).ok_or(NullInList));
+            Some(Value::Array(items.collect::<Result<_, _>>()?))
+        }
+        Value::Object(members) => {
+            let mut left = Map::new();
+            for (name, value) in members {
+                if let Some(value) = without_nulls(value)? {
+                    left.insert(name, value);
+                }
+            }
+            Some(Value::Object(left))
+        }
+        value => Some(value),
+    })
+}
+
+/// Within lists Meltano hands nulls on, so none may be lost.
+fn in_list(value: Value) -> Option<Value> {
+    let holds_none = |value: &Value| !holds_null(value);
+    Some(value).filter(holds_none)
+}
+
+fn holds_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(holds_null),
+        Value::Object(members) => members.values().any(holds_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}

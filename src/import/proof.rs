@@ -1,0 +1,233 @@
+//! The proof: what was read and what is to be written mean the same to Meltano.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::adopted::Adopted;
+use super::part::{KEYS, Part, Said};
+use super::secrets::flatten;
+use super::yaml::{Document, Values};
+use super::{Mistake, PluginKey};
+use crate::connector::Role;
+use crate::integration::check::environment_variable;
+use crate::value;
+
+/// Compares the values of two texts, as far as import does not mean to change them.
+///
+/// # Errors
+/// Names the first difference, and the plugin it is in, where it is in one.
+pub fn compare(before: &str, after: &str, adopted: &[Adopted]) -> Result<(), Difference> {
+    let (mut before, mut after) = (read(before)?, read(after)?);
+    encrypt(&mut before, adopted);
+    for document in [&mut before, &mut after] {
+        normalise(document, adopted);
+    }
+    match difference("", &before, &after) {
+        None => Ok(()),
+        Some(path) => {
+            let plugin = adopted.iter().find(|one| path.contains(&format!("[{}]", one.key.name)));
+            Err(Difference { plugin: plugin.map(|one| one.key.clone()), path })
+        }
+    }
+}
+
+/// What is different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The plugin it is in.
+    pub plugin: Option<PluginKey>,
+    /// The path to it.
+    pub path: String,
+}
+
+fn read(text: &str) -> Result<Value, Difference> {
+    let unreadable = |mistake: Mistake| Difference { plugin: None, path: mistake.to_string() };
+    let document = Document::parse(text).map_err(unreadable)?;
+    Ok(Values::of(&document).value(&document.root, &mut Vec::new()))
+}
+
+/// Puts the variables of runs in the place of what was encrypted, and where secrets were inherited.
+fn encrypt(document: &mut Value, adopted: &[Adopted]) {
+    for one in adopted {
+        if let Some(plugin) = item(&mut document["plugins"], &one.key) {
+            refer(plugin, one, &one.base);
+        }
+        for environment in items(&mut document["environments"]) {
+            let Some((_, part)) = one.overlays.iter().find(|(name, _)| environment["name"] == json!(name.as_str()))
+            else {
+                continue;
+            };
+            if part.secrets.is_empty() && said_again(one, part).next().is_none() {
+                continue;
+            }
+            let plugins = &mut environment["config"]["plugins"];
+            if item(plugins, &one.key).is_none() {
+                let list = &mut plugins[one.key.role.plural()];
+                if !list.is_array() {
+                    *list = json!([]);
+                }
+                list.as_array_mut().into_iter().for_each(|list| list.push(json!({"name": one.key.name})));
+            }
+            if let Some(plugin) = item(plugins, &one.key) {
+                refer(plugin, one, part);
+            }
+        }
+    }
+}
+
+fn refer(plugin: &mut Value, one: &Adopted, part: &Part) {
+    let mut leaves = flat(&plugin["config"]);
+    for name in part.secrets.keys() {
+        leaves.insert(name.clone(), json!(format!("${{{}}}", environment_variable(&one.key.name, name))));
+    }
+    leaves.extend(said_again(one, part).map(|said| (said.name.clone(), said.value.clone())));
+    if !leaves.is_empty() {
+        plugin["config"] = Value::Object(leaves);
+    }
+}
+
+/// Returns what an environment says in plain text that elsewhere is a secret, inherited ones included.
+fn said_again<'a>(one: &'a Adopted, part: &'a Part) -> impl Iterator<Item = &'a Said> {
+    part.config.iter().filter(|said| one.base.secrets.contains_key(&said.name))
+}
+
+/// Writes a document in the one form in which equal ones are equal.
+fn normalise(document: &mut Value, adopted: &[Adopted]) {
+    let keys: BTreeSet<&PluginKey> = adopted.iter().map(|one| &one.key).collect();
+    for role in [Role::Extractor, Role::Loader] {
+        items(&mut document["plugins"][role.plural()]).for_each(unmark);
+    }
+    let mut bases = BTreeMap::new();
+    for key in &keys {
+        let Some(plugin) = item(&mut document["plugins"], key) else { continue };
+        setup(plugin);
+        bases.insert(*key, plugin.clone());
+    }
+    for environment in items(&mut document["environments"]) {
+        for (key, base) in &bases {
+            let plugins = &mut environment["config"]["plugins"];
+            if let Some(plugin) = item(plugins, key) {
+                setup(plugin);
+                overlay(plugin, base);
+            }
+            if let Some(list) = plugins.get_mut(key.role.plural()).and_then(Value::as_array_mut) {
+                list.retain(|item| {
+                    item["name"] != json!(key.name) || item.as_object().is_some_and(|item| item.len() > 1)
+                });
+                list.sort_by_cached_key(|item| item["name"].to_string());
+            }
+        }
+        let config = &mut environment["config"];
+        for role in [Role::Extractor, Role::Loader] {
+            if is_nothing(&config["plugins"][role.plural()]) {
+                remove(&mut config["plugins"], role.plural());
+            }
+        }
+        if is_nothing(&config["plugins"]) {
+            remove(config, "plugins");
+        }
+        if is_nothing(config) {
+            remove(environment, "config");
+        }
+    }
+    for key in ["plugins", "environments", "jobs", "schedules"] {
+        for role in [Role::Extractor, Role::Loader] {
+            if key == "plugins" && is_nothing(&document[key][role.plural()]) {
+                remove(&mut document[key], role.plural());
+            }
+        }
+        if is_nothing(&document[key]) {
+            remove(document, key);
+        }
+    }
+}
+
+/// Takes out what spile writes about plugins, now or earlier.
+fn unmark(plugin: &mut Value) {
+    if let Some(annotations) = plugin.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove("spile");
+    }
+    if plugin.get("annotations").is_some_and(is_nothing) {
+        remove(plugin, "annotations");
+    }
+}
+
+/// Flattens settings and metadata as Meltano does, and sorts what has no order.
+fn setup(plugin: &mut Value) {
+    for key in ["config", "metadata"] {
+        let leaves = flat(&plugin[key]);
+        if leaves.is_empty() { remove(plugin, key) } else { plugin[key] = Value::Object(leaves) }
+    }
+    match plugin["select"].as_array_mut() {
+        Some(select) => {
+            select.sort_by_cached_key(ToString::to_string);
+            select.dedup();
+        }
+        None => remove(plugin, "select"),
+    }
+}
+
+/// Leaves of an overlay only what it makes different.
+fn overlay(plugin: &mut Value, base: &Value) {
+    for key in KEYS {
+        match (plugin[key].clone(), &base[key]) {
+            (Value::Object(mut over), base) => {
+                over.retain(|name, over| base.get(name).is_none_or(|base| !value::same(over, base)));
+                plugin[key] = Value::Object(over);
+            }
+            (over, base) if value::same(&over, base) => plugin[key] = Value::Null,
+            _ => {}
+        }
+        if is_nothing(&plugin[key]) {
+            remove(plugin, key);
+        }
+    }
+}
+
+fn flat(value: &Value) -> Map<String, Value> {
+    let mut leaves = Vec::new();
+    flatten("", value, &mut leaves);
+    leaves.into_iter().filter(|(name, value)| !name.is_empty() && !value.is_null()).collect()
+}
+
+fn items(list: &mut Value) -> impl Iterator<Item = &mut Value> {
+    list.as_array_mut().into_iter().flatten()
+}
+
+fn item<'a>(plugins: &'a mut Value, key: &PluginKey) -> Option<&'a mut Value> {
+    let list = plugins.get_mut(key.role.plural())?.as_array_mut()?;
+    list.iter_mut().find(|item| item["name"] == json!(key.name))
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn remove(table: &mut Value, key: &str) {
+    if let Some(table) = table.as_object_mut() {
+        table.remove(key);
+    }
+}
+
+/// Returns the path to the first difference; items of lists are called by their names.
+fn difference(path: &str, before: &Value, after: &Value) -> Option<String> {
+    match (before, after) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            let of = |table: &Map<String, Value>, key: &String| table.get(key).cloned().unwrap_or(Value::Null);
+            let path = |key: &String| if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            keys.into_iter().find_map(|key| difference(&path(key), &of(a, key), &of(b, key)))
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let name = |item: &Value| item["name"].as_str().unwrap_or_default().to_owned();
+            a.iter().zip(b).find_map(|(a, b)| difference(&format!("{path}[{}]", name(a)), a, b))
+        }
+        (a, b) => (!value::same(a, b)).then(|| path.to_owned()),
+    }
+}

@@ -1,0 +1,205 @@
+//! Secrets in plain text: taken out of `config`, so that they are encrypted on the way in.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::adopted::{Adopted, Left};
+use super::part::{Part, Said, Why};
+use super::plugin_key::PluginKey;
+use super::secrecy;
+use crate::name::EnvironmentName;
+use crate::secret::Secret;
+
+/// The settings that are declared as secrets, with their kinds.
+pub type DeclaredSecrets = BTreeMap<String, Option<String>>;
+
+/// Takes the secrets out of what a plugin is set to.
+pub fn take(one: &mut Adopted, declared: &DeclaredSecrets) {
+    for part in std::iter::once(&mut one.base).chain(one.overlays.values_mut()) {
+        let config = std::mem::take(&mut part.config);
+        for said in config {
+            split(part, said, declared);
+        }
+    }
+}
+
+fn split(part: &mut Part, said: Said, declared: &DeclaredSecrets) {
+    let kind = declared.get(&said.name);
+    let is_secret = kind.is_some() || secrecy::is_name(&said.name);
+    let secret = match &said.value {
+        Value::Object(_) => return nested(part, said, is_secret),
+        Value::Array(_) if kind == Some(&Some("array".to_owned())) => Some(said.value.to_string()),
+        value => text(value, is_secret),
+    };
+    match secret {
+        Some(secret) => {
+            let is_declared = matches!(kind, Some(Some(kind)) if kind == "integer" || kind == "decimal");
+            if said.value.is_number() && !is_declared {
+                part.numbers.push((said.name.clone(), said.at));
+            }
+            part.secrets.insert(said.name, Secret::new(secret));
+            part.comments.extend(said.comments);
+        }
+        None => part.config.push(said),
+    }
+}
+
+/// Returns a value that is to be encrypted, as Meltano reads it from a variable.
+fn text(value: &Value, is_secret: bool) -> Option<String> {
+    match value {
+        Value::String(text) if text.is_empty() || secrecy::has_expansion(text) => None,
+        Value::String(text) => (is_secret || secrecy::is_value(text)).then(|| text.clone()),
+        Value::Number(number) => is_secret.then(|| number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A table with a secret in it becomes settings of their own, named with dots: to Meltano that is the same.
+fn nested(part: &mut Part, said: Said, is_secret: bool) {
+    let mut leaves = Vec::new();
+    flatten(&said.name, &said.value, &mut leaves);
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let can_be_named = leaves.iter().all(|(name, _)| name.chars().all(is_word));
+    let secret = |(name, value): &(String, Value)| text(value, is_secret || secrecy::is_name(name));
+    if !can_be_named || !leaves.iter().any(|leaf| secret(leaf).is_some()) {
+        part.config.push(said);
+        return;
+    }
+    part.comments.extend(said.comments);
+    for leaf in leaves {
+        match secret(&leaf) {
+            Some(secret) => drop(part.secrets.insert(leaf.0, Secret::new(secret))),
+            None => part.config.push(Said { name: leaf.0, value: leaf.1, comments: Vec::new(), at: said.at }),
+        }
+    }
+}
+
+/// Returns the leaves of a value by their names in dots, as Meltano flattens settings.
+pub fn flatten(name: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                flatten(&name, value, leaves);
+            }
+        }
+        value => leaves.push((name.to_owned(), value.clone())),
+    }
+}
+
+/// Hands secrets on to the plugins that inherit them, and gives every environment with other secrets all of its own:
+/// those of an overlay replace the base's.
+pub fn inherit(adopted: &mut Vec<Adopted>, left: &mut Left) {
+    adopted.sort_by_key(|one| one.ancestors.len());
+    let mut known: BTreeMap<PluginKey, Effective> = BTreeMap::new();
+    adopted.retain_mut(|one| {
+        if let Err(why) = is_said_once(one) {
+            left.insert(one.key.clone(), why);
+            return false;
+        }
+        let parent = one.ancestors.first().and_then(|parent| known.get(parent));
+        if let Some(parent) = parent {
+            say_again(one, parent);
+        }
+        let effective = Effective::of(one, parent);
+        one.base.secrets.clone_from(&effective.base);
+        for (environment, secrets) in &effective.environments {
+            let is_other = *secrets != effective.base;
+            if let Some(part) = one.overlays.get_mut(environment) {
+                part.secrets = if is_other { secrets.clone() } else { BTreeMap::new() };
+                part.replaces = is_other;
+            } else if is_other {
+                let part = Part { secrets: secrets.clone(), replaces: true, ..Part::default() };
+                one.overlays.insert(environment.clone(), part);
+            }
+        }
+        one.overlays.retain(|_, part| !part.is_empty());
+        known.insert(one.key.clone(), effective);
+        true
+    });
+    adopted.sort_by(|a, b| a.key.cmp(&b.key));
+}
+
+/// Says in an environment what a plugin inherits there in plain text, where elsewhere it inherits a secret: that secret
+/// becomes one of its own, and would stand before what it inherits.
+fn say_again(one: &mut Adopted, parent: &Effective) {
+    let said = names(&one.base);
+    for (environment, inherited) in &parent.plain {
+        let part = one.overlays.get(environment);
+        let own = part.map(|part| [names(part), part.secrets.keys().cloned().collect()].concat()).unwrap_or_default();
+        let is_hidden = |name: &String| {
+            parent.base.contains_key(name)
+                && !said.contains(name)
+                && !own.contains(name)
+                && !one.base.secrets.contains_key(name)
+        };
+        let again: Vec<Said> = inherited.iter().filter(|said| is_hidden(&said.name)).cloned().collect();
+        if !again.is_empty() {
+            one.overlays.entry(environment.clone()).or_default().config.extend(again);
+        }
+    }
+}
+
+/// The secrets of a plugin, its own and those it inherits.
+struct Effective {
+    base: BTreeMap<String, Secret>,
+    /// What environments say in plain text.
+    plain: BTreeMap<EnvironmentName, Vec<Said>>,
+    environments: BTreeMap<EnvironmentName, BTreeMap<String, Secret>>,
+}
+
+impl Effective {
+    fn of(one: &Adopted, parent: Option<&Self>) -> Self {
+        let base_says = names(&one.base);
+        let mut base = one.base.secrets.clone();
+        if let Some(parent) = parent {
+            add(&mut base, &parent.base, &base_says);
+        }
+        let of_parent = parent.into_iter().flat_map(|parent| parent.environments.keys());
+        let all = one.overlays.keys().chain(of_parent).cloned();
+        let environments = all.map(|environment| {
+            let part = one.overlays.get(&environment);
+            let says = part.map(names).unwrap_or_default();
+            let mut secrets = part.map(|part| part.secrets.clone()).unwrap_or_default();
+            add(&mut secrets, &one.base.secrets, &says);
+            let inherited = parent.map(|parent| parent.environments.get(&environment).unwrap_or(&parent.base));
+            if let Some(inherited) = inherited {
+                add(&mut secrets, inherited, &[says, base_says.clone()].concat());
+            }
+            (environment, secrets)
+        });
+        let plain = one.overlays.iter().map(|(environment, part)| (environment.clone(), part.config.clone()));
+        Self { environments: environments.collect(), plain: plain.collect(), base }
+    }
+}
+
+/// Adds what is neither there nor said in plain text.
+fn add(secrets: &mut BTreeMap<String, Secret>, more: &BTreeMap<String, Secret>, said: &[String]) {
+    for (name, secret) in more.iter().filter(|(name, _)| !said.contains(name)) {
+        secrets.entry(name.clone()).or_insert_with(|| secret.clone());
+    }
+}
+
+/// Returns the names of what a part says in plain text, nested ones in dots.
+fn names(part: &Part) -> Vec<String> {
+    let mut leaves = Vec::new();
+    for said in &part.config {
+        flatten(&said.name, &said.value, &mut leaves);
+        leaves.push((said.name.clone(), Value::Null));
+    }
+    leaves.into_iter().map(|(name, _)| name).collect()
+}
+
+/// A setting cannot be a variable's in one environment and encrypted in another: files are laid over each other.
+fn is_said_once(one: &Adopted) -> Result<(), Why> {
+    let said = names(&one.base);
+    for part in one.overlays.values() {
+        if let Some(name) = part.secrets.keys().find(|name| said.contains(name)) {
+            let at = one.base.config.first().map_or(0, |said| said.at);
+            let what = format!("`{name}` is a variable here and a secret in plain text in an environment");
+            return Err(Why { what, at });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The project's own template: the text of the file with spile's parts taken out and calls put in their place. Every
+//! other byte, comments and all, stays where it is.
+
+mod environments;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::adopted::Adopted;
+use super::found::{Found, ROLES, managed};
+use super::plugin_key::PluginKey;
+use super::yaml::edit::{column, dash, line_end, line_start};
+use super::yaml::{Document, Edits, Node, Pair};
+use crate::connector::Role;
+
+/// How the template begins.
+const HEAD: &str = "{#- The frame of meltano.yml: all that spile does not manage is yours, edit it here. See docs/templates.md. -#}\n\
+                    {%- import \"spile\" as spile -%}\n{{ marker|safe }}\n";
+
+/// Returns the template.
+#[must_use]
+pub fn template(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> String {
+    let (edits, _) = surgery(document, found, adopted);
+    let text = edits.apply(document.text, &escaped);
+    format!("{HEAD}{}", text.trim_start_matches('\n'))
+}
+
+/// Returns the plugins whose parts hold anchors that the rest of the file refers to: those parts cannot be taken out.
+#[must_use]
+pub fn severed(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> BTreeSet<PluginKey> {
+    let (edits, owners) = surgery(document, found, adopted);
+    let removed = edits.removed();
+    let inside = |at: usize| {
+        let next = removed.partition_point(|span| span.start <= at);
+        next.checked_sub(1).is_some_and(|index| removed[index].end > at)
+    };
+    let anchors = document.severed(&inside);
+    let mut severed = BTreeSet::new();
+    document.root.visit(&mut |node| {
+        if node.anchor.is_some_and(|anchor| anchors.contains(&anchor)) {
+            let owner = owners.iter().find(|(span, _)| span.contains(&node.span.start));
+            severed.extend(owner.map(|(_, key)| key.clone()));
+        }
+    });
+    severed
+}
+
+/// Parts of the text that go, and whose they are.
+type Owners = Vec<(std::ops::Range<usize>, PluginKey)>;
+
+fn surgery(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> (Edits, Owners) {
+    let mut surgery = Surgery {
+        text: document.text,
+        root: &document.root,
+        adopted: adopted.iter().map(|one| (one.key.clone(), one)).collect(),
+        edits: Edits::default(),
+        owners: Vec::new(),
+        tail: String::new(),
+    };
+    surgery.plugins(found);
+    surgery.environments(found);
+    surgery.list("jobs", "jobs");
+    surgery.list("schedules", "schedules");
+    let end = document.text.trim_end().len();
+    surgery.edits.insert(end, std::mem::take(&mut surgery.tail));
+    (surgery.edits, surgery.owners)
+}
+
+struct Surgery<'a> {
+    text: &'a str,
+    root: &'a Node,
+    adopted: BTreeMap<PluginKey, &'a Adopted>,
+    edits: Edits,
+    owners: Owners,
+    /// What comes behind everything else.
+    tail: String,
+}
+
+impl Surgery<'_> {
+    fn plugins(&mut self, found: &Found<'_>) {
+        let Some(pair) = self.root.pair("plugins").filter(|pair| !pair.value.is_empty()) else {
+            if let Some(pair) = self.root.pair("plugins") {
+                self.remove_pair(self.root, pair);
+            }
+            self.tail.push_str("\n{{- spile.all_plugins(made) }}");
+            return;
+        };
+        let width = column(self.text, pair.value.span.start);
+        for role in ROLES {
+            let list = role.plural();
+            match pair.value.pair(list) {
+                Some(pair_of_list) if !pair_of_list.value.items().is_empty() => {
+                    self.plugin_list(found, role, pair_of_list);
+                }
+                other => {
+                    if let Some(empty) = other {
+                        self.remove_pair(&pair.value, empty);
+                    }
+                    let end = self.line_of_key(pair);
+                    self.edits.insert(end, format!("\n{{{{- spile.plugin_list(made, \"{list}\", {width}) }}}}"));
+                }
+            }
+        }
+    }
+
+    fn plugin_list(&mut self, found: &Found<'_>, role: Role, pair: &Pair) {
+        let list = role.plural();
+        let own = |item: &Node| {
+            let plugin = found.plugins.iter().find(|plugin| std::ptr::eq(plugin.item, item));
+            plugin.filter(|plugin| !plugin.is_shadowed).and_then(|plugin| self.adopted.get(&plugin.key).copied())
+        };
+        let items: Vec<_> = pair.value.items().iter().map(|item| (item, own(item))).collect();
+        if items.iter().all(|(_, own)| own.is_some()) {
+            self.edits.insert(self.colon(pair), format!("{{{{ spile.none(imported.{list}, made.{list}) }}}}"));
+        }
+        let mut before = self.line_of_key(pair);
+        let mut width = 0;
+        for (item, own) in items {
+            width = self.dash(item);
+            let end = line_end(self.text, item.span.end);
+            if let Some(one) = own {
+                let name = quoted(&one.key.name);
+                self.edits.insert(before, format!("\n{{%- if imported.{list}[{name}] is defined %}}"));
+                self.item(one, item);
+                self.edits.insert(end, "\n{%- endif %}");
+            } else {
+                self.unmark(item);
+            }
+            before = end;
+        }
+        self.edits.insert(before, format!("\n{{{{- spile.plugins(made.{list}, {width}) }}}}"));
+    }
+
+    /// Takes from a plugin that stays as it is what an earlier spile wrote about it.
+    fn unmark(&mut self, item: &Node) {
+        let Some(annotations) = item.pair("annotations") else { return };
+        match (annotations.value.pair("spile"), annotations.value.pairs().len()) {
+            (Some(_), 1) => self.remove_pair(item, annotations),
+            (Some(mark), _) => self.remove_pair(&annotations.value, mark),
+            (None, _) => {}
+        }
+    }
+
+    /// Takes the parts out of a plugin's item and puts the call for them behind its name.
+    fn item(&mut self, one: &Adopted, item: &Node) {
+        let plugin = format!("imported.{}[{}]", one.key.role.plural(), quoted(&one.key.name));
+        let width = self.column(item);
+        let annotations = item.pair("annotations").filter(|pair| !pair.value.pairs().is_empty());
+        if let Some(pair) = annotations {
+            if let Some(mark) = pair.value.pair("spile") {
+                self.remove_pair(&pair.value, mark);
+            }
+            let inner = column(self.text, pair.value.pairs()[0].key.span.start);
+            let end = self.line_of_key(pair);
+            self.edits.insert(end, format!("\n{{{{- spile.mark({plugin}, {inner}) }}}}"));
+        } else if let Some(pair) = item.pair("annotations") {
+            self.remove_pair(item, pair);
+        }
+        let call = if annotations.is_some() { "config" } else { "setup" };
+        if let Some(name) = item.pair("name") {
+            let end = line_end(self.text, name.value.span.end);
+            self.edits.insert(end, format!("\n{{{{- spile.{call}({plugin}, {width}) }}}}"));
+        }
+        for pair in managed(item) {
+            self.owners.push((pair.span(), one.key.clone()));
+            self.remove_pair(item, pair);
+        }
+    }
+
+    /// Adds the calls for jobs or schedules.
+    fn list(&mut self, key: &str, call: &str) {
+        let list = self.root.pair(key);
+        if let Some(last) = list.and_then(|pair| pair.value.items().last()) {
+            let width = self.dash(last);
+            self.edits.insert(line_end(self.text, last.span.end), format!("\n{{{{- spile.{call}({key}, {width}) }}}}"));
+            return;
+        }
+        // An empty list stays one.
+        let empty = if list.is_some() { format!("\n{{%- else %}}\n{key}: []") } else { String::new() };
+        if let Some(pair) = list {
+            self.remove_pair(self.root, pair);
+        }
+        let _ =
+            write!(self.tail, "\n{{%- if {key} %}}\n{key}:\n{{{{- spile.{call}({key}, 0) }}}}{empty}\n{{%- endif %}}");
+    }
+
+    /// Removes a pair with its lines; one that stands behind the dash of an item leaves the place to the next.
+    fn remove_pair(&mut self, table: &Node, pair: &Pair) {
+        let start = line_start(self.text, pair.key.span.start);
+        let is_alone = self.text[start..pair.key.span.start].trim().is_empty();
+        let end = line_end(self.text, pair.span().end);
+        if is_alone {
+            // The line break in front goes, so that the last line of a file can go too.
+            self.edits.remove(start.saturating_sub(1)..end);
+            return;
+        }
+        let next = table.pairs().iter().find(|other| other.key.span.start > pair.key.span.start);
+        let end = next.map_or(end, |next| next.key.span.start);
+        self.edits.remove(pair.key.span.start..end);
+    }
+
+    /// Returns where the line ends that a key and perhaps a comment stand on.
+    fn line_of_key(&self, pair: &Pair) -> usize {
+        line_end(self.text, pair.key.span.end)
+    }
+
+    fn colon(&self, pair: &Pair) -> usize {
+        self.text[pair.key.span.end..].find(':').map_or(pair.key.span.end, |at| pair.key.span.end + at + 1)
+    }
+
+    /// Returns the column of an item's keys.
+    fn column(&self, item: &Node) -> usize {
+        item.pairs().first().map_or(0, |pair| column(self.text, pair.key.span.start))
+    }
+
+    /// Returns the column of the dash in front of an item.
+    fn dash(&self, item: &Node) -> usize {
+        dash(self.text, item.span.start)
+    }
+}
+
+fn name_of(item: &Node) -> String {
+    item.get("name").and_then(Node::text).unwrap_or_default().to_owned()
+}
+
+/// Returns a name as templates write it.
+fn quoted(name: &str) -> String {
+    serde_json::Value::from(name).to_string()
+}
+
+/// Returns a text as a template that says it: what would begin a tag stands in a `raw` block.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|tag| rest.find(tag)).min() {
+        escaped.push_str(&rest[..at]);
+        let _ = write!(escaped, "{{% raw %}}{}{{% endraw %}}", &rest[at..at + 2]);
+        rest = &rest[at + 2..];
+    }
+    escaped + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_template_is_said_literally() {
+        for text in ["a: {{ b }} {% c %} {# d #}", "{{{", "{{%", "{% endraw %}", "a {", "{{{{}}}}"] {
+            let engine = minijinja::Environment::new();
+            assert_eq!(engine.render_str(&escaped(text), ()).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! TOML as people write it: one line for a short value, one line for each item of a long one.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+/// The longest line that a list or a table is written on.
+const WIDTH: usize = 100;
+
+/// Returns a key, in quotes where it needs them.
+#[must_use]
+pub fn key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if is_bare { name.to_owned() } else { string(name) }
+}
+
+/// Returns a text in quotes.
+#[must_use]
+pub fn string(text: &str) -> String {
+    toml_edit::Value::from(text).to_string().trim().to_owned()
+}
+
+/// Returns a value; lists that are long get a line for each item. Nulls have been taken out before.
+#[must_use]
+pub fn value(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let line = inline(value);
+            if line.len() <= WIDTH {
+                return line;
+            }
+            let items = items.iter().fold(String::new(), |mut lines, item| {
+                let _ = writeln!(lines, "  {},", inline(item));
+                lines
+            });
+            format!("[\n{items}]")
+        }
+        _ => inline(value),
+    }
+}
+
+/// Tells whether a value is a table that is too long for a line.
+#[must_use]
+pub fn is_long_table(value: &Value) -> bool {
+    value.is_object() && inline(value).len() > WIDTH
+}
+
+/// Returns a table with its head; tables in it that are long have heads of their own, behind it.
+#[must_use]
+pub fn table(path: &str, members: &Map<String, Value>) -> String {
+    let (long, short): (Vec<_>, Vec<_>) = members.iter().partition(|(_, value)| is_long_table(value));
+    let mut table = format!("[{path}]\n");
+    for (name, member) in short {
+        let _ = writeln!(table, "{} = {}", key(name), value(member));
+    }
+    for (name, member) in long {
+        let path = format!("{path}.{}", key(name));
+        if let Some(members) = member.as_object() {
+            let _ = write!(table, "\n{}", self::table(&path, members));
+        }
+    }
+    table
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Null => "\"\"".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => format!("{float:?}"),
+            None => number.to_string(),
+        },
+        Value::String(text) => string(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) if members.is_empty() => "{}".to_owned(),
+        Value::Object(members) => {
+            let members: Vec<String> =
+                members.iter().map(|(name, value)| format!("{} = {}", key(name), inline(value))).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whatever_is_written_is_read_back() {
+        let long: Vec<_> = (0..20).map(|n| json!({"name": format!("stream-{n}"), "a b": [1, 2.0, true]})).collect();
+        let values =
+            json!({"a": "x\ny\"'\\", "b": 1e300, "c.d": {}, "e": [], "f": long, "": -5, "g": {"h": {"i": "$X"}}});
+        let lines = values.as_object().unwrap().iter().map(|(name, said)| format!("{} = {}", key(name), value(said)));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let back: Value = toml::from_str(&text).unwrap();
+        assert_eq!(back, values, "{text}");
+        let deep = json!({"a": {"b": {"c d": "x".repeat(90), "e": {"f": "y".repeat(99)}}, "g": 1}});
+        let back: Value = toml::from_str(&table("config", deep.as_object().unwrap())).unwrap();
+        assert_eq!(back, json!({"config": deep}));
+    }
+}

@@ -1,0 +1,18 @@
+//! YAML with the place of every node, so that a text can be changed without writing it anew.
+//!
+//! Apart from the reader of rendered files: that one wants values, this one wants to know which bytes a value is.
+
+mod comments;
+mod document;
+pub mod edit;
+mod node;
+mod open;
+mod scalar;
+mod value;
+
+pub use comments::comments;
+pub use document::Document;
+pub use edit::Edits;
+pub use node::{Content, Node, Pair, Style};
+pub use open::opened;
+pub use value::{Odd, Values};

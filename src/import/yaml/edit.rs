@@ -1,0 +1,128 @@
+//! Changes of a text: what is taken out and what is put in, all by the places of the text as it was.
+
+use std::ops::Range;
+
+/// Changes of one text.
+#[derive(Debug, Default)]
+pub struct Edits(Vec<(Range<usize>, String)>);
+
+impl Edits {
+    /// Puts a text in.
+    pub fn insert(&mut self, at: usize, text: impl Into<String>) {
+        self.0.push((at..at, text.into()));
+    }
+
+    /// Takes bytes out and puts a text in their place.
+    pub fn replace(&mut self, span: Range<usize>, text: impl Into<String>) {
+        self.0.push((span, text.into()));
+    }
+
+    /// Takes bytes out.
+    pub fn remove(&mut self, span: Range<usize>) {
+        self.replace(span, "");
+    }
+
+    /// Tells whether there is nothing to change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the bytes that are taken out, in order, none twice.
+    #[must_use]
+    pub fn removed(&self) -> Vec<Range<usize>> {
+        let mut spans: Vec<_> = self.0.iter().map(|(span, _)| span.clone()).filter(|span| !span.is_empty()).collect();
+        spans.sort_by_key(|span| span.start);
+        let mut removed: Vec<Range<usize>> = Vec::with_capacity(spans.len());
+        for span in spans {
+            match removed.last_mut().filter(|last| last.end >= span.start) {
+                Some(last) => last.end = last.end.max(span.end),
+                None => removed.push(span),
+            }
+        }
+        removed
+    }
+
+    /// Returns the text with the changes made; what stays goes through `kept`. What is put in at one place stays in
+    /// the order it was put in; what is put in where bytes are taken out comes before what replaces them.
+    #[must_use]
+    pub fn apply(mut self, text: &str, kept: &dyn Fn(&str) -> String) -> String {
+        self.0.sort_by_key(|(span, _)| (span.start, !span.is_empty()));
+        let mut changed = String::with_capacity(text.len() * 2);
+        let mut done = 0;
+        for (span, put) in self.0 {
+            if span.start > done {
+                changed.push_str(&kept(&text[done..span.start]));
+            }
+            // A part of what is already gone brings nothing back.
+            if span.start >= done {
+                changed.push_str(&put);
+            }
+            done = done.max(span.end);
+        }
+        changed.push_str(&kept(&text[done..]));
+        changed
+    }
+}
+
+/// Returns where the line of a place begins.
+#[must_use]
+pub fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |newline| newline + 1)
+}
+
+/// Returns where the line of a place ends, in front of its line break.
+#[must_use]
+pub fn line_end(text: &str, at: usize) -> usize {
+    text[at..].find('\n').map_or(text.len(), |newline| at + newline)
+}
+
+/// Returns how many characters stand before a place in its line.
+#[must_use]
+pub fn column(text: &str, at: usize) -> usize {
+    text[line_start(text, at)..at].chars().count()
+}
+
+/// Returns the column of the dash in front of an item of a list.
+#[must_use]
+pub fn dash(text: &str, item: usize) -> usize {
+    let before = text[..item].trim_end();
+    column(text, before.len().saturating_sub(1))
+}
+
+/// Moves every line of a text but the first by some columns; blank lines stay blank.
+#[must_use]
+pub fn shifted(text: &str, (from, to): (usize, usize)) -> String {
+    let mut lines = text.split_inclusive('\n');
+    let mut moved = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        let bare = line.trim_start_matches(' ');
+        let indent = line.len() - bare.len();
+        if !bare.trim().is_empty() {
+            moved.push_str(&" ".repeat((indent + to).saturating_sub(from)));
+        }
+        moved.push_str(bare);
+    }
+    moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_made_by_the_places_of_the_old_text() {
+        let mut edits = Edits::default();
+        edits.insert(5, "X");
+        edits.remove(2..4);
+        edits.insert(5, "Y");
+        assert_eq!(edits.removed().first(), Some(&(2..4)));
+        assert_eq!(edits.apply("abcdef", &|kept| kept.to_uppercase()), "ABEXYF");
+    }
+
+    #[test]
+    fn lines_move_together() {
+        assert_eq!(shifted("- a: 1\n  b: |\n    x\n\n  c: 2\n", (0, 2)), "- a: 1\n    b: |\n      x\n\n    c: 2\n");
+        assert_eq!(shifted("- a\n    b\n", (4, 0)), "- a\nb\n");
+    }
+}

@@ -1,0 +1,138 @@
+//! The values of nodes: aliases and merge keys followed, as Meltano sees them.
+
+use std::cell::Cell;
+
+use serde_json::{Map, Value};
+
+use super::{Content, Document, Node, scalar};
+
+/// The most values that aliases may grow a document to; a few lines can ask for billions.
+const MOST: usize = 1_000_000;
+
+/// Something that neither JSON nor TOML have a form for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Odd {
+    /// What it is, as a phrase.
+    pub what: &'static str,
+    /// Where it stands.
+    pub at: usize,
+}
+
+/// Turns nodes of one document into values.
+pub struct Values<'a> {
+    document: &'a Document<'a>,
+    left: Cell<usize>,
+}
+
+impl<'a> Values<'a> {
+    /// Makes a reader of a document's values.
+    #[must_use]
+    pub fn of(document: &'a Document<'a>) -> Self {
+        Self { document, left: Cell::new(MOST) }
+    }
+
+    /// Tells whether aliases made the document larger than it may be.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.left.get() == 0
+    }
+
+    /// Returns the value of a node, and adds to `odd` what of it JSON has no form for: its text stands there instead.
+    pub fn value(&self, node: &Node, odd: &mut Vec<Odd>) -> Value {
+        self.left.set(self.left.get().saturating_sub(1));
+        if self.is_exhausted() {
+            return Value::Null;
+        }
+        match &node.content {
+            Content::Alias(_) => match self.document.resolve(node) {
+                Some(target) => self.value(target, odd),
+                None => Value::Null,
+            },
+            Content::Scalar { text, is_plain } => tagged(node, text, *is_plain).unwrap_or_else(|what| {
+                odd.push(Odd { what, at: node.span.start });
+                Value::String(format!("!{text}"))
+            }),
+            Content::Sequence(_, items) => items.iter().map(|item| self.value(item, odd)).collect(),
+            Content::Mapping(..) => Value::Object(self.members(node, odd)),
+        }
+    }
+
+    /// Returns the members of a table; what it says itself wins over what it merges.
+    fn members(&self, node: &Node, odd: &mut Vec<Odd>) -> Map<String, Value> {
+        let mut members = Map::new();
+        for pair in node.pairs().iter().filter(|pair| is_merge(&pair.key)) {
+            let sources =
+                if pair.value.items().is_empty() { std::slice::from_ref(&pair.value) } else { pair.value.items() };
+            for source in sources {
+                if let Value::Object(merged) = self.value(source, odd) {
+                    for (key, value) in merged {
+                        members.entry(key).or_insert(value);
+                    }
+                }
+            }
+        }
+        for pair in node.pairs().iter().filter(|pair| !is_merge(&pair.key)) {
+            let key = match self.value(&pair.key, odd) {
+                Value::String(key) => key,
+                key => {
+                    odd.push(Odd { what: "a key that is no text", at: pair.key.span.start });
+                    key.to_string()
+                }
+            };
+            members.insert(key, self.value(&pair.value, odd));
+        }
+        members
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    matches!(&key.content, Content::Scalar { text, is_plain: true } if text == "<<")
+}
+
+fn tagged(node: &Node, text: &str, is_plain: bool) -> Result<Value, &'static str> {
+    let number = "a number without a form in TOML";
+    match node.tag.as_deref() {
+        None if is_plain => scalar::plain(text).ok_or(number),
+        None | Some("tag:yaml.org,2002:str" | "!") => Ok(Value::String(text.to_owned())),
+        Some(tag) if tag.starts_with("tag:yaml.org,2002:") => scalar::plain(text).ok_or(number),
+        Some(_) => Err("a value with a tag"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &str) -> (Value, Vec<&'static str>) {
+        let document = Document::parse(text).unwrap();
+        let mut odd = Vec::new();
+        let value = Values::of(&document).value(&document.root, &mut odd);
+        (value, odd.into_iter().map(|odd| odd.what).collect())
+    }
+
+    #[test]
+    fn aliases_and_merge_keys_are_followed() {
+        let text = "a: &a {x: 1, y: [1]}\nb: *a\nc: {<<: *a, x: 2}\nd:\n  <<: [{z: 1}, *a]\n";
+        let wanted = json!({"a": {"x": 1, "y": [1]}, "b": {"x": 1, "y": [1]}, "c": {"x": 2, "y": [1]},
+                            "d": {"z": 1, "x": 1, "y": [1]}});
+        assert_eq!(read(text), (wanted, vec![]));
+    }
+
+    #[test]
+    fn what_has_no_form_is_told() {
+        let (_, odd) = read("a: .nan\n1: x\nb: !env X\n");
+        assert_eq!(odd, ["a number without a form in TOML", "a key that is no text", "a value with a tag"]);
+    }
+
+    #[test]
+    fn aliases_cannot_grow_without_bound() {
+        let lines = (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")));
+        let text = format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", lines.collect::<String>());
+        let document = Document::parse(&text).unwrap();
+        let values = Values::of(&document);
+        values.value(&document.root, &mut Vec::new());
+        assert!(values.is_exhausted());
+    }
+}

@@ -1,0 +1,240 @@
+//! `import`: adopts a Meltano project. Everything is worked out, checked and compared in memory; then all is written,
+//! `meltano.yml` last.
+
+mod attempt;
+mod error;
+mod read;
+mod write;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::Error as OpsError;
+use super::check::Loaded;
+use crate::connector::Catalog;
+use crate::import::{self, Adopted, Import, Left, NewFile, Note};
+use crate::problem::Problems;
+use crate::render::{FILE_NAME, read::is_rendered};
+use crate::sops::DataKey;
+use crate::source::Source;
+use crate::world::project::SETTINGS;
+use crate::world::{Keys, Project};
+use attempt::{Failed, attempt};
+
+pub use error::Error;
+pub use write::{Written, carry_out};
+
+/// Where the template is.
+const TEMPLATE: &str = "templates/meltano.yml.j2";
+
+/// What an import is told.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The project's name, instead of the folder's.
+    pub name: Option<String>,
+    /// The age recipients that may read secrets, where no `.sops.yaml` says it.
+    pub recipients: Vec<String>,
+}
+
+/// An import that was worked out, and checked; nothing is written yet.
+#[derive(Debug)]
+pub struct Prepared {
+    project: Project,
+    /// `meltano.yml` as it was read.
+    pub original: String,
+    /// `meltano.yml` as it is to be.
+    pub rendered: String,
+    /// The files that are merged into it, and stay.
+    pub included: Vec<PathBuf>,
+    /// The files that are made, sorted by path.
+    pub files: Vec<NewFile>,
+    /// The plugins that become integrations.
+    pub adopted: Vec<Adopted>,
+    /// Who may read the secrets.
+    pub readers: Readers,
+    /// What the user should know.
+    pub notes: Vec<Note>,
+}
+
+/// Who may read the secrets that are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readers {
+    /// There are no secrets.
+    Nobody,
+    /// Whom a `.sops.yaml` names.
+    Rules(PathBuf),
+    /// These recipients; `.sops.yaml` is made.
+    Given(Vec<String>),
+    /// The user, whose key is there or is made; `.sops.yaml` is made.
+    Own,
+}
+
+/// Works out what an import of a folder comes to.
+///
+/// # Errors
+/// When there is no file to import, Meltano would refuse it, a file is in the way, or what would be written does not
+/// mean the same.
+pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared, OpsError> {
+    let project = Project::at(folder);
+    let source = read::meltano_yml(folder)?;
+    if is_rendered(source.text()) {
+        return Err(Error::Rendered.into());
+    }
+    let (included, text) = read::merged(folder, &source)?;
+    let whole = Source::new(FILE_NAME, text);
+    let text = import::prepared(whole.text()).map_err(|mistake| refused(&whole, mistake))?;
+    let locks = read::locks(folder);
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let mut left = Left::new();
+    loop {
+        let mut import =
+            import::import(&text, (&catalog, &locks), &mut left).map_err(|mistake| refused(&whole, mistake))?;
+        let known = left.len();
+        let files = own_files(&project, &mut import, options);
+        in_the_way(&project, &files)?;
+        match attempt((&project, &text), &import, &files, &mut left) {
+            Ok(loaded) => {
+                for note in &mut import.notes {
+                    note.line = note.line.and_then(|line| line_before(source.text(), &text, line));
+                }
+                return prepared(project, keys, (source, included), (import, files, loaded), options);
+            }
+            // What cannot be said stays as it is, and the rest is tried again.
+            Err(Failed::Again) if left.len() > known => {}
+            Err(Failed::Again) => return Err(refused(&whole, unfaithful("the file as a whole"))),
+            Err(Failed::Refused(error)) => return Err(*error),
+            Err(Failed::Differs(path)) => return Err(refused(&whole, unfaithful(&path))),
+        }
+    }
+}
+
+fn refused(source: &Source, mistake: import::Mistake) -> OpsError {
+    let mut problems = Problems::default();
+    problems.push(source, mistake);
+    hide_values(source, &mut problems);
+    OpsError::Problems(problems.into_report())
+}
+
+/// The keys whose values are no secrets, whatever stands around them.
+const PLAIN: [&str; 9] =
+    ["name", "inherit_from", "variant", "namespace", "interval", "job", "version", "default_environment", "kind"];
+
+/// Keeps out of excerpts what may be a secret in a text that nobody has understood.
+fn hide_values(source: &Source, problems: &mut Problems) {
+    let mut start = 0;
+    for line in source.text().split_inclusive('\n') {
+        let (key, from) = line.split_once(':').map_or(("", 0), |(key, _)| (key, key.len() + 1));
+        if !PLAIN.contains(&key.trim_start_matches([' ', '-']).trim()) {
+            problems.hide(&source.place(start + from..start + line.len()));
+        }
+        start += line.len();
+    }
+}
+
+fn unfaithful(what: &str) -> import::Mistake {
+    import::Mistake::Unfaithful { what: what.to_owned(), span: (0..0).into() }
+}
+
+/// Returns the line of the file as it was read, where it is still the same line.
+fn line_before(before: &str, after: &str, line: usize) -> Option<usize> {
+    if before == after {
+        return Some(line);
+    }
+    let diff = similar::TextDiff::from_lines(before, after);
+    let mut same = diff.iter_all_changes().filter(|change| change.new_index() == Some(line - 1));
+    same.find_map(|change| change.old_index()).map(|index| index + 1)
+}
+
+/// Returns the files of the project besides those of integrations: `spile.toml`, where there is none, and the template.
+fn own_files(project: &Project, import: &mut Import, options: &Options) -> Vec<NewFile> {
+    let mut files = std::mem::take(&mut import.files);
+    let file = |path: &str, text: String| NewFile { path: path.into(), name: None, text, secrets: Vec::new() };
+    files.push(file(TEMPLATE, import.template.clone()));
+    if !project.root().join(SETTINGS).exists() {
+        files.push(file(SETTINGS, settings(project, import, options)));
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+fn settings(project: &Project, import: &Import, options: &Options) -> String {
+    let root = project.root().canonicalize().unwrap_or_else(|_| project.root().to_owned());
+    let stem = root.file_name().map(|stem| stem.to_string_lossy().into_owned());
+    let name = options.name.clone().or(stem).unwrap_or_else(|| "project".to_owned());
+    let mut text = format!(
+        "# The project: its name, its environments, its registry (left out: a local one, in .spile/registry.db).\n\n\
+         [project]\nname = {}\n",
+        serde_json::json!(name)
+    );
+    // A default that the file does not declare is no environment of it.
+    let is_declared = |name: &_| import.environments.is_empty() || import.environments.contains(name);
+    let default = import.default_environment.as_ref().filter(|name| is_declared(name));
+    if let Some(default) = default.or_else(|| import.environments.first()) {
+        let _ = writeln!(text, "default_environment = \"{default}\"");
+    }
+    let names: BTreeSet<_> = import.environments.iter().collect();
+    for name in names {
+        let _ = writeln!(text, "\n[environments.{name}]");
+    }
+    text
+}
+
+/// Nothing is overwritten but `meltano.yml`.
+fn in_the_way(project: &Project, files: &[NewFile]) -> Result<(), Error> {
+    let is_there = |file: &&NewFile| project.root().join(&file.path).exists();
+    let files: Vec<PathBuf> = files.iter().filter(is_there).map(|file| file.path.clone()).collect();
+    if files.is_empty() { Ok(()) } else { Err(Error::InTheWay { files }) }
+}
+
+fn prepared(
+    project: Project,
+    keys: &Keys,
+    (source, included): (Source, Vec<PathBuf>),
+    (import, files, loaded): (Import, Vec<NewFile>, Loaded),
+    options: &Options,
+) -> Result<Prepared, OpsError> {
+    let readers = readers(&project, keys, &files, options)?;
+    let mut notes = import.notes;
+    notes.extend(import::left_in_clear(&loaded.rendered));
+    for one in &import.adopted {
+        if one.loader.is_none() && one.key.role == crate::connector::Role::Extractor {
+            notes.push(Note {
+                line: None,
+                message: format!("the {} goes to no loader, or to several", one.key),
+                help: Some(format!(
+                    "to sync it with spile, write `loader = \"SLUG\"` into `integrations/{}.toml`",
+                    one.slug
+                )),
+            });
+        }
+    }
+    notes.sort();
+    Ok(Prepared {
+        original: source.text().to_owned(),
+        rendered: loaded.rendered,
+        adopted: import.adopted,
+        project,
+        included,
+        files,
+        readers,
+        notes,
+    })
+}
+
+fn readers(project: &Project, keys: &Keys, files: &[NewFile], options: &Options) -> Result<Readers, OpsError> {
+    let Some(file) = files.iter().find(|file| !file.secrets.is_empty()) else { return Ok(Readers::Nobody) };
+    let io = |source| OpsError::Io { doing: "read", path: crate::world::project::SOPS_RULES.to_owned(), source };
+    if let Some((path, _)) = project.sops_rules(&file.path).map_err(io)? {
+        return Ok(Readers::Rules(path));
+    }
+    if options.recipients.is_empty() {
+        // Looked for here, so that what is wrong with the keys is said before anything is asked.
+        keys.found();
+        return Ok(Readers::Own);
+    }
+    for recipient in &options.recipients {
+        crate::world::keys::wrap(&DataKey::generate(), recipient).map_err(super::secrets::Error::from)?;
+    }
+    Ok(Readers::Given(options.recipients.clone()))
+}

@@ -1,0 +1,101 @@
+//! Secrets in plain text are encrypted on the way in, and reach plugins as before.
+
+use serde_json::Value;
+
+use super::{lay, with};
+use crate::project::Project;
+
+/// Settings of a plugin as it would get them.
+fn config(project: &Project, words: &[&str], (environment, plugin): (&str, &str)) -> Value {
+    let meltano = project.path().join(".spile/meltano/bin/meltano");
+    let meltano = meltano.to_str().unwrap();
+    let mut command = match words {
+        [] => std::process::Command::new(meltano),
+        words => {
+            let mut command = project.command(words);
+            command.arg(meltano);
+            command
+        }
+    };
+    command.args(["--environment", environment, "config", "--unsafe", "print", plugin]).current_dir(project.path());
+    command.envs([("STAGE_PASSWORD", "of stage"), ("GRANDCHILD_PASSWORD", "of the child"), ("TOKEN", "abc")]);
+    let output = command.env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false").output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn no_secret_is_shown_and_none_is_left_in_a_file_but_those_that_are_named() {
+    let project = lay("secrets");
+    let shown = project.spile(&["import", "--no-input"]).fails();
+    let data = project.json(&["import"]).to_string();
+    let ran = project.spile(&["import", "--yes"]).succeeds();
+    for text in [shown.stdout(), shown.stderr(), data, ran.stdout(), ran.stderr()] {
+        assert!(!text.contains("canary") && !text.contains("12345678"), "{text}");
+    }
+    assert!(
+        ran.stdout().contains("integrations/tap-parent.toml: auth.client_secret, keys, password, pin, url"),
+        "{}",
+        ran.stdout()
+    );
+    for named in ["`X-Api-Key` looks like a secret", "`password` looks like a secret", "the comment on `password`"] {
+        assert!(ran.stdout().contains(named), "{named}: {}", ran.stdout());
+    }
+    // One in a list, one of a utility, one in a comment.
+    let known = ["canary-in-a-list", "canary-utility", "canary-old"];
+    for file in walkdir::WalkDir::new(project.path()).into_iter().flatten().filter(|file| file.file_type().is_file()) {
+        let text = std::fs::read(file.path()).unwrap();
+        let text =
+            known.iter().fold(String::from_utf8_lossy(&text).into_owned(), |text, known| text.replace(known, ""));
+        assert!(!text.contains("canary"), "{}", file.path().display());
+    }
+}
+
+#[test]
+fn plugins_get_the_secrets_that_they_had_inherited_ones_included() {
+    let (before, after) = (lay("secrets"), lay("secrets"));
+    after.spile(&["import", "--yes"]).succeeds();
+    let cases = [
+        ("dev", "tap-child"),
+        ("stage", "tap-child"),
+        ("stage", "tap-parent"),
+        ("prod", "tap-child"),
+        ("prod", "tap-grandchild"),
+    ];
+    for (environment, plugin) in cases {
+        let mut wanted = config(&before, &[], (environment, plugin));
+        // A variable is a text, where nobody declares another kind; import says so.
+        wanted["pin"] = Value::from("12345678");
+        let words = ["--env", environment, "exec", plugin, "--"];
+        assert_eq!(config(&after, &words, (environment, plugin)), wanted, "{environment} {plugin}");
+    }
+}
+
+const ONE: &str = "plugins:\n  loaders:\n  - {name: target-a, namespace: a, config: {password: hunter2}}\n";
+
+#[test]
+fn readers_are_whom_the_rules_name_or_who_is_given_or_the_user() {
+    let recipient = "age14ahrky60k25p7dn7uy8k923f7z90ljnqwau0ywhqugh2a45f55zqkjx38d";
+    let project = with(ONE);
+    project.spile(&["import", "--yes", "--age", recipient]).succeeds();
+    assert!(project.read(".sops.yaml").contains(recipient));
+    assert!(project.read("integrations/target-a.toml").contains(recipient));
+
+    let project = with(ONE);
+    let rules = format!("creation_rules:\n- age: {recipient}\n");
+    project.write(".sops.yaml", &rules);
+    project.spile(&["import", "--yes"]).succeeds();
+    assert_eq!(project.read(".sops.yaml"), rules);
+    assert!(project.read("integrations/target-a.toml").contains(recipient));
+
+    let project = with(ONE);
+    let ran = project.spile(&["import", "--yes"]).succeeds();
+    assert!(ran.stderr().contains("your key"), "{}", ran.stderr());
+    let echo = ["exec", "target-a", "--", "sh", "-c", "echo $TARGET_A_PASSWORD"];
+    assert_eq!(project.spile(&echo).succeeds().stdout().trim(), "hunter2");
+
+    let project = with(ONE);
+    project.spile(&["import", "--yes", "--age", "age1nobody"]).fails();
+    project.write(".sops.yaml", "creation_rules:\n- path_regex: ^elsewhere/\n  age: age1x\n");
+    assert_eq!(project.json(&["import", "--yes"])["error"]["code"], "spile::secrets::no_rule");
+    assert!(!project.path().join("integrations").exists() && project.read("meltano.yml") == ONE);
+}

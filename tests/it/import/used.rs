@@ -1,0 +1,81 @@
+//! An imported project in use: changed, added to, and run.
+
+use super::{touched, with};
+
+const TWO: &str = "default_environment: dev\nenvironments:\n- name: dev\n\nplugins:\n  extractors:\n  # the first\n  - name: tap-a\n    namespace: tap_a\n    pip_url: a\n    config: {x: 1}\n  - name: tap-b\n    namespace: tap_b\n    pip_url: b\n  loaders:\n  - name: target-a\n    namespace: target_a\n    pip_url: a\n\njobs:\n- name: nightly\n  tasks: [tap-a target-a]\n";
+
+#[test]
+fn a_file_that_is_deleted_takes_its_plugin_out_and_lists_never_lose_their_value() {
+    let project = with(TWO);
+    project.spile(&["import", "--yes"]).succeeds();
+    project.spile(&["apply", "--yes"]).succeeds();
+    std::fs::remove_file(project.path().join("integrations/tap-a.toml")).unwrap();
+    std::fs::remove_file(project.path().join("integrations/tap-b.toml")).unwrap();
+    project.spile(&["apply", "--yes", "--allow", "delete=2"]).succeeds();
+    let text = project.read("meltano.yml");
+    assert!(
+        !text.contains("tap_a") && text.contains("  extractors: []\n") && text.contains("name: target-a"),
+        "{text}"
+    );
+    project.spile(&["plan", "--exit-code"]).succeeds();
+    assert!(project.meltano(&["compile"]).status.success(), "{text}");
+}
+
+#[test]
+fn what_is_added_later_is_rendered_behind_what_was_imported() {
+    let project = with(TWO);
+    project.spile(&["import", "--yes"]).succeeds();
+    project.write("integrations/new.toml", "type = 'tap-a'\nloader = 'lake'\nschedule = '@daily'\n[config]\nx = 2\n");
+    project.write("integrations/lake.toml", "type = 'jsonl'\nkind = 'loader'\n");
+    project.write("integrations/new.prod.toml", "[config]\nx = 3\n");
+    project.write("integrations/tap-a.prod.toml", "[config]\nx = 4\n");
+    project.write("spile.toml", &(project.read("spile.toml") + "[environments.prod]\n"));
+    let scheduled =
+        project.read("integrations/tap-a.toml").replace("\n\n[config]", "\nschedule = '@hourly'\n\n[config]");
+    project.write("integrations/tap-a.toml", &scheduled);
+    project.spile(&["apply", "--yes"]).succeeds();
+    project.spile(&["plan", "--exit-code"]).succeeds();
+    let text = project.read("meltano.yml");
+    for wanted in [
+        "name: \"tap-a-base--new\"\n    inherit_from: \"tap-a-base\"",
+        "- name: \"prod\"\n  config:\n    plugins:\n      extractors:\n      - name: \"tap-a-base--new\"\n        config:\n          \"x\": 3\n      - name: \"tap-a\"\n        config:\n          \"x\": 4\n",
+        "- name: nightly\n  tasks: [tap-a target-a]\n- name: \"new\"\n  tasks:\n  - \"tap-a-base--new target-jsonl--lake\"\n- name: \"tap-a\"\n  tasks:\n  - \"tap-a target-a\"\n",
+        "schedules:\n- name: \"new\"\n  interval: \"@daily\"\n  job: \"new\"\n- name: \"tap-a\"\n  interval: \"@hourly\"",
+    ] {
+        assert!(text.contains(wanted), "{wanted}\nis not in\n{text}");
+    }
+    assert!(project.meltano(&["compile"]).status.success(), "{text}");
+}
+
+#[test]
+fn a_base_plugin_that_would_be_there_twice_is_refused() {
+    let project = with("plugins:\n  extractors:\n  - {name: tap-github, namespace: tap_github, pip_url: x}\n");
+    project.spile(&["import", "--yes"]).succeeds();
+    project.write("integrations/new.toml", "type = 'github'\n[config]\nrepositories = ['a/b']\n");
+    let problem = &project.json(&["check"])["error"]["problems"][0];
+    assert_eq!(problem["code"], "spile::template::plugin_twice");
+    assert_eq!(problem["message"], "the template writes two extractors named `tap-github`");
+}
+
+/// The plugins are those that the tests have installed, as somebody's own project would write them.
+const REAL: &str = "default_environment: dev\nsend_anonymous_usage_stats: false\nenvironments:\n- name: dev\nplugins:\n  extractors:\n  - name: tap-singer-jsonl\n    namespace: tap_singer_jsonl\n    pip_url: tap-singer-jsonl==0.1.0 setuptools<81\n    executable: tap-singer-jsonl\n    capabilities: [about]\n    settings:\n    - {name: source}\n    - {name: local.folders, kind: array}\n    config:\n      source: local\n  - name: my_fruit\n    inherit_from: tap-singer-jsonl\n    config:\n      local.folders: [$FRUIT]\n  loaders:\n  - name: target-jsonl\n    namespace: target_jsonl\n    pip_url: target-jsonl==0.1.4\n    executable: target-jsonl\n    settings:\n    - {name: destination_path}\n    - {name: do_timestamp_file, kind: boolean}\n    config: {destination_path: output, do_timestamp_file: false}\njobs:\n- name: fruit\n  tasks: [my_fruit target-jsonl]\n";
+
+#[test]
+fn an_imported_project_goes_up_in_one_command_and_keeps_its_state_ids() {
+    let project = with(REAL);
+    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.write(".env", "FRUIT=data\n");
+    std::fs::create_dir_all(project.path().join("output")).unwrap();
+    project.spile(&["import", "--yes"]).succeeds();
+    assert_eq!(touched(&project), ["registry"]);
+    assert_eq!(project.json(&["plan"])["summary"]["create"], 2);
+    project.spile(&["apply", "--yes"]).succeeds();
+    project.spile(&["test", "my-fruit"]).succeeds();
+    project.spile(&["sync", "my-fruit"]).succeeds();
+    assert_eq!(project.read("output/fruit.jsonl").lines().count(), 3);
+    let run = project.newest_run();
+    assert_eq!((&run["records"], &run["state_id"]), (&3.into(), &"dev:my_fruit-to-target-jsonl".into()));
+    project.spile(&["plan", "--exit-code"]).succeeds();
+    // Nothing is left of the links that the run saw the project through.
+    assert!(project.path().join("data/fruit.singer.jsonl").exists());
+}
