@@ -42,7 +42,7 @@ pub use plugin_key::PluginKey;
 pub use proof::{Difference, compare};
 
 /// The most bytes of all files together; the largest that are known have some hundred thousand.
-pub const MOST_BYTES: u64 = 10 * 1024 * 1024;
+pub const MOST_BYTES: u64 = 2 * 1024 * 1024;
 
 /// What an import comes to.
 #[derive(Debug)]

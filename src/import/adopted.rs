@@ -108,7 +108,7 @@ fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginK
 /// Tells whether others inherit from a plugin that says nothing itself and is used nowhere: a definition, not an
 /// integration.
 fn is_only_a_base(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> bool {
-    let is_parent = found.plugins.iter().any(|other| other.parent().as_ref() == Some(&plugin.key));
+    let is_parent = found.parents.contains(&plugin.key);
     let says_nothing = || Part::read(document, plugin.item).is_ok_and(|part| part.is_empty());
     let is_overlaid = || {
         let name = Some(plugin.key.name.as_str());

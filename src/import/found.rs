@@ -24,6 +24,10 @@ pub struct Found<'a> {
     pub pairs: BTreeMap<String, BTreeSet<String>>,
     /// The plugins that jobs and schedules name.
     pub used: BTreeSet<String>,
+    /// The plugins that others inherit from.
+    pub parents: BTreeSet<PluginKey>,
+    /// Where each plugin that Meltano sees stands in `plugins`.
+    places: BTreeMap<PluginKey, usize>,
 }
 
 /// A plugin in its list.
@@ -58,16 +62,20 @@ impl<'a> Found<'a> {
             jobs: BTreeSet::new(),
             pairs: BTreeMap::new(),
             used: BTreeSet::new(),
+            parents: BTreeSet::new(),
+            places: BTreeMap::new(),
         };
         for role in ROLES {
-            let mut seen = BTreeSet::new();
             for item in document.root.at(&["plugins", role.plural()]).map(Node::items).unwrap_or_default() {
                 let value = value(item);
                 let name = value["name"].as_str().unwrap_or_default().to_owned();
-                let is_shadowed = !seen.insert(name.clone());
-                found.plugins.push(Plugin { key: PluginKey { role, name }, item, value, is_shadowed });
+                let key = PluginKey { role, name };
+                let is_shadowed = found.places.contains_key(&key);
+                found.places.entry(key.clone()).or_insert(found.plugins.len());
+                found.plugins.push(Plugin { key, item, value, is_shadowed });
             }
         }
+        found.parents = found.plugins.iter().filter_map(Plugin::parent).collect();
         for item in document.root.get("environments").map(Node::items).unwrap_or_default() {
             let name = value(item)["name"].as_str().unwrap_or_default().to_owned();
             found.environments.push(Environment { name, item });
@@ -90,8 +98,7 @@ impl<'a> Found<'a> {
 
     /// Takes an extractor and the next loader behind it for a pair.
     fn task(&mut self, words: &[String]) {
-        let is =
-            |role, word: &str| self.plugins.iter().any(|plugin| plugin.key.role == role && plugin.key.name == word);
+        let is = |role, word: &str| self.places.contains_key(&PluginKey { role, name: word.to_owned() });
         let mut extractor = None;
         let mut pairs = Vec::new();
         for word in words {
@@ -110,7 +117,7 @@ impl<'a> Found<'a> {
     /// Returns the plugin of that list and name which Meltano sees.
     #[must_use]
     pub fn plugin(&self, key: &PluginKey) -> Option<&Plugin<'a>> {
-        self.plugins.iter().find(|plugin| plugin.key == *key)
+        self.places.get(key).map(|place| &self.plugins[*place])
     }
 }
 

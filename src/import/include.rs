@@ -31,7 +31,7 @@ pub fn merged(main: &Source, included: &[Source]) -> Result<String, Refusal> {
         let merged = merge.edits.apply(&text, &str::to_owned);
         // Anchors of one name in both files, for one, mean something else in one text.
         if Document::parse(&merged).map(|merged| value(&merged)).ok() != Some(wanted) {
-            return Err(of(source)(Mistake::Included { span: (0..0).into() }));
+            return Err(of(source)(Mistake::IncludeAnchors { span: (0..0).into() }));
         }
         text = merged;
     }

@@ -105,8 +105,8 @@ pub enum Mistake {
     },
     /// A file that is included means something else in one text with the others.
     #[error("the file cannot be put into one text with `meltano.yml`: its anchors mean something else there")]
-    #[diagnostic(code(spile::import::included), help("give its anchors other names, then import again"))]
-    Included {
+    #[diagnostic(code(spile::import::include_anchors), help("give its anchors other names, then import again"))]
+    IncludeAnchors {
         /// The file's start.
         #[label("this file")]
         span: SourceSpan,

@@ -94,29 +94,28 @@ fn said_again<'a>(one: &'a Adopted, part: &'a Part) -> impl Iterator<Item = &'a 
 
 /// Writes a document in the one form in which equal ones are equal.
 fn normalise(document: &mut Value, adopted: &[Adopted]) {
-    let keys: BTreeSet<&PluginKey> = adopted.iter().map(|one| &one.key).collect();
     for role in [Role::Extractor, Role::Loader] {
         items(&mut document["plugins"][role.plural()]).for_each(unmark);
     }
     let mut bases = BTreeMap::new();
-    for key in &keys {
+    for key in adopted.iter().map(|one| &one.key) {
         let Some(plugin) = item(&mut document["plugins"], key) else { continue };
         setup(plugin);
-        bases.insert(*key, plugin.clone());
+        bases.insert(key.clone(), plugin.clone());
     }
     for environment in items(&mut document["environments"]) {
+        let plugins = &mut environment["config"]["plugins"];
         for (key, base) in &bases {
-            let plugins = &mut environment["config"]["plugins"];
             if let Some(plugin) = item(plugins, key) {
                 setup(plugin);
                 overlay(plugin, base);
             }
-            if let Some(list) = plugins.get_mut(key.role.plural()).and_then(Value::as_array_mut) {
-                list.retain(|item| {
-                    item["name"] != json!(key.name) || item.as_object().is_some_and(|item| item.len() > 1)
-                });
-                list.sort_by_cached_key(|item| item["name"].to_string());
-            }
+        }
+        for role in [Role::Extractor, Role::Loader] {
+            let Some(list) = plugins.get_mut(role.plural()).and_then(Value::as_array_mut) else { continue };
+            let is_adopted = |item: &Value| bases.contains_key(&key_of(item, role));
+            list.retain(|item| item.as_object().is_some_and(|members| members.len() > 1) || !is_adopted(item));
+            list.sort_by_cached_key(|item| item["name"].to_string());
         }
         let config = &mut environment["config"];
         for role in [Role::Extractor, Role::Loader] {
@@ -197,7 +196,11 @@ fn items(list: &mut Value) -> impl Iterator<Item = &mut Value> {
 
 fn item<'a>(plugins: &'a mut Value, key: &PluginKey) -> Option<&'a mut Value> {
     let list = plugins.get_mut(key.role.plural())?.as_array_mut()?;
-    list.iter_mut().find(|item| item["name"] == json!(key.name))
+    list.iter_mut().find(|item| item["name"].as_str() == Some(&key.name))
+}
+
+fn key_of(item: &Value, role: Role) -> PluginKey {
+    PluginKey { role, name: item["name"].as_str().unwrap_or_default().to_owned() }
 }
 
 fn is_nothing(value: &Value) -> bool {

@@ -57,14 +57,50 @@ fn a_base_plugin_that_would_be_there_twice_is_refused() {
     assert_eq!(problem["message"], "the template writes two extractors named `tap-github`");
 }
 
-/// The plugins are those that the tests have installed, as somebody's own project would write them.
-const REAL: &str = "default_environment: dev\nsend_anonymous_usage_stats: false\nenvironments:\n- name: dev\nplugins:\n  extractors:\n  - name: tap-singer-jsonl\n    namespace: tap_singer_jsonl\n    pip_url: tap-singer-jsonl==0.1.0 setuptools<81\n    executable: tap-singer-jsonl\n    capabilities: [about]\n    settings:\n    - {name: source}\n    - {name: local.folders, kind: array}\n    config:\n      source: local\n  - name: my_fruit\n    inherit_from: tap-singer-jsonl\n    config:\n      local.folders: [$FRUIT]\n  loaders:\n  - name: target-jsonl\n    namespace: target_jsonl\n    pip_url: target-jsonl==0.1.4\n    executable: target-jsonl\n    settings:\n    - {name: destination_path}\n    - {name: do_timestamp_file, kind: boolean}\n    config: {destination_path: output, do_timestamp_file: false}\njobs:\n- name: fruit\n  tasks: [my_fruit target-jsonl]\n";
+/// The plugins are those that the tests have installed, as somebody's own project would write them; of the loader only
+/// the lock file says what it is.
+const REAL: &str = "\
+default_environment: dev
+send_anonymous_usage_stats: false
+environments:
+- name: dev
+plugins:
+  extractors:
+  - name: tap-singer-jsonl
+    namespace: tap_singer_jsonl
+    pip_url: tap-singer-jsonl==0.1.0 setuptools<81
+    executable: tap-singer-jsonl
+    capabilities: [about]
+    settings:
+    - {name: source}
+    - {name: local.folders, kind: array}
+    config:
+      source: local
+  - name: my_fruit
+    inherit_from: tap-singer-jsonl
+    config:
+      local.folders: [$FRUIT]
+  loaders:
+  - name: target-jsonl
+    variant: andyh1203
+    pip_url: target-jsonl==0.1.4
+    config: {destination_path: output, do_timestamp_file: false}
+jobs:
+- name: fruit
+  tasks: [my_fruit target-jsonl]
+";
+
+const LOCK: &str = r#"{"plugin_type": "loaders", "name": "target-jsonl", "namespace": "target_jsonl",
+    "variant": "andyh1203", "label": "JSON Lines", "pip_url": "target-jsonl", "settings": [
+    {"name": "destination_path", "kind": "string"}, {"name": "do_timestamp_file", "kind": "boolean"},
+    {"name": "api_key", "kind": "password"}]}"#;
 
 #[test]
 fn an_imported_project_goes_up_in_one_command_and_keeps_its_state_ids() {
     let project = with(REAL);
     project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
     project.write(".env", "FRUIT=data\n");
+    project.write("plugins/loaders/target-jsonl--andyh1203.lock", LOCK);
     std::fs::create_dir_all(project.path().join("output")).unwrap();
     project.spile(&["import", "--yes"]).succeeds();
     assert_eq!(touched(&project), ["registry"]);
@@ -76,6 +112,7 @@ fn an_imported_project_goes_up_in_one_command_and_keeps_its_state_ids() {
     let run = project.newest_run();
     assert_eq!((&run["records"], &run["state_id"]), (&3.into(), &"dev:my_fruit-to-target-jsonl".into()));
     project.spile(&["plan", "--exit-code"]).succeeds();
+    assert!(project.read("connectors/target-jsonl.toml").contains("name = \"api_key\"\nsecret = true"));
     // Nothing is left of the links that the run saw the project through.
     assert!(project.path().join("data/fruit.singer.jsonl").exists());
 }
