@@ -135,10 +135,9 @@ pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<
 fn connector_stems<'a>(keys: impl Iterator<Item = &'a PluginKey>) -> BTreeMap<&'a PluginKey, String> {
     let mut stems: BTreeMap<&PluginKey, String> = BTreeMap::new();
     for key in keys {
-        let letter = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
-        let stem: String = key.name.chars().map(letter).collect();
-        let is_taken = stems.values().any(|taken| taken.eq_ignore_ascii_case(&stem));
-        stems.insert(key, if is_taken { format!("{stem}-{}", key.role) } else { stem });
+        let stem = &key.name;
+        let is_taken = stems.values().any(|taken| taken.eq_ignore_ascii_case(stem));
+        stems.insert(key, if is_taken { format!("{stem}-{}", key.role) } else { stem.clone() });
     }
     stems
 }

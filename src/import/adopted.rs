@@ -64,13 +64,11 @@ fn one(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> Resul
         return Err(why("its name would be a path, or several words of a task"));
     }
     let mut overlays = BTreeMap::new();
-    for environment in &found.environments {
+    for environment in found.environments.iter().filter(|environment| !environment.is_shadowed) {
         // What an environment says that spile cannot name stays where it is, and holds over what the plugin says.
         let Ok(named) = environment.name.parse::<EnvironmentName>() else { continue };
         let Some(part) = overlay(document, environment, &plugin.key)? else { continue };
-        if overlays.insert(named, part).is_some() {
-            return Err(Why { what: "two environments have one name".to_owned(), at: environment.item.span.start });
-        }
+        overlays.insert(named, part);
     }
     overlays.retain(|_, part| !part.is_empty());
     Ok(Adopted {

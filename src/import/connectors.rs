@@ -53,11 +53,13 @@ pub fn connectors(
         // Where values do not go together with those of others, it has a connector of its own.
         let mut why = None;
         for key in [root, one.key.clone()] {
-            let definition =
-                definitions.entry(key.clone()).or_insert_with(|| Definition::of(&key, found, (catalog, locks)));
+            let name = connector_name(&key.name);
+            let definition = definitions
+                .entry(PluginKey { role: key.role, name: name.clone() })
+                .or_insert_with(|| Definition::of(&key, found, (catalog, locks)));
             match definition.take(one, &chain, found) {
                 Ok(()) => {
-                    one.connector.clone_from(&key.name);
+                    one.connector = name;
                     return true;
                 }
                 Err(reason) => why = Some(reason),
@@ -72,6 +74,12 @@ pub fn connectors(
     definitions
 }
 
+/// Returns a plugin's name as a connector can have it: connectors are files.
+fn connector_name(plugin: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    plugin.chars().map(letter).collect::<String>().trim_start_matches('-').to_owned()
+}
+
 impl Definition {
     fn of(key: &PluginKey, found: &Found<'_>, (catalog, locks): (&Catalog, &Locks)) -> Self {
         let plugin = found.plugin(key);
@@ -82,7 +90,7 @@ impl Definition {
         let mut head = Map::from_iter([("kind".to_owned(), json!(key.role.to_string()))]);
         head.extend(known("label").filter(Value::is_string).map(|label| ("label".to_owned(), label)));
         // Integrations that are made later inherit from a plugin of this name, which no other in the file may have.
-        let name = format!("{}-base", key.name);
+        let name = format!("{}-base", connector_name(&key.name));
         let namespace = key.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         let mut plugin = Map::from_iter([
             ("name".to_owned(), json!(name)),

@@ -1,7 +1,7 @@
 //! The form of a `meltano.yml`: what Meltano refuses is refused here, with its place.
 
 use super::Mistake;
-use super::yaml::{Content, Document, Node};
+use super::yaml::{Content, Document, Node, Values};
 
 /// Checks the parts of a file that import works on: `plugins`, `environments`, `jobs`, `schedules`.
 ///
@@ -56,6 +56,12 @@ impl Form<'_> {
         found.map(|value| self.table(value, what)).transpose()
     }
 
+    /// Tells whether a node is a text with something in it, and not a number.
+    fn is_text(&self, node: &Node) -> bool {
+        let value = Values::of(self.document).value(node, &mut Vec::new());
+        value.as_str().is_some_and(|text| !text.is_empty())
+    }
+
     /// Returns the names of a list of tables, each of which has one.
     fn named<'b>(&'b self, node: &'b Node, what: &str) -> Result<Vec<&'b Node>, Mistake> {
         let list = self.document.resolve(node).filter(|list| matches!(list.content, Content::Sequence(..)));
@@ -66,7 +72,7 @@ impl Form<'_> {
             // A merge key may bring the name; what that is only Meltano has to know.
             let merges = table.pairs().iter().any(|pair| pair.key.text() == Some("<<"));
             match table.get("name").and_then(|name| self.document.resolve(name)) {
-                Some(name) if name.text().is_some_and(|text| !text.is_empty()) => names.push(name),
+                Some(name) if self.is_text(name) => names.push(name),
                 None if merges => {}
                 found => {
                     let at = found.unwrap_or(item);

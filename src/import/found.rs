@@ -48,6 +48,8 @@ pub struct Environment<'a> {
     pub name: String,
     /// Its item.
     pub item: &'a Node,
+    /// Whether another of the same name stands in front of it: Meltano does not look at this one.
+    pub is_shadowed: bool,
 }
 
 impl<'a> Found<'a> {
@@ -78,7 +80,8 @@ impl<'a> Found<'a> {
         found.parents = found.plugins.iter().filter_map(Plugin::parent).collect();
         for item in document.root.get("environments").map(Node::items).unwrap_or_default() {
             let name = value(item)["name"].as_str().unwrap_or_default().to_owned();
-            found.environments.push(Environment { name, item });
+            let is_shadowed = found.environments.iter().any(|other| other.name == name);
+            found.environments.push(Environment { name, item, is_shadowed });
         }
         let list =
             |key| document.root.get(key).map(value).and_then(|list| list.as_array().cloned()).unwrap_or_default();

@@ -38,6 +38,13 @@ fn notes(document: &Document<'_>, found: &Found<'_>, left: &Left) -> Vec<Note> {
             help: Some("remove the one that is not meant".to_owned()),
         });
     }
+    for environment in found.environments.iter().filter(|environment| environment.is_shadowed) {
+        notes.push(Note {
+            line: line(environment.item.span.start),
+            message: format!("the environment `{}` stands twice: the other stays in the template", environment.name),
+            help: Some("put into one what is meant: Meltano looks at the first".to_owned()),
+        });
+    }
     for environment in &found.environments {
         if let Err(error) = environment.name.parse::<EnvironmentName>() {
             notes.push(Note {

@@ -10,7 +10,7 @@ use super::adopted::Adopted;
 use super::found::{Found, ROLES, managed};
 use super::plugin_key::PluginKey;
 use super::yaml::edit::{column, dash, line_end, line_start};
-use super::yaml::{Document, Edits, Node, Pair};
+use super::yaml::{Content, Document, Edits, Node, Pair};
 use crate::connector::Role;
 
 /// How the template begins.
@@ -38,8 +38,8 @@ pub fn severed(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) 
     let mut severed = BTreeSet::new();
     document.root.visit(&mut |node| {
         if node.anchor.is_some_and(|anchor| anchors.contains(&anchor)) {
-            let owner = owners.iter().find(|(span, _)| span.contains(&node.span.start));
-            severed.extend(owner.map(|(_, key)| key.clone()));
+            let own = owners.iter().filter(|(span, _)| span.contains(&node.span.start));
+            severed.extend(own.map(|(_, key)| key.clone()));
         }
     });
     severed
@@ -78,6 +78,9 @@ struct Surgery<'a> {
 
 impl Surgery<'_> {
     fn plugins(&mut self, found: &Found<'_>) {
+        if self.root.pair("plugins").is_some_and(is_alias) {
+            return;
+        }
         let Some(pair) = self.root.pair("plugins").filter(|pair| !pair.value.is_empty()) else {
             if let Some(pair) = self.root.pair("plugins") {
                 self.remove_pair(self.root, pair);
@@ -92,6 +95,7 @@ impl Surgery<'_> {
                 Some(pair_of_list) if !pair_of_list.value.items().is_empty() => {
                     self.plugin_list(found, role, pair_of_list);
                 }
+                Some(pair) if is_alias(pair) => {}
                 other => {
                     if let Some(empty) = other {
                         self.remove_pair(&pair.value, empty);
@@ -170,6 +174,9 @@ impl Surgery<'_> {
     /// Adds the calls for jobs or schedules.
     fn list(&mut self, key: &str, call: &str) {
         let list = self.root.pair(key);
+        if list.is_some_and(is_alias) {
+            return;
+        }
         if let Some(last) = list.and_then(|pair| pair.value.items().last()) {
             let width = self.dash(last);
             self.edits.insert(line_end(self.text, last.span.end), format!("\n{{{{- spile.{call}({key}, {width}) }}}}"));
@@ -221,6 +228,11 @@ impl Surgery<'_> {
 
 fn name_of(item: &Node) -> String {
     item.get("name").and_then(Node::text).unwrap_or_default().to_owned()
+}
+
+/// Tells whether a value stands elsewhere: there is nothing to take out of it, and no place to put something in.
+fn is_alias(pair: &Pair) -> bool {
+    matches!(pair.value.content, Content::Alias(_))
 }
 
 /// Returns a name as templates write it.

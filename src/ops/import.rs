@@ -96,7 +96,7 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
         match attempt((&project, &text), &import, &files, &mut left) {
             Ok(loaded) => {
                 for note in &mut import.notes {
-                    note.line = note.line.and_then(|line| line_before(source.text(), &text, line));
+                    note.line = line_before(source.text(), &text, note);
                 }
                 return prepared(project, keys, (source, included), (import, files, loaded), options);
             }
@@ -136,14 +136,22 @@ fn unfaithful(what: &str) -> import::Mistake {
     import::Mistake::Unfaithful { what: what.to_owned(), span: (0..0).into() }
 }
 
-/// Returns the line of the file as it was read, where it is still the same line.
-fn line_before(before: &str, after: &str, line: usize) -> Option<usize> {
+/// Returns the line of the file as it was read that a note is about. Of lines that were written by indentation it is the
+/// one which says the name.
+fn line_before(before: &str, after: &str, note: &Note) -> Option<usize> {
+    let line = note.line?;
     if before == after {
         return Some(line);
     }
     let diff = similar::TextDiff::from_lines(before, after);
-    let mut same = diff.iter_all_changes().filter(|change| change.new_index() == Some(line - 1));
-    same.find_map(|change| change.old_index()).map(|index| index + 1)
+    let is_there = |op: &&similar::DiffOp| op.new_range().contains(&(line - 1));
+    let op = diff.ops().iter().find(is_there)?;
+    if op.tag() == similar::DiffTag::Equal {
+        return Some(op.old_range().start + line - op.new_range().start);
+    }
+    let name = note.message.split('`').nth(1)?;
+    let lines: Vec<&str> = before.lines().collect();
+    op.old_range().find(|index| lines.get(*index).is_some_and(|line| line.contains(name))).map(|index| index + 1)
 }
 
 /// Returns the files of the project besides those of integrations: `spile.toml`, where there is none, and the template.

@@ -258,8 +258,13 @@ type Overlays = BTreeMap<(Plural, String), BTreeMap<EnvironmentName, Setup>>;
 /// What cannot be read here is not spile's: what is spile's and lost is missed afterwards.
 fn overlays(environments: Vec<Environment>) -> Overlays {
     let mut overlays = Overlays::new();
+    let mut seen = BTreeSet::new();
     for environment in environments {
         let Ok(name) = environment.name.parse::<EnvironmentName>() else { continue };
+        // As Meltano does, which looks at the first of a name.
+        if !seen.insert(name.clone()) {
+            continue;
+        }
         let lists = environment.config.and_then(|config| config.plugins).unwrap_or_default();
         for (plural, plugins) in lists {
             for mut plugin in plugins.unwrap_or_default() {

@@ -119,6 +119,39 @@ fn what_has_no_form_in_a_file_stays_in_the_template_and_is_named_with_its_line()
 }
 
 #[test]
+fn whatever_is_written_as_nobody_expects_is_adopted_or_left_and_means_the_same() {
+    let plugin = "plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    config:\n      x: 1\n";
+    for text in [
+        "",
+        "# nothing\n",
+        "plugins: {}\nenvironments: []\njobs: []\n",
+        &plugin.replace('\n', "\r\n"),
+        &format!("\u{feff}---\n{plugin}      t: |+\n        a\n\n\n"),
+        &format!("{plugin}      \u{fc}: 1 # \u{2028}\n      y: \"\u{85}\u{2028}\"\n"),
+        &format!("x: &x [{{name: j, tasks: [a]}}]\njobs: *x\nenvironments: &e\n- name: dev\ny: *e\n{plugin}"),
+        "x: &x\n- {name: tap-a, config: {a: 1}}\nplugins:\n  extractors: *x\n  loaders:\n  - {name: b, config: {b: 1}}\n",
+        &format!(
+            "environments:\n- &d\n  name: dev\n  config: &c\n    plugins:\n      extractors:\n      - {{name: tap-a, config: {{x: 5}}}}\n- name: prod\n  config: *c\n{plugin}"
+        ),
+        &format!(
+            "environments:\n- name: dev\n- name: dev\n  config: {{plugins: {{extractors: [{{name: tap-a, config: {{x: 3}}}}]}}}}\n{plugin}"
+        ),
+        &format!("default_environment: userdev_1\nenvironments:\n- name: userdev_1\n- name: Prod\n{plugin}"),
+        "plugins:\n  extractors:\n  - {name: TAP_A, config: {a: 1}}\n  - {name: tap a}\n  - {name: t\u{e4}p, config: {a: x}}\n  - {name: '-'}\n",
+        "plugins:\n  extractors:\n  - {name: pg, config: {a: 1}}\n  loaders:\n  - {name: pg, config: {b: 1}}\njobs:\n- {name: pg-extractor, tasks: [pg pg]}\n",
+        &format!(
+            "{plugin}    annotations:\n      spile: {{id: 6f1c0a52-6d0e-4c6e-9a53-0b4f7c1d2e3f, slug: old}}\n      other: 1\n"
+        ),
+    ] {
+        let project = with(text);
+        project.spile(&["import", "--yes"]).succeeds();
+        assert!(!touched(&project).contains(&"meltano.yml".to_owned()), "{text}");
+        project.spile(&["apply", "--yes"]).succeeds();
+        project.spile(&["plan", "--exit-code"]).succeeds();
+    }
+}
+
+#[test]
 fn included_files_are_merged_and_named_and_stay() {
     let project = lay("documented");
     let shown = project.spile(&["import", "--yes"]).succeeds().stdout();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Surgery, name_of, quoted};
+use super::{Surgery, is_alias, name_of, quoted};
 use crate::connector::Role;
 use crate::import::PluginKey;
 use crate::import::found::{Environment, Found, ROLES, is_all_managed, is_plain, managed};
@@ -15,6 +15,9 @@ impl Surgery<'_> {
         let names: Vec<String> = found.environments.iter().map(|environment| quoted(&environment.name)).collect();
         let names = names.join(", ");
         let list = self.root.pair("environments");
+        if list.is_some_and(is_alias) {
+            return;
+        }
         let Some(pair) = list.filter(|pair| !pair.value.items().is_empty()) else {
             if let Some(pair) = list {
                 self.remove_pair(self.root, pair);
@@ -27,14 +30,21 @@ impl Surgery<'_> {
             );
             return;
         };
-        for environment in &found.environments {
-            if environment.name.parse::<EnvironmentName>().is_ok() && is_plain(environment.item) {
+        let is_ours = |environment: &&Environment<'_>| environment.name.parse::<EnvironmentName>().is_ok();
+        for environment in found.environments.iter().filter(is_ours) {
+            if is_plain(environment.item) && !environment.is_shadowed {
                 self.environment(environment);
             }
         }
         if let Some(item) = pair.value.items().last() {
             let (end, width) = (line_end(self.text, item.span.end), self.dash(item));
-            self.edits.insert(end, format!("\n{{{{- spile.environments(overlays, {width}, [{names}]) }}}}"));
+            let call = format!("{{{{- spile.environments(overlays, {width}, [{names}]) }}}}");
+            // Where spile can name none of them, the one that it takes instead is for its runs.
+            let call = match found.environments.iter().find(is_ours) {
+                Some(_) => format!("\n{call}"),
+                None => format!("\n{{%- if run or environments|length > 1 %}}\n{call}\n{{%- endif %}}"),
+            };
+            self.edits.insert(end, call);
         }
     }
 
@@ -44,6 +54,9 @@ impl Surgery<'_> {
         let width = self.column(environment.item);
         let config = environment.item.pair("config");
         let plugins = config.and_then(|config| config.value.pair("plugins"));
+        if config.is_some_and(is_alias) || plugins.is_some_and(is_alias) {
+            return;
+        }
         let stays = |role: Role| environment.items(role).any(|item| !self.goes(role, item));
         let other_lists = plugins.is_some_and(|plugins| {
             plugins.value.pairs().iter().any(|pair| ROLES.iter().all(|role| pair.key.text() != Some(role.plural())))
@@ -53,7 +66,9 @@ impl Surgery<'_> {
         for role in ROLES {
             for item in environment.items(role) {
                 if self.goes(role, item) {
-                    self.owners.push((item.span.clone(), PluginKey { role, name: name_of(item) }));
+                    // With the last of them all that is around them goes.
+                    let span = config.map_or(item.span.clone(), Pair::span);
+                    self.owners.push((span, PluginKey { role, name: name_of(item) }));
                 }
             }
         }
@@ -93,6 +108,9 @@ impl Surgery<'_> {
     ) {
         let at = format!("[{name}, \"{}\"]", role.plural());
         let pair = plugins.value.pair(role.plural());
+        if pair.is_some_and(is_alias) {
+            return;
+        }
         if environment.items(role).all(|item| self.goes(role, item)) {
             if let Some(pair) = pair {
                 self.remove_pair(&plugins.value, pair);

@@ -37,6 +37,7 @@ fn a_file_that_meltano_would_refuse_is_refused_with_its_place_and_nothing_is_wri
         ("plugins:\n  extractors: {tap-a: {}}\n", "spile::import::form"),
         ("plugins:\n  extractors:\n  - tap-a\n", "spile::import::form"),
         ("plugins:\n  extractors:\n  - variant: x\n", "spile::import::form"),
+        ("plugins:\n  extractors:\n  - name: 5\n", "spile::import::form"),
         ("plugins:\n  loaders:\n  - name: 'a:b'\n", "spile::import::name"),
         ("environments:\n- dev\n", "spile::import::form"),
         ("jobs:\n", "spile::import::form"),
