@@ -1,6 +1,7 @@
 //! `test` and `sync`: runs of the real Meltano, several at a time, each remembered by the registry.
 
-use std::collections::BTreeMap;
+mod request;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +11,15 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{Error, Event, Loaded, Tell};
-use crate::connector::{Plugin, Role};
-use crate::integration::check::environment_variable;
-use crate::integration::{Integration, Integrations};
+use crate::connector::Role;
+use crate::integration::Integration;
 use crate::name::EnvironmentName;
-use crate::plan;
 use crate::record::entry::state_id;
-use crate::render::Purpose;
 use crate::run::{Run, RunKind, RunStatus};
 use crate::world::World;
-use crate::world::meltano::{Host, Outcome, Progress, Request, Surroundings};
+use crate::world::meltano::{Host, Outcome, Progress, Request};
+
+pub(super) use request::{Invocation, base_variables};
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -236,6 +236,18 @@ impl Job {
         }
     }
 
+    async fn request(&self, run: &Run) -> Result<Request, Error> {
+        let invocation = Invocation {
+            run: run.id,
+            environment: self.options.environment.clone(),
+            log: run.log.clone(),
+            timeout: self.options.timeout,
+            host: self.options.host.clone(),
+        };
+        let plugins = (&self.integration, self.loader());
+        request::request(&self.world, &self.loaded, plugins, invocation).await
+    }
+
     /// Moves the bookmarks of the last sync when only names have changed since: the integration's or its loader's.
     ///
     /// Done here and not by apply, which may run where there is no Meltano.
@@ -251,68 +263,6 @@ impl Job {
         }
         Ok(())
     }
-
-    async fn request(&self, run: &Run) -> Result<Request, Error> {
-        let loader = self.loader();
-        let needed = |id| id == self.integration.id || loader.is_some_and(|loader| id == loader.id);
-        let needed: Integrations = self.loaded.integrations.filtered(|integration| needed(integration.id));
-        let environment = &self.options.environment;
-        let mut variables = BTreeMap::new();
-        for one in needed.iter() {
-            variables.extend(super::secrets::variables(&self.world.keys, one, environment).await?);
-        }
-        let project_file = self.project_file(&needed)?;
-        let is_imported = needed.iter().any(|one| one.plugin.is_some());
-        Ok(Request {
-            run_id: run.id,
-            environment: environment.to_string(),
-            extractor: self.integration.plugin_name(),
-            loader: loader.map(|loader| loader.plugin_name()),
-            variables,
-            hidden: needed.iter().flat_map(|one| base_variables(one, &self.loaded.integrations)).collect(),
-            plugins: needed.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
-            project_file,
-            surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
-            log: self.world.project.root().join(&run.log),
-            timeout: self.options.timeout,
-            host: self.options.host.clone(),
-        })
-    }
-
-    /// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
-    /// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
-    /// means the user's project there too.
-    fn project_file(&self, needed: &Integrations) -> Result<String, Error> {
-        let settings = &self.loaded.settings;
-        let is_there = |one: &Integration| one.plugin.is_some() || needed.get(&one.id).is_some();
-        let there = self.loaded.integrations.filtered(is_there);
-        let entries = plan::desired(&there, settings, &self.options.environment).meltano;
-        let text = self.loaded.rendered_for(Purpose::Run, &entries)?;
-        let root = serde_json::json!(self.world.project.root()).to_string();
-        let root = root.trim_matches('"');
-        Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
-    }
-}
-
-/// Returns the variables of the base plugin, which Meltano would hand to every plugin that inherits from it; not those
-/// that are an imported plugin's own.
-pub(super) fn base_variables(integration: &Integration, all: &Integrations) -> Vec<String> {
-    let plugin = &integration.connector.plugin.name;
-    let is_own = all.iter().any(|one| one.plugin.as_ref().is_some_and(|name| name == plugin));
-    if integration.plugin.is_some() || is_own {
-        return Vec::new();
-    }
-    integration.connector.settings.iter().map(|setting| environment_variable(plugin, &setting.name)).collect()
-}
-
-/// Returns what has to be installed for an integration: what its connector says, or what the template says, from which
-/// the text was rendered.
-fn installed(integration: &Integration, text: &str) -> Plugin {
-    let Some(name) = &integration.plugin else { return integration.connector.plugin.clone() };
-    // A text that cannot be read was refused before; what says no `pip_url` has it from the hub or its lock file.
-    let found = crate::render::read::installed(text, (integration.role(), name)).ok().flatten();
-    let (name, pip_url) = found.unwrap_or_else(|| (name.clone(), None));
-    Plugin { pip_url: pip_url.unwrap_or_else(|| name.clone()), name, ..integration.connector.plugin.clone() }
 }
 
 /// Tells whether bookmarks are those of an extractor, whatever it and its loader are called in the files.

@@ -1,0 +1,107 @@
+//! What Meltano is given for one integration, alone or with its loader.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::connector::Plugin;
+use crate::integration::check::environment_variable;
+use crate::integration::{Integration, Integrations};
+use crate::name::EnvironmentName;
+use crate::ops::{Error, Loaded, secrets};
+use crate::plan;
+use crate::render::Purpose;
+use crate::world::World;
+use crate::world::meltano::{Host, Request, Surroundings};
+
+/// What is special about one invocation of Meltano.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct Invocation {
+    /// The run's id.
+    pub run: Uuid,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Where the log goes, relative to the project.
+    pub log: PathBuf,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// What of the machine's environment children are given.
+    pub host: Host,
+}
+
+/// Returns what Meltano is given to run an integration, with its loader where there is one: their secrets, decrypted
+/// now, and a project file of only them.
+///
+/// # Errors
+/// When no key opens their secrets, or the template fails.
+pub(in crate::ops) async fn request(
+    world: &World,
+    loaded: &Loaded,
+    (integration, loader): (&Arc<Integration>, Option<&Arc<Integration>>),
+    invocation: Invocation,
+) -> Result<Request, Error> {
+    let is_needed = |id| id == integration.id || loader.is_some_and(|loader| id == loader.id);
+    let needed: Integrations = loaded.integrations.filtered(|integration| is_needed(integration.id));
+    let environment = &invocation.environment;
+    let mut variables = BTreeMap::new();
+    for one in needed.iter() {
+        variables.extend(secrets::variables(&world.keys, one, environment).await?);
+    }
+    let project_file = project_file((world.project.root(), loaded), &needed, environment)?;
+    let is_imported = needed.iter().any(|one| one.plugin.is_some());
+    Ok(Request {
+        run_id: invocation.run,
+        environment: environment.to_string(),
+        extractor: integration.plugin_name(),
+        loader: loader.map(|loader| loader.plugin_name()),
+        variables,
+        hidden: needed.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),
+        plugins: needed.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
+        project_file,
+        surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
+        log: world.project.root().join(&invocation.log),
+        timeout: invocation.timeout,
+        host: invocation.host,
+    })
+}
+
+/// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
+/// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
+/// means the user's project there too.
+fn project_file(
+    (root, loaded): (&Path, &Loaded),
+    needed: &Integrations,
+    environment: &EnvironmentName,
+) -> Result<String, Error> {
+    let is_there = |one: &Integration| one.plugin.is_some() || needed.get(&one.id).is_some();
+    let there = loaded.integrations.filtered(is_there);
+    let entries = plan::desired(&there, &loaded.settings, environment).meltano;
+    let text = loaded.rendered_for(Purpose::Run, &entries)?;
+    let root = serde_json::json!(root).to_string();
+    let root = root.trim_matches('"');
+    Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
+}
+
+/// Returns the variables of the base plugin, which Meltano would hand to every plugin that inherits from it; not those
+/// that are an imported plugin's own.
+pub(in crate::ops) fn base_variables(integration: &Integration, all: &Integrations) -> Vec<String> {
+    let plugin = &integration.connector.plugin.name;
+    let is_own = all.iter().any(|one| one.plugin.as_ref().is_some_and(|name| name == plugin));
+    if integration.plugin.is_some() || is_own {
+        return Vec::new();
+    }
+    integration.connector.settings.iter().map(|setting| environment_variable(plugin, &setting.name)).collect()
+}
+
+/// Returns what has to be installed for an integration: what its connector says, or what the template says, from which
+/// the text was rendered.
+fn installed(integration: &Integration, text: &str) -> Plugin {
+    let Some(name) = &integration.plugin else { return integration.connector.plugin.clone() };
+    // A text that cannot be read was refused before; what says no `pip_url` has it from the hub or its lock file.
+    let found = crate::render::read::installed(text, (integration.role(), name)).ok().flatten();
+    let (name, pip_url) = found.unwrap_or_else(|| (name.clone(), None));
+    Plugin { pip_url: pip_url.unwrap_or_else(|| name.clone()), name, ..integration.connector.plugin.clone() }
+}
