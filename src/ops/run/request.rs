@@ -40,26 +40,26 @@ pub(in crate::ops) struct Invocation {
 pub(in crate::ops) async fn request(
     world: &World,
     loaded: &Loaded,
-    (integration, loader): (&Arc<Integration>, Option<&Arc<Integration>>),
+    (integration, to): (&Arc<Integration>, Option<&Arc<Integration>>),
     invocation: Invocation,
 ) -> Result<Request, Error> {
-    let is_needed = |id| id == integration.id || loader.is_some_and(|loader| id == loader.id);
-    let needed: Integrations = loaded.integrations.filtered(|integration| is_needed(integration.id));
+    let is_one = |id| id == integration.id || to.is_some_and(|loader| id == loader.id);
+    let those: Integrations = loaded.integrations.filtered(|integration| is_one(integration.id));
     let environment = &invocation.environment;
     let mut variables = BTreeMap::new();
-    for one in needed.iter() {
+    for one in those.iter() {
         variables.extend(secrets::variables(&world.keys, one, environment).await?);
     }
-    let project_file = project_file((world.project.root(), loaded), &needed, environment)?;
-    let is_imported = needed.iter().any(|one| one.plugin.is_some());
+    let project_file = project_file((world.project.root(), loaded), &those, environment)?;
+    let is_imported = those.iter().any(|one| one.plugin.is_some());
     Ok(Request {
         run_id: invocation.run,
         environment: environment.to_string(),
         extractor: integration.plugin_name(),
-        loader: loader.map(|loader| loader.plugin_name()),
+        loader: to.map(|loader| loader.plugin_name()),
         variables,
-        hidden: needed.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),
-        plugins: needed.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
+        hidden: those.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),
+        plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
         project_file,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
         log: world.project.root().join(&invocation.log),
@@ -73,10 +73,10 @@ pub(in crate::ops) async fn request(
 /// means the user's project there too.
 fn project_file(
     (root, loaded): (&Path, &Loaded),
-    needed: &Integrations,
+    those: &Integrations,
     environment: &EnvironmentName,
 ) -> Result<String, Error> {
-    let is_there = |one: &Integration| one.plugin.is_some() || needed.get(&one.id).is_some();
+    let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
     let there = loaded.integrations.filtered(is_there);
     let entries = plan::desired(&there, &loaded.settings, environment).meltano;
     let text = loaded.rendered_for(Purpose::Run, &entries)?;
