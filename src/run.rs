@@ -1,14 +1,19 @@
 //! A run: one test or sync of one integration, as the registry remembers it.
 
+mod cause;
 pub mod log;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::name::{EnvironmentName, IntegrationId, Slug};
+
+pub use cause::Cause;
 
 /// What a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,8 +97,24 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
     /// How many records it moved, where that was counted.
     pub records: Option<u64>,
+    /// The same by stream.
+    pub streams: BTreeMap<String, u64>,
     /// What went wrong, in a sentence.
     pub error: Option<String>,
+    /// What kind of thing that is.
+    pub cause: Option<Cause>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether it read everything again, whatever the bookmark said.
+    pub full_refresh: bool,
+    /// The Singer state that it began with, where it told.
+    pub bookmark_before: Option<Value>,
+    /// The Singer state that it left, where it told.
+    pub bookmark_after: Option<Value>,
+    /// Which moment of its schedule it serves; none where somebody asked for it.
+    pub scheduled_for: Option<Timestamp>,
+    /// The machine it ran on.
+    pub host: Option<String>,
     /// Its whole log, relative to the project.
     pub log: PathBuf,
 }

@@ -28,6 +28,19 @@ pub enum Mistake {
         #[label("here")]
         span: SourceSpan,
     },
+    /// An address that no browser opens.
+    #[error("`{url}` is no address of pages")]
+    #[diagnostic(
+        code(spile::project::url),
+        help("write where `spile serve` is reached, such as `url = \"https://spile.example.com\"`")
+    )]
+    Url {
+        /// What was written.
+        url: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
     /// The default environment is declared nowhere.
     #[error("the environment `{name}` is not declared")]
     #[diagnostic(code(spile::project::environment))]
@@ -58,6 +71,8 @@ pub enum Mistake {
 pub struct ProjectSettings {
     /// The project's name: the owner of its rows in a registry.
     pub name: String,
+    /// Where people find its pages, for links.
+    pub url: Option<String>,
     /// The environment that commands work in unless told otherwise.
     pub default_environment: EnvironmentName,
     /// The declared environments; the default one is always among them.
@@ -111,10 +126,11 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
         self::environments(&table, &registry, &mut environments, problems);
     }
     table.finish(problems);
-    let (name, default) = head?;
-    let default_environment = default_environment(default, &mut environments, problems)?;
+    let head = head?;
+    let default_environment = default_environment(head.default_environment, &mut environments, problems)?;
     Some(ProjectSettings {
-        name: name?.value,
+        name: head.name?.value,
+        url: head.url.map(|url| url.value.trim_end_matches('/').to_owned()),
         default_environment,
         environments,
         registry: registry.checked(problems),
@@ -123,16 +139,26 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     })
 }
 
-type Head = (Option<Placed<String>>, Option<Placed<EnvironmentName>>);
+/// What `[project]` says.
+struct ProjectTable {
+    name: Option<Placed<String>>,
+    url: Option<Placed<String>>,
+    default_environment: Option<Placed<EnvironmentName>>,
+}
 
-fn head(table: Table<'_>, problems: &mut Problems) -> Head {
+fn head(table: Table<'_>, problems: &mut Problems) -> ProjectTable {
     let name = table.required_text("name", "\"acme-analytics\"", problems);
     if let Some(name) = name.as_ref().filter(|name| name.trim().is_empty()) {
         problems.push(table.source, Mistake::Name { span: name.place.span.clone().into() });
     }
-    let default = table.parsed("default_environment", problems);
+    let url = table.text("url", problems);
+    if let Some(url) = url.as_ref().filter(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+        let span = url.place.span.clone().into();
+        problems.push(&url.place.source, Mistake::Url { url: url.value.clone(), span });
+    }
+    let default_environment = table.parsed("default_environment", problems);
     table.finish(problems);
-    (name, default)
+    ProjectTable { name, url, default_environment }
 }
 
 /// Returns the default environment: `dev`, where nothing is said. A project that declares

@@ -2,6 +2,7 @@
 
 mod request;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,7 +210,15 @@ impl Job {
             started_at: (self.world.clock)(),
             finished_at: None,
             records: None,
+            streams: BTreeMap::new(),
             error: None,
+            cause: None,
+            attempts: 1,
+            full_refresh: false,
+            bookmark_before: None,
+            bookmark_after: None,
+            scheduled_for: None,
+            host: None,
             log: PathBuf::from(".spile/logs").join(self.integration.slug.as_str()).join(format!("{id}.log")),
             environment,
         }

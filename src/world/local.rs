@@ -16,7 +16,7 @@ use crate::plan::{Change, Foreign, Last, Revision, Snapshot, State, Step, hash};
 use crate::record::Row;
 
 /// The version of `local.sql`, kept in SQLite's `user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// How long a writer waits for another one.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -235,7 +235,9 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
             transaction.execute_batch(include_str!("local/from_1.sql"))?;
             transaction.execute_batch(include_str!("local/history.sql"))?;
             transaction.execute_batch(include_str!("local/from_1_after.sql"))?;
+            transaction.execute_batch(include_str!("local/from_2.sql"))?;
         }
+        2 => transaction.execute_batch(include_str!("local/from_2.sql"))?,
         _ => {}
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

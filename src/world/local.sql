@@ -1,4 +1,4 @@
--- The local registry, version 2. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
+-- The local registry, version 3. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
 create table integrations (
   environment text not null,
   id          text not null,
@@ -29,6 +29,14 @@ create table integration_runs (
   records        integer check (records >= 0),
   error          text,
   log            text not null,
+  streams         text not null default '{}',
+  cause           text,
+  attempts        integer not null default 1,
+  full_refresh    integer not null default 0,
+  bookmark_before text,
+  bookmark_after  text,
+  scheduled_for   text,
+  host            text,
   check ((status = 'running') = (finished_at is null))
 ) without rowid;
 create index integration_runs_newest on integration_runs (environment, started_at desc);

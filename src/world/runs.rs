@@ -25,6 +25,9 @@ pub trait Runs: Send + Sync {
     /// Returns the run with an id.
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError>;
 
+    /// Gives integrations a status, whatever their runs said.
+    async fn set_status(&self, ids: &[IntegrationId], status: &str) -> Result<(), TargetError>;
+
     /// Returns what the registry says of each integration of this project.
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError>;
 }
@@ -32,7 +35,7 @@ pub trait Runs: Send + Sync {
 /// What the registry says of an integration besides what files declare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// `pending` until a run has ended, then `active` or `error`.
+    /// `pending` until a run has ended, then `active` or `error`; `paused` for as long as somebody wants it to rest.
     pub status: String,
     /// When its row was made.
     pub created_at: Timestamp,

@@ -8,6 +8,7 @@ mod client;
 mod error;
 mod history;
 mod last_read;
+mod leases;
 mod refusal;
 mod rows;
 mod runs;
@@ -30,9 +31,10 @@ use last_read::{Hashes, LastRead};
 use rows::{Drift, Drifted, Listed, Page, Stored};
 
 pub use error::SupabaseError;
+pub use leases::{LEASE_SECONDS, Lease};
 
 /// The version of `migration.sql` that this program works with.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// The version of what `spile_apply` takes.
 const PAYLOAD: i64 = 1;

@@ -9,5 +9,5 @@ pub mod postgres;
 mod program;
 mod proxy;
 mod refusals;
-mod runs;
+pub mod runs;
 mod server;

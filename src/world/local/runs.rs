@@ -8,13 +8,26 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::Local;
+use super::{Local, json, version};
 use crate::name::IntegrationId;
-use crate::run::{Run, RunKind, RunStatus};
+use crate::run::{Cause, Run, RunKind, RunStatus};
 use crate::world::runs::Standing;
 use crate::world::{Runs, TargetError};
 
+/// The columns that version 1 had.
 const COLUMNS: &str = "id, integration_id, slug, environment, kind, status, state_id, loader_id, started_at, finished_at, records, error, log";
+
+/// Those of version 3, and what stands for them in a database that no newer spile has written yet.
+const COLUMNS_3: [(&str, &str); 8] = [
+    ("streams", "'{}'"),
+    ("cause", "null"),
+    ("attempts", "1"),
+    ("full_refresh", "0"),
+    ("bookmark_before", "null"),
+    ("bookmark_after", "null"),
+    ("scheduled_for", "null"),
+    ("host", "null"),
+];
 
 #[async_trait]
 impl Runs for Local {
@@ -24,7 +37,8 @@ impl Runs for Local {
             let transaction = connection.transaction()?;
             upsert(&transaction, run)?;
             if let Some(status) = run.status.integration_status() {
-                let sql = "update integrations set status = ?3 where environment = ?1 and id = ?2";
+                let sql = "update integrations set status = ?3 \
+                           where environment = ?1 and id = ?2 and status <> 'paused'";
                 transaction.execute(sql, params![run.environment.as_str(), run.integration.to_string(), status])?;
             }
             transaction.commit()
@@ -35,8 +49,9 @@ impl Runs for Local {
 
     async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError> {
         let Some(connection) = self.open()? else { return Ok(Vec::new()) };
+        let columns = self.columns(&connection)?;
         let sql = format!(
-            "select {COLUMNS} from integration_runs where environment = ?1 and (?2 is null or integration_id = ?2) \
+            "select {columns} from integration_runs where environment = ?1 and (?2 is null or integration_id = ?2) \
              order by started_at desc, id desc limit ?3"
         );
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -50,8 +65,9 @@ impl Runs for Local {
 
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {
         let Some(connection) = self.open()? else { return Ok(BTreeMap::new()) };
+        let columns = self.columns(&connection)?;
         let sql = format!(
-            "select {COLUMNS} from (select *, row_number() over \
+            "select {columns} from (select *, row_number() over \
              (partition by integration_id order by started_at desc, id desc) as place \
              from integration_runs where environment = ?1) where place = 1"
         );
@@ -65,9 +81,24 @@ impl Runs for Local {
 
     async fn get(&self, id: Uuid) -> Result<Option<Run>, TargetError> {
         let Some(connection) = self.open()? else { return Ok(None) };
-        let sql = format!("select {COLUMNS} from integration_runs where environment = ?1 and id = ?2");
+        let columns = self.columns(&connection)?;
+        let sql = format!("select {columns} from integration_runs where environment = ?1 and id = ?2");
         let found = connection.query_row(&sql, params![self.environment.as_str(), id.to_string()], run).optional();
         found.map_err(|source| self.failed(source))
+    }
+
+    async fn set_status(&self, ids: &[IntegrationId], status: &str) -> Result<(), TargetError> {
+        let mut connection = self.create()?;
+        let sql = "update integrations set status = ?3 where environment = ?1 and id = ?2 and managed_by = ?4";
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = connection.transaction()?;
+            for id in ids {
+                let values = params![self.environment.as_str(), id.to_string(), status, self.project];
+                transaction.execute(sql, values)?;
+            }
+            transaction.commit()
+        };
+        write().map_err(|source| self.failed(source))
     }
 
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError> {
@@ -87,10 +118,20 @@ impl Runs for Local {
     }
 }
 
+impl Local {
+    /// Returns what is read of a run, in the order of [`run`].
+    fn columns(&self, connection: &Connection) -> Result<String, TargetError> {
+        let has_all = version(connection).map_err(|source| self.failed(source))? >= 3;
+        let column = |(name, without): (&str, &str)| if has_all { name.to_owned() } else { without.to_owned() };
+        Ok(format!("{COLUMNS}, {}", COLUMNS_3.map(column).join(", ")))
+    }
+}
+
 fn upsert(connection: &Connection, run: &Run) -> rusqlite::Result<()> {
+    let columns = COLUMNS_3.map(|(name, _)| name).join(", ");
     let sql = format!(
-        "insert or replace into integration_runs ({COLUMNS}) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+        "insert or replace into integration_runs ({COLUMNS}, {columns}) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
     );
     let values = params![
         run.id.to_string(),
@@ -106,6 +147,14 @@ fn upsert(connection: &Connection, run: &Run) -> rusqlite::Result<()> {
         run.records.and_then(|records| i64::try_from(records).ok()),
         run.error,
         run.log.to_string_lossy(),
+        json(&run.streams),
+        run.cause.map(Cause::word),
+        run.attempts,
+        run.full_refresh,
+        run.bookmark_before.as_ref().map(json),
+        run.bookmark_after.as_ref().map(json),
+        run.scheduled_for.map(sortable),
+        run.host,
     ];
     connection.execute(&sql, values).map(drop)
 }
@@ -135,7 +184,27 @@ fn run(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
         records: row.get::<_, Option<i64>>(10)?.and_then(|records| u64::try_from(records).ok()),
         error: row.get(11)?,
         log: row.get::<_, String>(12)?.into(),
+        streams: from_json(row, 13)?.unwrap_or_default(),
+        cause: cause(row, 14)?,
+        attempts: row.get(15)?,
+        full_refresh: row.get(16)?,
+        bookmark_before: from_json(row, 17)?,
+        bookmark_after: from_json(row, 18)?,
+        scheduled_for: row.get::<_, Option<String>>(19)?.and_then(|at| at.parse().ok()),
+        host: row.get(20)?,
     })
+}
+
+/// A cause of a newer spile's is none that this one knows.
+fn cause(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Cause>> {
+    let word: Option<String> = row.get(column)?;
+    Ok(word.and_then(|word| Cause::WORDS.into_iter().find(|(known, _)| *known == word)).map(|(_, cause)| cause))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    let failed = |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error));
+    text.map(|text| serde_json::from_str(&text).map_err(failed)).transpose()
 }
 
 fn parsed<T: std::str::FromStr>(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<T>

@@ -1,4 +1,4 @@
--- spile's registry, version 2. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
+-- spile's registry, version 3. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
 -- It can be run again, and over a table `integrations` of its eight columns that is already there, with ids of type
 -- text or uuid. It holds no `begin`: `supabase db push` makes a file one transaction, and so does `psql -1`.
 
@@ -82,10 +82,33 @@ create table if not exists public.integration_runs (
   log            text        not null default '',
   check ((status = 'running') = (finished_at is null))
 );
+alter table public.integration_runs add column if not exists streams         jsonb   not null default '{}';
+alter table public.integration_runs add column if not exists cause           text;
+alter table public.integration_runs add column if not exists attempts        integer not null default 1;
+alter table public.integration_runs add column if not exists full_refresh    boolean not null default false;
+alter table public.integration_runs add column if not exists bookmark_before jsonb;
+alter table public.integration_runs add column if not exists bookmark_after  jsonb;
+alter table public.integration_runs add column if not exists scheduled_for   timestamptz;
+alter table public.integration_runs add column if not exists host            text;
 create index if not exists integration_runs_newest on public.integration_runs (environment, started_at desc);
 create index if not exists integration_runs_newest_of
   on public.integration_runs (environment, integration_id, started_at desc);
+create index if not exists integration_runs_scheduled
+  on public.integration_runs (environment, integration_id, scheduled_for desc) where scheduled_for is not null;
 comment on table public.integration_runs is 'Tests and syncs. `log` is the path of the log where it ran.';
+
+-- Leases: of several machines one at a time syncs an integration. A lease that its holder does not renew ends by itself.
+create table if not exists public.integration_leases (
+  managed_by     text        not null,
+  environment    text        not null,
+  integration_id text        not null,
+  run            uuid        not null,
+  host           text        not null,
+  since          timestamptz not null,
+  expires_at     timestamptz not null,
+  primary key (managed_by, environment, integration_id)
+);
+comment on table public.integration_leases is 'Which run holds an integration now, and until when.';
 
 -- History -----------------------------------------------------------------------------------------------------------
 
@@ -153,7 +176,7 @@ create or replace trigger integration_files_stay
 
 -- Not `immutable`, though it is: Postgres would fold it into a plan, and not ask who calls it when the plan is used again.
 create or replace function public.spile_version() returns integer
-language sql stable security invoker set search_path = '' as 'select 2';
+language sql stable security invoker set search_path = '' as 'select 3';
 comment on function public.spile_version() is 'The version of spile''s tables and functions.';
 
 -- The client builds the same text from what it has read: for each row, in the order of its id's bytes,
@@ -264,13 +287,53 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_last_runs(jsonb) is 'The newest run of each integration of {"managed_by", "environment"}.';
 
+-- Takes, keeps or is refused the lease of an integration, in one statement. The database's clock counts, for those of
+-- machines differ.
+--   {"managed_by", "environment", "integration_id", "run": uuid, "host", "seconds"}
+--   -> {"granted": boolean, "run", "host", "since", "expires_at"}: of who has it now
+create or replace function public.spile_lease(payload jsonb) returns jsonb
+language plpgsql volatile security invoker set search_path = '' as $$
+declare
+  held public.integration_leases;
+begin
+  insert into public.integration_leases as l (managed_by, environment, integration_id, run, host, since, expires_at)
+  values (payload->>'managed_by', payload->>'environment', payload->>'integration_id', (payload->>'run')::uuid,
+          payload->>'host', clock_timestamp(),
+          clock_timestamp() + make_interval(secs => (payload->>'seconds')::double precision))
+      on conflict on constraint integration_leases_pkey do update
+     set run = excluded.run, host = excluded.host, expires_at = excluded.expires_at,
+         since = case when l.run = excluded.run then l.since else excluded.since end
+   where l.run = excluded.run or l.expires_at < clock_timestamp()
+  returning l.* into held;
+  if held.run is null then
+    select * into held from public.integration_leases l
+     where l.managed_by = payload->>'managed_by' and l.environment = payload->>'environment'
+       and l.integration_id = payload->>'integration_id';
+  end if;
+  return jsonb_build_object('granted', coalesce(held.run::text = lower(payload->>'run'), false), 'run', held.run,
+    'host', held.host, 'since', held.since, 'expires_at', held.expires_at);
+end $$;
+comment on function public.spile_lease(jsonb) is 'Takes or renews the lease of an integration, or says who has it.';
+
+create or replace function public.spile_release(payload jsonb) returns boolean
+language sql volatile security invoker set search_path = '' as $$
+  with gone as (
+    delete from public.integration_leases l
+     where l.managed_by = payload->>'managed_by' and l.environment = payload->>'environment'
+       and l.run = (payload->>'run')::uuid
+    returning 1
+  )
+  select exists (select from gone)
+$$;
+comment on function public.spile_release(jsonb) is 'Gives back the lease that the run {"managed_by", "environment", "run"} has.';
+
 -- What is open to those who have no business here: a table that a visitor of the dashboard may read or write.
 create or replace function public.spile_exposure() returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object('table', t.name, 'role', r.rolname, 'may', p.may)
            order by t.name, r.rolname, p.may), '[]')
     from unnest(array['integrations', 'integration_runs', 'integration_changes', 'integration_applies',
-                      'integration_files']) as t(name)
+                      'integration_files', 'integration_leases']) as t(name)
    cross join pg_catalog.pg_roles r
    cross join unnest(array['select', 'insert', 'update', 'delete']) as p(may)
    where r.rolname in ('anon', 'authenticated')
@@ -473,13 +536,15 @@ alter table public.integration_runs    enable row level security;
 alter table public.integration_changes enable row level security;
 alter table public.integration_applies enable row level security;
 alter table public.integration_files   enable row level security;
+alter table public.integration_leases  enable row level security;
 
 revoke all on public.integrations, public.integration_runs, public.integration_changes, public.integration_applies,
-  public.integration_files from public, anon, authenticated, service_role;
+  public.integration_files, public.integration_leases from public, anon, authenticated, service_role;
 revoke all on sequence public.integration_changes_number_seq, public.integration_applies_number_seq
   from public, anon, authenticated, service_role;
 revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
-  public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_exposure(),
+  public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
+  public.spile_release(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version(), public.integrations_touch(),
   public.integration_changes_stay()
   from public, anon, authenticated, service_role;
@@ -487,10 +552,12 @@ revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), publ
 grant usage on schema public to service_role;
 grant select, insert, update, delete on public.integrations to service_role;
 grant select, insert, update on public.integration_runs to service_role;
+grant select, insert, update, delete on public.integration_leases to service_role;
 grant select, insert on public.integration_changes, public.integration_applies, public.integration_files to service_role;
 grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
-  public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_exposure(),
-  public.spile_revision(text, text), public.spile_version() to service_role;
+  public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
+  public.spile_release(jsonb), public.spile_exposure(), public.spile_revision(text, text), public.spile_version()
+  to service_role;
 
 -- The role that can plan and nothing else: hashes and ciphertext, no column of anybody else's.
 do $$ begin
@@ -505,7 +572,7 @@ do $$ begin
     return;
   end if;
   revoke all on public.integrations, public.integration_runs, public.integration_changes, public.integration_applies,
-    public.integration_files from spile_planner;
+    public.integration_files, public.integration_leases from spile_planner;
   grant usage on schema public to spile_planner;
   grant select (id, slug, type, name, enabled, config, secrets, managed_by, environment, content_hash)
     on public.integrations to spile_planner;

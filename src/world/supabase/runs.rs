@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Supabase, SupabaseError};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::run::{Run, RunKind, RunStatus};
+use crate::run::{Cause, Run, RunKind, RunStatus};
 use crate::world::project::{make_private, replace};
 use crate::world::runs::Standing;
 use crate::world::{Runs, TargetError};
@@ -32,6 +32,14 @@ struct StoredRun {
     records: Option<u64>,
     error: Option<String>,
     log: PathBuf,
+    streams: BTreeMap<String, u64>,
+    cause: Option<String>,
+    attempts: u32,
+    full_refresh: bool,
+    bookmark_before: Option<Value>,
+    bookmark_after: Option<Value>,
+    scheduled_for: Option<Timestamp>,
+    host: Option<String>,
 }
 
 impl From<StoredRun> for Run {
@@ -50,6 +58,18 @@ impl From<StoredRun> for Run {
             records: run.records,
             error: run.error,
             log: run.log,
+            streams: run.streams,
+            // A cause of a newer spile's is none that this one knows.
+            cause: run
+                .cause
+                .and_then(|word| Cause::WORDS.into_iter().find(|(known, _)| *known == word))
+                .map(|(_, cause)| cause),
+            attempts: run.attempts,
+            full_refresh: run.full_refresh,
+            bookmark_before: run.bookmark_before,
+            bookmark_after: run.bookmark_after,
+            scheduled_for: run.scheduled_for,
+            host: run.host,
         }
     }
 }
@@ -71,6 +91,14 @@ impl Supabase {
             "records": run.records,
             "error": run.error,
             "log": run.log,
+            "streams": run.streams,
+            "cause": run.cause,
+            "attempts": run.attempts,
+            "full_refresh": run.full_refresh,
+            "bookmark_before": run.bookmark_before,
+            "bookmark_after": run.bookmark_after,
+            "scheduled_for": run.scheduled_for,
+            "host": run.host,
         })
     }
 
@@ -87,6 +115,7 @@ impl Supabase {
             ("id", format!("eq.{}", run["integration_id"].as_str().unwrap_or_default())),
             ("managed_by", format!("eq.{}", self.project)),
             ("environment", format!("eq.{}", self.environment)),
+            ("status", "neq.paused".to_owned()),
         ];
         self.client.patch("integrations", &query, &json!({ "status": status })).await
     }
@@ -153,6 +182,20 @@ impl Runs for Supabase {
 
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {
         Ok(self.runs(vec![("id", format!("eq.{run}"))]).await?.pop())
+    }
+
+    async fn set_status(&self, ids: &[IntegrationId], status: &str) -> Result<(), TargetError> {
+        // A long list of ids breaks URLs.
+        for some in ids.chunks(100) {
+            let listed: Vec<String> = some.iter().map(ToString::to_string).collect();
+            let query = [
+                ("id", format!("in.({})", listed.join(","))),
+                ("managed_by", format!("eq.{}", self.project)),
+                ("environment", format!("eq.{}", self.environment)),
+            ];
+            self.client.patch("integrations", &query, &json!({ "status": status })).await?;
+        }
+        Ok(())
     }
 
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError> {

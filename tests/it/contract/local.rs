@@ -3,10 +3,12 @@
 use miette::Diagnostic;
 use rusqlite::Connection;
 use spile::plan::{Foreign, Last};
-use spile::world::{Registry, Target, TargetError};
+use spile::run::RunStatus;
+use spile::world::{Registry, Runs, Target, TargetError};
 
 use super::harness::{LocalRows, Subject, id, row};
 use crate::folder::{Folder, origin};
+use crate::supabase::runs::run;
 
 async fn with_rows(numbers: &[u8]) -> LocalRows {
     let registry = LocalRows(Folder::new());
@@ -134,13 +136,31 @@ async fn runs_and_their_status_are_not_declared_and_survive_a_write() {
     assert_eq!(status, "error");
 }
 
+#[tokio::test]
+async fn a_run_is_kept_with_all_that_is_known_of_it() {
+    let registry = with_rows(&[10]).await;
+    let target = registry.of("acme", "dev");
+    for run in [run(1, RunStatus::Running), run(2, RunStatus::Failed), run(1, RunStatus::Ok)] {
+        target.record(&run).await.unwrap();
+    }
+    assert_eq!(target.newest(None, 9).await.unwrap(), [run(2, RunStatus::Failed), run(1, RunStatus::Ok)]);
+    target.set_status(&[id(10)], "paused").await.unwrap();
+    target.record(&run(3, RunStatus::Ok)).await.unwrap();
+    assert_eq!(target.standings().await.unwrap()[&id(10)].status, "paused", "a run does not wake it");
+}
+
 /// The tables as version 1 made them, with a row and its creation.
 const VERSION_1: &str = "
     create table integrations (environment text not null, id text not null, slug text not null, type text not null,
         name text not null, enabled integer not null default 1, config text not null default '{}',
         secrets text not null default '{}', status text not null default 'pending', managed_by text,
         created_at text not null, updated_at text not null, primary key (environment, id)) without rowid;
-    create table integration_runs (id text primary key);
+    create table integration_runs (id text primary key, environment text not null, integration_id text not null,
+        slug text not null, kind text not null, status text not null, state_id text, loader_id text,
+        started_at text not null, finished_at text, records integer, error text, log text not null);
+    insert into integration_runs values ('00000000-0000-0000-0000-000000000001', 'dev',
+        '00000000-0000-0000-0000-000000000002', 'row-1', 'sync', 'ok', null, null, '2026-01-01T00:00:00Z',
+        '2026-01-01T00:00:01Z', 3, null, '');
     create table integration_changes (number integer primary key autoincrement, plan text not null,
         environment text not null, integration_id text not null,
         op text not null check (op in ('create', 'update', 'delete')), managed_by text not null,
@@ -165,6 +185,7 @@ async fn a_database_of_version_1_is_read_as_it_is_and_brought_up_by_the_next_wri
     let read = target.read().await.unwrap();
     assert_eq!(read.drifted, [(id(10), Last::Unknown)].into());
     assert!(target.applies(10).await.unwrap().is_empty());
+    assert_eq!(target.newest(None, 9).await.unwrap()[0].records, Some(3));
     assert_eq!(std::fs::read(registry.path()).unwrap(), bytes, "reading writes nothing");
     target.write(&registry.step(&read, &[10, 20]), &origin("p")).await.unwrap();
     assert_eq!(target.read().await.unwrap().state, registry.state(&[10, 20]));

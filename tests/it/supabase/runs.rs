@@ -1,6 +1,6 @@
 //! The history of runs in the hosted registry.
 
-use spile::run::{Run, RunKind, RunStatus};
+use spile::run::{Cause, Run, RunKind, RunStatus};
 use spile::world::Runs;
 use uuid::Uuid;
 
@@ -31,7 +31,36 @@ async fn runs_are_kept_while_the_registry_is_down_and_sent_later() {
     assert_eq!(target.standings().await.unwrap()[&id(10)].status, "active");
 }
 
-fn run(number: u8, status: RunStatus) -> Run {
+#[tokio::test]
+async fn of_two_machines_one_has_the_lease_until_it_gives_it_back_or_dies() {
+    let Some(subject) = HostedRows::start() else { return };
+    let (one, other) = (subject.of("acme", "dev"), subject.of("acme", "dev"));
+    let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    assert!(one.lease(id(10), (first, "a")).await.unwrap().granted);
+    assert!(one.lease(id(10), (first, "a")).await.unwrap().granted, "it is renewed");
+    let refused = other.lease(id(10), (second, "b")).await.unwrap();
+    assert_eq!((refused.granted, refused.run, refused.host.as_deref()), (false, Some(first), Some("a")));
+    assert!(other.lease(id(20), (second, "b")).await.unwrap().granted, "of another integration");
+    assert!(subject.of("acme", "prod").lease(id(10), (second, "b")).await.unwrap().granted, "of another environment");
+    one.release(first).await.unwrap();
+    assert!(other.lease(id(10), (second, "b")).await.unwrap().granted);
+    subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
+    assert!(one.lease(id(10), (first, "a")).await.unwrap().granted, "who does not renew it has lost it");
+}
+
+#[tokio::test]
+async fn a_paused_integration_stays_paused_whatever_its_runs_say() {
+    let Some(subject) = HostedRows::start() else { return };
+    let target = subject.of("acme", "dev");
+    subject.holds(&[10]).await;
+    target.set_status(&[id(10)], "paused").await.unwrap();
+    target.record(&run(1, RunStatus::Ok)).await.unwrap();
+    assert_eq!(target.standings().await.unwrap()[&id(10)].status, "paused");
+    target.set_status(&[id(10)], "active").await.unwrap();
+    assert_eq!(target.standings().await.unwrap()[&id(10)].status, "active");
+}
+
+pub fn run(number: u8, status: RunStatus) -> Run {
     let at = |second: u8| jiff::Timestamp::from_second(i64::from(number) * 100 + i64::from(second)).unwrap();
     Run {
         id: Uuid::from_u128(u128::from(number)),
@@ -45,7 +74,15 @@ fn run(number: u8, status: RunStatus) -> Run {
         started_at: at(0),
         finished_at: (status != RunStatus::Running).then(|| at(5)),
         records: Some(7),
+        streams: [("things".to_owned(), 7)].into(),
         error: (status == RunStatus::Failed).then(|| "it failed".to_owned()),
+        cause: (status == RunStatus::Failed).then_some(Cause::Network),
+        attempts: 2,
+        full_refresh: true,
+        bookmark_before: None,
+        bookmark_after: Some(serde_json::json!({ "bookmarks": { "things": 7 } })),
+        scheduled_for: Some(at(0)),
+        host: Some("worker".to_owned()),
         log: ".spile/logs/x.log".into(),
     }
 }

@@ -1,0 +1,270 @@
+//! What kind of thing went wrong, told from the words in which a plugin, Meltano or the system said it.
+//!
+//! Pure, and apart from the log that finds those words, so that each rule is tested with lines of real taps.
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of failure: it decides what to do next, and whether trying again makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The source or the destination does not know who asks.
+    Credentials,
+    /// It cannot be reached, or broke off.
+    Network,
+    /// It knows who asks, and does not allow it.
+    Permission,
+    /// A setting is missing or of no use.
+    MissingSetting,
+    /// No stream is selected, or none has a record.
+    NothingSelected,
+    /// A plugin ended in a way of its own.
+    Crash,
+    /// It took too long.
+    Timeout,
+    /// A plugin or Meltano is not installed, and cannot be.
+    NotInstalled,
+    /// There is no space left.
+    DiskFull,
+    /// What a tap wrote is no Singer message.
+    Output,
+    /// It was killed, or the machine went down.
+    Killed,
+    /// Something else runs it.
+    Busy,
+    /// No key opens its secrets.
+    Secrets,
+    /// The registry refuses, or cannot be reached.
+    Registry,
+}
+
+impl Cause {
+    /// All of them, by the registry's word.
+    pub const WORDS: [(&'static str, Self); 14] = [
+        ("credentials", Self::Credentials),
+        ("network", Self::Network),
+        ("permission", Self::Permission),
+        ("missing_setting", Self::MissingSetting),
+        ("nothing_selected", Self::NothingSelected),
+        ("crash", Self::Crash),
+        ("timeout", Self::Timeout),
+        ("not_installed", Self::NotInstalled),
+        ("disk_full", Self::DiskFull),
+        ("output", Self::Output),
+        ("killed", Self::Killed),
+        ("busy", Self::Busy),
+        ("secrets", Self::Secrets),
+        ("registry", Self::Registry),
+    ];
+
+    /// Returns the registry's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.into_iter().find(|(_, cause)| *cause == self).map_or("", |(word, _)| word)
+    }
+
+    /// Returns the kind of failure that a plugin's last error tells of.
+    ///
+    /// Asked in the order of [`SIGNS`]: a refused password is often said in a sentence that names the host too.
+    #[must_use]
+    pub fn of(reason: &str) -> Self {
+        let reason = reason.to_lowercase();
+        let says = |signs: &&[&str]| signs.iter().any(|sign| reason.contains(sign));
+        SIGNS.iter().find(|(signs, _)| says(signs)).map_or_else(|| by_status(&reason), |(_, cause)| *cause)
+    }
+
+    /// Tells whether the same may go well a little later, with nothing changed.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Network)
+    }
+
+    /// Returns the next step, in the imperative.
+    #[must_use]
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Credentials => "check the user and the secrets: `spile secrets set NAME SETTING` replaces one",
+            Self::Network => "check the address and that this machine reaches it; `spile sync` tries again by itself",
+            Self::Permission => "give the account the right to read what is selected, or select less",
+            Self::MissingSetting => "add or correct the setting; `spile check` knows what is required",
+            Self::NothingSelected => "look at `select`; `spile discover NAME` shows what the source offers",
+            Self::Crash => "read the whole log: `spile logs NAME`",
+            Self::Timeout => "give it more time with `--timeout`, or select less",
+            Self::NotInstalled => "check the connector's `pip_url` and that the package index is reached",
+            Self::DiskFull => "free some space where the loader writes: what was confirmed is not read again",
+            Self::Output => {
+                "the tap writes something to its standard output that is no record: look for another version"
+            }
+            Self::Killed => "look whether the machine has enough memory, or who stopped it",
+            Self::Busy => "wait until it has ended: `spile runs NAME` shows it",
+            Self::Secrets => "bring the key: `spile doctor` says where keys are looked for",
+            Self::Registry => "check the registry: `spile doctor` asks it",
+        }
+    }
+}
+
+/// What failures say, in lower case, the surest first.
+const SIGNS: [(&[&str], Cause); 10] = [
+    (&["no space left on device", "disk quota exceeded", "errno 28", "disk is full", "disk full"], Cause::DiskFull),
+    (
+        &["no record or batch message received", "no streams selected", "no stream is selected", "nothing selected"],
+        Cause::NothingSelected,
+    ),
+    (
+        &["could not be found. ", "may not have been installed", "no such file or directory: 'tap", "is not installed"],
+        Cause::NotInstalled,
+    ),
+    (
+        &[
+            "permission denied",
+            "not authorized to access",
+            "insufficient privilege",
+            "insufficient_access",
+            "must be owner of",
+            "access denied for table",
+            "forbidden",
+            "insufficient permission",
+            "command denied to user",
+        ],
+        Cause::Permission,
+    ),
+    (
+        &[
+            "authentication failed",
+            "password authentication",
+            "access denied for user",
+            "invalid_grant",
+            "invalid grant",
+            "unauthorized",
+            "invalid credentials",
+            "bad credentials",
+            "invalid login",
+            "invalid api key",
+            "invalid_client",
+            "token has expired",
+            "token is expired",
+            "expired token",
+            "expired access",
+            "role \"",
+            "no pg_hba.conf entry",
+            "authentication required",
+            "not authenticated",
+        ],
+        Cause::Credentials,
+    ),
+    (
+        &[
+            "connection refused",
+            "could not translate host name",
+            "name or service not known",
+            "temporary failure in name resolution",
+            "failed to resolve",
+            "nodename nor servname",
+            "network is unreachable",
+            "no route to host",
+            "connection reset",
+            "connection aborted",
+            "connection timed out",
+            "remote end closed",
+            "remotedisconnected",
+            "max retries exceeded",
+            "broken connection",
+            "could not connect to",
+            "server closed the connection",
+            "socket was closed",
+            "connect timeout",
+            "read timed out",
+            "ssl: ",
+            "certificate verify failed",
+            "too many requests",
+        ],
+        Cause::Network,
+    ),
+    (
+        &[
+            "is a required property",
+            "required config",
+            "missing required",
+            "config is missing",
+            "missing config",
+            "config validation failed",
+            "required key",
+            "invalid config",
+            "must be set",
+            "is required",
+        ],
+        Cause::MissingSetting,
+    ),
+    (
+        &[
+            "unable to parse",
+            "jsondecodeerror",
+            "expecting value",
+            "could not parse",
+            "is not valid json",
+            "not a valid json",
+        ],
+        Cause::Output,
+    ),
+    (&["timed out", "timeout"], Cause::Network),
+    (&["killed", "signal 9", "out of memory", "memoryerror", "cannot allocate memory"], Cause::Killed),
+];
+
+/// Tells by the status of an HTTP answer, where one is quoted as such: `401 Client Error`, `HTTP 503`, `status code: 429`.
+fn by_status(reason: &str) -> Cause {
+    let words: Vec<&str> = reason.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let is_named = |at: usize| {
+        let near = |word: Option<&&str>| {
+            word.is_some_and(|word| matches!(*word, "http" | "status" | "code" | "error" | "client" | "server"))
+        };
+        near(at.checked_sub(1).and_then(|before| words.get(before))) || near(words.get(at + 1))
+    };
+    let statuses = words.iter().enumerate().filter(|(at, _)| is_named(*at));
+    let causes = statuses.filter_map(|(_, word)| match *word {
+        "401" | "407" => Some(Cause::Credentials),
+        "403" => Some(Cause::Permission),
+        "408" | "429" | "500" | "502" | "503" | "504" => Some(Cause::Network),
+        _ => None,
+    });
+    causes.min().unwrap_or(Cause::Crash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_real_taps_said_is_told_apart() {
+        for (reason, cause) in [
+            ("FATAL:  password authentication failed for user \"demo\"", Cause::Credentials),
+            ("connection to server at \"127.0.0.1\", port 1 failed: Connection refused", Cause::Network),
+            ("permission denied for table orders", Cause::Permission),
+            ("could not translate host name \"nope.invalid\" to address: Name or service not known", Cause::Network),
+            (
+                "No RECORD or BATCH message received. Verify that at least one stream is selected",
+                Cause::NothingSelected,
+            ),
+            ("Executable 'tap-x' could not be found. It may not have been installed yet", Cause::NotInstalled),
+            ("401 Client Error: Unauthorized for path: /things", Cause::Credentials),
+            ("403 Client Error: Forbidden for path: /things", Cause::Permission),
+            ("503 Server Error: Service Unavailable for path: /things", Cause::Network),
+            ("'api_url' is a required property", Cause::MissingSetting),
+            ("[Errno 28] No space left on device", Cause::DiskFull),
+            ("KeyError: 'id'", Cause::Crash),
+            ("Extra data: line 401 column 5", Cause::Crash),
+            ("Unable to parse: hello", Cause::Output),
+        ] {
+            assert_eq!(Cause::of(reason), cause, "{reason}");
+        }
+    }
+
+    #[test]
+    fn every_cause_has_a_word_of_its_own() {
+        let words: std::collections::BTreeSet<_> = Cause::WORDS.iter().map(|(word, cause)| (*word, *cause)).collect();
+        assert_eq!(words.len(), Cause::WORDS.len());
+        for (word, cause) in Cause::WORDS {
+            assert_eq!((cause.word(), serde_json::json!(cause)), (word, serde_json::json!(word)));
+            assert!(!cause.help().is_empty());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+-- What version 3 knows of runs besides.
+alter table integration_runs add column streams text not null default '{}';
+alter table integration_runs add column cause text;
+alter table integration_runs add column attempts integer not null default 1;
+alter table integration_runs add column full_refresh integer not null default 0;
+alter table integration_runs add column bookmark_before text;
+alter table integration_runs add column bookmark_after text;
+alter table integration_runs add column scheduled_for text;
+alter table integration_runs add column host text;
