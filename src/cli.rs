@@ -13,6 +13,7 @@ pub mod init;
 pub mod migrate;
 pub mod output;
 pub mod plan;
+mod progress;
 pub mod rollback;
 pub mod run;
 pub mod scope;
@@ -87,7 +88,7 @@ pub enum Format {
     Markdown,
     /// For code scanning: `check`
     Sarif,
-    /// For the test reports of a CI: `check`
+    /// For the test reports of a CI: `check`, `test`, `sync`
     Junit,
     /// For annotations by GitHub Actions: `check`
     Github,
@@ -106,7 +107,7 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     Import(import::Args),
     Test(run::Args),
-    Sync(run::Args),
+    Sync(run::SyncArgs),
     Status(history::StatusArgs),
     Runs(history::RunsArgs),
     Logs(history::LogsArgs),
@@ -164,6 +165,7 @@ impl Cli {
         let formats: &[Format] = match &self.command {
             Command::Plan(_) | Command::Apply(_) => &[Format::Text, Format::Json, Format::Markdown],
             Command::Check(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit, Format::Github],
+            Command::Test(_) | Command::Sync(_) => &[Format::Text, Format::Json, Format::Junit],
             _ => &[Format::Text, Format::Json],
         };
         if formats.contains(&self.global.format) {

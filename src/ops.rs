@@ -267,6 +267,22 @@ pub enum Event {
         /// How many so far.
         records: u64,
     },
+    /// Something else runs the integration: this run waits until that has ended.
+    Waiting {
+        /// The integration.
+        slug: Slug,
+        /// Who runs it, as a sentence.
+        busy: String,
+    },
+    /// A run failed for a reason that may pass, and is tried again.
+    Retrying {
+        /// The integration.
+        slug: Slug,
+        /// What went wrong.
+        reason: String,
+        /// How long is waited.
+        after: std::time::Duration,
+    },
     /// A run has ended.
     Ended(Box<crate::run::Run>),
     /// A target has been written.

@@ -2,6 +2,8 @@
 
 mod cause;
 pub mod log;
+pub mod mention;
+pub mod stats;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -117,4 +119,12 @@ pub struct Run {
     pub host: Option<String>,
     /// Its whole log, relative to the project.
     pub log: PathBuf,
+}
+
+impl Run {
+    /// Returns how long it took, in seconds; nothing before it has ended.
+    #[must_use]
+    pub fn seconds(&self) -> Option<f64> {
+        self.finished_at.map(|end| end.duration_since(self.started_at).as_secs_f64())
+    }
 }

@@ -1,6 +1,7 @@
 //! What `spile.toml` says: the project's name, its environments, its registry and its guards.
 
 mod registry;
+mod sync;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use crate::table::{self, Table};
 use registry::RegistryTable;
 
 pub use registry::{Registry, RegistryMistake, Supabase, Variables};
+pub use sync::Sync;
 
 /// The Meltano that is installed where `spile.toml` pins none.
 pub const MELTANO_VERSION: &str = "4.4.1";
@@ -83,6 +85,8 @@ pub struct ProjectSettings {
     pub meltano_version: String,
     /// How much a plan may change before it has to be acknowledged.
     pub guard: Guard,
+    /// How runs are carried out.
+    pub sync: Sync,
 }
 
 /// An environment's own settings.
@@ -121,6 +125,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let registry = registry.unwrap_or_default();
     let meltano = table.table("meltano", problems).and_then(|table| meltano(table, problems));
     let guard = table.table("guard", problems).map(|table| guard(table, problems));
+    let sync = table.table("sync", problems).map(|table| sync::read(table, problems));
     let mut environments = BTreeMap::new();
     if let Some(table) = table.table("environments", problems) {
         self::environments(&table, &registry, &mut environments, problems);
@@ -136,6 +141,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
         registry: registry.checked(problems),
         meltano_version: meltano.unwrap_or_else(|| MELTANO_VERSION.to_owned()),
         guard: guard.unwrap_or_default(),
+        sync: sync.unwrap_or_default(),
     })
 }
 

@@ -157,6 +157,18 @@ impl<'a> Table<'a> {
         number
     }
 
+    /// Returns the whole number at `key`, which is no smaller than `least`.
+    pub fn whole(&self, key: &'static str, least: u16, problems: &mut Problems) -> Option<u16> {
+        let found = self.find(key)?;
+        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u16>().ok());
+        let number = number.filter(|number| *number >= least);
+        if number.is_none() {
+            let wanted = if least == 0 { "a whole number" } else { "a whole number above 0" };
+            problems.push(self.source, Self::wrong(key, found, (wanted, "2")));
+        }
+        number
+    }
+
     /// Returns the strings of the array at `key`.
     pub fn texts(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<Vec<Placed<String>>>> {
         let wanted = ("an array of strings", "[\"text\"]");

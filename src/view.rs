@@ -4,12 +4,14 @@ mod access;
 pub mod check;
 pub mod drift;
 pub mod history;
+mod junit;
 pub mod markdown;
 pub mod moved;
 pub mod plan;
 pub mod plan_data;
 pub mod plan_markdown;
 pub mod report;
+pub mod results;
 pub mod runs;
 pub mod table;
 

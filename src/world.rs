@@ -5,6 +5,7 @@ pub mod editor;
 pub mod git;
 pub mod keys;
 pub mod local;
+pub mod machine;
 pub mod meltano;
 pub mod meltano_file;
 pub mod memory;

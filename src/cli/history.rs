@@ -9,6 +9,10 @@ use serde_json::json;
 use super::{Global, Output};
 use crate::ops::{self, Error};
 use crate::view;
+use crate::world::meltano;
+
+/// How often a log that is followed is looked at.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Show how every integration stands: its status in the registry and its last run
 #[derive(Debug, clap::Args)]
@@ -43,14 +47,28 @@ pub struct RunsArgs {
     /// The integration, by name
     #[arg(value_name = "SLUG")]
     name: Option<String>,
-    /// How many
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
-    most: usize,
+    /// How many; with `--stats` of how many they are worked out
+    #[arg(short = 'n', long, value_name = "N")]
+    most: Option<usize>,
+    /// Show what the newest syncs of each integration come to
+    #[arg(long)]
+    stats: bool,
 }
 
+/// How many runs are shown where nothing is said, and of how many statistics are worked out.
+const MOST: (usize, usize) = (20, 1000);
+
 pub(super) async fn runs(args: &RunsArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let (loaded, world, _) = global.open(output)?;
-    let runs = ops::runs(&world, &loaded, args.name.as_deref(), args.most).await?;
+    let (loaded, world, environment) = global.open(output)?;
+    world.meltano.sweep()?;
+    ops::run::bury(&world, &environment).await?;
+    let most = args.most.unwrap_or(if args.stats { MOST.1 } else { MOST.0 });
+    let runs = ops::runs(&world, &loaded, args.name.as_deref(), most).await?;
+    if args.stats {
+        let stats = crate::run::stats::stats(&runs);
+        output.result(|| view::runs::stats(&stats, &TimeZone::system()), &json!({ "stats": stats }));
+        return Ok(0);
+    }
     output.result(|| view::runs::runs(&runs, &TimeZone::system()), &json!({ "runs": runs }));
     Ok(0)
 }
@@ -71,11 +89,25 @@ pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) 
     let run = ops::history::run(&world, &loaded, &args.of).await?;
     let path = world.project.root().join(&run.log);
     let io = |source| Error::Io { doing: "read", path: run.log.display().to_string(), source };
-    let mut file = std::fs::File::open(path).map_err(io)?;
+    // Where the log was too long for one piece.
+    if let Ok(bytes) = std::fs::read(meltano::log_before(&path)) {
+        output.bytes(&bytes);
+    }
     let mut shown = 0;
     loop {
         // Asked before reading: what a run wrote before it ended is then read too.
         let lasts = args.follow && ops::history::lasts(&world, &run).await?;
+        let mut file = match std::fs::File::open(&path) {
+            // A run that has just begun has written nothing yet.
+            Err(error) if lasts && error.kind() == std::io::ErrorKind::NotFound => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            file => file.map_err(io)?,
+        };
+        // The next piece of it begins anew.
+        let begun_anew = file.metadata().map_err(io)?.len() < shown;
+        shown = if begun_anew { 0 } else { shown };
         file.seek(SeekFrom::Start(shown)).map_err(io)?;
         let mut bytes = Vec::new();
         shown += file.read_to_end(&mut bytes).map_err(io)? as u64;
@@ -83,6 +115,6 @@ pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) 
         if !lasts {
             return Ok(0);
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }

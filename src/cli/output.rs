@@ -6,6 +6,7 @@ use anstream::AutoStream;
 use clap::ColorChoice;
 use serde::Serialize;
 
+use super::progress::Progress;
 use super::{Format, Global};
 use crate::ops::{Error, Event};
 use crate::run::{Run, RunStatus};
@@ -21,6 +22,7 @@ pub struct Output {
     talk: Talk,
     asks: bool,
     live: bool,
+    progress: Progress,
 }
 
 /// How much progress is told.
@@ -52,6 +54,7 @@ impl Output {
             talk,
             asks: !global.no_input && io::stdin().is_terminal(),
             live: io::stderr().is_terminal(),
+            progress: Progress::default(),
         }
     }
 
@@ -65,6 +68,12 @@ impl Output {
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.format == Format::Json
+    }
+
+    /// Tells whether results are for people.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.format == Format::Text
     }
 
     /// Writes a result: as it is for people, or as data for programs.
@@ -91,12 +100,12 @@ impl Output {
 
     /// Writes to standard error. Where that is closed there is nobody left to tell.
     pub fn note(&mut self, text: &str) {
-        let _ = self.notes.write_all(text.as_bytes());
+        let Self { notes, progress, .. } = self;
+        let _ = progress.aside(|| notes.write_all(text.as_bytes()));
     }
 
     /// Writes an error: to standard error for people; for programs its data are the result.
     pub fn error(&mut self, error: &Error) {
-        self.clear();
         match self.format {
             Format::Json => self.result(String::new, &serde_json::json!({ "error": ErrorData::from(error) })),
             Format::Text | Format::Markdown | Format::Sarif | Format::Junit | Format::Github => {
@@ -140,16 +149,24 @@ impl Output {
             Event::Began { slug, kind } => {
                 let verb = if *kind == crate::run::RunKind::Test { "Testing" } else { "Syncing" };
                 self.step(verb, slug.as_str());
+                self.progress.begin(slug, self.live && self.talk == Talk::Normal);
             }
             Event::Records { slug, stream, records } if self.talk == Talk::Verbose => {
                 self.step("Moved", &format!("{slug}: {records} of `{stream}`"));
             }
             Event::Records { slug, stream, records } => {
-                if self.live {
-                    self.note(&format!("\r\x1b[2K{:>12} {slug}: {records} of `{stream}`", styled(QUIET, "Moved")));
+                if let Some(line) = self.progress.records(slug, stream, *records) {
+                    self.step("Moved", &line);
                 }
             }
-            Event::Ended(run) => self.ended(run),
+            Event::Waiting { slug, busy } => self.step("Waiting", &format!("for `{slug}`: {busy}")),
+            Event::Retrying { slug, reason, after } => {
+                self.step("Retrying", &format!("{slug} in {} s: {reason}", after.as_secs()));
+            }
+            Event::Ended(run) => {
+                self.progress.end(&run.slug);
+                self.ended(run);
+            }
             Event::Wrote { target } => self.step("Wrote", target),
             Event::MovedState { slug, from, to } => {
                 self.step("Moved", &format!("the bookmarks of `{slug}` from `{from}` to `{to}`"));
@@ -170,7 +187,6 @@ impl Output {
             RunStatus::Cancelled | RunStatus::Running => self.step("Stopped", slug.as_str()),
             RunStatus::Failed => {
                 let error = run.error.as_deref().unwrap_or_default();
-                self.clear();
                 let head = styled(BAD.bold(), &format!("{:>12}", "Failed"));
                 self.note(&format!("{head} {slug}: {error}\n"));
                 self.note(&format!("{:>12} {}\n", "", styled(QUIET, &format!("whole log: spile logs {slug}"))));
@@ -183,7 +199,6 @@ impl Output {
         if self.talk == Talk::Quiet {
             return;
         }
-        self.clear();
         let verb = styled(GOOD.bold(), &format!("{verb:>12}"));
         self.note(&format!("{verb} {what}\n"));
     }
@@ -191,12 +206,5 @@ impl Output {
     /// Writes a line that stands out.
     pub fn headline(&mut self, text: &str) {
         self.note(&format!("{}\n", styled(STRONG, text)));
-    }
-
-    /// Takes away a line that was only for the moment.
-    fn clear(&mut self) {
-        if self.live {
-            self.note("\r\x1b[2K");
-        }
     }
 }

@@ -1,19 +1,24 @@
 //! `spile test` and `spile sync`
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::{Global, Output, exit, host};
+use super::{Format, Global, Output, exit, host};
 use crate::name::EnvironmentName;
+use crate::ops::run::{From, Options, Retries, WhenBusy};
 use crate::ops::{self, Error, Loaded};
 use crate::run::{Run, RunKind, RunStatus};
+use crate::settings::Sync;
 use crate::view;
-use crate::world::World;
+use crate::world::{World, machine};
 
 /// How long a test may take where nothing is said: discovery of a large Salesforce takes minutes.
-const TEST_SECONDS: u64 = 300;
+const TEST: Duration = Duration::from_mins(5);
 
 /// Which integrations to run, and how
 #[derive(Debug, Clone, clap::Args)]
@@ -21,50 +26,135 @@ pub struct Args {
     /// The integrations, by name; without any, all that are enabled
     #[arg(value_name = "SLUG")]
     names: Vec<String>,
-    /// How many at a time
-    #[arg(short, long, value_name = "N", default_value_t = 1)]
-    jobs: usize,
-    /// How long one may take, in seconds; a test may take 300 where nothing is said, a sync any time
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    /// How many at a time, as far as memory reaches; left out: as many as the machine has processors
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<u16>,
+    /// How long one may take, in seconds or as `2h`; left out: what `[sync]` says, for a test 300 seconds
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+/// Which integrations to sync, and how
+#[derive(Debug, Clone, clap::Args)]
+pub struct SyncArgs {
+    #[command(flatten)]
+    run: Args,
+    /// Read everything again, whatever the bookmark says
+    #[arg(long, conflicts_with = "since")]
+    full_refresh: bool,
+    /// Read everything again from that moment on, where the tap has a `start_date`
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    since: Option<String>,
+    /// Say what would be synced, and from where; start nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not wait for an integration that something else runs: say who does
+    #[arg(long)]
+    no_wait: bool,
+    /// How often one that failed for a reason that may pass, such as the network, is tried again
+    #[arg(long, value_name = "N")]
+    retries: Option<u16>,
+}
+
+/// A number is seconds, as it is for `timeout` of the shell.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    text.parse::<SignedDuration>().map(SignedDuration::unsigned_abs).map_err(|error| error.to_string())
+}
+
+/// Returns what taps take for a `start_date`: a moment in UTC.
+fn moment(text: &str) -> Result<String, String> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment.to_string());
+    }
+    let date: Date = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    Ok(format!("{date}T00:00:00Z"))
 }
 
 impl Args {
-    /// All that are enabled, one after the other: what `up` runs.
+    /// All that are enabled: what `up` runs.
     pub(super) fn all() -> Self {
-        Self { names: Vec::new(), jobs: 1, timeout: None }
+        Self { names: Vec::new(), jobs: None, timeout: None }
+    }
+
+    /// Returns what to run, and how, where nothing else is said.
+    fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
+        Options {
+            environment,
+            names: self.names.clone(),
+            jobs: self.jobs.or(settings.jobs).map_or_else(machine::jobs, usize::from),
+            timeout: self.timeout.or(settings.timeout),
+            retries: Retries { most: settings.retries, after: settings.retry_after },
+            when_busy: WhenBusy::Wait,
+            from: From::Bookmark,
+            scheduled_for: BTreeMap::new(),
+            host: host(),
+            interrupt: watch::channel(false).1,
+        }
+    }
+}
+
+impl SyncArgs {
+    fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
+        let from = match (self.full_refresh, &self.since) {
+            (_, Some(moment)) => From::Moment(moment.clone()),
+            (true, None) => From::Beginning,
+            (false, None) => From::Bookmark,
+        };
+        let most = self.retries.unwrap_or(settings.retries);
+        Options {
+            from,
+            retries: Retries { most, after: settings.retry_after },
+            when_busy: if self.no_wait { WhenBusy::Refuse } else { WhenBusy::Wait },
+            ..self.run.options(settings, environment)
+        }
     }
 }
 
 pub(super) async fn test(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let runs = runs((&world, &Arc::new(loaded)), environment, (RunKind::Test, args), output).await?;
-    Ok(show(&runs, output))
+    let options = args.options(&loaded.settings.sync, environment);
+    let loaded = Arc::new(loaded);
+    let runs = runs((&world, &loaded), (RunKind::Test, options), output).await?;
+    Ok(show((&world, &loaded), &runs, output))
 }
 
-pub(super) async fn sync(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let runs = runs((&world, &Arc::new(loaded)), environment, (RunKind::Sync, args), output).await?;
-    Ok(show(&runs, output))
+    let options = args.options(&loaded.settings.sync, environment);
+    let loaded = Arc::new(loaded);
+    if args.dry_run {
+        let found = ops::run::would(&world, &loaded, &options).await?;
+        output.result(|| view::results::would(&found), &serde_json::json!({ "would_sync": found }));
+        return Ok(0);
+    }
+    let runs = runs((&world, &loaded), (RunKind::Sync, options), output).await?;
+    Ok(show((&world, &loaded), &runs, output))
+}
+
+/// Tests or syncs all that are enabled, for `up`.
+pub(super) async fn all(
+    (world, loaded): (&World, &Arc<Loaded>),
+    (kind, environment): (RunKind, EnvironmentName),
+    output: &mut Output,
+) -> Result<Vec<Run>, Error> {
+    let options = Args::all().options(&loaded.settings.sync, environment);
+    runs((world, loaded), (kind, options), output).await
 }
 
 /// Runs with the signals of the terminal passed on.
-pub(super) async fn runs(
+async fn runs(
     (world, loaded): (&World, &Arc<Loaded>),
-    environment: EnvironmentName,
-    (kind, args): (RunKind, &Args),
+    (kind, mut options): (RunKind, Options),
     output: &mut Output,
 ) -> Result<Vec<Run>, Error> {
     let (interrupted, interrupt) = watch::channel(false);
-    let default = (kind == RunKind::Test).then_some(TEST_SECONDS);
-    let options = ops::run::Options {
-        environment,
-        names: args.names.clone(),
-        jobs: args.jobs,
-        timeout: args.timeout.or(default).map(Duration::from_secs),
-        host: host(),
-        interrupt,
-    };
+    options.interrupt = interrupt;
+    if kind == RunKind::Test {
+        options.timeout = options.timeout.or(Some(TEST));
+    }
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
     let runs = match kind {
@@ -91,12 +181,16 @@ async fn pass_on(interrupted: watch::Sender<bool>) {
     }
 }
 
-/// Writes the results and returns the exit code.
-pub(super) fn show(runs: &[Run], output: &mut Output) -> u8 {
-    if runs.is_empty() && !output.is_json() {
+/// Writes the results, with where to mend what failed, and returns the exit code.
+pub(super) fn show((world, loaded): (&World, &Loaded), runs: &[Run], output: &mut Output) -> u8 {
+    if runs.is_empty() && output.is_text() {
         output.note("nothing to run: no enabled integration\n");
         return 0;
     }
-    output.result(|| view::runs::results(runs), &serde_json::json!({ "runs": runs }));
+    let results: Vec<_> = runs.iter().map(|run| (run.clone(), ops::run::mend(world, loaded, run))).collect();
+    match output.format() {
+        Format::Junit => output.text(&view::results::junit(&results)),
+        _ => output.result(|| view::results::results(&results), &view::results::data(&results)),
+    }
     if runs.iter().all(|run| run.status == RunStatus::Ok) { 0 } else { exit::FAILED }
 }

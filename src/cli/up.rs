@@ -20,11 +20,10 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let plan = ops::plan(&world, &loaded, &planned).await?;
     apply::carry_out((&world, &loaded), &plan, &args.consent, output).await?;
     let loaded = Arc::new(loaded);
-    let all = run::Args::all();
-    let tests = run::runs((&world, &loaded), environment.clone(), (RunKind::Test, &all), output).await?;
+    let tests = run::all((&world, &loaded), (RunKind::Test, environment.clone()), output).await?;
     if tests.iter().any(|test| test.status != crate::run::RunStatus::Ok) {
-        return Ok(run::show(&tests, output));
+        return Ok(run::show((&world, &loaded), &tests, output));
     }
-    let syncs = run::runs((&world, &loaded), environment, (RunKind::Sync, &all), output).await?;
-    Ok(run::show(&[tests, syncs].concat(), output))
+    let syncs = run::all((&world, &loaded), (RunKind::Sync, environment), output).await?;
+    Ok(run::show((&world, &loaded), &[tests, syncs].concat(), output))
 }

@@ -1,26 +1,35 @@
 //! `test` and `sync`: runs of the real Meltano, several at a time, each remembered by the registry.
 
+mod died;
+mod job;
+mod lease;
+pub mod mend;
+mod places;
 mod request;
+mod would;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use super::{Error, Event, Loaded, Tell};
 use crate::connector::Role;
 use crate::integration::Integration;
-use crate::name::EnvironmentName;
-use crate::record::entry::state_id;
-use crate::run::{Run, RunKind, RunStatus};
+use crate::name::{EnvironmentName, IntegrationId};
+use crate::run::{Run, RunKind};
 use crate::world::World;
-use crate::world::meltano::{Host, Outcome, Progress, Request};
+use crate::world::meltano::Host;
+use job::Job;
+use places::Places;
 
-pub(super) use request::{Invocation, base_variables};
+pub use died::bury;
+pub use mend::{Mend, mend};
+pub(super) use request::{Invocation, base_variables, request};
+pub use would::{Would, would};
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -33,10 +42,47 @@ pub struct Options {
     pub jobs: usize,
     /// How long one may take.
     pub timeout: Option<Duration>,
+    /// How often, and after how long, one that failed for a reason that may pass is tried again.
+    pub retries: Retries,
+    /// What to do about an integration that something else runs.
+    pub when_busy: WhenBusy,
+    /// From where a sync reads.
+    pub from: From,
+    /// Which moment of its schedule a run serves.
+    pub scheduled_for: BTreeMap<IntegrationId, Timestamp>,
     /// What of the machine's environment children are given.
     pub host: Host,
     /// Turns true when the user wants an end.
     pub interrupt: watch::Receiver<bool>,
+}
+
+/// How often a run is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retries {
+    /// How often at most.
+    pub most: u16,
+    /// How long is waited before the first further try; before each next one twice as long.
+    pub after: Duration,
+}
+
+/// What to do about an integration that something else runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// Wait until it has ended.
+    Wait,
+    /// Say who it is, and leave it at that.
+    Refuse,
+}
+
+/// From where a sync reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// From its bookmark.
+    Bookmark,
+    /// From the beginning.
+    Beginning,
+    /// From that moment on, given to the setting `start_date`.
+    Moment(String),
 }
 
 /// Tests connections: reads one record from each source and throws it away.
@@ -70,13 +116,14 @@ async fn runs(
     (kind, options): (RunKind, &Options),
     tell: Tell<'_>,
 ) -> Result<Vec<Run>, Error> {
-    let chosen = chosen(loaded, kind, options)?;
+    let chosen = chosen(world, loaded, (kind, options)).await?;
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
     install(world, options, tell).await?;
+    bury(world, &options.environment).await?;
     let (events, mut heard) = mpsc::unbounded_channel();
-    let places = Arc::new(Semaphore::new(options.jobs.max(1)));
+    let places = Arc::new(Places::new(options.jobs));
     let mut running = JoinSet::new();
     for integration in chosen {
         let job = Job {
@@ -89,8 +136,7 @@ async fn runs(
         };
         let places = places.clone();
         running.spawn(async move {
-            // The semaphore is never closed.
-            let _place = places.acquire_owned().await;
+            let _place = places.take(&mut job.options.interrupt.clone()).await;
             job.run().await
         });
     }
@@ -116,19 +162,26 @@ async fn install(world: &World, options: &Options, tell: Tell<'_>) -> Result<(),
     Ok(())
 }
 
-/// Returns what to run: what is named, or all that is enabled and can run.
-fn chosen(loaded: &Loaded, kind: RunKind, options: &Options) -> Result<Vec<Arc<Integration>>, Error> {
+/// Returns what to run: what is named, or all that is enabled, not paused, and can run.
+async fn chosen(
+    world: &World,
+    loaded: &Loaded,
+    (kind, options): (RunKind, &Options),
+) -> Result<Vec<Arc<Integration>>, Error> {
+    let obstacle = |integration: &Integration| obstacle(integration, (kind, options));
     if options.names.is_empty() {
+        let standings = world.runs.standings().await?;
+        let is_paused = |id| standings.get(&id).is_some_and(|standing| standing.status == "paused");
         let runnable = |integration: &&Arc<Integration>| {
             let declaration = integration.at(&options.environment);
-            declaration.enabled && obstacle(integration, kind, &options.environment).is_none()
+            declaration.enabled && !is_paused(integration.id) && obstacle(integration).is_none()
         };
         return Ok(loaded.integrations.by_slug().filter(runnable).cloned().collect());
     }
     let mut chosen: Vec<Arc<Integration>> = Vec::new();
     for name in &options.names {
         let integration = named(loaded, name)?;
-        if let Some((reason, help)) = obstacle(integration, kind, &options.environment) {
+        if let Some((reason, help)) = obstacle(integration) {
             return Err(Error::NotRunnable { slug: integration.slug.clone(), reason, help });
         }
         if chosen.iter().all(|known| known.id != integration.id) {
@@ -138,163 +191,19 @@ fn chosen(loaded: &Loaded, kind: RunKind, options: &Options) -> Result<Vec<Arc<I
     Ok(chosen)
 }
 
-fn obstacle(
-    integration: &Integration,
-    kind: RunKind,
-    environment: &EnvironmentName,
-) -> Option<(&'static str, &'static str)> {
+fn obstacle(integration: &Integration, (kind, options): (RunKind, &Options)) -> Option<(&'static str, &'static str)> {
     if integration.role() == Role::Loader {
         return Some(("is a loader and runs with its extractors", "name an extractor that has it as its `loader`"));
     }
-    let lacks = kind == RunKind::Sync && integration.at(environment).loader.is_none();
-    lacks.then_some(("has no loader to send its records to", "add `loader = \"SLUG\"` to its file"))
+    if kind == RunKind::Sync && integration.at(&options.environment).loader.is_none() {
+        return Some(("has no loader to send its records to", "add `loader = \"SLUG\"` to its file"));
+    }
+    let has_start = || integration.connector.settings.iter().any(|setting| setting.name == START);
+    if matches!(options.from, From::Moment(_)) && !has_start() {
+        return Some(("has no setting `start_date`", "leave out `--since`, or read everything with `--full-refresh`"));
+    }
+    None
 }
 
-/// One run, with all it needs.
-struct Job {
-    world: World,
-    loaded: Arc<Loaded>,
-    options: Options,
-    events: mpsc::UnboundedSender<Event>,
-    integration: Arc<Integration>,
-    kind: RunKind,
-}
-
-impl Job {
-    fn tell(&self, event: Event) {
-        // Nobody listens any more only when the operation itself has ended.
-        let _ = self.events.send(event);
-    }
-
-    fn loader(&self) -> Option<&Arc<Integration>> {
-        let slug = self.integration.at(&self.options.environment).loader.as_ref()?;
-        self.loaded.integrations.find(slug.as_str()).filter(|_| self.kind == RunKind::Sync)
-    }
-
-    /// Runs, and remembers the run from its beginning; `None` when the user wanted an end before it began.
-    async fn run(self) -> Result<Option<Run>, Error> {
-        if *self.options.interrupt.borrow() {
-            return Ok(None);
-        }
-        let mut run = self.begun();
-        self.tell(Event::Began { slug: run.slug.clone(), kind: self.kind });
-        self.world.runs.record(&run).await?;
-        let outcome = self.carry_out(&run).await;
-        run.finished_at = Some((self.world.clock)());
-        match outcome {
-            Ok(finished) => {
-                run.records = Some(finished.records);
-                (run.status, run.error) = ended(finished.outcome);
-            }
-            Err(error) => (run.status, run.error) = (RunStatus::Failed, Some(error_line(&error))),
-        }
-        self.world.runs.record(&run).await?;
-        self.tell(Event::Ended(Box::new(run.clone())));
-        Ok(Some(run))
-    }
-
-    fn begun(&self) -> Run {
-        let id = Uuid::new_v4();
-        let environment = self.options.environment.clone();
-        let loader = self.loader();
-        let state_id =
-            loader.map(|loader| state_id(&environment, &self.integration.plugin_name(), &loader.plugin_name()));
-        Run {
-            id,
-            integration: self.integration.id,
-            slug: self.integration.slug.clone(),
-            kind: self.kind,
-            status: RunStatus::Running,
-            state_id,
-            loader: loader.map(|loader| loader.id),
-            started_at: (self.world.clock)(),
-            finished_at: None,
-            records: None,
-            streams: BTreeMap::new(),
-            error: None,
-            cause: None,
-            attempts: 1,
-            full_refresh: false,
-            bookmark_before: None,
-            bookmark_after: None,
-            scheduled_for: None,
-            host: None,
-            log: PathBuf::from(".spile/logs").join(self.integration.slug.as_str()).join(format!("{id}.log")),
-            environment,
-        }
-    }
-
-    async fn carry_out(&self, run: &Run) -> Result<crate::world::meltano::Finished, Error> {
-        let request = self.request(run).await?;
-        let meltano = &self.world.meltano;
-        let mut interrupt = self.options.interrupt.clone();
-        if !meltano.is_ready(&request) {
-            self.tell(Event::Preparing { slug: run.slug.clone() });
-            meltano.make_ready(&request, &mut interrupt).await?;
-        }
-        match self.kind {
-            RunKind::Test => Ok(meltano.test(&request, &mut interrupt).await?),
-            RunKind::Sync => {
-                self.follow_rename(run, &request).await?;
-                let mut tell = |progress| {
-                    let Progress::Records { stream, records } = progress;
-                    self.tell(Event::Records { slug: run.slug.clone(), stream, records });
-                };
-                Ok(meltano.run(&request, &mut interrupt, &mut tell).await?)
-            }
-        }
-    }
-
-    async fn request(&self, run: &Run) -> Result<Request, Error> {
-        let invocation = Invocation {
-            run: run.id,
-            environment: self.options.environment.clone(),
-            log: run.log.clone(),
-            timeout: self.options.timeout,
-            host: self.options.host.clone(),
-        };
-        let plugins = (&self.integration, self.loader());
-        request::request(&self.world, &self.loaded, plugins, invocation).await
-    }
-
-    /// Moves the bookmarks of the last sync when only names have changed since: the integration's or its loader's.
-    ///
-    /// Done here and not by apply, which may run where there is no Meltano.
-    async fn follow_rename(&self, run: &Run, request: &Request) -> Result<(), Error> {
-        let known = self.world.runs.newest(Some(run.integration), 100).await?;
-        let is_last = |known: &&Run| known.kind == RunKind::Sync && known.id != run.id && known.state_id.is_some();
-        let Some(last) = known.iter().find(is_last) else { return Ok(()) };
-        let (Some(from), Some(to)) = (&last.state_id, &run.state_id) else { return Ok(()) };
-        let same_plugin = is_state_of(from, &run.environment, &self.integration);
-        if from != to && last.loader == run.loader && same_plugin {
-            self.world.meltano.move_state(request, (from, to), &mut self.options.interrupt.clone()).await?;
-            self.tell(Event::MovedState { slug: run.slug.clone(), from: from.clone(), to: to.clone() });
-        }
-        Ok(())
-    }
-}
-
-/// Tells whether bookmarks are those of an extractor, whatever it and its loader are called in the files.
-fn is_state_of(id: &str, environment: &EnvironmentName, extractor: &Integration) -> bool {
-    match &extractor.plugin {
-        Some(name) => id.starts_with(&format!("{environment}:{name}-to-")),
-        None => id.starts_with(&format!("{environment}:{}--", extractor.connector.plugin.name)),
-    }
-}
-
-fn ended(outcome: Outcome) -> (RunStatus, Option<String>) {
-    match outcome {
-        Outcome::Succeeded => (RunStatus::Ok, None),
-        Outcome::Failed { message } => (RunStatus::Failed, Some(message)),
-        Outcome::TimedOut { after } => (RunStatus::Failed, Some(format!("stopped after {} seconds", after.as_secs()))),
-        Outcome::Interrupted => (RunStatus::Cancelled, None),
-    }
-}
-
-/// An error and what it came from, in one line.
-fn error_line(error: &Error) -> String {
-    error
-        .causes()
-        .into_iter()
-        .fold(error.to_string(), |line, cause| if line.contains(&cause) { line } else { format!("{line}: {cause}") })
-}
+/// The setting of taps that says from when on they read; a convention of Singer's.
+const START: &str = "start_date";

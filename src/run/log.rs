@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Cause;
 use reason::Reasons;
 
 /// Who speaks in a line.
@@ -35,6 +36,10 @@ pub enum Level {
 pub enum Entry {
     /// Records that have gone from the tap to the target so far, in all, by stream: counted on the way by `launch.py`.
     Counted(BTreeMap<String, u64>),
+    /// The Singer state that the tap began with, told by `launch.py`.
+    BookmarkBefore(Value),
+    /// The Singer state that was kept last, told by `launch.py`.
+    BookmarkAfter(Value),
     /// Records that a plugin says it has handled since it said so last.
     Metric {
         /// Who says so.
@@ -93,6 +98,8 @@ struct Line {
     exit_codes: BTreeMap<String, i64>,
     install_state: Value,
     spile_records: Option<BTreeMap<String, u64>>,
+    spile_bookmark_before: Option<Value>,
+    spile_bookmark_after: Option<Value>,
 }
 
 impl Entry {
@@ -114,6 +121,12 @@ impl Line {
         let speaker = self.speaker();
         if let Some(records) = self.spile_records {
             return Entry::Counted(records);
+        }
+        if let Some(state) = self.spile_bookmark_before {
+            return Entry::BookmarkBefore(state);
+        }
+        if let Some(state) = self.spile_bookmark_after {
+            return Entry::BookmarkAfter(state);
         }
         if let Some((stream, records)) = metric(text, &self.metric_info) {
             return Entry::Metric { speaker, stream, records };
@@ -179,6 +192,8 @@ fn metric(text: &str, structured: &Value) -> Option<(String, u64)> {
 #[derive(Debug, Default)]
 pub struct Tally {
     counted: Option<BTreeMap<String, u64>>,
+    before: Option<Value>,
+    after: Option<Value>,
     metrics: BTreeMap<Speaker, BTreeMap<String, u64>>,
     failure: Option<Failure>,
     succeeded: Option<bool>,
@@ -190,6 +205,8 @@ impl Tally {
     pub fn add(&mut self, entry: Entry) {
         match entry {
             Entry::Counted(records) => self.counted = Some(records),
+            Entry::BookmarkBefore(state) => self.before = Some(state),
+            Entry::BookmarkAfter(state) => self.after = Some(state),
             Entry::Metric { speaker, stream, records } => {
                 *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
             }
@@ -215,6 +232,24 @@ impl Tally {
         counts.cloned().unwrap_or_default()
     }
 
+    /// Returns the Singer state that the tap began with, and the one that was kept last.
+    #[must_use]
+    pub fn bookmarks(&self) -> (Option<&Value>, Option<&Value>) {
+        (self.before.as_ref(), self.after.as_ref())
+    }
+
+    /// Returns what kind of thing went wrong.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match &self.failure {
+            Some(Failure::Locked { .. }) => Cause::Busy,
+            Some(Failure::Plugins(codes)) if killed(codes).is_some() => Cause::Killed,
+            Some(Failure::Plugins(_) | Failure::Other(_)) | None => {
+                self.reason().as_deref().map_or(Cause::Crash, Cause::of)
+            }
+        }
+    }
+
     /// Tells whether Meltano said that all went well; `None` when it said nothing.
     #[must_use]
     pub fn succeeded(&self) -> Option<bool> {
@@ -229,10 +264,22 @@ impl Tally {
             Some(Failure::Locked { since }) => Some(format!(
                 "another run of it has been going on since {since}; if that was killed, Meltano lets go of it after five minutes"
             )),
-            Some(Failure::Plugins(codes)) => Some(self.reasons.of_plugins(codes)),
+            Some(Failure::Plugins(codes)) => Some(killed(codes).unwrap_or_else(|| self.reasons.of_plugins(codes))),
             Some(Failure::Other(_)) | None => self.reasons.best(),
         }
     }
+}
+
+/// Returns which plugin a signal ended, where none ended by itself: Python gives the signal as a negative exit code.
+///
+/// Meltano asks the other plugin to end when one has (15), and a tap whose target is gone breaks its pipe (13).
+fn killed(codes: &BTreeMap<Speaker, i64>) -> Option<String> {
+    let ended_itself = codes.values().any(|code| *code > 0);
+    let by_signal = codes.iter().find(|(_, code)| **code < 0 && !matches!(**code, -15 | -13));
+    let (speaker, code) = by_signal.filter(|_| !ended_itself)?;
+    let plugin = if *speaker == Speaker::Target { "loader" } else { "extractor" };
+    let guess = if *code == -9 { ": there may have been too little memory" } else { "" };
+    Some(format!("the {plugin} was killed (signal {}){guess}", -code))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::Path;
 use miette::Severity;
 use serde_json::{Value, json};
 
+use super::junit::{suite, xml};
 use super::report::ProblemData;
 use crate::problem::{Problem, Report};
 
@@ -96,11 +97,7 @@ pub fn junit(report: &Report) -> String {
     if cases.is_empty() {
         cases.push("    <testcase classname=\"spile check\" name=\"all files\"/>\n".to_owned());
     }
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  \
-         <testsuite name=\"spile check\" tests=\"{tests}\" failures=\"{failures}\">\n{}  </testsuite>\n</testsuites>\n",
-        cases.concat()
-    )
+    suite("spile check", (tests, failures), &cases.concat())
 }
 
 fn case(file: &str, problems: &[ProblemData], failed: bool) -> String {
@@ -118,20 +115,6 @@ fn case(file: &str, problems: &[ProblemData], failed: bool) -> String {
         format!("<system-out>{text}</system-out>")
     };
     format!("    <testcase classname=\"spile check\" name=\"{name}\" file=\"{name}\">{inner}</testcase>\n")
-}
-
-/// Text in XML 1.0, which has no way to say most control characters.
-fn xml(text: &str) -> String {
-    let escaped = text.chars().map(|c| match c {
-        '&' => "&amp;".to_owned(),
-        '<' => "&lt;".to_owned(),
-        '>' => "&gt;".to_owned(),
-        '"' => "&quot;".to_owned(),
-        '\n' | '\t' => c.to_string(),
-        c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => "\u{fffd}".to_owned(),
-        c => c.to_string(),
-    });
-    escaped.collect()
 }
 
 /// Returns the problems as commands to GitHub Actions, which shows them at their lines; `way` leads from the root of the

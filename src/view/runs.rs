@@ -1,11 +1,15 @@
 //! Runs and standings as people read them.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::table::{Cell, table};
 use super::{BAD, CHANGED, GOOD, QUIET};
 use crate::ops::history::Status;
+use crate::run::stats::Stats;
 use crate::run::{Run, RunKind, RunStatus};
 
 /// Returns the runs as a table, in the reader's own time with its offset.
@@ -28,25 +32,6 @@ pub fn runs(runs: &[Run], zone: &TimeZone) -> String {
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
     table(["integration", "kind", "status", "records", "seconds", "started", "run", "error"], &rows)
-}
-
-/// Returns the results of runs that have just ended.
-#[must_use]
-pub fn results(runs: &[Run]) -> String {
-    let row = |run: &Run| -> [Cell; 6] {
-        let error = run.error.clone().unwrap_or_default();
-        let kind = run.kind.word();
-        [
-            run.slug.as_str().into(),
-            kind.into(),
-            status_cell(run.status),
-            records(run).into(),
-            duration(run).into(),
-            Cell::styled(error, BAD),
-        ]
-    };
-    let rows: Vec<_> = runs.iter().map(row).collect();
-    table(["integration", "kind", "status", "records", "seconds", "error"], &rows)
 }
 
 /// Returns how every integration stands.
@@ -83,7 +68,59 @@ pub fn status(statuses: &[Status], zone: &TimeZone) -> String {
     table(["integration", "type", "enabled", "status", "last run", "at"], &rows)
 }
 
-fn status_cell(status: RunStatus) -> Cell {
+/// What has gone through so far, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace<'a> {
+    /// Records by stream.
+    pub streams: &'a BTreeMap<String, u64>,
+    /// Since when.
+    pub elapsed: Duration,
+}
+
+/// Returns how a run gets on, in half a sentence.
+#[must_use]
+pub fn pace(pace: &Pace<'_>) -> String {
+    let records: u64 = pace.streams.values().sum();
+    let streams = crate::ops::counted(pace.streams.len(), "stream");
+    let millis = u64::try_from(pace.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    format!("{} records of {streams}, {}/s", grouped(records), grouped(records.saturating_mul(1000) / millis))
+}
+
+/// Returns a number with its thousands apart: `12 345`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let place = |(at, digit): (usize, char)| {
+        let is_edge = at > 0 && (digits.len() - at).is_multiple_of(3);
+        [is_edge.then_some('\u{202f}'), Some(digit)].into_iter().flatten()
+    };
+    digits.chars().enumerate().flat_map(place).collect()
+}
+
+/// Returns what the syncs of each integration come to.
+#[must_use]
+pub fn stats(stats: &[Stats], zone: &TimeZone) -> String {
+    if stats.is_empty() {
+        return "no syncs yet\n".to_owned();
+    }
+    let seconds = |seconds: Option<f64>| seconds.map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
+    let row = |one: &Stats| -> [Cell; 8] {
+        let causes: Vec<String> = one.causes.iter().map(|(cause, count)| format!("{} {count}", cause.word())).collect();
+        [
+            one.slug.as_str().into(),
+            one.syncs.to_string().into(),
+            if one.failed == 0 { "0".into() } else { Cell::styled(one.failed.to_string(), BAD) },
+            grouped(one.records).into(),
+            seconds(one.median_seconds).into(),
+            seconds(one.longest_seconds).into(),
+            one.last_ok.map_or("-".to_owned(), |at| local(at, zone)).into(),
+            causes.join(", ").into(),
+        ]
+    };
+    let rows: Vec<_> = stats.iter().map(row).collect();
+    table(["integration", "syncs", "failed", "records", "median s", "longest s", "last ok", "failures"], &rows)
+}
+
+pub(super) fn status_cell(status: RunStatus) -> Cell {
     let style = match status {
         RunStatus::Ok => GOOD,
         RunStatus::Failed => BAD,
@@ -92,16 +129,15 @@ fn status_cell(status: RunStatus) -> Cell {
     Cell::styled(status.word(), style)
 }
 
-fn records(run: &Run) -> String {
+pub(super) fn records(run: &Run) -> String {
     match (run.kind, run.records) {
         (RunKind::Sync, Some(records)) => records.to_string(),
         _ => "-".to_owned(),
     }
 }
 
-fn duration(run: &Run) -> String {
-    let seconds = |end: Timestamp| end.duration_since(run.started_at).as_secs_f64();
-    run.finished_at.map_or("-".to_owned(), |end| format!("{:.1}", seconds(end)))
+pub(super) fn duration(run: &Run) -> String {
+    run.seconds().map_or("-".to_owned(), |seconds| format!("{seconds:.1}"))
 }
 
 pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {

@@ -6,18 +6,20 @@
 
 mod child;
 mod error;
+mod hold;
 mod host;
 mod install;
 mod mask;
 mod plugins;
 mod private;
+mod processes;
 mod request;
+mod run_log;
+mod system_db;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -26,14 +28,19 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::project::{OWN_FOLDER, make_private};
+use crate::run::Cause;
 use crate::run::log::{Entry, Tally};
 use child::{Ended, Limits, Lost};
 use mask::Mask;
 use private::Private;
+use run_log::RunLog;
 
 pub use error::{InstallError, RunError};
+pub use hold::{Hold, NotHeld};
 pub use host::{Host, Python};
-pub use request::{Finished, Outcome, Progress, Request, Surroundings};
+pub use private::Holder;
+pub use request::{Finished, Outcome, Progress, Request, Span, Surroundings};
+pub use run_log::{before as log_before, keep_logs};
 
 /// Starts Meltano with a counter of records between tap and target.
 const LAUNCH: &str = include_str!("meltano/launch.py");
@@ -85,15 +92,6 @@ impl Meltano {
         &self.version
     }
 
-    /// Removes what runs left behind that were killed: their folders, and settings of plugins in plain text.
-    ///
-    /// # Errors
-    /// When a file cannot be removed.
-    pub fn sweep(&self) -> Result<(), RunError> {
-        let runs = self.runs_folder();
-        private::sweep(&runs, &self.meltano_folder().join("run")).map_err(RunError::io("sweep", &runs))
-    }
-
     /// Tests an extractor's connection: reads one record and throws it away.
     ///
     /// # Errors
@@ -115,6 +113,9 @@ impl Meltano {
     ) -> Result<Finished, RunError> {
         let mut arguments =
             ["run", "--no-install", "--run-id", &request.run_id.to_string()].map(str::to_owned).to_vec();
+        if request.span == Span::Everything {
+            arguments.push("--full-refresh".to_owned());
+        }
         arguments.push(request.extractor.clone());
         arguments.extend(request.loader.clone());
         Ok(self.invoke(request, &arguments, (interrupt, tell)).await?.0)
@@ -134,8 +135,8 @@ impl Meltano {
         let (finished, _) = self.invoke(&request.without_secrets(), &arguments, (interrupt, &mut |_| ())).await?;
         let reason = match finished.outcome {
             Outcome::Succeeded => return Ok(()),
-            Outcome::Failed { message } if message.contains("singer_state not found") => return Ok(()),
-            Outcome::Failed { message } => message,
+            Outcome::Failed { message, .. } if message.contains("singer_state not found") => return Ok(()),
+            Outcome::Failed { message, .. } => message,
             Outcome::TimedOut { .. } => "it took too long".to_owned(),
             Outcome::Interrupted => "it was stopped".to_owned(),
         };
@@ -152,12 +153,17 @@ impl Meltano {
         if !self.is_installed() {
             return Err(RunError::NotInstalled { version: self.version.clone() });
         }
-        let private = self.private(request)?;
-        let command = self.command(request, arguments, &private)?;
+        let hold = match &request.hold {
+            Some(hold) => hold.clone(),
+            None => self.hold_unclaimed(request)?,
+        };
+        let private = hold.private();
+        self.fill(private, request)?;
+        let command = self.command(request, arguments, private)?;
         let mut listener = Listener::open(&request.log, Mask::of(request.variables.values()), tell)?;
         let limits = Limits { timeout: request.timeout, interrupt };
         let ended = child::follow(command, limits, &mut |line| listener.hear(line)).await;
-        drop(private);
+        drop(hold);
         let outcome = match ended {
             Ok(Ended::Exited(status)) => listener.outcome(status),
             Ok(Ended::TimedOut) => Outcome::TimedOut { after: request.timeout.unwrap_or_default() },
@@ -166,24 +172,22 @@ impl Meltano {
             Err(Lost::Hearing(source)) => return Err(RunError::Log { path: request.log.clone(), source }),
         };
         let streams = listener.tally.streams();
-        Ok((Finished { outcome, records: streams.values().sum(), streams }, listener.last.into()))
+        let (before, after) = listener.tally.bookmarks();
+        let (bookmark_before, bookmark_after) = (before.cloned(), after.cloned());
+        let records = streams.values().sum();
+        Ok((Finished { outcome, records, streams, bookmark_before, bookmark_after }, listener.last.into()))
     }
 
-    /// Makes the folder that Meltano takes for its project.
-    fn private(&self, request: &Request) -> Result<Private, RunError> {
-        let runs = self.runs_folder();
-        let plugins: Vec<_> = [Some(&request.extractor), request.loader.as_ref()].into_iter().flatten().collect();
-        let plugins: Vec<_> = plugins.into_iter().map(String::as_str).collect();
-        let private = Private::make(&runs, &request.run_id.to_string(), &plugins);
-        let private = private.map_err(RunError::io("make", &runs))?;
+    /// Fills the folder that Meltano takes for its project.
+    fn fill(&self, private: &Private, request: &Request) -> Result<(), RunError> {
         let files = [("meltano.yml", request.project_file.as_str()), ("launch.py", LAUNCH), ("logging.yml", LOGGING)];
         for (name, text) in files {
             private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
         }
         if request.surroundings == Surroundings::Project {
-            self.link(&private)?;
+            self.link(private)?;
         }
-        Ok(private)
+        Ok(())
     }
 
     /// Links what stands in the project's folder into a run's, hidden things and the run's own files apart.
@@ -255,7 +259,7 @@ impl Meltano {
 
 /// Writes the log and learns from it, line by line.
 struct Listener<'a> {
-    log: File,
+    log: RunLog,
     mask: Mask,
     tally: Tally,
     told: BTreeMap<String, u64>,
@@ -267,20 +271,23 @@ impl<'a> Listener<'a> {
     fn open(log: &Path, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
         let folder = log.parent().unwrap_or(Path::new("."));
         make_private(folder).map_err(RunError::io("make", folder))?;
-        let opened = File::options().append(true).create(true).mode(0o600).open(log);
-        let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
+        let log = RunLog::open(log).map_err(|source| RunError::Log { path: log.to_owned(), source })?;
         Ok(Self { log, mask, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
     }
 
     fn hear(&mut self, line: &[u8]) -> io::Result<()> {
         let line = &*self.mask.apply(line);
-        // In one piece, so that who follows the log never sees half a line.
-        self.log.write_all(&[line, b"\n"].concat())?;
+        self.log.write(line)?;
         let text = String::from_utf8_lossy(line);
         let entry = Entry::parse(&text);
         match &entry {
             Entry::Said { text, .. } => self.keep(text),
-            Entry::Counted(_) | Entry::Metric { .. } | Entry::BlockEnded(_) | Entry::RunEnded { .. } => {}
+            Entry::Counted(_)
+            | Entry::BookmarkBefore(_)
+            | Entry::BookmarkAfter(_)
+            | Entry::Metric { .. }
+            | Entry::BlockEnded(_)
+            | Entry::RunEnded { .. } => {}
         }
         let is_count = matches!(entry, Entry::Counted(_) | Entry::Metric { .. });
         self.tally.add(entry);
@@ -309,14 +316,17 @@ impl<'a> Listener<'a> {
         if status.success() {
             return Outcome::Succeeded;
         }
-        let message = match status.signal() {
-            Some(9) => "Meltano was killed (signal 9): there may have been too little memory".to_owned(),
-            Some(signal) => format!("Meltano was killed (signal {signal})"),
-            None => self.tally.reason().unwrap_or_else(|| {
+        let (message, cause) = match status.signal() {
+            Some(9) => {
+                ("Meltano was killed (signal 9): there may have been too little memory".to_owned(), Cause::Killed)
+            }
+            Some(signal) => (format!("Meltano was killed (signal {signal})"), Cause::Killed),
+            None => {
                 let code = status.code().unwrap_or_default();
-                format!("Meltano ended with exit code {code} and did not say why")
-            }),
+                let silent = || format!("Meltano ended with exit code {code} and did not say why");
+                (self.tally.reason().unwrap_or_else(silent), self.tally.cause())
+            }
         };
-        Outcome::Failed { message }
+        Outcome::Failed { message, cause }
     }
 }

@@ -15,7 +15,7 @@ use crate::ops::{Error, Loaded, secrets};
 use crate::plan;
 use crate::render::Purpose;
 use crate::world::World;
-use crate::world::meltano::{Host, Request, Surroundings};
+use crate::world::meltano::{Hold, Host, Request, Span, Surroundings};
 
 /// What is special about one invocation of Meltano.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub(in crate::ops) struct Invocation {
     pub timeout: Option<Duration>,
     /// What of the machine's environment children are given.
     pub host: Host,
+    /// What keeps other runs of it away.
+    pub hold: Option<Arc<Hold>>,
 }
 
 /// Returns what Meltano is given to run an integration, with its loader where there is one: their secrets, decrypted
@@ -61,10 +63,12 @@ pub(in crate::ops) async fn request(
         hidden: those.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),
         plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
         project_file,
+        span: Span::New,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
         log: world.project.root().join(&invocation.log),
         timeout: invocation.timeout,
         host: invocation.host,
+        hold: invocation.hold,
     })
 }
 

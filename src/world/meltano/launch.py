@@ -1,9 +1,11 @@
-"""Starts Meltano as its own command does, with two things added that it has no switch for.
+"""Starts Meltano as its own command does, with three things added that it has no switch for.
 
 Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled.
-And when spile dies, Meltano is asked to stop, so that it closes its run; else the next run is refused for minutes.
+Bookmarks are told, those that the tap begins with and those that it leaves, whatever backend keeps them. And when spile
+dies, Meltano is asked to stop, so that it closes its run, and is killed with its plugins when it does not.
 """
 
+import atexit
 import json
 import os
 import re
@@ -70,10 +72,66 @@ def count_records():
     SingerBlock.proxy_stdout = proxy_stdout
 
 
+class Bookmarks:
+    """Tells the Singer state that a tap is given, and the last one that is kept, now and then and at the end."""
+
+    # The registry keeps them with the run: what is longer is of use to nobody who reads it there.
+    LONGEST = 64 * 1024
+    PAUSE = 5
+
+    def __init__(self):
+        self.last = None
+        self.next = 0
+
+    def began(self, state):
+        self.tell("spile_bookmark_before", state)
+
+    def kept(self, text):
+        self.last = text
+        if time.monotonic() >= self.next:
+            self.next = time.monotonic() + self.PAUSE
+            self.tell_last()
+
+    def tell_last(self):
+        text, self.last = self.last, None
+        if text is not None:
+            self.tell("spile_bookmark_after", json.loads(text).get("singer_state"))
+
+    def tell(self, key, state):
+        line = json.dumps({"event": "Bookmarks", "level": "info", key: state})
+        if state and len(line) <= self.LONGEST:
+            print(line, file=sys.stderr, flush=True)
+
+
+def tell_bookmarks():
+    """Hooks into where Meltano looks bookmarks up and where it keeps them."""
+    from meltano.core.plugin.singer.tap import SingerTap
+    from meltano.core.state_service import StateService
+
+    bookmarks = Bookmarks()
+    look_up, keep = SingerTap.get_singer_state, StateService.add_state
+
+    def get_singer_state(*args, **kwargs):
+        state = look_up(*args, **kwargs)
+        bookmarks.began(state)
+        return state
+
+    def add_state(self, job, new_state, *args, **kwargs):
+        keep(self, job, new_state, *args, **kwargs)
+        bookmarks.kept(new_state)
+
+    SingerTap.get_singer_state = get_singer_state
+    StateService.add_state = add_state
+    atexit.register(bookmarks.tell_last)
+
+
 def stop_with(parent):
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    # It leads a group of its own, with all that it started.
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
@@ -81,8 +139,9 @@ if __name__ == "__main__":
     if "run" in sys.argv:
         try:
             count_records()
+            tell_bookmarks()
         except Exception as error:  # Another Meltano than this was written for: it runs all the same.
-            print(f"records are not counted: {error}", file=sys.stderr)
+            print(f"records are not counted, or bookmarks not told: {error}", file=sys.stderr)
     from meltano.cli import main
 
     sys.argv[0] = "meltano"

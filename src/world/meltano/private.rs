@@ -3,34 +3,85 @@
 //! A run's folder holds a `lock` file, locked for as long as any process of the run lives: Meltano gets it as its
 //! standard input, which its tap inherits, and a lock ends when the last holder of the file does. So a run is dead
 //! when its lock is free, whoever was killed, and no process id has to be believed.
+//!
+//! The lock also keeps a second run of the same extractor away: Meltano hands bookmarks and catalogs to a tap in files
+//! that bear the plugin's name alone.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::processes;
 use crate::world::project::make_private;
 
 /// The name of the locked file.
 const LOCK: &str = "lock";
 
+/// The name of the file that says since when what is left of a run has been without its spile.
+const ORPHANED: &str = "orphaned";
+
+/// How long what is left of a run may take to end by itself: Meltano notices within a second, and `launch.py` kills
+/// what does not stop for it within ten.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Who a run is and what it uses, as its lock file says it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Holder {
+    /// The run.
+    pub run: Uuid,
+    /// Its environment.
+    pub environment: String,
+    /// The plugins that it uses.
+    pub plugins: Vec<String>,
+    /// The plugin that nobody else may run meanwhile.
+    pub claims: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The spile that began it.
+    pub process: processes::Identity,
+}
+
+/// Why a run gets no folder.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Another run has what it claims.
+    Busy(Box<Holder>),
+    /// A file cannot be made.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// The folder of one run; removed when it is dropped.
 #[derive(Debug)]
-pub(super) struct Private {
+pub struct Private {
     folder: PathBuf,
     lock: File,
 }
 
 impl Private {
-    /// Makes a folder under `runs` for a run of these plugins.
-    pub(super) fn make(runs: &Path, name: &str, plugins: &[&str]) -> io::Result<Self> {
+    /// Makes a folder under `runs` for a run.
+    pub(super) fn make(runs: &Path, holder: &Holder) -> Result<Self, Refused> {
         make_private(runs)?;
         let _gate = gate(runs)?;
-        let folder = runs.join(name);
+        if let Some(other) = holder.claims.as_ref().map(|claim| who_claims(runs, claim)).transpose()?.flatten() {
+            return Err(Refused::Busy(Box::new(other)));
+        }
+        let folder = runs.join(holder.run.to_string());
         make_private(&folder)?;
         let mut lock = create(&folder.join(LOCK))?;
-        lock.write_all(plugins.join("\n").as_bytes())?;
+        lock.write_all(&serde_json::to_vec(holder).map_err(io::Error::from)?)?;
         lock.try_lock().map_err(io::Error::from)?;
         Ok(Self { folder, lock })
     }
@@ -75,51 +126,90 @@ fn gate(runs: &Path) -> io::Result<File> {
     Ok(gate)
 }
 
+/// Finds the living run that claims a plugin.
+fn who_claims(runs: &Path, claim: &str) -> io::Result<Option<Holder>> {
+    let claims = |holder: &Holder| holder.claims.as_deref() == Some(claim);
+    let living = all(runs)?.into_iter().filter(|found| found.is_alive).filter_map(|found| found.holder);
+    Ok(living.into_iter().find(claims))
+}
+
+/// A run's folder, as found.
+struct Found {
+    folder: PathBuf,
+    is_alive: bool,
+    /// Nobody, where it was killed before it said.
+    holder: Option<Holder>,
+}
+
+fn all(runs: &Path) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for item in fs::read_dir(runs)? {
+        let folder = item?.path();
+        if folder.is_dir() {
+            let (is_alive, holder) = inspect(&folder.join(LOCK))?;
+            found.push(Found { folder, is_alive, holder });
+        }
+    }
+    Ok(found)
+}
+
 /// Removes the folders of runs that died, and the settings of their plugins that Meltano wrote in plain text to
-/// `<name>/{tap,target}.<id>.config.json` under `meltano_runs`.
+/// `<name>/{tap,target}.<id>.config.json` under `meltano_runs`. `bury` is told of each before it is forgotten.
 ///
 /// Such a file is not Meltano's of a living run: a plugin that a living run of spile uses is left alone, and a plugin
 /// reads its file when it starts, so a `meltano run` beside it loses nothing either.
-pub(super) fn sweep(runs: &Path, meltano_runs: &Path) -> io::Result<()> {
+///
+/// What is left of a run whose spile is gone ends by itself; what has not after a while is killed.
+pub(super) fn sweep(runs: &Path, meltano_runs: &Path, bury: &dyn Fn(&Holder) -> io::Result<()>) -> io::Result<()> {
     if !runs.exists() {
         return Ok(());
     }
     let _gate = gate(runs)?;
-    let (mut dead, mut used) = (Vec::new(), BTreeSet::new());
-    for item in fs::read_dir(runs)? {
-        let folder = item?.path();
-        if !folder.is_dir() {
-            continue;
-        }
-        let (is_alive, plugins) = inspect(&folder.join(LOCK))?;
-        if is_alive {
-            used.extend(plugins);
-        } else {
-            dead.push((folder, plugins));
-        }
+    let (living, dead): (Vec<Found>, Vec<Found>) = all(runs)?.into_iter().partition(|found| found.is_alive);
+    for found in living.iter().filter(|found| found.holder.as_ref().is_some_and(|holder| !holder.process.lives())) {
+        end_orphan(&found.folder)?;
     }
-    for (folder, plugins) in dead {
-        for plugin in plugins.iter().filter(|plugin| !used.contains(*plugin)) {
+    let plugins = |found: &Found| found.holder.as_ref().map(|holder| holder.plugins.clone()).unwrap_or_default();
+    let used: BTreeSet<String> = living.iter().flat_map(plugins).collect();
+    for found in dead {
+        for plugin in plugins(&found).iter().filter(|plugin| !used.contains(*plugin)) {
             remove_settings(&meltano_runs.join(plugin))?;
         }
+        if let Some(holder) = &found.holder {
+            bury(holder)?;
+        }
         // Last, so that a sweep which is killed half-way is made up for by the next one.
-        fs::remove_dir_all(&folder)?;
+        fs::remove_dir_all(&found.folder)?;
     }
     Ok(())
 }
 
-/// Tells whether a run lives, and its plugins.
-fn inspect(lock: &Path) -> io::Result<(bool, Vec<String>)> {
+/// Kills what is left of a run that has been without its spile for longer than it may take to end by itself.
+fn end_orphan(folder: &Path) -> io::Result<()> {
+    let marker = folder.join(ORPHANED);
+    match fs::metadata(&marker) {
+        // A clock that was set back makes it wait anew.
+        Ok(since) if since.modified()?.elapsed().is_ok_and(|age| age > GRACE) => {
+            processes::kill_all_of(folder);
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(_) => create(&marker).map(drop),
+    }
+}
+
+/// Tells whether a run lives, and what it says of itself.
+fn inspect(lock: &Path) -> io::Result<(bool, Option<Holder>)> {
     let mut file = match File::open(lock) {
         Ok(file) => file,
         // It was killed before it had one.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((false, Vec::new())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((false, None)),
         Err(error) => return Err(error),
     };
-    let mut plugins = String::new();
-    file.read_to_string(&mut plugins)?;
+    let mut said = Vec::new();
+    file.read_to_end(&mut said)?;
     let is_alive = file.try_lock().is_err();
-    Ok((is_alive, plugins.lines().map(str::to_owned).collect()))
+    Ok((is_alive, serde_json::from_slice(&said).ok()))
 }
 
 fn remove_settings(folder: &Path) -> io::Result<()> {
@@ -157,12 +247,23 @@ mod tests {
         folder
     }
 
+    fn holder(number: u8, plugins: &[&str]) -> Holder {
+        Holder {
+            run: Uuid::from_u128(number.into()),
+            environment: "dev".to_owned(),
+            plugins: plugins.iter().map(ToString::to_string).collect(),
+            claims: plugins.first().map(ToString::to_string),
+            since: Timestamp::UNIX_EPOCH,
+            process: processes::Identity::own(),
+        }
+    }
+
     #[test]
     fn sweeping_removes_what_dead_runs_left_and_nothing_of_living_ones() {
         let root = tempfile::tempdir().unwrap();
         let (runs, settings) = (root.path().join("runs"), root.path().join("meltano"));
-        let living = Private::make(&runs, "living", &["tap-a"]).unwrap();
-        let dead = kill(Private::make(&runs, "dead", &["tap-a", "tap-b"]).unwrap());
+        let living = Private::make(&runs, &holder(1, &["tap-a"])).unwrap();
+        let dead = kill(Private::make(&runs, &holder(2, &["tap-b", "tap-a"])).unwrap());
         for plugin in ["tap-a", "tap-b", "tap-c"] {
             let folder = settings.join(plugin);
             make_private(&folder).unwrap();
@@ -170,20 +271,39 @@ mod tests {
                 create(&folder.join(name)).unwrap();
             }
         }
-        sweep(&runs, &settings).unwrap();
+        let buried = std::cell::RefCell::new(Vec::new());
+        let bury = |holder: &Holder| {
+            buried.borrow_mut().push(holder.clone());
+            Ok(())
+        };
+        sweep(&runs, &settings, &bury).unwrap();
         assert!(living.folder().exists() && !dead.exists());
         let left = |plugin: &str| fs::read_dir(settings.join(plugin)).unwrap().count();
         assert_eq!((left("tap-a"), left("tap-b"), left("tap-c")), (2, 1, 2));
+        assert_eq!(buried.into_inner(), [holder(2, &["tap-b", "tap-a"])]);
     }
 
     #[test]
     fn a_run_lives_as_long_as_somebody_holds_its_lock() {
         let root = tempfile::tempdir().unwrap();
-        let run = Private::make(root.path(), "run", &["tap-a"]).unwrap();
+        let run = Private::make(root.path(), &holder(1, &["tap-a"])).unwrap();
         let inherited = run.lock().unwrap();
         let folder = kill(run);
-        assert_eq!(inspect(&folder.join(LOCK)).unwrap(), (true, vec!["tap-a".to_owned()]));
+        assert_eq!(inspect(&folder.join(LOCK)).unwrap(), (true, Some(holder(1, &["tap-a"]))));
         drop(inherited);
         assert!(!inspect(&folder.join(LOCK)).unwrap().0);
+    }
+
+    #[test]
+    fn of_two_runs_of_one_plugin_the_second_is_told_of_the_first() {
+        let root = tempfile::tempdir().unwrap();
+        let first = Private::make(root.path(), &holder(1, &["tap-a", "target"])).unwrap();
+        let refused = Private::make(root.path(), &holder(2, &["tap-a", "target"]));
+        assert!(matches!(refused, Err(Refused::Busy(other)) if *other == holder(1, &["tap-a", "target"])));
+        let _other = Private::make(root.path(), &holder(3, &["tap-b", "target"])).unwrap();
+        let unclaimed = Holder { claims: None, ..holder(4, &["tap-a"]) };
+        let _test = Private::make(root.path(), &unclaimed).unwrap();
+        drop(first);
+        assert!(Private::make(root.path(), &holder(2, &["tap-a", "target"])).is_ok());
     }
 }

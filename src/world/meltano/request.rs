@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::Host;
+use super::{Hold, Host};
 use crate::connector::{Plugin, Role};
+use crate::run::Cause;
 use crate::secret::Secret;
 
 /// What one invocation needs.
@@ -29,6 +32,8 @@ pub struct Request {
     pub plugins: Vec<(Role, Plugin)>,
     /// What is beside the project file.
     pub surroundings: Surroundings,
+    /// What a run reads.
+    pub span: Span,
     /// Where the whole log goes; what is there stays in front of it.
     pub log: PathBuf,
     /// Variables of the user's that it must not see: those of base plugins, which Meltano hands to every plugin that
@@ -38,6 +43,8 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// What of the user's environment it is given.
     pub host: Host,
+    /// What keeps other runs away and lasts for several invocations; without one, each has a folder of its own.
+    pub hold: Option<Arc<Hold>>,
 }
 
 /// What Meltano finds beside the project file.
@@ -50,7 +57,21 @@ pub enum Surroundings {
     Project,
 }
 
+/// What a run reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// What is new since the bookmark.
+    New,
+    /// Everything, whatever the bookmark says.
+    Everything,
+}
+
 impl Request {
+    /// Returns the names of its plugins, the extractor first.
+    pub(super) fn plugin_names(&self) -> Vec<String> {
+        [Some(&self.extractor), self.loader.as_ref()].into_iter().flatten().cloned().collect()
+    }
+
     /// Returns the request as installers get it: what pip runs of a package has no business with its secrets.
     pub(super) fn without_secrets(&self) -> Self {
         Self { variables: BTreeMap::new(), ..self.clone() }
@@ -78,6 +99,8 @@ pub enum Outcome {
     Failed {
         /// The line that says best why.
         message: String,
+        /// What kind of thing that is.
+        cause: Cause,
     },
     /// It was stopped because it took too long.
     TimedOut {
@@ -97,4 +120,8 @@ pub struct Finished {
     pub records: u64,
     /// The same by stream.
     pub streams: BTreeMap<String, u64>,
+    /// The Singer state that it began with, where it told.
+    pub bookmark_before: Option<Value>,
+    /// The Singer state that was kept last, where it told.
+    pub bookmark_after: Option<Value>,
 }

@@ -1,0 +1,27 @@
+//! Runs that were killed: the registry still takes them to be running, until somebody tells it.
+
+use crate::name::EnvironmentName;
+use crate::ops::Error;
+use crate::run::{Cause, Run, RunStatus};
+use crate::world::World;
+
+/// Tells the registry of the runs of an environment that were killed on this machine.
+///
+/// # Errors
+/// When what is remembered of them cannot be read, or the registry refuses.
+pub async fn bury(world: &World, environment: &EnvironmentName) -> Result<(), Error> {
+    for id in world.meltano.died(environment.as_str())? {
+        let known = world.runs.get(id).await?;
+        if let Some(run) = known.filter(|run| run.status == RunStatus::Running) {
+            let (error, finished_at) = (Some("it was killed, or the machine went down".to_owned()), (world.clock)());
+            let ended = (RunStatus::Failed, Some(Cause::Killed), Some(finished_at.max(run.started_at)));
+            let (status, cause, finished_at) = ended;
+            world.runs.record(&Run { status, finished_at, error, cause, ..run }).await?;
+        }
+        if let Some(hosted) = &world.supabase {
+            hosted.release(id).await.map_err(crate::world::TargetError::from)?;
+        }
+        world.meltano.forget(id);
+    }
+    Ok(())
+}

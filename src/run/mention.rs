@@ -1,0 +1,91 @@
+//! Finding the line of an integration's file that an error of its tap is about.
+//!
+//! Pure, and only a guess: taps speak of their settings by name, or of none.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::Cause;
+use crate::connector::Connector;
+use crate::source::Source;
+
+/// What went wrong, and the words in which that was said.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought<'a> {
+    /// What kind of thing.
+    pub cause: Cause,
+    /// The words.
+    pub reason: &'a str,
+}
+
+/// Returns the line, from 1, of the setting that the words name, or else of the part of the file that the cause is
+/// about; `None` where the file says nothing of it.
+#[must_use]
+pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<usize> {
+    let file = DeTable::parse(text).ok()?;
+    let table = |name: &str| file.get_ref().get(name).and_then(|found| found.get_ref().as_table());
+    let settings: Vec<(&str, Range<usize>)> = ["config", "secrets"]
+        .iter()
+        .filter_map(|name| table(name))
+        .flat_map(|table| table.iter().map(|(key, _)| (key.get_ref().as_ref(), key.span())))
+        .collect();
+    let at = named(&settings, sought.reason).or_else(|| match sought.cause {
+        Cause::Credentials | Cause::Permission | Cause::Secrets => {
+            let is_secret = |name: &str| connector.settings.iter().any(|one| one.name == name && one.secret);
+            settings.iter().find(|(name, _)| is_secret(name)).map(|(_, span)| span.clone())
+        }
+        Cause::Network => {
+            let is_address = |name: &str| ADDRESSES.iter().any(|word| name.contains(word));
+            settings.iter().find(|(name, _)| is_address(name)).map(|(_, span)| span.clone())
+        }
+        Cause::NothingSelected => key(file.get_ref(), "select"),
+        Cause::MissingSetting => key(file.get_ref(), "config"),
+        _ => None,
+    });
+    let at = at.or_else(|| key(file.get_ref(), "type"))?;
+    Some(Source::new("", text).place(at).line_and_column().0)
+}
+
+/// What settings are called that hold an address.
+const ADDRESSES: [&str; 5] = ["host", "url", "address", "endpoint", "domain"];
+
+/// Finds the setting that the words name: the longest, for `user` is in `username`.
+fn named(settings: &[(&str, Range<usize>)], reason: &str) -> Option<Range<usize>> {
+    let is_word = |name: &str| {
+        let words = reason.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '.' | '-'));
+        name.len() > 3 && words.into_iter().any(|word| word.trim_matches(['.', '-']) == name)
+    };
+    let named = settings.iter().filter(|(name, _)| is_word(name));
+    named.max_by_key(|(name, _)| name.len()).map(|(_, span)| span.clone())
+}
+
+fn key(table: &DeTable<'_>, name: &str) -> Option<Range<usize>> {
+    table.iter().find(|(key, _)| key.get_ref() == name).map(|(key, _)| key.span())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::{Catalog, Role};
+    use crate::problem::Problems;
+
+    const FILE: &str = "type = 'postgres'\nselect = ['a.*']\n\n[config]\nhost = 'h'\nuser = 'u'\ndatabase = 'shop'\n\n\
+                        [secrets]\npassword = 'ENC'\n";
+
+    fn found(cause: Cause, reason: &str) -> Option<usize> {
+        let catalog = Catalog::new(&[], &mut Problems::default());
+        let connector = catalog.find(Role::Extractor, "postgres").unwrap();
+        line(FILE, &connector, &Sought { cause, reason })
+    }
+
+    #[test]
+    fn the_setting_that_is_named_is_found_and_else_what_the_cause_is_about() {
+        assert_eq!(found(Cause::Crash, "the database \"nope\" does not exist"), Some(7));
+        assert_eq!(found(Cause::Credentials, "access denied"), Some(10));
+        assert_eq!(found(Cause::Network, "connection refused"), Some(5));
+        assert_eq!(found(Cause::NothingSelected, "no record"), Some(2));
+        assert_eq!(found(Cause::MissingSetting, "it is required"), Some(4));
+        assert_eq!(found(Cause::Crash, "KeyError"), Some(1));
+    }
+}
