@@ -163,6 +163,9 @@ impl Meltano {
         let mut listener = Listener::open(&request.log, Mask::of(request.variables.values()), tell)?;
         let limits = Limits { timeout: request.timeout, interrupt };
         let ended = child::follow(command, limits, &mut |line| listener.hear(line)).await;
+        if !matches!(&ended, Ok(Ended::Exited(status)) if status.success()) {
+            self.clear_up(request)?;
+        }
         drop(hold);
         let outcome = match ended {
             Ok(Ended::Exited(status)) => listener.outcome(status),
@@ -176,6 +179,15 @@ impl Meltano {
         let (bookmark_before, bookmark_after) = (before.cloned(), after.cloned());
         let records = streams.values().sum();
         Ok((Finished { outcome, records, streams, bookmark_before, bookmark_after }, listener.last.into()))
+    }
+
+    /// Does what a Meltano that was killed could not: its run has ended, and its plugins need their settings no more.
+    fn clear_up(&self, request: &Request) -> Result<(), RunError> {
+        let (database, folder) = (self.system_db(), self.meltano_folder().join("run"));
+        let ended = system_db::end(&database, request.run_id);
+        ended.map_err(|error| RunError::io("write", &database)(io::Error::other(error)))?;
+        let run = request.run_id.to_string();
+        private::clear(&folder, &request.plugin_names(), |of| of == run).map_err(RunError::io("clear", &folder))
     }
 
     /// Fills the folder that Meltano takes for its project.
@@ -250,6 +262,10 @@ impl Meltano {
 
     fn runs_folder(&self) -> PathBuf {
         self.own_folder.join("runs")
+    }
+
+    fn system_db(&self) -> PathBuf {
+        self.meltano_folder().join("meltano.db")
     }
 
     fn meltano_folder(&self) -> PathBuf {

@@ -1,5 +1,7 @@
 //! End to end with the real Meltano.
 
+mod kills;
+
 use std::process::Stdio;
 use std::time::Duration;
 

@@ -117,7 +117,12 @@ impl Job {
                 return Ok(None);
             }
             let busy = match self.try_to_hold(run, lost).await? {
-                Ok(held) => return Ok(Some(Ok(held))),
+                Ok(held) => {
+                    // Who had it may have been killed a moment ago, and stand in Meltano's way still.
+                    self.world.meltano.sweep()?;
+                    super::bury(&self.world, &run.environment).await?;
+                    return Ok(Some(Ok(held)));
+                }
                 Err(busy) => busy,
             };
             if self.options.when_busy == WhenBusy::Refuse {

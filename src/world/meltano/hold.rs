@@ -67,8 +67,7 @@ impl Meltano {
     pub fn sweep(&self) -> Result<(), RunError> {
         let (runs, died) = (self.runs_folder(), self.died_folder());
         let bury = |holder: &Holder| {
-            let database = self.meltano_folder().join("meltano.db");
-            system_db::end(&database, holder.run).map_err(io::Error::other)?;
+            system_db::end(&self.system_db(), holder.run).map_err(io::Error::other)?;
             make_private(&died)?;
             replace(&died.join(holder.run.to_string()), holder.environment.as_bytes())
         };

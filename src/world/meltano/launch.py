@@ -1,8 +1,8 @@
-"""Starts Meltano as its own command does, with three things added that it has no switch for.
+"""Starts Meltano as its own command does, with four things added that it has no switch for.
 
 Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled.
-Bookmarks are told, those that the tap begins with and those that it leaves, whatever backend keeps them. And when spile
-dies, Meltano is asked to stop, so that it closes its run, and is killed with its plugins when it does not.
+Bookmarks are told, those that the tap begins with and those that it leaves, whatever backend keeps them. The files with
+the settings of plugins, secrets included, bear the name of the run. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with its plugins when it does not.
 """
 
 import atexit
@@ -125,6 +125,14 @@ def tell_bookmarks():
     atexit.register(bookmarks.tell_last)
 
 
+def name_settings():
+    """Names the files with a plugin's settings after the run, so that those of a run that was killed are known."""
+    from meltano.core.plugin.singer.base import SingerPlugin
+
+    run = os.path.basename(os.environ["MELTANO_PROJECT_ROOT"])
+    SingerPlugin.instance_uuid = property(lambda self: run)
+
+
 def stop_with(parent):
     while os.getppid() == parent:
         time.sleep(1)
@@ -136,12 +144,13 @@ def stop_with(parent):
 
 if __name__ == "__main__":
     threading.Thread(target=stop_with, args=(os.getppid(),), daemon=True).start()
-    if "run" in sys.argv:
-        try:
+    try:
+        name_settings()
+        if "run" in sys.argv:
             count_records()
             tell_bookmarks()
-        except Exception as error:  # Another Meltano than this was written for: it runs all the same.
-            print(f"records are not counted, or bookmarks not told: {error}", file=sys.stderr)
+    except Exception as error:  # Another Meltano than this was written for: it runs all the same.
+        print(f"records are not counted, or bookmarks not told: {error}", file=sys.stderr)
     from meltano.cli import main
 
     sys.argv[0] = "meltano"

@@ -153,11 +153,11 @@ fn all(runs: &Path) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Removes the folders of runs that died, and the settings of their plugins that Meltano wrote in plain text to
-/// `<name>/{tap,target}.<id>.config.json` under `meltano_runs`. `bury` is told of each before it is forgotten.
+/// Removes the folders of runs that died, and the settings of their plugins that Meltano wrote in plain text. `bury` is
+/// told of each before it is forgotten.
 ///
-/// Such a file is not Meltano's of a living run: a plugin that a living run of spile uses is left alone, and a plugin
-/// reads its file when it starts, so a `meltano run` beside it loses nothing either.
+/// Those of living runs of spile bear other names; and a plugin reads its file when it starts, so a `meltano run` beside
+/// it loses nothing either.
 ///
 /// What is left of a run whose spile is gone ends by itself; what has not after a while is killed.
 pub(super) fn sweep(runs: &Path, meltano_runs: &Path, bury: &dyn Fn(&Holder) -> io::Result<()>) -> io::Result<()> {
@@ -169,13 +169,11 @@ pub(super) fn sweep(runs: &Path, meltano_runs: &Path, bury: &dyn Fn(&Holder) -> 
     for found in living.iter().filter(|found| found.holder.as_ref().is_some_and(|holder| !holder.process.lives())) {
         end_orphan(&found.folder)?;
     }
-    let plugins = |found: &Found| found.holder.as_ref().map(|holder| holder.plugins.clone()).unwrap_or_default();
-    let used: BTreeSet<String> = living.iter().flat_map(plugins).collect();
+    let lives: BTreeSet<String> =
+        living.iter().filter_map(|found| found.holder.as_ref()).map(|holder| holder.run.to_string()).collect();
     for found in dead {
-        for plugin in plugins(&found).iter().filter(|plugin| !used.contains(*plugin)) {
-            remove_settings(&meltano_runs.join(plugin))?;
-        }
         if let Some(holder) = &found.holder {
+            clear(meltano_runs, &holder.plugins, |run| !lives.contains(run))?;
             bury(holder)?;
         }
         // Last, so that a sweep which is killed half-way is made up for by the next one.
@@ -212,27 +210,34 @@ fn inspect(lock: &Path) -> io::Result<(bool, Option<Holder>)> {
     Ok((is_alive, serde_json::from_slice(&said).ok()))
 }
 
-fn remove_settings(folder: &Path) -> io::Result<()> {
-    let is_settings = |name: &str| {
-        let middle = name.strip_suffix(".config.json");
-        middle.is_some_and(|name| name.starts_with("tap.") || name.starts_with("target."))
+/// Removes what Meltano wrote in plain text for plugins: `<name>/{tap,target}.<run>.config.json`, of those runs.
+pub(super) fn clear(meltano_runs: &Path, plugins: &[String], is_of: impl Fn(&str) -> bool) -> io::Result<()> {
+    let run = |name: &str| {
+        let middle = name.strip_suffix(".config.json")?;
+        middle.strip_prefix("tap.").or(middle.strip_prefix("target.")).map(str::to_owned)
     };
-    let items = match fs::read_dir(folder) {
-        Ok(items) => items,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for item in items {
-        let path = item?.path();
-        if path.file_name().and_then(|name| name.to_str()).is_some_and(is_settings) {
-            match fs::remove_file(&path) {
-                // Meltano was faster.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
+    for plugin in plugins {
+        let items = match fs::read_dir(meltano_runs.join(plugin)) {
+            Ok(items) => items,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        for item in items {
+            let path = item?.path();
+            if path.file_name().and_then(|name| name.to_str()).and_then(run).is_some_and(|run| is_of(&run)) {
+                remove(&path)?;
             }
         }
     }
     Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        // Meltano was faster.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -267,7 +272,8 @@ mod tests {
         for plugin in ["tap-a", "tap-b", "tap-c"] {
             let folder = settings.join(plugin);
             make_private(&folder).unwrap();
-            for name in ["tap.1.config.json", "tap.properties.json"] {
+            let of = |number: u8| format!("tap.{}.config.json", Uuid::from_u128(number.into()));
+            for name in [of(1), of(2), "tap.properties.json".to_owned()] {
                 create(&folder.join(name)).unwrap();
             }
         }
@@ -279,7 +285,7 @@ mod tests {
         sweep(&runs, &settings, &bury).unwrap();
         assert!(living.folder().exists() && !dead.exists());
         let left = |plugin: &str| fs::read_dir(settings.join(plugin)).unwrap().count();
-        assert_eq!((left("tap-a"), left("tap-b"), left("tap-c")), (2, 1, 2));
+        assert_eq!((left("tap-a"), left("tap-b"), left("tap-c")), (2, 2, 3), "those of the dead one's plugins");
         assert_eq!(buried.into_inner(), [holder(2, &["tap-b", "tap-a"])]);
     }
 

@@ -1,12 +1,17 @@
 """A Singer tap that does what its `mode` says: goes well, counts on from its bookmark, fails, hangs, tells secrets."""
 
 import argparse
+import fcntl
 import hashlib
 import json
+import os
 import signal
 import sys
 import time
 import urllib.parse
+
+# More than a log may hold.
+FLOOD = 70_000
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "proof": {"type": ["null", "string"]}}}
 
@@ -43,6 +48,27 @@ def proof(config):
     return {"proof": hashlib.sha256(text.encode()).hexdigest()}
 
 
+def step(state):
+    """Counts on from its bookmark, a record and a bookmark at a time; says so where it is not the only one.
+
+    Where it begins and that it is alone are told in files beside it, for the tests to see.
+    """
+    folder = os.environ["TAP_FAULT_NOTES"]
+    alone = open(os.path.join(folder, "alone"), "w")
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        open(os.path.join(folder, "twice"), "w").close()
+    last = state.get("bookmarks", {}).get("things", {}).get("last", 0)
+    with open(os.path.join(folder, "began"), "a") as began:
+        began.write(f"{last}\n")
+    say({"type": "SCHEMA", "stream": "things", "schema": SCHEMA, "key_properties": ["id"]})
+    for number in range(last + 1, last + 21):
+        say({"type": "RECORD", "stream": "things", "record": {"id": number}})
+        say({"type": "STATE", "value": {"bookmarks": {"things": {"last": number}}}})
+        time.sleep(0.05)
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("--config", "--state", "--catalog", "--properties"):
@@ -70,6 +96,15 @@ def main():
         raise RuntimeError(f"cannot connect to db://user:{urllib.parse.quote(token)}@host ({json.dumps(token)})")
     if mode == "garbage":
         sys.stdout.write("this is not Singer\n")
+    if mode == "nothing":
+        return None
+    if mode == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "flood":
+        for number in range(FLOOD):
+            print(f"{number} of {FLOOD}: {'x' * 1000}", file=sys.stderr)
+    if mode == "step":
+        return step(load(arguments.state))
     first = load(arguments.state).get("bookmarks", {}).get("things", {}).get("last", 0) + 1
     say({"type": "SCHEMA", "stream": "things", "schema": SCHEMA, "key_properties": ["id"]})
     for number in range(first, first + 3):

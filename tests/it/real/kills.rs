@@ -1,0 +1,190 @@
+//! Kills at random moments: of spile, of Meltano, of the tap, of the target, of all. The next sync goes on from the right
+//! bookmark, nothing runs twice at once, and nothing is left behind.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::project::{Project, Ran, leftovers, processes_of, things, wait_for_the_tap};
+
+/// How many kills where nobody asks for more: `SPILE_KILLS=200` is what CI asks for.
+const KILLS: u32 = 12;
+
+/// The seed where nobody gives another one: `SPILE_SEED`.
+const SEED: u64 = 20_261_123;
+
+/// How long a sync of the tap takes at most before it is done, from its start.
+const LONGEST: Duration = Duration::from_millis(4000);
+
+/// Numbers that look random and are the same for a seed: splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Victim {
+    Spile,
+    Meltano,
+    Tap,
+    Target,
+    Everything,
+}
+
+const VICTIMS: [Victim; 5] = [Victim::Spile, Victim::Meltano, Victim::Tap, Victim::Target, Victim::Everything];
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// Sends SIGKILL to the project's processes whose command line is the victim's.
+fn kill(project: &Project, child: &mut Child, victim: Victim) {
+    let is_victim = |line: &str| match victim {
+        Victim::Spile => false,
+        Victim::Meltano => line.contains("launch.py"),
+        Victim::Tap => line.contains("bin/tap-fault"),
+        Victim::Target => line.contains("bin/target-"),
+        Victim::Everything => true,
+    };
+    if matches!(victim, Victim::Spile | Victim::Everything) {
+        // It may have ended in the meantime.
+        drop(child.kill());
+    }
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(&*project.path().to_string_lossy()) && is_victim(&line) {
+            let id = process.file_name().into_string().unwrap();
+            drop(Command::new("kill").args(["-KILL", &id]).stderr(Stdio::null()).status());
+        }
+    }
+}
+
+/// Returns what Meltano keeps as the tap's bookmark, from its database.
+fn kept(project: &Project) -> i64 {
+    let database = project.path().join(".meltano/meltano.db");
+    let sql = "select completed_state from state where state_id = 'dev:tap-fault--things-to-target-jsonl--files'";
+    let Ok(connection) = rusqlite::Connection::open(database) else { return 0 };
+    let Ok(state) = connection.query_row(sql, [], |row| row.get::<_, String>(0)) else { return 0 };
+    let state: Value = serde_json::from_str(&state).unwrap();
+    state["singer_state"]["bookmarks"]["things"]["last"].as_i64().unwrap_or_default()
+}
+
+fn lines(project: &Project, path: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(project.path().join(path)).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A project whose tap counts on, a record and a bookmark at a time, and leaves notes.
+fn stepping() -> Project {
+    let project = Project::with_fault("step");
+    project.write("notes/x", "");
+    project
+}
+
+fn sync(project: &Project) -> Command {
+    let mut command = project.command(&["sync", "things"]);
+    command.env("TAP_FAULT_NOTES", project.path().join("notes")).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn killed_at_random_moments_the_next_sync_goes_on_and_nothing_is_left() {
+    let (kills, seed) = (number("SPILE_KILLS").unwrap_or(KILLS.into()), number("SPILE_SEED").unwrap_or(SEED));
+    let mut dice = Dice(seed);
+    let project = stepping();
+    let mut confirmed = 0;
+    for round in 0..kills {
+        let victim = VICTIMS[usize::try_from(dice.below(5)).unwrap()];
+        let after = Duration::from_millis(dice.below(LONGEST.as_millis().try_into().unwrap()));
+        let before = lines(&project, "notes/began").len();
+        let mut child = sync(&project).spawn().unwrap();
+        std::thread::sleep(after);
+        kill(&project, &mut child, victim);
+        child.wait().unwrap();
+        let told = format!("seed {seed}, round {round}: {victim:?} after {after:?}");
+        let began = lines(&project, "notes/began");
+        for line in &began[before..] {
+            let last: i64 = line.parse().unwrap();
+            assert_eq!(last, confirmed, "{told}: it began elsewhere than where the last one was confirmed");
+        }
+        assert!(lines(&project, "notes/twice").is_empty() && !project.path().join("notes/twice").exists(), "{told}");
+        // What outlives its spile may still confirm what it has written, until the next sync has waited for it.
+        wait_for_quiet(&project, &told);
+        confirmed = kept(&project);
+    }
+    let begun = Instant::now();
+    let last = Ran(sync(&project).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap());
+    assert!(last.0.status.success(), "seed {seed}: after the last kill: {}{}", last.stdout(), last.stderr());
+    assert!(begun.elapsed() < Duration::from_mins(1), "seed {seed}: it waited for {:?}", begun.elapsed());
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+    assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
+    let ids = lines(&project, "output/things.jsonl")
+        .into_iter()
+        .map(|line| serde_json::from_str::<Value>(&line).unwrap()["id"].as_i64().unwrap());
+    let ids: std::collections::BTreeSet<i64> = ids.collect();
+    assert_eq!(ids, (1..=kept(&project)).collect(), "every record up to the bookmark is there");
+    let begun = lines(&project, "notes/began").len() as u64;
+    assert!(begun > kills / 4, "only {begun} of {kills} came as far as the tap");
+    let runs = project.json(&["runs", "-n", "1000"]);
+    let running = runs["runs"].as_array().unwrap().iter().filter(|run| run["status"] == "running").count();
+    assert_eq!(running, 0, "what was killed is not running any more");
+}
+
+/// Waits until no process of the run is left: Meltano notices within a second that its spile is gone.
+fn wait_for_quiet(project: &Project, told: &str) {
+    let begun = Instant::now();
+    while !processes_of(project).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{told}: still there are {:?}", processes_of(project));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_second_sync_waits_for_the_first_or_says_who_it_is() {
+    let project = stepping();
+    let mut first = sync(&project).spawn().unwrap();
+    wait_for_the_tap(&project);
+    let mut refused = project.command(&["sync", "things", "--no-wait"]);
+    let refused = Ran(refused.output().unwrap()).fails();
+    assert!(
+        refused.stdout().contains("has it here since") && refused.stdout().contains("busy"),
+        "{}",
+        refused.stdout()
+    );
+    let waited = project.command(&["sync", "things"]).env("TAP_FAULT_NOTES", project.path().join("notes")).output();
+    let waited = Ran(waited.unwrap()).succeeds();
+    assert!(waited.stderr().contains("Waiting for `things`"), "{}", waited.stderr());
+    assert!(first.wait().unwrap().success());
+    assert_eq!(lines(&project, "notes/began"), ["0", "20"]);
+    assert!(!project.path().join("notes/twice").exists());
+    let runs = project.json(&["runs"])["runs"].as_array().unwrap().len();
+    assert_eq!(runs, 2, "who was refused has not run");
+}
+
+#[test]
+fn a_tap_that_outlives_everybody_is_ended_by_the_next_sync() {
+    let project = Project::with_fault("stubborn");
+    let mut child = project.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_the_tap(&project);
+    for victim in [Victim::Spile, Victim::Meltano, Victim::Target] {
+        kill(&project, &mut child, victim);
+    }
+    child.wait().unwrap();
+    project.write("integrations/things.toml", &things("well"));
+    project.spile(&["apply", "--yes"]).succeeds();
+    let begun = Instant::now();
+    let ran = project.spile(&["sync"]).succeeds();
+    assert!(ran.stderr().contains("Waiting for `things`"), "{}", ran.stderr());
+    assert!(begun.elapsed() < Duration::from_mins(1));
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+    assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
+}
