@@ -47,6 +47,13 @@ pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<us
     Some(Source::new("", text).place(at).line_and_column().0)
 }
 
+/// Tells whether a tap ended because it looked for a setting in vain, as those do that do not check their settings.
+#[must_use]
+pub fn misses_a_setting(reason: &str, connector: &Connector) -> bool {
+    let key = reason.strip_prefix("KeyError: '").and_then(|rest| rest.strip_suffix('\''));
+    key.is_some_and(|key| connector.setting(key).is_some())
+}
+
 /// What settings are called that hold an address.
 const ADDRESSES: [&str; 5] = ["host", "url", "address", "endpoint", "domain"];
 
@@ -87,5 +94,9 @@ mod tests {
         assert_eq!(found(Cause::NothingSelected, "no record"), Some(2));
         assert_eq!(found(Cause::MissingSetting, "it is required"), Some(4));
         assert_eq!(found(Cause::Crash, "KeyError"), Some(1));
+        let catalog = Catalog::new(&[], &mut Problems::default());
+        let connector = catalog.find(Role::Extractor, "postgres").unwrap();
+        assert!(misses_a_setting("KeyError: 'database'", &connector));
+        assert!(!misses_a_setting("KeyError: 'id'", &connector));
     }
 }

@@ -28,18 +28,21 @@ pub fn results(ended: &[Ended]) -> String {
     };
     let rows: Vec<_> = ended.iter().map(row).collect();
     let table = table(["integration", "kind", "status", "records", "seconds", "cause", "error"], &rows);
-    let mends: Vec<String> =
-        ended.iter().filter_map(|(run, mend)| mend.as_ref().map(|mend| mended(run, mend))).collect();
+    let mends: Vec<String> = ended
+        .iter()
+        .filter_map(|(run, mend)| {
+            let head = styled(BAD, run.slug.as_str());
+            mend.as_ref().map(|mend| format!("\n{head}\n{}", mended(run, mend)))
+        })
+        .collect();
     format!("{table}{}", mends.concat())
 }
 
 fn mended(run: &Run, mend: &Mend) -> String {
     let line = mend.line.map(|line| format!(":{line}")).unwrap_or_default();
     let url = mend.url.as_ref().map(|url| format!("\n  page: {url}")).unwrap_or_default();
-    let head = styled(BAD, run.slug.as_str());
-    let arrow = styled(QUIET, "-->");
     let log = format!("spile logs {}", run.slug);
-    format!("\n{head}\n  {arrow} {}{line}\n  help: {}\n  log: `{log}`{url}\n", mend.path.display(), mend.help)
+    format!("  --> {}{line}\n  help: {}\n  log: `{log}`{url}\n", mend.path.display(), mend.help)
 }
 
 /// Returns the results as data: each run, with where to mend it.
@@ -65,7 +68,7 @@ pub fn junit(ended: &[Ended]) -> String {
             RunStatus::Failed => {
                 let error = xml(run.error.as_deref().unwrap_or_default());
                 let cause = run.cause.map(crate::run::Cause::word).unwrap_or_default();
-                let told = mend.as_ref().map(|mend| xml(mended(run, mend).trim_start())).unwrap_or_default();
+                let told = mend.as_ref().map(|mend| xml(&mended(run, mend))).unwrap_or_default();
                 format!("<failure type=\"{cause}\" message=\"{error}\">{error}\n{told}</failure>")
             }
         };

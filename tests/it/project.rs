@@ -195,6 +195,54 @@ pub fn seed() -> PathBuf {
     seed
 }
 
+/// A project for which the plugins of real sources are installed too: Postgres, REST APIs, DuckDB; its records go to JSON
+/// Lines.
+pub fn with_sources() -> Project {
+    static MADE: Once = Once::new();
+    let seed = seed();
+    MADE.call_once(|| {
+        let lock = std::fs::File::create(seed.join("../lock")).unwrap();
+        lock.lock().unwrap();
+        let made = seed.join("sources");
+        if made.exists() {
+            return;
+        }
+        // What it installs lands in the seed.
+        let project = Project::new();
+        for (slug, text) in SOURCES {
+            project.write(&format!("integrations/{slug}.toml"), text);
+        }
+        project.spile(&["secrets", "init"]).succeeds();
+        project.spile_with(&["secrets", "set", "shop", "password", "--stdin"], "hunter2").succeeds();
+        // Nobody answers there, but what has to be is installed first.
+        let slugs: Vec<&str> = SOURCES.iter().map(|(slug, _)| *slug).filter(|slug| *slug != "duck").collect();
+        let ran = project.spile(&[&["sync", "--retries", "0"], &slugs[..]].concat());
+        for (role, plugin) in
+            [("extractors", "tap-postgres"), ("extractors", "tap-rest-api-msdk"), ("loaders", "target-duckdb")]
+        {
+            let venv = seed.join(".meltano").join(role).join(plugin).join("venv/bin/python");
+            assert!(venv.exists(), "{plugin} is not installed: {}{}", ran.stdout(), ran.stderr());
+        }
+        std::fs::write(made, "").unwrap();
+    });
+    let project = Project::new();
+    project.write("integrations/files.toml", LOADER);
+    project
+}
+
+/// What uses the plugins of real sources.
+const SOURCES: [(&str, &str); 3] = [
+    ("duck", "type = 'duckdb'\nkind = 'loader'\n[config]\npath = 'a.duckdb'\ndefault_target_schema = 'main'\n"),
+    (
+        "api",
+        "type = 'rest-api'\nloader = 'duck'\n[config]\napi_url = 'http://127.0.0.1:1'\nstreams = [{ name = 'a', path = '/' }]\n",
+    ),
+    (
+        "shop",
+        "type = 'postgres'\nkind = 'extractor'\nloader = 'duck'\n[config]\nhost = '127.0.0.1'\nport = 1\nuser = 'u'\ndatabase = 'd'\n",
+    ),
+];
+
 pub fn wait(child: &mut Child, patience: Duration) -> std::process::ExitStatus {
     let begun = Instant::now();
     loop {

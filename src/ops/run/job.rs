@@ -15,7 +15,7 @@ use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
 use crate::ops::{Error, Event, Loaded};
 use crate::record::entry::state_id;
-use crate::run::{Cause, Run, RunKind, RunStatus};
+use crate::run::{Cause, Run, RunKind, RunStatus, mention};
 use crate::secret::Secret;
 use crate::world::meltano::{Finished, Hold, InstallError, NotHeld, Outcome, Progress, Request, RunError, Span};
 use crate::world::{World, machine};
@@ -209,7 +209,7 @@ impl Job {
         let mut after = self.options.retries.after;
         loop {
             let outcome = match self.attempt(run, hold).await {
-                Ok(finished) => took_in(run, finished),
+                Ok(finished) => self.judged(took_in(run, finished)),
                 Err(error) => (RunStatus::Failed, Some(error_line(&error)), Some(cause(&error))),
             };
             let may_pass = outcome.0 == RunStatus::Failed && outcome.2.is_some_and(Cause::may_pass);
@@ -226,6 +226,13 @@ impl Job {
             run.attempts += 1;
             after *= 2;
         }
+    }
+
+    /// Knows a setting that was looked for in vain from a crash.
+    fn judged(&self, (status, error, cause): Ended) -> Ended {
+        let misses = |reason: &String| mention::misses_a_setting(reason, &self.integration.connector);
+        let is_missing = cause == Some(Cause::Crash) && error.as_ref().is_some_and(misses);
+        (status, error, if is_missing { Some(Cause::MissingSetting) } else { cause })
     }
 
     /// Waits before a further try; `false` when the user wants an end meanwhile.

@@ -31,6 +31,7 @@ pub(super) struct Reasons(BTreeMap<Speaker, Heard>);
 #[derive(Debug, Default)]
 struct Heard {
     in_traceback: bool,
+    follows_a_place: bool,
     /// An exception, or a line marked as an error.
     strong: Option<String>,
     /// Any line that is not marked as harmless.
@@ -91,8 +92,11 @@ impl Heard {
             self.in_traceback = true;
         } else if text.is_empty() || EMPTY.iter().any(|empty| text.starts_with(empty)) {
         } else if self.in_traceback {
-            // The lines of a traceback are indented; the first that is not is the exception.
-            if !line.starts_with([' ', '\t']) && !is_drawing(text) {
+            // The lines of a traceback are indented; the first that is not is the exception. Of a discovery Meltano
+            // strips the indents: there each place is followed by a line of code.
+            let is_place = text.starts_with("File \"");
+            let is_code = std::mem::replace(&mut self.follows_a_place, is_place) && !is_exception(text);
+            if !line.starts_with([' ', '\t']) && !is_drawing(text) && !is_place && !is_code {
                 self.in_traceback = false;
                 self.strong = Some(short(exception(text)));
             }
@@ -111,6 +115,13 @@ impl Heard {
 /// The markers under a line of a traceback.
 fn is_drawing(text: &str) -> bool {
     text.chars().all(|character| matches!(character, '^' | '~' | ' ' | '|' | '+' | '-'))
+}
+
+/// Tells whether a line is an exception and no code: `sqlalchemy.exc.OperationalError: no`.
+fn is_exception(text: &str) -> bool {
+    let class = text.split_once(": ").map_or(text, |(class, _)| class);
+    let is_name = class.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_'));
+    is_name && ["Error", "Exception"].iter().any(|end| class.ends_with(end))
 }
 
 /// Returns what an exception says: without the class where that has a module's name and the message says more.

@@ -132,3 +132,24 @@ fn no_line_is_too_odd_to_be_read() {
         Tally::default().add(Entry::parse(line));
     }
 }
+
+#[test]
+fn the_exception_of_a_discovery_is_found_though_its_traceback_has_lost_its_indents() {
+    let lines = [
+        "Traceback (most recent call last):",
+        "File \"/venv/lib/sqlalchemy/engine/base.py\", line 144, in __init__",
+        "self._dbapi_connection = engine.raw_connection()",
+        "^^^^^^^^^^^^^^^^^^^^^^^",
+        "File \"/venv/bin/tap-postgres\", line 10, in <module>",
+        "sys.exit(TapPostgres.cli())",
+        "^^^^^^^^^^^^^^^^^^^^^^",
+        "sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server failed: Connection refused",
+        "Is the server running on that host and accepting TCP/IP connections?",
+        "(Background on this error at: https://sqlalche.me/e/20/e3q8)",
+    ];
+    let log: Vec<String> = lines
+        .iter()
+        .map(|line| serde_json::json!({ "event": line, "type": "discovery", "level": "info" }).to_string())
+        .collect();
+    assert_eq!(reason(&log.join("\n")), "connection to server failed: Connection refused");
+}

@@ -60,6 +60,10 @@ impl Postgres {
         let mut initdb = Command::new(programs.join("initdb"));
         initdb.args(["-U", "supabase_admin", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "-D"]).arg(&data);
         succeeds(unprivileged(initdb).current_dir(&home));
+        // Who signs in as `shop` needs the password; everybody else is let in.
+        let rules = data.join("pg_hba.conf");
+        let trusting = std::fs::read_to_string(&rules).unwrap();
+        std::fs::write(&rules, format!("host all shop 127.0.0.1/32 scram-sha-256\n{trusting}")).unwrap();
         let port = free_port();
         let settings = ["fsync=off", "max_connections=400", "listen_addresses=127.0.0.1", "unix_socket_directories="];
         let words = settings.iter().flat_map(|setting| ["-c", setting]);
@@ -78,6 +82,7 @@ impl Postgres {
     /// Makes what all databases share: the roles, also the one that the first migration makes.
     fn furnish(&self) {
         self.sql("postgres", include_str!("roles.sql")).unwrap();
+        self.sql("postgres", "create role shop login password 'hunter2'").unwrap();
         self.sql("postgres", "create database spile_template").unwrap();
         self.sql("spile_template", include_str!("template.sql")).unwrap();
         self.sql("postgres", "create database first template spile_template").unwrap();

@@ -1,0 +1,126 @@
+//! Failures of every kind, provoked for real, and told apart: with the next step and the line to mend.
+
+use serde_json::Value;
+
+use super::sources::{orders, password, shop};
+use crate::project::{Project, leftovers, processes_of, things, with_sources};
+use crate::supabase::postgres::Postgres;
+
+/// Runs a command that fails, and returns its one run as data.
+fn failed(project: &Project, words: &[&str]) -> Value {
+    let ran = project.spile(&[words, &["--format", "json"]].concat()).fails();
+    let result: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    assert_eq!(result["runs"].as_array().map(Vec::len), Some(1), "{result}");
+    result["runs"][0].clone()
+}
+
+/// Tells whether a run failed for that cause, with those words, and names a line of its file that has `line`.
+fn is_told(project: &Project, run: &Value, (cause, words, line): (&str, &str, &str)) {
+    assert_eq!(run["cause"], cause, "{run}");
+    assert!(run["error"].as_str().unwrap().contains(words), "{run}");
+    let mend = &run["mend"];
+    let path = mend["path"].as_str().unwrap();
+    let number = usize::try_from(mend["line"].as_u64().unwrap()).unwrap();
+    let text = project.read(path);
+    assert!(text.lines().nth(number - 1).unwrap().contains(line), "{run} in\n{text}");
+    assert!(!mend["help"].as_str().unwrap().is_empty());
+    assert!(!run["error"].as_str().unwrap().contains("Traceback"), "{run}");
+}
+
+#[test]
+fn a_postgres_that_refuses_is_told_by_why_it_refuses() {
+    let Some(postgres) = Postgres::shared() else { return };
+    orders(postgres, "orders_refused");
+    let project = with_sources();
+    project.spile(&["secrets", "init"]).succeeds();
+    let declare = |port: u16, database: &str, select: &str| {
+        shop(&project, (port, database), select);
+        password(&project, "hunter2");
+    };
+    let told = |kind: &str, expected| is_told(&project, &failed(&project, &[kind, "shop"]), expected);
+    declare(postgres.port, "orders_refused", "public-orders.*");
+    password(&project, "wrong");
+    told("test", ("credentials", "password authentication failed for user \"shop\"", "password = "));
+    declare(1, "orders_refused", "public-orders.*");
+    told("test", ("network", "Connection refused", "port = "));
+    declare(postgres.port, "orders_refused", "public-hidden.*");
+    told("sync", ("permission", "permission denied for table hidden", "password = "));
+    declare(postgres.port, "orders_refused", "public-nothing.*");
+    told("test", ("nothing_selected", "No RECORD or BATCH message received", "select = "));
+    let text = project.read("integrations/shop.toml");
+    assert!(!text.contains("hunter2"));
+}
+
+#[test]
+fn a_setting_that_only_the_tap_misses_is_told() {
+    let project = with_sources();
+    // The tap's own check, where the connector's has been left out.
+    let connector = include_str!("../../../src/connector/builtin/extractors/rest-api.toml");
+    project.write("connectors/rest-api.toml", &connector.replace("required = true\n", ""));
+    project.write(
+        "integrations/api.toml",
+        "type = 'rest-api'\nloader = 'files'\n[config]\nstart_date = 2026-01-01T00:00:00Z\n",
+    );
+    is_told(&project, &failed(&project, &["test", "api"]), ("missing_setting", "KeyError: 'streams'", "[config]"));
+}
+
+#[test]
+fn a_disk_that_is_full_a_tap_that_dies_and_one_that_writes_rubbish_are_told() {
+    let project = Project::with_fault("well");
+    std::fs::create_dir_all(project.path().join("output")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", project.path().join("output/things.jsonl")).unwrap();
+    is_told(&project, &failed(&project, &["sync", "things"]), ("disk_full", "No space left on device", "type"));
+    std::fs::remove_file(project.path().join("output/things.jsonl")).unwrap();
+    for (mode, cause, words) in [
+        ("die", "killed", "the extractor was killed (signal 9)"),
+        ("garbage", "output", "Expecting value"),
+        ("fail", "credentials", "access token has expired"),
+    ] {
+        project.write("integrations/things.toml", &things(mode));
+        is_told(&project, &failed(&project, &["sync", "things"]), (cause, words, "type"));
+    }
+    project.write("integrations/things.toml", &things("hang"));
+    let run = failed(&project, &["sync", "things", "--timeout", "5s"]);
+    is_told(&project, &run, ("timeout", "stopped after 5 seconds", "type"));
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+    assert!(leftovers(&project).is_empty());
+}
+
+#[test]
+fn a_tap_that_says_nothing_at_all_ends_well_and_one_that_floods_is_bounded() {
+    let project = Project::with_fault("nothing");
+    project.spile(&["sync", "things"]).succeeds();
+    assert_eq!(project.newest_run()["records"], 0);
+    project.write("integrations/things.toml", &things("flood"));
+    project.spile(&["sync", "things"]).succeeds();
+    let run = project.newest_run();
+    assert_eq!(run["records"], 3);
+    let log = project.path().join(run["log"].as_str().unwrap());
+    let size = |path: &std::path::Path| path.metadata().unwrap().len();
+    let before = spile::world::meltano::log_before(&log);
+    assert!(size(&log) < 33 << 20 && size(&before) < 33 << 20);
+    let shown = project.spile(&["logs", "things"]).succeeds().0.stdout;
+    assert_eq!(shown.len() as u64, size(&log) + size(&before), "both pieces are shown");
+}
+
+#[test]
+fn without_its_key_a_run_says_so_and_names_the_line() {
+    let project = Project::with_fault("well");
+    project.spile(&["secrets", "init"]).succeeds();
+    project.spile_with(&["secrets", "set", "things", "token", "--stdin"], "hunter2").succeeds();
+    std::fs::remove_dir_all(project.path().join("config")).unwrap();
+    is_told(&project, &failed(&project, &["test", "things"]), ("secrets", "", "token = "));
+}
+
+#[test]
+fn results_are_junit_too() {
+    let project = Project::with_fault("fail");
+    let ran = project.spile(&["test", "things", "--format", "junit"]).fails();
+    let xml = ran.stdout();
+    assert!(xml.contains("<testsuite name=\"spile runs\" tests=\"1\" failures=\"1\">"), "{xml}");
+    assert!(xml.contains("<failure type=\"credentials\" message=\"RuntimeError: access token has expired\">"), "{xml}");
+    assert!(
+        xml.contains("file=\"integrations/things.toml\"") && xml.contains("--&gt; integrations/things.toml:1"),
+        "{xml}"
+    );
+}

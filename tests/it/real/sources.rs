@@ -1,0 +1,113 @@
+//! Whole syncs of real sources into real destinations: Postgres, a REST API, local files; JSON Lines, DuckDB.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::project::{FRUIT, Project, with_sources};
+use crate::real::api::Api;
+use crate::supabase::postgres::Postgres;
+
+/// A database `name` with fifty orders, and who may read them and what.
+pub fn orders(postgres: &Postgres, name: &str) {
+    postgres.sql("postgres", &format!("create database {name}")).unwrap();
+    postgres
+        .sql(
+            name,
+            "create table orders(id int primary key, customer text, updated_at timestamptz not null);
+             insert into orders select g, 'c' || g, '2026-01-01'::timestamptz + g * interval '1 hour'
+               from generate_series(1, 50) g;
+             create table hidden(id int primary key);
+             revoke all on hidden from public;
+             grant select on orders to shop;",
+        )
+        .unwrap();
+}
+
+/// Declares a Postgres source with a password, and its bookmark.
+pub fn shop(project: &Project, (port, database): (u16, &str), select: &str) {
+    let text = format!(
+        "type = 'postgres'\nkind = 'extractor'\nloader = 'files'\nselect = ['{select}']\n\n[config]\nhost = '127.0.0.1'\n\
+         port = {port}\nuser = 'shop'\ndatabase = '{database}'\nfilter_schemas = ['public']\n\n\
+         [metadata.public-orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'updated_at'\n"
+    );
+    project.write("integrations/shop.toml", &text);
+}
+
+pub fn password(project: &Project, value: &str) {
+    project.spile_with(&["secrets", "set", "shop", "password", "--stdin"], value).succeeds();
+}
+
+fn count(project: &Project, path: &str) -> usize {
+    project.read(path).lines().count()
+}
+
+#[test]
+fn postgres_is_read_on_from_its_bookmark_into_json_lines() {
+    let Some(postgres) = Postgres::shared() else { return };
+    orders(postgres, "orders_incremental");
+    let project = with_sources();
+    project.spile(&["secrets", "init"]).succeeds();
+    shop(&project, (postgres.port, "orders_incremental"), "public-orders.*");
+    password(&project, "hunter2");
+    project.spile(&["apply", "--yes"]).succeeds();
+    project.spile(&["test", "shop"]).succeeds();
+    project.spile(&["sync", "shop"]).succeeds();
+    assert_eq!(count(&project, "output/public-orders.jsonl"), 50);
+    let first = project.newest_run();
+    assert_eq!((&first["records"], &first["streams"]), (&json!(50), &json!({ "public-orders": 50 })));
+    postgres.sql("orders_incremental", "insert into orders values (51, 'new', '2026-02-01')").unwrap();
+    project.spile(&["sync", "shop"]).succeeds();
+    let second = project.newest_run();
+    // The tap reads from its bookmark on, the bookmark included.
+    assert_eq!(second["records"], 2);
+    assert_eq!(second["bookmark_before"], first["bookmark_after"]);
+    let bookmark = |run: &Value| {
+        run["bookmark_after"]["bookmarks"]["public-orders"]["replication_key_value"].as_str().unwrap().to_owned()
+    };
+    assert!(bookmark(&first).starts_with("2026-01-03T02") && bookmark(&second).starts_with("2026-02-01"));
+    project.spile(&["sync", "shop", "--full-refresh"]).succeeds();
+    let third = project.newest_run();
+    assert_eq!((&third["records"], &third["full_refresh"]), (&json!(51), &json!(true)));
+    let plain = std::fs::read_to_string(project.path().join(".spile/logs/shop").join(log_name(&third))).unwrap();
+    assert!(!plain.contains("hunter2"));
+}
+
+fn log_name(run: &Value) -> String {
+    format!("{}.log", run["id"].as_str().unwrap())
+}
+
+#[test]
+fn a_rest_api_is_read_and_one_that_is_ill_for_a_moment_is_tried_again() {
+    let api = Api::start(json!([{ "id": 1, "name": "apple" }, { "id": 2, "name": "pear" }]));
+    let project = with_sources();
+    project.write("spile.toml", "[project]\nname = 'real'\n[sync]\nretries = 2\nretry_after = '1s'\n");
+    project.write("integrations/fruit-api.toml", &api.integration());
+    project.spile(&["apply", "--yes"]).succeeds();
+    project.spile(&["sync", "fruit-api"]).succeeds();
+    assert_eq!(count(&project, "output/fruits.jsonl"), 2);
+    api.fails_next(1);
+    let ran = project.spile(&["sync", "fruit-api"]).succeeds();
+    assert!(ran.stderr().contains("Retrying fruit-api in 1 s"), "{}", ran.stderr());
+    assert_eq!(project.newest_run()["attempts"], 2);
+    api.fails_next(1000);
+    let ran = project.spile(&["sync", "fruit-api", "--retries", "0"]).fails();
+    assert!(ran.stdout().contains("network"), "{}", ran.stdout());
+    assert_eq!(project.newest_run()["cause"], "network");
+}
+
+#[test]
+fn local_files_are_read_into_duckdb() {
+    let project = with_sources();
+    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.write("integrations/fruit.toml", &FRUIT.replace("'files'", "'warehouse'"));
+    project.write("integrations/warehouse.toml", super::WAREHOUSE);
+    project.spile(&["apply", "--yes"]).succeeds();
+    project.spile(&["sync", "fruit"]).succeeds();
+    let python = project.path().join(".meltano/loaders/target-duckdb/venv/bin/python");
+    let ask =
+        "import duckdb; print(duckdb.connect('warehouse.duckdb').sql('select count(*) from fruit').fetchall()[0][0])";
+    let said = Command::new(python).args(["-c", ask]).current_dir(project.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), "3", "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(project.newest_run()["records"], 3);
+}
