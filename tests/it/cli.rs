@@ -9,5 +9,5 @@ mod migrate;
 pub mod program;
 mod projects;
 mod saved_plans;
-mod schemas;
+pub mod schemas;
 mod scopes;

@@ -3,6 +3,7 @@
 mod api;
 mod causes;
 mod kills;
+mod machines;
 mod sources;
 
 use std::process::Stdio;

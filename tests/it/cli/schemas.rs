@@ -8,7 +8,7 @@ use crate::folder::Folder;
 
 /// Demands that a value is as its schema says; a member that the schema does not know is refused by it.
 #[track_caller]
-fn holds(schema: &str, value: &Value) {
+pub fn holds(schema: &str, value: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schemas/{schema}.schema.json"));
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::sources::{orders, password, shop};
+use crate::cli::schemas::holds;
 use crate::project::{Project, leftovers, processes_of, things, with_sources};
 use crate::supabase::postgres::Postgres;
 
@@ -11,6 +12,7 @@ fn failed(project: &Project, words: &[&str]) -> Value {
     let ran = project.spile(&[words, &["--format", "json"]].concat()).fails();
     let result: Value = serde_json::from_str(&ran.stdout()).unwrap();
     assert_eq!(result["runs"].as_array().map(Vec::len), Some(1), "{result}");
+    holds("results", &result);
     result["runs"][0].clone()
 }
 
@@ -81,6 +83,9 @@ fn a_disk_that_is_full_a_tap_that_dies_and_one_that_writes_rubbish_are_told() {
     }
     project.write("integrations/things.toml", &things("hang"));
     let run = failed(&project, &["sync", "things", "--timeout", "5s"]);
+    holds("runs", &project.json(&["runs"]));
+    holds("stats", &project.json(&["runs", "--stats"]));
+    holds("dry-run", &project.json(&["sync", "--dry-run"]));
     is_told(&project, &run, ("timeout", "stopped after 5 seconds", "type"));
     assert_eq!(processes_of(&project), Vec::<String>::new());
     assert!(leftovers(&project).is_empty());

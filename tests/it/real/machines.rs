@@ -1,0 +1,97 @@
+//! Two machines, as two checkouts of one project: they share a hosted registry and a state backend, and nothing else.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::project::{Project, Ran, kill_all, wait, wait_for_the_tap};
+use crate::supabase::hosted::HostedRows;
+
+struct Machines {
+    subject: HostedRows,
+    shared: tempfile::TempDir,
+    one: Project,
+    other: Project,
+}
+
+impl Machines {
+    fn start() -> Option<Self> {
+        let (subject, shared) = (HostedRows::start()?, tempfile::tempdir().unwrap());
+        let checkout = || {
+            let project = Project::new();
+            project.add_fault("step");
+            let registry = "[project]\nname = 'real'\n[registry]\nkind = 'supabase'\nurl = '${TEST_URL}'\n\
+                            key = '${TEST_KEY}'\nrest_path = ''\n";
+            project.write("spile.toml", registry);
+            project.write("integrations/files.toml", &crate::project::LOADER.replace("'output'", "'output/all'"));
+            project
+        };
+        let machines = Self { one: checkout(), other: checkout(), subject, shared };
+        std::fs::create_dir(machines.notes()).unwrap();
+        Ran(machines.command(&machines.one, &["apply", "--yes"]).output().unwrap()).succeeds();
+        Some(machines)
+    }
+
+    fn notes(&self) -> PathBuf {
+        self.shared.path().join("notes")
+    }
+
+    fn command(&self, machine: &Project, words: &[&str]) -> Command {
+        let mut command = machine.command(words);
+        let state = self.shared.path().join("state");
+        command
+            .env("TEST_URL", &self.subject.database.url)
+            .env("TEST_KEY", self.subject.database.key("service_role"))
+            .env("MELTANO_STATE_BACKEND_URI", format!("file://{}", state.display()))
+            .env("TAP_FAULT_NOTES", self.notes());
+        command
+    }
+
+    fn began(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.notes().join("began")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn an_integration_runs_on_one_machine_at_a_time_and_goes_on_where_the_other_stopped() {
+    let Some(machines) = Machines::start() else { return };
+    let mut first = machines.command(&machines.one, &["sync", "things", "-q"]);
+    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_the_tap(&machines.one);
+    let refused = machines.command(&machines.other, &["sync", "things", "--no-wait"]).output().unwrap();
+    let refused = Ran(refused).fails();
+    assert!(refused.stdout().contains("busy") && refused.stdout().contains("has it on `"), "{}", refused.stdout());
+    let waited = Ran(machines.command(&machines.other, &["sync", "things"]).output().unwrap()).succeeds();
+    assert!(waited.stderr().contains("Waiting for `things`"), "{}", waited.stderr());
+    assert!(first.wait().unwrap().success());
+    assert_eq!(machines.began(), ["0", "20"]);
+    assert!(!machines.notes().join("twice").exists());
+    let leases = machines.subject.database.sql("select count(*) from integration_leases");
+    assert_eq!(leases, "0", "both have given theirs back");
+}
+
+#[test]
+fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
+    let Some(machines) = Machines::start() else { return };
+    let mut first = machines.command(&machines.one, &["sync", "things", "-q"]);
+    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_the_tap(&machines.one);
+    first.kill().unwrap();
+    wait(&mut first, Duration::from_secs(10));
+    kill_all(&machines.one);
+    let mut second = machines.command(&machines.other, &["sync", "things"]);
+    let second = second.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    // As a minute makes it.
+    machines.subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
+    let second = Ran(second.wait_with_output().unwrap()).succeeds();
+    assert!(second.stderr().contains("Waiting for `things`"), "{}", second.stderr());
+    assert_eq!(machines.began(), ["0", "0"], "what was not confirmed is read again");
+    // The first machine, up again, tells the registry what became of its run.
+    Ran(machines.command(&machines.one, &["runs"]).output().unwrap()).succeeds();
+    let running = machines.subject.database.sql("select count(*) from integration_runs where status = 'running'");
+    assert_eq!(running, "0");
+    let killed = machines.subject.database.sql("select cause from integration_runs where status = 'failed'");
+    assert_eq!(killed, "killed");
+}
