@@ -3,7 +3,7 @@
 mod registry;
 mod sync;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use miette::{Diagnostic, SourceSpan};
 
@@ -56,6 +56,19 @@ pub enum Mistake {
         #[help]
         help: String,
     },
+    /// A name that no extra of a Python package has.
+    #[error("`{extra}` is no extra of Meltano's")]
+    #[diagnostic(
+        code(spile::project::meltano_extra),
+        help("name one that `pip install meltano[NAME]` takes, such as `s3`, `gcs` or `azure`")
+    )]
+    MeltanoExtra {
+        /// What was written.
+        extra: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
     /// A Meltano version that is no version.
     #[error("`{version}` is not an exact version of Meltano")]
     #[diagnostic(code(spile::project::meltano_version), help("pin one, such as `version = \"{MELTANO_VERSION}\"`"))]
@@ -82,11 +95,26 @@ pub struct ProjectSettings {
     /// Where rows are kept, where an environment says nothing else.
     pub registry: Registry,
     /// The pinned Meltano.
-    pub meltano_version: String,
+    pub meltano: Meltano,
     /// How much a plan may change before it has to be acknowledged.
     pub guard: Guard,
     /// How runs are carried out.
     pub sync: Sync,
+}
+
+/// The Meltano that runs are carried out with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meltano {
+    /// Its version.
+    pub version: String,
+    /// What of it is not part of every installation: `s3`, `gcs`, `azure` for bookmarks in a bucket.
+    pub extras: BTreeSet<String>,
+}
+
+impl Default for Meltano {
+    fn default() -> Self {
+        Self { version: MELTANO_VERSION.to_owned(), extras: BTreeSet::new() }
+    }
 }
 
 /// An environment's own settings.
@@ -123,7 +151,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let head = table.required_table("project", example, problems).map(|table| head(table, problems));
     let registry = table.table("registry", problems).map(|table| RegistryTable::read(table, problems));
     let registry = registry.unwrap_or_default();
-    let meltano = table.table("meltano", problems).and_then(|table| meltano(table, problems));
+    let meltano = table.table("meltano", problems).map(|table| meltano(table, problems));
     let guard = table.table("guard", problems).map(|table| guard(table, problems));
     let sync = table.table("sync", problems).map(|table| sync::read(table, problems));
     let mut environments = BTreeMap::new();
@@ -139,7 +167,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
         default_environment,
         environments,
         registry: registry.checked(problems),
-        meltano_version: meltano.unwrap_or_else(|| MELTANO_VERSION.to_owned()),
+        meltano: meltano.unwrap_or_default(),
         guard: guard.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
     })
@@ -189,18 +217,28 @@ fn default_environment(
     Some(written.value)
 }
 
-fn meltano(table: Table<'_>, problems: &mut Problems) -> Option<String> {
+fn meltano(table: Table<'_>, problems: &mut Problems) -> Meltano {
     let version = table.text("version", problems);
+    let extras = table.texts("extras", problems);
     table.finish(problems);
-    let version = version?;
-    let exact = version.starts_with(|c: char| c.is_ascii_digit())
-        && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
-    if !exact {
+    let is_exact = |version: &str| {
+        version.starts_with(|c: char| c.is_ascii_digit())
+            && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+    };
+    if let Some(version) = version.as_ref().filter(|version| !is_exact(version)) {
         let span = version.place.span.clone().into();
         let finding = Mistake::MeltanoVersion { version: version.value.clone(), span };
         problems.push(&version.place.source, finding);
     }
-    Some(version.value)
+    let extras = extras.map(|extras| extras.value).unwrap_or_default();
+    for extra in extras.iter().filter(|extra| extra.parse::<crate::name::Slug>().is_err()) {
+        let span = extra.place.span.clone().into();
+        problems.push(&extra.place.source, Mistake::MeltanoExtra { extra: extra.value.clone(), span });
+    }
+    Meltano {
+        version: version.map_or_else(|| MELTANO_VERSION.to_owned(), |version| version.value),
+        extras: extras.into_iter().map(|extra| extra.value).collect(),
+    }
 }
 
 fn guard(table: Table<'_>, problems: &mut Problems) -> Guard {
@@ -278,6 +316,8 @@ pub struct UndeclaredEnvironment {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn parsed(text: &str) -> (Option<ProjectSettings>, Vec<String>) {
@@ -294,12 +334,12 @@ mod tests {
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!(settings.default_environment.as_str(), "dev");
         assert!(settings.environments.contains_key(&settings.default_environment));
-        assert_eq!((settings.guard, settings.meltano_version.as_str()), (Guard::default(), MELTANO_VERSION));
+        assert_eq!((settings.guard, settings.meltano.version.as_str()), (Guard::default(), MELTANO_VERSION));
     }
 
     #[test]
     fn every_mistake_is_reported() {
-        let text = "[project]\nname = ' '\ndefault_environment = 'prd'\n[meltano]\nversion = '>=4'\n\
+        let text = "[project]\nname = ' '\ndefault_environment = 'prd'\n[meltano]\nversion = '>=4'\nextras = ['s3', 'a;b']\n\
                     [guard]\nmax_delete_percent = 130\n[environments.prod]\nprotekted = true\n[environments.X]\n";
         let found = parsed(text).1;
         assert_eq!(
@@ -308,10 +348,30 @@ mod tests {
                 "spile.toml:2: the project's name is empty [spile::project::name]",
                 "spile.toml:3: the environment `prd` is not declared [spile::project::environment]",
                 "spile.toml:5: `>=4` is not an exact version of Meltano [spile::project::meltano_version]",
-                "spile.toml:7: `max_delete_percent` is an integer, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
-                "spile.toml:9: unknown key `protekted` [spile::toml::unknown_key]",
-                "spile.toml:10: `environments`: `X` is not a name: use lower-case letters, digits and dashes, first a letter or digit [spile::toml::invalid]",
+                "spile.toml:6: `a;b` is no extra of Meltano's [spile::project::meltano_extra]",
+                "spile.toml:8: `max_delete_percent` is an integer, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
+                "spile.toml:10: unknown key `protekted` [spile::toml::unknown_key]",
+                "spile.toml:11: `environments`: `X` is not a name: use lower-case letters, digits and dashes, first a letter or digit [spile::toml::invalid]",
             ]
+        );
+    }
+
+    #[test]
+    fn runs_are_carried_out_as_it_says_and_else_as_most_want_them() {
+        let text = "[project]\nname = 'acme'\nurl = 'https://spile.example.com/'\n[meltano]\nextras = ['s3']\n\
+                    [sync]\njobs = 4\ntimeout = '2h'\nretries = 0\n";
+        let (settings, problems) = parsed(text);
+        let settings = settings.unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(settings.url.as_deref(), Some("https://spile.example.com"));
+        assert_eq!(settings.meltano.extras, ["s3".to_owned()].into());
+        let expected = Sync { jobs: Some(4), timeout: Some(Duration::from_hours(2)), retries: 0, ..Sync::default() };
+        assert_eq!(settings.sync, expected);
+        let found = parsed("[project]\nname = 'a'\nurl = 'x'\n[sync]\njobs = 0\ntimeout = 'soon'\nretry = 1\n").1;
+        let codes: Vec<_> = found.iter().map(|problem| problem.split('[').next_back().unwrap()).collect();
+        assert_eq!(
+            codes,
+            ["spile::project::url]", "spile::toml::wrong_kind]", "spile::toml::invalid]", "spile::toml::unknown_key]"]
         );
     }
 

@@ -126,7 +126,7 @@ impl World {
             supabase: None,
             runs,
             registry,
-            meltano: Meltano::new(project.root(), &settings.meltano_version),
+            meltano: Meltano::new(project.root(), &settings.meltano),
             meltano_file: Arc::new(MeltanoFile::new(project)),
             keys: outside.keys.clone(),
             clock: Timestamp::now,

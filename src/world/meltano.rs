@@ -30,6 +30,7 @@ use tokio::sync::watch;
 use super::project::{OWN_FOLDER, make_private};
 use crate::run::Cause;
 use crate::run::log::{Entry, Tally};
+use crate::settings::Meltano as Pinned;
 use child::{Ended, Limits, Lost};
 use mask::Mask;
 use private::Private;
@@ -74,22 +75,22 @@ pub struct Meltano {
     root: PathBuf,
     own_folder: PathBuf,
     venv: PathBuf,
-    version: String,
+    pinned: Pinned,
 }
 
 impl Meltano {
-    /// Names the Meltano of that version in a project; nothing is read or made.
+    /// Names the Meltano that a project is pinned to; nothing is read or made.
     #[must_use]
-    pub fn new(project_root: &Path, version: &str) -> Self {
+    pub fn new(project_root: &Path, pinned: &Pinned) -> Self {
         let root = std::path::absolute(project_root).unwrap_or_else(|_| project_root.to_owned());
         let own_folder = root.join(OWN_FOLDER);
-        Self { venv: own_folder.join("meltano"), own_folder, root, version: version.to_owned() }
+        Self { venv: own_folder.join("meltano"), own_folder, root, pinned: pinned.clone() }
     }
 
     /// Returns the version that the project is pinned to.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.version
+        &self.pinned.version
     }
 
     /// Tests an extractor's connection: reads one record and throws it away.
@@ -151,7 +152,7 @@ impl Meltano {
         (interrupt, tell): (&mut watch::Receiver<bool>, Tell<'_>),
     ) -> Result<(Finished, Vec<String>), RunError> {
         if !self.is_installed() {
-            return Err(RunError::NotInstalled { version: self.version.clone() });
+            return Err(RunError::NotInstalled { version: self.version().to_owned() });
         }
         let hold = match &request.hold {
             Some(hold) => hold.clone(),

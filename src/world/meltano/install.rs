@@ -28,7 +28,7 @@ impl Meltano {
     #[must_use]
     pub fn is_installed(&self) -> bool {
         let marker = fs::read_to_string(self.venv.join(MARKER)).unwrap_or_default();
-        marker.trim() == self.version && self.python().exists()
+        marker.trim() == self.marked() && self.python().exists()
     }
 
     /// Installs the pinned version where it is not there; waits for another spile that does so already.
@@ -57,7 +57,7 @@ impl Meltano {
             None => self.install_with_pip(&host.python()?, host, interrupt).await?,
         }
         let marker = self.venv.join(MARKER);
-        replace(&marker, format!("{}\n", self.version).as_bytes()).map_err(InstallError::io("write", &marker))
+        replace(&marker, format!("{}\n", self.marked()).as_bytes()).map_err(InstallError::io("write", &marker))
     }
 
     async fn install_with_uv(
@@ -97,7 +97,18 @@ impl Meltano {
     }
 
     fn requirement(&self) -> String {
-        format!("meltano=={}", self.version)
+        let extras = self.extras();
+        let extras = if extras.is_empty() { extras } else { format!("[{extras}]") };
+        format!("meltano{extras}=={}", self.version())
+    }
+
+    /// Returns what the marker of a complete environment says: the version, and what is installed with it.
+    fn marked(&self) -> String {
+        format!("{} {}", self.version(), self.extras()).trim_end().to_owned()
+    }
+
+    fn extras(&self) -> String {
+        self.pinned.extras.iter().map(String::as_str).collect::<Vec<_>>().join(",")
     }
 
     fn installer(&self, program: &Path, host: &Host) -> Command {
@@ -111,7 +122,7 @@ impl Meltano {
     }
 
     async fn carry_out(&self, command: Command, interrupt: &mut watch::Receiver<bool>) -> Result<(), InstallError> {
-        let what = format!("Meltano {}", self.version);
+        let what = format!("Meltano {}", self.version());
         let program = Path::new(command.as_std().get_program()).to_owned();
         let mut last = VecDeque::new();
         let limits = Limits { timeout: None, interrupt };

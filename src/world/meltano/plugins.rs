@@ -40,7 +40,7 @@ impl Meltano {
         if !self.has_database() {
             self.prepare(request, ("Meltano's database", &["state", "list"]), interrupt).await?;
             let marker = self.database_marker();
-            replace(&marker, self.version.as_bytes()).map_err(RunError::io("write", &marker))?;
+            replace(&marker, self.version().as_bytes()).map_err(RunError::io("write", &marker))?;
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Meltano {
 
     /// A Meltano of another version upgrades its database when it first starts.
     fn has_database(&self) -> bool {
-        fs::read_to_string(self.database_marker()).is_ok_and(|version| version == self.version)
+        fs::read_to_string(self.database_marker()).is_ok_and(|version| version == self.version())
     }
 
     fn database_marker(&self) -> PathBuf {

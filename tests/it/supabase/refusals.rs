@@ -143,8 +143,8 @@ async fn tables_and_functions_that_are_not_there() {
 async fn migrations_of_other_programs() {
     let Some(subject) = HostedRows::start() else { return };
     let versions = [
-        (1, "spile::supabase::old", ["is of version 1, this program needs 2", "run the migration"]),
-        (3, "spile::supabase::new", ["is of version 3, this program knows 2", "use a newer spile"]),
+        (1, "spile::supabase::old", ["is of version 1, this program needs 3", "run the migration"]),
+        (4, "spile::supabase::new", ["is of version 4, this program knows 3", "use a newer spile"]),
     ];
     for otherwise in ["", "drop function public.spile_drift(jsonb)"] {
         subject.database.sql(otherwise);
