@@ -61,15 +61,12 @@ impl Job {
     pub(super) async fn run(mut self) -> Result<Option<Run>, Error> {
         let mut run = self.begun();
         let lost = self.stop_when_lost();
-        let held = match self.held(&run, &lost).await? {
-            None => return Ok(None),
-            Some(Ok(held)) => held,
-            Some(Err(busy)) => {
-                // Nothing has run, so the registry hears nothing of it.
-                finish(&mut run, (RunStatus::Failed, Some(busy), Some(Cause::Busy)), (self.world.clock)());
-                self.tell(Event::Ended(Box::new(run.clone())));
-                return Ok(Some(run));
-            }
+        let held = match self.held(&run, &lost).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(Ok(held))) => held,
+            Ok(Some(Err(busy))) => return Ok(Some(self.refused(run, (busy, Cause::Busy)))),
+            // Others may be held all the same.
+            Err(error) => return Ok(Some(self.refused(run, (error_line(&error), cause(&error))))),
         };
         let ended = if *self.options.interrupt.borrow() || self.is_served().await? {
             None
@@ -89,6 +86,13 @@ impl Job {
             lease.give_back().await;
         }
         Ok(ended)
+    }
+
+    /// Ends a run that has not begun. Nothing has run, so the registry hears nothing of it.
+    fn refused(&self, mut run: Run, (why, cause): (String, Cause)) -> Run {
+        finish(&mut run, (RunStatus::Failed, Some(why), Some(cause)), (self.world.clock)());
+        self.tell(Event::Ended(Box::new(run.clone())));
+        run
     }
 
     /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.

@@ -72,6 +72,16 @@ fn an_integration_runs_on_one_machine_at_a_time_and_goes_on_where_the_other_stop
 }
 
 #[test]
+fn without_the_registry_there_is_no_lease_and_nothing_is_synced() {
+    let Some(machines) = Machines::start() else { return };
+    let mut command = machines.command(&machines.one, &["sync", "things", "--format", "json"]);
+    let ran = Ran(command.env("TEST_URL", "http://127.0.0.1:9").output().unwrap()).fails();
+    let result: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
+    assert_eq!(result["runs"][0]["cause"], "registry", "{result}");
+    assert!(machines.began().is_empty());
+}
+
+#[test]
 fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
     let Some(machines) = Machines::start() else { return };
     let mut first = machines.command(&machines.one, &["sync", "things", "-q"]);
