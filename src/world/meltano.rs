@@ -242,6 +242,8 @@ impl Meltano {
             .env("MELTANO_SYS_DIR_ROOT", self.meltano_folder())
             .env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false")
             .env("PYTHONWARNINGS", "ignore")
+            // Where Meltano keeps a copy of what plugins say, for ever and as they say it: it goes with the run.
+            .env("XDG_STATE_HOME", private.folder())
             .env("NO_COLOR", "1")
             .stdin(private.lock().map_err(RunError::io("lock", private.folder()))?);
         Ok(command)

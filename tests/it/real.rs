@@ -186,6 +186,15 @@ fn several_at_a_time_all_end_well_again_and_again_and_lose_no_bookmark() {
 }
 
 #[test]
+fn meltano_keeps_no_copy_of_what_plugins_say() {
+    let project = Project::with_fault("well");
+    let state = project.path().join("state");
+    Ran(project.command(&["sync"]).env("XDG_STATE_HOME", &state).output().unwrap()).succeeds();
+    assert!(!state.exists(), "{:?}", std::fs::read_dir(state).unwrap().flatten().collect::<Vec<_>>());
+    assert!(project.spile(&["logs", "things"]).succeeds().stdout().contains("Run completed"));
+}
+
+#[test]
 fn a_plugin_that_cannot_be_installed_is_a_failed_run_with_the_reason() {
     let project = Project::with_fault("well");
     let nobodys = CONNECTOR.replace("./tap-fault", "tap-that-nobody-has-published==1.0");
