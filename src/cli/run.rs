@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(value_name = "SLUG")]
     names: Vec<String>,
     /// How many at a time, as far as memory reaches; left out: as many as the machine has processors
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// How long one may take, in seconds or as `2h`; left out: what `[sync]` says, for a test 300 seconds
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -61,7 +61,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }
-    text.parse::<SignedDuration>().map(SignedDuration::unsigned_abs).map_err(|error| error.to_string())
+    let parsed = text.parse::<SignedDuration>().map(SignedDuration::unsigned_abs);
+    parsed.map_err(|_| "write seconds, or a duration such as `90s`, `10m` or `2h`".to_owned())
 }
 
 /// Returns what taps take for a `start_date`: a moment in UTC.
@@ -69,8 +70,8 @@ fn moment(text: &str) -> Result<String, String> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment.to_string());
     }
-    let date: Date = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    Ok(format!("{date}T00:00:00Z"))
+    let date = text.parse::<Date>().map(|date| format!("{date}T00:00:00Z"));
+    date.map_err(|_| "write a date such as `2026-01-31`, or a moment such as `2026-01-31T06:00:00Z`".to_owned())
 }
 
 impl Args {
