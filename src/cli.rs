@@ -11,6 +11,7 @@ pub mod history;
 pub mod import;
 pub mod init;
 pub mod migrate;
+pub mod notify;
 pub mod output;
 pub mod plan;
 mod progress;
@@ -111,6 +112,7 @@ enum Command {
     Status(history::StatusArgs),
     Runs(history::RunsArgs),
     Logs(history::LogsArgs),
+    Notify(notify::Args),
     Secrets(secrets::Args),
     Exec(exec::Args),
     Migrate(migrate::Args),
@@ -196,6 +198,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Status(args) => history::status(args, global, output).await,
         Command::Runs(args) => history::runs(args, global, output).await,
         Command::Logs(args) => history::logs(args, global, output).await,
+        Command::Notify(args) => notify::exec(args, global, output).await,
         Command::Secrets(args) => secrets::exec(args, global, output).await,
         Command::Migrate(args) => migrate::exec(args, global, output).await,
         Command::Exec(args) => exec::exec(args, global, output).await,

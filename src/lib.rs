@@ -8,7 +8,7 @@
 //! | 5 faces | [`cli`], [`view`] | words to calls of `ops`; values to words |
 //! | 4 operations | [`ops`] | one function for each thing people do: read, decide, write |
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
-//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`import`] | what is kept, what would change, what is written or taken over; pure |
+//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`] | what is kept, what would change, what is written or taken over, what people are told; pure |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | text in, checked values out; pure |
 //! | 0 words | [`name`], [`secret`], [`source`], [`problem`], [`table`], [`value`] | names, secrets, places, mistakes, TOML, values |
 //!
@@ -26,6 +26,7 @@
 //! Problems are collected on the way, each with its place; [`view`] shows them, plans and runs.
 //! `ops::test` and `ops::sync` give [`world::Meltano`] a small `meltano.yml` of only what one run needs.
 
+pub mod alert;
 pub mod cli;
 pub mod connector;
 pub mod import;

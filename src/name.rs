@@ -93,6 +93,11 @@ name! {
     EnvironmentName
 }
 
+name! {
+    /// The name of a channel that notifications go to.
+    ChannelName
+}
+
 /// What stays the same when an integration's file is renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -10,6 +10,7 @@ pub mod history;
 pub mod import;
 pub mod init;
 pub mod migrate;
+pub mod notify;
 pub mod plan;
 pub mod pull;
 pub mod rollback;
@@ -20,7 +21,7 @@ pub mod take_over;
 
 use miette::Diagnostic;
 
-use crate::name::{IntegrationId, Slug};
+use crate::name::{ChannelName, IntegrationId, Slug};
 use crate::plan::{Action, Breach};
 use crate::problem::Report;
 use crate::settings::UndeclaredEnvironment;
@@ -195,6 +196,15 @@ pub enum Error {
         /// The file in the way.
         file: String,
     },
+    /// There is no such channel.
+    #[error("there is no channel `{name}` in this environment")]
+    #[diagnostic(code(spile::notify::no_channel), help("{help}"))]
+    NoChannel {
+        /// What was asked for.
+        name: String,
+        /// The nearest one, or all.
+        help: String,
+    },
     /// There is no such run.
     #[error("there is no run of {of} to show")]
     #[diagnostic(code(spile::run::unknown), help("run `spile runs` to see which there are"))]
@@ -289,6 +299,31 @@ pub enum Event {
     Wrote {
         /// `registry` or `meltano.yml`.
         target: &'static str,
+    },
+    /// A channel was told.
+    Notified {
+        /// The channel.
+        channel: ChannelName,
+        /// Of what.
+        title: String,
+        /// And of how many more.
+        more: usize,
+    },
+    /// A channel was not told, or not as it should be.
+    NotNotified {
+        /// The channel.
+        channel: ChannelName,
+        /// What went wrong.
+        message: String,
+        /// The next step.
+        help: Option<String>,
+    },
+    /// Something that alerts are told from could not be looked at.
+    Unseen {
+        /// What went wrong.
+        message: String,
+        /// The next step.
+        help: Option<String>,
     },
     /// Bookmarks followed a rename.
     MovedState {

@@ -1,7 +1,9 @@
 //! What `spile.toml` says: the project's name, its environments, its registry and its guards.
 
+mod notify;
 mod registry;
 mod sync;
+mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +15,10 @@ use crate::source::{Placed, Source};
 use crate::table::{self, Table};
 use registry::RegistryTable;
 
-pub use registry::{Registry, RegistryMistake, Supabase, Variables};
+pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
+pub use registry::{Registry, RegistryMistake, Supabase};
 pub use sync::Sync;
+pub use variables::{Variables, expanded};
 
 /// The Meltano that is installed where `spile.toml` pins none.
 pub const MELTANO_VERSION: &str = "4.4.1";
@@ -100,6 +104,8 @@ pub struct ProjectSettings {
     pub guard: Guard,
     /// How runs are carried out.
     pub sync: Sync,
+    /// Whom to tell of what goes wrong.
+    pub notify: Vec<Channel>,
 }
 
 /// The Meltano that runs are carried out with.
@@ -124,6 +130,8 @@ pub struct Environment {
     pub protected: bool,
     /// Where its rows are kept, where it says so.
     pub registry: Option<Registry>,
+    /// The channels that are told of it, by name, where it says so; all, where it does not.
+    pub notify: Option<Vec<Placed<String>>>,
 }
 
 /// How much a plan may change before apply wants the exact numbers acknowledged.
@@ -158,6 +166,9 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     if let Some(table) = table.table("environments", problems) {
         self::environments(&table, &registry, &mut environments, problems);
     }
+    let notify = notify::read(&table, problems);
+    let named = environments.iter().filter_map(|(name, own)| Some((name, own.notify.as_deref()?)));
+    notify::check_names(named, &notify, problems);
     table.finish(problems);
     let head = head?;
     let default_environment = default_environment(head.default_environment, &mut environments, problems)?;
@@ -170,6 +181,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
         meltano: meltano.unwrap_or_default(),
         guard: guard.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
+        notify,
     })
 }
 
@@ -261,9 +273,10 @@ fn environments(
         let protected = table.flag("protected", problems).is_some_and(|flag| flag.value);
         let registry = table.table("registry", problems).map(|table| RegistryTable::read(table, problems));
         let registry = registry.map(|registry| registry.over(base).checked(problems));
+        let notify = table.texts("notify", problems).map(|names| names.value);
         table.finish(problems);
         match name.parse::<EnvironmentName>() {
-            Ok(parsed) => drop(environments.insert(parsed, Environment { protected, registry })),
+            Ok(parsed) => drop(environments.insert(parsed, Environment { protected, registry, notify })),
             Err(error) => {
                 let span = name.place.span.clone().into();
                 let finding = table::Mistake::Invalid {
@@ -297,6 +310,15 @@ impl ProjectSettings {
 }
 
 impl ProjectSettings {
+    /// Returns the channels that are told of an environment.
+    #[must_use]
+    pub fn channels_of(&self, environment: &EnvironmentName) -> Vec<&Channel> {
+        let named = self.environments.get(environment).and_then(|own| own.notify.as_ref());
+        let is_told =
+            |channel: &&Channel| named.is_none_or(|names| names.iter().any(|name| name.value == channel.name.as_str()));
+        self.notify.iter().filter(is_told).collect()
+    }
+
     /// Returns where the rows of an environment are kept.
     #[must_use]
     pub fn registry_of(&self, environment: &EnvironmentName) -> &Registry {

@@ -169,6 +169,16 @@ impl<'a> Table<'a> {
         number
     }
 
+    /// Returns the whole number from 1 at `key`.
+    pub fn count(&self, key: &'static str, problems: &mut Problems) -> Option<u32> {
+        let found = self.find(key)?;
+        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u32>().ok()).filter(|n| *n > 0);
+        if number.is_none() {
+            problems.push(self.source, Self::wrong(key, found, ("a whole number from 1", "20")));
+        }
+        number
+    }
+
     /// Returns the strings of the array at `key`.
     pub fn texts(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<Vec<Placed<String>>>> {
         let wanted = ("an array of strings", "[\"text\"]");

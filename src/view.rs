@@ -7,6 +7,7 @@ pub mod history;
 mod junit;
 pub mod markdown;
 pub mod moved;
+pub mod notify;
 pub mod plan;
 pub mod plan_data;
 pub mod plan_markdown;

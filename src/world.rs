@@ -1,5 +1,6 @@
 //! Everything outside: one file for each outside system, and one handle on each here.
 
+pub mod alerts;
 pub mod command;
 pub mod editor;
 pub mod git;
@@ -9,6 +10,7 @@ pub mod machine;
 pub mod meltano;
 pub mod meltano_file;
 pub mod memory;
+pub mod notify;
 pub mod project;
 pub mod registry;
 pub mod runs;
@@ -25,11 +27,13 @@ use crate::problem::{Problems, Report};
 use crate::record::Entry;
 use crate::settings::{self, ProjectSettings, Variables};
 
+pub use alerts::Alerts;
 pub use keys::Keys;
 pub use local::Local;
 pub use meltano::Meltano;
 pub use meltano_file::MeltanoFile;
 pub use memory::Memory;
+pub use notify::Notifier;
 pub use project::Project;
 pub use registry::{Registry, Unmanaged};
 pub use runs::Runs;
@@ -48,6 +52,10 @@ pub struct World {
     pub supabase: Option<Arc<Supabase>>,
     /// Where runs are kept.
     pub runs: Arc<dyn Runs>,
+    /// Where it is remembered what channels were told.
+    pub alerts: Arc<dyn Alerts>,
+    /// What sends to channels.
+    pub notifier: Notifier,
     /// `meltano.yml`
     pub meltano_file: Arc<dyn Target<Record = Entry>>,
     /// The pinned Meltano.
@@ -88,24 +96,25 @@ impl World {
         outside: &Outside,
     ) -> Result<Self, NoWorld> {
         let mut supabase = None;
-        let (registry, runs): (Arc<dyn Registry>, Arc<dyn Runs>) = match settings.registry_of(environment) {
-            settings::Registry::Local => {
-                let local = Arc::new(Local::new(project.registry_path(), &settings.name, environment));
-                (local.clone(), local)
-            }
-            settings::Registry::Supabase(written) => {
-                let mut problems = Problems::default();
-                let resolved = written.resolved(outside.variables, &mut problems);
-                let (url, key) = resolved.ok_or_else(|| NoWorld::Problems(problems.into_report()))?;
-                let (rest_path, schema) = (written.rest_path.clone(), written.schema.clone());
-                let address = self::supabase::Address { url, rest_path, schema, key };
-                let hosted = Supabase::new(address, (&settings.name, environment), &project.own_folder());
-                let hosted = Arc::new(hosted.map_err(NoWorld::Supabase)?);
-                supabase = Some(hosted.clone());
-                (hosted.clone(), hosted)
-            }
-        };
-        Ok(Self { supabase, ..Self::with(project, settings, (registry, runs), outside) })
+        let (registry, runs, alerts): (Arc<dyn Registry>, Arc<dyn Runs>, Arc<dyn Alerts>) =
+            match settings.registry_of(environment) {
+                settings::Registry::Local => {
+                    let local = Arc::new(Local::new(project.registry_path(), &settings.name, environment));
+                    (local.clone(), local.clone(), local)
+                }
+                settings::Registry::Supabase(written) => {
+                    let mut problems = Problems::default();
+                    let resolved = written.resolved(outside.variables, &mut problems);
+                    let (url, key) = resolved.ok_or_else(|| NoWorld::Problems(problems.into_report()))?;
+                    let (rest_path, schema) = (written.rest_path.clone(), written.schema.clone());
+                    let address = self::supabase::Address { url, rest_path, schema, key };
+                    let hosted = Supabase::new(address, (&settings.name, environment), &project.own_folder());
+                    let hosted = Arc::new(hosted.map_err(NoWorld::Supabase)?);
+                    supabase = Some(hosted.clone());
+                    (hosted.clone(), hosted.clone(), hosted)
+                }
+            };
+        Ok(Self { supabase, alerts, ..Self::with(project, settings, (registry, runs), outside) })
     }
 
     /// Opens all handles but those of the registry: there an empty one in memory stands. No variable is needed.
@@ -126,6 +135,8 @@ impl World {
             supabase: None,
             runs,
             registry,
+            alerts: Arc::new(memory::MemoryAlerts::default()),
+            notifier: Notifier::new(outside.variables),
             meltano: Meltano::new(project.root(), &settings.meltano),
             meltano_file: Arc::new(MeltanoFile::new(project)),
             keys: outside.keys.clone(),

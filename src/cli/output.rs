@@ -12,7 +12,7 @@ use crate::ops::{Error, Event};
 use crate::run::{Run, RunStatus};
 use crate::secret::Secret;
 use crate::view::report::ErrorData;
-use crate::view::{self, BAD, GOOD, QUIET, STRONG, styled};
+use crate::view::{self, BAD, CHANGED, GOOD, QUIET, STRONG, styled};
 
 /// Where results, notes and questions go.
 pub struct Output {
@@ -140,8 +140,14 @@ impl Output {
 
     /// Tells progress.
     pub fn event(&mut self, event: &Event) {
-        if self.talk == Talk::Quiet {
-            return;
+        // Who wants to hear less is still to hear that nobody is told.
+        match event {
+            Event::NotNotified { channel, message, help } => {
+                return self.warning(&format!("`{channel}`: {message}"), help.as_deref());
+            }
+            Event::Unseen { message, help } => return self.warning(message, help.as_deref()),
+            _ if self.talk == Talk::Quiet => return,
+            _ => {}
         }
         match event {
             Event::InstallingMeltano { version } => self.step("Installing", &format!("Meltano {version}")),
@@ -168,9 +174,22 @@ impl Output {
                 self.ended(run);
             }
             Event::Wrote { target } => self.step("Wrote", target),
+            Event::Notified { channel, title, more: 0 } => self.step("Told", &format!("`{channel}`: {title}")),
+            Event::Notified { channel, title, more } => {
+                self.step("Told", &format!("`{channel}`: {title}, and {more} more"));
+            }
+            Event::NotNotified { .. } | Event::Unseen { .. } => {}
             Event::MovedState { slug, from, to } => {
                 self.step("Moved", &format!("the bookmarks of `{slug}` from `{from}` to `{to}`"));
             }
+        }
+    }
+
+    /// Writes a line that something is not as it should be, and the next step.
+    fn warning(&mut self, message: &str, help: Option<&str>) {
+        self.note(&format!("{} {message}\n", styled(CHANGED.bold(), &format!("{:>12}", "Warning"))));
+        if let Some(help) = help {
+            self.note(&format!("{:>12} {}\n", "", styled(QUIET, help)));
         }
     }
 

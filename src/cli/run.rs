@@ -162,6 +162,15 @@ async fn runs(
         RunKind::Test => ops::test(world, loaded, &options, &mut tell).await,
         RunKind::Sync => ops::sync(world, loaded, &options, &mut tell).await,
     };
+    if let Ok(runs) = &runs {
+        let mut enough = options.interrupt.clone();
+        enough.mark_unchanged();
+        // Whoever presses Ctrl-C now waits for nobody: the next invocation tells what is left.
+        tokio::select! {
+            () = ops::notify::after(world, (loaded, &options.environment), runs, &mut tell) => {}
+            _ = enough.changed() => {}
+        }
+    }
     signals.abort();
     runs
 }

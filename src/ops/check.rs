@@ -1,5 +1,6 @@
 //! `check`: reads and checks every file of a project. All other operations begin with it.
 
+use crate::alert::policy;
 use crate::connector::Catalog;
 use crate::integration::draft::{self, Draft};
 use crate::integration::{Integrations, secrets, together};
@@ -93,7 +94,20 @@ impl Files {
 pub fn check(project: &Project) -> Result<Loaded, Error> {
     let mut problems = Problems::default();
     let files = Files::read(project, &mut problems);
+    if let Some(settings) = &files.settings {
+        super::notify::check_templates(project, settings, &mut problems);
+    }
     checked(files, problems)
+}
+
+/// Reads `spile.toml` alone: what needs no more works also where other files are wrong.
+///
+/// # Errors
+/// With every problem of it.
+pub fn settings(project: &Project) -> Result<ProjectSettings, Error> {
+    let mut problems = Problems::default();
+    let settings = project.settings(&mut problems).and_then(|source| settings::read(&source, &mut problems));
+    settings.filter(|_| !problems.any_error()).ok_or_else(|| Error::Problems(problems.into_report()))
 }
 
 /// Checks files that were read; `problems` are those of reading them.
@@ -105,6 +119,9 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let catalog = Catalog::new(&files.connectors, &mut problems);
     let drafts = drafts(files.integrations, &mut problems);
     let integrations = settings.as_ref().map(|known| together::integrations(&drafts, known, &catalog, &mut problems));
+    for (settings, integrations) in settings.iter().zip(&integrations) {
+        settings.notify.iter().for_each(|channel| policy::check(channel, integrations, &mut problems));
+    }
     let (Some(settings), Some(integrations), Some(template), false) =
         (settings, integrations, files.template, problems.any_error())
     else {

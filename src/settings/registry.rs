@@ -3,6 +3,7 @@
 
 use miette::{Diagnostic, SourceSpan};
 
+use super::variables::{self, Variables, is_variable};
 use crate::problem::Problems;
 use crate::secret::Secret;
 use crate::source::Placed;
@@ -95,9 +96,6 @@ pub struct Supabase {
     pub schema: String,
 }
 
-/// Reads a variable of the environment.
-pub type Variables = fn(&str) -> Option<String>;
-
 impl Supabase {
     /// Returns the address and the key, variables put in.
     pub fn resolved(&self, variables: Variables, problems: &mut Problems) -> Option<(String, Secret)> {
@@ -125,23 +123,16 @@ impl Supabase {
 
 /// Puts the values of variables in place of `${NAME}`.
 fn expanded(written: &Placed<String>, variables: Variables, problems: &mut Problems) -> Option<String> {
-    let mut text = String::new();
-    let mut rest = written.value.as_str();
-    let mut is_whole = true;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, after)) = after.split_once('}') else { break };
-        text.push_str(before);
-        if let Some(value) = variables(name).filter(|value| !value.is_empty()) {
-            text.push_str(value.trim());
-        } else {
-            is_whole = false;
-            let span = written.place.span.clone().into();
-            problems.push(&written.place.source, RegistryMistake::Unset { name: name.to_owned(), span });
+    match variables::expanded(&written.value, variables) {
+        Ok(text) => Some(text),
+        Err(unset) => {
+            for name in unset {
+                let span = written.place.span.clone().into();
+                problems.push(&written.place.source, RegistryMistake::Unset { name, span });
+            }
+            None
         }
-        rest = after;
     }
-    text.push_str(rest);
-    is_whole.then_some(text)
 }
 
 /// The kinds of registries by their word.
@@ -208,10 +199,4 @@ impl RegistryTable {
         let schema = text(self.schema, "public");
         Registry::Supabase(Box::new(Supabase { url, key, rest_path, schema }))
     }
-}
-
-/// `${NAME}`, and nothing else.
-fn is_variable(text: &str) -> bool {
-    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }

@@ -1,5 +1,6 @@
 //! The local registry: an SQLite file in the project, with the tables of the hosted one.
 
+mod alerts;
 mod history;
 mod runs;
 

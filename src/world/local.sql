@@ -41,3 +41,14 @@ create table integration_runs (
 ) without rowid;
 create index integration_runs_newest on integration_runs (environment, started_at desc);
 create index integration_runs_newest_of on integration_runs (environment, integration_id, started_at desc);
+
+-- What channels were told: of several programs one claims a message. `told` is JSON.
+create table integration_alerts (
+  environment text    not null,
+  managed_by  text    not null,
+  channel     text    not null,
+  version     integer not null,
+  told        text    not null,
+  updated_at  text    not null,
+  primary key (environment, managed_by, channel)
+) without rowid;

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::alerts::Kept;
 use super::runs::Standing;
-use super::{Origin, Registry, Runs, Target, TargetError, Unmanaged};
-use crate::name::IntegrationId;
+use super::{Alerts, Origin, Registry, Runs, Target, TargetError, Unmanaged};
+use crate::name::{ChannelName, IntegrationId};
 use crate::plan::history::{Applied, Left};
 use crate::plan::{Action, Foreign, Revision, Snapshot, State, Step, hash};
 use crate::record::{Record, Row};
@@ -191,5 +192,30 @@ impl Runs for MemoryRuns {
             standings.insert(*id, Standing { status: status.clone(), created_at: at, updated_at: at });
         }
         Ok(standings)
+    }
+}
+
+/// What channels were told, in memory. It knows no runs.
+#[derive(Debug, Default)]
+pub struct MemoryAlerts(Mutex<BTreeMap<ChannelName, Kept>>);
+
+#[async_trait]
+impl Alerts for MemoryAlerts {
+    async fn ends(&self, _: Option<&[IntegrationId]>) -> Result<Vec<Run>, TargetError> {
+        Ok(Vec::new())
+    }
+
+    async fn told(&self, channel: &ChannelName) -> Result<Kept, TargetError> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(held.get(channel).cloned().unwrap_or_default())
+    }
+
+    async fn keep(&self, channel: &ChannelName, kept: &Kept) -> Result<bool, TargetError> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.get(channel).map_or(0, |known| known.version) != kept.version {
+            return Ok(false);
+        }
+        held.insert(channel.clone(), Kept { told: kept.told.clone(), version: kept.version + 1 });
+        Ok(true)
     }
 }

@@ -198,6 +198,11 @@ impl Project {
         }
     }
 
+    /// Reads a template of messages.
+    pub fn notify_template(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        self.source(path, problems)
+    }
+
     /// Returns the files below a folder, relative to the project and sorted; hidden ones are not looked at.
     fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
         let top = self.root.join(folder);

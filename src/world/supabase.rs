@@ -3,6 +3,7 @@
 //! Reading is by keyset pages, for a server cuts a longer answer without a word. Writing is one call of one function in
 //! the database, which is one transaction: everything is checked there once more, and all of it happens or none.
 
+mod alerts;
 mod cache;
 mod client;
 mod error;

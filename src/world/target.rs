@@ -138,6 +138,25 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// Tells whether it may pass by itself: a registry that cannot be reached, or is busy.
+    #[must_use]
+    pub fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::Supabase(error) => error.is_of_the_moment(),
+            Self::Local { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+            ),
+            Self::Stale { .. } | Self::Told => true,
+            Self::Foreign { .. }
+            | Self::Unreadable { .. }
+            | Self::Io { .. }
+            | Self::Newer { .. }
+            | Self::Row { .. }
+            | Self::Owned { .. } => false,
+        }
+    }
+
     /// Names whose row an id is already.
     pub(super) fn owned(slug: Slug, id: IntegrationId, owner: Option<&str>) -> Self {
         let owner = owner.map_or("a row of nobody's".to_owned(), |owner| format!("the project `{owner}`"));

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use walkdir::WalkDir;
 
+use crate::notify::receiver::Receiver;
 use crate::project::{Project, kill_all, leftovers, signal, things, wait, wait_for_the_tap};
 
 const OLD: &str = "canary-old-Zx81!:/?#[]@ \"quoted\" $HOME ${HOME} back\\slash";
@@ -150,6 +151,9 @@ fn project(mode: &str) -> Project {
 fn no_secret_is_in_any_byte_that_is_made() {
     let watch = Arc::new(Watch::new());
     let project = project("tell");
+    let receiver = Receiver::start();
+    let channel = format!("[[notify]]\nname = 'ops'\nkind = 'webhook'\nurl = '{}'\n", receiver.url);
+    project.write("spile.toml", &format!("{}{channel}", project.read("spile.toml")));
     let lookout = Lookout::start(&watch);
     let run = |words: &[&str]| {
         let ran = project.spile(words);
@@ -201,6 +205,7 @@ fn no_secret_is_in_any_byte_that_is_made() {
         ] {
             assert!(!run(words).0.status.success(), "{words:?}");
         }
+        run(&["notify", "send"]).succeeds();
         run(&["secrets", "rotate", "things"]);
     }
     project.write("integrations/things.toml", &good);
@@ -214,6 +219,11 @@ fn no_secret_is_in_any_byte_that_is_made() {
     watch.look_at_output(&["secrets", "import"], &ran.0);
     drop(lookout);
     watch.look_at_files(project.path());
+    let told = receiver.take();
+    assert!(told.len() > 1, "people are told of what fails, and of files that are wrong");
+    for one in told {
+        watch.look("a webhook", one.body.as_bytes());
+    }
     assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
     watch.nothing_was_found();
 }

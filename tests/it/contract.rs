@@ -1,5 +1,6 @@
 //! What every target promises, run over each of them.
 
+pub mod alerts;
 pub mod harness;
 mod local;
 mod meltano_file;

@@ -13,6 +13,7 @@ mod floors;
 mod folder;
 mod import;
 mod killed;
+mod notify;
 mod prepared;
 mod project;
 mod properties;

@@ -1,5 +1,6 @@
 //! Laws, held for whatever can be generated. `PROPTEST_CASES` raises the number of tries.
 
+mod alerts;
 mod declared;
 mod imported;
 mod rendered;

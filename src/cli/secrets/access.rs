@@ -74,7 +74,7 @@ pub(super) async fn updatekeys(args: &UpdatekeysArgs, desk: &Desk, output: &mut 
     let mut regranted = Vec::new();
     for file in &desk.files(&args.names)? {
         let one = if args.check {
-            secrets::regranted(desk.access(), file)?
+            secrets::regranted(&desk.project, file)?
         } else {
             secrets::update_keys(desk.access(), file).await?
         };

@@ -10,6 +10,7 @@ use super::file::{Access, Changed, SecretsFile, whole, write};
 use super::rule::{is_post_quantum, needs_program, rule};
 use crate::ops;
 use crate::sops::{DataKey, Document, Metadata, SECRETS, Wrapped};
+use crate::world::Project;
 use crate::world::keys::wrap;
 use crate::world::sops_program::WholeFile;
 
@@ -76,9 +77,9 @@ impl Regranted {
 ///
 /// # Errors
 /// When no rule is for the file.
-pub fn regranted(access: Access<'_>, file: &SecretsFile) -> Result<Option<Regranted>, Error> {
+pub fn regranted(project: &Project, file: &SecretsFile) -> Result<Option<Regranted>, Error> {
     let Some(document) = &file.document else { return Ok(None) };
-    let (rule, _) = rule(access.project, file.path())?;
+    let (rule, _) = rule(project, file.path())?;
     let age = |metadata: &Metadata| -> BTreeSet<String> {
         metadata.age().unwrap_or_default().into_iter().map(|wrapped| wrapped.recipient).collect()
     };
@@ -104,7 +105,7 @@ pub fn regranted(access: Access<'_>, file: &SecretsFile) -> Result<Option<Regran
 /// # Errors
 /// When the secrets do not open, or a recipient's key cannot be used.
 pub async fn update_keys(access: Access<'_>, file: &SecretsFile) -> Result<Option<Regranted>, ops::Error> {
-    let Some(regranted) = regranted(access, file)? else { return Ok(None) };
+    let Some(regranted) = regranted(access.project, file)? else { return Ok(None) };
     let (rule, at) = rule(access.project, file.path())?;
     if let Some(sidecar) = &file.sidecar {
         let whole = WholeFile { config: Some(&at.config), ..whole(sidecar) };

@@ -7,3 +7,14 @@ alter table integration_runs add column bookmark_before text;
 alter table integration_runs add column bookmark_after text;
 alter table integration_runs add column scheduled_for text;
 alter table integration_runs add column host text;
+
+-- What channels were told: of several programs one claims a message. `told` is JSON.
+create table integration_alerts (
+  environment text    not null,
+  managed_by  text    not null,
+  channel     text    not null,
+  version     integer not null,
+  told        text    not null,
+  updated_at  text    not null,
+  primary key (environment, managed_by, channel)
+) without rowid;

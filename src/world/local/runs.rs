@@ -120,7 +120,7 @@ impl Runs for Local {
 
 impl Local {
     /// Returns what is read of a run, in the order of [`run`].
-    fn columns(&self, connection: &Connection) -> Result<String, TargetError> {
+    pub(super) fn columns(&self, connection: &Connection) -> Result<String, TargetError> {
         let has_all = version(connection).map_err(|source| self.failed(source))? >= 3;
         let column = |(name, without): (&str, &str)| if has_all { name.to_owned() } else { without.to_owned() };
         Ok(format!("{COLUMNS}, {}", COLUMNS_3.map(column).join(", ")))
@@ -164,7 +164,7 @@ fn sortable(at: Timestamp) -> String {
     format!("{at:.9}")
 }
 
-fn run(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
+pub(super) fn run(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
     let loader: Option<String> = row.get(7)?;
     let finished_at: Option<String> = row.get(9)?;
     let kind: String = row.get(4)?;

@@ -196,7 +196,7 @@ pub struct Conflict {
 
 impl SupabaseError {
     /// Tells whether it says nothing of the key, the database or what was sent: later it may go well.
-    pub(super) fn is_of_the_moment(&self) -> bool {
+    pub(in crate::world) fn is_of_the_moment(&self) -> bool {
         match self {
             Self::Unreached { .. } | Self::Paused | Self::Unavailable { .. } | Self::Answer { .. } | Self::Locked => {
                 true

@@ -110,6 +110,19 @@ create table if not exists public.integration_leases (
 );
 comment on table public.integration_leases is 'Which run holds an integration now, and until when.';
 
+-- Alerts: what the channels of `[[notify]]` were told. One document for each, which is changed as a whole or not at all:
+-- of several machines one claims a message.
+create table if not exists public.integration_alerts (
+  managed_by  text        not null,
+  environment text        not null,
+  channel     text        not null,
+  version     bigint      not null check (version > 0),
+  told        jsonb       not null,
+  updated_at  timestamptz not null default now(),
+  primary key (managed_by, environment, channel)
+);
+comment on table public.integration_alerts is 'What each channel was told, and what is being sent to it right now.';
+
 -- History -----------------------------------------------------------------------------------------------------------
 
 -- Append-only. Rows are kept as they were written, so that what others change can be told and what was can be brought
@@ -287,6 +300,47 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_last_runs(jsonb) is 'The newest run of each integration of {"managed_by", "environment"}.';
 
+-- Of each integration the newest tests and syncs that succeeded and that failed: what alerts are told from.
+create or replace function public.spile_ends(payload jsonb) returns jsonb
+language plpgsql stable security invoker set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  ids constant text[] := case when jsonb_typeof(payload->'ids') = 'array'
+                              then array(select jsonb_array_elements_text(payload->'ids')) end;
+begin
+  return (
+    select coalesce(jsonb_agg(to_jsonb(r)), '[]') from (
+      select distinct on (r.integration_id, r.kind, r.status) r.*
+        from public.integration_runs r
+       where r.managed_by = payload->>'managed_by' and r.environment = payload->>'environment'
+         and r.status in ('ok', 'failed') and (ids is null or r.integration_id = any(ids))
+       order by r.integration_id, r.kind, r.status, r.started_at desc, r.id desc
+    ) r);
+end $$;
+comment on function public.spile_ends(jsonb) is
+  'The newest runs by how they ended of the integrations {"managed_by", "environment", "ids"} names; of all without ids.';
+
+-- Writes what a channel was told, where it is still the version that was read; 0 where there was none.
+--   {"managed_by", "environment", "channel", "version": n, "told": {}} -> whether it was written
+create or replace function public.spile_keep_alerts(payload jsonb) returns boolean
+language plpgsql volatile security invoker set search_path = '' as $$
+declare
+  known constant bigint := (payload->>'version')::bigint;
+begin
+  if known = 0 then
+    insert into public.integration_alerts (managed_by, environment, channel, version, told)
+    values (payload->>'managed_by', payload->>'environment', payload->>'channel', 1, payload->'told')
+        on conflict on constraint integration_alerts_pkey do nothing;
+  else
+    update public.integration_alerts a
+       set version = a.version + 1, told = payload->'told', updated_at = now()
+     where a.managed_by = payload->>'managed_by' and a.environment = payload->>'environment'
+       and a.channel = payload->>'channel' and a.version = known;
+  end if;
+  return found;
+end $$;
+comment on function public.spile_keep_alerts(jsonb) is
+  'Writes what the channel {"managed_by", "environment", "channel"} was told, if it has not changed since "version".';
+
 -- Takes, keeps or is refused the lease of an integration, in one statement. The database's clock counts, for those of
 -- machines differ.
 --   {"managed_by", "environment", "integration_id", "run": uuid, "host", "seconds"}
@@ -333,7 +387,7 @@ language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object('table', t.name, 'role', r.rolname, 'may', p.may)
            order by t.name, r.rolname, p.may), '[]')
     from unnest(array['integrations', 'integration_runs', 'integration_changes', 'integration_applies',
-                      'integration_files', 'integration_leases']) as t(name)
+                      'integration_files', 'integration_leases', 'integration_alerts']) as t(name)
    cross join pg_catalog.pg_roles r
    cross join unnest(array['select', 'insert', 'update', 'delete']) as p(may)
    where r.rolname in ('anon', 'authenticated')
@@ -537,14 +591,15 @@ alter table public.integration_changes enable row level security;
 alter table public.integration_applies enable row level security;
 alter table public.integration_files   enable row level security;
 alter table public.integration_leases  enable row level security;
+alter table public.integration_alerts  enable row level security;
 
 revoke all on public.integrations, public.integration_runs, public.integration_changes, public.integration_applies,
-  public.integration_files, public.integration_leases from public, anon, authenticated, service_role;
+  public.integration_files, public.integration_leases, public.integration_alerts from public, anon, authenticated, service_role;
 revoke all on sequence public.integration_changes_number_seq, public.integration_applies_number_seq
   from public, anon, authenticated, service_role;
 revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
-  public.spile_release(jsonb), public.spile_exposure(),
+  public.spile_release(jsonb), public.spile_ends(jsonb), public.spile_keep_alerts(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version(), public.integrations_touch(),
   public.integration_changes_stay()
   from public, anon, authenticated, service_role;
@@ -553,11 +608,12 @@ grant usage on schema public to service_role;
 grant select, insert, update, delete on public.integrations to service_role;
 grant select, insert, update on public.integration_runs to service_role;
 grant select, insert, update, delete on public.integration_leases to service_role;
+grant select, insert, update on public.integration_alerts to service_role;
 grant select, insert on public.integration_changes, public.integration_applies, public.integration_files to service_role;
 grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
-  public.spile_release(jsonb), public.spile_exposure(), public.spile_revision(text, text), public.spile_version()
-  to service_role;
+  public.spile_release(jsonb), public.spile_ends(jsonb), public.spile_keep_alerts(jsonb), public.spile_exposure(),
+  public.spile_revision(text, text), public.spile_version() to service_role;
 
 -- The role that can plan and nothing else: hashes and ciphertext, no column of anybody else's.
 do $$ begin
@@ -572,7 +628,7 @@ do $$ begin
     return;
   end if;
   revoke all on public.integrations, public.integration_runs, public.integration_changes, public.integration_applies,
-    public.integration_files, public.integration_leases from spile_planner;
+    public.integration_files, public.integration_leases, public.integration_alerts from spile_planner;
   grant usage on schema public to spile_planner;
   grant select (id, slug, type, name, enabled, config, secrets, managed_by, environment, content_hash)
     on public.integrations to spile_planner;

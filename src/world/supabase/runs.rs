@@ -18,7 +18,7 @@ use crate::world::{Runs, TargetError};
 
 /// A run as the table has it.
 #[derive(Debug, Deserialize)]
-struct StoredRun {
+pub(super) struct StoredRun {
     id: Uuid,
     integration_id: Uuid,
     slug: Slug,

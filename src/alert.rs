@@ -1,0 +1,198 @@
+//! Alerts: what is wrong now, told from runs, schedules, files and drift; and which of it a channel has still to be
+//! told. Pure: the time is given, what was told before too.
+
+pub mod due;
+pub mod message;
+pub mod policy;
+pub mod render;
+pub mod runs;
+pub mod stale;
+pub mod told;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::integration::Integration;
+use crate::name::{IntegrationId, Slug};
+use crate::run::Run;
+use crate::settings::AlertKind;
+
+pub use due::{Decision, Sending};
+pub use message::Message;
+pub use policy::Policy;
+pub use told::Told;
+
+/// Something that is wrong, or well again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// What it is known by while it lasts.
+    pub key: Key,
+    /// What it is about; none where that is the project.
+    pub integration: Option<Subject>,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// What happened, in a sentence.
+    pub sentence: String,
+    /// The next step.
+    pub help: Option<String>,
+    /// The file where it is mended, relative to the project.
+    pub file: Option<PathBuf>,
+    /// The command that says more.
+    pub command: Option<String>,
+    /// The run that tells it.
+    pub run: Option<Box<Run>>,
+}
+
+impl Alert {
+    /// Returns what kind of alert it is.
+    #[must_use]
+    pub fn kind(&self) -> AlertKind {
+        self.key.kind
+    }
+}
+
+/// The integration that an alert is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its id, where it is known: a file that is wrong may not tell it.
+    pub id: Option<IntegrationId>,
+    /// Its name.
+    pub slug: Slug,
+    /// Its tags, where they are known.
+    pub tags: Option<BTreeSet<String>>,
+}
+
+impl From<&Integration> for Subject {
+    fn from(integration: &Integration) -> Self {
+        let tags = Some(integration.base.tags.clone());
+        Self { id: Some(integration.id), slug: integration.slug.clone(), tags }
+    }
+}
+
+/// What an alert is known by while it lasts: its kind, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Key {
+    /// The kind.
+    pub kind: AlertKind,
+    /// The id of an integration, or a file and the like.
+    pub about: String,
+}
+
+impl Key {
+    /// Joins a kind with what it is about.
+    pub fn new(kind: AlertKind, about: impl fmt::Display) -> Self {
+        Self { kind, about: about.to_string() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.word(), self.about)
+    }
+}
+
+/// Why a text is no key of an alert.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no key of an alert")]
+pub struct NotAKey(String);
+
+impl FromStr for Key {
+    type Err = NotAKey;
+    fn from_str(text: &str) -> Result<Self, NotAKey> {
+        let (word, about) = text.split_once(':').ok_or_else(|| NotAKey(text.to_owned()))?;
+        let found = AlertKind::WORDS.into_iter().find(|(known, _)| *known == word);
+        found.map(|(_, kind)| Self::new(kind, about)).ok_or_else(|| NotAKey(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = NotAKey;
+    fn try_from(text: String) -> Result<Self, NotAKey> {
+        text.parse()
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.to_string()
+    }
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// What is wrong now.
+    pub alerts: Vec<Alert>,
+    /// What is known to be well, of kind [`AlertKind::Recovery`], each about the id of an integration.
+    pub well: Vec<Alert>,
+    /// Of which kinds `alerts` has all there are: what is not among them is over.
+    pub whole: BTreeSet<AlertKind>,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::run::{RunKind, RunStatus};
+
+    #[test]
+    fn a_key_is_read_back() {
+        let key = Key::new(AlertKind::ActionRequired, "a:b/drift");
+        assert_eq!(key.to_string(), "action_required:a:b/drift");
+        assert_eq!(key.to_string().parse::<Key>().unwrap(), key);
+        assert!("nothing:x".parse::<Key>().is_err() && "failure".parse::<Key>().is_err());
+    }
+
+    pub(crate) fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    pub(crate) fn id(number: u128) -> IntegrationId {
+        IntegrationId(uuid::Uuid::from_u128(number))
+    }
+
+    pub(crate) fn alert(kind: AlertKind, number: u128, since: i64) -> Alert {
+        let slug = format!("shop-{number}").parse().unwrap();
+        Alert {
+            key: Key::new(kind, id(number)),
+            integration: Some(Subject { id: Some(id(number)), slug, tags: Some(["crm".to_owned()].into()) }),
+            since: at(since),
+            sentence: format!("{} of {number}", kind.word()),
+            help: None,
+            file: None,
+            command: None,
+            run: None,
+        }
+    }
+
+    pub(crate) fn run(kind: RunKind, status: RunStatus, second: i64) -> Run {
+        Run {
+            id: uuid::Uuid::from_u128(u128::try_from(second + 1_000_000).unwrap()),
+            integration: id(1),
+            slug: "shop".parse().unwrap(),
+            environment: "dev".parse().unwrap(),
+            kind,
+            status,
+            state_id: None,
+            loader: None,
+            started_at: at(second),
+            finished_at: Some(at(second + 1)),
+            records: None,
+            streams: std::collections::BTreeMap::new(),
+            error: None,
+            cause: None,
+            attempts: 1,
+            full_refresh: false,
+            bookmark_before: None,
+            bookmark_after: None,
+            scheduled_for: None,
+            host: None,
+            log: "x.log".into(),
+        }
+    }
+}

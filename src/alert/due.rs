@@ -1,0 +1,185 @@
+//! Which messages a channel gets now: what is new, what lasts and is due again, what is over; at most so many an hour.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::told::{Claim, Entry, Told};
+use super::{Alert, Key, Policy, Seen};
+use crate::run::RunKind;
+use crate::settings::AlertKind;
+
+/// How long a message may be on its way before another machine takes it over.
+pub const CLAIM: SignedDuration = SignedDuration::from_mins(3);
+
+/// What to send, and what to remember before it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The messages, in their order.
+    pub messages: Vec<Sending>,
+    /// What the channel was told, these messages claimed.
+    pub told: Told,
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sending {
+    /// What it tells.
+    pub alert: Alert,
+    /// What it sums up: there were more than the channel gets in an hour.
+    pub more: Vec<Alert>,
+    /// What it is claimed by.
+    pub claim: Claim,
+    /// The entries that it settles.
+    keys: BTreeSet<Key>,
+}
+
+/// Something that a channel has to be told, and the entries that it settles.
+struct Due {
+    alert: Alert,
+    keys: BTreeSet<Key>,
+}
+
+/// Decides what a channel is told now. `id` names the messages: the first gets it, each further one the next number.
+#[must_use]
+pub fn decide(seen: &Seen, policy: &Policy, mut told: Told, (now, id): (Timestamp, Uuid)) -> Decision {
+    told.tidy(now);
+    let wanted = wanted(seen, policy, &told);
+    let mut due = repeated_or_new(&wanted, policy, &mut told, now);
+    due.extend(over(seen, (&wanted, policy), &mut told));
+    due.sort_by(|a, b| order(&a.alert).cmp(&order(&b.alert)));
+    let free = policy.most_per_hour.saturating_sub(told.sent.len()).min(due.len());
+    let mut messages: Vec<Sending> = Vec::new();
+    for (at, due) in due.into_iter().enumerate().filter(|_| free > 0) {
+        if at < free {
+            let by = Uuid::from_u128(id.as_u128().wrapping_add(at as u128));
+            let claim = Claim { by, at: now, until: now.saturating_add(CLAIM).unwrap_or(now) };
+            messages.push(Sending { alert: due.alert, more: Vec::new(), claim, keys: due.keys });
+        } else if let Some(last) = messages.last_mut() {
+            last.more.push(due.alert);
+            last.keys.extend(due.keys);
+        }
+    }
+    for message in &messages {
+        told.sent.push(now);
+        for key in &message.keys {
+            told.alerts.entry(key.clone()).and_modify(|entry| entry.claim = Some(message.claim));
+        }
+    }
+    Decision { messages, told }
+}
+
+/// What is wanted of what is wrong, by its key. One that fails is not stale besides, unless that was told before.
+fn wanted<'a>(seen: &'a Seen, policy: &Policy, told: &Told) -> BTreeMap<&'a Key, &'a Alert> {
+    let wanted = seen.alerts.iter().filter(|alert| policy.wants(alert));
+    let mut wanted: BTreeMap<&Key, &Alert> = wanted.map(|alert| (&alert.key, alert)).collect();
+    let failing: BTreeSet<String> =
+        wanted.keys().filter(|key| key.kind == AlertKind::Failure).map(|key| key.about.clone()).collect();
+    wanted.retain(|key, _| {
+        key.kind != AlertKind::Stale || !failing.contains(&key.about) || told.alerts.contains_key(*key)
+    });
+    wanted
+}
+
+/// Remembers what is new, and returns what was never told or is due again.
+fn repeated_or_new(wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut Told, now: Timestamp) -> Vec<Due> {
+    let mut due = Vec::new();
+    for (key, alert) in wanted {
+        let slug = alert.integration.as_ref().map(|subject| subject.slug.clone());
+        let entry = told.alerts.entry((*key).clone());
+        let entry = entry.or_insert(Entry { slug: None, since: alert.since, told_at: None, claim: None });
+        entry.slug = slug;
+        entry.since = entry.since.min(alert.since);
+        let is_due = match entry.told_at {
+            None => true,
+            Some(at) => policy.repeat.is_some_and(|repeat| now.duration_since(at).unsigned_abs() >= repeat && now > at),
+        };
+        if is_due && entry.claim.is_none() {
+            // It lasts since the first failure, not since the newest.
+            let alert = Alert { since: entry.since, ..(*alert).clone() };
+            due.push(Due { alert, keys: [(*key).clone()].into() });
+        }
+    }
+    due
+}
+
+/// Returns what is well again and was told to be wrong; forgets the rest of what is over.
+fn over(seen: &Seen, (wanted, policy): (&BTreeMap<&Key, &Alert>, &Policy), told: &mut Told) -> Vec<Due> {
+    let mut over: BTreeMap<&str, Due> = BTreeMap::new();
+    told.alerts.retain(|key, entry| {
+        if wanted.contains_key(key) || entry.claim.is_some() {
+            return true;
+        }
+        if !policy.on.contains(&key.kind) {
+            return false;
+        }
+        let mut well = seen.well.iter().filter(|well| well.key.about == key.about).peekable();
+        let is_known = well.peek().is_some();
+        match well.find(|well| ends(well, key.kind, entry)) {
+            Some(well) if entry.told_at.is_some() && policy.wants(well) => {
+                let due = over.entry(&well.key.about);
+                let due = due.or_insert_with(|| Due { alert: well.clone(), keys: BTreeSet::new() });
+                due.keys.insert(key.clone());
+                true
+            }
+            Some(_) => false,
+            // What was seen before it failed says nothing.
+            None if is_known && key.kind == AlertKind::Failure => true,
+            None => !seen.whole.contains(&key.kind),
+        }
+    });
+    over.into_values().collect()
+}
+
+/// Tells whether a success shows that what lasted is over: a failure ends with a later success, and only a later sync
+/// makes up for one that is late.
+fn ends(well: &Alert, kind: AlertKind, entry: &Entry) -> bool {
+    let is_sync = well.run.as_ref().is_some_and(|run| run.kind == RunKind::Sync && run.started_at > entry.since);
+    match kind {
+        AlertKind::Failure => well.since >= entry.since,
+        AlertKind::Stale => is_sync,
+        AlertKind::Misconfigured | AlertKind::ActionRequired | AlertKind::Recovery => false,
+    }
+}
+
+fn order(alert: &Alert) -> (AlertKind, Timestamp, &Key) {
+    (alert.kind(), alert.since, &alert.key)
+}
+
+/// How a message got through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The channel has it.
+    Sent,
+    /// It has not: the next one to look tries again.
+    NotSent,
+}
+
+/// Remembers how a message got through.
+pub fn settle(told: &mut Told, message: &Sending, (outcome, now): (Outcome, Timestamp)) {
+    if outcome == Outcome::NotSent
+        && let Some(slot) = told.sent.iter().position(|at| *at == message.claim.at)
+    {
+        told.sent.remove(slot);
+    }
+    let is_over = |key: &Key| {
+        let told_of = std::iter::once(&message.alert).chain(&message.more);
+        told_of.into_iter().any(|alert| alert.kind() == AlertKind::Recovery && alert.key.about == key.about)
+    };
+    for key in &message.keys {
+        let Some(entry) = told.alerts.get_mut(key) else { continue };
+        let is_own = entry.claim.is_none_or(|claim| claim.by == message.claim.by);
+        match outcome {
+            Outcome::Sent if is_over(key) => drop(told.alerts.remove(key)),
+            Outcome::Sent => {
+                entry.told_at = Some(now);
+                entry.claim = entry.claim.filter(|_| !is_own);
+            }
+            Outcome::NotSent => entry.claim = entry.claim.filter(|_| !is_own),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

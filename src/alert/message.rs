@@ -1,0 +1,216 @@
+//! A message: what templates are given, and the body of a webhook that has none.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Alert, Sending, Subject};
+use crate::name::{ChannelName, EnvironmentName, IntegrationId, Slug};
+use crate::run::{Run, RunKind};
+use crate::settings::AlertKind;
+
+/// The version of a message's form.
+const VERSION: u32 = 1;
+
+/// How many of those that are summed up are named.
+const NAMED: usize = 20;
+
+/// The most characters of a sentence: what a plugin said last may be long.
+const LONGEST: usize = 600;
+
+/// Where a message comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// The project.
+    pub project: &'a str,
+    /// Its environment.
+    pub environment: &'a EnvironmentName,
+    /// Where people find its pages.
+    pub pages: Option<&'a str>,
+    /// The channel.
+    pub channel: &'a ChannelName,
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// The version of this form.
+    pub version: u32,
+    /// Its id: one that is sent again has the same.
+    pub id: Uuid,
+    /// The kind of its alert, or `test`.
+    pub kind: &'static str,
+    /// What it is about and what happened, in a few words.
+    pub title: String,
+    /// What happened, in a sentence.
+    pub sentence: String,
+    /// The next step.
+    pub help: Option<String>,
+    /// The project.
+    pub project: String,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The channel.
+    pub channel: ChannelName,
+    /// The integration; none where it is about the project.
+    pub integration: Option<Named>,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The file where it is mended, relative to the project.
+    pub file: Option<String>,
+    /// The page about it.
+    pub url: Option<String>,
+    /// The command that says more.
+    pub command: Option<String>,
+    /// The run that tells it.
+    pub run: Option<Ended>,
+    /// How many more there were than the channel gets in an hour.
+    pub more: usize,
+    /// The first of those.
+    pub others: Vec<Other>,
+}
+
+/// The integration of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Named {
+    /// Its id, where it is known.
+    pub id: Option<IntegrationId>,
+    /// Its name.
+    pub slug: Slug,
+}
+
+/// The run of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// Its id.
+    pub id: Uuid,
+    /// What it did.
+    pub kind: RunKind,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How many records it moved, where that was counted.
+    pub records: Option<u64>,
+    /// What kind of failure it was.
+    pub cause: Option<&'static str>,
+}
+
+/// One of those that a message sums up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Other {
+    /// The kind of its alert.
+    pub kind: &'static str,
+    /// What it is about and what happened, in a few words.
+    pub title: String,
+}
+
+impl Message {
+    /// Writes what a channel is sent.
+    #[must_use]
+    pub fn of(sending: &Sending, frame: Frame<'_>) -> Self {
+        let Sending { alert, more, claim, .. } = sending;
+        let other = |alert: &Alert| Other { kind: alert.kind().word(), title: title(alert, frame) };
+        let pages = frame.pages.map(|pages| match &alert.integration {
+            Some(Subject { slug, .. }) => format!("{pages}/integrations/{slug}"),
+            None => pages.to_owned(),
+        });
+        Self {
+            version: VERSION,
+            id: claim.by,
+            kind: alert.kind().word(),
+            title: title(alert, frame),
+            sentence: plain(&alert.sentence),
+            help: alert.help.as_deref().map(plain),
+            project: frame.project.to_owned(),
+            environment: frame.environment.clone(),
+            channel: frame.channel.clone(),
+            integration: alert.integration.as_ref().map(|one| Named { id: one.id, slug: one.slug.clone() }),
+            since: alert.since,
+            at: claim.at,
+            file: alert.file.as_ref().map(|file| plain(&file.display().to_string())),
+            url: pages,
+            command: alert.command.clone(),
+            run: alert.run.as_deref().map(Ended::from),
+            more: more.len(),
+            others: more.iter().take(NAMED).map(other).collect(),
+        }
+    }
+
+    /// Writes what shows that a channel works.
+    #[must_use]
+    pub fn test(frame: Frame<'_>, (at, id): (Timestamp, Uuid)) -> Self {
+        Self {
+            version: VERSION,
+            id,
+            kind: "test",
+            title: format!("{}: a test", frame.project),
+            sentence: "this is a test: nothing is wrong, and notifications arrive here".to_owned(),
+            help: None,
+            project: frame.project.to_owned(),
+            environment: frame.environment.clone(),
+            channel: frame.channel.clone(),
+            integration: None,
+            since: at,
+            at,
+            file: None,
+            url: frame.pages.map(str::to_owned),
+            command: Some("spile notify list".to_owned()),
+            run: None,
+            more: 0,
+            others: Vec::new(),
+        }
+    }
+}
+
+impl From<&Run> for Ended {
+    fn from(run: &Run) -> Self {
+        Self {
+            id: run.id,
+            kind: run.kind,
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            records: run.records,
+            cause: run.cause.map(crate::run::Cause::word),
+        }
+    }
+}
+
+fn title(alert: &Alert, frame: Frame<'_>) -> String {
+    let about = alert.integration.as_ref().map_or(frame.project, |subject| subject.slug.as_str());
+    let is_test = alert.run.as_ref().is_some_and(|run| run.kind == RunKind::Test);
+    let what = match alert.kind() {
+        AlertKind::Failure if is_test => "the test failed",
+        AlertKind::Failure => "the sync failed",
+        AlertKind::Misconfigured if alert.file.is_none() => "no plan can be applied",
+        AlertKind::Misconfigured => "the files are wrong",
+        AlertKind::ActionRequired => "something is to be done",
+        AlertKind::Stale => "no sync for too long",
+        AlertKind::Recovery => "works again",
+    };
+    format!("{about}: {what}")
+}
+
+/// Returns a text of one line and of bounded length: it comes from plugins, and goes into subjects and terminals.
+fn plain(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: char| if c.is_control() || turns(c) || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c };
+    let mut plain: String = text.trim().chars().take(LONGEST).map(shown).collect();
+    if text.trim().chars().nth(LONGEST).is_some() {
+        plain.push('…');
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_a_plugins_is_one_line_of_bounded_length() {
+        assert_eq!(plain(" a\r\nBcc: x\u{1b}[2J\u{202e}\n"), "a  Bcc: x [2J ");
+        assert_eq!(plain(&"é".repeat(700)).chars().count(), 601);
+    }
+}

@@ -1,0 +1,139 @@
+//! What a channel wants to be told, and how often.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use miette::{Diagnostic, SourceSpan};
+
+use super::{Alert, Subject};
+use crate::integration::Integrations;
+use crate::plan::Selector;
+use crate::problem::Problems;
+use crate::settings::{AlertKind, Channel};
+
+/// What a channel wants to be told, and how often.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Of what.
+    pub on: BTreeSet<AlertKind>,
+    /// Of which integrations; none means all.
+    pub only: Vec<Selector>,
+    /// When an alert that lasts is repeated; `None` is never.
+    pub repeat: Option<Duration>,
+    /// How many messages it gets in an hour.
+    pub most_per_hour: usize,
+}
+
+impl From<&Channel> for Policy {
+    fn from(channel: &Channel) -> Self {
+        Self {
+            on: channel.on.clone(),
+            // Words that are none were refused when the files were checked.
+            only: channel.only.iter().filter_map(|word| word.parse().ok()).collect(),
+            repeat: channel.repeat,
+            most_per_hour: usize::try_from(channel.most_per_hour).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+impl Policy {
+    /// Tells whether the channel wants to know of an alert.
+    #[must_use]
+    pub fn wants(&self, alert: &Alert) -> bool {
+        self.on.contains(&alert.kind()) && self.is_about(alert.integration.as_ref())
+    }
+
+    /// Tells whether it is told of an integration. What is wrong with the project is everybody's.
+    fn is_about(&self, subject: Option<&Subject>) -> bool {
+        let Some(subject) = subject.filter(|_| !self.only.is_empty()) else { return true };
+        self.only.iter().any(|word| names(word, subject))
+    }
+}
+
+/// A file that is wrong may not tell its tags: better once too often than never.
+fn names(word: &Selector, subject: &Subject) -> bool {
+    match word {
+        Selector::Name(slug) => *slug == subject.slug,
+        Selector::Glob(pattern) => pattern.matches(subject.slug.as_str()),
+        Selector::Tag(tag) => subject.tags.as_ref().is_none_or(|tags| tags.contains(tag)),
+    }
+}
+
+/// What can be wrong with the words of `only`.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum OnlyMistake {
+    /// It is no such word.
+    #[error("`{word}` is no name, no pattern of names and no `#tag`")]
+    #[diagnostic(code(spile::notify::only), help("write a name, a pattern such as `shop-*` or a tag such as `#crm`"))]
+    Word {
+        /// What was written.
+        word: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// It names nothing.
+    #[error("`{word}` names no integration")]
+    #[diagnostic(
+        severity(warning),
+        code(spile::notify::names_nothing),
+        help("write it as the files have it, or take it away: this channel is told of nothing by it")
+    )]
+    Nothing {
+        /// What was written.
+        word: String,
+        /// Where.
+        #[label("nothing has it")]
+        span: SourceSpan,
+    },
+}
+
+/// Checks the words of a channel's `only`.
+pub fn check(channel: &Channel, integrations: &Integrations, problems: &mut Problems) {
+    for written in &channel.only {
+        let (word, span) = (written.value.clone(), written.place.span.clone().into());
+        match written.parse::<Selector>() {
+            Err(_) => problems.push(&written.place.source, OnlyMistake::Word { word, span }),
+            Ok(selector) if !integrations.iter().any(|one| names(&selector, &Subject::from(&**one))) => {
+                problems.push(&written.place.source, OnlyMistake::Nothing { word, span });
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::tests::alert;
+
+    fn policy(only: &[&str]) -> Policy {
+        Policy {
+            on: [AlertKind::Failure].into(),
+            only: only.iter().map(|word| word.parse().unwrap()).collect(),
+            repeat: None,
+            most_per_hour: 1,
+        }
+    }
+
+    #[test]
+    fn a_channel_is_told_of_what_it_names() {
+        let failure = alert(AlertKind::Failure, 1, 0);
+        for (only, wanted) in
+            [(&[][..], true), (&["shop-1"], true), (&["shop-2"], false), (&["shop-*"], true), (&["#crm", "x"], true)]
+        {
+            assert_eq!(policy(only).wants(&failure), wanted, "{only:?}");
+        }
+        assert!(!policy(&["#hr"]).wants(&failure));
+        assert!(!policy(&[]).wants(&alert(AlertKind::Stale, 1, 0)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_project_is_everybodys() {
+        let whole = Alert { integration: None, ..alert(AlertKind::Failure, 1, 0) };
+        assert!(policy(&["shop-2"]).wants(&whole));
+        let mut unknown = alert(AlertKind::Failure, 1, 0);
+        unknown.integration.as_mut().unwrap().tags = None;
+        assert!(policy(&["#hr"]).wants(&unknown));
+    }
+}

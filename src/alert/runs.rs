@@ -1,0 +1,134 @@
+//! What runs tell: what fails, and what is well.
+//!
+//! A sync that succeeds shows that all is well; a test shows that only of tests, for the loader has no part in it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Alert, Key, Subject};
+use crate::integration::{Integration, Integrations};
+use crate::name::IntegrationId;
+use crate::run::{Cause, Run, RunKind, RunStatus};
+use crate::settings::AlertKind;
+
+/// The newest runs of one integration, by what they did and how they ended.
+#[derive(Debug, Clone, Default)]
+pub struct Ends(BTreeMap<(&'static str, &'static str), Run>);
+
+/// The newest runs of integrations.
+#[derive(Debug, Clone, Default)]
+pub struct AllEnds(BTreeMap<IntegrationId, Ends>);
+
+impl FromIterator<Run> for AllEnds {
+    fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
+        let mut all = Self::default();
+        for run in runs.into_iter().filter(|run| matches!(run.status, RunStatus::Ok | RunStatus::Failed)) {
+            let key = (run.kind.word(), run.status.word());
+            let ends = all.0.entry(run.integration).or_default();
+            if ends.0.get(&key).is_none_or(|known| (known.started_at, known.id) <= (run.started_at, run.id)) {
+                ends.0.insert(key, run);
+            }
+        }
+        all
+    }
+}
+
+impl AllEnds {
+    /// Returns the newest runs of an integration.
+    #[must_use]
+    pub fn of(&self, id: &IntegrationId) -> Option<&Ends> {
+        self.0.get(id)
+    }
+
+    /// Returns what fails and what is well of the integrations that are enabled.
+    #[must_use]
+    pub fn seen<'a>(&self, enabled: impl Iterator<Item = &'a Integration>) -> (Vec<Alert>, Vec<Alert>) {
+        let (mut alerts, mut well) = (Vec::new(), Vec::new());
+        for integration in enabled {
+            let Some(ends) = self.of(&integration.id) else { continue };
+            match ends.failing() {
+                Some(run) => alerts.push(failure(integration, run)),
+                None => well.extend(ends.successes().map(|run| recovery(integration, run))),
+            }
+        }
+        (alerts, well)
+    }
+
+    /// Returns what fails and what is well of the integrations that ran, whatever the files say of them now.
+    #[must_use]
+    pub fn seen_of(&self, integrations: &Integrations) -> (Vec<Alert>, Vec<Alert>) {
+        self.seen(self.0.keys().filter_map(|id| integrations.get(id)).map(AsRef::as_ref))
+    }
+}
+
+impl Ends {
+    fn newest(&self, kind: RunKind, status: RunStatus) -> Option<&Run> {
+        self.0.get(&(kind.word(), status.word()))
+    }
+
+    /// Returns the newest failure that nothing has mended since.
+    fn failing(&self) -> Option<&Run> {
+        let sync = self.newest(RunKind::Sync, RunStatus::Ok);
+        let test = self.newest(RunKind::Test, RunStatus::Ok);
+        let is_later = |run: &Run, than: &Run| run.started_at > than.started_at;
+        let lasts = |run: &&Run| {
+            let mended_by_test = run.kind == RunKind::Test && test.is_some_and(|test| is_later(test, run));
+            !mended_by_test && !sync.is_some_and(|sync| is_later(sync, run))
+        };
+        let failed = [RunKind::Sync, RunKind::Test].map(|kind| self.newest(kind, RunStatus::Failed));
+        failed.into_iter().flatten().filter(lasts).max_by_key(|run| run.started_at)
+    }
+
+    /// Returns the newest sync and the newest test that succeeded.
+    fn successes(&self) -> impl Iterator<Item = &Run> {
+        [RunKind::Sync, RunKind::Test].into_iter().filter_map(|kind| self.newest(kind, RunStatus::Ok))
+    }
+
+    /// Returns the newest sync that succeeded.
+    #[must_use]
+    pub fn last_sync(&self) -> Option<&Run> {
+        self.newest(RunKind::Sync, RunStatus::Ok)
+    }
+}
+
+fn failure(integration: &Integration, run: &Run) -> Alert {
+    let error = run.error.clone().unwrap_or_else(|| "it did not say why".to_owned());
+    Alert {
+        key: Key::new(AlertKind::Failure, integration.id),
+        help: run.cause.map(|cause| Cause::help(cause).to_owned()),
+        command: Some(format!("spile logs {}", integration.slug)),
+        ..told_by(integration, (run, error))
+    }
+}
+
+fn recovery(integration: &Integration, run: &Run) -> Alert {
+    let records = run.records.filter(|_| run.kind == RunKind::Sync);
+    let sentence = match (run.kind, records) {
+        (RunKind::Test, _) => "the test succeeds again".to_owned(),
+        (RunKind::Sync, None) => "the sync succeeds again".to_owned(),
+        (RunKind::Sync, Some(1)) => "the sync succeeds again: it moved 1 record".to_owned(),
+        (RunKind::Sync, Some(records)) => format!("the sync succeeds again: it moved {records} records"),
+    };
+    Alert { key: Key::new(AlertKind::Recovery, integration.id), ..told_by(integration, (run, sentence)) }
+}
+
+fn told_by(integration: &Integration, (run, sentence): (&Run, String)) -> Alert {
+    Alert {
+        key: Key::new(AlertKind::Failure, integration.id),
+        integration: Some(Subject::from(integration)),
+        since: ended_at(run),
+        sentence,
+        help: None,
+        file: Some(integration.path.clone()),
+        command: None,
+        run: Some(Box::new(run.clone())),
+    }
+}
+
+fn ended_at(run: &Run) -> Timestamp {
+    run.finished_at.unwrap_or(run.started_at)
+}
+
+#[cfg(test)]
+mod tests;

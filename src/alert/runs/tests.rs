@@ -1,0 +1,45 @@
+use super::*;
+use crate::alert::tests::{at, id, run};
+
+/// What is known after runs, one a second: `s` and `t` succeeded, `S` and `T` failed, `c` was cancelled.
+fn after(runs: &str) -> Option<(char, usize)> {
+    let told = runs.chars().enumerate().map(|(second, c)| {
+        let kind = if c.eq_ignore_ascii_case(&'t') { RunKind::Test } else { RunKind::Sync };
+        let status = match c {
+            'c' => RunStatus::Cancelled,
+            c if c.is_uppercase() => RunStatus::Failed,
+            _ => RunStatus::Ok,
+        };
+        run(kind, status, i64::try_from(second).unwrap())
+    });
+    let mut all: Vec<Run> = told.collect();
+    all.reverse();
+    let all: AllEnds = all.into_iter().collect();
+    let ends = all.of(&id(1))?;
+    let second = |run: &Run| usize::try_from(run.started_at.as_second() - at(0).as_second()).unwrap();
+    match (ends.failing(), ends.successes().max_by_key(|run| run.started_at)) {
+        (Some(run), _) => Some(('!', second(run))),
+        (None, Some(run)) => Some(('.', second(run))),
+        (None, None) => None,
+    }
+}
+
+#[test]
+fn the_newest_failure_lasts_until_a_success_of_its_kind() {
+    for (runs, known) in [
+        ("", None),
+        ("c", None),
+        ("S", Some(('!', 0))),
+        ("SSc", Some(('!', 1))),
+        ("Ss", Some(('.', 1))),
+        ("sS", Some(('!', 1))),
+        ("St", Some(('!', 0))),
+        ("STt", Some(('!', 0))),
+        ("Tt", Some(('.', 1))),
+        ("Ts", Some(('.', 1))),
+        ("sTtc", Some(('.', 2))),
+        ("SsT", Some(('!', 2))),
+    ] {
+        assert_eq!(after(runs), known, "{runs}");
+    }
+}

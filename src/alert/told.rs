@@ -1,0 +1,58 @@
+//! What a channel was told: kept in the registry, so that of several machines one tells it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Key;
+use crate::name::Slug;
+
+/// The time in which messages are counted.
+pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a channel was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What lasts, by its key; what is over and was told is forgotten.
+    #[serde(default)]
+    pub alerts: BTreeMap<Key, Entry>,
+    /// When messages went out in the last hour.
+    #[serde(default)]
+    pub sent: Vec<Timestamp>,
+}
+
+/// One alert that lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The integration, for people who read it.
+    pub slug: Option<Slug>,
+    /// Since when it lasts.
+    pub since: Timestamp,
+    /// When the channel was last told; never, where it has to wait or could not be reached.
+    pub told_at: Option<Timestamp>,
+    /// Who is telling it right now.
+    pub claim: Option<Claim>,
+}
+
+/// A message on its way. Who dies while it sends loses it: then another one tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The message.
+    pub by: Uuid,
+    /// When it was begun.
+    pub at: Timestamp,
+    /// How long that holds.
+    pub until: Timestamp,
+}
+
+impl Told {
+    /// Forgets what is older than an hour, and claims that nobody has kept.
+    pub(super) fn tidy(&mut self, now: Timestamp) {
+        self.sent.retain(|at| now.duration_since(*at) < HOUR);
+        for entry in self.alerts.values_mut() {
+            entry.claim = entry.claim.filter(|claim| claim.until > now);
+        }
+    }
+}

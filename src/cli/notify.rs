@@ -1,0 +1,126 @@
+//! `spile notify`
+
+use clap::Subcommand;
+
+use super::{Global, Output, exit, outside};
+use crate::name::EnvironmentName;
+use crate::ops::notify::Watched;
+use crate::ops::{self, Error, Event, Loaded};
+use crate::problem::{Report, did_you_mean, listed};
+use crate::settings::{Channel, ProjectSettings};
+use crate::view::notify::{self, OverviewData, SentData, TestedData};
+use crate::world::{Project, World};
+
+/// Tell people what goes wrong: try the channels, send what is due, show what is told
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Send a test to every channel of the environment, or to one, and say what came back
+    Test(TestArgs),
+    /// Look at everything and send what is due; for cron, every few minutes
+    Send(SendArgs),
+    /// Show the channels, what is wrong now, since when, and when each was told
+    List(ListArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct TestArgs {
+    /// The channel, by name; without one, all
+    #[arg(value_name = "CHANNEL")]
+    name: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct SendArgs {}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {}
+
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let desk = Desk::open(global)?;
+    match &args.command {
+        Command::Test(args) => test(args, &desk, output).await,
+        Command::Send(_) => send(&desk, output).await,
+        Command::List(_) => list(&desk, output).await,
+    }
+}
+
+/// What the commands work with: also where other files than `spile.toml` are wrong.
+struct Desk {
+    project: Project,
+    settings: ProjectSettings,
+    files: Result<Loaded, Report>,
+    environment: EnvironmentName,
+}
+
+impl Desk {
+    fn open(global: &Global) -> Result<Self, Error> {
+        let project = global.project()?;
+        let settings = ops::check::settings(&project)?;
+        let files = match ops::check(&project) {
+            Ok(loaded) => Ok(loaded),
+            Err(Error::Problems(report)) => Err(report),
+            Err(error) => return Err(error),
+        };
+        let environment = settings.environment(global.environment.as_deref())?;
+        Ok(Self { project, settings, files, environment })
+    }
+
+    fn watched(&self) -> Watched<'_> {
+        Watched { settings: &self.settings, files: self.files.as_ref(), environment: &self.environment }
+    }
+
+    fn world(&self, output: &Output) -> Result<World, Error> {
+        Ok(World::open(&self.project, &self.settings, &self.environment, &outside(output))?)
+    }
+
+    /// Returns the channels of the environment, or the one of that name.
+    fn channels(&self, name: Option<&str>) -> Result<Vec<&Channel>, Error> {
+        let mut channels = self.settings.channels_of(&self.environment);
+        let Some(name) = name else { return Ok(channels) };
+        let names = || self.settings.notify.iter().map(|channel| channel.name.as_str());
+        let help = did_you_mean(name, names()).unwrap_or_else(|| match names().next() {
+            None => format!("write a `[[notify]]` with `name = \"{name}\"` into `spile.toml`"),
+            Some(_) => format!("`spile.toml` has {}", listed(names())),
+        });
+        channels.retain(|channel| channel.name.as_str() == name);
+        if channels.is_empty() { Err(Error::NoChannel { name: name.to_owned(), help }) } else { Ok(channels) }
+    }
+}
+
+async fn test(args: &TestArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+    let channels = desk.channels(args.name.as_deref())?;
+    // No row is needed for it, and so no key of a registry.
+    let world = World::offline(&desk.project, &desk.settings, &outside(output));
+    let tested = ops::notify::test(&world, desk.watched(), &channels).await;
+    let tested: Vec<TestedData> = tested.iter().map(TestedData::from).collect();
+    let data = serde_json::json!({ "channels": tested });
+    output.result(|| notify::tested(&tested), &data);
+    Ok(if tested.iter().all(|one| one.error.is_none()) { 0 } else { exit::FAILED })
+}
+
+async fn send(desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+    let world = desk.world(output)?;
+    let mut events = Vec::new();
+    let mut tell = |event: Event| {
+        output.event(&event);
+        events.push(event);
+    };
+    let alerts = ops::notify::watch(&world, desk.watched(), &mut tell).await;
+    let sent = SentData::of(&alerts, &events);
+    output.result(|| notify::sent(&sent, desk.channels(None).is_ok_and(|all| all.is_empty())), &sent);
+    Ok(if sent.problems.is_empty() { 0 } else { exit::FAILED })
+}
+
+async fn list(desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+    let world = desk.world(output)?;
+    let overview = ops::notify::overview(&world, desk.watched(), &mut |event| output.event(&event)).await?;
+    let data = OverviewData::from(&overview);
+    output.result(|| notify::overview(&data, &jiff::tz::TimeZone::system()), &data);
+    Ok(0)
+}

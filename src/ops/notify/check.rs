@@ -1,0 +1,30 @@
+//! The templates of messages, tried before one is needed.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::alert::Message;
+use crate::alert::message::Frame;
+use crate::alert::render::{Form, render};
+use crate::problem::Problems;
+use crate::settings;
+use crate::source::Source;
+use crate::world::Project;
+
+/// Renders a test with the template of each channel that has its own.
+pub(in crate::ops) fn check_templates(project: &Project, source: &Source, problems: &mut Problems) {
+    // What else is wrong with the settings is reported where they are read.
+    let Some(settings) = settings::read(source, &mut Problems::default()) else { return };
+    let (environment, pages) = (&settings.default_environment, settings.url.as_deref());
+    for channel in &settings.notify {
+        let Some(path) = &channel.template else { continue };
+        let Some(template) = project.notify_template(Path::new(&path.value), problems) else { continue };
+        let frame = Frame { project: &settings.name, environment, pages, channel: &channel.name };
+        let message = Message::test(frame, (Timestamp::UNIX_EPOCH, Uuid::nil()));
+        if let Err(mistake) = render(&message, Form::of(&channel.sender), &template) {
+            problems.push(&template, mistake);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `[[notify]]`: whom to tell of what goes wrong, as written; variables are put in when something is sent, not before,
+//! so that `check` needs none.
+
+mod channel;
+mod mistake;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::name::{ChannelName, EnvironmentName};
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::source::Placed;
+use crate::table::Table;
+
+pub use mistake::NotifyMistake;
+
+/// How long an alert may last before it is repeated, where nothing is said.
+pub const REPEAT: Duration = Duration::from_hours(24);
+
+/// How many messages a channel gets in an hour, where nothing is said.
+pub const MOST_PER_HOUR: u32 = 20;
+
+/// What people are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A test or a sync failed.
+    Failure,
+    /// The files are wrong, or a plan is refused.
+    Misconfigured,
+    /// Somebody has to do something, though everything still runs.
+    ActionRequired,
+    /// A scheduled integration has not been synced for too long.
+    Stale,
+    /// The first success after a failure.
+    Recovery,
+}
+
+impl AlertKind {
+    /// All of them, by the word that files and messages have.
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("failure", Self::Failure),
+        ("misconfigured", Self::Misconfigured),
+        ("action_required", Self::ActionRequired),
+        ("stale", Self::Stale),
+        ("recovery", Self::Recovery),
+    ];
+
+    /// Returns the word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.into_iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// A place that notifications go to.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// Its name, which the environments and the registry know it by.
+    pub name: Placed<ChannelName>,
+    /// How it is reached.
+    pub sender: Sender,
+    /// What it is told of.
+    pub on: BTreeSet<AlertKind>,
+    /// Of which integrations: names, patterns of names and tags; none means all.
+    pub only: Vec<Placed<String>>,
+    /// When an alert that lasts is repeated; `None` is never.
+    pub repeat: Option<Duration>,
+    /// How many messages it gets in an hour.
+    pub most_per_hour: u32,
+    /// The project's own template of its messages.
+    pub template: Option<Placed<String>>,
+}
+
+/// How a channel is reached. What may hold a secret is still a variable.
+#[derive(Debug, Clone)]
+pub enum Sender {
+    /// An incoming webhook of Slack's, or of what takes the same.
+    Slack {
+        /// The variable that holds its address.
+        url: Placed<String>,
+    },
+    /// Any address that takes JSON.
+    Webhook {
+        /// The address, or the variable that holds it.
+        url: Placed<String>,
+        /// The variable that holds what bodies are signed with.
+        secret: Option<Placed<String>>,
+    },
+    /// Mail, over a server of one's own.
+    Email(Box<Email>),
+    /// The notifications of the desktop that spile runs on.
+    Desktop,
+}
+
+impl Sender {
+    /// Returns the word that files have for it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Slack { .. } => "slack",
+            Self::Webhook { .. } => "webhook",
+            Self::Email(_) => "email",
+            Self::Desktop => "desktop",
+        }
+    }
+}
+
+/// A mail server, and who writes to whom.
+#[derive(Debug, Clone)]
+pub struct Email {
+    /// `smtps://user@host:port`, or `smtp://` with an upgrade to TLS.
+    pub server: Placed<String>,
+    /// The variable that holds the password.
+    pub password: Option<Placed<String>>,
+    /// Who writes.
+    pub from: Placed<String>,
+    /// To whom.
+    pub to: Vec<Placed<String>>,
+}
+
+/// Reads all channels; of two with one name the second is a mistake.
+pub(super) fn read(table: &Table<'_>, problems: &mut Problems) -> Vec<Channel> {
+    let mut channels: Vec<Channel> = Vec::new();
+    for table in table.tables("notify", problems) {
+        let Some(channel) = channel::read(table, problems) else { continue };
+        if let Some(first) = channels.iter().find(|known| known.name.value == channel.name.value) {
+            let name = channel.name.value.clone();
+            let first = first.name.place.span.clone().into();
+            let finding = NotifyMistake::Twice { name, span: channel.name.place.span.clone().into(), first };
+            problems.push(&channel.name.place.source, finding);
+        }
+        channels.push(channel);
+    }
+    channels
+}
+
+/// Checks that the channels an environment names are there.
+pub(super) fn check_names<'a>(
+    named: impl Iterator<Item = (&'a EnvironmentName, &'a [Placed<String>])>,
+    channels: &[Channel],
+    problems: &mut Problems,
+) {
+    let known: BTreeSet<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+    for name in named.flat_map(|(_, names)| names).filter(|name| !known.contains(name.as_str())) {
+        let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
+            if known.is_empty() {
+                return format!("write a `[[notify]]` with `name = \"{}\"`", name.value);
+            }
+            format!("the channels are {}", listed(known.iter().copied()))
+        });
+        let finding = NotifyMistake::Unknown { name: name.value.clone(), span: name.place.span.clone().into(), help };
+        problems.push(&name.place.source, finding);
+    }
+}
+
+#[cfg(test)]
+mod tests;

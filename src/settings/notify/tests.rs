@@ -1,0 +1,95 @@
+use super::*;
+use crate::settings;
+use crate::source::Source;
+
+const HEAD: &str = "[project]\nname = 'acme'\n";
+
+fn read(text: &str) -> (Option<settings::ProjectSettings>, Vec<String>) {
+    let mut problems = Problems::default();
+    let settings = settings::read(&Source::new("spile.toml", format!("{HEAD}{text}")), &mut problems);
+    let report = problems.into_report();
+    (settings, report.problems().iter().map(|problem| format!("{problem:?}")).collect())
+}
+
+#[test]
+fn a_channel_that_says_little_is_told_of_everything_once_a_day() {
+    let (settings, problems) = read("[[notify]]\nname = 'a'\nkind = 'slack'\nurl = '${URL}'\n");
+    assert_eq!(problems, Vec::<String>::new());
+    let channel = &settings.unwrap().notify[0];
+    assert_eq!((channel.on.len(), channel.repeat, channel.most_per_hour), (5, Some(REPEAT), 20));
+    assert_eq!(channel.sender.word(), "slack");
+}
+
+#[test]
+fn a_channel_says_of_what_and_how_often_it_is_told() {
+    let text = "[[notify]]\nname = 'a'\nkind = 'desktop'\non = ['stale']\nrepeat = '7d'\nmost_per_hour = 3\n\
+                [[notify]]\nname = 'b'\nkind = 'desktop'\nrepeat = 'never'\nonly = ['#crm']\n";
+    let (settings, problems) = read(text);
+    assert_eq!(problems, Vec::<String>::new());
+    let [a, b] = &settings.unwrap().notify[..] else { panic!("there are two") };
+    assert_eq!((a.on.clone(), a.most_per_hour), ([AlertKind::Stale].into(), 3));
+    assert_eq!((a.repeat, b.repeat), (Some(Duration::from_hours(168)), None));
+    assert_eq!(b.only[0].value, "#crm");
+}
+
+#[test]
+fn what_opens_a_channel_is_refused_in_the_file() {
+    let text = "[[notify]]\nname = 'a'\nkind = 'slack'\nurl = 'https://hooks.slack.com/services/T0/B0/hunter2'\n\
+                [[notify]]\nname = 'b'\nkind = 'webhook'\nurl = 'https://x.webhook.office.com/a'\nsecret = 'hunter2'\n\
+                [[notify]]\nname = 'c'\nkind = 'webhook'\nurl = 'https://ops.example.com/?token=hunter2'\n\
+                [[notify]]\nname = 'd'\nkind = 'email'\nserver = 'smtps://u:hunter2@h'\npassword = 'hunter2'\n\
+                from = 'a@b.c'\nto = ['a@b.c']\n";
+    let found = read(text).1;
+    assert_eq!(found.len(), 6, "{found:#?}");
+    assert!(found.iter().all(|one| one.ends_with("[spile::notify::literal_secret]")), "{found:#?}");
+    assert!(!found.concat().contains("hunter2"), "{found:#?}");
+}
+
+#[test]
+fn an_address_that_anybody_may_see_is_taken() {
+    let text = "[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'https://ops.example.com/hook'\nsecret = '${S}'\n";
+    assert_eq!(read(text).1, Vec::<String>::new());
+}
+
+#[test]
+fn every_mistake_of_a_channel_is_reported() {
+    let text = "[[notify]]\nname = 'A b'\nkind = 'pager'\n\
+                [[notify]]\nkind = 'desktop'\non = ['failed']\nrepeat = 'often'\nmost_per_hour = 0\nurl = 'x'\n\
+                [[notify]]\nname = 'c'\nkind = 'email'\nserver = 'example.com'\nfrom = 'nobody'\nto = []\n\
+                [[notify]]\nname = 'c'\nkind = 'webhook'\nurl = 'ops.example.com'\n\
+                [environments.dev]\nnotify = ['d']\n[environments.prod]\nnotify = ['cc']\n";
+    let found = read(text).1;
+    assert_eq!(
+        found,
+        [
+            "spile.toml:4: `name`: `A b` is not a name: use lower-case letters, digits and dashes, first a letter or digit [spile::toml::invalid]",
+            "spile.toml:5: `kind`: `pager` is none of the known words [spile::toml::invalid]",
+            "spile.toml:6: `name` is missing [spile::toml::missing_key]",
+            "spile.toml:8: `on`: `failed` is nothing that people are told of [spile::toml::invalid]",
+            "spile.toml:9: `repeat`: `often` is no time of a minute or more [spile::toml::invalid]",
+            "spile.toml:10: `most_per_hour` is an integer, not a whole number from 1 [spile::toml::wrong_kind]",
+            "spile.toml:11: unknown key `url` [spile::toml::unknown_key]",
+            "spile.toml:15: `example.com` is no mail server [spile::notify::server]",
+            "spile.toml:16: `nobody` is no mail address: invalid input [spile::notify::address]",
+            "spile.toml:17: this mail goes to nobody [spile::notify::nobody]",
+            "spile.toml:19: two channels are named `c` [spile::notify::twice]",
+            "spile.toml:21: `ops.example.com` is no address that takes a webhook [spile::notify::url]",
+            "spile.toml:23: there is no channel `d` [spile::notify::unknown]",
+            "spile.toml:25: there is no channel `cc` [spile::notify::unknown]",
+        ]
+    );
+}
+
+#[test]
+fn an_environment_names_the_channels_that_are_told_of_it() {
+    let text = "[[notify]]\nname = 'a'\nkind = 'desktop'\n[[notify]]\nname = 'b'\nkind = 'desktop'\n\
+                [environments.dev]\nnotify = []\n[environments.prod]\nnotify = ['b']\n[environments.test]\n";
+    let (settings, problems) = read(text);
+    assert_eq!(problems, Vec::<String>::new());
+    let settings = settings.unwrap();
+    let told = |environment: &str| -> Vec<String> {
+        let environment = environment.parse().unwrap();
+        settings.channels_of(&environment).iter().map(|channel| channel.name.to_string()).collect()
+    };
+    assert_eq!((told("dev"), told("prod"), told("test")), (vec![], vec!["b".into()], vec!["a".into(), "b".into()]));
+}

@@ -1,0 +1,8 @@
+//! Notifications: to real servers on the loopback, from the library and from the program.
+
+mod channels;
+mod commands;
+mod mail;
+mod once;
+pub mod receiver;
+mod runs;

@@ -1,0 +1,163 @@
+//! Slack and webhooks: what arrives, and what happens when it does not.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use miette::Diagnostic;
+use spile::settings::Sender;
+use spile::source::{Placed, Source};
+use spile::world::Notifier;
+use spile::world::notify::{NotSent, Parcel, Patience};
+use uuid::Uuid;
+
+use super::receiver::{Answer, Receiver};
+
+const SECRET: &str = "canary-Hk83-hook";
+
+fn variables(name: &str) -> Option<String> {
+    (name == "HOOK_SECRET").then(|| SECRET.to_owned())
+}
+
+pub fn placed(text: &str) -> Placed<String> {
+    Placed { value: text.to_owned(), place: Source::new("spile.toml", "").start() }
+}
+
+pub fn parcel(text: &str) -> Parcel {
+    Parcel { id: Uuid::from_u128(7), at: Timestamp::from_second(1_700_000_000).unwrap(), text: text.to_owned() }
+}
+
+/// Waits as people do not like to in tests.
+pub fn notifier() -> Notifier {
+    let waits = vec![Duration::from_millis(10), Duration::from_millis(20)];
+    let patience = Patience { each: Duration::from_millis(500), waits, longest_wait: Duration::from_secs(2) };
+    Notifier::with_patience(variables, patience)
+}
+
+fn slack(url: &str) -> Sender {
+    Sender::Slack { url: placed(url) }
+}
+
+fn signed(url: &str) -> Sender {
+    Sender::Webhook { url: placed(url), secret: Some(placed("${HOOK_SECRET}")) }
+}
+
+fn code(error: &NotSent) -> String {
+    error.code().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn slack_gets_a_text() {
+    let receiver = Receiver::start();
+    let answer = notifier().send(&slack(&format!("{}/T0/B0", receiver.url)), &parcel("*shop* failed")).await.unwrap();
+    assert_eq!(answer, "status 200");
+    let [came] = &receiver.take()[..] else { panic!("one") };
+    assert_eq!((came.path.as_str(), came.headers["content-type"].as_str()), ("/T0/B0", "application/json"));
+    assert_eq!(came.json(), serde_json::json!({ "text": "*shop* failed", "unfurl_links": false }));
+}
+
+/// Verifies as the documentation shows it: `python3 verify.py SECRET TIMESTAMP SIGNATURE < body`.
+const VERIFY: &str = r#"
+import hashlib, hmac, os, sys
+body = sys.stdin.buffer.read()
+signed = os.environ["TIMESTAMP"].encode() + b"." + body
+expected = "sha256=" + hmac.new(os.environ["SECRET"].encode(), signed, hashlib.sha256).hexdigest()
+sys.exit(0 if hmac.compare_digest(expected, os.environ["SIGNATURE"]) else 1)
+"#;
+
+fn is_verified(body: &str, (timestamp, signature): (&str, &str)) -> bool {
+    use std::io::Write;
+    let mut python = Command::new("python3");
+    python.args(["-c", VERIFY]).env("SECRET", SECRET).env("TIMESTAMP", timestamp).env("SIGNATURE", signature);
+    let mut child = python.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    child.wait().unwrap().success()
+}
+
+#[tokio::test]
+async fn a_webhook_is_signed_so_that_others_can_verify_it() {
+    let receiver = Receiver::start();
+    let body = "{\"title\": \"é \\\"x\\\"\"}";
+    notifier().send(&signed(&receiver.url), &parcel(body)).await.unwrap();
+    let [came] = &receiver.take()[..] else { panic!("one") };
+    let (timestamp, signature) = (&came.headers["x-spile-timestamp"], &came.headers["x-spile-signature"]);
+    assert_eq!((came.body.as_str(), timestamp.as_str()), (body, "1700000000"));
+    assert_eq!(came.headers["x-spile-delivery"], Uuid::from_u128(7).to_string());
+    assert!(is_verified(&came.body, (timestamp, signature)));
+    assert!(!is_verified(&came.body, ("1700000001", signature)), "the time is signed too");
+    assert!(!is_verified("{}", (timestamp, signature)));
+}
+
+#[tokio::test]
+async fn what_may_pass_by_itself_is_tried_again_with_the_same_id() {
+    let receiver = Receiver::start();
+    for trouble in [
+        Answer::Says(500, "", ""),
+        Answer::Says(503, "retry-after: 0\r\n", ""),
+        Answer::Says(429, "retry-after: 1\r\n", ""),
+        Answer::Cut,
+        Answer::Late(Duration::from_secs(5)),
+    ] {
+        receiver.answers(&[trouble], Answer::OK);
+        let begun = Instant::now();
+        notifier().send(&signed(&receiver.url), &parcel("{}")).await.unwrap();
+        let came = receiver.take();
+        assert_eq!(came.len(), 2, "{trouble:?}");
+        assert_eq!(came[0].headers["x-spile-delivery"], came[1].headers["x-spile-delivery"]);
+        let asked_to_wait = matches!(trouble, Answer::Says(429, ..));
+        assert_eq!(begun.elapsed() >= Duration::from_secs(1), asked_to_wait, "{trouble:?}: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_get_through_is_told_apart() {
+    let receiver = Receiver::start();
+    for (answer, wanted, tries) in [
+        (Answer::Says(500, "", "secret page"), "spile::notify::unavailable", 3),
+        (Answer::Says(429, "", ""), "spile::notify::busy", 3),
+        (Answer::Says(429, "retry-after: 3600\r\n", ""), "spile::notify::busy", 1),
+        (Answer::Says(404, "", "no_service"), "spile::notify::refused", 1),
+        (Answer::Says(400, "", "<p>canary-Hk83-hook</p>"), "spile::notify::refused", 1),
+        (Answer::Late(Duration::from_secs(5)), "spile::notify::timeout", 3),
+        (Answer::Cut, "spile::notify::unreached", 3),
+    ] {
+        receiver.answers(&[], answer);
+        let error = notifier().send(&slack(&receiver.url), &parcel("x")).await.unwrap_err();
+        assert_eq!((code(&error).as_str(), receiver.take().len()), (wanted, tries), "{answer:?}: {error}");
+        assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
+    }
+    receiver.answers(&[], Answer::Says(404, "", "no_service"));
+    let error = notifier().send(&slack(&receiver.url), &parcel("x")).await.unwrap_err();
+    assert_eq!(error.to_string(), "it refuses: status 404, `no_service`");
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed() {
+    let (receiver, elsewhere) = (Receiver::start(), Receiver::start());
+    let location: &'static str = format!("location: {}/stolen\r\n", elsewhere.url).leak();
+    for status in [301, 307] {
+        receiver.answers(&[], Answer::Says(status, location, ""));
+        let error = notifier().send(&signed(&receiver.url), &parcel("{}")).await.unwrap_err();
+        assert_eq!(code(&error), "spile::notify::redirected");
+    }
+    assert!(elsewhere.take().is_empty());
+}
+
+#[tokio::test]
+async fn no_error_names_the_address() {
+    let nobody = "http://127.0.0.1:9/services/canary-Hk83-path";
+    let error = notifier().send(&slack(nobody), &parcel("x")).await.unwrap_err();
+    let mut told = format!("{error} {error:?}");
+    let mut cause = std::error::Error::source(&error);
+    while let Some(next) = cause {
+        told = format!("{told} {next} {next:?}");
+        cause = next.source();
+    }
+    assert_eq!(code(&error), "spile::notify::unreached");
+    assert!(!told.contains("canary-Hk83"), "{told}");
+    let error = notifier().send(&slack("canary-Hk83"), &parcel("x")).await.unwrap_err();
+    assert_eq!(code(&error), "spile::notify::value");
+    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    let error = notifier().send(&slack("${NOBODY_SET}/${THIS}"), &parcel("x")).await.unwrap_err();
+    assert_eq!(error.to_string(), "the environment variable `NOBODY_SET`, `THIS` is not set");
+}

@@ -1,0 +1,280 @@
+//! `spile notify`: what it sees, sends and shows.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+use spile::name::IntegrationId;
+use spile::run::{Run, RunKind, RunStatus};
+use spile::world::{Local, Runs};
+
+use super::receiver::{Answer, Receiver};
+use crate::cli::program::{Came, run};
+use crate::folder::Folder;
+use crate::supabase::runs::run as run_of;
+
+const HEAD: &str = "[project]\nname = 'acme'\nurl = 'https://spile.example.com'\n";
+
+/// A project whose channel is a webhook here; `more` are keys of that channel.
+pub fn project(receiver: &Receiver, more: &str) -> Folder {
+    let folder = Folder::project();
+    let channel = format!("[[notify]]\nname = 'ops'\nkind = 'webhook'\nurl = '{}/hook'\n{more}", receiver.url);
+    folder.write("spile.toml", &format!("{HEAD}[environments.dev]\n[environments.prod]\n{channel}"));
+    folder
+}
+
+/// Remembers a run of `fruit` that ended so many minutes ago.
+pub fn remember(folder: &Folder, minutes: i64, status: RunStatus) {
+    let began = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+    let run = Run {
+        id: uuid::Uuid::new_v4(),
+        integration: IntegrationId::derived("acme", &"fruit".parse().unwrap()),
+        slug: "fruit".parse().unwrap(),
+        kind: RunKind::Sync,
+        started_at: began,
+        finished_at: Some(began),
+        ..run_of(1, status)
+    };
+    let local = Local::new(folder.join(".spile/registry.db"), "acme", &"dev".parse().unwrap());
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(local.record(&run)).unwrap();
+}
+
+fn send(folder: &Folder) -> Came {
+    folder.spile("notify send")
+}
+
+#[test]
+fn a_test_says_of_each_channel_what_came_back() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    let text = folder.read("spile.toml");
+    folder.write("spile.toml", &format!("{text}[[notify]]\nname = 'me'\nkind = 'desktop'\n"));
+    folder.write("bin/notify-send", "#!/bin/sh\nprintf '%s\\n' \"$@\" > shown.txt\n");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.join("bin/notify-send"), mode).unwrap();
+    let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap());
+    let came = run(folder.command("notify test").env("PATH", path)).exits(0);
+    assert_eq!(came.out, "ok: ops (webhook): status 200\nok: me (desktop): shown\n");
+    assert_eq!(
+        folder.read("shown.txt"),
+        "--app-name=spile\n--\nacme: a test\nthis is a test: nothing is wrong, and notifications arrive here\n"
+    );
+    let body = receiver.take()[0].json();
+    assert_eq!((&body["kind"], &body["environment"], &body["version"]), (&json!("test"), &json!("dev"), &json!(1)));
+    receiver.answers(&[], Answer::Says(403, "", "invalid_token"));
+    let came = folder.spile("notify test ops").exits(1);
+    assert!(
+        came.out.starts_with("failed: ops (webhook): it refuses: status 403, `invalid_token`\n  help: "),
+        "{}",
+        came.out
+    );
+    let data = folder.spile("notify test ops --format json").exits(1).json();
+    assert_eq!(data["channels"][0]["error"], "it refuses: status 403, `invalid_token`");
+    let came = folder.spile("notify test opps").exits(1);
+    assert!(
+        came.notes.contains("there is no channel `opps`") && came.notes.contains("did you mean `ops`?"),
+        "{}",
+        came.notes
+    );
+}
+
+#[test]
+fn a_test_needs_no_registry_and_no_files_that_are_well() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    let hosted = "[registry]\nkind = 'supabase'\nurl = '${NOBODY_SET_URL}'\nkey = '${NOBODY_SET_KEY}'\n";
+    folder.write("spile.toml", &format!("{}{hosted}", folder.read("spile.toml")));
+    folder.write("integrations/fruit.toml", "typ = 1\n");
+    folder.spile("notify test").exits(0);
+    assert_eq!(receiver.titles(), ["acme: a test"]);
+}
+
+#[test]
+fn a_failure_is_sent_once_and_then_its_recovery() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    folder.spile("apply --yes").exits(0);
+    assert_eq!(send(&folder).exits(0).out, "0 alerts now, 0 messages sent\n");
+    remember(&folder, 30, RunStatus::Failed);
+    let came = send(&folder).exits(0);
+    assert_eq!(came.out, "1 alert now, 1 message sent\n");
+    assert!(came.notes.contains("Told `ops`: fruit: the sync failed"), "{}", came.notes);
+    let [body] = &receiver.take()[..] else { panic!("one") };
+    let body = body.json();
+    assert_eq!((&body["kind"], &body["sentence"]), (&json!("failure"), &json!("it failed")));
+    assert_eq!(body["help"], spile::run::Cause::Network.help());
+    assert_eq!((&body["file"], &body["command"]), (&json!("integrations/fruit.toml"), &json!("spile logs fruit")));
+    assert_eq!(body["url"], "https://spile.example.com/integrations/fruit");
+    assert_eq!((&body["run"]["kind"], &body["run"]["cause"]), (&json!("sync"), &json!("network")));
+    remember(&folder, 20, RunStatus::Failed);
+    assert_eq!(send(&folder).exits(0).out, "1 alert now, 0 messages sent\n");
+    remember(&folder, 10, RunStatus::Ok);
+    send(&folder).exits(0);
+    send(&folder).exits(0);
+    assert_eq!(receiver.titles(), ["fruit: works again"]);
+}
+
+#[test]
+fn what_cannot_be_sent_is_a_warning_and_is_sent_by_the_next() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    folder.spile("apply --yes").exits(0);
+    remember(&folder, 30, RunStatus::Failed);
+    receiver.answers(&[], Answer::Says(410, "", ""));
+    let came = folder.spile("notify send -q").exits(1);
+    assert!(came.notes.contains("Warning `ops`: not sent: it refuses: status 410"), "also when quiet: {}", came.notes);
+    let shown = folder.spile("notify list").exits(0).out;
+    assert!(shown.contains("ops not yet") && shown.contains("0 of 20"), "{shown}");
+    receiver.answers(&[], Answer::OK);
+    receiver.take();
+    send(&folder).exits(0);
+    assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
+}
+
+#[test]
+fn files_that_are_wrong_are_told_where_nothing_else_can_be_known() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "only = ['fruit']\n");
+    folder.write("integrations/fruit.prod.toml", "typ = 1\nenabled = 3\n");
+    folder.write("integrations/other.toml", "typ = 1\n");
+    send(&folder).exits(0);
+    let [body] = &receiver.take()[..] else { panic!("one: the other is not of `only`") };
+    let body = body.json();
+    assert_eq!((&body["kind"], &body["title"]), (&json!("misconfigured"), &json!("fruit: the files are wrong")));
+    assert_eq!(body["integration"], json!({ "id": null, "slug": "fruit" }));
+    let sentence = body["sentence"].as_str().unwrap();
+    assert!(
+        sentence.starts_with("integrations/fruit.prod.toml:1: ") && sentence.ends_with("(and 1 more)"),
+        "{sentence}"
+    );
+    assert_eq!((&body["file"], &body["command"]), (&json!("integrations/fruit.prod.toml"), &json!("spile check")));
+    send(&folder).exits(0);
+    folder.remove("integrations/fruit.prod.toml");
+    folder.remove("integrations/other.toml");
+    folder.spile("apply --yes").exits(0);
+    send(&folder).exits(0);
+    assert!(receiver.take().is_empty(), "once, and no recovery of what people mend");
+    folder.write("integrations/fruit.toml", "typ = 1\n");
+    send(&folder).exits(0);
+    assert_eq!(receiver.titles(), ["fruit: the files are wrong"], "wrong again is new");
+}
+
+#[test]
+fn drift_and_plans_that_are_refused_are_told() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    for slug in ["a", "b"] {
+        folder.integration(slug, "data");
+    }
+    folder.spile("apply --yes").exits(0);
+    let hands = "update integrations set name = 'by hand' where slug = 'fruit'";
+    rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap().execute_batch(hands).unwrap();
+    folder.write("meltano.yml", &format!("{}# by hand\n", folder.read("meltano.yml")));
+    for slug in ["a", "b"] {
+        folder.remove(&format!("integrations/{slug}.toml"));
+    }
+    send(&folder).exits(0);
+    let came: Vec<_> = receiver.take().iter().map(super::receiver::Came::json).collect();
+    let told: Vec<_> =
+        came.iter().map(|one| (one["title"].as_str().unwrap(), one["sentence"].as_str().unwrap())).collect();
+    let refused = "the plan deletes 2 of 4 integrations; more than one, or 30 % has to be acknowledged";
+    assert_eq!(
+        told,
+        [
+            ("acme: no plan can be applied", refused),
+            ("fruit: something is to be done", "something else has changed its row: `name`"),
+            ("acme: something is to be done", "something else has changed `meltano.yml` since the last apply"),
+        ]
+    );
+}
+
+#[test]
+fn what_is_late_is_told_and_what_rests_is_not() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    let hourly = format!("schedule = '@hourly'\n{}", folder.read("integrations/fruit.toml"));
+    folder.write("integrations/fruit.toml", &hourly);
+    folder.spile("apply --yes").exits(0);
+    remember(&folder, 5 * 60, RunStatus::Ok);
+    send(&folder).exits(0);
+    assert!(receiver.take().is_empty(), "its row was made just now: it may not have been scheduled before");
+    let sql =
+        |sql: &str| rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap().execute_batch(sql).unwrap();
+    let long_ago = "update integrations set created_at = '2024-01-01T00:00:00Z', updated_at = '2024-01-01T00:00:00Z'";
+    sql(&format!("{long_ago}, status = 'paused'"));
+    send(&folder).exits(0);
+    assert!(receiver.take().is_empty(), "it rests");
+    sql(&format!("{long_ago}, status = 'active'"));
+    send(&folder).exits(0);
+    let [body] = &receiver.take()[..] else { panic!("one") };
+    let body = body.json();
+    assert_eq!((&body["kind"], &body["title"]), (&json!("stale"), &json!("fruit: no sync for too long")));
+    assert!(body["sentence"].as_str().unwrap().contains("its schedule is `@hourly`"), "{body}");
+    remember(&folder, 1, RunStatus::Ok);
+    send(&folder).exits(0);
+    assert_eq!(receiver.titles(), ["fruit: works again"]);
+}
+
+#[test]
+fn an_environment_that_names_no_channel_is_silent() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    folder.write(
+        "spile.toml",
+        &folder.read("spile.toml").replace("[environments.dev]", "[environments.dev]\nnotify = []"),
+    );
+    folder.write("integrations/fruit.toml", "typ = 1\n");
+    assert!(send(&folder).exits(0).out.starts_with("no channels in this environment"));
+    folder.spile("notify send --env prod").exits(0);
+    assert_eq!(receiver.titles(), ["fruit: the files are wrong"]);
+}
+
+#[test]
+fn a_template_of_ones_own_is_checked_and_where_it_is_lost_the_built_in_one_is_sent() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "template = 'templates/hook.j2'\n");
+    folder.write("templates/hook.j2", "{\"title\": \"{{ title }}\"}");
+    let came = folder.spile("check").exits(1);
+    assert!(came.notes.contains("spile::notify::template_json"), "{}", came.notes);
+    folder.write("templates/hook.j2", "{\"title\": {{ title }}, \"mine\": {{ nothing }}}");
+    assert!(folder.spile("check").exits(1).notes.contains("spile::notify::template\n"));
+    folder.write("templates/hook.j2", "{\"title\": {{ title }}, \"mine\": true}");
+    folder.spile("check").exits(0);
+    folder.spile("notify test").exits(0);
+    assert_eq!(receiver.take()[0].body, "{\"title\": \"acme: a test\", \"mine\": true}");
+    folder.remove("templates/hook.j2");
+    folder.spile("check").exits(1);
+    let came = folder.spile("notify test").exits(0);
+    assert!(came.out.contains("template: the template `templates/hook.j2` cannot be read"), "{}", came.out);
+    assert_eq!(receiver.take()[0].json()["version"], 1);
+}
+
+#[test]
+fn words_of_only_are_checked_against_the_files() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "only = ['fruit', '#crm', 'Not A Name']\n");
+    let came = folder.spile("check --format json").exits(1).json();
+    let found: Vec<_> =
+        came["error"]["problems"].as_array().unwrap().iter().map(|one| (&one["code"], &one["severity"])).collect();
+    assert_eq!(
+        found,
+        [(&json!("spile::notify::names_nothing"), &json!("warning")), (&json!("spile::notify::only"), &json!("error")),]
+    );
+}
+
+#[test]
+fn what_is_wrong_is_listed_with_who_knows() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "on = ['failure']\nrepeat = 'never'\n");
+    folder.spile("apply --yes").exits(0);
+    assert!(folder.spile("notify list").exits(0).out.ends_with("nothing is wrong\n"));
+    remember(&folder, 30, RunStatus::Failed);
+    let alert = |data: &serde_json::Value| data["alerts"][0].clone();
+    let data = folder.spile("notify list --format json").exits(0).json();
+    assert_eq!(alert(&data)["told"], json!([{ "channel": "ops", "at": null }]));
+    send(&folder).exits(0);
+    let data = folder.spile("notify list --format json").exits(0).json();
+    assert!(alert(&data)["told"][0]["at"].is_string(), "{data}");
+    assert_eq!(data["channels"][0]["sent_last_hour"], 1);
+    assert_eq!(data["channels"][0]["repeat_seconds"], json!(null));
+    assert_eq!(receiver.take().len(), 1, "listing sends nothing");
+}

@@ -1,0 +1,139 @@
+//! Mail, to a real server: aiosmtpd, which wants a user and a password.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use miette::Diagnostic;
+use spile::settings::{Email, Sender};
+
+use super::channels::{notifier, parcel, placed};
+use crate::tools::{installed, succeeds};
+
+const AIOSMTPD: &str = "1.4.6";
+
+const SERVER: &str = r#"
+import socket, sys
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+class Handler:
+    async def handle_DATA(self, server, session, envelope):
+        if b"try again" in envelope.content:
+            return "451 4.3.0 busy"
+        with open(sys.argv[1], "ab") as file:
+            file.write(f"{envelope.mail_from} {envelope.rcpt_tos}\n".encode() + envelope.content + b"\n--\n")
+        return "250 taken"
+
+def authenticator(server, session, envelope, mechanism, data):
+    is_right = data.login == b"me@example.com" and data.password == b"canary-Pw19"
+    return AuthResult(success=is_right, handled=is_right)
+
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+controller = Controller(Handler(), hostname="127.0.0.1", port=port, authenticator=authenticator,
+                        auth_required=True, auth_require_tls=False)
+controller.start()
+print(port, flush=True)
+sys.stdin.read()
+controller.stop()
+"#;
+
+/// A mail server; it ends with the test.
+struct Server {
+    child: Child,
+    port: u16,
+    letters: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> Option<Self> {
+        let library = installed(&format!("aiosmtpd-{AIOSMTPD}"), "python3", install)?;
+        let folder = tempfile::tempdir().unwrap();
+        let letters = folder.path().join("letters");
+        let mut python = Command::new("python3");
+        python.args(["-W", "ignore", "-c", SERVER]).arg(&letters).env("PYTHONPATH", library);
+        let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().parse().unwrap();
+        Some(Self { child, port, letters, _folder: folder })
+    }
+
+    fn letters(&self) -> String {
+        std::fs::read_to_string(&self.letters).unwrap_or_default()
+    }
+
+    fn sender(&self, password: &str) -> Sender {
+        let server = placed(&format!("smtp://me%40example.com@127.0.0.1:{}", self.port));
+        let to = ["data@example.com", "Ops <ops@example.com>"].map(placed).into();
+        let password = Some(placed(password));
+        Sender::Email(Box::new(Email { server, password, from: placed("spile <spile@example.com>"), to }))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap();
+    }
+}
+
+fn install(folder: &Path) {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]).arg(folder);
+    succeeds(pip.arg(format!("aiosmtpd=={AIOSMTPD}")));
+}
+
+#[tokio::test]
+async fn a_mail_arrives_with_its_subject_at_everybody() {
+    let Some(server) = Server::start() else { return };
+    let text = "[spile] shöp: the sync failed\n\nthe token has expired\n\n-- \nFrom: nobody\n";
+    let answer = notifier().send(&server.sender("canary-Pw19"), &parcel(text)).await.unwrap();
+    assert_eq!(answer, "status 250");
+    let letters = server.letters();
+    assert!(letters.starts_with("spile@example.com ['data@example.com', 'ops@example.com']\n"), "{letters}");
+    assert!(letters.contains("Subject: [spile] =?utf-8?b?c2jDtnA6?= the sync failed"), "{letters}");
+    assert!(letters.contains("\r\n\r\nthe token has expired\r\n"), "{letters}");
+    assert!(letters.contains("Message-ID: <00000000-0000-0000-0000-000000000007@example.com>"), "{letters}");
+    assert!(letters.contains("Auto-Submitted: auto-generated\r\n"), "{letters}");
+    assert!(!letters.contains("canary"), "{letters}");
+}
+
+#[tokio::test]
+async fn a_subject_ends_with_its_line() {
+    let Some(server) = Server::start() else { return };
+    notifier().send(&server.sender("canary-Pw19"), &parcel("a\rBcc: x@y.z\nbody")).await.unwrap();
+    let letters = server.letters();
+    assert!(!letters.to_lowercase().contains("\nbcc:"), "{letters}");
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_says_why_and_no_password() {
+    let Some(server) = Server::start() else { return };
+    for (password, text, wanted) in
+        [("canary-Pw20", "x", "Authentication credentials invalid"), ("canary-Pw19", "x\ntry again", "busy")]
+    {
+        let error = notifier().send(&server.sender(password), &parcel(text)).await.unwrap_err();
+        assert_eq!(error.code().unwrap().to_string(), "spile::notify::mail");
+        let told = format!("{error} {error:?}");
+        assert!(told.contains(wanted) && !told.contains("canary"), "{told}");
+    }
+    assert_eq!(server.letters(), "");
+}
+
+#[tokio::test]
+async fn a_password_goes_nowhere_without_tls_but_to_this_machine() {
+    let Some(server) = Server::start() else { return };
+    // The same server under a name that is not known to be this machine: it offers no TLS.
+    let Sender::Email(email) = server.sender("canary-Pw19") else { panic!("it is mail") };
+    for scheme in ["smtp", "smtps"] {
+        let address = placed(&format!("{scheme}://me%40example.com@127.0.0.2:{}", server.port));
+        let sender = Sender::Email(Box::new(Email { server: address, ..(*email).clone() }));
+        let error = notifier().send(&sender, &parcel("x")).await.unwrap_err();
+        assert_eq!(error.code().unwrap().to_string(), "spile::notify::mail", "{error}");
+    }
+    assert_eq!(server.letters(), "");
+}

@@ -1,0 +1,109 @@
+//! Of several programs one tells.
+
+use std::process::Stdio;
+use std::sync::Arc;
+
+use spile::name::IntegrationId;
+use spile::ops;
+use spile::run::{Run, RunStatus};
+use spile::world::keys::Places;
+use spile::world::{Keys, Outside, Project, World};
+
+use super::commands::{project, remember};
+use super::receiver::{Answer, Receiver};
+use crate::folder::Folder;
+use crate::supabase::hosted::HostedRows;
+use crate::supabase::runs::run;
+
+#[test]
+fn of_many_programs_at_once_one_tells() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    folder.spile("apply --yes").exits(0);
+    remember(&folder, 30, RunStatus::Failed);
+    // Slow enough that all of them are there before the first is done.
+    receiver.answers(&[], Answer::Late(std::time::Duration::from_millis(500)));
+    let command = || folder.command("notify send").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let children: Vec<_> = (0..6).map(|_| command()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
+}
+
+#[test]
+fn a_program_that_is_killed_while_it_sends_loses_nothing() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    folder.spile("apply --yes").exits(0);
+    remember(&folder, 30, RunStatus::Failed);
+    receiver.answers(&[Answer::Late(std::time::Duration::from_mins(1))], Answer::OK);
+    let mut child = folder.command("notify send").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while receiver.take().is_empty() {
+        assert!(begun.elapsed().as_secs() < 30, "it does not send");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    folder.spile("notify send").exits(0);
+    assert!(receiver.take().is_empty(), "the message may be on its way");
+    // Two minutes later.
+    let sql = "update integration_alerts set told = replace(told, '\"until\":\"', '\"until\":\"1970-01-01T00:00:00Z\",\"was\":\"')";
+    rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap().execute_batch(sql).unwrap();
+    folder.spile("notify send").exits(0);
+    assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
+}
+
+const HOSTED: &str = "[registry]\nkind = 'supabase'\nurl = '${URL}'\nkey = '${KEY}'\nrest_path = ''\n";
+
+fn failed_run() -> Run {
+    let integration = IntegrationId::derived("acme", &"fruit".parse().unwrap());
+    Run { integration, slug: "fruit".parse().unwrap(), ..run(1, RunStatus::Failed) }
+}
+
+/// Tells what a run has shown, as a machine of its own would; returns what was told.
+async fn after(folder: &Folder, world: &World) -> Vec<ops::Event> {
+    let loaded = ops::check(&Project::at(folder.path())).unwrap();
+    let mut events = Vec::new();
+    let environment = "dev".parse().unwrap();
+    ops::notify::after(world, (&loaded, &environment), &[failed_run()], &mut |event| events.push(event)).await;
+    events
+}
+
+#[tokio::test]
+async fn two_machines_with_one_hosted_registry_tell_once() {
+    let Some(hosted) = HostedRows::start() else { return };
+    let receiver = Receiver::start();
+    let machines = [project(&receiver, ""), project(&receiver, "")];
+    for folder in &machines {
+        let opened = crate::folder::Opened::at(folder, None).unwrap();
+        let registry = Arc::new(hosted.of("acme", "dev"));
+        let world = World { alerts: registry.clone(), runs: registry, ..opened.world };
+        after(folder, &world).await;
+    }
+    assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
+}
+
+#[tokio::test]
+async fn a_registry_that_is_down_keeps_nobody_from_being_told_once() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    folder.write("spile.toml", &format!("{}{HOSTED}", folder.read("spile.toml")));
+    let variables = |name: &str| match name {
+        "URL" => Some("http://127.0.0.1:9".to_owned()),
+        _ => Some("sb_secret_x".to_owned()),
+    };
+    let project = Project::at(folder.path());
+    let loaded = ops::check(&project).unwrap();
+    let outside = Outside { keys: Arc::new(Keys::new(Places::default())), variables };
+    let world = World::open(&project, &loaded.settings, &"dev".parse().unwrap(), &outside).unwrap();
+    let (mut told, mut warned) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let events = after(&folder, &world).await;
+        told.push(events.iter().filter(|event| matches!(event, ops::Event::Notified { .. })).count());
+        warned.push(format!("{events:?}").contains("other machines do not know"));
+    }
+    assert_eq!((told, warned), (vec![1, 0], vec![true, false]));
+    assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
+}
