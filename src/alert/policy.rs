@@ -62,7 +62,7 @@ fn names(word: &Selector, subject: &Subject) -> bool {
 /// What can be wrong with the words of `only`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum OnlyMistake {
-    /// It is no such word.
+    /// A word of `only` that is no name, no pattern and no tag.
     #[error("`{word}` is no name, no pattern of names and no `#tag`")]
     #[diagnostic(code(spile::notify::only), help("write a name, a pattern such as `shop-*` or a tag such as `#crm`"))]
     Word {
@@ -72,7 +72,7 @@ pub enum OnlyMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// It names nothing.
+    /// A word of `only` that names no integration.
     #[error("`{word}` names no integration")]
     #[diagnostic(
         severity(warning),

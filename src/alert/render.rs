@@ -14,7 +14,7 @@ const FUEL: u64 = 200_000;
 /// What can be wrong with a template of messages.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum TemplateMistake {
-    /// It does not parse, or fails.
+    /// A template of messages does not parse, or fails.
     #[error("the template of messages fails: {message}")]
     #[diagnostic(
         code(spile::notify::template),
@@ -27,7 +27,7 @@ pub enum TemplateMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// A webhook gets JSON, and this is none.
+    /// A webhook gets JSON, and what its template renders is none.
     #[error("what the template renders is no JSON: {message}")]
     #[diagnostic(
         code(spile::notify::template_json),

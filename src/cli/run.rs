@@ -168,7 +168,7 @@ async fn runs(
         // Whoever presses Ctrl-C now waits for nobody: the next invocation tells what is left.
         tokio::select! {
             () = ops::notify::after(world, (loaded, &options.environment), runs, &mut tell) => {}
-            _ = enough.changed() => {}
+            Ok(()) = enough.changed() => {}
         }
     }
     signals.abort();

@@ -26,7 +26,7 @@ pub enum NotifyMistake {
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// An address that is none.
+    /// A webhook's address that is none.
     #[error("`{url}` is no address that takes a webhook")]
     #[diagnostic(
         code(spile::notify::url),

@@ -5,14 +5,14 @@ use miette::Diagnostic;
 /// Why a message did not get through.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NotSent {
-    /// Variables that nobody set.
+    /// Variables of a channel that nobody set.
     #[error("the environment variable `{names}` is not set")]
     #[diagnostic(code(spile::notify::unset), help("set it where spile runs; `spile check` needs none"))]
     Unset {
         /// The variables.
         names: String,
     },
-    /// What a variable holds is no address.
+    /// What a variable of a channel holds is not what it should be.
     #[error("what `{key}` names is no {what}")]
     #[diagnostic(code(spile::notify::value), help("copy it again, as a whole, from where it was given out"))]
     Value {
@@ -28,35 +28,35 @@ pub enum NotSent {
         /// Why.
         source: reqwest::Error,
     },
-    /// Nobody answers there.
+    /// Nobody answers at a channel's address.
     #[error("it cannot be reached")]
     #[diagnostic(code(spile::notify::unreached), help("check the address and the network"))]
     Unreached {
         /// Why.
         source: reqwest::Error,
     },
-    /// It takes too long.
+    /// A channel takes too long.
     #[error("it did not answer within {seconds} seconds")]
     #[diagnostic(code(spile::notify::timeout), help("check the address and the network"))]
     Timeout {
         /// How long was waited.
         seconds: u64,
     },
-    /// It wants less.
+    /// A channel wants fewer messages.
     #[error("it takes no more for now: status {status}")]
     #[diagnostic(code(spile::notify::busy), help("lower `most_per_hour`, or wait: the next run tries again"))]
     Busy {
         /// The status of the answer.
         status: u16,
     },
-    /// It has a fault of its own.
+    /// A channel has a fault of its own.
     #[error("it answers with status {status}")]
     #[diagnostic(code(spile::notify::unavailable), help("look after the service; the next run tries again"))]
     Unavailable {
         /// The status of the answer.
         status: u16,
     },
-    /// It refuses.
+    /// A channel refuses the message.
     #[error("it refuses: status {status}{}", said.as_ref().map(|said| format!(", `{said}`")).unwrap_or_default())]
     #[diagnostic(
         code(spile::notify::refused),
@@ -68,7 +68,7 @@ pub enum NotSent {
         /// The service's own word.
         said: Option<String>,
     },
-    /// It sends elsewhere.
+    /// A channel sends elsewhere; nobody follows.
     #[error("it sends elsewhere: status {status}")]
     #[diagnostic(
         code(spile::notify::redirected),
@@ -85,14 +85,14 @@ pub enum NotSent {
         /// The server's own sentence.
         message: String,
     },
-    /// A mail that cannot be written.
+    /// A mail cannot be written.
     #[error("the mail cannot be written: {message}")]
     #[diagnostic(code(spile::notify::letter), help("check `from`, `to` and the template"))]
     Letter {
         /// Why.
         message: String,
     },
-    /// There is no desktop.
+    /// There is no desktop that shows notifications.
     #[error("`{program}` cannot show it: {message}")]
     #[diagnostic(
         code(spile::notify::desktop),

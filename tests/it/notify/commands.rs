@@ -9,7 +9,8 @@ use spile::world::{Local, Runs};
 
 use super::receiver::{Answer, Receiver};
 use crate::cli::program::{Came, run};
-use crate::folder::Folder;
+use crate::cli::schemas::holds;
+use crate::folder::{Folder, with_secrets};
 use crate::supabase::runs::run as run_of;
 
 const HEAD: &str = "[project]\nname = 'acme'\nurl = 'https://spile.example.com'\n";
@@ -188,6 +189,28 @@ fn drift_and_plans_that_are_refused_are_told() {
 }
 
 #[test]
+fn secrets_that_are_for_others_than_the_rules_name_are_told() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "on = ['action_required']\n");
+    let shop = "type = 'postgres'\nloader = 'lake'\n[config]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\n";
+    folder.write("integrations/shop.toml", &with_secrets(shop, &["password"]));
+    folder.spile("apply --yes").exits(0);
+    assert_eq!(send(&folder).exits(0).out, "0 alerts now, 0 messages sent\n", "without rules nothing is known");
+    folder.write(".sops.yaml", "creation_rules:\n  - age: age1nobody\n");
+    assert_eq!(send(&folder).exits(0).out, "0 alerts now, 0 messages sent\n");
+    folder.write(".sops.yaml", "creation_rules:\n  - age: age1somebody\n");
+    send(&folder).exits(0);
+    let [body] = &receiver.take()[..] else { panic!("one") };
+    let body = body.json();
+    let sentence = "1 recipient that `.sops.yaml` does not name any more can still read its secrets";
+    assert_eq!((&body["title"], &body["sentence"]), (&json!("shop: something is to be done"), &json!(sentence)));
+    assert_eq!(
+        (&body["file"], &body["command"]),
+        (&json!("integrations/shop.toml"), &json!("spile secrets updatekeys --check"))
+    );
+}
+
+#[test]
 fn what_is_late_is_told_and_what_rests_is_not() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
@@ -273,8 +296,21 @@ fn what_is_wrong_is_listed_with_who_knows() {
     assert_eq!(alert(&data)["told"], json!([{ "channel": "ops", "at": null }]));
     send(&folder).exits(0);
     let data = folder.spile("notify list --format json").exits(0).json();
+    holds("notify-list", &data);
     assert!(alert(&data)["told"][0]["at"].is_string(), "{data}");
     assert_eq!(data["channels"][0]["sent_last_hour"], 1);
     assert_eq!(data["channels"][0]["repeat_seconds"], json!(null));
-    assert_eq!(receiver.take().len(), 1, "listing sends nothing");
+    let came = receiver.take();
+    assert_eq!(came.len(), 1, "listing sends nothing");
+    holds("notification", &came[0].json());
+    holds("notify-send", &folder.spile("notify send --format json").exits(0).json());
+    holds("notify-test", &folder.spile("notify test --format json").exits(0).json());
+    holds("notification", &receiver.take()[0].json());
+    receiver.answers(&[], Answer::Says(500, "retry-after: 99\r\n", ""));
+    holds("notify-test", &folder.spile("notify test --format json").exits(1).json());
+    folder.write("integrations/fruit.toml", "typ = 1\n");
+    folder.write("spile.toml", &folder.read("spile.toml").replace("on = ['failure']\n", ""));
+    let data = folder.spile("notify send --format json").exits(1).json();
+    assert!(!data["problems"].as_array().unwrap().is_empty(), "{data}");
+    holds("notify-send", &data);
 }

@@ -14,9 +14,14 @@ async fn nobody_else_sees_or_does_anything() {
     let before = everything(&supabase);
     for role in ["anon", "authenticated"] {
         let api = Api::new(&supabase, role);
-        for table in
-            ["integrations", "integration_runs", "integration_changes", "integration_applies", "integration_files"]
-        {
+        for table in [
+            "integrations",
+            "integration_runs",
+            "integration_changes",
+            "integration_applies",
+            "integration_files",
+            "integration_alerts",
+        ] {
             let (status, answer) = api.get(table).await;
             assert_eq!((status, &answer["code"]), (401, &json!("42501")), "{role} {table}: {answer}");
         }
@@ -24,7 +29,9 @@ async fn nobody_else_sees_or_does_anything() {
         let calls = [
             ("spile_apply", json!({ "payload": payload(&revision(&supabase), &[create(2, "b")]) })),
             ("spile_rows", owner.clone()),
-            ("spile_drift", owner),
+            ("spile_drift", owner.clone()),
+            ("spile_ends", owner.clone()),
+            ("spile_keep_alerts", owner),
             ("spile_revision", json!({ "managed_by": "acme", "environment": "prod" })),
             ("spile_version", json!({})),
         ];
