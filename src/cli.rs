@@ -213,7 +213,7 @@ fn exit_code(error: &Error) -> u8 {
         Error::Refused(_) => exit::REFUSED,
         Error::Stale { .. }
         | Error::OtherPlan { .. }
-        | Error::Target(TargetError::Stale { .. })
+        | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. })
         | Error::SavedPlan(SavedPlanError::TooOld { .. }) => exit::STALE,
         _ => exit::FAILED,
     }

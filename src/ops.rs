@@ -297,8 +297,8 @@ pub enum Event {
     Ended(Box<crate::run::Run>),
     /// A target has been written.
     Wrote {
-        /// `registry` or `meltano.yml`.
-        target: &'static str,
+        /// `registry`, `meltano.yml` or the path of an output.
+        target: String,
     },
     /// A channel was told.
     Notified {

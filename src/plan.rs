@@ -5,12 +5,14 @@ pub mod consequence;
 pub mod drift;
 pub mod guard;
 pub mod history;
+pub mod output;
 pub mod scope;
 pub mod selection;
 pub mod state;
 pub mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ pub use change::{Change, Difference, FieldChange, SecretChange};
 pub use consequence::Consequence;
 pub use drift::Drift;
 pub use guard::Breach;
+pub use output::{OutputStep, Outputs};
 pub use scope::Scope;
 pub use selection::{Selected, Selection, Selector};
 pub use state::{Foreign, Last, Revision, Snapshot, State};
@@ -44,6 +47,10 @@ pub struct Plan {
     pub registry: Step<Row>,
     /// What to do to `meltano.yml`.
     pub meltano: Step<Entry>,
+    /// What to do to the files beside it; left out where there are none, so that plans of before there were any keep
+    /// their ids.
+    #[serde(skip_serializing_if = "Outputs::is_empty")]
+    pub outputs: Outputs,
     /// What follows from the changes of each integration, with the reasons.
     pub consequences: BTreeMap<IntegrationId, consequence::Verdict>,
     /// Integrations that are protected and so stay, though no file declares them.
@@ -74,6 +81,8 @@ pub struct Current {
     pub registry: Snapshot<Row>,
     /// `meltano.yml`
     pub meltano: Snapshot<Entry>,
+    /// The text of each output, empty where it is not there.
+    pub outputs: BTreeMap<PathBuf, String>,
 }
 
 /// What both targets should hold.
@@ -132,6 +141,7 @@ impl Plan {
             compared: Compared::Both,
             consequences,
             protected: desired.protected.clone(),
+            outputs: Outputs::default(),
             spared: BTreeSet::new(),
             unmanaged: current.registry.foreign.clone(),
             drift: drift::between(current, desired),
@@ -153,13 +163,15 @@ impl Plan {
     /// Tells whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.registry.is_empty() && self.meltano.is_empty()
+        self.registry.is_empty() && self.meltano.is_empty() && self.outputs.steps.is_empty()
     }
 
     /// Counts what of the plan is not there in what was read after it was carried out.
     #[must_use]
     pub fn left_in(&self, current: &Current) -> usize {
-        self.registry.left_in(&current.registry) + self.meltano.left_in(&current.meltano)
+        let is_left = |step: &&OutputStep| current.outputs.get(&step.path) != Some(&step.after);
+        let outputs = self.outputs.steps.iter().filter(is_left).count();
+        self.registry.left_in(&current.registry) + self.meltano.left_in(&current.meltano) + outputs
     }
 
     /// Tells whether something is deleted, or all of its data have to be read again.

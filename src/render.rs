@@ -1,5 +1,6 @@
-//! Rendering `meltano.yml` from entries, and reading entries back from it; pure.
+//! Rendering `meltano.yml` from entries, and reading entries back from it; what is rendered beside it; pure.
 
+pub mod output;
 pub mod read;
 mod values;
 
@@ -14,6 +15,8 @@ use crate::record::Entry;
 use crate::record::entry::Origin;
 use crate::source::Source;
 use values::Values;
+
+pub use output::{Output, Task};
 
 /// The first line of every file that spile renders: a file without it is not overwritten.
 pub const MARKER: &str = "# Rendered by spile from integrations/: edit the files there and run `spile apply`.";

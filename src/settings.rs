@@ -1,6 +1,7 @@
-//! What `spile.toml` says: the project's name, its environments, its registry and its guards.
+//! What `spile.toml` says: the project's name, its environments, its registry, its outputs and its guards.
 
 mod notify;
+mod outputs;
 mod registry;
 mod sync;
 mod variables;
@@ -16,6 +17,7 @@ use crate::table::{self, Table};
 use registry::RegistryTable;
 
 pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
+pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Registry, RegistryMistake, Supabase};
 pub use sync::Sync;
 pub use variables::{Variables, expanded};
@@ -106,6 +108,8 @@ pub struct ProjectSettings {
     pub sync: Sync,
     /// Whom to tell of what goes wrong.
     pub notify: Vec<Channel>,
+    /// What is rendered beside `meltano.yml`.
+    pub outputs: Vec<OutputSettings>,
 }
 
 /// The Meltano that runs are carried out with.
@@ -169,9 +173,13 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let notify = notify::read(&table, problems);
     let named = environments.iter().filter_map(|(name, own)| Some((name, own.notify.as_deref()?)));
     notify::check_names(named, &notify, problems);
+    let outputs = outputs::Written::read(table.tables("outputs", problems), problems);
     table.finish(problems);
     let head = head?;
     let default_environment = default_environment(head.default_environment, &mut environments, problems)?;
+    let declared: Vec<&EnvironmentName> = environments.keys().collect();
+    let outputs = outputs.into_iter().filter_map(|one| one.checked((&default_environment, &declared), problems));
+    let outputs = outputs.collect();
     Some(ProjectSettings {
         name: head.name?.value,
         url: head.url.map(|url| url.value.trim_end_matches('/').to_owned()),
@@ -182,6 +190,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
         guard: guard.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
         notify,
+        outputs,
     })
 }
 

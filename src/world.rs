@@ -11,6 +11,7 @@ pub mod meltano;
 pub mod meltano_file;
 pub mod memory;
 pub mod notify;
+pub mod output_file;
 pub mod project;
 pub mod registry;
 pub mod runs;
@@ -34,6 +35,7 @@ pub use meltano::Meltano;
 pub use meltano_file::MeltanoFile;
 pub use memory::Memory;
 pub use notify::Notifier;
+pub use output_file::OutputFiles;
 pub use project::Project;
 pub use registry::{Registry, Unmanaged};
 pub use runs::Runs;
@@ -58,6 +60,8 @@ pub struct World {
     pub notifier: Notifier,
     /// `meltano.yml`
     pub meltano_file: Arc<dyn Target<Record = Entry>>,
+    /// What is rendered beside it.
+    pub outputs: OutputFiles,
     /// The pinned Meltano.
     pub meltano: Meltano,
     /// The keys that open secrets.
@@ -139,6 +143,7 @@ impl World {
             notifier: Notifier::new(outside.variables),
             meltano: Meltano::new(project.root(), &settings.meltano),
             meltano_file: Arc::new(MeltanoFile::new(project)),
+            outputs: OutputFiles::new(project, settings.outputs.iter().map(|output| output.path.clone()).collect()),
             keys: outside.keys.clone(),
             clock: Timestamp::now,
         }

@@ -14,7 +14,7 @@ use crate::plan::guard::Allowance;
 use crate::view::{self, GOOD, styled};
 use crate::world::{Origin, World};
 
-/// Change the registry and meltano.yml to what the files ask for, after showing the plan and asking
+/// Change the registry, meltano.yml and outputs to what the files ask for, after showing the plan and asking
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A plan written by `spile plan --out`: apply exactly that one, or nothing

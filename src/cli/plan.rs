@@ -12,7 +12,7 @@ use crate::view::plan_data::{PlanData, digest};
 use crate::view::report::ProblemData;
 use crate::world::project::replace;
 
-/// Show what apply would change in the registry and in meltano.yml; write nothing
+/// Show what apply would change in the registry, in meltano.yml and in outputs; write nothing
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -23,7 +23,7 @@ pub struct Args {
     /// Exit with 2 when there are changes, with 3 when some are destructive
     #[arg(long)]
     exit_code: bool,
-    /// Compare meltano.yml alone: no registry is asked, and none of its variables is needed
+    /// Compare files alone: no registry is asked, and none of its variables is needed
     #[arg(long, conflicts_with = "adopt")]
     offline: bool,
     /// Also save the plan to a file, for `spile apply FILE` and `spile plan show FILE`

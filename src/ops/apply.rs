@@ -14,9 +14,9 @@ pub struct Options {
     pub origin: Origin,
 }
 
-/// Carries a plan out: the registry in one transaction, then the file as a whole.
+/// Carries a plan out: the registry in one transaction, then each file as a whole.
 ///
-/// Nothing is rolled back when the second fails: the next plan shows exactly what is left, and the next apply
+/// Nothing is rolled back when a later one fails: the next plan shows exactly what is left, and the next apply
 /// finishes it.
 ///
 /// # Errors
@@ -31,20 +31,25 @@ pub async fn apply(
     if !breaches.is_empty() {
         return Err(Error::Refused(breaches));
     }
-    // The file is looked at before the registry is written, so that a stale file stops both.
+    // Files are looked at before the registry is written, so that a stale one stops all.
     if world.meltano_file.read().await?.revision != plan.meltano.revision {
         return Err(Error::Target(TargetError::Stale { target: "meltano.yml" }));
     }
+    plan.outputs.steps.iter().try_for_each(|step| world.outputs.check(step))?;
     // Also where no row changes: the registry remembers every apply.
     if !plan.is_empty() {
         world.registry.write(&plan.registry, &origin(plan, options)).await?;
     }
     if !plan.registry.is_empty() {
-        tell(Event::Wrote { target: "registry" });
+        tell(Event::Wrote { target: "registry".to_owned() });
     }
     if !plan.meltano.is_empty() {
         world.meltano_file.write(&plan.meltano, &options.origin).await?;
-        tell(Event::Wrote { target: "meltano.yml" });
+        tell(Event::Wrote { target: "meltano.yml".to_owned() });
+    }
+    for step in &plan.outputs.steps {
+        world.outputs.write(step)?;
+        tell(Event::Wrote { target: step.path.display().to_string() });
     }
     match plan.left_in(&plan::read(world).await?) {
         0 => Ok(()),

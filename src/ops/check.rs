@@ -9,7 +9,7 @@ use crate::ops::Error;
 use crate::plan::{self, State};
 use crate::problem::{Problems, Report};
 use crate::record::Entry;
-use crate::render::{self, Head, Purpose};
+use crate::render::{self, Head, Output, Purpose, Task};
 use crate::settings::{self, ProjectSettings};
 use crate::source::Source;
 use crate::world::Project;
@@ -28,8 +28,21 @@ pub struct Loaded {
     pub template: Source,
     /// `meltano.yml` as the files ask for it.
     pub rendered: String,
+    /// What is rendered beside it, as the files ask for it.
+    pub outputs: Vec<Rendered>,
     /// What is no mistake but worth a word.
     pub advice: Report,
+}
+
+/// An output as the files ask for it.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The output.
+    pub output: Output,
+    /// What it is to hold.
+    pub tasks: State<Task>,
+    /// The text that this is.
+    pub text: String,
 }
 
 impl Loaded {
@@ -46,11 +59,8 @@ impl Loaded {
     /// # Errors
     /// As [`Self::render`].
     pub fn rendered_for(&self, purpose: Purpose, entries: &State<Entry>) -> Result<String, Error> {
-        render::meltano_yml(&head(&self.settings, purpose), entries, &self.template).map_err(|mistake| {
-            let mut problems = Problems::default();
-            problems.push(&self.template, mistake);
-            Error::Problems(problems.into_report())
-        })
+        let rendered = render::meltano_yml(&head(&self.settings, purpose), entries, &self.template);
+        rendered.map_err(|mistake| mistaken(&self.template, mistake))
     }
 
     /// Returns the environment that the command line names, or the default one.
@@ -73,6 +83,8 @@ pub struct Files {
     pub integrations: IntegrationFiles,
     /// The template of `meltano.yml`.
     pub template: Option<Source>,
+    /// The project's own templates of outputs.
+    pub output_templates: Vec<Source>,
 }
 
 impl Files {
@@ -83,6 +95,7 @@ impl Files {
             connectors: project.connectors(problems),
             integrations: project.integrations(problems),
             template: project.template(problems),
+            output_templates: project.output_templates(problems),
         }
     }
 }
@@ -118,9 +131,13 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let settings = files.settings.and_then(|source| settings::read(&source, &mut problems));
     let catalog = Catalog::new(&files.connectors, &mut problems);
     let drafts = drafts(files.integrations, &mut problems);
+    let mut outputs = Vec::new();
     let integrations = settings.as_ref().map(|known| together::integrations(&drafts, known, &catalog, &mut problems));
     for (settings, integrations) in settings.iter().zip(&integrations) {
         settings.notify.iter().for_each(|channel| policy::check(channel, integrations, &mut problems));
+    }
+    if let (Some(settings), Some(integrations), false) = (&settings, &integrations, problems.any_error()) {
+        outputs = self::outputs((settings, integrations), &files.output_templates, &mut problems);
     }
     let (Some(settings), Some(integrations), Some(template), false) =
         (settings, integrations, files.template, problems.any_error())
@@ -130,13 +147,42 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let entries = plan::desired(&integrations, &settings, &settings.default_environment).meltano;
     match render::meltano_yml(&head(&settings, Purpose::Project), &entries, &template) {
         Ok(rendered) => {
-            Ok(Loaded { settings, catalog, integrations, template, rendered, advice: problems.into_report() })
+            let advice = problems.into_report();
+            Ok(Loaded { settings, catalog, integrations, template, rendered, outputs, advice })
         }
         Err(mistake) => {
             problems.push(&template, mistake);
             Err(Error::Problems(problems.into_report()))
         }
     }
+}
+
+/// Renders the outputs; mistakes of their templates are reported.
+fn outputs(
+    (settings, integrations): (&ProjectSettings, &Integrations),
+    templates: &[Source],
+    problems: &mut Problems,
+) -> Vec<Rendered> {
+    let mut rendered = Vec::new();
+    for written in &settings.outputs {
+        let Some(output) = Output::of(written, (&settings.name, templates), problems) else { continue };
+        let tasks = output.tasks(integrations);
+        match output.render(&tasks) {
+            Ok(text) => {
+                output.advise((&tasks, &text), problems);
+                rendered.push(Rendered { output, tasks, text });
+            }
+            Err(mistake) => problems.push(&output.template, mistake),
+        }
+    }
+    rendered
+}
+
+/// Returns the error for a mistake of a template's.
+pub(super) fn mistaken(template: &Source, mistake: render::Mistake) -> Error {
+    let mut problems = Problems::default();
+    problems.push(template, mistake);
+    Error::Problems(problems.into_report())
 }
 
 fn drafts(files: IntegrationFiles, problems: &mut Problems) -> Vec<Draft> {

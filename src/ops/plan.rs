@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::try_join;
 
+use super::check::{Rendered, mistaken};
 use super::{Error, Loaded};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::plan::{self, Compared, Current, Plan, Revision, Scope, Selected, Selection, Snapshot};
+use crate::plan::{self, Compared, Current, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot};
 use crate::world::World;
 
 /// What a plan is about.
@@ -51,12 +52,35 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
     plan.spared = spared;
+    plan.outputs = outputs(loaded, &plan.scope, &current)?;
     if options.compared == Compared::FileOnly {
         plan.compared = Compared::FileOnly;
         plan.existing = current.meltano.state.len();
     }
     super::secrets::verify(&world.keys, &mut plan).await;
     Ok(plan)
+}
+
+/// Works out what happens to the files beside `meltano.yml`.
+fn outputs(loaded: &Loaded, scope: &Scope, current: &Current) -> Result<Outputs, Error> {
+    let mut outputs = Outputs::default();
+    for Rendered { output, tasks, text } in &loaded.outputs {
+        let before = current.outputs.get(&output.path).cloned().unwrap_or_default();
+        let narrowed = output.narrowed(scope, tasks, &before);
+        let after = match narrowed {
+            Some(narrowed) if narrowed == *tasks => text.clone(),
+            Some(narrowed) => output.render(&narrowed).map_err(|mistake| mistaken(&output.template, mistake))?,
+            None if *text == before => continue,
+            None => {
+                outputs.left.push(output.path.clone());
+                continue;
+            }
+        };
+        if before != after {
+            outputs.steps.push(OutputStep { path: output.path.clone(), before, after });
+        }
+    }
+    Ok(outputs)
 }
 
 /// Makes rows of nobody's part of what is planned.
@@ -74,7 +98,7 @@ async fn adopt(world: &World, loaded: &Loaded, options: &Options, current: &mut 
 /// Reads both targets.
 pub(super) async fn read(world: &World) -> Result<Current, Error> {
     let (registry, meltano) = try_join!(world.registry.read(), world.meltano_file.read())?;
-    Ok(Current { registry, meltano })
+    Ok(Current { registry, meltano, outputs: world.outputs.read()? })
 }
 
 /// Names what the targets keep, as they call it.

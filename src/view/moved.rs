@@ -1,7 +1,10 @@
 //! What has moved between a plan that was reviewed and the one that would be made now.
 
+use std::collections::BTreeSet;
+
 use super::plan_data::{ChangeData, PlanData};
 use crate::plan::Action;
+use crate::render::FILE_NAME;
 
 /// How many integrations are named.
 const MOST: usize = 10;
@@ -17,6 +20,7 @@ pub fn between(saved: &PlanData, now: &PlanData) -> Vec<String> {
     if has_moved("meltano") {
         sentences.push("`meltano.yml` has changed".to_owned());
     }
+    sentences.extend(outputs(saved, now).into_iter().map(|path| format!("`{path}` is rendered otherwise now")));
     if sentences.is_empty() {
         sentences.push("the files have changed".to_owned());
     }
@@ -46,4 +50,11 @@ pub fn between(saved: &PlanData, now: &PlanData) -> Vec<String> {
         sentences.push(format!("and {more} more"));
     }
     sentences
+}
+
+/// Names the files that would be written otherwise now, `meltano.yml` apart: that has a revision.
+fn outputs<'a>(saved: &'a PlanData, now: &'a PlanData) -> BTreeSet<&'a str> {
+    let differing = |of: &'a PlanData, other: &'a PlanData| of.files.iter().filter(|file| !other.files.contains(file));
+    let all = differing(saved, now).chain(differing(now, saved));
+    all.map(|file| file.path.as_str()).filter(|path| *path != FILE_NAME).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::plan_data::{ChangeData, FieldData, PlanData, action};
+use super::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, sign, styled};
 use crate::ops::counted;
 use crate::plan::{Action, Compared, Consequence, SecretChange};
@@ -202,6 +202,9 @@ fn notes(text: &mut String, plan: &PlanData) {
         let note = format!("`{slug}` stays, though no file declares it: a partial plan deletes what it names in full");
         line(text, 2, &styled(QUIET, &note));
     }
+    for path in &plan.outputs_left {
+        line(text, 2, &styled(QUIET, &format!("`{path}` stays: only a plan of all renders it")));
+    }
     text.push_str(&super::drift::text(&plan.drift, plan.meltano_edited));
     for foreign in &plan.unmanaged {
         let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
@@ -230,9 +233,17 @@ pub fn numbers(plan: &PlanData) -> String {
     let (create, update, delete) = (summary.create, summary.update, summary.delete);
     let mut line =
         format!("{create} to create, {update} to update, {delete} to delete, {} unchanged", summary.unchanged);
-    if !plan.files.is_empty() && plan.changes.iter().all(|change| change.target != "meltano") {
-        // Writing to a string does not fail.
+    let is_meltano = |file: &&FileData| file.path == FILE_NAME;
+    // Writing to a string does not fail.
+    if plan.files.iter().any(|file| is_meltano(&file)) && plan.changes.iter().all(|change| change.target != "meltano") {
         let _ = write!(line, "; {FILE_NAME} to be rendered again");
+    }
+    let outputs: Vec<&str> =
+        plan.files.iter().filter(|file| !is_meltano(file)).map(|file| file.path.as_str()).collect();
+    match outputs.as_slice() {
+        [] => {}
+        [one] => drop(write!(line, "; {one} to be rendered")),
+        more => drop(write!(line, "; {} outputs to be rendered", more.len())),
     }
     line
 }

@@ -42,8 +42,11 @@ pub struct PlanData {
     pub destructive: bool,
     /// What happens to records, sorted by name.
     pub changes: Vec<ChangeData>,
-    /// What happens to files.
+    /// What happens to files: `meltano.yml` and outputs.
     pub files: Vec<FileData>,
+    /// Outputs that are not as the files want them and stay, because the plan is partial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs_left: Vec<String>,
     /// Integrations that stay because they are protected.
     pub protected: Vec<Slug>,
     /// Integrations that stay because the plan is partial and does not name them.

@@ -111,6 +111,8 @@ fn warnings(plan: &PlanData) -> String {
     lines.extend(plan.protected.iter().take(20).map(|slug| stays(slug.as_str())));
     let spared = |slug| format!("{} stays, though no file declares it: the plan is partial", code(slug));
     lines.extend(plan.spared.iter().take(20).map(|slug| spared(slug.as_str())));
+    let left = |path: &String| format!("{} stays: only a plan of all renders it", code(path));
+    lines.extend(plan.outputs_left.iter().take(20).map(left));
     if lines.is_empty() {
         return String::new();
     }

@@ -203,6 +203,14 @@ impl Project {
         self.source(path, problems)
     }
 
+    /// Reads the project's own templates of outputs: all that is in `templates/` and is not that of `meltano.yml`.
+    pub fn output_templates(&self, problems: &mut Problems) -> Vec<Source> {
+        let mut paths = self.files("templates", problems);
+        let own = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
+        paths.retain(|path| path.extension() == Some(OsStr::new("j2")) && *path != own);
+        paths.iter().filter_map(|path| self.source(path, problems)).collect()
+    }
+
     /// Returns the files below a folder, relative to the project and sorted; hidden ones are not looked at.
     fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
         let top = self.root.join(folder);

@@ -59,6 +59,23 @@ pub enum TargetError {
         /// The file, relative to the project.
         path: PathBuf,
     },
+    /// An output has changed since it was read.
+    #[error("`{}` has changed since the plan was made", path.display())]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    StaleOutput {
+        /// The file, relative to the project.
+        path: PathBuf,
+    },
+    /// A file that spile did not render is where an output is to be.
+    #[error("`{}` was not rendered by spile", path.display())]
+    #[diagnostic(
+        code(spile::output::foreign),
+        help("move it away, or give the output another `path` in `spile.toml`; nothing was written")
+    )]
+    ForeignOutput {
+        /// The file, relative to the project.
+        path: PathBuf,
+    },
     /// A file that spile rendered cannot be read any more.
     #[error("`{}` cannot be read: {message}", path.display())]
     #[diagnostic(
@@ -147,8 +164,9 @@ impl TargetError {
                 source.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
             ),
-            Self::Stale { .. } | Self::Told => true,
+            Self::Stale { .. } | Self::StaleOutput { .. } | Self::Told => true,
             Self::Foreign { .. }
+            | Self::ForeignOutput { .. }
             | Self::Unreadable { .. }
             | Self::Io { .. }
             | Self::Newer { .. }

@@ -83,13 +83,17 @@ impl Case {
         self.expect("plan.txt", &text)?;
         opened.apply(&plan).await.map_err(|error| format!("apply fails: {}", shown(&error)))?;
         self.expect("after/meltano.yml", &folder.read("meltano.yml"))?;
+        for output in &opened.loaded.settings.outputs {
+            let path = output.path.display().to_string();
+            self.expect(&format!("after/{path}"), &folder.read(&path))?;
+        }
         let again = Opened::at(folder, self.environment.as_deref())?.plan().await?;
         if !again.is_empty() {
             return Err(Outcome::Differs(format!("the next plan is not empty: {again:#?}")));
         }
         let before = folder.files();
         match opened.apply(&plan).await {
-            Err(Error::Target(TargetError::Stale { .. })) if !plan.is_empty() => {}
+            Err(Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. })) if !plan.is_empty() => {}
             Ok(()) if plan.is_empty() => {}
             other => return Err(Outcome::Differs(format!("the old plan, applied again, gives {other:?}"))),
         }

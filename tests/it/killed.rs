@@ -37,6 +37,35 @@ fn time_of_an_apply(folder: &Folder) -> Duration {
 }
 
 #[test]
+fn an_output_is_before_or_after_an_apply_that_was_killed() {
+    let folder = Folder::project();
+    let output = "[[outputs]]\ntemplate = \"airflow\"\npath = \"dags/spile.py\"\n";
+    folder.write("spile.toml", &format!("[project]\nname = \"acme\"\n{output}"));
+    let declare = |round: u32| {
+        let head = format!("type = \"singer-jsonl\"\nloader = \"lake\"\nschedule = \"{} 3 * * *\"\n", round % 60);
+        folder.write("integrations/fruit.toml", &format!("{head}[config]\nlocal.folders = [\"data\"]\n"));
+    };
+    declare(0);
+    folder.spile("apply --yes").exits(0);
+    declare(1);
+    let whole = time_of_an_apply(&folder);
+    let mut seen = [0; 2];
+    for round in 2..30 {
+        let before = folder.read("dags/spile.py");
+        declare(round);
+        apply_and_kill(&folder, whole * (round - 2) / 20);
+        let now = folder.read("dags/spile.py");
+        folder.spile("apply --yes").exits(0);
+        let after = folder.read("dags/spile.py");
+        let state = [&before, &after].iter().position(|state| **state == now);
+        seen[state.unwrap_or_else(|| panic!("round {round}: half-written: {now}"))] += 1;
+        folder.spile("plan --exit-code").exits(0);
+    }
+    assert!(seen.iter().all(|times| *times > 0), "killed only before or only after: {seen:?}");
+    assert_eq!(folder.join("dags").read_dir().unwrap().count(), 1, "something is left behind");
+}
+
+#[test]
 fn apply_killed_at_any_instant_is_finished_by_the_next_one() {
     let folder = Folder::project();
     folder.remove("integrations/fruit.toml");

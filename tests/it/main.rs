@@ -14,6 +14,7 @@ mod folder;
 mod import;
 mod killed;
 mod notify;
+mod outputs;
 mod prepared;
 mod project;
 mod properties;

@@ -1,7 +1,7 @@
 //! What the tests install, installed: run alone first, so that no test is timed beside a compiler.
 
 use crate::supabase::{parts, postgres};
-use crate::{project, tools};
+use crate::{outputs, project, tools};
 
 #[test]
 fn everything_that_tests_install_is_there() {
@@ -10,6 +10,8 @@ fn everything_that_tests_install_is_there() {
     tools::sops();
     tools::sops_age();
     tools::supabase();
+    outputs::airflow::python();
+    outputs::kubernetes::python();
     postgres::pgserver();
     postgres::debian();
     parts::postrust();

@@ -140,7 +140,8 @@ pub fn skipped(name: &str, program: &str) -> Option<PathBuf> {
     None
 }
 
-fn is_on_the_path(program: &str) -> bool {
+/// Tells whether a program is on the `PATH`.
+pub fn is_on_the_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -58,6 +58,7 @@ fn loaded(project: &Project, files: &[NewFile]) -> Result<Loaded, OpsError> {
         all.settings = project.settings(&mut problems);
     }
     all.connectors = project.connectors(&mut problems);
+    all.output_templates = project.output_templates(&mut problems);
     all.integrations = project.integrations(&mut problems);
     for file in files {
         let text = for_nobody(file)?;

@@ -9,7 +9,7 @@ use crate::name::IntegrationId;
 use crate::ops::allowances;
 use crate::plan::drift::DriftField;
 use crate::plan::guard::Allowance;
-use crate::plan::{Action, Breach, Change, Difference, Drift, FieldChange, Plan, Scope, Step, hash};
+use crate::plan::{Action, Breach, Change, Difference, Drift, FieldChange, OutputStep, Plan, Scope, Step, hash};
 use crate::record::Record;
 use crate::render::FILE_NAME;
 use crate::settings::Guard;
@@ -43,7 +43,8 @@ impl PlanData {
             summary: plan.summary(),
             destructive: plan.is_destructive(),
             changes,
-            files: file(plan).into_iter().collect(),
+            files: files(plan),
+            outputs_left: plan.outputs.left.iter().map(|path| path.display().to_string()).collect(),
             protected: plan.protected.iter().cloned().collect(),
             spared: plan.spared.iter().cloned().collect(),
             adopted: adopted.collect(),
@@ -85,20 +86,24 @@ fn changes<R: Record>(plan: &Plan, target: &str, step: &Step<R>) -> Vec<ChangeDa
     step.changes.iter().map(data).collect()
 }
 
-/// Returns what happens to `meltano.yml`, where it changes.
-fn file(plan: &Plan) -> Option<FileData> {
-    let (before, after) = (&plan.meltano.before, &plan.meltano.after);
-    if before == after {
-        return None;
-    }
-    let diff = TextDiff::from_lines(before.as_str(), after.as_str());
-    let old = if before.is_empty() { "/dev/null".to_owned() } else { format!("a/{FILE_NAME}") };
-    Some(FileData {
-        path: FILE_NAME.to_owned(),
+/// Returns what happens to files: `meltano.yml`, then outputs.
+fn files(plan: &Plan) -> Vec<FileData> {
+    let meltano = (FILE_NAME.to_owned(), &plan.meltano.before, &plan.meltano.after);
+    let output = |step: &'_ OutputStep| step.path.display().to_string();
+    let outputs = plan.outputs.steps.iter().map(|step| (output(step), &step.before, &step.after));
+    let all = [meltano].into_iter().chain(outputs);
+    all.filter(|(_, before, after)| before != after).map(|(path, before, after)| file(path, (before, after))).collect()
+}
+
+fn file(path: String, (before, after): (&str, &str)) -> FileData {
+    let diff = TextDiff::from_lines(before, after);
+    let old = if before.is_empty() { "/dev/null".to_owned() } else { format!("a/{path}") };
+    FileData {
         action: if before.is_empty() { Action::Create } else { Action::Update },
-        diff: diff.unified_diff().context_radius(3).header(&old, &format!("b/{FILE_NAME}")).to_string(),
+        diff: diff.unified_diff().context_radius(3).header(&old, &format!("b/{path}")).to_string(),
         sha256: hash(after.as_bytes()),
-    })
+        path,
+    }
 }
 
 impl From<FieldChange> for FieldData {

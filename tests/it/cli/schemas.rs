@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
+use spile::render::MARKER;
 
 use crate::folder::Folder;
 
@@ -42,7 +43,13 @@ fn what_is_printed_is_what_the_schemas_say() {
     }
     holds("plan", &plan);
     holds("plan", &serde_json::from_str(&folder.read("plan.json")).unwrap());
-    holds("plan", &folder.spile("plan --only lake --format json").json());
+    folder.write("list.txt", &format!("{MARKER}\nof before\n"));
+    folder.write("templates/list.j2", "{{ marker|safe }}\n");
+    let outputs = "[[outputs]]\npath = 'list.txt'\ntemplate = 'templates/list.j2'\n";
+    folder.write("spile.toml", &format!("{}{outputs}", folder.read("spile.toml")));
+    let partial = folder.spile("plan --only lake --format json").json();
+    assert_eq!(partial["outputs_left"], serde_json::json!(["list.txt"]));
+    holds("plan", &partial);
     holds("drift", &folder.spile("drift --format json").exits(2).json());
     holds("history", &folder.spile("history --format json").json());
     holds("status", &folder.spile("status --format json").json());

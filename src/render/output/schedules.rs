@@ -1,0 +1,27 @@
+//! Tasks by the time they run at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Task, cron, names};
+
+/// Groups tasks by schedule and time zone, each group with a name that stays the same as long as both do.
+pub(super) fn grouped((project, environment): (&str, &str), tasks: &[(&Task, Value)]) -> Vec<Value> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&(&Task, Value)>> = BTreeMap::new();
+    for one in tasks {
+        groups.entry((&one.0.schedule, &one.0.timezone)).or_default().push(one);
+    }
+    let group = |((schedule, timezone), members): ((&str, &str), Vec<&(&Task, Value)>)| {
+        let tags: BTreeSet<&String> = members.iter().flat_map(|(task, _)| &task.tags).collect();
+        json!({
+            "name": names::dag(&[project, environment], (schedule, timezone)),
+            "schedule": schedule,
+            "cron": cron::fields(schedule),
+            "timezone": timezone,
+            "tags": tags,
+            "integrations": members.iter().map(|(_, value)| value).collect::<Vec<_>>(),
+        })
+    };
+    groups.into_iter().map(group).collect()
+}

@@ -1,0 +1,59 @@
+//! Tasks: integrations in an output, with all that is needed to write them again.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::connector::Role;
+use crate::integration::{Declaration, Integration};
+use crate::name::{EnvironmentName, Slug};
+
+/// An integration in an output: what runs when, never with what settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// The integration's name, which `spile sync` takes.
+    pub slug: Slug,
+    /// A preset or a cron expression.
+    pub schedule: String,
+    /// The time zone of the schedule.
+    pub timezone: String,
+    /// Its connector.
+    pub connector: String,
+    /// The loader that its records go to.
+    pub loader: Slug,
+    /// Words to find and group it by.
+    pub tags: BTreeSet<String>,
+    /// What people call it.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its file, relative to the project.
+    pub path: String,
+}
+
+impl Task {
+    /// Returns the task that an integration is in an environment; `None` where there is nothing to run, or no time to.
+    #[must_use]
+    pub fn of(integration: &Integration, environment: &EnvironmentName) -> Option<Self> {
+        let declared = integration.at(environment);
+        let schedule = declared.schedule.as_ref()?.to_string();
+        let loader = declared.loader.clone()?;
+        let runs = integration.role() == Role::Extractor && declared.enabled;
+        runs.then(|| Self {
+            slug: integration.slug.clone(),
+            name: declared.name.clone(),
+            description: declared.description.clone(),
+            connector: integration.connector.name.clone(),
+            loader,
+            schedule,
+            timezone: timezone(declared).to_owned(),
+            tags: declared.tags.clone(),
+            path: integration.path.display().to_string(),
+        })
+    }
+}
+
+/// Returns the time zone that a declaration's schedule is in. All are in UTC as long as files cannot say another.
+fn timezone(_: &Declaration) -> &'static str {
+    "UTC"
+}

@@ -1,0 +1,59 @@
+//! What templates of outputs are given.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{MARKER, Output, Task, cron, mark, names, schedules};
+use crate::name::{EnvironmentName, IntegrationId};
+use crate::plan::State;
+
+/// What a template is given.
+#[derive(Serialize)]
+pub(super) struct Values<'a> {
+    marker: &'static str,
+    project: &'a str,
+    environment: &'a EnvironmentName,
+    /// How many folders of the project the file is in.
+    depth: usize,
+    labels: Value,
+    schedules: Vec<Value>,
+    integrations: Vec<Value>,
+    connectors: BTreeSet<&'a str>,
+    #[serde(rename = "values")]
+    written: &'a Map<String, Value>,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn of(output: &'a Output, tasks: &'a State<Task>) -> Self {
+        let environment = &output.settings.environment;
+        let project = (output.project.as_str(), environment.as_str());
+        let mut sorted: Vec<_> = tasks.iter().collect();
+        sorted.sort_by(|a, b| a.1.slug.cmp(&b.1.slug).then(a.0.cmp(b.0)));
+        let listed = |(id, task): (&IntegrationId, &'a Task)| (task, integration(project, *id, task));
+        let integrations: Vec<(&Task, Value)> = sorted.into_iter().map(listed).collect();
+        Self {
+            marker: MARKER,
+            project: &output.project,
+            environment,
+            depth: output.path.components().count() - 1,
+            labels: json!({"project": names::label(&output.project), "environment": names::label(environment.as_str())}),
+            schedules: schedules::grouped(project, &integrations),
+            connectors: integrations.iter().map(|(task, _)| task.connector.as_str()).collect(),
+            integrations: integrations.into_iter().map(|(_, value)| value).collect(),
+            written: &output.settings.values,
+        }
+    }
+}
+
+fn integration((project, environment): (&str, &str), id: IntegrationId, task: &Task) -> Value {
+    let mut value = json!(task);
+    value["mark"] = json!(mark::mark(id, task));
+    value["id"] = json!(id);
+    value["cron"] = json!(cron::fields(&task.schedule));
+    value["job"] = json!(names::job(&[project, environment, task.slug.as_str()]));
+    let connector = names::label(&task.connector);
+    value["labels"] = json!({"integration": names::label(task.slug.as_str()), "connector": connector});
+    value
+}

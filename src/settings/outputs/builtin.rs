@@ -1,0 +1,57 @@
+//! The templates of outputs that are part of the program, and the values that each knows.
+
+use serde_json::{Map, Value};
+
+use crate::problem::Problems;
+use crate::table::Table;
+
+/// The templates of outputs that are part of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builtin {
+    /// DAGs of Apache Airflow.
+    Airflow,
+    /// `CronJob`s of Kubernetes.
+    Kubernetes,
+}
+
+impl Builtin {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Airflow, Self::Kubernetes];
+
+    /// Returns the name in `spile.toml`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Airflow => "airflow",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+
+    /// Finds the one of a name.
+    #[must_use]
+    pub fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.word() == word)
+    }
+
+    /// Reads what it is given besides the integrations.
+    pub(super) fn values(self, table: Table<'_>, problems: &mut Problems) -> Map<String, Value> {
+        let mut values = Map::new();
+        let mut put = |key: &str, value: Option<Value>| values.extend(value.map(|value| (key.to_owned(), value)));
+        let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| Value::String(text.value));
+        match self {
+            Self::Airflow => {
+                put("pools", table.flag("pools", problems).map(|flag| Value::Bool(flag.value)));
+            }
+            Self::Kubernetes => {
+                let image = table.required_text("image", "\"ghcr.io/acme/spile:1\"", problems);
+                put("image", image.map(|image| Value::String(image.value)));
+                for key in ["namespace", "secret", "service_account"] {
+                    put(key, text(key, problems));
+                }
+            }
+        }
+        put("retries", table.percent("retries", problems).map(Value::from));
+        table.finish(problems);
+        values
+    }
+}

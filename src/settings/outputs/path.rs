@@ -1,0 +1,50 @@
+//! Where an output can be: inside the project, away from what spile reads and keeps.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::OutputMistake;
+use crate::problem::Problems;
+use crate::source::Placed;
+
+/// What spile reads or keeps there, or others do whose files it must not replace.
+const FOLDERS: [&str; 6] = ["integrations", "connectors", "templates", ".spile", ".meltano", ".git"];
+
+/// Files of a project that are no outputs.
+const FILES: [&str; 3] = ["spile.toml", "meltano.yml", ".sops.yaml"];
+
+pub(super) fn checked(written: Placed<String>, problems: &mut Problems) -> Option<Placed<PathBuf>> {
+    match path(&written) {
+        Ok(path) => Some(written.map(|_| path)),
+        Err(why) => {
+            let span = written.place.span.clone().into();
+            problems.push(&written.place.source, OutputMistake::Path { path: written.value.clone(), why, span });
+            None
+        }
+    }
+}
+
+/// Returns the path in its shortest form, or why there cannot be an output.
+fn path(text: &str) -> Result<PathBuf, String> {
+    let mut path = PathBuf::new();
+    for part in Path::new(text).components() {
+        match part {
+            Component::Normal(part) => path.push(part),
+            Component::CurDir => {}
+            Component::ParentDir => return Err("it leads upwards".to_owned()),
+            Component::RootDir | Component::Prefix(_) => return Err("it is not relative to the project".to_owned()),
+        }
+    }
+    if path.as_os_str().is_empty() || text.ends_with('/') {
+        return Err("it names no file".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("it has control characters".to_owned());
+    }
+    // Some file systems take upper and lower case for the same.
+    let is = |part: &Path, name: &&str| part.as_os_str().eq_ignore_ascii_case(name);
+    let top = path.components().next().map(|part| PathBuf::from(part.as_os_str())).unwrap_or_default();
+    if let Some(folder) = FOLDERS.iter().find(|name| is(&top, name)) {
+        return Err(format!("`{folder}` is no place for outputs"));
+    }
+    FILES.iter().find(|name| is(&path, name)).map_or(Ok(path.clone()), |name| Err(format!("`{name}` is no output")))
+}

@@ -1,0 +1,62 @@
+//! Outputs: files that apply renders beside `meltano.yml`, held against what reads them.
+
+pub mod airflow;
+mod changes;
+pub mod kubernetes;
+mod literals;
+
+use std::path::Path;
+use std::process::Command;
+
+use spile::name::{IntegrationId, Slug};
+use spile::plan::State;
+use spile::problem::Problems;
+use spile::render::{Output, Task};
+use spile::settings;
+use spile::source::Source;
+
+use crate::tools;
+
+/// A name that would be code, a template or the end of a line, wherever it was not written as a literal.
+pub const HOSTILE: &str = "'''\"\"\"\\ {{ 1 + 1 }} {% raw %} $(touch pwned) `x`\n# spile: {\"slug\":\"a\"}\r\u{0}\u{85}\u{2028}\u{202e}é\u{1f600} */ -->.md";
+
+/// Returns an output of a project as `spile.toml` declares it, with these templates of its own.
+pub fn output((project, declared): (&str, &str), templates: &[Source]) -> Output {
+    let name = toml::Value::from(project);
+    let text = format!("[project]\nname = {name}\ndefault_environment = 'prod'\n[[outputs]]\n{declared}\n");
+    let mut problems = Problems::default();
+    let settings = settings::read(&Source::new("spile.toml", text), &mut problems).expect("settings");
+    let output = Output::of(&settings.outputs[0], (&settings.name, templates), &mut problems);
+    let report = problems.into_report();
+    assert!(report.problems().is_empty(), "{:?}", report.problems());
+    output.unwrap()
+}
+
+/// Returns a task whose every text is `words`.
+pub fn task(slug: &str, (schedule, timezone): (&str, &str), words: &str) -> Task {
+    Task {
+        slug: slug.parse().unwrap(),
+        schedule: schedule.to_owned(),
+        timezone: timezone.to_owned(),
+        connector: words.to_owned(),
+        loader: "lake".parse().unwrap(),
+        tags: [words.to_owned(), "a tag".to_owned()].into(),
+        name: words.to_owned(),
+        description: Some(words.to_owned()),
+        path: words.to_owned(),
+    }
+}
+
+/// Returns the tasks by the ids that a project gives them.
+pub fn tasks(all: impl IntoIterator<Item = Task>) -> State<Task> {
+    let id = |slug: &Slug| IntegrationId::derived("acme", slug);
+    all.into_iter().map(|task| (id(&task.slug), task)).collect()
+}
+
+/// Makes an environment of Python in a folder, with these packages.
+fn install_python(folder: &Path, packages: &[&str]) {
+    tools::succeeds(Command::new("python3").args(["-m", "venv"]).arg(folder));
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]).args(packages);
+    tools::succeeds(&mut pip);
+}
