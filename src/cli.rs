@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod discover;
 pub mod doctor;
 pub mod drift;
 pub mod exec;
@@ -107,6 +108,7 @@ enum Command {
     History(rollback::HistoryArgs),
     Rollback(rollback::RollbackArgs),
     Import(import::Args),
+    Discover(discover::Args),
     Test(run::Args),
     Sync(run::SyncArgs),
     Status(history::StatusArgs),
@@ -193,6 +195,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::History(args) => rollback::history(args, global, output).await,
         Command::Import(args) => import::exec(args, global, output).await,
         Command::Rollback(args) => rollback::exec(args, global, output).await,
+        Command::Discover(args) => discover::exec(args, global, output).await,
         Command::Test(args) => run::test(args, global, output).await,
         Command::Sync(args) => run::sync(args, global, output).await,
         Command::Status(args) => history::status(args, global, output).await,

@@ -4,11 +4,13 @@
 pub mod apply;
 pub mod changed;
 pub mod check;
+pub mod discover;
 pub mod doctor;
 pub mod exec;
 pub mod history;
 pub mod import;
 pub mod init;
+mod loader_test;
 pub mod migrate;
 pub mod notify;
 pub mod plan;
@@ -33,6 +35,7 @@ use crate::world::{NoWorld, TargetError};
 
 pub use apply::apply;
 pub use check::{Loaded, check};
+pub use discover::discover;
 pub use doctor::doctor;
 pub use exec::exec;
 pub use history::{applies, runs, status};
@@ -163,6 +166,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Run(#[from] RunError),
+    /// A source does not say what it offers.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Discover(#[from] discover::DiscoverError),
     /// Secrets cannot be read or written.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -258,6 +265,11 @@ pub enum Event {
     },
     /// The plugins of an integration are being installed, or Meltano's database is being made.
     Preparing {
+        /// The integration.
+        slug: Slug,
+    },
+    /// A source is being asked what it offers.
+    Discovering {
         /// The integration.
         slug: Slug,
     },

@@ -121,6 +121,17 @@ impl Report {
         &self.problems
     }
 
+    /// Returns both as one.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let both = |mut these: Vec<_>, others| {
+            these.extend(others);
+            these
+        };
+        let hidden = self.hidden.into_iter().chain(other.hidden).collect();
+        Problems { found: both(self.problems, other.problems), hidden }.into_report()
+    }
+
     /// Returns a source's text as excerpts may show it: secrets in plain text are overwritten, byte for
     /// byte, so that spans keep their places.
     #[must_use]

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod command;
+pub mod discoveries;
 pub mod editor;
 pub mod git;
 pub mod keys;
@@ -29,6 +30,7 @@ use crate::record::Entry;
 use crate::settings::{self, ProjectSettings, Variables};
 
 pub use alerts::Alerts;
+pub use discoveries::Discoveries;
 pub use keys::Keys;
 pub use local::Local;
 pub use meltano::Meltano;
@@ -79,6 +81,9 @@ pub struct Outside {
     pub variables: Variables,
 }
 
+/// What a registry keeps, each as its own handle.
+type Stores = (Arc<dyn Registry>, Arc<dyn Runs>, Arc<dyn Alerts>);
+
 /// Why a world cannot be opened.
 #[derive(Debug)]
 pub enum NoWorld {
@@ -100,24 +105,23 @@ impl World {
         outside: &Outside,
     ) -> Result<Self, NoWorld> {
         let mut supabase = None;
-        let (registry, runs, alerts): (Arc<dyn Registry>, Arc<dyn Runs>, Arc<dyn Alerts>) =
-            match settings.registry_of(environment) {
-                settings::Registry::Local => {
-                    let local = Arc::new(Local::new(project.registry_path(), &settings.name, environment));
-                    (local.clone(), local.clone(), local)
-                }
-                settings::Registry::Supabase(written) => {
-                    let mut problems = Problems::default();
-                    let resolved = written.resolved(outside.variables, &mut problems);
-                    let (url, key) = resolved.ok_or_else(|| NoWorld::Problems(problems.into_report()))?;
-                    let (rest_path, schema) = (written.rest_path.clone(), written.schema.clone());
-                    let address = self::supabase::Address { url, rest_path, schema, key };
-                    let hosted = Supabase::new(address, (&settings.name, environment), &project.own_folder());
-                    let hosted = Arc::new(hosted.map_err(NoWorld::Supabase)?);
-                    supabase = Some(hosted.clone());
-                    (hosted.clone(), hosted.clone(), hosted)
-                }
-            };
+        let (registry, runs, alerts): Stores = match settings.registry_of(environment) {
+            settings::Registry::Local => {
+                let local = Arc::new(Local::new(project.registry_path(), &settings.name, environment));
+                (local.clone(), local.clone(), local)
+            }
+            settings::Registry::Supabase(written) => {
+                let mut problems = Problems::default();
+                let resolved = written.resolved(outside.variables, &mut problems);
+                let (url, key) = resolved.ok_or_else(|| NoWorld::Problems(problems.into_report()))?;
+                let (rest_path, schema) = (written.rest_path.clone(), written.schema.clone());
+                let address = self::supabase::Address { url, rest_path, schema, key };
+                let hosted = Supabase::new(address, (&settings.name, environment), &project.own_folder());
+                let hosted = Arc::new(hosted.map_err(NoWorld::Supabase)?);
+                supabase = Some(hosted.clone());
+                (hosted.clone(), hosted.clone(), hosted)
+            }
+        };
         Ok(Self { supabase, alerts, ..Self::with(project, settings, (registry, runs), outside) })
     }
 

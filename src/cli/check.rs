@@ -11,23 +11,37 @@ use crate::world::Project;
 
 /// Read and check every file of the project; touch nothing, need no network and no key
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Also hold `select` and `metadata` against what `spile discover` was told of the sources
+    #[arg(long)]
+    discover: bool,
+}
 
 /// Checks, and says that all is well.
-pub(super) fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let project = global.project()?;
-    let checked = ops::check(&project);
-    let loaded = match checked {
-        Ok(loaded) => loaded,
+    let checked = if args.discover {
+        ops::check::with_selection(&project, global.environment.as_deref())
+    } else {
+        ops::check(&project).map(|loaded| (loaded, Vec::new()))
+    };
+    let (loaded, undiscovered) = match checked {
+        Ok(checked) => checked,
         Err(Error::Problems(report)) if for_ci(&report, &project, output) => return Ok(exit::FAILED),
         Err(error) => return Err(error),
     };
+    if !output.is_json() {
+        output.note(&view::discover::undiscovered(&undiscovered, &loaded.settings.default_environment));
+    }
     if for_ci(&loaded.advice, &project, output) {
         return Ok(0);
     }
     let count = loaded.integrations.iter().count();
     let advice: Vec<ProblemData> = loaded.advice.problems().iter().map(ProblemData::from).collect();
-    let data = json!({ "integrations": count, "problems": advice });
+    let mut data = json!({ "integrations": count, "problems": advice });
+    if args.discover {
+        data["undiscovered"] = json!(undiscovered);
+    }
     let text = || {
         let counted = ops::counted(count, "integration");
         format!("{}{} {counted}, no problems\n", view::report::problems(&loaded.advice), styled(GOOD.bold(), "ok:"))

@@ -152,6 +152,7 @@ impl Output {
         match event {
             Event::InstallingMeltano { version } => self.step("Installing", &format!("Meltano {version}")),
             Event::Preparing { slug } => self.step("Preparing", &format!("the plugins of `{slug}`")),
+            Event::Discovering { slug } => self.step("Discovering", &format!("what `{slug}` offers")),
             Event::Began { slug, kind } => {
                 let verb = if *kind == crate::run::RunKind::Test { "Testing" } else { "Syncing" };
                 self.step(verb, slug.as_str());

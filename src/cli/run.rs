@@ -57,7 +57,7 @@ pub struct SyncArgs {
 }
 
 /// A number is seconds, as it is for `timeout` of the shell.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }
@@ -176,7 +176,7 @@ async fn runs(
 }
 
 /// Says that the user wants an end: on Ctrl-C, and on the signal that init systems send.
-async fn pass_on(interrupted: watch::Sender<bool>) {
+pub(super) async fn pass_on(interrupted: watch::Sender<bool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {

@@ -42,6 +42,8 @@ pub struct Draft {
     pub select: Option<Placed<Vec<Placed<String>>>>,
     /// `metadata`
     pub metadata: Option<Placed<Value>>,
+    /// The keys of `metadata`: patterns of streams.
+    pub metadata_streams: Vec<Placed<String>>,
     /// `tags`
     pub tags: Option<Placed<Vec<Placed<String>>>>,
     /// `protect`
@@ -67,6 +69,7 @@ pub fn read(source: &Source, name: FileName, problems: &mut Problems) -> Option<
 }
 
 fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
+    let (metadata, metadata_streams) = metadata(&table, problems);
     let draft = Draft {
         source: table.source.clone(),
         secrets: secrets::in_file(&table, &name, problems),
@@ -82,7 +85,8 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         loader: table.text("loader", problems),
         schedule: table.text("schedule", problems),
         select: table.texts("select", problems),
-        metadata: metadata(&table, problems),
+        metadata,
+        metadata_streams,
         tags: table.texts("tags", problems),
         protect: table.flag("protect", problems),
         config: config(&table, problems),
@@ -92,10 +96,10 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
 }
 
 /// Metadata are tables by stream pattern.
-fn metadata(table: &Table<'_>, problems: &mut Problems) -> Option<Placed<Value>> {
-    let streams = table.table("metadata", problems)?;
-    streams.named_tables(problems);
-    table.value("metadata", problems)
+fn metadata(table: &Table<'_>, problems: &mut Problems) -> (Option<Placed<Value>>, Vec<Placed<String>>) {
+    let Some(streams) = table.table("metadata", problems) else { return (None, Vec::new()) };
+    let patterns = streams.named_tables(problems).into_iter().map(|(pattern, _)| pattern).collect();
+    (table.value("metadata", problems), patterns)
 }
 
 fn config(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, Node> {
@@ -109,6 +113,9 @@ impl Draft {
     pub fn overlaid(&self, overlay: &Self) -> Self {
         let overlay = overlay.clone();
         let config = merged_nodes(self.config.clone(), overlay.config);
+        let is_said_again = |base: &&Placed<String>| overlay.metadata_streams.iter().any(|over| **over == ***base);
+        let kept = self.metadata_streams.iter().filter(|base| !is_said_again(base)).cloned();
+        let metadata_streams = kept.chain(overlay.metadata_streams.iter().cloned()).collect();
         let metadata = match (self.metadata.clone(), overlay.metadata) {
             (Some(base), Some(over)) => Some(merged(base, over)),
             (base, over) => over.or(base),
@@ -128,6 +135,7 @@ impl Draft {
             schedule: overlay.schedule.or_else(|| self.schedule.clone()),
             select: overlay.select.or_else(|| self.select.clone()),
             metadata,
+            metadata_streams,
             tags: overlay.tags.or_else(|| self.tags.clone()),
             protect: self.protect.clone(),
             config,

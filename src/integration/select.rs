@@ -1,5 +1,11 @@
 //! Patterns of Meltano's `select`: `[!]stream[.field]` with the wildcards of a shell.
 
+mod glob;
+mod pattern;
+
+pub use glob::Glob;
+pub use pattern::{Pattern, breadcrumb, field_glob};
+
 /// Says what is wrong with a pattern that Meltano would take and never match.
 ///
 /// The grammar is that of `SelectPattern.parse` in Meltano 4.4: the first dot without a backslash parts

@@ -1,5 +1,7 @@
 //! `check`: reads and checks every file of a project. All other operations begin with it.
 
+mod selection;
+
 use crate::alert::policy;
 use crate::connector::Catalog;
 use crate::integration::draft::{self, Draft};
@@ -14,6 +16,8 @@ use crate::settings::{self, ProjectSettings};
 use crate::source::Source;
 use crate::world::Project;
 use crate::world::project::IntegrationFiles;
+
+pub use selection::{Undiscovered, with_selection};
 
 /// A project's files, checked.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ use places::Places;
 
 pub use died::bury;
 pub use mend::{Mend, mend};
-pub(super) use request::{Invocation, base_variables, request};
+pub(super) use request::{Invocation, base_variables, installed, request};
 pub use would::{Would, would};
 
 /// What to run, and how.
@@ -120,7 +120,7 @@ async fn runs(
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
-    install(world, options, tell).await?;
+    install(world, (&options.host, &options.interrupt), tell).await?;
     bury(world, &options.environment).await?;
     let (events, mut heard) = mpsc::unbounded_channel();
     let places = Arc::new(Places::new(options.jobs));
@@ -153,11 +153,15 @@ async fn runs(
 }
 
 /// Installs the pinned Meltano, where it is not there yet, and clears what killed runs left behind.
-async fn install(world: &World, options: &Options, tell: Tell<'_>) -> Result<(), Error> {
+pub(super) async fn install(
+    world: &World,
+    (host, interrupt): (&Host, &watch::Receiver<bool>),
+    tell: Tell<'_>,
+) -> Result<(), Error> {
     world.meltano.sweep()?;
     if !world.meltano.is_installed() {
         tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
-        world.meltano.install(&options.host, &mut options.interrupt.clone()).await?;
+        world.meltano.install(host, &mut interrupt.clone()).await?;
     }
     Ok(())
 }
@@ -192,7 +196,7 @@ async fn chosen(
 }
 
 fn obstacle(integration: &Integration, (kind, options): (RunKind, &Options)) -> Option<(&'static str, &'static str)> {
-    if integration.role() == Role::Loader {
+    if integration.role() == Role::Loader && (kind == RunKind::Sync || options.names.is_empty()) {
         return Some(("is a loader and runs with its extractors", "name an extractor that has it as its `loader`"));
     }
     if kind == RunKind::Sync && integration.at(&options.environment).loader.is_none() {

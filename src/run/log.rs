@@ -100,6 +100,8 @@ struct Line {
     spile_records: Option<BTreeMap<String, u64>>,
     spile_bookmark_before: Option<Value>,
     spile_bookmark_after: Option<Value>,
+    #[serde(rename = "_logger")]
+    logger: String,
 }
 
 impl Entry {
@@ -147,11 +149,15 @@ impl Line {
         }
     }
 
-    /// Discovery is done by the tap, though Meltano does not call it the producer then.
+    /// Discovery is done by the tap, though Meltano does not call it the producer then. Of a plugin that is started alone,
+    /// with `meltano invoke`, only the logger's name says what it is.
     fn speaker(&self) -> Speaker {
+        let is_alone = |plugins: &str| self.logger.contains(&format!("meltano.plugin.stderr.{plugins}."));
         match (self.producer || self.r#type == "discovery", self.consumer) {
             (true, _) => Speaker::Tap,
             (false, true) => Speaker::Target,
+            (false, false) if is_alone("extractors") => Speaker::Tap,
+            (false, false) if is_alone("loaders") => Speaker::Target,
             (false, false) => Speaker::Meltano,
         }
     }

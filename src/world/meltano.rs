@@ -4,11 +4,14 @@
 //! `meltano.yml` with what it needs and nothing more, so it starts as fast in a large project as in a small one, and
 //! shares `.meltano` (environments of plugins, state, catalogs) with the user's own `meltano run`.
 
+mod call;
 mod child;
+mod discover;
 mod error;
 mod hold;
 mod host;
 mod install;
+mod loader_test;
 mod mask;
 mod plugins;
 mod private;
@@ -31,11 +34,13 @@ use super::project::{OWN_FOLDER, make_private};
 use crate::run::Cause;
 use crate::run::log::{Entry, Tally};
 use crate::settings::Meltano as Pinned;
-use child::{Ended, Limits, Lost};
+use call::Call;
+use child::{Channel, Ended, Limits, Lost};
 use mask::Mask;
 use private::Private;
 use run_log::RunLog;
 
+pub use discover::Discovery;
 pub use error::{InstallError, RunError};
 pub use hold::{Hold, NotHeld};
 pub use host::{Host, Python};
@@ -145,12 +150,13 @@ impl Meltano {
     }
 
     /// Runs Meltano and returns, besides how it ended, its last lines.
-    async fn invoke(
+    async fn invoke<'a>(
         &self,
         request: &Request,
-        arguments: &[String],
+        call: impl Into<Call<'a>>,
         (interrupt, tell): (&mut watch::Receiver<bool>, Tell<'_>),
     ) -> Result<(Finished, Vec<String>), RunError> {
+        let mut call = call.into();
         if !self.is_installed() {
             return Err(RunError::NotInstalled { version: self.version().to_owned() });
         }
@@ -160,10 +166,17 @@ impl Meltano {
         };
         let private = hold.private();
         self.fill(private, request)?;
-        let command = self.command(request, arguments, private)?;
+        let command = self.command(request, &call, private)?;
         let mut listener = Listener::open(&request.log, Mask::of(request.variables.values()), tell)?;
-        let limits = Limits { timeout: request.timeout, interrupt };
-        let ended = child::follow(command, limits, &mut |line| listener.hear(line)).await;
+        let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
+        let mut hear = |channel, line: &[u8]| match (&mut call.output, channel) {
+            (Some(output), Channel::Output) => output.take(line),
+            (Some(_) | None, _) => listener.hear(line),
+        };
+        let ended = child::follow(command, limits, &mut hear).await;
+        if let Some(output) = call.output {
+            output.strike(&listener.mask);
+        }
         if !matches!(&ended, Ok(Ended::Exited(status)) if status.success()) {
             self.clear_up(request)?;
         }
@@ -218,7 +231,7 @@ impl Meltano {
 
     /// Returns the command, which makes only files that nobody else can read: Meltano writes the settings of plugins,
     /// secrets included, to files. No argument holds a secret.
-    fn command(&self, request: &Request, arguments: &[String], private: &Private) -> Result<Command, RunError> {
+    fn command(&self, request: &Request, call: &Call<'_>, private: &Private) -> Result<Command, RunError> {
         let mut command = Command::new("/bin/sh");
         // std has no umask; the shell replaces itself.
         command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(self.python()).arg(private.path("launch.py"));
@@ -235,7 +248,8 @@ impl Meltano {
             command.env(name, secret.expose());
         }
         command
-            .args(arguments)
+            .args(call.arguments)
+            .envs(&request.settings)
             .current_dir(&self.root)
             .env("PATH", self.path(&request.host))
             .env("MELTANO_PROJECT_ROOT", private.folder())
@@ -245,7 +259,7 @@ impl Meltano {
             // Where Meltano keeps a copy of what plugins say, for ever and as they say it: it goes with the run.
             .env("XDG_STATE_HOME", private.folder())
             .env("NO_COLOR", "1")
-            .stdin(private.lock().map_err(RunError::io("lock", private.folder()))?);
+            .stdin(private.lock(call.input).map_err(RunError::io("lock", private.folder()))?);
         Ok(command)
     }
 

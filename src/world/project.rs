@@ -19,7 +19,7 @@ use crate::source::Source;
 
 pub use mistake::Mistake;
 pub(crate) use write::sweep_temporary;
-pub use write::{add_lines, make_private, replace};
+pub use write::{add_lines, make_private, replace, replace_private};
 
 /// The file that makes a folder a project.
 pub const SETTINGS: &str = "spile.toml";

@@ -6,3 +6,4 @@ mod mail;
 mod once;
 pub mod receiver;
 mod runs;
+mod seen;

@@ -2,8 +2,11 @@
 
 mod api;
 mod causes;
+mod discover;
 mod kills;
+mod loaders;
 mod machines;
+mod selection;
 mod sources;
 
 use std::process::Stdio;

@@ -20,7 +20,7 @@ use crate::world::alerts::Kept;
 use crate::world::notify::{NotSent, Parcel};
 use crate::world::{Alerts, Local, TargetError, World};
 
-/// How long one channel may hold up the end of a command: well below what a claim holds.
+/// How long a channel may hold up the end of a command: well below what a claim holds.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// How often it is tried to claim messages before somebody else, who writes too.
@@ -75,8 +75,7 @@ impl Delivery {
         let mut outcomes = Vec::new();
         let mut goes = true;
         for message in &messages {
-            goes = goes && Instant::now() < until;
-            let outcome = if goes { self.send(message, &mut events).await } else { Outcome::NotSent };
+            let outcome = if goes { self.send(message, until, &mut events).await } else { Outcome::NotSent };
             // Where one does not get through, the next one waits as long for nothing.
             goes = goes && outcome == Outcome::Sent;
             outcomes.push((message, outcome));
@@ -142,9 +141,11 @@ impl Delivery {
         Err(TargetError::Stale { target: "what channels were told" })
     }
 
-    async fn send(&self, sending: &Sending, events: &mut Vec<Event>) -> Outcome {
+    async fn send(&self, sending: &Sending, until: Instant, events: &mut Vec<Event>) -> Outcome {
         let message = Message::of(sending, self.head.frame(&self.channel));
-        let (answer, template) = post(&self.world, &self.channel, &message).await;
+        let posted = tokio::time::timeout_at(until, post(&self.world, &self.channel, &message)).await;
+        let late = |_| (Err(NotSent::Timeout { seconds: DEADLINE.as_secs() }), None);
+        let (answer, template) = posted.unwrap_or_else(late);
         let channel = self.channel.name.value.clone();
         if let Some(complaint) = template {
             let message = format!("the built-in template was sent: {complaint}");

@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use super::lease::{self, Leased};
 use super::{From, Invocation, Options, START, WhenBusy};
+use crate::connector::Role;
 use crate::integration::Integration;
 use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
-use crate::ops::{Error, Event, Loaded};
+use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
 use crate::run::{Cause, Run, RunKind, RunStatus, mention};
 use crate::secret::Secret;
@@ -257,6 +258,10 @@ impl Job {
             meltano.make_ready(&request, &mut interrupt).await?;
         }
         match self.kind {
+            RunKind::Test if self.integration.role() == Role::Loader => {
+                let loader = (&*self.integration, &self.options.environment);
+                loader_test::carry_out(&self.world, loader, request, &mut interrupt).await
+            }
             RunKind::Test => Ok(meltano.test(&request, &mut interrupt).await?),
             RunKind::Sync => {
                 self.follow_rename(run, &request).await?;

@@ -60,6 +60,7 @@ pub(in crate::ops) async fn request(
         extractor: integration.plugin_name(),
         loader: to.map(|loader| loader.plugin_name()),
         variables,
+        settings: BTreeMap::new(),
         hidden: those.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),
         plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
         project_file,
@@ -102,7 +103,7 @@ pub(in crate::ops) fn base_variables(integration: &Integration, all: &Integratio
 
 /// Returns what has to be installed for an integration: what its connector says, or what the template says, from which
 /// the text was rendered.
-fn installed(integration: &Integration, text: &str) -> Plugin {
+pub(in crate::ops) fn installed(integration: &Integration, text: &str) -> Plugin {
     let Some(name) = &integration.plugin else { return integration.connector.plugin.clone() };
     // A text that cannot be read was refused before; what says no `pip_url` has it from the hub or its lock file.
     let found = crate::render::read::installed(text, (integration.role(), name)).ok().flatten();

@@ -8,7 +8,7 @@ use super::{Level, Speaker};
 const LONGEST: usize = 400;
 
 /// Lines that stand where a reason could, and say nothing.
-const EMPTY: [&str; 12] = [
+const EMPTY: [&str; 14] = [
     "Extractor failed",
     "Loader failed",
     "Extractor and loader failed",
@@ -21,6 +21,8 @@ const EMPTY: [&str; 12] = [
     "NoneType: None",
     "Skipping parse of env var settings",
     "Try 'meltano",
+    "Environment '",
+    "Using logging configuration from ",
 ];
 
 /// What is known of why things went wrong, from each speaker.
@@ -90,7 +92,7 @@ impl Heard {
         let text = line.trim();
         if text.ends_with("Traceback (most recent call last):") {
             self.in_traceback = true;
-        } else if text.is_empty() || EMPTY.iter().any(|empty| text.starts_with(empty)) {
+        } else if text.is_empty() || is_banner(text) || EMPTY.iter().any(|empty| text.starts_with(empty)) {
         } else if self.in_traceback {
             // The lines of a traceback are indented; the first that is not is the exception. Of a discovery Meltano
             // strips the indents: there each place is followed by a line of code.
@@ -110,6 +112,11 @@ impl Heard {
         }
         false
     }
+}
+
+/// What Meltano says first: `Meltano 4.4.1, Python 3.11.7, Linux (x86_64)`.
+fn is_banner(text: &str) -> bool {
+    text.starts_with("Meltano ") && text.contains(", Python ")
 }
 
 /// The markers under a line of a traceback.

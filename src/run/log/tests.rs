@@ -153,3 +153,26 @@ fn the_exception_of_a_discovery_is_found_though_its_traceback_has_lost_its_inden
         .collect();
     assert_eq!(reason(&log.join("\n")), "connection to server failed: Connection refused");
 }
+
+/// A plugin that is started alone, as `meltano invoke` logs it.
+const BANNER: &str = r#"{"event": "Meltano 4.4.1, Python 3.11.7, Linux (x86_64)", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.cli.cli (INFO)>"}
+{"event": "Using logging configuration from /p/logging.yml", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.core.logging.utils (INFO)>"}
+{"event": "Environment 'dev' is active", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.core.project (INFO)>"}"#;
+
+#[test]
+fn a_plugin_that_is_started_alone_is_known_by_its_logger() {
+    let line = |plugins: &str| {
+        format!(
+            r#"{{"stdio": "stderr", "cmd_type": "command", "event": "no route", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.plugin.stderr.{plugins}.x--y (INFO)>"}}"#
+        )
+    };
+    let said = |speaker| Entry::Said { speaker, level: Level::Info, text: "no route".to_owned() };
+    assert_eq!(Entry::parse(&line("extractors")), said(Speaker::Tap));
+    assert_eq!(Entry::parse(&line("loaders")), said(Speaker::Target));
+    assert_eq!(reason(&format!("{}\n{BANNER}", line("loaders"))), "no route");
+}
+
+#[test]
+fn what_meltano_says_first_is_no_reason() {
+    assert_eq!(tally(BANNER).reason(), None);
+}

@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long what a child left behind may hold its output open; then it is killed.
 const LEFTOVERS: Duration = Duration::from_secs(3);
 
-/// The most bytes of a line; what is longer is cut, so that memory is bounded.
+/// The most bytes of a line of a log; what is longer is cut, so that memory is bounded.
 const LONGEST_LINE: usize = 1024 * 1024;
 
 /// What ends a child before it ends itself.
@@ -26,6 +26,26 @@ pub(super) struct Limits<'a> {
     pub timeout: Option<Duration>,
     /// Turns true when the user wants an end.
     pub interrupt: &'a mut watch::Receiver<bool>,
+    /// In which pieces its standard output is heard.
+    pub pieces: Pieces,
+}
+
+/// In which pieces an output is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pieces {
+    /// Line by line, without their ends; what is too long is cut.
+    Lines,
+    /// As it comes, every byte of it.
+    Chunks,
+}
+
+/// Where a child says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Channel {
+    /// Its standard output.
+    Output,
+    /// Its standard error.
+    Errors,
 }
 
 /// How a child ended.
@@ -48,8 +68,8 @@ pub(super) enum Lost {
     Hearing(io::Error),
 }
 
-/// Hears a line, without its end.
-pub(super) type Hear<'a> = &'a mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
+/// Hears a piece of an output.
+pub(super) type Hear<'a> = &'a mut (dyn FnMut(Channel, &[u8]) -> io::Result<()> + Send);
 
 /// Starts a child in a process group of its own and follows it until it and its output have ended.
 ///
@@ -58,14 +78,15 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let mut child = command.spawn().map_err(Lost::Start)?;
     let mut group = Group::of(&child);
-    let (mut output, mut errors) = (Lines::new(child.stdout.take()), Lines::new(child.stderr.take()));
+    let mut output = Lines::new(child.stdout.take(), limits.pieces);
+    let mut errors = Lines::new(child.stderr.take(), Pieces::Lines);
     let mut stop = None;
     let mut status = None;
     let mut deadline = limits.timeout.map(|timeout| Instant::now() + timeout);
     while status.is_none() || output.is_open() || errors.is_open() {
         let line = tokio::select! {
-            line = output.next(), if output.is_open() => line,
-            line = errors.next(), if errors.is_open() => line,
+            line = output.next(), if output.is_open() => line.map(|line| (Channel::Output, line)),
+            line = errors.next(), if errors.is_open() => line.map(|line| (Channel::Errors, line)),
             ended = child.wait(), if status.is_none() => {
                 status = Some(ended.map_err(Lost::Start)?);
                 deadline = Some(Instant::now() + LEFTOVERS);
@@ -87,8 +108,8 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
                 None
             }
         };
-        let Some(line) = line.filter(|_| !matches!(stop, Some(Stop::Deaf(_)))) else { continue };
-        if let Err(error) = hear(&line) {
+        let Some((channel, line)) = line.filter(|_| !matches!(stop, Some(Stop::Deaf(_)))) else { continue };
+        if let Err(error) = hear(channel, &line) {
             deadline = Some(group.ask_to_stop());
             stop = Some(Stop::Deaf(error));
         }
@@ -160,15 +181,17 @@ impl Drop for Group {
     }
 }
 
-/// The lines of an output, each of bounded length.
+/// The lines of an output, each of bounded length; or its bytes as they come.
 struct Lines<R> {
     reader: Option<BufReader<R>>,
     line: Vec<u8>,
+    pieces: Pieces,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    fn new(reader: Option<R>) -> Self {
-        Self { reader: reader.map(|reader| BufReader::with_capacity(64 * 1024, reader)), line: Vec::new() }
+    fn new(reader: Option<R>, pieces: Pieces) -> Self {
+        let reader = reader.map(|reader| BufReader::with_capacity(64 * 1024, reader));
+        Self { reader, line: Vec::new(), pieces }
     }
 
     fn is_open(&self) -> bool {
@@ -181,6 +204,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let reader = self.reader.as_mut()?;
             // An output that cannot be read is at its end; the exit status says what happened.
             let read = reader.fill_buf().await.unwrap_or_default();
+            if self.pieces == Pieces::Chunks && !read.is_empty() {
+                let chunk = read.to_vec();
+                reader.consume(chunk.len());
+                return Some(chunk);
+            }
             let end = read.iter().position(|byte| *byte == b'\n');
             let part = &read[..end.unwrap_or(read.len())];
             let room = LONGEST_LINE.saturating_sub(self.line.len());
@@ -207,8 +235,8 @@ mod tests {
         let (_keep, mut interrupt) = watch::channel(false);
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]).stdin(Stdio::null());
-        let limits = Limits { timeout, interrupt: &mut interrupt };
-        let mut hear = |line: &[u8]| {
+        let limits = Limits { timeout, interrupt: &mut interrupt, pieces: Pieces::Lines };
+        let mut hear = |_, line: &[u8]| {
             lengths.push(line.len());
             Ok(())
         };
@@ -221,6 +249,24 @@ mod tests {
         let (ended, lengths) = shell("head -c 3000000 /dev/zero; echo; echo abc; printf last", None).await;
         assert!(matches!(ended, Ok(Ended::Exited(status)) if status.success()));
         assert_eq!(lengths, [LONGEST_LINE, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn an_output_that_is_heard_in_chunks_comes_whole_and_at_once() {
+        let (_keep, mut interrupt) = watch::channel(false);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "head -c 3000000 /dev/zero; echo oops >&2"]).stdin(Stdio::null());
+        let limits = Limits { timeout: None, interrupt: &mut interrupt, pieces: Pieces::Chunks };
+        let (mut bytes, mut errors) = (0, Vec::new());
+        let mut hear = |channel, piece: &[u8]| {
+            match channel {
+                Channel::Output => bytes += piece.len(),
+                Channel::Errors => errors.push(piece.to_vec()),
+            }
+            Ok(())
+        };
+        follow(command, limits, &mut hear).await.unwrap();
+        assert_eq!((bytes, errors), (3_000_000, vec![b"oops".to_vec()]));
     }
 
     #[tokio::test]
@@ -242,8 +288,8 @@ mod tests {
         let (_keep, mut interrupt) = watch::channel(false);
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "echo one; sleep 60"]).stdin(Stdio::null());
-        let limits = Limits { timeout: None, interrupt: &mut interrupt };
-        let ended = follow(command, limits, &mut |_| Err(io::ErrorKind::StorageFull.into())).await;
+        let limits = Limits { timeout: None, interrupt: &mut interrupt, pieces: Pieces::Lines };
+        let ended = follow(command, limits, &mut |_, _| Err(io::ErrorKind::StorageFull.into())).await;
         assert!(matches!(ended, Err(Lost::Hearing(error)) if error.kind() == io::ErrorKind::StorageFull));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::watch;
 
-use super::child::{self, Ended, Limits, Lost};
+use super::child::{self, Ended, Limits, Lost, Pieces};
 use super::{Host, InstallError, Meltano, Python};
 use crate::world::project::{make_private, replace};
 
@@ -125,8 +125,8 @@ impl Meltano {
         let what = format!("Meltano {}", self.version());
         let program = Path::new(command.as_std().get_program()).to_owned();
         let mut last = VecDeque::new();
-        let limits = Limits { timeout: None, interrupt };
-        let mut hear = |line: &[u8]| {
+        let limits = Limits { timeout: None, interrupt, pieces: Pieces::Lines };
+        let mut hear = |_, line: &[u8]| {
             last.push_back(String::from_utf8_lossy(line).into_owned());
             last.drain(..last.len().saturating_sub(LAST_LINES));
             Ok(())

@@ -1,8 +1,10 @@
-"""Starts Meltano as its own command does, with four things added that it has no switch for.
+"""Starts Meltano as its own command does, with five things added that it has no switch for.
 
 Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled.
 Bookmarks are told, those that the tap begins with and those that it leaves, whatever backend keeps them. The files with
-the settings of plugins, secrets included, bear the name of the run. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with its plugins when it does not.
+the settings of plugins, secrets included, bear the name of the run. A tap that is asked what it offers is given nothing
+that an earlier run has left. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with
+its plugins when it does not.
 """
 
 import atexit
@@ -133,6 +135,13 @@ def name_settings():
     SingerPlugin.instance_uuid = property(lambda self: run)
 
 
+def discover_afresh():
+    """Gives a tap its settings alone: with the catalog of its last sync many say that one again, selection and all."""
+    from meltano.core.plugin.singer.tap import SingerTap
+
+    SingerTap.exec_args = lambda self, invoker: ["--config", invoker.files["config"]]
+
+
 def stop_with(parent):
     while os.getppid() == parent:
         time.sleep(1)
@@ -149,6 +158,8 @@ if __name__ == "__main__":
         if "run" in sys.argv:
             count_records()
             tell_bookmarks()
+        if "--discover" in sys.argv:
+            discover_afresh()
     except Exception as error:  # Another Meltano than this was written for: it runs all the same.
         print(f"records are not counted, or bookmarks not told: {error}", file=sys.stderr)
     from meltano.cli import main

@@ -1,7 +1,8 @@
 //! Installing the plugins of a run, and knowing without starting Python that they are there.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
@@ -85,11 +86,41 @@ impl Meltano {
                 || fs::read_to_string(folder.join(MARKER)).is_ok_and(|marker| marker == remembered(plugin, &found)))
     }
 
+    /// Returns what is installed of a plugin, by name and version, as the names of its packages' folders say it; nothing
+    /// where it is not installed.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn installed(&self, role: Role, plugin: &Plugin) -> Result<Vec<String>, RunError> {
+        let folder = self.plugin_folder(role, plugin).join("venv/lib");
+        packages(&folder).map_err(RunError::io("read", &folder))
+    }
+
     fn remember(&self, role: Role, plugin: &Plugin) -> Result<(), RunError> {
         let folder = self.plugin_folder(role, plugin);
         let Ok(found) = fs::read_to_string(folder.join(FINGERPRINT)) else { return Ok(()) };
         let path = folder.join(MARKER);
         replace(&path, remembered(plugin, &found).as_bytes()).map_err(RunError::io("write", &path))
+    }
+}
+
+/// Finds the packages of each Python in an environment's `lib`.
+fn packages(lib: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for python in children(lib)? {
+        for package in children(&lib.join(python).join("site-packages"))? {
+            found.extend(package.strip_suffix(".dist-info").map(str::to_owned));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn children(folder: &Path) -> io::Result<Vec<String>> {
+    match fs::read_dir(folder) {
+        Ok(items) => items.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

@@ -4,12 +4,15 @@
 //! standard input, which its tap inherits, and a lock ends when the last holder of the file does. So a run is dead
 //! when its lock is free, whoever was killed, and no process id has to be believed.
 //!
+//! What a plugin is to read from its standard input follows in that file what it says of the run, so that a loader that
+//! is fed holds the lock as a tap does.
+//!
 //! The lock also keeps a second run of the same extractor away: Meltano hands bookmarks and catalogs to a tap in files
 //! that bear the plugin's name alone.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -68,6 +71,8 @@ impl From<io::Error> for Refused {
 pub struct Private {
     folder: PathBuf,
     lock: File,
+    /// How many bytes of the locked file say what the run is.
+    said: u64,
 }
 
 impl Private {
@@ -81,9 +86,10 @@ impl Private {
         let folder = runs.join(holder.run.to_string());
         make_private(&folder)?;
         let mut lock = create(&folder.join(LOCK))?;
-        lock.write_all(&serde_json::to_vec(holder).map_err(io::Error::from)?)?;
+        let said = serde_json::to_vec(holder).map_err(io::Error::from)?;
+        lock.write_all(&said)?;
         lock.try_lock().map_err(io::Error::from)?;
-        Ok(Self { folder, lock })
+        Ok(Self { folder, lock, said: said.len() as u64 })
     }
 
     /// Returns the path of a file in it.
@@ -101,9 +107,16 @@ impl Private {
         create(&self.path(name))?.write_all(text.as_bytes())
     }
 
-    /// Returns the locked file once more: the lock lasts until all of them are closed.
-    pub(super) fn lock(&self) -> io::Result<File> {
-        self.lock.try_clone()
+    /// Returns the locked file once more, to be read from where `input` begins in it: the lock lasts until all of them
+    /// are closed.
+    pub(super) fn lock(&self, input: &str) -> io::Result<File> {
+        let mut lock = self.lock.try_clone()?;
+        lock.seek(SeekFrom::Start(self.said))?;
+        lock.set_len(self.said)?;
+        lock.write_all(input.as_bytes())?;
+        // All who have the file open by way of this one read from the same place.
+        lock.seek(SeekFrom::Start(self.said))?;
+        Ok(lock)
     }
 }
 
@@ -207,7 +220,9 @@ fn inspect(lock: &Path) -> io::Result<(bool, Option<Holder>)> {
     let mut said = Vec::new();
     file.read_to_end(&mut said)?;
     let is_alive = file.try_lock().is_err();
-    Ok((is_alive, serde_json::from_slice(&said).ok()))
+    // Behind it may be what a plugin reads.
+    let holder = serde_json::Deserializer::from_slice(&said).into_iter().next();
+    Ok((is_alive, holder.and_then(Result::ok)))
 }
 
 /// Removes what Meltano wrote in plain text for plugins: `<name>/{tap,target}.<run>.config.json`, of those runs.
@@ -293,11 +308,23 @@ mod tests {
     fn a_run_lives_as_long_as_somebody_holds_its_lock() {
         let root = tempfile::tempdir().unwrap();
         let run = Private::make(root.path(), &holder(1, &["tap-a"])).unwrap();
-        let inherited = run.lock().unwrap();
+        let inherited = run.lock("").unwrap();
         let folder = kill(run);
         assert_eq!(inspect(&folder.join(LOCK)).unwrap(), (true, Some(holder(1, &["tap-a"]))));
         drop(inherited);
         assert!(!inspect(&folder.join(LOCK)).unwrap().0);
+    }
+
+    #[test]
+    fn what_a_plugin_reads_is_behind_what_the_run_says_of_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let run = Private::make(root.path(), &holder(1, &["target"])).unwrap();
+        for input in ["a long line\n", "short\n", ""] {
+            let mut read = String::new();
+            run.lock(input).unwrap().read_to_string(&mut read).unwrap();
+            assert_eq!(read, input);
+            assert_eq!(inspect(&run.path(LOCK)).unwrap(), (true, Some(holder(1, &["target"]))));
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Request {
     pub loader: Option<String>,
     /// Secret settings, by the variable that Meltano reads each from.
     pub variables: BTreeMap<String, Secret>,
+    /// Settings that differ from the project file's, by the variable that Meltano reads each from.
+    pub settings: BTreeMap<String, String>,
     /// The base plugins to install.
     pub plugins: Vec<(Role, Plugin)>,
     /// What is beside the project file.

@@ -8,12 +8,18 @@ use miette::Diagnostic;
 use spile::settings::{Email, Sender};
 
 use super::channels::{notifier, parcel, placed};
+use crate::cli::program::run;
+use crate::folder::Folder;
 use crate::tools::{installed, succeeds};
 
 const AIOSMTPD: &str = "1.4.6";
 
+/// Makes a certificate authority and a server's certificate for a test.
+const TRUSTME: &str = "1.2.1";
+
 const SERVER: &str = r#"
-import socket, sys
+import socket, ssl, sys
+import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
@@ -29,11 +35,17 @@ def authenticator(server, session, envelope, mechanism, data):
     is_right = data.login == b"me@example.com" and data.password == b"canary-Pw19"
     return AuthResult(success=is_right, handled=is_right)
 
+letters, host, tls = sys.argv[1:]
+authority = trustme.CA()
+authority.cert_pem.write_to_path(letters + ".pem")
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+authority.issue_cert(host).configure_cert(context)
+words = {"none": {}, "wrapper": {"ssl_context": context}, "upgrade": {"tls_context": context, "require_starttls": True}}
 with socket.socket() as free:
-    free.bind(("127.0.0.1", 0))
+    free.bind((host, 0))
     port = free.getsockname()[1]
-controller = Controller(Handler(), hostname="127.0.0.1", port=port, authenticator=authenticator,
-                        auth_required=True, auth_require_tls=False)
+controller = Controller(Handler(), hostname=host, port=port, authenticator=authenticator, auth_required=True,
+                        auth_require_tls=False, **words[tls])
 controller.start()
 print(port, flush=True)
 sys.stdin.read()
@@ -50,11 +62,16 @@ struct Server {
 
 impl Server {
     fn start() -> Option<Self> {
-        let library = installed(&format!("aiosmtpd-{AIOSMTPD}"), "python3", install)?;
+        Self::with(("127.0.0.1", "none"))
+    }
+
+    /// Starts one at an address of the loopback: without TLS, with TLS from the start, or only after an upgrade.
+    fn with((host, tls): (&str, &str)) -> Option<Self> {
+        let library = installed(&format!("aiosmtpd-{AIOSMTPD}-trustme-{TRUSTME}"), "python3", install)?;
         let folder = tempfile::tempdir().unwrap();
         let letters = folder.path().join("letters");
         let mut python = Command::new("python3");
-        python.args(["-W", "ignore", "-c", SERVER]).arg(&letters).env("PYTHONPATH", library);
+        python.args(["-W", "ignore", "-c", SERVER]).arg(&letters).args([host, tls]).env("PYTHONPATH", library);
         let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -84,7 +101,7 @@ impl Drop for Server {
 fn install(folder: &Path) {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]).arg(folder);
-    succeeds(pip.arg(format!("aiosmtpd=={AIOSMTPD}")));
+    succeeds(pip.args([format!("aiosmtpd=={AIOSMTPD}"), format!("trustme=={TRUSTME}")]));
 }
 
 #[tokio::test]
@@ -136,4 +153,27 @@ async fn a_password_goes_nowhere_without_tls_but_to_this_machine() {
         assert_eq!(error.code().unwrap().to_string(), "spile::notify::mail", "{error}");
     }
     assert_eq!(server.letters(), "");
+}
+
+#[test]
+fn mail_goes_over_tls_to_whom_the_system_trusts_and_to_nobody_else() {
+    for (scheme, host, tls) in [("smtps", "127.0.0.1", "wrapper"), ("smtp", "127.0.0.2", "upgrade")] {
+        let Some(server) = Server::with((host, tls)) else { return };
+        let folder = Folder::project();
+        let channel = format!(
+            "[[notify]]\nname = 'mail'\nkind = 'email'\nserver = '{scheme}://me%40example.com@{host}:{}'\n\
+             password = '${{SMTP_PASSWORD}}'\nfrom = 'spile@example.com'\nto = ['data@example.com']\n",
+            server.port
+        );
+        folder.write("spile.toml", &format!("{}{channel}", folder.read("spile.toml")));
+        let mut command = folder.command("notify test");
+        command.env("SMTP_PASSWORD", "canary-Pw19");
+        let refused = run(command.env_remove("SSL_CERT_FILE")).exits(1).out;
+        assert!(refused.contains("certificate") && !refused.contains("canary"), "{refused}");
+        assert_eq!(server.letters(), "");
+        let authority = format!("{}.pem", server.letters.display());
+        let sent = run(command.env("SSL_CERT_FILE", authority)).exits(0).out;
+        assert_eq!(sent, "ok: mail (email): status 250\n");
+        assert!(server.letters().contains("Subject: [spile] acme: a test (acme, dev)"), "{}", server.letters());
+    }
 }

@@ -12,8 +12,9 @@ use crate::tools;
 /// A validator that brings the schemas of Kubernetes' API along.
 const VALIDATE: &str = "kubernetes-validate==1.37.0";
 
-/// The oldest API that takes all we write (`podFailurePolicy`), and the newest that the validator knows.
-const VERSIONS: [&str; 2] = ["1.31", "1.37"];
+/// The oldest API that takes all we write (before, a rule of `podFailurePolicy` needed more), and the newest that it
+/// knows.
+const VERSIONS: [&str; 2] = ["1.29", "1.37"];
 
 const DECLARED: &str = "template = 'kubernetes'\npath = 'cronjobs.yml'\n\
                         values = { image = 'ghcr.io/acme/spile:1', secret = 'spile', namespace = 'data', service_account = 'sync', retries = 0 }";

@@ -21,7 +21,32 @@ def say(message):
     sys.stdout.flush()
 
 
-def discover():
+def discover(config):
+    """Tells its streams; in modes that begin with `offer-`, something else."""
+    mode = config.get("mode", "well")
+    token = config.get("token")
+    if mode == "offer-fail":
+        raise PermissionError("the account may not list its tables")
+    if mode == "offer-silent":
+        sys.exit(3)
+    if mode == "offer-hang":
+        time.sleep(600)
+    if mode == "offer-garbage":
+        print("Welcome to this tap!")
+    if mode == "offer-other":
+        return say({"stream": []})
+    if mode == "offer-nothing":
+        return None
+    if mode == "offer-flood":
+        while True:
+            sys.stdout.write("x" * (1 << 20))
+    if mode == "offer-large":
+        fields = {f"field_{number}": {"type": ["null", "string"]} for number in range(500)}
+        many = [{"tap_stream_id": f"s{number}", "schema": {"properties": fields}} for number in range(2000)]
+        return say({"streams": many})
+    if mode == "offer-secret":
+        print("connecting with", config, file=sys.stderr)
+        return say({"streams": [{"tap_stream_id": f"of {token}", "schema": {"properties": {token: {"type": token}}}}]})
     entry = {
         "tap_stream_id": "things",
         "stream": "things",
@@ -78,7 +103,7 @@ def main():
     config = load(arguments.config)
     mode = config.get("mode", "well")
     if arguments.discover:
-        return discover()
+        return discover(config)
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)

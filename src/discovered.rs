@@ -1,0 +1,22 @@
+//! What a source offers, as its tap said it: streams with their fields, and what of them an integration takes.
+//!
+//! Pure: asking the tap is `world::meltano`'s, keeping the answer `world::discoveries`'. A *catalog* is Singer's word for
+//! that answer; here it is taken by the shelf of connectors.
+
+mod check;
+mod field;
+mod kept;
+mod key;
+mod mistake;
+mod read;
+mod rules;
+mod stream;
+
+pub use check::{Against, check, matching, near_stream};
+pub use field::{Field, Inclusion};
+pub use kept::Discovered;
+pub use key::key;
+pub use mistake::Mistake;
+pub use read::{NoCatalog, read};
+pub use rules::{Rules, Taken, can_select};
+pub use stream::Stream;

@@ -1,0 +1,328 @@
+//! Holding what a file selects against what its source offers.
+
+use serde_json::Value;
+
+use super::{Field, Inclusion, Mistake, Rules, Stream};
+use crate::integration::Draft;
+use crate::integration::select::{Glob, Pattern, breadcrumb, fault};
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::source::Placed;
+
+/// How many names a help lists at most.
+const LISTED: usize = 8;
+
+/// What a draft is held against: what its source offers in an environment, and what is taken of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Against<'a> {
+    /// The streams.
+    pub streams: &'a [Stream],
+    /// What is taken of them.
+    pub rules: &'a Rules,
+    /// The environment in words, where that has to be said.
+    pub within: &'a str,
+}
+
+/// Finds patterns of `select` and keys of `metadata` that match nothing, and those that do not do what they seem to.
+pub fn check(draft: &Draft, against: Against<'_>, problems: &mut Problems) {
+    for pattern in draft.select.iter().flat_map(|select| &select.value) {
+        // What has no form is told already.
+        if fault(pattern).is_none() {
+            against.check_pattern(pattern, problems);
+        }
+    }
+    for key in &draft.metadata_streams {
+        against.check_metadata(key, problems);
+        against.check_replication_key((draft, key), problems);
+    }
+}
+
+/// Returns the streams that a pattern is about, each with those of its fields that it is about; all, where it names none.
+#[must_use]
+pub fn matching<'a>(streams: &'a [Stream], pattern: &Pattern) -> Vec<(&'a Stream, Vec<&'a Field>)> {
+    let fields = pattern.fields();
+    let is_meant = |field: &&Field| {
+        let at = || breadcrumb(field.path.iter().map(String::as_str));
+        fields.as_ref().is_none_or(|fields| fields.matches(&at()))
+    };
+    let found = streams.iter().filter(|stream| pattern.stream.matches(&stream.name));
+    found.map(|stream| (stream, stream.fields.iter().filter(is_meant).collect())).collect()
+}
+
+impl Against<'_> {
+    fn check_pattern(&self, written: &Placed<String>, problems: &mut Problems) {
+        let pattern = Pattern::parse(written);
+        let found = matching(self.streams, &pattern);
+        let Some(mistake) = (if found.is_empty() {
+            let (text, help) = (written.value.clone(), near_stream(body(written), self.streams));
+            Some(Mistake::NoStream { pattern: text, within: self.within.to_owned(), span: span(written), help })
+        } else {
+            self.field_mistake((written, &pattern), &found)
+        }) else {
+            return;
+        };
+        problems.push(&written.place.source, mistake);
+    }
+
+    fn field_mistake(
+        &self,
+        (written, pattern): (&Placed<String>, &Pattern),
+        found: &[(&Stream, Vec<&Field>)],
+    ) -> Option<Mistake> {
+        let field = pattern.field.as_deref().filter(|field| *field != "*")?;
+        let fields: Vec<&Field> = found.iter().flat_map(|(_, fields)| fields).copied().collect();
+        let (text, span) = (written.value.clone(), span(written));
+        let all = |inclusion| fields.iter().all(|field| field.inclusion == inclusion);
+        match pattern.is_negated {
+            _ if fields.is_empty() => {
+                let known: Vec<String> = found.iter().flat_map(|(stream, _)| &stream.fields).map(Field::name).collect();
+                // Of a tap that says nothing of fields nothing is known.
+                let help = (!known.is_empty()).then(|| near(field, &known))?;
+                let streams = some(found.iter().map(|(stream, _)| stream.name.clone()));
+                Some(Mistake::NoField { pattern: text, streams, within: self.within.to_owned(), span, help })
+            }
+            true if all(Inclusion::Automatic) => {
+                let verb = if fields.len() == 1 { "is" } else { "are" };
+                let fields = format!("{} {verb}", some(fields.iter().map(|field| field.name())));
+                Some(Mistake::AlwaysRead { pattern: text, fields, span })
+            }
+            false if all(Inclusion::Unsupported) => {
+                let fields = some(fields.iter().map(|field| field.name()));
+                Some(Mistake::NeverRead { pattern: text, fields, span })
+            }
+            true | false => None,
+        }
+    }
+
+    /// In Meltano a backslash before a dot has no meaning here.
+    fn check_metadata(&self, key: &Placed<String>, problems: &mut Problems) {
+        let stream = key.split_once('.').map_or(key.as_str(), |(stream, _)| stream);
+        let glob = Glob::from(stream);
+        if !self.streams.iter().any(|known| glob.matches(&known.name)) {
+            let (pattern, within, help) =
+                (key.value.clone(), self.within.to_owned(), near_stream(stream, self.streams));
+            problems.push(&key.place.source, Mistake::NoMetadataStream { pattern, within, span: span(key), help });
+        }
+    }
+
+    fn check_replication_key(&self, (draft, written): (&Draft, &Placed<String>), problems: &mut Problems) {
+        let keys = draft.metadata.as_ref().and_then(|metadata| metadata.get(written.as_str()));
+        let Some(key) = keys.and_then(|keys| keys.get("replication-key")).and_then(Value::as_str) else { return };
+        let glob = Glob::from(written.as_str());
+        for stream in self.streams.iter().filter(|stream| glob.matches(&stream.name) && !stream.fields.is_empty()) {
+            let (stream_taken, fields) = self.rules.take(stream);
+            let (name, within, span) = (stream.name.clone(), self.within.to_owned(), span(written));
+            let found = stream.fields.iter().zip(fields).find(|(field, _)| field.path == [key]);
+            let mistake = match found {
+                None => {
+                    let known: Vec<String> = stream.fields.iter().map(Field::name).collect();
+                    let help = near(key, &known);
+                    Mistake::NoReplicationKey { stream: name, key: key.to_owned(), within, span, help }
+                }
+                Some((_, taken)) if stream_taken.is_read() && !taken.is_read() => {
+                    let pattern = format!("{}.{key}", as_pattern(&stream.name));
+                    Mistake::ReplicationKeyLeftOut { stream: name, key: key.to_owned(), pattern, within, span }
+                }
+                Some(_) => continue,
+            };
+            problems.push(&written.place.source, mistake);
+        }
+    }
+}
+
+/// Returns the stream nearest to a word, as patterns write it, or some of the streams.
+#[must_use]
+pub fn near_stream(word: &str, streams: &[Stream]) -> String {
+    if streams.is_empty() {
+        return "the source offers no stream at all: look at what its account may see".to_owned();
+    }
+    let names: Vec<String> = streams.iter().map(|stream| as_pattern(&stream.name)).collect();
+    // Who writes `public.orders` may mean one stream by it.
+    let first = did_you_mean(stream_part(word), names.iter().map(String::as_str));
+    first.unwrap_or_else(|| near(word, &names))
+}
+
+/// Returns a stream's name as patterns write it.
+fn as_pattern(name: &str) -> String {
+    name.replace('.', "\\.")
+}
+
+fn body(pattern: &str) -> &str {
+    pattern.strip_prefix('!').unwrap_or(pattern)
+}
+
+/// Returns the name nearest to a word, or some of the names.
+fn near(word: &str, names: &[String]) -> String {
+    let known = || names.iter().map(String::as_str);
+    let part = stream_part(word);
+    let contains = || known().find(|name| part.len() > 2 && name.contains(part));
+    let contained = || contains().map(|name| format!("did you mean `{name}`?"));
+    did_you_mean(word, known()).or_else(contained).unwrap_or_else(|| {
+        let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
+        format!("choose among {}{more}; `spile discover` shows what the source offers", listed(known().take(LISTED)))
+    })
+}
+
+/// Returns some names, in words.
+fn some(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
+    format!("{}{more}", listed(names.iter().take(LISTED).map(String::as_str)))
+}
+
+/// Returns the stream of a pattern without its `!`, as written.
+fn stream_part(body: &str) -> &str {
+    let dot = body.match_indices('.').map(|(at, _)| at).find(|at| !body[..*at].ends_with('\\'));
+    dot.map_or(body, |at| &body[..at])
+}
+
+fn span(written: &Placed<String>) -> miette::SourceSpan {
+    written.place.span.clone().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::integration::draft::{self, FileName};
+    use crate::problem::Problem;
+    use crate::source::Source;
+
+    fn draft(path: &str, text: &str) -> Draft {
+        let name = FileName { slug: "shop".parse().unwrap(), environment: None };
+        let mut problems = Problems::default();
+        let draft = draft::read(&Source::new(path, text), name, &mut problems).unwrap();
+        assert!(!problems.any_error(), "{problems:?}");
+        draft
+    }
+
+    fn stream(name: &str, fields: &[(&str, Inclusion)]) -> Stream {
+        let field = |(path, inclusion): &(&str, Inclusion)| Field {
+            path: path.split('.').map(str::to_owned).collect(),
+            types: Vec::new(),
+            inclusion: *inclusion,
+        };
+        Stream {
+            name: name.to_owned(),
+            primary_key: Vec::new(),
+            replication_key: None,
+            replication_method: None,
+            inclusion: Inclusion::Available,
+            fields: fields.iter().map(field).collect(),
+        }
+    }
+
+    fn source() -> Vec<Stream> {
+        let orders = [
+            ("blob", Inclusion::Unsupported),
+            ("customer", Inclusion::Available),
+            ("customer.name", Inclusion::Available),
+            ("id", Inclusion::Automatic),
+        ];
+        vec![stream("public-orders", &orders), stream("a.b", &[("x", Inclusion::Available)]), stream("bare", &[])]
+    }
+
+    /// What is found: the place, the code's last word and the help.
+    fn found(draft: &Draft) -> Vec<(String, String, String)> {
+        let mut problems = Problems::default();
+        let selected = draft.select.iter().flat_map(|select| &select.value).map(|pattern| pattern.value.clone());
+        let rules = Rules::selecting(&selected.collect());
+        check(draft, super::Against { streams: &source(), rules: &rules, within: "" }, &mut problems);
+        let told = |problem: &Problem| {
+            let place = problem.place();
+            let text = place.source.text()[place.span.clone()].to_owned();
+            let code = problem.code().rsplit("::").next().unwrap().to_owned();
+            (format!("{} {text}", place.source.path().display()), code, problem.help().unwrap())
+        };
+        problems.into_report().problems().iter().map(told).collect()
+    }
+
+    /// The code and the help for one pattern.
+    fn of(pattern: &str) -> Option<(String, String)> {
+        let all = found(&draft("shop.toml", &format!("select = [{}]\n", serde_json::json!(pattern))));
+        assert!(all.len() < 2, "{all:?}");
+        all.into_iter().next().map(|(_, code, help)| (code, help))
+    }
+
+    #[test]
+    fn patterns_that_match_are_nobodys_business() {
+        for good in [
+            "*.*",
+            "public-orders",
+            "public-orders.*",
+            "public-*.customer.name",
+            "public-orders.i?",
+            "!public-orders.customer",
+            "*.id",
+            r"a\.b.x",
+            "bare.anything",
+        ] {
+            assert_eq!(of(good), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_is_told_with_the_nearest_name() {
+        let told = |pattern: &str| of(pattern).unwrap();
+        let near = |code: &str, name: &str| (code.to_owned(), format!("did you mean `{name}`?"));
+        assert_eq!(told("public-order.*"), near("no_stream", "public-orders"));
+        assert_eq!(told("!orders"), near("no_stream", "public-orders"));
+        assert_eq!(told("public.orders"), near("no_stream", "public-orders"));
+        assert_eq!(told("a.b.x").0, "no_stream");
+        assert_eq!(told("public-orders.custmer"), near("no_field", "customer"));
+        assert_eq!(told("!public-orders.customer.nam"), near("no_field", "customer.name"));
+        let (code, help) = told("nothing.*");
+        assert_eq!(code, "no_stream");
+        assert!(help.starts_with(r"choose among `public-orders`, `a\.b`, `bare`; `spile discover` shows"), "{help}");
+    }
+
+    #[test]
+    fn a_pattern_that_changes_nothing_is_a_warning() {
+        assert_eq!(of("!public-orders.id").unwrap().0, "always_read");
+        assert_eq!(of("public-orders.blob").unwrap().0, "never_read");
+        assert_eq!(of("public-orders.id"), None);
+        assert_eq!(of("!public-orders.*"), None);
+    }
+
+    #[test]
+    fn a_replication_key_has_to_be_a_field_that_is_read() {
+        let with = |select: &str, key: &str| {
+            let metadata =
+                format!("[metadata.'public-*']\nreplication-method = 'INCREMENTAL'\nreplication-key = '{key}'\n");
+            found(&draft("shop.toml", &format!("select = ['{select}']\n{metadata}")))
+        };
+        assert_eq!(with("*.*", "customer"), []);
+        assert_eq!(with("public-orders.id", "id"), []);
+        assert_eq!(with("bare", "customer"), [], "nothing of the stream is read");
+        let told =
+            |place: &str, code: &str, help: &str| [(format!("shop.toml {place}"), code.to_owned(), help.to_owned())];
+        assert_eq!(with("*.*", "custmer"), told("'public-*'", "no_replication_key", "did you mean `customer`?"));
+        let help = "add `public-orders.customer` to `select`: \
+                    a tap that does not read its replication key may fail, or read everything";
+        assert_eq!(with("public-orders.id", "customer"), told("'public-*'", "replication_key_left_out", help));
+    }
+
+    #[test]
+    fn each_problem_stands_in_the_file_that_says_it() {
+        let base = draft(
+            "shop.toml",
+            "select = ['ordrs.*']\n[metadata.public-ordrs]\nreplication-method = 'FULL_TABLE'\n[metadata.\"bare\"]\n",
+        );
+        let over = draft(
+            "shop.prod.toml",
+            "select = ['bar']\n[metadata.'public-orders.id']\nselected = true\n[metadata.bear]\n",
+        );
+        let told = |draft: &Draft| found(draft).into_iter().map(|(place, code, _)| (place, code)).collect::<Vec<_>>();
+        let said = |place: &str, code: &str| (place.to_owned(), code.to_owned());
+        assert_eq!(
+            told(&base),
+            [said("shop.toml 'ordrs.*'", "no_stream"), said("shop.toml public-ordrs", "no_metadata_stream")]
+        );
+        assert_eq!(
+            told(&base.overlaid(&over)),
+            [
+                said("shop.prod.toml 'bar'", "no_stream"),
+                said("shop.prod.toml bear", "no_metadata_stream"),
+                said("shop.toml public-ordrs", "no_metadata_stream"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,29 @@
+//! What a discovery holds for.
+
+use serde_json::json;
+
+use crate::connector::Plugin;
+use crate::integration::Integration;
+use crate::name::EnvironmentName;
+use crate::plan::hash;
+
+/// Counts the forms of what is kept: another form is another key.
+const FORM: u8 = 1;
+
+/// Returns a hash of all that the answer of a tap depends on: where it is installed from, and what is `installed` of it;
+/// the environment; the settings. Of secrets it is the ciphertexts, so no key is needed and no plain text is hashed.
+#[must_use]
+pub fn key(integration: &Integration, environment: &EnvironmentName, (plugin, installed): (&Plugin, &str)) -> String {
+    let declaration = integration.at(environment);
+    let secrets = declaration.secrets.as_ref().map(|secrets| (&secrets.names, secrets.document.ciphertexts()));
+    let all = json!({
+        "form": FORM,
+        "plugin": plugin,
+        "inherits": integration.plugin,
+        "installed": installed,
+        "environment": environment,
+        "config": declaration.config,
+        "secrets": secrets,
+    });
+    hash(all.to_string().as_bytes())
+}

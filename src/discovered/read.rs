@@ -1,0 +1,316 @@
+//! Reading a Singer catalog: what a tap writes when it is asked for its streams.
+//!
+//! The format: Singer's `DISCOVERY_MODE.md`. Taps differ in what they leave out, so little is demanded.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::{Field, Inclusion, Stream};
+
+/// Why a text is no catalog.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoCatalog {
+    /// There is none.
+    #[error("it writes nothing")]
+    Nothing,
+    /// It is something else.
+    #[error("what it writes is no JSON: it begins with `{begins}`")]
+    NotJson {
+        /// The first of it.
+        begins: String,
+    },
+    /// It breaks off, or goes wrong in the middle.
+    #[error("what it writes is no JSON from line {line}, column {column} on")]
+    BrokenJson {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+    /// It is JSON of another kind.
+    #[error("what it writes has no `streams`")]
+    NoStreams,
+    /// A stream cannot be read.
+    #[error("the stream number {number} that it writes is none: {message}")]
+    BadStream {
+        /// Its number, from 1.
+        number: usize,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Reads a catalog; its streams come sorted by name.
+///
+/// # Errors
+/// When it is none.
+pub fn read(catalog: &[u8]) -> Result<Vec<Stream>, NoCatalog> {
+    if catalog.trim_ascii().is_empty() {
+        return Err(NoCatalog::Nothing);
+    }
+    let all: Catalog = serde_json::from_slice(catalog).map_err(|error| no_json(catalog, &error))?;
+    let mut streams = Vec::new();
+    for (number, written) in all.streams.into_iter().enumerate() {
+        let bad = |message: String| NoCatalog::BadStream { number: number + 1, message };
+        let written: Written = serde_json::from_value(written).map_err(|error| bad(error.to_string()))?;
+        streams.push(written.into_stream().ok_or_else(|| bad("it has no `tap_stream_id`".to_owned()))?);
+    }
+    streams.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(streams)
+}
+
+fn no_json(catalog: &[u8], error: &serde_json::Error) -> NoCatalog {
+    let text = String::from_utf8_lossy(catalog);
+    let text = text.trim_start();
+    match error.classify() {
+        serde_json::error::Category::Data => NoCatalog::NoStreams,
+        _ if text.starts_with(['{', '[']) => NoCatalog::BrokenJson { line: error.line(), column: error.column() },
+        _ => NoCatalog::NotJson { begins: text.lines().next().unwrap_or_default().chars().take(60).collect() },
+    }
+}
+
+#[derive(Deserialize)]
+struct Catalog {
+    streams: Vec<Value>,
+}
+
+/// A stream as a tap writes it.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    tap_stream_id: Option<String>,
+    /// Old taps give nothing else.
+    #[serde(default)]
+    stream: Option<String>,
+    #[serde(default)]
+    key_properties: Option<Vec<String>>,
+    #[serde(default)]
+    replication_key: Option<String>,
+    #[serde(default)]
+    replication_method: Option<String>,
+    #[serde(default)]
+    schema: Lenient<Schema>,
+    #[serde(default)]
+    metadata: Option<Vec<Entry>>,
+}
+
+/// Metadata of the stream, or of a field of it.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(default)]
+    breadcrumb: Vec<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+}
+
+/// The parts of a JSON schema that are looked at.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Schema {
+    r#type: Lenient<OneOrMany>,
+    format: Lenient<String>,
+    properties: BTreeMap<String, Lenient<Schema>>,
+    #[serde(rename = "anyOf", alias = "oneOf")]
+    any_of: Vec<Lenient<Schema>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// What is as expected, or anything else, which is looked over: `true` is a schema too.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Lenient<T> {
+    Known(Box<T>),
+    Other(IgnoredAny),
+}
+
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self::Other(IgnoredAny)
+    }
+}
+
+impl<T> Lenient<T> {
+    fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl Written {
+    fn into_stream(self) -> Option<Stream> {
+        let name = self.tap_stream_id.or(self.stream)?;
+        let entries = self.metadata.unwrap_or_default();
+        let by_path: BTreeMap<Vec<String>, &Map<String, Value>> =
+            entries.iter().filter_map(|entry| Some((path(&entry.breadcrumb)?, &entry.metadata))).collect();
+        let own = by_path.get(&Vec::new()).copied();
+        let said = |key: &str| own.and_then(|own| own.get(key));
+        let text = |key: &str| said(key).and_then(Value::as_str).map(str::to_owned);
+        let texts = |key: &str| said(key).and_then(|value| Vec::<String>::deserialize(value).ok());
+        let primary_key = self.key_properties.filter(|keys| !keys.is_empty());
+        let replication_keys = texts("valid-replication-keys").unwrap_or_default();
+        Some(Stream {
+            primary_key: primary_key
+                .or_else(|| texts("table-key-properties"))
+                .or_else(|| texts("view-key-properties"))
+                .unwrap_or_default(),
+            replication_key: self
+                .replication_key
+                .or_else(|| text("replication-key"))
+                .or_else(|| replication_keys.into_iter().next()),
+            replication_method: self
+                .replication_method
+                .or_else(|| text("replication-method"))
+                .or_else(|| text("forced-replication-method")),
+            // Meltano takes a stream of which nothing is said for one that is always read.
+            inclusion: own.map_or(Inclusion::Automatic, inclusion),
+            fields: fields(self.schema.known(), &by_path),
+            name,
+        })
+    }
+}
+
+/// Returns the fields of a schema and those that only have metadata.
+fn fields(schema: Option<&Schema>, metadata: &BTreeMap<Vec<String>, &Map<String, Value>>) -> Vec<Field> {
+    let mut types = BTreeMap::new();
+    if let Some(schema) = schema {
+        gather(schema, &mut Vec::new(), &mut types);
+    }
+    for path in metadata.keys().filter(|path| !path.is_empty()) {
+        types.entry(path.clone()).or_insert_with(Vec::new);
+    }
+    let field = |(path, types): (Vec<String>, Vec<String>)| {
+        let inclusion = match metadata.get(&path) {
+            Some(said) => inclusion(said),
+            // As Meltano completes it.
+            None if path.len() == 1 => Inclusion::Automatic,
+            None => Inclusion::Available,
+        };
+        Field { path, types, inclusion }
+    };
+    types.into_iter().map(field).collect()
+}
+
+/// Gathers the types of all fields in a schema, the nested ones too.
+fn gather(schema: &Schema, path: &mut Vec<String>, found: &mut BTreeMap<Vec<String>, Vec<String>>) {
+    for (name, lenient) in &schema.properties {
+        path.push(name.clone());
+        let known = lenient.known();
+        found.insert(path.clone(), known.map(types).unwrap_or_default());
+        if let Some(schema) = known {
+            gather(schema, path, found);
+        }
+        path.pop();
+    }
+}
+
+fn types(schema: &Schema) -> Vec<String> {
+    let mut all = match schema.r#type.known() {
+        Some(OneOrMany::One(one)) => vec![one.clone()],
+        Some(OneOrMany::Many(many)) => many.clone(),
+        None => Vec::new(),
+    };
+    if let Some(format) = schema.format.known() {
+        all.iter_mut().filter(|one| *one == "string").for_each(|one| *one = format!("string ({format})"));
+    }
+    all.extend(schema.any_of.iter().filter_map(Lenient::known).flat_map(types));
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn inclusion(metadata: &Map<String, Value>) -> Inclusion {
+    let word = metadata.get("inclusion").and_then(Value::as_str);
+    word.and_then(Inclusion::of).unwrap_or(Inclusion::Available)
+}
+
+/// Returns the names of a breadcrumb, `properties` between them left out; `None` for one of another form.
+fn path(breadcrumb: &[String]) -> Option<Vec<String>> {
+    let pairs = breadcrumb.chunks(2).map(|pair| match pair {
+        [properties, name] if properties == "properties" => Some(name.clone()),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(catalog: &Value) -> Vec<Stream> {
+        read(catalog.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_stream_is_read_with_its_keys_and_its_nested_fields() {
+        let streams = of(&json!({"streams": [{
+            "tap_stream_id": "public-orders",
+            "stream": "orders",
+            "schema": {"properties": {
+                "id": {"type": "integer"},
+                "at": {"type": ["null", "string"], "format": "date-time"},
+                "who": {"type": "object", "properties": {"name": {"anyOf": [{"type": "string"}, {"type": "null"}]}}},
+                "odd": true,
+            }},
+            "metadata": [
+                {"breadcrumb": [], "metadata": {"inclusion": "available", "table-key-properties": ["id"],
+                    "valid-replication-keys": ["at"], "forced-replication-method": "INCREMENTAL"}},
+                {"breadcrumb": ["properties", "id"], "metadata": {"inclusion": "automatic"}},
+                {"breadcrumb": ["properties", "at"], "metadata": {"inclusion": "available"}},
+                {"breadcrumb": ["properties", "blob"], "metadata": {"inclusion": "unsupported"}},
+            ],
+        }]}));
+        let field = |name: &str, types: &[&str], inclusion| {
+            let path = name.split('.').map(str::to_owned).collect();
+            Field { path, types: types.iter().map(ToString::to_string).collect(), inclusion }
+        };
+        let wanted = Stream {
+            name: "public-orders".to_owned(),
+            primary_key: vec!["id".to_owned()],
+            replication_key: Some("at".to_owned()),
+            replication_method: Some("INCREMENTAL".to_owned()),
+            inclusion: Inclusion::Available,
+            fields: vec![
+                field("at", &["null", "string (date-time)"], Inclusion::Available),
+                field("blob", &[], Inclusion::Unsupported),
+                field("id", &["integer"], Inclusion::Automatic),
+                field("odd", &[], Inclusion::Automatic),
+                field("who", &["object"], Inclusion::Automatic),
+                field("who.name", &["null", "string"], Inclusion::Available),
+            ],
+        };
+        assert_eq!(streams, [wanted]);
+    }
+
+    #[test]
+    fn a_tap_that_says_little_is_understood() {
+        let streams =
+            of(&json!({"streams": [{"stream": "b"}, {"tap_stream_id": "a", "schema": {}, "metadata": null}]}));
+        let told: Vec<_> = streams.iter().map(|stream| (stream.name.as_str(), stream.inclusion)).collect();
+        assert_eq!(told, [("a", Inclusion::Automatic), ("b", Inclusion::Automatic)]);
+    }
+
+    #[test]
+    fn what_is_no_catalog_is_said_to_be_none() {
+        let why = |text: &str| read(text.as_bytes()).unwrap_err();
+        assert_eq!(why(" \n"), NoCatalog::Nothing);
+        assert_eq!(why("this is\nnot"), NoCatalog::NotJson { begins: "this is".to_owned() });
+        assert_eq!(why("{\"streams\": [\n1, "), NoCatalog::BrokenJson { line: 2, column: 3 });
+        assert_eq!(why("[]"), NoCatalog::NoStreams);
+        assert_eq!(why("{\"stream\": []}"), NoCatalog::NoStreams);
+        assert!(matches!(why("{\"streams\": [{}]}"), NoCatalog::BadStream { number: 1, .. }));
+        assert!(matches!(why("{\"streams\": [{\"stream\": \"a\"}, 1]}"), NoCatalog::BadStream { number: 2, .. }));
+    }
+}

@@ -1,0 +1,156 @@
+//! Wildcards as Python's `fnmatch` has them, by which Meltano tells whether a pattern matches.
+//!
+//! Written out: the `glob` crate refuses `a**b`, and takes an unclosed bracket for a mistake.
+
+/// A text with wildcards: `*`, `?`, `[abc]`, `[a-z]`, `[!abc]`. Upper and lower case differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob(Vec<Token>);
+
+/// A part of such a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    /// This character.
+    One(char),
+    /// `?`: any character.
+    Any,
+    /// `*`: any number of characters, dots included.
+    Many,
+    /// `[...]`: a character from one of these ranges, or, after `!`, from none of them.
+    Set { is_negated: bool, ranges: Vec<(char, char)> },
+}
+
+impl From<&str> for Glob {
+    fn from(text: &str) -> Self {
+        let text: Vec<char> = text.chars().collect();
+        let (mut tokens, mut at) = (Vec::new(), 0);
+        while let Some(&character) = text.get(at) {
+            let (token, length) = match character {
+                '*' => (Token::Many, 1),
+                '?' => (Token::Any, 1),
+                '[' => set(&text[at..]).unwrap_or((Token::One('['), 1)),
+                _ => (Token::One(character), 1),
+            };
+            tokens.push(token);
+            at += length;
+        }
+        Self(tokens)
+    }
+}
+
+/// Reads a set and returns its length; `None` where its bracket is not closed. One that comes first is a member.
+fn set(text: &[char]) -> Option<(Token, usize)> {
+    let is_negated = text.get(1) == Some(&'!');
+    let start = if is_negated { 2 } else { 1 };
+    let end = (start + 1..text.len()).find(|&at| text[at] == ']')?;
+    let (mut ranges, mut at) = (Vec::new(), start);
+    while at < end {
+        let is_range = at + 2 < end && text[at + 1] == '-';
+        let last = if is_range { at + 2 } else { at };
+        ranges.push((text[at], text[last]));
+        at = last + 1;
+    }
+    Some((Token::Set { is_negated, ranges }, end + 1))
+}
+
+impl Glob {
+    /// Tells whether it is all of a text.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        let (tokens, text) = (&self.0, text.chars().collect::<Vec<_>>());
+        let (mut token, mut at) = (0, 0);
+        // Where to go on when the newest `*` has to take one more.
+        let mut retry: Option<(usize, usize)> = None;
+        loop {
+            match (tokens.get(token), text.get(at)) {
+                (None, None) => return true,
+                (Some(Token::Many), _) => {
+                    retry = Some((token + 1, at));
+                    token += 1;
+                    continue;
+                }
+                (Some(one), Some(&character)) if one.takes(character) => {
+                    (token, at) = (token + 1, at + 1);
+                    continue;
+                }
+                (_, _) => {}
+            }
+            let Some((after, eaten)) = retry.filter(|(_, eaten)| *eaten < text.len()) else { return false };
+            retry = Some((after, eaten + 1));
+            (token, at) = (after, eaten + 1);
+        }
+    }
+
+    /// Returns the only text that it matches; `None` where it has wildcards.
+    #[must_use]
+    pub fn literal(&self) -> Option<String> {
+        let one = |token: &Token| match token {
+            Token::One(character) => Some(*character),
+            Token::Any | Token::Many | Token::Set { .. } => None,
+        };
+        self.0.iter().map(one).collect()
+    }
+}
+
+impl Token {
+    fn takes(&self, character: char) -> bool {
+        match self {
+            Self::One(one) => *one == character,
+            Self::Any | Self::Many => true,
+            Self::Set { is_negated, ranges } => {
+                ranges.iter().any(|(first, last)| (*first..=*last).contains(&character)) != *is_negated
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(glob: &str, text: &str) -> bool {
+        Glob::from(glob).matches(text)
+    }
+
+    #[test]
+    fn wildcards_match_what_pythons_fnmatch_matches() {
+        for (glob, text) in [
+            ("*", ""),
+            ("a*c", "abc"),
+            ("a*c*d", "a.c.c.d"),
+            ("a**b", "axb"),
+            ("?b", "ab"),
+            ("[a-c]x", "bx"),
+            ("[!a-c]x", "dx"),
+            ("[]]", "]"),
+            ("[!]]", "a"),
+            ("[a-]", "-"),
+            ("a[b", "a[b"),
+            ("[", "["),
+            ("[^a]", "^"),
+            ("\u{fc}?", "\u{fc}x"),
+        ] {
+            assert!(matches(glob, text), "`{glob}` and `{text}`");
+        }
+        for (glob, text) in [
+            ("", "a"),
+            ("a", ""),
+            ("?", ""),
+            ("a*c", "abd"),
+            ("A", "a"),
+            ("[!a-c]x", "bx"),
+            ("[z-a]", "m"),
+            ("[a-c]", "-"),
+            ("[!]]", "]"),
+            ("a*b*c", "acb"),
+        ] {
+            assert!(!matches(glob, text), "`{glob}` and `{text}`");
+        }
+    }
+
+    #[test]
+    fn only_what_has_no_wildcard_is_a_text() {
+        assert_eq!(Glob::from("a.[b").literal(), Some("a.[b".to_owned()));
+        assert_eq!(Glob::from("a[b]").literal(), None);
+        assert_eq!(Glob::from("a*").literal(), None);
+    }
+}

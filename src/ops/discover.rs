@@ -1,0 +1,254 @@
+//! `discover`: what a source offers, asked once and kept.
+
+mod error;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::run::{self, Invocation};
+use super::{Error, Event, Loaded, Tell};
+use crate::connector::{Plugin, Role};
+use crate::discovered::{self, Discovered, Field, NoCatalog, Rules, Stream, Taken};
+use crate::integration::Integration;
+use crate::integration::select::Pattern;
+use crate::name::EnvironmentName;
+use crate::run::Cause;
+use crate::world::meltano::{Host, Meltano, Outcome, Request, keep_logs};
+use crate::world::project::OWN_FOLDER;
+use crate::world::{Discoveries, World};
+
+pub use error::Error as DiscoverError;
+
+/// How many logs of discoveries are kept for an integration.
+const LOGS: u16 = 5;
+
+/// What the tap of an integration is told, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Whether an earlier answer will do.
+    pub freshness: Freshness,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// What of the machine's environment children are given.
+    pub host: Host,
+    /// Turns true when the user wants an end.
+    pub interrupt: watch::Receiver<bool>,
+}
+
+/// Whether an earlier answer will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It will, as long as nothing that it depends on has changed.
+    Kept,
+    /// The tap is asked again.
+    Asked,
+}
+
+/// What a source offers, and what of it is taken.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The integration.
+    pub integration: Arc<Integration>,
+    /// What the source offers.
+    pub discovered: Discovered,
+    /// What the integration takes of it.
+    pub rules: Rules,
+}
+
+/// Returns what the source of an integration offers: what its tap said last, or says now.
+///
+/// # Errors
+/// When nothing has that name, its tap cannot be asked, or fails, or writes no catalog.
+pub async fn discover(
+    world: &World,
+    loaded: &Loaded,
+    (name, options): (&str, &Options),
+    tell: Tell<'_>,
+) -> Result<Offer, Error> {
+    let integration = run::named(loaded, name)?;
+    refuse(integration)?;
+    let ask = Ask { world, loaded, integration, options };
+    let kept = match options.freshness {
+        Freshness::Kept => found(world.project.root(), (loaded, integration), &options.environment)?,
+        Freshness::Asked => None,
+    };
+    let discovered = match kept {
+        Some(kept) => kept,
+        None => ask.answer(tell).await?,
+    };
+    let rules = Rules::of(integration, integration.at(&options.environment));
+    Ok(Offer { integration: integration.clone(), discovered, rules })
+}
+
+/// Returns what the tap of an integration said last, where that still holds; starts nothing and needs no key.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(super) fn found(
+    root: &Path,
+    (loaded, integration): (&Loaded, &Integration),
+    environment: &EnvironmentName,
+) -> Result<Option<Discovered>, Error> {
+    let meltano = Meltano::new(root, &loaded.settings.meltano);
+    let key = key(&meltano, (loaded, integration), environment)?;
+    let discoveries = Discoveries::of(&root.join(OWN_FOLDER));
+    discoveries
+        .find((&integration.slug, environment), &key)
+        .map_err(io("read", &discoveries.path(&integration.slug, environment)))
+}
+
+fn key(
+    meltano: &Meltano,
+    (loaded, integration): (&Loaded, &Integration),
+    environment: &EnvironmentName,
+) -> Result<String, Error> {
+    let plugin = plugin(loaded, integration);
+    let mut installed = meltano.installed(Role::Extractor, &plugin)?;
+    if integration.plugin.is_some() {
+        // What the user's own template says of the plugin.
+        installed.push(loaded.template.text().to_owned());
+    }
+    Ok(discovered::key(integration, environment, (&plugin, &installed.join("\n"))))
+}
+
+fn plugin(loaded: &Loaded, integration: &Integration) -> Plugin {
+    run::installed(integration, &loaded.rendered)
+}
+
+/// A stream, and of its fields those that are shown, with whether each is read.
+#[derive(Debug, Clone)]
+pub struct Shown<'a> {
+    /// The stream.
+    pub stream: &'a Stream,
+    /// Whether it is read.
+    pub taken: Taken,
+    /// Its fields.
+    pub fields: Vec<(&'a Field, Taken)>,
+}
+
+/// Returns what is shown of an offer: all, or what a name or a pattern is about.
+///
+/// # Errors
+/// When that is nothing.
+pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<Shown<'a>>, Error> {
+    let streams = &offer.discovered.streams;
+    let exact = asked.and_then(|asked| offer.discovered.stream(asked));
+    let found = match (asked, exact) {
+        (None, _) => discovered::matching(streams, &Pattern::parse("*")),
+        (Some(_), Some(stream)) => vec![(stream, stream.fields.iter().collect())],
+        (Some(asked), None) => discovered::matching(streams, &Pattern::parse(asked)),
+    };
+    if let Some(asked) = asked.filter(|_| found.iter().all(|(_, fields)| fields.is_empty()) && exact.is_none()) {
+        let (slug, asked) = (offer.integration.slug.clone(), asked.to_owned());
+        let help = discovered::near_stream(&asked, streams);
+        return Err(DiscoverError::NoMatch { slug, asked, help }.into());
+    }
+    let shown = found.into_iter().map(|(stream, fields)| {
+        let (taken, all) = offer.rules.take(stream);
+        // Both in the same order.
+        let mut meant = fields.into_iter().peekable();
+        let is_meant = |(field, _): &(&Field, Taken)| meant.next_if(|one| std::ptr::eq(*one, *field)).is_some();
+        let fields = stream.fields.iter().zip(all).filter(is_meant).collect();
+        Shown { stream, taken, fields }
+    });
+    Ok(shown.collect())
+}
+
+/// Refuses what has no streams to tell of.
+fn refuse(integration: &Integration) -> Result<(), Error> {
+    let slug = integration.slug.clone();
+    if integration.role() == Role::Loader {
+        let (reason, help) = ("is a loader: it offers no streams", "name an extractor");
+        return Err(Error::NotRunnable { slug, reason, help });
+    }
+    let can = &integration.connector.plugin.capabilities;
+    // Of a plugin that the user's template defines the connector need not say what it can do.
+    let is_unknown = can.is_empty() && integration.plugin.is_some();
+    if is_unknown || can.iter().any(|one| one == "discover") {
+        return Ok(());
+    }
+    Err(DiscoverError::Unsupported { slug, connector: integration.connector.name.clone() }.into())
+}
+
+/// A question to a tap.
+struct Ask<'a> {
+    world: &'a World,
+    loaded: &'a Loaded,
+    integration: &'a Arc<Integration>,
+    options: &'a Options,
+}
+
+impl Ask<'_> {
+    async fn answer(&self, tell: Tell<'_>) -> Result<Discovered, Error> {
+        let slug = &self.integration.slug;
+        let meltano = &self.world.meltano;
+        let mut interrupt = self.options.interrupt.clone();
+        run::install(self.world, (&self.options.host, &interrupt), tell).await?;
+        let log = self.log();
+        let request = self.request(&log).await?;
+        if !meltano.is_ready(&request) {
+            tell(Event::Preparing { slug: slug.clone() });
+            meltano.make_ready(&request, &mut interrupt).await?;
+        }
+        tell(Event::Discovering { slug: slug.clone() });
+        let said = meltano.discover(&request, &mut interrupt).await?;
+        keep_logs(self.world.project.root(), &log, LOGS);
+        self.judge(said.outcome, &log)?;
+        let streams = discovered::read(&said.catalog).map_err(|why| self.no_catalog(why, &log))?;
+        // Now that it is installed, what is installed of it is known.
+        let key = key(meltano, (self.loaded, self.integration), &self.options.environment)?;
+        let discovered = Discovered { key, discovered_at: (self.world.clock)(), streams };
+        let discoveries = Discoveries::of(&self.world.project.own_folder());
+        let of = (slug, &self.options.environment);
+        discoveries.keep(of, &discovered).map_err(io("write", &discoveries.path(of.0, of.1)))?;
+        Ok(discovered)
+    }
+
+    /// Apart from the logs of runs, which it must not push out.
+    fn log(&self) -> PathBuf {
+        let folder = Path::new(OWN_FOLDER).join("logs").join(self.integration.slug.as_str()).join("discover");
+        folder.join(format!("{}.log", Uuid::new_v4()))
+    }
+
+    async fn request(&self, log: &Path) -> Result<Request, Error> {
+        let invocation = Invocation {
+            run: Uuid::new_v4(),
+            environment: self.options.environment.clone(),
+            log: log.to_owned(),
+            timeout: self.options.timeout,
+            host: self.options.host.clone(),
+            hold: None,
+        };
+        run::request(self.world, self.loaded, (self.integration, None), invocation).await
+    }
+
+    fn judge(&self, outcome: Outcome, log: &Path) -> Result<(), DiscoverError> {
+        let slug = self.integration.slug.clone();
+        match outcome {
+            Outcome::Succeeded => Ok(()),
+            Outcome::Interrupted => Err(DiscoverError::Interrupted { slug }),
+            Outcome::TimedOut { after } => Err(DiscoverError::TimedOut { slug, seconds: after.as_secs() }),
+            Outcome::Failed { message, cause } => {
+                let help = error::help(cause, (&slug, log));
+                Err(DiscoverError::Failed { slug, message, help })
+            }
+        }
+    }
+
+    fn no_catalog(&self, source: NoCatalog, log: &Path) -> DiscoverError {
+        let slug = self.integration.slug.clone();
+        let help = error::help(Cause::Output, (&slug, log));
+        DiscoverError::NoCatalog { slug, source, help }
+    }
+}
+
+fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.display().to_string();
+    move |source| Error::Io { doing, path, source }
+}

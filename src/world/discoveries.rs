@@ -1,0 +1,78 @@
+//! What taps have said of their sources, kept: one file for each integration in each environment, for its owner alone.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::project::{make_private, replace_private};
+use crate::discovered::Discovered;
+use crate::name::{EnvironmentName, Slug};
+
+/// The folder of what taps have said.
+#[derive(Debug, Clone)]
+pub struct Discoveries(PathBuf);
+
+impl Discoveries {
+    /// Names the folder in a project's own one; nothing is read or made.
+    #[must_use]
+    pub fn of(own_folder: &Path) -> Self {
+        Self(own_folder.join("catalogs"))
+    }
+
+    /// Returns what was said last, where that holds for `key`.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn find(&self, (slug, environment): (&Slug, &EnvironmentName), key: &str) -> io::Result<Option<Discovered>> {
+        let bytes = match std::fs::read(self.path(slug, environment)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // One of another form is asked for again.
+        let kept = serde_json::from_slice::<Discovered>(&bytes).ok();
+        Ok(kept.filter(|kept| kept.key == key))
+    }
+
+    /// Keeps what was said, in the place of what was said before.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep(&self, (slug, environment): (&Slug, &EnvironmentName), discovered: &Discovered) -> io::Result<()> {
+        make_private(&self.0)?;
+        let bytes = serde_json::to_vec(discovered).map_err(io::Error::from)?;
+        replace_private(&self.path(slug, environment), &bytes)
+    }
+
+    /// Returns where it is kept. No dot is part of a name.
+    #[must_use]
+    pub fn path(&self, slug: &Slug, environment: &EnvironmentName) -> PathBuf {
+        self.0.join(format!("{slug}.{environment}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_found_by_its_key_alone_and_is_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let discoveries = Discoveries::of(folder.path());
+        let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+        let of = (&slug, &environment);
+        assert_eq!(discoveries.find(of, "a").unwrap(), None);
+        let said = Discovered { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH, streams: Vec::new() };
+        discoveries.keep(of, &said).unwrap();
+        assert_eq!(discoveries.find(of, "a").unwrap(), Some(said));
+        assert_eq!(discoveries.find(of, "b").unwrap(), None);
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let path = discoveries.path(&slug, &environment);
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        std::fs::File::options().write(true).truncate(true).open(&path).unwrap();
+        assert_eq!(discoveries.find(of, "a").unwrap(), None, "a broken file is asked for again");
+    }
+}

@@ -1,0 +1,138 @@
+//! Tests of loaders: what they can write to goes well, what they cannot is told, and of files nothing is left.
+
+use std::path::PathBuf;
+use std::sync::Once;
+
+use serde_json::Value;
+
+use super::WAREHOUSE;
+use crate::project::{LOADER, Project, leftovers, processes_of, seed};
+use crate::supabase::postgres::Postgres;
+
+const CSV: &str = "type = 'csv'\nkind = 'loader'\n[config]\noutput_path = 'tables'\n";
+
+fn postgres(port: u16, database: &str) -> String {
+    format!(
+        "type = 'postgres'\nkind = 'loader'\n[config]\nhost = '127.0.0.1'\nport = {port}\nuser = 'shop'\n\
+         database = '{database}'\ndefault_target_schema = 'raw'\n"
+    )
+}
+
+/// A project for which the loaders of these tests are installed; once, for all that share the seed.
+fn with_loaders() -> Project {
+    static MADE: Once = Once::new();
+    let seed = seed();
+    MADE.call_once(|| {
+        let lock = std::fs::File::create(seed.join("../lock")).unwrap();
+        lock.lock().unwrap();
+        let made = seed.join("tested-loaders");
+        if made.exists() {
+            return;
+        }
+        let project = declared(&postgres(1, "d"));
+        project.spile(&["test", "csv", "duck", "lake"]).fails();
+        for plugin in ["target-csv", "target-duckdb", "target-postgres"] {
+            assert!(seed.join(".meltano/loaders").join(plugin).join("venv/bin/python").exists(), "{plugin}");
+        }
+        std::fs::write(made, "").unwrap();
+    });
+    declared(&postgres(1, "d"))
+}
+
+/// A project with a loader of every kind, `lake` the one of Postgres.
+fn declared(lake: &str) -> Project {
+    let project = Project::new();
+    for (slug, text) in [("files", LOADER), ("csv", CSV), ("duck", WAREHOUSE), ("lake", lake)] {
+        project.write(&format!("integrations/{slug}.toml"), text);
+    }
+    project.spile(&["secrets", "init"]).succeeds();
+    password(&project, "hunter2");
+    project
+}
+
+fn password(project: &Project, value: &str) {
+    project.spile_with(&["secrets", "set", "lake", "password", "--stdin"], value).succeeds();
+}
+
+/// Tests a loader that fails, and returns its run.
+fn failed(project: &Project, slug: &str) -> Value {
+    let ran = project.spile(&["test", slug, "--format", "json"]).fails();
+    let result: Value = serde_json::from_str(&ran.stdout()).unwrap();
+    let text = format!("{}{}", ran.stdout(), ran.stderr());
+    assert!(!text.contains("Traceback") && !text.contains("hunter2"), "{text}");
+    result["runs"][0].clone()
+}
+
+fn is_told(run: &Value, (cause, words): (&str, &str)) {
+    assert_eq!(run["cause"], cause, "{run:#}");
+    assert!(run["error"].as_str().unwrap().contains(words), "{run:#}");
+}
+
+#[test]
+fn loaders_that_can_write_pass_and_those_of_files_leave_nothing() {
+    let project = with_loaders();
+    let kept = "what was there before\n";
+    project.write("output/spile_test.jsonl", kept);
+    project.spile(&["test", "files", "csv", "duck"]).succeeds();
+    assert_eq!(project.read("output/spile_test.jsonl"), kept);
+    assert_eq!(std::fs::read_dir(project.path().join("output")).unwrap().count(), 1);
+    assert!(!project.path().join("tables").exists(), "a folder that was made for the test is gone");
+    assert!(project.path().join("warehouse.duckdb").exists());
+    std::fs::create_dir(project.path().join("tables")).unwrap();
+    project.spile(&["test", "csv"]).succeeds();
+    assert!(project.path().join("tables").exists(), "one that was there stays, though it is empty");
+    assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
+    let run = project.newest_run();
+    assert_eq!((&run["kind"], &run["status"], &run["slug"]), (&"test".into(), &"ok".into(), &"csv".into()));
+    // Without a name only sources are tested.
+    assert!(project.spile(&["test"]).succeeds().stderr().contains("nothing to run"));
+    let told = project.spile(&["sync", "files"]).fails().stderr();
+    assert!(told.contains("`files` is a loader and runs with its extractors"), "{told}");
+}
+
+#[test]
+fn a_loader_of_files_whose_folder_cannot_be_written_to_fails_with_its_own_words() {
+    let project = with_loaders();
+    project.write("output", "a file");
+    is_told(&failed(&project, "files"), ("crash", "Not a directory"));
+    project.write("tables", "a file");
+    is_told(&failed(&project, "csv"), ("crash", "Not a directory"));
+    project.write("integrations/duck.toml", &WAREHOUSE.replace("warehouse.duckdb", "nowhere/warehouse.duckdb"));
+    is_told(&failed(&project, "duck"), ("crash", "No such file or directory"));
+    assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
+}
+
+#[test]
+fn postgres_as_a_destination_is_tested_for_real() {
+    let Some(server) = Postgres::shared() else { return };
+    server.sql("postgres", "create database lake").unwrap();
+    let project = with_loaders();
+    let declare = |port: u16, database: &str, secret: &str| {
+        project.write("integrations/lake.toml", &postgres(port, database));
+        password(&project, secret);
+    };
+    declare(server.port, "lake", "hunter2");
+    is_told(&failed(&project, "lake"), ("permission", "permission denied for database lake"));
+    server.sql("lake", "grant create on database lake to shop").unwrap();
+    for _ in 0..2 {
+        project.spile(&["test", "lake"]).succeeds();
+    }
+    let rows = server.sql("lake", "select string_agg(id::text, ',') from raw.spile_test").unwrap();
+    assert_eq!(rows, "1", "one record, however often it is tested");
+    declare(server.port, "lake", "wrong");
+    is_told(&failed(&project, "lake"), ("credentials", "password authentication failed for user \"shop\""));
+    declare(1, "lake", "hunter2");
+    is_told(&failed(&project, "lake"), ("network", "Connection refused"));
+    declare(server.port, "ocean", "hunter2");
+    let missing = failed(&project, "lake");
+    assert!(missing["error"].as_str().unwrap().contains("database \"ocean\" does not exist"), "{missing:#}");
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+    assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
+    let logs = project.path().join(".spile/logs/lake");
+    let logs: Vec<PathBuf> = std::fs::read_dir(logs).unwrap().map(|item| item.unwrap().path()).collect();
+    assert!(logs.len() > 4);
+    for log in logs {
+        let text = std::fs::read_to_string(log).unwrap();
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
