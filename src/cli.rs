@@ -18,10 +18,14 @@ pub mod plan;
 mod progress;
 pub mod rollback;
 pub mod run;
+pub mod schedules;
 pub mod scope;
 pub mod secrets;
+pub mod serve;
+pub mod switch;
 mod take_over;
 pub mod up;
+pub mod which;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -111,6 +115,13 @@ enum Command {
     Discover(discover::Args),
     Test(run::Args),
     Sync(run::SyncArgs),
+    Schedules(schedules::Args),
+    RunDue(schedules::RunDueArgs),
+    Serve(serve::Args),
+    Enable(switch::EnableArgs),
+    Disable(switch::DisableArgs),
+    Pause(switch::PauseArgs),
+    Resume(switch::ResumeArgs),
     Status(history::StatusArgs),
     Runs(history::RunsArgs),
     Logs(history::LogsArgs),
@@ -169,7 +180,7 @@ impl Cli {
         let formats: &[Format] = match &self.command {
             Command::Plan(_) | Command::Apply(_) => &[Format::Text, Format::Json, Format::Markdown],
             Command::Check(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit, Format::Github],
-            Command::Test(_) | Command::Sync(_) => &[Format::Text, Format::Json, Format::Junit],
+            Command::Test(_) | Command::Sync(_) | Command::RunDue(_) => &[Format::Text, Format::Json, Format::Junit],
             _ => &[Format::Text, Format::Json],
         };
         if formats.contains(&self.global.format) {
@@ -198,6 +209,13 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Discover(args) => discover::exec(args, global, output).await,
         Command::Test(args) => run::test(args, global, output).await,
         Command::Sync(args) => run::sync(args, global, output).await,
+        Command::Schedules(args) => schedules::exec(args, global, output).await,
+        Command::RunDue(args) => schedules::run_due(args, global, output).await,
+        Command::Serve(args) => serve::exec(args, global, output).await,
+        Command::Enable(args) => switch::enable(args, global, output).await,
+        Command::Disable(args) => switch::disable(args, global, output).await,
+        Command::Pause(args) => switch::pause(args, global, output).await,
+        Command::Resume(args) => switch::resume(args, global, output).await,
         Command::Status(args) => history::status(args, global, output).await,
         Command::Runs(args) => history::runs(args, global, output).await,
         Command::Logs(args) => history::logs(args, global, output).await,

@@ -6,6 +6,8 @@ pub mod rewrite;
 pub mod schedule;
 pub mod secrets;
 pub mod select;
+pub mod timetable;
+pub mod timing;
 pub mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,8 @@ use crate::value::Settings;
 pub use draft::Draft;
 pub use schedule::Schedule;
 pub use secrets::Secrets;
+pub use timetable::{Tick, Timetable};
+pub use timing::{CatchUp, Timing};
 
 /// What one file, with its overlays, declares.
 #[derive(Debug, Clone)]
@@ -76,6 +80,8 @@ pub struct Declaration {
     pub loader: Option<Slug>,
     /// When it is synced.
     pub schedule: Option<Schedule>,
+    /// How the schedule is kept; `meltano.yml` says nothing of it.
+    pub timing: Timing,
     /// Which streams and fields are read, as Meltano's `select`.
     pub select: BTreeSet<String>,
     /// Replication metadata by stream, as Meltano's `metadata`.

@@ -17,9 +17,14 @@ pub mod plan;
 pub mod pull;
 pub mod rollback;
 pub mod run;
+pub mod run_due;
 pub mod saved_plan;
+pub mod scheduler;
+pub mod schedules;
 pub mod secrets;
+pub mod switch;
 pub mod take_over;
+pub mod which;
 
 use miette::Diagnostic;
 
@@ -43,6 +48,9 @@ pub use init::init;
 pub use plan::plan;
 pub use pull::pull;
 pub use run::{sync, test};
+pub use run_due::run_due;
+pub use schedules::schedules;
+pub use which::Which;
 
 /// How an operation ends when it does not end well.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -296,6 +304,13 @@ pub enum Event {
         /// Who runs it, as a sentence.
         busy: String,
     },
+    /// Something else runs the integration: this run is left for later.
+    Left {
+        /// The integration.
+        slug: Slug,
+        /// Who runs it, as a sentence.
+        busy: String,
+    },
     /// A run failed for a reason that may pass, and is tried again.
     Retrying {
         /// The integration.
@@ -330,7 +345,17 @@ pub enum Event {
         /// The next step.
         help: Option<String>,
     },
-    /// Something that alerts are told from could not be looked at.
+    /// The files of the project have changed, and are used from now on.
+    Reread {
+        /// How many integrations they declare.
+        integrations: usize,
+    },
+    /// The files of the project are wrong now: what they said before is used until they are mended.
+    NotReread {
+        /// What is wrong, a line each.
+        problems: Vec<String>,
+    },
+    /// Something that alerts or schedules are told from could not be looked at; that is tried again.
     Unseen {
         /// What went wrong.
         message: String,

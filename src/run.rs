@@ -1,6 +1,7 @@
 //! A run: one test or sync of one integration, as the registry remembers it.
 
 mod cause;
+pub mod due;
 pub mod log;
 pub mod mention;
 pub mod stats;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 
 pub use cause::Cause;
+pub use due::Tries;
 
 /// What a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

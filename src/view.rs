@@ -15,6 +15,7 @@ pub mod plan_markdown;
 pub mod report;
 pub mod results;
 pub mod runs;
+pub mod schedules;
 pub mod table;
 
 use anstyle::{AnsiColor, Style};

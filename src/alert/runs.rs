@@ -68,7 +68,8 @@ impl Ends {
     }
 
     /// Returns the newest failure that nothing has mended since.
-    fn failing(&self) -> Option<&Run> {
+    #[must_use]
+    pub fn failing(&self) -> Option<&Run> {
         let sync = self.newest(RunKind::Sync, RunStatus::Ok);
         let test = self.newest(RunKind::Test, RunStatus::Ok);
         let is_later = |run: &Run, than: &Run| run.started_at > than.started_at;
@@ -83,6 +84,18 @@ impl Ends {
     /// Returns the newest sync and the newest test that succeeded.
     fn successes(&self) -> impl Iterator<Item = &Run> {
         [RunKind::Sync, RunKind::Test].into_iter().filter_map(|kind| self.newest(kind, RunStatus::Ok))
+    }
+
+    /// Returns the newest run, however it ended.
+    #[must_use]
+    pub fn last(&self) -> Option<&Run> {
+        self.0.values().max_by_key(|run| run.started_at)
+    }
+
+    /// Returns the newest sync, however it ended.
+    #[must_use]
+    pub fn last_ended_sync(&self) -> Option<&Run> {
+        self.0.values().filter(|run| run.kind == RunKind::Sync).max_by_key(|run| run.started_at)
     }
 
     /// Returns the newest sync that succeeded.

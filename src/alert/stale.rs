@@ -1,26 +1,14 @@
 //! What has not been synced for longer than its schedule allows.
 
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Alert, Key, Subject};
-use crate::connector::Role;
-use crate::integration::{Integration, Schedule};
+use crate::integration::{Integration, Timetable};
 use crate::name::EnvironmentName;
 use crate::settings::AlertKind;
 
 /// How long a sync may take longer than usual before anybody is told.
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
-
-/// What a preset means, as Meltano has it.
-const PRESETS: [(&str, &str); 5] = [
-    ("@hourly", "0 * * * *"),
-    ("@daily", "0 0 * * *"),
-    ("@weekly", "0 0 * * 0"),
-    ("@monthly", "0 0 1 * *"),
-    ("@yearly", "0 0 1 1 *"),
-];
 
 /// When an integration was last known to be as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +26,10 @@ pub fn stale(
     environment: &EnvironmentName,
     (since, now): (Since, Timestamp),
 ) -> Option<Alert> {
-    let declaration = integration.at(environment);
-    let runs = declaration.enabled && declaration.loader.is_some() && integration.role() == Role::Extractor;
-    let schedule = declaration.schedule.as_ref().filter(|_| runs)?;
+    let timetable = Timetable::of(integration, environment).filter(|_| integration.at(environment).enabled)?;
+    let schedule = &timetable.schedule;
     let from = since.synced.map_or(since.applied, |synced| synced.max(since.applied));
-    if now <= deadline(schedule, from)? {
+    if now <= deadline(&timetable, from)? {
         return None;
     }
     let sentence = match since.synced {
@@ -65,15 +52,10 @@ pub fn stale(
 
 /// Returns by when the next sync but one should have begun, and some grace: one may be late or fail and be tried again.
 /// Nothing is ever late by `@once`.
-fn deadline(schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {
-    let text =
-        PRESETS.iter().find(|(preset, _)| *preset == schedule.as_str()).map_or(schedule.as_str(), |(_, cron)| cron);
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    let cron = parser.parse(text).ok()?;
-    let from = from.to_zoned(TimeZone::UTC);
-    let next = cron.find_next_occurrence(&from, false).ok()?;
-    let next_but_one = cron.find_next_occurrence(&next, false).ok()?;
-    next_but_one.timestamp().checked_add(GRACE).ok()
+fn deadline(timetable: &Timetable, from: Timestamp) -> Option<Timestamp> {
+    let next = timetable.next_after(from)?;
+    let next_but_one = timetable.next_after(next.at)?;
+    next_but_one.at.checked_add(GRACE).ok()
 }
 
 fn minute(at: Timestamp) -> String {
@@ -82,10 +64,19 @@ fn minute(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
+    use crate::integration::Timing;
 
     fn is_by(schedule: &str, from: &str) -> Option<String> {
-        deadline(&schedule.parse().unwrap(), from.parse().unwrap()).map(|at| at.to_string())
+        is_by_in(schedule, "UTC", from)
+    }
+
+    fn is_by_in(schedule: &str, zone: &str, from: &str) -> Option<String> {
+        let timing = Timing { zone: TimeZone::get(zone).unwrap(), ..Timing::default() };
+        let timetable = Timetable { schedule: schedule.parse().unwrap(), timing, offset: SignedDuration::ZERO };
+        deadline(&timetable, from.parse().unwrap()).map(|at| at.to_string())
     }
 
     #[test]
@@ -95,6 +86,7 @@ mod tests {
         assert_eq!(is_by("0 9 * * 1-5", friday).as_deref(), Some("2026-11-24T09:15:00Z"), "a weekend is no delay");
         assert_eq!(is_by("*/15 * * * *", friday).as_deref(), Some("2026-11-20T09:45:00Z"));
         assert_eq!(is_by("@yearly", friday).as_deref(), Some("2028-01-01T00:15:00Z"));
+        assert_eq!(is_by_in("0 9 * * *", "Asia/Tokyo", friday).as_deref(), Some("2026-11-22T00:15:00Z"));
         assert_eq!(is_by("@once", friday), None);
         assert_eq!(is_by("0 0 30 2 *", friday), None, "a day that never comes");
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::which::Which;
 use super::{Global, Output};
 use crate::ops::{self, Error};
 use crate::view;
@@ -14,13 +15,16 @@ use crate::world::meltano;
 /// How often a log that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Show how every integration stands: its status in the registry and its last run
+/// Show how integrations stand: their status in the registry and their last run
 #[derive(Debug, clap::Args)]
-pub struct StatusArgs {}
+pub struct StatusArgs {
+    #[command(flatten)]
+    which: Which,
+}
 
-pub(super) async fn status(_: &StatusArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn status(args: &StatusArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let statuses = ops::status(&world, &loaded, &environment).await?;
+    let statuses = ops::status(&world, &loaded, (&environment, &args.which.chosen())).await?;
     let data = statuses.iter().map(|status| {
         let standing = status.standing.as_ref();
         json!({
@@ -41,12 +45,11 @@ pub(super) async fn status(_: &StatusArgs, global: &Global, output: &mut Output)
     Ok(0)
 }
 
-/// Show the newest runs of one integration, or of all
+/// Show the newest runs, of some integrations or of all
 #[derive(Debug, clap::Args)]
 pub struct RunsArgs {
-    /// The integration, by name
-    #[arg(value_name = "SLUG")]
-    name: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// How many; with `--stats` of how many they are worked out
     #[arg(short = 'n', long, value_name = "N")]
     most: Option<usize>,
@@ -63,7 +66,7 @@ pub(super) async fn runs(args: &RunsArgs, global: &Global, output: &mut Output) 
     world.meltano.sweep()?;
     ops::run::bury(&world, &environment).await?;
     let most = args.most.unwrap_or(if args.stats { MOST.1 } else { MOST.0 });
-    let runs = ops::runs(&world, &loaded, args.name.as_deref(), most).await?;
+    let runs = ops::runs(&world, &loaded, &args.which.chosen(), most).await?;
     if args.stats {
         let stats = crate::run::stats::stats(&runs);
         output.result(|| view::runs::stats(&stats, &TimeZone::system()), &json!({ "stats": stats }));

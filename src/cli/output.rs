@@ -146,6 +146,10 @@ impl Output {
                 return self.warning(&format!("`{channel}`: {message}"), help.as_deref());
             }
             Event::Unseen { message, help } => return self.warning(message, help.as_deref()),
+            Event::NotReread { problems } => {
+                let held = "the files are wrong now: what they said before holds until they are mended";
+                return self.warning(held, Some(&problems.join("\n             ")));
+            }
             _ if self.talk == Talk::Quiet => return,
             _ => {}
         }
@@ -179,7 +183,15 @@ impl Output {
             Event::Notified { channel, title, more } => {
                 self.step("Told", &format!("`{channel}`: {title}, and {more} more"));
             }
-            Event::NotNotified { .. } | Event::Unseen { .. } => {}
+            Event::NotNotified { .. } | Event::Unseen { .. } | Event::NotReread { .. } => {}
+            Event::Left { slug, busy } => {
+                if self.talk == Talk::Verbose {
+                    self.step("Left", &format!("`{slug}` for later: {busy}"));
+                }
+            }
+            Event::Reread { integrations } => {
+                self.step("Read", &format!("the files again: {}", crate::ops::counted(*integrations, "integration")));
+            }
             Event::MovedState { slug, from, to } => {
                 self.step("Moved", &format!("the bookmarks of `{slug}` from `{from}` to `{to}`"));
             }

@@ -8,9 +8,10 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::which::Which;
 use super::{Format, Global, Output, exit, host};
 use crate::name::EnvironmentName;
-use crate::ops::run::{From, Options, Retries, WhenBusy};
+use crate::ops::run::{From, Options, Places, Retries, WhenBusy};
 use crate::ops::{self, Error, Loaded};
 use crate::run::{Run, RunKind, RunStatus};
 use crate::settings::Sync;
@@ -23,9 +24,15 @@ const TEST: Duration = Duration::from_mins(5);
 /// Which integrations to run, and how
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// The integrations, by name; without any, all that are enabled
-    #[arg(value_name = "SLUG")]
-    names: Vec<String>,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+/// How many runs go on at a time, and for how long
+#[derive(Debug, Clone, clap::Args)]
+pub struct Pace {
     /// How many at a time, as far as memory reaches; left out: as many as the machine has processors
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -75,17 +82,24 @@ fn moment(text: &str) -> Result<String, String> {
 }
 
 impl Args {
-    /// All that are enabled: what `up` runs.
-    pub(super) fn all() -> Self {
-        Self { names: Vec::new(), jobs: None, timeout: None }
-    }
-
     /// Returns what to run, and how, where nothing else is said.
     fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
+        Options { which: self.which.chosen(), ..self.pace.options(settings, environment) }
+    }
+}
+
+impl Pace {
+    /// As the project has it: what `up` does.
+    fn of_the_project() -> Self {
+        Self { jobs: None, timeout: None }
+    }
+
+    /// Returns how to run what is enabled, where nothing else is said.
+    pub(super) fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
         Options {
             environment,
-            names: self.names.clone(),
-            jobs: self.jobs.or(settings.jobs).map_or_else(machine::jobs, usize::from),
+            which: ops::Which::default(),
+            places: Places::new(self.jobs.or(settings.jobs).map_or_else(machine::jobs, usize::from)),
             timeout: self.timeout.or(settings.timeout),
             retries: Retries { most: settings.retries, after: settings.retry_after },
             when_busy: WhenBusy::Wait,
@@ -118,7 +132,7 @@ pub(super) async fn test(args: &Args, global: &Global, output: &mut Output) -> R
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
     let loaded = Arc::new(loaded);
-    let runs = runs((&world, &loaded), (RunKind::Test, options), output).await?;
+    let runs = runs((&world, &loaded), (Asked::Tests, options), output).await?;
     Ok(show((&world, &loaded), &runs, output))
 }
 
@@ -131,7 +145,7 @@ pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) 
         output.result(|| view::results::would(&found), &serde_json::json!({ "would_sync": found }));
         return Ok(0);
     }
-    let runs = runs((&world, &loaded), (RunKind::Sync, options), output).await?;
+    let runs = runs((&world, &loaded), (Asked::Syncs, options), output).await?;
     Ok(show((&world, &loaded), &runs, output))
 }
 
@@ -141,26 +155,48 @@ pub(super) async fn all(
     (kind, environment): (RunKind, EnvironmentName),
     output: &mut Output,
 ) -> Result<Vec<Run>, Error> {
-    let options = Args::all().options(&loaded.settings.sync, environment);
-    runs((world, loaded), (kind, options), output).await
+    let options = Pace::of_the_project().options(&loaded.settings.sync, environment);
+    let asked = if kind == RunKind::Test { Asked::Tests } else { Asked::Syncs };
+    runs((world, loaded), (asked, options), output).await
+}
+
+/// Runs what schedules ask for.
+pub(super) async fn due(
+    (world, loaded): (&World, &Arc<Loaded>),
+    options: Options,
+    output: &mut Output,
+) -> Result<Vec<Run>, Error> {
+    runs((world, loaded), (Asked::Due, options), output).await
+}
+
+/// What is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Tests.
+    Tests,
+    /// Syncs.
+    Syncs,
+    /// Syncs that are due.
+    Due,
 }
 
 /// Runs with the signals of the terminal passed on.
 async fn runs(
     (world, loaded): (&World, &Arc<Loaded>),
-    (kind, mut options): (RunKind, Options),
+    (asked, mut options): (Asked, Options),
     output: &mut Output,
 ) -> Result<Vec<Run>, Error> {
     let (interrupted, interrupt) = watch::channel(false);
     options.interrupt = interrupt;
-    if kind == RunKind::Test {
+    if asked == Asked::Tests {
         options.timeout = options.timeout.or(Some(TEST));
     }
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
-    let runs = match kind {
-        RunKind::Test => ops::test(world, loaded, &options, &mut tell).await,
-        RunKind::Sync => ops::sync(world, loaded, &options, &mut tell).await,
+    let runs = match asked {
+        Asked::Tests => ops::test(world, loaded, &options, &mut tell).await,
+        Asked::Syncs => ops::sync(world, loaded, &options, &mut tell).await,
+        Asked::Due => ops::run_due(world, loaded, &options, &mut tell).await,
     };
     if let Ok(runs) = &runs {
         let mut enough = options.interrupt.clone();
@@ -194,7 +230,7 @@ pub(super) async fn pass_on(interrupted: watch::Sender<bool>) {
 /// Writes the results, with where to mend what failed, and returns the exit code.
 pub(super) fn show((world, loaded): (&World, &Loaded), runs: &[Run], output: &mut Output) -> u8 {
     if runs.is_empty() && output.is_text() {
-        output.note("nothing to run: no enabled integration\n");
+        output.note("nothing to run: nothing that was asked for is enabled, awake, and able to\n");
         return 0;
     }
     let results: Vec<_> = runs.iter().map(|run| (run.clone(), ops::run::mend(world, loaded, run))).collect();

@@ -2,6 +2,7 @@
 
 mod mistake;
 mod settings;
+mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::name::IntegrationId;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::Placed;
 use settings::{config, required, secrets};
+use timing::{timing, without_schedule};
 
 pub use mistake::Mistake;
 pub use settings::{environment_variable, is_reference};
@@ -48,6 +50,7 @@ pub fn integration(
     for overlay in overlays {
         overlay_keys(base, overlay, problems);
     }
+    without_schedule(base, overlays, problems);
     let plugin = base.plugin.as_ref().and_then(|plugin| self::plugin(plugin, problems));
     let Some(connector) = connector(base, context.catalog, problems) else {
         std::iter::once(base).chain(overlays.iter().copied()).for_each(|draft| without_connector(draft, problems));
@@ -78,6 +81,7 @@ fn without_connector(draft: &Draft, problems: &mut Problems) {
     if let Some(written) = &draft.schedule {
         schedule(written, draft, problems);
     }
+    timing(draft, problems);
     if let Some(patterns) = &draft.select {
         select(patterns, problems);
     }
@@ -159,6 +163,7 @@ fn declaration(
         enabled: draft.enabled.as_ref().is_none_or(|enabled| enabled.value),
         loader: loader.and_then(|loader| loader.parse().ok()),
         schedule: draft.schedule.as_ref().and_then(|schedule| self::schedule(schedule, draft, problems)),
+        timing: timing(draft, problems),
         select: draft.select.as_ref().map(|patterns| self::select(patterns, problems)).unwrap_or_default(),
         metadata,
         tags: draft.tags.iter().flat_map(|tags| &tags.value).map(|tag| tag.value.clone()).collect(),
@@ -171,6 +176,9 @@ fn loader_keys(draft: &Draft, problems: &mut Problems) {
     let places = [
         ("loader", draft.loader.as_ref().map(|loader| &loader.place)),
         ("schedule", draft.schedule.as_ref().map(|schedule| &schedule.place)),
+        ("timezone", draft.timezone.as_ref().map(|timezone| &timezone.place)),
+        ("jitter", draft.jitter.as_ref().map(|jitter| &jitter.place)),
+        ("catch_up", draft.catch_up.as_ref().map(|catch_up| &catch_up.place)),
         ("select", draft.select.as_ref().map(|select| &select.place)),
         ("metadata", draft.metadata.as_ref().map(|metadata| &metadata.place)),
     ];

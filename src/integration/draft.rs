@@ -38,6 +38,12 @@ pub struct Draft {
     pub loader: Option<Placed<String>>,
     /// `schedule`
     pub schedule: Option<Placed<String>>,
+    /// `timezone`
+    pub timezone: Option<Placed<String>>,
+    /// `jitter`
+    pub jitter: Option<Placed<String>>,
+    /// `catch_up`
+    pub catch_up: Option<Placed<String>>,
     /// `select`
     pub select: Option<Placed<Vec<Placed<String>>>>,
     /// `metadata`
@@ -84,6 +90,9 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         enabled: table.flag("enabled", problems),
         loader: table.text("loader", problems),
         schedule: table.text("schedule", problems),
+        timezone: table.text("timezone", problems),
+        jitter: table.text("jitter", problems),
+        catch_up: table.text("catch_up", problems),
         select: table.texts("select", problems),
         metadata,
         metadata_streams,
@@ -133,6 +142,9 @@ impl Draft {
             enabled: overlay.enabled.or_else(|| self.enabled.clone()),
             loader: overlay.loader.or_else(|| self.loader.clone()),
             schedule: overlay.schedule.or_else(|| self.schedule.clone()),
+            timezone: overlay.timezone.or_else(|| self.timezone.clone()),
+            jitter: overlay.jitter.or_else(|| self.jitter.clone()),
+            catch_up: overlay.catch_up.or_else(|| self.catch_up.clone()),
             select: overlay.select.or_else(|| self.select.clone()),
             metadata,
             metadata_streams,

@@ -3,10 +3,20 @@
 use std::fmt;
 use std::str::FromStr;
 
+use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
 /// The presets of Meltano 4.4, from its JSON schema.
 pub const PRESETS: [&str; 6] = ["@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@once"];
+
+/// What a preset means, as Meltano has it; `@once` is no cron expression.
+const MEANINGS: [(&str, &str); 5] = [
+    ("@hourly", "0 * * * *"),
+    ("@daily", "0 0 * * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@monthly", "0 0 1 * *"),
+    ("@yearly", "0 0 1 1 *"),
+];
 
 /// A preset or a cron expression, known to be well formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +28,18 @@ impl Schedule {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns when it is due, to be worked out; `@once` has no cron expression.
+    #[must_use]
+    pub fn cron(&self) -> Option<Cron> {
+        let meaning = MEANINGS.iter().find(|(preset, _)| *preset == self.0);
+        let expression = meaning.map_or(self.0.as_str(), |(_, expression)| expression);
+        parser().parse(expression).ok()
+    }
+}
+
+fn parser() -> CronParser {
+    CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build()
 }
 
 /// Why a text is no schedule.
@@ -57,8 +79,7 @@ impl FromStr for Schedule {
             return Err(NotASchedule::Fields { text: text.to_owned(), fields: fields.len() });
         }
         let expression = fields.join(" ");
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        match parser.parse(&expression) {
+        match parser().parse(&expression) {
             Ok(_) => Ok(Self(expression)),
             Err(error) => {
                 let reason = error.to_string().trim_end_matches('.').to_lowercase();
@@ -84,6 +105,14 @@ mod tests {
             assert_eq!(good.parse::<Schedule>().unwrap().as_str(), good);
         }
         assert_eq!("0  6 * * *".parse::<Schedule>().unwrap().as_str(), "0 6 * * *");
+    }
+
+    #[test]
+    fn all_but_once_have_a_cron_expression() {
+        for preset in PRESETS {
+            let is_there = preset.parse::<Schedule>().unwrap().cron().is_some();
+            assert_eq!(is_there, preset != "@once", "{preset}");
+        }
     }
 
     #[test]

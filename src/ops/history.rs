@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Error, Loaded};
+use super::{Error, Loaded, Which};
 use crate::integration::Integration;
 use crate::name::EnvironmentName;
 use crate::plan;
@@ -24,21 +24,25 @@ pub struct Status {
     pub last_run: Option<Run>,
 }
 
-/// Returns how every integration stands, sorted by name.
+/// Returns how integrations stand, sorted by name.
 ///
 /// # Errors
-/// When the registry cannot be read.
-pub async fn status(world: &World, loaded: &Loaded, environment: &EnvironmentName) -> Result<Vec<Status>, Error> {
+/// When a word names nothing, or the registry cannot be read.
+pub async fn status(
+    world: &World,
+    loaded: &Loaded,
+    (environment, which): (&EnvironmentName, &Which),
+) -> Result<Vec<Status>, Error> {
     let standings = world.runs.standings().await?;
     let asked = plan::desired(&loaded.integrations, &loaded.settings, environment);
     let drift = plan::drift::in_target("registry", &world.registry.read().await?, &asked.registry);
     let mut newest = world.runs.newest_of_each().await?;
     let mut statuses = Vec::new();
-    for integration in loaded.integrations.by_slug() {
+    for integration in which.among(world, loaded).await? {
         let last_run = newest.remove(&integration.id);
         let standing = standings.get(&integration.id).cloned();
         let has_drifted = drift.iter().any(|drift| drift.id == integration.id);
-        statuses.push(Status { integration: integration.clone(), standing, has_drifted, last_run });
+        statuses.push(Status { integration, standing, has_drifted, last_run });
     }
     Ok(statuses)
 }
@@ -51,16 +55,21 @@ pub async fn applies(world: &World, most: usize) -> Result<Vec<Applied>, Error> 
     Ok(world.registry.applies(most).await?)
 }
 
-/// Returns the newest runs, of one integration or of all, newest first.
+/// Returns the newest runs, of some integrations or of all, newest first; also of those that no file declares any more.
 ///
 /// # Errors
-/// When the registry cannot be read, or nothing has that name.
-pub async fn runs(world: &World, loaded: &Loaded, of: Option<&str>, most: usize) -> Result<Vec<Run>, Error> {
-    let id = match of {
-        None => None,
-        Some(slug) => Some(super::run::named(loaded, slug)?.id),
-    };
-    Ok(world.runs.newest(id, most).await?)
+/// When a word names nothing, or the registry cannot be read.
+pub async fn runs(world: &World, loaded: &Loaded, which: &Which, most: usize) -> Result<Vec<Run>, Error> {
+    if which.is_everything() {
+        return Ok(world.runs.newest(None, most).await?);
+    }
+    let mut runs = Vec::new();
+    for integration in which.among(world, loaded).await? {
+        runs.extend(world.runs.newest(Some(integration.id), most).await?);
+    }
+    runs.sort_by_key(|run| std::cmp::Reverse((run.started_at, run.id)));
+    runs.truncate(most);
+    Ok(runs)
 }
 
 /// Returns the newest run of an integration, or the run with an id.

@@ -16,18 +16,19 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::{Error, Event, Loaded, Tell};
+use super::{Error, Event, Loaded, Tell, Which};
 use crate::connector::Role;
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::run::{Run, RunKind};
 use crate::world::World;
 use crate::world::meltano::Host;
+use crate::world::runs::PAUSED;
 use job::Job;
-use places::Places;
 
 pub use died::bury;
 pub use mend::{Mend, mend};
+pub use places::Places;
 pub(super) use request::{Invocation, base_variables, installed, request};
 pub use would::{Would, would};
 
@@ -36,10 +37,10 @@ pub use would::{Would, would};
 pub struct Options {
     /// The environment.
     pub environment: EnvironmentName,
-    /// The integrations by name; none means all that are enabled.
-    pub names: Vec<String>,
+    /// The integrations; those that are not named by their whole name have to be enabled, not paused, and able to run.
+    pub which: Which,
     /// How many at a time.
-    pub jobs: usize,
+    pub places: Arc<Places>,
     /// How long one may take.
     pub timeout: Option<Duration>,
     /// How often, and after how long, one that failed for a reason that may pass is tried again.
@@ -70,8 +71,10 @@ pub struct Retries {
 pub enum WhenBusy {
     /// Wait until it has ended.
     Wait,
-    /// Say who it is, and leave it at that.
+    /// Say who it is, and fail.
     Refuse,
+    /// Say who it is, and leave it at that.
+    Leave,
 }
 
 /// From where a sync reads.
@@ -123,7 +126,6 @@ async fn runs(
     install(world, (&options.host, &options.interrupt), tell).await?;
     bury(world, &options.environment).await?;
     let (events, mut heard) = mpsc::unbounded_channel();
-    let places = Arc::new(Places::new(options.jobs));
     let mut running = JoinSet::new();
     for integration in chosen {
         let job = Job {
@@ -134,7 +136,7 @@ async fn runs(
             integration,
             kind,
         };
-        let places = places.clone();
+        let places = options.places.clone();
         running.spawn(async move {
             let _place = places.take(&mut job.options.interrupt.clone()).await;
             job.run().await
@@ -166,37 +168,35 @@ pub(super) async fn install(
     Ok(())
 }
 
-/// Returns what to run: what is named, or all that is enabled, not paused, and can run.
+/// Returns what to run: what is named, and of the rest that is meant what is enabled, not paused, and can run.
 async fn chosen(
     world: &World,
     loaded: &Loaded,
     (kind, options): (RunKind, &Options),
 ) -> Result<Vec<Arc<Integration>>, Error> {
-    let obstacle = |integration: &Integration| obstacle(integration, (kind, options));
-    if options.names.is_empty() {
-        let standings = world.runs.standings().await?;
-        let is_paused = |id| standings.get(&id).is_some_and(|standing| standing.status == "paused");
-        let runnable = |integration: &&Arc<Integration>| {
-            let declaration = integration.at(&options.environment);
-            declaration.enabled && !is_paused(integration.id) && obstacle(integration).is_none()
-        };
-        return Ok(loaded.integrations.by_slug().filter(runnable).cloned().collect());
-    }
-    let mut chosen: Vec<Arc<Integration>> = Vec::new();
-    for name in &options.names {
-        let integration = named(loaded, name)?;
-        if let Some((reason, help)) = obstacle(integration) {
+    let which = &options.which;
+    let mut chosen = which.among(world, loaded).await?;
+    let is_named = |integration: &Integration| which.names(&integration.slug);
+    for integration in chosen.iter().filter(|integration| is_named(integration)) {
+        if let Some((reason, help)) = obstacle(integration, (kind, options)) {
             return Err(Error::NotRunnable { slug: integration.slug.clone(), reason, help });
         }
-        if chosen.iter().all(|known| known.id != integration.id) {
-            chosen.push(integration.clone());
-        }
     }
+    if chosen.iter().all(|integration| is_named(integration)) {
+        return Ok(chosen);
+    }
+    let standings = world.runs.standings().await?;
+    let is_paused = |id| standings.get(&id).is_some_and(|standing| standing.status == PAUSED);
+    chosen.retain(|integration| {
+        let is_awake = integration.at(&options.environment).enabled && !is_paused(integration.id);
+        is_named(integration) || is_awake && obstacle(integration, (kind, options)).is_none()
+    });
     Ok(chosen)
 }
 
 fn obstacle(integration: &Integration, (kind, options): (RunKind, &Options)) -> Option<(&'static str, &'static str)> {
-    if integration.role() == Role::Loader && (kind == RunKind::Sync || options.names.is_empty()) {
+    let is_tested = kind == RunKind::Test && options.which.names(&integration.slug);
+    if integration.role() == Role::Loader && !is_tested {
         return Some(("is a loader and runs with its extractors", "name an extractor that has it as its `loader`"));
     }
     if kind == RunKind::Sync && integration.at(&options.environment).loader.is_none() {

@@ -51,7 +51,9 @@ impl Selector {
         }
     }
 
-    fn matches(&self, slug: &Slug, tags: &BTreeSet<String>) -> bool {
+    /// Tells whether it names an integration of that name and those tags.
+    #[must_use]
+    pub fn matches(&self, slug: &Slug, tags: &BTreeSet<String>) -> bool {
         match self {
             Self::Name(name) => name == slug,
             Self::Glob(pattern) => pattern.matches(slug.as_str()),

@@ -14,7 +14,7 @@ use crate::name::{ChannelName, IntegrationId};
 use crate::plan::history::{Applied, Left};
 use crate::plan::{Action, Foreign, Revision, Snapshot, State, Step, hash};
 use crate::record::{Record, Row};
-use crate::run::Run;
+use crate::run::{Run, Tries};
 
 /// A target in memory.
 #[derive(Debug)]
@@ -166,6 +166,14 @@ impl Runs for MemoryRuns {
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError> {
         let runs = self.newest(None, usize::MAX).await?;
         Ok(runs.into_iter().rev().map(|run| (run.integration, run)).collect())
+    }
+
+    async fn tries(&self, now: Timestamp) -> Result<BTreeMap<IntegrationId, Tries>, TargetError> {
+        let mut of_each: BTreeMap<IntegrationId, Vec<Run>> = BTreeMap::new();
+        for run in self.newest(None, usize::MAX).await? {
+            of_each.entry(run.integration).or_default().push(run);
+        }
+        Ok(of_each.into_iter().filter_map(|(id, runs)| Some((id, Tries::of(&runs, now)?))).collect())
     }
 
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {

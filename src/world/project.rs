@@ -6,6 +6,7 @@ mod write;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -186,6 +187,20 @@ impl Project {
             }
         }
         Ok(None)
+    }
+
+    /// Returns a mark of the files that the project is read from: another one when a file came, went or was written.
+    #[must_use]
+    pub fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for top in [SETTINGS, "integrations", "connectors", "templates"] {
+            let walk = WalkDir::new(self.root.join(top)).follow_links(true).sort_by_file_name();
+            for item in walk.into_iter().flatten() {
+                let written = item.metadata().map(|metadata| (metadata.len(), metadata.modified().ok()));
+                (item.path(), written.ok()).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 
     /// Reads the template of `meltano.yml`: the project's own, or the built-in one.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::TargetError;
 use crate::name::IntegrationId;
-use crate::run::Run;
+use crate::run::{Run, Tries};
 
 /// Where runs are remembered.
 #[async_trait]
@@ -22,6 +22,9 @@ pub trait Runs: Send + Sync {
     /// Returns the newest run of each integration.
     async fn newest_of_each(&self) -> Result<BTreeMap<IntegrationId, Run>, TargetError>;
 
+    /// Returns, of each integration, what was tried of the newest moment of its schedule that is not after `now`.
+    async fn tries(&self, now: Timestamp) -> Result<BTreeMap<IntegrationId, Tries>, TargetError>;
+
     /// Returns the run with an id.
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError>;
 
@@ -31,6 +34,9 @@ pub trait Runs: Send + Sync {
     /// Returns what the registry says of each integration of this project.
     async fn standings(&self) -> Result<BTreeMap<IntegrationId, Standing>, TargetError>;
 }
+
+/// The status of what somebody wants to rest.
+pub const PAUSED: &str = "paused";
 
 /// What the registry says of an integration besides what files declare.
 #[derive(Debug, Clone, PartialEq, Eq)]

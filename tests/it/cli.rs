@@ -11,3 +11,4 @@ mod projects;
 mod saved_plans;
 pub mod schemas;
 mod scopes;
+mod switches;

@@ -6,3 +6,4 @@ mod local;
 mod meltano_file;
 mod promises;
 pub mod registries;
+mod runs;

@@ -6,6 +6,7 @@ mod discover;
 mod kills;
 mod loaders;
 mod machines;
+mod schedules;
 mod selection;
 mod sources;
 

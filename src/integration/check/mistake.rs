@@ -169,6 +169,31 @@ pub enum Mistake {
         #[label("nothing to run")]
         span: SourceSpan,
     },
+    /// How a schedule is kept, in words that mean nothing.
+    #[error("{message}")]
+    #[diagnostic(code(spile::integration::timing))]
+    Timing {
+        /// What is wrong with it.
+        message: String,
+        /// Where it stands.
+        #[label("{label}")]
+        span: SourceSpan,
+        /// What is not there.
+        label: &'static str,
+        /// What may be written.
+        #[help]
+        help: String,
+    },
+    /// How a schedule is kept that is not there.
+    #[error("`{key}` says how a schedule is kept, and there is none")]
+    #[diagnostic(code(spile::integration::timing_without_schedule), help("add `schedule`, or remove `{key}`"))]
+    TimingWithoutSchedule {
+        /// The key.
+        key: &'static str,
+        /// Where it stands.
+        #[label("of no schedule")]
+        span: SourceSpan,
+    },
     /// A pattern that never matches.
     #[error("`{pattern}` selects nothing: {fault}")]
     #[diagnostic(

@@ -16,16 +16,13 @@ use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
-use crate::run::{Cause, Run, RunKind, RunStatus, mention};
+use crate::run::{Cause, Run, RunKind, RunStatus, Tries, mention};
 use crate::secret::Secret;
 use crate::world::meltano::{Finished, Hold, InstallError, NotHeld, Outcome, Progress, Request, RunError, Span};
 use crate::world::{World, machine};
 
 /// How often an integration that something else runs is looked at.
 const PATIENCE: Duration = Duration::from_millis(500);
-
-/// How often the moment of a schedule is tried when what served it was killed.
-const TRIES: usize = 3;
 
 /// One run, with all it needs.
 pub(super) struct Job {
@@ -130,8 +127,13 @@ impl Job {
                 }
                 Err(busy) => busy,
             };
-            if self.options.when_busy == WhenBusy::Refuse {
-                return Ok(Some(Err(busy)));
+            match self.options.when_busy {
+                WhenBusy::Wait => {}
+                WhenBusy::Refuse => return Ok(Some(Err(busy))),
+                WhenBusy::Leave => {
+                    self.tell(Event::Left { slug: run.slug.clone(), busy });
+                    return Ok(None);
+                }
             }
             if !has_told {
                 self.tell(Event::Waiting { slug: run.slug.clone(), busy });
@@ -166,14 +168,12 @@ impl Job {
         })
     }
 
-    /// Tells whether the moment of its schedule has been served while it waited. What was killed has not served it,
-    /// unless that happens again and again.
+    /// Tells whether the moment of its schedule has been served while it waited.
     async fn is_served(&self) -> Result<bool, Error> {
         let Some(moment) = self.options.scheduled_for.get(&self.integration.id) else { return Ok(false) };
         let known = self.world.runs.newest(Some(self.integration.id), 100).await?;
-        let tries = known.iter().filter(|run| run.scheduled_for.is_some_and(|at| at >= *moment));
-        let (killed, served): (Vec<&Run>, Vec<&Run>) = tries.partition(|run| run.cause == Some(Cause::Killed));
-        Ok(!served.is_empty() || killed.len() >= TRIES)
+        let tries = Tries::of(&known, (self.world.clock)());
+        Ok(tries.is_some_and(|tries| tries.have_served(*moment)))
     }
 
     fn begun(&self) -> Run {

@@ -1,5 +1,6 @@
 //! How many runs go on at a time: no more than asked for, and no more than memory has room for.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The places of runs.
 #[derive(Debug)]
-pub(super) struct Places {
+pub struct Places {
     free: Semaphore,
     taken: AtomicUsize,
 }
@@ -26,8 +27,10 @@ pub(super) struct Place<'a> {
 }
 
 impl Places {
-    pub(super) fn new(jobs: usize) -> Self {
-        Self { free: Semaphore::new(jobs.max(1)), taken: AtomicUsize::new(0) }
+    /// Returns so many places, at least one; shared by all runs that are to take turns.
+    #[must_use]
+    pub fn new(jobs: usize) -> Arc<Self> {
+        Arc::new(Self { free: Semaphore::new(jobs.max(1)), taken: AtomicUsize::new(0) })
     }
 
     /// Waits for a place, and for memory while other runs are going on: one alone always begins.

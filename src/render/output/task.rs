@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::connector::Role;
-use crate::integration::{Declaration, Integration};
+use crate::integration::Integration;
 use crate::name::{EnvironmentName, Slug};
 
 /// An integration in an output: what runs when, never with what settings.
@@ -46,14 +46,9 @@ impl Task {
             connector: integration.connector.name.clone(),
             loader,
             schedule,
-            timezone: timezone(declared).to_owned(),
+            timezone: declared.timing.zone_name().to_owned(),
             tags: declared.tags.clone(),
             path: integration.path.display().to_string(),
         })
     }
-}
-
-/// Returns the time zone that a declaration's schedule is in. All are in UTC as long as files cannot say another.
-fn timezone(_: &Declaration) -> &'static str {
-    "UTC"
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Local, json, version};
 use crate::name::IntegrationId;
-use crate::run::{Cause, Run, RunKind, RunStatus};
+use crate::run::{Cause, Run, RunKind, RunStatus, Tries};
 use crate::world::runs::Standing;
 use crate::world::{Runs, TargetError};
 
@@ -75,6 +75,29 @@ impl Runs for Local {
             let mut statement = connection.prepare(&sql)?;
             let runs = statement.query_map([self.environment.as_str()], run)?;
             runs.map(|run| run.map(|run| (run.integration, run))).collect()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    async fn tries(&self, now: Timestamp) -> Result<BTreeMap<IntegrationId, Tries>, TargetError> {
+        let Some(connection) = self.open()? else { return Ok(BTreeMap::new()) };
+        let sql = "select integration_id, scheduled_for, \
+                   sum(status = 'ok' or (status = 'failed' and cause is not 'killed')), \
+                   sum(status = 'cancelled' or cause is 'killed') from integration_runs join \
+                   (select integration_id as newest_of, max(scheduled_for) as newest from integration_runs \
+                   where environment = ?1 and scheduled_for <= ?2 group by integration_id) \
+                   on integration_id = newest_of and scheduled_for = newest where environment = ?1 \
+                   group by integration_id, scheduled_for";
+        let read = || -> rusqlite::Result<BTreeMap<_, _>> {
+            if version(&connection)? < 3 {
+                return Ok(BTreeMap::new());
+            }
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map(params![self.environment.as_str(), sortable(now)], |row| {
+                let tries = Tries { moment: parsed(row, 1)?, ended: row.get(2)?, lost: row.get(3)? };
+                Ok((IntegrationId(parsed(row, 0)?), tries))
+            })?;
+            rows.collect()
         };
         read().map_err(|source| self.failed(source))
     }

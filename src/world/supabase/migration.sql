@@ -300,6 +300,30 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_last_runs(jsonb) is 'The newest run of each integration of {"managed_by", "environment"}.';
 
+-- Of each integration, what was tried of the newest moment of its schedule that is not after "now".
+create or replace function public.spile_tries(payload jsonb) returns jsonb
+language sql stable security invoker set search_path = '' as $$
+  select coalesce(jsonb_agg(to_jsonb(t)), '[]') from (
+    select r.integration_id, r.scheduled_for as moment,
+           count(*) filter (where r.status = 'ok' or (r.status = 'failed' and r.cause is distinct from 'killed')) as ended,
+           count(*) filter (where r.status = 'cancelled' or r.cause = 'killed') as lost
+      from (
+        select n.environment, n.integration_id, max(n.scheduled_for) as moment
+          from public.integration_runs n
+         where n.managed_by = payload->>'managed_by' and n.environment = payload->>'environment'
+           and n.scheduled_for <= (payload->>'now')::timestamptz
+         group by n.environment, n.integration_id
+      ) newest
+      join public.integration_runs r
+        on r.environment = newest.environment and r.integration_id = newest.integration_id
+       and r.scheduled_for = newest.moment
+     where r.managed_by = payload->>'managed_by'
+     group by r.integration_id, r.scheduled_for
+  ) t
+$$;
+comment on function public.spile_tries(jsonb) is
+  'What was tried of the newest moment of each schedule of {"managed_by", "environment"} that is not after "now".';
+
 -- Of each integration the newest tests and syncs that succeeded and that failed: what alerts are told from.
 create or replace function public.spile_ends(payload jsonb) returns jsonb
 language plpgsql stable security invoker set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -599,7 +623,8 @@ revoke all on sequence public.integration_changes_number_seq, public.integration
   from public, anon, authenticated, service_role;
 revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
-  public.spile_release(jsonb), public.spile_ends(jsonb), public.spile_keep_alerts(jsonb), public.spile_exposure(),
+  public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
+  public.spile_keep_alerts(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version(), public.integrations_touch(),
   public.integration_changes_stay()
   from public, anon, authenticated, service_role;
@@ -612,7 +637,8 @@ grant select, insert, update on public.integration_alerts to service_role;
 grant select, insert on public.integration_changes, public.integration_applies, public.integration_files to service_role;
 grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
-  public.spile_release(jsonb), public.spile_ends(jsonb), public.spile_keep_alerts(jsonb), public.spile_exposure(),
+  public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
+  public.spile_keep_alerts(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version() to service_role;
 
 -- The role that can plan and nothing else: hashes and ciphertext, no column of anybody else's.

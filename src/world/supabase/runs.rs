@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Supabase, SupabaseError};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::run::{Cause, Run, RunKind, RunStatus};
+use crate::run::{Cause, Run, RunKind, RunStatus, Tries};
 use crate::world::project::{make_private, replace};
 use crate::world::runs::Standing;
 use crate::world::{Runs, TargetError};
@@ -40,6 +40,14 @@ pub(super) struct StoredRun {
     bookmark_after: Option<Value>,
     scheduled_for: Option<Timestamp>,
     host: Option<String>,
+}
+
+/// What was tried of an integration's schedule, as `spile_tries` answers.
+#[derive(Debug, Deserialize)]
+struct StoredTries {
+    integration_id: Uuid,
+    #[serde(flatten)]
+    tries: Tries,
 }
 
 impl From<StoredRun> for Run {
@@ -178,6 +186,14 @@ impl Runs for Supabase {
         let asked = json!({"managed_by": self.project, "environment": self.environment});
         let found: Vec<StoredRun> = self.client.call("spile_last_runs", &json!({ "payload": asked })).await?;
         Ok(found.into_iter().map(Run::from).map(|run| (run.integration, run)).collect())
+    }
+
+    async fn tries(&self, now: Timestamp) -> Result<BTreeMap<IntegrationId, Tries>, TargetError> {
+        // What could not be sent has been tried all the same.
+        self.send_kept().await;
+        let asked = json!({"managed_by": self.project, "environment": self.environment, "now": now});
+        let found: Vec<StoredTries> = self.client.call("spile_tries", &json!({ "payload": asked })).await?;
+        Ok(found.into_iter().map(|found| (IntegrationId(found.integration_id), found.tries)).collect())
     }
 
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {

@@ -53,6 +53,8 @@ fn what_is_printed_is_what_the_schemas_say() {
     holds("drift", &folder.spile("drift --format json").exits(2).json());
     holds("history", &folder.spile("history --format json").json());
     holds("status", &folder.spile("status --format json").json());
+    holds("schedules", &folder.spile("schedules --format json").json());
+    holds("schedules-next", &folder.spile("schedules --next 3 --format json").json());
     holds("runs", &folder.spile("runs --format json").json());
     holds("check", &folder.spile("check --format json").json());
     folder.write("integrations/bad.toml", "typ = 1\n");

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::{HOSTILE, output, task, tasks};
+use crate::notify::receiver::Receiver;
 use crate::project::Project;
 use crate::tools::{self, Said};
 
@@ -157,10 +158,17 @@ fn a_dag_that_runs_well_leaves_a_run_in_the_registry() {
 }
 
 #[test]
-fn a_dag_that_fails_leaves_a_failed_run_in_the_registry() {
+fn a_dag_that_fails_leaves_a_failed_run_in_the_registry_and_tells_people() {
     let project = scheduled("fail");
+    let receiver = Receiver::start();
+    let channel = format!("[[notify]]\nname = 'ops'\nkind = 'webhook'\nurl = '{}/hook'\n", receiver.url);
+    project.write("spile.toml", &format!("{}{channel}", project.read("spile.toml")));
     let Some(airflow) = Airflow::at(&project.path().join("dags")) else { return };
     let said = airflow.runs("spile__real__dev__daily");
     assert!(format!("{}{}", said.stdout, said.stderr).contains("state=failed"), "{}{}", said.stdout, said.stderr);
     assert_eq!(project.newest_run()["status"], "failed");
+    let [told] = &receiver.take()[..] else { panic!("one message") };
+    let told = told.json();
+    assert_eq!((&told["kind"], &told["integration"]["slug"]), (&json!("failure"), &json!("things")), "{told:#}");
+    assert!(told["sentence"].as_str().unwrap().contains("access token has expired"), "{told:#}");
 }

@@ -30,6 +30,7 @@ async fn nobody_else_sees_or_does_anything() {
             ("spile_apply", json!({ "payload": payload(&revision(&supabase), &[create(2, "b")]) })),
             ("spile_rows", owner.clone()),
             ("spile_drift", owner.clone()),
+            ("spile_tries", owner.clone()),
             ("spile_ends", owner.clone()),
             ("spile_keep_alerts", owner),
             ("spile_revision", json!({ "managed_by": "acme", "environment": "prod" })),

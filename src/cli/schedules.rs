@@ -1,0 +1,56 @@
+//! `spile schedules` and `spile run-due`
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::run::{Pace, due, show};
+use super::which::Which;
+use super::{Global, Output};
+use crate::ops::{self, Error};
+use crate::view;
+use crate::view::schedules::{ScheduledData, TickData};
+
+/// Show when integrations are synced next, and how their last sync went
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Show the next N runs of all, in their order
+    #[arg(long, value_name = "N")]
+    next: Option<usize>,
+}
+
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, environment) = global.open(output)?;
+    let scheduled = ops::schedules(&world, &loaded, (&environment, &args.which.chosen())).await?;
+    let (zone, now) = (TimeZone::system(), (world.clock)());
+    if let Some(most) = args.next {
+        let coming = ops::schedules::coming(&scheduled, most);
+        let data: Vec<TickData> = coming.iter().map(TickData::from).collect();
+        output.result(|| view::schedules::coming(&coming, (&zone, now)), &serde_json::json!({ "next": data }));
+        return Ok(0);
+    }
+    let data: Vec<ScheduledData> = scheduled.iter().map(ScheduledData::from).collect();
+    output.result(|| view::schedules::schedules(&scheduled, (&zone, now)), &serde_json::json!({ "schedules": data }));
+    Ok(0)
+}
+
+/// Sync what is due now, and exit: for cron, every few minutes
+#[derive(Debug, clap::Args)]
+pub struct RunDueArgs {
+    #[command(flatten)]
+    pace: Pace,
+}
+
+pub(super) async fn run_due(args: &RunDueArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, environment) = global.open(output)?;
+    let options = args.pace.options(&loaded.settings.sync, environment);
+    let loaded = Arc::new(loaded);
+    let runs = due((&world, &loaded), options, output).await?;
+    if runs.is_empty() && output.is_text() {
+        output.step("Nothing", "is due");
+        return Ok(0);
+    }
+    Ok(show((&world, &loaded), &runs, output))
+}

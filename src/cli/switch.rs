@@ -1,0 +1,85 @@
+//! `spile enable`, `spile disable`, `spile pause` and `spile resume`
+
+use serde_json::json;
+
+use super::which::Named;
+use super::{Global, Output};
+use crate::name::Slug;
+use crate::ops::switch::{Place, Switch};
+use crate::ops::{self, Error};
+use crate::view::{GOOD, styled};
+
+/// Write `enabled = true` into the files of integrations; with `--env`, into those of that environment alone
+#[derive(Debug, clap::Args)]
+pub struct EnableArgs {
+    #[command(flatten)]
+    which: Named,
+}
+
+/// Write `enabled = false` into the files of integrations; with `--env`, into those of that environment alone
+#[derive(Debug, clap::Args)]
+pub struct DisableArgs {
+    #[command(flatten)]
+    which: Named,
+}
+
+pub(super) async fn enable(args: &EnableArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    switch((&args.which, Switch::On), global, output).await
+}
+
+pub(super) async fn disable(args: &DisableArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    switch((&args.which, Switch::Off), global, output).await
+}
+
+async fn switch((which, to): (&Named, Switch), global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, environment) = global.open(output)?;
+    let place = if global.environment.is_some() { Place::Only(environment) } else { Place::Everywhere(environment) };
+    let written = ops::switch::switch(&world, &loaded, (&which.chosen(), to, &place)).await?;
+    let paths: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+    let text = || match paths.as_slice() {
+        [] => "all of them are so already\n".to_owned(),
+        paths => {
+            let changed = styled(GOOD.bold(), "Changed:");
+            format!("{changed} {}\nrun `spile plan` to see what that changes\n", paths.join(", "))
+        }
+    };
+    output.result(text, &json!({ "paths": paths }));
+    Ok(0)
+}
+
+/// Let integrations rest: no schedule and no unnamed sync takes them until they are resumed
+#[derive(Debug, clap::Args)]
+pub struct PauseArgs {
+    #[command(flatten)]
+    which: Named,
+}
+
+/// Wake integrations that were paused
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    which: Named,
+}
+
+pub(super) async fn pause(args: &PauseArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, _) = global.open(output)?;
+    let slugs = ops::switch::pause(&world, &loaded, &args.which.chosen()).await?;
+    tell(("Paused:", "paused"), &slugs, output);
+    Ok(0)
+}
+
+pub(super) async fn resume(args: &ResumeArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, _) = global.open(output)?;
+    let slugs = ops::switch::resume(&world, &loaded, &args.which.chosen()).await?;
+    tell(("Resumed:", "resumed"), &slugs, output);
+    Ok(0)
+}
+
+fn tell((headline, key): (&str, &str), slugs: &[Slug], output: &mut Output) {
+    let named = || slugs.iter().map(Slug::as_str).collect::<Vec<_>>().join(", ");
+    let text = || match slugs {
+        [] => "all of them are so already\n".to_owned(),
+        _ => format!("{} {}\n", styled(GOOD.bold(), headline), named()),
+    };
+    output.result(text, &json!({ key: slugs }));
+}

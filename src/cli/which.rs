@@ -1,0 +1,49 @@
+//! Which integrations a command is for, as the command line says it.
+
+use crate::ops;
+use crate::ops::which::State;
+use crate::plan::Selector;
+
+/// Which integrations; all, where nothing is said
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Which {
+    /// Names, patterns of names such as `shop-*`, or tags such as `#crm`; without any, all
+    #[arg(value_name = "WHICH")]
+    words: Vec<Selector>,
+    /// All, as where nothing is said
+    #[arg(long, conflicts_with = "words")]
+    all: bool,
+    /// Of them, those that fail: the last sync or test did, and nothing has gone well since
+    #[arg(long)]
+    failed: bool,
+}
+
+impl Which {
+    /// Returns what was said.
+    pub(super) fn chosen(&self) -> ops::Which {
+        let state = if self.failed { State::Failing } else { State::Any };
+        ops::Which { words: self.words.clone(), state }
+    }
+}
+
+/// Which integrations, said aloud: a command that changes something takes none by accident
+#[derive(Debug, Clone, clap::Args)]
+#[group(id = "named", required = true, multiple = true)]
+pub struct Named {
+    /// Names, patterns of names such as `shop-*`, or tags such as `#crm`
+    #[arg(value_name = "WHICH")]
+    words: Vec<Selector>,
+    /// All
+    #[arg(long, conflicts_with = "words")]
+    all: bool,
+    /// Of them, those that fail: the last sync or test did, and nothing has gone well since
+    #[arg(long)]
+    failed: bool,
+}
+
+impl Named {
+    /// Returns what was said.
+    pub(super) fn chosen(&self) -> ops::Which {
+        Which { words: self.words.clone(), all: self.all, failed: self.failed }.chosen()
+    }
+}

@@ -1,0 +1,71 @@
+//! Checking how a schedule is kept: `timezone`, `jitter` and `catch_up`.
+
+use jiff::tz::{self, TimeZone};
+
+use super::Mistake;
+use crate::connector::Role;
+use crate::integration::Draft;
+use crate::integration::timing::{CatchUp, LONGEST_JITTER, Timing, duration};
+use crate::problem::{Problems, did_you_mean};
+use crate::source::Placed;
+
+/// Returns how a schedule is kept; what is wrong is as if it were not there.
+pub(super) fn timing(draft: &Draft, problems: &mut Problems) -> Timing {
+    let default = Timing::default();
+    let zone = draft.timezone.as_ref().and_then(|written| zone(written, problems));
+    let jitter = draft.jitter.as_ref().and_then(|written| {
+        let found = duration(written).filter(|jitter| *jitter <= LONGEST_JITTER);
+        let help = "write a duration, such as `90s` or `10m`";
+        found.or_else(|| wrong(written, ("is no jitter", "not a duration of at most a day", help.to_owned()), problems))
+    });
+    let catch_up = draft.catch_up.as_ref().and_then(|written| {
+        let help = "write `last`, `none`, or how late a run may be, such as `2h`";
+        let found = written.parse::<CatchUp>().ok();
+        found.or_else(|| wrong(written, ("does not say what to make up for", "no such way", help.to_owned()), problems))
+    });
+    Timing {
+        zone: zone.unwrap_or(default.zone),
+        jitter: jitter.unwrap_or(default.jitter),
+        catch_up: catch_up.unwrap_or(default.catch_up),
+    }
+}
+
+fn zone(written: &Placed<String>, problems: &mut Problems) -> Option<TimeZone> {
+    // `Etc/Unknown` is a name without a zone.
+    let found = TimeZone::get(written).ok().filter(|zone| zone.iana_name().is_some());
+    found.or_else(|| {
+        let known: Vec<String> = tz::db().available().map(|name| name.to_string()).collect();
+        let near = did_you_mean(written, known.iter().map(String::as_str));
+        let help = near.unwrap_or_else(|| "write a name of the IANA database, such as `Europe/Berlin`".to_owned());
+        wrong(written, ("is no time zone", "not in the IANA database", help), problems)
+    })
+}
+
+fn wrong<T>(
+    written: &Placed<String>,
+    (what, label, help): (&str, &'static str, String),
+    problems: &mut Problems,
+) -> Option<T> {
+    let message = format!("`{}` {what}", written.value);
+    let mistake = Mistake::Timing { message, span: written.place.span.clone().into(), label, help };
+    problems.push(&written.place.source, mistake);
+    None
+}
+
+/// Finds keys that are about a schedule where neither the file nor one of its overlays has one.
+pub(super) fn without_schedule(base: &Draft, overlays: &[&Draft], problems: &mut Problems) {
+    let files = || std::iter::once(base).chain(overlays.iter().copied());
+    // Of a loader they are wrong anyway.
+    let is_loader = base.role.as_ref().is_some_and(|role| role.value == Role::Loader);
+    if is_loader || files().any(|draft| draft.schedule.is_some()) {
+        return;
+    }
+    for draft in files() {
+        let said = [("timezone", &draft.timezone), ("jitter", &draft.jitter), ("catch_up", &draft.catch_up)];
+        for (key, written) in said {
+            let Some(written) = written else { continue };
+            let span = written.place.span.clone().into();
+            problems.push(&written.place.source, Mistake::TimingWithoutSchedule { key, span });
+        }
+    }
+}

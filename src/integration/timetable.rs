@@ -1,0 +1,173 @@
+//! The moments at which an integration is to be synced.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Integration, Schedule, Timing};
+use crate::connector::Role;
+use crate::name::{EnvironmentName, IntegrationId};
+
+/// The moments at which an integration is to be synced.
+#[derive(Debug, Clone)]
+pub struct Timetable {
+    /// The schedule as the file has it.
+    pub schedule: Schedule,
+    /// How it is kept.
+    pub timing: Timing,
+    /// By how much this integration's runs are moved: always the same, from 0 to the jitter.
+    pub offset: SignedDuration,
+}
+
+/// One moment of a timetable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tick {
+    /// The moment that the schedule names; what a run remembers.
+    pub moment: Timestamp,
+    /// When the run is to begin: the offset later.
+    pub at: Timestamp,
+}
+
+impl Timetable {
+    /// Returns the timetable of an integration in an environment; `None` where there is none, or nothing to sync.
+    #[must_use]
+    pub fn of(integration: &Integration, environment: &EnvironmentName) -> Option<Self> {
+        let declared = integration.at(environment);
+        let can_sync = integration.role() == Role::Extractor && declared.loader.is_some();
+        let schedule = declared.schedule.clone().filter(|_| can_sync)?;
+        let timing = declared.timing.clone();
+        let offset = offset(integration.id, &timing);
+        Some(Self { schedule, timing, offset })
+    }
+
+    /// Returns the first tick that begins after a moment. A timetable that has run out has none, nor has `@once`.
+    #[must_use]
+    pub fn next_after(&self, moment: Timestamp) -> Option<Tick> {
+        let from = moment.checked_sub(self.offset).ok()?.to_zoned(self.timing.zone.clone());
+        let next = self.schedule.cron()?.find_next_occurrence(&from, false).ok()?;
+        self.tick(next.timestamp())
+    }
+
+    /// Returns the newest tick that has begun at a moment, if it was after the integration was applied for the first
+    /// time. That of `@once` is that first time.
+    #[must_use]
+    pub fn newest(&self, now: Timestamp, applied: Timestamp) -> Option<Tick> {
+        let Some(cron) = self.schedule.cron() else {
+            return self.tick(applied).filter(|tick| tick.at <= now);
+        };
+        let until = now.checked_sub(self.offset).ok()?.to_zoned(self.timing.zone.clone());
+        let newest = cron.find_previous_occurrence(&until, true).ok()?;
+        self.tick(newest.timestamp()).filter(|tick| tick.moment > applied)
+    }
+
+    fn tick(&self, moment: Timestamp) -> Option<Tick> {
+        Some(Tick { moment, at: moment.checked_add(self.offset).ok()? })
+    }
+}
+
+/// Ids are as good as drawn by lot, so that offsets spread; and they stay, so that a run is at the same time every day.
+fn offset(id: IntegrationId, timing: &Timing) -> SignedDuration {
+    let (_, drawn) = id.0.as_u64_pair();
+    let seconds = drawn % (timing.jitter.as_secs() + 1);
+    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn timetable(schedule: &str, zone: &str) -> Timetable {
+        let timing = Timing { zone: TimeZone::get(zone).unwrap(), ..Timing::default() };
+        Timetable { schedule: schedule.parse().unwrap(), timing, offset: SignedDuration::ZERO }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// The next few moments after one.
+    fn moments(timetable: &Timetable, from: &str, count: usize) -> Vec<String> {
+        let mut moment = at(from);
+        let next = |_| {
+            moment = timetable.next_after(moment).unwrap().at;
+            moment.to_zoned(timetable.timing.zone.clone()).strftime("%a %H:%M %z").to_string()
+        };
+        (0..count).map(next).collect()
+    }
+
+    #[test]
+    fn a_time_that_does_not_exist_runs_once_and_one_that_comes_twice_runs_once() {
+        let nightly = timetable("30 2 * * *", "Europe/Berlin");
+        let spring = ["Sat 02:30 +0100", "Sun 03:00 +0200", "Mon 02:30 +0200"];
+        assert_eq!(moments(&nightly, "2026-03-27T22:00:00Z", 3), spring);
+        let autumn = ["Sat 02:30 +0200", "Sun 02:30 +0200", "Mon 02:30 +0100"];
+        assert_eq!(moments(&nightly, "2026-10-23T22:00:00Z", 3), autumn);
+        let hourly = timetable("@hourly", "Europe/Berlin");
+        let hours = ["Sun 02:00 +0200", "Sun 02:00 +0100", "Sun 03:00 +0100"];
+        assert_eq!(moments(&hourly, "2026-10-24T23:30:00Z", 3), hours);
+        for (timetable, day) in [(&nightly, "2026-03-29"), (&nightly, "2026-10-25"), (&hourly, "2026-10-25")] {
+            let noon = at(&format!("{day}T12:00:00Z"));
+            let newest = timetable.newest(noon, Timestamp::UNIX_EPOCH).unwrap();
+            assert!(timetable.next_after(newest.at).unwrap().at > noon, "{day}");
+        }
+    }
+
+    #[test]
+    fn what_was_before_the_first_apply_is_none_of_its_own() {
+        let daily = timetable("0 6 * * *", "UTC");
+        let now = at("2026-11-23T09:00:00Z");
+        assert_eq!(daily.newest(now, at("2026-11-23T07:00:00Z")), None);
+        assert_eq!(daily.newest(now, at("2026-11-23T05:00:00Z")).unwrap().moment, at("2026-11-23T06:00:00Z"));
+        let once = timetable("@once", "UTC");
+        assert_eq!(once.newest(now, at("2026-11-23T07:00:00Z")).unwrap().moment, at("2026-11-23T07:00:00Z"));
+        assert_eq!(once.next_after(now), None);
+        assert_eq!(timetable("0 0 30 2 *", "UTC").next_after(now), None);
+    }
+
+    #[test]
+    fn offsets_spread_over_the_jitter_and_stay() {
+        let timing = Timing { jitter: Duration::from_mins(10), ..Timing::default() };
+        let offset = |n: u32| {
+            let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, &n.to_be_bytes());
+            offset(IntegrationId(id), &timing).as_secs()
+        };
+        let offsets: Vec<i64> = (0..200).map(offset).collect();
+        assert!(offsets.iter().all(|offset| (0..=600).contains(offset)));
+        for minute in 0..10 {
+            assert!(offsets.iter().filter(|offset| **offset / 60 == minute).count() > 5, "{offsets:?}");
+        }
+        assert_eq!(offsets, (0..200).map(offset).collect::<Vec<_>>());
+    }
+
+    fn expression() -> impl Strategy<Value = String> {
+        let minute = prop_oneof![Just("*".to_owned()), Just("*/7".to_owned()), (0_u8..60).prop_map(|m| m.to_string())];
+        let hour = prop_oneof![Just("*".to_owned()), Just("*/5".to_owned()), (0_u8..24).prop_map(|h| h.to_string())];
+        let weekday = prop_oneof![Just("*".to_owned()), Just("1-5".to_owned())];
+        (minute, hour, weekday).prop_map(|(minute, hour, weekday)| format!("{minute} {hour} * * {weekday}"))
+    }
+
+    proptest! {
+        #[test]
+        fn ticks_ascend_and_the_newest_at_a_tick_is_that_tick(
+            expression in expression(),
+            zone in proptest::sample::select(vec!["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
+            from in 1_767_225_600_i64..1_798_761_600,
+            offset in 0_i64..3600,
+        ) {
+            let timetable = Timetable { offset: SignedDuration::from_secs(offset), ..timetable(&expression, zone) };
+            let mut last = Timestamp::from_second(from).unwrap();
+            for _ in 0..5 {
+                let next = timetable.next_after(last).unwrap();
+                prop_assert!(next.at > last);
+                let newest = |at| timetable.newest(at, Timestamp::UNIX_EPOCH);
+                prop_assert_eq!(newest(next.at), Some(next));
+                prop_assert!(newest(next.at - SignedDuration::from_secs(1)).unwrap() < next);
+                last = next.at;
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Which integrations commands are for, and switching them on and off.
+
+use serde_json::{Value, json};
+
+use super::program::Came;
+use crate::folder::Folder;
+
+const SHOP: &str = "# The shop.\ntype = 'singer-jsonl' # files\nloader = 'lake'\ntags = ['crm']\nschedule = '0 6 * * *'\n\
+                    timezone = 'Europe/Berlin'\n[config]\nlocal.folders = ['data']\n";
+
+/// A sync of `shop-us` that failed.
+const FAILED: &str = "insert into integration_runs (id, environment, integration_id, slug, kind, status, started_at, \
+                      finished_at, log) select '00000000-0000-0000-0000-000000000001', environment, id, slug, 'sync', \
+                      'failed', '2026-01-01T00:00:00Z', '2026-01-01T00:00:01Z', '' from integrations \
+                      where slug = 'shop-us'";
+
+fn project() -> Folder {
+    let folder = Folder::project();
+    for slug in ["shop-eu", "shop-us"] {
+        folder.write(&format!("integrations/{slug}.toml"), SHOP);
+    }
+    folder.spile("apply --yes").exits(0);
+    folder
+}
+
+fn slugs(came: &Came, list: &str) -> Vec<String> {
+    let found = came.json()[list].as_array().unwrap().clone();
+    found.iter().map(|one| one["slug"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn integrations_are_named_by_name_by_pattern_by_tag_and_by_failure() {
+    let folder = project();
+    let named = |words: &str| slugs(&folder.spile(&format!("status {words} --format json")).exits(0), "integrations");
+    assert_eq!(named("shop-eu"), ["shop-eu"]);
+    assert_eq!(named("shop-*"), ["shop-eu", "shop-us"]);
+    assert_eq!(named("#crm fruit"), ["fruit", "shop-eu", "shop-us"]);
+    assert_eq!(named("--all"), named(""));
+    assert_eq!(named("--failed"), [""; 0]);
+    // A failure that nothing has mended since.
+    let registry = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
+    registry.execute(FAILED, []).unwrap();
+    assert_eq!(named("--failed"), ["shop-us"]);
+    assert_eq!(named("shop-eu --failed"), [""; 0]);
+    assert_eq!(slugs(&folder.spile("runs #crm --format json"), "runs"), ["shop-us"]);
+    let refused = folder.spile("status shop-ue #cmr").exits(1);
+    assert!(refused.notes.contains("no integration `shop-ue`, `#cmr`"), "{}", refused.notes);
+    folder.spile("status shop-eu --all").exits(64);
+}
+
+#[test]
+fn enabling_is_written_into_the_files_and_nothing_else_of_them_changes() {
+    let folder = project();
+    let disabled = folder.spile("disable shop-* --format json").exits(0).json();
+    assert_eq!(disabled, json!({ "paths": ["integrations/shop-eu.toml", "integrations/shop-us.toml"] }));
+    let text = SHOP.replace("'Europe/Berlin'\n", "'Europe/Berlin'\nenabled = false\n");
+    assert_eq!(folder.read("integrations/shop-eu.toml"), text);
+    assert!(folder.spile("disable shop-*").exits(0).out.contains("so already"));
+    let enabled = |path: &str| folder.read(path).contains("enabled = true");
+    folder.spile("enable shop-us").exits(0);
+    assert!(enabled("integrations/shop-us.toml") && !enabled("integrations/shop-eu.toml"));
+    // An environment that is named is switched alone, in a file of its own.
+    folder.spile("enable shop-eu --env prod").exits(0);
+    assert_eq!(folder.read("integrations/shop-eu.prod.toml"), "enabled = true\n");
+    assert!(!enabled("integrations/shop-eu.toml"));
+    folder.spile("check").exits(0);
+    let status =
+        |words: &str| folder.spile(&format!("schedules shop-eu --format json {words}")).json()["schedules"][0].clone();
+    assert_eq!((&status("")["rests"], &status("--env prod")["rests"]), (&json!("disabled"), &json!("not applied")));
+}
+
+#[test]
+fn of_files_that_cannot_all_be_written_none_is() {
+    let folder = project();
+    let before = folder.files();
+    let refused = folder.spile("disable shop-eu nothing").exits(1);
+    assert!(refused.notes.contains("no integration `nothing`"), "{}", refused.notes);
+    let none = folder.spile("disable").exits(64);
+    assert!(none.notes.contains("--all"), "{}", none.notes);
+    let missing = folder.spile("disable shop-eu --env prd").exits(1);
+    assert!(missing.notes.contains("prd"), "{}", missing.notes);
+    assert_eq!(folder.files(), before);
+}
+
+#[test]
+fn what_is_paused_rests_until_it_is_resumed_and_is_then_what_it_was() {
+    let folder = project();
+    let status = |slug: &str| -> Value {
+        folder.spile(&format!("status {slug} --format json")).json()["integrations"][0]["status"].clone()
+    };
+    let paused = folder.spile("pause #crm --format json").exits(0).json();
+    assert_eq!(paused, json!({ "paused": ["shop-eu", "shop-us"] }));
+    assert_eq!((status("shop-eu"), status("fruit")), (json!("paused"), json!("pending")));
+    assert!(folder.spile("plan --exit-code").exits(0).out.contains("No changes"), "a pause is no difference");
+    assert_eq!(folder.spile("pause shop-eu --format json").json(), json!({ "paused": [] }));
+    let registry = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
+    registry.execute(FAILED, []).unwrap();
+    assert_eq!(folder.spile("resume --all --format json").json(), json!({ "resumed": ["shop-eu", "shop-us"] }));
+    assert_eq!((status("shop-eu"), status("shop-us")), (json!("pending"), json!("error")));
+    let loader = folder.spile("pause lake").exits(1);
+    assert!(loader.notes.contains("is a loader and has no row of its own"), "{}", loader.notes);
+    folder.integration("fresh", "data");
+    let unapplied = folder.spile("pause fresh").exits(1);
+    assert!(unapplied.notes.contains("run `spile apply` first"), "{}", unapplied.notes);
+}
+
+#[test]
+fn schedules_say_when_what_is_next() {
+    let folder = project();
+    let one = folder.spile("schedules shop-eu --format json").exits(0).json()["schedules"][0].clone();
+    assert_eq!(
+        (&one["schedule"], &one["timezone"], &one["due"]),
+        (&json!("0 6 * * *"), &json!("Europe/Berlin"), &Value::Null)
+    );
+    let next = one["next"]["at"].as_str().unwrap();
+    assert!(next.contains("T05:00:00Z") || next.contains("T04:00:00Z"), "{next}");
+    let coming = folder.spile("schedules --next 5 --format json").exits(0);
+    assert_eq!(slugs(&coming, "next"), ["shop-eu", "shop-us", "shop-eu", "shop-us", "shop-eu"]);
+    let text = folder.spile("schedules").exits(0).out;
+    assert!(text.contains("TIME ZONE") && text.contains("(in "), "{text}");
+    assert!(folder.spile("schedules fruit").exits(0).out.contains("nothing has a schedule"));
+    folder.spile("serve").exits(64);
+}

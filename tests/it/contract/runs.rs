@@ -1,0 +1,65 @@
+//! What every memory of runs promises of schedules.
+
+use jiff::Timestamp;
+use spile::run::{Cause, Run, RunStatus, Tries};
+use spile::world::memory::MemoryRuns;
+use spile::world::{Local, Runs};
+use uuid::Uuid;
+
+use super::harness::id;
+use crate::folder::Folder;
+use crate::supabase::hosted::HostedRows;
+use crate::supabase::runs::run;
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+async fn the_tries_of_the_newest_moment_are_known(runs: &dyn Runs) {
+    assert!(runs.tries(second(9_999)).await.unwrap().is_empty());
+    let of = |number: u8, moment: i64, status| Run { scheduled_for: Some(second(moment)), ..run(number, status) };
+    let killed = |run| Run { cause: Some(Cause::Killed), ..run };
+    let story = [
+        of(1, 1000, RunStatus::Ok),
+        of(2, 2000, RunStatus::Failed),
+        killed(of(3, 3000, RunStatus::Failed)),
+        of(4, 3000, RunStatus::Cancelled),
+        of(5, 3000, RunStatus::Running),
+        Run { scheduled_for: None, ..run(6, RunStatus::Ok) },
+        Run { integration: id(20), ..of(7, 2000, RunStatus::Ok) },
+        Run { integration: id(20), id: Uuid::from_u128(8), ..of(8, 2000, RunStatus::Failed) },
+        Run { integration: id(30), scheduled_for: None, ..run(9, RunStatus::Ok) },
+    ];
+    for run in &story {
+        runs.record(run).await.unwrap();
+    }
+    let tries = |moment, ended, lost| Tries { moment: second(moment), ended, lost };
+    let all = runs.tries(second(9_999)).await.unwrap();
+    assert_eq!(all, [(id(10), tries(3000, 0, 2)), (id(20), tries(2000, 2, 0))].into());
+    let before = runs.tries(second(2999)).await.unwrap();
+    assert_eq!(before[&id(10)], tries(2000, 1, 0), "what is in the future says nothing");
+    assert_eq!(runs.tries(second(3000)).await.unwrap()[&id(10)].moment, second(3000));
+    assert!(runs.tries(second(999)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn tries_are_known_in_memory() {
+    the_tries_of_the_newest_moment_are_known(&MemoryRuns::default()).await;
+}
+
+#[tokio::test]
+async fn tries_are_known_in_the_local_registry() {
+    let folder = Folder::new();
+    let local = |environment: &str| Local::new(folder.join("x/registry.db"), "acme", &environment.parse().unwrap());
+    the_tries_of_the_newest_moment_are_known(&local("dev")).await;
+    assert!(local("prod").tries(second(9_999)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn tries_are_known_in_the_hosted_registry() {
+    let Some(hosted) = HostedRows::start() else { return };
+    the_tries_of_the_newest_moment_are_known(&hosted.of("acme", "dev")).await;
+    for others in [hosted.of("acme", "prod"), hosted.of("other", "dev")] {
+        assert!(others.tries(second(9_999)).await.unwrap().is_empty());
+    }
+}

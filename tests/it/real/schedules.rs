@@ -1,0 +1,196 @@
+//! Schedules with the real Meltano: what is due runs once, whoever looks, however often, and whatever is killed.
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::project::{Project, Ran, kill_all, leftovers, processes_of, signal, things, wait, wait_for_the_tap};
+
+/// Once a year: due now for whatever was applied before the year began, and then not for a while.
+const YEARLY: &str = "schedule = '@yearly'\n";
+
+/// A project whose integration `things` is due.
+fn due(mode: &str) -> Project {
+    let project = Project::with_fault(mode);
+    schedule(&project, YEARLY);
+    was_applied_long_ago(&project);
+    project
+}
+
+fn schedule(project: &Project, keys: &str) {
+    project.write(
+        "integrations/things.toml",
+        &things(&project_mode(project)).replace("[config]", &format!("{keys}[config]")),
+    );
+    project.spile(&["apply", "--yes"]).succeeds();
+}
+
+fn project_mode(project: &Project) -> String {
+    let text = project.read("integrations/things.toml");
+    text.split("mode = '").nth(1).unwrap().split('\'').next().unwrap().to_owned()
+}
+
+fn was_applied_long_ago(project: &Project) {
+    let registry = rusqlite::Connection::open(project.path().join(".spile/registry.db")).unwrap();
+    registry.execute("update integrations set created_at = '2020-01-01T00:00:00Z'", []).unwrap();
+}
+
+fn runs(project: &Project) -> Vec<Value> {
+    project.json(&["runs"])["runs"].as_array().unwrap().clone()
+}
+
+fn scheduler(project: &Project) -> Child {
+    let notes = project.path().join("notes");
+    std::fs::create_dir_all(&notes).unwrap();
+    let mut command = project.command(&["serve", "--scheduler"]);
+    let log = std::fs::File::options().create(true).append(true).open(project.path().join("serve.log")).unwrap();
+    command.env("TAP_FAULT_NOTES", notes).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+/// Waits until so many runs have ended in a way.
+fn wait_for_runs(project: &Project, (status, count): (&str, usize)) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        let ended: Vec<Value> = runs(project).into_iter().filter(|run| run["status"] == status).collect();
+        if ended.len() >= count {
+            return ended;
+        }
+        let log = || std::fs::read_to_string(project.path().join("serve.log")).unwrap_or_default();
+        assert!(begun.elapsed() < Duration::from_mins(2), "{:#?}\n{}", runs(project), log());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
+
+fn stops(child: &mut Child) {
+    signal("-TERM", child);
+    assert!(wait(child, Duration::from_secs(30)).success());
+}
+
+#[test]
+fn what_is_due_runs_once_and_what_rests_does_not() {
+    let project = due("well");
+    let scheduled = &project.json(&["schedules"])["schedules"][0];
+    assert_eq!(scheduled["slug"], "things");
+    let this_year = scheduled["due"]["scheduled_for"].as_str().unwrap().to_owned();
+    project.spile(&["pause", "things"]).succeeds();
+    let told = project.spile(&["run-due"]).succeeds().stderr();
+    assert!(told.contains("Nothing is due"), "{told}");
+    assert!(project.spile(&["schedules"]).succeeds().stdout().contains("paused"));
+    project.spile(&["resume", "--all"]).succeeds();
+    project.spile(&["disable", "things"]).succeeds();
+    assert!(runs(&project).is_empty() && project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"));
+    project.spile(&["enable", "things"]).succeeds();
+    let told = project.spile(&["run-due"]).succeeds().stderr();
+    assert!(told.contains("Finished things: 3 records"), "{told}");
+    let run = project.newest_run();
+    assert_eq!((&run["status"], &run["scheduled_for"]), (&"ok".into(), &this_year.as_str().into()), "{run:#}");
+    assert!(project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"));
+    assert_eq!(runs(&project).len(), 1);
+    let scheduled = &project.json(&["schedules"])["schedules"][0];
+    assert_eq!((&scheduled["due"], &scheduled["last_sync"]["id"]), (&Value::Null, &run["id"]));
+    // What is new waits for its first moment; what fails has had its turn.
+    project.write(
+        "integrations/fresh.toml",
+        &things("fail").replace("0b8a", "1b8a").replace("[config]", "schedule = '@yearly'\n[config]"),
+    );
+    assert!(project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"), "it was never applied");
+    project.spile(&["apply", "--yes"]).succeeds();
+    assert!(project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"), "its first moment is to come");
+    was_applied_long_ago(&project);
+    project.spile(&["run-due"]).fails();
+    assert!(project.spile(&["run-due"]).succeeds().stderr().contains("Nothing is due"));
+}
+
+#[test]
+fn a_manual_sync_is_left_alone_and_what_is_due_runs_after_it() {
+    let project = due("step");
+    let notes = project.path().join("notes");
+    std::fs::create_dir(&notes).unwrap();
+    let mut manual = project.command(&["sync", "things", "-q"]);
+    let mut manual = manual.env("TAP_FAULT_NOTES", &notes).stdout(Stdio::null()).spawn().unwrap();
+    wait_for_the_tap(&project);
+    let begun = Instant::now();
+    let told = Ran(project.command(&["run-due", "-v"]).env("TAP_FAULT_NOTES", &notes).output().unwrap()).succeeds();
+    assert!(told.stderr().contains("Left `things` for later: the run "), "{}", told.stderr());
+    assert!(begun.elapsed() < Duration::from_secs(5) || manual.try_wait().unwrap().is_some(), "it waits for nobody");
+    assert!(wait(&mut manual, Duration::from_mins(1)).success());
+    Ran(project.command(&["run-due"]).env("TAP_FAULT_NOTES", &notes).output().unwrap()).succeeds();
+    assert_eq!(std::fs::read_to_string(notes.join("began")).unwrap(), "0\n20\n");
+    assert!(!notes.join("twice").exists());
+}
+
+#[test]
+fn a_scheduler_that_is_killed_or_stopped_goes_on_where_it_was_and_runs_nothing_twice() {
+    let project = due("step");
+    let mut first = scheduler(&project);
+    wait_for_the_tap(&project);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let mut second = scheduler(&project);
+    let killed = wait_for_runs(&project, ("failed", 1));
+    assert_eq!(killed[0]["cause"], "killed");
+    wait_for_the_tap(&project);
+    stops(&mut second);
+    let stopped = wait_for_runs(&project, ("cancelled", 1));
+    assert_eq!(stopped[0]["scheduled_for"], killed[0]["scheduled_for"]);
+    let mut third = scheduler(&project);
+    wait_for_runs(&project, ("ok", 1));
+    std::thread::sleep(Duration::from_secs(2));
+    stops(&mut third);
+    assert_eq!(runs(&project).len(), 3, "{:#?}", runs(&project));
+    assert!(!project.path().join("notes/twice").exists(), "the tap was never beside itself");
+    assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
+    assert_eq!(processes_of(&project), Vec::<String>::new());
+}
+
+#[test]
+fn of_two_schedulers_each_moment_is_run_by_one() {
+    let project = Project::with_fault("well");
+    for number in 0..5 {
+        let text = things("well").replace("0b8a", &format!("{number}b8b"));
+        project.write(
+            &format!("integrations/copy-{number}.toml"),
+            &text.replace("[config]", "schedule = '@yearly'\n[config]"),
+        );
+    }
+    project.spile(&["apply", "--yes"]).succeeds();
+    was_applied_long_ago(&project);
+    let (mut one, mut other) = (scheduler(&project), scheduler(&project));
+    wait_for_runs(&project, ("ok", 5));
+    std::thread::sleep(Duration::from_secs(3));
+    stops(&mut one);
+    stops(&mut other);
+    let mut slugs: Vec<String> = runs(&project).iter().map(|run| run["slug"].as_str().unwrap().to_owned()).collect();
+    slugs.sort();
+    assert_eq!(slugs, ["copy-0", "copy-1", "copy-2", "copy-3", "copy-4"]);
+    kill_all(&project);
+}
+
+#[test]
+fn a_scheduler_takes_up_changed_files_and_bears_wrong_ones() {
+    let project = Project::with_fault("well");
+    schedule(&project, "schedule = '0 0 29 2 *'\n");
+    let mut child = scheduler(&project);
+    let says = |words: &str| {
+        let begun = Instant::now();
+        while !project.read("serve.log").contains(words) {
+            assert!(begun.elapsed() < Duration::from_mins(2), "{words}: {}", project.read("serve.log"));
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    };
+    says("Scheduling");
+    std::thread::sleep(Duration::from_secs(1));
+    project.write("integrations/things.toml", "type = 'falt'\n");
+    says("the files are wrong now");
+    says("things.toml: there is no extractor `falt`");
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    project.write("integrations/things.toml", &things("well").replace("[config]", "schedule = '@yearly'\n[config]"));
+    project.spile(&["apply", "--yes"]).succeeds();
+    was_applied_long_ago(&project);
+    says("Read the files again: 2 integrations");
+    wait_for_runs(&project, ("ok", 1));
+    stops(&mut child);
+    let log = project.read("serve.log");
+    assert_eq!(log.matches("the files are wrong now").count(), 1, "{log}");
+}
