@@ -87,6 +87,10 @@ fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
     let mut first = machines.command(&machines.one, &["sync", "things", "-q"]);
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for_the_tap(&machines.one);
+    // It tells where it begins a moment after it is there.
+    while machines.began().is_empty() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     first.kill().unwrap();
     wait(&mut first, Duration::from_secs(10));
     kill_all(&machines.one);
@@ -104,4 +108,25 @@ fn a_machine_that_dies_keeps_an_integration_only_until_its_lease_ends() {
     assert_eq!(running, "0");
     let killed = machines.subject.database.sql("select cause from integration_runs where status = 'failed'");
     assert_eq!(killed, "killed");
+}
+
+#[test]
+fn of_two_machines_that_look_for_what_is_due_one_runs_it() {
+    let Some(machines) = Machines::start() else { return };
+    for machine in [&machines.one, &machines.other] {
+        let things = machine.read("integrations/things.toml");
+        machine.write("integrations/things.toml", &things.replace("[config]", "schedule = '@yearly'\n[config]"));
+    }
+    Ran(machines.command(&machines.one, &["apply", "--yes"]).output().unwrap()).succeeds();
+    machines.subject.database.sql("update integrations set created_at = '2020-01-01'");
+    let look = |machine| {
+        let mut command = machines.command(machine, &["run-due", "-v"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let looks = [look(&machines.one), look(&machines.other)];
+    let said = looks.map(|child| Ran(child.wait_with_output().unwrap()).succeeds().stderr());
+    assert_eq!(machines.began(), ["0"], "{said:#?}");
+    assert!(said.iter().any(|said| said.contains("Left `things`") || said.contains("Nothing is due")), "{said:#?}");
+    let again = Ran(machines.command(&machines.other, &["run-due"]).output().unwrap()).succeeds();
+    assert!(again.stderr().contains("Nothing is due"), "{}", again.stderr());
 }
