@@ -1,13 +1,17 @@
-"""Starts Meltano as its own command does, with five things added that it has no switch for.
+"""Starts Meltano as its own command does, with some things added that it has no switch for.
 
 Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled.
 Bookmarks are told, those that the tap begins with and those that it leaves, whatever backend keeps them. The files with
 the settings of plugins, secrets included, bear the name of the run. A tap that is asked what it offers is given nothing
 that an earlier run has left. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with
 its plugins when it does not.
+
+And it starts faster: nothing that Meltano imports becomes garbage, so none is looked for until it is there, and its project's
+id is told it, which it would else write into the run's own `meltano.yml` each time.
 """
 
 import atexit
+import gc
 import json
 import os
 import re
@@ -142,6 +146,15 @@ def discover_afresh():
     SingerTap.exec_args = lambda self, invoker: ["--config", invoker.files["config"]]
 
 
+def name_project():
+    """Tells Meltano the id that it gave the project when it first ran there."""
+    try:
+        with open(os.path.join(os.environ["MELTANO_SYS_DIR_ROOT"], "analytics.json")) as file:
+            os.environ.setdefault("MELTANO_PROJECT_ID", json.load(file)["project_id"])
+    except (KeyError, OSError, TypeError, ValueError):
+        pass  # It has not run there yet, and makes one now.
+
+
 def stop_with(parent):
     while os.getppid() == parent:
         time.sleep(1)
@@ -152,6 +165,8 @@ def stop_with(parent):
 
 
 if __name__ == "__main__":
+    gc.disable()
+    name_project()
     threading.Thread(target=stop_with, args=(os.getppid(),), daemon=True).start()
     try:
         name_settings()
@@ -164,5 +179,7 @@ if __name__ == "__main__":
         print(f"records are not counted, or bookmarks not told: {error}", file=sys.stderr)
     from meltano.cli import main
 
+    gc.freeze()
+    gc.enable()
     sys.argv[0] = "meltano"
     sys.exit(main())
