@@ -12,6 +12,7 @@ pub mod history;
 pub mod import;
 pub mod init;
 pub mod migrate;
+pub mod new;
 pub mod notify;
 pub mod output;
 pub mod plan;
@@ -103,6 +104,8 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    New(new::Args),
+    Edit(new::EditArgs),
     Check(check::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -197,6 +200,8 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
     let global = &cli.global;
     match &cli.command {
         Command::Init(args) => init::exec(args, global, output),
+        Command::New(args) => new::new(args, global, output).await,
+        Command::Edit(args) => new::edit(args, global, output).await,
         Command::Check(args) => check::exec(args, global, output),
         Command::Plan(args) => plan::exec(args, global, output).await,
         Command::Apply(args) => apply::exec(args, global, output).await,

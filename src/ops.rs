@@ -12,6 +12,7 @@ pub mod import;
 pub mod init;
 mod loader_test;
 pub mod migrate;
+pub mod new;
 pub mod notify;
 pub mod plan;
 pub mod pull;
@@ -59,6 +60,10 @@ pub enum Error {
     #[error("{} in the files of the project", counted(.0.problems().len(), "problem"))]
     #[diagnostic(code(spile::files::problems))]
     Problems(Report),
+    /// Answers that the command line gives are wrong.
+    #[error("{} in the answers of the command line", counted(.0.problems().len(), "problem"))]
+    #[diagnostic(code(spile::form::problems))]
+    Words(Report),
     /// There is no project.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -210,6 +215,39 @@ pub enum Error {
     Exists {
         /// The file in the way.
         file: String,
+    },
+    /// There is an integration of that name already.
+    #[error("there is a `{slug}` already: `{file}`")]
+    #[diagnostic(code(spile::new::taken), help("choose another name, or change it with `spile edit {slug}`"))]
+    Taken {
+        /// The name.
+        slug: Slug,
+        /// Its file.
+        file: String,
+    },
+    /// Something is not said that nobody can be asked for.
+    #[error("{what} is not said, and there is nobody to ask")]
+    #[diagnostic(code(spile::new::missing), help("{help}"))]
+    Unsaid {
+        /// What.
+        what: &'static str,
+        /// How it is said.
+        help: String,
+    },
+    /// The user left a question open.
+    #[error("nothing was written")]
+    #[diagnostic(code(spile::new::stopped), help("run it again; flags answer questions: see `spile new --help`"))]
+    Stopped,
+    /// A connector that there is not.
+    #[error("there is no {role} `{name}`")]
+    #[diagnostic(code(spile::new::unknown_type), help("{help}"))]
+    NoConnector {
+        /// Which side of a pipeline.
+        role: crate::connector::Role,
+        /// The name.
+        name: String,
+        /// The nearest one, or all.
+        help: String,
     },
     /// There is no such channel.
     #[error("there is no channel `{name}` in this environment")]

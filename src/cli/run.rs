@@ -19,7 +19,7 @@ use crate::view;
 use crate::world::{World, machine};
 
 /// How long a test may take where nothing is said: discovery of a large Salesforce takes minutes.
-const TEST: Duration = Duration::from_mins(5);
+pub(super) const TEST: Duration = Duration::from_mins(5);
 
 /// Which integrations to run, and how
 #[derive(Debug, Clone, clap::Args)]
@@ -90,7 +90,7 @@ impl Args {
 
 impl Pace {
     /// As the project has it: what `up` does.
-    fn of_the_project() -> Self {
+    pub(super) fn of_the_project() -> Self {
         Self { jobs: None, timeout: None }
     }
 

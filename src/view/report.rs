@@ -63,7 +63,7 @@ pub struct ErrorData {
 impl From<&Error> for ErrorData {
     fn from(error: &Error) -> Self {
         let problems = match error {
-            Error::Problems(report) => report.problems().iter().map(ProblemData::from).collect(),
+            Error::Problems(report) | Error::Words(report) => report.problems().iter().map(ProblemData::from).collect(),
             _ => Vec::new(),
         };
         Self {
@@ -80,7 +80,7 @@ impl From<&Error> for ErrorData {
 #[must_use]
 pub fn error(error: &Error) -> String {
     let problems = match error {
-        Error::Problems(report) => self::problems(report),
+        Error::Problems(report) | Error::Words(report) => self::problems(report),
         _ => String::new(),
     };
     let data = ErrorData::from(error);

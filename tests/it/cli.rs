@@ -6,6 +6,7 @@ mod drift;
 mod exits;
 mod formats;
 mod migrate;
+mod new;
 pub mod program;
 mod projects;
 mod saved_plans;

@@ -1,0 +1,282 @@
+//! `spile new` and `spile edit`
+
+mod ask;
+mod wizard;
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::run::Pace;
+use super::{Global, Output, keys, outside, program};
+use crate::connector::{Connector, Role};
+use crate::form::{self, Given, NewFile, SecretSource, Words};
+use crate::integration::rewrite::Edit;
+use crate::name::{IntegrationId, Slug};
+use crate::ops::new::{self, Prepared};
+use crate::ops::secrets::{Access, SecretsFile, Values};
+use crate::ops::{self, Error, Loaded};
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::run::{Run, RunStatus};
+use crate::secret::Secret;
+use crate::world::{Keys, Program, Project, World};
+
+/// Make an integration: asks for what is not said, tests it, encrypts its secrets, writes its file
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Its name: that of its file
+    slug: Option<Slug>,
+    /// The connector
+    #[arg(long = "type", value_name = "TYPE")]
+    connector: Option<String>,
+    /// Which side of a pipeline it is
+    #[arg(long, value_name = "KIND", value_parser = role, default_value = "extractor")]
+    kind: Role,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// What it is for
+    #[arg(long)]
+    description: Option<String>,
+    /// The loader its records go to
+    #[arg(long, value_name = "SLUG")]
+    loader: Option<Slug>,
+    /// When it is synced: five cron fields, or such as `@hourly`
+    #[arg(long)]
+    schedule: Option<String>,
+    /// The time zone of the schedule
+    #[arg(long, value_name = "ZONE", requires = "schedule")]
+    timezone: Option<String>,
+    /// Which streams and fields are read, such as `orders.*`
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    select: Vec<String>,
+    /// Words to find it by
+    #[arg(long = "tag", value_name = "TAG", num_args = 1..)]
+    tags: Vec<String>,
+    #[command(flatten)]
+    answers: Answers,
+}
+
+/// Change an integration's file: asks which settings, or takes them from the command line
+#[derive(Debug, clap::Args)]
+pub struct EditArgs {
+    /// The integration, by name
+    slug: Slug,
+    /// A setting to take away
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    unset: Vec<String>,
+    #[command(flatten)]
+    answers: Answers,
+}
+
+/// Values of settings
+#[derive(Debug, Clone, clap::Args)]
+struct Answers {
+    /// A setting: `start_date=2024-01-01`; lists as `a,b` or as TOML
+    #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
+    set: Vec<String>,
+    /// A secret setting, encrypted at once: `NAME` to be asked, `NAME=@FILE`, or `NAME=-` for standard input
+    #[arg(long, value_name = "NAME[=@FILE]", num_args = 1..)]
+    secret: Vec<String>,
+    /// Test it before it is written; what fails is not written
+    #[arg(long)]
+    test: bool,
+    /// Print the file, and write nothing
+    #[arg(long)]
+    print: bool,
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    let found = Role::WORDS.into_iter().find(|(known, _)| *known == word);
+    found.map(|(_, role)| role).ok_or_else(|| "write `extractor` or `loader`".to_owned())
+}
+
+/// What both commands work with.
+struct Desk {
+    project: Project,
+    loaded: Loaded,
+    keys: Keys,
+    program: Program,
+}
+
+impl Desk {
+    fn open(global: &Global, output: &mut Output) -> Result<Self, Error> {
+        let (project, loaded, _) = global.checked(output)?;
+        Ok(Self { project, loaded, keys: keys(output), program: program() })
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access { project: &self.project, keys: &self.keys, program: &self.program, now: jiff::Timestamp::now() }
+    }
+
+    /// Returns the connector of that name.
+    fn connector(&self, (role, name): (Role, &str)) -> Result<std::sync::Arc<Connector>, Error> {
+        let names = || self.loaded.catalog.names(role);
+        let found = self.loaded.catalog.find(role, name);
+        found.ok_or_else(|| {
+            let help = did_you_mean(name, names()).unwrap_or_else(|| format!("choose one of {}", listed(names())));
+            Error::NoConnector { role, name: name.to_owned(), help }
+        })
+    }
+}
+
+pub(super) async fn new(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let desk = Desk::open(global, output)?;
+    let is_said = args.slug.is_some() && args.connector.is_some();
+    if output.asks() && !is_said {
+        return wizard::new(args, &desk, (global, output)).await;
+    }
+    let say = |flag| format!("give {flag}, such as `spile new shop --type postgres --set host=db.example.com`");
+    let connector =
+        args.connector.as_ref().ok_or_else(|| Error::Unsaid { what: "the connector", help: say("`--type`") })?;
+    let slug = args.slug.as_ref().ok_or_else(|| Error::Unsaid { what: "the name", help: say("a name") })?;
+    let connector = desk.connector((args.kind, connector))?;
+    let given = given(&args.answers, (&connector, form::missing))?;
+    let secrets = secrets(&given, output)?;
+    let file = NewFile { config: given.config, ..file(args, connector) };
+    let prepared = new::prepare(desk.access(), (slug, &file, &secrets)).await?;
+    finish(&prepared, &args.answers, (global, output)).await
+}
+
+pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let desk = Desk::open(global, output)?;
+    let integration = ops::run::named(&desk.loaded, args.slug.as_str())?;
+    let connector = integration.connector.clone();
+    let is_said = !(args.unset.is_empty() && args.answers.set.is_empty() && args.answers.secret.is_empty());
+    if output.asks() && !is_said {
+        return wizard::edit(&args.slug, &desk, (global, output)).await;
+    }
+    let given = given(&args.answers, (&connector, |_, _, _| ()))?;
+    let mut edits: Vec<Edit> = given.config.iter().map(|(name, value)| edit_of(name, Some(value.clone()))).collect();
+    for name in &args.unset {
+        SecretsFile::setting(&connector, name)?;
+        edits.push(edit_of(name, None));
+    }
+    let secrets = secrets(&given, output)?;
+    let of = (args.slug.as_str(), global.environment.as_deref());
+    let prepared = new::changed(desk.access(), of, (&edits, &secrets)).await?;
+    finish(&prepared, &args.answers, (global, output)).await
+}
+
+fn edit_of(name: &str, value: Option<Value>) -> Edit {
+    Edit { table: Some("config"), key: name.to_owned(), value }
+}
+
+/// Returns the file without settings.
+fn file(args: &Args, connector: std::sync::Arc<Connector>) -> NewFile {
+    NewFile {
+        id: IntegrationId(Uuid::new_v4()),
+        connector,
+        name: args.name.clone(),
+        description: args.description.clone(),
+        loader: args.loader.clone(),
+        schedule: args.schedule.clone(),
+        timezone: args.timezone.clone(),
+        select: args.select.clone(),
+        tags: args.tags.iter().cloned().collect::<BTreeSet<_>>(),
+        config: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Reads the answers of the command line; `also` finds what else is wrong with them.
+fn given(
+    answers: &Answers,
+    (connector, also): (&Connector, fn(&Given, &Connector, &mut Problems)),
+) -> Result<Given, Error> {
+    let mut problems = Problems::default();
+    let given = form::read(Words { set: &answers.set, secret: &answers.secret }, connector, &mut problems);
+    also(&given, connector, &mut problems);
+    if problems.any_error() { Err(Error::Words(problems.into_report())) } else { Ok(given) }
+}
+
+/// Fetches the secrets from where they are.
+fn secrets(given: &Given, output: &mut Output) -> Result<Values, Error> {
+    let mut values = Values::new();
+    for (name, from) in &given.secrets {
+        values.insert(name.clone(), secret((name, from), output)?);
+    }
+    Ok(values)
+}
+
+fn secret((name, from): (&str, &SecretSource), output: &mut Output) -> Result<Secret, Error> {
+    let mut text = String::new();
+    let read = match from {
+        SecretSource::Typed => {
+            let help = format!("give `--secret {name}=@FILE`, or `--secret {name}=-` and standard input");
+            return output.ask_secret(name).ok_or(Error::Unsaid { what: "a secret", help });
+        }
+        SecretSource::StandardInput => std::io::stdin().read_to_string(&mut text),
+        SecretSource::File(path) => std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text)),
+    };
+    let shown = if let SecretSource::File(path) = from { path.as_path() } else { Path::new("standard input") };
+    read.map_err(|source| Error::Io { doing: "read", path: shown.display().to_string(), source })?;
+    // Editors end files with a line end that is no part of a secret.
+    let value = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
+    Ok(Secret::new(value))
+}
+
+/// Tests where that is wanted, writes, and says what that changes.
+async fn finish(prepared: &Prepared, answers: &Answers, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
+    if answers.print {
+        output.text(&prepared.text);
+        return Ok(0);
+    }
+    if answers.test
+        && let Some(run) = tested(prepared, (global, output)).await?
+        && run.status != RunStatus::Ok
+    {
+        let world = World::offline(&prepared.project, &prepared.loaded.settings, &outside(output));
+        return Ok(super::run::show((&world, &prepared.loaded), &[run], output));
+    }
+    save(prepared, (global, output)).await
+}
+
+/// Tests a file that is not written yet.
+async fn tested(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Option<Run>, Error> {
+    let environment = prepared.loaded.environment(global.environment.as_deref())?;
+    let world = World::offline(&prepared.project, &prepared.loaded.settings, &outside(output));
+    let pace = Pace::of_the_project();
+    let (interrupted, interrupt) = tokio::sync::watch::channel(false);
+    let mut options = pace.options(&prepared.loaded.settings.sync, environment);
+    options.interrupt = interrupt;
+    options.timeout = options.timeout.or(Some(super::run::TEST));
+    let signals = tokio::spawn(super::run::pass_on(interrupted));
+    let run = new::test(&world, prepared, &options, &mut |event| output.event(&event)).await;
+    signals.abort();
+    run
+}
+
+/// Writes the file, and says what a plan would change.
+async fn save(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
+    new::save(&prepared.project, prepared)?;
+    let path = prepared.path.display().to_string();
+    if output.is_text() {
+        output.step("Wrote", &path);
+        if let Err(error) = show_plan(prepared, (global, output)).await {
+            output.event(&ops::Event::Unseen { message: error.to_string(), help: None });
+        }
+    }
+    let next = format!("run `spile apply` to make it so, then `spile sync {}`\n", prepared.slug);
+    output.result(|| next, &json!({ "slug": prepared.slug, "path": path }));
+    Ok(0)
+}
+
+async fn show_plan(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<(), Error> {
+    let environment = prepared.loaded.environment(global.environment.as_deref())?;
+    let world = World::open(&prepared.project, &prepared.loaded.settings, &environment, &outside(output))?;
+    let mut options = ops::plan::Options::everything(environment);
+    options.selection = crate::plan::Selection::exactly([prepared.slug.clone()]);
+    let plan = ops::plan(&world, &prepared.loaded, &options).await?;
+    super::plan::show(&super::plan::data(&plan, &prepared.loaded), output);
+    Ok(())
+}
+
+/// What a failed test is told by, in the middle of questions.
+fn told(run: &Run) -> String {
+    let error = run.error.clone().unwrap_or_default();
+    let help = run.cause.map(|cause| format!("\n{}", cause.help())).unwrap_or_default();
+    format!("{error}{help}\n")
+}

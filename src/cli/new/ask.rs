@@ -1,0 +1,80 @@
+//! Questions at a terminal. Whoever leaves one open wants nothing to be written.
+
+use std::fmt::Display;
+
+use inquire::validator::{ErrorMessage, Validation};
+use inquire::{Confirm, InquireError, MultiSelect, Password, PasswordDisplayMode, Select, Text};
+
+use crate::ops::Error;
+use crate::secret::Secret;
+
+/// How a text is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asked<'a> {
+    /// What it is called.
+    pub label: &'a str,
+    /// What it is.
+    pub help: &'a str,
+    /// What stands there already.
+    pub present: &'a str,
+}
+
+/// Asks for a text until it is well.
+pub(super) fn text(
+    asked: Asked<'_>,
+    check: impl Fn(&str) -> Result<(), String> + Clone + 'static,
+) -> Result<String, Error> {
+    let judge = move |text: &str| match check(text) {
+        Ok(()) => Ok(Validation::Valid),
+        Err(sentence) => Ok(Validation::Invalid(ErrorMessage::Custom(sentence))),
+    };
+    let question = Text::new(asked.label).with_initial_value(asked.present).with_validator(judge);
+    if asked.help.is_empty() { question.prompt() } else { question.with_help_message(asked.help).prompt() }
+        .map_err(left)
+}
+
+/// Asks for a secret without an echo.
+pub(super) fn secret(label: &str, help: &str) -> Result<Secret, Error> {
+    let question = Password::new(label).without_confirmation().with_display_mode(PasswordDisplayMode::Hidden);
+    let not_empty =
+        |text: &str| Ok(if text.is_empty() { Validation::Invalid("it is needed".into()) } else { Validation::Valid });
+    let question = question.with_validator(not_empty);
+    let typed = if help.is_empty() { question.prompt() } else { question.with_help_message(help).prompt() };
+    typed.map(Secret::new).map_err(left)
+}
+
+/// Asks for one of several.
+pub(super) fn one<T: Display>(label: &str, among: Vec<T>) -> Result<T, Error> {
+    Select::new(label, among).with_page_size(12).prompt().map_err(left)
+}
+
+/// Asks for any of several.
+pub(super) fn any<T: Display>(label: &str, among: Vec<T>) -> Result<Vec<T>, Error> {
+    let question = MultiSelect::new(label, among).with_page_size(12);
+    question.with_help_message("space takes one, enter goes on").prompt().map_err(left)
+}
+
+/// What is taken where only enter is pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Default {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+/// Asks yes or no.
+pub(super) fn yes(question: &str, default: Default) -> Result<bool, Error> {
+    Confirm::new(question).with_default(default == Default::Yes).prompt().map_err(left)
+}
+
+fn left(error: InquireError) -> Error {
+    match error {
+        InquireError::IO(source) => Error::Io { doing: "ask at", path: "the terminal".to_owned(), source },
+        InquireError::NotTTY
+        | InquireError::InvalidConfiguration(_)
+        | InquireError::OperationCanceled
+        | InquireError::OperationInterrupted
+        | InquireError::Custom(_) => Error::Stopped,
+    }
+}

@@ -1,0 +1,66 @@
+//! Forms: what a connector asks of an integration, how answers are read, and the file that they make; pure.
+//!
+//! Terminals and pages ask by it, each in its own way.
+
+mod answer;
+mod file;
+mod mistake;
+mod words;
+
+pub use answer::answer;
+pub use file::NewFile;
+pub use mistake::Mistake;
+pub use words::{Given, SecretSource, Words, missing, read};
+
+use crate::connector::{Connector, Group, Setting};
+
+/// Where a setting stands in a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// It is always asked.
+    Required,
+    /// It is asked where its group is chosen.
+    Grouped,
+    /// It is asked where somebody wants to say more.
+    Optional,
+    /// It is shown last.
+    Advanced,
+}
+
+impl Rank {
+    /// Returns the rank of a setting.
+    #[must_use]
+    pub fn of(connector: &Connector, setting: &Setting) -> Self {
+        let is_grouped = connector.groups.iter().any(|group| group.settings.contains(&setting.name));
+        match (setting.required, is_grouped, setting.advanced) {
+            (true, _, _) => Self::Required,
+            (false, true, _) => Self::Grouped,
+            (false, false, false) => Self::Optional,
+            (false, false, true) => Self::Advanced,
+        }
+    }
+}
+
+/// Returns the settings of a rank, in the order of the definition.
+pub fn ranked(connector: &Connector, rank: Rank) -> impl Iterator<Item = &Setting> {
+    connector.settings.iter().filter(move |setting| Rank::of(connector, setting) == rank)
+}
+
+/// Returns the settings of a group that are not asked anyway.
+pub fn grouped<'a>(connector: &'a Connector, group: &'a Group) -> impl Iterator<Item = &'a Setting> {
+    ranked(connector, Rank::Grouped).filter(|setting| group.settings.contains(&setting.name))
+}
+
+/// Returns what a form calls a setting.
+#[must_use]
+pub fn label(setting: &Setting) -> String {
+    setting.label.clone().unwrap_or_else(|| setting.name.clone())
+}
+
+/// Returns the first sentence of a description, on one line; Markdown as it is.
+#[must_use]
+pub fn first_sentence(description: &str) -> String {
+    let line = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    let end = line.find(". ").map_or(line.len(), |at| at + 1);
+    line[..end].to_owned()
+}

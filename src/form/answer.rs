@@ -1,0 +1,115 @@
+//! Reading what people type as a value of a setting.
+
+use serde_json::{Number, Value};
+
+use crate::connector::{Kind, Setting};
+use crate::problem::{did_you_mean, listed};
+
+/// Reads what somebody typed for a setting. Lists are words between commas, or TOML or JSON; tables are TOML or JSON.
+///
+/// # Errors
+/// Says in a sentence what is wanted instead.
+pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
+    let text = typed.trim();
+    let (wanted, example) = setting.kind.wanted();
+    let refused = || format!("this is not {wanted}: write such as {example}");
+    let value = match &setting.kind {
+        Kind::String | Kind::File | Kind::Date | Kind::Email => Value::String(text.to_owned()),
+        Kind::Integer => text.parse::<i64>().map(Value::from).map_err(|_| refused())?,
+        Kind::Decimal => decimal(text).ok_or_else(refused)?,
+        Kind::Boolean => match text.to_lowercase().as_str() {
+            "true" | "yes" | "y" => Value::Bool(true),
+            "false" | "no" | "n" => Value::Bool(false),
+            _ => return Err(refused()),
+        },
+        Kind::Options(choices) => {
+            let is_it = |word: &str| word.eq_ignore_ascii_case(text);
+            let found = choices.iter().find(|choice| is_it(&choice.value) || is_it(&choice.label));
+            let names = || choices.iter().map(|choice| choice.value.as_str());
+            let found = found.ok_or_else(|| {
+                did_you_mean(text, names()).unwrap_or_else(|| format!("choose one of {}", listed(names())))
+            })?;
+            Value::String(found.value.clone())
+        }
+        Kind::Array if !text.starts_with('[') => {
+            Value::Array(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Value::from).collect())
+        }
+        Kind::Array | Kind::Object => structured(text).ok_or_else(refused)?,
+    };
+    setting.kind.check(&value).map_err(|_| refused())?;
+    Ok(value)
+}
+
+fn decimal(text: &str) -> Option<Value> {
+    match text.parse::<i64>() {
+        Ok(whole) => Some(Value::from(whole)),
+        Err(_) => Number::from_f64(text.parse().ok()?).map(Value::Number),
+    }
+}
+
+/// Reads TOML or JSON.
+fn structured(text: &str) -> Option<Value> {
+    if let Ok(value) = serde_json::from_str(text) {
+        return Some(value);
+    }
+    let table: toml::Table = format!("value = {text}").parse().ok()?;
+    serde_json::to_value(table.get("value")?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::connector::kind::Choice;
+
+    fn of(kind: Kind, typed: &str) -> Result<Value, String> {
+        let setting = Setting {
+            name: "x".to_owned(),
+            kind,
+            label: None,
+            description: None,
+            default: None,
+            required: false,
+            secret: false,
+            resync: false,
+            advanced: false,
+        };
+        answer(&setting, typed)
+    }
+
+    #[test]
+    fn what_people_type_is_read_by_its_kind() {
+        let bulk = || Kind::Options(vec![Choice { value: "BULK".to_owned(), label: "Bulk API".to_owned() }]);
+        assert_eq!(of(Kind::String, " a b "), Ok(json!("a b")));
+        assert_eq!(of(Kind::Integer, "5432"), Ok(json!(5432)));
+        assert_eq!(of(Kind::Decimal, "0.5"), Ok(json!(0.5)));
+        assert_eq!(of(Kind::Decimal, "2"), Ok(json!(2)));
+        assert_eq!(of(Kind::Boolean, "Yes"), Ok(json!(true)));
+        assert_eq!(of(Kind::Date, "2024-01-31"), Ok(json!("2024-01-31")));
+        assert_eq!(of(bulk(), "bulk api"), Ok(json!("BULK")));
+        assert_eq!(of(Kind::Array, "a, b"), Ok(json!(["a", "b"])));
+        assert_eq!(of(Kind::Array, "[1, 'x']"), Ok(json!([1, "x"])));
+        assert_eq!(of(Kind::Object, r#"{"a": 1}"#), Ok(json!({"a": 1})));
+        assert_eq!(of(Kind::Object, "{ a = 1 }"), Ok(json!({"a": 1})));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_what_would() {
+        let bulk = || Kind::Options(vec![Choice { value: "BULK".to_owned(), label: "Bulk API".to_owned() }]);
+        assert_eq!(of(bulk(), "BULKY"), Err("did you mean `BULK`?".to_owned()));
+        assert_eq!(of(bulk(), "x"), Err("choose one of `BULK`".to_owned()));
+        for (kind, typed) in [
+            (Kind::Integer, "5.5"),
+            (Kind::Decimal, "nan"),
+            (Kind::Boolean, "maybe"),
+            (Kind::Date, "yesterday"),
+            (Kind::Email, "me"),
+            (Kind::Object, "[1]"),
+            (Kind::Array, "[1"),
+        ] {
+            let sentence = of(kind.clone(), typed).unwrap_err();
+            assert!(sentence.contains(kind.wanted().1), "{kind:?}: {sentence}");
+        }
+    }
+}

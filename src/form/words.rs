@@ -1,0 +1,230 @@
+//! Answers as a command line gives them: `--set name=value`, `--secret name=@file`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::{Mistake, Rank, answer, ranked};
+use crate::connector::{Connector, Setting};
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::source::Source;
+use crate::value::Settings;
+
+/// The words of a command line that answer a form.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    /// Those of `--set`.
+    pub set: &'a [String],
+    /// Those of `--secret`.
+    pub secret: &'a [String],
+}
+
+/// What they say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Given {
+    /// Values of settings.
+    pub config: Settings,
+    /// Where secrets are to be had.
+    pub secrets: BTreeMap<String, SecretSource>,
+}
+
+/// Where a secret is to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In a file.
+    File(PathBuf),
+    /// On standard input.
+    StandardInput,
+    /// Somebody types it.
+    Typed,
+}
+
+/// The words of one flag as a text with a line for each, so that mistakes have a place.
+struct Flag<'a> {
+    source: Source,
+    words: &'a [String],
+}
+
+/// One of them, and where it begins.
+#[derive(Clone, Copy)]
+struct Word<'a> {
+    source: &'a Source,
+    text: &'a str,
+    start: usize,
+}
+
+impl<'a> Flag<'a> {
+    fn new(flag: &str, words: &'a [String]) -> Self {
+        Self { source: Source::new(flag, words.join("\n")), words }
+    }
+
+    fn words(&self) -> impl Iterator<Item = Word<'_>> {
+        let mut start = 0;
+        self.words.iter().map(move |text| {
+            let word = Word { source: &self.source, text, start };
+            start += text.len() + 1;
+            word
+        })
+    }
+}
+
+impl Word<'_> {
+    fn span(&self, part: Range<usize>) -> Range<usize> {
+        self.start + part.start..self.start + part.end
+    }
+
+    /// Keeps what stands behind the name out of every excerpt.
+    fn hide(&self, name: &str, problems: &mut Problems) {
+        problems.hide(&self.source.place(self.span((name.len() + 1).min(self.text.len())..self.text.len())));
+    }
+}
+
+/// Reads the words, each checked against the connector; every mistake is told at its word.
+pub fn read(words: Words<'_>, connector: &Connector, problems: &mut Problems) -> Given {
+    let mut given = Given::default();
+    for word in Flag::new("--set", words.set).words() {
+        let Some((setting, typed)) = set(word, connector, problems) else { continue };
+        match answer(setting, typed) {
+            Ok(value) => {
+                if given.config.insert(setting.name.clone(), value).is_some() {
+                    twice(word, setting, problems);
+                }
+            }
+            Err(help) => {
+                let span = word.span(setting.name.len() + 1..word.text.len()).into();
+                problems.push(word.source, Mistake::Value { name: setting.name.clone(), span, help });
+            }
+        }
+    }
+    for word in Flag::new("--secret", words.secret).words() {
+        let Some((setting, from)) = secret(word, connector, problems) else { continue };
+        if given.secrets.insert(setting.name.clone(), from).is_some() {
+            twice(word, setting, problems);
+        }
+    }
+    given
+}
+
+/// Finds the settings that are always needed and that nobody gave.
+pub fn missing(given: &Given, connector: &Connector, problems: &mut Problems) {
+    let source = Source::new("--type", &*connector.name);
+    let is_given = |name: &str| given.config.contains_key(name) || given.secrets.contains_key(name);
+    for setting in ranked(connector, Rank::Required).filter(|setting| !is_given(&setting.name)) {
+        let name = &setting.name;
+        let (_, example) = setting.kind.wanted();
+        let flag = if setting.secret {
+            format!("--secret {name}=@FILE")
+        } else {
+            format!("--set {name}={}", example.trim_matches('"'))
+        };
+        let (connector, span) = (connector.name.clone(), (0..connector.name.len()).into());
+        problems.push(&source, Mistake::Missing { connector, name: name.clone(), flag, span });
+    }
+}
+
+fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems) -> Option<(&'a Setting, &'w str)> {
+    let Some((name, typed)) = word.text.split_once('=') else {
+        let (written, span) = (word.text.to_owned(), word.span(0..word.text.len()).into());
+        problems.push(word.source, Mistake::NoValue { word: written, example: "--set name=value", span });
+        return None;
+    };
+    let setting = setting((name, word), connector, problems);
+    if setting.is_none_or(|setting| setting.secret) {
+        // Of a name that is not known the value may be a secret as well.
+        word.hide(name, problems);
+    }
+    let setting = setting?;
+    if setting.secret {
+        let span = word.span(0..name.len()).into();
+        problems.push(word.source, Mistake::SecretInTheOpen { name: name.to_owned(), span });
+        return None;
+    }
+    Some((setting, typed))
+}
+
+fn secret<'a>(
+    word: Word<'_>,
+    connector: &'a Connector,
+    problems: &mut Problems,
+) -> Option<(&'a Setting, SecretSource)> {
+    let (name, from) = word.text.split_once('=').map_or((word.text, None), |(name, from)| (name, Some(from)));
+    word.hide(name, problems);
+    let setting = setting((name, word), connector, problems)?;
+    if !setting.secret {
+        let span = word.span(0..name.len()).into();
+        problems.push(word.source, Mistake::NoSecret { name: name.to_owned(), span });
+        return None;
+    }
+    let path = from.and_then(|from| from.strip_prefix('@')).filter(|path| !path.is_empty());
+    match (from, path) {
+        (None, _) => Some((setting, SecretSource::Typed)),
+        (Some("-"), _) => Some((setting, SecretSource::StandardInput)),
+        (Some(_), Some(path)) => Some((setting, SecretSource::File(PathBuf::from(path)))),
+        (Some(_), None) => {
+            let span = word.span(name.len() + 1..word.text.len()).into();
+            problems.push(word.source, Mistake::SecretSource { name: name.to_owned(), span });
+            None
+        }
+    }
+}
+
+fn setting<'a>(
+    (name, word): (&str, Word<'_>),
+    connector: &'a Connector,
+    problems: &mut Problems,
+) -> Option<&'a Setting> {
+    let found = connector.setting(name);
+    if found.is_none() {
+        let names = || connector.settings.iter().map(|setting| setting.name.as_str());
+        let help = did_you_mean(name, names()).unwrap_or_else(|| format!("its settings are {}", listed(names())));
+        let span = word.span(0..name.len()).into();
+        let connector = connector.name.clone();
+        problems.push(word.source, Mistake::UnknownSetting { connector, name: name.to_owned(), span, help });
+    }
+    found
+}
+
+fn twice(word: Word<'_>, setting: &Setting, problems: &mut Problems) {
+    let span = word.span(0..setting.name.len()).into();
+    problems.push(word.source, Mistake::Twice { name: setting.name.clone(), span });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::{Catalog, Role};
+
+    fn told(set: &[&str], secret: &[&str]) -> (Given, Vec<String>) {
+        let mut problems = Problems::default();
+        let connector = Catalog::new(&[], &mut problems).find(Role::Extractor, "postgres").unwrap();
+        let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (set, secret) = (owned(set), owned(secret));
+        let given = read(Words { set: &set, secret: &secret }, &connector, &mut problems);
+        let report = problems.into_report();
+        let excerpt = |problem: &crate::problem::Problem| report.excerpt_text(&problem.source);
+        let lines = report.problems().iter().map(|problem| format!("{problem:?} {}", excerpt(problem)));
+        (given, lines.collect())
+    }
+
+    #[test]
+    fn values_and_the_places_of_secrets_are_read() {
+        let (given, mistakes) = told(&["port=5433", "host=db=1"], &["password=@p.txt", "sqlalchemy_url=-"]);
+        assert_eq!(mistakes, [""; 0]);
+        assert_eq!(serde_json::json!(given.config), serde_json::json!({ "host": "db=1", "port": 5433 }));
+        assert_eq!(given.secrets["password"], SecretSource::File("p.txt".into()));
+        assert_eq!(given.secrets["sqlalchemy_url"], SecretSource::StandardInput);
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_in_no_message() {
+        let set = ["port=abc", "pasword=hunter2", "password=hunter2", "host"];
+        let (given, mistakes) = told(&set, &["password=hunter2", "sqlalchemy_urls=hunter2", "host=@x", "password"]);
+        assert_eq!(mistakes.len(), 7, "{mistakes:#?}");
+        assert!(!mistakes.join("\n").contains("hunter2"), "{mistakes:#?}");
+        assert!(
+            mistakes.iter().any(|mistake| mistake.contains("port=abc")),
+            "what is no secret is shown: {mistakes:#?}"
+        );
+        assert_eq!(given.secrets.len(), 1);
+    }
+}

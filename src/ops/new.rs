@@ -1,0 +1,125 @@
+//! `new` and `edit`: an integration's file from answers, its secrets encrypted at once, checked before it is written.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::run::{self, Options};
+use super::secrets::{Access, SecretsFile, Values};
+use super::{Error, Loaded, Tell, Which, check};
+use crate::form::NewFile;
+use crate::integration::draft::FileName;
+use crate::integration::rewrite::{Edit, rewrite};
+use crate::name::{EnvironmentName, Slug};
+use crate::run::Run;
+use crate::world::project::replace;
+use crate::world::{Project, World};
+
+/// A file that is to be written.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The integration.
+    pub slug: Slug,
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// What it says now; `None` where it is not there yet.
+    pub before: Option<String>,
+    /// What it is to say: secrets as ciphertext.
+    pub text: String,
+    /// The project as it would be with it.
+    pub project: Project,
+    /// The same, checked.
+    pub loaded: Arc<Loaded>,
+}
+
+/// Returns where the file of an integration is.
+#[must_use]
+pub fn path_of(slug: &Slug) -> PathBuf {
+    Path::new("integrations").join(format!("{slug}.toml"))
+}
+
+/// Makes the file of a new integration, and writes nothing.
+///
+/// # Errors
+/// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
+pub async fn prepare(access: Access<'_>, (slug, file, secrets): (&Slug, &NewFile, &Values)) -> Result<Prepared, Error> {
+    let path = path_of(slug);
+    if access.project.root().join(&path).exists() {
+        return Err(Error::Taken { slug: slug.clone(), file: path.display().to_string() });
+    }
+    prepared(access, (slug, None), (path, None), (file.text(), secrets)).await
+}
+
+/// Makes an integration's file, or its overlay for an environment, say something else, and writes nothing. Every byte that is not about that stays.
+///
+/// # Errors
+/// When there is none, its secrets do not open, or the project would be wrong with it.
+pub async fn changed(
+    access: Access<'_>,
+    (slug, environment): (&str, Option<&str>),
+    (edits, secrets): (&[Edit], &Values),
+) -> Result<Prepared, Error> {
+    let file = SecretsFile::find(access.project, slug, environment)?;
+    if let Some(sidecar) = file.sidecar.as_ref().filter(|_| !secrets.is_empty()) {
+        let (slug, path) = (file.name.slug.clone(), sidecar.path().to_owned());
+        return Err(super::secrets::Error::InSidecar { slug, path }.into());
+    }
+    let path = file.source.path().to_owned();
+    let before = file.source.text().to_owned();
+    let merge = |error: toml_edit::TomlError| super::secrets::Error::Merge {
+        path: path.clone(),
+        message: error.message().to_owned(),
+    };
+    let text = rewrite(&before, edits).map_err(merge)?;
+    let FileName { slug, environment } = &file.name;
+    prepared(access, (slug, environment.as_ref()), (path.clone(), Some(before)), (text, secrets)).await
+}
+
+async fn prepared(
+    access: Access<'_>,
+    (slug, environment): (&Slug, Option<&EnvironmentName>),
+    (path, before): (PathBuf, Option<String>),
+    (mut text, secrets): (String, &Values),
+) -> Result<Prepared, Error> {
+    if !secrets.is_empty() {
+        let name = FileName { slug: slug.clone(), environment: environment.cloned() };
+        text = SecretsFile::new(name, &path, &text)?.sealed_text(access, secrets).await?;
+    }
+    let project = access.project.with(&path, text.clone());
+    let loaded = Arc::new(check(&project)?);
+    Ok(Prepared { slug: slug.clone(), path, before, text, project, loaded })
+}
+
+/// Tests a file that is not written yet: reads one record from its source, or writes one to its destination. The registry hears nothing of it.
+///
+/// # Errors
+/// When nothing can be started; a test that fails is a result.
+pub async fn test(world: &World, prepared: &Prepared, options: &Options, tell: Tell<'_>) -> Result<Option<Run>, Error> {
+    let options = Options { which: Which::exactly([prepared.slug.clone()]), ..options.clone() };
+    Ok(run::test(world, &prepared.loaded, &options, tell).await?.pop())
+}
+
+/// Writes a file that was prepared.
+///
+/// # Errors
+/// When it has changed in the meantime, or cannot be written.
+pub fn save(project: &Project, prepared: &Prepared) -> Result<(), Error> {
+    let path = project.root().join(&prepared.path);
+    let shown = prepared.path.display().to_string();
+    let io = |doing| {
+        let path = shown.clone();
+        move |source| Error::Io { doing, path, source }
+    };
+    let Some(before) = &prepared.before else {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(io("make the folder of"))?;
+        }
+        // Nobody else's file is overwritten that came in the meantime.
+        let file = std::fs::File::create_new(&path);
+        return file.and_then(|mut file| file.write_all(prepared.text.as_bytes())).map_err(io("write"));
+    };
+    if std::fs::read_to_string(&path).map_err(io("read"))? != *before {
+        return Err(super::secrets::Error::Moved { path: prepared.path.clone() }.into());
+    }
+    replace(&path, prepared.text.as_bytes()).map_err(io("write"))
+}
