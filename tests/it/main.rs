@@ -24,4 +24,5 @@ mod sops;
 mod sops_program;
 mod sources;
 mod supabase;
+mod terminal;
 mod tools;

@@ -9,6 +9,7 @@ mod machines;
 mod schedules;
 mod selection;
 mod sources;
+mod wizard;
 
 use std::process::Stdio;
 use std::time::Duration;

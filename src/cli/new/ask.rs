@@ -15,8 +15,8 @@ pub(super) struct Asked<'a> {
     pub label: &'a str,
     /// What it is.
     pub help: &'a str,
-    /// What stands there already.
-    pub present: &'a str,
+    /// What is taken where nothing is typed.
+    pub default: &'a str,
 }
 
 /// Asks for a text until it is well.
@@ -28,9 +28,14 @@ pub(super) fn text(
         Ok(()) => Ok(Validation::Valid),
         Err(sentence) => Ok(Validation::Invalid(ErrorMessage::Custom(sentence))),
     };
-    let question = Text::new(asked.label).with_initial_value(asked.present).with_validator(judge);
-    if asked.help.is_empty() { question.prompt() } else { question.with_help_message(asked.help).prompt() }
-        .map_err(left)
+    let mut question = Text::new(asked.label).with_validator(judge);
+    if !asked.help.is_empty() {
+        question = question.with_help_message(asked.help);
+    }
+    if !asked.default.is_empty() {
+        question = question.with_default(asked.default);
+    }
+    question.prompt().map_err(left)
 }
 
 /// Asks for a secret without an echo.

@@ -151,8 +151,9 @@ fn name(desk: &Desk, connector: &Connector) -> Result<Slug, Error> {
         let path = path_of(&slug);
         if root.join(&path).exists() { Err(format!("`{}` is there already", path.display())) } else { Ok(()) }
     };
-    let present = if check(&connector.name).is_ok() { connector.name.as_str() } else { "" };
-    let asked = Asked { label: "Its name", help: "small letters, digits and `-`: the file is named so", present };
+    let default = if check(&connector.name).is_ok() { connector.name.as_str() } else { "" };
+    let help = "lower-case letters, digits and dashes: the file is named so";
+    let asked = Asked { label: "Its name", help, default };
     let text = ask::text(asked, check)?;
     text.parse().map_err(|_| Error::Stopped)
 }
@@ -194,7 +195,7 @@ fn pipeline(file: &mut NewFile, desk: &Desk) -> Result<(), Error> {
             let parsed = || text.parse::<crate::integration::Schedule>().map(drop);
             if text.trim().is_empty() { Ok(()) } else { parsed().map_err(|error| error.to_string()) }
         };
-        let asked = Asked { label: "When is it synced?", help, present: "@daily" };
+        let asked = Asked { label: "When is it synced?", help, default: "" };
         file.schedule = Some(ask::text(asked, check)?).filter(|text| !text.trim().is_empty());
     }
     Ok(())
@@ -294,7 +295,9 @@ impl Answered {
         let check = move |text: &str| {
             if text.trim().is_empty() { Err("it is needed".to_owned()) } else { answer(&judged, text).map(drop) }
         };
-        let asked = Asked { label, help, present: present.as_deref().unwrap_or_default() };
+        let form = if setting.kind == Kind::Array { " Words between commas." } else { "" };
+        let help = format!("{help}{form}");
+        let asked = Asked { label, help: &help, default: present.as_deref().unwrap_or_default() };
         let text = ask::text(asked, check)?;
         answer(setting, &text).map_err(|_| Error::Stopped)
     }

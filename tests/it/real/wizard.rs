@@ -1,0 +1,103 @@
+//! `spile new` and `spile edit` in a real terminal.
+
+use portable_pty::CommandBuilder;
+
+use crate::project::{FRUIT, LOADER, Project};
+use crate::terminal::Terminal;
+
+fn terminal(project: &Project, words: &[&str]) -> Terminal {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_spile"));
+    command.args(words);
+    command.cwd(project.path());
+    command.env("XDG_CONFIG_HOME", project.path().join("config"));
+    command.env("TERM", "xterm-256color");
+    command.env_remove("NO_COLOR");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SOPS_")) {
+        command.env_remove(name);
+    }
+    Terminal::start(command)
+}
+
+#[test]
+fn salesforce_is_connected_by_questions_with_a_wrong_answer_on_the_way() {
+    let project = Project::new();
+    project.write("integrations/files.toml", LOADER);
+    let mut terminal = terminal(&project, &["new"]);
+    terminal.shows("What is to be connected?").answers("salesforce");
+    terminal.shows("Its name").answers("My CRM");
+    terminal.shows("is not a name").erases(6).answers("crm");
+    terminal.shows("Make a `.sops.yaml` for your key").answers("y");
+    terminal.shows("Consumer key").answers("key-of-the-app");
+    terminal.shows("Consumer secret").answers("hunter2-app");
+    terminal.shows("Refresh token").answers("hunter2-token");
+    terminal.shows("Start date").answers("yesterday");
+    terminal.shows("2024-01-01T00:00:00Z").erases(9).answers("2024-01-01");
+    terminal.shows("API").answers("bulk");
+    terminal.shows("What else is to be said?").presses("\r");
+    terminal.shows("And of the advanced?").presses("\r");
+    terminal.shows("Where do its records go?").answers("files");
+    terminal.shows("When is it synced?").answers("@houry");
+    terminal.shows("none of Meltano's presets").erases(6).answers("@hourly");
+    terminal.shows("Test the connection before it is written?").answers("n");
+    terminal.shows("Write `integrations/crm.toml`?").answers("y");
+    assert_eq!(terminal.ends(), 0, "{}", terminal.text());
+    let text = project.read("integrations/crm.toml");
+    for line in ["type = \"salesforce\"", "start_date = 2024-01-01", "api_type = \"BULK\"", "schedule = \"@hourly\""] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
+    }
+    let shown = terminal.text();
+    assert!(!format!("{shown}{text}").contains("hunter2"), "{shown}");
+    assert!(shown.contains("client_secret = \"ENC[") && shown.contains("+ crm"), "{shown}");
+    project.spile(&["check"]).succeeds();
+    let view = project.spile(&["secrets", "view", "crm", "--yes"]).succeeds().stdout();
+    assert!(view.contains("hunter2-app") && view.contains("hunter2-token"), "{view}");
+}
+
+#[test]
+fn a_connection_is_tested_before_it_is_written_and_mended_when_it_fails() {
+    let project = Project::new();
+    project.write("integrations/files.toml", LOADER);
+    project.write("data/fruit.singer.jsonl", FRUIT_RECORDS);
+    let words = ["new", "--type", "singer-jsonl", "--loader", "files", "--schedule", "@daily"];
+    let mut terminal = terminal(&project, &words);
+    terminal.shows("Its name").answers("fruit");
+    // The settings of the only group, or what else there is: each is asked by its label.
+    terminal.shows("Which way?").answers("");
+    terminal.shows("Folders").answers("nowhere");
+    terminal.shows("What else is to be said?").presses("\r");
+    terminal.shows("And of the advanced?").presses("\r");
+    terminal.shows("Test the connection").answers("y");
+    terminal.shows("The test failed:").answers("change");
+    terminal.shows("Which setting?").answers("local.folders");
+    terminal.shows("Folders").answers("data");
+    terminal.shows("Test the connection").answers("y");
+    terminal.shows("Write `integrations/fruit.toml`?").answers("y");
+    assert_eq!(terminal.ends(), 0, "{}", terminal.text());
+    assert!(project.read("integrations/fruit.toml").contains("local.folders = [\"data\"]"));
+    assert!(
+        project.json(&["runs"])["runs"].as_array().unwrap().is_empty(),
+        "tests of what is not there yet are no history"
+    );
+}
+
+const FRUIT_RECORDS: &str = concat!(
+    r#"{"type":"SCHEMA","stream":"fruit","key_properties":["id"],"schema":{"properties":{"id":{"type":"integer"}}}}"#,
+    "\n",
+    r#"{"type":"RECORD","stream":"fruit","record":{"id":1}}"#,
+    "\n"
+);
+
+#[test]
+fn who_leaves_a_question_open_finds_nothing_written() {
+    let project = Project::new();
+    project.write("integrations/fruit.toml", FRUIT);
+    project.write("integrations/files.toml", LOADER);
+    let mut made = terminal(&project, &["new"]);
+    made.shows("What is to be connected?").presses("\u{3}");
+    assert_eq!(made.ends(), 1);
+    assert!(made.text().contains("nothing was written"), "{}", made.text());
+    let mut edited = terminal(&project, &["edit", "fruit"]);
+    edited.shows("Which setting?").presses("\u{1b}");
+    assert_eq!(edited.ends(), 1);
+    assert_eq!(project.read("integrations/fruit.toml"), FRUIT);
+}
