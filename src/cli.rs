@@ -11,6 +11,7 @@ pub mod generate;
 pub mod history;
 pub mod import;
 pub mod init;
+pub mod lsp;
 pub mod migrate;
 pub mod new;
 pub mod notify;
@@ -131,6 +132,7 @@ enum Command {
     Notify(notify::Args),
     Secrets(secrets::Args),
     Exec(exec::Args),
+    Lsp(lsp::Args),
     Migrate(migrate::Args),
     Doctor(doctor::Args),
     Completions(generate::CompletionsArgs),
@@ -226,6 +228,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Logs(args) => history::logs(args, global, output).await,
         Command::Notify(args) => notify::exec(args, global, output).await,
         Command::Secrets(args) => secrets::exec(args, global, output).await,
+        Command::Lsp(args) => lsp::exec(args, global, output).await,
         Command::Migrate(args) => migrate::exec(args, global, output).await,
         Command::Exec(args) => exec::exec(args, global, output).await,
         Command::Doctor(args) => doctor::exec(args, global, output).await,

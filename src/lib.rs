@@ -8,7 +8,7 @@
 //! | 5 faces | [`cli`], [`view`] | words to calls of `ops`; values to words |
 //! | 4 operations | [`ops`] | one function for each thing people do: read, decide, write |
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
-//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`discovered`], [`form`] | what is kept, what would change, what is written or taken over, what people are told, what a source offers, what a connector asks; pure |
+//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`discovered`], [`form`], [`assist`] | what is kept, what would change, what is written or taken over, what people are told, what a source offers, what a connector asks, what an editor offers; pure |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | text in, checked values out; pure |
 //! | 0 words | [`name`], [`secret`], [`source`], [`problem`], [`table`], [`value`] | names, secrets, places, mistakes, TOML, values |
 //!
@@ -27,6 +27,7 @@
 //! `ops::test` and `ops::sync` give [`world::Meltano`] a small `meltano.yml` of only what one run needs.
 
 pub mod alert;
+pub mod assist;
 pub mod cli;
 pub mod connector;
 pub mod discovered;

@@ -90,7 +90,7 @@ pub async fn discover(
 ///
 /// # Errors
 /// When a file cannot be read.
-pub(super) fn found(
+pub fn found(
     root: &Path,
     (loaded, integration): (&Loaded, &Integration),
     environment: &EnvironmentName,

@@ -26,7 +26,7 @@ use crate::world::Keys;
 use crate::world::sops_program::Format;
 
 pub use access::{Regranted, regranted, rotate, update_keys};
-pub use encrypt::encrypt;
+pub use encrypt::{encrypt, encrypted};
 pub use error::Error;
 pub use file::{Access, Changed, SecretsFile};
 pub use import::{Found, import};

@@ -5,6 +5,7 @@ mod disks;
 mod drift;
 mod exits;
 mod formats;
+mod lsp;
 mod migrate;
 mod new;
 pub mod program;

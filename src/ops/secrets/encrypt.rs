@@ -3,7 +3,7 @@
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use super::Error;
-use super::file::{Access, SecretsFile};
+use super::file::{Access, SecretsFile, write};
 use crate::connector::Connector;
 use crate::integration::check::is_reference;
 use crate::ops;
@@ -15,6 +15,17 @@ use crate::secret::Secret;
 /// # Errors
 /// When a name is no setting, or nobody says who may read them.
 pub async fn encrypt(access: Access<'_>, file: &SecretsFile) -> Result<Vec<String>, ops::Error> {
+    let Some((names, text)) = encrypted(access, file).await? else { return Ok(Vec::new()) };
+    write(access.project, &file.source, &text)?;
+    Ok(names)
+}
+
+/// Returns a file's text with every secret encrypted that stands in plain text, and their names; `None` where there are
+/// none. Writes nothing.
+///
+/// # Errors
+/// As [`encrypt`].
+pub async fn encrypted(access: Access<'_>, file: &SecretsFile) -> Result<Option<(Vec<String>, String)>, ops::Error> {
     let connector = file.connector(access.project)?;
     let mut changes: Vec<(String, Option<Secret>)> =
         file.plain().into_iter().map(|(name, value)| (name, Some(value))).collect();
@@ -31,14 +42,15 @@ pub async fn encrypt(access: Access<'_>, file: &SecretsFile) -> Result<Vec<Strin
         }
     }
     if changes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     if let Some(sidecar) = &file.sidecar {
         return Err(Error::InSidecar { slug: file.name.slug.clone(), path: sidecar.path().to_owned() }.into());
     }
     let document = file.sealed_with(access, &changes).await?;
-    file.write_text(access.project, &text.to_string(), &document)?;
-    Ok(changes.into_iter().map(|(name, _)| name).collect())
+    let text = crate::sops::rewrite(&text.to_string(), &document)
+        .map_err(|error| Error::Merge { path: file.path().to_owned(), message: error.message().to_owned() })?;
+    Ok(Some((changes.into_iter().map(|(name, _)| name).collect(), text)))
 }
 
 /// Takes the secret settings out of a table.

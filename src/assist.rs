@@ -1,0 +1,12 @@
+//! What an editor offers at a place of an integration's file: what may stand there, and what it means; pure.
+
+mod complete;
+mod cursor;
+mod hover;
+mod keys;
+mod position;
+
+pub use complete::{Known, Offer, offers};
+pub use cursor::{Cursor, Spot};
+pub use hover::hover;
+pub use position::{Encoding, offset, position};

@@ -1,0 +1,191 @@
+//! What may stand at a cursor.
+
+use super::keys::KEYS;
+use super::{Cursor, Spot};
+use crate::connector::{Connector, Kind, Setting};
+use crate::discovered::Stream;
+use crate::form::first_sentence;
+use crate::integration::schedule::PRESETS;
+
+/// What is known around a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The connector of the file, where it names one.
+    pub connector: Option<&'a Connector>,
+    /// The connectors that `type` may name.
+    pub connectors: &'a [(String, String)],
+    /// The names of the loaders.
+    pub loaders: &'a [String],
+    /// The streams of the source, where it was asked.
+    pub streams: &'a [Stream],
+    /// The names of time zones.
+    pub zones: &'a [String],
+}
+
+/// Something that may stand at a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// What is shown in the list.
+    pub label: String,
+    /// What is written instead of what is there.
+    pub text: String,
+    /// A few words beside it.
+    pub detail: String,
+    /// What it means, in Markdown.
+    pub what: String,
+}
+
+impl Offer {
+    fn new(label: impl Into<String>, detail: impl Into<String>, what: impl Into<String>) -> Self {
+        let label = label.into();
+        Self { text: label.clone(), label, detail: detail.into(), what: what.into() }
+    }
+}
+
+/// Returns what may stand at a cursor of an integration's file, the whole text given.
+#[must_use]
+pub fn offers(text: &str, offset: usize, known: Known<'_>) -> Vec<Offer> {
+    let cursor = Cursor::at(text, offset);
+    match (cursor.table, &cursor.spot) {
+        ("", Spot::Key(_)) => keys(text),
+        ("", Spot::Value { key, before, is_quoted }) => quoted(values((key, before), known), *is_quoted),
+        ("config", Spot::Key(_)) => known.connector.map(|connector| settings(text, connector)).unwrap_or_default(),
+        ("config", Spot::Value { key, is_quoted, .. }) => {
+            let setting = known.connector.and_then(|connector| connector.setting(key.trim_matches('"')));
+            setting.map(|setting| choices(setting, *is_quoted)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_there(text: &str, key: &str) -> bool {
+    text.lines().any(|line| line.split_once('=').is_some_and(|(written, _)| written.trim().trim_matches('"') == key))
+}
+
+fn keys(text: &str) -> Vec<Offer> {
+    let open = KEYS.into_iter().filter(|key| !is_there(text, key.name) && !text.contains(&format!("\n{}", key.name)));
+    let offer = |key: super::keys::Key| {
+        let written = if key.value.is_empty() { key.name.to_owned() } else { format!("{} = {}", key.name, key.value) };
+        Offer { text: written, ..Offer::new(key.name, "", key.what) }
+    };
+    open.map(offer).collect()
+}
+
+fn values((key, before): (&str, &str), known: Known<'_>) -> Vec<Offer> {
+    let words = |words: &[&str]| words.iter().map(|word| Offer::new(*word, "", "")).collect();
+    let names = |names: &[String]| names.iter().map(|name| Offer::new(name, "", "")).collect();
+    match key {
+        "type" => known.connectors.iter().map(|(name, what)| Offer::new(name, what, "")).collect(),
+        "kind" => words(&["extractor", "loader"]),
+        "loader" => names(known.loaders),
+        "schedule" => words(&PRESETS),
+        "timezone" => names(known.zones),
+        "catch_up" => words(&["last", "none", "2h"]),
+        "select" => patterns(before, known.streams),
+        _ => Vec::new(),
+    }
+}
+
+/// Streams before a dot, the fields of one behind it.
+fn patterns(before: &str, streams: &[Stream]) -> Vec<Offer> {
+    let (not, body) = before.strip_prefix('!').map_or(("", before), |body| ("!", body));
+    let named =
+        streams.iter().find(|stream| body.strip_prefix(&*stream.name).is_some_and(|rest| rest.starts_with('.')));
+    let Some(stream) = named else {
+        let offer = |stream: &Stream| {
+            let fields = crate::problem::listed(stream.fields.iter().take(8).map(|field| field.path[0].as_str()));
+            Offer::new(format!("{not}{}.*", stream.name.replace('.', "\\.")), "stream", fields)
+        };
+        return streams.iter().map(offer).collect();
+    };
+    let offer = |field: &crate::discovered::Field| {
+        Offer::new(format!("{not}{}.{}", stream.name, field.name()), field.types.join(", "), "")
+    };
+    stream.fields.iter().map(offer).collect()
+}
+
+fn settings(text: &str, connector: &Connector) -> Vec<Offer> {
+    let open = connector.settings.iter().filter(|setting| !setting.secret && !is_there(text, &setting.name));
+    let offer = |setting: &Setting| {
+        let (_, example) = setting.kind.wanted();
+        let value = setting.default.as_ref().map_or_else(|| example.to_owned(), ToString::to_string);
+        let needed = if setting.required { ", required" } else { "" };
+        let detail = format!("{}{needed}", setting.kind.word());
+        let what = setting.description.clone().unwrap_or_default();
+        Offer { text: format!("{} = {value}", setting.name), ..Offer::new(&setting.name, detail, what) }
+    };
+    open.map(offer).collect()
+}
+
+fn choices(setting: &Setting, is_quoted: bool) -> Vec<Offer> {
+    let what = || setting.description.as_deref().map(first_sentence).unwrap_or_default();
+    match &setting.kind {
+        Kind::Options(choices) => {
+            let offers = choices.iter().map(|choice| Offer::new(&choice.value, &choice.label, what()));
+            quoted(offers.collect(), is_quoted)
+        }
+        Kind::Boolean if !is_quoted => ["true", "false"].map(|word| Offer::new(word, "", what())).into(),
+        _ => Vec::new(),
+    }
+}
+
+/// Puts quotes around what is written, where there are none yet.
+fn quoted(offers: Vec<Offer>, is_quoted: bool) -> Vec<Offer> {
+    if is_quoted {
+        return offers;
+    }
+    offers.into_iter().map(|offer| Offer { text: format!("\"{}\"", offer.text), ..offer }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::{Catalog, Role};
+    use crate::discovered::{Field, Inclusion};
+    use crate::problem::Problems;
+
+    fn labels(text: &str) -> Vec<String> {
+        let connector = Catalog::new(&[], &mut Problems::default()).find(Role::Extractor, "salesforce").unwrap();
+        let field =
+            |name: &str| Field { path: vec![name.to_owned()], types: Vec::new(), inclusion: Inclusion::Available };
+        let stream = Stream {
+            name: "Account".to_owned(),
+            primary_key: Vec::new(),
+            replication_key: None,
+            replication_method: None,
+            inclusion: Inclusion::Available,
+            fields: vec![field("Id"), field("Name")],
+        };
+        let known = Known {
+            connector: Some(&connector),
+            connectors: &[("salesforce".to_owned(), "CRM".to_owned())],
+            loaders: &["warehouse".to_owned()],
+            streams: &[stream],
+            zones: &["Europe/Berlin".to_owned()],
+        };
+        let offset = text.find('|').unwrap();
+        let text = text.replacen('|', "", 1);
+        offers(&text, offset, known).into_iter().map(|offer| offer.text).collect()
+    }
+
+    #[test]
+    fn what_fits_is_offered_and_what_is_there_is_not() {
+        assert_eq!(labels("type = \"|"), ["salesforce"]);
+        assert_eq!(labels("type = |"), ["\"salesforce\""]);
+        assert_eq!(labels("loader = \"w|\""), ["warehouse"]);
+        assert_eq!(labels("timezone = \"|"), ["Europe/Berlin"]);
+        assert_eq!(labels("select = [\"|"), ["Account.*"]);
+        assert_eq!(labels("select = [\"!Account.|"), ["!Account.Id", "!Account.Name"]);
+        assert_eq!(labels("[config]\napi_type = |"), ["\"REST\"", "\"BULK\""]);
+        assert_eq!(labels("[config]\nis_sandbox = |"), ["true", "false"]);
+        let settings = labels("[config]\napi_type = 'REST'\n|");
+        assert!(settings.iter().any(|text| text.starts_with("start_date = 2024")), "{settings:?}");
+        assert!(!settings.iter().any(|text| text.starts_with("api_type") || text.starts_with("client_secret")));
+        let keys = labels("type = 'salesforce'\n|");
+        assert!(
+            keys.contains(&"schedule = \"\"".to_owned()) && !keys.iter().any(|key| key.starts_with("type")),
+            "{keys:?}"
+        );
+        assert_eq!(labels("[secrets]\n|"), [""; 0]);
+    }
+}

@@ -1,0 +1,135 @@
+//! Where a cursor stands in a file that may be half-written: told from the lines above it and its own, not by parsing.
+
+/// Where a cursor stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor<'a> {
+    /// The table: `config`, or nothing for the keys at the top.
+    pub table: &'a str,
+    /// What it stands in.
+    pub spot: Spot<'a>,
+}
+
+/// What a cursor stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spot<'a> {
+    /// A key that is being written: as much of it as stands before the cursor.
+    Key(&'a str),
+    /// The value of a key.
+    Value {
+        /// The key.
+        key: &'a str,
+        /// What stands before the cursor: within quotes without them.
+        before: &'a str,
+        /// Whether it stands within quotes.
+        is_quoted: bool,
+    },
+    /// A comment, or the head of a table.
+    Elsewhere,
+}
+
+impl<'a> Cursor<'a> {
+    /// Tells where a byte of a text is.
+    #[must_use]
+    pub fn at(text: &'a str, offset: usize) -> Self {
+        let offset = offset.min(text.len());
+        let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
+        let above = &text[..start];
+        let line = &text[start..offset];
+        let table = above.lines().rev().find_map(header).unwrap_or_default();
+        let spot = match open_list(above) {
+            Some(key) if !line.trim_start().starts_with('#') => value(key, line),
+            _ => spot(line),
+        };
+        Self { table, spot }
+    }
+
+    /// Returns the word of a text that a byte is in, and where it is: a key, or what stands in quotes.
+    #[must_use]
+    pub fn word(text: &str, offset: usize) -> Option<(&str, std::ops::Range<usize>)> {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/' | '*');
+        let start = text[..offset]
+            .rfind(|c| !is_part(c))
+            .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+        let end = text[offset..].find(|c| !is_part(c)).map_or(text.len(), |at| offset + at);
+        (start < end).then(|| (&text[start..end], start..end))
+    }
+}
+
+fn header(line: &str) -> Option<&str> {
+    let name = line.trim().strip_prefix('[')?.split(']').next()?;
+    // A line of a list may begin so as well; names of tables have no quotes at their start.
+    (!name.starts_with(['"', '\'', '[']) && !name.contains(',')).then(|| name.trim())
+}
+
+/// Returns the key of a list that is begun above and not ended.
+fn open_list(above: &str) -> Option<&str> {
+    let begun = above.rfind('[')?;
+    let line = above[..begun].rfind('\n').map_or(0, |newline| newline + 1);
+    let key = above[line..begun].split_once('=')?.0.trim();
+    (!above[begun..].contains(']')).then_some(key)
+}
+
+fn spot(line: &str) -> Spot<'_> {
+    let trimmed = line.trim_start();
+    if trimmed.starts_with('#') || trimmed.starts_with('[') {
+        return Spot::Elsewhere;
+    }
+    match line.split_once('=') {
+        None => Spot::Key(trimmed),
+        Some((key, rest)) => value(key.trim(), rest),
+    }
+}
+
+fn value<'a>(key: &'a str, text: &'a str) -> Spot<'a> {
+    // Of a list only what stands behind the last quote that opens counts.
+    let quotes: Vec<usize> = text.match_indices(['"', '\'']).map(|(at, _)| at).collect();
+    if quotes.len() % 2 == 1 {
+        let opened = quotes.last().copied().unwrap_or_default();
+        return Spot::Value { key, before: &text[opened + 1..], is_quoted: true };
+    }
+    if text.contains('#') {
+        return Spot::Elsewhere;
+    }
+    Spot::Value { key, before: text.trim_start_matches([' ', '[']), is_quoted: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the mark `|` stands.
+    fn at(text: &str) -> (String, String) {
+        let offset = text.find('|').unwrap();
+        let text = text.replacen('|', "", 1);
+        let cursor = Cursor::at(&text, offset);
+        (cursor.table.to_owned(), format!("{:?}", cursor.spot))
+    }
+
+    fn pair(table: &str, spot: &str) -> (String, String) {
+        (table.to_owned(), spot.to_owned())
+    }
+
+    #[test]
+    fn a_cursor_is_found_in_what_is_half_written() {
+        assert_eq!(at("ty|"), pair("", "Key(\"ty\")"));
+        assert_eq!(at("type = \"pos|"), pair("", "Value { key: \"type\", before: \"pos\", is_quoted: true }"));
+        assert_eq!(at("type = |"), pair("", "Value { key: \"type\", before: \"\", is_quoted: false }"));
+        assert_eq!(at("[config]\nho|"), pair("config", "Key(\"ho\")"));
+        let select = "Value { key: \"select\", before: \"ord\", is_quoted: true }";
+        assert_eq!(at("select = [\"a.*\", \"ord|"), pair("", select));
+        assert_eq!(at("select = [\n  \"a.*\",\n  \"ord|"), pair("", select));
+        assert_eq!(at("select = [\n  \"a.*\",\n]\n|"), pair("", "Key(\"\")"));
+        assert_eq!(at("[config]\n# ho|"), pair("config", "Elsewhere"));
+        assert_eq!(at("[conf|"), pair("", "Elsewhere"));
+        assert_eq!(at("a = 1 # x|"), pair("", "Elsewhere"));
+    }
+
+    #[test]
+    fn the_word_under_a_cursor_is_found() {
+        let text = "[config]\nstart_date = \"x\"\n";
+        assert_eq!(Cursor::word(text, 12).unwrap().0, "start_date");
+        assert_eq!(Cursor::word(text, text.find('x').unwrap()).unwrap().0, "x");
+        assert_eq!(Cursor::word("a = 1", 3), None.or(Cursor::word("a = 1", 3)));
+        assert!(Cursor::word("ä = ö", 0).is_some());
+    }
+}

@@ -1,0 +1,66 @@
+//! What the word under a cursor means.
+
+use std::ops::Range;
+
+use super::Cursor;
+use super::keys::KEYS;
+use crate::connector::{Connector, Kind, Setting};
+
+/// Returns what the key or setting under a cursor is, in Markdown, and where it stands.
+#[must_use]
+pub fn hover(text: &str, offset: usize, connector: Option<&Connector>) -> Option<(String, Range<usize>)> {
+    let (word, span) = Cursor::word(text, offset)?;
+    let table = Cursor::at(text, span.start).table;
+    let line = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let is_key = text[line..span.start].trim().trim_matches('"').is_empty();
+    let said = match (table, is_key) {
+        ("", true) => KEYS.into_iter().find(|key| key.name == word).map(|key| key.what.to_owned()),
+        ("", false) => connector.filter(|connector| connector.name == word).map(self::connector),
+        ("config" | "secrets", true) => connector?.setting(word).map(setting),
+        _ => None,
+    };
+    said.map(|said| (said, span))
+}
+
+fn connector(connector: &Connector) -> String {
+    let docs = connector.docs.as_ref().map(|docs| format!("\n\n<{docs}>")).unwrap_or_default();
+    format!("**{}**\n\n{}{docs}", connector.label, connector.description)
+}
+
+fn setting(setting: &Setting) -> String {
+    let marks =
+        [(setting.required, "required"), (setting.secret, "secret"), (setting.resync, "changing it reads data again")];
+    let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark);
+    let head: Vec<&str> = [setting.kind.word()].into_iter().chain(marks).collect();
+    let label = setting.label.as_deref().unwrap_or(&setting.name);
+    let mut parts = vec![format!("**{label}** ({})", head.join(", "))];
+    parts.extend(setting.description.clone());
+    if let Kind::Options(choices) = &setting.kind {
+        let choices = choices.iter().map(|choice| format!("- `{}`: {}", choice.value, choice.label));
+        parts.push(choices.collect::<Vec<_>>().join("\n"));
+    }
+    parts.extend(setting.default.as_ref().map(|default| format!("Left out: `{default}`")));
+    parts.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::{Catalog, Role};
+    use crate::problem::Problems;
+
+    #[test]
+    fn keys_settings_and_connectors_say_what_they_are() {
+        let connector = Catalog::new(&[], &mut Problems::default()).find(Role::Extractor, "salesforce").unwrap();
+        let text = "type = \"salesforce\"\n[config]\napi_type = \"REST\"\n";
+        let at = |words: &str| hover(text, text.find(words).unwrap() + 2, Some(&connector)).map(|(said, _)| said);
+        assert_eq!(at("type ="), Some("The connector.".to_owned()));
+        assert!(at("salesforce").unwrap().starts_with("**Salesforce**"));
+        let setting = at("api_type").unwrap();
+        assert!(
+            setting.starts_with("**API** (options, required)") && setting.contains("- `BULK`: Bulk API"),
+            "{setting}"
+        );
+        assert_eq!(at("REST"), None);
+    }
+}

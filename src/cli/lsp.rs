@@ -1,0 +1,145 @@
+//! `spile lsp`: the language server, over standard input and output.
+//!
+//! Its diagnostics are the problems of `check`, with what is open in the editor in place of what is on disk.
+
+mod actions;
+mod answers;
+mod desk;
+mod diagnose;
+mod rename;
+
+use lsp_server::{Connection, Message, Notification, Request, Response};
+use lsp_types::notification::{DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, Notification as _};
+use lsp_types::{
+    CodeActionOptions, CodeActionProviderCapability, CompletionOptions, ExecuteCommandOptions, HoverProviderCapability,
+    InitializeParams, OneOf, PositionEncodingKind, ServerCapabilities, TextDocumentSyncCapability,
+    TextDocumentSyncKind,
+};
+
+use super::{Global, Output, keys, program};
+use crate::assist::Encoding;
+use crate::ops::Error;
+use desk::Desk;
+
+/// Serve an editor: diagnostics, completion, what a word means, quick fixes, renaming; over standard input and output
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The way that editors ask for; there is no other
+    #[arg(long, hide = true)]
+    stdio: bool,
+}
+
+/// The command that encrypts what stands in plain text in a file.
+const ENCRYPT: &str = "spile.encrypt";
+
+pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (connection, threads) = Connection::stdio();
+    let served = serve(&connection, Desk::new(global.clone(), keys(output), program())).await;
+    drop(connection);
+    threads.join().map_err(|source| Error::Io { doing: "serve", path: "the editor".to_owned(), source })?;
+    served
+}
+
+/// Serves until the editor has enough, or goes away.
+async fn serve(connection: &Connection, mut desk: Desk) -> Result<u8, Error> {
+    let Ok((id, params)) = connection.initialize_start() else { return Ok(1) };
+    let params: InitializeParams = serde_json::from_value(params).unwrap_or_default();
+    let offered = params.capabilities.general.and_then(|general| general.position_encodings).unwrap_or_default();
+    if offered.contains(&PositionEncodingKind::UTF8) {
+        desk.encoding = Encoding::Utf8;
+    }
+    let welcome = serde_json::json!({
+        "capabilities": capabilities(desk.encoding),
+        "serverInfo": { "name": "spile", "version": env!("CARGO_PKG_VERSION") },
+    });
+    if connection.initialize_finish(id, welcome).is_err() {
+        return Ok(1);
+    }
+    desk.publish(connection);
+    while let Ok(message) = connection.receiver.recv() {
+        match message {
+            Message::Request(request) => {
+                if connection.handle_shutdown(&request).unwrap_or(true) {
+                    return Ok(0);
+                }
+                let answer = answer(&desk, request, connection).await;
+                // An editor that has gone away wants no answer.
+                let _ = connection.sender.send(Message::Response(answer));
+            }
+            Message::Notification(said) => {
+                heard(&mut desk, said);
+                // What was typed meanwhile is checked once.
+                if connection.receiver.is_empty() {
+                    desk.publish(connection);
+                }
+            }
+            Message::Response(_) => {}
+        }
+    }
+    // It went away without a word.
+    Ok(1)
+}
+
+fn capabilities(encoding: Encoding) -> ServerCapabilities {
+    let triggers = ["\"", "'", ".", "=", "!", "["].map(str::to_owned).into();
+    ServerCapabilities {
+        position_encoding: Some(match encoding {
+            Encoding::Utf8 => PositionEncodingKind::UTF8,
+            Encoding::Utf16 => PositionEncodingKind::UTF16,
+        }),
+        text_document_sync: Some(TextDocumentSyncCapability::Kind(TextDocumentSyncKind::FULL)),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some(triggers),
+            ..CompletionOptions::default()
+        }),
+        hover_provider: Some(HoverProviderCapability::Simple(true)),
+        code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions::default())),
+        rename_provider: Some(OneOf::Left(true)),
+        execute_command_provider: Some(ExecuteCommandOptions {
+            commands: vec![ENCRYPT.to_owned()],
+            ..ExecuteCommandOptions::default()
+        }),
+        ..ServerCapabilities::default()
+    }
+}
+
+fn heard(desk: &mut Desk, said: Notification) {
+    match said.method.as_str() {
+        DidOpenTextDocument::METHOD => {
+            if let Ok(params) = said.extract::<lsp_types::DidOpenTextDocumentParams>(DidOpenTextDocument::METHOD) {
+                desk.open(&params.text_document.uri, params.text_document.text);
+            }
+        }
+        DidChangeTextDocument::METHOD => {
+            if let Ok(mut params) =
+                said.extract::<lsp_types::DidChangeTextDocumentParams>(DidChangeTextDocument::METHOD)
+                && let Some(change) = params.content_changes.pop()
+            {
+                desk.open(&params.text_document.uri, change.text);
+            }
+        }
+        DidCloseTextDocument::METHOD => {
+            if let Ok(params) = said.extract::<lsp_types::DidCloseTextDocumentParams>(DidCloseTextDocument::METHOD) {
+                desk.close(&params.text_document.uri);
+            }
+        }
+        // What is saved or changed on disk is read when the next thing is checked.
+        _ => {}
+    }
+}
+
+async fn answer(desk: &Desk, request: Request, connection: &Connection) -> Response {
+    let Request { id, method, params } = request;
+    let found = match method.as_str() {
+        "textDocument/completion" => answers::completion(desk, params),
+        "textDocument/hover" => answers::hover(desk, params),
+        "textDocument/codeAction" => actions::actions(desk, params),
+        "textDocument/rename" => rename::rename(desk, params),
+        "workspace/executeCommand" => actions::execute(desk, params, connection).await,
+        _ => return Response::new_err(id, lsp_server::ErrorCode::MethodNotFound as i32, format!("no `{method}`")),
+    };
+    match found {
+        Ok(value) => Response::new_ok(id, value),
+        Err(sentence) => Response::new_err(id, lsp_server::ErrorCode::RequestFailed as i32, sentence),
+    }
+}

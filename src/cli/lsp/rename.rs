@@ -1,0 +1,101 @@
+//! Renaming an integration: its files, and the `loader` of others that name it.
+
+use lsp_types::{
+    DocumentChangeOperation, DocumentChanges, OneOf, OptionalVersionedTextDocumentIdentifier, Position, Range,
+    RenameFile, RenameParams, ResourceOp, TextDocumentEdit, TextEdit, Uri, WorkspaceEdit,
+};
+use serde_json::Value;
+
+use super::answers::{Answer, is_integration};
+use super::desk::{self, Desk};
+use crate::assist::{Cursor, Spot};
+use crate::integration::Integration;
+use crate::name::Slug;
+
+/// Renames the integration of a file, or the loader that the cursor is on.
+pub(super) fn rename(desk: &Desk, params: Value) -> Answer {
+    let params: RenameParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
+    let new: Slug = params.new_name.parse().map_err(|error: crate::name::NotAName| error.to_string())?;
+    let at = params.text_document_position;
+    let path = desk::path(&at.text_document.uri).filter(|path| is_integration(path));
+    let path = path.ok_or("only integrations are renamed")?;
+    let text = desk.text(&path).ok_or("the file cannot be read")?;
+    let loaded = desk.loaded.as_ref().ok_or("the project has problems: mend them first")?;
+    let offset = desk.offset(&text, at.position);
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let is_loader = matches!(Cursor::at(&text, offset), Cursor { table: "", spot: Spot::Value { key: "loader", .. } });
+    let old = match Cursor::word(&text, offset).filter(|_| is_loader) {
+        Some((word, _)) => word,
+        None => stem.split('.').next().unwrap_or_default(),
+    };
+    let integration = loaded.integrations.find(old).ok_or_else(|| format!("there is no integration `{old}`"))?;
+    if loaded.integrations.find(new.as_str()).is_some() {
+        return Err(format!("there is a `{new}` already"));
+    }
+    let changes = changes(desk, integration, &new).ok_or("its files cannot be read")?;
+    let edit =
+        WorkspaceEdit { document_changes: Some(DocumentChanges::Operations(changes)), ..WorkspaceEdit::default() };
+    serde_json::to_value(edit).map_err(|error| error.to_string())
+}
+
+fn changes(desk: &Desk, integration: &Integration, new: &Slug) -> Option<Vec<DocumentChangeOperation>> {
+    let loaded = desk.loaded.as_ref()?;
+    let project = desk.project()?;
+    let mut changes = Vec::new();
+    for one in loaded.integrations.by_slug() {
+        let overlays = one.overlays.keys().map(|environment| one.path.with_extension(format!("{environment}.toml")));
+        for path in std::iter::once(one.path.clone()).chain(overlays) {
+            let full = project.root().join(&path);
+            let Some(text) = desk.text(&full) else { continue };
+            let edits = named(desk, &text, (integration.slug.as_str(), new));
+            changes.extend((!edits.is_empty()).then(|| edit(desk::uri(&full), edits)).flatten());
+        }
+    }
+    let full = project.root().join(&integration.path);
+    let text = desk.text(&full)?;
+    let says_id = text.lines().any(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == "id"));
+    if !says_id {
+        // Without it another name is another integration, whose bookmarks begin anew.
+        let start = Range { start: Position::default(), end: Position::default() };
+        let line = TextEdit { range: start, new_text: format!("id = \"{}\"\n", integration.id) };
+        changes.extend(edit(desk::uri(&full), vec![line]));
+    }
+    let folder = full.parent()?;
+    for item in std::fs::read_dir(folder).ok()?.flatten() {
+        let name = item.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(integration.slug.as_str())) else { continue };
+        if rest.starts_with('.') {
+            let (old, new) = (desk::uri(&item.path())?, desk::uri(&folder.join(format!("{new}{rest}")))?);
+            let moved = RenameFile { old_uri: old, new_uri: new, options: None, annotation_id: None };
+            changes.push(DocumentChangeOperation::Op(ResourceOp::Rename(moved)));
+        }
+    }
+    Some(changes)
+}
+
+fn edit(uri: Option<Uri>, edits: Vec<TextEdit>) -> Option<DocumentChangeOperation> {
+    let text_document = OptionalVersionedTextDocumentIdentifier { uri: uri?, version: None };
+    let edits = edits.into_iter().map(OneOf::Left).collect();
+    Some(DocumentChangeOperation::Edit(TextDocumentEdit { text_document, edits }))
+}
+
+/// Returns the edits of `loader = "old"` in a text.
+fn named(desk: &Desk, text: &str, (old, new): (&str, &Slug)) -> Vec<TextEdit> {
+    let mut start = 0;
+    let mut edits = Vec::new();
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with('[') {
+            // The keys at the top end here.
+            break;
+        }
+        if let Some((key, value)) = line.split_once('=')
+            && key.trim() == "loader"
+            && let Some(at) = value.find(old).filter(|_| value.trim().trim_matches(['"', '\'']) == old)
+        {
+            let from = start + key.len() + 1 + at;
+            edits.push(TextEdit { range: desk.range(text, from..from + old.len()), new_text: new.to_string() });
+        }
+        start += line.len();
+    }
+    edits
+}

@@ -1,0 +1,202 @@
+//! The language server, asked by a client over its standard input and output.
+
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use lsp_server::{Message, Notification, Request, RequestId};
+use serde_json::{Value, json};
+
+use super::program::run;
+use crate::folder::Folder;
+
+struct Client {
+    child: Child,
+    to: BufWriter<ChildStdin>,
+    from: BufReader<ChildStdout>,
+    next: i32,
+    /// What the server asked for or published.
+    heard: Vec<Message>,
+}
+
+impl Client {
+    fn start(folder: &Folder) -> Self {
+        let mut command = folder.command("lsp --stdio");
+        command.env("XDG_CONFIG_HOME", folder.join("config"));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut client = Self { child, to: BufWriter::new(to), from: BufReader::new(from), next: 0, heard: Vec::new() };
+        let made = client.asks("initialize", json!({ "processId": null, "rootUri": null, "capabilities": {} }));
+        assert_eq!(made["capabilities"]["hoverProvider"], true, "{made}");
+        client.tells("initialized", json!({}));
+        client
+    }
+
+    fn send(&mut self, message: &Message) {
+        message.write(&mut self.to).unwrap();
+    }
+
+    fn tells(&mut self, method: &str, params: Value) {
+        self.send(&Message::Notification(Notification::new(method.to_owned(), params)));
+    }
+
+    /// Asks, and waits for the answer; an error is an answer as well.
+    fn asks(&mut self, method: &str, params: Value) -> Value {
+        self.next += 1;
+        let id = RequestId::from(self.next);
+        self.send(&Message::Request(Request::new(id.clone(), method.to_owned(), params)));
+        loop {
+            match Message::read(&mut self.from).unwrap().expect("the server has ended") {
+                Message::Response(answer) if answer.id == id => {
+                    return match answer.response_result {
+                        Err(error) => json!({ "error": error.message }),
+                        Ok(result) => result,
+                    };
+                }
+                other => self.heard.push(other),
+            }
+        }
+    }
+
+    fn opens(&mut self, path: &Path, text: &str) {
+        let document = json!({ "uri": uri(path), "languageId": "toml", "version": 1, "text": text });
+        self.tells("textDocument/didOpen", json!({ "textDocument": document }));
+    }
+
+    fn changes(&mut self, path: &Path, text: &str) {
+        let document = json!({ "uri": uri(path), "version": 2 });
+        self.tells("textDocument/didChange", json!({ "textDocument": document, "contentChanges": [{ "text": text }] }));
+    }
+
+    /// The diagnostics that were published last for a file. A question is asked before, for answers come in their order.
+    fn diagnostics(&mut self, path: &Path) -> Vec<Value> {
+        self.asks("textDocument/hover", at(path, (0, 0)));
+        let published = self.heard.iter().rev().find_map(|message| match message {
+            Message::Notification(said) if said.params["uri"] == uri(path).as_str() => Some(said.params.clone()),
+            _ => None,
+        });
+        published.map(|said| said["diagnostics"].as_array().unwrap().clone()).unwrap_or_default()
+    }
+
+    fn ends(mut self) {
+        assert_eq!(self.asks("shutdown", Value::Null), Value::Null);
+        self.tells("exit", Value::Null);
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+fn uri(path: &Path) -> String {
+    url::Url::from_file_path(path.canonicalize().unwrap_or_else(|_| path.to_owned())).unwrap().to_string()
+}
+
+fn at(path: &Path, (line, character): (u32, u32)) -> Value {
+    json!({ "textDocument": { "uri": uri(path) }, "position": { "line": line, "character": character } })
+}
+
+fn labels(items: &Value) -> Vec<&str> {
+    items.as_array().unwrap().iter().map(|item| item["label"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn mistakes_are_shown_as_they_are_typed_and_taken_back_when_they_are_mended() {
+    let folder = Folder::project();
+    let path = folder.join("integrations/fruit.toml");
+    let good = folder.read("integrations/fruit.toml");
+    let mut client = Client::start(&folder);
+    client.opens(&path, &good);
+    assert_eq!(client.diagnostics(&path), [] as [Value; 0]);
+    let bad = good.replace("type = \"singer-jsonl\"", "type = \"singer-jsnol\"");
+    assert_ne!(good, bad);
+    client.changes(&path, &bad);
+    let [found] = &client.diagnostics(&path)[..] else { panic!("one") };
+    assert_eq!((&found["code"], &found["source"]), (&json!("spile::integration::unknown_type"), &json!("spile")));
+    assert!(found["message"].as_str().unwrap().contains("did you mean `singer-jsonl`?"), "{found}");
+    let actions = client.asks(
+        "textDocument/codeAction",
+        json!({ "textDocument": { "uri": uri(&path) }, "range": found["range"], "context": { "diagnostics": [] } }),
+    );
+    let edit = &actions[0]["edit"]["changes"][uri(&path)][0];
+    assert_eq!((&edit["range"], &edit["newText"]), (&found["range"], &json!("\"singer-jsonl\"")), "{actions}");
+    client.changes(&path, &good);
+    assert_eq!(client.diagnostics(&path), [] as [Value; 0]);
+    assert_eq!(folder.read("integrations/fruit.toml"), good, "nothing is written");
+    client.ends();
+}
+
+#[test]
+fn what_may_stand_at_a_place_is_offered_and_explained() {
+    let folder = Folder::project();
+    let path = folder.join("integrations/shop.toml");
+    let mut client = Client::start(&folder);
+    client.opens(&path, "type = \"\"\nloader = \"\"\n[config]\n\n");
+    assert!(labels(&client.asks("textDocument/completion", at(&path, (0, 8)))).contains(&"postgres"));
+    assert_eq!(labels(&client.asks("textDocument/completion", at(&path, (1, 10)))), ["lake"]);
+    client.changes(&path, "type = \"postgres\"\nloader = \"lake\"\n[config]\nho\n");
+    let settings = client.asks("textDocument/completion", at(&path, (3, 2)));
+    let host = settings.as_array().unwrap().iter().find(|item| item["label"] == "host").unwrap();
+    assert_eq!(
+        host["textEdit"]["range"],
+        json!({ "start": { "line": 3, "character": 0 }, "end": { "line": 3, "character": 2 } })
+    );
+    assert!(!labels(&settings).contains(&"password"), "secrets are not typed into files");
+    client.changes(&path, "type = \"postgres\"\nloader = \"lake\"\n[config]\nhost = \"h\"\n");
+    let hover = client.asks("textDocument/hover", at(&path, (3, 1)));
+    assert!(hover["contents"]["value"].as_str().unwrap().starts_with("**Host** (string"), "{hover}");
+    client.ends();
+}
+
+#[test]
+fn a_secret_in_plain_text_is_encrypted_by_a_quick_fix() {
+    let folder = Folder::project();
+    run(folder.command("secrets init").env("XDG_CONFIG_HOME", folder.join("config"))).exits(0);
+    let path = folder.join("integrations/shop.toml");
+    let text =
+        "type = 'postgres'\nloader = 'lake'\n[config]\nhost = 'h'\nuser = 'u'\ndatabase = 'd'\npassword = 'hunter2'\n";
+    let mut client = Client::start(&folder);
+    client.opens(&path, text);
+    let found = client.diagnostics(&path);
+    let plain =
+        found.iter().find(|one| one["code"] == "spile::secrets::plaintext").unwrap_or_else(|| panic!("{found:?}"));
+    let asked =
+        json!({ "textDocument": { "uri": uri(&path) }, "range": plain["range"], "context": { "diagnostics": [] } });
+    let actions = client.asks("textDocument/codeAction", asked);
+    let command = &actions[0]["command"];
+    let done = client
+        .asks("workspace/executeCommand", json!({ "command": command["command"], "arguments": command["arguments"] }));
+    assert_eq!(done, Value::Null);
+    let applied = client.heard.iter().rev().find_map(|message| match message {
+        Message::Request(asked) if asked.method == "workspace/applyEdit" => Some(asked.params.clone()),
+        _ => None,
+    });
+    let new = applied.unwrap()["edit"]["changes"][uri(&path)][0]["newText"].as_str().unwrap().to_owned();
+    assert!(new.contains("password = \"ENC[") && !new.contains("hunter2"), "{new}");
+    client.changes(&path, &new);
+    assert_eq!(client.diagnostics(&path), [] as [Value; 0]);
+    client.ends();
+}
+
+#[test]
+fn a_rename_moves_the_file_keeps_the_id_and_follows_to_who_names_it() {
+    let folder = Folder::project();
+    let mut client = Client::start(&folder);
+    let path = folder.join("integrations/fruit.toml");
+    client.opens(&path, &folder.read("integrations/fruit.toml"));
+    let line = folder.read("integrations/fruit.toml").lines().position(|line| line.starts_with("loader")).unwrap();
+    let mut asked = at(&path, (u32::try_from(line).unwrap(), 11));
+    asked["newName"] = json!("pond");
+    let changes = client.asks("textDocument/rename", asked.clone());
+    let changes = changes["documentChanges"].as_array().unwrap();
+    let moved = changes.iter().find(|change| change["kind"] == "rename").unwrap();
+    assert!(moved["newUri"].as_str().unwrap().ends_with("integrations/pond.toml"), "{moved}");
+    let edited: Vec<&Value> = changes.iter().filter(|change| change.get("edits").is_some()).collect();
+    assert!(edited.iter().any(|edit| edit["edits"][0]["newText"] == "pond"), "{edited:?}");
+    assert!(
+        edited.iter().any(|edit| edit["edits"][0]["newText"].as_str().unwrap().starts_with("id = \"")),
+        "{edited:?}"
+    );
+    asked["newName"] = json!("Pond");
+    assert!(client.asks("textDocument/rename", asked.clone())["error"].as_str().unwrap().contains("is not a name"));
+    asked["newName"] = json!("fruit");
+    assert!(client.asks("textDocument/rename", asked)["error"].as_str().unwrap().contains("already"));
+    client.ends();
+}
