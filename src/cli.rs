@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod connectors;
 pub mod discover;
 pub mod doctor;
 pub mod drift;
@@ -116,6 +117,7 @@ enum Command {
     History(rollback::HistoryArgs),
     Rollback(rollback::RollbackArgs),
     Import(import::Args),
+    Connectors(connectors::Args),
     Discover(discover::Args),
     Test(run::Args),
     Sync(run::SyncArgs),
@@ -212,6 +214,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Pull(args) => drift::pull(args, global, output).await,
         Command::History(args) => rollback::history(args, global, output).await,
         Command::Import(args) => import::exec(args, global, output).await,
+        Command::Connectors(args) => connectors::exec(args, global, output).await,
         Command::Rollback(args) => rollback::exec(args, global, output).await,
         Command::Discover(args) => discover::exec(args, global, output).await,
         Command::Test(args) => run::test(args, global, output).await,
@@ -280,7 +283,7 @@ impl Global {
 
     fn checked(&self, output: &mut Output) -> Result<(Project, Loaded, EnvironmentName), Error> {
         let project = self.project()?;
-        let loaded = ops::check(&project)?;
+        let loaded = ops::check::used(&project)?;
         if !loaded.advice.problems().is_empty() {
             output.note(&view::report::problems(&loaded.advice));
         }

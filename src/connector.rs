@@ -2,8 +2,11 @@
 
 pub mod builtin;
 pub mod catalog;
+pub mod head;
 pub mod kind;
+pub mod passed;
 pub mod read;
+pub mod search;
 
 use std::fmt;
 
@@ -13,6 +16,7 @@ use serde_json::Value;
 use crate::name::Slug;
 
 pub use catalog::Catalog;
+pub use head::Head;
 pub use kind::Kind;
 
 /// Which side of a pipeline a plugin is: Meltano's `extractors` or `loaders`.
@@ -65,7 +69,7 @@ pub struct Connector {
     pub keywords: Vec<String>,
     /// Where its documentation is.
     pub docs: Option<String>,
-    /// An image file, relative to the project.
+    /// An image: a file, relative to the project, or an address.
     pub logo: Option<String>,
     /// What Meltano installs and starts.
     pub plugin: Plugin,
@@ -77,6 +81,8 @@ pub struct Connector {
     pub one_group: bool,
     /// Replication metadata by stream that its integrations start from, as Meltano's `metadata`.
     pub metadata: serde_json::Map<String, Value>,
+    /// What an integration selects that says nothing of it, as Meltano's `select`; nothing means everything.
+    pub select: Vec<String>,
 }
 
 impl Connector {
@@ -102,12 +108,14 @@ pub struct Plugin {
     pub variant: String,
     /// The prefix of its schema names in Meltano.
     pub namespace: String,
-    /// What pip installs, with its version pinned.
+    /// What pip installs, with its version pinned; nothing where the executable is there already.
     pub pip_url: String,
     /// The command it installs.
     pub executable: String,
     /// What of the Singer specification it can do.
     pub capabilities: Vec<String>,
+    /// What else Meltano reads of it: [`passed::OF_PLUGINS`].
+    pub passed: serde_json::Map<String, Value>,
 }
 
 /// One setting of a connector.
@@ -132,6 +140,8 @@ pub struct Setting {
     pub resync: bool,
     /// Not shown in a form at first.
     pub advanced: bool,
+    /// What else Meltano reads of it: [`passed::OF_SETTINGS`].
+    pub passed: serde_json::Map<String, Value>,
 }
 
 /// Settings that belong together: one way of several to set a connector up.

@@ -18,7 +18,7 @@ mod proof;
 pub mod secrecy;
 mod secrets;
 mod template;
-mod toml_text;
+pub mod toml_text;
 pub mod yaml;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@
 //! | 5 faces | [`cli`], [`view`] | words to calls of `ops`; values to words |
 //! | 4 operations | [`ops`] | one function for each thing people do: read, decide, write |
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
-//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`discovered`], [`form`], [`assist`] | what is kept, what would change, what is written or taken over, what people are told, what a source offers, what a connector asks, what an editor offers; pure |
+//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`definition`], [`discovered`], [`form`], [`assist`] | what is kept, what would change, what is written or taken over, what others define, what people are told, what a source offers, what a connector asks, what an editor offers; pure |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | text in, checked values out; pure |
 //! | 0 words | [`name`], [`secret`], [`source`], [`problem`], [`table`], [`value`] | names, secrets, places, mistakes, TOML, values |
 //!
@@ -30,6 +30,7 @@ pub mod alert;
 pub mod assist;
 pub mod cli;
 pub mod connector;
+pub mod definition;
 pub mod discovered;
 pub mod form;
 pub mod import;

@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod changed;
 pub mod check;
+pub mod connectors;
 pub mod discover;
 pub mod doctor;
 pub mod exec;
@@ -183,6 +184,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Discover(#[from] discover::DiscoverError),
+    /// A tap or target does not say what it takes.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    About(#[from] crate::world::meltano::AboutError),
     /// Secrets cannot be read or written.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -195,6 +200,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Import(#[from] import::Error),
+    /// Connectors cannot be found or taken over.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Connectors(#[from] connectors::ConnectorsError),
     /// A command cannot be started.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -308,6 +317,11 @@ pub enum Event {
     InstallingMeltano {
         /// Its version.
         version: String,
+    },
+    /// A tap or target is being installed for a moment, and asked what it takes.
+    AskingPlugin {
+        /// What pip installs.
+        requirement: String,
     },
     /// The plugins of an integration are being installed, or Meltano's database is being made.
     Preparing {

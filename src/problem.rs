@@ -86,6 +86,12 @@ impl Problems {
         self.found.push(Problem::new(source, finding));
     }
 
+    /// Adds what was found elsewhere.
+    pub fn extend(&mut self, other: Self) {
+        self.found.extend(other.found);
+        self.hidden.extend(other.hidden);
+    }
+
     /// Keeps a place out of every excerpt: what stands there is a secret.
     pub fn hide(&mut self, place: &Place) {
         self.hidden.push(place.clone());

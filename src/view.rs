@@ -2,6 +2,7 @@
 
 mod access;
 pub mod check;
+pub mod connectors;
 pub mod discover;
 pub mod drift;
 pub mod history;

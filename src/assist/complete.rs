@@ -2,6 +2,7 @@
 
 use super::keys::KEYS;
 use super::{Cursor, Spot};
+use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 use crate::discovered::Stream;
 use crate::form::first_sentence;
@@ -121,7 +122,9 @@ fn choices(setting: &Setting, is_quoted: bool) -> Vec<Offer> {
     let what = || setting.description.as_deref().map(first_sentence).unwrap_or_default();
     match &setting.kind {
         Kind::Options(choices) => {
-            let offers = choices.iter().map(|choice| Offer::new(&choice.value, &choice.label, what()));
+            // A number or a flag is written as it is.
+            let is_quoted = is_quoted || choices.iter().any(|choice| !choice.value.is_string());
+            let offers = choices.iter().map(|choice| Offer::new(word_of(&choice.value), &choice.label, what()));
             quoted(offers.collect(), is_quoted)
         }
         Kind::Boolean if !is_quoted => ["true", "false"].map(|word| Offer::new(word, "", what())).into(),

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Cursor;
 use super::keys::KEYS;
+use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 
 /// Returns what the key or setting under a cursor is, in Markdown, and where it stands.
@@ -36,7 +37,7 @@ fn setting(setting: &Setting) -> String {
     let mut parts = vec![format!("**{label}** ({})", head.join(", "))];
     parts.extend(setting.description.clone());
     if let Kind::Options(choices) = &setting.kind {
-        let choices = choices.iter().map(|choice| format!("- `{}`: {}", choice.value, choice.label));
+        let choices = choices.iter().map(|choice| format!("- `{}`: {}", word_of(&choice.value), choice.label));
         parts.push(choices.collect::<Vec<_>>().join("\n"));
     }
     parts.extend(setting.default.as_ref().map(|default| format!("Left out: `{default}`")));

@@ -29,7 +29,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
     // The SQL is the same in every project but for its schema: none has to be there.
     let registry = match global.project() {
-        Ok(project) => ops::check(&project)?.settings.registry,
+        Ok(project) => ops::check::used(&project)?.settings.registry,
         Err(_) => Registry::Local,
     };
     let sql = ops::migrate::sql(&registry);

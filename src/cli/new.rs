@@ -103,8 +103,10 @@ struct Desk {
 }
 
 impl Desk {
-    fn open(global: &Global, output: &mut Output) -> Result<Self, Error> {
-        let (project, loaded, _) = global.checked(output)?;
+    fn open(global: &Global, output: &Output) -> Result<Self, Error> {
+        let project = global.project()?;
+        // Also the connectors that nothing uses yet.
+        let loaded = ops::check(&project)?;
         Ok(Self { project, loaded, keys: keys(output), program: program() })
     }
 

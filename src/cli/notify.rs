@@ -62,7 +62,7 @@ impl Desk {
     fn open(global: &Global) -> Result<Self, Error> {
         let project = global.project()?;
         let settings = ops::check::settings(&project)?;
-        let files = match ops::check(&project) {
+        let files = match ops::check::used(&project) {
             Ok(loaded) => Ok(loaded),
             Err(Error::Problems(report)) => Err(report),
             Err(error) => return Err(error),

@@ -25,7 +25,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let outside = outside(output);
     let mut open = || {
         let project = global.project()?;
-        let loaded = ops::check(&project)?;
+        let loaded = ops::check::used(&project)?;
         let environment = loaded.environment(global.environment.as_deref())?;
         let world = World::open(&project, &loaded.settings, &environment, &outside)?;
         let mut options = args.pace.options(&loaded.settings.sync, environment);

@@ -1,9 +1,10 @@
 //! All connectors: the built-in ones and the project's own, which override them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use super::{Connector, Role, builtin, read};
+use super::{Connector, Head, Role, builtin, read};
 use crate::problem::Problems;
 use crate::source::Source;
 
@@ -34,6 +35,9 @@ impl Catalog {
                 problems.push(source, read::Mistake::Twice { role: key.0, name: key.1, first, span: (0..0).into() });
                 continue;
             }
+            if !Self::is_named(source.path(), (key.0, &key.1)) {
+                problems.push(source, read::Mistake::Stem { role: key.0, name: key.1.clone(), span: (0..0).into() });
+            }
             let connector = OnceLock::from(Some(Arc::new(connector)));
             definitions.insert(key, Definition { text: "", connector });
         }
@@ -45,6 +49,46 @@ impl Catalog {
     pub fn find(&self, role: Role, name: &str) -> Option<Arc<Connector>> {
         let definition = self.0.get(&(role, name.to_owned()))?;
         definition.connector.get_or_init(|| parse_builtin(name, definition.text)).clone()
+    }
+
+    /// Tells whether there is a connector of that role and name.
+    #[must_use]
+    pub fn has(&self, role: Role, name: &str) -> bool {
+        self.0.contains_key(&(role, name.to_owned()))
+    }
+
+    /// Tells whether a file is called as the file of a connector is: `<name>.toml`, or `<name>-<kind>.toml`, for an
+    /// extractor and a loader may share a name.
+    #[must_use]
+    pub fn is_named(path: &Path, (role, name): (Role, &str)) -> bool {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let kind = match role {
+            Role::Extractor => "-extractor",
+            Role::Loader => "-loader",
+        };
+        stem == name || stem.strip_suffix(kind) == Some(name)
+    }
+
+    /// Tells whether a connector is part of the program.
+    #[must_use]
+    pub fn is_built_in(role: Role, name: &str) -> bool {
+        builtin::DEFINITIONS.iter().any(|(of, known, _)| *of == role && *known == name)
+    }
+
+    /// Returns the connector of that role and name that is part of the program.
+    #[must_use]
+    pub fn built_in(role: Role, name: &str) -> Option<Arc<Connector>> {
+        let (_, name, text) = builtin::DEFINITIONS.iter().find(|(of, known, _)| *of == role && *known == name)?;
+        parse_builtin(name, text)
+    }
+
+    /// Returns the heads of all connectors that are part of the program.
+    #[must_use]
+    pub fn built_in_heads() -> Vec<Head> {
+        let head = |(_, name, text): &(Role, &str, &'static str)| {
+            Head::read(&Source::new(format!("{name}.toml"), *text), &mut Problems::default())
+        };
+        builtin::DEFINITIONS.iter().filter_map(head).collect()
     }
 
     /// Returns the names of all connectors of a role, sorted.
@@ -74,6 +118,22 @@ mod tests {
             assert_eq!((connector.role, connector.name.as_str()), (role, name));
             assert!(connector.plugin.pip_url.contains("=="), "{name} is pinned");
         }
+    }
+
+    #[test]
+    fn a_file_is_called_after_its_connector() {
+        let is = |path: &str| Catalog::is_named(Path::new(path), (Role::Loader, "lake"));
+        assert!(is("connectors/lake.toml") && is("connectors/a/lake-loader.toml"));
+        assert!(
+            !is("connectors/lake-extractor.toml")
+                && !is("connectors/lakeloader.toml")
+                && !is("connectors/-loader.toml")
+        );
+        let text = "name = 'x'\n[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n";
+        let mut problems = Problems::default();
+        Catalog::new(&[Source::new("connectors/y.toml", text)], &mut problems);
+        let report = problems.into_report();
+        assert_eq!(report.problems()[0].code(), "spile::connector::stem");
     }
 
     #[test]

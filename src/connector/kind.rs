@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::value::kind_of;
+use crate::value::{kind_of, same};
 
 /// One of the values that a setting of kind `options` takes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
-    /// What the plugin is given.
-    pub value: String,
+    /// What the plugin is given: a text, a number or a boolean.
+    pub value: Value,
     /// What a form shows.
     pub label: String,
 }
@@ -104,14 +104,20 @@ impl Kind {
             (Self::Integer, Value::Number(number)) => number.is_i64() || number.is_u64(),
             (Self::Date, Value::String(text)) => return is_date(text).then_some(()).ok_or_else(|| quoted(text)),
             (Self::Email, Value::String(text)) => return is_email(text).then_some(()).ok_or_else(|| quoted(text)),
-            (Self::Options(choices), Value::String(text)) => {
-                let known = choices.iter().any(|choice| choice.value == *text);
-                return known.then_some(()).ok_or_else(|| quoted(text));
+            (Self::Options(choices), Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
+                let known = choices.iter().any(|choice| same(&choice.value, value));
+                return known.then_some(()).ok_or_else(|| quoted(&word_of(value)));
             }
             _ => false,
         };
         fits.then_some(()).ok_or_else(|| kind_of(value).to_owned())
     }
+}
+
+/// Returns an option as a person types it: a text without its quotes.
+#[must_use]
+pub fn word_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn quoted(text: &str) -> String {
@@ -144,8 +150,8 @@ mod tests {
 
     #[test]
     fn values_fit_their_kinds() {
-        let choice = |value: &str| Choice { value: value.into(), label: value.into() };
-        let api = Kind::Options(vec![choice("REST"), choice("BULK")]);
+        let choice = |value: Value| Choice { label: word_of(&value), value };
+        let api = Kind::Options(vec![choice(json!("REST")), choice(json!("BULK")), choice(json!(1))]);
         for (kind, good, bad) in [
             (&Kind::Integer, json!(1), json!(1.5)),
             (&Kind::Decimal, json!(1), json!("1")),
@@ -157,6 +163,7 @@ mod tests {
             (&Kind::Boolean, json!(false), json!("false")),
             (&Kind::File, json!("a.json"), json!(1)),
             (&api, json!("REST"), json!("rest")),
+            (&api, json!(1.0), json!("1")),
         ] {
             assert_eq!(kind.check(&good), Ok(()), "{kind:?} takes {good}");
             assert!(kind.check(&bad).is_err(), "{kind:?} refuses {bad}");

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use miette::{Diagnostic, SourceSpan};
 
-use super::kind::Choice;
-use super::{Connector, Group, Kind, Plugin, Role, Setting};
+use super::kind::{Choice, word_of};
+use super::{Connector, Group, Kind, Plugin, Role, Setting, passed};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Table};
@@ -27,9 +27,27 @@ pub enum Mistake {
         #[label("defined here again")]
         span: SourceSpan,
     },
+    /// A file that is not called after what it defines.
+    #[error("the {role} `{name}` is defined in a file of another name")]
+    #[diagnostic(
+        code(spile::connector::stem),
+        help("rename the file to `{name}.toml` or `{name}-{role}.toml`: by its name it is found")
+    )]
+    Stem {
+        /// Its role.
+        role: Role,
+        /// Its name.
+        name: String,
+        /// The file's start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
     /// A name that is no path-safe word.
     #[error("`{name}` is not the name of a {what}")]
-    #[diagnostic(code(spile::connector::name), help("use letters, digits, `-`, `_` and, in settings, `.`"))]
+    #[diagnostic(
+        code(spile::connector::name),
+        help("use letters, digits, `-` and `_`; in settings anything but blanks, quotes and a dot at an end")
+    )]
     Name {
         /// What was to be named.
         what: &'static str,
@@ -124,6 +142,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
             Some(serde_json::Value::Object(metadata)) => metadata,
             _ => serde_json::Map::new(),
         },
+        select: words(&table, "select", problems),
     };
     table.finish(problems);
     Some(connector)
@@ -140,6 +159,7 @@ fn plugin(table: Table<'_>, problems: &mut Problems) -> Option<Plugin> {
     let pip_url = text("pip_url", problems);
     let executable = text("executable", problems);
     let capabilities = words(&table, "capabilities", problems);
+    let passed = passed::read(&table, &passed::OF_PLUGINS, problems);
     table.finish(problems);
     let (name, namespace) = (name?.value, namespace?.value);
     Some(Plugin {
@@ -149,6 +169,7 @@ fn plugin(table: Table<'_>, problems: &mut Problems) -> Option<Plugin> {
         variant,
         namespace,
         capabilities,
+        passed,
     })
 }
 
@@ -180,20 +201,28 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
     let flag = |key, problems: &mut Problems| table.flag(key, problems).is_some_and(|flag| flag.value);
     let (required, secret) = (flag("required", problems), flag("secret", problems));
     let (resync, advanced) = (flag("resync", problems), flag("advanced", problems));
+    let passed = passed::read(&table, &passed::OF_SETTINGS, problems);
     table.finish(problems);
     let name = name?;
     let kind = make.map_or(Kind::String, |make| (make.value)(choices.clone()));
     check_options(&name, &kind, &choices, problems);
     if let Some(default) = &default
+        && !is_filled_in(default)
         && let Err(found) = kind.check(default)
     {
         let (wanted, span) = (kind.wanted().0, default.place.span.clone().into());
         problems.push(&default.place.source, Mistake::Default { name: name.value.clone(), found, wanted, span });
     }
     let default = default.map(|default| default.value);
+    let name_value = name.value.clone();
     let setting =
-        Setting { name: name.value.clone(), kind, label, description, default, required, secret, resync, advanced };
+        Setting { name: name_value, kind, label, description, default, required, secret, resync, advanced, passed };
     Some((name, setting))
+}
+
+/// Tells whether Meltano puts variables into a default: what it will be cannot be known here.
+fn is_filled_in(default: &serde_json::Value) -> bool {
+    default.as_str().is_some_and(|text| text.starts_with('$'))
 }
 
 /// Options are words, or tables of a value and the label that a form shows.
@@ -201,15 +230,19 @@ fn choices(table: &Table<'_>, problems: &mut Problems) -> Vec<Choice> {
     let Some(list) = table.value("options", problems) else { return Vec::new() };
     let items = list.value.as_array().cloned().unwrap_or_default();
     let choice = |item: serde_json::Value| match item {
-        serde_json::Value::String(value) => Some(Choice { label: value.clone(), value }),
         serde_json::Value::Object(choice) => {
-            let value = choice.get("value")?.as_str()?.to_owned();
-            let label = choice.get("label").and_then(|label| label.as_str()).unwrap_or(&value).to_owned();
+            let value = choice.get("value").filter(|value| is_option(value))?.clone();
+            let label =
+                choice.get("label").and_then(|label| label.as_str()).map_or_else(|| word_of(&value), str::to_owned);
             Some(Choice { value, label })
         }
-        _ => None,
+        value => is_option(&value).then(|| Choice { label: word_of(&value), value }),
     };
     items.into_iter().filter_map(choice).collect()
+}
+
+fn is_option(value: &serde_json::Value) -> bool {
+    value.is_string() || value.is_number() || value.is_boolean()
 }
 
 fn check_options(name: &Placed<String>, kind: &Kind, choices: &[Choice], problems: &mut Problems) {
@@ -243,11 +276,25 @@ fn words(table: &Table<'_>, key: &'static str, problems: &mut Problems) -> Vec<S
     words.into_iter().map(|word| word.value).collect()
 }
 
+/// Tells whether a connector or a plugin can have that name.
+#[must_use]
+pub fn is_word(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter)
+}
+
+/// Tells whether a setting can have that name: taps have their own ideas, such as `dialect+driver`, and Meltano turns
+/// all that is no letter or digit into `_` where it makes variables of them.
+#[must_use]
+pub fn is_setting(name: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '\\');
+    !name.is_empty() && !name.split('.').any(str::is_empty) && !name.contains(odd)
+}
+
 /// Names end up in paths, state ids and environment variables: `..`, `/` and blanks must not pass.
 fn check_name(what: &'static str, name: &Placed<String>, problems: &mut Problems) {
-    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || (c == '.' && what == "setting");
-    let safe = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter);
-    if !safe {
+    let is_safe = if what == "setting" { is_setting(name) } else { is_word(name) };
+    if !is_safe {
         let span = name.place.span.clone().into();
         problems.push(&name.place.source, Mistake::Name { what, name: name.value.clone(), span });
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Number, Value};
 
+use crate::connector::kind::word_of;
 use crate::connector::{Kind, Setting};
 use crate::problem::{did_you_mean, listed};
 
@@ -24,12 +25,13 @@ pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
         },
         Kind::Options(choices) => {
             let is_it = |word: &str| word.eq_ignore_ascii_case(text);
-            let found = choices.iter().find(|choice| is_it(&choice.value) || is_it(&choice.label));
-            let names = || choices.iter().map(|choice| choice.value.as_str());
+            let found = choices.iter().find(|choice| is_it(&word_of(&choice.value)) || is_it(&choice.label));
+            let words: Vec<String> = choices.iter().map(|choice| word_of(&choice.value)).collect();
+            let names = || words.iter().map(String::as_str);
             let found = found.ok_or_else(|| {
                 did_you_mean(text, names()).unwrap_or_else(|| format!("choose one of {}", listed(names())))
             })?;
-            Value::String(found.value.clone())
+            found.value.clone()
         }
         Kind::Array if !text.starts_with('[') => {
             Value::Array(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Value::from).collect())
@@ -74,13 +76,14 @@ mod tests {
             secret: false,
             resync: false,
             advanced: false,
+            passed: serde_json::Map::new(),
         };
         answer(&setting, typed)
     }
 
     #[test]
     fn what_people_type_is_read_by_its_kind() {
-        let bulk = || Kind::Options(vec![Choice { value: "BULK".to_owned(), label: "Bulk API".to_owned() }]);
+        let bulk = || Kind::Options(vec![Choice { value: json!("BULK"), label: "Bulk API".to_owned() }]);
         assert_eq!(of(Kind::String, " a b "), Ok(json!("a b")));
         assert_eq!(of(Kind::Integer, "5432"), Ok(json!(5432)));
         assert_eq!(of(Kind::Decimal, "0.5"), Ok(json!(0.5)));
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_with_what_would() {
-        let bulk = || Kind::Options(vec![Choice { value: "BULK".to_owned(), label: "Bulk API".to_owned() }]);
+        let bulk = || Kind::Options(vec![Choice { value: json!("BULK"), label: "Bulk API".to_owned() }]);
         assert_eq!(of(bulk(), "BULKY"), Err("did you mean `BULK`?".to_owned()));
         assert_eq!(of(bulk(), "x"), Err("choose one of `BULK`".to_owned()));
         for (kind, typed) in [

@@ -69,6 +69,14 @@ pub enum Mistake {
         #[label("this file")]
         span: SourceSpan,
     },
+    /// An alias that leads into itself.
+    #[error("an alias stands for something that it is a part of")]
+    #[diagnostic(code(spile::import::recursive), help("write out what is meant, then import again"))]
+    Recursive {
+        /// Where.
+        #[label("this alias")]
+        span: SourceSpan,
+    },
     /// Another form than Meltano takes.
     #[error("{what} is {found}, not {wanted}")]
     #[diagnostic(code(spile::import::form), help("mend it until `meltano compile` takes it, then import again"))]

@@ -164,7 +164,10 @@ fn declaration(
         loader: loader.and_then(|loader| loader.parse().ok()),
         schedule: draft.schedule.as_ref().and_then(|schedule| self::schedule(schedule, draft, problems)),
         timing: timing(draft, problems),
-        select: draft.select.as_ref().map(|patterns| self::select(patterns, problems)).unwrap_or_default(),
+        select: match &draft.select {
+            Some(patterns) => self::select(patterns, problems),
+            None => connector.select.iter().cloned().collect(),
+        },
         metadata,
         tags: draft.tags.iter().flat_map(|tags| &tags.value).map(|tag| tag.value.clone()).collect(),
         config,

@@ -1,5 +1,6 @@
 //! `check`: reads and checks every file of a project. All other operations begin with it.
 
+mod connectors;
 mod selection;
 
 use crate::alert::policy;
@@ -17,6 +18,7 @@ use crate::source::Source;
 use crate::world::Project;
 use crate::world::project::IntegrationFiles;
 
+pub use connectors::ConnectorFiles;
 pub use selection::{Undiscovered, with_selection};
 
 /// A project's files, checked.
@@ -82,7 +84,7 @@ pub struct Files {
     /// `spile.toml`
     pub settings: Option<Source>,
     /// The project's own connectors.
-    pub connectors: Vec<Source>,
+    pub connectors: ConnectorFiles,
     /// Integrations, their overlays and sidecars.
     pub integrations: IntegrationFiles,
     /// The template of `meltano.yml`.
@@ -94,9 +96,15 @@ pub struct Files {
 impl Files {
     /// Reads the files of a project.
     pub fn read(project: &Project, problems: &mut Problems) -> Self {
+        let connectors = ConnectorFiles::Read(project.connectors(problems));
+        Self { connectors, ..Self::used(project, problems) }
+    }
+
+    /// Reads the files of a project, and of its own connectors only the names.
+    pub fn used(project: &Project, problems: &mut Problems) -> Self {
         Self {
             settings: project.settings(problems),
-            connectors: project.connectors(problems),
+            connectors: ConnectorFiles::listed(project, problems),
             integrations: project.integrations(problems),
             template: project.template(problems),
             output_templates: project.output_templates(problems),
@@ -111,6 +119,20 @@ impl Files {
 pub fn check(project: &Project) -> Result<Loaded, Error> {
     let mut problems = Problems::default();
     let files = Files::read(project, &mut problems);
+    with_templates(project, files, problems)
+}
+
+/// Reads and checks a project without the connectors that no integration uses: what everything but `spile check` does.
+///
+/// # Errors
+/// With every problem of every file that is read.
+pub fn used(project: &Project) -> Result<Loaded, Error> {
+    let mut problems = Problems::default();
+    let files = Files::used(project, &mut problems);
+    with_templates(project, files, problems)
+}
+
+fn with_templates(project: &Project, files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     if let Some(settings) = &files.settings {
         super::notify::check_templates(project, settings, &mut problems);
     }
@@ -133,8 +155,8 @@ pub fn settings(project: &Project) -> Result<ProjectSettings, Error> {
 /// With every problem of every file.
 pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let settings = files.settings.and_then(|source| settings::read(&source, &mut problems));
-    let catalog = Catalog::new(&files.connectors, &mut problems);
     let drafts = drafts(files.integrations, &mut problems);
+    let catalog = files.connectors.catalog(&drafts, &mut problems);
     let mut outputs = Vec::new();
     let integrations = settings.as_ref().map(|known| together::integrations(&drafts, known, &catalog, &mut problems));
     for (settings, integrations) in settings.iter().zip(&integrations) {

@@ -223,7 +223,9 @@ pub fn definition(connector: &Connector) -> Map<String, Value> {
     put("name", json!(plugin.name));
     put("variant", json!(plugin.variant));
     put("namespace", json!(plugin.namespace));
-    put("pip_url", json!(plugin.pip_url));
+    if !plugin.pip_url.is_empty() {
+        put("pip_url", json!(plugin.pip_url));
+    }
     put("executable", json!(plugin.executable));
     put("label", json!(connector.label));
     if !plugin.capabilities.is_empty() {
@@ -239,6 +241,7 @@ pub fn definition(connector: &Connector) -> Map<String, Value> {
     if !connector.metadata.is_empty() {
         put("metadata", Value::Object(connector.metadata.clone()));
     }
+    definition.extend(plugin.passed.clone());
     definition
 }
 
@@ -252,6 +255,7 @@ fn setting(setting: &Setting) -> Value {
         ("sensitive", setting.secret.then_some(Value::Bool(true))),
     ];
     written.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    written.extend(setting.passed.clone());
     if let Kind::Options(choices) = &setting.kind {
         let options = choices.iter().map(|choice| json!({"label": choice.label, "value": choice.value})).collect();
         written.insert("options".to_owned(), options);

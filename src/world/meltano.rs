@@ -4,6 +4,7 @@
 //! `meltano.yml` with what it needs and nothing more, so it starts as fast in a large project as in a small one, and
 //! shares `.meltano` (environments of plugins, state, catalogs) with the user's own `meltano run`.
 
+mod about;
 mod call;
 mod child;
 mod discover;
@@ -19,6 +20,7 @@ mod processes;
 mod request;
 mod run_log;
 mod system_db;
+mod venv;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -40,6 +42,7 @@ use mask::Mask;
 use private::Private;
 use run_log::RunLog;
 
+pub use about::{About, AboutError, Asked};
 pub use discover::Discovery;
 pub use error::{InstallError, RunError};
 pub use hold::{Hold, NotHeld};

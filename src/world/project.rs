@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -30,6 +30,9 @@ pub const OWN_FOLDER: &str = ".spile";
 
 /// The creation rules of sops: who may read new secrets.
 pub const SOPS_RULES: &str = ".sops.yaml";
+
+/// How many bytes are read for the head of a connector.
+const HEAD: u64 = 4096;
 
 /// How the stem of a sidecar ends.
 const SIDECAR: &str = ".secrets";
@@ -131,9 +134,32 @@ impl Project {
 
     /// Reads the project's own connectors.
     pub fn connectors(&self, problems: &mut Problems) -> Vec<Source> {
+        let paths = self.connector_paths(problems);
+        paths.iter().filter_map(|path| self.source(path, problems)).collect()
+    }
+
+    /// Lists the files of the project's own connectors.
+    pub fn connector_paths(&self, problems: &mut Problems) -> Vec<PathBuf> {
         let mut paths = self.files("connectors", problems);
         paths.retain(|path| path.extension() == Some(OsStr::new("toml")));
-        paths.iter().filter_map(|path| self.source(path, problems)).collect()
+        paths
+    }
+
+    /// Reads one of the project's own connectors.
+    pub fn connector(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        self.source(path, problems)
+    }
+
+    /// Reads the lines of a connector before its first table, where they are short; else all of it.
+    pub fn connector_head(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        if self.unwritten.contains_key(path) {
+            return self.source(path, problems);
+        }
+        let mut bytes = Vec::new();
+        let read = std::fs::File::open(self.root.join(path)).and_then(|file| file.take(HEAD).read_to_end(&mut bytes));
+        let end = bytes.windows(2).position(|pair| pair == b"\n[").map(|at| at + 1);
+        let lines = end.filter(|_| read.is_ok()).and_then(|end| std::str::from_utf8(&bytes[..end]).ok());
+        lines.map(|lines| Source::new(path, lines)).or_else(|| self.source(path, problems))
     }
 
     /// Reads the files of integrations and their overlays, sorted by path.

@@ -5,7 +5,7 @@ use crate::sources::{self, SourceFile};
 const FLOORS: [&[&str]; 6] = [
     &["name", "secret", "source", "problem", "value", "table"],
     &["connector", "integration", "settings", "sops"],
-    &["record", "plan", "render", "run", "alert", "import", "discovered", "form", "assist"],
+    &["record", "plan", "render", "run", "alert", "import", "definition", "discovered", "form", "assist"],
     &["world"],
     &["ops"],
     &["view", "cli", "main", "lib"],

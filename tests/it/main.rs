@@ -8,6 +8,7 @@ mod cases;
 mod ci;
 mod cli;
 mod codes;
+mod connectors;
 mod contract;
 mod floors;
 mod folder;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::ask::{self, Asked, Default};
 use super::{Args, Desk, edit_of, file, given, save, secrets, tested, told};
 use crate::cli::{Global, Output};
+use crate::connector::kind::word_of;
 use crate::connector::{Connector, Group, Kind, Role, Setting};
 use crate::form::{self, NewFile, Rank, answer, first_sentence, label};
 use crate::name::Slug;
@@ -272,11 +273,15 @@ impl Answered {
         let value = match &setting.kind {
             Kind::Options(choices) => {
                 let shown = |choice: &crate::connector::kind::Choice| {
-                    let is_its_own = choice.label == choice.value;
-                    if is_its_own { choice.value.clone() } else { format!("{} ({})", choice.label, choice.value) }
+                    let is_its_own = choice.label == word_of(&choice.value);
+                    if is_its_own {
+                        choice.label.clone()
+                    } else {
+                        format!("{} ({})", choice.label, word_of(&choice.value))
+                    }
                 };
                 let choices = choices.iter().map(|choice| Choice { shown: shown(choice), is: choice.value.clone() });
-                Value::String(ask::one(&label, choices.collect())?.is)
+                ask::one(&label, choices.collect())?.is
             }
             Kind::Boolean => {
                 let is_so = setting.default.as_ref().is_some_and(|value| *value == Value::Bool(true));

@@ -24,7 +24,7 @@ impl<'a> Document<'a> {
     /// Parses a text.
     ///
     /// # Errors
-    /// When it is no YAML, holds several documents, says a key twice, or is nested too deeply.
+    /// When it is no YAML, holds several documents, says a key twice, is a part of itself, or is nested too deeply.
     pub fn parse(text: &'a str) -> Result<Self, Mistake> {
         let mut builder = Builder { places: Places::of(text), text, open: Vec::new(), anchors: BTreeMap::new() };
         let mut parser = Parser::new_from_str(text);
@@ -82,6 +82,10 @@ impl Builder<'_> {
                 let node =
                     Node { content, span: place.start..end, anchor: anchored(anchor), tag: named(tag.as_deref()) };
                 self.add(node)
+            }
+            // What is not whole yet is what the alias is a part of: to follow it would have no end.
+            Event::Alias(anchor) if !self.anchors.contains_key(&anchor) => {
+                Err(Mistake::Recursive { span: place.into() })
             }
             Event::Alias(anchor) => {
                 self.add(Node { content: Content::Alias(anchor), span: place, anchor: None, tag: None })

@@ -39,7 +39,9 @@ impl<'a> Values<'a> {
 
     /// Returns the value of a node, and adds to `odd` what of it JSON has no form for: its text stands there instead.
     pub fn value(&self, node: &Node, odd: &mut Vec<Odd>) -> Value {
-        self.left.set(self.left.get().saturating_sub(1));
+        // A long text costs as much as the values that would fill its place.
+        let cost = 1 + node.text().map_or(0, |text| text.len() / 32);
+        self.left.set(self.left.get().saturating_sub(cost));
         if self.is_exhausted() {
             return Value::Null;
         }
@@ -124,6 +126,15 @@ mod tests {
     fn what_has_no_form_is_told() {
         let (_, odd) = read("a: .nan\n1: x\nb: !env X\n");
         assert_eq!(odd, ["a number without a form in TOML", "a key that is no text", "a value with a tag"]);
+    }
+
+    #[test]
+    fn a_long_text_cannot_be_repeated_without_bound() {
+        let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1_000_000), vec!["*a"; 1000].join(", "));
+        let document = Document::parse(&text).unwrap();
+        let values = Values::of(&document);
+        values.value(&document.root, &mut Vec::new());
+        assert!(values.is_exhausted());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Draft, Mistake};
+use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 use crate::integration::secrets::Mistake as SecretMistake;
 use crate::problem::{Problems, did_you_mean, listed};
@@ -101,7 +102,8 @@ fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
     let (wanted, example) = setting.kind.wanted();
     let help = match &setting.kind {
         Kind::Options(choices) => {
-            let names = || choices.iter().map(|choice| choice.value.as_str());
+            let words: Vec<String> = choices.iter().map(|choice| word_of(&choice.value)).collect();
+            let names = || words.iter().map(String::as_str);
             let near = value.as_str().and_then(|text| did_you_mean(text, names()));
             near.unwrap_or_else(|| format!("choose one of {}", listed(names())))
         }

@@ -2,7 +2,7 @@
 
 use super::TEMPLATE;
 use crate::import::{self, Adopted, Import, Left, NewFile, PluginKey, Why};
-use crate::ops::check::{Files, Loaded, checked};
+use crate::ops::check::{ConnectorFiles, Files, Loaded, checked};
 use crate::ops::{Error as OpsError, secrets};
 use crate::problem::{Problem, Problems};
 use crate::sops::{DataKey, Document, Wrapped};
@@ -57,7 +57,7 @@ fn loaded(project: &Project, files: &[NewFile]) -> Result<Loaded, OpsError> {
     if project.root().join(SETTINGS).exists() {
         all.settings = project.settings(&mut problems);
     }
-    all.connectors = project.connectors(&mut problems);
+    let mut connectors = project.connectors(&mut problems);
     all.output_templates = project.output_templates(&mut problems);
     all.integrations = project.integrations(&mut problems);
     for file in files {
@@ -67,9 +67,10 @@ fn loaded(project: &Project, files: &[NewFile]) -> Result<Loaded, OpsError> {
             (Some(name), _) => all.integrations.declared.push((name.clone(), source)),
             (None, Some(SETTINGS)) => all.settings = Some(source),
             (None, Some(TEMPLATE)) => all.template = Some(source),
-            (None, _) => all.connectors.push(source),
+            (None, _) => connectors.push(source),
         }
     }
+    all.connectors = ConnectorFiles::Read(connectors);
     checked(all, problems)
 }
 

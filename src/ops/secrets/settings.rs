@@ -1,11 +1,13 @@
 //! The settings that secrets are: what the connector says of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Error;
 use super::file::SecretsFile;
-use crate::connector::{Catalog, Connector, Kind, Role, Setting};
+use crate::connector::{Connector, Kind, Role, Setting};
 use crate::ops;
+use crate::ops::check::ConnectorFiles;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::secret::Secret;
 use crate::sops::node;
@@ -18,7 +20,6 @@ impl SecretsFile {
     /// When the project's connectors cannot be read.
     pub fn connector(&self, project: &Project) -> Result<Option<Arc<Connector>>, ops::Error> {
         let mut problems = Problems::default();
-        let catalog = Catalog::new(&project.connectors(&mut problems), &mut problems);
         let base = match self.name.environment {
             Some(_) => Some(Self::find(project, self.name.slug.as_str(), None)?),
             None => None,
@@ -26,7 +27,10 @@ impl SecretsFile {
         let members = base.as_ref().map_or(&self.members, |base| &base.members);
         let text = |key| node::find(members, key).and_then(node::Node::as_text);
         let role = if text("kind") == Some("loader") { Role::Loader } else { Role::Extractor };
-        Ok(text("type").and_then(|name| catalog.find(role, name)))
+        let Some(name) = text("type") else { return Ok(None) };
+        let wanted = BTreeSet::from([(role, name.to_owned())]);
+        let catalog = ConnectorFiles::listed(project, &mut problems).of(&wanted, &mut problems);
+        Ok(catalog.find(role, name))
     }
 
     /// Checks that a secret is a setting of the connector, and that the value is what it takes.

@@ -14,7 +14,7 @@ pub struct Came {
 }
 
 impl Came {
-    fn of(output: &Output) -> Self {
+    pub fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let code = output.status.code().expect("the program was killed");
         Self { code, out: text(&output.stdout), notes: text(&output.stderr) }

@@ -58,6 +58,7 @@ fn a_file_that_is_too_large_is_refused_with_the_numbers() {
     refuses(&"# hunter2\n".repeat(5_300_000), "spile::import::too_large");
     let bomb = (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")));
     refuses(&format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", bomb.collect::<String>()), "spile::import::aliases");
+    refuses("a: hunter2\nb: &b {c: [*b]}\n", "spile::import::recursive");
     let project = with(&"# hunter2\n".repeat(5_300_000));
     let shown = project.spile(&["import"]).fails().stderr();
     assert!(shown.contains("53000000") && shown.contains("2097152"), "{shown}");

@@ -33,8 +33,8 @@ fn fitting(kind: &Kind) -> BoxedStrategy<Value> {
             .boxed(),
         Kind::Email => Just(json!("o'neil+x@example.com")).boxed(),
         Kind::Options(choices) => {
-            let values: Vec<String> = choices.iter().map(|choice| choice.value.clone()).collect();
-            proptest::sample::select(values).prop_map(Value::String).boxed()
+            let values: Vec<Value> = choices.iter().map(|choice| choice.value.clone()).collect();
+            proptest::sample::select(values).boxed()
         }
         Kind::Array => proptest::collection::vec(value(), 0..3).prop_map(Value::Array).boxed(),
         Kind::Object => table(value()).prop_map(Value::Object).boxed(),

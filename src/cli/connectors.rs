@@ -1,0 +1,96 @@
+//! `spile connectors`
+
+mod import;
+
+use clap::{Subcommand, ValueEnum};
+
+use super::{Global, Output};
+use crate::connector::{Role, search};
+use crate::ops::Error;
+use crate::ops::connectors::{Shelf, Standing};
+use crate::view;
+
+/// List, find and show connectors, and take over those that others define
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List all connectors: the built-in ones and the project's own
+    List(ListArgs),
+    /// Find connectors by words in their name, label, category, keywords and description, the best first
+    Search(SearchArgs),
+    /// Show a connector: what it installs, its settings, what has to be set
+    Show(ShowArgs),
+    /// Make a connector of a definition of the Meltano hub, of a lock file, a meltano.yml, or of a tap itself
+    Import(import::Args),
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// Only extractors, or only loaders
+    #[arg(long)]
+    kind: Option<KindArg>,
+}
+
+#[derive(Debug, clap::Args)]
+struct SearchArgs {
+    /// What to look for; all of the words have to be found
+    #[arg(required = true, value_name = "WORD")]
+    words: Vec<String>,
+    /// Only extractors, or only loaders
+    #[arg(long)]
+    kind: Option<KindArg>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// The connector, as integrations write it in `type`
+    name: String,
+    /// Only the extractor, or only the loader of that name
+    #[arg(long)]
+    kind: Option<KindArg>,
+}
+
+/// Which side of a pipeline, as the command line says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KindArg {
+    Extractor,
+    Loader,
+}
+
+impl From<KindArg> for Role {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Extractor => Self::Extractor,
+            KindArg::Loader => Self::Loader,
+        }
+    }
+}
+
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    match &args.command {
+        Command::List(args) => {
+            let shelf = Shelf::read(&global.project()?)?;
+            list(&shelf.standing(args.kind.map(Role::from)).collect::<Vec<_>>(), output);
+        }
+        Command::Search(args) => {
+            let shelf = Shelf::read(&global.project()?)?;
+            let all = shelf.standing(args.kind.map(Role::from)).map(|one| (&one.head, one));
+            list(&search::search(all, &args.words), output);
+        }
+        Command::Show(args) => {
+            let shown = Shelf::read(&global.project()?)?.show(&args.name, args.kind.map(Role::from))?;
+            output.result(|| view::connectors::show(&shown), &view::connectors::data::show(&shown));
+        }
+        Command::Import(args) => return import::exec(args, global, output).await,
+    }
+    Ok(0)
+}
+
+fn list(standing: &[&Standing], output: &mut Output) {
+    output.result(|| view::connectors::list(standing), &view::connectors::data::list(standing));
+}

@@ -1,0 +1,109 @@
+//! Heads: what a definition says of itself before its first table, which is all that a search needs.
+
+use toml::de::DeTable;
+
+use super::{Connector, Role};
+use crate::problem::Problems;
+use crate::source::Source;
+
+/// What a connector is called and found by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// What integrations write as `type`.
+    pub name: String,
+    /// Which side of a pipeline it is.
+    pub role: Role,
+    /// What people call it.
+    pub label: String,
+    /// One sentence for the catalog.
+    pub description: String,
+    /// The shelf of the catalog it stands on.
+    pub category: Option<String>,
+    /// What else it is found by.
+    pub keywords: Vec<String>,
+}
+
+impl From<&Connector> for Head {
+    fn from(connector: &Connector) -> Self {
+        Self {
+            name: connector.name.clone(),
+            role: connector.role,
+            label: connector.label.clone(),
+            description: connector.description.clone(),
+            category: connector.category.clone(),
+            keywords: connector.keywords.clone(),
+        }
+    }
+}
+
+impl Head {
+    /// Reads a head from the lines before the first table: settings are most of a definition, and not looked at. What
+    /// cannot be read so is read as a whole.
+    pub fn read(source: &Source, problems: &mut Problems) -> Option<Self> {
+        Self::peek(source).or_else(|| super::read::connector(source, problems).map(|connector| Self::from(&connector)))
+    }
+
+    /// Reads a head from the lines before the first table, of which no more need be there; `None` where that cannot be
+    /// done.
+    #[must_use]
+    pub fn peek(source: &Source) -> Option<Self> {
+        let text = source.text();
+        let end = if text.starts_with('[') { 0 } else { text.find("\n[").map_or(text.len(), |at| at + 1) };
+        Self::of_lines(source, &text[..end])
+    }
+
+    fn of_lines(source: &Source, lines: &str) -> Option<Self> {
+        let table = DeTable::parse(lines).ok()?;
+        let table = table.get_ref();
+        let text = |key: &str| match table.get(key) {
+            Some(value) => value.get_ref().as_str().map(|text| Some(text.to_owned())),
+            None => Some(None),
+        };
+        let stem = || source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = text("name")?.unwrap_or_else(stem);
+        let role = text("kind")?.map_or(Some("extractor".to_owned()), Some)?;
+        let keywords = match table.get("keywords") {
+            Some(words) => {
+                let words = words.get_ref().as_array()?.iter();
+                words.map(|word| word.get_ref().as_str().map(str::to_owned)).collect::<Option<_>>()?
+            }
+            None => Vec::new(),
+        };
+        Some(Self {
+            role: Role::WORDS.iter().find(|(word, _)| *word == role)?.1,
+            label: text("label")?.unwrap_or_else(|| name.clone()),
+            description: text("description")?.unwrap_or_default(),
+            category: text("category")?,
+            keywords,
+            name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::{builtin, read};
+
+    #[test]
+    fn a_head_says_what_the_whole_definition_says() {
+        let odd = "label = 'X'\ndescription = '''\n[a](b)\n[c]'''\n[plugin]\nname = 'tap-x'\nnamespace = 'x'\n";
+        let own = (Role::Extractor, "odd", odd);
+        for (_, name, text) in builtin::DEFINITIONS.into_iter().chain([own]) {
+            let source = Source::new(format!("connectors/{name}.toml"), text);
+            let mut problems = Problems::default();
+            let head = Head::read(&source, &mut problems).unwrap();
+            let whole = read::connector(&source, &mut problems).unwrap();
+            assert_eq!(head, Head::from(&whole));
+            assert!(!problems.any_error());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_head_is_told_as_it_is_of_the_whole() {
+        let mut problems = Problems::default();
+        let source = Source::new("connectors/x.toml", "kind = 'loder'\n[plugin]\nname = 'x'\nnamespace = 'x'\n");
+        Head::read(&source, &mut problems);
+        assert!(problems.any_error());
+    }
+}

@@ -1,0 +1,131 @@
+//! Finding connectors by words, the best first.
+
+use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use super::Head;
+
+/// How much of the score of a word that is found as it stands one has to have that is found in pieces.
+const PIECES: f64 = 0.75;
+
+/// How near a word has to be that is misspelt.
+const NEAR: f64 = 0.75;
+
+/// Returns what belongs to those heads in which every word is found, the best first; where two are as good, in their own order.
+#[must_use]
+pub fn search<'a, T>(heads: impl Iterator<Item = (&'a Head, T)>, words: &[String]) -> Vec<T> {
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let words: Vec<Word> =
+        words.iter().flat_map(|word| word.split_whitespace()).map(|word| Word::new(word, &mut matcher)).collect();
+    let mut found: Vec<(f64, T)> = heads
+        .filter_map(|(head, item)| {
+            let scores: Option<Vec<f64>> = words.iter().map(|word| word.score(head, &mut matcher)).collect();
+            Some((scores?.into_iter().sum(), item))
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    found.into_iter().map(|(_, item)| item).collect()
+}
+
+/// A word that is looked for.
+struct Word {
+    text: String,
+    pieces: Atom,
+    whole: Atom,
+    /// The score of the word itself.
+    best: f64,
+}
+
+impl Word {
+    fn new(word: &str, matcher: &mut Matcher) -> Self {
+        let text = word.to_lowercase();
+        let atom = |kind| Atom::new(&text, CaseMatching::Ignore, Normalization::Smart, kind, false);
+        let (pieces, whole) = (atom(AtomKind::Fuzzy), atom(AtomKind::Substring));
+        let best = score(&pieces, &text, matcher).unwrap_or(1.0);
+        Self { text, pieces, whole, best }
+    }
+
+    /// A name says more than a label, that more than a keyword, that more than a description. In a description, which is
+    /// long, letters are found anywhere: only the word as a whole counts.
+    fn score(&self, head: &Head, matcher: &mut Matcher) -> Option<f64> {
+        let mut best = self.of(&head.name, matcher).map(|score| score * 4.0);
+        let mut take = |weight: f64, score: Option<f64>| {
+            best = [best, score.map(|score| score * weight)].into_iter().flatten().reduce(f64::max);
+        };
+        take(3.0, self.of(&head.label, matcher));
+        for keyword in &head.keywords {
+            take(2.0, self.of(keyword, matcher));
+        }
+        take(2.0, head.category.as_ref().and_then(|category| self.of(category, matcher)));
+        let found = score(&self.whole, &head.description, matcher);
+        take(1.0, found.map(|found| (found / self.best).min(1.0)));
+        best
+    }
+
+    /// Returns how well a short text is what is looked for: 1 where the word is in it, more where it is all of it.
+    fn of(&self, text: &str, matcher: &mut Matcher) -> Option<f64> {
+        if text.eq_ignore_ascii_case(&self.text) {
+            return Some(2.0);
+        }
+        let found = score(&self.pieces, text, matcher).map(|found| found / self.best).filter(|found| *found >= PIECES);
+        found.or_else(|| {
+            let near = strsim::normalized_damerau_levenshtein(&self.text, &text.to_lowercase());
+            (near >= NEAR).then_some(near / 2.0)
+        })
+    }
+}
+
+fn score(atom: &Atom, text: &str, matcher: &mut Matcher) -> Option<f64> {
+    let mut buffer = Vec::new();
+    atom.score(Utf32Str::new(text, &mut buffer), matcher).map(f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::Role;
+
+    fn head(name: &str, label: &str, keywords: &[&str], description: &str) -> Head {
+        Head {
+            name: name.into(),
+            role: Role::Extractor,
+            label: label.into(),
+            description: description.into(),
+            category: Some("Databases".into()),
+            keywords: keywords.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn found(words: &[&str]) -> Vec<String> {
+        let heads = [
+            head("mysql", "MySQL", &["sql"], "Tables of a MySQL server; not PostgreSQL"),
+            head("postgres", "PostgreSQL", &["sql", "database"], "Tables"),
+            head("rest-api", "REST APIs", &["http"], "Any API that speaks JSON"),
+            head("salesforce", "Salesforce", &["crm"], "Objects of Salesforce"),
+        ];
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        search(heads.iter().map(|head| (head, head.name.clone())), &words)
+    }
+
+    #[test]
+    fn the_name_says_more_than_the_description() {
+        assert_eq!(found(&["postgres"]), ["postgres", "mysql"]);
+        assert_eq!(found(&["POSTGRESQL"]), ["postgres", "mysql"]);
+    }
+
+    #[test]
+    fn words_are_found_in_pieces_and_where_they_are_misspelt() {
+        assert_eq!(found(&["salesfroce"]), ["salesforce"]);
+        assert_eq!(found(&["pstgres"]), ["postgres"]);
+        assert_eq!(found(&["restapi"]), ["rest-api"]);
+        assert_eq!(found(&["crm"]), ["salesforce"]);
+    }
+
+    #[test]
+    fn every_word_has_to_be_found() {
+        assert_eq!(found(&["json", "http"]), ["rest-api"]);
+        assert_eq!(found(&["json http"]), ["rest-api"]);
+        assert_eq!(found(&["json", "crm"]), Vec::<String>::new());
+        assert_eq!(found(&["databases"]).len(), 4);
+    }
+}

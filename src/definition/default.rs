@@ -1,0 +1,113 @@
+//! Defaults: values that do not fit the kind of their setting, as Meltano would read them.
+
+use serde_json::{Number, Value, json};
+
+use super::reader::Reader;
+use crate::connector::Kind;
+use crate::connector::kind::{Choice, word_of};
+use crate::value::kind_of;
+
+/// What is made of a default: the kind that its setting has then, and the default.
+type Fitted = (Option<Kind>, Option<Value>);
+
+/// Makes a default and a kind go together; what that changes is noted.
+pub(super) fn fit(kind: Option<Kind>, written: &Value, (name, reader): (&str, &mut Reader<'_>)) -> Fitted {
+    let Some(value) = kept(written) else { return (kind, None) };
+    if value != *written {
+        reader.notes.say(format!("not kept: the nulls in the default of `{name}`"));
+    }
+    // Meltano puts a variable in its place, or lets whoever said no kind say what it likes.
+    let Some(kind) = kind else { return (Some(kind_for(&value)), Some(value)) };
+    if value.as_str().is_some_and(|text| text.starts_with('$')) || kind.check(&value).is_ok() {
+        return (Some(kind), Some(value));
+    }
+    if let Some(cast) = cast(&kind, &value) {
+        if word_of(&cast) != word_of(&value) {
+            reader.notes.say(format!("the default of `{name}`, `{}`, is read as `{cast}`", shortened(&value)));
+        }
+        return (Some(kind), Some(cast));
+    }
+    let (kind, default) = otherwise(kind, value.clone());
+    reader.notes.say(match &default {
+        Some(_) => {
+            format!("`{name}` is taken for {}: that is what its default is, `{}`", kind.wanted().0, shortened(&value))
+        }
+        None => format!("not kept: the default of `{name}`, `{}`, which is not {}", shortened(&value), kind.wanted().0),
+    });
+    (Some(kind), default)
+}
+
+/// Takes nulls out, and numbers that TOML has no form for.
+fn kept(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::Number(number) if number.as_i64().is_none() && !number.is_f64() => None,
+        Value::Array(items) => Some(items.iter().filter_map(kept).collect()),
+        Value::Object(members) => {
+            let members = members.iter().filter_map(|(key, value)| Some((key.clone(), kept(value)?)));
+            Some(Value::Object(members.collect()))
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value.clone()),
+    }
+}
+
+fn kind_for(value: &Value) -> Kind {
+    match value {
+        Value::Bool(_) => Kind::Boolean,
+        Value::Number(number) if number.is_f64() => Kind::Decimal,
+        Value::Number(_) => Kind::Integer,
+        Value::Array(_) => Kind::Array,
+        Value::Object(_) => Kind::Object,
+        Value::String(_) | Value::Null => Kind::String,
+    }
+}
+
+/// Reads a text as Meltano does where a kind asks for more (reference: `SettingDefinition.cast_value`).
+fn cast(kind: &Kind, value: &Value) -> Option<Value> {
+    let text = value.as_str().map(str::trim);
+    let cast = match (kind, text, value) {
+        (Kind::Integer, Some(text), _) => json!(text.parse::<i64>().ok()?),
+        (Kind::Integer, None, Value::Number(number)) => json!(whole(number)?),
+        (Kind::Decimal, Some(text), _) => Value::Number(Number::from_f64(text.parse().ok()?)?),
+        (Kind::Boolean, Some(text), _) => json!(matches!(text.to_lowercase().as_str(), "true" | "1" | "yes" | "on")),
+        (Kind::Boolean, None, Value::Number(number)) => json!(number.as_i64().filter(|one| [0, 1].contains(one))? == 1),
+        (Kind::Array | Kind::Object, Some(text), _) => kept(&serde_json::from_str(text).ok()?)?,
+        (Kind::String | Kind::Date | Kind::Email | Kind::File, None, Value::Number(_) | Value::Bool(_)) => {
+            json!(word_of(value))
+        }
+        (Kind::Options(choices), _, _) => {
+            choices.iter().find(|choice| word_of(&choice.value) == word_of(value)).map(|choice| choice.value.clone())?
+        }
+        _ => return None,
+    };
+    kind.check(&cast).is_ok().then_some(cast)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a float that is whole and small is that integer")]
+fn whole(number: &Number) -> Option<i64> {
+    let float = number.as_f64()?;
+    (float.fract() == 0.0 && float.abs() < 1e15).then_some(float as i64)
+}
+
+/// Gives the kind up where the default says more, or the default where it says less.
+fn otherwise(kind: Kind, value: Value) -> (Kind, Option<Value>) {
+    match (kind, &value) {
+        (Kind::Options(mut choices), Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
+            choices.push(Choice { label: word_of(&value), value: value.clone() });
+            (Kind::Options(choices), Some(value))
+        }
+        (Kind::Date | Kind::Email | Kind::File, Value::String(_)) => (Kind::String, Some(value)),
+        (Kind::Integer, Value::Number(_)) => (Kind::Decimal, Some(value)),
+        (Kind::String, Value::Array(_) | Value::Object(_)) => (kind_for(&value), Some(value)),
+        (kind, _) => (kind, None),
+    }
+}
+
+fn shortened(value: &Value) -> String {
+    let text = match kind_of(value) {
+        "a string" => word_of(value),
+        _ => value.to_string(),
+    };
+    let line: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() < text.len() { format!("{line}…") } else { line }
+}

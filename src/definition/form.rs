@@ -1,0 +1,128 @@
+//! Telling the forms of definitions apart, by what they say.
+
+use miette::SourceSpan;
+use serde_json::Value;
+
+use super::{Asked, MOST_BYTES, Members, Mistake, about, project};
+use crate::import;
+use crate::import::yaml::{Document, Values};
+use crate::problem::{Problems, listed};
+use crate::source::Source;
+
+/// Returns the plugin that a definition is about, as Meltano writes plugins.
+pub(super) fn plugin(source: &Source, asked: &Asked, problems: &mut Problems) -> Option<Members> {
+    let value = value(source, problems)?;
+    let span = (0..0).into();
+    let members = match value {
+        Value::Object(members) => members,
+        other => {
+            let found = format!("it holds {}", crate::value::kind_of(&other));
+            problems.push(source, Mistake::UnknownForm { found, span });
+            return None;
+        }
+    };
+    if members.get("plugins").is_some_and(Value::is_object) {
+        return project::plugin((source, &members), asked, problems);
+    }
+    if is_about(&members) {
+        return Some(about::plugin(&members, asked));
+    }
+    if is_plugin(&members) {
+        return Some(members);
+    }
+    if !members.is_empty() && members.values().all(|plugin| plugin["variants"].is_object()) {
+        problems.push(source, Mistake::Index { span });
+        return None;
+    }
+    let found = match members.keys().take(5).collect::<Vec<_>>().as_slice() {
+        [] => "it says nothing".to_owned(),
+        keys => format!("it says {}", listed(keys.iter().map(|key| key.as_str()))),
+    };
+    problems.push(source, Mistake::UnknownForm { found, span });
+    None
+}
+
+/// What the Singer SDK prints: settings are a JSON Schema.
+fn is_about(members: &Members) -> bool {
+    members.get("settings").is_some_and(|settings| settings["properties"].is_object())
+}
+
+fn is_plugin(members: &Members) -> bool {
+    let other = ["namespace", "pip_url", "settings", "capabilities", "executable", "variant", "variants", "repo"];
+    members.get("name").is_some_and(Value::is_string) && other.iter().any(|key| members.contains_key(*key))
+}
+
+fn value(source: &Source, problems: &mut Problems) -> Option<Value> {
+    let text = source.text();
+    if text.len() > MOST_BYTES {
+        problems.push(source, Mistake::TooLarge { mebibytes: MOST_BYTES >> 20, span: (0..0).into() });
+        return None;
+    }
+    let start = text.trim_start().chars().next();
+    match start {
+        None => problems.push(source, Mistake::Empty { span: (0..0).into() }),
+        Some('<') => {
+            let at = text.len() - text.trim_start().len();
+            problems.push(source, Mistake::WebPage { span: (at..at + 1).into() });
+        }
+        Some('{' | '[') => return json(source, problems),
+        Some(_) => return yaml(source, problems),
+    }
+    None
+}
+
+fn json(source: &Source, problems: &mut Problems) -> Option<Value> {
+    match serde_json::from_str(source.text()) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let line = error.line().saturating_sub(1);
+            let lines = source.text().split_inclusive('\n').take(line).map(str::len).sum::<usize>();
+            let at = (lines + error.column().saturating_sub(1)).min(source.text().len());
+            let at = (0..=at).rev().find(|at| source.text().is_char_boundary(*at)).unwrap_or(0);
+            problems.push(source, Mistake::Json { message: error.to_string(), span: (at..at).into() });
+            None
+        }
+    }
+}
+
+fn yaml(source: &Source, problems: &mut Problems) -> Option<Value> {
+    let document = match Document::parse(source.text()) {
+        Ok(document) => document,
+        Err(mistake) => {
+            problems.push(source, mistake);
+            return None;
+        }
+    };
+    let values = Values::of(&document);
+    let mut odd = Vec::new();
+    let value = values.value(&document.root, &mut odd);
+    if values.is_exhausted() {
+        problems.push(source, import::Mistake::Aliases { span: (0..0).into() });
+        return None;
+    }
+    for odd in &odd {
+        problems.push(source, Mistake::Odd { what: odd.what, span: (odd.at..odd.at).into() });
+    }
+    odd.is_empty().then_some(value)
+}
+
+/// Returns where a name stands in a text, as a value that is whole; the start of the text where that cannot be told.
+pub(super) fn span_of(source: &Source, name: &str) -> SourceSpan {
+    let (text, length) = (source.text(), name.len());
+    places(text, name).next().map_or_else(|| (0..0).into(), |at| (at..at + length).into())
+}
+
+/// Returns where a name stands the second time.
+pub(super) fn second_span_of(source: &Source, name: &str) -> SourceSpan {
+    let (text, length) = (source.text(), name.len());
+    places(text, name).nth(1).map_or_else(|| span_of(source, name), |at| (at..at + length).into())
+}
+
+fn places<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> {
+    let ends = |letter: Option<char>| letter.is_none_or(|c| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '}'));
+    let is_whole = move |at: &usize| {
+        let before = text[..*at].trim_end_matches([' ', '"', '\'']);
+        before.ends_with(':') && ends(text[at + name.len()..].chars().next())
+    };
+    text.match_indices(name).map(|(at, _)| at).filter(is_whole).filter(|_| !name.is_empty())
+}

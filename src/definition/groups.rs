@@ -1,0 +1,60 @@
+//! `settings_group_validation`: ways to set a plugin up.
+
+use serde_json::Value;
+
+use super::reader::Reader;
+use super::{Members, Mistake};
+use crate::connector::{Group, Setting};
+use crate::value::kind_of;
+
+/// Returns the groups, each with a label of what it has and others have not.
+pub(super) fn groups(members: &Members, settings: &[Setting], reader: &mut Reader<'_>) -> Vec<Group> {
+    let list = match members.get("settings_group_validation") {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(other) => {
+            let (what, found) = ("`settings_group_validation`".to_owned(), kind_of(other));
+            reader.refuse(Mistake::Form { what, found, wanted: "a list of lists", span: (0..0).into() });
+            return Vec::new();
+        }
+    };
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    for group in list {
+        let names: Vec<&str> = group.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if names.is_empty() {
+            if list.len() > 1 {
+                reader.notes.say("one group of settings is empty, so none has to be set: no group is kept");
+            }
+            return Vec::new();
+        }
+        let mut known = Vec::new();
+        for name in names {
+            if !settings.iter().any(|setting| setting.name == name) {
+                reader.notes.say(format!("not kept: `{name}` in a group of settings, which is no setting"));
+            } else if !known.contains(&name.to_owned()) {
+                known.push(name.to_owned());
+            }
+        }
+        if !known.is_empty() && !groups.contains(&known) {
+            groups.push(known);
+        }
+    }
+    let labels = labels(&groups, settings);
+    labels.into_iter().zip(groups).map(|(label, settings)| Group { label, settings }).collect()
+}
+
+fn labels(groups: &[Vec<String>], settings: &[Setting]) -> Vec<String> {
+    let word = |name: &String| {
+        let setting = settings.iter().find(|setting| setting.name == *name);
+        setting.and_then(|setting| setting.label.clone()).unwrap_or_else(|| name.clone())
+    };
+    let is_shared = |name: &&String| groups.len() > 1 && groups.iter().all(|group| group.contains(name));
+    let mut labels: Vec<String> = Vec::new();
+    for group in groups {
+        let own: Vec<String> = group.iter().filter(|name| !is_shared(name)).map(word).collect();
+        let label = if own.is_empty() { "Nothing more".to_owned() } else { own.join(", ") };
+        let taken = labels.iter().filter(|known| known.starts_with(&label)).count();
+        labels.push(if taken == 0 { label } else { format!("{label} ({})", taken + 1) });
+    }
+    labels
+}

@@ -1,0 +1,295 @@
+//! A plugin as Meltano writes it, as a connector.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::form::span_of;
+use super::reader::{Reader, has_null};
+use super::{Asked, Definition, Members, Mistake, Notes, groups, pinned, settings};
+use crate::connector::passed;
+use crate::connector::read::is_word;
+use crate::connector::{Connector, Plugin, Role};
+use crate::problem::{Problems, listed};
+use crate::source::Source;
+
+/// Keys that are read below, or that say nothing a connector or Meltano has a use for.
+const KNOWN: [&str; 28] = [
+    "annotations",
+    "capabilities",
+    "default",
+    "definition",
+    "description",
+    "docs",
+    "domain_url",
+    "executable",
+    "ext_repo",
+    "hidden",
+    "keywords",
+    "label",
+    "logo_url",
+    "maintenance_status",
+    "metadata",
+    "name",
+    "namespace",
+    "pip_url",
+    "plugin_type",
+    "quality",
+    "repo",
+    "sdk_version",
+    "select",
+    "settings",
+    "settings_group_validation",
+    "variant",
+    "variants",
+    "version",
+];
+
+/// Texts for people, as long as pages.
+const PAGES: [&str; 4] = ["next_steps", "prereq", "settings_preamble", "usage"];
+
+/// The capabilities that Meltano's own schema takes, by role.
+const EXTRACTORS_CAN: [&str; 12] = [
+    "about",
+    "activate-version",
+    "batch",
+    "catalog",
+    "discover",
+    "log-based",
+    "properties",
+    "schema-flattening",
+    "state",
+    "stream-maps",
+    "structured-logging",
+    "test",
+];
+const LOADERS_CAN: [&str; 9] = [
+    "about",
+    "activate-version",
+    "batch",
+    "datatype-failsafe",
+    "hard-delete",
+    "schema-flattening",
+    "soft-delete",
+    "stream-maps",
+    "structured-logging",
+];
+
+/// Reads a plugin; everything that is wrong with it is reported.
+pub(super) fn read(
+    (source, members): (&Source, &Members),
+    asked: &Asked,
+    problems: &mut Problems,
+) -> Option<Definition> {
+    let mut reader = Reader { source, problems, notes: Notes::default(), failed: false };
+    let members = variant(members, &mut reader)?;
+    let name = reader.text(&members, "name").unwrap_or_default();
+    if !is_word(&name) {
+        let help = "a plugin's name has letters, digits, `-` and `_`";
+        let span = span_of(source, &name);
+        reader.refuse(Mistake::Name { what: "plugin", name, help, span });
+        return None;
+    }
+    let role = role(&members, (&name, asked.role), &mut reader)?;
+    let connector_name = asked.name.clone().unwrap_or_else(|| short(&name).to_owned());
+    if !is_word(&connector_name) {
+        let help = "give it a name of letters, digits, `-` and `_` with `--name`";
+        reader.refuse(Mistake::Name { what: "connector", name: connector_name.clone(), help, span: (0..0).into() });
+    }
+    if let Some(parent) = reader.text(&members, "inherit_from") {
+        let span = span_of(source, &parent);
+        reader.refuse(Mistake::NoParent { name: name.clone(), parent, span });
+    }
+    let settings = settings::settings(&members, &mut reader);
+    let groups = groups::groups(&members, &settings, &mut reader);
+    let keywords = reader.texts(&members, "keywords");
+    let connector = Connector {
+        label: reader.text(&members, "label").unwrap_or_else(|| connector_name.clone()),
+        name: connector_name,
+        role,
+        description: reader.text(&members, "description").unwrap_or_default(),
+        category: category(&keywords).map(str::to_owned),
+        keywords,
+        docs: reader.text(&members, "docs").or_else(|| reader.text(&members, "repo")),
+        logo: reader.text(&members, "logo_url").map(logo),
+        plugin: plugin(&members, (&name, role, asked), &mut reader),
+        settings,
+        groups,
+        one_group: false,
+        metadata: metadata(&members, role, &mut reader),
+        select: select(&members, role, &mut reader),
+    };
+    leftovers(&members, &mut reader);
+    let Reader { notes, failed, .. } = reader;
+    (!failed).then(|| Definition { connector, notes: notes.into_sentences() })
+}
+
+/// Lays the only variant over what all variants share.
+fn variant(members: &Members, reader: &mut Reader<'_>) -> Option<Members> {
+    let variants: Vec<&Members> =
+        members.get("variants").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).collect();
+    if variants.len() > 1 {
+        let names = listed(variants.iter().filter_map(|variant| variant.get("name")?.as_str()));
+        let help = "leave one of them in the file; Meltano takes the first";
+        reader.refuse(Mistake::Several { what: "variant", names, help, span: (0..0).into() });
+        return None;
+    }
+    let mut all = members.clone();
+    for (key, value) in variants.into_iter().flatten() {
+        let key = if key == "name" { "variant" } else { key };
+        all.insert(key.to_owned(), value.clone());
+    }
+    Some(all)
+}
+
+/// Returns a plugin's name without what all taps and targets have before theirs.
+pub(super) fn short(plugin: &str) -> &str {
+    let name = plugin.strip_prefix("tap-").or_else(|| plugin.strip_prefix("target-")).unwrap_or(plugin);
+    if is_word(name) { name } else { plugin }
+}
+
+fn role(members: &Members, (name, asked): (&str, Option<Role>), reader: &mut Reader<'_>) -> Option<Role> {
+    let span = || span_of(reader.source, name);
+    if let Some(found) = members.get("plugin_type").and_then(Value::as_str) {
+        let found = found.to_owned();
+        let Some(role) = [Role::Extractor, Role::Loader].into_iter().find(|role| role.plural() == found) else {
+            let (name, span) = (name.to_owned(), span());
+            reader.refuse(Mistake::OtherType { name, found, span });
+            return None;
+        };
+        if asked.is_some_and(|asked| asked != role) {
+            let (name, span) = (name.to_owned(), span());
+            reader.refuse(Mistake::OtherRole { name, found, span });
+            return None;
+        }
+        return Some(role);
+    }
+    let reads = |can: &Value| can.as_str().is_some_and(|can| ["discover", "catalog", "properties"].contains(&can));
+    let capabilities = members.get("capabilities").and_then(Value::as_array);
+    let role = asked.or_else(|| match name {
+        _ if name.starts_with("tap-") => Some(Role::Extractor),
+        _ if name.starts_with("target-") => Some(Role::Loader),
+        _ if capabilities.is_some_and(|all| all.iter().any(reads)) => Some(Role::Extractor),
+        _ => None,
+    });
+    if role.is_none() {
+        let (name, span) = (name.to_owned(), span());
+        reader.refuse(Mistake::Role { name, span });
+    }
+    role
+}
+
+fn plugin(members: &Members, (name, role, asked): (&str, Role, &Asked), reader: &mut Reader<'_>) -> Plugin {
+    let namespace = reader.text(members, "namespace").unwrap_or_else(|| {
+        let namespace = name.replace('-', "_");
+        reader.notes.say(format!("it has no `namespace`: `{namespace}` is taken, as Meltano does"));
+        namespace
+    });
+    let pip_url = asked.pip_url.clone().or_else(|| reader.text(members, "pip_url")).unwrap_or_default();
+    if pip_url.is_empty() {
+        reader.notes.say("it has no `pip_url`: nothing is installed, and its executable has to be there already");
+    } else if !pinned::is_pinned(&pip_url) {
+        let version = reader
+            .text(members, "version")
+            .map_or_else(|| "one".to_owned(), |version| format!("`=={version}`, which said this"));
+        reader
+            .notes
+            .say(format!("`pip_url = \"{pip_url}\"` names no version: pin {version}, or every install may differ"));
+    }
+    let known: &[&str] = match role {
+        Role::Extractor => &EXTRACTORS_CAN,
+        Role::Loader => &LOADERS_CAN,
+    };
+    let (capabilities, other): (BTreeSet<String>, BTreeSet<String>) =
+        reader.texts(members, "capabilities").into_iter().partition(|can| known.contains(&can.as_str()));
+    if !other.is_empty() {
+        let other = listed(other.iter().map(String::as_str));
+        reader.notes.say(format!(
+            "not kept: among `capabilities` {other}, of which Meltano knows nothing for {}",
+            role.plural()
+        ));
+    }
+    let foreign: &[&str] = match role {
+        Role::Extractor => &["dialect"],
+        Role::Loader => &["load_schema", "schema", "select_filter", "use_cached_catalog"],
+    };
+    let (foreign, own): (Vec<_>, Vec<_>) = passed::OF_PLUGINS.into_iter().partition(|(key, _)| foreign.contains(key));
+    for (key, _) in foreign.iter().filter(|(key, _)| members.contains_key(*key)) {
+        reader.notes.say(format!("not kept: `{key}`, of which Meltano knows nothing for {}", role.plural()));
+    }
+    Plugin {
+        name: name.to_owned(),
+        variant: reader.text(members, "variant").unwrap_or_else(|| "custom".to_owned()),
+        namespace,
+        pip_url,
+        executable: asked
+            .executable
+            .clone()
+            .or_else(|| reader.text(members, "executable"))
+            .unwrap_or_else(|| name.to_owned()),
+        capabilities: capabilities.into_iter().collect(),
+        passed: reader.passed(members, &own, name),
+    }
+}
+
+fn metadata(members: &Members, role: Role, reader: &mut Reader<'_>) -> Members {
+    match members.get("metadata") {
+        None | Some(Value::Null) => Members::new(),
+        Some(Value::Object(metadata))
+            if role == Role::Extractor && metadata.values().all(|stream| stream.is_object() && !has_null(stream)) =>
+        {
+            metadata.clone()
+        }
+        Some(_) => {
+            reader.notes.say("not kept: `metadata`, which is not what Meltano takes: tables by stream, of extractors");
+            Members::new()
+        }
+    }
+}
+
+fn select(members: &Members, role: Role, reader: &mut Reader<'_>) -> Vec<String> {
+    let select = reader.texts(members, "select");
+    if role == Role::Loader && !select.is_empty() {
+        reader.notes.say("not kept: `select`, of which Meltano knows nothing for loaders");
+        return Vec::new();
+    }
+    if select == ["*.*"] { Vec::new() } else { select }
+}
+
+/// Notes what is said and not kept.
+fn leftovers(members: &Members, reader: &mut Reader<'_>) {
+    let is_passed = |key: &str| passed::OF_PLUGINS.iter().any(|(known, _)| *known == key);
+    let says = |value: &Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    };
+    let said = members.iter().filter(|(_, value)| says(value)).map(|(key, _)| key.as_str());
+    let (pages, other): (Vec<&str>, Vec<&str>) = said
+        .filter(|key| !KNOWN.contains(key) && !is_passed(key) && *key != "inherit_from")
+        .partition(|key| PAGES.contains(key));
+    if !pages.is_empty() {
+        reader.notes.say(format!("not kept: {}, which are words for people", listed(pages)));
+    }
+    if !other.is_empty() {
+        reader.notes.say(format!("not kept: {}", listed(other)));
+    }
+    if let Some(status @ ("inactive" | "deprecated" | "unknown")) =
+        members.get("maintenance_status").and_then(Value::as_str)
+    {
+        reader.notes.say(format!("the hub says of its maintenance: {status}"));
+    }
+}
+
+/// The hub has no shelves, but words that say which.
+fn category(keywords: &[String]) -> Option<&'static str> {
+    let shelves = [("database", "Databases"), ("file", "Files"), ("files", "Files"), ("api", "APIs")];
+    shelves.into_iter().find(|(word, _)| keywords.iter().any(|keyword| keyword == word)).map(|(_, shelf)| shelf)
+}
+
+/// The hub's own images have no host.
+fn logo(path: String) -> String {
+    if path.starts_with("/assets/") { format!("https://hub.meltano.com{path}") } else { path }
+}

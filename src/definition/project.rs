@@ -1,0 +1,100 @@
+//! One plugin of a `meltano.yml`, with what it inherits.
+
+use serde_json::{Value, json};
+
+use super::form::span_of;
+use super::{Asked, Members, Mistake};
+use crate::connector::Role;
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::source::Source;
+
+/// Returns the plugin that is asked for, or the only one, with what it inherits laid under it.
+pub(super) fn plugin(
+    (source, project): (&Source, &Members),
+    asked: &Asked,
+    problems: &mut Problems,
+) -> Option<Members> {
+    let all = plugins(project, asked.role);
+    let names = || all.iter().map(|(_, name, _)| *name);
+    let found = match &asked.plugin {
+        Some(wanted) => all.iter().find(|(_, name, _)| name == wanted),
+        None if all.len() == 1 => all.first(),
+        None => {
+            let (names, span) = (listed(names()), (0..0).into());
+            let mistake = if names.is_empty() {
+                Mistake::UnknownForm { found: "it has neither extractors nor loaders".to_owned(), span }
+            } else {
+                let help = "choose one with `--plugin`; `spile import` adopts the project as a whole";
+                Mistake::Several { what: "plugin", names, help, span }
+            };
+            problems.push(source, mistake);
+            return None;
+        }
+    };
+    let Some((role, name, members)) = found else {
+        let name = asked.plugin.clone().unwrap_or_default();
+        let help = did_you_mean(&name, names()).unwrap_or_else(|| format!("there are {}", listed(names())));
+        problems.push(source, Mistake::NoPlugin { name, help, span: (0..0).into() });
+        return None;
+    };
+    let mut plugin = inherited((source, &all), (*role, name, members), problems)?;
+    plugin.insert("plugin_type".to_owned(), json!(role.plural()));
+    Some(plugin)
+}
+
+type Plugins<'a> = Vec<(Role, &'a str, &'a Members)>;
+
+fn plugins(project: &Members, only: Option<Role>) -> Plugins<'_> {
+    let roles = [Role::Extractor, Role::Loader].into_iter().filter(|role| only.is_none_or(|only| only == *role));
+    let of = |role: Role| {
+        let list = project["plugins"][role.plural()].as_array().into_iter().flatten();
+        list.filter_map(move |plugin| Some((role, plugin["name"].as_str()?, plugin.as_object()?)))
+    };
+    roles.flat_map(of).collect()
+}
+
+/// Lays a plugin over what it inherits from.
+fn inherited(
+    (source, all): (&Source, &Plugins<'_>),
+    (role, name, members): (Role, &str, &Members),
+    problems: &mut Problems,
+) -> Option<Members> {
+    let mut chain = vec![members];
+    let mut seen = vec![name];
+    while let Some(parent) = chain.last().and_then(|plugin| plugin.get("inherit_from")).and_then(Value::as_str) {
+        let span = span_of(source, parent);
+        let name = name.to_owned();
+        let Some((_, known, members)) = all.iter().find(|(of, known, _)| *of == role && *known == parent) else {
+            problems.push(source, Mistake::NoParent { name, parent: parent.to_owned(), span });
+            return None;
+        };
+        if seen.contains(known) {
+            problems.push(source, Mistake::Cycle { name, span });
+            return None;
+        }
+        seen.push(known);
+        chain.push(members);
+    }
+    let mut plugin = Members::new();
+    for members in chain.into_iter().rev() {
+        for (key, value) in members {
+            let value = match (key.as_str(), plugin.remove(key)) {
+                ("settings", Some(inherited)) => laid_over(&inherited, value),
+                _ => value.clone(),
+            };
+            plugin.insert(key.clone(), value);
+        }
+    }
+    // Its name in Meltano is the one that it is installed under.
+    plugin.insert("name".to_owned(), json!(seen.last().unwrap_or(&name)));
+    plugin.remove("inherit_from");
+    Some(plugin)
+}
+
+/// Settings are inherited one by one.
+fn laid_over(inherited: &Value, own: &Value) -> Value {
+    let own = own.as_array().cloned().unwrap_or_default();
+    let is_own = |setting: &&Value| own.iter().any(|one| one["name"] == setting["name"]);
+    let kept = inherited.as_array().into_iter().flatten().filter(|setting| !is_own(setting)).cloned();
+    kept.chain(own.iter().cloned()).collect()
+}

@@ -1,0 +1,93 @@
+//! Reading members of a definition: each in its form, or refused, or noted.
+
+use serde_json::{Value, json};
+
+use super::{Members, Mistake, Notes};
+use crate::connector::passed::{self, Form};
+use crate::problem::Problems;
+use crate::source::Source;
+use crate::value::kind_of;
+
+/// What is read, and where what is found goes.
+pub(super) struct Reader<'a> {
+    /// The definition.
+    pub source: &'a Source,
+    /// What is wrong with it.
+    pub problems: &'a mut Problems,
+    /// What is done otherwise than it says.
+    pub notes: Notes,
+    /// Whether anything is.
+    pub failed: bool,
+}
+
+impl Reader<'_> {
+    /// Reports what is wrong: there will be no connector.
+    pub fn refuse(&mut self, mistake: Mistake) {
+        self.failed = true;
+        self.problems.push(self.source, mistake);
+    }
+
+    /// Returns a text; an empty one and null are none, numbers are written out.
+    pub fn text(&mut self, members: &Members, key: &str) -> Option<String> {
+        match members.get(key)? {
+            Value::String(text) if text.trim().is_empty() => None,
+            Value::String(text) => Some(text.clone()),
+            Value::Null => None,
+            other @ (Value::Number(_) | Value::Bool(_)) => Some(other.to_string()),
+            other => {
+                let what = format!("`{key}`");
+                self.refuse(Mistake::Form { what, found: kind_of(other), wanted: "a string", span: (0..0).into() });
+                None
+            }
+        }
+    }
+
+    /// Returns the texts of a list.
+    pub fn texts(&mut self, members: &Members, key: &str) -> Vec<String> {
+        match members.get(key) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(items)) => {
+                if items.iter().any(|item| !item.is_string()) {
+                    self.notes.say(format!("not kept: what of `{key}` is no text"));
+                }
+                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            Some(other) => {
+                let what = format!("`{key}`");
+                self.refuse(Mistake::Form { what, found: kind_of(other), wanted: "a list", span: (0..0).into() });
+                Vec::new()
+            }
+        }
+    }
+
+    /// Returns those of the keys that Meltano alone reads; what has another form is noted.
+    pub fn passed(&mut self, members: &Members, keys: &[(&str, Form)], of: &str) -> Members {
+        let mut kept = Members::new();
+        for (key, form) in keys {
+            let value = match (members.get(*key), form) {
+                (None | Some(Value::Null), _) => continue,
+                (Some(Value::String(text)), _) if text.is_empty() => continue,
+                (Some(Value::Array(items)), _) if items.is_empty() => continue,
+                (Some(Value::Object(items)), _) if items.is_empty() => continue,
+                (Some(Value::Bool(false)), Form::Flag) if *key == "hidden" => continue,
+                (Some(value @ (Value::Number(_) | Value::Bool(_))), Form::Text) => json!(value.to_string()),
+                (Some(value), _) => value.clone(),
+            };
+            if passed::fits(*form, &value) && !has_null(&value) {
+                kept.insert((*key).to_owned(), value);
+            } else {
+                self.notes.lose(key, of);
+            }
+        }
+        kept
+    }
+}
+
+pub(super) fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(members) => members.values().any(has_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}

@@ -1,0 +1,173 @@
+//! One setting as Meltano writes it.
+
+use serde_json::{Value, json};
+
+use super::form::span_of;
+use super::reader::Reader;
+use super::{Members, Mistake, default};
+use crate::connector::kind::{Choice, word_of};
+use crate::connector::passed;
+use crate::connector::read::is_setting;
+use crate::connector::{Kind, Setting};
+use crate::import::secrecy;
+use crate::problem::{did_you_mean, listed};
+use crate::value::kind_of;
+
+/// What is read below.
+const KNOWN: [&str; 10] =
+    ["annotations", "description", "kind", "label", "name", "options", "required", "resync", "sensitive", "value"];
+
+/// Kinds that definitions have and Meltano has under another name.
+const OTHER_WORDS: [(&str, &str); 14] = [
+    ("text", "string"),
+    ("str", "string"),
+    ("int", "integer"),
+    ("number", "decimal"),
+    ("float", "decimal"),
+    ("bool", "boolean"),
+    ("date", "date_iso8601"),
+    ("datetime", "date_iso8601"),
+    ("timestamp", "date_iso8601"),
+    ("list", "array"),
+    ("dict", "object"),
+    ("json", "object"),
+    ("select", "options"),
+    ("enum", "options"),
+];
+
+/// Reads a setting.
+pub(super) fn setting(value: &Value, reader: &mut Reader<'_>) -> Option<Setting> {
+    let Some(members) = value.as_object() else {
+        let (what, found) = ("a setting".to_owned(), kind_of(value));
+        reader.refuse(Mistake::Form { what, found, wanted: "a table with a `name`", span: (0..0).into() });
+        return None;
+    };
+    let name = name(members, reader)?;
+    let mut passed = reader.passed(members, &passed::OF_SETTINGS, &name);
+    let (kind, is_sensitive) = kind(members, &name, reader)?;
+    if members.get("kind") == Some(&json!("hidden")) {
+        passed.insert("hidden".to_owned(), json!(true));
+    }
+    let written = members.get("value").unwrap_or(&Value::Null);
+    let (kind, default) = default::fit(kind, written, (&name, reader));
+    let kind = kind.unwrap_or(Kind::String);
+    let is_secret = is_sensitive || members.get("sensitive") == Some(&json!(true));
+    let is_named_so = !is_secret && is_secret_name(&name, &kind);
+    if is_named_so {
+        reader.notes.say(format!("`{name}` is taken for a secret: its name says so, the definition does not"));
+    }
+    for key in members.keys().filter(|key| !KNOWN.contains(&key.as_str()) && !is_passed(key)) {
+        if !matches!(members[key], Value::Null | Value::Bool(false))
+            && members[key] != json!({})
+            && members[key] != json!([])
+        {
+            reader.notes.lose(key, &name);
+        }
+    }
+    Some(Setting {
+        label: reader.text(members, "label"),
+        description: reader.text(members, "description"),
+        required: members.get("required") == Some(&json!(true)),
+        secret: is_secret || is_named_so,
+        resync: false,
+        advanced: false,
+        name,
+        kind,
+        default,
+        passed,
+    })
+}
+
+fn is_passed(key: &str) -> bool {
+    passed::OF_SETTINGS.iter().any(|(known, _)| *known == key)
+}
+
+fn name(members: &Members, reader: &mut Reader<'_>) -> Option<String> {
+    let name = match members.get("name") {
+        Some(Value::String(name)) => name.clone(),
+        Some(Value::Null) | None => {
+            let said = listed(members.keys().take(4).map(String::as_str));
+            let what = format!("the `name` of a setting that says {said}");
+            reader.refuse(Mistake::Form { what, found: "missing", wanted: "a string", span: (0..0).into() });
+            return None;
+        }
+        Some(other) => other.to_string(),
+    };
+    if is_setting(&name) {
+        return Some(name);
+    }
+    let help = "a setting's name has no blanks, no quotes and no dot at an end";
+    let span = span_of(reader.source, &name);
+    reader.refuse(Mistake::Name { what: "setting", name, help, span });
+    None
+}
+
+/// Returns the kind, none where nothing is said, and whether it is one of secrets.
+fn kind(members: &Members, name: &str, reader: &mut Reader<'_>) -> Option<(Option<Kind>, bool)> {
+    let word = match members.get("kind") {
+        None | Some(Value::Null) => return Some((None, false)),
+        Some(Value::String(word)) => word.as_str(),
+        Some(other) => {
+            let (what, found) = (format!("the kind of `{name}`"), kind_of(other));
+            reader.refuse(Mistake::Form { what, found, wanted: "a string", span: span_of(reader.source, name) });
+            return None;
+        }
+    };
+    match word {
+        "password" | "oauth" => return Some((Some(Kind::String), true)),
+        "hidden" => return Some((None, false)),
+        _ => {}
+    }
+    let other = OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, known)| *known);
+    if let Some(known) = other {
+        reader.notes.say(format!("`{name}` has the kind `{word}`, which Meltano does not know: `{known}` is taken"));
+    }
+    let known = other.unwrap_or(word);
+    let Some((_, make)) = Kind::WORDS.iter().find(|(kind, _)| *kind == known) else {
+        let words = || Kind::WORDS.iter().map(|(word, _)| *word);
+        let help = did_you_mean(word, words()).unwrap_or_else(|| format!("choose one of {}", listed(words())));
+        let (name, kind, span) = (name.to_owned(), word.to_owned(), span_of(reader.source, name));
+        reader.refuse(Mistake::Kind { name, kind, help, span });
+        return None;
+    };
+    let choices = if known == "options" { choices(members, name, reader) } else { Vec::new() };
+    if known == "options" && choices.is_empty() {
+        reader.notes.say(format!("`{name}` has the kind `options` and lists none: it is taken for a string"));
+        return Some((Some(Kind::String), false));
+    }
+    if known != "options" && members.get("options").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+        reader.notes.lose("options", name);
+    }
+    Some((Some(make(choices)), false))
+}
+
+/// Options are tables of a value and a label; some definitions write the values alone.
+fn choices(members: &Members, name: &str, reader: &mut Reader<'_>) -> Vec<Choice> {
+    let mut choices: Vec<Choice> = Vec::new();
+    for option in members.get("options").and_then(Value::as_array).into_iter().flatten() {
+        let value = option.get("value").unwrap_or(option);
+        if !(value.is_string() || value.is_number() || value.is_boolean()) {
+            reader.notes.say(format!("not kept: an option of `{name}` that is {}", kind_of(value)));
+            continue;
+        }
+        let label = match option.get("label") {
+            Some(Value::Null) | None => word_of(value),
+            Some(label) => word_of(label),
+        };
+        if choices.iter().all(|known| known.value != *value) {
+            choices.push(Choice { value: value.clone(), label });
+        }
+    }
+    choices
+}
+
+/// Tells whether a name is that of a secret, where the kind can hold one; of lists it may be in the plural.
+fn is_secret_name(name: &str, kind: &Kind) -> bool {
+    match kind {
+        Kind::String | Kind::File => secrecy::is_name(name),
+        Kind::Array | Kind::Object => {
+            secrecy::is_name(name.strip_suffix('s').unwrap_or(name)) || secrecy::is_name(name)
+        }
+        Kind::Integer | Kind::Decimal | Kind::Boolean | Kind::Date | Kind::Email | Kind::Options(_) => false,
+    }
+}

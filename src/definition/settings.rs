@@ -1,0 +1,68 @@
+//! The settings of a plugin, each once.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::form::{second_span_of, span_of};
+use super::reader::Reader;
+use super::{Members, Mistake, setting};
+use crate::connector::Setting;
+use crate::integration::check::environment_variable;
+use crate::value::kind_of;
+
+/// Reads all settings; those that cannot be told apart are refused.
+pub(super) fn settings(members: &Members, reader: &mut Reader<'_>) -> Vec<Setting> {
+    let list = match members.get("settings") {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(other) => {
+            let (what, found) = ("`settings`".to_owned(), kind_of(other));
+            reader.refuse(Mistake::Form { what, found, wanted: "a list", span: (0..0).into() });
+            return Vec::new();
+        }
+    };
+    let mut settings: Vec<Setting> = Vec::new();
+    let mut written: Vec<&Value> = Vec::new();
+    for value in list {
+        let Some(setting) = setting::setting(value, reader) else { continue };
+        let twin = settings.iter().zip(&written).find(|(known, _)| known.name == setting.name);
+        match twin {
+            None => {
+                settings.push(setting);
+                written.push(value);
+            }
+            Some((_, first)) if *first == value => {
+                reader
+                    .notes
+                    .say(format!("the setting `{}` is there twice, the same each time: one is kept", setting.name));
+            }
+            Some(_) => {
+                let span = second_span_of(reader.source, &setting.name);
+                reader.refuse(Mistake::SettingTwice { name: setting.name, span });
+            }
+        }
+    }
+    variables(&settings, reader);
+    settings
+}
+
+/// Meltano reads `a-b` and `a_b` from one variable.
+fn variables(settings: &[Setting], reader: &mut Reader<'_>) {
+    let variable = |setting: &Setting| environment_variable("", &setting.name);
+    let mut seen: BTreeMap<String, &Setting> = BTreeMap::new();
+    for second in settings {
+        let Some(first) = seen.insert(variable(second), second) else { continue };
+        let variable = variable(second).trim_start_matches('_').to_owned();
+        let names = (first.name.clone(), second.name.clone());
+        if first.secret || second.secret {
+            let span = span_of(reader.source, &names.1);
+            reader.refuse(Mistake::VariableTwice { first: names.0, second: names.1, variable, span });
+        } else {
+            reader.notes.say(format!(
+                "to Meltano the settings `{}` and `{}` have one variable, `{variable}`",
+                names.0, names.1
+            ));
+        }
+    }
+}

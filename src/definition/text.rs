@@ -1,0 +1,110 @@
+//! A connector as its file.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use crate::connector::kind::word_of;
+use crate::connector::{Connector, Kind, Plugin, Setting};
+use crate::import::toml_text::{key, value};
+
+/// Returns the file of a connector that stands in `<stem>.toml`; reading it gives the same connector.
+#[must_use]
+pub fn text(connector: &Connector, stem: &str) -> String {
+    let mut text = String::new();
+    if connector.name != stem {
+        line(&mut text, "name", &json!(connector.name));
+    }
+    line(&mut text, "kind", &json!(connector.role.to_string()));
+    line(&mut text, "label", &json!(connector.label));
+    if !connector.description.is_empty() {
+        line(&mut text, "description", &json!(connector.description));
+    }
+    let optional = [("category", &connector.category), ("docs", &connector.docs), ("logo", &connector.logo)];
+    for (name, said) in optional {
+        if let Some(said) = said {
+            line(&mut text, name, &json!(said));
+        }
+    }
+    list(&mut text, "keywords", &connector.keywords);
+    list(&mut text, "select", &connector.select);
+    if connector.one_group {
+        line(&mut text, "one_group", &json!(true));
+    }
+    plugin(&mut text, &connector.plugin);
+    for setting in &connector.settings {
+        self::setting(&mut text, setting);
+    }
+    for group in &connector.groups {
+        text.push_str("\n[[groups]]\n");
+        line(&mut text, "label", &json!(group.label));
+        line(&mut text, "settings", &json!(group.settings));
+    }
+    for (stream, metadata) in &connector.metadata {
+        let _ = writeln!(text, "\n[metadata.{}]", key(stream));
+        lines(&mut text, metadata.as_object().unwrap_or(&Map::new()));
+    }
+    text
+}
+
+fn plugin(text: &mut String, plugin: &Plugin) {
+    text.push_str("\n[plugin]\n");
+    let words = [
+        ("name", &plugin.name),
+        ("variant", &plugin.variant),
+        ("namespace", &plugin.namespace),
+        ("pip_url", &plugin.pip_url),
+        ("executable", &plugin.executable),
+    ];
+    for (name, word) in words {
+        line(text, name, &json!(word));
+    }
+    list(text, "capabilities", &plugin.capabilities);
+    lines(text, &plugin.passed);
+}
+
+fn setting(text: &mut String, setting: &Setting) {
+    text.push_str("\n[[settings]]\n");
+    line(text, "name", &json!(setting.name));
+    line(text, "kind", &json!(setting.kind.word()));
+    for (name, said) in [("label", &setting.label), ("description", &setting.description)] {
+        if let Some(said) = said {
+            line(text, name, &json!(said));
+        }
+    }
+    if let Kind::Options(choices) = &setting.kind {
+        let option = |choice: &crate::connector::kind::Choice| match &choice.value {
+            plain if word_of(plain) == choice.label => plain.clone(),
+            plain => json!({"value": plain, "label": choice.label}),
+        };
+        line(text, "options", &choices.iter().map(option).collect());
+    }
+    if let Some(default) = &setting.default {
+        line(text, "default", default);
+    }
+    let marks = [
+        ("required", setting.required),
+        ("secret", setting.secret),
+        ("resync", setting.resync),
+        ("advanced", setting.advanced),
+    ];
+    for (name, _) in marks.into_iter().filter(|(_, is_set)| *is_set) {
+        line(text, name, &json!(true));
+    }
+    lines(text, &setting.passed);
+}
+
+fn list(text: &mut String, name: &str, words: &[String]) {
+    if !words.is_empty() {
+        line(text, name, &json!(words));
+    }
+}
+
+fn lines(text: &mut String, members: &Map<String, Value>) {
+    members.iter().for_each(|(name, said)| line(text, name, said));
+}
+
+fn line(text: &mut String, name: &str, said: &Value) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{} = {}", key(name), value(said));
+}

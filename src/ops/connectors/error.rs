@@ -1,0 +1,52 @@
+//! How an operation on connectors ends when it does not end well.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+
+use crate::connector::Role;
+
+/// How an operation on connectors ends when it does not end well.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Error {
+    /// The project has it already.
+    #[error("the {role} `{name}` is defined already, in `{}`", path.display())]
+    #[diagnostic(
+        code(spile::connector::exists),
+        help("give it another name with `--name`, or replace the file with `--force`; nothing was written")
+    )]
+    Exists {
+        /// Its role.
+        role: Role,
+        /// Its name.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something else stands where the file would be.
+    #[error("`{}` is there already and defines something else", path.display())]
+    #[diagnostic(
+        code(spile::connector::in_the_way),
+        help("give the connector another name with `--name`; nothing was written")
+    )]
+    InTheWay {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is no text.
+    #[error("`{from}` is not UTF-8: it is no definition")]
+    #[diagnostic(code(spile::definition::not_utf8), help("give a plugin's definition: YAML or JSON"))]
+    NotUtf8 {
+        /// What was read.
+        from: String,
+    },
+    /// There is no such connector.
+    #[error("there is no connector `{name}`")]
+    #[diagnostic(code(spile::connector::unknown), help("{help}"))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The nearest one, or where to look.
+        help: String,
+    },
+}

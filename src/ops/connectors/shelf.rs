@@ -1,0 +1,105 @@
+//! The shelf: every connector by its head, which is enough to list and to search them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::ConnectorsError;
+use crate::connector::{Catalog, Connector, Head, Role, read};
+use crate::ops::Error;
+use crate::problem::{Problems, did_you_mean};
+use crate::world::Project;
+
+/// Where a connector is defined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In the program.
+    BuiltIn,
+    /// In a file of the project's.
+    File(PathBuf),
+}
+
+/// A connector on the shelf.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// What it says of itself.
+    pub head: Head,
+    /// Where it is defined.
+    pub origin: Origin,
+}
+
+/// A connector that is looked at.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The connector.
+    pub connector: Arc<Connector>,
+    /// Where it is defined.
+    pub origin: Origin,
+}
+
+/// Every connector, by role and name.
+#[derive(Debug)]
+pub struct Shelf {
+    all: BTreeMap<(Role, String), Standing>,
+    project: Project,
+}
+
+impl Shelf {
+    /// Reads the heads of all connectors.
+    ///
+    /// # Errors
+    /// When a definition of the project's is wrong.
+    pub fn read(project: &Project) -> Result<Self, Error> {
+        let mut problems = Problems::default();
+        let mut all: BTreeMap<_, _> = Catalog::built_in_heads()
+            .into_iter()
+            .map(|head| ((head.role, head.name.clone()), Standing { head, origin: Origin::BuiltIn }))
+            .collect();
+        for path in project.connector_paths(&mut problems) {
+            let peeked = project.connector_head(&path, &mut Problems::default()).and_then(|source| Head::peek(&source));
+            let head = peeked.or_else(|| Head::read(&project.connector(&path, &mut problems)?, &mut problems));
+            if let Some(head) = head {
+                all.insert((head.role, head.name.clone()), Standing { head, origin: Origin::File(path) });
+            }
+        }
+        if problems.any_error() {
+            return Err(Error::Problems(problems.into_report()));
+        }
+        Ok(Self { all, project: project.clone() })
+    }
+
+    /// Returns those of a role, or all: extractors first, by name.
+    pub fn standing(&self, role: Option<Role>) -> impl Iterator<Item = &Standing> {
+        self.all.values().filter(move |one| role.is_none_or(|role| one.head.role == role))
+    }
+
+    /// Returns the connectors of that name, as a whole: an extractor and a loader may share one.
+    ///
+    /// # Errors
+    /// When there is none, or its definition is wrong.
+    pub fn show(&self, name: &str, role: Option<Role>) -> Result<Vec<Shown>, Error> {
+        let mut problems = Problems::default();
+        let found: Vec<&Standing> = self.standing(role).filter(|one| one.head.name == name).collect();
+        if found.is_empty() {
+            let names = self.standing(role).map(|one| one.head.name.as_str());
+            let help = did_you_mean(name, names)
+                .unwrap_or_else(|| format!("look for it with `spile connectors search {name}`"));
+            return Err(ConnectorsError::Unknown { name: name.to_owned(), help }.into());
+        }
+        let mut shown = Vec::new();
+        for Standing { head, origin } in found {
+            let connector = match origin {
+                Origin::BuiltIn => Catalog::built_in(head.role, name),
+                Origin::File(path) => {
+                    let source = self.project.connector(path, &mut problems);
+                    source.and_then(|source| read::connector(&source, &mut problems)).map(Arc::new)
+                }
+            };
+            shown.extend(connector.map(|connector| Shown { connector, origin: origin.clone() }));
+        }
+        if problems.any_error() {
+            return Err(Error::Problems(problems.into_report()));
+        }
+        Ok(shown)
+    }
+}

@@ -1,0 +1,94 @@
+//! `spile connectors import`
+
+use super::hub;
+use crate::cli::schemas::holds;
+use crate::folder::Folder;
+
+const PLAIN: &str = "name: tap-weather\nnamespace: tap_weather\npip_url: tap-weather==1\n";
+
+#[test]
+fn every_definition_of_the_hub_makes_a_project_that_is_well() {
+    let folder = Folder::project();
+    for path in hub() {
+        let json = folder.spile(&format!("connectors import {} --format json", path.display())).exits(0).json();
+        holds("connectors-import", &json);
+        assert!(folder.read(json["path"].as_str().unwrap()).contains("[plugin]"));
+    }
+    folder.spile("check").exits(0);
+    // The extractor came first; the loader of its name has its kind in its file's name.
+    assert!(folder.read("connectors/postgres.toml").contains("kind = \"extractor\""));
+    assert!(folder.read("connectors/postgres-loader.toml").contains("name = \"postgres\"\nkind = \"loader\""));
+}
+
+#[test]
+fn what_is_there_is_replaced_only_by_force() {
+    let folder = Folder::project();
+    assert!(folder.spile_with("connectors import -", PLAIN.as_bytes()).exits(0).out.contains("extractor `weather`"));
+    let before = folder.files();
+    let refused = folder.spile_with("connectors import - --format json", PLAIN.as_bytes()).exits(1).json();
+    assert_eq!(refused["error"]["code"], "spile::connector::exists");
+    assert_eq!(folder.files(), before);
+    let other = PLAIN.replace("==1", "==2");
+    folder.spile_with("connectors import - --force", other.as_bytes()).exits(0);
+    assert!(folder.read("connectors/weather.toml").contains("tap-weather==2"));
+    folder.spile_with("connectors import - --name storms", other.as_bytes()).exits(0);
+    assert!(folder.read("connectors/storms.toml").contains("tap-weather==2"));
+}
+
+#[test]
+fn a_loader_does_not_take_the_file_of_an_extractor() {
+    let folder = Folder::project();
+    folder.spile_with("connectors import -", PLAIN.as_bytes()).exits(0);
+    let loader = PLAIN.replace("tap", "target");
+    folder.spile_with("connectors import -", loader.as_bytes()).exits(0);
+    let both = folder.spile("connectors show weather --format json").exits(0).json();
+    let files: Vec<_> = both["connectors"].as_array().unwrap().iter().map(|one| one["file"].clone()).collect();
+    assert_eq!(files, ["connectors/weather.toml", "connectors/weather-loader.toml"]);
+    folder.spile_with("connectors import - --force", loader.as_bytes()).exits(0);
+    assert!(folder.read("connectors/weather.toml").contains("extractor"));
+    folder.spile("check").exits(0);
+}
+
+#[test]
+fn nothing_is_written_of_what_is_refused() {
+    let folder = Folder::project();
+    let before = folder.files();
+    for (input, words, code) in [
+        (&b"<html>"[..], "", "spile::definition::web_page"),
+        (b"", "", "spile::definition::empty"),
+        (b"\xff\xfe", "", "spile::definition::not_utf8"),
+        (b"name: ../x\nnamespace: x\n", "", "spile::definition::name"),
+        (PLAIN.as_bytes(), "--name ../x", "spile::definition::name"),
+        (PLAIN.as_bytes(), "--name a/b", "spile::definition::name"),
+        (b"name: x\nnamespace: x\n", "", "spile::definition::role"),
+        (b"name: tap-x\nsettings: [{name: a}, {name: a, kind: integer}]\n", "", "spile::definition::setting_twice"),
+    ] {
+        let json = folder.spile_with(&format!("connectors import - {words} --format json"), input).exits(1).json();
+        let error = &json["error"];
+        let found = error["problems"][0]["code"].as_str().or(error["code"].as_str());
+        assert_eq!(found, Some(code), "{json}");
+        assert_eq!(folder.files(), before, "{code}");
+    }
+    let large = "# x\n".repeat(1_000_000);
+    let refused = folder.spile_with("connectors import -", large.as_bytes()).exits(1);
+    assert!(refused.notes.contains("the definition is larger than 2 MiB"), "{}", refused.notes);
+    folder.spile("connectors import nowhere.yml").exits(1);
+    assert_eq!(folder.files(), before);
+}
+
+#[test]
+fn what_is_not_kept_is_told() {
+    let folder = Folder::project();
+    let definition = "name: tap-weather\nnamespace: tap_weather\npip_url: tap-weather\nrequires: {files: []}\nusage: long\n\
+                      settings: [{name: api_key}, {name: a, kind: integer, value: many}]\n";
+    let shown = folder.spile_with("connectors import -", definition.as_bytes()).exits(0).out;
+    for said in [
+        "connectors/weather.toml: the extractor `weather` with 2 settings, 1 of them secret",
+        "names no version",
+        "`api_key` is taken for a secret",
+        "not kept: `usage`",
+        "not kept: the default of `a`",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+}

@@ -1,0 +1,73 @@
+//! `spile connectors list`, `search` and `show`
+
+use crate::cli::schemas::holds;
+use crate::folder::Folder;
+
+fn names(folder: &Folder, line: &str) -> Vec<String> {
+    let json = folder.spile(&format!("connectors {line} --format json")).exits(0).json();
+    holds("connectors-list", &json);
+    json["connectors"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn built_in_connectors_and_the_projects_own_are_listed_together() {
+    let folder = Folder::project();
+    folder.write("connectors/zoo.toml", "label = 'Zoo'\n[plugin]\nname = 'tap-zoo'\nnamespace = 'tap_zoo'\n");
+    let all = names(&folder, "list");
+    assert_eq!(all.len(), 12);
+    assert!(names(&folder, "list --kind extractor").contains(&"zoo".to_owned()));
+    assert!(!names(&folder, "list --kind loader").contains(&"zoo".to_owned()));
+    let text = folder.spile("connectors list").exits(0).out;
+    assert!(text.contains("connectors/zoo.toml") && text.contains("built in"), "{text}");
+}
+
+#[test]
+fn the_best_is_found_first() {
+    let folder = Folder::project();
+    assert_eq!(names(&folder, "search salesfroce"), ["salesforce"]);
+    assert_eq!(names(&folder, "search postgres")[..2], ["postgres", "postgres"]);
+    assert_eq!(names(&folder, "search database --kind loader"), ["duckdb", "postgres"]);
+    let none = folder.spile("connectors search xyzzy").exits(0).out;
+    assert!(none.contains("no connector"), "{none}");
+}
+
+#[test]
+fn a_connector_is_shown_with_all_that_it_takes() {
+    let folder = Folder::project();
+    let json = folder.spile("connectors show postgres --format json").exits(0).json();
+    holds("connectors-show", &json);
+    assert_eq!(json["connectors"].as_array().unwrap().len(), 2);
+    let text = folder.spile("connectors show postgres --kind extractor").exits(0).out;
+    for said in ["meltanolabs-tap-postgres==", "password", "secret", "5432", "One of these groups", "built in"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    let none = folder.spile("connectors show postgrs --format json").exits(1).json();
+    assert_eq!(none["error"]["code"], "spile::connector::unknown");
+    assert_eq!(none["error"]["help"], "did you mean `postgres`?");
+}
+
+#[test]
+fn a_definition_that_is_wrong_is_told_and_not_passed_over() {
+    let folder = Folder::project();
+    folder.write("connectors/zoo.toml", "kind = 'extracter'\n[plugin]\nname = 'tap-zoo'\nnamespace = 'tap_zoo'\n");
+    let refused = folder.spile("connectors list").exits(1);
+    assert!(refused.notes.contains("extracter"), "{}", refused.notes);
+}
+
+#[test]
+fn connectors_that_nothing_uses_are_read_by_check_alone() {
+    let folder = Folder::project();
+    folder.write("connectors/unused.toml", "kind = 'nonsense'\n");
+    folder.write("connectors/other.toml", "name = 'used'\n[plugin]\nname = 'tap-used'\nnamespace = 'tap_used'\n");
+    folder.spile("plan").exits(0);
+    let whole = folder.spile("check").exits(1).notes;
+    assert!(whole.contains("unused.toml") && whole.contains("spile::connector::stem"), "{whole}");
+    // What is not found by the name of its file is looked for in all of them, and the way to mend it told.
+    folder.write("integrations/x.toml", "type = 'used'\nloader = 'lake'\n");
+    let plan = folder.spile("plan").exits(1).notes;
+    assert!(plan.contains("spile::connector::stem") && plan.contains("used-extractor.toml"), "{plan}");
+    folder.remove("connectors/unused.toml");
+    std::fs::rename(folder.join("connectors/other.toml"), folder.join("connectors/used-extractor.toml")).unwrap();
+    folder.spile("plan").exits(0);
+    folder.spile("check").exits(0);
+}
