@@ -8,6 +8,8 @@ pub mod discover;
 pub mod doctor;
 pub mod drift;
 pub mod exec;
+pub mod explain;
+pub mod fmt;
 pub mod generate;
 pub mod history;
 pub mod import;
@@ -22,6 +24,7 @@ mod progress;
 pub mod rollback;
 pub mod run;
 pub mod schedules;
+pub mod schema;
 pub mod scope;
 pub mod secrets;
 pub mod serve;
@@ -109,6 +112,7 @@ enum Command {
     New(new::Args),
     Edit(new::EditArgs),
     Check(check::Args),
+    Fmt(fmt::Args),
     Plan(plan::Args),
     Apply(apply::Args),
     Up(up::Args),
@@ -137,6 +141,8 @@ enum Command {
     Lsp(lsp::Args),
     Migrate(migrate::Args),
     Doctor(doctor::Args),
+    Schema(schema::Args),
+    Explain(explain::Args),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
@@ -207,6 +213,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::New(args) => new::new(args, global, output).await,
         Command::Edit(args) => new::edit(args, global, output).await,
         Command::Check(args) => check::exec(args, global, output),
+        Command::Fmt(args) => fmt::exec(args, global, output),
         Command::Plan(args) => plan::exec(args, global, output).await,
         Command::Apply(args) => apply::exec(args, global, output).await,
         Command::Up(args) => up::exec(args, global, output).await,
@@ -235,6 +242,8 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Migrate(args) => migrate::exec(args, global, output).await,
         Command::Exec(args) => exec::exec(args, global, output).await,
         Command::Doctor(args) => doctor::exec(args, global, output).await,
+        Command::Schema(args) => schema::exec(args, global, output),
+        Command::Explain(args) => explain::exec(args, global, output),
         Command::Completions(args) => Ok(generate::completions(args, output)),
         Command::Man(args) => generate::man(args, output),
     }

@@ -8,7 +8,7 @@
 //! | 5 faces | [`cli`], [`view`] | words to calls of `ops`; values to words |
 //! | 4 operations | [`ops`] | one function for each thing people do: read, decide, write |
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
-//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`definition`], [`discovered`], [`form`], [`assist`] | what is kept, what would change, what is written or taken over, what others define, what people are told, what a source offers, what a connector asks, what an editor offers; pure |
+//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`definition`], [`discovered`], [`form`], [`assist`], [`schema`], [`format`](mod@format) | what is kept, what would change, what is written or taken over, what others define, what people are told, what a source offers, what a connector asks, what editors offer and are told of files, what form files have; pure |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | text in, checked values out; pure |
 //! | 0 words | [`name`], [`secret`], [`source`], [`problem`], [`table`], [`value`] | names, secrets, places, mistakes, TOML, values |
 //!
@@ -33,6 +33,7 @@ pub mod connector;
 pub mod definition;
 pub mod discovered;
 pub mod form;
+pub mod format;
 pub mod import;
 pub mod integration;
 pub mod name;
@@ -42,6 +43,7 @@ pub mod problem;
 pub mod record;
 pub mod render;
 pub mod run;
+pub mod schema;
 pub mod secret;
 pub mod settings;
 pub mod sops;

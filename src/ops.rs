@@ -8,6 +8,9 @@ pub mod connectors;
 pub mod discover;
 pub mod doctor;
 pub mod exec;
+pub mod explain;
+mod explain_pages;
+pub mod fmt;
 pub mod history;
 pub mod import;
 pub mod init;
@@ -23,6 +26,7 @@ pub mod run_due;
 pub mod saved_plan;
 pub mod scheduler;
 pub mod schedules;
+pub mod schema;
 pub mod secrets;
 pub mod switch;
 pub mod take_over;
@@ -265,6 +269,15 @@ pub enum Error {
         /// What was asked for.
         name: String,
         /// The nearest one, or all.
+        help: String,
+    },
+    /// There is no such code.
+    #[error("there is no code `{code}`")]
+    #[diagnostic(code(spile::explain::unknown), help("{help}"))]
+    UnknownCode {
+        /// What was asked for.
+        code: String,
+        /// The nearest one, or where codes are found.
         help: String,
     },
     /// There is no such run.

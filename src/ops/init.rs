@@ -6,8 +6,9 @@ use super::Error;
 use crate::world::project::{SETTINGS, add_lines, replace};
 
 /// What a new project consists of, by path; `{project}` stands for its name.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     (SETTINGS, include_str!("init/spile.toml")),
+    (super::schema::TAPLO, include_str!("init/taplo.toml")),
     ("integrations/example.toml", include_str!("init/example.toml")),
     ("integrations/files.toml", include_str!("init/files.toml")),
     ("data/fruit.singer.jsonl", include_str!("init/fruit.singer.jsonl")),

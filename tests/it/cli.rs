@@ -4,6 +4,7 @@ mod ci_formats;
 mod disks;
 mod drift;
 mod exits;
+mod fmt;
 mod formats;
 mod lsp;
 mod migrate;

@@ -64,3 +64,16 @@ fn every_code_is_documented() {
     let missing: Vec<_> = written().into_keys().filter(|code| !documented.contains(&format!("`{code}`"))).collect();
     assert!(missing.is_empty(), "not in docs/codes.md: {missing:?}");
 }
+
+#[test]
+fn every_page_is_what_explain_prints_for_its_code() {
+    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/codes");
+    let known = written();
+    for page in std::fs::read_dir(pages).unwrap() {
+        let path = page.unwrap().path();
+        let code = format!("spile::{}", path.file_stem().unwrap().to_string_lossy().replace('-', "::"));
+        assert!(known.contains_key(&code), "{}: nothing has the code `{code}`", path.display());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(spile::ops::explain::explain(&code).unwrap().text, text, "{}", path.display());
+    }
+}

@@ -20,6 +20,7 @@ mod prepared;
 mod project;
 mod properties;
 mod real;
+mod schema;
 mod secrets;
 mod sops;
 mod sops_program;

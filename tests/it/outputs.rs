@@ -54,7 +54,7 @@ pub fn tasks(all: impl IntoIterator<Item = Task>) -> State<Task> {
 }
 
 /// Makes an environment of Python in a folder, with these packages.
-fn install_python(folder: &Path, packages: &[&str]) {
+pub fn install_python(folder: &Path, packages: &[&str]) {
     tools::succeeds(Command::new("python3").args(["-m", "venv"]).arg(folder));
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]).args(packages);

@@ -1,0 +1,18 @@
+//! `spile explain`
+
+use super::{Global, Output};
+use crate::ops::{self, Error};
+
+/// Say what a code means and what to do: `spile explain spile::settings::missing`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The code, with or without `spile::`
+    #[arg(value_name = "CODE")]
+    code: String,
+}
+
+pub(super) fn exec(args: &Args, _: &Global, output: &mut Output) -> Result<u8, Error> {
+    let explanation = ops::explain::explain(&args.code)?;
+    output.result(|| explanation.text.clone(), &explanation);
+    Ok(0)
+}

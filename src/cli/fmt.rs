@@ -1,0 +1,41 @@
+//! `spile fmt`
+
+use serde_json::json;
+
+use super::{Global, Output, exit};
+use crate::ops::{self, Error, fmt};
+use crate::view::report::ProblemData;
+use crate::view::{self, GOOD, styled};
+
+/// Bring files into their form: keys in the order of the documentation, blank lines, comments kept; secrets untouched
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only say which files are not in their form, and exit with 1 where there are any
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let project = global.project()?;
+    let (files, report) = fmt::unformed(&project);
+    if !args.check {
+        fmt::write(&project, &files)?;
+    }
+    let is_wrong = !report.problems().is_empty();
+    if is_wrong && output.is_text() {
+        output.note(&view::report::problems(&report));
+    }
+    let paths: Vec<String> = files.iter().map(|file| file.path.display().to_string()).collect();
+    let problems: Vec<ProblemData> = report.problems().iter().map(ProblemData::from).collect();
+    let text = || {
+        let listed = paths.join("\n");
+        let counted = ops::counted(paths.len(), "file");
+        match (paths.is_empty(), args.check) {
+            (true, _) => format!("{} every file that can be read is in its form\n", styled(GOOD.bold(), "ok:")),
+            (false, true) => format!("{listed}\n{counted} not formatted: run `spile fmt`\n"),
+            (false, false) => format!("{listed}\n{counted} formatted\n"),
+        }
+    };
+    output.result(text, &json!({ "paths": paths, "problems": problems }));
+    Ok(if is_wrong || args.check && !paths.is_empty() { exit::FAILED } else { 0 })
+}

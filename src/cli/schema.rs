@@ -1,0 +1,74 @@
+//! `spile schema`
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::{Global, Output};
+use crate::ops::{self, Error};
+use crate::schema::Subject;
+
+/// Print the JSON Schema of a kind of file, or write all of them for editors
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Whose schema
+    #[arg(value_enum, default_value_t = Word::Integration, conflicts_with = "write")]
+    subject: Word,
+    /// Write it into this file instead of printing it
+    #[arg(long, value_name = "FILE", conflicts_with = "write")]
+    out: Option<PathBuf>,
+    /// Write all schemas into a folder of the project, and a `.taplo.toml` if there is none
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ops::schema::FOLDER)]
+    write: Option<PathBuf>,
+}
+
+/// The kinds of files, as the command line calls them.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Word {
+    /// `integrations/<slug>.toml`
+    Integration,
+    /// `integrations/<slug>.<env>.toml`
+    Overlay,
+    /// `spile.toml`
+    Project,
+    /// `connectors/*.toml`
+    Connector,
+}
+
+impl From<Word> for Subject {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Integration => Self::Integration,
+            Word::Overlay => Self::Overlay,
+            Word::Project => Self::Project,
+            Word::Connector => Self::Connector,
+        }
+    }
+}
+
+pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    if let Some(folder) = &args.write {
+        let written = ops::schema::write(&global.project()?, folder)?;
+        let paths: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        output.result(|| format!("Written:\n  {}\n", paths.join("\n  ")), &json!({ "written": paths }));
+        return Ok(0);
+    }
+    // The built-in connectors are the same everywhere: a project is not needed.
+    let project = match global.project() {
+        Ok(project) => Some(project),
+        Err(Error::NoProject(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let schema = ops::schema::schema(project.as_ref(), args.subject.into())?;
+    let text = format!("{schema:#}\n");
+    match &args.out {
+        Some(path) => {
+            ops::schema::put(path, &text)?;
+            let path = path.display().to_string();
+            output.result(|| format!("{path}\n"), &json!({ "written": [path] }));
+        }
+        None => output.text(&text),
+    }
+    Ok(0)
+}

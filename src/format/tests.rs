@@ -1,0 +1,136 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::connector::{Catalog, Role};
+use crate::problem::Problems;
+
+fn formatted(text: &str) -> String {
+    let connector = Catalog::new(&[], &mut Problems::default()).find(Role::Extractor, "postgres");
+    integration(text, connector.as_deref()).unwrap()
+}
+
+const WRITTEN: &str = "# The shop.
+
+
+name='Shop'   # for people
+# What it is.
+type   = \"postgres\"
+select = [
+  \"a.*\",   # all
+
+  '!b',
+]
+[secrets]
+password = 'ENC[x]'
+   user='ENC[y]'
+[sops]
+version = \"3.9.0\"
+# Where it is.
+
+[config]
+user = 'u'
+# The port.
+port=5433
+
+host = \"\"\"
+h = 1
+[x]\"\"\"
+unknown = 1
+# the end
+";
+
+const FORMED: &str = "# The shop.
+
+# What it is.
+type = \"postgres\"
+name = 'Shop'   # for people
+select = [
+  \"a.*\",   # all
+
+  '!b',
+]
+
+[config]
+host = \"\"\"
+h = 1
+[x]\"\"\"
+# The port.
+port = 5433
+user = 'u'
+unknown = 1
+# the end
+
+[secrets]
+password = 'ENC[x]'
+   user='ENC[y]'
+
+[sops]
+version = \"3.9.0\"
+# Where it is.
+";
+
+#[test]
+fn a_file_has_one_form() {
+    assert_eq!(formatted(WRITTEN), FORMED);
+    assert_eq!(formatted(FORMED), FORMED);
+    assert_eq!(
+        other("a=1\n[[b]]\n x = { y = 1 }\n\n\n[[b]]\nx=2 # c  \n").unwrap(),
+        "a = 1\n\n[[b]]\nx = { y = 1 }\n\n[[b]]\nx = 2 # c\n"
+    );
+    assert_eq!(formatted(""), "");
+    assert_eq!(formatted("# alone\n"), "# alone\n");
+    assert_eq!(formatted("# about\ntype = 'x'\nid = 'y'\n"), "# about\nid = 'y'\ntype = 'x'\n");
+    assert_eq!(
+        formatted("[config]\nlocal.b = 1\nport = 2\nlocal.a = 3\n"),
+        "[config]\nport = 2\nlocal.b = 1\nlocal.a = 3\n"
+    );
+    assert!(integration("a = ", None).is_err());
+}
+
+fn line() -> impl Strategy<Value = String> {
+    proptest::sample::select(vec![
+        "",
+        "# c",
+        "  # d  ",
+        "type = 'postgres'",
+        "name='x' # e",
+        "select = [\n 'a', # f\n\n]",
+        "tags=[]",
+        "description = '''\n[x]\n# no\n'''",
+        "[config]",
+        "host = 'h'",
+        "port=1",
+        "user = \"u = v\" # g",
+        "ssl.enable=true",
+        "ssl.\"a = b\" = 2",
+        "[metadata.a]",
+        "[metadata.\"b.c\"]",
+        "key = {x = 1}",
+        "[secrets]",
+        "password = 'ENC[1]'",
+        "[sops]",
+        "mac='ENC[2]'",
+    ])
+    .prop_map(str::to_owned)
+}
+
+/// What a file says, without places; and its comments.
+fn said(text: &str) -> (toml::Table, Vec<String>) {
+    let mut comments: Vec<String> =
+        text.split('#').skip(1).map(|part| part.split('\n').next().unwrap_or_default().trim().to_owned()).collect();
+    comments.sort();
+    (text.parse().unwrap(), comments)
+}
+
+proptest! {
+    #[test]
+    fn what_is_said_stays_and_a_form_is_its_own_form(lines in proptest::collection::vec(line(), 0..14)) {
+        let text = lines.join("\n") + "\n";
+        prop_assume!(text.parse::<toml::Table>().is_ok());
+        let once = formatted(&text);
+        prop_assert_eq!(said(&once), said(&text), "{}", &once);
+        prop_assert_eq!(formatted(&once), once.clone(), "{}", &once);
+        let is_as_written = text.contains("'''") || text.contains("[s");
+        prop_assert!(is_as_written || !once.contains("\n\n\n"), "{}", &once);
+    }
+}

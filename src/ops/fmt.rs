@@ -1,0 +1,75 @@
+//! `fmt`: brings files into their form.
+
+use std::path::PathBuf;
+
+use super::Error;
+use crate::connector::{Catalog, Connector, Role};
+use crate::format;
+use crate::integration::draft;
+use crate::problem::{Problems, Report};
+use crate::source::Source;
+use crate::world::Project;
+use crate::world::project::replace;
+
+/// A file that is not in its form.
+#[derive(Debug, Clone)]
+pub struct Unformed {
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// What it is to say.
+    pub text: String,
+}
+
+/// Finds the files that are not in their form. Files that cannot be read as TOML are told, and all others looked at.
+#[must_use]
+pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
+    let mut problems = Problems::default();
+    let connectors = project.connectors(&mut problems);
+    let integrations = project.integrations(&mut problems).declared;
+    let settings = project.settings(&mut problems);
+    let catalog = Catalog::new(&connectors, &mut Problems::default());
+    let mut found = Vec::new();
+    let mut look = |source: &Source, formed: Result<String, toml_edit::TomlError>| {
+        // The ends of Windows' lines stay: within values they count.
+        if source.text().contains('\r') {
+            return;
+        }
+        if let Some(text) = formed.ok().filter(|text| text != source.text()) {
+            found.push(Unformed { path: source.path().to_owned(), text });
+        }
+    };
+    for (name, source) in &integrations {
+        let Some(draft) = draft::read(source, name.clone(), &mut Problems::default()) else {
+            // It is told why.
+            crate::table::parse(source, &mut problems, |_, _| Some(()));
+            continue;
+        };
+        let base = integrations.iter().find(|(of, _)| of.slug == name.slug && of.environment.is_none());
+        let base = base.and_then(|(name, source)| draft::read(source, name.clone(), &mut Problems::default()));
+        let connector = connector(&catalog, base.as_ref().unwrap_or(&draft));
+        look(source, format::integration(source.text(), connector.as_deref()));
+    }
+    for source in connectors.iter().chain(&settings) {
+        crate::table::parse(source, &mut problems, |_, _| Some(()));
+        look(source, format::other(source.text()));
+    }
+    found.sort_by(|a: &Unformed, b| a.path.cmp(&b.path));
+    (found, problems.into_report())
+}
+
+fn connector(catalog: &Catalog, draft: &draft::Draft) -> Option<std::sync::Arc<Connector>> {
+    let role = draft.role.as_ref().map_or(Role::Extractor, |role| role.value);
+    catalog.find(role, draft.connector.as_ref()?)
+}
+
+/// Writes files in their form.
+///
+/// # Errors
+/// When one cannot be written; those before it are.
+pub fn write(project: &Project, files: &[Unformed]) -> Result<(), Error> {
+    for file in files {
+        let io = |source| Error::Io { doing: "write", path: file.path.display().to_string(), source };
+        replace(&project.root().join(&file.path), file.text.as_bytes()).map_err(io)?;
+    }
+    Ok(())
+}

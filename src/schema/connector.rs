@@ -1,0 +1,85 @@
+//! The schema of `connectors/*.toml`.
+
+use serde_json::{Value, json};
+
+use super::form::{document, flag, open_table, table, tables, text, texts, word};
+use crate::connector::passed::{self, Form};
+use crate::connector::{Kind, Role};
+
+pub(super) fn schema() -> Value {
+    let top = [
+        ("name", text("What integrations write as `type`; the file's stem where it is left out.")),
+        ("kind", word(Role::WORDS.map(|(word, _)| word), "Which side of a pipeline it is.")),
+        ("label", text("What people call it.")),
+        ("description", text("One sentence for the catalog.")),
+        ("category", text("The shelf of the catalog it stands on.")),
+        ("keywords", texts("What else it is found by.")),
+        ("docs", text("Where its documentation is.")),
+        ("logo", text("An image file, relative to the project.")),
+        ("plugin", plugin()),
+        ("one_group", flag("Whether more than one of the groups is one too many.")),
+        ("settings", tables(&setting(), "The settings, in the order a form shows them.")),
+        ("groups", tables(&group(), "Alternatives of which at least one has to be set in full.")),
+        ("select", texts("What an integration reads that has no `select` of its own.")),
+        ("metadata", open_table("Replication metadata by stream that integrations start from.")),
+    ];
+    document("A connector of spile", table(top, &["plugin"]))
+}
+
+fn plugin() -> Value {
+    let keys = [
+        ("name", text("The name of the plugin.")),
+        ("namespace", text("The prefix of its schema names; with it Meltano asks no hub.")),
+        ("variant", text("Whose implementation it is.")),
+        ("pip_url", text("What pip installs: pin its version.")),
+        ("executable", text("The command it installs.")),
+        ("capabilities", texts("What of the Singer specification it can do.")),
+    ];
+    table(keys.into_iter().chain(handed_on(&passed::OF_PLUGINS)), &["name", "namespace"])
+}
+
+fn setting() -> Value {
+    let choice = table([("value", scalar()), ("label", text("What a form shows."))], &["value"]);
+    let options = json!({
+        "description": "The values that it takes, with `kind = \"options\"`.",
+        "type": "array",
+        "items": { "anyOf": [scalar(), choice] },
+    });
+    let keys = [
+        ("name", text("Its name; dots for nested ones.")),
+        ("kind", word(Kind::WORDS.map(|(word, _)| word), "What values it takes.")),
+        ("label", text("What a form calls it.")),
+        ("description", text("What it does.")),
+        ("default", json!({ "description": "The value the plugin takes when none is given." })),
+        ("options", options),
+        ("required", flag("Always needed.")),
+        ("secret", flag("Never in a file in plain text.")),
+        ("resync", flag("Changing it makes data be read again.")),
+        ("advanced", flag("Not shown in a form at first.")),
+    ];
+    table(keys.into_iter().chain(handed_on(&passed::OF_SETTINGS)), &["name"])
+}
+
+/// What an option may be.
+fn scalar() -> Value {
+    json!({ "type": ["string", "number", "boolean"], "description": "What the plugin is given." })
+}
+
+/// Returns keys that Meltano reads and spile hands on.
+fn handed_on(keys: &[(&'static str, Form)]) -> impl Iterator<Item = (&'static str, Value)> {
+    let what = "Handed on to Meltano as it stands.";
+    keys.iter().map(move |(key, form)| {
+        let value = match form {
+            Form::Text => text(what),
+            Form::Texts => texts(what),
+            Form::Flag => flag(what),
+            Form::Table => open_table(what),
+            Form::Word(words) => word(words.iter().map(|(word, ())| *word), what),
+        };
+        (*key, value)
+    })
+}
+
+fn group() -> Value {
+    table([("label", text("What the choice is called.")), ("settings", texts("The settings it needs."))], &["label"])
+}

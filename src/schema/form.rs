@@ -1,0 +1,63 @@
+//! The forms that keys of files have, as schemas.
+
+use serde_json::{Map, Value, json};
+
+/// The dialect that editors know best.
+const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
+
+/// A key with its schema.
+pub(super) type Key = (&'static str, Value);
+
+pub(super) fn text(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+/// A mark that is not there unless it is written.
+pub(super) fn flag(description: &str) -> Value {
+    json!({ "type": "boolean", "default": false, "description": description })
+}
+
+pub(super) fn whole((least, most): (u32, u32), description: &str) -> Value {
+    json!({ "type": "integer", "minimum": least, "maximum": most, "description": description })
+}
+
+pub(super) fn texts(description: &str) -> Value {
+    json!({ "type": "array", "items": { "type": "string" }, "description": description })
+}
+
+pub(super) fn word<'a>(words: impl IntoIterator<Item = &'a str>, description: &str) -> Value {
+    let words: Vec<&str> = words.into_iter().collect();
+    json!({ "type": "string", "enum": words, "description": description })
+}
+
+/// A list of tables: `[[key]]`.
+pub(super) fn tables(item: &Value, description: &str) -> Value {
+    json!({ "type": "array", "items": item, "description": description })
+}
+
+/// A table whose keys somebody else names.
+pub(super) fn open_table(description: &str) -> Value {
+    json!({ "type": "object", "description": description })
+}
+
+/// A table of these keys and no others.
+pub(super) fn table(keys: impl IntoIterator<Item = Key>, required: &[&str]) -> Value {
+    let properties: Map<String, Value> = keys.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect();
+    closed(&properties, required)
+}
+
+/// As [`table`], with names that are known only when it is made.
+pub(super) fn closed(properties: &Map<String, Value>, required: &[&str]) -> Value {
+    let mut table = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        table["required"] = json!(required);
+    }
+    table
+}
+
+/// Makes a whole document's schema of that of its top table.
+pub(super) fn document(title: &str, mut table: Value) -> Value {
+    table["$schema"] = json!(DIALECT);
+    table["title"] = json!(title);
+    table
+}

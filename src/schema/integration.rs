@@ -1,0 +1,147 @@
+//! The schemas of integrations and their overlays: `type` and `kind` decide which settings there are.
+//!
+//! Branches are there twice. The chain of `if` tells mistakes at their key; taplo completes along `anyOf` alone, and not
+//! beside an `allOf`. So a base has an `anyOf` that everything fits, for completion.
+
+use serde_json::{Map, Value, json};
+
+use super::form::{self, Key, document, flag, open_table, text, texts, word};
+use super::setting;
+use crate::connector::{Catalog, Connector, Role};
+use crate::integration::schedule::PRESETS;
+
+/// Keys that only an extractor has.
+const EXTRACTOR_KEYS: [&str; 4] = ["loader", "schedule", "select", "metadata"];
+
+/// Returns the schema of an integration's own file.
+pub(super) fn base(catalog: &Catalog) -> Value {
+    let names = Role::WORDS.iter().flat_map(|(_, role)| catalog.names(*role));
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    let identity = [
+        ("type", word(names, "The connector: what the integration reads from or writes to.")),
+        ("plugin", text("The plugin's name in `meltano.yml`, where the project's template defines it itself.")),
+        (
+            "kind",
+            word(Role::WORDS.map(|(word, _)| word), "`loader` for a destination; `extractor` where it is left out."),
+        ),
+        ("id", text("A UUID that survives a rename of the file.")),
+        ("protect", flag("Apply never deletes it, even when its file is gone.")),
+    ];
+    let mut schema = form::table(identity.into_iter().chain(shared()), &["type"]);
+    let (definitions, mut any) = branches(catalog);
+    any.push(json!({}));
+    schema["definitions"] = Value::Object(definitions);
+    schema["anyOf"] = Value::Array(any);
+    let chain = chain(catalog);
+    for part in ["if", "then", "else"] {
+        schema[part] = chain[part].clone();
+    }
+    document("An integration of spile", schema)
+}
+
+/// Returns the schema of an overlay: nothing is required, and what the base decides cannot be said again. Its connector
+/// stands in another file, so its settings have to be those of any one.
+pub(super) fn overlay(catalog: &Catalog) -> Value {
+    let mut schema = form::table(shared(), &[]);
+    let (definitions, any) = branches(catalog);
+    schema["definitions"] = Value::Object(definitions);
+    schema["anyOf"] = Value::Array(any);
+    document("What is different of an integration in one environment", schema)
+}
+
+fn shared() -> Vec<Key> {
+    vec![
+        ("name", text("What people call it; the file's stem where it is left out.")),
+        ("description", text("What it is for.")),
+        (
+            "enabled",
+            json!({ "type": "boolean", "default": true, "description": "`false`: row and plugin stay, job and schedule leave." }),
+        ),
+        ("loader", text("The name of a loader; needed to sync.")),
+        ("schedule", schedule()),
+        ("timezone", text("The time zone of `schedule`, such as `Europe/Berlin`; left out: UTC.")),
+        ("jitter", text("By how much runs may be later, so that not all begin at once: `10m`.")),
+        (
+            "catch_up",
+            text("Whether moments that were missed are made up for: `last`, `none`, or how late, such as `2h`."),
+        ),
+        ("select", texts("Meltano's patterns: `stream.field`, `*`, `!` before what is left out.")),
+        ("metadata", metadata()),
+        ("tags", texts("Words to find it by.")),
+        ("config", open_table("The connector's settings.")),
+        ("secrets", open_table("Its secret settings, encrypted; written by `spile secrets`.")),
+        ("sops", open_table("Who may read the secrets, in sops' own form; written by `spile secrets`.")),
+    ]
+}
+
+fn schedule() -> Value {
+    json!({
+        "description": "Five cron fields, or a preset.",
+        "type": "string",
+        "anyOf": [{ "enum": PRESETS }, { "pattern": r"^\s*[^@\s]\S*(\s+\S+){4}\s*$" }],
+        "examples": ["0 6 * * 1-5"],
+    })
+}
+
+fn metadata() -> Value {
+    json!({
+        "description": "Meltano's stream metadata, by patterns of streams.",
+        "type": "object",
+        "additionalProperties": { "type": "object" },
+    })
+}
+
+/// Returns the connectors of all roles.
+fn connectors(catalog: &Catalog) -> Vec<std::sync::Arc<Connector>> {
+    let found = |role: Role| catalog.names(role).filter_map(move |name| catalog.find(role, name));
+    Role::WORDS.iter().flat_map(|(_, role)| found(*role)).collect()
+}
+
+fn definition_name(connector: &Connector) -> String {
+    format!("{}-{}", connector.role, connector.name)
+}
+
+fn reference(connector: &Connector) -> Value {
+    json!({ "$ref": format!("#/definitions/{}", definition_name(connector)) })
+}
+
+/// Returns what each connector adds, by name, and the references to all of that.
+fn branches(catalog: &Catalog) -> (Map<String, Value>, Vec<Value>) {
+    let connectors = connectors(catalog);
+    let definitions = connectors.iter().map(|connector| (definition_name(connector), branch(connector))).collect();
+    (definitions, connectors.iter().map(|connector| reference(connector)).collect())
+}
+
+fn branch(connector: &Connector) -> Value {
+    let mut properties = Map::new();
+    properties.insert("config".to_owned(), setting::config(connector));
+    properties.insert("secrets".to_owned(), setting::secrets(connector));
+    if connector.role == Role::Loader {
+        properties.extend(EXTRACTOR_KEYS.map(|key| (key.to_owned(), Value::Bool(false))));
+    }
+    json!({ "title": connector.label, "description": connector.description, "properties": properties })
+}
+
+/// Returns `if`, `then` and `else`, one connector after the other; at the end, whether there is such a connector at all.
+fn chain(catalog: &Catalog) -> Value {
+    let loaders: Vec<&str> = catalog.names(Role::Loader).collect();
+    let extractors: Vec<&str> = catalog.names(Role::Extractor).collect();
+    let end = json!({
+        "if": { "properties": { "kind": { "const": "loader" } }, "required": ["kind"] },
+        "then": { "properties": { "type": { "enum": loaders } } },
+        "else": { "properties": { "type": { "enum": extractors } } },
+    });
+    connectors(catalog)
+        .iter()
+        .rev()
+        .fold(end, |rest, connector| json!({ "if": condition(connector), "then": reference(connector), "else": rest }))
+}
+
+fn condition(connector: &Connector) -> Value {
+    let required: &[&str] = match connector.role {
+        Role::Extractor => &["type"],
+        Role::Loader => &["type", "kind"],
+    };
+    let kind = connector.role.to_string();
+    json!({ "properties": { "type": { "const": connector.name }, "kind": { "const": kind } }, "required": required })
+}

@@ -1,0 +1,163 @@
+//! The schema of `spile.toml`.
+
+use serde_json::{Value, json};
+
+use super::form::{document, flag, open_table, table, tables, text, texts, whole, word};
+use crate::settings::{AlertKind, Builtin, Guard, MELTANO_VERSION, Sync};
+
+/// A variable of the environment and nothing else.
+const VARIABLE: &str = r"^\$\{[A-Za-z0-9_]+\}$";
+
+/// The largest number that counts of `[sync]` take.
+const MOST: u32 = u16::MAX as u32;
+
+pub(super) fn schema() -> Value {
+    let mut environments = open_table("The environments, by name.");
+    environments["additionalProperties"] = environment();
+    let top = [
+        ("project", project()),
+        ("environments", environments),
+        ("registry", registry()),
+        ("meltano", meltano()),
+        ("outputs", tables(&output(), "Files that apply renders beside `meltano.yml`.")),
+        ("guard", guard()),
+        ("sync", sync()),
+        ("notify", tables(&channel(), "Channels that are told what goes wrong.")),
+    ];
+    document("A project of spile", table(top, &["project"]))
+}
+
+fn project() -> Value {
+    let keys = [
+        ("name", text("The project's name: the owner of its rows.")),
+        ("url", text("Where `spile serve` is reached: results and messages link to it.")),
+        ("default_environment", text("The environment of commands without `--env`.")),
+    ];
+    let mut project = table(keys, &["name"]);
+    project["properties"]["name"]["pattern"] = json!(r"\S");
+    project["properties"]["url"]["pattern"] = json!("^https?://");
+    project
+}
+
+fn environment() -> Value {
+    let keys = [
+        ("protected", flag("Apply says so when it asks.")),
+        ("registry", registry()),
+        ("notify", texts("The names of the channels that are told of this environment; all where it is left out.")),
+    ];
+    table(keys, &[])
+}
+
+fn registry() -> Value {
+    let mut key = text("The variable that holds the key: `${SUPABASE_SECRET_KEY}`.");
+    key["pattern"] = json!(VARIABLE);
+    let keys = [
+        ("kind", word(["local", "supabase"], "Where rows are kept: an SQLite file, or a Supabase project.")),
+        ("url", text("`https://<project>.supabase.co`, or a variable.")),
+        ("key", key),
+        ("rest_path", text("Where the REST API is below the address.")),
+        ("schema", text("The schema of the tables.")),
+    ];
+    table(keys, &[])
+}
+
+fn meltano() -> Value {
+    let mut version = text("The Meltano that is installed.");
+    version["default"] = json!(MELTANO_VERSION);
+    version["pattern"] = json!("^[0-9][0-9A-Za-z.]*$");
+    table([("version", version), ("extras", texts("What is installed with it: `s3`, `gcs`, `azure`."))], &[])
+}
+
+fn output() -> Value {
+    let mut template = text("A built-in template, or a file in `templates/`.");
+    template["examples"] = json!(Builtin::ALL.map(Builtin::word));
+    let keys = [
+        ("path", text("The file, relative to the project.")),
+        ("template", template),
+        ("environment", text("The environment whose schedules it has.")),
+        ("values", open_table("What the template is given besides; never a secret.")),
+    ];
+    let mut output = table(keys, &["path", "template"]);
+    let is = |builtin: Builtin| json!({ "properties": { "template": { "const": builtin.word() } } });
+    output["if"] = is(Builtin::Airflow);
+    output["then"] = json!({ "properties": { "values": values(Builtin::Airflow) } });
+    output["else"] = json!({
+        "if": is(Builtin::Kubernetes),
+        "then": { "properties": { "values": values(Builtin::Kubernetes) }, "required": ["values"] },
+    });
+    output
+}
+
+/// Returns what a built-in template is given; those of the project's own say themselves what they take.
+fn values(builtin: Builtin) -> Value {
+    let retries = ("retries", whole((0, 100), "How often a task that failed is tried again."));
+    match builtin {
+        Builtin::Airflow => table([("pools", flag("Puts each task into the pool of its connector.")), retries], &[]),
+        Builtin::Kubernetes => {
+            let keys = [
+                ("image", text("The image that has spile and the project.")),
+                ("namespace", text("The namespace of the jobs.")),
+                ("secret", text("The secret whose keys are variables of the jobs.")),
+                ("service_account", text("The service account of the jobs.")),
+                retries,
+            ];
+            table(keys, &["image"])
+        }
+    }
+}
+
+fn guard() -> Value {
+    let default = Guard::default();
+    let percent = |default: u8, description: &str| {
+        let mut percent = whole((0, 100), description);
+        percent["default"] = json!(default);
+        percent
+    };
+    let keys = [
+        ("max_delete_percent", percent(default.max_delete_percent, "The most integrations that a plan may delete.")),
+        ("max_change_percent", percent(default.max_change_percent, "The most integrations that a plan may change.")),
+    ];
+    table(keys, &[])
+}
+
+fn sync() -> Value {
+    let default = Sync::default();
+    let mut retries = whole((0, MOST), "How often one that failed for a reason that may pass is tried again.");
+    retries["default"] = json!(default.retries);
+    let mut keep_logs = whole((1, MOST), "Of how many runs of an integration the logs are kept.");
+    keep_logs["default"] = json!(default.keep_logs);
+    let keys = [
+        ("jobs", whole((1, MOST), "How many runs at a time.")),
+        ("timeout", text("How long one may take, such as `2h`.")),
+        ("retries", retries),
+        ("retry_after", text("How long is waited before the first further try, such as `10s`.")),
+        ("keep_logs", keep_logs),
+    ];
+    table(keys, &[])
+}
+
+fn channel() -> Value {
+    let mut on = texts("What it is told of; everything where it is left out.");
+    on["items"] = json!({ "enum": AlertKind::WORDS.map(|(word, _)| word) });
+    let variable = |description: &str| {
+        let mut variable = text(description);
+        variable["pattern"] = json!(VARIABLE);
+        variable
+    };
+    let keys = [
+        ("name", text("Its name, which environments know it by.")),
+        ("kind", word(["slack", "webhook", "email", "desktop"], "How it is reached.")),
+        ("url", text("The address of a webhook, or the variable that holds it.")),
+        ("secret", variable("The variable that holds what webhooks are signed with.")),
+        ("server", text("The mail server: `smtps://user@host:port`.")),
+        ("password", variable("The variable that holds the password of the mail server.")),
+        ("from", text("Who writes.")),
+        ("to", texts("To whom.")),
+        ("on", on),
+        ("only", texts("Of which integrations: names, patterns of names and tags.")),
+        ("repeat", text("When an alert that lasts is repeated: `24h`, `7d` or `never`.")),
+        ("most_per_hour", whole((1, u32::MAX), "How many messages it gets in an hour.")),
+        ("template", text("The project's own template of its messages.")),
+    ];
+    table(keys, &["name", "kind"])
+}

@@ -1,0 +1,97 @@
+//! Settings of connectors as schemas: what `[config]` and `[secrets]` of an integration take.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::form::closed;
+use crate::connector::{Connector, Kind, Setting};
+
+/// What Meltano replaces by a variable of the environment: what that will be cannot be known in a file.
+const BEGINS_WITH_VARIABLE: &str = r"^\$";
+
+/// A variable and nothing else; in place of a secret nothing else may stand.
+const VARIABLE: &str = r"^\$([A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})$";
+
+/// What sops makes of a value; it leaves an empty text as it is.
+const CIPHERTEXT: &str = r"^(ENC\[AES256_GCM,data:.*,iv:.+,tag:.+,type:[a-z]+\])?$";
+
+/// Returns the schema of `[config]`.
+pub(super) fn config(connector: &Connector) -> Value {
+    let settings: Vec<_> = connector.settings.iter().map(|setting| (setting.name.as_str(), plain(setting))).collect();
+    table(&settings)
+}
+
+/// Returns the schema of `[secrets]`: any setting may stand there, for some values are nobody's business.
+pub(super) fn secrets(connector: &Connector) -> Value {
+    let sealed = |setting: &Setting| {
+        let mut schema = described(setting);
+        schema["type"] = json!("string");
+        schema["pattern"] = json!(CIPHERTEXT);
+        schema
+    };
+    let settings: Vec<_> = connector.settings.iter().map(|setting| (setting.name.as_str(), sealed(setting))).collect();
+    table(&settings)
+}
+
+/// Returns a table of settings; `a.b` is a key of that name or a key of the table `a`, as `check` takes both.
+fn table(settings: &[(&str, Value)]) -> Value {
+    let mut properties = Map::new();
+    let mut nested: BTreeMap<&str, Vec<(&str, Value)>> = BTreeMap::new();
+    for (name, schema) in settings {
+        properties.insert((*name).to_owned(), schema.clone());
+        for (dot, _) in name.match_indices('.') {
+            nested.entry(&name[..dot]).or_default().push((&name[dot + 1..], schema.clone()));
+        }
+    }
+    for (head, members) in nested {
+        if !settings.iter().any(|(name, _)| *name == head) {
+            properties.insert(head.to_owned(), table(&members));
+        }
+    }
+    closed(&properties, &[])
+}
+
+fn plain(setting: &Setting) -> Value {
+    let mut schema = described(setting);
+    if setting.secret {
+        schema["type"] = json!("string");
+        schema["pattern"] = json!(VARIABLE);
+        return schema;
+    }
+    if let Some(default) = &setting.default {
+        schema["default"] = default.clone();
+    }
+    schema["anyOf"] = json!([kind(&setting.kind), { "type": "string", "pattern": BEGINS_WITH_VARIABLE }]);
+    schema
+}
+
+fn described(setting: &Setting) -> Value {
+    let said = setting.description.as_deref().or(setting.label.as_deref()).unwrap_or(&setting.name);
+    let marks = [
+        (setting.required && setting.default.is_none(), "Required."),
+        (setting.secret, "A secret: `spile secrets set` writes it, encrypted, under `[secrets]`."),
+        (setting.resync, "Changing it makes data be read again."),
+    ];
+    let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark);
+    let description = std::iter::once(said).chain(marks).collect::<Vec<_>>().join(" ");
+    json!({ "title": setting.label.as_deref().unwrap_or(&setting.name), "description": description })
+}
+
+/// Returns what values of a kind look like; where a pattern cannot say all of it, it takes more than `check` does.
+pub(super) fn kind(kind: &Kind) -> Value {
+    match kind {
+        Kind::String | Kind::File => json!({ "type": "string" }),
+        Kind::Integer => json!({ "type": "integer" }),
+        Kind::Decimal => json!({ "type": "number" }),
+        Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::Date => json!({ "type": "string", "pattern": "^[-+]?[0-9]{4}" }),
+        Kind::Email => json!({ "type": "string", "pattern": r"^[^@\s]+@\S*\.\S*$" }),
+        Kind::Options(choices) => {
+            let values: Vec<&Value> = choices.iter().map(|choice| &choice.value).collect();
+            json!({ "enum": values })
+        }
+        Kind::Array => json!({ "type": "array" }),
+        Kind::Object => json!({ "type": "object" }),
+    }
+}
