@@ -3,7 +3,6 @@
 mod complete;
 mod cursor;
 mod hover;
-mod keys;
 mod position;
 
 pub use complete::{Known, Offer, offers};

@@ -6,30 +6,8 @@ mod section;
 use toml_edit::TomlError;
 
 use crate::connector::Connector;
+use crate::integration::keys::{KEYS, TABLES};
 use section::{Section, sections};
-
-/// The keys at the top of an integration's file, in their order.
-const KEYS: [&str; 16] = [
-    "id",
-    "type",
-    "plugin",
-    "kind",
-    "name",
-    "description",
-    "enabled",
-    "loader",
-    "schedule",
-    "timezone",
-    "jitter",
-    "catch_up",
-    "select",
-    "tags",
-    "protect",
-    "metadata",
-];
-
-/// The tables of an integration's file, in their order.
-const TABLES: [&str; 4] = ["config", "metadata", "secrets", "sops"];
 
 /// Returns an integration's file in its form; its settings in the order of the connector, where that is known.
 ///
@@ -37,7 +15,7 @@ const TABLES: [&str; 4] = ["config", "metadata", "secrets", "sops"];
 /// When the text is not TOML.
 pub fn integration(text: &str, connector: Option<&Connector>) -> Result<String, TomlError> {
     let (head, mut sections) = sections(text)?;
-    let keys: Vec<&str> = KEYS.into();
+    let keys = KEYS.map(|(key, _)| key);
     let settings: Vec<&str> = connector
         .map(|connector| connector.settings.iter().map(|setting| setting.name.as_str()).collect())
         .unwrap_or_default();

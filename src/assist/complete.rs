@@ -1,11 +1,11 @@
 //! What may stand at a cursor.
 
-use super::keys::KEYS;
 use super::{Cursor, Spot};
 use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 use crate::discovered::Stream;
 use crate::form::first_sentence;
+use crate::integration::keys::{KEYS, TABLES};
 use crate::integration::schedule::PRESETS;
 
 /// What is known around a file.
@@ -64,12 +64,28 @@ fn is_there(text: &str, key: &str) -> bool {
 }
 
 fn keys(text: &str) -> Vec<Offer> {
-    let open = KEYS.into_iter().filter(|key| !is_there(text, key.name) && !text.contains(&format!("\n{}", key.name)));
-    let offer = |key: super::keys::Key| {
-        let written = if key.value.is_empty() { key.name.to_owned() } else { format!("{} = {}", key.name, key.value) };
-        Offer { text: written, ..Offer::new(key.name, "", key.what) }
+    // What is sealed is not typed.
+    let typed = KEYS.into_iter().filter(|(name, _)| !matches!(*name, "secrets" | "sops"));
+    let open = typed.filter(|(name, _)| !is_there(text, name) && !text.contains(&format!("\n[{name}]")));
+    let offer = |(name, what): (&str, &str)| {
+        let label = if TABLES.contains(&name) { format!("[{name}]") } else { name.to_owned() };
+        let written = if TABLES.contains(&name) { label.clone() } else { format!("{name} = {}", example(name)) };
+        Offer { text: written, ..Offer::new(label, "", what) }
     };
     open.map(offer).collect()
+}
+
+/// Returns what is written behind a key, to be gone on with.
+fn example(key: &str) -> &'static str {
+    match key {
+        "enabled" => "false",
+        "protect" => "true",
+        "select" | "tags" => "[\"\"]",
+        "kind" => "\"loader\"",
+        "jitter" => "\"10m\"",
+        "catch_up" => "\"last\"",
+        _ => "\"\"",
+    }
 }
 
 fn values((key, before): (&str, &str), known: Known<'_>) -> Vec<Offer> {

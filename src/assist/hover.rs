@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::Cursor;
-use super::keys::KEYS;
 use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
+use crate::integration::keys;
 
 /// Returns what the key or setting under a cursor is, in Markdown, and where it stands.
 #[must_use]
@@ -15,7 +15,7 @@ pub fn hover(text: &str, offset: usize, connector: Option<&Connector>) -> Option
     let line = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
     let is_key = text[line..span.start].trim().trim_matches('"').is_empty();
     let said = match (table, is_key) {
-        ("", true) => KEYS.into_iter().find(|key| key.name == word).map(|key| key.what.to_owned()),
+        ("", true) => Some(keys::what(word).to_owned()).filter(|what| !what.is_empty()),
         ("", false) => connector.filter(|connector| connector.name == word).map(self::connector),
         ("config" | "secrets", true) => connector?.setting(word).map(setting),
         _ => None,
@@ -55,7 +55,7 @@ mod tests {
         let connector = Catalog::new(&[], &mut Problems::default()).find(Role::Extractor, "salesforce").unwrap();
         let text = "type = \"salesforce\"\n[config]\napi_type = \"REST\"\n";
         let at = |words: &str| hover(text, text.find(words).unwrap() + 2, Some(&connector)).map(|(said, _)| said);
-        assert_eq!(at("type ="), Some("The connector.".to_owned()));
+        assert_eq!(at("type ="), Some("The connector: what the integration reads from or writes to.".to_owned()));
         assert!(at("salesforce").unwrap().starts_with("**Salesforce**"));
         let setting = at("api_type").unwrap();
         assert!(

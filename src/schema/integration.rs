@@ -8,24 +8,19 @@ use serde_json::{Map, Value, json};
 use super::form::{self, Key, document, flag, open_table, text, texts, word};
 use super::setting;
 use crate::connector::{Catalog, Connector, Role};
+use crate::integration::keys::{OF_EXTRACTORS, what};
 use crate::integration::schedule::PRESETS;
-
-/// Keys that only an extractor has.
-const EXTRACTOR_KEYS: [&str; 4] = ["loader", "schedule", "select", "metadata"];
 
 /// Returns the schema of an integration's own file.
 pub(super) fn base(catalog: &Catalog) -> Value {
     let names = Role::WORDS.iter().flat_map(|(_, role)| catalog.names(*role));
     let names: std::collections::BTreeSet<&str> = names.collect();
     let identity = [
-        ("type", word(names, "The connector: what the integration reads from or writes to.")),
-        ("plugin", text("The plugin's name in `meltano.yml`, where the project's template defines it itself.")),
-        (
-            "kind",
-            word(Role::WORDS.map(|(word, _)| word), "`loader` for a destination; `extractor` where it is left out."),
-        ),
-        ("id", text("A UUID that survives a rename of the file.")),
-        ("protect", flag("Apply never deletes it, even when its file is gone.")),
+        ("type", word(names, what("type"))),
+        ("plugin", text(what("plugin"))),
+        ("kind", word(Role::WORDS.map(|(word, _)| word), what("kind"))),
+        ("id", text(what("id"))),
+        ("protect", flag(what("protect"))),
     ];
     let mut schema = form::table(identity.into_iter().chain(shared()), &["type"]);
     let (definitions, mut any) = branches(catalog);
@@ -51,32 +46,26 @@ pub(super) fn overlay(catalog: &Catalog) -> Value {
 
 fn shared() -> Vec<Key> {
     vec![
-        ("name", text("What people call it; the file's stem where it is left out.")),
-        ("description", text("What it is for.")),
-        (
-            "enabled",
-            json!({ "type": "boolean", "default": true, "description": "`false`: row and plugin stay, job and schedule leave." }),
-        ),
-        ("loader", text("The name of a loader; needed to sync.")),
+        ("name", text(what("name"))),
+        ("description", text(what("description"))),
+        ("enabled", json!({ "type": "boolean", "default": true, "description": what("enabled") })),
+        ("loader", text(what("loader"))),
         ("schedule", schedule()),
-        ("timezone", text("The time zone of `schedule`, such as `Europe/Berlin`; left out: UTC.")),
-        ("jitter", text("By how much runs may be later, so that not all begin at once: `10m`.")),
-        (
-            "catch_up",
-            text("Whether moments that were missed are made up for: `last`, `none`, or how late, such as `2h`."),
-        ),
-        ("select", texts("Meltano's patterns: `stream.field`, `*`, `!` before what is left out.")),
+        ("timezone", text(what("timezone"))),
+        ("jitter", text(what("jitter"))),
+        ("catch_up", text(what("catch_up"))),
+        ("select", texts(what("select"))),
         ("metadata", metadata()),
-        ("tags", texts("Words to find it by.")),
-        ("config", open_table("The connector's settings.")),
-        ("secrets", open_table("Its secret settings, encrypted; written by `spile secrets`.")),
-        ("sops", open_table("Who may read the secrets, in sops' own form; written by `spile secrets`.")),
+        ("tags", texts(what("tags"))),
+        ("config", open_table(what("config"))),
+        ("secrets", open_table(what("secrets"))),
+        ("sops", open_table(what("sops"))),
     ]
 }
 
 fn schedule() -> Value {
     json!({
-        "description": "Five cron fields, or a preset.",
+        "description": what("schedule"),
         "type": "string",
         "anyOf": [{ "enum": PRESETS }, { "pattern": r"^\s*[^@\s]\S*(\s+\S+){4}\s*$" }],
         "examples": ["0 6 * * 1-5"],
@@ -85,7 +74,7 @@ fn schedule() -> Value {
 
 fn metadata() -> Value {
     json!({
-        "description": "Meltano's stream metadata, by patterns of streams.",
+        "description": what("metadata"),
         "type": "object",
         "additionalProperties": { "type": "object" },
     })
@@ -117,7 +106,7 @@ fn branch(connector: &Connector) -> Value {
     properties.insert("config".to_owned(), setting::config(connector));
     properties.insert("secrets".to_owned(), setting::secrets(connector));
     if connector.role == Role::Loader {
-        properties.extend(EXTRACTOR_KEYS.map(|key| (key.to_owned(), Value::Bool(false))));
+        properties.extend(OF_EXTRACTORS.map(|key| (key.to_owned(), Value::Bool(false))));
     }
     json!({ "title": connector.label, "description": connector.description, "properties": properties })
 }
