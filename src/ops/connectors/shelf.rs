@@ -8,7 +8,7 @@ use super::ConnectorsError;
 use crate::connector::{Catalog, Connector, Head, Role, read};
 use crate::ops::Error;
 use crate::problem::{Problems, did_you_mean};
-use crate::world::Project;
+use crate::world::{Project, machine};
 
 /// Where a connector is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +55,9 @@ impl Shelf {
             .into_iter()
             .map(|head| ((head.role, head.name.clone()), Standing { head, origin: Origin::BuiltIn }))
             .collect();
-        for path in project.connector_paths(&mut problems) {
-            let peeked = project.connector_head(&path, &mut Problems::default()).and_then(|source| Head::peek(&source));
+        let paths = project.connector_paths(&mut problems);
+        let heads = peeked(project, &paths);
+        for (path, peeked) in paths.into_iter().zip(heads) {
             let head = peeked.or_else(|| Head::read(&project.connector(&path, &mut problems)?, &mut problems));
             if let Some(head) = head {
                 all.insert((head.role, head.name.clone()), Standing { head, origin: Origin::File(path) });
@@ -102,4 +103,22 @@ impl Shelf {
         }
         Ok(shown)
     }
+}
+
+/// The fewest files that a thread is worth.
+const WORTH: usize = 100;
+
+/// Reads the heads of files as far as that is easy, several at a time: opening a thousand files takes most of a search.
+fn peeked(project: &Project, paths: &[PathBuf]) -> Vec<Option<Head>> {
+    let peek = |path: &PathBuf| Head::peek(&project.connector_head(path, &mut Problems::default())?);
+    let part = paths.len().div_ceil(machine::jobs()).max(WORTH);
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = paths
+            .chunks(part)
+            .map(|paths| (paths, scope.spawn(move || paths.iter().map(peek).collect::<Vec<_>>())))
+            .collect();
+        // What a thread could not read is read once more, as a whole, where its mistakes are told.
+        let heads = parts.into_iter().map(|(paths, part)| part.join().unwrap_or_else(|_| vec![None; paths.len()]));
+        heads.flatten().collect()
+    })
 }
