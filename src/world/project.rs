@@ -32,7 +32,7 @@ pub const OWN_FOLDER: &str = ".spile";
 pub const SOPS_RULES: &str = ".sops.yaml";
 
 /// How many bytes are read for the head of a connector.
-const HEAD: u64 = 4096;
+const HEAD: usize = 4096;
 
 /// How the stem of a sidecar ends.
 const SIDECAR: &str = ".secrets";
@@ -155,10 +155,12 @@ impl Project {
         if self.unwritten.contains_key(path) {
             return self.source(path, problems);
         }
-        let mut bytes = Vec::new();
-        let read = std::fs::File::open(self.root.join(path)).and_then(|file| file.take(HEAD).read_to_end(&mut bytes));
+        let mut buffer = [0; HEAD];
+        // One read for each of a thousand files: where it is cut short, all of the file is read.
+        let read = std::fs::File::open(self.root.join(path)).and_then(|mut file| file.read(&mut buffer));
+        let bytes = &buffer[..read.unwrap_or(0)];
         let end = bytes.windows(2).position(|pair| pair == b"\n[").map(|at| at + 1);
-        let lines = end.filter(|_| read.is_ok()).and_then(|end| std::str::from_utf8(&bytes[..end]).ok());
+        let lines = end.and_then(|end| std::str::from_utf8(&bytes[..end]).ok());
         lines.map(|lines| Source::new(path, lines)).or_else(|| self.source(path, problems))
     }
 
