@@ -83,6 +83,17 @@ pub struct Connector {
     pub metadata: serde_json::Map<String, Value>,
     /// What an integration selects that says nothing of it, as Meltano's `select`; nothing means everything.
     pub select: Vec<String>,
+    /// What it was made of, where it was.
+    pub lock: Option<Lock>,
+}
+
+/// What a connector was made of: by it a newer definition is told from the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lock {
+    /// Where the definition came from: `hub:tap-x--variant`, `pip:tap-x` or a file.
+    pub from: String,
+    /// The SHA-256 of the definition, in hexadecimal.
+    pub sha256: String,
 }
 
 impl Connector {

@@ -8,6 +8,8 @@ mod about;
 mod default;
 mod form;
 mod groups;
+mod index;
+mod merge;
 mod mistake;
 mod notes;
 mod pinned;
@@ -24,6 +26,8 @@ use crate::connector::{Connector, Role};
 use crate::problem::Problems;
 use crate::source::Source;
 
+pub use index::{Indexed, index};
+pub use merge::merge;
 pub use mistake::Mistake;
 pub use notes::Notes;
 pub use pinned::is_pinned;
@@ -45,6 +49,8 @@ pub struct Asked {
     pub pip_url: Option<String>,
     /// The command that this installs.
     pub executable: Option<String>,
+    /// What its lock says of where it came from, where that is not the name of the file.
+    pub from: Option<String>,
 }
 
 /// A connector made of a definition.

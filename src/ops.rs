@@ -65,6 +65,20 @@ pub enum Error {
     #[error("{} in the files of the project", counted(.0.problems().len(), "problem"))]
     #[diagnostic(code(spile::files::problems))]
     Problems(Report),
+    /// The files would be wrong with an upgrade.
+    #[error("{} in the files of the project with the newer `{name}`", counted(.report.problems().len(), "problem"))]
+    #[diagnostic(
+        code(spile::connector::breaks),
+        help(
+            "mend the files first where they are right with both, or write it with `--force` and mend them then; nothing was written"
+        )
+    )]
+    Upgraded {
+        /// The connector.
+        name: String,
+        /// What would be wrong.
+        report: Report,
+    },
     /// Answers that the command line gives are wrong.
     #[error("{} in the answers of the command line", counted(.0.problems().len(), "problem"))]
     #[diagnostic(code(spile::form::problems))]
@@ -204,6 +218,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Import(#[from] import::Error),
+    /// The hub is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Hub(#[from] crate::world::hub::HubError),
     /// Connectors cannot be found or taken over.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -249,7 +267,7 @@ pub enum Error {
     },
     /// The user left a question open.
     #[error("nothing was written")]
-    #[diagnostic(code(spile::new::stopped), help("run it again; flags answer questions: see `spile new --help`"))]
+    #[diagnostic(code(spile::new::stopped), help("run it again; flags such as `--yes` answer questions: see `--help`"))]
     Stopped,
     /// A connector that there is not.
     #[error("there is no {role} `{name}`")]
@@ -330,6 +348,11 @@ pub enum Event {
     InstallingMeltano {
         /// Its version.
         version: String,
+    },
+    /// The hub is being asked for its definitions.
+    AskingHub {
+        /// How many it has.
+        definitions: usize,
     },
     /// A tap or target is being installed for a moment, and asked what it takes.
     AskingPlugin {

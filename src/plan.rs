@@ -10,6 +10,7 @@ pub mod scope;
 pub mod selection;
 pub mod state;
 pub mod step;
+pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use scope::Scope;
 pub use selection::{Selected, Selection, Selector};
 pub use state::{Foreign, Last, Revision, Snapshot, State};
 pub use step::Step;
+pub use upgrade::PluginUpgrade;
 
 /// What would change in both targets, and what they were read as.
 #[derive(Debug, Clone, Serialize)]

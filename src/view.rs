@@ -18,6 +18,7 @@ pub mod results;
 pub mod runs;
 pub mod schedules;
 pub mod table;
+pub mod upgrade;
 
 use anstyle::{AnsiColor, Style};
 

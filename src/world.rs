@@ -5,6 +5,7 @@ pub mod command;
 pub mod discoveries;
 pub mod editor;
 pub mod git;
+pub mod hub;
 pub mod keys;
 pub mod local;
 pub mod machine;

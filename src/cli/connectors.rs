@@ -1,6 +1,9 @@
 //! `spile connectors`
 
+mod from;
 mod import;
+mod update;
+mod upgrade;
 
 use clap::{Subcommand, ValueEnum};
 
@@ -27,10 +30,17 @@ enum Command {
     Show(ShowArgs),
     /// Make a connector of a definition of the Meltano hub, of a lock file, a meltano.yml, or of a tap itself
     Import(import::Args),
+    /// Ask the Meltano hub for its definitions and keep them: `search`, `show` and `import hub:…` find them without a network
+    Update(update::Args),
+    /// Lay a newer definition over a connector of the project's, after showing what that changes and for which integrations
+    Upgrade(upgrade::Args),
 }
 
 #[derive(Debug, clap::Args)]
 struct ListArgs {
+    /// Those of the hub too, as `connectors update` has kept them
+    #[arg(long)]
+    hub: bool,
     /// Only extractors, or only loaders
     #[arg(long)]
     kind: Option<KindArg>,
@@ -74,19 +84,22 @@ impl From<KindArg> for Role {
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     match &args.command {
         Command::List(args) => {
-            let shelf = Shelf::read(&global.project()?)?;
+            let project = global.project()?;
+            let shelf = if args.hub { Shelf::with_hub(&project)? } else { Shelf::read(&project)? };
             list(&shelf.standing(args.kind.map(Role::from)).collect::<Vec<_>>(), output);
         }
         Command::Search(args) => {
-            let shelf = Shelf::read(&global.project()?)?;
+            let shelf = Shelf::with_hub(&global.project()?)?;
             let all = shelf.standing(args.kind.map(Role::from)).map(|one| (&one.head, one));
             list(&search::search(all, &args.words), output);
         }
         Command::Show(args) => {
-            let shown = Shelf::read(&global.project()?)?.show(&args.name, args.kind.map(Role::from))?;
+            let shown = Shelf::with_hub(&global.project()?)?.show(&args.name, args.kind.map(Role::from))?;
             output.result(|| view::connectors::show(&shown), &view::connectors::data::show(&shown));
         }
         Command::Import(args) => return import::exec(args, global, output).await,
+        Command::Update(args) => return update::exec(args, global, output).await,
+        Command::Upgrade(args) => return upgrade::exec(args, global, output).await,
     }
     Ok(0)
 }

@@ -155,6 +155,9 @@ impl Output {
         }
         match event {
             Event::InstallingMeltano { version } => self.step("Installing", &format!("Meltano {version}")),
+            Event::AskingHub { definitions } => {
+                self.step("Asking", &format!("the hub for {}", crate::ops::counted(*definitions, "definition")));
+            }
             Event::AskingPlugin { requirement } => self.step("Asking", &format!("`{requirement}` what it takes")),
             Event::Preparing { slug } => self.step("Preparing", &format!("the plugins of `{slug}`")),
             Event::Discovering { slug } => self.step("Discovering", &format!("what `{slug}` offers")),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use miette::{Diagnostic, SourceSpan};
 
 use super::kind::{Choice, word_of};
-use super::{Connector, Group, Kind, Plugin, Role, Setting, passed};
+use super::{Connector, Group, Kind, Lock, Plugin, Role, Setting, passed};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Table};
@@ -143,9 +143,17 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
             _ => serde_json::Map::new(),
         },
         select: words(&table, "select", problems),
+        lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };
     table.finish(problems);
     Some(connector)
+}
+
+fn lock(table: Table<'_>, problems: &mut Problems) -> Option<Lock> {
+    let from = table.required_text("from", "\"hub:tap-x--variant\"", problems);
+    let sha256 = table.required_text("sha256", "\"…\"", problems);
+    table.finish(problems);
+    Some(Lock { from: from?.value, sha256: sha256?.value })
 }
 
 fn plugin(table: Table<'_>, problems: &mut Problems) -> Option<Plugin> {

@@ -71,7 +71,7 @@ fn value(source: &Source, problems: &mut Problems) -> Option<Value> {
     None
 }
 
-fn json(source: &Source, problems: &mut Problems) -> Option<Value> {
+pub(super) fn json(source: &Source, problems: &mut Problems) -> Option<Value> {
     match serde_json::from_str(source.text()) {
         Ok(value) => Some(value),
         Err(error) => {

@@ -47,6 +47,19 @@ pub enum Mistake {
         #[label("here")]
         span: SourceSpan,
     },
+    /// It is not what the hub's API gives as its index.
+    #[error("this is not the index of a hub: it holds {found}")]
+    #[diagnostic(
+        code(spile::definition::no_index),
+        help("look at the address of the hub: `MELTANO_HUB_URL`, or `--hub URL`; what is kept of it stays as it was")
+    )]
+    NoIndex {
+        /// What it holds that no index has.
+        found: String,
+        /// Its start.
+        #[label("this answer")]
+        span: SourceSpan,
+    },
     /// A value that neither JSON nor TOML have a form for.
     #[error("the definition holds {what}")]
     #[diagnostic(code(spile::definition::odd), help("write it as text, or take it out"))]

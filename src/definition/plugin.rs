@@ -118,6 +118,7 @@ pub(super) fn read(
         one_group: false,
         metadata: metadata(&members, role, &mut reader),
         select: select(&members, role, &mut reader),
+        lock: None,
     };
     leftovers(&members, &mut reader);
     let Reader { notes, failed, .. } = reader;

@@ -44,6 +44,11 @@ pub fn text(connector: &Connector, stem: &str) -> String {
         let _ = writeln!(text, "\n[metadata.{}]", key(stream));
         lines(&mut text, metadata.as_object().unwrap_or(&Map::new()));
     }
+    if let Some(lock) = &connector.lock {
+        text.push_str("\n[lock]\n");
+        line(&mut text, "from", &json!(lock.from));
+        line(&mut text, "sha256", &json!(lock.sha256));
+    }
     text
 }
 

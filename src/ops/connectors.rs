@@ -2,10 +2,17 @@
 
 mod about;
 mod error;
+mod hub;
 mod import;
+mod newer;
 mod shelf;
+mod update;
+mod upgrade;
 
 pub use about::about;
 pub use error::Error as ConnectorsError;
+pub use hub::hub;
 pub use import::{Imported, Overwriting, import, read};
 pub use shelf::{Origin, Shelf, Shown, Standing};
+pub use update::{Updated, update};
+pub use upgrade::{Prepared, own, prepare, source_of, write};

@@ -22,6 +22,7 @@ pub(super) fn schema() -> Value {
         ("groups", tables(&group(), "Alternatives of which at least one has to be set in full.")),
         ("select", texts("What an integration reads that has no `select` of its own.")),
         ("metadata", open_table("Replication metadata by stream that integrations start from.")),
+        ("lock", lock()),
     ];
     document("A connector of spile", table(top, &["plugin"]))
 }
@@ -78,6 +79,14 @@ fn handed_on(keys: &[(&'static str, Form)]) -> impl Iterator<Item = (&'static st
         };
         (*key, value)
     })
+}
+
+fn lock() -> Value {
+    let keys = [
+        ("from", text("Where the definition came from.")),
+        ("sha256", text("The SHA-256 of the definition, in hexadecimal.")),
+    ];
+    table(keys, &["from", "sha256"])
 }
 
 fn group() -> Value {

@@ -1,6 +1,7 @@
 //! Connectors, as people read them and as data.
 
 pub mod data;
+pub mod hub;
 
 use std::fmt::Write;
 
@@ -25,6 +26,7 @@ pub fn list(standing: &[&Standing]) -> String {
         let origin = match &one.origin {
             Origin::BuiltIn => Cell::styled("built in", QUIET),
             Origin::File(path) => harmless(&path.display().to_string()).into(),
+            Origin::Hub(_) => Cell::styled("hub", QUIET),
         };
         [
             Cell::styled(harmless(&head.name), STRONG),
@@ -54,6 +56,7 @@ fn one(Shown { connector, origin }: &Shown) -> String {
     let defined = match origin {
         Origin::BuiltIn => "built in".to_owned(),
         Origin::File(path) => path.display().to_string(),
+        Origin::Hub(plugin) => format!("in the hub; to use it: `spile connectors import {}`", plugin.name()),
     };
     let kind = if connector.role == crate::connector::Role::Loader { ", kind = \"loader\"" } else { "" };
     let facts = [

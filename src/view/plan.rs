@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
-use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, sign, styled};
+use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, sign, styled, upgrade};
 use crate::ops::counted;
 use crate::plan::{Action, Compared, Consequence, SecretChange};
 use crate::record::row::WRAPPING;
@@ -24,6 +24,13 @@ pub fn text(plan: &PlanData) -> String {
     let mut text = String::new();
     for changes in plan.integrations() {
         integration(&mut text, changes);
+    }
+    for one in &plan.upgrades {
+        line(&mut text, 2, &format!("{} {}", styled(CHANGED, "upgrade:"), upgrade::head(one)));
+        for phrase in upgrade::phrases(&one.upgrade) {
+            line(&mut text, 6, &phrase);
+        }
+        text.push('\n');
     }
     text.push_str(&diff(plan));
     notes(&mut text, plan);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::report::ProblemData;
 use crate::name::{IntegrationId, Slug};
-use crate::plan::{Action, Breach, Compared, Consequence, Foreign, SecretChange, Summary, hash};
+use crate::plan::{Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, SecretChange, Summary, hash};
 
 /// The version of the form.
 pub const FORMAT: &str = "1.0";
@@ -42,6 +42,9 @@ pub struct PlanData {
     pub destructive: bool,
     /// What happens to records, sorted by name.
     pub changes: Vec<ChangeData>,
+    /// What changes of plugins' definitions, once for each plugin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upgrades: Vec<PluginUpgrade>,
     /// What happens to files: `meltano.yml` and outputs.
     pub files: Vec<FileData>,
     /// Outputs that are not as the files want them and stay, because the plan is partial.

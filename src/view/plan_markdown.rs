@@ -7,7 +7,8 @@ use super::access;
 use super::markdown::{block, code, html, item};
 use super::plan::{lifted_by, no_changes, numbers, secret, streams, value, verb, word};
 use super::plan_data::{ChangeData, FieldData, PlanData, action};
-use crate::plan::{Action, Compared, Consequence};
+use super::upgrade;
+use crate::plan::{Action, Compared, Consequence, PluginUpgrade};
 use crate::render::FILE_NAME;
 
 /// The most characters of a comment.
@@ -68,6 +69,7 @@ fn with(plan: &PlanData, detail: Detail) -> String {
     if more > 0 {
         parts.push(format!("\n… and {more} more. `spile plan` shows all of it.\n"));
     }
+    parts.push(upgrades(plan, shown));
     parts.push(files(plan, detail));
     parts.push(drift(plan, shown));
     let (id, version) = (html(&plan.id), html(&plan.spile_version));
@@ -166,6 +168,14 @@ fn field(field: &FieldData) -> String {
         }
         FieldData::Plain { before: None, after: None, .. } => format!("- {path}\n"),
     }
+}
+
+fn upgrades(plan: &PlanData, most: usize) -> String {
+    let one = |one: &PluginUpgrade| {
+        let body: String = upgrade::phrases(&one.upgrade).iter().map(|sentence| item(sentence)).collect();
+        format!("\n<details><summary>{}</summary>\n\n{body}\n</details>\n", phrase(&upgrade::head(one)))
+    };
+    plan.upgrades.iter().take(most.min(50)).map(one).collect()
 }
 
 fn files(plan: &PlanData, detail: Detail) -> String {

@@ -4,6 +4,7 @@ mod about;
 mod import;
 mod real;
 mod shelf;
+mod upgrades;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

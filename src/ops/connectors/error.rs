@@ -40,6 +40,48 @@ pub enum Error {
         /// What was read.
         from: String,
     },
+    /// It is part of the program.
+    #[error("the {role} `{name}` is part of spile: it is upgraded with spile itself")]
+    #[diagnostic(
+        code(spile::connector::built_in),
+        help("to have another version, import a definition of it: `spile connectors import hub:PLUGIN --name {name}`")
+    )]
+    BuiltIn {
+        /// Its role.
+        role: Role,
+        /// Its name.
+        name: String,
+    },
+    /// An extractor and a loader have the name.
+    #[error("there are an extractor and a loader `{name}`")]
+    #[diagnostic(code(spile::connector::both), help("say which with `--kind extractor` or `--kind loader`"))]
+    Both {
+        /// The name.
+        name: String,
+    },
+    /// Nothing is kept of the hub, or not this.
+    #[error("`{name}` is not among what is kept of the hub")]
+    #[diagnostic(code(spile::hub::unknown), help("{help}"))]
+    NotInHub {
+        /// What was asked for.
+        name: String,
+        /// The next step.
+        help: String,
+    },
+    /// The newer definition is of something else.
+    #[error("the definition is of the {found}, and `{name}` is made of the {wanted}")]
+    #[diagnostic(
+        code(spile::connector::other_plugin),
+        help("give a definition of the same plugin, or import this one under a name of its own")
+    )]
+    OtherPlugin {
+        /// The connector.
+        name: String,
+        /// What it is made of.
+        wanted: String,
+        /// What the definition is of.
+        found: String,
+    },
     /// There is no such connector.
     #[error("there is no connector `{name}`")]
     #[diagnostic(code(spile::connector::unknown), help("{help}"))]

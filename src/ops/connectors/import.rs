@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::ConnectorsError;
-use crate::connector::{Catalog, Head, Role, read as connector};
+use crate::connector::{Catalog, Head, Lock, Role, read as connector};
 use crate::definition::{self, Asked, Definition, MOST_BYTES};
 use crate::ops::Error;
+use crate::plan::hash;
 use crate::problem::{Problems, Report};
 use crate::source::Source;
 use crate::world::Project;
@@ -59,9 +60,10 @@ pub fn read(from: &str, bytes: Vec<u8>) -> Result<Source, Error> {
 pub fn import(project: &Project, source: &Source, asked: &Asked, overwriting: Overwriting) -> Result<Imported, Error> {
     let mut problems = Problems::default();
     let found = definition::read(source, asked, &mut problems);
-    let Some(Definition { connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
+    let Some(Definition { mut connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
         return Err(Error::Problems(problems.into_report()));
     };
+    connector.lock = Some(lock(source, asked));
     let (role, name) = (connector.role, connector.name.clone());
     let path = path(project, (role, &name), overwriting)?;
     if Catalog::is_built_in(role, &name) {
@@ -78,8 +80,14 @@ pub fn import(project: &Project, source: &Source, asked: &Asked, overwriting: Ov
     Ok(Imported { name, kind: role, path, settings: connector.settings.len(), secrets, notes })
 }
 
+/// Returns what a definition is known by.
+pub(super) fn lock(source: &Source, asked: &Asked) -> Lock {
+    let from = asked.from.clone().unwrap_or_else(|| source.path().display().to_string());
+    Lock { from, sha256: hash(source.text().as_bytes()) }
+}
+
 /// Returns what is wrong with the file that would be written.
-fn faults(path: &Path, text: &str) -> Report {
+pub(super) fn faults(path: &Path, text: &str) -> Report {
     let mut problems = Problems::default();
     connector::connector(&Source::new(path, text), &mut problems);
     problems.into_report()

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use super::ConnectorsError;
 use crate::connector::{Catalog, Connector, Head, Role, read};
+use crate::definition::{self, Asked};
 use crate::ops::Error;
 use crate::problem::{Problems, did_you_mean};
+use crate::source::Source;
+use crate::world::hub::{Kept, KeptPlugin};
 use crate::world::{Project, machine};
 
 /// Where a connector is defined.
@@ -17,6 +20,8 @@ pub enum Origin {
     BuiltIn,
     /// In a file of the project's.
     File(PathBuf),
+    /// In what is kept of the hub: it has to be imported before it is used.
+    Hub(Box<KeptPlugin>),
 }
 
 /// A connector on the shelf.
@@ -42,6 +47,7 @@ pub struct Shown {
 pub struct Shelf {
     all: BTreeMap<(Role, String), Standing>,
     project: Project,
+    kept: Kept,
 }
 
 impl Shelf {
@@ -66,7 +72,23 @@ impl Shelf {
         if problems.any_error() {
             return Err(Error::Problems(problems.into_report()));
         }
-        Ok(Self { all, project: project.clone() })
+        Ok(Self { all, project: project.clone(), kept: Kept::of(&project.own_folder()) })
+    }
+
+    /// Reads the heads of all connectors, and of what is kept of the hub.
+    ///
+    /// # Errors
+    /// When a definition of the project's is wrong, or what is kept cannot be read.
+    pub fn with_hub(project: &Project) -> Result<Self, Error> {
+        let mut shelf = Self::read(project)?;
+        for plugin in shelf.kept.index()?.map(|index| index.plugins).unwrap_or_default() {
+            let name = plugin.name();
+            let (role, label, description) = (plugin.kind, plugin.label.clone(), plugin.description.clone());
+            let (category, keywords) = (plugin.category.clone(), plugin.keywords.clone());
+            let head = Head { name: name.clone(), role, label, description, category, keywords };
+            shelf.all.insert((role, name), Standing { head, origin: Origin::Hub(Box::new(plugin)) });
+        }
+        Ok(shelf)
     }
 
     /// Returns those of a role, or all: extractors first, by name.
@@ -95,6 +117,11 @@ impl Shelf {
                     let source = self.project.connector(path, &mut problems);
                     source.and_then(|source| read::connector(&source, &mut problems)).map(Arc::new)
                 }
+                Origin::Hub(plugin) => {
+                    let asked = Asked { role: Some(plugin.kind), ..Asked::default() };
+                    let found = definition::read(&from_hub(&self.kept, plugin)?, &asked, &mut problems);
+                    found.map(|found| Arc::new(found.connector))
+                }
             };
             shown.extend(connector.map(|connector| Shown { connector, origin: origin.clone() }));
         }
@@ -103,6 +130,15 @@ impl Shelf {
         }
         Ok(shown)
     }
+}
+
+/// Returns a definition of the hub as it is kept.
+pub(super) fn from_hub(kept: &Kept, plugin: &KeptPlugin) -> Result<Source, Error> {
+    let text = kept.definition(plugin)?.ok_or_else(|| ConnectorsError::NotInHub {
+        name: plugin.name(),
+        help: "what is kept of it is not whole: run `spile connectors update`".to_owned(),
+    })?;
+    Ok(Source::new(plugin.name(), text))
 }
 
 /// The fewest files that a thread is worth.

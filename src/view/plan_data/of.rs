@@ -43,6 +43,7 @@ impl PlanData {
             summary: plan.summary(),
             destructive: plan.is_destructive(),
             changes,
+            upgrades: plan.upgrades(),
             files: files(plan),
             outputs_left: plan.outputs.left.iter().map(|path| path.display().to_string()).collect(),
             protected: plan.protected.iter().cloned().collect(),

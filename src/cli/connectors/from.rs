@@ -1,0 +1,80 @@
+//! Where a definition comes from: a file, standard input, the hub as it is kept, or a tap itself.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Output;
+use crate::cli::host;
+use crate::cli::run::{duration, pass_on};
+use crate::definition::{Asked, MOST_BYTES};
+use crate::ops::{Error, connectors};
+use crate::source::Source;
+use crate::world::{Project, meltano};
+
+/// How long installing a tap may take, and then its answer, where nothing is said.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// How `pip:REQUIREMENT` is asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
+    /// The command that `pip:REQUIREMENT` installs, where it installs several
+    #[arg(long)]
+    executable: Option<String>,
+    /// How long `pip:REQUIREMENT` may take, in seconds or as `2h`; left out: 5 minutes
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+impl How {
+    /// Fetches a definition, and completes what is asked of it with what is known from there.
+    pub(super) async fn fetch(
+        &self,
+        (from, project): (&str, &Project),
+        asked: &mut Asked,
+        output: &mut Output,
+    ) -> Result<Source, Error> {
+        if let Some(requirement) = from.strip_prefix("pip:") {
+            return self.ask((requirement, project), asked, output).await;
+        }
+        if let Some(name) = from.strip_prefix("hub:") {
+            return connectors::hub(project, name, asked);
+        }
+        connectors::read(from, bytes(from)?)
+    }
+
+    async fn ask(
+        &self,
+        (requirement, project): (&str, &Project),
+        asked: &mut Asked,
+        output: &mut Output,
+    ) -> Result<Source, Error> {
+        let host = host();
+        let question = meltano::Asked {
+            requirement,
+            executable: self.executable.as_deref(),
+            root: project.root(),
+            host: &host,
+            timeout: self.timeout.unwrap_or(PATIENCE),
+        };
+        let (interrupted, mut interrupt) = watch::channel(false);
+        let signals = tokio::spawn(pass_on(interrupted));
+        let said = connectors::about(&question, asked, &mut interrupt, &mut |event| output.event(&event)).await;
+        signals.abort();
+        said
+    }
+}
+
+/// Reads one byte more than a definition may have, and no further: what is too large is told from its start.
+fn bytes(from: &str) -> Result<Vec<u8>, Error> {
+    let io = |source| Error::Io { doing: "read", path: from.to_owned(), source };
+    let most = MOST_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    if from == "-" {
+        io::stdin().take(most).read_to_end(&mut bytes).map_err(io)?;
+    } else {
+        std::fs::File::open(from).map_err(io)?.take(most).read_to_end(&mut bytes).map_err(io)?;
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,26 @@
+//! `spile connectors update`
+
+use jiff::Timestamp;
+
+use super::{Global, Output};
+use crate::cli::{exit, variable};
+use crate::ops::{Error, connectors};
+use crate::view;
+use crate::world::hub::{Address, Hub};
+
+/// Which hub is asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where the hub is; left out: `MELTANO_HUB_API_ROOT` or `MELTANO_HUB_URL`, else <https://hub.meltano.com>
+    #[arg(long, value_name = "URL")]
+    hub: Option<String>,
+}
+
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let project = global.project()?;
+    let hub = Hub::new(&Address::of(args.hub.as_deref(), variable))?;
+    let now = Timestamp::now();
+    let updated = connectors::update((&hub, &project), now, &mut |event| output.event(&event)).await?;
+    output.result(|| view::connectors::hub::updated(&updated), &updated);
+    Ok(if updated.failed.is_empty() { 0 } else { exit::FAILED })
+}

@@ -1,0 +1,67 @@
+//! `spile connectors upgrade`
+
+use super::from::How;
+use super::{Global, KindArg, Output};
+use crate::connector::Role;
+use crate::definition::Asked;
+use crate::ops::Error;
+use crate::ops::connectors::{self, Prepared};
+use crate::view;
+
+/// What is upgraded, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The connector, as integrations write it in `type`
+    name: String,
+    /// Only the extractor, or only the loader of that name
+    #[arg(long)]
+    kind: Option<KindArg>,
+    /// Where the newer definition is, as `connectors import` takes it; left out: where the older one came from, or what is
+    /// kept of the hub
+    #[arg(long)]
+    from: Option<String>,
+    #[command(flatten)]
+    how: How,
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write without asking
+    #[arg(long)]
+    yes: bool,
+    /// Write though files of integrations would be wrong then
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let project = global.project()?;
+    let own = connectors::own(&project, &args.name, args.kind.map(Role::from))?;
+    let from = match &args.from {
+        Some(from) => from.clone(),
+        None => connectors::source_of(&project, &own.connector)?,
+    };
+    let mut asked = Asked::default();
+    let source = args.how.fetch((&from, &project), &mut asked, output).await?;
+    let prepared = connectors::prepare(&project, &own, (&source, &asked))?;
+    output.result(|| view::connectors::hub::upgrade(&prepared), &view::connectors::hub::upgrade_data(&prepared));
+    if prepared.is_empty() || args.dry_run {
+        return Ok(0);
+    }
+    write(prepared, &project, (args, output))
+}
+
+fn write(
+    prepared: Prepared,
+    project: &crate::world::Project,
+    (args, output): (&Args, &mut Output),
+) -> Result<u8, Error> {
+    if !prepared.problems.problems().is_empty() && !args.force {
+        return Err(Error::Upgraded { name: prepared.name, report: prepared.problems });
+    }
+    if !args.yes && !output.confirm(&format!("Write this to `{}`?", prepared.path.display())) {
+        return Err(Error::Stopped);
+    }
+    connectors::write(project, &prepared)?;
+    output.step("Wrote", &prepared.path.display().to_string());
+    Ok(0)
+}

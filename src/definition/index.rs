@@ -1,0 +1,110 @@
+//! The hub's index of plugins: names and their variants.
+
+use serde_json::Value;
+
+use super::form::json;
+use super::{MOST_BYTES, Members, Mistake};
+use crate::connector::Role;
+use crate::connector::read::is_word;
+use crate::problem::Problems;
+use crate::source::Source;
+
+/// A plugin of the hub, by one of its variants.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Indexed {
+    /// Which side of a pipeline it is.
+    pub role: Role,
+    /// Its name, such as `tap-github`.
+    pub plugin: String,
+    /// Whose implementation it is.
+    pub variant: String,
+    /// Whether it is what the hub gives to those who name no variant.
+    pub is_default: bool,
+}
+
+impl Indexed {
+    /// Returns the name of its definition: `tap-github--meltanolabs`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}--{}", self.plugin, self.variant)
+    }
+}
+
+/// Reads an index, as the hub's API gives it (reference: `MeltanoHubService.get_plugins_of_type`). Names become parts of
+/// addresses and files: an index with one that cannot be is refused as a whole.
+pub fn index(source: &Source, role: Role, problems: &mut Problems) -> Option<Vec<Indexed>> {
+    let span = (0..0).into();
+    if source.text().len() > MOST_BYTES {
+        problems.push(source, Mistake::TooLarge { mebibytes: MOST_BYTES >> 20, span });
+        return None;
+    }
+    if source.text().trim_start().starts_with('<') {
+        problems.push(source, Mistake::WebPage { span });
+        return None;
+    }
+    let Value::Object(plugins) = json(source, problems)? else {
+        problems.push(source, Mistake::NoIndex { found: "a list".to_owned(), span });
+        return None;
+    };
+    let mut all = Vec::new();
+    for (plugin, said) in plugins {
+        let variants = said["variants"].as_object().filter(|_| is_word(&plugin));
+        let Some(variants) = variants.filter(|variants| variants.keys().all(|name| is_word(name))) else {
+            problems.push(source, Mistake::NoIndex { found: format!("`{}`", short(&plugin)), span });
+            return None;
+        };
+        all.extend(of_plugin((role, &plugin), (&said, variants)));
+    }
+    Some(all)
+}
+
+fn of_plugin<'a>(
+    (role, plugin): (Role, &'a str),
+    (said, variants): (&'a Value, &'a Members),
+) -> impl Iterator<Item = Indexed> {
+    let default = said["default_variant"].as_str();
+    variants.keys().map(move |variant| Indexed {
+        role,
+        plugin: plugin.to_owned(),
+        variant: variant.clone(),
+        is_default: default == Some(variant.as_str()),
+    })
+}
+
+fn short(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Option<Vec<Indexed>>, Vec<String>) {
+        let mut problems = Problems::default();
+        let found = index(&Source::new("index", text), Role::Extractor, &mut problems);
+        let codes = problems.into_report().problems().iter().map(crate::problem::Problem::code).collect();
+        (found, codes)
+    }
+
+    #[test]
+    fn every_variant_is_found() {
+        let text = r#"{"tap-x": {"default_variant": "b", "logo_url": null, "variants": {"a": {"ref": "…"}, "b": {}}}}"#;
+        let found = read(text).0.unwrap();
+        let names: Vec<_> = found.iter().map(|one| (one.name(), one.is_default)).collect();
+        assert_eq!(names, [("tap-x--a".to_owned(), false), ("tap-x--b".to_owned(), true)]);
+    }
+
+    #[test]
+    fn what_is_no_index_is_refused_as_a_whole() {
+        for (text, code) in [
+            ("<html>", "spile::definition::web_page"),
+            ("{\"a\":", "spile::definition::json"),
+            ("[]", "spile::definition::no_index"),
+            ("{\"message\": \"rate limited\"}", "spile::definition::no_index"),
+            ("{\"../../x\": {\"variants\": {}}}", "spile::definition::no_index"),
+            ("{\"tap-x\": {\"variants\": {\"a/../b\": {}}}}", "spile::definition::no_index"),
+        ] {
+            assert_eq!(read(text), (None, vec![code.to_owned()]), "{text}");
+        }
+    }
+}

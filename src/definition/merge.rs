@@ -1,0 +1,86 @@
+//! A newer definition laid over the connector that was made of an older one.
+
+use super::is_pinned;
+use crate::connector::Connector;
+
+/// Returns the connector that the newer definition makes, with what no definition can say, or what was made stricter by
+/// hand, as it is in the older one; and a note for each thing that was kept against the newer one.
+#[must_use]
+pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
+    let mut notes = Vec::new();
+    let mut merged = newer;
+    merged.name.clone_from(&older.name);
+    merged.one_group = older.one_group;
+    if older.category.is_some() {
+        merged.category.clone_from(&older.category);
+    }
+    if older.logo.as_ref().is_some_and(|logo| !logo.contains("://")) {
+        merged.logo.clone_from(&older.logo);
+    }
+    for (kept, new) in [(&older.select, &mut merged.select), (&older.keywords, &mut merged.keywords)] {
+        if new.is_empty() {
+            new.clone_from(kept);
+        }
+    }
+    if merged.metadata.is_empty() {
+        merged.metadata.clone_from(&older.metadata);
+    }
+    let (pinned, open) = (&older.plugin.pip_url, &merged.plugin.pip_url);
+    if is_pinned(pinned) && !is_pinned(open) && !pinned.is_empty() {
+        notes.push(format!("`pip_url` stays `{pinned}`: the definition names no version (`{open}`)"));
+        merged.plugin.pip_url.clone_from(pinned);
+    }
+    for setting in &mut merged.settings {
+        let Some(known) = older.setting(&setting.name) else { continue };
+        setting.resync = known.resync;
+        setting.advanced |= known.advanced;
+        if known.secret && !setting.secret {
+            notes.push(format!("`{}` stays a secret, which the definition does not say", setting.name));
+            setting.secret = true;
+        }
+    }
+    (merged, notes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::read;
+    use crate::problem::Problems;
+    use crate::source::Source;
+
+    fn connector(text: &str) -> Connector {
+        let mut problems = Problems::default();
+        let text = format!("{text}\n[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n");
+        read::connector(&Source::new("connectors/x.toml", text), &mut problems).unwrap()
+    }
+
+    #[test]
+    fn what_definitions_cannot_say_stays() {
+        let older = connector(
+            "category = 'Own'\nlogo = 'x.svg'\nselect = ['a.*']\none_group = true\n\
+             settings = [{name = 'a', resync = true, secret = true}, {name = 'gone'}]",
+        );
+        let newer = connector("name = 'y'\ncategory = 'APIs'\nlabel = 'X'\nsettings = [{name = 'a'}, {name = 'b'}]");
+        let (merged, notes) = merge(&older, newer);
+        assert_eq!((merged.name.as_str(), merged.category.as_deref(), merged.label.as_str()), ("x", Some("Own"), "X"));
+        assert_eq!((merged.logo.as_deref(), merged.one_group, merged.select.len()), (Some("x.svg"), true, 1));
+        assert!(merged.setting("a").unwrap().resync && merged.setting("a").unwrap().secret);
+        assert!(merged.setting("b").is_some() && merged.setting("gone").is_none());
+        assert_eq!(notes.len(), 1, "{notes:?}");
+    }
+
+    #[test]
+    fn a_pin_is_given_up_only_for_another() {
+        let with = |pip_url: &str| {
+            let mut one = connector("");
+            pip_url.clone_into(&mut one.plugin.pip_url);
+            one
+        };
+        let after = |older, newer| merge(&with(older), with(newer)).0.plugin.pip_url;
+        assert_eq!(after("tap-x==1.0", "tap-x"), "tap-x==1.0");
+        assert_eq!(after("tap-x==1.0", "tap-x==2.0"), "tap-x==2.0");
+        assert_eq!(after("tap-x", "tap-x~=2.0"), "tap-x~=2.0");
+        assert_eq!(after("", "tap-x"), "tap-x");
+    }
+}

@@ -1,0 +1,179 @@
+//! Upgrades: what of a plugin's definition changes, told once and not for each integration that uses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Change, Plan};
+use crate::name::Slug;
+use crate::record::{Entry, Record};
+
+/// What of a plugin's definition changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgrade {
+    /// What pip installs, before and after, where that changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// What of the Singer specification it can do.
+    pub capabilities: Moved,
+    /// The names of its settings.
+    pub settings: Moved,
+    /// Settings that stay and are not the same, with what of them is not: `kind`, `value` and so on.
+    pub changed: BTreeMap<String, BTreeSet<String>>,
+    /// Other keys of the definition that are not the same.
+    pub keys: BTreeSet<String>,
+}
+
+/// What pip installs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// As it is.
+    pub from: String,
+    /// To be.
+    pub to: String,
+}
+
+/// Words of a list that come and go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Those that come.
+    pub added: BTreeSet<String>,
+    /// Those that go.
+    pub removed: BTreeSet<String>,
+}
+
+/// An upgrade with the integrations that use the plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginUpgrade {
+    /// The base plugin.
+    pub plugin: String,
+    /// The integrations that a plan changes with it.
+    pub integrations: BTreeSet<Slug>,
+    /// What changes.
+    #[serde(flatten)]
+    pub upgrade: Upgrade,
+}
+
+impl Moved {
+    fn between<'a>(before: impl Iterator<Item = &'a str>, after: impl Iterator<Item = &'a str>) -> Self {
+        let (before, after): (BTreeSet<&str>, BTreeSet<&str>) = (before.collect(), after.collect());
+        let owned = |words: &BTreeSet<&str>, others| words.difference(others).map(|word| (*word).to_owned()).collect();
+        Self { added: owned(&after, &before), removed: owned(&before, &after) }
+    }
+
+    /// Tells whether nothing comes or goes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
+impl Upgrade {
+    /// Returns what of a definition changes, both as Meltano writes plugins; `None` where they are the same.
+    #[must_use]
+    pub fn between(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Self> {
+        let text = |of: &Map<String, Value>| of.get("pip_url").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (from, to) = (text(before), text(after));
+        let (old, new) = (settings(before), settings(after));
+        let changed = new.iter().filter_map(|(name, new)| {
+            let keys = keys(old.get(name)?, new);
+            (!keys.is_empty()).then(|| ((*name).to_owned(), keys))
+        });
+        let mut keys = keys(before, after);
+        let told = ["capabilities", "pip_url", "settings"].map(|key| keys.remove(key));
+        let upgrade = Self {
+            version: (from != to).then_some(Version { from, to }),
+            capabilities: Moved::between(words(before, "capabilities"), words(after, "capabilities")),
+            settings: Moved::between(old.keys().copied(), new.keys().copied()),
+            changed: changed.collect(),
+            keys,
+        };
+        (told.contains(&true) || !upgrade.keys.is_empty()).then_some(upgrade)
+    }
+}
+
+impl Plan {
+    /// Returns the upgrades, by plugin. Where a plugin is on its way from several definitions to one, each is told.
+    #[must_use]
+    pub fn upgrades(&self) -> Vec<PluginUpgrade> {
+        let mut upgrades: Vec<PluginUpgrade> = Vec::new();
+        let changes = self.meltano.changes.values().filter_map(|change| match change {
+            Change::Update { before, after } if is_the_same_plugin(before, after) => Some((before, after)),
+            _ => None,
+        });
+        for (before, after) in changes {
+            let Some(upgrade) = Upgrade::between(&before.definition, &after.definition) else { continue };
+            let (slug, plugin) = (after.slug().clone(), after.base_plugin());
+            match upgrades.iter_mut().find(|one| one.plugin == plugin && one.upgrade == upgrade) {
+                Some(known) => drop(known.integrations.insert(slug)),
+                None => upgrades.push(PluginUpgrade {
+                    plugin: plugin.to_owned(),
+                    integrations: BTreeSet::from([slug]),
+                    upgrade,
+                }),
+            }
+        }
+        upgrades.sort_by(|a, b| a.plugin.cmp(&b.plugin));
+        upgrades
+    }
+}
+
+fn is_the_same_plugin(before: &Entry, after: &Entry) -> bool {
+    before.role == after.role && before.base_plugin() == after.base_plugin() && before.origin == after.origin
+}
+
+fn words<'a>(of: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a str> {
+    of.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn settings(of: &Map<String, Value>) -> BTreeMap<&str, &Map<String, Value>> {
+    let all = of.get("settings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    all.filter_map(|setting| Some((setting.get("name")?.as_str()?, setting))).collect()
+}
+
+/// Returns the keys whose values are not the same.
+fn keys(before: &Map<String, Value>, after: &Map<String, Value>) -> BTreeSet<String> {
+    let all = before.keys().chain(after.keys());
+    all.filter(|key| before.get(*key) != after.get(*key)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: &Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_changes_is_told_by_its_kind() {
+        let before = map(&json!({
+            "name": "tap-x", "pip_url": "tap-x==1.0", "capabilities": ["catalog", "state"],
+            "settings": [{"name": "a", "kind": "string"}, {"name": "b"}, {"name": "c", "value": 1}],
+        }));
+        let after = map(&json!({
+            "name": "tap-x", "pip_url": "tap-x==2.0", "capabilities": ["catalog", "batch"], "label": "X",
+            "settings": [{"name": "d"}, {"name": "a", "kind": "integer"}, {"name": "c", "value": 1}],
+        }));
+        let upgrade = Upgrade::between(&before, &after).unwrap();
+        let expected = json!({
+            "version": {"from": "tap-x==1.0", "to": "tap-x==2.0"},
+            "capabilities": {"added": ["batch"], "removed": ["state"]},
+            "settings": {"added": ["d"], "removed": ["b"]},
+            "changed": {"a": ["kind"]},
+            "keys": ["label"],
+        });
+        assert_eq!(json!(upgrade), expected);
+        assert_eq!(Upgrade::between(&after, &after), None);
+    }
+
+    #[test]
+    fn another_order_of_settings_is_a_change_with_nothing_to_name() {
+        let of = |names: [&str; 2]| map(&json!({"settings": names.map(|name| json!({"name": name}))}));
+        let upgrade = Upgrade::between(&of(["a", "b"]), &of(["b", "a"])).unwrap();
+        assert_eq!(upgrade, Upgrade::default());
+    }
+}

@@ -1,0 +1,299 @@
+//! `spile connectors update` and `upgrade`, against a hub of the tests: a small server with the API of Meltano's.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::cli::schemas::holds;
+use crate::folder::Folder;
+
+/// What the hub says: answers by path, and which paths were asked for.
+#[derive(Default)]
+struct Said {
+    answers: BTreeMap<String, String>,
+    asked: Vec<String>,
+    unchanged: usize,
+}
+
+/// A hub; it answers until the program ends.
+struct Hub {
+    address: SocketAddr,
+    said: Arc<Mutex<Said>>,
+}
+
+impl Hub {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let said = Arc::new(Mutex::new(Said::default()));
+        let known = said.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let known = known.clone();
+                std::thread::spawn(move || answer(stream.unwrap(), &known));
+            }
+        });
+        Self { address, said }
+    }
+
+    /// Publishes definitions, and the indexes that name them.
+    fn publish(&self, plugins: &[Value]) {
+        let mut answers = BTreeMap::new();
+        let mut indexes: BTreeMap<&str, Value> = BTreeMap::from([("extractors", json!({})), ("loaders", json!({}))]);
+        for plugin in plugins {
+            let (name, variant) = (plugin["name"].as_str().unwrap(), plugin["variant"].as_str().unwrap());
+            let role = if name.starts_with("target-") { "loaders" } else { "extractors" };
+            let one = &mut indexes.get_mut(role).unwrap()[name];
+            if one.is_null() {
+                *one = json!({"default_variant": variant, "logo_url": null, "variants": {}});
+            }
+            one["variants"][variant] = json!({"ref": "http://elsewhere.invalid/"});
+            answers.insert(format!("/meltano/api/v1/plugins/{role}/{name}--{variant}"), plugin.to_string());
+        }
+        for (role, index) in indexes {
+            answers.insert(format!("/meltano/api/v1/plugins/{role}/index"), index.to_string());
+        }
+        self.said.lock().unwrap().answers = answers;
+    }
+
+    fn say(&self, path: &str, text: &str) {
+        self.said.lock().unwrap().answers.insert(format!("/meltano/api/v1/plugins/{path}"), text.to_owned());
+    }
+
+    fn update(&self) -> String {
+        format!("connectors update --hub http://{}", self.address)
+    }
+}
+
+fn answer(mut stream: TcpStream, said: &Mutex<Said>) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) > 0 {
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let Some(path) = head.split_whitespace().nth(1) else { return };
+    let mut said = said.lock().unwrap();
+    said.asked.push(path.to_owned());
+    let found = said.answers.get(path).cloned();
+    let etag = found.as_ref().map(|text| format!("\"{}\"", spile::plan::hash(text.as_bytes())));
+    let is_known = etag.as_ref().is_some_and(|etag| head.to_lowercase().contains(&format!("if-none-match: {etag}")));
+    said.unchanged += usize::from(is_known);
+    let (status, body) = match found {
+        Some(_) if is_known => ("304 Not Modified", String::new()),
+        Some(text) => ("200 OK", text),
+        None => ("404 Not Found", "<html>not here".to_owned()),
+    };
+    let (etag, length) = (etag.unwrap_or_default(), body.len());
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status}\r\nETag: {etag}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+}
+
+fn tap(version: &str, settings: &Value) -> Value {
+    json!({
+        "name": "tap-weather", "variant": "meltanolabs", "namespace": "tap_weather", "label": "Weather",
+        "description": "Measurements of stations", "pip_url": format!("tap-weather=={version}"),
+        "capabilities": ["catalog", "discover"], "keywords": ["api"], "settings": settings,
+    })
+}
+
+fn target() -> Value {
+    json!({"name": "target-lake", "variant": "acme", "namespace": "target_lake", "pip_url": "target-lake==1", "label": "Lake"})
+}
+
+#[test]
+fn what_the_hub_has_is_found_without_a_network() {
+    let (folder, hub) = (Folder::project(), Hub::start());
+    hub.publish(&[tap("1.0", &json!([{"name": "station"}])), target()]);
+    let json = folder.spile(&format!("{} --format json", hub.update())).exits(0).json();
+    holds("connectors-update", &json);
+    assert_eq!(
+        (json["plugins"].clone(), json["added"].clone()),
+        (json!(2), json!(["tap-weather--meltanolabs", "target-lake--acme"]))
+    );
+    drop(hub);
+    let found = folder.spile("connectors search stations measurements --format json").exits(0).json();
+    holds("connectors-list", &found);
+    assert_eq!(found["connectors"][0]["name"], "hub:tap-weather");
+    assert_eq!(folder.spile("connectors list --kind loader").exits(0).out.matches("hub:").count(), 0);
+    assert_eq!(folder.spile("connectors list --hub --kind loader").exits(0).out.matches("hub:target-lake").count(), 1);
+    let shown = folder.spile("connectors show hub:tap-weather").exits(0).out;
+    assert!(shown.contains("station") && shown.contains("spile connectors import hub:tap-weather"), "{shown}");
+    folder.spile("connectors import hub:tap-weather").exits(0);
+    folder.spile("connectors import hub:target-lake--acme").exits(0);
+    let text = folder.read("connectors/weather.toml");
+    assert!(text.contains("[lock]\nfrom = \"hub:tap-weather--meltanolabs\"\nsha256 = \""), "{text}");
+    folder.spile("check").exits(0);
+    let unknown = folder.spile("connectors import hub:tap-wether --format json").exits(1).json();
+    assert_eq!(unknown["error"]["code"], "spile::hub::unknown");
+    assert_eq!(unknown["error"]["help"], "did you mean `tap-weather`?");
+}
+
+#[test]
+fn only_what_has_changed_is_asked_for_again() {
+    let (folder, hub) = (Folder::project(), Hub::start());
+    hub.publish(&[tap("1.0", &json!([])), target()]);
+    folder.spile(&hub.update()).exits(0);
+    folder.spile("connectors import hub:tap-weather").exits(0);
+    hub.publish(&[tap("2.0", &json!([]))]);
+    let json = folder.spile(&format!("{} --format json", hub.update())).exits(0).json();
+    let said = ["added", "changed", "gone", "upgradable"].map(|key| json[key].clone());
+    let expected = [json!([]), json!(["tap-weather--meltanolabs"]), json!(["target-lake--acme"]), json!(["weather"])];
+    assert_eq!(said, expected);
+    assert!(!folder.join(".spile/hub/loaders/target-lake--acme.json").exists());
+    let text = folder.spile(&hub.update()).exits(0).out;
+    assert!(text.contains("1 definition") && text.contains("spile connectors upgrade NAME"), "{text}");
+    assert_eq!(hub.said.lock().unwrap().unchanged, 1);
+    // One that was damaged is asked for again.
+    folder.write(".spile/hub/extractors/tap-weather--meltanolabs.json", "{}");
+    let damaged = folder.spile("connectors import hub:tap-weather --name w --format json").exits(1).json();
+    assert_eq!(damaged["error"]["code"], "spile::hub::unknown");
+    folder.spile(&hub.update()).exits(0);
+    folder.spile("connectors import hub:tap-weather --name w").exits(0);
+}
+
+#[test]
+fn a_hub_that_answers_otherwise_changes_nothing() {
+    let (folder, hub) = (Folder::project(), Hub::start());
+    hub.publish(&[tap("1.0", &json!([]))]);
+    folder.spile(&hub.update()).exits(0);
+    let before = folder.files();
+    let code = |line: &str| {
+        let json = folder.spile(&format!("{line} --format json")).exits(1).json();
+        json["error"]["problems"][0]["code"].as_str().or(json["error"]["code"].as_str()).unwrap().to_owned()
+    };
+    for (index, expected) in [
+        ("<!DOCTYPE html><html>", "spile::definition::web_page"),
+        ("{\"tap-", "spile::definition::json"),
+        ("{\"../../x\": {\"variants\": {}}}", "spile::definition::no_index"),
+    ] {
+        hub.say("loaders/index", index);
+        assert_eq!(code(&hub.update()), expected);
+        assert_eq!(folder.files(), before);
+    }
+    hub.said.lock().unwrap().answers.clear();
+    assert_eq!(code(&hub.update()), "spile::hub::refused");
+    assert_eq!(code("connectors update --hub http://127.0.0.1:1"), "spile::hub::unreached");
+    assert_eq!(code("connectors update --hub nonsense"), "spile::hub::address");
+    assert_eq!(folder.files(), before);
+    folder.spile("connectors show hub:tap-weather").exits(0);
+}
+
+#[test]
+fn one_wrong_definition_is_told_and_the_others_are_kept() {
+    let (folder, hub) = (Folder::project(), Hub::start());
+    hub.publish(&[tap("1.0", &json!([])), target()]);
+    hub.say("loaders/target-lake--acme", "<html>");
+    let text = folder.spile(&hub.update()).exits(0).out;
+    assert!(text.contains("target-lake--acme cannot be imported: this is a web page"), "{text}");
+    folder.spile("connectors show hub:tap-weather").exits(0);
+    hub.said.lock().unwrap().answers.retain(|path, _| !path.contains("tap-weather"));
+    let text = folder.spile(&hub.update()).exits(1).out;
+    assert!(text.contains("tap-weather--meltanolabs did not come: ") && text.contains("404"), "{text}");
+    folder.spile("connectors show hub:tap-weather").exits(0);
+}
+
+/// A project with an integration of a connector of the hub's, applied.
+fn applied(hub: &Hub) -> Folder {
+    let folder = Folder::project();
+    let settings =
+        json!([{"name": "station", "kind": "string"}, {"name": "token", "sensitive": true}, {"name": "old"}]);
+    hub.publish(&[tap("1.0", &settings)]);
+    folder.spile(&hub.update()).exits(0);
+    folder.spile("connectors import hub:tap-weather").exits(0);
+    folder.write("integrations/vienna.toml", "type = \"weather\"\n[config]\nstation = \"11035\"\n");
+    folder.spile("apply --yes").exits(0);
+    folder
+}
+
+#[test]
+fn an_upgrade_is_shown_before_it_is_written_and_again_by_plan() {
+    let hub = Hub::start();
+    let folder = applied(&hub);
+    let none = folder.spile("connectors upgrade weather").exits(0).out;
+    assert!(none.contains("is up to date"), "{none}");
+    // The definition forgets that the token is a secret: it stays one.
+    hub.publish(&[tap(
+        "2.0",
+        &json!([{"name": "station", "kind": "string", "value": "1"}, {"name": "token"}, {"name": "region"}]),
+    )]);
+    folder.spile(&hub.update()).exits(0);
+    let before = folder.files();
+    let json = folder.spile("connectors upgrade weather --dry-run --format json").exits(0).json();
+    holds("connectors-upgrade", &json);
+    let expected = json!({
+        "version": {"from": "tap-weather==1.0", "to": "tap-weather==2.0"},
+        "capabilities": {"added": [], "removed": []},
+        "settings": {"added": ["region"], "removed": ["old"]},
+        "changed": {"station": ["value"]}, "keys": [],
+    });
+    assert_eq!((json["upgrade"].clone(), json["integrations"].clone()), (expected, json!(["vienna"])));
+    let refused = folder.spile("connectors upgrade weather").exits(1);
+    assert!(refused.notes.contains("nothing was written"), "{}", refused.notes);
+    assert_eq!(folder.files(), before);
+    let text = folder.spile("connectors upgrade weather --yes").exits(0).out;
+    for said in [
+        "installed from `tap-weather==2.0`, was `tap-weather==1.0`",
+        "settings that are new: `region`",
+        "settings that are gone: `old`",
+        "settings that change: `station` (default)",
+        "used by `vienna`",
+        "`token`",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(folder.read("connectors/weather.toml").contains("secret = true"));
+    let plan = folder.spile("plan").exits(0).out;
+    assert!(
+        plan.contains("upgrade: the definition of `tap-weather-base` changes, for `vienna`")
+            || plan.contains("upgrade: the definition of `tap-weather` changes, for `vienna`"),
+        "{plan}"
+    );
+    assert!(plan.contains("settings that are new: `region`"), "{plan}");
+    let plan = folder.spile("plan --format json").exits(0).json();
+    holds("plan", &plan);
+    assert_eq!(plan["upgrades"][0]["settings"]["removed"], json!(["old"]));
+    assert!(folder.spile("plan --format markdown").exits(0).out.contains("settings that are gone"));
+    folder.spile("apply --yes").exits(0);
+    assert!(folder.spile("plan --format json").exits(0).json()["upgrades"].is_null());
+}
+
+#[test]
+fn an_upgrade_that_breaks_files_is_refused() {
+    let hub = Hub::start();
+    let folder = applied(&hub);
+    hub.publish(&[tap("2.0", &json!([{"name": "place", "kind": "string"}]))]);
+    folder.spile(&hub.update()).exits(0);
+    let before = folder.files();
+    let refused = folder.spile("connectors upgrade weather --yes").exits(1);
+    assert!(refused.out.contains("station") && refused.out.contains("vienna.toml"), "{}", refused.out);
+    assert!(refused.notes.contains("with the newer `weather`"), "{}", refused.notes);
+    assert_eq!(folder.files(), before);
+    folder.spile("connectors upgrade weather --yes --force").exits(0);
+    folder.spile("check").exits(1);
+}
+
+#[test]
+fn what_cannot_be_upgraded_is_told_with_the_way_out() {
+    let (folder, hub) = (Folder::project(), Hub::start());
+    hub.publish(&[tap("1.0", &json!([]))]);
+    folder.write("own.json", &tap("1.0", &json!([])).to_string());
+    folder.spile("connectors import own.json").exits(0);
+    let code = |line: &str| folder.spile(&format!("{line} --format json")).exits(1).json()["error"]["code"].clone();
+    assert_eq!(code("connectors upgrade salesforce"), "spile::connector::built_in");
+    assert_eq!(code("connectors upgrade weathr"), "spile::connector::unknown");
+    assert_eq!(code("connectors upgrade weather"), "spile::hub::unknown");
+    folder.write("other.json", &target().to_string());
+    assert_eq!(code("connectors upgrade weather --from other.json"), "spile::connector::other_plugin");
+    folder.write("own.json", &tap("1.1", &json!([])).to_string());
+    folder.spile("connectors upgrade weather --from own.json --yes").exits(0);
+    assert!(folder.read("connectors/weather.toml").contains("tap-weather==1.1"));
+    folder.spile(&hub.update()).exits(0);
+    folder.spile("connectors upgrade weather --yes").exits(0);
+    assert!(folder.read("connectors/weather.toml").contains("tap-weather==1.0"));
+}
