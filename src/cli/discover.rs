@@ -12,7 +12,7 @@ use crate::ops::{self, Error};
 use crate::view;
 
 /// How long a tap may take where nothing is said: a large Salesforce takes minutes.
-const PATIENCE: Duration = Duration::from_mins(10);
+pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Show the streams and fields that a source offers, and which of them are selected
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,8 @@
 //! `spile new` and `spile edit`
 
+mod answered;
 mod ask;
+mod streams;
 mod wizard;
 
 use std::collections::BTreeSet;

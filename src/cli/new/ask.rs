@@ -1,12 +1,24 @@
 //! Questions at a terminal. Whoever leaves one open wants nothing to be written.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use inquire::validator::{ErrorMessage, Validation};
 use inquire::{Confirm, InquireError, MultiSelect, Password, PasswordDisplayMode, Select, Text};
 
 use crate::ops::Error;
 use crate::secret::Secret;
+
+/// A choice of a list: what is shown, and what it stands for.
+pub(super) struct Choice<T> {
+    pub(super) shown: String,
+    pub(super) is: T,
+}
+
+impl<T> fmt::Display for Choice<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
 
 /// How a text is asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,6 +69,13 @@ pub(super) fn one<T: Display>(label: &str, among: Vec<T>) -> Result<T, Error> {
 pub(super) fn any<T: Display>(label: &str, among: Vec<T>) -> Result<Vec<T>, Error> {
     let question = MultiSelect::new(label, among).with_page_size(12);
     question.with_help_message("space takes one, enter goes on").prompt().map_err(left)
+}
+
+/// Asks which of several are left out: all are taken at first.
+pub(super) fn all<T: Display>(label: &str, among: Vec<T>) -> Result<Vec<T>, Error> {
+    let question = MultiSelect::new(label, among).with_page_size(12).with_all_selected_by_default();
+    let help = "type to search, space leaves one out, left none and right all, enter goes on";
+    question.with_help_message(help).prompt().map_err(left)
 }
 
 /// What is taken where only enter is pressed.

@@ -1,0 +1,130 @@
+//! The answers of a wizard, setting by setting: by the connector's form.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::ask::{self, Asked, Choice, Default};
+use crate::connector::kind::word_of;
+use crate::connector::{Connector, Group, Kind, Setting};
+use crate::form::{self, Rank, answer, first_sentence, label};
+use crate::ops::Error;
+use crate::ops::secrets::Values;
+use crate::value::Settings;
+
+/// The answers so far.
+pub(super) struct Answered {
+    pub(super) connector: Arc<Connector>,
+    pub(super) config: Settings,
+    pub(super) secrets: Values,
+}
+
+impl Answered {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.config.contains_key(name) || self.secrets.contains_key(name)
+    }
+
+    /// Asks what is required, then for one of the groups, then what else there is.
+    pub(super) fn ask_all(&mut self) -> Result<(), Error> {
+        let connector = self.connector.clone();
+        for setting in form::ranked(&connector, Rank::Required) {
+            if !self.has(&setting.name) {
+                self.ask(setting)?;
+            }
+        }
+        self.group(&connector)?;
+        for (rank, question) in [(Rank::Optional, "What else is to be said?"), (Rank::Advanced, "And of the advanced?")]
+        {
+            self.others((&connector, rank), question)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the settings of one group, where none is there in full.
+    fn group(&mut self, connector: &Connector) -> Result<(), Error> {
+        let is_full = |group: &Group| group.settings.iter().all(|name| self.has(name));
+        if connector.groups.is_empty() || connector.groups.iter().any(is_full) {
+            return Ok(());
+        }
+        let shown = |group: &Group| format!("{} ({})", group.label, group.settings.join(", "));
+        let choices = connector.groups.iter().map(|group| Choice { shown: shown(group), is: group });
+        let group = match connector.groups.as_slice() {
+            [group] => group,
+            _ => ask::one("Which way?", choices.collect())?.is,
+        };
+        for setting in form::grouped(connector, group) {
+            if !self.has(&setting.name) {
+                self.ask(setting)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn others(&mut self, (connector, rank): (&Connector, Rank), question: &str) -> Result<(), Error> {
+        let open = form::ranked(connector, rank).filter(|setting| !self.has(&setting.name));
+        let choices: Vec<_> = open.map(|setting| Choice { shown: shown(setting), is: setting }).collect();
+        if choices.is_empty() {
+            return Ok(());
+        }
+        for choice in ask::any(question, choices)? {
+            self.ask(choice.is)?;
+        }
+        Ok(())
+    }
+
+    /// Asks which setting is to be another, and for its value.
+    pub(super) fn change(&mut self) -> Result<(), Error> {
+        let connector = self.connector.clone();
+        let choices = connector.settings.iter().map(|setting| Choice { shown: shown(setting), is: setting });
+        let setting = ask::one("Which setting?", choices.collect())?.is;
+        self.ask(setting)
+    }
+
+    fn ask(&mut self, setting: &Setting) -> Result<(), Error> {
+        let (name, label) = (setting.name.clone(), label(setting));
+        let help = setting.description.as_deref().map(first_sentence).unwrap_or_default();
+        if setting.secret {
+            self.secrets.insert(name, ask::secret(&label, &help)?);
+            return Ok(());
+        }
+        let value = match &setting.kind {
+            Kind::Options(choices) => {
+                let shown = |choice: &crate::connector::kind::Choice| {
+                    let is_its_own = choice.label == word_of(&choice.value);
+                    if is_its_own {
+                        choice.label.clone()
+                    } else {
+                        format!("{} ({})", choice.label, word_of(&choice.value))
+                    }
+                };
+                let choices = choices.iter().map(|choice| Choice { shown: shown(choice), is: choice.value.clone() });
+                ask::one(&label, choices.collect())?.is
+            }
+            Kind::Boolean => {
+                let is_so = setting.default.as_ref().is_some_and(|value| *value == Value::Bool(true));
+                Value::Bool(ask::yes(&label, if is_so { Default::Yes } else { Default::No })?)
+            }
+            _ => self.typed(setting, (&label, &help))?,
+        };
+        self.config.insert(name, value);
+        Ok(())
+    }
+
+    fn typed(&self, setting: &Setting, (label, help): (&str, &str)) -> Result<Value, Error> {
+        let present = self.config.get(&setting.name).or(setting.default.as_ref());
+        let present = present.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let judged = setting.clone();
+        let check = move |text: &str| {
+            if text.trim().is_empty() { Err("it is needed".to_owned()) } else { answer(&judged, text).map(drop) }
+        };
+        let form = if setting.kind == Kind::Array { " Words between commas." } else { "" };
+        let help = format!("{help}{form}");
+        let asked = Asked { label, help: &help, default: present.as_deref().unwrap_or_default() };
+        let text = ask::text(asked, check)?;
+        answer(setting, &text).map_err(|_| Error::Stopped)
+    }
+}
+
+fn shown(setting: &Setting) -> String {
+    format!("{} ({})", label(setting), setting.name)
+}
