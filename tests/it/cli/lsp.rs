@@ -2,13 +2,14 @@
 
 use std::io::{BufReader, BufWriter};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use lsp_server::{Message, Notification, Request, RequestId};
 use serde_json::{Value, json};
 
 use super::program::run;
 use crate::folder::Folder;
+use crate::{outputs, tools};
 
 struct Client {
     child: Child,
@@ -199,4 +200,26 @@ fn a_rename_moves_the_file_keeps_the_id_and_follows_to_who_names_it() {
     asked["newName"] = json!("fruit");
     assert!(client.asks("textDocument/rename", asked)["error"].as_str().unwrap().contains("already"));
     client.ends();
+}
+
+/// An implementation of the protocol that is not ours; its types refuse what the protocol does not know.
+const PYGLS: &str = "2.1.1";
+
+fn install_pygls(folder: &Path) {
+    outputs::install_python(folder, &[&format!("pygls=={PYGLS}")]);
+}
+
+#[test]
+fn a_client_of_an_editor_understands_all_that_is_said() {
+    let folder = Folder::project();
+    let Some(venv) = tools::installed(&format!("pygls-{PYGLS}"), "python3", install_pygls) else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lsp/client.py");
+    let mut client = Command::new(venv.join("bin/python"));
+    let said = tools::said(client.arg(script).arg(env!("CARGO_BIN_EXE_spile")).arg(folder.path()), "");
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let said: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&said["code"], &said["fix"]), (&json!("spile::integration::unknown_type"), &json!("\"singer-jsonl\"")));
+    assert!(said["offered"].as_array().unwrap().contains(&json!("postgres")), "{said}");
+    assert!(said["renames"].as_array().unwrap().contains(&json!("RenameFile")), "{said}");
+    assert_eq!(said["exit"], 0, "{said}");
 }
