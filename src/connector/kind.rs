@@ -42,6 +42,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Returns the kind that a value shows to have, where nobody says it.
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Bool(_) => Self::Boolean,
+            Value::Number(number) if number.is_f64() => Self::Decimal,
+            Value::Number(_) => Self::Integer,
+            Value::Array(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+            Value::String(_) | Value::Null => Self::String,
+        }
+    }
+
     /// The kinds by Meltano's word; `options` without its list.
     pub const WORDS: [(&'static str, Make); 10] = [
         ("string", |_| Self::String),

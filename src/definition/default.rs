@@ -17,7 +17,7 @@ pub(super) fn fit(kind: Option<Kind>, written: &Value, (name, reader): (&str, &m
         reader.notes.say(format!("not kept: the nulls in the default of `{name}`"));
     }
     // Meltano puts a variable in its place, or lets whoever said no kind say what it likes.
-    let Some(kind) = kind else { return (Some(kind_for(&value)), Some(value)) };
+    let Some(kind) = kind else { return (Some(Kind::of(&value)), Some(value)) };
     if value.as_str().is_some_and(|text| text.starts_with('$')) || kind.check(&value).is_ok() {
         return (Some(kind), Some(value));
     }
@@ -48,17 +48,6 @@ fn kept(value: &Value) -> Option<Value> {
             Some(Value::Object(members.collect()))
         }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value.clone()),
-    }
-}
-
-fn kind_for(value: &Value) -> Kind {
-    match value {
-        Value::Bool(_) => Kind::Boolean,
-        Value::Number(number) if number.is_f64() => Kind::Decimal,
-        Value::Number(_) => Kind::Integer,
-        Value::Array(_) => Kind::Array,
-        Value::Object(_) => Kind::Object,
-        Value::String(_) | Value::Null => Kind::String,
     }
 }
 
@@ -98,7 +87,7 @@ fn otherwise(kind: Kind, value: Value) -> (Kind, Option<Value>) {
         }
         (Kind::Date | Kind::Email | Kind::File, Value::String(_)) => (Kind::String, Some(value)),
         (Kind::Integer, Value::Number(_)) => (Kind::Decimal, Some(value)),
-        (Kind::String, Value::Array(_) | Value::Object(_)) => (kind_for(&value), Some(value)),
+        (Kind::String, Value::Array(_) | Value::Object(_)) => (Kind::of(&value), Some(value)),
         (kind, _) => (kind, None),
     }
 }

@@ -200,7 +200,7 @@ impl Declared {
         if !self.options.is_empty() && !self.options.iter().any(is_option) {
             self.options.clear();
         }
-        let found = kind_of(&said.value);
+        let found = Kind::of(&said.value);
         self.kind = match self.kind.take() {
             Some(kind) if kind.check(&said.value).is_ok() => Some(kind),
             Some(Kind::Integer) if found == Kind::Decimal => Some(Kind::Decimal),
@@ -238,17 +238,6 @@ fn is_open(said: &Said) -> bool {
         Value::String(text) => !is_reference(text),
         Value::Null => false,
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
-    }
-}
-
-fn kind_of(value: &Value) -> Kind {
-    match value {
-        Value::Bool(_) => Kind::Boolean,
-        Value::Number(number) if number.is_f64() => Kind::Decimal,
-        Value::Number(_) => Kind::Integer,
-        Value::Array(_) => Kind::Array,
-        Value::Object(_) => Kind::Object,
-        Value::String(_) | Value::Null => Kind::String,
     }
 }
 

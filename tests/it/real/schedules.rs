@@ -1,5 +1,6 @@
 //! Schedules with the real Meltano: what is due runs once, whoever looks, however often, and whatever is killed.
 
+use std::ops::{Deref, DerefMut};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -40,12 +41,37 @@ fn runs(project: &Project) -> Vec<Value> {
     project.json(&["runs"])["runs"].as_array().unwrap().clone()
 }
 
-fn scheduler(project: &Project) -> Child {
+/// A scheduler that ends with the test, however that ends.
+struct Scheduler(Child);
+
+impl Deref for Scheduler {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Scheduler {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        // One that has ended already is no failure of the test.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn scheduler(project: &Project) -> Scheduler {
     let notes = project.path().join("notes");
     std::fs::create_dir_all(&notes).unwrap();
     let mut command = project.command(&["serve", "--scheduler"]);
     let log = std::fs::File::options().create(true).append(true).open(project.path().join("serve.log")).unwrap();
-    command.env("TAP_FAULT_NOTES", notes).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    Scheduler(command.env("TAP_FAULT_NOTES", notes).stdout(Stdio::null()).stderr(log).spawn().unwrap())
 }
 
 /// Waits until so many runs have ended in a way.
