@@ -7,6 +7,7 @@ pub mod check;
 pub mod connectors;
 pub mod discover;
 pub mod doctor;
+pub mod edits;
 pub mod exec;
 pub mod explain;
 mod explain_pages;
@@ -246,6 +247,13 @@ pub enum Error {
     Exists {
         /// The file in the way.
         file: String,
+    },
+    /// Somebody else wrote to a file in the meantime.
+    #[error("`{path}` has changed in the meantime")]
+    #[diagnostic(code(spile::files::moved), help("look at what is different and try again; nothing was written"))]
+    Moved {
+        /// The file, relative to the project.
+        path: String,
     },
     /// There is an integration of that name already.
     #[error("there is a `{slug}` already: `{file}`")]

@@ -1,9 +1,9 @@
 //! `new` and `edit`: an integration's file from answers, its secrets encrypted at once, checked before it is written.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::edits::Edits;
 use super::run::{self, Options};
 use super::secrets::{Access, SecretsFile, Values};
 use super::{Error, Loaded, Tell, Which, check};
@@ -12,7 +12,6 @@ use crate::integration::draft::FileName;
 use crate::integration::rewrite::{Edit, rewrite};
 use crate::name::{EnvironmentName, Slug};
 use crate::run::Run;
-use crate::world::project::replace;
 use crate::world::{Project, World};
 
 /// A file that is to be written.
@@ -104,22 +103,7 @@ pub async fn test(world: &World, prepared: &Prepared, options: &Options, tell: T
 /// # Errors
 /// When it has changed in the meantime, or cannot be written.
 pub fn save(project: &Project, prepared: &Prepared) -> Result<(), Error> {
-    let path = project.root().join(&prepared.path);
-    let shown = prepared.path.display().to_string();
-    let io = |doing| {
-        let path = shown.clone();
-        move |source| Error::Io { doing, path, source }
-    };
-    let Some(before) = &prepared.before else {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(io("make the folder of"))?;
-        }
-        // Nobody else's file is overwritten that came in the meantime.
-        let file = std::fs::File::create_new(&path);
-        return file.and_then(|mut file| file.write_all(prepared.text.as_bytes())).map_err(io("write"));
-    };
-    if std::fs::read_to_string(&path).map_err(io("read"))? != *before {
-        return Err(super::secrets::Error::Moved { path: prepared.path.clone() }.into());
-    }
-    replace(&path, prepared.text.as_bytes()).map_err(io("write"))
+    let mut edits = Edits::default();
+    edits.set(&prepared.path, prepared.before.clone(), Some(prepared.text.clone()));
+    edits.write(project).map(drop)
 }

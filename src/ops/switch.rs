@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::edits::{Edits, read};
 use super::{Error, Loaded, Which, check};
 use crate::integration::Integration;
 use crate::integration::rewrite::{Edit, rewrite};
 use crate::name::{EnvironmentName, Slug};
 use crate::run::RunStatus;
 use crate::world::World;
-use crate::world::project::replace;
 use crate::world::runs::PAUSED;
 
 /// What `enabled` is to be.
@@ -44,57 +44,29 @@ pub async fn switch(
     loaded: &Loaded,
     (which, to, place): (&Which, Switch, &Place),
 ) -> Result<Vec<PathBuf>, Error> {
-    let mut texts = BTreeMap::new();
+    let mut all = Edits::default();
     for integration in which.among(world, loaded).await? {
-        edits(world, &integration, (to, place), &mut texts)?;
+        edits(world, &integration, (to, place), &mut all)?;
     }
-    let mut changed = world.project.clone();
-    for (path, (_, text)) in &texts {
-        changed = changed.with(path, text.clone());
-    }
-    check(&changed)?;
-    let mut written = Vec::new();
-    for (path, (_, text)) in &texts {
-        let full = world.project.root().join(path);
-        if let Err(source) = replace(&full, text.as_bytes()) {
-            put_back(world, &written, &texts);
-            return Err(io("write", path, source));
-        }
-        written.push(path.clone());
-    }
-    Ok(written)
+    check(&all.over(&world.project))?;
+    all.write(&world.project)
 }
-
-/// What was written is as it was, for all or nothing is written.
-fn put_back(world: &World, written: &[PathBuf], texts: &Texts) {
-    for path in written {
-        let full = world.project.root().join(path);
-        // The error that is told is the one that came before.
-        let _ = match &texts[path].0 {
-            Some(before) => replace(&full, before.as_bytes()),
-            None => std::fs::remove_file(&full),
-        };
-    }
-}
-
-/// What each file says, if it is there, and what it is to say.
-type Texts = BTreeMap<PathBuf, (Option<String>, String)>;
 
 fn edits(
     world: &World,
     integration: &Integration,
     (to, place): (Switch, &Place),
-    texts: &mut Texts,
+    all: &mut Edits,
 ) -> Result<(), Error> {
     let overlay = |environment: &EnvironmentName| integration.path.with_extension(format!("{environment}.toml"));
     let wanted = to == Switch::On;
     let mut edit = |path: PathBuf| {
-        let before = text(world, &path)?;
+        let before = read(&world.project, &path)?;
         let edit = Edit { table: None, key: "enabled".to_owned(), value: Some(Value::Bool(wanted)) };
         let after = rewrite(before.as_deref().unwrap_or_default(), &[edit]);
         // Files that are not TOML were refused before.
         let after = after.map_err(|error| io("edit", &path, std::io::Error::other(error.message().to_owned())))?;
-        texts.insert(path, (before, after));
+        all.set(path, before, Some(after));
         Ok(())
     };
     match place {
@@ -115,16 +87,8 @@ fn edits(
 }
 
 fn says_enabled(world: &World, path: &Path) -> Result<bool, Error> {
-    let text = text(world, path)?.unwrap_or_default();
+    let text = read(&world.project, path)?.unwrap_or_default();
     Ok(text.parse::<toml_edit::DocumentMut>().is_ok_and(|file| file.contains_key("enabled")))
-}
-
-fn text(world: &World, path: &Path) -> Result<Option<String>, Error> {
-    match std::fs::read_to_string(world.project.root().join(path)) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(io("read", path, source)),
-    }
 }
 
 fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {

@@ -1,10 +1,14 @@
 //! git, where only it can do something: its configuration, and the merge of two texts.
 
+mod commit;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use tokio::process::Command;
+
+pub use commit::{Author, Commit, FileChange, commit, push};
 
 /// Why git was of no use.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -22,6 +26,16 @@ pub enum GitError {
     Commit {
         /// What was named.
         name: String,
+    },
+    /// A file is not as it was committed.
+    #[error("`{}` has changes that are not committed", path.display())]
+    #[diagnostic(
+        code(spile::git::uncommitted),
+        help("commit or undo them: a branch is made from what is checked out; nothing was written")
+    )]
+    Uncommitted {
+        /// The file, relative to the project.
+        path: PathBuf,
     },
     /// It refuses.
     #[error("git {what} fails: {said}")]

@@ -20,7 +20,7 @@ use crate::source::Source;
 
 pub use mistake::Mistake;
 pub(crate) use write::sweep_temporary;
-pub use write::{add_lines, make_private, replace, replace_private};
+pub use write::{add_lines, create, make_private, replace, replace_private};
 
 /// The file that makes a folder a project.
 pub const SETTINGS: &str = "spile.toml";
@@ -61,8 +61,9 @@ pub struct IntegrationFiles {
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
-    /// Texts that are read in place of what the files hold: changes that are checked before they are written.
-    unwritten: BTreeMap<PathBuf, String>,
+    /// Texts that are read in place of what the files hold: changes that are checked before they are written. `None` is a
+    /// file that is to go.
+    unwritten: BTreeMap<PathBuf, Option<String>>,
 }
 
 impl Project {
@@ -75,8 +76,24 @@ impl Project {
     #[must_use]
     pub fn with(&self, path: &Path, text: String) -> Self {
         let mut changed = self.clone();
-        changed.unwritten.insert(path.to_owned(), text);
+        changed.unwritten.insert(path.to_owned(), Some(text));
         changed
+    }
+
+    /// Returns the project as it would be without a file.
+    #[must_use]
+    pub fn without(&self, path: &Path) -> Self {
+        let mut changed = self.clone();
+        changed.unwritten.insert(path.to_owned(), None);
+        changed
+    }
+
+    /// Returns the files below a folder that are to be there, and are read from here.
+    fn unwritten(&self, folder: &str) -> impl Iterator<Item = &PathBuf> {
+        self.unwritten
+            .iter()
+            .filter(move |(path, text)| path.starts_with(folder) && text.is_some())
+            .map(|(path, _)| path)
     }
 
     /// Finds the project that a folder is in: the nearest `spile.toml` upwards.
@@ -258,7 +275,7 @@ impl Project {
     fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
         let top = self.root.join(folder);
         if !top.exists() {
-            return self.unwritten.keys().filter(|path| path.starts_with(folder)).cloned().collect();
+            return self.unwritten(folder).cloned().collect();
         }
         let hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
         let real_top = top.canonicalize().unwrap_or_else(|_| top.clone());
@@ -288,9 +305,9 @@ impl Project {
                 }
             }
         }
-        let unwritten = self.unwritten.keys().filter(|path| path.starts_with(folder) && !found.contains(path));
-        let unwritten: Vec<PathBuf> = unwritten.cloned().collect();
-        found.extend(unwritten);
+        found.retain(|path| self.unwritten.get(path).is_none_or(Option::is_some));
+        let more: Vec<PathBuf> = self.unwritten(folder).filter(|path| !found.contains(path)).cloned().collect();
+        found.extend(more);
         found.sort();
         for path in loops.into_inner() {
             problems.push(&Source::new(self.relative(&path), ""), Mistake::LinkLoop { span: (0..0).into() });
@@ -303,7 +320,7 @@ impl Project {
     }
 
     fn source(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
-        if let Some(text) = self.unwritten.get(path) {
+        if let Some(Some(text)) = self.unwritten.get(path) {
             return Some(Source::new(path, text.as_str()));
         }
         let span = || (0..0).into();

@@ -8,6 +8,7 @@ use super::{ConnectorsError, Origin, Shelf, Shown, newer};
 use crate::connector::{Connector, Role};
 use crate::definition::{self, Asked, Definition};
 use crate::name::Slug;
+use crate::ops::edits::Edits;
 use crate::ops::{Error, check};
 use crate::plan::upgrade::Upgrade;
 use crate::problem::{Problems, Report};
@@ -15,7 +16,6 @@ use crate::record::entry;
 use crate::source::Source;
 use crate::world::Project;
 use crate::world::hub::Kept;
-use crate::world::project::replace;
 
 /// An upgrade that is to be written.
 #[derive(Debug)]
@@ -156,10 +156,7 @@ fn impact(
 /// # Errors
 /// When the file has changed in the meantime, or cannot be written.
 pub fn write(project: &Project, prepared: &Prepared) -> Result<(), Error> {
-    let path = project.root().join(&prepared.path);
-    let io = |doing| move |source| Error::Io { doing, path: prepared.path.display().to_string(), source };
-    if std::fs::read_to_string(&path).map_err(io("read"))? != prepared.before {
-        return Err(crate::ops::secrets::Error::Moved { path: prepared.path.clone() }.into());
-    }
-    replace(&path, prepared.text.as_bytes()).map_err(io("write"))
+    let mut edits = Edits::default();
+    edits.set(&prepared.path, Some(prepared.before.clone()), Some(prepared.text.clone()));
+    edits.write(project).map(drop)
 }

@@ -26,6 +26,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
+/// Makes a file as a whole, where there is none: a reader, or a program killed at any instant, sees nothing or all of it.
+///
+/// # Errors
+/// When there is one, the folder cannot be written to, or the disk is full.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    temporary.as_file().sync_all()?;
+    temporary.persist_noclobber(path)?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
 /// Replaces a file as a whole, as [`replace`], by one that only its owner can read.
 ///
 /// # Errors

@@ -1,0 +1,218 @@
+//! Changes of a project's files: looked at together before anything is written, then written all or none.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::world::Project;
+use crate::world::git::{self, Author, Commit};
+use crate::world::project::{create, replace};
+
+/// What files say, and what they are to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edits(BTreeMap<PathBuf, Edit>);
+
+/// What a file says, and what it is to say; `None` is a file that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Edit {
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// Where changes of files go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Into the files themselves.
+    WorkingTree,
+    /// Into a commit on a branch of its own, made from what is checked out: the files stay as they are.
+    Branch {
+        /// The remote that the branch is pushed to.
+        push: Option<String>,
+    },
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Written {
+    /// Files, relative to the project.
+    Files {
+        /// Their paths.
+        files: Vec<PathBuf>,
+    },
+    /// A commit.
+    Branch {
+        /// The branch.
+        branch: String,
+        /// The commit on it.
+        commit: String,
+        /// The remote that has it.
+        pushed_to: Option<String>,
+    },
+}
+
+impl Edits {
+    /// Adds a file: what it says, and what it is to say.
+    pub fn set(&mut self, path: impl Into<PathBuf>, before: Option<String>, after: Option<String>) {
+        self.0.insert(path.into(), Edit { before, after });
+    }
+
+    /// Tells whether every file would be as it is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(|edit| edit.before == edit.after)
+    }
+
+    /// Returns what a file is to say, where it is to be another one.
+    #[must_use]
+    pub fn text(&self, path: &Path) -> Option<&str> {
+        self.0.get(path)?.after.as_deref()
+    }
+
+    /// Returns the project as it would be.
+    #[must_use]
+    pub fn over(&self, project: &Project) -> Project {
+        let apply = |project: Project, (path, edit): (&PathBuf, &Edit)| match &edit.after {
+            Some(text) => project.with(path, text.clone()),
+            None => project.without(path),
+        };
+        self.0.iter().fold(project.clone(), apply)
+    }
+
+    /// Writes them to where they go.
+    ///
+    /// # Errors
+    /// When a file has changed in the meantime, or cannot be written; then all are as they were.
+    pub async fn carry_out(
+        &self,
+        project: &Project,
+        (destination, author, message): (&Destination, &Author, &str),
+    ) -> Result<Written, Error> {
+        match destination {
+            Destination::WorkingTree => Ok(Written::Files { files: self.write(project)? }),
+            Destination::Branch { push } => {
+                let files = self.0.iter().filter(|(_, edit)| edit.before != edit.after);
+                let files = files.map(|(path, edit)| git::FileChange {
+                    path,
+                    before: edit.before.as_deref(),
+                    after: edit.after.as_deref(),
+                });
+                let commit = Commit { files: files.collect(), author, message };
+                let (branch, commit) = git::commit(project.root(), &commit).await?;
+                if let Some(remote) = push {
+                    git::push(project.root(), remote, &branch).await?;
+                }
+                Ok(Written::Branch { branch, commit, pushed_to: push.clone() })
+            }
+        }
+    }
+
+    /// Writes the files, and returns which.
+    ///
+    /// # Errors
+    /// As [`Self::carry_out`].
+    pub fn write(&self, project: &Project) -> Result<Vec<PathBuf>, Error> {
+        let changed: Vec<_> = self.0.iter().filter(|(_, edit)| edit.before != edit.after).collect();
+        for (path, edit) in &changed {
+            if read(project, path)? != edit.before {
+                return Err(Error::Moved { path: path.display().to_string() });
+            }
+        }
+        let mut written = Vec::new();
+        for (path, edit) in changed {
+            if let Err(error) = put(project, path, (edit.before.as_deref(), edit.after.as_deref())) {
+                self.put_back(project, &written);
+                return Err(error);
+            }
+            written.push(path.clone());
+        }
+        Ok(written)
+    }
+
+    /// What was written is as it was, for all is written or nothing.
+    fn put_back(&self, project: &Project, written: &[PathBuf]) {
+        for (path, edit) in written.iter().filter_map(|path| Some((path, self.0.get(path)?))) {
+            // The error that is told is the one that came before.
+            let _ = put(project, path, (edit.after.as_deref(), edit.before.as_deref()));
+        }
+    }
+}
+
+/// Returns what a file says; `None` where it is not there.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
+    match std::fs::read_to_string(project.root().join(path)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Io { doing: "read", path: path.display().to_string(), source }),
+    }
+}
+
+fn put(project: &Project, path: &Path, (before, after): (Option<&str>, Option<&str>)) -> Result<(), Error> {
+    let full = project.root().join(path);
+    let io = |doing| move |source| Error::Io { doing, path: path.display().to_string(), source };
+    match (before, after) {
+        (_, None) => std::fs::remove_file(&full).map_err(io("remove")),
+        (Some(_), Some(text)) => replace(&full, text.as_bytes()).map_err(io("write")),
+        (None, Some(text)) => {
+            std::fs::create_dir_all(full.parent().unwrap_or(&full)).map_err(io("make the folder of"))?;
+            // Nobody else's file is overwritten that came in the meantime.
+            create(&full, text.as_bytes()).map_err(io("write"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        replace(&folder.path().join("a"), b"1").unwrap();
+        let project = Project::at(folder.path());
+        (folder, project)
+    }
+
+    fn edits(files: &[(&str, Option<&str>, Option<&str>)]) -> Edits {
+        let mut edits = Edits::default();
+        for (path, before, after) in files {
+            edits.set(*path, before.map(str::to_owned), after.map(str::to_owned));
+        }
+        edits
+    }
+
+    #[test]
+    fn files_come_change_and_go_together() {
+        let (folder, project) = project();
+        let all = edits(&[("a", Some("1"), Some("2")), ("b/c", None, Some("3")), ("d", None, None)]);
+        let written = all.write(&project).unwrap();
+        assert_eq!(written, [PathBuf::from("a"), PathBuf::from("b/c")]);
+        assert_eq!(read(&project, Path::new("a")).unwrap().as_deref(), Some("2"));
+        edits(&[("b/c", Some("3"), None)]).write(&project).unwrap();
+        assert!(!folder.path().join("b/c").exists());
+        assert!(edits(&[("a", Some("2"), Some("2"))]).is_empty());
+    }
+
+    #[test]
+    fn what_has_changed_in_the_meantime_stops_all_of_it() {
+        let (folder, project) = project();
+        let stale = edits(&[("a", Some("0"), Some("2")), ("b", None, Some("3"))]);
+        assert!(matches!(stale.write(&project), Err(Error::Moved { .. })));
+        let taken = edits(&[("a", None, Some("2"))]);
+        assert!(matches!(taken.write(&project), Err(Error::Moved { .. })));
+        assert!(!folder.path().join("b").exists());
+        assert_eq!(read(&project, Path::new("a")).unwrap().as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn what_was_written_before_a_failure_is_put_back() {
+        let (folder, project) = project();
+        // A file stands where a folder would have to be.
+        let all = edits(&[("A", None, Some("new")), ("a/b", None, Some("3"))]);
+        assert!(matches!(all.write(&project), Err(Error::Io { .. })));
+        assert!(!folder.path().join("A").exists());
+        assert_eq!(read(&project, Path::new("a")).unwrap().as_deref(), Some("1"));
+    }
+}

@@ -1,0 +1,219 @@
+//! Commits beside the working tree: it and its index stay as they are.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::GitError;
+
+/// How many names a branch is looked for.
+const MOST_NAMES: usize = 100;
+
+/// Who makes a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+}
+
+/// A commit that is to be.
+#[derive(Debug)]
+pub struct Commit<'a> {
+    /// The files that it changes.
+    pub files: Vec<FileChange<'a>>,
+    /// Who makes it.
+    pub author: &'a Author,
+    /// Its message; the branch is called after its first line.
+    pub message: &'a str,
+}
+
+/// A file that a commit changes.
+#[derive(Debug)]
+pub struct FileChange<'a> {
+    /// Its path, relative to the folder.
+    pub path: &'a Path,
+    /// What it has to say in what is checked out; `None` where it must not be there.
+    pub before: Option<&'a str>,
+    /// What it is to say; `None` where it goes.
+    pub after: Option<&'a str>,
+}
+
+/// git with an index of its own.
+struct Plumbing<'a> {
+    folder: &'a Path,
+    index: OsString,
+    author: &'a Author,
+}
+
+/// Commits changes of files to a new branch that begins where HEAD is; returns the branch and the commit.
+///
+/// # Errors
+/// When the folder is in no repository, nothing was ever committed, or a file is not as it was committed.
+pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, String), GitError> {
+    let scratch = tempfile::tempdir().map_err(GitError::Start)?;
+    let git = Plumbing { folder, index: scratch.path().join("index").into(), author: commit.author };
+    let head = git.says(&["rev-parse", "--verify", "HEAD^{commit}"], None).await?;
+    let prefix = git.says(&["rev-parse", "--show-prefix"], None).await?;
+    git.says(&["read-tree", &head], None).await?;
+    for file in &commit.files {
+        let path = format!("{prefix}{}", file.path.display());
+        let found = git.run(&["cat-file", "-p", &format!("{head}:{path}")], None).await?;
+        let found = found.status.success().then_some(found.stdout);
+        if found.as_deref() != file.before.map(str::as_bytes) {
+            return Err(GitError::Uncommitted { path: file.path.to_owned() });
+        }
+        if let Some(text) = file.after {
+            let blob = git.says(&["hash-object", "-w", "--stdin"], Some(text)).await?;
+            git.says(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")], None).await?;
+        } else {
+            // Names are relative to the folder here.
+            let path = file.path.display().to_string();
+            git.says(&["update-index", "--force-remove", "--", &path], None).await?;
+        }
+    }
+    let tree = git.says(&["write-tree"], None).await?;
+    let made = git.says(&["commit-tree", &tree, "-p", &head, "-F", "-"], Some(commit.message)).await?;
+    let branch = git.branch(commit.message, &made).await?;
+    Ok((branch, made))
+}
+
+/// Pushes a branch.
+///
+/// # Errors
+/// When there is no such remote, or it refuses.
+pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitError> {
+    let words = ["push", "--quiet", "--end-of-options", remote, &format!("refs/heads/{branch}")].map(OsString::from);
+    let words: Vec<&std::ffi::OsStr> = words.iter().map(OsString::as_os_str).collect();
+    let output = super::git(folder, &words).await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(GitError::Failed { what: "push", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+}
+
+impl Plumbing<'_> {
+    /// Makes a branch that is called after a message, with a number where there is one of that name.
+    async fn branch(&self, message: &str, commit: &str) -> Result<String, GitError> {
+        let line = message.lines().next().unwrap_or_default().to_lowercase();
+        let words = line.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let words: Vec<&str> = words.take(8).collect();
+        let plain = format!("spile/{}", words.join("-"));
+        let mut said = String::new();
+        for number in 1..MOST_NAMES {
+            let name = if number == 1 { plain.clone() } else { format!("{plain}-{number}") };
+            // Zeros are a branch that must not be there yet.
+            let zeros = "0".repeat(commit.len());
+            let made = self.run(&["update-ref", &format!("refs/heads/{name}"), commit, &zeros], None).await?;
+            if made.status.success() {
+                return Ok(name);
+            }
+            String::from_utf8_lossy(&made.stderr).trim().clone_into(&mut said);
+        }
+        Err(GitError::Failed { what: "update-ref", said })
+    }
+
+    async fn says(&self, words: &[&str], input: Option<&str>) -> Result<String, GitError> {
+        let output = self.run(words, input).await?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned());
+        }
+        let what = "commit";
+        Err(GitError::Failed { what, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+    }
+
+    async fn run(&self, words: &[&str], input: Option<&str>) -> Result<std::process::Output, GitError> {
+        let mut command = Command::new("git");
+        command.current_dir(self.folder).args(words).env("GIT_INDEX_FILE", &self.index);
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), &self.author.name);
+            command.env(format!("GIT_{who}_EMAIL"), &self.author.email);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(GitError::Start)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // What refuses early closes its input; what it says is what counts.
+            let _ = stdin.write_all(input.unwrap_or_default().as_bytes()).await;
+        }
+        child.wait_with_output().await.map_err(GitError::Start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "git itself says what it has")]
+    fn git(folder: &Path, words: &[&str]) -> String {
+        let output = Command::new("git").current_dir(folder).args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        crate::world::project::replace(path, text.as_bytes()).unwrap();
+    }
+
+    /// A repository with a project in a folder of it.
+    fn repository() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "--quiet", "--initial-branch", "main"]);
+        let project = folder.path().join("data");
+        write(&project.join("integrations/a.toml"), "a\n");
+        write(&project.join("integrations/b.toml"), "b\n");
+        git(folder.path(), &["add", "."]);
+        git(
+            folder.path(),
+            &["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "begin"],
+        );
+        (folder, project)
+    }
+
+    #[tokio::test]
+    async fn a_commit_on_a_branch_leaves_the_working_tree_and_its_index_alone() {
+        let (_folder, project) = repository();
+        write(&project.join("other"), "not committed");
+        git(&project, &["add", "other"]);
+        let before = git(&project, &["status", "--porcelain"]);
+        let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+        let change = |path: &'static str, before, after| FileChange { path: Path::new(path), before, after };
+        let files = || {
+            vec![
+                change("integrations/a.toml", Some("a\n"), Some("A\n")),
+                change("integrations/b.toml", Some("b\n"), None),
+                change("integrations/c.toml", None, Some("c\n")),
+            ]
+        };
+        let message = "Add `Shop (EU)`\n\nBy the web.";
+        let (branch, made) = commit(&project, &Commit { files: files(), author: &author, message }).await.unwrap();
+        assert_eq!(branch, "spile/add-shop-eu");
+        assert_eq!(git(&project, &["status", "--porcelain"]), before);
+        assert_eq!(git(&project, &["rev-parse", &branch]), made);
+        assert_eq!(
+            git(&project, &["log", "-1", "--format=%an <%ae> %s", &branch]),
+            "Ada <ada@example.com> Add `Shop (EU)`"
+        );
+        let shown = git(&project, &["diff", "--name-status", "main", &branch]);
+        assert_eq!(shown, "M\tdata/integrations/a.toml\nD\tdata/integrations/b.toml\nA\tdata/integrations/c.toml");
+        assert_eq!(git(&project, &["show", &format!("{branch}:data/integrations/a.toml")]), "A");
+        let again = commit(&project, &Commit { files: files(), author: &author, message }).await.unwrap();
+        assert_eq!(again.0, "spile/add-shop-eu-2");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_committed_is_not_built_upon() {
+        let (_folder, project) = repository();
+        let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+        let one = FileChange { path: Path::new("integrations/a.toml"), before: Some("edited\n"), after: Some("A\n") };
+        let refused = commit(&project, &Commit { files: vec![one], author: &author, message: "x" }).await;
+        assert!(matches!(refused, Err(GitError::Uncommitted { .. })), "{refused:?}");
+        assert_eq!(git(&project, &["branch", "--format=%(refname:short)"]), "main");
+    }
+}
