@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod draft;
+pub mod field;
 pub mod keys;
 pub mod rewrite;
 pub mod schedule;

@@ -2,6 +2,7 @@
 //! decide, and write; faces call them and render what they return.
 
 pub mod apply;
+pub mod author;
 pub mod changed;
 pub mod check;
 pub mod connectors;
@@ -263,6 +264,13 @@ pub enum Error {
         slug: Slug,
         /// Its file.
         file: String,
+    },
+    /// It is never to be deleted.
+    #[error("`{slug}` is protected")]
+    #[diagnostic(code(spile::author::protected), help("take `protect = true` out of its file first"))]
+    Protected {
+        /// The integration.
+        slug: Slug,
     },
     /// Something is not said that nobody can be asked for.
     #[error("{what} is not said, and there is nobody to ask")]

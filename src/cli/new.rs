@@ -19,7 +19,7 @@ use crate::form::{self, Given, NewFile, SecretSource, Words};
 use crate::integration::rewrite::Edit;
 use crate::name::{IntegrationId, Slug};
 use crate::ops::new::{self, Prepared};
-use crate::ops::secrets::{Access, SecretsFile, Values};
+use crate::ops::secrets::{Access, SecretsFile, Values, to_set};
 use crate::ops::{self, Error, Loaded};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::run::{Run, RunStatus};
@@ -161,7 +161,7 @@ pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) 
     }
     let secrets = secrets(&given, output)?;
     let of = (args.slug.as_str(), global.environment.as_deref());
-    let prepared = new::changed(desk.access(), of, (&edits, &secrets)).await?;
+    let prepared = new::changed(desk.access(), of, (&edits, &to_set(&secrets))).await?;
     finish(&prepared, &args.answers, (global, output)).await
 }
 

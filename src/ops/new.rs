@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::edits::Edits;
 use super::run::{self, Options};
-use super::secrets::{Access, SecretsFile, Values};
+use super::secrets::{Access, SecretEdit, SecretsFile, Values, to_set};
 use super::{Error, Loaded, Tell, Which, check};
 use crate::form::NewFile;
 use crate::integration::draft::FileName;
@@ -31,6 +31,16 @@ pub struct Prepared {
     pub loaded: Arc<Loaded>,
 }
 
+impl Prepared {
+    /// Returns what is to be written.
+    #[must_use]
+    pub fn edits(&self) -> Edits {
+        let mut edits = Edits::default();
+        edits.set(&self.path, self.before.clone(), Some(self.text.clone()));
+        edits
+    }
+}
+
 /// Returns where the file of an integration is.
 #[must_use]
 pub fn path_of(slug: &Slug) -> PathBuf {
@@ -42,11 +52,23 @@ pub fn path_of(slug: &Slug) -> PathBuf {
 /// # Errors
 /// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
 pub async fn prepare(access: Access<'_>, (slug, file, secrets): (&Slug, &NewFile, &Values)) -> Result<Prepared, Error> {
+    prepare_text(access, slug, (file.text(), secrets)).await
+}
+
+/// Makes the file of a new integration of a text without secrets, and writes nothing.
+///
+/// # Errors
+/// As [`prepare`].
+pub async fn prepare_text(
+    access: Access<'_>,
+    slug: &Slug,
+    (text, secrets): (String, &Values),
+) -> Result<Prepared, Error> {
     let path = path_of(slug);
     if access.project.root().join(&path).exists() {
         return Err(Error::Taken { slug: slug.clone(), file: path.display().to_string() });
     }
-    prepared(access, (slug, None), (path, None), (file.text(), secrets)).await
+    prepared(access, (slug, None), (path, None), (text, &to_set(secrets))).await
 }
 
 /// Makes an integration's file, or its overlay for an environment, say something else, and writes nothing. Every byte that is not about that stays.
@@ -56,7 +78,7 @@ pub async fn prepare(access: Access<'_>, (slug, file, secrets): (&Slug, &NewFile
 pub async fn changed(
     access: Access<'_>,
     (slug, environment): (&str, Option<&str>),
-    (edits, secrets): (&[Edit], &Values),
+    (edits, secrets): (&[Edit], &[SecretEdit]),
 ) -> Result<Prepared, Error> {
     let file = SecretsFile::find(access.project, slug, environment)?;
     if let Some(sidecar) = file.sidecar.as_ref().filter(|_| !secrets.is_empty()) {
@@ -78,7 +100,7 @@ async fn prepared(
     access: Access<'_>,
     (slug, environment): (&Slug, Option<&EnvironmentName>),
     (path, before): (PathBuf, Option<String>),
-    (mut text, secrets): (String, &Values),
+    (mut text, secrets): (String, &[SecretEdit]),
 ) -> Result<Prepared, Error> {
     if !secrets.is_empty() {
         let name = FileName { slug: slug.clone(), environment: environment.cloned() };
@@ -103,7 +125,5 @@ pub async fn test(world: &World, prepared: &Prepared, options: &Options, tell: T
 /// # Errors
 /// When it has changed in the meantime, or cannot be written.
 pub fn save(project: &Project, prepared: &Prepared) -> Result<(), Error> {
-    let mut edits = Edits::default();
-    edits.set(&prepared.path, prepared.before.clone(), Some(prepared.text.clone()));
-    edits.write(project).map(drop)
+    prepared.edits().write(project).map(drop)
 }

@@ -28,7 +28,7 @@ use crate::world::sops_program::Format;
 pub use access::{Regranted, regranted, rotate, update_keys};
 pub use encrypt::{encrypt, encrypted};
 pub use error::Error;
-pub use file::{Access, Changed, SecretsFile};
+pub use file::{Access, Changed, SecretEdit, SecretsFile, to_set};
 pub use import::{Found, import};
 pub use merge::{Merged, Versions, merge};
 pub(super) use sealed::sealed;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::secrets::{Access, SecretsFile};
+use super::secrets::{Access, SecretsFile, to_set};
 use super::{Error, Loaded, check};
 use crate::connector::{Connector, Role};
 use crate::integration::check::is_reference;
@@ -132,7 +132,7 @@ async fn file(
     }
     if !plain.is_empty() {
         let name = FileName { slug: slug.clone(), environment: None };
-        text = SecretsFile::new(name, &path, &text)?.sealed_text(access, &plain).await?;
+        text = SecretsFile::new(name, &path, &text)?.sealed_text(access, &to_set(&plain)).await?;
     }
     Ok(NewFile { path, text, encrypted: plain.into_keys().collect(), slug })
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "what is skipped is said loudly")]
 #![allow(clippy::disallowed_methods, reason = "tests write files, read the environment and start the program")]
 
+mod author;
 mod canary;
 mod cases;
 mod ci;

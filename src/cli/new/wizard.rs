@@ -10,7 +10,7 @@ use crate::connector::{Connector, Role};
 use crate::form::{NewFile, first_sentence};
 use crate::name::Slug;
 use crate::ops::new::{self, Prepared, path_of};
-use crate::ops::secrets::{Values, setup};
+use crate::ops::secrets::{Values, setup, to_set};
 use crate::ops::{self, Error};
 use crate::run::RunStatus;
 
@@ -64,7 +64,7 @@ pub(super) async fn edit(slug: &Slug, desk: &Desk, (global, output): (&Global, &
     let make = async |answered: &Answered| {
         let changed = answered.config.iter().filter(|(name, value)| before.get(*name) != Some(value));
         let edits: Vec<_> = changed.map(|(name, value)| edit_of(name, Some(value.clone()))).collect();
-        new::changed(desk.access(), of, (&edits, &answered.secrets)).await
+        new::changed(desk.access(), of, (&edits, &to_set(&answered.secrets))).await
     };
     let (prepared, _) = settled(&mut answered, make, (global, output)).await?;
     save(&prepared, (global, output)).await

@@ -32,6 +32,15 @@ pub struct Access<'a> {
     pub now: Timestamp,
 }
 
+/// A secret that is to be set, or taken away where there is no value.
+pub type SecretEdit = (String, Option<Secret>);
+
+/// Returns values as secrets to be set.
+#[must_use]
+pub fn to_set(values: &Values) -> Vec<SecretEdit> {
+    values.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
+}
+
 /// Whether a file is another one now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
@@ -119,13 +128,12 @@ impl SecretsFile {
             .ok_or_else(|| ops::Error::Problems(problems.into_report()))
     }
 
-    /// Returns the text with secrets set.
+    /// Returns the text with secrets set, or taken away where there is no value.
     ///
     /// # Errors
     /// When the present ones do not open, or nobody says who may read new ones.
-    pub async fn sealed_text(&self, access: Access<'_>, values: &Values) -> Result<String, ops::Error> {
-        let changes: Vec<_> = values.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
-        let document = self.sealed_with(access, &changes).await?;
+    pub async fn sealed_text(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<String, ops::Error> {
+        let document = self.sealed_with(access, changes).await?;
         let text = crate::sops::rewrite(self.source.text(), &document);
         let message = |error: toml_edit::TomlError| error.message().to_owned();
         Ok(text.map_err(|error| Error::Merge { path: self.path().to_owned(), message: message(error) })?)
@@ -201,11 +209,7 @@ impl SecretsFile {
     ///
     /// # Errors
     /// When the present ones do not open, or nobody says who may read new ones.
-    pub async fn change(
-        &self,
-        access: Access<'_>,
-        changes: &[(String, Option<Secret>)],
-    ) -> Result<Changed, ops::Error> {
+    pub async fn change(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Changed, ops::Error> {
         if let Some(sidecar) = &self.sidecar {
             let mut text = sidecar.text().to_owned();
             for (name, value) in changes {
@@ -219,11 +223,7 @@ impl SecretsFile {
     }
 
     /// Returns the document with secrets set or taken away.
-    pub(super) async fn sealed_with(
-        &self,
-        access: Access<'_>,
-        changes: &[(String, Option<Secret>)],
-    ) -> Result<Document, Error> {
+    pub(super) async fn sealed_with(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Document, Error> {
         match &self.document {
             Some(document) => self.changed(access, document.clone(), changes).await,
             None => self.created(access, changes).await,
@@ -234,7 +234,7 @@ impl SecretsFile {
         &self,
         access: Access<'_>,
         mut document: Document,
-        changes: &[(String, Option<Secret>)],
+        changes: &[SecretEdit],
     ) -> Result<Document, Error> {
         if !document.metadata.is_profile() {
             return Err(Error::NotProfile { path: self.path().to_owned(), slug: self.name.slug.clone() });
@@ -263,7 +263,7 @@ impl SecretsFile {
         Ok(document)
     }
 
-    async fn created(&self, access: Access<'_>, changes: &[(String, Option<Secret>)]) -> Result<Document, Error> {
+    async fn created(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Document, Error> {
         let set = || changes.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         let (rule, at) = rule(access.project, self.source.path())?;
         if needs_program(&rule) {
@@ -295,7 +295,7 @@ impl SecretsFile {
 }
 
 /// Sets and removes, and tells whether anything came of it.
-fn apply(document: &mut Document, changes: &[(String, Option<Secret>)], key: &DataKey) -> bool {
+fn apply(document: &mut Document, changes: &[SecretEdit], key: &DataKey) -> bool {
     let mut any = false;
     for (name, value) in changes {
         any |= match value {

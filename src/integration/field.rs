@@ -1,0 +1,73 @@
+//! Which field of an integration's file a place in it is: `config.start_date`, `select`, `secrets.token`.
+
+use std::ops::Range;
+
+use toml_edit::{Document, Item, TableLike};
+
+use crate::connector::Connector;
+use crate::problem::Problem;
+
+/// Returns the field that a problem of an integration's file is about; `None` where it is about all of it.
+///
+/// A setting that is missing has no place: it is known by its name.
+#[must_use]
+pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<String> {
+    if problem.code() == "spile::settings::missing" {
+        let message = problem.message();
+        let name = message.split('`').nth(1)?;
+        let is_secret = connector.and_then(|connector| connector.setting(name)).is_some_and(|setting| setting.secret);
+        return Some(format!("{}.{name}", if is_secret { "secrets" } else { "config" }));
+    }
+    let labels = problem.finding().labels();
+    let first = labels.and_then(|mut labels| labels.next())?;
+    at(problem.source.text(), first.offset())
+}
+
+/// Returns the field of a text that a byte is in, or in whose key it is.
+#[must_use]
+pub fn at(text: &str, offset: usize) -> Option<String> {
+    let document = Document::parse(text).ok()?;
+    let mut found = None;
+    search(document.as_table(), offset, ("", &mut found));
+    found
+}
+
+fn search(table: &dyn TableLike, offset: usize, (prefix, found): (&str, &mut Option<String>)) {
+    for (name, item) in table.iter() {
+        let key = table.key(name).and_then(toml_edit::Key::span);
+        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+        let is_in = |span: Option<Range<usize>>| span.is_some_and(|span| (span.start..=span.end).contains(&offset));
+        if is_in(key) || is_in(item.span()) {
+            *found = Some(path.clone());
+        }
+        if let Item::Table(_) | Item::Value(toml_edit::Value::InlineTable(_)) = item
+            && let Some(inner) = item.as_table_like()
+        {
+            search(inner, offset, (&path, found));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_in_the_field_that_it_is_written_in() {
+        let text = "type = \"x\"\nselect = [\"a\", \"b\"]\n[config]\nhost = \"h\"\nlocal.folders = [1]\n[config.deep]\ny = { z = 1 }\n";
+        let field = |word: &str| at(text, text.find(word).unwrap());
+        for (word, expected) in [
+            ("\"x\"", "type"),
+            ("type", "type"),
+            ("\"b\"", "select"),
+            ("host", "config.host"),
+            ("\"h\"", "config.host"),
+            ("folders", "config.local.folders"),
+            ("[1]", "config.local.folders"),
+            ("1 }", "config.deep.y.z"),
+        ] {
+            assert_eq!(field(word).as_deref(), Some(expected), "{word}");
+        }
+        assert_eq!(at("= no", 0), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! Making, changing and deleting integrations for faces that have values in their hands: what is wanted becomes edits of
+//! files, checked and not yet written.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::edits::Edits;
+use super::new::{self, Prepared};
+use super::secrets::{Access, Values};
+use super::{Error, Loaded, check};
+use crate::connector::Connector;
+use crate::form::NewFile;
+use crate::format;
+use crate::integration::Integration;
+use crate::integration::keys::KEYS;
+use crate::integration::rewrite::{Edit, rewrite};
+use crate::name::{IntegrationId, Slug};
+use crate::secret::Secret;
+use crate::value::Settings;
+use crate::world::Project;
+
+/// Keys of a file that are not for whoever fills in a form: what it is, and what is written otherwise.
+const NOT_FREE: [&str; 7] = ["id", "type", "plugin", "kind", "config", "secrets", "sops"];
+
+/// What somebody wants an integration to be. What is not said stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The keys at the top of the file: `name`, `loader`, `schedule` and so on; null takes one away.
+    pub keys: BTreeMap<String, Value>,
+    /// All of its settings that are no secrets.
+    pub config: Option<Settings>,
+    /// Secrets to be set; `None` takes one away.
+    pub secrets: BTreeMap<String, Option<Secret>>,
+}
+
+/// An integration that is to go.
+#[derive(Debug)]
+pub struct Removal {
+    /// Its name.
+    pub slug: Slug,
+    /// Its files, gone.
+    pub edits: Edits,
+    /// The project as it would be, checked.
+    pub loaded: Arc<Loaded>,
+    /// The same, unchecked.
+    pub project: Project,
+}
+
+impl Wanted {
+    /// Returns the keys that a face may set.
+    pub fn free_keys() -> impl Iterator<Item = &'static str> {
+        KEYS.into_iter().map(|(key, _)| key).filter(|key| !NOT_FREE.contains(key))
+    }
+
+    fn edits(&self) -> Vec<Edit> {
+        let edit = |(key, value): (&String, &Value)| Edit {
+            table: None,
+            key: key.clone(),
+            value: Some(value.clone()).filter(|value| !value.is_null()),
+        };
+        self.keys.iter().map(edit).collect()
+    }
+
+    fn values(&self) -> Values {
+        self.secrets.iter().filter_map(|(name, secret)| Some((name.clone(), secret.clone()?))).collect()
+    }
+}
+
+/// Makes the file of a new integration, and writes nothing.
+///
+/// # Errors
+/// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
+pub async fn create(
+    access: Access<'_>,
+    (slug, connector): (&Slug, &Arc<Connector>),
+    wanted: &Wanted,
+) -> Result<Prepared, Error> {
+    let config = wanted.config.clone().unwrap_or_default();
+    let (known, unknown): (Settings, Settings) =
+        config.into_iter().partition(|(name, _)| connector.setting(name).is_some());
+    let file = NewFile {
+        id: IntegrationId(Uuid::new_v4()),
+        connector: connector.clone(),
+        name: None,
+        description: None,
+        loader: None,
+        schedule: None,
+        timezone: None,
+        select: Vec::new(),
+        tags: std::collections::BTreeSet::new(),
+        config: known,
+    };
+    let mut edits = wanted.edits();
+    // What is no setting is told where it would stand.
+    edits.extend(unknown.into_iter().map(|(key, value)| Edit { table: Some("config"), key, value: Some(value) }));
+    let text = rewrite(&file.text(), &edits).and_then(|text| format::integration(&text, Some(connector)));
+    let path = new::path_of(slug);
+    let text = text.map_err(|error| unwritable(&path, &error))?;
+    new::prepare_text(access, slug, (text, &wanted.values())).await
+}
+
+/// Makes an integration's file say what is wanted, and writes nothing. Every byte that is not about that stays.
+///
+/// # Errors
+/// When its secrets do not open, or the project would be wrong with it.
+pub async fn change(access: Access<'_>, integration: &Integration, wanted: &Wanted) -> Result<Prepared, Error> {
+    let mut edits = wanted.edits();
+    if let Some(config) = &wanted.config {
+        let known = &integration.base.config;
+        let gone = known.keys().filter(|name| !config.contains_key(*name));
+        edits.extend(gone.map(|name| Edit { table: Some("config"), key: name.clone(), value: None }));
+        let other = config.iter().filter(|(name, value)| known.get(*name) != Some(value));
+        edits.extend(other.map(|(name, value)| Edit {
+            table: Some("config"),
+            key: name.clone(),
+            value: Some(value.clone()),
+        }));
+    }
+    let secrets: Vec<_> = wanted.secrets.clone().into_iter().collect();
+    new::changed(access, (integration.slug.as_str(), None), (&edits, &secrets)).await
+}
+
+/// Takes an integration's files away, overlays and sidecars included, and writes nothing.
+///
+/// # Errors
+/// When it is protected, its files cannot be read, or the project would be wrong without it.
+pub fn remove(project: &Project, integration: &Integration) -> Result<Removal, Error> {
+    if integration.protect {
+        return Err(Error::Protected { slug: integration.slug.clone() });
+    }
+    let mut problems = crate::problem::Problems::default();
+    let files = project.integrations(&mut problems);
+    if problems.any_error() {
+        return Err(Error::Problems(problems.into_report()));
+    }
+    let own = files.declared.iter().chain(&files.sidecars).filter(|(name, _)| name.slug == integration.slug);
+    let mut edits = Edits::default();
+    for (_, source) in own {
+        edits.set(source.path(), Some(source.text().to_owned()), None);
+    }
+    let changed = edits.over(project);
+    let loaded = Arc::new(check(&changed)?);
+    Ok(Removal { slug: integration.slug.clone(), edits, loaded, project: changed })
+}
+
+fn unwritable(path: &Path, error: &toml_edit::TomlError) -> Error {
+    super::secrets::Error::Merge { path: path.to_owned(), message: error.message().to_owned() }.into()
+}

@@ -1,0 +1,157 @@
+//! Making, changing and deleting integrations by values, as pages and programs do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use spile::integration::{Integration, field};
+use spile::name::Slug;
+use spile::ops::author::{self, Wanted};
+use spile::ops::edits::{Destination, Written};
+use spile::ops::secrets::Access;
+use spile::ops::{self, Error, Loaded};
+use spile::secret::Secret;
+use spile::world::git::Author;
+use spile::world::keys::Places;
+use spile::world::{Keys, Program, Project};
+
+use crate::folder::Folder;
+
+const RULES: &str = "creation_rules:\n  - age: age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n";
+
+/// A project of which nobody here has a key: who makes integrations needs none.
+struct Desk {
+    folder: Folder,
+    project: Project,
+    keys: Keys,
+    program: Program,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = Folder::project();
+        folder.write(".sops.yaml", RULES);
+        let project = Project::at(folder.path());
+        Self { folder, project, keys: Keys::new(Places::default()), program: Program::new(std::ffi::OsString::new()) }
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access { project: &self.project, keys: &self.keys, program: &self.program, now: Timestamp::UNIX_EPOCH }
+    }
+
+    fn loaded(&self) -> Loaded {
+        ops::check(&self.project).unwrap()
+    }
+
+    fn integration(&self, slug: &str) -> Arc<Integration> {
+        self.loaded().integrations.find(slug).unwrap().clone()
+    }
+
+    async fn create(&self, slug: &str, wanted: &Wanted) -> Result<ops::new::Prepared, Error> {
+        let slug: Slug = slug.parse().unwrap();
+        let connector = self.loaded().catalog.find(spile::connector::Role::Extractor, "postgres").unwrap();
+        author::create(self.access(), (&slug, &connector), wanted).await
+    }
+}
+
+fn wanted(keys: &Value, config: &Value, secrets: &[(&str, Option<&str>)]) -> Wanted {
+    let map = |value: &Value| -> BTreeMap<String, Value> { serde_json::from_value(value.clone()).unwrap() };
+    let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), value.map(Secret::new)));
+    Wanted { keys: map(keys), config: Some(map(config)), secrets: secrets.collect() }
+}
+
+fn shop() -> Wanted {
+    wanted(
+        &json!({"name": "Shop (EU)", "loader": "lake", "schedule": "@daily", "jitter": "5m", "description": null}),
+        &json!({"host": "db", "user": "me", "database": "shop"}),
+        &[("password", Some("hunter2"))],
+    )
+}
+
+/// Returns the codes of problems with the fields that they are about.
+fn told(error: Error) -> Vec<(String, Option<String>)> {
+    let Error::Problems(report) = error else { panic!("{error}") };
+    let connector = spile::connector::Catalog::built_in(spile::connector::Role::Extractor, "postgres");
+    report.problems().iter().map(|one| (one.code(), field::of(one, connector.as_deref()))).collect()
+}
+
+#[tokio::test]
+async fn a_new_file_is_in_its_form_with_its_secrets_encrypted_and_without_a_key() {
+    let desk = Desk::new();
+    let prepared = desk.create("shop-eu", &shop()).await.unwrap();
+    assert!(!desk.folder.join("integrations/shop-eu.toml").exists());
+    let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+    let written = prepared.edits().carry_out(&desk.project, (&Destination::WorkingTree, &author, "Add it")).await;
+    assert_eq!(written.unwrap(), Written::Files { files: vec!["integrations/shop-eu.toml".into()] });
+    let text = desk.folder.read("integrations/shop-eu.toml");
+    let order: Vec<usize> =
+        ["type = ", "name = \"Shop (EU)\"", "loader", "schedule", "jitter", "[config]", "[secrets]"]
+            .map(|word| text.find(word).unwrap_or_else(|| panic!("{word}: {text}")))
+            .into();
+    assert!(order.is_sorted(), "{text}");
+    assert!(text.contains("password = \"ENC[") && !text.contains("hunter2"), "{text}");
+    assert_eq!(desk.integration("shop-eu").base.name, "Shop (EU)");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_by_its_field() {
+    let desk = Desk::new();
+    let wrong = wanted(
+        &json!({"loader": "lagoon", "schedule": "every day", "select": "orders"}),
+        &json!({"host": 1, "prot": 5432, "user": "me"}),
+        &[("password", Some("hunter2"))],
+    );
+    let mut told = told(desk.create("shop", &wrong).await.unwrap_err());
+    told.sort();
+    let told: Vec<_> = told.iter().map(|(code, field)| (code.as_str(), field.as_deref().unwrap_or_default())).collect();
+    for expected in [
+        ("spile::integration::schedule", "schedule"),
+        ("spile::integration::unknown_loader", "loader"),
+        ("spile::settings::unknown", "config.prot"),
+        ("spile::settings::wrong_kind", "config.host"),
+    ] {
+        assert!(told.contains(&expected), "{expected:?}: {told:?}");
+    }
+    assert!(told.iter().any(|(_, field)| *field == "select"), "{told:?}");
+    let taken = desk.create("fruit", &shop()).await.unwrap_err();
+    assert!(matches!(taken, Error::Taken { .. }), "{taken}");
+}
+
+#[tokio::test]
+async fn only_what_is_wanted_changes() {
+    let desk = Desk::new();
+    desk.create("shop", &shop()).await.unwrap().edits().write(&desk.project).unwrap();
+    let before = desk.folder.read("integrations/shop.toml").replace("host = ", "# Ours.\nhost = ");
+    desk.folder.write("integrations/shop.toml", &before);
+    let change = wanted(
+        &json!({"schedule": null, "jitter": null}),
+        &json!({"host": "db2", "user": "me", "database": "shop"}),
+        &[],
+    );
+    let changed = author::change(desk.access(), &desk.integration("shop"), &change).await.unwrap();
+    let expected = before.replace("schedule = \"@daily\"\njitter = \"5m\"\n", "");
+    assert_eq!(changed.text, expected.replace("host = \"db\"", "host = \"db2\""));
+    // Who has no key cannot set a secret beside others: their data key is sealed.
+    let secret = Wanted { secrets: [("password".to_owned(), Some(Secret::new("new")))].into(), ..Wanted::default() };
+    let refused = author::change(desk.access(), &desk.integration("shop"), &secret).await.unwrap_err();
+    assert!(matches!(refused, Error::Secrets(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn an_integration_goes_with_all_of_its_files_unless_others_need_it() {
+    let desk = Desk::new();
+    desk.folder.write("integrations/fruit.prod.toml", "schedule = \"@weekly\"\n");
+    let removal = author::remove(&desk.project, &desk.integration("fruit")).unwrap();
+    assert!(removal.loaded.integrations.find("fruit").is_none());
+    assert!(desk.folder.join("integrations/fruit.toml").exists());
+    removal.edits.write(&desk.project).unwrap();
+    assert!(!desk.folder.join("integrations/fruit.toml").exists());
+    assert!(!desk.folder.join("integrations/fruit.prod.toml").exists());
+    let lake = desk.integration("lake");
+    let mut kept = shop();
+    kept.keys.insert("protect".to_owned(), json!(true));
+    desk.create("kept", &kept).await.unwrap().edits().write(&desk.project).unwrap();
+    assert!(matches!(author::remove(&desk.project, &desk.integration("kept")), Err(Error::Protected { .. })));
+    assert!(matches!(author::remove(&desk.project, &lake), Err(Error::Problems(_))), "its records would go nowhere");
+}
