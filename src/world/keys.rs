@@ -37,6 +37,8 @@ pub struct Keys {
     found: OnceLock<Found>,
     /// What commands said for a recipient; they may know another key for each.
     asked: Mutex<BTreeMap<String, Arc<Found>>>,
+    /// Data keys that were made here, by what is wrapped of them: who has just encrypted can test it before it is written.
+    made: Mutex<BTreeMap<String, DataKey>>,
 }
 
 impl fmt::Debug for Keys {
@@ -49,7 +51,7 @@ impl Keys {
     /// Takes the places to look at, and looks at none yet.
     #[must_use]
     pub fn new(places: Places) -> Self {
-        Self { places, found: OnceLock::new(), asked: Mutex::default() }
+        Self { places, found: OnceLock::new(), asked: Mutex::default(), made: Mutex::default() }
     }
 
     /// Returns every place looked at with what was found there; looks now, where that was not done.
@@ -84,6 +86,9 @@ impl Keys {
     pub fn data_key(&self, metadata: &Metadata) -> Result<DataKey, NoKey> {
         // An incomplete entry is the document's mistake, and is reported as one by who reads it.
         let wrapped = metadata.age().unwrap_or_default();
+        if let Some(made) = self.made(&wrapped) {
+            return Ok(made);
+        }
         let first = wrapped.first().map(|first| first.recipient.as_str());
         let found = self.look(first);
         let mut tries = Tries { asking: Asking(self.places.ask), damaged: Vec::new() };
@@ -102,6 +107,17 @@ impl Keys {
             default_file: self.places.default_file().map(|path| path.display().to_string()),
             official: Official::NotAsked,
         })
+    }
+
+    /// Keeps a data key that was made here, for as long as these keys are held.
+    pub fn keep(&self, wrapped: &[Wrapped], key: &DataKey) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.extend(wrapped.iter().map(|one| (one.enc.clone(), key.clone())));
+    }
+
+    fn made(&self, wrapped: &[Wrapped]) -> Option<DataKey> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        wrapped.iter().find_map(|one| made.get(&one.enc).cloned())
     }
 
     fn ask_commands(&self, recipient: &str) -> Arc<Found> {

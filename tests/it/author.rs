@@ -91,7 +91,14 @@ async fn a_new_file_is_in_its_form_with_its_secrets_encrypted_and_without_a_key(
             .into();
     assert!(order.is_sorted(), "{text}");
     assert!(text.contains("password = \"ENC[") && !text.contains("hunter2"), "{text}");
-    assert_eq!(desk.integration("shop-eu").base.name, "Shop (EU)");
+    let made = desk.integration("shop-eu");
+    assert_eq!(made.base.name, "Shop (EU)");
+    // Who has just encrypted it can open it, so that it can be tested before it is written; nobody else can.
+    let environment = "dev".parse().unwrap();
+    let opened = ops::secrets::variables(&desk.keys, &made, &environment).await.unwrap();
+    assert!(opened.values().any(|value| value.expose() == "hunter2"));
+    let others = Keys::new(Places::default());
+    assert!(ops::secrets::variables(&others, &made, &environment).await.is_err());
 }
 
 #[tokio::test]
@@ -134,7 +141,9 @@ async fn only_what_is_wanted_changes() {
     assert_eq!(changed.text, expected.replace("host = \"db\"", "host = \"db2\""));
     // Who has no key cannot set a secret beside others: their data key is sealed.
     let secret = Wanted { secrets: [("password".to_owned(), Some(Secret::new("new")))].into(), ..Wanted::default() };
-    let refused = author::change(desk.access(), &desk.integration("shop"), &secret).await.unwrap_err();
+    let others = Keys::new(Places::default());
+    let access = Access { keys: &others, ..desk.access() };
+    let refused = author::change(access, &desk.integration("shop"), &secret).await.unwrap_err();
     assert!(matches!(refused, Error::Secrets(_)), "{refused}");
 }
 

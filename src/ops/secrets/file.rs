@@ -275,7 +275,9 @@ impl SecretsFile {
         }
         let key = DataKey::generate();
         let wrapped: Result<Vec<_>, _> = rule.age.iter().map(|recipient| wrap(&key, recipient)).collect();
-        let mut document = Document::profile(&wrapped?);
+        let wrapped = wrapped?;
+        access.keys.keep(&wrapped, &key);
+        let mut document = Document::profile(&wrapped);
         apply(&mut document, changes, &key);
         document.seal(&key, access.now).map_err(|fault| Error::fault(self.path(), fault))?;
         Ok(document)
