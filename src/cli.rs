@@ -30,6 +30,7 @@ pub mod secrets;
 pub mod serve;
 pub mod switch;
 mod take_over;
+pub mod tokens;
 pub mod up;
 pub mod which;
 
@@ -128,6 +129,7 @@ enum Command {
     Schedules(schedules::Args),
     RunDue(schedules::RunDueArgs),
     Serve(serve::Args),
+    Tokens(tokens::Args),
     Enable(switch::EnableArgs),
     Disable(switch::DisableArgs),
     Pause(switch::PauseArgs),
@@ -172,7 +174,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(exit::USAGE);
     }
     let mut output = Output::new(&cli.global);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut runtime = match cli.command {
+        // Many ask at once.
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => {
             let error = Error::Io { doing: "start", path: "the event loop".to_owned(), source };
@@ -229,6 +236,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Schedules(args) => schedules::exec(args, global, output).await,
         Command::RunDue(args) => schedules::run_due(args, global, output).await,
         Command::Serve(args) => serve::exec(args, global, output).await,
+        Command::Tokens(args) => tokens::exec(args, global, output),
         Command::Enable(args) => switch::enable(args, global, output).await,
         Command::Disable(args) => switch::disable(args, global, output).await,
         Command::Pause(args) => switch::pause(args, global, output).await,
@@ -303,8 +311,13 @@ impl Global {
 
 /// Names the places where keys are; nothing is read before a secret has to be opened.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn places() -> Places {
+    Places::from_environment(|name| std::env::var_os(name))
+}
+
+/// Returns the keys of whoever runs the program.
 fn keys(output: &Output) -> Keys {
-    let mut places = Places::from_environment(|name| std::env::var_os(name));
+    let mut places = places();
     places.ask = output.asks().then_some(ask_passphrase as fn(&str) -> Option<Secret>);
     Keys::new(places)
 }

@@ -5,11 +5,13 @@
 mod answer;
 mod file;
 mod mistake;
+mod posted;
 mod words;
 
 pub use answer::answer;
 pub use file::NewFile;
 pub use mistake::Mistake;
+pub use posted::{Posted, posted};
 pub use words::{Given, SecretSource, Words, missing, read};
 
 use crate::connector::{Connector, Group, Setting};

@@ -5,7 +5,7 @@
 //!
 //! | floor | rooms | what they are |
 //! |---|---|---|
-//! | 5 faces | [`cli`], [`view`] | words to calls of `ops`; values to words |
+//! | 5 faces | [`cli`], [`http`], [`view`], [`pages`] | words and requests to calls of `ops`; values to words and to HTML |
 //! | 4 operations | [`ops`] | one function for each thing people do: read, decide, write |
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
 //! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`definition`], [`discovered`], [`form`], [`assist`], [`schema`], [`format`](mod@format) | what is kept, what would change, what is written or taken over, what others define, what people are told, what a source offers, what a connector asks, what editors offer and are told of files, what form files have; pure |
@@ -34,10 +34,12 @@ pub mod definition;
 pub mod discovered;
 pub mod form;
 pub mod format;
+pub mod http;
 pub mod import;
 pub mod integration;
 pub mod name;
 pub mod ops;
+pub mod pages;
 pub mod plan;
 pub mod problem;
 pub mod record;

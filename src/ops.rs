@@ -314,6 +314,20 @@ pub enum Error {
         /// The nearest one, or where codes are found.
         help: String,
     },
+    /// Everybody could come in from elsewhere.
+    #[error("`{address}` is not on this machine alone, and nobody would have to sign in")]
+    #[diagnostic(code(spile::http::open_door), help("leave `--no-login` out, or listen at `127.0.0.1`"))]
+    OpenDoor {
+        /// Where it would listen.
+        address: String,
+    },
+    /// There is no such token.
+    #[error("there is no token `{name}`")]
+    #[diagnostic(code(spile::http::no_token), help("run `spile tokens list` to see which there are"))]
+    NoToken {
+        /// What was asked for.
+        name: String,
+    },
     /// There is no such run.
     #[error("there is no run of {of} to show")]
     #[diagnostic(code(spile::run::unknown), help("run `spile runs` to see which there are"))]
@@ -391,6 +405,8 @@ pub enum Event {
         slug: Slug,
         /// `test` or `sync`.
         kind: crate::run::RunKind,
+        /// Its id.
+        run: uuid::Uuid,
     },
     /// Records of a stream have been counted, in all.
     Records {
@@ -510,7 +526,7 @@ pub fn allowances(breaches: &[Breach]) -> String {
 }
 
 /// Returns the error for names that nothing has.
-fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
+pub(crate) fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
     let near: Vec<String> =
         unknown.iter().filter_map(|name| crate::problem::did_you_mean(name, known.iter().copied())).collect();
     let help = match (near.is_empty(), known.is_empty()) {

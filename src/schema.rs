@@ -9,9 +9,9 @@ mod integration;
 mod project;
 mod setting;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::connector::Catalog;
+use crate::connector::{Catalog, Connector};
 
 /// The files that there are schemas of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,4 +51,23 @@ pub fn of(subject: Subject, catalog: &Catalog) -> Value {
         Subject::Project => project::schema(),
         Subject::Connector => connector::schema(),
     }
+}
+
+/// Returns the schema of what the API takes for a connector: `config` and `secrets`, settings by their names.
+#[must_use]
+pub fn settings(connector: &Connector) -> Value {
+    let (secret, plain): (Vec<_>, Vec<_>) = connector.settings.iter().partition(|setting| setting.secret);
+    let schemas = |settings: &[&crate::connector::Setting]| -> serde_json::Map<String, Value> {
+        settings.iter().map(|one| (one.name.clone(), setting::sent(one))).collect()
+    };
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": connector.label,
+        "description": connector.description,
+        "type": "object",
+        "properties": {
+            "config": { "type": "object", "properties": schemas(&plain), "additionalProperties": false },
+            "secrets": { "type": "object", "properties": schemas(&secret), "additionalProperties": false },
+        },
+    })
 }

@@ -94,6 +94,11 @@ impl Pace {
         Self { jobs: None, timeout: None }
     }
 
+    /// Returns how many runs at a time, where that is said.
+    pub(super) fn jobs(&self) -> Option<u16> {
+        self.jobs
+    }
+
     /// Returns how to run what is enabled, where nothing else is said.
     pub(super) fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
         Options {

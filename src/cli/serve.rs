@@ -1,27 +1,143 @@
 //! `spile serve`
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use clap::ValueEnum;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::run::{Pace, pass_on};
-use super::{Global, Output, outside};
+use super::{Global, Output, host, outside, places};
+use crate::http::{self, App, Login, Setup, Writing};
+use crate::ops::edits::Destination;
 use crate::ops::scheduler::{self, Opened};
 use crate::ops::{self, Error};
 use crate::world::World;
 
-/// Keep running: sync what is due, when it is due
+/// Serve pages and an API: the same files and operations as the command line; and keep schedules
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent flags")]
 pub struct Args {
-    /// Run schedules: files are read again when they change, and what was missed is made up for
-    #[arg(long, required = true)]
+    /// Where to listen; port 0 is any free one; `none` serves no pages
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8320")]
+    bind: String,
+    /// Sync what is due, when it is due: files are read again when they change, and what was missed is made up for
+    #[arg(long)]
     scheduler: bool,
+    /// What becomes of changes that are made on pages
+    #[arg(long, value_name = "WHERE", default_value = "working-tree")]
+    write: Write,
+    /// With `--write branch`: the remote that branches are pushed to
+    #[arg(long, value_name = "REMOTE")]
+    push: Option<String>,
+    /// Plan and apply each change at once
+    #[arg(long, conflicts_with = "push")]
+    apply: bool,
+    /// Change nothing
+    #[arg(long, conflicts_with_all = ["apply", "push"])]
+    read_only: bool,
+    /// A name that the server is called by besides its address, with its port where it has one: behind a proxy
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Ask nobody on this machine who they are; only on a loopback address
+    #[arg(long)]
+    no_login: bool,
     #[command(flatten)]
     pace: Pace,
 }
 
+/// What becomes of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Write {
+    /// Files are written.
+    WorkingTree,
+    /// Each is a commit on a branch of its own.
+    Branch,
+}
+
+impl Args {
+    fn writing(&self) -> Writing {
+        match (self.read_only, self.apply, self.write) {
+            (true, ..) => Writing::Not,
+            (_, true, _) => Writing::Applied,
+            (.., Write::WorkingTree) => Writing::To(Destination::WorkingTree),
+            (.., Write::Branch) => Writing::To(Destination::Branch { push: self.push.clone() }),
+        }
+    }
+}
+
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (interrupted, interrupt) = watch::channel(false);
+    let signals = tokio::spawn(pass_on(interrupted));
+    let served = match args.bind.as_str() {
+        "none" => schedule(args, global, (interrupt, output)).await,
+        address => {
+            let (app, listener) = open(args, global, (address, output)).await?;
+            let stop = interrupt.clone();
+            let pages = async {
+                let served = http::serve(&app, listener, stop).await;
+                served.map_err(|source| Error::Io { doing: "serve at", path: address.to_owned(), source })
+            };
+            if args.scheduler {
+                tokio::try_join!(pages, schedule(args, global, (interrupt, output))).map(|_| ())
+            } else {
+                pages.await
+            }
+        }
+    };
+    signals.abort();
+    served.map(|()| 0)
+}
+
+/// Listens, and says where and how to come in.
+async fn open(
+    args: &Args,
+    global: &Global,
+    (address, output): (&str, &mut Output),
+) -> Result<(App, TcpListener), Error> {
+    let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
+    let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
+    let at = listener.local_addr().map_err(io("listen at"))?;
+    if args.no_login && !at.ip().is_loopback() {
+        return Err(Error::OpenDoor { address: at.to_string() });
+    }
+    let login = if args.no_login { Login::Open } else { Login::code() };
+    let setup = Setup {
+        project: global.project()?,
+        environment: global.environment.clone(),
+        outside: outside(output),
+        places: places(),
+        host: host(),
+        writing: args.writing(),
+        login: login.clone(),
+        hosts: names(at, &args.host),
+        jobs: args.pace.jobs(),
+    };
+    let app = App::new(setup);
+    output.step("Serving", &format!("http://{at}/"));
+    if let Login::Code(code) = login {
+        output.step("Sign in", &format!("at http://{at}/login with the code {code}"));
+    }
+    Ok((app, listener))
+}
+
+/// Returns the names by which browsers may call a server at an address.
+fn names(at: SocketAddr, more: &[String]) -> Vec<String> {
+    let port = at.port();
+    let mut names = vec![at.to_string()];
+    if at.ip().is_loopback() {
+        names.extend(["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}")));
+    }
+    names.extend(more.iter().cloned());
+    names
+}
+
+async fn schedule(
+    args: &Args,
+    global: &Global,
+    (interrupt, output): (watch::Receiver<bool>, &mut Output),
+) -> Result<(), Error> {
     let outside = outside(output);
     let mut open = || {
         let project = global.project()?;
@@ -32,9 +148,6 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         options.interrupt = interrupt.clone();
         Ok(Opened { loaded: Arc::new(loaded), world, options })
     };
-    let signals = tokio::spawn(pass_on(interrupted));
     output.step("Scheduling", "until Ctrl-C");
-    let served = scheduler::serve(&mut open, &mut |event| output.event(&event)).await;
-    signals.abort();
-    served.map(|()| 0)
+    scheduler::serve(&mut open, &mut |event| output.event(&event)).await
 }

@@ -32,6 +32,12 @@ pub fn at(text: &str, offset: usize) -> Option<String> {
     found
 }
 
+/// Returns the field that a line begins with, from 1.
+#[must_use]
+pub fn at_line(text: &str, line: usize) -> Option<String> {
+    at(text, text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum())
+}
+
 fn search(table: &dyn TableLike, offset: usize, (prefix, found): (&str, &mut Option<String>)) {
     for (name, item) in table.iter() {
         let key = table.key(name).and_then(toml_edit::Key::span);

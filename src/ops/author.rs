@@ -129,6 +129,17 @@ pub async fn change(access: Access<'_>, integration: &Integration, wanted: &Want
 /// # Errors
 /// When it is protected, its files cannot be read, or the project would be wrong without it.
 pub fn remove(project: &Project, integration: &Integration) -> Result<Removal, Error> {
+    let edits = remove_files(project, integration)?;
+    let changed = edits.over(project);
+    let loaded = Arc::new(check(&changed)?);
+    Ok(Removal { slug: integration.slug.clone(), edits, loaded, project: changed })
+}
+
+/// Takes an integration's files away, and does not look whether the others are well without it.
+///
+/// # Errors
+/// When it is protected, or its files cannot be read.
+pub fn remove_files(project: &Project, integration: &Integration) -> Result<Edits, Error> {
     if integration.protect {
         return Err(Error::Protected { slug: integration.slug.clone() });
     }
@@ -142,9 +153,7 @@ pub fn remove(project: &Project, integration: &Integration) -> Result<Removal, E
     for (_, source) in own {
         edits.set(source.path(), Some(source.text().to_owned()), None);
     }
-    let changed = edits.over(project);
-    let loaded = Arc::new(check(&changed)?);
-    Ok(Removal { slug: integration.slug.clone(), edits, loaded, project: changed })
+    Ok(edits)
 }
 
 fn unwritable(path: &Path, error: &toml_edit::TomlError) -> Error {

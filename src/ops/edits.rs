@@ -57,6 +57,11 @@ impl Edits {
         self.0.insert(path.into(), Edit { before, after });
     }
 
+    /// Adds those of another.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Tells whether every file would be as it is.
     #[must_use]
     pub fn is_empty(&self) -> bool {

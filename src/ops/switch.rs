@@ -52,6 +52,20 @@ pub async fn switch(
     all.write(&world.project)
 }
 
+/// Returns what would say in an integration's files whether it is enabled, wherever no overlay says otherwise.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn edits_of(
+    world: &World,
+    integration: &Integration,
+    (to, environment): (Switch, &EnvironmentName),
+) -> Result<Edits, Error> {
+    let mut all = Edits::default();
+    edits(world, integration, (to, &Place::Everywhere(environment.clone())), &mut all)?;
+    Ok(all)
+}
+
 fn edits(
     world: &World,
     integration: &Integration,

@@ -66,6 +66,17 @@ fn plain(setting: &Setting) -> Value {
     schema
 }
 
+/// Returns the schema of a value as it is sent: secrets as they are.
+pub(super) fn sent(setting: &Setting) -> Value {
+    let mut schema = described(setting);
+    if setting.secret {
+        schema["type"] = json!("string");
+        schema["writeOnly"] = json!(true);
+        return schema;
+    }
+    plain(setting)
+}
+
 fn described(setting: &Setting) -> Value {
     let said = setting.description.as_deref().or(setting.label.as_deref()).unwrap_or(&setting.name);
     let marks = [

@@ -167,7 +167,8 @@ pub fn secret(path: &str, change: SecretChange) -> (Action, &'static str) {
 }
 
 /// Returns a value in one line, its middle left out where it is long.
-pub(super) fn value(value: &serde_json::Value) -> String {
+#[must_use]
+pub fn value(value: &serde_json::Value) -> String {
     let written = value.to_string();
     let length = written.chars().count();
     if length <= LONG {

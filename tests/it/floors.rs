@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 6] = [
     ],
     &["world"],
     &["ops"],
-    &["view", "cli", "main", "lib"],
+    &["view", "pages", "http", "cli", "main", "lib"],
 ];
 
 /// The highest floor without effects.

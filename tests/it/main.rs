@@ -13,6 +13,7 @@ mod connectors;
 mod contract;
 mod floors;
 mod folder;
+mod http;
 mod import;
 mod killed;
 mod notify;

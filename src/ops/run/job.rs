@@ -209,7 +209,7 @@ impl Job {
 
     /// Runs until it goes well, or fails in a way that does not pass by itself, or has been tried often enough.
     async fn carry_out(&self, run: &mut Run, hold: Option<&Arc<Hold>>) -> Result<(), Error> {
-        self.tell(Event::Began { slug: run.slug.clone(), kind: self.kind });
+        self.tell(Event::Began { slug: run.slug.clone(), kind: self.kind, run: run.id });
         self.world.runs.record(run).await?;
         let mut after = self.options.retries.after;
         loop {

@@ -69,7 +69,7 @@ impl Drop for Scheduler {
 fn scheduler(project: &Project) -> Scheduler {
     let notes = project.path().join("notes");
     std::fs::create_dir_all(&notes).unwrap();
-    let mut command = project.command(&["serve", "--scheduler"]);
+    let mut command = project.command(&["serve", "--scheduler", "--bind", "none"]);
     let log = std::fs::File::options().create(true).append(true).open(project.path().join("serve.log")).unwrap();
     Scheduler(command.env("TAP_FAULT_NOTES", notes).stdout(Stdio::null()).stderr(log).spawn().unwrap())
 }

@@ -1,0 +1,71 @@
+//! `spile tokens`
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Global, Output};
+use crate::http::{Role, Token, Tokens};
+use crate::ops::Error;
+use crate::view::table::table;
+
+/// Make, list and revoke tokens of programs that use the API of `spile serve`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a token, which is shown once: only its hash is kept. One of that name is replaced
+    New {
+        /// What it is called: whose changes it makes are told by it
+        name: String,
+        /// What its bearer may do: look (viewer), change files and run (editor), apply plans (admin)
+        #[arg(long, value_parser = role, default_value = "editor")]
+        role: Role,
+    },
+    /// List tokens
+    List,
+    /// Revoke a token, at once
+    Revoke {
+        /// What it is called
+        name: String,
+    },
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    let found = Role::WORDS.into_iter().find(|(known, _)| *known == word);
+    found.map(|(_, role)| role).ok_or_else(|| "write `viewer`, `editor` or `admin`".to_owned())
+}
+
+pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let tokens = Tokens::of(&global.project()?.own_folder());
+    let io = |doing| move |source| Error::Io { doing, path: ".spile/tokens.json".to_owned(), source };
+    match &args.command {
+        Command::New { name, role } => {
+            let Token(token) = tokens.make((name, *role), Timestamp::now()).map_err(io("write"))?;
+            output.result(|| format!("{token}\n"), &json!({ "name": name, "role": role, "token": token }));
+        }
+        Command::List => {
+            let all = tokens.all().map_err(io("read"))?;
+            let row = |one: &crate::http::Kept| {
+                [one.name.as_str().into(), one.role.word().into(), one.created_at.to_string().into()]
+            };
+            let text = || table(["name", "role", "made"], &all.iter().map(row).collect::<Vec<_>>());
+            let data: Vec<_> = all
+                .iter()
+                .map(|one| json!({ "name": one.name, "role": one.role, "created_at": one.created_at }))
+                .collect();
+            output.result(text, &json!({ "tokens": data }));
+        }
+        Command::Revoke { name } => {
+            if !tokens.revoke(name).map_err(io("write"))? {
+                return Err(Error::NoToken { name: name.clone() });
+            }
+            output.step("Revoked", name);
+        }
+    }
+    Ok(0)
+}

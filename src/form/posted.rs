@@ -1,0 +1,108 @@
+//! Answers as the form of a page sends them: `config.host=db`, `secrets.token=…`.
+
+use std::collections::BTreeMap;
+
+use super::answer;
+use crate::connector::{Connector, Kind, Setting};
+use crate::secret::Secret;
+use crate::value::Settings;
+
+/// How the names of fields begin that are settings.
+const CONFIG: &str = "config.";
+
+/// How the names of fields begin that are secrets.
+const SECRETS: &str = "secrets.";
+
+/// What a form sent, read by the connector that it is for.
+#[derive(Debug, Clone, Default)]
+pub struct Posted {
+    /// Values of settings.
+    pub config: Settings,
+    /// Secrets that were typed.
+    pub secrets: BTreeMap<String, Secret>,
+    /// What was typed for settings, as it was, so that a form comes back filled in; no secrets.
+    pub typed: BTreeMap<String, String>,
+    /// What does not fit, a sentence for each field.
+    pub faults: BTreeMap<String, String>,
+}
+
+/// Reads the fields of a form. What is left empty is not said; what is no setting of the connector's is passed over, for no
+/// form of ours has it.
+#[must_use]
+pub fn posted<'a>(connector: &Connector, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Posted {
+    let mut posted = Posted::default();
+    for (field, text) in fields {
+        if let Some(setting) = field.strip_prefix(SECRETS).and_then(|name| connector.setting(name)) {
+            if setting.secret && !text.is_empty() {
+                posted.secrets.insert(setting.name.clone(), Secret::new(text));
+            }
+        } else if let Some(setting) = field.strip_prefix(CONFIG).and_then(|name| connector.setting(name)) {
+            take(setting, text, &mut posted);
+        }
+    }
+    posted
+}
+
+/// A checkbox that is not checked sends nothing: a hidden field of its name says `false` before it.
+fn take(setting: &Setting, text: &str, posted: &mut Posted) {
+    if setting.secret {
+        return;
+    }
+    posted.typed.insert(setting.name.clone(), text.to_owned());
+    if text.trim().is_empty() {
+        posted.config.remove(&setting.name);
+        return;
+    }
+    match answer(setting, text) {
+        Ok(value) if setting.kind == Kind::Boolean && is_default(setting, &value) => {
+            posted.config.remove(&setting.name);
+        }
+        Ok(value) => drop(posted.config.insert(setting.name.clone(), value)),
+        Err(sentence) => drop(posted.faults.insert(format!("{CONFIG}{}", setting.name), sentence)),
+    }
+}
+
+/// A box says always what it is: what it is by itself needs no line in a file.
+fn is_default(setting: &Setting, value: &serde_json::Value) -> bool {
+    setting.default.as_ref().map_or(*value == serde_json::Value::Bool(false), |default| default == value)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::connector::{Catalog, Role};
+
+    #[test]
+    fn what_is_typed_is_read_and_what_does_not_fit_is_told_at_its_field() {
+        let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
+        let fields = [
+            ("name", "Shop"),
+            ("config.host", " db "),
+            ("config.port", "many"),
+            ("config.user", ""),
+            ("config.password", "hunter2"),
+            ("secrets.password", "hunter2"),
+            ("secrets.host", "no secret"),
+            ("config.nonsense", "x"),
+        ];
+        let posted = posted(&postgres, fields.into_iter());
+        assert_eq!(posted.config, Settings::from([("host".to_owned(), json!("db"))]));
+        assert_eq!(posted.secrets.keys().collect::<Vec<_>>(), ["password"]);
+        assert_eq!(posted.typed["port"], "many");
+        assert!(!posted.typed.contains_key("password"));
+        assert_eq!(posted.faults.keys().collect::<Vec<_>>(), ["config.port"]);
+    }
+
+    #[test]
+    fn a_box_says_only_what_is_not_so_by_itself() {
+        let salesforce = Catalog::built_in(Role::Extractor, "salesforce").unwrap();
+        let of = |values: &[&str]| {
+            let fields = values.iter().map(|value| ("config.is_sandbox", *value));
+            posted(&salesforce, fields).config.get("is_sandbox").cloned()
+        };
+        assert_eq!(of(&["false"]), None);
+        assert_eq!(of(&["false", "true"]), Some(json!(true)));
+    }
+}

@@ -1,0 +1,67 @@
+//! The server: an API for programs and pages for people, over the same operations as the command line.
+//!
+//! ```text
+//! request -> guard (host, origin, size, headers) -> who (session or token) -> handler -> ops -> answer
+//! ```
+
+mod api;
+mod app;
+mod assets;
+mod change;
+mod desk;
+mod drafts;
+mod guard;
+mod jobs;
+mod logs;
+mod refusal;
+mod session;
+mod tokens;
+mod ui;
+mod who;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub use app::{App, Setup, Writing};
+pub use session::Login;
+pub use tokens::{Kept, Token, Tokens};
+pub use who::Role;
+
+/// How long requests that are at work have to end when the server stops.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Returns everything that is served.
+pub fn router(app: &App) -> Router {
+    let routes = Router::new().merge(assets::routes()).merge(ui::routes()).nest("/api", api::routes());
+    guard::guarded(routes.fallback(refusal::not_found), app).with_state(app.clone())
+}
+
+/// Serves until `stop` says so; then what is at work may end, and runs are ended as Ctrl-C ends them.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
+    let router = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let mut wanted = stop.clone();
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
+        // Who wants an end has gone: that is an end as well.
+        let _ = wanted.wait_for(|stop| *stop).await;
+    });
+    let late = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+        app.stop();
+        tokio::time::sleep(PATIENCE).await;
+    };
+    let served = tokio::select! {
+        served = async { served.await } => served,
+        // Streams of logs that nobody closes.
+        () = late => Ok(()),
+    };
+    app.stop();
+    app.jobs().ended().await;
+    served
+}

@@ -1,0 +1,55 @@
+//! The API: JSON in and out. Handlers take a request apart, call an operation and shape its answer; nothing is decided here.
+
+mod bulk;
+mod catalog;
+mod changes;
+mod health;
+mod idempotency;
+mod integrations;
+mod logs;
+mod openapi;
+mod plans;
+mod runs;
+mod shape;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::routing::{get, post};
+
+use super::app::App;
+use super::refusal::{Refusal, not_found};
+
+pub use catalog::found as found_connectors;
+pub use integrations::{etag, find, fits};
+pub use runs::found as found_run;
+
+/// Returns what there is below `/api`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/openapi.json", get(openapi::document))
+        .route("/integrations", get(integrations::list).post(changes::create))
+        .route("/integrations/{id}", get(integrations::one).put(changes::update).delete(changes::remove))
+        .route("/integrations/{id}/test", post(runs::test))
+        .route("/integrations/{id}/sync", post(runs::sync))
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}", get(runs::one))
+        .route("/runs/{id}/logs", get(logs::logs))
+        .route("/plan", get(plans::plan))
+        .route("/applies", get(plans::applies).post(plans::apply))
+        .route("/connectors", get(catalog::list))
+        .route("/connectors/{type}", get(catalog::one))
+        .route("/connectors/{type}/schema", get(catalog::schema))
+        .route("/discover", get(catalog::discovered).post(catalog::discover))
+        .route("/bulk", post(bulk::bulk))
+        .route("/notifications", get(catalog::notifications))
+        .method_not_allowed_fallback(not_allowed)
+        .fallback(not_found)
+        .layer(middleware::from_fn(idempotency::once))
+}
+
+async fn not_allowed() -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "spile::http::method", "this address does not take that method")
+        .help("`/api/openapi.json` says what it takes")
+}

@@ -1,0 +1,186 @@
+//! Making, changing and deleting integrations: what is written is files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::header::{ETAG, IF_MATCH, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::integrations::{etag, find, header};
+use super::shape;
+use crate::connector::Role;
+use crate::http::app::App;
+use crate::http::change::{self, Change};
+use crate::http::refusal::{FieldError, Refusal};
+use crate::http::who::{self, Who};
+use crate::integration::Integration;
+use crate::name::Slug;
+use crate::ops::author::{self, Wanted};
+use crate::ops::edits::Written;
+use crate::problem::did_you_mean;
+use crate::secret::Secret;
+
+/// An integration that is to be.
+#[derive(Deserialize)]
+pub struct Create {
+    r#type: String,
+    name: String,
+    #[serde(default)]
+    slug: Option<Slug>,
+    #[serde(default)]
+    kind: Option<Role>,
+    #[serde(default)]
+    config: Map<String, Value>,
+    #[serde(default)]
+    secrets: BTreeMap<String, Option<String>>,
+    #[serde(flatten)]
+    keys: BTreeMap<String, Value>,
+}
+
+/// What an integration is to be; what is left out stays.
+#[derive(Deserialize)]
+pub struct Update {
+    #[serde(default)]
+    config: Option<Map<String, Value>>,
+    #[serde(default)]
+    secrets: BTreeMap<String, Option<String>>,
+    #[serde(flatten)]
+    keys: BTreeMap<String, Value>,
+}
+
+/// What an answer gives besides what may be written: to be sent back as it came.
+const GIVEN: [&str; 9] = ["id", "slug", "type", "kind", "environments", "status", "created_at", "updated_at", "change"];
+
+pub async fn create(
+    who: Who,
+    State(app): State<App>,
+    body: Result<Json<Create>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    who.may(who::Role::Editor)?;
+    let Json(body) = body?;
+    let slug = body.slug.clone().or_else(|| Slug::from_words(&body.name));
+    let slug = slug.ok_or_else(|| refused("name", "nothing of it can be part of a file's name", "give a `slug`"))?;
+    let connector = change::connector(&app, (&body.r#type, body.kind.unwrap_or(Role::Extractor)))?;
+    let mut wanted = wanted(body.keys, Some(body.config), body.secrets)?;
+    if body.name != slug.as_str() {
+        wanted.keys.insert("name".to_owned(), json!(body.name));
+    }
+    let _turn = app.turn().await;
+    let keys = app.fresh_keys();
+    let program = app.program();
+    let prepared = author::create(change::access(&app, (&keys, &program)), (&slug, &connector), &wanted).await;
+    let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&connector)))?;
+    let change = Change { edits: prepared.edits(), slug: &slug, verb: "Add" };
+    let written = change::carry_out(&app, &who, &change).await?;
+    let made = prepared.loaded.integrations.find(slug.as_str()).cloned().ok_or_else(gone)?;
+    let location = header(&format!("/api/integrations/{}", made.id));
+    let shaped = answer(&app, &made, &written).await?;
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(shaped)).into_response())
+}
+
+pub async fn update(
+    who: Who,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Json<Update>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    who.may(who::Role::Editor)?;
+    let Json(body) = body?;
+    let _turn = app.turn().await;
+    let desk = app.desk().await?;
+    let integration = find(&desk, &id)?;
+    matches(&app, integration, &headers)?;
+    let wanted = wanted(body.keys, body.config, body.secrets)?;
+    let (keys, program) = (&desk.world.keys, app.program());
+    let prepared = author::change(change::access(&app, (keys, &program)), integration, &wanted).await;
+    let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&integration.connector)))?;
+    let change = Change { edits: prepared.edits(), slug: &integration.slug, verb: "Change" };
+    let written = change::carry_out(&app, &who, &change).await?;
+    let made = prepared.loaded.integrations.get(&integration.id).cloned().ok_or_else(gone)?;
+    let etag = header(&etag(&app.setup().project, &made)?);
+    Ok(([(ETAG, etag)], Json(answer(&app, &made, &written).await?)).into_response())
+}
+
+pub async fn remove(
+    who: Who,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    who.may(who::Role::Editor)?;
+    let _turn = app.turn().await;
+    let desk = app.desk().await?;
+    let integration = find(&desk, &id)?;
+    matches(&app, integration, &headers)?;
+    let removal = author::remove(&app.setup().project, integration)?;
+    let change = Change { edits: removal.edits, slug: &removal.slug, verb: "Delete" };
+    let written = change::carry_out(&app, &who, &change).await?;
+    let mut answer = json!({ "success": true });
+    if let Written::Branch { .. } = &written {
+        answer["change"] = json!(written);
+    }
+    Ok(Json(answer))
+}
+
+/// Refuses to build upon what has changed since it was read.
+fn matches(app: &App, integration: &Integration, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(wanted) = headers.get(IF_MATCH).map(|value| value.to_str().unwrap_or_default()) else { return Ok(()) };
+    let etag = etag(&app.setup().project, integration)?;
+    if wanted.split(',').any(|one| one.trim() == "*" || one.trim() == etag) {
+        return Ok(());
+    }
+    let detail = "the file has changed since it was read";
+    Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "spile::http::precondition", detail)
+        .help("read it again, and make the change to what it says now"))
+}
+
+fn wanted(
+    mut keys: BTreeMap<String, Value>,
+    config: Option<Map<String, Value>>,
+    secrets: BTreeMap<String, Option<String>>,
+) -> Result<Wanted, Refusal> {
+    keys.retain(|key, _| !GIVEN.contains(&key.as_str()));
+    if let Some(unknown) = keys.keys().find(|key| !Wanted::free_keys().any(|known| known == key.as_str())) {
+        let help = did_you_mean(unknown, Wanted::free_keys())
+            .unwrap_or_else(|| "`/api/openapi.json` says which there are".to_owned());
+        return Err(refused(unknown, "there is no such field", &help));
+    }
+    let config = config.map(|config| config.into_iter().filter(|(_, value)| !value.is_null()).collect());
+    let secret = |(name, value): (String, Option<String>)| (name, value.map(Secret::new));
+    Ok(Wanted { keys, config, secrets: secrets.into_iter().map(secret).collect() })
+}
+
+fn refused(field: &str, message: &str, help: &str) -> Refusal {
+    let code = "spile::http::field";
+    let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, format!("`{field}`: {message}")).help(help);
+    refusal.errors.push(FieldError {
+        field: Some(field.to_owned()),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        help: Some(help.to_owned()),
+        file: String::new(),
+        line: 0,
+    });
+    refusal
+}
+
+fn gone() -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, "spile::integration::unknown", "it has gone in the meantime")
+}
+
+async fn answer(app: &App, made: &Arc<Integration>, written: &Written) -> Result<Value, Refusal> {
+    let desk = app.desk().await?;
+    let standings = desk.standings().await;
+    let mut shaped = shape::integration(made, standings.as_ref().ok().and_then(|known| known.get(&made.id)));
+    if let Written::Branch { .. } = written {
+        shaped["change"] = json!(written);
+    }
+    Ok(shaped)
+}

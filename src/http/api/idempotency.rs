@@ -1,0 +1,100 @@
+//! `Idempotency-Key`: the same request again gets the same answer, and does nothing again.
+
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::http::refusal::Refusal;
+use crate::plan::hash;
+
+/// How long an answer is remembered.
+const LASTS: Duration = Duration::from_hours(24);
+
+/// How many answers are remembered.
+const MOST: usize = 1000;
+
+/// The largest body that is looked at: more than any that is read.
+const LARGEST: usize = 2 * 1024 * 1024;
+
+const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What was answered, and to what.
+struct Known {
+    at: Instant,
+    request: String,
+    /// `None` while it is at work.
+    answer: Option<(StatusCode, HeaderMap, Bytes)>,
+}
+
+static KNOWN: LazyLock<Mutex<BTreeMap<String, Known>>> = LazyLock::new(Mutex::default);
+
+/// Answers a request that was answered before as it was answered then.
+pub async fn once(request: Request, next: Next) -> Response {
+    let key = request.headers().get(NAME).and_then(|key| key.to_str().ok()).map(str::to_owned);
+    let Some(key) = key.filter(|_| request.method() == Method::POST) else { return next.run(request).await };
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST).await else {
+        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "spile::http::body", "the body is too large")
+            .into_response();
+    };
+    // Keys of one program are none of another's.
+    let who =
+        parts.headers.get(AUTHORIZATION).or(parts.headers.get("cookie")).map(HeaderValue::as_bytes).unwrap_or_default();
+    let key = hash(&[key.as_bytes(), b"\0", who, b"\0", parts.uri.path().as_bytes()].concat());
+    let said = hash(&body);
+    if let Some(answered) = begin(&key, &said) {
+        return answered;
+    }
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, LARGEST).await else {
+        lock().remove(&key);
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    // What went wrong here may go well the next time.
+    if parts.status.is_server_error() {
+        lock().remove(&key);
+    } else if let Some(known) = lock().get_mut(&key) {
+        known.answer = Some((parts.status, parts.headers.clone(), bytes.clone()));
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+/// Marks a request as at work, or returns what was answered to it.
+fn begin(key: &str, said: &str) -> Option<Response> {
+    let mut all = lock();
+    all.retain(|_, known| known.at.elapsed() < LASTS);
+    match all.get(key) {
+        Some(known) if known.request != said => {
+            let detail = "the key was sent with another request before";
+            Some(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::idempotency", detail).into_response())
+        }
+        Some(Known { answer: None, .. }) => {
+            let detail = "the same request is at work";
+            Some(Refusal::new(StatusCode::CONFLICT, "spile::http::idempotency", detail).into_response())
+        }
+        Some(Known { answer: Some((status, headers, bytes)), .. }) => {
+            Some((*status, headers.clone(), bytes.clone()).into_response())
+        }
+        None => {
+            if all.len() >= MOST
+                && let Some(oldest) = all.iter().min_by_key(|(_, known)| known.at).map(|(key, _)| key.clone())
+            {
+                all.remove(&oldest);
+            }
+            all.insert(key.to_owned(), Known { at: Instant::now(), request: said.to_owned(), answer: None });
+            None
+        }
+    }
+}
+
+fn lock() -> std::sync::MutexGuard<'static, BTreeMap<String, Known>> {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}

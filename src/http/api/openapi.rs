@@ -1,0 +1,286 @@
+//! `GET /api/openapi.json`: what the API is, as `OpenAPI` 3.1.
+
+use axum::Json;
+use serde_json::{Map, Value, json};
+
+/// One operation: method, path, what it does, what it takes and gives.
+struct Operation {
+    method: &'static str,
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    query: &'static [(&'static str, &'static str)],
+    body: Option<&'static str>,
+    gives: (&'static str, &'static str),
+}
+
+const fn get(path: &'static str, id: &'static str, summary: &'static str, gives: &'static str) -> Operation {
+    Operation { method: "get", path, id, summary, query: &[], body: None, gives: ("200", gives) }
+}
+
+const LIMIT: (&str, &str) = ("limit", "integer");
+const KIND: (&str, &str) = ("kind", "kind");
+
+const OPERATIONS: [Operation; 22] = [
+    get("/api/health", "health", "Tells how the server is; nobody has to be signed in", "Health"),
+    Operation {
+        query: &[("q", "string"), LIMIT, ("after", "string")],
+        ..get("/api/integrations", "listIntegrations", "Lists integrations by name", "Integrations")
+    },
+    Operation {
+        method: "post",
+        body: Some("NewIntegration"),
+        gives: ("201", "Integration"),
+        ..get("/api/integrations", "createIntegration", "Makes an integration: writes its file, secrets encrypted", "")
+    },
+    get("/api/integrations/{id}", "getIntegration", "Returns an integration, by its id or name", "OneIntegration"),
+    Operation {
+        method: "put",
+        body: Some("IntegrationUpdate"),
+        gives: ("200", "Integration"),
+        ..get("/api/integrations/{id}", "updateIntegration", "Changes what is said; what is left out stays", "")
+    },
+    Operation {
+        method: "delete",
+        gives: ("200", "Success"),
+        ..get("/api/integrations/{id}", "deleteIntegration", "Takes an integration's files away", "")
+    },
+    Operation {
+        method: "post",
+        query: &[("wait", "integer")],
+        gives: ("200", "RunAnswer"),
+        ..get("/api/integrations/{id}/test", "testIntegration", "Reads one record from its source", "")
+    },
+    Operation {
+        method: "post",
+        query: &[("wait", "integer")],
+        gives: ("202", "RunAnswer"),
+        ..get("/api/integrations/{id}/sync", "syncIntegration", "Begins a sync, and waits for it with `wait`", "")
+    },
+    Operation {
+        query: &[("integration", "string"), LIMIT],
+        ..get("/api/runs", "listRuns", "Lists runs, the newest first", "Object")
+    },
+    get("/api/runs/{id}", "getRun", "Returns a run, with where to mend what made it fail", "Object"),
+    get(
+        "/api/runs/{id}/logs",
+        "getLog",
+        "Returns the log of a run; as events with `Accept: text/event-stream`",
+        "Object",
+    ),
+    Operation {
+        query: &[("only", "string")],
+        ..get("/api/plan", "plan", "Says what the files would change", "Object")
+    },
+    Operation { query: &[LIMIT], ..get("/api/applies", "listApplies", "Lists applies, the newest first", "Object") },
+    Operation {
+        method: "post",
+        body: Some("Apply"),
+        gives: ("201", "Object"),
+        ..get("/api/applies", "apply", "Applies exactly the plan of that id", "")
+    },
+    Operation {
+        query: &[("q", "string"), KIND],
+        ..get("/api/connectors", "listConnectors", "Lists connectors, or finds them by words", "Object")
+    },
+    Operation { query: &[KIND], ..get("/api/connectors/{type}", "getConnector", "Returns a connector", "Object") },
+    Operation {
+        query: &[KIND],
+        ..get(
+            "/api/connectors/{type}/schema",
+            "getConnectorSchema",
+            "Returns the JSON Schema of its settings",
+            "Object",
+        )
+    },
+    Operation {
+        query: &[("integration!", "string")],
+        ..get("/api/discover", "getDiscovered", "Returns what a source said last that it offers", "Object")
+    },
+    Operation {
+        method: "post",
+        body: Some("Discover"),
+        ..get("/api/discover", "discover", "Asks a source what it offers", "Object")
+    },
+    Operation {
+        method: "post",
+        body: Some("Bulk"),
+        ..get("/api/bulk", "bulk", "Does the same to several integrations", "Object")
+    },
+    get("/api/notifications", "listNotifications", "Lists what needs somebody", "Object"),
+    get("/api/openapi.json", "getDocument", "Returns this document", "Object"),
+];
+
+/// Returns the document.
+pub async fn document() -> Json<Value> {
+    let mut paths = Map::new();
+    for operation in &OPERATIONS {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method] = self::operation(operation);
+    }
+    Json(json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "spile",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Data integrations as code: what is written here becomes files. No secret ever comes back.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } }, "schemas": schemas() },
+    }))
+}
+
+fn operation(operation: &Operation) -> Value {
+    let mut parameters: Vec<Value> = operation.query.iter().map(|(name, kind)| query(name, kind)).collect();
+    let named = |name: &str| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } });
+    parameters
+        .extend(["id", "type"].into_iter().filter(|name| operation.path.contains(&format!("{{{name}}}"))).map(named));
+    let (status, gives) = operation.gives;
+    let content = json!({ "application/json": { "schema": reference(gives) } });
+    let mut responses = json!({
+        status: { "description": "As wanted", "content": content },
+        "default": {
+            "description": "Why not",
+            "content": { "application/problem+json": { "schema": reference("Problem") } },
+        },
+    });
+    // A run that has ended in the meantime, or has not; a bulk of runs.
+    let other = match operation.id {
+        "testIntegration" | "bulk" => Some("202"),
+        "syncIntegration" => Some("200"),
+        _ => None,
+    };
+    if let Some(other) = other {
+        responses[other] = json!({ "description": "As wanted", "content": content });
+    }
+    if operation.id == "getIntegration" {
+        responses["304"] = json!({ "description": "As it was" });
+    }
+    let mut value = json!({
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if operation.id == "health" {
+        value["security"] = json!([]);
+    }
+    if let Some(body) = operation.body {
+        let content = json!({ "application/json": { "schema": reference(body) } });
+        value["requestBody"] = json!({ "required": true, "content": content });
+    }
+    value
+}
+
+fn query(name: &str, kind: &str) -> Value {
+    let schema = match kind {
+        "integer" => json!({ "type": "integer", "minimum": 0, "maximum": 1_000_000 }),
+        "kind" => json!({ "enum": ["extractor", "loader"] }),
+        _ => json!({ "type": "string" }),
+    };
+    let (name, required) = name.strip_suffix('!').map_or((name, false), |name| (name, true));
+    json!({ "name": name, "in": "query", "required": required, "schema": schema })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn schemas() -> Value {
+    let text = || json!({ "type": "string" });
+    let texts = || json!({ "type": "array", "items": { "type": "string" } });
+    let maybe = |kind: &str| json!({ "type": [kind, "null"] });
+    let written = json!({
+        "name": text(), "description": maybe("string"), "enabled": { "type": "boolean" }, "loader": maybe("string"),
+        "schedule": maybe("string"), "timezone": maybe("string"), "jitter": maybe("string"), "catch_up": maybe("string"),
+        "select": texts(), "tags": texts(), "protect": { "type": "boolean" },
+        "metadata": { "type": "object" },
+        "config": { "type": "object", "description": "All settings that are no secrets, by name" },
+        "secrets": {
+            "type": "object",
+            "additionalProperties": { "type": ["string", "null"], "writeOnly": true },
+            "description": "Secrets to be set; null takes one away; what is left out stays",
+        },
+    });
+    let with = |more: Value| {
+        let mut properties = written.clone();
+        if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
+            properties.extend(more);
+        }
+        properties
+    };
+    let secret = json!({
+        "type": "object",
+        "properties": { "set": { "const": true }, "updated_at": maybe("string") },
+        "required": ["set", "updated_at"],
+    });
+    let integration = with(json!({
+        "id": { "type": "string", "format": "uuid" }, "slug": text(), "type": text(),
+        "kind": { "enum": ["extractor", "loader"] }, "status": text(), "created_at": maybe("string"),
+        "updated_at": maybe("string"), "environments": texts(),
+        "secrets": { "type": "object", "additionalProperties": secret },
+        "change": { "type": "object", "description": "The branch and the commit, where changes become some" },
+    }));
+    let required = ["id", "slug", "type", "name", "config", "secrets", "status", "created_at", "updated_at"];
+    json!({
+        "Object": { "type": "object" },
+        "Health": {
+            "type": "object",
+            "properties": { "status": { "const": "ok" }, "version": text(), "files": text(), "registry": text() },
+            "required": ["status", "version", "files", "registry"],
+        },
+        "Integration": { "type": "object", "properties": integration, "required": required },
+        "OneIntegration": {
+            "type": "object",
+            "properties": { "integration": reference("Integration") },
+            "required": ["integration"],
+        },
+        "Integrations": {
+            "type": "object",
+            "properties": {
+                "integrations": { "type": "array", "items": reference("Integration") },
+                "next": text(), "registry": { "type": "object" }, "problems": { "type": "array" },
+            },
+            "required": ["integrations"],
+        },
+        "NewIntegration": {
+            "type": "object",
+            "properties": with(json!({ "type": text(), "slug": text(), "kind": { "enum": ["extractor", "loader"] } })),
+            "required": ["type", "name"],
+        },
+        "IntegrationUpdate": { "type": "object", "properties": written },
+        "Success": { "type": "object", "properties": { "success": { "const": true } }, "required": ["success"] },
+        "RunAnswer": {
+            "type": "object",
+            "properties": { "success": { "type": "boolean" }, "message": text(), "run": maybe("object") },
+            "required": ["success", "message", "run"],
+        },
+        "Apply": {
+            "type": "object",
+            "properties": { "plan": text(), "only": maybe("string") },
+            "required": ["plan"],
+            "additionalProperties": false,
+        },
+        "Discover": { "type": "object", "properties": { "integration": text() }, "required": ["integration"] },
+        "Bulk": {
+            "type": "object",
+            "properties": {
+                "action": { "enum": ["test", "sync", "enable", "disable", "delete"] },
+                "integrations": { "type": "array", "items": text(), "minItems": 1 },
+            },
+            "required": ["action", "integrations"],
+            "additionalProperties": false,
+        },
+        "Problem": {
+            "type": "object",
+            "description": "RFC 9457",
+            "properties": {
+                "type": text(), "title": text(), "status": { "type": "integer" }, "detail": text(), "code": text(),
+                "help": text(), "errors": { "type": "array", "items": { "type": "object" } },
+            },
+            "required": ["type", "title", "status", "detail", "code"],
+        },
+    })
+}

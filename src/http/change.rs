@@ -1,0 +1,193 @@
+//! Changes that the server makes: by files, a branch, or an apply; for the API and for pages.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::app::{App, Writing};
+use super::desk::Desk;
+use super::refusal::Refusal;
+use super::who::Who;
+use crate::connector::{Connector, Role};
+use crate::name::Slug;
+use crate::ops::connectors::{Origin, Shelf};
+use crate::ops::edits::{Destination, Edits, Written};
+use crate::ops::secrets::Access;
+use crate::ops::switch::Switch;
+use crate::ops::{self, Error, author};
+use crate::plan::guard::Allowance;
+use crate::plan::{Plan, Selection};
+use crate::run::RunKind;
+use crate::world::{Keys, Origin as ApplyOrigin, Program};
+
+/// A change that is to be made.
+pub struct Change<'a> {
+    /// What files are to say.
+    pub edits: Edits,
+    /// The integration.
+    pub slug: &'a Slug,
+    /// What is done, as the message of a commit begins.
+    pub verb: &'static str,
+}
+
+/// Returns what operations on secrets work with.
+pub fn access<'a>(app: &'a App, (keys, program): (&'a Keys, &'a Program)) -> Access<'a> {
+    Access { project: &app.setup().project, keys, program, now: Timestamp::now() }
+}
+
+/// Finds the connector of that name, built in or the project's own, used or not.
+///
+/// # Errors
+/// When there is none, or its definition is wrong.
+pub fn connector(app: &App, (name, role): (&str, Role)) -> Result<Arc<Connector>, Refusal> {
+    let shown = Shelf::read(&app.setup().project)?.show(name, Some(role))?;
+    let found = shown.into_iter().find(|one| !matches!(one.origin, Origin::Hub(_))).map(|one| one.connector);
+    found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::connector::unknown", "there is no such connector"))
+}
+
+/// Makes a change as the server is told to make them.
+///
+/// # Errors
+/// When it makes none, files have changed in the meantime, or nothing can be written.
+pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Written, Refusal> {
+    let destination = match &app.setup().writing {
+        Writing::Not => {
+            let detail = "this server changes nothing: it was started with `--read-only`";
+            return Err(
+                Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
+            );
+        }
+        Writing::To(destination) => destination.clone(),
+        Writing::Applied => Destination::WorkingTree,
+    };
+    let message = format!("{} `{}`\n\nBy {}, on a page of spile.\n", change.verb, change.slug, who.name);
+    let (project, author) = (&app.setup().project, who.author());
+    let written = change.edits.carry_out(project, (&destination, &author, &message)).await?;
+    app.forget_files().await;
+    if app.setup().writing == Writing::Applied {
+        let desk = app.read_anew().await?;
+        let plan = plan(&desk, Some(change.slug.as_str())).await?;
+        if !plan.is_empty() {
+            apply(&desk, who, &plan).await?;
+        }
+    }
+    Ok(written)
+}
+
+/// Plans all integrations, or those that are named.
+///
+/// # Errors
+/// When a name is none, or a target does not answer.
+pub async fn plan(desk: &Desk, only: Option<&str>) -> Result<Plan, Refusal> {
+    let mut options = ops::plan::Options::everything(desk.environment.clone());
+    if let Some(only) = only.filter(|only| !only.is_empty()) {
+        let known = || desk.loaded.integrations.by_slug().map(|one| one.slug.as_str()).collect::<Vec<_>>();
+        let unknown = |name: &str| ops::unknown_names(&[name.to_owned()], &known());
+        let slugs = only.split(',').map(|name| name.trim().parse().map_err(|_| unknown(name)));
+        options.selection = Selection::exactly(slugs.collect::<Result<Vec<Slug>, _>>()?);
+    }
+    Ok(ops::plan(&desk.world, &desk.loaded, &options).await?)
+}
+
+/// Applies a plan.
+///
+/// # Errors
+/// When it changes more than passes without a word, is stale, or a target refuses.
+pub async fn apply(desk: &Desk, who: &Who, plan: &Plan) -> Result<(), Refusal> {
+    let breaches = plan.breaches(desk.loaded.settings.guard, Allowance::default());
+    if !breaches.is_empty() {
+        return Err(Error::Refused(breaches).into());
+    }
+    let (actor, commit) = (who.name.clone(), desk.world.project.commit());
+    let origin = ApplyOrigin { plan: plan.id(), actor, commit, at: Timestamp::now(), rendered: None };
+    let options = ops::apply::Options { allowance: Allowance::default(), origin };
+    ops::apply(&desk.world, &desk.loaded, (plan, &options), &mut drop).await?;
+    desk.forget().await;
+    Ok(())
+}
+
+/// What is done to several integrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bulk {
+    /// Test them.
+    Test,
+    /// Sync them.
+    Sync,
+    /// Enable them.
+    Enable,
+    /// Disable them.
+    Disable,
+    /// Delete them.
+    Delete,
+}
+
+/// What came of it.
+pub struct Done {
+    /// Runs that have begun, by integration.
+    pub runs: BTreeMap<Slug, Uuid>,
+    /// What was written.
+    pub written: Option<Written>,
+}
+
+/// Does the same to several integrations: changes are made all or none; runs are begun each by itself.
+///
+/// # Errors
+/// When there is none to do it to, files would be wrong with it, or nothing can be written.
+pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
+    if slugs.is_empty() {
+        let detail = "none is chosen";
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help("choose some"));
+    }
+    let kind = match action {
+        Bulk::Test => RunKind::Test,
+        Bulk::Sync => RunKind::Sync,
+        Bulk::Enable | Bulk::Disable | Bulk::Delete => return switched(app, who, (action, slugs)).await,
+    };
+    let desk = app.desk().await?;
+    let mut runs = BTreeMap::new();
+    for slug in slugs {
+        let begun = app.jobs().begin(app, &desk, (kind, slug)).await;
+        runs.insert(slug.clone(), begun.id.map_err(|error| Refusal::from(*error))?);
+    }
+    Ok(Done { runs, written: None })
+}
+
+async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
+    let _turn = app.turn().await;
+    let desk = app.read_anew().await?;
+    let edits = switching(&desk, (action, slugs))?;
+    ops::check(&edits.over(&app.setup().project))?;
+    let verb = match action {
+        Bulk::Enable => "Enable",
+        Bulk::Disable => "Disable",
+        _ => "Delete",
+    };
+    let slug = &slugs[0];
+    let written = carry_out(app, who, &Change { edits, slug, verb }).await?;
+    Ok(Done { runs: BTreeMap::new(), written: Some(written) })
+}
+
+/// Returns what files are to say for integrations to be enabled, disabled or gone.
+///
+/// # Errors
+/// When one is not there, is protected, or its files cannot be read.
+pub fn switching(desk: &Desk, (action, slugs): (Bulk, &[Slug])) -> Result<Edits, Refusal> {
+    let mut edits = Edits::default();
+    for slug in slugs {
+        let integration = ops::run::named(&desk.loaded, slug.as_str())?;
+        edits.extend(match action {
+            Bulk::Delete => author::remove_files(&desk.world.project, integration)?,
+            _ => ops::switch::edits_of(&desk.world, integration, (to(action), &desk.environment))?,
+        });
+    }
+    Ok(edits)
+}
+
+fn to(action: Bulk) -> Switch {
+    if action == Bulk::Enable { Switch::On } else { Switch::Off }
+}

@@ -1,0 +1,132 @@
+//! What every request passes: the name it calls the server by, where it comes from, how large it is; and what every answer
+//! says to browsers.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+
+use super::app::App;
+use super::refusal::Refusal;
+
+/// The largest body that is read.
+const LARGEST: usize = 1024 * 1024;
+
+/// How long a request may take that waits for no run.
+const LONGEST: Duration = Duration::from_mins(2);
+
+/// What pages may load: only what this server gives, and no script that stands in a page.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Puts what every request passes around routes.
+pub fn guarded(routes: Router<App>, app: &App) -> Router<App> {
+    // Streams are not held back until there is enough to be packed.
+    let packs = SizeAbove::new(1024).and(NotForContentType::new("text/event-stream"));
+    routes
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(middleware::from_fn_with_state(app.clone(), look))
+        .layer(CompressionLayer::new().compress_when(packs))
+        .layer(CatchPanicLayer::custom(|_| internal().into_response()))
+}
+
+/// Says nothing of what went wrong inside.
+fn internal() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "the server has made a mistake")
+        .help("look at what it says in its terminal, and report it")
+}
+
+async fn look(State(app): State<App>, request: Request, next: Next) -> Response {
+    let refused = host(request.headers(), request.uri(), &app.setup().hosts)
+        .and_then(|host| origin(request.method(), request.headers(), &host));
+    let mut response = match refused {
+        Err(refusal) => refusal.into_response(),
+        Ok(()) => match tokio::time::timeout(LONGEST, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "spile::http::timeout", "this took too long")
+                .help("try again; a run that has begun goes on")
+                .into_response(),
+        },
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A page of somebody else's can have a name that leads here: then the browser says that name.
+fn host(headers: &HeaderMap, uri: &Uri, known: &[String]) -> Result<String, Refusal> {
+    let said = headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.authority().map(Authority::as_str));
+    let said = said.unwrap_or_default();
+    if known.iter().any(|known| known.eq_ignore_ascii_case(said)) {
+        return Ok(said.to_owned());
+    }
+    let detail = "the server is not called by that name";
+    Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "spile::http::host", detail)
+        .help("use the address that `spile serve` printed, or start it with `--host NAME`"))
+}
+
+/// What changes something comes from pages of this server, or from no page at all.
+fn origin(method: &Method, headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let from = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, from)| from);
+    if from.is_some_and(|from| from.eq_ignore_ascii_case(host)) {
+        return Ok(());
+    }
+    Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this comes from a page of somebody else's"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn only_its_own_names_lead_to_the_server() {
+        let known = ["127.0.0.1:8320".to_owned(), "localhost:8320".to_owned()];
+        let told = |host: &'static str| super::host(&headers(&[(HOST, host)]), &Uri::from_static("/"), &known);
+        assert!(told("localhost:8320").is_ok() && told("LOCALHOST:8320").is_ok());
+        for other in ["evil.example:8320", "localhost", "127.0.0.1:80", ""] {
+            assert!(told(other).is_err(), "{other}");
+        }
+        assert!(super::host(&HeaderMap::new(), &Uri::from_static("/"), &known).is_err());
+    }
+
+    #[test]
+    fn pages_of_others_change_nothing() {
+        let told =
+            |method, origin: &'static str| super::origin(&method, &headers(&[(ORIGIN, origin)]), "localhost:8320");
+        assert!(told(Method::POST, "http://localhost:8320").is_ok());
+        assert!(told(Method::GET, "http://evil.example").is_ok());
+        for other in ["http://evil.example", "null", "http://localhost:8321", "localhost:8320"] {
+            assert!(told(Method::POST, other).is_err(), "{other}");
+        }
+        assert!(super::origin(&Method::POST, &HeaderMap::new(), "localhost:8320").is_ok());
+    }
+}

@@ -1,0 +1,170 @@
+//! Sessions: who has typed the code that the server printed holds a cookie.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use uuid::Uuid;
+
+use super::who::{Role, Who};
+use crate::plan::hash;
+
+/// The cookie; the browser gives it to this host alone, and to no script.
+const NAME: &str = "spile_session";
+
+/// How long a session lasts.
+const LASTS: Duration = Duration::from_hours(12);
+
+/// How many wrong codes are taken before codes are not looked at for a while.
+const WRONG: u32 = 5;
+
+/// For how long they are not looked at.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// How people come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// With a code that is printed once and holds once.
+    Code(String),
+    /// Everybody on this machine is in.
+    Open,
+}
+
+/// The sessions that last.
+pub struct Sessions {
+    login: Login,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the hash of what the cookie says: who reads this memory learns no cookie.
+    by_hash: BTreeMap<String, (Who, Instant)>,
+    is_used: bool,
+    wrong: u32,
+    paused: Option<Instant>,
+}
+
+/// Why nobody came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotIn {
+    /// The code is another one, or was used.
+    Wrong,
+    /// Too many were tried.
+    Paused,
+}
+
+impl Login {
+    /// Makes a code that people can type: 40 bits, which are not guessed at five tries a minute.
+    #[must_use]
+    pub fn code() -> Self {
+        let letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789".as_bytes();
+        let bytes = Uuid::new_v4().into_bytes();
+        // Bytes of a UUID that are random throughout.
+        let random = bytes[..6].iter().chain(&bytes[10..12]);
+        let code: Vec<u8> = random.map(|byte| letters[usize::from(byte % 32)]).collect();
+        let text = String::from_utf8_lossy(&code).into_owned();
+        Self::Code(format!("{}-{}", &text[..4], &text[4..]))
+    }
+}
+
+impl Sessions {
+    pub(super) fn new(login: Login) -> Self {
+        Self { login, state: Mutex::default() }
+    }
+
+    /// Tells whether somebody has to sign in.
+    pub(super) fn asks(&self) -> bool {
+        matches!(self.login, Login::Code(_))
+    }
+
+    /// Takes a code, and returns the cookie to be set.
+    pub(super) fn enter(&self, code: &str) -> Result<HeaderValue, NotIn> {
+        let Login::Code(wanted) = &self.login else { return Err(NotIn::Wrong) };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.paused.is_some_and(|since| since.elapsed() < PAUSE) {
+            return Err(NotIn::Paused);
+        }
+        let typed = code.trim().to_uppercase();
+        // Hashes are compared, so that how long it takes tells nothing.
+        if state.is_used || hash(typed.as_bytes()) != hash(wanted.as_bytes()) {
+            state.wrong += 1;
+            state.paused = (state.wrong.is_multiple_of(WRONG)).then(Instant::now);
+            return Err(NotIn::Wrong);
+        }
+        (state.is_used, state.wrong) = (true, 0);
+        let secret = random();
+        let who = Who { name: "admin".to_owned(), role: Role::Admin, csrf: Some(random()) };
+        state.by_hash.insert(hash(secret.as_bytes()), (who, Instant::now()));
+        cookie(&secret, LASTS).ok_or(NotIn::Wrong)
+    }
+
+    /// Ends the session that a request brings, and returns the cookie that takes the old one's place.
+    pub(super) fn leave(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.by_hash.remove(&hash(brought(headers)?.as_bytes()));
+        cookie("", Duration::ZERO)
+    }
+
+    /// Returns whose session a request brings.
+    pub(super) fn find(&self, headers: &HeaderMap) -> Option<Who> {
+        if self.login == Login::Open {
+            return Some(Who { name: "you".to_owned(), role: Role::Admin, csrf: None });
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.by_hash.retain(|_, (_, since)| since.elapsed() < LASTS);
+        state.by_hash.get(&hash(brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
+    }
+}
+
+/// Returns 244 random bits in hexadecimal.
+pub(super) fn random() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+fn brought(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|line| line.split(';')).find_map(|one| one.trim().strip_prefix(NAME)?.strip_prefix('='))
+}
+
+fn cookie(secret: &str, lasts: Duration) -> Option<HeaderValue> {
+    let text = format!("{NAME}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", lasts.as_secs());
+    HeaderValue::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(cookie: &HeaderValue) -> HeaderMap {
+        let text = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&format!("a=b; {text}")).unwrap())])
+    }
+
+    #[test]
+    fn a_code_holds_once() {
+        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()));
+        assert_eq!(sessions.enter("nonsense"), Err(NotIn::Wrong));
+        let cookie = sessions.enter(" abcd-efgh ").unwrap();
+        assert!(cookie.to_str().unwrap().contains("HttpOnly; SameSite=Strict"));
+        assert_eq!(sessions.find(&headers(&cookie)).unwrap().role, Role::Admin);
+        assert_eq!(sessions.enter("ABCD-EFGH"), Err(NotIn::Wrong));
+        assert!(sessions.find(&HeaderMap::new()).is_none());
+        sessions.leave(&headers(&cookie)).unwrap();
+        assert!(sessions.find(&headers(&cookie)).is_none());
+    }
+
+    #[test]
+    fn codes_cannot_be_tried_out() {
+        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()));
+        for _ in 0..WRONG {
+            assert_eq!(sessions.enter("nonsense"), Err(NotIn::Wrong));
+        }
+        assert_eq!(sessions.enter("ABCD-EFGH"), Err(NotIn::Paused));
+        let Login::Code(code) = Login::code() else { panic!("a code") };
+        assert_eq!((code.len(), code.as_bytes()[4]), (9, b'-'));
+        assert_ne!(Login::code(), Login::Code(code));
+    }
+}

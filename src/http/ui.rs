@@ -1,0 +1,41 @@
+//! Pages for people: the same operations, shown by templates. All of it works without a script; with one it is quicker.
+
+mod catalog;
+mod entry;
+mod form;
+mod integration;
+mod integrations;
+mod overview;
+mod runs;
+mod shell;
+mod wizard;
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+use super::app::App;
+
+/// Returns the pages.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/integrations") }))
+        .route("/login", get(entry::login).post(entry::enter))
+        .route("/logout", post(entry::leave))
+        .route("/integrations", get(integrations::list))
+        .route("/integrations/bulk", post(integrations::bulk))
+        .route("/integrations/{slug}", get(integration::show))
+        .route("/integrations/{slug}/settings", post(integration::save))
+        .route("/integrations/{slug}/delete", get(integration::ask_delete))
+        .route("/integrations/{slug}/{action}", post(integration::act))
+        .route("/marketplace", get(catalog::marketplace))
+        .route("/check/{kind}/{type}", post(catalog::check))
+        .route("/new/{kind}/{type}", get(wizard::begin))
+        .route("/drafts/{id}/{step}", get(wizard::show).post(wizard::answer))
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}", get(runs::show))
+        .route("/runs/{id}/live", get(runs::live))
+        .route("/plan", get(overview::plan))
+        .route("/plan/apply", post(overview::apply))
+        .route("/notifications", get(overview::notifications))
+}

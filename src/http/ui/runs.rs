@@ -1,0 +1,104 @@
+//! Runs: the list, one of them, and what it says while it lasts.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
+use axum::response::{Html, IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::shell::{At, Trouble, mistake};
+use crate::http::api::found_run;
+use crate::http::desk::Desk;
+use crate::http::logs::{Log, text};
+use crate::http::refusal::Refusal;
+use crate::integration::field;
+use crate::name::Slug;
+use crate::ops::{self, Which};
+use crate::pages::render;
+use crate::pages::words::RunRow;
+use crate::run::{Cause, Run};
+
+/// How many runs are shown.
+const MOST: usize = 100;
+
+/// How many lines of a log are shown.
+const LINES: usize = 500;
+
+/// Whose runs are shown.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    slug: Option<Slug>,
+}
+
+pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Trouble> {
+    let Query(wanted) = wanted.map_err(Refusal::from)?;
+    let which = wanted.slug.clone().map_or_else(Which::default, |slug| Which::exactly([slug]));
+    let runs = ops::runs(&at.desk.world, &at.desk.loaded, &which, MOST).await?;
+    let now = Timestamp::now();
+    let rows: Vec<RunRow> = runs.iter().map(|run| RunRow::of(run, now)).collect();
+    at.page("runs.html.j2", "Runs", json!({ "runs": rows, "slug": wanted.slug })).await
+}
+
+pub async fn show(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
+    let run = found_run(&at.desk, &id).await?;
+    let title = format!("{} of {}", run.kind.word(), run.slug);
+    at.page("run.html.j2", &title, data(&at.desk, &run)?).await
+}
+
+/// The part of a run's page that changes while it lasts.
+pub async fn live(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
+    let run = found_run(&at.desk, &id).await?;
+    let html = render("run_live.html.j2", &data(&at.desk, &run)?).map_err(|error| mistake(&error))?;
+    Ok(Html(html).into_response())
+}
+
+fn data(desk: &Desk, run: &Run) -> Result<Value, Trouble> {
+    let log = text(&Log::of(desk.world.project.root(), run).all()?);
+    let lines: Vec<String> = log.lines().map(said).collect();
+    let shown = lines[lines.len().saturating_sub(LINES)..].join("\n");
+    let mut row = json!(RunRow::of(run, Timestamp::now()));
+    row["streams"] = run.streams.iter().map(|(name, records)| json!({ "name": name, "records": records })).collect();
+    row["error"] = json!(run.error);
+    row["cause"] = json!(run.cause.map(Cause::word).unwrap_or_default().replace('_', " "));
+    row["help"] = json!(run.cause.map(|cause| cause.help().replace("NAME", run.slug.as_str())));
+    row["mend"] = json!(mend(desk, run));
+    Ok(json!({ "run": row, "log": shown, "cut": if lines.len() > LINES { LINES } else { 0 } }))
+}
+
+/// Returns what a line of Meltano's log says, without what is for programs.
+fn said(line: &str) -> String {
+    let Ok(Value::Object(entry)) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+    if text("event").is_empty() {
+        return line.to_owned();
+    }
+    let time = text("timestamp").split_once('T').map_or("", |(_, time)| time.get(..8).unwrap_or(time));
+    let from = entry.get("name").or(entry.get("string_id")).and_then(Value::as_str).unwrap_or_default();
+    let level = Some(text("level")).filter(|level| *level != "info").unwrap_or_default();
+    let parts = [time, level, from, text("event")].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("  ")
+}
+
+/// Returns the field that mends what made a run fail.
+pub fn mend(desk: &Desk, run: &Run) -> Option<Value> {
+    let mend = ops::run::mend(&desk.world, &desk.loaded, run)?;
+    let integration = desk.loaded.integrations.get(&run.integration)?;
+    let field = mend.line.and_then(|line| {
+        let text = std::fs::read_to_string(desk.world.project.root().join(&mend.path)).ok()?;
+        field::at_line(&text, line)
+    });
+    let setting = field.as_deref().and_then(|field| field.split_once('.')).map(|(_, name)| name);
+    let label = setting.and_then(|name| integration.connector.setting(name)).map(crate::form::label);
+    let label = label.map_or_else(|| "Open its settings".to_owned(), |label| format!("Mend “{label}”"));
+    // A form has secrets by themselves, wherever the file has them.
+    let is_secret = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.secret);
+    let field = field.map(|field| match field.split_once('.') {
+        Some(("config" | "secrets", name)) if is_secret(name) => format!("secrets.{name}"),
+        _ => field,
+    });
+    let shown = field.filter(|field| field.contains('.') || matches!(field.as_str(), "select" | "schedule" | "loader"));
+    let anchor = shown.map_or_else(|| "settings".to_owned(), |field| format!("{field}-field"));
+    Some(json!({ "path": format!("/integrations/{}#{anchor}", integration.slug), "label": label }))
+}

@@ -1,0 +1,326 @@
+//! Adding an integration, step by step: settings, a test, streams, a schedule, and a look at all of it before it is saved.
+
+use std::time::Duration;
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::{Value, json};
+
+use super::catalog::mark;
+use super::form::Posted;
+use super::integration::{SCHEDULE, did, faults, loaders, text};
+use super::shell::{At, Trouble, fault};
+use crate::connector::Role;
+use crate::form;
+use crate::http::change::{self, Change};
+use crate::http::drafts::Draft;
+use crate::http::refusal::Refusal;
+use crate::integration::field;
+use crate::name::Slug;
+use crate::ops::discover::{Freshness, Options};
+use crate::ops::new::{self, Prepared};
+use crate::ops::{self, author};
+use crate::pages::fields::{FieldData, Fields, Known};
+use crate::pages::plan::PlanPage;
+use crate::run::mention::{self, Sought};
+use crate::run::{Run, RunStatus};
+use crate::view::plan_data::PlanData;
+use crate::world::{Outside, World};
+
+/// How long a test or a discovery may take.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// The steps of a source, with what they are called.
+const STEPS: [(&str, &str); 5] = [
+    ("settings", "Settings"),
+    ("test", "Test"),
+    ("streams", "Streams"),
+    ("schedule", "Schedule"),
+    ("review", "Review"),
+];
+
+/// Begins with a connector.
+pub async fn begin(at: At, Path((kind, name)): Path<(String, String)>) -> Result<Response, Trouble> {
+    let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
+    let connector = change::connector(&at.app, (&name, role))?;
+    let id = at.app.drafts().begin(Draft::new(connector, at.app.fresh_keys()));
+    Ok(Redirect::to(&format!("/drafts/{id}/settings")).into_response())
+}
+
+pub async fn show(at: At, Path((id, step)): Path<(String, String)>) -> Result<Response, Trouble> {
+    let draft = find(&at, &id)?;
+    page(&at, (&id, &step), (&draft, None)).await
+}
+
+fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
+    at.app.drafts().get(id).ok_or_else(|| {
+        Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this was saved, or left for too long")
+            .help("begin again in the marketplace")
+    })
+}
+
+/// Returns the steps that a connector has: a destination has no streams, and no schedule.
+fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
+    let is_source = draft.connector.role == Role::Extractor;
+    STEPS.into_iter().filter(|(step, _)| is_source || !matches!(*step, "streams" | "schedule")).collect()
+}
+
+/// Renders a step, with what was refused where something was.
+async fn page(
+    at: &At,
+    (id, step): (&str, &str),
+    (draft, refusal): (&Draft, Option<&Refusal>),
+) -> Result<Response, Trouble> {
+    let steps = steps(draft);
+    let place = steps.iter().position(|(known, _)| *known == step);
+    let place =
+        place.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is no such step"))?;
+    let shown = steps
+        .iter()
+        .enumerate()
+        .map(|(at, (_, name))| json!({ "name": name, "is_here": at == place, "is_done": at < place }));
+    let back = place.checked_sub(1).map(|before| format!("/drafts/{id}/{}", steps[before].0));
+    let faults = refusal.map(faults).unwrap_or_default();
+    let mut data = json!({
+        "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
+        "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "run": null, "streams": null,
+        "general": [], "all": null, "plan": null,
+        "check": format!("/check/{}/{}", draft.connector.role, draft.connector.name),
+    });
+    match step {
+        "settings" => {
+            let mut name =
+                text("name", ("Name", "What people call it; its file is named after it."), draft.name.clone());
+            name.required = true;
+            name.fault = faults.get("name").cloned().unwrap_or_default();
+            data["general"] = json!([name]);
+            let set = draft.secrets.keys().map(|name| (name.clone(), "here".to_owned())).collect();
+            let known = Known { config: draft.config.clone(), typed: draft.typed.clone(), set, faults };
+            data["all"] = json!(Fields::of(&draft.connector, &known));
+        }
+        "test" => {
+            let file = prepare(at, draft).await.map(|prepared| prepared.text).unwrap_or_default();
+            data["run"] = draft.run.as_ref().map_or(Value::Null, |run| tested((draft, &file), run));
+        }
+        "streams" => {
+            let taken = |name: &String| draft.select.is_empty() || draft.select.contains(&pattern(name));
+            let all = draft.streams.iter().flatten().map(|name| json!({ "name": name, "taken": taken(name) }));
+            data["streams"] = all.collect();
+        }
+        "schedule" => data["general"] = json!(general(at, draft, &faults)),
+        _ => review(at, draft, &mut data).await?,
+    }
+    let status = refusal.map_or(StatusCode::OK, Refusal::status);
+    let title = format!("Add {}", draft.connector.label);
+    at.page_with(status, ("wizard.html.j2", &title), data).await
+}
+
+fn general(at: &At, draft: &Draft, faults: &std::collections::BTreeMap<String, String>) -> Vec<FieldData> {
+    let mut fields =
+        vec![loaders(at, &draft.loader), text("schedule", ("When is it synced?", SCHEDULE), draft.schedule.clone())];
+    for field in &mut fields {
+        field.fault = faults.get(&field.name).cloned().unwrap_or_default();
+    }
+    fields
+}
+
+fn tested((draft, file): (&Draft, &str), run: &Run) -> Value {
+    let ok = run.status == RunStatus::Ok;
+    let message = if ok { "The connection works.".to_owned() } else { run.error.clone().unwrap_or_default() };
+    let line = run.cause.filter(|_| !ok).and_then(|cause| {
+        let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
+        mention::line(file, &draft.connector, &sought)
+    });
+    let field = line.and_then(|line| field::at_line(file, line)).filter(|field| field.contains('.'));
+    let setting = field.as_deref().and_then(|field| draft.connector.setting(field.split_once('.')?.1));
+    let label = setting.map(form::label);
+    let field = field.map(|field| format!("{field}-field"));
+    let help = run.cause.filter(|_| !ok).map(|cause| cause.help().to_owned());
+    json!({ "ok": ok, "message": message, "help": help, "field": field, "field_label": label })
+}
+
+async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble> {
+    let prepared = prepare(at, draft).await?;
+    let mut world = at.desk.world.clone();
+    world.project = prepared.project.clone();
+    let mut options = ops::plan::Options::everything(at.desk.environment.clone());
+    options.selection = crate::plan::Selection::exactly([prepared.slug.clone()]);
+    // Without a registry there is no plan, and the file can be saved all the same.
+    let plan = ops::plan(&world, &prepared.loaded, &options).await.ok();
+    let plan = plan.map(|plan| PlanPage::from(&PlanData::of(&plan, at.desk.loaded.settings.guard, Vec::new())));
+    data["plan"] = json!(plan);
+    data["file"] = json!(prepared.path);
+    data["text"] = json!(without_secrets(&prepared.text));
+    data["where"] = json!(match &at.app.setup().writing {
+        crate::http::app::Writing::Not => "This server changes nothing: the file can be copied from here.",
+        crate::http::app::Writing::Applied => "Saving writes this file and applies the plan.",
+        crate::http::app::Writing::To(crate::ops::edits::Destination::WorkingTree) => "Saving writes this file.",
+        crate::http::app::Writing::To(_) => "Saving commits this file to a branch of its own, for a review.",
+    });
+    Ok(())
+}
+
+/// Ciphertext says nothing to people.
+fn without_secrets(text: &str) -> String {
+    let Some((before, sealed)) = text.split_once("\n[secrets]\n") else { return text.to_owned() };
+    let names = sealed.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
+    let lines: Vec<String> = names.map(|(name, _)| format!("{name} = (encrypted)")).collect();
+    format!("{before}\n[secrets]\n{}\n", lines.join("\n"))
+}
+
+/// Makes the file that the answers come to; nothing is written.
+async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
+    let refused = |message: &str| {
+        let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", message);
+        refusal.errors.push(crate::http::refusal::FieldError {
+            field: Some("name".to_owned()),
+            code: "spile::http::field".to_owned(),
+            message: message.to_owned(),
+            help: None,
+            file: String::new(),
+            line: 0,
+        });
+        refusal
+    };
+    let slug = Slug::from_words(&draft.name).ok_or_else(|| refused("it needs a name of letters or digits"))?;
+    let program = at.app.program();
+    let access = change::access(&at.app, (&draft.keys, &program));
+    let prepared = author::create(access, (&slug, &draft.connector), &draft.wanted()).await;
+    prepared.map_err(|error| match error {
+        ops::Error::Taken { .. } => refused("there is one of that name already"),
+        error => Refusal::of(&error, Some(&draft.connector)),
+    })
+}
+
+pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
+    let at = &posted.at;
+    let mut draft = find(at, &id)?;
+    let here = (id.as_str(), step.as_str());
+    let outcome = match (step.as_str(), posted.get("do")) {
+        ("settings", _) => settle(&mut draft, &posted).and(Ok(())).map(|()| true),
+        ("test", "test") => test(at, &mut draft).await.map(|()| false),
+        ("streams", "discover") => discover(at, &mut draft).await.map(|()| false),
+        ("streams", _) => {
+            choose(&mut draft, &posted);
+            Ok(true)
+        }
+        ("schedule", _) => {
+            posted.get("loader").trim().clone_into(&mut draft.loader);
+            posted.get("schedule").trim().clone_into(&mut draft.schedule);
+            Ok(true)
+        }
+        ("review", "save") => return save(at, here, &draft).await,
+        _ => Ok(true),
+    };
+    at.app.drafts().keep(&id, draft.clone());
+    let goes_on = match outcome {
+        Ok(goes_on) => goes_on,
+        Err(refusal) => return page(at, here, (&draft, Some(&refusal))).await,
+    };
+    if matches!(step.as_str(), "settings" | "schedule")
+        && let Err(refusal) = prepare(at, &draft).await
+    {
+        return page(at, here, (&draft, Some(&refusal))).await;
+    }
+    let steps = steps(&draft);
+    let place = steps.iter().position(|(known, _)| *known == step).unwrap_or(0);
+    let next = if goes_on { steps.get(place + 1).map_or("review", |(next, _)| next) } else { step.as_str() };
+    Ok(Redirect::to(&format!("/drafts/{id}/{next}")).into_response())
+}
+
+fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
+    let read = form::posted(&draft.connector, posted.pairs());
+    posted.get("name").trim().clone_into(&mut draft.name);
+    (draft.config, draft.typed) = (read.config, read.typed);
+    draft.secrets.extend(read.secrets);
+    // Secrets of a way that was not chosen are not kept.
+    if !posted.get("way").is_empty()
+        && let Some(group) =
+            posted.get("way").parse().ok().and_then(|way: usize| draft.connector.groups.get(way.wrapping_sub(1)))
+    {
+        let others = draft.connector.groups.iter().filter(|one| one.label != group.label).flat_map(|one| &one.settings);
+        let gone: Vec<&String> = others.filter(|name| !group.settings.contains(name)).collect();
+        draft.secrets.retain(|name, _| !gone.contains(&name));
+    }
+    draft.run = None;
+    if read.faults.is_empty() {
+        return Ok(());
+    }
+    let mut refusal =
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some answers do not fit");
+    refusal.errors = read
+        .faults
+        .into_iter()
+        .map(|(field, message)| crate::http::refusal::FieldError {
+            field: Some(field),
+            code: "spile::form::value".to_owned(),
+            message,
+            help: None,
+            file: String::new(),
+            line: 0,
+        })
+        .collect();
+    Err(refusal)
+}
+
+/// The world of a draft: no registry hears of it, and its own keys open it.
+fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
+    let outside = Outside { keys: draft.keys.clone(), variables: at.app.setup().outside.variables };
+    World::offline(&prepared.project, &prepared.loaded.settings, &outside)
+}
+
+async fn test(at: &At, draft: &mut Draft) -> Result<(), Refusal> {
+    let prepared = prepare(at, draft).await?;
+    let mut options = at.app.options(&at.desk);
+    options.timeout = Some(PATIENCE);
+    draft.run = new::test(&world(at, draft, &prepared), &prepared, &options, &mut drop).await?;
+    Ok(())
+}
+
+async fn discover(at: &At, draft: &mut Draft) -> Result<(), Refusal> {
+    let prepared = prepare(at, draft).await?;
+    let options = Options {
+        environment: at.desk.environment.clone(),
+        freshness: Freshness::Asked,
+        timeout: Some(PATIENCE),
+        host: at.app.setup().host.clone(),
+        interrupt: at.app.stopping(),
+    };
+    let of = (prepared.slug.as_str(), &options);
+    let offer = ops::discover(&world(at, draft, &prepared), &prepared.loaded, of, &mut drop).await?;
+    draft.streams = Some(offer.discovered.streams.into_iter().map(|stream| stream.name).collect());
+    Ok(())
+}
+
+fn choose(draft: &mut Draft, posted: &Posted) {
+    let Some(all) = &draft.streams else { return };
+    let taken = posted.all("stream");
+    let is_all = all.iter().all(|name| taken.contains(name));
+    draft.select = if is_all { Vec::new() } else { taken.iter().map(|name| pattern(name)).collect() };
+}
+
+/// Returns the pattern of `select` that takes a stream with all its fields.
+fn pattern(stream: &str) -> String {
+    format!("{}.*", stream.replace('.', "\\."))
+}
+
+async fn save(at: &At, here: (&str, &str), draft: &Draft) -> Result<Response, Trouble> {
+    let _turn = at.app.turn().await;
+    let saved = async {
+        let prepared = prepare(at, draft).await?;
+        let change = Change { edits: prepared.edits(), slug: &prepared.slug, verb: "Add" };
+        let written = change::carry_out(&at.app, &at.who, &change).await?;
+        Ok::<_, Refusal>((prepared.slug.clone(), written))
+    };
+    match saved.await {
+        Ok((slug, written)) => {
+            at.app.drafts().end(here.0);
+            let did = did(&written);
+            // What is on a branch is not here yet.
+            let page = if did == "branch" { "/integrations".to_owned() } else { format!("/integrations/{slug}") };
+            Ok(Redirect::to(&format!("{page}?did={did}")).into_response())
+        }
+        Err(refusal) => page(at, here, (draft, Some(&refusal))).await,
+    }
+}

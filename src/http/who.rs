@@ -1,0 +1,110 @@
+//! Who asks: somebody with a session, or a program with a token; and what they may do.
+
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::app::App;
+use super::refusal::Refusal;
+use crate::world::git::Author;
+
+/// What somebody may do; each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Change files, test, sync.
+    Editor,
+    /// Apply plans.
+    Admin,
+}
+
+impl Role {
+    /// The roles by their words.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("viewer", Self::Viewer), ("editor", Self::Editor), ("admin", Self::Admin)];
+
+    /// Returns its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// What they are called.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// What a form of theirs has to bring; programs with a token bring that instead.
+    pub csrf: Option<String>,
+}
+
+/// How a page or a program brings what protects a session from forms of others.
+const CSRF: &str = "x-csrf-token";
+
+impl Who {
+    /// Refuses who may not.
+    ///
+    /// # Errors
+    /// When the role is too low.
+    pub fn may(&self, role: Role) -> Result<(), Refusal> {
+        if self.role >= role {
+            return Ok(());
+        }
+        let detail = format!("this takes the role `{}`, and `{}` has `{}`", role.word(), self.name, self.role.word());
+        Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail).help("ask somebody who has it"))
+    }
+
+    /// Returns them as who makes a commit.
+    #[must_use]
+    pub fn author(&self) -> Author {
+        let is_address = self.name.contains('@');
+        let email = if is_address { self.name.clone() } else { "spile@localhost".to_owned() };
+        Author { name: self.name.clone(), email }
+    }
+
+    fn of(parts: &Parts, app: &App) -> Result<Self, Refusal> {
+        if let Some(authorization) = parts.headers.get(AUTHORIZATION) {
+            let token = authorization.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+            let found = token.and_then(|token| app.tokens().find(token.trim()));
+            return found
+                .map(|token| Self { name: token.name, role: token.role, csrf: None })
+                .ok_or_else(|| unauthorized("the token is not known here, or has been revoked"));
+        }
+        app.sessions().find(&parts.headers).ok_or_else(|| unauthorized("nobody is signed in"))
+    }
+}
+
+fn unauthorized(detail: &str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "spile::http::unauthorized", detail)
+        .help("sign in at `/login`, or send `Authorization: Bearer TOKEN`: `spile tokens new` makes one")
+}
+
+impl FromRequestParts<App> for Who {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let who = Self::of(parts, app)?;
+        let is_read = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        // Forms bring it in a field, which their handlers look at.
+        let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
+        let is_form = !path.starts_with("/api/");
+        let brought = parts.headers.get(CSRF).and_then(|value| value.to_str().ok());
+        if !is_read && !is_form && who.csrf.is_some() && brought != who.csrf.as_deref() {
+            let detail = "a session has to bring its `X-CSRF-Token`";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::csrf", detail)
+                .help("programs use a token: `spile tokens new`"));
+        }
+        Ok(who)
+    }
+}

@@ -1,0 +1,170 @@
+//! `spile serve`: the API and the pages, asked over real connections.
+
+mod api;
+mod openapi;
+mod pages;
+mod runs;
+mod safety;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+
+/// A recipient of nobody's here: whoever serves needs no key to encrypt.
+pub const RULES: &str = "creation_rules:\n  - age: age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n";
+
+/// A server that ends with the test, however that ends.
+pub struct Server {
+    child: Child,
+    address: String,
+    code: Option<String>,
+    token: String,
+    client: Client,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended already is no failure of the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// Serves a project; `command` makes command lines of the program for it.
+    pub fn start(command: impl Fn(&[&str]) -> Command, words: &[&str]) -> Self {
+        let made = command(&["tokens", "new", "tests", "--role", "admin"]).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let token = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+        let mut serve = command(&[&["serve", "--bind", "127.0.0.1:0"], words].concat());
+        let mut child = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = || {
+            let mut line = String::new();
+            said.read_line(&mut line).unwrap();
+            line
+        };
+        let first = line();
+        let address = first.trim().strip_prefix("Serving http://").unwrap_or_else(|| panic!("{first}"));
+        let address = address.trim_end_matches('/').to_owned();
+        let asks = !words.contains(&"--no-login");
+        let code = asks.then(|| line().trim().rsplit_once(' ').unwrap().1.to_owned());
+        // Whatever else it says is read, so that it never waits for a reader.
+        std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
+        // A second client finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { child, address, code, token, client }
+    }
+
+    pub fn of_folder(folder: &crate::folder::Folder, words: &[&str]) -> Self {
+        Self::start(|words| folder.command(&words.join(" ")), words)
+    }
+
+    /// Asks with the token.
+    pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address)).bearer_auth(&self.token)
+    }
+
+    /// Asks as nobody.
+    pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// Gets JSON that is as wanted.
+    pub async fn get(&self, path: &str) -> Value {
+        json(self.ask(Method::GET, path), StatusCode::OK).await
+    }
+
+    /// Sends JSON, and returns the answer with the status that it has to have.
+    pub async fn send(&self, (method, path): (Method, &str), body: &Value, status: StatusCode) -> Value {
+        json(self.ask(method, path).json(body), status).await
+    }
+
+    /// Signs in with the code, as a browser does.
+    pub async fn browser(&self) -> Browser<'_> {
+        let code = self.code.as_ref().unwrap();
+        let entered = filled(self.bare(Method::POST, "/login"), &[("code", code)]).send().await.unwrap();
+        assert_eq!(entered.status(), StatusCode::SEE_OTHER);
+        let cookie = entered.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let mut browser = Browser { server: self, cookie, csrf: String::new() };
+        let page = browser.page("/integrations").await;
+        page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().clone_into(&mut browser.csrf);
+        browser
+    }
+
+    pub fn stop(mut self) -> std::process::ExitStatus {
+        crate::project::signal("-TERM", &self.child);
+        crate::project::wait(&mut self.child, std::time::Duration::from_secs(20))
+    }
+}
+
+/// Sends, and returns the answer, whose status has to be that one.
+pub async fn json(request: RequestBuilder, status: StatusCode) -> Value {
+    let response = request.send().await.unwrap();
+    let (found, url) = (response.status(), response.url().clone());
+    let text = response.text().await.unwrap();
+    assert_eq!(found, status, "{url}: {text}");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Somebody with a session.
+pub struct Browser<'a> {
+    server: &'a Server,
+    cookie: String,
+    pub csrf: String,
+}
+
+impl Browser<'_> {
+    pub async fn get(&self, path: &str) -> Response {
+        self.server.bare(Method::GET, path).header(COOKIE, &self.cookie).send().await.unwrap()
+    }
+
+    /// Gets a page that is there.
+    pub async fn page(&self, path: &str) -> String {
+        let response = self.get(path).await;
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        text
+    }
+
+    /// Sends a form.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let fields = [&[("csrf", self.csrf.as_str())], fields].concat();
+        filled(self.server.bare(Method::POST, path).header(COOKIE, &self.cookie), &fields).send().await.unwrap()
+    }
+
+    /// Sends a form that leads to another page, and returns where.
+    pub async fn goes(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let response = self.post(path, fields).await;
+        let status = response.status();
+        let to = response.headers().get(LOCATION).map(|to| to.to_str().unwrap().to_owned());
+        let text = response.text().await.unwrap();
+        assert_eq!(status, StatusCode::SEE_OTHER, "{path}: {text}");
+        to.unwrap()
+    }
+
+    /// Sends a form that comes back, and returns it.
+    pub async fn refused(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let response = self.post(path, fields).await;
+        assert!(response.status().is_client_error(), "{path}: {}", response.status());
+        response.text().await.unwrap()
+    }
+}
+
+/// Returns every byte of a folder's files as text.
+pub fn bytes_of(folder: &Path) -> String {
+    let files = walkdir::WalkDir::new(folder).into_iter().flatten().filter(|item| item.file_type().is_file());
+    files.map(|item| String::from_utf8_lossy(&std::fs::read(item.path()).unwrap()).into_owned()).collect()
+}
+
+/// Returns a request with a form that is filled in.
+pub fn filled(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    request.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
+}

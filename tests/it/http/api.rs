@@ -1,0 +1,294 @@
+//! Every line of the API, by a client that follows a script.
+
+use reqwest::header::{ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{RULES, Server, bytes_of};
+use crate::folder::Folder;
+
+fn shop() -> Value {
+    json!({
+        "type": "postgres", "name": "Shop (EU)", "loader": "lake", "tags": ["sales"],
+        "config": {"host": "db", "user": "me", "database": "shop"}, "secrets": {"password": "hunter2-canary"},
+    })
+}
+
+fn project() -> Folder {
+    let folder = Folder::project();
+    folder.write(".sops.yaml", RULES);
+    folder
+}
+
+/// The codes of what is wrong, with the fields.
+fn told(refusal: &Value) -> Vec<(&str, &str)> {
+    let errors = refusal["errors"].as_array().unwrap().iter();
+    errors.map(|one| (one["code"].as_str().unwrap(), one["field"].as_str().unwrap_or_default())).collect()
+}
+
+#[tokio::test]
+async fn an_integration_is_made_read_changed_and_deleted_as_files() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let made = server.ask(Method::POST, "/api/integrations").json(&shop()).send().await.unwrap();
+    assert_eq!(made.status(), StatusCode::CREATED);
+    let location = made.headers()[LOCATION].to_str().unwrap().to_owned();
+    let made: Value = made.json().await.unwrap();
+    for (key, expected) in [
+        ("slug", json!("shop-eu")),
+        ("type", json!("postgres")),
+        ("name", json!("Shop (EU)")),
+        ("config", shop()["config"].clone()),
+        ("status", json!("pending")),
+        ("created_at", Value::Null),
+    ] {
+        assert_eq!(made[key], expected, "{key}");
+    }
+    assert_eq!(made["secrets"]["password"]["set"], true);
+    let text = folder.read("integrations/shop-eu.toml");
+    assert!(text.contains("password = \"ENC[") && !text.contains("hunter2"), "{text}");
+    assert!(!bytes_of(folder.path()).contains("hunter2-canary"));
+
+    let listed = server.get("/api/integrations").await;
+    assert_eq!(listed["integrations"].as_array().unwrap().len(), 3);
+    let one = server.ask(Method::GET, &location).send().await.unwrap();
+    let etag = one.headers()[ETAG].clone();
+    assert_eq!(one.json::<Value>().await.unwrap(), json!({"integration": made}));
+    let again = server.ask(Method::GET, &location).header(IF_NONE_MATCH, &etag).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+
+    let change = json!({"schedule": "@daily", "config": {"host": "db2", "user": "me", "database": "shop"}});
+    let put = || server.ask(Method::PUT, "/api/integrations/shop-eu").header(IF_MATCH, &etag).json(&change);
+    let changed = super::json(put(), StatusCode::OK).await;
+    assert_eq!((changed["schedule"].clone(), changed["config"]["host"].clone()), (json!("@daily"), json!("db2")));
+    assert_eq!(changed["secrets"]["password"]["set"], true, "what is left out stays");
+    let stale = super::json(put(), StatusCode::PRECONDITION_FAILED).await;
+    assert_eq!(stale["code"], "spile::http::precondition");
+    // What was read can be sent back as it came.
+    let same = server.get("/api/integrations/shop-eu").await["integration"].clone();
+    let mut back = same.clone();
+    back.as_object_mut().unwrap().remove("secrets");
+    assert_eq!(server.send((Method::PUT, "/api/integrations/shop-eu"), &back, StatusCode::OK).await, same);
+
+    let gone = super::json(server.ask(Method::DELETE, &location), StatusCode::OK).await;
+    assert_eq!(gone, json!({"success": true}));
+    assert!(!folder.join("integrations/shop-eu.toml").exists());
+    super::json(server.ask(Method::GET, &location), StatusCode::NOT_FOUND).await;
+    assert!(server.stop().success());
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_with_a_code_and_its_field_and_nothing_is_written() {
+    let folder = project();
+    let before = folder.files();
+    let server = Server::of_folder(&folder, &[]);
+    let server_of = &server;
+    let post = |body: Value| async move {
+        server_of.send((Method::POST, "/api/integrations"), &body, StatusCode::UNPROCESSABLE_ENTITY).await
+    };
+    let mut wrong = shop();
+    wrong["config"] = json!({"host": 1, "prot": 2});
+    wrong["loader"] = json!("lago");
+    let refusal = post(wrong).await;
+    for expected in [
+        ("spile::settings::wrong_kind", "config.host"),
+        ("spile::settings::unknown", "config.prot"),
+        ("spile::integration::unknown_loader", "loader"),
+    ] {
+        assert!(told(&refusal).contains(&expected), "{refusal}");
+    }
+    let mut odd = shop();
+    odd["colour"] = json!("red");
+    assert_eq!(told(&post(odd).await), [("spile::http::field", "colour")]);
+    let mut plain = shop();
+    plain["config"]["password"] = json!("hunter2-canary");
+    let refusal = post(plain).await;
+    assert!(!refusal.to_string().contains("hunter2-canary"), "{refusal}");
+    let mut name = shop();
+    name["name"] = json!("—");
+    assert_eq!(told(&post(name).await), [("spile::http::field", "name")]);
+    for (body, status) in [
+        ("{\"type\":", StatusCode::BAD_REQUEST),
+        ("[]", StatusCode::UNPROCESSABLE_ENTITY),
+        ("{\"type\": 1, \"name\": \"x\"}", StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let request =
+            server.ask(Method::POST, "/api/integrations").header("content-type", "application/json").body(body);
+        assert_eq!(super::json(request, status).await["code"], "spile::http::body", "{body}");
+    }
+    let mut unknown = shop();
+    unknown["type"] = json!("postgrs");
+    let refusal = server.send((Method::POST, "/api/integrations"), &unknown, StatusCode::NOT_FOUND).await;
+    assert_eq!(refusal["help"], "did you mean `postgres`?");
+    let mut taken = shop();
+    taken["slug"] = json!("fruit");
+    server.send((Method::POST, "/api/integrations"), &taken, StatusCode::CONFLICT).await;
+    super::json(server.ask(Method::DELETE, "/api/integrations/nobody"), StatusCode::NOT_FOUND).await;
+    super::json(server.ask(Method::PATCH, "/api/integrations"), StatusCode::METHOD_NOT_ALLOWED).await;
+    super::json(server.ask(Method::GET, "/api/nothing"), StatusCode::NOT_FOUND).await;
+    super::json(server.ask(Method::GET, "/api/integrations?limit=many"), StatusCode::BAD_REQUEST).await;
+    let other_loader =
+        super::json(server.ask(Method::DELETE, "/api/integrations/lake"), StatusCode::UNPROCESSABLE_ENTITY).await;
+    assert!(
+        told(&other_loader).iter().any(|(code, _)| *code == "spile::integration::unknown_loader"),
+        "{other_loader}"
+    );
+    let large = server
+        .ask(Method::POST, "/api/integrations")
+        .header("content-type", "application/json")
+        .body("x".repeat(2 << 20));
+    super::json(large, StatusCode::PAYLOAD_TOO_LARGE).await;
+    let mut after = folder.files();
+    after.retain(|path, _| !path.starts_with(".spile"));
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn lists_are_given_in_pages_and_found_by_words() {
+    let folder = project();
+    for number in 0..5 {
+        folder.integration(&format!("copy-{number}"), "data");
+    }
+    let server = Server::of_folder(&folder, &[]);
+    let mut names = Vec::new();
+    let mut path = "/api/integrations?limit=3".to_owned();
+    loop {
+        let page = server.get(&path).await;
+        names.extend(
+            page["integrations"].as_array().unwrap().iter().map(|one| one["slug"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/integrations?limit=3&after={next}");
+    }
+    assert_eq!(names, ["copy-0", "copy-1", "copy-2", "copy-3", "copy-4", "fruit", "lake"]);
+    let found = server.get("/api/integrations?q=COPY%20jsonl").await;
+    assert_eq!(found["integrations"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn the_same_request_again_gets_the_same_answer() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let post = |body: &Value| server.ask(Method::POST, "/api/integrations").header("Idempotency-Key", "one").json(body);
+    let first = super::json(post(&shop()), StatusCode::CREATED).await;
+    let second = super::json(post(&shop()), StatusCode::CREATED).await;
+    assert_eq!(first, second);
+    let mut other = shop();
+    other["name"] = json!("Other");
+    let refused = super::json(post(&other), StatusCode::UNPROCESSABLE_ENTITY).await;
+    assert_eq!(refused["code"], "spile::http::idempotency");
+    assert!(!folder.join("integrations/other.toml").exists());
+}
+
+#[tokio::test]
+async fn a_plan_is_applied_exactly_as_it_was_looked_at() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let plan = server.get("/api/plan").await;
+    crate::cli::schemas::holds("plan", &plan);
+    assert_eq!(plan["summary"]["create"], 2);
+    folder.integration("later", "data");
+    let body = json!({"plan": plan["id"]});
+    let stale = server.send((Method::POST, "/api/applies"), &body, StatusCode::CONFLICT).await;
+    assert_eq!(stale["code"], "spile::plan::other");
+    let plan = server.get("/api/plan").await;
+    let applied = server.send((Method::POST, "/api/applies"), &json!({"plan": plan["id"]}), StatusCode::CREATED).await;
+    assert_eq!(applied["summary"]["create"], 3);
+    let history = server.get("/api/applies").await;
+    assert_eq!(history["applies"][0]["actor"], "tests");
+    assert_eq!(server.get("/api/plan?only=fruit").await["summary"]["unchanged"], 3);
+    let one = server.get("/api/integrations/fruit").await;
+    assert!(one["integration"]["created_at"].is_string(), "{one}");
+}
+
+#[tokio::test]
+async fn connectors_are_found_with_the_schema_of_their_settings() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let found = server.get("/api/connectors?q=salesfroce").await;
+    assert_eq!(found["connectors"][0]["name"], "salesforce");
+    let shown = server.get("/api/connectors/postgres?kind=extractor").await;
+    crate::cli::schemas::holds("connectors-show", &shown);
+    let schema = server.get("/api/connectors/postgres/schema").await;
+    let valid = jsonschema::validator_for(&schema).unwrap();
+    assert!(valid.is_valid(&json!({"config": {"host": "db", "port": 5432}, "secrets": {"password": "x"}})));
+    assert!(!valid.is_valid(&json!({"config": {"prot": 5432}})));
+    assert!(!valid.is_valid(&json!({"config": {"port": "many"}})));
+    super::json(server.ask(Method::GET, "/api/connectors/nothing/schema"), StatusCode::NOT_FOUND).await;
+    assert_eq!(server.get("/api/discover?integration=fruit").await["discovered"], Value::Null);
+}
+
+#[tokio::test]
+async fn several_are_switched_and_deleted_all_or_none() {
+    let folder = project();
+    folder.integration("more", "data");
+    let server = Server::of_folder(&folder, &[]);
+    let bulk = |action: &str, slugs: Value, status| {
+        let body = json!({"action": action, "integrations": slugs});
+        let server = &server;
+        async move { server.send((Method::POST, "/api/bulk"), &body, status).await }
+    };
+    bulk("disable", json!(["fruit", "more"]), StatusCode::OK).await;
+    assert!(folder.read("integrations/fruit.toml").contains("enabled = false"));
+    assert_eq!(server.get("/api/integrations/more").await["integration"]["enabled"], false);
+    bulk("delete", json!(["more", "lake"]), StatusCode::UNPROCESSABLE_ENTITY).await;
+    assert!(folder.join("integrations/more.toml").exists(), "fruit needs lake: nothing went");
+    bulk("delete", json!(["more", "nobody"]), StatusCode::NOT_FOUND).await;
+    bulk("dance", json!(["more"]), StatusCode::UNPROCESSABLE_ENTITY).await;
+    bulk("delete", json!(["more"]), StatusCode::OK).await;
+    assert!(!folder.join("integrations/more.toml").exists());
+}
+
+#[tokio::test]
+async fn wrong_files_are_told_and_what_they_said_before_is_served() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    assert_eq!(server.get("/api/health").await["files"], "ok");
+    folder.write("integrations/fruit.toml", "type = 'singer-jsnol'\n");
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let listed = server.get("/api/integrations").await;
+    assert_eq!(listed["integrations"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["problems"][0]["code"], "spile::integration::unknown_type");
+    assert_eq!(server.get("/api/health").await["files"], "wrong");
+    let refused = server.send((Method::POST, "/api/integrations"), &shop(), StatusCode::UNPROCESSABLE_ENTITY).await;
+    assert!(told(&refused).iter().any(|(code, _)| *code == "spile::integration::unknown_type"), "{refused}");
+}
+
+#[tokio::test]
+async fn changes_become_branches_where_that_is_wanted() {
+    let folder = project();
+    let git = |words: &[&str]| {
+        let output = std::process::Command::new("git").current_dir(folder.path()).args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    folder.write(".gitignore", ".spile/\n");
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    git(&["add", "."]);
+    git(&["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "begin"]);
+    let server = Server::of_folder(&folder, &["--write", "branch"]);
+    let made = server.send((Method::POST, "/api/integrations"), &shop(), StatusCode::CREATED).await;
+    assert_eq!(made["change"]["branch"], "spile/add-shop-eu");
+    assert_eq!(git(&["status", "--porcelain"]), "");
+    assert_eq!(git(&["log", "-1", "--format=%an: %s", "spile/add-shop-eu"]), "tests: Add `shop-eu`");
+    let text = git(&["show", "spile/add-shop-eu:integrations/shop-eu.toml"]);
+    assert!(text.contains("password = \"ENC[") && !text.contains("hunter2"), "{text}");
+    let gone = super::json(server.ask(Method::DELETE, "/api/integrations/fruit"), StatusCode::OK).await;
+    assert_eq!(gone["change"]["branch"], "spile/delete-fruit");
+    assert!(folder.join("integrations/fruit.toml").exists());
+}
+
+#[tokio::test]
+async fn changes_are_applied_at_once_or_not_made_at_all_where_that_is_wanted() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &["--apply"]);
+    let made = server.send((Method::POST, "/api/integrations"), &shop(), StatusCode::CREATED).await;
+    assert!(made["created_at"].is_string(), "{made}");
+    drop(server);
+    let server = Server::of_folder(&folder, &["--read-only"]);
+    let mut other = shop();
+    other["name"] = json!("Other");
+    let refused = server.send((Method::POST, "/api/integrations"), &other, StatusCode::FORBIDDEN).await;
+    assert_eq!(refused["code"], "spile::http::read_only");
+    assert!(!folder.join("integrations/other.toml").exists());
+}

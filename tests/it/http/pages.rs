@@ -1,0 +1,199 @@
+//! Pages, as a browser without a script uses them.
+
+use reqwest::{Method, StatusCode};
+
+use super::{RULES, Server, bytes_of};
+use crate::folder::Folder;
+
+fn project() -> Folder {
+    let folder = Folder::project();
+    folder.write(".sops.yaml", RULES);
+    folder
+}
+
+/// Checks that a page has an `id` once each, and a label for every field.
+fn is_sound(page: &str) {
+    let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let once: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(once.len(), ids.len(), "{ids:?}");
+    for rest in page.split("<label for=\"").skip(1) {
+        let of = rest.split('"').next().unwrap();
+        assert!(ids.contains(&of), "a label for {of}");
+    }
+    assert!(page.contains("<html lang=\"en\">") && page.contains("<h1"));
+}
+
+#[tokio::test]
+async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_way() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let market = browser.page("/marketplace?q=salesfroce").await;
+    assert!(market.contains("/new/extractor/salesforce"), "{market}");
+    let begun = browser.get("/new/extractor/salesforce").await;
+    let settings = begun.headers()["location"].to_str().unwrap().to_owned();
+    is_sound(&browser.page(&settings).await);
+    let wrong = [
+        ("name", "My CRM"),
+        ("secrets.client_id", "hunter2-key"),
+        ("secrets.client_secret", "hunter2-app"),
+        ("secrets.refresh_token", "hunter2-token"),
+        ("config.start_date", "yesterday"),
+        ("config.api_type", "BULK"),
+        ("config.is_sandbox", "false"),
+    ];
+    let back = browser.refused(&settings, &wrong).await;
+    is_sound(&back);
+    // It comes back filled in, secrets excepted, with the message at the field.
+    for said in ["value=\"My CRM\"", "value=\"yesterday\"", "2024-01-01T00:00:00Z", "aria-invalid=\"true\""] {
+        assert!(back.contains(said), "{said}: {back}");
+    }
+    assert!(!back.contains("hunter2"), "{back}");
+    // Secrets that were typed need not be typed again.
+    let right: Vec<_> = wrong
+        .iter()
+        .filter(|(name, _)| !name.starts_with("secrets."))
+        .copied()
+        .map(|(name, value)| if name == "config.start_date" { (name, "2024-01-01") } else { (name, value) })
+        .collect();
+    let trial = browser.goes(&settings, &right).await;
+    assert!(trial.ends_with("/test"));
+    is_sound(&browser.page(&trial).await);
+    let streams = browser.goes(&trial, &[("do", "next")]).await;
+    is_sound(&browser.page(&streams).await);
+    let schedule = browser.goes(&streams, &[("do", "next")]).await;
+    is_sound(&browser.page(&schedule).await);
+    let back = browser.refused(&schedule, &[("do", "next"), ("loader", "lake"), ("schedule", "every day")]).await;
+    assert!(back.contains("value=\"every day\"") && back.contains("aria-invalid=\"true\""), "{back}");
+    let review = browser.goes(&schedule, &[("do", "next"), ("loader", "lake"), ("schedule", "@hourly")]).await;
+    let shown = browser.page(&review).await;
+    is_sound(&shown);
+    assert!(
+        shown.contains("integrations&#x2f;my-crm.toml") && shown.contains("client_secret = (encrypted)"),
+        "{shown}"
+    );
+    assert!(shown.contains("1 to create"), "{shown}");
+    assert!(!folder.join("integrations/my-crm.toml").exists(), "nothing is written before it is saved");
+    assert_eq!(browser.goes(&review, &[("do", "save")]).await, "/integrations/my-crm?did=saved");
+    let text = folder.read("integrations/my-crm.toml");
+    for line in ["type = \"salesforce\"", "start_date = 2024-01-01", "schedule = \"@hourly\"", "refresh_token = \"ENC["]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!bytes_of(folder.path()).contains("hunter2"));
+    let page = browser.page("/integrations/my-crm?did=saved").await;
+    is_sound(&page);
+    assert!(
+        page.contains("Saved.") && page.contains("just now: leave empty to keep it") && !page.contains("ENC["),
+        "{page}"
+    );
+    assert_eq!(browser.get(&review).await.status(), StatusCode::NOT_FOUND, "the draft is gone");
+}
+
+#[tokio::test]
+async fn settings_are_changed_and_edits_at_the_same_time_are_told() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let etag = |page: &str| {
+        page.split("name=\"etag\" value=\"").nth(1).unwrap().split('"').next().unwrap().replace("&quot;", "\"")
+    };
+    let known = etag(&browser.page("/integrations/fruit").await);
+    let fields = [("name", "Fruit"), ("loader", "lake"), ("tags", "food, red"), ("config.local.folders", "data, more")];
+    let with =
+        |etag: &str| [&[("etag", etag.to_owned())][..], &fields.map(|(name, value)| (name, value.to_owned()))].concat();
+    let send = |etag: &str| {
+        let all = with(etag);
+        let browser = &browser;
+        async move {
+            let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            browser.post("/integrations/fruit/settings", &all).await
+        }
+    };
+    assert_eq!(send(&known).await.status(), StatusCode::SEE_OTHER);
+    let text = folder.read("integrations/fruit.toml");
+    for line in ["name = \"Fruit\"", "tags = [\"food\", \"red\"]", "local.folders = [\"data\", \"more\"]"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let late = send(&known).await;
+    assert_eq!(late.status(), StatusCode::CONFLICT);
+    let late = late.text().await.unwrap();
+    assert!(
+        late.contains("its file has changed since this page was opened") && late.contains("value=\"data, more\""),
+        "{late}"
+    );
+    assert_eq!(folder.read("integrations/fruit.toml"), text);
+}
+
+#[tokio::test]
+async fn a_plan_is_looked_at_and_applied_and_deletions_are_confirmed() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let plan = browser.page("/plan").await;
+    is_sound(&plan);
+    let id = plan.split("name=\"plan\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let stale = browser.refused("/plan/apply", &[("plan", "00000000")]).await;
+    assert!(stale.contains("it is"), "{stale}");
+    assert_eq!(browser.goes("/plan/apply", &[("plan", &id)]).await, "/integrations?did=applied");
+    assert!(browser.page("/plan").await.contains("up to date"));
+    let list = browser.page("/integrations").await;
+    is_sound(&list);
+    assert!(list.contains("pending"), "{list}");
+    let asked = browser.post("/integrations/bulk", &[("action", "delete"), ("slug", "fruit")]).await;
+    assert_eq!(asked.status(), StatusCode::OK);
+    let asked = asked.text().await.unwrap();
+    is_sound(&asked);
+    assert!(asked.contains("Delete 1 integration?") && asked.contains("will be deleted"), "{asked}");
+    assert!(folder.join("integrations/fruit.toml").exists());
+    let gone = browser.goes("/integrations/bulk", &[("action", "delete"), ("slug", "fruit"), ("sure", "yes")]).await;
+    assert_eq!(gone, "/integrations?did=deleted");
+    assert!(!folder.join("integrations/fruit.toml").exists());
+    for page in ["/runs", "/notifications", "/marketplace", "/integrations/lake"] {
+        is_sound(&browser.page(page).await);
+    }
+}
+
+#[tokio::test]
+async fn a_field_is_checked_when_somebody_leaves_it() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let browser = server.browser().await;
+    let check = async |value: &'static str| {
+        let asked = browser.post("/check/extractor/postgres?field=config.port", &[("config.port", value)]).await;
+        asked.text().await.unwrap()
+    };
+    let wrong = check("many").await;
+    assert!(
+        wrong.contains("id=\"config.port-fault\"") && wrong.contains("integer") && !wrong.contains("hidden"),
+        "{wrong}"
+    );
+    assert!(check("5432").await.contains("hidden"));
+}
+
+#[tokio::test]
+async fn pages_work_from_files_where_the_registry_is_down() {
+    let folder = project();
+    folder.write(
+        "spile.toml",
+        &format!(
+            "{}\n[registry]\nkind = \"supabase\"\nurl = \"http://127.0.0.1:9\"\nkey = \"${{KEY}}\"\n",
+            folder.read("spile.toml")
+        ),
+    );
+    let server = Server::start(
+        |words| {
+            let mut command = folder.command(&words.join(" "));
+            command.env("KEY", "sb_secret_nothing");
+            command
+        },
+        &[],
+    );
+    let listed = super::json(server.ask(Method::GET, "/api/integrations"), StatusCode::OK).await;
+    assert_eq!(
+        (listed["registry"]["reachable"].clone(), listed["integrations"].as_array().unwrap().len()),
+        (false.into(), 2)
+    );
+    let page = server.browser().await.page("/integrations").await;
+    assert!(page.contains("The registry does not answer") && page.contains("fruit"), "{page}");
+}

@@ -1,0 +1,83 @@
+//! Runs of the real Meltano, begun and watched over the API.
+
+use reqwest::header::ACCEPT;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::Server;
+use crate::project::{FRUIT, LOADER, Project};
+
+const RECORDS: &str = concat!(
+    r#"{"type":"SCHEMA","stream":"fruit","key_properties":["id"],"schema":{"properties":{"id":{"type":"integer"}}}}"#,
+    "\n",
+    r#"{"type":"RECORD","stream":"fruit","record":{"id":1}}"#,
+    "\n"
+);
+
+fn project() -> Project {
+    let project = Project::new();
+    project.write("integrations/files.toml", LOADER);
+    project.write("integrations/fruit.toml", FRUIT);
+    project.write("data/fruit.singer.jsonl", RECORDS);
+    project.spile(&["apply", "--yes"]).succeeds();
+    project
+}
+
+#[tokio::test]
+async fn a_test_and_a_sync_are_the_real_thing_and_their_log_can_be_followed() {
+    let project = project();
+    let server = Server::start(|words| project.command(words), &[]);
+    let post = |path: &'static str, status| server.send((Method::POST, path), &Value::Null, status);
+    let tested = post("/api/integrations/fruit/test", StatusCode::OK).await;
+    assert_eq!((tested["success"].clone(), tested["message"].clone()), (json!(true), json!("the connection works")));
+    let begun = post("/api/integrations/fruit/sync", StatusCode::ACCEPTED).await;
+    assert_eq!(begun["run"]["status"], "running");
+    let id = begun["run"]["id"].as_str().unwrap().to_owned();
+    let busy = post("/api/integrations/fruit/sync?wait=1", StatusCode::CONFLICT).await;
+    assert_eq!(busy["code"], "spile::run::busy");
+    let events = server.ask(Method::GET, &format!("/api/runs/{id}/logs")).header(ACCEPT, "text/event-stream");
+    let events = events.send().await.unwrap().text().await.unwrap();
+    assert!(events.contains("event: ended") && events.contains("\"status\":\"ok\""), "{events}");
+    let run = server.get(&format!("/api/runs/{id}")).await;
+    assert_eq!((run["run"]["status"].clone(), run["run"]["records"].clone()), (json!("ok"), json!(1)));
+    let log = server.get(&format!("/api/runs/{id}/logs")).await;
+    assert!(!log["lines"].as_array().unwrap().is_empty());
+    let waited = post("/api/integrations/fruit/sync?wait=90", StatusCode::OK).await;
+    assert_eq!(waited["success"], true, "{waited}");
+    assert_eq!(server.get("/api/runs?integration=fruit").await["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(server.get("/api/integrations/fruit").await["integration"]["status"], "active");
+    assert!(server.stop().success());
+}
+
+#[tokio::test]
+async fn a_failure_leads_to_the_field_that_mends_it() {
+    let project = Project::with_fault("fail");
+    let text = crate::project::things("fail") + "token = '$FAULT_TOKEN'\n";
+    project.write("integrations/things.toml", &text);
+    project.spile(&["apply", "--yes"]).succeeds();
+    let server = Server::start(|words| project.command(words), &[]);
+    let browser = server.browser().await;
+    let run = browser.goes("/integrations/things/sync", &[]).await;
+    assert!(run.starts_with("/runs/"), "{run}");
+    let page = loop {
+        let page = browser.page(&run).await;
+        if !page.contains("hx-trigger=\"every 1s\"") {
+            break page;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    };
+    assert!(page.contains("failed") && page.contains("things#secrets.token-field"), "{page}");
+    assert!(page.contains("access token has expired"), "{page}");
+    let settings = browser.page("/integrations/things").await;
+    assert!(settings.contains("id=\"secrets.token-field\"") && settings.contains("value=\"fail\""), "{settings}");
+    let etag =
+        settings.split("name=\"etag\" value=\"").nth(1).unwrap().split('"').next().unwrap().replace("&quot;", "\"");
+    let fields = [("etag", etag.as_str()), ("loader", "files"), ("name", "things"), ("config.mode", "well")];
+    assert_eq!(browser.goes("/integrations/things/settings", &fields).await, "/integrations/things?did=saved");
+    let text = project.read("integrations/things.toml");
+    assert!(text.contains("mode = 'well'") || text.contains("mode = \"well\""), "{text}");
+    assert!(text.contains("token = '$FAULT_TOKEN'"), "a variable in place of a secret stays: {text}");
+    let mended =
+        server.send((Method::POST, "/api/integrations/things/sync?wait=90"), &Value::Null, StatusCode::OK).await;
+    assert_eq!(mended["success"], true, "{mended}");
+}
