@@ -1,5 +1,6 @@
 //! What `spile.toml` says: the project's name, its environments, its registry, its outputs and its guards.
 
+mod lint;
 mod notify;
 mod outputs;
 mod registry;
@@ -16,6 +17,7 @@ use crate::source::{Placed, Source};
 use crate::table::{self, Table};
 use registry::RegistryTable;
 
+pub use lint::{LINTS, Lint};
 pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Registry, RegistryMistake, Supabase};
@@ -104,6 +106,8 @@ pub struct ProjectSettings {
     pub meltano: Meltano,
     /// How much a plan may change before it has to be acknowledged.
     pub guard: Guard,
+    /// Which lints are wanted.
+    pub lint: Lint,
     /// How runs are carried out.
     pub sync: Sync,
     /// Whom to tell of what goes wrong.
@@ -165,6 +169,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let registry = registry.unwrap_or_default();
     let meltano = table.table("meltano", problems).map(|table| meltano(table, problems));
     let guard = table.table("guard", problems).map(|table| guard(table, problems));
+    let lint = table.table("lint", problems).map(|table| lint::read(table, problems));
     let sync = table.table("sync", problems).map(|table| sync::read(table, problems));
     let mut environments = BTreeMap::new();
     if let Some(table) = table.table("environments", problems) {
@@ -188,6 +193,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
         registry: registry.checked(problems),
         meltano: meltano.unwrap_or_default(),
         guard: guard.unwrap_or_default(),
+        lint: lint.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
         notify,
         outputs,

@@ -15,6 +15,10 @@ pub struct Args {
     /// Also hold `select` and `metadata` against what `spile discover` was told of the sources
     #[arg(long)]
     discover: bool,
+    /// Also tell what is no mistake and may become one: schedules too dense, secrets too old, loaders that nothing uses,
+    /// plugins without a version
+    #[arg(long)]
+    lint: bool,
 }
 
 /// Checks, and says that all is well.
@@ -25,11 +29,14 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     } else {
         ops::check(&project).map(|loaded| (loaded, Vec::new()))
     };
-    let (loaded, undiscovered) = match checked {
+    let (mut loaded, undiscovered) = match checked {
         Ok(checked) => checked,
         Err(Error::Problems(report)) if for_ci(&report, &project, output) => return Ok(exit::FAILED),
         Err(error) => return Err(error),
     };
+    if args.lint {
+        loaded = ops::check::with_lints(&project, loaded, jiff::Timestamp::now());
+    }
     if !output.is_json() {
         output.note(&view::discover::undiscovered(&undiscovered, &loaded.settings.default_environment));
     }

@@ -1,6 +1,7 @@
 //! `check`: reads and checks every file of a project. All other operations begin with it.
 
 mod connectors;
+mod lint;
 mod selection;
 
 use crate::alert::policy;
@@ -19,6 +20,7 @@ use crate::world::Project;
 use crate::world::project::IntegrationFiles;
 
 pub use connectors::ConnectorFiles;
+pub use lint::with_lints;
 pub use selection::{Undiscovered, with_selection};
 
 /// A project's files, checked.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, whole, word};
-use crate::settings::{AlertKind, Builtin, Guard, MELTANO_VERSION, Sync};
+use crate::settings::{AlertKind, Builtin, Guard, LINTS, MELTANO_VERSION, Sync};
 
 /// A variable of the environment and nothing else.
 const VARIABLE: &str = r"^\$\{[A-Za-z0-9_]+\}$";
@@ -21,6 +21,7 @@ pub(super) fn schema() -> Value {
         ("meltano", meltano()),
         ("outputs", tables(&output(), "Files that apply renders beside `meltano.yml`.")),
         ("guard", guard()),
+        ("lint", lint()),
         ("sync", sync()),
         ("notify", tables(&channel(), "Channels that are told what goes wrong.")),
     ];
@@ -104,6 +105,12 @@ fn values(builtin: Builtin) -> Value {
             table(keys, &["image"])
         }
     }
+}
+
+fn lint() -> Value {
+    let days = json!({ "type": "integer", "minimum": 1, "maximum": 65535, "default": 365, "description": "How old secrets may be, in days." });
+    let allow = json!({ "type": "array", "items": { "enum": LINTS }, "description": "Lints that are not wanted." });
+    table([("allow", allow), ("secret_days", days)], &[])
 }
 
 fn guard() -> Value {

@@ -6,6 +6,7 @@ mod drift;
 mod exits;
 mod fmt;
 mod formats;
+mod lint;
 mod lsp;
 mod migrate;
 mod new;

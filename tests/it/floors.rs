@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 6] = [
         "assist",
         "schema",
         "format",
+        "lint",
     ],
     &["world"],
     &["ops"],

@@ -1,0 +1,193 @@
+//! Lints: what is no mistake, and may become one. Pure: what is read and when it is are handed in.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use miette::{Diagnostic, SourceSpan};
+
+use crate::connector::{Connector, Role};
+use crate::definition::is_pinned;
+use crate::integration::{Draft, Integration, Integrations, Timetable};
+use crate::name::{EnvironmentName, Slug};
+use crate::problem::Problems;
+use crate::settings::Lint as Settings;
+use crate::source::{Place, Source};
+
+/// How close moments of a schedule may be.
+const CLOSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How close they may be where the source counts calls by the day.
+const CLOSE_BY_QUOTA: SignedDuration = SignedDuration::from_hours(1);
+
+/// Plugins of sources that give so many calls a day to a whole organisation (their own documentation of API limits).
+const BY_QUOTA: [&str; 7] = [
+    "tap-google-analytics",
+    "tap-hubspot",
+    "tap-marketo",
+    "tap-netsuite",
+    "tap-quickbooks",
+    "tap-salesforce",
+    "tap-zendesk",
+];
+
+/// How many moments of a schedule are looked at.
+const MOMENTS: usize = 60;
+
+/// What is no mistake, and may become one.
+#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+pub enum Lint {
+    /// A schedule that asks a source more often than it bears.
+    #[error("`{slug}` is synced every {minutes} minutes{why}")]
+    #[diagnostic(
+        code(spile::lint::dense_schedule),
+        severity(Warning),
+        help("sync it less often, or allow it with `[lint] allow = [\"dense_schedule\"]` in `spile.toml`")
+    )]
+    DenseSchedule {
+        /// The integration.
+        slug: Slug,
+        /// The shortest time between two moments.
+        minutes: i64,
+        /// Why that is often.
+        why: &'static str,
+        /// The schedule.
+        #[label("this schedule")]
+        span: SourceSpan,
+    },
+    /// A secret that nobody has replaced for long.
+    #[error("the secrets of `{slug}` are {days} days old")]
+    #[diagnostic(
+        code(spile::lint::old_secret),
+        severity(Warning),
+        help("replace them with `spile secrets set {slug} NAME`; `[lint] secret_days` says how old they may be")
+    )]
+    OldSecret {
+        /// The integration.
+        slug: Slug,
+        /// How old they are.
+        days: i64,
+        /// The secrets.
+        #[label("not changed since")]
+        span: SourceSpan,
+    },
+    /// A loader that nothing sends records to.
+    #[error("nothing sends its records to the loader `{slug}`")]
+    #[diagnostic(
+        code(spile::lint::unused_loader),
+        severity(Warning),
+        help("name it as the `loader` of an extractor, or delete its file")
+    )]
+    UnusedLoader {
+        /// The loader.
+        slug: Slug,
+        /// Its type.
+        #[label("declared here")]
+        span: SourceSpan,
+    },
+    /// A connector of which every install may be another one.
+    #[error("`{pip_url}` of the connector `{name}` names no version")]
+    #[diagnostic(
+        code(spile::lint::unpinned_pip_url),
+        severity(Warning),
+        help("pin it, as in `pip_url = \"tap-x==1.2.0\"`, or `git+https://…@v1.2.0`")
+    )]
+    UnpinnedPipUrl {
+        /// The connector.
+        name: String,
+        /// What pip installs.
+        pip_url: String,
+        /// Where that stands.
+        #[label("every install may differ")]
+        span: SourceSpan,
+    },
+}
+
+/// The lints of one project.
+pub struct Lints<'a> {
+    /// Which of them are wanted.
+    pub settings: &'a Settings,
+    /// All integrations.
+    pub integrations: &'a Integrations,
+    /// The environment whose schedules are looked at.
+    pub environment: &'a EnvironmentName,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Lints<'_> {
+    /// Looks at an integration's file.
+    pub fn integration(&self, draft: &Draft, problems: &mut Problems) {
+        let Some(integration) = self.integrations.find(draft.slug.as_str()) else { return };
+        let mut add = |name: &str, place: &Place, lint: Lint| {
+            if !self.settings.allow.contains(name) {
+                problems.push(&place.source, lint);
+            }
+        };
+        if let Some(schedule) = draft.schedule.as_ref().filter(|_| draft.environment.is_none())
+            && let Some((minutes, why)) = self.dense(integration)
+        {
+            let (slug, span) = (draft.slug.clone(), schedule.place.span.clone().into());
+            add("dense_schedule", &schedule.place, Lint::DenseSchedule { slug, minutes, why, span });
+        }
+        if let Some(secrets) = &draft.secrets
+            && let Some(days) = self.age(draft, integration)
+        {
+            let (slug, span) = (draft.slug.clone(), secrets.place.span.clone().into());
+            add("old_secret", &secrets.place, Lint::OldSecret { slug, days, span });
+        }
+        let place = draft.connector.as_ref().map(|connector| connector.place.clone());
+        if let Some(place) = place.filter(|_| self.is_unused(integration)) {
+            let (slug, span) = (draft.slug.clone(), place.span.clone().into());
+            add("unused_loader", &place, Lint::UnusedLoader { slug, span });
+        }
+    }
+
+    /// Looks at a connector of the project's own; `place` is where its `pip_url` stands.
+    pub fn connector(&self, connector: &Connector, (source, span): (&Source, SourceSpan), problems: &mut Problems) {
+        let pip_url = &connector.plugin.pip_url;
+        if pip_url.is_empty() || is_pinned(pip_url) || self.settings.allow.contains("unpinned_pip_url") {
+            return;
+        }
+        let (name, pip_url) = (connector.name.clone(), pip_url.clone());
+        problems.push(source, Lint::UnpinnedPipUrl { name, pip_url, span });
+    }
+
+    fn dense(&self, integration: &Integration) -> Option<(i64, &'static str)> {
+        let timetable = Timetable::of(integration, self.environment)?;
+        let mut moment = self.now;
+        let mut shortest: Option<SignedDuration> = None;
+        for _ in 0..MOMENTS {
+            let next = timetable.next_after(moment)?;
+            if moment != self.now {
+                let gap = next.at.duration_since(moment);
+                shortest = Some(shortest.map_or(gap, |known| known.min(gap)));
+            }
+            moment = next.at;
+        }
+        let shortest = shortest?;
+        let has_quota = BY_QUOTA.contains(&integration.connector.plugin.name.as_str());
+        let (limit, why) =
+            if has_quota { (CLOSE_BY_QUOTA, ", and its source counts calls by the day") } else { (CLOSE, "") };
+        (shortest < limit).then(|| (shortest.as_mins(), why))
+    }
+
+    fn age(&self, draft: &Draft, integration: &Integration) -> Option<i64> {
+        let declared = match &draft.environment {
+            Some(environment) => integration.overlays.get(environment)?,
+            None => &integration.base,
+        };
+        let at: Timestamp = declared.secrets.as_ref()?.document.metadata.last_modified().ok()?.parse().ok()?;
+        let days = self.now.duration_since(at).as_hours() / 24;
+        (days > i64::from(self.settings.secret_days)).then_some(days)
+    }
+
+    fn is_unused(&self, integration: &Integration) -> bool {
+        if integration.role() != Role::Loader {
+            return false;
+        }
+        let declared = |one: &Integration| -> BTreeSet<Slug> {
+            one.overlays.values().chain([&one.base]).filter_map(|declared| declared.loader.clone()).collect()
+        };
+        !self.integrations.iter().any(|one| declared(one).contains(&integration.slug))
+    }
+}

@@ -1,0 +1,45 @@
+//! `[lint]` in `spile.toml`: which lints are not wanted, and how old secrets may be.
+
+use std::collections::BTreeSet;
+
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::table::{self, Table};
+
+/// The lints, as `allow` names them.
+pub const LINTS: [&str; 4] = ["dense_schedule", "old_secret", "unpinned_pip_url", "unused_loader"];
+
+/// Which lints are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lint {
+    /// Those that are not.
+    pub allow: BTreeSet<String>,
+    /// How old secrets may be, in days.
+    pub secret_days: u16,
+}
+
+impl Default for Lint {
+    fn default() -> Self {
+        Self { allow: BTreeSet::new(), secret_days: 365 }
+    }
+}
+
+/// Reads the table.
+pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Lint {
+    let default = Lint::default();
+    let allow = table.texts("allow", problems).map(|allow| allow.value).unwrap_or_default();
+    for name in allow.iter().filter(|name| !LINTS.contains(&name.as_str())) {
+        let finding = table::Mistake::Invalid {
+            key: "allow".to_owned(),
+            message: format!("there is no lint `{}`", name.value),
+            span: name.place.span.clone().into(),
+            help: Some(did_you_mean(&name.value, LINTS).unwrap_or_else(|| format!("there are {}", listed(LINTS)))),
+        };
+        problems.push(&name.place.source, finding);
+    }
+    let lint = Lint {
+        allow: allow.into_iter().map(|name| name.value).collect(),
+        secret_days: table.whole("secret_days", 1, problems).unwrap_or(default.secret_days),
+    };
+    table.finish(problems);
+    lint
+}

@@ -1,0 +1,72 @@
+//! `spile check --lint`
+
+use crate::folder::Folder;
+
+fn lints(folder: &Folder) -> Vec<(String, String, u64)> {
+    let json = folder.spile("check --lint --format json").exits(0).json();
+    super::schemas::holds("check", &json);
+    let of = |one: &serde_json::Value| {
+        let text = |key: &str| one[key].as_str().unwrap().to_owned();
+        (text("code").replace("spile::lint::", ""), text("file"), one["line"].as_u64().unwrap())
+    };
+    json["problems"].as_array().unwrap().iter().map(of).collect()
+}
+
+#[test]
+fn what_may_become_a_mistake_is_told_where_that_is_wanted() {
+    let folder = Folder::project();
+    folder.write("integrations/spare.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
+    let often = folder.read("integrations/fruit.toml").replace("loader =", "schedule = \"*/2 * * * *\"\nloader =");
+    folder.write("integrations/fruit.toml", &often);
+    let connector = "[plugin]\nname = \"tap-x\"\nnamespace = \"tap_x\"\npip_url = \"tap-x\"\n";
+    folder.write("connectors/x.toml", connector);
+    folder.write("connectors/y.toml", &connector.replace("\"tap-x\"\n", "\"tap-y==1\"\n").replace("tap-x", "tap-y"));
+    let expected = [
+        ("unpinned_pip_url", "connectors/x.toml", 4),
+        ("dense_schedule", "integrations/fruit.toml", 2),
+        ("unused_loader", "integrations/spare.toml", 1),
+    ];
+    let expected: Vec<_> = expected.map(|(code, file, line)| (code.to_owned(), file.to_owned(), line)).into();
+    assert_eq!(lints(&folder), expected);
+    let quiet = folder.spile("check --format json").exits(0).json();
+    assert!(quiet["problems"].as_array().unwrap().is_empty(), "{quiet}");
+    let text = folder.spile("check --lint").exits(0).out;
+    assert!(text.contains("is synced every 2 minutes") && text.contains("ok:"), "{text}");
+    let sarif = folder.spile("check --lint --format sarif").exits(0).out;
+    assert!(sarif.contains("spile::lint::unused_loader"), "{sarif}");
+}
+
+#[test]
+fn a_source_that_counts_calls_is_asked_less_often() {
+    let folder = Folder::project();
+    let salesforce = "type = \"salesforce\"\nloader = \"lake\"\nschedule = \"*/30 * * * *\"\n[config]\nclient_id = \"$I\"\n\
+                      client_secret = \"$S\"\nrefresh_token = \"$T\"\nstart_date = 2024-01-01\napi_type = \"REST\"\n";
+    folder.write("integrations/crm.toml", salesforce);
+    assert_eq!(lints(&folder).iter().map(|(code, ..)| code.as_str()).collect::<Vec<_>>(), ["dense_schedule"]);
+    folder.write("integrations/crm.toml", &salesforce.replace("*/30 * * * *", "@hourly"));
+    assert_eq!(lints(&folder), []);
+}
+
+#[test]
+fn a_secret_grows_old() {
+    let folder = Folder::project();
+    let text = "type = \"postgres\"\nloader = \"lake\"\n[config]\nhost = \"h\"\nuser = \"u\"\ndatabase = \"d\"\n";
+    // Sealed at the beginning of 1970.
+    folder.write("integrations/shop.toml", &crate::folder::with_secrets(text, &["password"]));
+    assert_eq!(lints(&folder).iter().map(|(code, ..)| code.as_str()).collect::<Vec<_>>(), ["old_secret"]);
+    let settings = folder.read("spile.toml");
+    folder.write("spile.toml", &format!("{settings}\n[lint]\nsecret_days = 60000\n"));
+    assert_eq!(lints(&folder), []);
+}
+
+#[test]
+fn lints_that_are_not_wanted_are_not_told() {
+    let folder = Folder::project();
+    folder.write("integrations/spare.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
+    let settings = folder.read("spile.toml");
+    folder.write("spile.toml", &format!("{settings}\n[lint]\nallow = [\"unused_loader\"]\n"));
+    assert_eq!(lints(&folder), []);
+    folder.write("spile.toml", &format!("{settings}\n[lint]\nallow = [\"unused_loaders\"]\n"));
+    let refused = folder.spile("check").exits(1);
+    assert!(refused.notes.contains("did you mean `unused_loader`?"), "{}", refused.notes);
+}
