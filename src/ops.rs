@@ -11,7 +11,6 @@ pub mod doctor;
 pub mod edits;
 pub mod exec;
 pub mod explain;
-mod explain_pages;
 pub mod fmt;
 pub mod history;
 pub mod import;

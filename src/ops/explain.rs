@@ -1,10 +1,15 @@
 //! `explain`: what a code means, from the documentation that is part of the program.
 
+use include_dir::{Dir, include_dir};
+
 use super::Error;
 use crate::problem::did_you_mean;
 
 /// The table of all codes.
 const CODES: &str = include_str!("../../docs/codes.md");
+
+/// A page for each of them.
+static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/docs/codes");
 
 /// How every code begins; people may leave it out.
 const PREFIX: &str = "spile::";
@@ -14,7 +19,7 @@ const PREFIX: &str = "spile::";
 pub struct Explanation {
     /// The code.
     pub code: String,
-    /// Its page, or its sentence where it has none.
+    /// Its page.
     pub text: String,
 }
 
@@ -24,16 +29,16 @@ pub struct Explanation {
 /// When there is no such code.
 pub fn explain(asked: &str) -> Result<Explanation, Error> {
     let whole = if asked.starts_with(PREFIX) { asked.to_owned() } else { format!("{PREFIX}{asked}") };
-    let sentence = sentences().find(|(code, _)| *code == whole).map(|(_, sentence)| sentence);
-    let page = super::explain_pages::PAGES.iter().find(|(code, _)| *code == whole).map(|(_, page)| *page);
-    match (page, sentence) {
-        (Some(page), _) => Ok(Explanation { code: whole, text: page.to_owned() }),
-        (None, Some(sentence)) => {
-            let text = format!("# `{whole}`\n\n{sentence}\n");
-            Ok(Explanation { code: whole, text })
-        }
-        (None, None) => Err(unknown(asked, &whole)),
+    let page = PAGES.get_file(file_of(&whole)).and_then(include_dir::File::contents_utf8);
+    match page {
+        Some(page) => Ok(Explanation { code: whole, text: page.to_owned() }),
+        None => Err(unknown(asked, &whole)),
     }
+}
+
+/// Returns the name of a code's page: `toml-syntax.md`.
+fn file_of(code: &str) -> String {
+    format!("{}.md", code.trim_start_matches(PREFIX).replace("::", "-"))
 }
 
 fn unknown(asked: &str, whole: &str) -> Error {
@@ -70,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn every_page_is_of_a_code_of_the_table_and_says_its_name_first() {
-        let pages = super::super::explain_pages::PAGES;
-        assert!(pages.len() > 10, "only {} pages", pages.len());
-        for (code, page) in pages {
-            assert!(sentences().any(|(known, _)| known == *code), "`{code}` is in no table");
-            assert!(page.starts_with(&format!("# `{code}`\n")), "`{code}`: {page}");
-            assert!(page.contains("\n## What to do\n"), "`{code}` says no next step");
+    fn every_code_has_a_page_that_says_its_name_first_and_the_next_step() {
+        let codes: Vec<&str> = sentences().map(|(code, _)| code).collect();
+        for code in &codes {
+            let text = explain(code).unwrap_or_else(|_| panic!("`{code}` has no page")).text;
+            assert!(text.starts_with(&format!("# `{code}`\n")), "`{code}`: {text}");
+            assert!(text.contains("\n## What to do\n"), "`{code}` says no next step");
         }
+        assert_eq!(PAGES.files().count(), codes.len(), "a page of no code");
     }
 }

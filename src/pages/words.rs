@@ -44,7 +44,8 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     let since = now.duration_since(at);
     let words = length(since.abs());
     match (words.as_str(), since.is_negative()) {
-        ("moments", false) => "just now".to_owned(),
+        // Times that were rounded up lie a moment ahead.
+        ("moments", _) if since > SignedDuration::from_secs(-2) => "just now".to_owned(),
         (words, false) => format!("{words} ago"),
         (words, true) => format!("in {words}"),
     }
@@ -118,6 +119,7 @@ mod tests {
         let now: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
         let told = |seconds: i64| ago(now - SignedDuration::from_secs(seconds), now);
         assert_eq!(told(3), "just now");
+        assert_eq!(told(-1), "just now");
         assert_eq!(told(60), "1 minute ago");
         assert_eq!(told(600), "10 minutes ago");
         assert_eq!(told(2 * 3_600), "2 hours ago");

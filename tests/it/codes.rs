@@ -21,6 +21,14 @@ fn written() -> BTreeMap<String, Vec<String>> {
             found.entry(format!("spile::{word}")).or_default().push(file.path.display().to_string());
         }
     }
+    // Refusals of the server are made where requests are looked at: several may say the same.
+    for file in sources::all().iter().filter(|file| file.module() == "http") {
+        let code: String = file.lines().map(|(_, line)| line).collect();
+        for rest in code.split("\"spile::").skip(1) {
+            let word = rest.split('"').next().unwrap();
+            found.entry(format!("spile::{word}")).or_insert_with(|| vec![file.path.display().to_string()]);
+        }
+    }
     found
 }
 

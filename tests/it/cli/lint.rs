@@ -18,9 +18,10 @@ fn what_may_become_a_mistake_is_told_where_that_is_wanted() {
     folder.write("integrations/spare.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
     let often = folder.read("integrations/fruit.toml").replace("loader =", "schedule = \"*/2 * * * *\"\nloader =");
     folder.write("integrations/fruit.toml", &often);
-    let connector = "[plugin]\nname = \"tap-x\"\nnamespace = \"tap_x\"\npip_url = \"tap-x\"\n";
-    folder.write("connectors/x.toml", connector);
-    folder.write("connectors/y.toml", &connector.replace("\"tap-x\"\n", "\"tap-y==1\"\n").replace("tap-x", "tap-y"));
+    for (name, version) in [("x", ""), ("y", "==1")] {
+        let plugin = format!("name = \"tap-{name}\"\nnamespace = \"tap_{name}\"\npip_url = \"tap-{name}{version}\"\n");
+        folder.write(&format!("connectors/{name}.toml"), &format!("[plugin]\n{plugin}"));
+    }
     let expected = [
         ("unpinned_pip_url", "connectors/x.toml", 4),
         ("dense_schedule", "integrations/fruit.toml", 2),
