@@ -36,6 +36,29 @@ function ready(root) {
   if (wrong && root === document) wrong.focus();
 }
 
+// What takes long says so, and is not begun twice.
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button) return;
+  if (button.getAttribute("aria-disabled") === "true") {
+    event.preventDefault();
+    return;
+  }
+  button.setAttribute("aria-disabled", "true");
+  const busy = document.getElementById(button.dataset.busy || "");
+  if (busy) busy.textContent = busy.dataset.says;
+});
+
+// A page that is gone back to is as it was left, but nothing is at work on it.
+window.addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("button[aria-disabled]")) button.removeAttribute("aria-disabled");
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element && event.target.closest("[data-dismiss]");
+  if (button) button.closest(".note").remove();
+});
+
 document.addEventListener("DOMContentLoaded", () => ready(document));
 document.addEventListener("htmx:after:settle", (event) => {
   if (event.target instanceof Element) ready(event.target);

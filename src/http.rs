@@ -11,9 +11,14 @@ mod change;
 mod desk;
 mod drafts;
 mod guard;
+mod idempotency;
 mod jobs;
+mod jwt;
+mod limits;
+mod logos;
 mod logs;
 mod refusal;
+mod seen;
 mod session;
 mod tokens;
 mod ui;
@@ -22,11 +27,13 @@ mod who;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
+use axum::routing::get;
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use app::{App, Setup, Writing};
+pub use jwt::Trust;
 pub use session::Login;
 pub use tokens::{Kept, Token, Tokens};
 pub use who::Role;
@@ -36,7 +43,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Returns everything that is served.
 pub fn router(app: &App) -> Router {
-    let routes = Router::new().merge(assets::routes()).merge(ui::routes()).nest("/api", api::routes());
+    let once = middleware::from_fn_with_state(app.clone(), idempotency::once);
+    let api = api::routes().layer(once);
+    let routes = Router::new()
+        .route("/logos/{kind}/{name}", get(logos::logo))
+        .merge(assets::routes())
+        .merge(ui::routes())
+        .nest("/api", api);
     guard::guarded(routes.fallback(refusal::not_found), app).with_state(app.clone())
 }
 

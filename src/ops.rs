@@ -50,7 +50,7 @@ pub use check::{Loaded, check};
 pub use discover::discover;
 pub use doctor::doctor;
 pub use exec::exec;
-pub use history::{applies, runs, status};
+pub use history::{applies, drifted, runs, status};
 pub use init::init;
 pub use plan::plan;
 pub use pull::pull;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::view::report::ProblemData;
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 15] = [
+const TEMPLATES: [(&str, &str); 16] = [
     ("base.html.j2", include_str!("../templates/ui/base.html.j2")),
     ("confirm.html.j2", include_str!("../templates/ui/confirm.html.j2")),
     ("fault.html.j2", include_str!("../templates/ui/fault.html.j2")),
@@ -28,6 +28,7 @@ const TEMPLATES: [(&str, &str); 15] = [
     ("run.html.j2", include_str!("../templates/ui/run.html.j2")),
     ("run_live.html.j2", include_str!("../templates/ui/run_live.html.j2")),
     ("runs.html.j2", include_str!("../templates/ui/runs.html.j2")),
+    ("toasts.html.j2", include_str!("../templates/ui/toasts.html.j2")),
     ("wizard.html.j2", include_str!("../templates/ui/wizard.html.j2")),
 ];
 
@@ -62,6 +63,8 @@ pub struct Shell {
     pub can_log_out: bool,
     /// What forms have to bring.
     pub csrf: String,
+    /// When this is: what comes later is told beside the page.
+    pub now: String,
     /// What was just done.
     pub told: Option<Told>,
     /// What is wrong with the files.

@@ -1,6 +1,7 @@
 //! Everything outside: one file for each outside system, and one handle on each here.
 
 pub mod alerts;
+pub mod audit;
 pub mod command;
 pub mod discoveries;
 pub mod editor;
@@ -31,6 +32,7 @@ use crate::record::Entry;
 use crate::settings::{self, ProjectSettings, Variables};
 
 pub use alerts::Alerts;
+pub use audit::{Audit, Deed};
 pub use discoveries::Discoveries;
 pub use keys::Keys;
 pub use local::Local;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::run::{Pace, pass_on};
 use super::{Global, Output, host, outside, places};
-use crate::http::{self, App, Login, Setup, Writing};
+use crate::http::{self, App, Login, Setup, Trust, Writing};
 use crate::ops::edits::Destination;
 use crate::ops::scheduler::{self, Opened};
 use crate::ops::{self, Error};
@@ -43,8 +43,39 @@ pub struct Args {
     /// Ask nobody on this machine who they are; only on a loopback address
     #[arg(long)]
     no_login: bool,
+    /// How often somebody may change or run something in a minute
+    #[arg(long, value_name = "N", default_value = "120")]
+    rate: u32,
+    #[command(flatten)]
+    trust: Trusted,
     #[command(flatten)]
     pace: Pace,
+}
+
+/// Whose tokens let people and programs in besides those of `spile tokens`.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Tokens of Supabase Auth or another provider of OpenID Connect")]
+struct Trusted {
+    /// Who signs them: `https://PROJECT.supabase.co/auth/v1`
+    #[arg(long, value_name = "URL")]
+    jwt_issuer: Option<url::Url>,
+    /// Where the issuer's public keys are, if not at `/.well-known/jwks.json` below it
+    #[arg(long, value_name = "URL", requires = "jwt_issuer")]
+    jwt_jwks: Option<url::Url>,
+    /// For whom they are made: the claim `aud`
+    #[arg(long, value_name = "WORD", requires = "jwt_issuer", default_value = "authenticated")]
+    jwt_audience: String,
+    /// The claim that has the role, `viewer`, `editor` or `admin`, or a list with one of them
+    #[arg(long, value_name = "CLAIM", requires = "jwt_issuer", default_value = "app_metadata.role")]
+    jwt_role: String,
+}
+
+impl Trusted {
+    fn trust(&self) -> Option<Trust> {
+        let issuer = self.jwt_issuer.as_ref()?.as_str().trim_end_matches('/').to_owned();
+        let jwks = self.jwt_jwks.clone().or_else(|| format!("{issuer}/.well-known/jwks.json").parse().ok())?;
+        Some(Trust { issuer, jwks, audience: self.jwt_audience.clone(), role: self.jwt_role.clone() })
+    }
 }
 
 /// What becomes of changes.
@@ -111,6 +142,8 @@ async fn open(
         host: host(),
         writing: args.writing(),
         login: login.clone(),
+        trust: args.trust.trust(),
+        rate: args.rate,
         hosts: names(at, &args.host),
         jobs: args.pace.jobs(),
     };

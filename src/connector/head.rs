@@ -21,6 +21,10 @@ pub struct Head {
     pub category: Option<String>,
     /// What else it is found by.
     pub keywords: Vec<String>,
+    /// Where its documentation is.
+    pub docs: Option<String>,
+    /// An image: a file, relative to the project, or an address.
+    pub logo: Option<String>,
 }
 
 impl From<&Connector> for Head {
@@ -32,6 +36,8 @@ impl From<&Connector> for Head {
             description: connector.description.clone(),
             category: connector.category.clone(),
             keywords: connector.keywords.clone(),
+            docs: connector.docs.clone(),
+            logo: connector.logo.clone(),
         }
     }
 }
@@ -74,6 +80,8 @@ impl Head {
             label: text("label")?.unwrap_or_else(|| name.clone()),
             description: text("description")?.unwrap_or_default(),
             category: text("category")?,
+            docs: text("docs")?,
+            logo: text("logo")?,
             keywords,
             name,
         })

@@ -93,6 +93,8 @@ mod tests {
             description: description.into(),
             category: Some("Databases".into()),
             keywords: keywords.iter().map(ToString::to_string).collect(),
+            docs: None,
+            logo: None,
         }
     }
 

@@ -4,9 +4,9 @@ mod bulk;
 mod catalog;
 mod changes;
 mod health;
-mod idempotency;
 mod integrations;
 mod logs;
+mod notifications;
 mod openapi;
 mod plans;
 mod runs;
@@ -14,7 +14,6 @@ mod shape;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware;
 use axum::routing::{get, post};
 
 use super::app::App;
@@ -43,10 +42,10 @@ pub fn routes() -> Router<App> {
         .route("/connectors/{type}/schema", get(catalog::schema))
         .route("/discover", get(catalog::discovered).post(catalog::discover))
         .route("/bulk", post(bulk::bulk))
-        .route("/notifications", get(catalog::notifications))
+        .route("/notifications", get(notifications::list).post(notifications::mark))
+        .route("/audit", get(notifications::audit))
         .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
-        .layer(middleware::from_fn(idempotency::once))
 }
 
 async fn not_allowed() -> Refusal {

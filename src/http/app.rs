@@ -2,19 +2,30 @@
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::desk::{Desk, Desks};
 use super::drafts::Drafts;
+use super::idempotency::Answered;
 use super::jobs::Jobs;
+use super::jwt::{Jwts, Trust};
+use super::limits::Limit;
 use super::refusal::Refusal;
+use super::seen::Seen;
 use super::session::{Login, Sessions};
 use super::tokens::Tokens;
+use super::who::Who;
+use crate::name::Slug;
 use crate::ops::edits::Destination;
 use crate::ops::run::Options;
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
-use crate::world::{Keys, Outside, Program, Project};
+use crate::world::{Audit, Deed, Keys, Outside, Program, Project};
+
+/// How often somebody may try to come in in a minute, from one address.
+const ATTEMPTS: u32 = 30;
 
 /// What a server is made of.
 #[derive(Debug)]
@@ -33,6 +44,10 @@ pub struct Setup {
     pub writing: Writing,
     /// How people come in.
     pub login: Login,
+    /// Whose tokens are believed besides its own.
+    pub trust: Option<Trust>,
+    /// How much somebody may change or run in a minute.
+    pub rate: u32,
     /// The names that the server may be called by: `localhost:8320`.
     pub hosts: Vec<String>,
     /// How many runs at a time, where the project says nothing.
@@ -59,8 +74,16 @@ struct Inner {
     desks: Desks,
     sessions: Sessions,
     tokens: Tokens,
+    jwts: Option<Jwts>,
+    /// Changes and runs, by who makes them.
+    writes_of: Limit,
+    /// Attempts to come in, by where they come from.
+    attempts: Limit,
+    audit: Audit,
+    seen: Seen,
     jobs: Jobs,
     drafts: Drafts,
+    answered: Answered,
     /// One change at a time: files are checked as a whole before one is written.
     writes: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
@@ -71,11 +94,23 @@ impl App {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let (stop, _) = watch::channel(false);
-        let tokens = Tokens::of(&setup.project.own_folder());
-        let sessions = Sessions::new(setup.login.clone());
-        let jobs = Jobs::default();
-        let (desks, drafts, writes) = (Desks::default(), Drafts::default(), tokio::sync::Mutex::default());
-        Self(Arc::new(Inner { setup, desks, sessions, tokens, jobs, drafts, writes, stop }))
+        let own_folder = setup.project.own_folder();
+        Self(Arc::new(Inner {
+            desks: Desks::default(),
+            sessions: Sessions::new(setup.login.clone()),
+            tokens: Tokens::of(&own_folder),
+            jwts: setup.trust.clone().map(Jwts::of),
+            writes_of: Limit::per_minute(setup.rate),
+            attempts: Limit::per_minute(ATTEMPTS),
+            audit: Audit::of(&own_folder),
+            seen: Seen::of(&own_folder),
+            jobs: Jobs::default(),
+            drafts: Drafts::default(),
+            answered: Answered::default(),
+            writes: tokio::sync::Mutex::default(),
+            stop,
+            setup,
+        }))
     }
 
     /// Returns what the server is made of.
@@ -107,6 +142,56 @@ impl App {
 
     pub(super) fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    /// Returns what looks at tokens of others, where some are believed.
+    pub(super) fn jwts(&self) -> Option<&Jwts> {
+        self.0.jwts.as_ref()
+    }
+
+    pub(super) fn writes_of(&self) -> &Limit {
+        &self.0.writes_of
+    }
+
+    pub(super) fn attempts(&self) -> &Limit {
+        &self.0.attempts
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        &self.0.seen
+    }
+
+    pub(super) fn answered(&self) -> &Answered {
+        &self.0.answered
+    }
+
+    pub(super) fn audit(&self) -> &Audit {
+        &self.0.audit
+    }
+
+    /// Notes who did what to which integrations, and what came of it.
+    ///
+    /// # Errors
+    /// When it cannot be noted: what was done is done.
+    pub(super) fn note(
+        &self,
+        who: &Who,
+        (action, integrations): (&str, &[Slug]),
+        result: Option<String>,
+    ) -> Result<(), Refusal> {
+        let deed = Deed {
+            at: Timestamp::now(),
+            actor: who.name.clone(),
+            role: who.role.word().to_owned(),
+            action: action.to_owned(),
+            integrations: integrations.to_vec(),
+            result,
+        };
+        self.0.audit.add(&deed).map_err(|error| {
+            let detail = format!("it is done, and cannot be noted in `.spile/audit.jsonl`: {error}");
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::audit", detail)
+                .help("let the server write there: every change is to be noted")
+        })
     }
 
     pub(super) fn jobs(&self) -> &Jobs {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::app::{App, Writing};
 use super::desk::Desk;
+use super::jobs::Begun;
 use super::refusal::Refusal;
 use super::who::Who;
 use crate::connector::{Connector, Role};
@@ -24,12 +25,15 @@ use crate::plan::{Plan, Selection};
 use crate::run::RunKind;
 use crate::world::{Keys, Origin as ApplyOrigin, Program};
 
+/// How many integrations are named where it is noted what was applied.
+const MOST_NAMED: usize = 100;
+
 /// A change that is to be made.
 pub struct Change<'a> {
     /// What files are to say.
     pub edits: Edits,
-    /// The integration.
-    pub slug: &'a Slug,
+    /// The integrations.
+    pub slugs: &'a [Slug],
     /// What is done, as the message of a commit begins.
     pub verb: &'static str,
 }
@@ -64,15 +68,29 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Writ
         Writing::To(destination) => destination.clone(),
         Writing::Applied => Destination::WorkingTree,
     };
-    let message = format!("{} `{}`\n\nBy {}, on a page of spile.\n", change.verb, change.slug, who.name);
+    let of = match change.slugs {
+        [slug] => format!("`{slug}`"),
+        slugs => format!(
+            "{}: {}",
+            ops::counted(slugs.len(), "integration"),
+            slugs.iter().map(Slug::as_str).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    let message = format!("{} {of}\n\nBy {}, on a page of spile.\n", change.verb, who.name);
     let (project, author) = (&app.setup().project, who.author());
     let written = change.edits.carry_out(project, (&destination, &author, &message)).await?;
     app.forget_files().await;
+    let result = match &written {
+        Written::Files { .. } => None,
+        Written::Branch { branch, .. } => Some(format!("branch {branch}")),
+    };
+    app.note(who, (&change.verb.to_lowercase(), change.slugs), result)?;
     if app.setup().writing == Writing::Applied {
         let desk = app.read_anew().await?;
-        let plan = plan(&desk, Some(change.slug.as_str())).await?;
+        let slugs: Vec<&str> = change.slugs.iter().map(Slug::as_str).collect();
+        let plan = plan(&desk, Some(&slugs.join(","))).await?;
         if !plan.is_empty() {
-            apply(&desk, who, &plan).await?;
+            apply(app, &desk, (who, &plan)).await?;
         }
     }
     Ok(written)
@@ -97,7 +115,7 @@ pub async fn plan(desk: &Desk, only: Option<&str>) -> Result<Plan, Refusal> {
 ///
 /// # Errors
 /// When it changes more than passes without a word, is stale, or a target refuses.
-pub async fn apply(desk: &Desk, who: &Who, plan: &Plan) -> Result<(), Refusal> {
+pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result<(), Refusal> {
     let breaches = plan.breaches(desk.loaded.settings.guard, Allowance::default());
     if !breaches.is_empty() {
         return Err(Error::Refused(breaches).into());
@@ -107,7 +125,21 @@ pub async fn apply(desk: &Desk, who: &Who, plan: &Plan) -> Result<(), Refusal> {
     let options = ops::apply::Options { allowance: Allowance::default(), origin };
     ops::apply(&desk.world, &desk.loaded, (plan, &options), &mut drop).await?;
     desk.forget().await;
-    Ok(())
+    let slugs: Vec<Slug> = plan.touched().into_iter().map(|(slug, _)| slug).collect();
+    let result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));
+    app.note(who, ("apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }), Some(result))
+}
+
+/// Begins a run of an integration, and notes who wanted it.
+///
+/// # Errors
+/// When it cannot begin.
+pub async fn run(app: &App, who: &Who, (desk, kind, slug): (&Arc<Desk>, RunKind, &Slug)) -> Result<Begun, Refusal> {
+    let begun = app.jobs().begin(app, desk, (kind, slug)).await;
+    if let Ok(id) = &begun.id {
+        app.note(who, (kind.word(), std::slice::from_ref(slug)), Some(format!("run {id}")))?;
+    }
+    Ok(begun)
 }
 
 /// What is done to several integrations.
@@ -151,7 +183,7 @@ pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
     let desk = app.desk().await?;
     let mut runs = BTreeMap::new();
     for slug in slugs {
-        let begun = app.jobs().begin(app, &desk, (kind, slug)).await;
+        let begun = run(app, who, (&desk, kind, slug)).await?;
         runs.insert(slug.clone(), begun.id.map_err(|error| Refusal::from(*error))?);
     }
     Ok(Done { runs, written: None })
@@ -167,8 +199,7 @@ async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
         Bulk::Disable => "Disable",
         _ => "Delete",
     };
-    let slug = &slugs[0];
-    let written = carry_out(app, who, &Change { edits, slug, verb }).await?;
+    let written = carry_out(app, who, &Change { edits, slugs, verb }).await?;
     Ok(Done { runs: BTreeMap::new(), written: Some(written) })
 }
 

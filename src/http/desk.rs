@@ -1,6 +1,7 @@
 //! The project as requests see it: read once, and anew when its files change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,10 @@ use tokio::sync::Mutex;
 
 use super::app::Setup;
 use super::refusal::Refusal;
+use crate::alert::Alert;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::ops::run::{From, Options, Places, Retries, WhenBusy};
-use crate::ops::{self, Error, Loaded, Which};
+use crate::ops::{self, Error, Loaded, Which, notify};
 use crate::view::report::ProblemData;
 use crate::world::runs::Standing;
 use crate::world::{World, machine};
@@ -20,6 +22,9 @@ const FILES: Duration = Duration::from_millis(500);
 
 /// How long what the registry said holds.
 const REGISTRY: Duration = Duration::from_secs(1);
+
+/// How long it holds what was worked out of all of it.
+const OVERVIEW: Duration = Duration::from_secs(5);
 
 /// The project as it was read.
 pub struct Desk {
@@ -34,11 +39,41 @@ pub struct Desk {
     /// What is wrong with the files now: what they said before is what is here.
     pub wrong: Vec<ProblemData>,
     mark: u64,
-    standings: Mutex<Option<(Instant, Standings)>>,
+    standings: Known<Standings>,
+    drifted: Known<Arc<BTreeSet<IntegrationId>>>,
+    alerts: Known<Arc<Vec<Alert>>>,
 }
 
 /// What the registry says of each integration, or why it does not.
 pub type Standings = Result<Arc<BTreeMap<IntegrationId, Standing>>, String>;
+
+/// What was asked for, and when: for a moment nobody asks again.
+struct Known<T>(Mutex<Option<(Instant, T)>>);
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// Returns what is known, or asks where that is too old. Who comes meanwhile waits, and asks not again.
+    async fn get(&self, lasts: Duration, ask: impl Future<Output = T>) -> T {
+        let mut known = self.0.lock().await;
+        if let Some((at, value)) = &*known
+            && at.elapsed() < lasts
+        {
+            return value.clone();
+        }
+        let value = ask.await;
+        *known = Some((Instant::now(), value.clone()));
+        value
+    }
+
+    async fn forget(&self) {
+        *self.0.lock().await = None;
+    }
+}
 
 /// The newest desk.
 #[derive(Default)]
@@ -102,7 +137,17 @@ impl Desk {
             interrupt: tokio::sync::watch::channel(false).1,
         };
         let loaded = Arc::new(loaded);
-        Ok(Self { loaded, world, environment, options, wrong: Vec::new(), mark, standings: Mutex::default() })
+        Ok(Self {
+            loaded,
+            world,
+            environment,
+            options,
+            wrong: Vec::new(),
+            mark,
+            standings: Known::default(),
+            drifted: Known::default(),
+            alerts: Known::default(),
+        })
     }
 
     /// The same with files that are wrong now.
@@ -114,26 +159,35 @@ impl Desk {
             options: self.options.clone(),
             wrong,
             mark,
-            standings: Mutex::default(),
+            standings: Known::default(),
+            drifted: Known::default(),
+            alerts: Known::default(),
         }
     }
 
     /// Returns what the registry says of each integration, or why it does not: then files have to do.
     pub async fn standings(&self) -> Standings {
-        let mut known = self.standings.lock().await;
-        if let Some((at, standings)) = &*known
-            && at.elapsed() < REGISTRY
-        {
-            return standings.clone();
-        }
-        let asked = self.world.runs.standings().await;
-        let standings = asked.map(Arc::new).map_err(|error| error.to_string());
-        *known = Some((Instant::now(), standings.clone()));
-        standings
+        let ask = async { self.world.runs.standings().await.map(Arc::new).map_err(|error| error.to_string()) };
+        self.standings.get(REGISTRY, ask).await
+    }
+
+    /// Returns the integrations whose rows something else has changed; none where the registry does not answer.
+    pub async fn drifted(&self) -> Arc<BTreeSet<IntegrationId>> {
+        let ask = async { ops::drifted(&self.world, &self.loaded, &self.environment).await.unwrap_or_default() };
+        self.drifted.get(OVERVIEW, async { Arc::new(ask.await) }).await
+    }
+
+    /// Returns what is wrong now; what cannot be looked at is left out.
+    pub async fn alerts(&self) -> Arc<Vec<Alert>> {
+        let watched = notify::Watched::of(&self.loaded, &self.environment);
+        let ask = async { Arc::new(notify::alerts(&self.world, watched, &mut drop).await) };
+        self.alerts.get(OVERVIEW, ask).await
     }
 
     /// Forgets what the registry said, because it has been written to.
     pub async fn forget(&self) {
-        *self.standings.lock().await = None;
+        self.standings.forget().await;
+        self.drifted.forget().await;
+        self.alerts.forget().await;
     }
 }

@@ -56,6 +56,9 @@ pub struct Details {
     /// What is wrong with each field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// In how many seconds to come again.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
 }
 
 /// What is wrong with a field of what was sent, or with a file.
@@ -89,6 +92,7 @@ impl Refusal {
             code: code.to_owned(),
             help: None,
             errors: Vec::new(),
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
         }))
     }
 
@@ -209,8 +213,8 @@ impl IntoResponse for Refusal {
         let mut response = (status, Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

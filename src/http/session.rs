@@ -40,7 +40,7 @@ pub struct Sessions {
 
 #[derive(Default)]
 struct State {
-    /// By the hash of what the cookie says: who reads this memory learns no cookie.
+    /// By the hash of what the cookie says: who reads this memory learns no cookie. With until when each lasts.
     by_hash: BTreeMap<String, (Who, Instant)>,
     is_used: bool,
     wrong: u32,
@@ -95,10 +95,19 @@ impl Sessions {
             return Err(NotIn::Wrong);
         }
         (state.is_used, state.wrong) = (true, 0);
+        drop(state);
+        let who = Who { name: "admin".to_owned(), role: Role::Admin, csrf: None };
+        self.begin(who, LASTS).ok_or(NotIn::Wrong)
+    }
+
+    /// Begins a session of somebody's, for so long and no longer than any, and returns the cookie to be set.
+    pub(super) fn begin(&self, who: Who, lasts: Duration) -> Option<HeaderValue> {
+        let lasts = lasts.min(LASTS);
         let secret = random();
-        let who = Who { name: "admin".to_owned(), role: Role::Admin, csrf: Some(random()) };
-        state.by_hash.insert(hash(secret.as_bytes()), (who, Instant::now()));
-        cookie(&secret, LASTS).ok_or(NotIn::Wrong)
+        let who = Who { csrf: Some(random()), ..who };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.by_hash.insert(hash(secret.as_bytes()), (who, Instant::now() + lasts));
+        cookie(&secret, lasts)
     }
 
     /// Ends the session that a request brings, and returns the cookie that takes the old one's place.
@@ -114,7 +123,7 @@ impl Sessions {
             return Some(Who { name: "you".to_owned(), role: Role::Admin, csrf: None });
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.by_hash.retain(|_, (_, since)| since.elapsed() < LASTS);
+        state.by_hash.retain(|_, (_, until)| *until > Instant::now());
         state.by_hash.get(&hash(brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
     }
 }

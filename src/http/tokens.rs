@@ -36,6 +36,11 @@ pub struct Kept {
 pub struct Token(pub String);
 
 impl Tokens {
+    /// Tells whether a text looks like one of these.
+    pub(super) fn is_one(token: &str) -> bool {
+        token.starts_with(PREFIX)
+    }
+
     /// Names the file in a project's own folder; nothing is read or made.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {

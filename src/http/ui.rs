@@ -5,7 +5,8 @@ mod entry;
 mod form;
 mod integration;
 mod integrations;
-mod overview;
+mod notifications;
+mod plan;
 mod runs;
 mod shell;
 mod wizard;
@@ -35,7 +36,8 @@ pub fn routes() -> Router<App> {
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))
         .route("/runs/{id}/live", get(runs::live))
-        .route("/plan", get(overview::plan))
-        .route("/plan/apply", post(overview::apply))
-        .route("/notifications", get(overview::notifications))
+        .route("/plan", get(plan::show))
+        .route("/plan/apply", post(plan::apply))
+        .route("/notifications", get(notifications::list).post(notifications::mark))
+        .route("/notifications/toasts", get(notifications::toasts))
 }

@@ -1,6 +1,8 @@
 //! Who asks: somebody with a session, or a program with a token; and what they may do.
 
-use axum::extract::{FromRequestParts, OriginalUri};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app::App;
 use super::refusal::Refusal;
+use super::tokens::Tokens;
 use crate::world::git::Author;
 
 /// What somebody may do; each may do what those before it may.
@@ -73,16 +76,35 @@ impl Who {
         Author { name: self.name.clone(), email }
     }
 
-    fn of(parts: &Parts, app: &App) -> Result<Self, Refusal> {
-        if let Some(authorization) = parts.headers.get(AUTHORIZATION) {
-            let token = authorization.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-            let found = token.and_then(|token| app.tokens().find(token.trim()));
-            return found
-                .map(|token| Self { name: token.name, role: token.role, csrf: None })
-                .ok_or_else(|| unauthorized("the token is not known here, or has been revoked"));
-        }
-        app.sessions().find(&parts.headers).ok_or_else(|| unauthorized("nobody is signed in"))
+    async fn of(parts: &Parts, app: &App) -> Result<Self, Refusal> {
+        let Some(authorization) = parts.headers.get(AUTHORIZATION) else {
+            return app.sessions().find(&parts.headers).ok_or_else(|| unauthorized("nobody is signed in"));
+        };
+        let token = authorization.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
+        let found = match token {
+            None => Err(unauthorized("`Authorization` is no `Bearer TOKEN`")),
+            Some(token) => Self::by_token(token, app).await,
+        };
+        // Whoever brings what holds is let in however many others try.
+        found.map_err(|refusal| app.attempts().take(&from(parts)).err().unwrap_or(refusal))
     }
+
+    async fn by_token(token: &str, app: &App) -> Result<Self, Refusal> {
+        match app.jwts() {
+            Some(jwts) if !Tokens::is_one(token) => Ok(jwts.bearer(token).await?.who),
+            _ => {
+                let found = app.tokens().find(token);
+                let found = found.map(|token| Self { name: token.name, role: token.role, csrf: None });
+                found.ok_or_else(|| unauthorized("the token is not known here, or has been revoked"))
+            }
+        }
+    }
+}
+
+/// Returns where a request comes from.
+pub fn from(parts: &Parts) -> String {
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    address.map_or_else(String::new, |ConnectInfo(address)| address.ip().to_string())
 }
 
 fn unauthorized(detail: &str) -> Refusal {
@@ -94,7 +116,7 @@ impl FromRequestParts<App> for Who {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        let who = Self::of(parts, app)?;
+        let who = Self::of(parts, app).await?;
         let is_read = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         // Forms bring it in a field, which their handlers look at.
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
@@ -104,6 +126,10 @@ impl FromRequestParts<App> for Who {
             let detail = "a session has to bring its `X-CSRF-Token`";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::csrf", detail)
                 .help("programs use a token: `spile tokens new`"));
+        }
+        // What only looks at a field changes nothing.
+        if !is_read && !path.starts_with("/check/") {
+            app.writes_of().take(&who.name)?;
         }
         Ok(who)
     }

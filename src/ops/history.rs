@@ -1,10 +1,11 @@
 //! `status`, `runs`, `logs` and `history`: what the registry remembers of each integration.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Error, Loaded, Which};
 use crate::integration::Integration;
-use crate::name::EnvironmentName;
+use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan;
 use crate::plan::history::Applied;
 use crate::run::{Run, RunStatus};
@@ -34,17 +35,30 @@ pub async fn status(
     (environment, which): (&EnvironmentName, &Which),
 ) -> Result<Vec<Status>, Error> {
     let standings = world.runs.standings().await?;
-    let asked = plan::desired(&loaded.integrations, &loaded.settings, environment);
-    let drift = plan::drift::in_target("registry", &world.registry.read().await?, &asked.registry);
+    let drifted = drifted(world, loaded, environment).await?;
     let mut newest = world.runs.newest_of_each().await?;
     let mut statuses = Vec::new();
     for integration in which.among(world, loaded).await? {
         let last_run = newest.remove(&integration.id);
         let standing = standings.get(&integration.id).cloned();
-        let has_drifted = drift.iter().any(|drift| drift.id == integration.id);
+        let has_drifted = drifted.contains(&integration.id);
         statuses.push(Status { integration, standing, has_drifted, last_run });
     }
     Ok(statuses)
+}
+
+/// Returns the integrations whose rows something else has changed since the last apply.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub async fn drifted(
+    world: &World,
+    loaded: &Loaded,
+    environment: &EnvironmentName,
+) -> Result<BTreeSet<IntegrationId>, Error> {
+    let asked = plan::desired(&loaded.integrations, &loaded.settings, environment);
+    let drift = plan::drift::in_target("registry", &world.registry.read().await?, &asked.registry);
+    Ok(drift.into_iter().map(|drift| drift.id).collect())
 }
 
 /// Returns the newest applies of the environment, newest first.

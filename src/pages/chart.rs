@@ -41,6 +41,19 @@ pub struct Bar {
 /// Returns the records of syncs as bars; `None` where there are fewer than two.
 #[must_use]
 pub fn records(runs: &[Run]) -> Option<Chart> {
+    #[expect(clippy::cast_precision_loss, reason = "bars are some pixels high")]
+    let value = |run: &Run| run.records.unwrap_or(0) as f64;
+    chart(runs, ("Records", &|records| format!("{records} records")), &value)
+}
+
+/// Returns how long syncs took as bars; `None` where there are fewer than two.
+#[must_use]
+pub fn durations(runs: &[Run]) -> Option<Chart> {
+    let value = |run: &Run| run.seconds().unwrap_or(0.0);
+    chart(runs, ("Durations", &|seconds| format!("{seconds:.1} s")), &value)
+}
+
+fn chart(runs: &[Run], (what, shown): (&str, &dyn Fn(f64) -> String), value: &dyn Fn(&Run) -> f64) -> Option<Chart> {
     let syncs: Vec<&Run> = runs
         .iter()
         .rev()
@@ -49,24 +62,23 @@ pub fn records(runs: &[Run]) -> Option<Chart> {
     if syncs.len() < 2 {
         return None;
     }
-    let most = syncs.iter().filter_map(|run| run.records).max().unwrap_or(0).max(1);
+    let most = syncs.iter().map(|run| value(run)).fold(0.0, f64::max);
     let failed = syncs.iter().filter(|run| run.status == RunStatus::Failed).count();
     let bar = |(place, run): (usize, &&Run)| {
-        let records = run.records.unwrap_or(0);
-        #[expect(clippy::cast_precision_loss, reason = "bars are some pixels high")]
-        let height = (records as f64 / most as f64 * HIGHEST).max(2.0);
+        let value = value(run);
+        let height = if most > 0.0 { (value / most * HIGHEST).max(2.0) } else { 2.0 };
         Bar {
             x: place * STEP,
             y: 40.0 - height,
             width: STEP - 2,
             height,
             bad: run.status == RunStatus::Failed,
-            title: format!("{}: {records} records, {}", run.started_at.strftime("%Y-%m-%d %H:%M"), run.status.word()),
+            title: format!("{}: {}, {}", run.started_at.strftime("%Y-%m-%d %H:%M"), shown(value), run.status.word()),
         }
     };
     Some(Chart {
         width: syncs.len() * STEP,
-        label: format!("Records of the last {} syncs: {most} at most, {failed} failed", syncs.len()),
+        label: format!("{what} of the last {} syncs: {} at most, {failed} failed", syncs.len(), shown(most)),
         bars: syncs.iter().enumerate().map(bar).collect(),
     })
 }

@@ -98,6 +98,36 @@ async fn git_lines(folder: &Path, what: &'static str, words: &[&str]) -> Result<
     Ok(text.split(['\0', '\n']).filter(|part| !part.is_empty()).map(str::to_owned).collect())
 }
 
+/// What a commit says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its id, as short as it is clear.
+    pub commit: String,
+    /// Who wrote it.
+    pub author: String,
+    /// When.
+    pub at: jiff::Timestamp,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+/// Returns the newest commits that changed a file, under whatever name it had, the newest first.
+///
+/// # Errors
+/// When the folder is in no repository, or nothing was ever committed.
+pub async fn log(folder: &Path, path: &Path, most: usize) -> Result<Vec<Said>, GitError> {
+    let (most, path) = (format!("--max-count={most}"), path.to_string_lossy().into_owned());
+    let words = ["log", "--follow", "--format=%h%x09%at%x09%an%x09%s", &most, "--", &path];
+    let lines = git_lines(folder, "log", &words).await?;
+    let said = lines.iter().filter_map(|line| {
+        let mut parts = line.splitn(4, '\t').map(str::to_owned);
+        let (commit, at) = (parts.next()?, parts.next()?);
+        let at = jiff::Timestamp::from_second(at.parse().ok()?).ok()?;
+        Some(Said { commit, at, author: parts.next()?, subject: parts.next()? })
+    });
+    Ok(said.collect())
+}
+
 /// Merges texts line by line, as git does: base, ours, theirs. Tells whether there are conflicts, which are marked.
 ///
 /// # Errors

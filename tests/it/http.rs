@@ -1,6 +1,7 @@
 //! `spile serve`: the API and the pages, asked over real connections.
 
 mod api;
+mod jwt;
 mod openapi;
 mod pages;
 mod runs;

@@ -1,4 +1,4 @@
-//! Connectors, what sources offer, and what needs somebody.
+//! Connectors, and what sources offer.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::http::app::App;
 use crate::http::change;
 use crate::http::refusal::Refusal;
 use crate::http::who::{self, Who};
+use crate::ops;
 use crate::ops::connectors::{Shelf, Standing};
 use crate::ops::discover::{Freshness, Options, shown};
-use crate::ops::{self, notify};
 use crate::schema;
 use crate::view;
 
@@ -117,11 +117,4 @@ pub async fn discover(
     };
     let offer = ops::discover(&desk.world, &desk.loaded, (slug.as_str(), &options), &mut drop).await?;
     Ok(Json(view::discover::data(&offer, &shown(&offer, None)?)))
-}
-
-pub async fn notifications(_who: Who, State(app): State<App>) -> Result<Json<Value>, Refusal> {
-    let desk = app.desk().await?;
-    let watched = notify::Watched::of(&desk.loaded, &desk.environment);
-    let overview = notify::overview(&desk.world, watched, &mut drop).await?;
-    Ok(Json(json!({ "notifications": view::notify::OverviewData::from(&overview).alerts })))
 }

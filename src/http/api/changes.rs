@@ -76,7 +76,7 @@ pub async fn create(
     let program = app.program();
     let prepared = author::create(change::access(&app, (&keys, &program)), (&slug, &connector), &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&connector)))?;
-    let change = Change { edits: prepared.edits(), slug: &slug, verb: "Add" };
+    let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&slug), verb: "Add" };
     let written = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.find(slug.as_str()).cloned().ok_or_else(gone)?;
     let location = header(&format!("/api/integrations/{}", made.id));
@@ -101,7 +101,7 @@ pub async fn update(
     let (keys, program) = (&desk.world.keys, app.program());
     let prepared = author::change(change::access(&app, (keys, &program)), integration, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&integration.connector)))?;
-    let change = Change { edits: prepared.edits(), slug: &integration.slug, verb: "Change" };
+    let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&integration.slug), verb: "Change" };
     let written = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.get(&integration.id).cloned().ok_or_else(gone)?;
     let etag = header(&etag(&app.setup().project, &made)?);
@@ -120,7 +120,7 @@ pub async fn remove(
     let integration = find(&desk, &id)?;
     matches(&app, integration, &headers)?;
     let removal = author::remove(&app.setup().project, integration)?;
-    let change = Change { edits: removal.edits, slug: &removal.slug, verb: "Delete" };
+    let change = Change { edits: removal.edits, slugs: std::slice::from_ref(&removal.slug), verb: "Delete" };
     let written = change::carry_out(&app, &who, &change).await?;
     let mut answer = json!({ "success": true });
     if let Written::Branch { .. } = &written {

@@ -21,7 +21,7 @@ const fn get(path: &'static str, id: &'static str, summary: &'static str, gives:
 const LIMIT: (&str, &str) = ("limit", "integer");
 const KIND: (&str, &str) = ("kind", "kind");
 
-const OPERATIONS: [Operation; 22] = [
+const OPERATIONS: [Operation; 24] = [
     get("/api/health", "health", "Tells how the server is; nobody has to be signed in", "Health"),
     Operation {
         query: &[("q", "string"), LIMIT, ("after", "string")],
@@ -107,7 +107,21 @@ const OPERATIONS: [Operation; 22] = [
         body: Some("Bulk"),
         ..get("/api/bulk", "bulk", "Does the same to several integrations", "Object")
     },
-    get("/api/notifications", "listNotifications", "Lists what needs somebody", "Object"),
+    get(
+        "/api/notifications",
+        "listNotifications",
+        "Lists what needs somebody, and whether they have read it",
+        "Object",
+    ),
+    Operation {
+        method: "post",
+        body: Some("Marks"),
+        ..get("/api/notifications", "markNotifications", "Marks notifications as read, or as unread", "Success")
+    },
+    Operation {
+        query: &[("integration", "string"), LIMIT],
+        ..get("/api/audit", "listAudit", "Lists who did what through this server, the newest first", "Object")
+    },
     get("/api/openapi.json", "getDocument", "Returns this document", "Object"),
 ];
 
@@ -264,6 +278,11 @@ fn schemas() -> Value {
             "additionalProperties": false,
         },
         "Discover": { "type": "object", "properties": { "integration": text() }, "required": ["integration"] },
+        "Marks": {
+            "type": "object",
+            "properties": { "read": texts(), "unread": texts() },
+            "additionalProperties": false,
+        },
         "Bulk": {
             "type": "object",
             "properties": {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::integrations::find;
 use crate::http::app::App;
+use crate::http::change;
 use crate::http::desk::Desk;
 use crate::http::refusal::Refusal;
 use crate::http::who::{Role, Who};
@@ -65,7 +66,7 @@ async fn begin(who: &Who, app: &App, (kind, id, seconds): (RunKind, &str, u64)) 
     who.may(Role::Editor)?;
     let desk = app.desk().await?;
     let slug = find(&desk, id)?.slug.clone();
-    let begun = app.jobs().begin(app, &desk, (kind, &slug)).await;
+    let begun = change::run(app, who, (&desk, kind, &slug)).await?;
     let id = begun.id.map_err(|error| Refusal::from(*error))?;
     let ended = tokio::time::timeout(Duration::from_secs(seconds.min(LONGEST)), begun.ended).await;
     if let Ok(Ok(ended)) = ended

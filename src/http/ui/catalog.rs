@@ -54,17 +54,25 @@ pub async fn marketplace(at: At, wanted: Result<Query<Wanted>, QueryRejection>) 
 }
 
 fn card(one: &Standing) -> Value {
-    let Head { name, role, label, description, category, .. } = &one.head;
+    let Head { name, role, label, description, category, docs, .. } = &one.head;
+    // What comes from elsewhere leads nowhere but to the web.
+    let docs = docs.as_ref().filter(|docs| docs.starts_with("https://") || docs.starts_with("http://"));
     json!({
         "name": name, "kind": role, "label": label, "description": form::first_sentence(description),
         "category": category, "is_ready": !matches!(one.origin, Origin::Hub(_)),
-        "monogram": monogram(label), "logo": null, "docs": null,
+        "monogram": monogram(label), "logo": logo(*role, name, one.head.logo.as_deref()), "docs": docs,
     })
 }
 
 /// Returns a connector's mark: its logo, or the first letters of its label.
 pub fn mark(connector: &Connector) -> Value {
-    json!({ "label": connector.label, "monogram": monogram(&connector.label), "logo": null })
+    let logo = logo(connector.role, &connector.name, connector.logo.as_deref());
+    json!({ "label": connector.label, "monogram": monogram(&connector.label), "logo": logo })
+}
+
+/// Returns where the server gives a logo. One that is elsewhere is not shown: nothing is fetched from there.
+fn logo(role: Role, name: &str, logo: Option<&str>) -> Option<String> {
+    logo.filter(|logo| !logo.contains("://")).map(|_| format!("/logos/{role}/{name}"))
 }
 
 fn monogram(label: &str) -> String {

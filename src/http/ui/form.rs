@@ -1,5 +1,7 @@
 //! Forms as browsers send them: fields by name, with what protects a session from forms of others.
 
+use std::marker::PhantomData;
+
 use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
@@ -10,15 +12,36 @@ use crate::http::app::App;
 use crate::http::refusal::Refusal;
 use crate::http::who::Role;
 
-/// What a form sent, by somebody who may send it.
-pub struct Posted {
+/// What a form sent, by somebody who may send it: who may change something, unless it says otherwise.
+pub struct Posted<By = Changing> {
     /// Who, and where.
     pub at: At,
     /// The fields, in their order.
     pub fields: Vec<(String, String)>,
+    by: PhantomData<By>,
 }
 
-impl Posted {
+/// Who may send a form.
+pub trait Sender {
+    /// What they have to be at least.
+    const ROLE: Role;
+}
+
+/// Whoever may change something.
+pub struct Changing;
+
+/// Whoever may look.
+pub struct Looking;
+
+impl Sender for Changing {
+    const ROLE: Role = Role::Editor;
+}
+
+impl Sender for Looking {
+    const ROLE: Role = Role::Viewer;
+}
+
+impl<By> Posted<By> {
     /// Returns the last value of a field.
     pub fn get(&self, name: &str) -> &str {
         self.fields.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
@@ -35,17 +58,17 @@ impl Posted {
     }
 }
 
-impl FromRequest<App> for Posted {
+impl<By: Sender> FromRequest<App> for Posted<By> {
     type Rejection = Trouble;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
         let (mut parts, body) = request.into_parts();
         let at = At::from_request_parts(&mut parts, app).await?;
-        at.who.may(Role::Editor)?;
+        at.who.may(By::ROLE)?;
         let Form(fields) = Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, body), app)
             .await
             .map_err(|rejection| refused(&rejection))?;
-        let posted = Self { at, fields };
+        let posted = Self { at, fields, by: PhantomData };
         if posted.at.who.csrf.as_deref().is_some_and(|csrf| csrf != posted.get("csrf")) {
             let detail = "the form is not of this session";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::csrf", detail)

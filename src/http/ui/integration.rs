@@ -1,6 +1,7 @@
 //! One integration: how it stands, its settings, its runs, and what can be done to it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -13,6 +14,7 @@ use super::form::Posted;
 use super::integrations::{confirm, next, state};
 use super::shell::{At, Trouble, fault};
 use crate::connector::Role;
+use crate::discovered::{Rules, Stream};
 use crate::form;
 use crate::http::api::{etag, find};
 use crate::http::change::{self, Bulk, Change};
@@ -24,6 +26,10 @@ use crate::ops::{self, Which};
 use crate::pages::chart;
 use crate::pages::fields::{Control, FieldData, Fields, Known, OptionData};
 use crate::pages::words::{RunRow, ago, moment};
+use crate::world::git;
+
+/// How much of its history is shown.
+const HISTORY: usize = 12;
 
 /// How many runs its chart shows, and its table.
 const RUNS: (usize, usize) = (40, 8);
@@ -36,7 +42,7 @@ pub async fn show(at: At, Path(slug): Path<String>) -> Result<Response, Trouble>
 /// Renders the page, with what was posted and refused where something was.
 async fn page(
     at: &At,
-    one: &Integration,
+    one: &Arc<Integration>,
     (posted, refusal): (Option<&Posted>, Option<&Refusal>),
 ) -> Result<Response, Trouble> {
     let desk = &at.desk;
@@ -51,7 +57,7 @@ async fn page(
     let facts = json!({
         "slug": one.slug, "name": one.base.name, "type": one.connector.name, "role": one.role(),
         "type_label": one.connector.label, "file": one.path, "logo": mark["logo"], "monogram": mark["monogram"],
-        "status": state(one, standing), "drift": false, "enabled": one.base.enabled,
+        "status": state(one, standing), "drift": desk.drifted().await.contains(&one.id), "enabled": one.base.enabled,
         "description": one.base.description, "loader": one.base.loader,
         "schedule": one.base.schedule.as_ref().map(ToString::to_string), "next": next((one, &desk.environment), now),
         "select": one.base.select, "created": standing.map(|standing| moment(standing.created_at)),
@@ -59,9 +65,9 @@ async fn page(
         "etag": etag(&at.app.setup().project, one)?,
     });
     let data = json!({
-        "one": facts, "runs": rows, "chart": chart::records(&runs), "all": Fields::of(&one.connector, &known),
+        "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),
         "general": general(at, one, (posted, refusal)), "settings": settings(one), "streams": streams(at, one, now),
-        "history": null, "fault": refusal.map(fault),
+        "history": history(at, one, now).await, "fault": refusal.map(fault),
     });
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     at.page_with(status, ("integration.html.j2", &one.base.name), data).await
@@ -162,13 +168,31 @@ fn settings(one: &Integration) -> Vec<Value> {
 }
 
 /// Returns the streams that its source said last that it offers.
-fn streams(at: &At, one: &Integration, now: Timestamp) -> Option<Value> {
+fn streams(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
     let desk = &at.desk;
     let root = desk.world.project.root();
-    let kept =
-        ops::discover::found(root, (&desk.loaded, &std::sync::Arc::new(one.clone())), &desk.environment).ok()??;
-    let all: Vec<Value> = kept.streams.iter().map(|stream| json!({ "name": stream.name, "taken": true })).collect();
+    let kept = ops::discover::found(root, (&desk.loaded, one), &desk.environment).ok()??;
+    let rules = Rules::of(one, one.at(&desk.environment));
+    let of = |stream: &Stream| json!({ "name": stream.name, "taken": rules.take(stream).0.is_read() });
+    let all: Vec<Value> = kept.streams.iter().map(of).collect();
     Some(json!({ "when": ago(kept.discovered_at, now), "all": all }))
+}
+
+/// Returns who changed its file and who did what here, the newest first.
+async fn history(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
+    let root = at.desk.world.project.root();
+    // A project that is in no repository has no commits.
+    let commits = git::log(root, &one.path, HISTORY).await.unwrap_or_default();
+    let commits = commits.into_iter().map(|said| (said.at, said.author, format!("{} ({})", said.subject, said.commit)));
+    let deeds = at.app.audit().newest((Some(&one.slug), HISTORY)).unwrap_or_default();
+    let deeds = deeds.into_iter().map(|deed| {
+        let what = deed.result.map_or_else(|| deed.action.clone(), |result| format!("{}: {result}", deed.action));
+        (deed.at, deed.actor, what)
+    });
+    let mut all: Vec<(Timestamp, String, String)> = commits.chain(deeds).collect();
+    all.sort_by(|a, b| b.cmp(a));
+    let told = |(when, who, what)| json!({ "when": ago(when, now), "who": who, "what": what });
+    all.into_iter().take(HISTORY).map(told).collect()
 }
 
 pub async fn save(Path(slug): Path<String>, posted: Posted) -> Result<Response, Trouble> {
@@ -203,7 +227,7 @@ pub async fn save(Path(slug): Path<String>, posted: Posted) -> Result<Response, 
             return page(at, &one, (Some(&posted), Some(&refusal))).await;
         }
     };
-    let change = Change { edits: prepared.edits(), slug: &one.slug, verb: "Change" };
+    let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&one.slug), verb: "Change" };
     match change::carry_out(&at.app, &at.who, &change).await {
         Ok(written) => Ok(Redirect::to(&format!("/integrations/{}?did={}", one.slug, did(&written))).into_response()),
         Err(refusal) => page(at, &one, (Some(&posted), Some(&refusal))).await,

@@ -31,6 +31,9 @@ pub struct Wanted {
     q: String,
     #[serde(default)]
     state: String,
+    /// Those that come after this one, by name.
+    #[serde(default)]
+    after: String,
 }
 
 pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Trouble> {
@@ -46,16 +49,26 @@ pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Resu
         let state = state(one, of(one));
         wanted.state.is_empty() || state.word == wanted.state
     };
-    let all = desk.loaded.integrations.by_slug();
-    let found: Vec<_> = all.filter(|one| fits(one, Some(&wanted.q)) && is_in(one)).collect();
-    let rows: Vec<Value> =
-        found.iter().take(MOST).map(|one| row((one, &desk.environment), (of(one), newest.get(&one.id)), now)).collect();
+    let drifted = desk.drifted().await;
+    let all = desk.loaded.integrations.by_slug().filter(|one| one.slug.as_str() > wanted.after.as_str());
+    let found: Vec<_> = all.filter(|one| fits(one, Some(&wanted.q)) && is_in(one)).take(MOST + 1).collect();
+    let shown = &found[..found.len().min(MOST)];
+    let of_row = |one: &Integration| (of(one), newest.get(&one.id), drifted.contains(&one.id));
+    let rows: Vec<Value> = shown.iter().map(|one| row((one, &desk.environment), of_row(one), now)).collect();
+    let to = |after: &str| {
+        let pairs = [("q", wanted.q.as_str()), ("state", &wanted.state), ("after", after)];
+        let said = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+        format!("/integrations?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish())
+    };
+    let next = shown.last().filter(|_| found.len() > MOST).map(|last| to(last.slug.as_str()));
+    let previous = Some(to("")).filter(|_| !wanted.after.is_empty());
     let states = ["", "active", "error", "pending", "paused", "not applied", "disabled"];
     let states = states.map(|word| {
         json!({ "value": word, "label": if word.is_empty() { "any" } else { word }, "is_chosen": word == wanted.state })
     });
     let total = desk.loaded.integrations.iter().count();
-    let data = json!({ "rows": rows, "total": total, "q": wanted.q, "states": states, "next": null, "previous": null });
+    let data =
+        json!({ "rows": rows, "total": total, "q": wanted.q, "states": states, "next": next, "previous": previous });
     at.page("integrations.html.j2", "Integrations", data).await
 }
 
@@ -72,7 +85,7 @@ pub fn state(one: &Integration, standing: Option<&Standing>) -> State {
 
 fn row(
     (one, environment): (&Integration, &EnvironmentName),
-    (standing, last): (Option<&Standing>, Option<&Run>),
+    (standing, last, has_drifted): (Option<&Standing>, Option<&Run>, bool),
     now: Timestamp,
 ) -> Value {
     let last =
@@ -82,7 +95,7 @@ fn row(
         "name": one.base.name,
         "type": one.connector.label,
         "status": state(one, standing),
-        "drift": false,
+        "drift": has_drifted,
         "last": last,
         "next": next((one, environment), now),
     })

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -25,6 +26,9 @@ const PAGES: [(&str, &str); 5] = [
     ("/notifications", "Notifications"),
 ];
 
+/// Takes a page elsewhere of which a part was asked for.
+const ELSEWHERE: (HeaderName, &str) = (HeaderName::from_static("hx-redirect"), "/login");
+
 /// Somebody at a page, with the project as it is.
 pub struct At {
     /// Who.
@@ -39,8 +43,11 @@ pub struct At {
 
 /// What a page comes to where it comes to nothing.
 pub enum Trouble {
-    /// Nobody is signed in.
-    Outside,
+    /// Nobody is signed in; a part of a page cannot take them elsewhere by itself.
+    Outside {
+        /// Whether only a part was asked for.
+        is_part: bool,
+    },
     /// It is refused.
     Refused(Refusal),
 }
@@ -60,7 +67,8 @@ impl From<Error> for Trouble {
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
         let refusal = match self {
-            Self::Outside => return Redirect::to("/login").into_response(),
+            Self::Outside { is_part: false } => return Redirect::to("/login").into_response(),
+            Self::Outside { is_part: true } => return (StatusCode::UNAUTHORIZED, [ELSEWHERE]).into_response(),
             Self::Refused(refusal) => refusal,
         };
         let data = json!({
@@ -81,7 +89,9 @@ impl FromRequestParts<App> for At {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
         let who = match Who::from_request_parts(parts, app).await {
             Ok(who) => who,
-            Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => return Err(Trouble::Outside),
+            Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
+                return Err(Trouble::Outside { is_part: parts.headers.contains_key("hx-request") });
+            }
             Err(refusal) => return Err(refusal.into()),
         };
         let desk = app.desk().await?;
@@ -110,12 +120,13 @@ impl At {
     /// Returns what is around a page.
     pub async fn shell(&self) -> Shell {
         let writes = self.app.setup().writing != Writing::Not;
-        let alerts = 0;
+        let alerts = self.desk.alerts().await;
+        let unread = self.app.seen().look(&alerts, &self.who.name).into_iter().filter(|one| !one.is_read).count();
         let page = |(path, name): (&'static str, &'static str)| PageLink {
             path,
             name,
             is_here: self.path.starts_with(path),
-            count: if path == "/notifications" { alerts } else { 0 },
+            count: if path == "/notifications" { unread } else { 0 },
         };
         Shell {
             project: self.desk.loaded.settings.name.clone(),
@@ -127,6 +138,7 @@ impl At {
             can_apply: self.who.role >= Role::Admin && writes,
             can_log_out: self.who.csrf.is_some(),
             csrf: self.who.csrf.clone().unwrap_or_default(),
+            now: Timestamp::now().to_string(),
             told: self.told.clone(),
             problems: self.desk.wrong.clone(),
             registry: self.desk.standings().await.err(),

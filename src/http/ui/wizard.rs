@@ -309,7 +309,7 @@ async fn save(at: &At, here: (&str, &str), draft: &Draft) -> Result<Response, Tr
     let _turn = at.app.turn().await;
     let saved = async {
         let prepared = prepare(at, draft).await?;
-        let change = Change { edits: prepared.edits(), slug: &prepared.slug, verb: "Add" };
+        let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&prepared.slug), verb: "Add" };
         let written = change::carry_out(&at.app, &at.who, &change).await?;
         Ok::<_, Refusal>((prepared.slug.clone(), written))
     };

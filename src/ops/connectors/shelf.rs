@@ -85,7 +85,8 @@ impl Shelf {
             let name = plugin.name();
             let (role, label, description) = (plugin.kind, plugin.label.clone(), plugin.description.clone());
             let (category, keywords) = (plugin.category.clone(), plugin.keywords.clone());
-            let head = Head { name: name.clone(), role, label, description, category, keywords };
+            let (docs, logo) = (None, None);
+            let head = Head { name: name.clone(), role, label, description, category, keywords, docs, logo };
             shelf.all.insert((role, name), Standing { head, origin: Origin::Hub(Box::new(plugin)) });
         }
         Ok(shelf)

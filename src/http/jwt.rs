@@ -1,0 +1,222 @@
+//! Tokens of others: JWTs that Supabase Auth, or any provider of OpenID Connect, has signed; its public keys are asked for
+//! once, and again when a token names one that is not known.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::refusal::Refusal;
+use super::who::{Role, Who};
+
+/// How long keys are taken to be all there are.
+const KEYS_LAST: Duration = Duration::from_mins(10);
+
+/// How soon they are asked for again because of a key that is not known: who sends nonsense causes no flood.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long the provider has to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How far clocks may be apart, in seconds.
+const LEEWAY: u64 = 30;
+
+/// Signatures that are made with a private key. One with a shared secret is none: whoever can check it can make it.
+const ALGORITHMS: [Algorithm; 9] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+];
+
+/// Whose tokens are believed, and what of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// Who signs: the `iss` of a token.
+    pub issuer: String,
+    /// Where its public keys are.
+    pub jwks: Url,
+    /// For whom tokens are made: the `aud` of a token.
+    pub audience: String,
+    /// The claim that has the role, with dots into it: `app_metadata.role`.
+    pub role: String,
+}
+
+/// Looks at tokens.
+pub struct Jwts {
+    trust: Trust,
+    http: Option<reqwest::Client>,
+    keys: Mutex<Option<(Instant, JwkSet)>>,
+}
+
+/// Somebody whom a token names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// Who, and what they may do.
+    pub who: Who,
+    /// Until when the token holds.
+    pub until: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+struct Claims {
+    sub: Option<String>,
+    exp: i64,
+    #[serde(flatten)]
+    more: BTreeMap<String, Value>,
+}
+
+impl Jwts {
+    /// Believes one provider; nothing is asked of it yet.
+    pub fn of(trust: Trust) -> Self {
+        // A second client finds it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
+        let http = http.user_agent(concat!("spile/", env!("CARGO_PKG_VERSION"))).build().ok();
+        Self { trust, http, keys: Mutex::new(None) }
+    }
+
+    /// Returns whom a token names.
+    ///
+    /// # Errors
+    /// When it is not the provider's, is not for this server, is over, or gives no role; or no keys can be had.
+    pub async fn bearer(&self, token: &str) -> Result<Bearer, Refusal> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| refused("it is none"))?;
+        if !ALGORITHMS.contains(&header.alg) {
+            return Err(refused("it is not signed with a key that only its issuer has"));
+        }
+        let jwk = self.key(header.kid.as_deref()).await?;
+        let key = DecodingKey::from_jwk(&jwk).map_err(|_| refused("the key that it names is of an unknown kind"))?;
+        let mut validation = Validation::new(header.alg);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        // Some write theirs with a slash at its end.
+        validation.set_issuer(&[self.trust.issuer.clone(), format!("{}/", self.trust.issuer)]);
+        validation.set_audience(&[&self.trust.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation);
+        let claims = claims.map_err(|error| refused(why(error.kind())))?.claims;
+        let role = role(&claims.more, &self.trust.role).ok_or_else(|| {
+            let detail = format!("the token gives no role: its claim `{}` is none of them", self.trust.role);
+            Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail)
+                .help("let the provider give `viewer`, `editor` or `admin` there")
+        })?;
+        let until = Timestamp::from_second(claims.exp).map_err(|_| refused("its end is no time"))?;
+        Ok(Bearer { who: Who { name: name(&claims), role, csrf: None }, until })
+    }
+
+    async fn key(&self, kid: Option<&str>) -> Result<Jwk, Refusal> {
+        let mut known = self.keys.lock().await;
+        let find = |keys: &JwkSet| match kid {
+            Some(kid) => keys.find(kid).cloned(),
+            None => Some(&keys.keys).filter(|keys| keys.len() == 1).map(|keys| keys[0].clone()),
+        };
+        if let Some((at, keys)) = &*known {
+            let found = find(keys);
+            let lasts = if found.is_some() { KEYS_LAST } else { PAUSE };
+            if at.elapsed() < lasts {
+                return found.ok_or_else(|| refused("its issuer has no such key"));
+            }
+        }
+        match self.ask().await {
+            Ok(keys) => {
+                let found = find(&keys);
+                *known = Some((Instant::now(), keys));
+                found.ok_or_else(|| refused("its issuer has no such key"))
+            }
+            // Keys that were good do not turn bad because their provider is away.
+            Err(refusal) => known.as_ref().and_then(|(_, keys)| find(keys)).ok_or(refusal),
+        }
+    }
+
+    async fn ask(&self) -> Result<JwkSet, Refusal> {
+        let away = |why: &str| {
+            let detail = format!("the keys of `{}` cannot be had: {why}", self.trust.issuer);
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::jwks", detail)
+                .help("look at `--jwt-jwks`, and whether the server can reach it")
+        };
+        let http = self.http.as_ref().ok_or_else(|| away("there is no client"))?;
+        let response = http.get(self.trust.jwks.clone()).send().await.map_err(|_| away("nothing answers"))?;
+        if !response.status().is_success() {
+            return Err(away(&format!("status {}", response.status().as_u16())));
+        }
+        let bytes = response.bytes().await.map_err(|_| away("the answer broke off"))?;
+        serde_json::from_slice(&bytes).map_err(|_| away("the answer is no set of keys"))
+    }
+}
+
+fn refused(why: &str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "spile::http::unauthorized", format!("the token does not hold: {why}"))
+        .help("sign in again where it comes from")
+}
+
+fn why(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::ExpiredSignature => "its time is over",
+        ErrorKind::ImmatureSignature => "its time has not begun",
+        ErrorKind::InvalidIssuer => "somebody else made it",
+        ErrorKind::InvalidAudience => "it is for somebody else",
+        ErrorKind::InvalidSignature => "its signature is wrong",
+        ErrorKind::MissingRequiredClaim(_) => "it does not say who made it, for whom, or until when",
+        _ => "it is none",
+    }
+}
+
+fn name(claims: &Claims) -> String {
+    let mut named = ["email", "preferred_username", "name"].into_iter();
+    let named = named.find_map(|key| claims.more.get(key)?.as_str().filter(|name| !name.trim().is_empty()));
+    named.or(claims.sub.as_deref()).unwrap_or("somebody").chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// Returns the highest role that a claim gives: a word, or a list of words among others.
+fn role(claims: &BTreeMap<String, Value>, path: &str) -> Option<Role> {
+    // A claim may have dots in its name: `https://example.com/role`.
+    let claim = claims.get(path).or_else(|| {
+        let mut parts = path.split('.');
+        let first = claims.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
+    })?;
+    let words = match claim {
+        Value::Array(words) => words.iter().filter_map(Value::as_str).collect(),
+        Value::String(word) => vec![word.as_str()],
+        _ => Vec::new(),
+    };
+    let known = Role::WORDS.into_iter().filter(|(word, _)| words.contains(word));
+    known.map(|(_, role)| role).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn roles_are_found_where_providers_put_them() {
+        let found = |claims: Value, path: &str| role(&serde_json::from_value(claims).unwrap(), path);
+        assert_eq!(found(json!({"app_metadata": {"role": "editor"}}), "app_metadata.role"), Some(Role::Editor));
+        assert_eq!(found(json!({"groups": ["staff", "viewer", "admin"]}), "groups"), Some(Role::Admin));
+        assert_eq!(found(json!({"https://x.y/role": "viewer"}), "https://x.y/role"), Some(Role::Viewer));
+        for (claims, path) in [
+            (json!({"role": "authenticated"}), "role"),
+            (json!({}), "a.b"),
+            (json!({"a": 1}), "a"),
+            (json!({"user_metadata": {"role": "admin"}}), "app_metadata.role"),
+        ] {
+            assert_eq!(found(claims, path), None);
+        }
+    }
+}

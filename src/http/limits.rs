@@ -1,0 +1,86 @@
+//! How much somebody may ask of the server in a while: buckets that fill up again.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+
+use super::refusal::Refusal;
+
+/// How many that are counted are remembered; those that were longest away are forgotten first.
+const MOST: usize = 10_000;
+
+/// A bucket for each of those who ask.
+pub struct Limit {
+    per_minute: u32,
+    buckets: Mutex<BTreeMap<String, Bucket>>,
+}
+
+/// What is left, and when that was so.
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+impl Limit {
+    /// Allows so many in a minute, all at once or one after another.
+    pub fn per_minute(per_minute: u32) -> Self {
+        Self { per_minute: per_minute.max(1), buckets: Mutex::default() }
+    }
+
+    /// Takes one from somebody's bucket.
+    ///
+    /// # Errors
+    /// When it is empty: 429, with when to come again.
+    pub fn take(&self, of: &str) -> Result<(), Refusal> {
+        self.take_at(of, Instant::now()).map_err(|wait| {
+            let seconds = wait.as_secs_f64().ceil().max(1.0);
+            let detail = format!("more than {} of these in a minute", self.per_minute);
+            let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "spile::http::rate", detail)
+                .help(format!("come again in {seconds} s; `spile serve --rate N` allows more"));
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a minute")]
+            let seconds = seconds as u64;
+            refusal.retry_after = Some(seconds);
+            refusal
+        })
+    }
+
+    fn take_at(&self, of: &str, now: Instant) -> Result<(), Duration> {
+        let most = f64::from(self.per_minute);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= MOST && !buckets.contains_key(of) {
+            // A bucket that has had a minute is full, as one is that is not known.
+            buckets.retain(|_, bucket| now.saturating_duration_since(bucket.at) < Duration::from_mins(1));
+        }
+        let bucket = buckets.entry(of.to_owned()).or_insert(Bucket { left: most, at: now });
+        let since = now.saturating_duration_since(bucket.at);
+        let left = (bucket.left + since.as_secs_f64() * most / 60.0).min(most);
+        *bucket = Bucket { left, at: now };
+        if left < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - left) * 60.0 / most));
+        }
+        bucket.left -= 1.0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_empty_after_so_many_and_fills_up_again() {
+        let limit = Limit::per_minute(60);
+        let now = Instant::now();
+        for _ in 0..60 {
+            limit.take_at("ada", now).unwrap();
+        }
+        assert!(limit.take_at("ada", now).unwrap_err() <= Duration::from_secs(1));
+        limit.take_at("bob", now).unwrap();
+        let later = now + Duration::from_secs(2);
+        limit.take_at("ada", later).unwrap();
+        limit.take_at("ada", later).unwrap();
+        limit.take_at("ada", later).unwrap_err();
+    }
+}

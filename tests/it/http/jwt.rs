@@ -1,0 +1,190 @@
+//! Tokens of a provider of OpenID Connect: a key of ours, its public half served over HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::{Server, filled};
+use crate::folder::Folder;
+
+/// A key that was made for these tests alone: the PKCS #8 of an Ed25519 key, and its public half.
+const PRIVATE: &str = "MC4CAQAwBQYDK2VwBCIEIIpL3vQDccTCiGt/GCRhy9O5lelkvkb51oDDD+O9PlwT";
+const PUBLIC: &str = "56Uc865vEt53hLnR-OFpvFde3CLmp6u9MFnxMCqQEsk";
+
+/// Serves the public key until the test ends.
+struct Provider {
+    address: String,
+    asked: Arc<AtomicUsize>,
+    is_well: Arc<AtomicBool>,
+}
+
+impl Provider {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (asked, is_well) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+        let (counted, well) = (asked.clone(), is_well.clone());
+        let key = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "k1", "x": PUBLIC });
+        let body = json!({ "keys": [key] }).to_string();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::SeqCst);
+                let mut request = [0; 2048];
+                let _ = stream.read(&mut request).await;
+                let head = if well.load(Ordering::SeqCst) { "200 OK" } else { "500 Internal Server Error" };
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {head}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        Self { address, asked, is_well }
+    }
+
+    fn issuer(&self) -> String {
+        format!("http://{}/auth/v1", self.address)
+    }
+
+    fn serve(&self, folder: &Folder) -> Server {
+        Server::of_folder(folder, &["--jwt-issuer", &self.issuer()])
+    }
+
+    fn claims(&self, role: &str) -> Value {
+        let until = Timestamp::now() + SignedDuration::from_mins(10);
+        json!({
+            "iss": self.issuer(), "aud": "authenticated", "exp": until.as_second(), "sub": "4711", "email": "ada@example.com",
+            "role": "authenticated", "app_metadata": { "role": role },
+        })
+    }
+}
+
+fn signed(claims: &Value, kid: &str) -> String {
+    let der = base64::engine::general_purpose::STANDARD.decode(PRIVATE).unwrap();
+    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
+    jsonwebtoken::encode(&header, claims, &EncodingKey::from_ed_der(&der)).unwrap()
+}
+
+async fn refused(server: &Server, token: &str, status: StatusCode) -> String {
+    let request = server.bare(Method::GET, "/api/integrations").bearer_auth(token);
+    let refusal = super::json(request, status).await;
+    format!("{}: {}", refusal["code"].as_str().unwrap(), refusal["detail"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn who_brings_a_token_of_the_provider_has_the_role_that_it_gives() {
+    let (folder, provider) = (Folder::project(), Provider::start().await);
+    let server = provider.serve(&folder);
+    let ask =
+        |method, path: &str, role: &str| server.bare(method, path).bearer_auth(signed(&provider.claims(role), "k1"));
+    super::json(ask(Method::GET, "/api/integrations", "viewer"), StatusCode::OK).await;
+    let refusal = super::json(ask(Method::DELETE, "/api/integrations/fruit", "viewer"), StatusCode::FORBIDDEN).await;
+    assert_eq!(refusal["detail"], "this takes the role `editor`, and `ada@example.com` has `viewer`");
+    super::json(ask(Method::DELETE, "/api/integrations/fruit", "editor"), StatusCode::OK).await;
+    assert_eq!(provider.asked.load(Ordering::SeqCst), 1, "the keys are asked for once");
+    // Keys that were good stay good while their provider is away.
+    provider.is_well.store(false, Ordering::SeqCst);
+    super::json(ask(Method::GET, "/api/integrations", "viewer"), StatusCode::OK).await;
+    // Pages too, by a session that a token begins.
+    let token = signed(&provider.claims("editor"), "k1");
+    let entered = filled(server.bare(Method::POST, "/login"), &[("token", &token)]).send().await.unwrap();
+    assert_eq!(entered.status(), StatusCode::SEE_OTHER);
+    let cookie = entered.headers()["set-cookie"].to_str().unwrap();
+    let lasts: u64 = cookie.rsplit_once("Max-Age=").unwrap().1.parse().unwrap();
+    assert!(lasts > 500 && lasts <= 600, "{cookie}");
+    let session = cookie.split(';').next().unwrap().to_owned();
+    let page = server.bare(Method::GET, "/plan").header("cookie", session).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("ada@example.com") && page.contains("editor"), "{page}");
+    let deeds = server.get("/api/audit?limit=2").await;
+    let said: Vec<_> =
+        deeds["deeds"].as_array().unwrap().iter().map(|deed| (&deed["actor"], &deed["action"])).collect();
+    let ada = json!("ada@example.com");
+    assert_eq!(said, [(&ada, &json!("sign-in")), (&ada, &json!("delete"))]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_token_is_told_and_lets_nobody_in() {
+    let (folder, provider) = (Folder::project(), Provider::start().await);
+    let server = provider.serve(&folder);
+    let with = |key: &str, value: Value| {
+        let mut claims = provider.claims("admin");
+        claims[key] = value;
+        signed(&claims, "k1")
+    };
+    let good = signed(&provider.claims("admin"), "k1");
+    let signature = good.rsplit_once('.').unwrap().1;
+    let other = with("email", json!("root@example.com"));
+    let forged = format!("{}.{signature}", other.rsplit_once('.').unwrap().0);
+    let unsigned = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+    let payload = good.split('.').nth(1).unwrap();
+    let unsigned = format!("{unsigned}.{payload}.");
+    // Whoever has the public key could make one that a shared secret signs.
+    let header = Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::HS256) };
+    let shared =
+        jsonwebtoken::encode(&header, &provider.claims("admin"), &EncodingKey::from_secret(PUBLIC.as_bytes())).unwrap();
+    let past = (Timestamp::now() - SignedDuration::from_mins(5)).as_second();
+    let told = [
+        (with("exp", json!(past)), "its time is over"),
+        (with("aud", json!("somebody")), "it is for somebody else"),
+        (with("iss", json!("https://evil.example")), "somebody else made it"),
+        (with("nbf", json!(past + 3600)), "its time has not begun"),
+        (signed(&provider.claims("admin"), "k2"), "its issuer has no such key"),
+        (forged, "its signature is wrong"),
+        (unsigned, "it is none"),
+        (shared, "it is not signed with a key that only its issuer has"),
+        ("nonsense".to_owned(), "it is none"),
+    ];
+    for (token, why) in told {
+        let said = refused(&server, &token, StatusCode::UNAUTHORIZED).await;
+        assert_eq!(said, format!("spile::http::unauthorized: the token does not hold: {why}"));
+    }
+    let without = refused(&server, &with("app_metadata", json!({})), StatusCode::FORBIDDEN).await;
+    assert!(without.starts_with("spile::http::role: the token gives no role"), "{without}");
+    let own = refused(&server, "spile_nonsense", StatusCode::UNAUTHORIZED).await;
+    assert!(own.contains("not known here"), "{own}");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_lets_nobody_in_and_sessions_hold() {
+    let (folder, provider) = (Folder::project(), Provider::start().await);
+    let server = provider.serve(&folder);
+    provider.is_well.store(false, Ordering::SeqCst);
+    let said = refused(&server, &signed(&provider.claims("admin"), "k1"), StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(said.starts_with("spile::http::jwks") && said.contains("status 500"), "{said}");
+    super::json(server.ask(Method::GET, "/api/integrations"), StatusCode::OK).await;
+    let login = server.bare(Method::GET, "/login").send().await.unwrap().text().await.unwrap();
+    assert!(login.contains("With a token"), "{login}");
+}
+
+#[tokio::test]
+async fn who_asks_too_much_is_told_when_to_come_again() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &["--rate", "3"]);
+    let toggle =
+        |path: &str| server.ask(Method::POST, "/api/bulk").json(&json!({"action": path, "integrations": ["fruit"]}));
+    for word in ["disable", "enable", "disable"] {
+        super::json(toggle(word), StatusCode::OK).await;
+    }
+    let refused = toggle("enable").send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    // Who looks is not held up.
+    super::json(server.ask(Method::GET, "/api/integrations"), StatusCode::OK).await;
+    // Nor does whoever tries tokens out keep others out.
+    let mut last = StatusCode::OK;
+    for _ in 0..40 {
+        last = server.bare(Method::GET, "/api/plan").bearer_auth("spile_wrong").send().await.unwrap().status();
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    super::json(server.ask(Method::GET, "/api/integrations"), StatusCode::OK).await;
+}
