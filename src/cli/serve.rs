@@ -57,24 +57,36 @@ pub struct Args {
 #[command(next_help_heading = "Tokens of Supabase Auth or another provider of OpenID Connect")]
 struct Trusted {
     /// Who signs them: `https://PROJECT.supabase.co/auth/v1`
-    #[arg(long, value_name = "URL")]
-    jwt_issuer: Option<url::Url>,
+    #[arg(id = "jwt_issuer", long = "jwt-issuer", value_name = "URL")]
+    issuer: Option<url::Url>,
     /// Where the issuer's public keys are, if not at `/.well-known/jwks.json` below it
-    #[arg(long, value_name = "URL", requires = "jwt_issuer")]
-    jwt_jwks: Option<url::Url>,
+    #[arg(id = "jwt_jwks", long = "jwt-jwks", value_name = "URL", requires = "jwt_issuer")]
+    jwks: Option<url::Url>,
     /// For whom they are made: the claim `aud`
-    #[arg(long, value_name = "WORD", requires = "jwt_issuer", default_value = "authenticated")]
-    jwt_audience: String,
+    #[arg(
+        id = "jwt_audience",
+        long = "jwt-audience",
+        value_name = "WORD",
+        requires = "jwt_issuer",
+        default_value = "authenticated"
+    )]
+    audience: String,
     /// The claim that has the role, `viewer`, `editor` or `admin`, or a list with one of them
-    #[arg(long, value_name = "CLAIM", requires = "jwt_issuer", default_value = "app_metadata.role")]
-    jwt_role: String,
+    #[arg(
+        id = "jwt_role",
+        long = "jwt-role",
+        value_name = "CLAIM",
+        requires = "jwt_issuer",
+        default_value = "app_metadata.role"
+    )]
+    role: String,
 }
 
 impl Trusted {
     fn trust(&self) -> Option<Trust> {
-        let issuer = self.jwt_issuer.as_ref()?.as_str().trim_end_matches('/').to_owned();
-        let jwks = self.jwt_jwks.clone().or_else(|| format!("{issuer}/.well-known/jwks.json").parse().ok())?;
-        Some(Trust { issuer, jwks, audience: self.jwt_audience.clone(), role: self.jwt_role.clone() })
+        let issuer = self.issuer.as_ref()?.as_str().trim_end_matches('/').to_owned();
+        let jwks = self.jwks.clone().or_else(|| format!("{issuer}/.well-known/jwks.json").parse().ok())?;
+        Some(Trust { issuer, jwks, audience: self.audience.clone(), role: self.role.clone() })
     }
 }
 

@@ -103,6 +103,21 @@ impl Kind {
         }
     }
 
+    /// Tells whether a text can be a secret of this kind: secrets are texts in their files, whatever their kind; lists and
+    /// tables are JSON.
+    #[must_use]
+    pub fn takes_secret(&self, text: &str) -> bool {
+        let parsed = || serde_json::from_str::<Value>(text);
+        match self {
+            Self::Array => parsed().is_ok_and(|value| value.is_array()),
+            Self::Object => parsed().is_ok_and(|value| value.is_object()),
+            Self::Integer => text.parse::<i64>().is_ok(),
+            Self::Decimal => text.parse::<f64>().is_ok(),
+            Self::Boolean => matches!(text, "true" | "false"),
+            Self::String | Self::File | Self::Date | Self::Email | Self::Options(_) => true,
+        }
+    }
+
     /// Checks a value.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::problem::{did_you_mean, listed};
 pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
     let (wanted, example) = setting.kind.wanted();
-    let refused = || format!("this is not {wanted}: write such as {example}");
+    let refused = || format!("this is not {wanted}: write one such as {example}");
     let value = match &setting.kind {
         Kind::String | Kind::File | Kind::Date | Kind::Email => Value::String(text.to_owned()),
         Kind::Integer => text.parse::<i64>().map(Value::from).map_err(|_| refused())?,

@@ -33,8 +33,14 @@ pub fn posted<'a>(connector: &Connector, fields: impl Iterator<Item = (&'a str, 
     let mut posted = Posted::default();
     for (field, text) in fields {
         if let Some(setting) = field.strip_prefix(SECRETS).and_then(|name| connector.setting(name)) {
-            if setting.secret && !text.is_empty() {
+            if !setting.secret || text.is_empty() {
+                continue;
+            }
+            if setting.kind.takes_secret(text) {
                 posted.secrets.insert(setting.name.clone(), Secret::new(text));
+            } else {
+                let (wanted, _) = setting.kind.wanted();
+                posted.faults.insert(field.to_owned(), format!("this is not {wanted}, written as JSON"));
             }
         } else if let Some(setting) = field.strip_prefix(CONFIG).and_then(|name| connector.setting(name)) {
             take(setting, text, &mut posted);

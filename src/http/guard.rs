@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -18,6 +18,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 use super::app::App;
 use super::refusal::Refusal;
+use super::ui::told_as_page;
 
 /// The largest body that is read.
 const LARGEST: usize = 1024 * 1024;
@@ -32,7 +33,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const HEADERS: [(HeaderName, &str); 5] = [
     (CONTENT_SECURITY_POLICY, POLICY),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (REFERRER_POLICY, "no-referrer"),
+    // Without any referrer browsers send `Origin: null` with the server's own forms.
+    (REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
@@ -55,6 +57,7 @@ fn internal() -> Refusal {
 }
 
 async fn look(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_person = wants_a_page(&request);
     let refused = host(request.headers(), request.uri(), &app.setup().hosts)
         .and_then(|host| origin(request.method(), request.headers(), &host));
     let mut response = match refused {
@@ -66,6 +69,9 @@ async fn look(State(app): State<App>, request: Request, next: Next) -> Response 
                 .into_response(),
         },
     };
+    if let Some(refusal) = response.extensions().get::<Refusal>().filter(|_| is_person) {
+        response = told_as_page(refusal);
+    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         // A logo has a stricter one.
@@ -73,6 +79,12 @@ async fn look(State(app): State<App>, request: Request, next: Next) -> Response 
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Browsers say that they take HTML; programs that use the API do not.
+fn wants_a_page(request: &Request) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accept.contains("text/html") && !request.uri().path().starts_with("/api/")
 }
 
 /// A page of somebody else's can have a name that leads here: then the browser says that name.

@@ -62,17 +62,18 @@ fn read(root: &Path, named: &str) -> Option<(&'static str, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::project::replace;
 
     #[test]
     fn only_images_of_the_project_are_given() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("project");
         std::fs::create_dir_all(root.join("logos")).unwrap();
-        std::fs::write(root.join("logos/a.svg"), "<svg/>").unwrap();
-        std::fs::write(root.join("secret.toml"), "a = 1").unwrap();
-        std::fs::write(folder.path().join("outside.png"), "x").unwrap();
+        replace(&root.join("logos/a.svg"), b"<svg/>").unwrap();
+        replace(&root.join("secret.toml"), b"a = 1").unwrap();
+        replace(&folder.path().join("outside.png"), b"x").unwrap();
         std::os::unix::fs::symlink(folder.path().join("outside.png"), root.join("logos/link.png")).unwrap();
-        std::fs::write(root.join("logos/large.png"), vec![0; 600 * 1024]).unwrap();
+        replace(&root.join("logos/large.png"), &vec![0; 600 * 1024]).unwrap();
         assert_eq!(read(&root, "logos/a.svg"), Some(("image/svg+xml", b"<svg/>".to_vec())));
         for other in ["secret.toml", "../outside.png", "logos/link.png", "logos/large.png", "logos", "/etc/x.png", ""] {
             assert_eq!(read(&root, other), None, "{other}");

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::connector::Connector;
 use crate::integration::field;
-use crate::ops::Error;
+use crate::ops::{Error, secrets};
 use crate::problem::Report;
 use crate::world::TargetError;
 
@@ -109,8 +109,20 @@ impl Refusal {
         let code = error.code().map(|code| code.to_string()).unwrap_or_default();
         let mut refusal = Self::new(status(error), &code, error.to_string());
         refusal.help = error.help().map(|help| help.to_string());
-        if let Error::Problems(report) | Error::Words(report) = error {
-            refusal.errors = errors(report, connector);
+        match error {
+            Error::Problems(report) | Error::Words(report) => refusal.errors = errors(report, connector),
+            Error::Secrets(secrets::Error::Value { name, .. } | secrets::Error::Unknown { name, .. }) => {
+                let (message, help) = (refusal.detail.clone(), refusal.help.clone());
+                refusal.errors.push(FieldError {
+                    field: Some(format!("secrets.{name}")),
+                    code,
+                    message,
+                    help,
+                    file: String::new(),
+                    line: 0,
+                });
+            }
+            _ => {}
         }
         refusal
     }
@@ -140,7 +152,11 @@ fn errors(report: &Report, connector: Option<&Connector>) -> Vec<FieldError> {
 /// What the user's wish was wrong with is 4xx; what is wrong elsewhere, 5xx.
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::Problems(_) | Error::Words(_) | Error::Environment(_) | Error::NotRunnable { .. } => {
+        Error::Problems(_)
+        | Error::Words(_)
+        | Error::Environment(_)
+        | Error::NotRunnable { .. }
+        | Error::Secrets(secrets::Error::Value { .. } | secrets::Error::Unknown { .. }) => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Error::UnknownNames { .. }
@@ -216,6 +232,8 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // Whoever looks at pages is told in one.
+        response.extensions_mut().insert(self);
         response
     }
 }

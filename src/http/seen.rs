@@ -32,7 +32,7 @@ pub struct Noticed<'a> {
     /// Since when, as far as this server knows.
     pub since: Timestamp,
     /// When this server noticed it.
-    pub noticed: Timestamp,
+    pub first: Timestamp,
     /// Whether they have read it.
     pub is_read: bool,
 }
@@ -58,7 +58,7 @@ impl Seen {
                 Entry { since: alert.since, noticed: Timestamp::now(), readers: BTreeSet::new() }
             });
             let is_read = entry.readers.contains(reader);
-            Noticed { alert, since: entry.since.min(alert.since), noticed: entry.noticed, is_read }
+            Noticed { alert, since: entry.since.min(alert.since), first: entry.noticed, is_read }
         });
         let noticed = noticed.collect();
         if is_new {

@@ -17,6 +17,8 @@ use axum::routing::{get, post};
 
 use super::app::App;
 
+pub use shell::told_as_page;
+
 /// Returns the pages.
 pub fn routes() -> Router<App> {
     Router::new()

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::edits::Edits;
 use super::new::{self, Prepared};
-use super::secrets::{Access, Values};
+use super::secrets::{Access, SecretsFile, Values};
 use super::{Error, Loaded, check};
 use crate::connector::Connector;
 use crate::form::NewFile;
@@ -65,6 +65,16 @@ impl Wanted {
         self.keys.iter().map(edit).collect()
     }
 
+    /// Checks that secrets are what their settings take: encrypted, nobody could tell any more.
+    fn fits(&self, connector: &Connector) -> Result<(), Error> {
+        for (name, secret) in &self.secrets {
+            if let Some(secret) = secret {
+                SecretsFile::fits(connector, name, secret)?;
+            }
+        }
+        Ok(())
+    }
+
     fn values(&self) -> Values {
         self.secrets.iter().filter_map(|(name, secret)| Some((name.clone(), secret.clone()?))).collect()
     }
@@ -79,6 +89,7 @@ pub async fn create(
     (slug, connector): (&Slug, &Arc<Connector>),
     wanted: &Wanted,
 ) -> Result<Prepared, Error> {
+    wanted.fits(connector)?;
     let config = wanted.config.clone().unwrap_or_default();
     let (known, unknown): (Settings, Settings) =
         config.into_iter().partition(|(name, _)| connector.setting(name).is_some());
@@ -108,6 +119,7 @@ pub async fn create(
 /// # Errors
 /// When its secrets do not open, or the project would be wrong with it.
 pub async fn change(access: Access<'_>, integration: &Integration, wanted: &Wanted) -> Result<Prepared, Error> {
+    wanted.fits(&integration.connector)?;
     let mut edits = wanted.edits();
     if let Some(config) = &wanted.config {
         let known = &integration.base.config;

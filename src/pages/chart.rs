@@ -7,6 +7,9 @@ use crate::run::{Run, RunStatus};
 /// How wide a bar is with the gap behind it.
 const STEP: usize = 8;
 
+/// For how many bars there is always room.
+const LEAST: usize = 24;
+
 /// How high the highest bar is.
 const HIGHEST: f64 = 38.0;
 
@@ -63,12 +66,14 @@ fn chart(runs: &[Run], (what, shown): (&str, &dyn Fn(f64) -> String), value: &dy
         return None;
     }
     let most = syncs.iter().map(|run| value(run)).fold(0.0, f64::max);
+    // Few runs are no wide bars: they stand where the newest always are.
+    let width = syncs.len().max(LEAST) * STEP;
     let failed = syncs.iter().filter(|run| run.status == RunStatus::Failed).count();
     let bar = |(place, run): (usize, &&Run)| {
         let value = value(run);
         let height = if most > 0.0 { (value / most * HIGHEST).max(2.0) } else { 2.0 };
         Bar {
-            x: place * STEP,
+            x: (width - syncs.len() * STEP) + place * STEP,
             y: 40.0 - height,
             width: STEP - 2,
             height,
@@ -77,7 +82,7 @@ fn chart(runs: &[Run], (what, shown): (&str, &dyn Fn(f64) -> String), value: &dy
         }
     };
     Some(Chart {
-        width: syncs.len() * STEP,
+        width,
         label: format!("{what} of the last {} syncs: {} at most, {failed} failed", syncs.len(), shown(most)),
         bars: syncs.iter().enumerate().map(bar).collect(),
     })

@@ -14,15 +14,15 @@ use walkdir::WalkDir;
 use crate::notify::receiver::Receiver;
 use crate::project::{Project, kill_all, leftovers, signal, things, wait, wait_for_the_tap};
 
-const OLD: &str = "canary-old-Zx81!:/?#[]@ \"quoted\" $HOME ${HOME} back\\slash";
-const NEW: &str = "canary-new-Qy72!:/?#[]@ \"quoted\" $HOME ${HOME} back\\slash";
-const UNICODE: &str = "canary-\u{1f511}-\u{f6}\u{df}\u{4e16}";
-const PEM: &str =
+pub const OLD: &str = "canary-old-Zx81!:/?#[]@ \"quoted\" $HOME ${HOME} back\\slash";
+pub const NEW: &str = "canary-new-Qy72!:/?#[]@ \"quoted\" $HOME ${HOME} back\\slash";
+pub const UNICODE: &str = "canary-\u{1f511}-\u{f6}\u{df}\u{4e16}";
+pub const PEM: &str =
     "-----BEGIN PRIVATE KEY-----\nMIIEcanaryAQEFAASCAmEwggJdAgEAAoGBAK\nQx3canaryRt7+/=\n-----END PRIVATE KEY-----\n";
-const JSON: &str = "{\"password\": \"canary-json-Ww64\", \"n\": 7}";
+pub const JSON: &str = "{\"password\": \"canary-json-Ww64\", \"n\": 7}";
 
 /// What is looked for: values that nothing else in a project can hold.
-const CANARIES: [&str; 6] =
+pub const CANARIES: [&str; 6] =
     [OLD, NEW, UNICODE, "MIIEcanaryAQEFAASCAmEwggJdAgEAAoGBAK", "Qx3canaryRt7+/=", "canary-json-Ww64"];
 
 /// Returns a text in every form in which it could get out.
@@ -36,6 +36,10 @@ fn forms(text: &str) -> BTreeSet<Vec<u8>> {
             byte => format!("%{byte:02X}"),
         })
         .collect();
+    let html = |slash: &str| {
+        let escaped = text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;");
+        escaped.replace('\'', "&#x27;").replace('/', slash)
+    };
     let hex = |format: fn(u8) -> String| text.bytes().map(format).collect::<String>();
     let mut forms: BTreeSet<Vec<u8>> = [
         text.to_owned(),
@@ -48,6 +52,8 @@ fn forms(text: &str) -> BTreeSet<Vec<u8>> {
         hex(|byte| format!("{byte:02X}")),
         text.chars().rev().collect(),
         text.replace('\'', "'\\''"),
+        html("/"),
+        html("&#x2f;"),
     ]
     .map(String::into_bytes)
     .into();
@@ -64,19 +70,19 @@ fn forms(text: &str) -> BTreeSet<Vec<u8>> {
 }
 
 /// Everything that has been seen, and what in it was a secret.
-struct Watch {
+pub struct Watch {
     forms: Vec<(String, Vec<u8>)>,
     found: Mutex<Vec<String>>,
 }
 
 impl Watch {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let forms =
             CANARIES.iter().flat_map(|canary| forms(canary).into_iter().map(|form| ((*canary).to_owned(), form)));
         Self { forms: forms.collect(), found: Mutex::default() }
     }
 
-    fn look(&self, wherefrom: &str, bytes: &[u8]) {
+    pub fn look(&self, wherefrom: &str, bytes: &[u8]) {
         for (canary, form) in &self.forms {
             if bytes.windows(form.len()).any(|window| window == form.as_slice()) {
                 let form = String::from_utf8_lossy(form).into_owned();
@@ -91,7 +97,7 @@ impl Watch {
     }
 
     /// Looks at every file, the tap's records of course not: they are the user's.
-    fn look_at_files(&self, folder: &Path) {
+    pub fn look_at_files(&self, folder: &Path) {
         let is_shared = |path: &Path| path.is_symlink();
         let files = WalkDir::new(folder).into_iter().filter_entry(|file| !is_shared(file.path())).map(Result::unwrap);
         for file in files.filter(|file| file.file_type().is_file()) {
@@ -107,17 +113,17 @@ impl Watch {
         }
     }
 
-    fn nothing_was_found(&self) {
+    pub fn nothing_was_found(&self) {
         let found = self.found.lock().unwrap();
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }
 
 /// Looks at command lines until it is dropped.
-struct Lookout(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+pub struct Lookout(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
 
 impl Lookout {
-    fn start(watch: &Arc<Watch>) -> Self {
+    pub fn start(watch: &Arc<Watch>) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let (watch, has_ended) = (watch.clone(), ended.clone());
         let thread = std::thread::spawn(move || {
@@ -138,7 +144,7 @@ impl Drop for Lookout {
 }
 
 /// A project whose one integration has secrets of every kind.
-fn project(mode: &str) -> Project {
+pub fn project(mode: &str) -> Project {
     let project = Project::with_fault(mode);
     project.spile(&["secrets", "init"]).succeeds();
     for (name, value) in [("token", OLD), ("certificate", PEM), ("extra", JSON)] {

@@ -1,6 +1,8 @@
 //! `spile serve`: the API and the pages, asked over real connections.
 
 mod api;
+mod browser;
+mod canary;
 mod jwt;
 mod openapi;
 mod pages;
@@ -10,6 +12,7 @@ mod safety;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -25,6 +28,7 @@ pub struct Server {
     code: Option<String>,
     token: String,
     client: Client,
+    rest: Option<JoinHandle<String>>,
 }
 
 impl Drop for Server {
@@ -55,11 +59,16 @@ impl Server {
         let asks = !words.contains(&"--no-login");
         let code = asks.then(|| line().trim().rsplit_once(' ').unwrap().1.to_owned());
         // Whatever else it says is read, so that it never waits for a reader.
-        std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
+        let rest = std::thread::spawn(move || {
+            let mut rest = String::new();
+            // One that is killed says no more.
+            let _ = said.read_to_string(&mut rest);
+            rest
+        });
         // A second client finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { child, address, code, token, client }
+        Self { child, address, code, token, client, rest: Some(rest) }
     }
 
     pub fn of_folder(folder: &crate::folder::Folder, words: &[&str]) -> Self {
@@ -96,6 +105,13 @@ impl Server {
         let page = browser.page("/integrations").await;
         page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().clone_into(&mut browser.csrf);
         browser
+    }
+
+    /// Ends it, and returns what it said since it listened.
+    pub fn said(mut self) -> String {
+        crate::project::signal("-TERM", &self.child);
+        crate::project::wait(&mut self.child, std::time::Duration::from_secs(20));
+        self.rest.take().unwrap().join().unwrap()
     }
 
     pub fn stop(mut self) -> std::process::ExitStatus {

@@ -155,17 +155,17 @@ fn install_sops(folder: &Path) {
 }
 
 fn install_sops_age(folder: &Path) {
-    install_npm(folder, &format!("sops-age@{SOPS_AGE}"));
+    install_npm(folder, &[&format!("sops-age@{SOPS_AGE}")]);
 }
 
 fn install_supabase(folder: &Path) {
-    install_npm(folder, &format!("supabase@{SUPABASE}"));
+    install_npm(folder, &[&format!("supabase@{SUPABASE}")]);
 }
 
-fn install_npm(folder: &Path, package: &str) {
+pub fn install_npm(folder: &Path, packages: &[&str]) {
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(folder);
-    succeeds(npm.arg(package).current_dir(folder));
+    succeeds(npm.args(packages).current_dir(folder));
 }
 
 /// Runs `command` to its end.

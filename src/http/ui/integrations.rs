@@ -16,6 +16,7 @@ use crate::http::refusal::Refusal;
 use crate::integration::{Integration, Timetable};
 use crate::name::{EnvironmentName, Slug};
 use crate::ops;
+use crate::pages::plan::PlanPage;
 use crate::pages::words::{State, ago, run_state, status};
 use crate::run::Run;
 use crate::view::plan_data::PlanData;
@@ -136,7 +137,7 @@ pub async fn confirm(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Response, 
     };
     let plan = match action {
         Bulk::Test | Bulk::Sync => None,
-        _ => Some(planned(at, action, slugs).await?),
+        _ => planned(at, action, slugs).await?,
     };
     let count = ops::counted(slugs.len(), "integration");
     let title = format!("{} {count}?", capitalized(verb));
@@ -147,17 +148,28 @@ pub async fn confirm(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Response, 
     at.page("confirm.html.j2", &title, data).await
 }
 
-/// Returns what applying a change would do that is not made yet.
-async fn planned(at: &At, action: Bulk, slugs: &[Slug]) -> Result<crate::pages::plan::PlanPage, Trouble> {
+/// Returns what applying a change would do that is not made yet; nothing where no target knows of any of them.
+async fn planned(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Option<PlanPage>, Trouble> {
     let edits = change::switching(&at.desk, (action, slugs))?;
     let project = edits.over(&at.app.setup().project);
     let loaded = ops::check::used(&project)?;
     let mut options = ops::plan::Options::everything(at.desk.environment.clone());
-    options.selection = crate::plan::Selection::exactly(slugs.to_vec());
+    let standings = at.desk.standings().await;
+    // What goes before it was ever applied is nowhere: no plan can name it.
+    let is_known = |slug: &&Slug| {
+        let id = at.desk.loaded.integrations.find(slug.as_str()).map(|one| one.id);
+        let in_registry = standings.as_ref().map_or(true, |known| id.is_some_and(|id| known.contains_key(&id)));
+        in_registry || loaded.integrations.find(slug.as_str()).is_some()
+    };
+    let known: Vec<Slug> = slugs.iter().filter(is_known).cloned().collect();
+    if known.is_empty() {
+        return Ok(None);
+    }
+    options.selection = crate::plan::Selection::exactly(known);
     let mut world = at.desk.world.clone();
     world.project = project;
     let plan = ops::plan(&world, &loaded, &options).await?;
-    Ok((&PlanData::of(&plan, loaded.settings.guard, Vec::new())).into())
+    Ok(Some((&PlanData::of(&plan, loaded.settings.guard, Vec::new())).into()))
 }
 
 fn capitalized(word: &str) -> String {

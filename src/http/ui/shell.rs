@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -71,16 +72,25 @@ impl IntoResponse for Trouble {
             Self::Outside { is_part: true } => return (StatusCode::UNAUTHORIZED, [ELSEWHERE]).into_response(),
             Self::Refused(refusal) => refusal,
         };
-        let data = json!({
-            "shell": null,
-            "title": refusal.title,
-            "sentence": refusal.detail,
-            "help": refusal.help,
-            "code": refusal.code,
-        });
-        let page = render("message.html.j2", &data).unwrap_or_else(|_| refusal.detail.clone());
-        (refusal.status(), Html(page)).into_response()
+        told_as_page(&refusal)
     }
+}
+
+/// Returns a refusal as people read it.
+pub fn told_as_page(refusal: &Refusal) -> Response {
+    let data = json!({
+        "shell": null,
+        "title": refusal.title,
+        "sentence": refusal.detail,
+        "help": refusal.help,
+        "code": refusal.code,
+    });
+    let page = render("message.html.j2", &data).unwrap_or_else(|_| refusal.detail.clone());
+    let mut response = (refusal.status(), Html(page)).into_response();
+    if let Some(seconds) = refusal.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 impl FromRequestParts<App> for At {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::file::SecretsFile;
-use crate::connector::{Connector, Kind, Role, Setting};
+use crate::connector::{Connector, Role, Setting};
 use crate::ops;
 use crate::ops::check::ConnectorFiles;
 use crate::problem::{Problems, did_you_mean, listed};
@@ -39,17 +39,12 @@ impl SecretsFile {
     /// With the nearest setting, or what the setting takes.
     pub fn fits(connector: &Connector, name: &str, value: &Secret) -> Result<(), Error> {
         let setting = Self::setting(connector, name)?;
-        let parsed = || serde_json::from_str::<serde_json::Value>(value.expose());
-        let fits = match setting.kind {
-            Kind::Array => parsed().is_ok_and(|value| value.is_array()),
-            Kind::Object => parsed().is_ok_and(|value| value.is_object()),
-            Kind::Integer => value.expose().parse::<i64>().is_ok(),
-            Kind::Decimal => value.expose().parse::<f64>().is_ok(),
-            Kind::Boolean => matches!(value.expose(), "true" | "false"),
-            Kind::String | Kind::File | Kind::Date | Kind::Email | Kind::Options(_) => true,
-        };
         let (wanted, example) = setting.kind.wanted();
-        if fits { Ok(()) } else { Err(Error::Value { name: name.to_owned(), wanted, example }) }
+        if setting.kind.takes_secret(value.expose()) {
+            Ok(())
+        } else {
+            Err(Error::Value { name: name.to_owned(), wanted, example })
+        }
     }
 
     /// Returns the setting of that name.

@@ -140,6 +140,14 @@ async fn a_plan_is_looked_at_and_applied_and_deletions_are_confirmed() {
     let list = browser.page("/integrations").await;
     is_sound(&list);
     assert!(list.contains("pending"), "{list}");
+    // What was never applied can go too.
+    let never = folder.read("integrations/fruit.toml").replace("id = ", "# id = ");
+    folder.write("integrations/never.toml", &never);
+    // For a moment files are taken to be as they were.
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let asked = browser.page("/integrations/never/delete").await;
+    assert!(asked.contains("Nothing of it was ever applied"), "{asked}");
+    folder.remove("integrations/never.toml");
     let asked = browser.post("/integrations/bulk", &[("action", "delete"), ("slug", "fruit")]).await;
     assert_eq!(asked.status(), StatusCode::OK);
     let asked = asked.text().await.unwrap();

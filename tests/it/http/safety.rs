@@ -95,7 +95,7 @@ async fn every_answer_tells_browsers_what_they_may_not() {
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(headers["x-content-type-options"], "nosniff");
-        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["referrer-policy"], "same-origin");
         assert!(headers.contains_key("cache-control"), "{path}");
     }
     let outside = server.bare(Method::GET, "/assets/..%2f..%2fspile.toml").send().await.unwrap();

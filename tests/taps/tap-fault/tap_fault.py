@@ -114,6 +114,8 @@ def main():
             raise ConnectionError("the socket was closed")
         except ConnectionError as cause:
             raise RuntimeError("access token has expired") from cause
+    if mode == "renewal" and config.get("token") != "renewed-at-last":
+        raise RuntimeError("access token has expired")
     if mode == "tell":
         # As drivers do that quote the address they could not connect to.
         token = config["token"]

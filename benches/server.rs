@@ -1,0 +1,129 @@
+//! The server under load: 200 clients that list integrations for a minute, and a page with 1,000 of them, beside what the
+//! network alone costs: the server's own answer that needs no project. `cargo bench --bench server [SECONDS]`.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may fail by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a bench writes files and starts the program")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+const CLIENTS: usize = 200;
+const INTEGRATIONS: usize = 1_000;
+
+/// A server that ends with the bench.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended already is as wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn main() {
+    let seconds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(60);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    project(folder.path());
+    let server = serve(folder.path());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    println!("{INTEGRATIONS} integrations, {CLIENTS} clients, {seconds} s each");
+    println!(
+        "{:>30} {:>9} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8}",
+        "request", "answers", "errors", "per s", "p50 ms", "p95 ms", "p99 ms", "max ms"
+    );
+    for path in ["/api/health", "/api/integrations?limit=20", "/api/integrations?limit=100"] {
+        let lasts = Duration::from_secs(if path == "/api/health" { seconds.min(10) } else { seconds });
+        runtime.block_on(load(&server.address, path, (CLIENTS, lasts)));
+    }
+    runtime.block_on(load(&server.address, "/integrations", (1, Duration::from_secs(5))));
+}
+
+fn project(root: &Path) {
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder is made");
+        std::fs::write(path, text).expect("a file is written");
+    };
+    write("spile.toml", "[project]\nname = \"bench\"\n");
+    write("integrations/lake.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
+    for number in 1..INTEGRATIONS {
+        let text =
+            "type = \"singer-jsonl\"\nloader = \"lake\"\nschedule = \"@daily\"\n[config]\nlocal.folders = [\"data\"]\n";
+        write(&format!("integrations/i{number:04}.toml"), text);
+    }
+    let applied = spile(root, &["apply", "--yes"]).output().expect("spile starts");
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+}
+
+fn spile(root: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
+    command.current_dir(root).args(words);
+    command
+}
+
+fn serve(root: &Path) -> Server {
+    let mut command = spile(root, &["serve", "--bind", "127.0.0.1:0", "--no-login"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("spile starts");
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().expect("stderr")).read_line(&mut line).expect("a line");
+    let address = line.trim().strip_prefix("Serving http://").expect("an address").trim_end_matches('/').to_owned();
+    Server { child, address }
+}
+
+/// Asks with so many clients, each as soon as it has its answer, and prints a line.
+async fn load(address: &str, path: &str, (clients, lasts): (usize, Duration)) {
+    // A second client finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().pool_max_idle_per_host(clients).build().expect("a client");
+    let url = format!("http://{address}{path}");
+    let (ended, errors) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..clients)
+        .map(|_| {
+            let (client, url, ended, errors) = (client.clone(), url.clone(), ended.clone(), errors.clone());
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                while !ended.load(Ordering::Relaxed) {
+                    let asked = Instant::now();
+                    let answer = async { client.get(&url).send().await?.error_for_status()?.bytes().await };
+                    match answer.await {
+                        Ok(_) => took.push(asked.elapsed()),
+                        Err(_) => drop(errors.fetch_add(1, Ordering::Relaxed)),
+                    }
+                }
+                took
+            })
+        })
+        .collect();
+    tokio::time::sleep(lasts).await;
+    ended.store(true, Ordering::Relaxed);
+    let mut took = Vec::new();
+    for task in tasks {
+        took.extend(task.await.expect("a client"));
+    }
+    let whole = begun.elapsed();
+    took.sort_unstable();
+    let at = |share: usize| millis(took[(took.len() * share / 1_000).min(took.len() - 1)]);
+    #[allow(clippy::cast_precision_loss, reason = "counts of answers")]
+    let per_second = took.len() as f64 / whole.as_secs_f64();
+    println!(
+        "{path:>30} {:>9} {:>7} {per_second:>9.0} {:>8.1} {:>8.1} {:>8.1} {:>8.1}",
+        took.len(),
+        errors.load(Ordering::Relaxed),
+        at(500),
+        at(950),
+        at(990),
+        at(1_000)
+    );
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}

@@ -1,0 +1,129 @@
+// A browser in which pages are looked at: each one is searched for what keeps people out, on a wide screen and on a phone.
+
+import { strict as assert } from "node:assert";
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+
+const { TOOLS, CHROMIUM, ADDRESS, SHOTS } = process.env;
+const load = createRequire(`${TOOLS}/`);
+const { chromium } = load("playwright-core");
+const AXE = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
+
+const WIDE = { width: 1200, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+// Rules that are judged: what WCAG 2.2 asks for at its levels A and AA, and what is known to be good besides.
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+export async function open() {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
+  const context = await browser.newContext({ viewport: WIDE, baseURL: `http://${ADDRESS}`, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const house = new House(browser, page);
+  page.on("console", (message) => {
+    // What is refused on purpose is said by the browser too.
+    const isRefusal = message.text().startsWith("Failed to load resource");
+    if (message.type() === "error" && !isRefusal) house.mistakes.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => house.mistakes.push(`script: ${error.message}`));
+  page.on("request", (request) => {
+    const { host, protocol } = new URL(request.url());
+    if (host !== ADDRESS && protocol !== "data:") house.mistakes.push(`fetched from elsewhere: ${request.url()}`);
+  });
+  return house;
+}
+
+export class House {
+  constructor(browser, page) {
+    this.browser = browser;
+    this.page = page;
+    // What went wrong without anybody looking.
+    this.mistakes = [];
+    this.looked = [];
+  }
+
+  // Holds the page that is open to everything a page has to be.
+  async look(name, shot) {
+    const { page } = this;
+    for (const scheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await this.axe(`${name}, ${scheme}`);
+    }
+    await page.emulateMedia({ colorScheme: "light" });
+    if (shot) await this.shot(shot);
+    await page.setViewportSize(PHONE);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(wide <= 0, `${name}: ${wide} px wider than a phone`);
+    await this.axe(`${name}, on a phone`);
+    if (shot === "integrations") await this.shot("phone");
+    await page.setViewportSize(WIDE);
+    this.looked.push(name);
+  }
+
+  async axe(name) {
+    // The page's own policy lets no script in but its own: this one comes from outside of it.
+    await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(
+      (tags) => globalThis.axe.run(document, { runOnly: { type: "tag", values: tags } }),
+      TAGS,
+    );
+    const grave = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    const told = grave.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map(({ html }) => html).join("\n  ")}`);
+    assert.equal(grave.length, 0, `${name}:\n${told.join("\n")}`);
+  }
+
+  async shot(name) {
+    if (SHOTS) await this.page.screenshot({ path: `${SHOTS}/${name}.png` });
+  }
+
+  // Presses Tab until something is reached, as who has no mouse.
+  async tabTo(locator) {
+    const wanted = await locator.elementHandle();
+    for (let pressed = 0; pressed < 250; pressed += 1) {
+      if (await wanted.evaluate((element) => element === document.activeElement)) {
+        const seen = await wanted.evaluate((element) => {
+          const { outlineStyle } = getComputedStyle(element);
+          return outlineStyle !== "none";
+        });
+        assert.ok(seen, `nobody sees that ${await wanted.evaluate((element) => element.outerHTML)} is reached`);
+        return;
+      }
+      await this.page.keyboard.press("Tab");
+    }
+    assert.fail(`Tab does not lead to ${await wanted.evaluate((element) => element.outerHTML)}`);
+  }
+
+  async type(label, text) {
+    await this.tabTo(this.page.getByLabel(label, { exact: true }));
+    await this.page.keyboard.press("Control+A");
+    await this.page.keyboard.type(text);
+  }
+
+  async press(role, name, key = "Enter") {
+    await this.tabTo(this.page.getByRole(role, { name, exact: true }));
+    await this.page.keyboard.press(key);
+  }
+
+  // Where a press leads to another page.
+  async follow(role, name) {
+    const before = this.page.url();
+    await this.press(role, name);
+    await this.page.waitForURL((url) => url.href !== before);
+    await this.page.waitForLoadState();
+  }
+}
+
+export async function run(walk) {
+  const house = await open();
+  try {
+    await walk(house);
+    assert.deepEqual(house.mistakes, []);
+    console.log(`looked at ${house.looked.length} pages: ${house.looked.join(", ")}`);
+  } catch (error) {
+    console.error(`at ${house.page.url()}\n${await house.page.locator("body").innerText()}`);
+    throw error;
+  } finally {
+    await house.browser.close();
+  }
+}

@@ -1,0 +1,171 @@
+// Somebody who is no engineer connects Salesforce, syncs, has a failure and mends it: by keyboard alone.
+
+import { strict as assert } from "node:assert";
+import { existsSync, readFileSync } from "node:fs";
+import { run } from "./house.mjs";
+
+const { PROJECT, CODE } = process.env;
+const file = (path) => readFileSync(`${PROJECT}/${path}`, "utf8");
+
+async function signIn(house) {
+  const { page } = house;
+  await page.goto("/login");
+  await house.look("sign in");
+  await house.type("Code", "AAAA-AAAA");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").waitFor();
+  await house.type("Code", CODE);
+  await house.press("button", "Sign in");
+  await page.waitForURL("**/integrations");
+  await house.look("integrations", "integrations");
+}
+
+async function addSalesforce(house) {
+  const { page } = house;
+  await house.follow("link", "Marketplace");
+  await house.type("What is to be connected?", "salesfroce");
+  await page.getByRole("link", { name: "Add Salesforce as a source" }).waitFor();
+  await page.getByRole("link", { name: "Add JSON Lines as a destination" }).waitFor({ state: "detached" });
+  await house.look("marketplace", "marketplace");
+  await house.follow("link", "Add Salesforce as a source");
+  await house.type("Name (required)", "My CRM");
+  await house.type("Consumer key (required)", "canary-key");
+  await house.type("Consumer secret (required)", "canary-app");
+  await house.type("Refresh token (required)", "canary-token");
+  await house.type("Start date (required)", "yesterday");
+  // It is told when the field is left, before anything is sent.
+  await page.keyboard.press("Tab");
+  const fault = page.locator("[id='config.start_date-fault']");
+  await fault.filter({ hasText: "2024-01-01" }).waitFor();
+  await house.look("wizard: settings", "wizard");
+  await house.tabTo(page.getByLabel("API (required)"));
+  await page.keyboard.press("ArrowDown");
+  await sendBack(house, "Next");
+  const date = page.getByLabel("Start date (required)");
+  assert.ok(await date.evaluate((element) => element === document.activeElement), "the wrong field is where one begins");
+  assert.equal(await date.inputValue(), "yesterday");
+  assert.equal(await page.getByLabel("Consumer secret (required)").inputValue(), "");
+  await house.look("wizard: sent back");
+  await house.type("Start date (required)", "2024-01-01");
+  await house.follow("button", "Next");
+  await page.getByText("One record is read from Salesforce").waitFor();
+  await house.look("wizard: test");
+  await house.follow("button", "Skip the test");
+  await house.look("wizard: streams");
+  await house.follow("button", "Next");
+  await house.tabTo(page.getByLabel("Records go to"));
+  await page.keyboard.press("ArrowDown");
+  await house.type("When is it synced?", "every day");
+  await sendBack(house, "Next");
+  await page.locator("#schedule-fault").filter({ hasText: /./ }).waitFor();
+  await house.type("When is it synced?", "@daily");
+  await house.look("wizard: schedule");
+  await house.follow("button", "Next");
+  assert.match(await page.locator("dialog").innerText(), /client_secret = \(encrypted\)/);
+  await house.look("wizard: review", "review");
+  assert.ok(!existsSync(`${PROJECT}/integrations/my-crm.toml`), "nothing is written before it is saved");
+  await house.follow("button", "Save");
+  const text = file("integrations/my-crm.toml");
+  assert.match(text, /refresh_token = "ENC\[AES256_GCM/);
+  assert.ok(!text.includes("canary"), text);
+  await house.look("integration that is new");
+}
+
+// Sends a form that comes back.
+async function sendBack(house, button) {
+  const { page } = house;
+  await Promise.all([page.waitForResponse((one) => one.request().method() === "POST" && one.status() === 422), house.press("button", button)]);
+  await page.getByRole("alert").waitFor();
+}
+
+async function leaveWizard(house) {
+  const { page } = house;
+  await house.follow("link", "Marketplace");
+  await house.follow("link", "Add PostgreSQL as a source");
+  await page.keyboard.press("Escape");
+  await page.waitForURL("**/marketplace");
+}
+
+async function sync(house, slug) {
+  const { page } = house;
+  await page.goto(`/integrations/${slug}`);
+  await house.follow("button", "Sync now");
+  await page.waitForURL("**/runs/*");
+}
+
+async function ended(house, word) {
+  await house.page.locator("dd .badge", { hasText: word }).waitFor({ timeout: 180_000 });
+}
+
+async function watchASync(house) {
+  const { page } = house;
+  await sync(house, "fruit");
+  // It is watched while it lasts: nobody loads the page again.
+  await page.locator("dd .badge", { hasText: "running" }).waitFor();
+  await page.evaluate(() => { globalThis.isSame = true; });
+  await ended(house, "ok");
+  assert.ok(await page.evaluate(() => globalThis.isSame), "the page was loaded again");
+  assert.match(await page.getByRole("log").innerText(), /Run completed|completed successfully/i);
+  const row = page.getByRole("row", { name: /^fruit/ });
+  assert.match(await row.innerText(), /[1-9]/);
+  await house.look("a run that went well", "run");
+}
+
+async function mendAFailure(house) {
+  const { page } = house;
+  await sync(house, "things");
+  await ended(house, "failed");
+  assert.match(await page.getByRole("alert").innerText(), /access token has expired/);
+  await house.look("a run that failed", "failure");
+  await house.follow("link", "Notifications 1 unread");
+  assert.match(await page.locator("main").innerText(), /things[\s\S]*access token has expired/);
+  await house.look("notifications", "notifications");
+  await house.follow("link", "Mend “token”");
+  assert.ok(page.url().endsWith("/integrations/things#secrets.token-field"), page.url());
+  const token = page.getByLabel("token");
+  assert.ok(await token.isVisible());
+  // A secret is never shown: it says only since when it is there.
+  assert.equal(await token.inputValue(), "");
+  assert.match(await token.getAttribute("placeholder"), /^set .*leave empty to keep it$/);
+  await house.type("token", "renewed-at-last");
+  await house.press("button", "Save");
+  await page.waitForURL("**/integrations/things?did=saved");
+  assert.ok(!file("integrations/things.toml").includes("renewed-at-last"));
+  await house.look("integration that was mended");
+  await sync(house, "things");
+  await ended(house, "ok");
+  await page.goto("/notifications");
+  assert.match(await page.locator("main").innerText(), /All is well/);
+  await house.look("no notifications");
+  await page.goto("/integrations/things");
+  await house.look("integration with runs", "integration");
+}
+
+async function apply(house) {
+  const { page } = house;
+  await page.goto("/integrations");
+  await house.follow("link", "Plan");
+  await house.look("plan", "plan");
+  await house.follow("button", "Apply");
+  await page.getByText("Applied.").waitFor();
+  await page.goto("/runs");
+  await house.look("runs");
+  await page.goto("/integrations");
+  await house.tabTo(page.getByLabel("Choose My CRM"));
+  await page.keyboard.press("Space");
+  await house.follow("button", "Delete…");
+  await house.look("a deletion that is asked for", "confirm");
+  await house.follow("button", "Delete 1 integration");
+  assert.ok(!existsSync(`${PROJECT}/integrations/my-crm.toml`));
+  await page.goto("/nothing/here");
+  await house.look("a page that is not there");
+}
+
+await run(async (house) => {
+  await signIn(house);
+  await addSalesforce(house);
+  await leaveWizard(house);
+  await watchASync(house);
+  await mendAFailure(house);
+  await apply(house);
+});

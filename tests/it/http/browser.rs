@@ -1,0 +1,53 @@
+//! The pages in a real browser: a person's walk through them, by keyboard alone, with every page held to what keeps
+//! people out.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Server;
+use crate::project::{FRUIT, Project};
+use crate::tools;
+
+/// Drives a browser that is there; it brings none.
+const PLAYWRIGHT: &str = "1.65.1";
+
+/// Finds what keeps people out of a page.
+const AXE: &str = "4.14.1";
+
+fn install(folder: &Path) {
+    tools::install_npm(folder, &[&format!("playwright-core@{PLAYWRIGHT}"), &format!("axe-core@{AXE}")]);
+}
+
+fn chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let all = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
+    all.into_iter().find(|program| program.is_file()).or_else(|| tools::skipped("the browser", "chromium"))
+}
+
+/// Where screenshots go: into the documentation where somebody wants new ones, else nowhere.
+fn shots() -> Option<PathBuf> {
+    std::env::var_os("SPILE_SCREENSHOTS").map(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images"))
+}
+
+#[tokio::test]
+async fn somebody_adds_salesforce_syncs_and_mends_a_failure_by_keyboard_alone() {
+    let name = format!("browser-{PLAYWRIGHT}-{AXE}");
+    let (Some(tools), Some(chromium)) = (tools::installed(&name, "npm", install), chromium()) else { return };
+    let project = Project::with_fault("renewal");
+    project.write("integrations/fruit.toml", FRUIT);
+    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.spile(&["secrets", "init"]).succeeds();
+    project.spile_with(&["secrets", "set", "things", "token", "--stdin"], "run-out-long-ago\n").succeeds();
+    project.spile(&["apply", "--yes"]).succeeds();
+    let server = Server::start(|words| project.command(words), &[]);
+    let mut walk = Command::new("node");
+    walk.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/walk.mjs"));
+    walk.env("TOOLS", &tools).env("CHROMIUM", chromium).env("ADDRESS", &server.address);
+    walk.env("CODE", server.code.as_ref().unwrap()).env("PROJECT", project.path());
+    walk.envs(shots().map(|folder| ("SHOTS", folder)));
+    // The walk is watched from a thread that the server does not need.
+    let said = tokio::task::spawn_blocking(move || tools::said(&mut walk, "")).await.unwrap();
+    assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
+    assert!(server.stop().success());
+}
