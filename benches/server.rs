@@ -28,7 +28,7 @@ impl Drop for Server {
 }
 
 fn main() {
-    let seconds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(60);
+    let seconds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(60);
     let folder = tempfile::tempdir().expect("a temporary folder");
     project(folder.path());
     let server = serve(folder.path());
