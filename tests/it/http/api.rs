@@ -276,6 +276,64 @@ async fn changes_become_branches_where_that_is_wanted() {
     let gone = super::json(server.ask(Method::DELETE, "/api/integrations/fruit"), StatusCode::OK).await;
     assert_eq!(gone["change"]["branch"], "spile/delete-fruit");
     assert!(folder.join("integrations/fruit.toml").exists());
+    drop(server);
+    // A remote that takes it, and one that is away: what was committed stays.
+    let remote = crate::folder::Folder::new();
+    git(&["init", "--quiet", "--bare", remote.path().to_str().unwrap()]);
+    git(&["remote", "add", "there", remote.path().to_str().unwrap()]);
+    git(&["remote", "add", "away", "/nowhere/at/all"]);
+    let server = Server::of_folder(&folder, &["--write", "branch", "--push", "there"]);
+    let update = json!({ "tags": ["sweet"] });
+    let changed = server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::OK).await;
+    assert_eq!(changed["change"]["pushed_to"], "there", "{changed}");
+    let branch = changed["change"]["branch"].as_str().unwrap().to_owned();
+    let said = git(&["-C", remote.path().to_str().unwrap(), "log", "-1", "--format=%s", &branch]);
+    assert_eq!(said, "Change `fruit`");
+    let noted = server.get("/api/audit?integration=fruit&limit=1").await;
+    assert_eq!(noted["deeds"][0]["result"], format!("branch {branch}"), "{noted}");
+    drop(server);
+    let server = Server::of_folder(&folder, &["--write", "branch", "--push", "away"]);
+    let update = json!({ "tags": ["sour"] });
+    let refused = server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::CONFLICT).await;
+    assert_eq!(refused["code"], "spile::git::failed", "{refused}");
+}
+
+#[tokio::test]
+async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
+    let folder = project();
+    // Something else takes a row away.
+    folder.spile("apply --yes").exits(0);
+    let database = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
+    database.execute("UPDATE integrations SET name = 'Other' WHERE slug = 'fruit'", ()).unwrap();
+    drop(database);
+    let server = Server::of_folder(&folder, &[]);
+    let told = server.get("/api/notifications").await;
+    let one = &told["notifications"][0];
+    assert_eq!((one["kind"].clone(), one["read"].clone()), (json!("action_required"), json!(false)), "{told}");
+    let browser = server.browser().await;
+    let page = browser.page("/integrations").await;
+    assert!(
+        page.contains("<span class=\"badge warn\">drift</span>") && page.contains("1<span class=\"unseen\"> unread"),
+        "{page}"
+    );
+    let toasts = browser.page("/notifications/toasts?after=2026-01-01T00:00:00Z").await;
+    assert!(toasts.contains("something else has changed its row") && toasts.contains("Look at the plan"), "{toasts}");
+    let later = browser.page("/notifications/toasts?after=2999-01-01T00:00:00Z").await;
+    assert!(!later.contains("something else"), "{later}");
+    let marks = json!({ "read": [one["key"]] });
+    server.send((Method::POST, "/api/notifications"), &marks, StatusCode::OK).await;
+    assert_eq!(server.get("/api/notifications").await["notifications"][0]["read"], true);
+    // Everybody reads for themselves.
+    assert!(browser.page("/notifications").await.contains("Mark all as read"));
+    assert_eq!(browser.goes("/notifications", &[("do", "read")]).await, "/notifications");
+    let page = browser.page("/notifications").await;
+    assert!(!page.contains("Mark all as read") && page.contains("Mark as unread"), "{page}");
+    let wrong = json!({ "read": ["nonsense"] });
+    server.send((Method::POST, "/api/notifications"), &wrong, StatusCode::UNPROCESSABLE_ENTITY).await;
+    let noted = server.get("/api/audit").await;
+    assert_eq!(noted["deeds"][0]["action"], "sign-in", "{noted}");
+    let page = browser.page("/integrations/fruit").await;
+    assert!(page.contains("something else has changed its row"), "{page}");
 }
 
 #[tokio::test]
