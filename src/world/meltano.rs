@@ -61,8 +61,9 @@ const LOGGING: &str = include_str!("meltano/logging.yml");
 const LAST_LINES: usize = 60;
 
 /// Variables of the user's that would change what a run does behind its back, or double the time Meltano takes to start:
-/// images for containers often forbid Python to keep what it compiled.
-const NOT_INHERITED: [&str; 9] = [
+/// images for containers often forbid Python to keep what it compiled. And the keys of sops, which open every secret: a
+/// plugin and its installer are somebody else's programs, and are given what is theirs.
+const NOT_INHERITED: [&str; 14] = [
     "MELTANO_RUN_STATE_ID_SUFFIX",
     "MELTANO_RUN_TIMEOUT",
     "MELTANO_RUN_NO_STATE_UPDATE",
@@ -72,6 +73,11 @@ const NOT_INHERITED: [&str; 9] = [
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONHOME",
     "PYTHONPATH",
+    "SOPS_AGE_KEY",
+    "SOPS_AGE_KEY_CMD",
+    "SOPS_AGE_KEY_FILE",
+    "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
+    "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
 ];
 
 /// Hears how a run gets on.

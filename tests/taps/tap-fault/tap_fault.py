@@ -102,6 +102,9 @@ def main():
     arguments = parser.parse_args()
     config = load(arguments.config)
     mode = config.get("mode", "well")
+    keys = [name for name in os.environ if name.startswith("SOPS_AGE_")]
+    if keys:
+        sys.exit(f"a tap is given keys: {keys}")
     if arguments.discover:
         return discover(config)
     if mode == "stubborn":
