@@ -60,10 +60,7 @@ pub fn connector(app: &App, (name, role): (&str, Role)) -> Result<Arc<Connector>
 pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Written, Refusal> {
     let destination = match &app.setup().writing {
         Writing::Not => {
-            let detail = "this server changes nothing: it was started with `--read-only`";
-            return Err(
-                Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
-            );
+            return Err(read_only());
         }
         Writing::To(destination) => destination.clone(),
         Writing::Applied => Destination::WorkingTree,
@@ -96,6 +93,11 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Writ
     Ok(written)
 }
 
+fn read_only() -> Refusal {
+    let detail = "this server changes nothing: it was started with `--read-only`";
+    Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
+}
+
 /// Plans all integrations, or those that are named.
 ///
 /// # Errors
@@ -116,6 +118,9 @@ pub async fn plan(desk: &Desk, only: Option<&str>) -> Result<Plan, Refusal> {
 /// # Errors
 /// When it changes more than passes without a word, is stale, or a target refuses.
 pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result<(), Refusal> {
+    if app.setup().writing == Writing::Not {
+        return Err(read_only());
+    }
     let breaches = plan.breaches(desk.loaded.settings.guard, Allowance::default());
     if !breaches.is_empty() {
         return Err(Error::Refused(breaches).into());
