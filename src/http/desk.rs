@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -48,77 +48,100 @@ pub struct Desk {
 pub type Standings = Result<Arc<BTreeMap<IntegrationId, Standing>>, String>;
 
 /// What was asked for, and when: for a moment nobody asks again.
-struct Known<T>(Mutex<Option<(Instant, T)>>);
+struct Known<T> {
+    /// With when that was; `None` where it has changed since.
+    value: RwLock<Option<(Option<Instant>, T)>>,
+    /// Who asks, so that the others wait.
+    asking: Mutex<()>,
+}
 
 impl<T> Default for Known<T> {
     fn default() -> Self {
-        Self(Mutex::new(None))
+        Self { value: RwLock::new(None), asking: Mutex::new(()) }
     }
 }
 
 impl<T: Clone> Known<T> {
     /// Returns what is known, or asks where that is too old. Who comes meanwhile waits, and asks not again.
     async fn get(&self, lasts: Duration, ask: impl Future<Output = T>) -> T {
-        let mut known = self.0.lock().await;
-        if let Some((at, value)) = &*known
-            && at.elapsed() < lasts
-        {
-            return value.clone();
+        if let Some(value) = self.fresh(lasts) {
+            return value;
+        }
+        let _asking = self.asking.lock().await;
+        if let Some(value) = self.fresh(lasts) {
+            return value;
         }
         let value = ask.await;
-        *known = Some((Instant::now(), value.clone()));
+        self.keep(value.clone());
         value
     }
 
+    /// Returns what is known and not too old.
+    fn fresh(&self, lasts: Duration) -> Option<T> {
+        let known = self.value.read().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|(at, _)| at.is_some_and(|at| at.elapsed() < lasts)).map(|(_, value)| value.clone())
+    }
+
+    /// Returns what is known, however old.
+    fn newest(&self) -> Option<T> {
+        self.value.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, value)| value.clone())
+    }
+
+    fn keep(&self, value: T) {
+        *self.value.write().unwrap_or_else(PoisonError::into_inner) = Some((Some(Instant::now()), value));
+    }
+
+    /// Lets the next who comes ask; who asks now has asked too early, and is waited for.
     async fn forget(&self) {
-        *self.0.lock().await = None;
+        let _asking = self.asking.lock().await;
+        if let Some((at, _)) = &mut *self.value.write().unwrap_or_else(PoisonError::into_inner) {
+            *at = None;
+        }
     }
 }
 
 /// The newest desk.
 #[derive(Default)]
-pub struct Desks(Mutex<Option<(Instant, Arc<Desk>)>>);
+pub struct Desks(Known<Arc<Desk>>);
 
 impl Desks {
     /// Returns the project as it is now.
     pub async fn now(&self, setup: &Setup) -> Result<Arc<Desk>, Refusal> {
-        let mut known = self.0.lock().await;
-        if let Some((at, desk)) = &*known
-            && at.elapsed() < FILES
-        {
-            return Ok(desk.clone());
+        if let Some(desk) = self.0.fresh(FILES) {
+            return Ok(desk);
+        }
+        let _looking = self.0.asking.lock().await;
+        if let Some(desk) = self.0.fresh(FILES) {
+            return Ok(desk);
         }
         let mark = setup.project.mark();
-        if let Some((at, desk)) = &mut *known
-            && desk.mark == mark
-        {
-            *at = Instant::now();
-            return Ok(desk.clone());
-        }
-        let desk = match (Desk::read(setup, mark), &*known) {
-            (Ok(desk), _) => desk,
-            (Err(Error::Problems(report)), Some((_, before))) => {
-                let wrong = report.problems().iter().map(ProblemData::from).collect();
-                before.with(wrong, mark)
-            }
-            (Err(error), _) => return Err(error.into()),
+        let desk = match self.0.newest() {
+            Some(before) if before.mark == mark => before,
+            before => Arc::new(Desk::read_after(before.as_deref(), setup, mark)?),
         };
-        let desk = Arc::new(desk);
-        *known = Some((Instant::now(), desk.clone()));
+        self.0.keep(desk.clone());
         Ok(desk)
     }
-}
 
-impl Desks {
     /// Forgets when the files were looked at last.
     pub async fn forget(&self) {
-        if let Some((at, _)) = &mut *self.0.lock().await {
-            *at = at.checked_sub(FILES).unwrap_or(*at);
-        }
+        self.0.forget().await;
     }
 }
 
 impl Desk {
+    /// Reads the files; where they are wrong, what they said before holds.
+    fn read_after(before: Option<&Self>, setup: &Setup, mark: u64) -> Result<Self, Refusal> {
+        match (Self::read(setup, mark), before) {
+            (Ok(desk), _) => Ok(desk),
+            (Err(Error::Problems(report)), Some(before)) => {
+                let wrong = report.problems().iter().map(ProblemData::from).collect();
+                Ok(before.with(wrong, mark))
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
     fn read(setup: &Setup, mark: u64) -> Result<Self, Error> {
         let loaded = ops::check::used(&setup.project)?;
         let environment = loaded.environment(setup.environment.as_deref())?;

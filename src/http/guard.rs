@@ -12,6 +12,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -46,7 +47,8 @@ pub fn guarded(routes: Router<App>, app: &App) -> Router<App> {
     routes
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(middleware::from_fn_with_state(app.clone(), look))
-        .layer(CompressionLayer::new().compress_when(packs))
+        // Packing them further would cost more than all else that is done for an answer.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(packs))
         .layer(CatchPanicLayer::custom(|_| internal().into_response()))
 }
 

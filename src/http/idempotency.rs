@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::app::App;
 use super::refusal::Refusal;
+use super::who::Who;
 use crate::plan::hash;
 
 /// How long an answer is remembered.
@@ -46,14 +46,16 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
     let key = request.headers().get(NAME).and_then(|key| key.to_str().ok()).map(str::to_owned);
     let Some(key) = key.filter(|_| request.method() == Method::POST) else { return next.run(request).await };
     let (parts, body) = request.into_parts();
+    // What was answered to somebody is nobody else's, nor theirs once they may not come in.
+    let who = match Who::of(&parts, &app).await {
+        Ok(who) => who,
+        Err(refusal) => return refusal.into_response(),
+    };
     let Ok(body) = to_bytes(body, LARGEST).await else {
         return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "spile::http::body", "the body is too large")
             .into_response();
     };
-    // Keys of one program are none of another's.
-    let who =
-        parts.headers.get(AUTHORIZATION).or(parts.headers.get("cookie")).map(HeaderValue::as_bytes).unwrap_or_default();
-    let key = hash(&[key.as_bytes(), b"\0", who, b"\0", parts.uri.path().as_bytes()].concat());
+    let key = hash([&key, who.name.as_str(), parts.uri.path()].join("\0").as_bytes());
     let said = hash(&body);
     let all = app.answered();
     if let Some(answered) = all.begin(&key, &said) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::header::COOKIE;
+use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
@@ -143,6 +143,15 @@ fn cookie(secret: &str, lasts: Duration) -> Option<HeaderValue> {
     HeaderValue::from_str(&text).ok()
 }
 
+/// Lets the browser send a cookie over TLS alone, where it came over TLS itself: through a proxy, and it says so.
+pub(super) fn kept_to_https(cookie: HeaderValue, headers: &HeaderMap) -> HeaderValue {
+    let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !origin.starts_with(b"https://") {
+        return cookie;
+    }
+    HeaderValue::from_bytes(&[cookie.as_bytes(), b"; Secure"].concat()).unwrap_or(cookie)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +172,18 @@ mod tests {
         assert!(sessions.find(&HeaderMap::new()).is_none());
         sessions.leave(&headers(&cookie)).unwrap();
         assert!(sessions.find(&headers(&cookie)).is_none());
+    }
+
+    #[test]
+    fn a_cookie_that_came_over_tls_goes_over_nothing_else() {
+        let told = |origin: &'static str| {
+            let headers = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+            kept_to_https(HeaderValue::from_static("a=b"), &headers)
+        };
+        assert_eq!(
+            (told("https://spile.example"), told("http://127.0.0.1:8320")),
+            ("a=b; Secure".parse().unwrap(), "a=b".parse().unwrap())
+        );
     }
 
     #[test]

@@ -76,7 +76,11 @@ impl Who {
         Author { name: self.name.clone(), email }
     }
 
-    async fn of(parts: &Parts, app: &App) -> Result<Self, Refusal> {
+    /// Finds out who asks, and counts nothing.
+    ///
+    /// # Errors
+    /// When it is nobody who is known.
+    pub(super) async fn of(parts: &Parts, app: &App) -> Result<Self, Refusal> {
         let Some(authorization) = parts.headers.get(AUTHORIZATION) else {
             return app.sessions().find(&parts.headers).ok_or_else(|| unauthorized("nobody is signed in"));
         };

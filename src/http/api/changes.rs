@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::integrations::{etag, find, header};
-use super::shape;
+use super::shape::IntegrationData;
 use crate::connector::Role;
 use crate::http::app::App;
 use crate::http::change::{self, Change};
@@ -178,7 +178,8 @@ fn gone() -> Refusal {
 async fn answer(app: &App, made: &Arc<Integration>, written: &Written) -> Result<Value, Refusal> {
     let desk = app.desk().await?;
     let standings = desk.standings().await;
-    let mut shaped = shape::integration(made, standings.as_ref().ok().and_then(|known| known.get(&made.id)));
+    let standing = standings.as_ref().ok().and_then(|known| known.get(&made.id));
+    let mut shaped = json!(IntegrationData::of(made, standing));
     if let Written::Branch { .. } = written {
         shaped["change"] = json!(written);
     }

@@ -8,10 +8,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::shape;
+use super::shape::IntegrationData;
 use crate::http::app::App;
 use crate::http::desk::Desk;
 use crate::http::refusal::Refusal;
@@ -20,6 +20,7 @@ use crate::integration::Integration;
 use crate::name::Slug;
 use crate::ops::edits::read;
 use crate::plan::hash;
+use crate::view::report::ProblemData;
 use crate::world::Project;
 
 /// How many are given where nothing is said, and at most.
@@ -36,11 +37,32 @@ pub struct Wanted {
     after: Option<Slug>,
 }
 
+/// Some integrations, in the order of their names.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    integrations: Vec<IntegrationData<'a>>,
+    registry: Reached<'a>,
+    /// The last of these, where more come after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a Slug>,
+    /// What is wrong with the files: then this is what they said before.
+    #[serde(skip_serializing_if = "<[ProblemData]>::is_empty")]
+    problems: &'a [ProblemData],
+}
+
+/// Whether the registry answers, or why it does not: then nothing of it is in the answer.
+#[derive(Debug, Serialize)]
+struct Reached<'a> {
+    reachable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
 pub async fn list(
     _who: Who,
     State(app): State<App>,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
     let Query(wanted) = wanted?;
     let desk = app.desk().await?;
     let standings = desk.standings().await;
@@ -49,16 +71,16 @@ pub async fn list(
     let mut found = desk.loaded.integrations.by_slug().filter(is_after).filter(|one| fits(one, wanted.q.as_deref()));
     let known = standings.as_ref().ok();
     let page: Vec<&Arc<Integration>> = found.by_ref().take(limit).collect();
-    let next = found.next().and(page.last()).map(|last| last.slug.clone());
-    let shaped = page.iter().map(|one| shape::integration(one, known.and_then(|known| known.get(&one.id))));
-    let mut answer = json!({ "integrations": shaped.collect::<Vec<_>>(), "registry": registry(&standings.map(drop)) });
-    if let Some(next) = next {
-        answer["next"] = json!(next);
-    }
-    if !desk.wrong.is_empty() {
-        answer["problems"] = json!(desk.wrong);
-    }
-    Ok(Json(answer))
+    let next = found.next().and(page.last()).map(|last| &last.slug);
+    let shaped = page.iter().map(|one| IntegrationData::of(one, known.and_then(|known| known.get(&one.id))));
+    let detail = standings.as_ref().err().map(String::as_str);
+    let listed = Listed {
+        integrations: shaped.collect(),
+        registry: Reached { reachable: detail.is_none(), detail },
+        next,
+        problems: &desk.wrong,
+    };
+    Ok(Json(listed).into_response())
 }
 
 /// Tells whether every word is in the name, the type or a tag.
@@ -75,13 +97,6 @@ pub fn fits(one: &Integration, words: Option<&str>) -> bool {
     words.unwrap_or_default().split_whitespace().all(has)
 }
 
-fn registry(standings: &Result<(), String>) -> Value {
-    match standings {
-        Ok(()) => json!({ "reachable": true }),
-        Err(why) => json!({ "reachable": false, "detail": why }),
-    }
-}
-
 pub async fn one(
     _who: Who,
     State(app): State<App>,
@@ -96,7 +111,7 @@ pub async fn one(
     }
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&integration.id));
-    let shaped = shape::integration(integration, standing);
+    let shaped = IntegrationData::of(integration, standing);
     Ok(([(ETAG, header(&etag))], Json(json!({ "integration": shaped }))).into_response())
 }
 

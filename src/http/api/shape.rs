@@ -1,40 +1,85 @@
 //! The shapes of answers. No secret is in any of them, ciphertext included: a secret is a name, and when it was set.
 
-use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::integration::{Declaration, Integration};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::connector::Role;
+use crate::integration::{Declaration, Integration, Schedule};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::value::Settings;
 use crate::world::runs::Standing;
 
-/// Returns an integration as the API gives it: what its file says, with what the registry knows.
-#[must_use]
-pub fn integration(one: &Integration, standing: Option<&Standing>) -> Value {
-    let base = &one.base;
-    json!({
-        "id": one.id,
-        "slug": one.slug,
-        "type": one.connector.name,
-        "kind": one.role(),
-        "name": base.name,
-        "description": base.description,
-        "enabled": base.enabled,
-        "loader": base.loader,
-        "schedule": base.schedule.as_ref().map(ToString::to_string),
-        "select": base.select,
-        "tags": base.tags,
-        "protect": one.protect,
-        "config": base.config,
-        "secrets": secrets(base),
-        "environments": one.overlays.keys().collect::<Vec<_>>(),
-        "status": standing.map_or("pending", |standing| standing.status.as_str()),
-        "created_at": standing.map(|standing| standing.created_at),
-        "updated_at": standing.map(|standing| standing.updated_at),
-    })
+/// An integration as the API gives it: what its file says, with what the registry knows.
+#[derive(Debug, Serialize)]
+pub struct IntegrationData<'a> {
+    id: IntegrationId,
+    slug: &'a Slug,
+    r#type: &'a str,
+    kind: Role,
+    name: &'a str,
+    description: Option<&'a str>,
+    enabled: bool,
+    loader: Option<&'a Slug>,
+    #[serde(serialize_with = "written")]
+    schedule: Option<&'a Schedule>,
+    select: &'a BTreeSet<String>,
+    tags: &'a BTreeSet<String>,
+    protect: bool,
+    config: &'a Settings,
+    secrets: BTreeMap<&'a str, SecretData>,
+    environments: Vec<&'a EnvironmentName>,
+    status: &'a str,
+    created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
 }
 
-/// Of several secrets in one document only the last change of all is known.
-fn secrets(base: &Declaration) -> Map<String, Value> {
-    let Some(secrets) = &base.secrets else { return Map::new() };
-    let at = secrets.document.metadata.last_modified().ok();
-    let set = |name: &String| (name.clone(), json!({ "set": true, "updated_at": at }));
-    secrets.names.iter().map(set).collect()
+/// All that is told of a secret. Of several in one document only the last change of all is known.
+#[derive(Debug, Clone, Serialize)]
+struct SecretData {
+    set: bool,
+    updated_at: Option<String>,
+}
+
+impl<'a> IntegrationData<'a> {
+    /// Shapes an integration; without a standing it is one that was never applied.
+    #[must_use]
+    pub fn of(one: &'a Integration, standing: Option<&'a Standing>) -> Self {
+        let base = &one.base;
+        Self {
+            id: one.id,
+            slug: &one.slug,
+            r#type: &one.connector.name,
+            kind: one.role(),
+            name: &base.name,
+            description: base.description.as_deref(),
+            enabled: base.enabled,
+            loader: base.loader.as_ref(),
+            schedule: base.schedule.as_ref(),
+            select: &base.select,
+            tags: &base.tags,
+            protect: one.protect,
+            config: &base.config,
+            secrets: secrets(base),
+            environments: one.overlays.keys().collect(),
+            status: standing.map_or("pending", |standing| standing.status.as_str()),
+            created_at: standing.map(|standing| standing.created_at),
+            updated_at: standing.map(|standing| standing.updated_at),
+        }
+    }
+}
+
+fn secrets(base: &Declaration) -> BTreeMap<&str, SecretData> {
+    let Some(secrets) = &base.secrets else { return BTreeMap::new() };
+    let updated_at = secrets.document.metadata.last_modified().ok();
+    secrets.names.iter().map(|name| (name.as_str(), SecretData { set: true, updated_at: updated_at.clone() })).collect()
+}
+
+/// Writes a schedule as files have it.
+fn written<S: Serializer>(schedule: &Option<&Schedule>, serializer: S) -> Result<S::Ok, S::Error> {
+    match schedule {
+        Some(schedule) => serializer.collect_str(schedule),
+        None => serializer.serialize_none(),
+    }
 }

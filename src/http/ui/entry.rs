@@ -14,7 +14,7 @@ use super::form::{Looking, Posted};
 use super::shell::{Trouble, mistake};
 use crate::http::app::App;
 use crate::http::refusal::Refusal;
-use crate::http::session::NotIn;
+use crate::http::session::{NotIn, kept_to_https};
 use crate::http::who::{Role, Who, from};
 use crate::pages::render;
 
@@ -35,7 +35,7 @@ pub async fn login(State(app): State<App>) -> Result<Response, Trouble> {
 }
 
 pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<Entry>) -> Result<Response, Trouble> {
-    let come_in = |cookie| ([(SET_COOKIE, cookie)], Redirect::to("/")).into_response();
+    let come_in = |cookie| ([(SET_COOKIE, kept_to_https(cookie, &parts.headers))], Redirect::to("/")).into_response();
     let token = entry.token.trim();
     if !token.is_empty() {
         return match by_token(&app, &parts, token).await {

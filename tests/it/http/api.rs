@@ -178,6 +178,9 @@ async fn the_same_request_again_gets_the_same_answer() {
     let refused = super::json(post(&other), StatusCode::UNPROCESSABLE_ENTITY).await;
     assert_eq!(refused["code"], "spile::http::idempotency");
     assert!(!folder.join("integrations/other.toml").exists());
+    // What was answered is told to nobody whose token holds no longer.
+    folder.spile("tokens revoke tests").exits(0);
+    super::json(post(&shop()), StatusCode::UNAUTHORIZED).await;
 }
 
 #[tokio::test]
@@ -349,4 +352,7 @@ async fn changes_are_applied_at_once_or_not_made_at_all_where_that_is_wanted() {
     let refused = server.send((Method::POST, "/api/integrations"), &other, StatusCode::FORBIDDEN).await;
     assert_eq!(refused["code"], "spile::http::read_only");
     assert!(!folder.join("integrations/other.toml").exists());
+    folder.integration("later", "data");
+    let refused = server.send((Method::POST, "/api/applies"), &json!({"plan": "0"}), StatusCode::FORBIDDEN).await;
+    assert_eq!(refused["code"], "spile::http::read_only");
 }
