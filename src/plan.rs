@@ -16,12 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::connector::{Connector, Role};
 use crate::integration::{Integration, Integrations};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::record::entry::definition;
 use crate::record::{Entry, Record, Row};
+use crate::settings::ProjectSettings;
 
 pub use change::{Change, Difference, FieldChange, SecretChange};
 pub use consequence::Consequence;
@@ -270,25 +274,26 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Returns what the files ask for, seen through a scope.
+/// Returns the rows that the files ask for in an environment: those of extractors.
 #[must_use]
-pub fn desired(
-    integrations: &Integrations,
-    settings: &crate::settings::ProjectSettings,
-    environment: &EnvironmentName,
-) -> Desired {
-    let extractor = |integration: &&Arc<Integration>| integration.role() == crate::connector::Role::Extractor;
-    let mut definitions: BTreeMap<_, _> = BTreeMap::new();
-    let mut entry = |one: &Integration| {
-        let connector = &one.connector;
-        let definition = definitions
-            .entry((connector.role, connector.name.clone()))
-            .or_insert_with(|| Arc::new(crate::record::entry::definition(connector)));
-        Entry::of(one, definition.clone(), (integrations, settings))
+pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State<Row> {
+    let extractors: Vec<_> = integrations.iter().filter(|one| one.role() == Role::Extractor).collect();
+    let rows: Vec<_> = extractors.into_par_iter().map(|one| (one.id, Row::of(one, environment))).collect();
+    rows.into_iter().collect()
+}
+
+/// Returns the entries that the files ask for; they say what differs by environment themselves.
+#[must_use]
+pub fn entries(integrations: &Integrations, settings: &ProjectSettings) -> State<Entry> {
+    let connector = |one: &Arc<Integration>| ((one.role(), one.connector.name.clone()), one.connector.clone());
+    let connectors: BTreeMap<_, _> = integrations.iter().map(connector).collect();
+    let define = |(key, connector): (_, Arc<Connector>)| (key, Arc::new(definition(&connector)));
+    let definitions: BTreeMap<_, _> = connectors.into_iter().map(define).collect();
+    let entry = |one: &Arc<Integration>| {
+        let definition = definitions.get(&(one.role(), one.connector.name.clone())).cloned().unwrap_or_default();
+        (one.id, Entry::of(one, definition, (integrations, settings)))
     };
-    Desired {
-        registry: integrations.iter().filter(extractor).map(|one| (one.id, Row::of(one, environment))).collect(),
-        meltano: integrations.iter().map(|one| (one.id, entry(one))).collect(),
-        protected: BTreeSet::new(),
-    }
+    let all: Vec<_> = integrations.iter().collect();
+    let entries: Vec<_> = all.into_par_iter().map(entry).collect();
+    entries.into_iter().collect()
 }

@@ -124,11 +124,19 @@ pub enum Purpose {
 /// # Errors
 /// When the template fails, or loses or changes an entry.
 pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
-    let text = render(head, entries, template)?;
+    let text = unproven(head, entries, template)?;
+    prove(&text, entries)?;
+    Ok(text)
+}
+
+/// Reads a rendered file back: what is not there unchanged is a mistake of the template's.
+///
+/// # Errors
+/// When an entry is lost, changed or added.
+pub fn prove(text: &str, entries: &State<Entry>) -> Result<(), Mistake> {
     let span = || (0..0).into();
-    let back =
-        read::entries(&text).map_err(|error| Mistake::Unreadable { message: error.to_string(), span: span() })?;
-    if !read::is_rendered(&text) {
+    let back = read::entries(text).map_err(|error| Mistake::Unreadable { message: error.to_string(), span: span() })?;
+    if !read::is_rendered(text) {
         return Err(Mistake::Unmarked { span: span() });
     }
     let unfaithful = |what, entry: &Entry| Mistake::Unfaithful { what, name: entry.slug.to_string(), span: span() };
@@ -139,10 +147,10 @@ pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Re
             Some(_) => {}
         }
     }
-    if let Some((list, name)) = twice(&text, entries) {
+    if let Some((list, name)) = twice(text, entries) {
         return Err(Mistake::PluginTwice { list, name, span: span() });
     }
-    back.iter().find(|(id, _)| entries.get(id).is_none()).map_or(Ok(text), |(_, entry)| Err(unfaithful("adds", entry)))
+    back.iter().find(|(id, _)| entries.get(id).is_none()).map_or(Ok(()), |(_, entry)| Err(unfaithful("adds", entry)))
 }
 
 /// Finds a plugin of spile's making whose name another plugin of the list has. Only a template with plugins of its own
@@ -158,7 +166,12 @@ fn twice(text: &str, entries: &State<Entry>) -> Option<(&'static str, String)> {
     own.find(is_twice).map(|(list, name)| (list, name.to_owned()))
 }
 
-fn render(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
+/// Renders the file and does not look at it: for the built-in template, whose text is read back when it is about to be
+/// written.
+///
+/// # Errors
+/// When the template fails.
+pub fn unproven(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
     let name = template.path().display().to_string();
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);

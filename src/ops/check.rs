@@ -4,9 +4,11 @@ mod connectors;
 mod lint;
 mod selection;
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
 use crate::alert::policy;
 use crate::connector::Catalog;
-use crate::integration::draft::{self, Draft};
+use crate::integration::draft::{self, Draft, FileName};
 use crate::integration::{Integrations, secrets, together};
 use crate::name::EnvironmentName;
 use crate::ops::Error;
@@ -34,6 +36,8 @@ pub struct Loaded {
     pub integrations: Integrations,
     /// The template of `meltano.yml`.
     pub template: Source,
+    /// What `meltano.yml` is to hold.
+    pub entries: State<Entry>,
     /// `meltano.yml` as the files ask for it.
     pub rendered: String,
     /// What is rendered beside it, as the files ask for it.
@@ -60,6 +64,18 @@ impl Loaded {
     /// When the template fails on them, or loses one.
     pub fn render(&self, entries: &State<Entry>) -> Result<String, Error> {
         self.rendered_for(Purpose::Project, entries)
+    }
+
+    /// Makes sure that the rendered file holds all that it is to hold.
+    ///
+    /// # Errors
+    /// When the template loses or changes an entry.
+    pub fn prove(&self) -> Result<(), Error> {
+        // What the project's own template renders was looked at when it was checked.
+        if !is_builtin(&self.template) {
+            return Ok(());
+        }
+        render::prove(&self.rendered, &self.entries).map_err(|mistake| mistaken(&self.template, mistake))
     }
 
     /// Renders a `meltano.yml` of these entries for that purpose.
@@ -161,6 +177,7 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let catalog = files.connectors.catalog(&drafts, &mut problems);
     let mut outputs = Vec::new();
     let integrations = settings.as_ref().map(|known| together::integrations(&drafts, known, &catalog, &mut problems));
+    drop(drafts);
     for (settings, integrations) in settings.iter().zip(&integrations) {
         settings.notify.iter().for_each(|channel| policy::check(channel, integrations, &mut problems));
     }
@@ -172,17 +189,23 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     else {
         return Err(Error::Problems(problems.into_report()));
     };
-    let entries = plan::desired(&integrations, &settings, &settings.default_environment).meltano;
-    match render::meltano_yml(&head(&settings, Purpose::Project), &entries, &template) {
+    let entries = plan::entries(&integrations, &settings);
+    let render = if is_builtin(&template) { render::unproven } else { render::meltano_yml };
+    match render(&head(&settings, Purpose::Project), &entries, &template) {
         Ok(rendered) => {
             let advice = problems.into_report();
-            Ok(Loaded { settings, catalog, integrations, template, rendered, outputs, advice })
+            Ok(Loaded { settings, catalog, integrations, template, entries, rendered, outputs, advice })
         }
         Err(mistake) => {
             problems.push(&template, mistake);
             Err(Error::Problems(problems.into_report()))
         }
     }
+}
+
+/// Tells whether a template is the program's own, which loses nothing: its laws are tried with all that can be said.
+fn is_builtin(template: &Source) -> bool {
+    template.text() == render::TEMPLATE
 }
 
 /// Renders the outputs; mistakes of their templates are reported.
@@ -214,8 +237,13 @@ pub(super) fn mistaken(template: &Source, mistake: render::Mistake) -> Error {
 }
 
 fn drafts(files: IntegrationFiles, problems: &mut Problems) -> Vec<Draft> {
-    let read = files.declared.into_iter().filter_map(|(name, source)| draft::read(&source, name, problems));
-    let mut drafts: Vec<Draft> = read.collect();
+    let read = |(name, source): (FileName, Source)| {
+        let mut problems = Problems::default();
+        (draft::read(&source, name, &mut problems), problems)
+    };
+    let (drafts, found): (Vec<_>, Vec<_>) = files.declared.into_par_iter().map(read).unzip();
+    found.into_iter().for_each(|found| problems.extend(found));
+    let mut drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
     secrets::attach(&mut drafts, &files.sidecars, problems);
     drafts
 }

@@ -56,8 +56,8 @@ pub async fn drifted(
     loaded: &Loaded,
     environment: &EnvironmentName,
 ) -> Result<BTreeSet<IntegrationId>, Error> {
-    let asked = plan::desired(&loaded.integrations, &loaded.settings, environment);
-    let drift = plan::drift::in_target("registry", &world.registry.read().await?, &asked.registry);
+    let asked = plan::rows(&loaded.integrations, environment);
+    let drift = plan::drift::in_target("registry", &world.registry.read().await?, &asked);
     Ok(drift.into_iter().map(|drift| drift.id).collect())
 }
 

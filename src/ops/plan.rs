@@ -7,7 +7,9 @@ use tokio::try_join;
 use super::check::{Rendered, mistaken};
 use super::{Error, Loaded};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::plan::{self, Compared, Current, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot};
+use crate::plan::{
+    self, Compared, Current, Desired, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot,
+};
 use crate::world::World;
 
 /// What a plan is about.
@@ -36,11 +38,16 @@ impl Options {
 /// # Errors
 /// When a target cannot be read, or the scope names what is not there.
 pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
+    world.meltano_file.learn(&loaded.rendered, &loaded.entries);
     let mut current = read(world).await?;
     if !options.adopt.is_empty() {
         adopt(world, loaded, options, &mut current).await?;
     }
-    let asked = plan::desired(&loaded.integrations, &loaded.settings, &options.environment);
+    let asked = Desired {
+        registry: plan::rows(&loaded.integrations, &options.environment),
+        meltano: loaded.entries.clone(),
+        protected: BTreeSet::new(),
+    };
     if options.compared == Compared::FileOnly {
         current.registry = Snapshot::new(asked.registry.clone(), (), Revision("offline".to_owned()));
     }
@@ -49,6 +56,10 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     let desired = scope.narrow(asked, &current);
     let is_whole = scope == Scope::Everything && desired.protected.is_empty();
     let text = if is_whole { loaded.rendered.clone() } else { loaded.render(&desired.meltano)? };
+    if is_whole && text != current.meltano.document {
+        loaded.prove()?;
+    }
+    world.meltano_file.learn(&text, &desired.meltano);
     let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
     plan.spared = spared;

@@ -1,22 +1,23 @@
 //! What a target holds: records by id, and the mark of the version that was read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::name::IntegrationId;
 use crate::record::Record;
 
-/// The records of one target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The records of one target; a copy shares them.
+#[derive(Debug, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct State<R>(BTreeMap<IntegrationId, R>);
+pub struct State<R>(BTreeMap<IntegrationId, Arc<R>>);
 
 impl<R> State<R> {
     /// Returns the record of an integration.
     #[must_use]
     pub fn get(&self, id: &IntegrationId) -> Option<&R> {
-        self.0.get(id)
+        self.0.get(id).map(AsRef::as_ref)
     }
 
     /// Returns the ids, sorted.
@@ -26,12 +27,17 @@ impl<R> State<R> {
 
     /// Returns the records by id, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&IntegrationId, &R)> {
+        self.0.iter().map(|(id, record)| (id, record.as_ref()))
+    }
+
+    /// Returns the records by id, sorted, to be kept.
+    pub fn shared(&self) -> impl Iterator<Item = (&IntegrationId, &Arc<R>)> {
         self.0.iter()
     }
 
     /// Puts a record in.
     pub fn insert(&mut self, id: IntegrationId, record: R) {
-        self.0.insert(id, record);
+        self.0.insert(id, Arc::new(record));
     }
 
     /// Takes a record out.
@@ -52,6 +58,12 @@ impl<R> State<R> {
     }
 }
 
+impl<R> Clone for State<R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl<R> Default for State<R> {
     fn default() -> Self {
         Self(BTreeMap::new())
@@ -60,7 +72,7 @@ impl<R> Default for State<R> {
 
 impl<R> FromIterator<(IntegrationId, R)> for State<R> {
     fn from_iter<I: IntoIterator<Item = (IntegrationId, R)>>(iter: I) -> Self {
-        Self(iter.into_iter().collect())
+        Self(iter.into_iter().map(|(id, record)| (id, Arc::new(record))).collect())
     }
 }
 

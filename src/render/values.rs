@@ -1,12 +1,16 @@
-//! What templates of `meltano.yml` are given.
+//! What templates of `meltano.yml` are given. Items of the lists of all there is are made when a template comes to them:
+//! it goes from one to the next, and all at once would need more memory than everything else does.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectRepr, Serde};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::{Head, MARKER, Purpose};
-use crate::name::{EnvironmentName, IntegrationId};
+use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::State;
 use crate::record::Entry;
 use crate::record::entry::{Origin, Setup};
@@ -18,41 +22,78 @@ pub(super) struct Values<'a> {
     /// Whether the file is for one run and not for the project.
     run: bool,
     default_environment: &'a EnvironmentName,
-    environments: Vec<Value>,
+    environments: Vec<serde_json::Value>,
     /// Setups by environment and list.
-    overlays: BTreeMap<&'a EnvironmentName, BTreeMap<&'static str, Vec<Value>>>,
-    plugins: BTreeMap<&'static str, Plugins<'a>>,
+    overlays: BTreeMap<&'a EnvironmentName, BTreeMap<&'static str, Vec<serde_json::Value>>>,
+    plugins: BTreeMap<&'static str, Plugins>,
     /// The same, with both lists also where they are empty.
-    made: BTreeMap<&'static str, Plugins<'a>>,
+    made: BTreeMap<&'static str, Plugins>,
     /// What the template itself defines, by list and name.
     imported: BTreeMap<&'static str, BTreeMap<&'a str, Value>>,
-    jobs: Vec<Value>,
-    schedules: Vec<Value>,
+    jobs: Value,
+    schedules: Value,
 }
 
-#[derive(Serialize, Default, Clone)]
-struct Plugins<'a> {
-    base: Vec<&'a Map<String, Value>>,
-    inheriting: Vec<Value>,
+#[derive(Serialize, Clone)]
+struct Plugins {
+    base: Value,
+    inheriting: Value,
 }
+
+impl Plugins {
+    fn none() -> Self {
+        let none = Value::from(Vec::<Value>::new());
+        Self { base: none.clone(), inheriting: none }
+    }
+}
+
+/// An entry with its id.
+type Kept = (IntegrationId, Arc<Entry>);
 
 /// Entries in the order of the file.
-type Sorted<'a> = [(&'a Entry, IntegrationId)];
+type Sorted = [Kept];
+
+/// A list of which each item is made when it is asked for.
+#[derive(Debug)]
+struct Made {
+    of: Vec<Kept>,
+    make: fn(&Kept) -> Value,
+}
+
+impl Made {
+    fn value(of: Vec<Kept>, make: fn(&Kept) -> Value) -> Value {
+        Value::from_object(Self { of, make })
+    }
+}
+
+impl Object for Made {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.of.get(key.as_usize()?).map(self.make)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.of.len())
+    }
+}
 
 impl<'a> Values<'a> {
     pub(super) fn of(head: &'a Head, entries: &'a State<Entry>) -> Self {
-        let mut sorted: Vec<_> = entries.iter().map(|(id, entry)| (entry, *id)).collect();
-        sorted.sort_by(|a, b| a.0.slug.cmp(&b.0.slug));
+        let mut sorted: Vec<Kept> = entries.shared().map(|(id, entry)| (*id, entry.clone())).collect();
+        sorted.sort_by(|a, b| a.1.slug.cmp(&b.1.slug));
         let plugins = plugins(&sorted);
         let mut imported = BTreeMap::from(LISTS.map(|list| (list, BTreeMap::new())));
-        for (entry, id) in sorted.iter().filter(|(entry, _)| entry.origin == Origin::Imported) {
-            imported.entry(entry.role.plural()).or_default().insert(entry.plugin.as_str(), plugin(entry, *id));
+        for (id, entry) in entries.iter().filter(|(_, entry)| entry.origin == Origin::Imported) {
+            imported.entry(entry.role.plural()).or_default().insert(entry.plugin.as_str(), plugin(*id, entry));
         }
-        let (jobs, schedules) = jobs_and_schedules(&sorted);
         let mut made = plugins.clone();
         for list in LISTS {
-            made.entry(list).or_default();
+            made.entry(list).or_insert_with(Plugins::none);
         }
+        let (jobs, schedules) = jobs_and_schedules(&sorted);
         Self {
             marker: MARKER,
             run: head.purpose == Purpose::Run,
@@ -72,59 +113,86 @@ impl<'a> Values<'a> {
 const LISTS: [&str; 2] = ["extractors", "loaders"];
 
 /// Returns what is rendered as a plugin of its own: definitions, each once, and what inherits from them.
-fn plugins<'a>(sorted: &Sorted<'a>) -> BTreeMap<&'static str, Plugins<'a>> {
-    let mut plugins: BTreeMap<&'static str, Plugins<'a>> = BTreeMap::new();
-    let mut bases: BTreeMap<(&'static str, &str), &Map<String, Value>> = BTreeMap::new();
-    for (entry, id) in sorted.iter().filter(|(entry, _)| entry.origin == Origin::Made) {
-        let list = entry.role.plural();
-        bases.insert((list, entry.base_plugin()), &entry.definition);
-        plugins.entry(list).or_default().inheriting.push(plugin(entry, *id));
-    }
-    for ((list, _), definition) in bases {
-        plugins.entry(list).or_default().base.push(definition);
-    }
-    plugins
+fn plugins(sorted: &Sorted) -> BTreeMap<&'static str, Plugins> {
+    let made = |(_, entry): &&Kept| entry.origin == Origin::Made;
+    let list = |list: &'static str| {
+        let inheriting: Vec<Kept> =
+            sorted.iter().filter(made).filter(|(_, entry)| entry.role.plural() == list).cloned().collect();
+        let bases: BTreeMap<&str, &Map<_, _>> =
+            inheriting.iter().map(|(_, entry)| (entry.base_plugin(), &*entry.definition)).collect();
+        let base = Value::from(Serde(bases.into_values().collect::<Vec<_>>()));
+        (!inheriting.is_empty()).then(|| {
+            let inheriting = Made::value(inheriting, |(id, entry)| plugin(*id, entry));
+            (list, Plugins { base, inheriting })
+        })
+    };
+    LISTS.into_iter().filter_map(list).collect()
 }
 
-fn plugin(entry: &Entry, id: IntegrationId) -> Value {
-    let mut mark = json!({"id": id, "slug": entry.slug});
-    if entry.protect {
-        mark["protect"] = json!(true);
-    }
-    if entry.origin == Origin::Imported {
-        mark["imported"] = json!(true);
-    }
-    json!({
-        "name": entry.plugin,
-        "inherit_from": entry.base_plugin(),
-        "annotations": {"spile": mark},
-        "config": entry.base.config,
-        "select": entry.base.select,
-        "metadata": entry.base.metadata,
-    })
+/// A plugin as templates see it.
+#[derive(Serialize)]
+struct PluginValue<'a> {
+    name: &'a str,
+    inherit_from: &'a str,
+    annotations: Annotations<'a>,
+    #[serde(flatten)]
+    setup: &'a Setup,
 }
 
-fn jobs_and_schedules(sorted: &Sorted<'_>) -> (Vec<Value>, Vec<Value>) {
-    let (mut jobs, mut schedules) = (Vec::new(), Vec::new());
-    for (entry, _) in sorted {
-        let Some(loader) = &entry.loader else { continue };
-        jobs.push(json!({"name": entry.slug, "task": format!("{} {loader}", entry.plugin)}));
-        let interval = entry.interval.as_ref();
-        schedules.extend(interval.map(|interval| json!({"name": entry.slug, "interval": interval, "job": entry.slug})));
-    }
-    (jobs, schedules)
+#[derive(Serialize)]
+struct Annotations<'a> {
+    spile: Mark<'a>,
 }
 
-fn environment(name: &EnvironmentName, entries: &Sorted<'_>) -> Value {
+/// What tells that a plugin is an integration's.
+#[derive(Serialize)]
+struct Mark<'a> {
+    id: IntegrationId,
+    slug: &'a Slug,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    protect: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    imported: bool,
+}
+
+fn plugin(id: IntegrationId, entry: &Entry) -> Value {
+    let (protect, imported) = (entry.protect, entry.origin == Origin::Imported);
+    let spile = Mark { id, slug: &entry.slug, protect, imported };
+    Value::from(Serde(PluginValue {
+        name: &entry.plugin,
+        inherit_from: entry.base_plugin(),
+        annotations: Annotations { spile },
+        setup: &entry.base,
+    }))
+}
+
+fn jobs_and_schedules(sorted: &Sorted) -> (Value, Value) {
+    let job = |(_, entry): &Kept| {
+        let loader = entry.loader.as_deref().unwrap_or_default();
+        Value::from(Serde(BTreeMap::from([
+            ("name", entry.slug.to_string()),
+            ("task", format!("{} {loader}", entry.plugin)),
+        ])))
+    };
+    let schedule = |(_, entry): &Kept| {
+        let (slug, interval) = (entry.slug.as_str(), entry.interval.as_deref().unwrap_or_default());
+        Value::from(Serde(BTreeMap::from([("name", slug), ("interval", interval), ("job", slug)])))
+    };
+    let jobs: Vec<Kept> = sorted.iter().filter(|(_, entry)| entry.loader.is_some()).cloned().collect();
+    let scheduled = jobs.iter().filter(|(_, entry)| entry.interval.is_some()).cloned().collect();
+    (Made::value(jobs, job), Made::value(scheduled, schedule))
+}
+
+fn environment(name: &EnvironmentName, entries: &Sorted) -> serde_json::Value {
     let mut plugins = overlays(name, entries);
     plugins.retain(|_, overlays| !overlays.is_empty());
     json!({"name": name, "plugins": plugins})
 }
 
 /// Returns the setups of an environment, in both lists also where they are empty.
-fn overlays(name: &EnvironmentName, entries: &Sorted<'_>) -> BTreeMap<&'static str, Vec<Value>> {
+fn overlays(name: &EnvironmentName, entries: &Sorted) -> BTreeMap<&'static str, Vec<serde_json::Value>> {
     let mut plugins = BTreeMap::from(LISTS.map(|list| (list, Vec::new())));
-    for (entry, _) in entries {
+    for (_, entry) in entries {
         let Some(Setup { config, select, metadata }) = entry.environments.get(name) else { continue };
         let overlay = json!({"name": entry.plugin, "config": config, "select": select, "metadata": metadata});
         plugins.entry(entry.role.plural()).or_default().push(overlay);

@@ -100,20 +100,21 @@ impl Local {
         state: &State<Row>,
     ) -> rusqlite::Result<BTreeMap<IntegrationId, Last<Row>>> {
         let after = if version(connection)? < 2 { "null" } else { "after" };
-        let sql = format!(
-            "select integration_id, after_hash, {after} from integration_changes where number in \
-             (select max(number) from integration_changes where environment = ?1 and managed_by = ?2 \
-              group by integration_id)"
-        );
-        let mut statement = connection.prepare(&sql)?;
+        let last = "select integration_id, after_hash, number from integration_changes where number in \
+                    (select max(number) from integration_changes where environment = ?1 and managed_by = ?2 \
+                     group by integration_id)";
+        // Rows are large, and asked for where they are compared only.
+        let mut kept = connection.prepare(&format!("select {after} from integration_changes where number = ?1"))?;
+        let mut statement = connection.prepare(last)?;
         let mut rows = statement.query(params![self.environment.as_str(), self.project])?;
         let mut drifted = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let (id, left, after): (String, Option<String>, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (id, left, number): (String, Option<String>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let Ok(id) = id.parse().map(IntegrationId) else { continue };
             if state.get(&id).map(|row| hash(json(row).as_bytes())) == left {
                 continue;
             }
+            let after: Option<String> = kept.query_row([number], |row| row.get(0))?;
             let kept = after.and_then(|after| serde_json::from_str(&after).ok());
             let unless_kept = if left.is_none() { Last::Deleted } else { Last::Unknown };
             drifted.insert(id, kept.map_or(unless_kept, Last::Held));
@@ -262,9 +263,15 @@ impl Target for Local {
     type Record = Row;
 
     async fn read(&self) -> Result<Snapshot<Row>, TargetError> {
-        match self.open()? {
-            Some(connection) => self.rows(&connection),
+        let local = self.clone();
+        // On a thread of its own: a database of thousands takes as long as all files do.
+        let read = move || match local.open()? {
+            Some(connection) => local.rows(&connection),
             None => Ok(Snapshot::new(State::default(), (), Revision(hash(b"")))),
+        };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(read) => read,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
 

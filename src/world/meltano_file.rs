@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -13,18 +14,46 @@ use crate::record::Entry;
 use crate::render::{FILE_NAME, read};
 
 /// The rendered file of a project.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct MeltanoFile {
     path: PathBuf,
     /// What the last apply here wrote: where the file differs from it, something else has changed it.
     applied: PathBuf,
+    /// What the last texts hold, by their hashes: texts of thousands of plugins take long to be taken apart.
+    known: Mutex<Vec<(Revision, State<Entry>)>>,
 }
+
+/// As many as an apply comes across: the text that was, the one that is to be, and what the last apply left.
+const KNOWN: usize = 3;
 
 impl MeltanoFile {
     /// Names the file; nothing is read.
     #[must_use]
     pub fn new(project: &Project) -> Self {
-        Self { path: project.root().join(FILE_NAME), applied: project.own_folder().join("applied").join(FILE_NAME) }
+        let applied = project.own_folder().join("applied").join(FILE_NAME);
+        Self { path: project.root().join(FILE_NAME), applied, known: Mutex::default() }
+    }
+
+    /// Returns what a text holds.
+    fn entries(&self, text: &str) -> Result<State<Entry>, read::Unreadable> {
+        let revision = Revision(hash(text.as_bytes()));
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, entries)) = known.iter().find(|(known, _)| *known == revision) {
+            return Ok(entries.clone());
+        }
+        drop(known);
+        let entries = read::entries(text)?;
+        self.keep(revision, &entries);
+        Ok(entries)
+    }
+
+    fn keep(&self, revision: Revision, entries: &State<Entry>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(known, _)| *known != revision);
+        if known.len() == KNOWN {
+            known.remove(0);
+        }
+        known.push((revision, entries.clone()));
     }
 
     /// Locks the folder, so that of two writers the later sees what the earlier has written. The lock makes no file
@@ -45,7 +74,7 @@ impl MeltanoFile {
     fn drifted(&self, state: &State<Entry>, text: &str) -> (BTreeMap<IntegrationId, Last<Entry>>, bool) {
         // Where there has been no apply, or what it wrote is damaged, there is nothing to compare with.
         let Ok(applied) = std::fs::read_to_string(&self.applied) else { return Default::default() };
-        let Some(left) = (applied != text).then(|| read::entries(&applied)).and_then(Result::ok) else {
+        let Some(left) = (applied != text).then(|| self.entries(&applied)).and_then(Result::ok) else {
             return Default::default();
         };
         let ids: BTreeSet<&IntegrationId> = state.ids().chain(left.ids()).collect();
@@ -71,13 +100,18 @@ impl Target for MeltanoFile {
         let text = self.text()?;
         let state = match text.as_str() {
             "" => State::default(),
-            rendered if read::is_rendered(rendered) => read::entries(rendered)
+            rendered if read::is_rendered(rendered) => self
+                .entries(rendered)
                 .map_err(|error| TargetError::Unreadable { path: FILE_NAME.into(), message: error.to_string() })?,
             _ => return Err(TargetError::Foreign { path: FILE_NAME.into() }),
         };
         let revision = Revision(hash(text.as_bytes()));
         let (drifted, is_edited) = self.drifted(&state, &text);
         Ok(Snapshot { drifted, is_edited, ..Snapshot::new(state, text, revision) })
+    }
+
+    fn learn(&self, document: &String, holds: &State<Entry>) {
+        self.keep(Revision(hash(document.as_bytes())), holds);
     }
 
     async fn write(&self, step: &Step<Entry>, _: &Origin) -> Result<(), TargetError> {

@@ -11,6 +11,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use walkdir::WalkDir;
 
 use crate::integration::draft::FileName;
@@ -36,6 +37,13 @@ const HEAD: usize = 4096;
 
 /// How the stem of a sidecar ends.
 const SIDECAR: &str = ".secrets";
+
+/// Returns the name of the integration whose secrets stand in a file of their own, where this is one.
+fn sidecar_stem(path: &Path) -> Option<&str> {
+    let extension = path.extension().and_then(OsStr::to_str)?;
+    let stem = path.file_stem().and_then(OsStr::to_str)?.strip_suffix(SIDECAR)?;
+    matches!(extension, "yaml" | "json").then_some(stem)
+}
 
 /// There is no project here.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -184,30 +192,38 @@ impl Project {
     /// Reads the files of integrations and their overlays, sorted by path.
     pub fn integrations(&self, problems: &mut Problems) -> IntegrationFiles {
         let mut found = IntegrationFiles::default();
-        for path in self.files("integrations", problems) {
-            let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-            let sidecar = path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.strip_suffix(SIDECAR));
-            match (extension, sidecar) {
-                ("toml", _) => {
-                    let Some(source) = self.source(&path, problems) else { continue };
-                    match path.file_stem().and_then(OsStr::to_str).and_then(file_name) {
-                        Some(name) => found.declared.push((name, source)),
-                        None => problems.push(&source, bad_name(&path)),
-                    }
-                }
-                ("yaml" | "json", Some(stem)) => {
-                    let Some(source) = self.source(&path, problems) else { continue };
-                    if let Some(name) = file_name(stem) {
-                        found.sidecars.push((name, source));
-                    } else {
-                        problems.hide(&source.place(0..source.text().len()));
-                        problems.push(&source, bad_name(&path));
-                    }
-                }
-                _ => {}
+        let (declared, others): (Vec<_>, Vec<_>) = self
+            .files("integrations", problems)
+            .into_iter()
+            .partition(|path| path.extension() == Some("toml".as_ref()));
+        let sidecars = others.into_iter().filter(|path| sidecar_stem(path).is_some()).collect();
+        for (path, source) in self.sources(declared, problems) {
+            match path.file_stem().and_then(OsStr::to_str).and_then(file_name) {
+                Some(name) => found.declared.push((name, source)),
+                None => problems.push(&source, bad_name(&path)),
+            }
+        }
+        for (path, source) in self.sources(sidecars, problems) {
+            if let Some(name) = sidecar_stem(&path).and_then(file_name) {
+                found.sidecars.push((name, source));
+            } else {
+                problems.hide(&source.place(0..source.text().len()));
+                problems.push(&source, bad_name(&path));
             }
         }
         found
+    }
+
+    /// Reads files on all cores, and keeps their order.
+    fn sources(&self, paths: Vec<PathBuf>, problems: &mut Problems) -> Vec<(PathBuf, Source)> {
+        let read = |path: PathBuf| {
+            let mut problems = Problems::default();
+            let source = self.source(&path, &mut problems);
+            (source.map(|source| (path, source)), problems)
+        };
+        let (sources, found): (Vec<_>, Vec<_>) = paths.into_par_iter().map(read).unzip();
+        found.into_iter().for_each(|found| problems.extend(found));
+        sources.into_iter().flatten().collect()
     }
 
     /// Finds the `.sops.yaml` for a file: from its folder upwards, to the root of the repository that the project is in,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use miette::Diagnostic;
 
 use crate::name::{IntegrationId, Slug};
-use crate::plan::{Snapshot, Step};
+use crate::plan::{Snapshot, State, Step};
 use crate::record::Record;
 use crate::world::SupabaseError;
 
@@ -19,6 +19,9 @@ pub trait Target: Send + Sync {
 
     /// Reads everything; makes nothing, also where there is nothing yet.
     async fn read(&self) -> Result<Snapshot<Self::Record>, TargetError>;
+
+    /// Tells it what a document holds, as making the document has shown: it need not be taken apart to be read.
+    fn learn(&self, _document: &<Self::Record as Record>::Document, _holds: &State<Self::Record>) {}
 
     /// Carries out a step as a whole, or refuses it as stale when the target has moved on since it was read.
     async fn write(&self, step: &Step<Self::Record>, origin: &Origin) -> Result<(), TargetError>;

@@ -52,7 +52,7 @@ pub(in crate::ops) async fn request(
     for one in those.iter() {
         variables.extend(secrets::variables(&world.keys, one, environment).await?);
     }
-    let project_file = project_file((world.project.root(), loaded), &those, environment)?;
+    let project_file = project_file((world.project.root(), loaded), &those)?;
     let is_imported = those.iter().any(|one| one.plugin.is_some());
     Ok(Request {
         run_id: invocation.run,
@@ -76,14 +76,10 @@ pub(in crate::ops) async fn request(
 /// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
 /// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
 /// means the user's project there too.
-fn project_file(
-    (root, loaded): (&Path, &Loaded),
-    those: &Integrations,
-    environment: &EnvironmentName,
-) -> Result<String, Error> {
+fn project_file((root, loaded): (&Path, &Loaded), those: &Integrations) -> Result<String, Error> {
     let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
     let there = loaded.integrations.filtered(is_there);
-    let entries = plan::desired(&there, &loaded.settings, environment).meltano;
+    let entries = plan::entries(&there, &loaded.settings);
     let text = loaded.rendered_for(Purpose::Run, &entries)?;
     let root = serde_json::json!(root).to_string();
     let root = root.trim_matches('"');
