@@ -144,20 +144,20 @@ struct Annotations<'a> {
     spile: Mark<'a>,
 }
 
-/// What tells that a plugin is an integration's.
+/// What tells that a plugin is an integration's. It is written in this order.
 #[derive(Serialize)]
 struct Mark<'a> {
     id: IntegrationId,
-    slug: &'a Slug,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    protect: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     imported: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    protect: bool,
+    slug: &'a Slug,
 }
 
 fn plugin(id: IntegrationId, entry: &Entry) -> Value {
     let (protect, imported) = (entry.protect, entry.origin == Origin::Imported);
-    let spile = Mark { id, slug: &entry.slug, protect, imported };
+    let spile = Mark { id, imported, protect, slug: &entry.slug };
     Value::from(Serde(PluginValue {
         name: &entry.plugin,
         inherit_from: entry.base_plugin(),

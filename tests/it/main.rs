@@ -11,6 +11,8 @@ mod cli;
 mod codes;
 mod connectors;
 mod contract;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod crash;
 mod floors;
 mod folder;
 mod http;

@@ -1,11 +1,38 @@
 //! Writing into a project: files are replaced as a whole, and what is spile's own is for its owner alone.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::NamedTempFile;
 
 /// How the names of files begin that are about to replace another.
 const TEMPORARY: &str = ".spile-";
+
+/// The folders that this process has written to: what others left there has been removed.
+static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Makes a file that is about to replace another. It is locked for as long as its process lives, so that what is left of
+/// those that were killed can be told from what is at work.
+fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let is_first = SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+    if is_first {
+        // What is left there is in nobody's way; what cannot be written there is told below.
+        let _ = sweep_temporary(folder);
+    }
+    loop {
+        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+        // Where there are no locks, nothing is swept either.
+        let _ = temporary.as_file().lock();
+        // One that was swept before it was locked is made again.
+        if temporary.path().exists() {
+            return Ok(temporary);
+        }
+    }
+}
 
 /// Replaces a file as a whole: a reader, or a program killed at any instant, sees the old bytes or the new ones.
 ///
@@ -16,14 +43,14 @@ const TEMPORARY: &str = ".spile-";
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;
     let mode = std::fs::metadata(&path).map(|metadata| metadata.permissions());
     let mode = mode.unwrap_or_else(|_| std::os::unix::fs::PermissionsExt::from_mode(0o644));
     temporary.as_file().set_permissions(mode)?;
     temporary.as_file().sync_all()?;
     temporary.persist(&path)?;
-    std::fs::File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()
 }
 
 /// Makes a file as a whole, where there is none: a reader, or a program killed at any instant, sees nothing or all of it.
@@ -32,12 +59,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// When there is one, the folder cannot be written to, or the disk is full.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;
     temporary.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     temporary.as_file().sync_all()?;
     temporary.persist_noclobber(path)?;
-    std::fs::File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()
 }
 
 /// Replaces a file as a whole, as [`replace`], by one that only its owner can read.
@@ -47,11 +74,11 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A temporary file is its owner's alone from its first moment.
-    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;
     temporary.as_file().sync_all()?;
     temporary.persist(path)?;
-    std::fs::File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()
 }
 
 /// Adds to a file of lines those that it does not have yet.
@@ -77,15 +104,17 @@ pub fn add_lines(path: &Path, lines: &[&str]) -> io::Result<()> {
     replace(path, text.as_bytes())
 }
 
-/// Removes what a [`replace`] left behind that was killed half-way. Only for who keeps others from replacing there.
+/// Removes what a [`replace`] left behind that was killed half-way.
 ///
 /// # Errors
 /// When the folder cannot be read.
 pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
     let is_temporary = |name: &OsStr| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
     for left in std::fs::read_dir(folder)?.flatten().filter(|left| is_temporary(&left.file_name())) {
-        // It is in nobody's way; the next sweep tries again.
+        // One that is locked is at work. What cannot be removed is in nobody's way: the next sweep tries again.
+        let Some(file) = File::open(left.path()).ok().filter(|file| file.try_lock().is_ok()) else { continue };
         let _ = std::fs::remove_file(left.path());
+        drop(file);
     }
     Ok(())
 }
@@ -114,5 +143,15 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_left_by_who_was_killed_is_removed_and_what_is_at_work_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".spile-left"), "half").unwrap();
+        let at_work = temporary_in(folder.path()).unwrap();
+        assert!(!folder.path().join(".spile-left").exists());
+        sweep_temporary(folder.path()).unwrap();
+        assert!(at_work.path().exists());
     }
 }

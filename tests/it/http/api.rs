@@ -353,6 +353,7 @@ async fn changes_are_applied_at_once_or_not_made_at_all_where_that_is_wanted() {
     assert_eq!(refused["code"], "spile::http::read_only");
     assert!(!folder.join("integrations/other.toml").exists());
     folder.integration("later", "data");
-    let refused = server.send((Method::POST, "/api/applies"), &json!({"plan": "0"}), StatusCode::FORBIDDEN).await;
+    let body = json!({"plan": server.get("/api/plan").await["id"]});
+    let refused = server.send((Method::POST, "/api/applies"), &body, StatusCode::FORBIDDEN).await;
     assert_eq!(refused["code"], "spile::http::read_only");
 }

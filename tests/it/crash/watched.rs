@@ -1,0 +1,181 @@
+//! A program whose every change of a file is counted, and that is killed, torn or failed at one of them.
+//!
+//! It is watched from outside, call by call, as a debugger does it: whatever it writes with, a library of C included, passes
+//! here. Linux on x86-64 alone.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// What happens at a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The program is killed before it.
+    Kill,
+    /// Half of what is to be written is written, and the program is killed.
+    Tear,
+    /// The kernel refuses it.
+    Refuse(Errno),
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Seen {
+    /// The changes that came to pass, in their order, each as the call and what it is about.
+    pub changes: Vec<Changed>,
+    /// The program's exit code; `None` where it was killed.
+    pub code: Option<i32>,
+}
+
+/// A change of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The call.
+    pub call: &'static str,
+    /// Whether half of it can be done.
+    pub tears: bool,
+}
+
+/// What a thread is at.
+#[derive(Default)]
+struct Thread {
+    is_inside: bool,
+    refused: Option<Errno>,
+    dies: bool,
+}
+
+/// Runs a program that changes files below a folder, and lets a fault come to pass at one of the changes.
+///
+/// The program reads `input` from its standard input. What it writes is not looked at.
+pub fn run((program, words): (&Path, &[&str]), scene: &Scene<'_>, fault: Option<(usize, Fault)>) -> Seen {
+    // A shell waits until it is watched, and becomes the program.
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "read go && exec \"$0\" \"$@\""]).arg(program).args(words);
+    command.current_dir(scene.folder).env_clear().env("HOME", scene.folder.join("home"));
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let main = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    ptrace::seize(main, Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL)
+        .unwrap();
+    ptrace::interrupt(main).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"go\n").unwrap();
+    // A program that is killed early reads nothing.
+    let _ = stdin.write_all(scene.input.as_bytes());
+    drop(stdin);
+    let code = watch(main, scene.folder, fault);
+    // Its status was taken above.
+    let _ = child.wait();
+    code
+}
+
+/// Where a program runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The project, with the user's home in it.
+    pub folder: &'a Path,
+    /// What the program is told.
+    pub input: &'a str,
+}
+
+fn watch(main: Pid, folder: &Path, fault: Option<(usize, Fault)>) -> Seen {
+    let folder = folder.canonicalize().unwrap();
+    let mut threads: BTreeMap<Pid, Thread> = BTreeMap::new();
+    let mut changes = Vec::new();
+    loop {
+        // Children of this thread alone: other tests have some of their own.
+        let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD));
+        let status = match status {
+            Ok(status) => status,
+            Err(Errno::EINTR) => continue,
+            Err(error) => panic!("{error}"),
+        };
+        let (pid, signal) = match status {
+            WaitStatus::Exited(pid, code) if pid == main => return Seen { changes, code: Some(code) },
+            WaitStatus::Signaled(pid, ..) if pid == main => return Seen { changes, code: None },
+            WaitStatus::PtraceSyscall(pid) => {
+                call(pid, &folder, (&mut threads, &mut changes), (main, fault));
+                (pid, None)
+            }
+            WaitStatus::PtraceEvent(pid, ..) => (pid, None),
+            WaitStatus::Stopped(pid, signal) => (pid, Some(signal)),
+            _ => continue,
+        };
+        // One that was killed meanwhile tells so itself.
+        let _ = ptrace::syscall(pid, signal);
+    }
+}
+
+/// Looks at a thread that enters a call or leaves one.
+fn call(
+    pid: Pid,
+    folder: &Path,
+    (threads, changes): (&mut BTreeMap<Pid, Thread>, &mut Vec<Changed>),
+    (main, fault): (Pid, Option<(usize, Fault)>),
+) {
+    let thread = threads.entry(pid).or_default();
+    thread.is_inside = !thread.is_inside;
+    let Ok(mut registers) = ptrace::getregs(pid) else { return };
+    if !thread.is_inside {
+        if thread.dies {
+            let _ = kill(main, Signal::SIGKILL);
+        } else if let Some(error) = thread.refused.take() {
+            registers.rax = u64::from_ne_bytes(i64::from(-(error as i32)).to_ne_bytes());
+            ptrace::setregs(pid, registers).unwrap();
+        }
+        return;
+    }
+    let Some(changed) = changed(main, folder, &registers) else { return };
+    let (tears, number) = (changed.tears, changes.len());
+    changes.push(changed);
+    match fault {
+        Some((at, Fault::Kill)) if at == number => drop(kill(main, Signal::SIGKILL)),
+        Some((at, Fault::Tear)) if at == number && tears => {
+            registers.rdx /= 2;
+            ptrace::setregs(pid, registers).unwrap();
+            thread.dies = true;
+        }
+        Some((at, Fault::Refuse(error))) if at == number => {
+            // No call has this number.
+            registers.orig_rax = u64::MAX;
+            ptrace::setregs(pid, registers).unwrap();
+            thread.refused = Some(error);
+        }
+        _ => {}
+    }
+}
+
+/// Tells what of the files below a folder a call is about to change.
+fn changed(main: Pid, folder: &Path, registers: &libc::user_regs_struct) -> Option<Changed> {
+    let number = i64::from_ne_bytes(registers.orig_rax.to_ne_bytes());
+    let is_below = || {
+        let link = PathBuf::from(format!("/proc/{main}/fd/{}", registers.rdi));
+        std::fs::read_link(link).is_ok_and(|path| path.starts_with(folder))
+    };
+    let creates = |flags: u64| flags & u64::try_from(libc::O_CREAT).unwrap() != 0;
+    let (call, tears, counts) = match number {
+        libc::SYS_write => ("write", registers.rdx > 1, is_below()),
+        libc::SYS_pwrite64 => ("pwrite", registers.rdx > 1, is_below()),
+        libc::SYS_writev | libc::SYS_pwritev | libc::SYS_pwritev2 => ("writev", false, is_below()),
+        libc::SYS_copy_file_range => ("copy_file_range", false, true),
+        libc::SYS_fsync | libc::SYS_fdatasync => ("fsync", false, is_below()),
+        libc::SYS_ftruncate => ("ftruncate", false, is_below()),
+        libc::SYS_fallocate => ("fallocate", false, is_below()),
+        libc::SYS_rename | libc::SYS_renameat | libc::SYS_renameat2 => ("rename", false, true),
+        libc::SYS_link | libc::SYS_linkat => ("link", false, true),
+        libc::SYS_unlink | libc::SYS_unlinkat | libc::SYS_rmdir => ("unlink", false, true),
+        libc::SYS_mkdir | libc::SYS_mkdirat => ("mkdir", false, true),
+        libc::SYS_chmod | libc::SYS_fchmod | libc::SYS_fchmodat => ("chmod", false, true),
+        libc::SYS_openat => ("create", false, creates(registers.rdx)),
+        _ => return None,
+    };
+    counts.then_some(Changed { call, tears })
+}
