@@ -242,7 +242,9 @@ fn drafts(files: IntegrationFiles, problems: &mut Problems) -> Vec<Draft> {
         (draft::read(&source, name, &mut problems), problems)
     };
     let (drafts, found): (Vec<_>, Vec<_>) = files.declared.into_par_iter().map(read).unzip();
-    found.into_iter().for_each(|found| problems.extend(found));
+    for found in found {
+        problems.extend(found);
+    }
     let mut drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
     secrets::attach(&mut drafts, &files.sidecars, problems);
     drafts

@@ -222,7 +222,9 @@ impl Project {
             (source.map(|source| (path, source)), problems)
         };
         let (sources, found): (Vec<_>, Vec<_>) = paths.into_par_iter().map(read).unzip();
-        found.into_iter().for_each(|found| problems.extend(found));
+        for found in found {
+            problems.extend(found);
+        }
         sources.into_iter().flatten().collect()
     }
 

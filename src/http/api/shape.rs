@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::connector::Role;
-use crate::integration::{Declaration, Integration, Schedule};
+use crate::integration::{Declaration, Integration};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::value::Settings;
 use crate::world::runs::Standing;
@@ -22,8 +22,7 @@ pub struct IntegrationData<'a> {
     description: Option<&'a str>,
     enabled: bool,
     loader: Option<&'a Slug>,
-    #[serde(serialize_with = "written")]
-    schedule: Option<&'a Schedule>,
+    schedule: Option<String>,
     select: &'a BTreeSet<String>,
     tags: &'a BTreeSet<String>,
     protect: bool,
@@ -56,7 +55,7 @@ impl<'a> IntegrationData<'a> {
             description: base.description.as_deref(),
             enabled: base.enabled,
             loader: base.loader.as_ref(),
-            schedule: base.schedule.as_ref(),
+            schedule: base.schedule.as_ref().map(ToString::to_string),
             select: &base.select,
             tags: &base.tags,
             protect: one.protect,
@@ -74,12 +73,4 @@ fn secrets(base: &Declaration) -> BTreeMap<&str, SecretData> {
     let Some(secrets) = &base.secrets else { return BTreeMap::new() };
     let updated_at = secrets.document.metadata.last_modified().ok();
     secrets.names.iter().map(|name| (name.as_str(), SecretData { set: true, updated_at: updated_at.clone() })).collect()
-}
-
-/// Writes a schedule as files have it.
-fn written<S: Serializer>(schedule: &Option<&Schedule>, serializer: S) -> Result<S::Ok, S::Error> {
-    match schedule {
-        Some(schedule) => serializer.collect_str(schedule),
-        None => serializer.serialize_none(),
-    }
 }

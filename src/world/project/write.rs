@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn what_was_left_by_who_was_killed_is_removed_and_what_is_at_work_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(".spile-left"), "half").unwrap();
+        File::create(folder.path().join(".spile-left")).unwrap();
         let at_work = temporary_in(folder.path()).unwrap();
         assert!(!folder.path().join(".spile-left").exists());
         sweep_temporary(folder.path()).unwrap();
