@@ -119,10 +119,11 @@ pub(super) async fn carry_out(
     output: &mut Output,
 ) -> Result<(), Error> {
     plan::show(&plan::data(plan, loaded), output);
-    if plan.is_empty() {
-        return Ok(());
-    }
     let allowance = consent.allowance();
+    if plan.is_empty() {
+        let options = ops::apply::Options { allowance, origin: origin(world, plan) };
+        return ops::apply(world, loaded, (plan, &options), &mut drop).await;
+    }
     let breaches = plan.breaches(loaded.settings.guard, allowance);
     if !breaches.is_empty() {
         return Err(Error::Refused(breaches));

@@ -31,19 +31,22 @@ pub async fn apply(
     if !breaches.is_empty() {
         return Err(Error::Refused(breaches));
     }
+    if plan.is_empty() {
+        return Ok(world.meltano_file.settle(&loaded.rendered).await?);
+    }
     // Files are looked at before the registry is written, so that a stale one stops all.
     if world.meltano_file.read().await?.revision != plan.meltano.revision {
         return Err(Error::Target(TargetError::Stale { target: "meltano.yml" }));
     }
     plan.outputs.steps.iter().try_for_each(|step| world.outputs.check(step))?;
     // Also where no row changes: the registry remembers every apply.
-    if !plan.is_empty() {
-        world.registry.write(&plan.registry, &origin(plan, options)).await?;
-    }
+    world.registry.write(&plan.registry, &origin(plan, options)).await?;
     if !plan.registry.is_empty() {
         tell(Event::Wrote { target: "registry".to_owned() });
     }
-    if !plan.meltano.is_empty() {
+    if plan.meltano.is_empty() {
+        world.meltano_file.settle(&loaded.rendered).await?;
+    } else {
         world.meltano_file.write(&plan.meltano, &options.origin).await?;
         tell(Event::Wrote { target: "meltano.yml".to_owned() });
     }

@@ -83,6 +83,12 @@ impl MeltanoFile {
         (drifted.collect(), true)
     }
 
+    /// Keeps what was applied, to be compared with later.
+    fn keep_applied(&self, text: &str) -> std::io::Result<()> {
+        make_private(self.applied.parent().unwrap_or(&self.applied))?;
+        replace(&self.applied, text.as_bytes())
+    }
+
     fn text(&self) -> Result<String, TargetError> {
         match std::fs::read(&self.path) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|_| TargetError::Foreign { path: FILE_NAME.into() }),
@@ -114,6 +120,15 @@ impl Target for MeltanoFile {
         self.keep(Revision(hash(document.as_bytes())), holds);
     }
 
+    async fn settle(&self, document: &String) -> Result<(), TargetError> {
+        if std::fs::read(&self.applied).is_ok_and(|applied| applied == document.as_bytes()) {
+            return Ok(());
+        }
+        let io = |source| TargetError::Io { doing: "write", path: FILE_NAME.into(), source };
+        let _lock = self.lock().map_err(io)?;
+        if self.text()? == *document { self.keep_applied(document).map_err(io) } else { Ok(()) }
+    }
+
     async fn write(&self, step: &Step<Entry>, _: &Origin) -> Result<(), TargetError> {
         let _lock = self.lock().map_err(|source| TargetError::Io { doing: "lock", path: FILE_NAME.into(), source })?;
         if Revision(hash(self.text()?.as_bytes())) != step.revision {
@@ -121,7 +136,6 @@ impl Target for MeltanoFile {
         }
         let io = |source| TargetError::Io { doing: "write", path: FILE_NAME.into(), source };
         replace(&self.path, step.after.as_bytes()).map_err(io)?;
-        let folder = self.applied.parent().unwrap_or(&self.applied);
-        make_private(folder).and_then(|()| replace(&self.applied, step.after.as_bytes())).map_err(io)
+        self.keep_applied(&step.after).map_err(io)
     }
 }

@@ -23,6 +23,12 @@ pub trait Target: Send + Sync {
     /// Tells it what a document holds, as making the document has shown: it need not be taken apart to be read.
     fn learn(&self, _document: &<Self::Record as Record>::Document, _holds: &State<Self::Record>) {}
 
+    /// Takes what is there as what the last apply left, where it is this document: for an apply that has nothing to do,
+    /// because one that was killed has done it.
+    async fn settle(&self, _document: &<Self::Record as Record>::Document) -> Result<(), TargetError> {
+        Ok(())
+    }
+
     /// Carries out a step as a whole, or refuses it as stale when the target has moved on since it was read.
     async fn write(&self, step: &Step<Self::Record>, origin: &Origin) -> Result<(), TargetError>;
 }
