@@ -4,6 +4,7 @@
 mod attempt;
 mod error;
 mod read;
+mod unfinished;
 mod write;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use crate::source::Source;
 use crate::world::project::SETTINGS;
 use crate::world::{Keys, Project};
 use attempt::{Failed, attempt};
+use unfinished::Unfinished;
 
 pub use error::Error;
 pub use write::{Written, carry_out};
@@ -77,6 +79,7 @@ pub enum Readers {
 /// mean the same.
 pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared, OpsError> {
     let project = Project::at(folder);
+    let project = Unfinished::of(&project).hidden_in(project);
     let source = read::meltano_yml(folder)?;
     if is_rendered(source.text()) {
         return Err(Error::Rendered.into());
@@ -159,7 +162,7 @@ fn own_files(project: &Project, import: &mut Import, options: &Options) -> Vec<N
     let mut files = std::mem::take(&mut import.files);
     let file = |path: &str, text: String| NewFile { path: path.into(), name: None, text, secrets: Vec::new() };
     files.push(file(TEMPLATE, import.template.clone()));
-    if !project.root().join(SETTINGS).exists() {
+    if !project.has(SETTINGS.as_ref()) {
         files.push(file(SETTINGS, settings(project, import, options)));
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -188,9 +191,9 @@ fn settings(project: &Project, import: &Import, options: &Options) -> String {
     text
 }
 
-/// Nothing is overwritten but `meltano.yml`.
+/// Nothing is overwritten but `meltano.yml`, and what is hidden: an import that was ended half-way has left it.
 fn in_the_way(project: &Project, files: &[NewFile]) -> Result<(), Error> {
-    let is_there = |file: &&NewFile| project.root().join(&file.path).exists();
+    let is_there = |file: &&NewFile| project.has(&file.path);
     let files: Vec<PathBuf> = files.iter().filter(is_there).map(|file| file.path.clone()).collect();
     if files.is_empty() { Ok(()) } else { Err(Error::InTheWay { files }) }
 }

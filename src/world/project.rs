@@ -96,6 +96,12 @@ impl Project {
         changed
     }
 
+    /// Tells whether a file is there, or is to be.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        self.unwritten.get(path).map_or_else(|| self.root.join(path).exists(), Option::is_some)
+    }
+
     /// Returns the files below a folder that are to be there, and are read from here.
     fn unwritten(&self, folder: &str) -> impl Iterator<Item = &PathBuf> {
         self.unwritten

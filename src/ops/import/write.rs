@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::unfinished::Unfinished;
 use super::{Error, Prepared, Readers};
 use crate::ops::secrets::{self, Access};
 use crate::ops::{self};
@@ -40,11 +41,15 @@ pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Writte
         };
         texts.push((file.path.clone(), text));
     }
+    let noting = |source| ops::Error::Io { doing: "write", path: ".spile/importing.json".to_owned(), source };
+    let mut unfinished = Unfinished::of(&prepared.project);
+    unfinished.begin(&texts).map_err(noting)?;
     let made = files(root, &texts)?;
     let ignored = |source| ops::Error::Io { doing: "write", path: ".gitignore".to_owned(), source };
     add_lines(&root.join(".gitignore"), &["/.spile/"]).map_err(ignored)?;
     // Last, so that a project which is half written is still Meltano's.
     write(root, Path::new(FILE_NAME), &prepared.rendered)?;
+    unfinished.end().map_err(noting)?;
     written.files.extend(made);
     written.files.push(FILE_NAME.into());
     Ok(written)
@@ -56,7 +61,7 @@ fn files(root: &Path, texts: &[(PathBuf, String)]) -> Result<Vec<PathBuf>, ops::
     for (path, text) in texts {
         if let Err(error) = write(root, path, text) {
             for path in made {
-                // What cannot be taken away again is named as in the way by the next import.
+                // What cannot be taken away again is known to the next import.
                 let _ = std::fs::remove_file(root.join(path));
             }
             return Err(error);
