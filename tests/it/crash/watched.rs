@@ -118,7 +118,7 @@ fn watch(main: Pid, folder: &Path, fault: Option<(usize, Fault)>) -> Seen {
 fn call(
     pid: Pid,
     folder: &Path,
-    (threads, changes): (&mut BTreeMap<Pid, Thread>, &mut Vec<Changed>),
+    (threads, seen): (&mut BTreeMap<Pid, Thread>, &mut Vec<Changed>),
     (main, fault): (Pid, Option<(usize, Fault)>),
 ) {
     let thread = threads.entry(pid).or_default();
@@ -134,8 +134,8 @@ fn call(
         return;
     }
     let Some(changed) = changed(main, folder, &registers) else { return };
-    let (tears, number) = (changed.tears, changes.len());
-    changes.push(changed);
+    let (tears, number) = (changed.tears, seen.len());
+    seen.push(changed);
     match fault {
         Some((at, Fault::Kill)) if at == number => drop(kill(main, Signal::SIGKILL)),
         Some((at, Fault::Tear)) if at == number && tears => {
