@@ -19,7 +19,7 @@ use crate::render::{self, Head, Output, Purpose, Task};
 use crate::settings::{self, ProjectSettings};
 use crate::source::Source;
 use crate::world::Project;
-use crate::world::project::IntegrationFiles;
+use crate::world::project::{IntegrationFiles, recover};
 
 pub use connectors::ConnectorFiles;
 pub use lint::with_lints;
@@ -135,6 +135,7 @@ impl Files {
 /// # Errors
 /// With every problem of every file.
 pub fn check(project: &Project) -> Result<Loaded, Error> {
+    recovered(project)?;
     let mut problems = Problems::default();
     let files = Files::read(project, &mut problems);
     with_templates(project, files, problems)
@@ -145,9 +146,16 @@ pub fn check(project: &Project) -> Result<Loaded, Error> {
 /// # Errors
 /// With every problem of every file that is read.
 pub fn used(project: &Project) -> Result<Loaded, Error> {
+    recovered(project)?;
     let mut problems = Problems::default();
     let files = Files::used(project, &mut problems);
     with_templates(project, files, problems)
+}
+
+/// Puts back what a change of several files has left that was killed half-way.
+fn recovered(project: &Project) -> Result<(), Error> {
+    let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
+    recover(project.root()).map_err(io)
 }
 
 fn with_templates(project: &Project, files: Files, mut problems: Problems) -> Result<Loaded, Error> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use crate::world::Project;
 use crate::world::git::{self, Author, Commit};
-use crate::world::project::{create, replace};
+use crate::world::project::{FileEdit, NotWritten, Turn};
 
 /// What files say, and what they are to say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,29 +117,29 @@ impl Edits {
     /// # Errors
     /// As [`Self::carry_out`].
     pub fn write(&self, project: &Project) -> Result<Vec<PathBuf>, Error> {
-        let changed: Vec<_> = self.0.iter().filter(|(_, edit)| edit.before != edit.after).collect();
-        for (path, edit) in &changed {
-            if read(project, path)? != edit.before {
-                return Err(Error::Moved { path: path.display().to_string() });
+        let changed = self.0.iter().filter(|(_, edit)| edit.before != edit.after);
+        let changed: Vec<FileEdit> = changed
+            .map(|(path, Edit { before, after })| FileEdit {
+                path: path.clone(),
+                before: before.clone(),
+                after: after.clone(),
+            })
+            .collect();
+        let turn = Turn::of(project.root());
+        let turn = turn.map_err(|source| Error::Io { doing: "lock", path: ".".to_owned(), source })?;
+        for edit in &changed {
+            if read(project, &edit.path)? != edit.before {
+                return Err(Error::Moved { path: edit.path.display().to_string() });
             }
         }
-        let mut written = Vec::new();
-        for (path, edit) in changed {
-            if let Err(error) = put(project, path, (edit.before.as_deref(), edit.after.as_deref())) {
-                self.put_back(project, &written);
-                return Err(error);
-            }
-            written.push(path.clone());
-        }
-        Ok(written)
+        turn.change(&changed)?;
+        Ok(changed.into_iter().map(|edit| edit.path).collect())
     }
+}
 
-    /// What was written is as it was, for all is written or nothing.
-    fn put_back(&self, project: &Project, written: &[PathBuf]) {
-        for (path, edit) in written.iter().filter_map(|path| Some((path, self.0.get(path)?))) {
-            // The error that is told is the one that came before.
-            let _ = put(project, path, (edit.after.as_deref(), edit.before.as_deref()));
-        }
+impl From<NotWritten> for Error {
+    fn from(NotWritten { doing, path, source }: NotWritten) -> Self {
+        Self::Io { doing, path: path.display().to_string(), source }
     }
 }
 
@@ -155,23 +155,10 @@ pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-fn put(project: &Project, path: &Path, (before, after): (Option<&str>, Option<&str>)) -> Result<(), Error> {
-    let full = project.root().join(path);
-    let io = |doing| move |source| Error::Io { doing, path: path.display().to_string(), source };
-    match (before, after) {
-        (_, None) => std::fs::remove_file(&full).map_err(io("remove")),
-        (Some(_), Some(text)) => replace(&full, text.as_bytes()).map_err(io("write")),
-        (None, Some(text)) => {
-            std::fs::create_dir_all(full.parent().unwrap_or(&full)).map_err(io("make the folder of"))?;
-            // Nobody else's file is overwritten that came in the meantime.
-            create(&full, text.as_bytes()).map_err(io("write"))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::project::replace;
 
     fn project() -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();

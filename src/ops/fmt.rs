@@ -3,19 +3,22 @@
 use std::path::PathBuf;
 
 use super::Error;
+use super::edits::Edits;
 use crate::connector::{Catalog, Connector, Role};
 use crate::format;
 use crate::integration::draft;
 use crate::problem::{Problems, Report};
 use crate::source::Source;
 use crate::world::Project;
-use crate::world::project::replace;
+use crate::world::project::recover;
 
 /// A file that is not in its form.
 #[derive(Debug, Clone)]
 pub struct Unformed {
     /// The file, relative to the project.
     pub path: PathBuf,
+    /// What it says.
+    pub before: String,
     /// What it is to say.
     pub text: String,
 }
@@ -23,6 +26,8 @@ pub struct Unformed {
 /// Finds the files that are not in their form. Files that cannot be read as TOML are told, and all others looked at.
 #[must_use]
 pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
+    // What cannot be put back now is put back by who writes next.
+    let _ = recover(project.root());
     let mut problems = Problems::default();
     let connectors = project.connectors(&mut problems);
     let integrations = project.integrations(&mut problems).declared;
@@ -35,7 +40,7 @@ pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
             return;
         }
         if let Some(text) = formed.ok().filter(|text| text != source.text()) {
-            found.push(Unformed { path: source.path().to_owned(), text });
+            found.push(Unformed { path: source.path().to_owned(), before: source.text().to_owned(), text });
         }
     };
     for (name, source) in &integrations {
@@ -62,14 +67,14 @@ fn connector(catalog: &Catalog, draft: &draft::Draft) -> Option<std::sync::Arc<C
     catalog.find(role, draft.connector.as_ref()?)
 }
 
-/// Writes files in their form.
+/// Writes files in their form, all of them or none.
 ///
 /// # Errors
-/// When one cannot be written; those before it are.
+/// When one cannot be written, or somebody has changed it in the meantime.
 pub fn write(project: &Project, files: &[Unformed]) -> Result<(), Error> {
-    for file in files {
-        let io = |source| Error::Io { doing: "write", path: file.path.display().to_string(), source };
-        replace(&project.root().join(&file.path), file.text.as_bytes()).map_err(io)?;
+    let mut edits = Edits::default();
+    for Unformed { path, before, text } in files {
+        edits.set(path, Some(before.clone()), Some(text.clone()));
     }
-    Ok(())
+    edits.write(project).map(drop)
 }

@@ -1,10 +1,9 @@
-//! `import`: adopts a Meltano project. Everything is worked out, checked and compared in memory; then all is written,
-//! `meltano.yml` last.
+//! `import`: adopts a Meltano project. Everything is worked out, checked and compared in memory; then all is written, or
+//! nothing.
 
 mod attempt;
 mod error;
 mod read;
-mod unfinished;
 mod write;
 
 use std::collections::BTreeSet;
@@ -19,10 +18,9 @@ use crate::problem::Problems;
 use crate::render::{FILE_NAME, read::is_rendered};
 use crate::sops::DataKey;
 use crate::source::Source;
-use crate::world::project::SETTINGS;
+use crate::world::project::{SETTINGS, recover};
 use crate::world::{Keys, Project};
 use attempt::{Failed, attempt};
-use unfinished::Unfinished;
 
 pub use error::Error;
 pub use write::{Written, carry_out};
@@ -79,7 +77,7 @@ pub enum Readers {
 /// mean the same.
 pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared, OpsError> {
     let project = Project::at(folder);
-    let project = Unfinished::of(&project).hidden_in(project);
+    recover(folder).map_err(|source| OpsError::Io { doing: "put back the files of", path: ".".to_owned(), source })?;
     let source = read::meltano_yml(folder)?;
     if is_rendered(source.text()) {
         return Err(Error::Rendered.into());
@@ -162,7 +160,7 @@ fn own_files(project: &Project, import: &mut Import, options: &Options) -> Vec<N
     let mut files = std::mem::take(&mut import.files);
     let file = |path: &str, text: String| NewFile { path: path.into(), name: None, text, secrets: Vec::new() };
     files.push(file(TEMPLATE, import.template.clone()));
-    if !project.has(SETTINGS.as_ref()) {
+    if !project.root().join(SETTINGS).exists() {
         files.push(file(SETTINGS, settings(project, import, options)));
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -191,9 +189,9 @@ fn settings(project: &Project, import: &Import, options: &Options) -> String {
     text
 }
 
-/// Nothing is overwritten but `meltano.yml`, and what is hidden: an import that was ended half-way has left it.
+/// Nothing is overwritten but `meltano.yml`.
 fn in_the_way(project: &Project, files: &[NewFile]) -> Result<(), Error> {
-    let is_there = |file: &&NewFile| project.has(&file.path);
+    let is_there = |file: &&NewFile| project.root().join(&file.path).exists();
     let files: Vec<PathBuf> = files.iter().filter(is_there).map(|file| file.path.clone()).collect();
     if files.is_empty() { Ok(()) } else { Err(Error::InTheWay { files }) }
 }

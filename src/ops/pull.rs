@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::edits::{self, Edits};
 use super::{Error, Loaded, check};
 use crate::integration::Integration;
 use crate::integration::rewrite::{Edit, rewrite};
@@ -10,7 +11,6 @@ use crate::plan::{Change, Difference, FieldChange};
 use crate::record::Row;
 use crate::sops;
 use crate::world::World;
-use crate::world::project::replace;
 
 /// What was written, and what not.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,16 +42,18 @@ pub async fn pull(
     if fields.is_empty() {
         return Ok(Pulled { path, fields });
     }
-    let text = text(world, &path)?;
-    let text = rewritten(integration, (environment, &text), row, &fields)?;
+    let before = edits::read(&world.project, &path)?;
+    let said = before.as_deref().unwrap_or_default();
+    let text = rewritten(integration, (environment, said), row, &fields)?;
     let changed = check(&world.project.with(&path, text.clone()))?;
     let now = changed.integrations.get(&integration.id).map(|now| Row::of(now, environment));
     if now.is_none_or(|now| Change::between(&now, row).is_some()) {
         let help = "write it into the file by hand, or run `spile apply` to make the row what the file says";
         return Err(refused("the file would still say something else", help));
     }
-    let full = world.project.root().join(&path);
-    replace(&full, text.as_bytes()).map_err(|source| io("write", &path, source))?;
+    let mut edits = Edits::default();
+    edits.set(path.clone(), before, Some(text));
+    edits.write(&world.project)?;
     Ok(Pulled { path, fields })
 }
 
@@ -62,14 +64,6 @@ fn file(integration: &Integration, environment: &EnvironmentName) -> PathBuf {
     } else {
         integration.path.clone()
     }
-}
-
-fn text(world: &World, path: &std::path::Path) -> Result<String, Error> {
-    std::fs::read_to_string(world.project.root().join(path)).map_err(|source| io("read", path, source))
-}
-
-fn io(doing: &'static str, path: &std::path::Path, source: std::io::Error) -> Error {
-    Error::Io { doing, path: path.display().to_string(), source }
 }
 
 fn rewritten(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::edits::Edits;
 use super::secrets::{Access, SecretsFile, to_set};
 use super::{Error, Loaded, check};
 use crate::connector::{Connector, Role};
@@ -16,7 +17,6 @@ use crate::record::Row;
 use crate::secret::Secret;
 use crate::sops;
 use crate::world::World;
-use crate::world::project::replace;
 use crate::world::registry::Unmanaged;
 
 /// Files for rows of nobody's.
@@ -83,24 +83,19 @@ pub async fn take_over(world: &World, loaded: &Loaded, access: Access<'_>, names
     Ok(made)
 }
 
-/// Writes the files.
+/// Writes the files, all of them or none.
 ///
 /// # Errors
 /// When one cannot be written, or another program has made it in the meantime.
 pub fn write(world: &World, made: &TakenOver) -> Result<(), Error> {
+    let mut edits = Edits::default();
     for file in &made.files {
-        let path = world.project.root().join(&file.path);
-        let io = |doing| {
-            let path = file.path.display().to_string();
-            move |source| Error::Io { doing, path, source }
-        };
-        if path.exists() {
-            return Err(Error::Exists { file: file.path.display().to_string() });
-        }
-        std::fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(io("make the folder of"))?;
-        replace(&path, file.text.as_bytes()).map_err(io("write"))?;
+        edits.set(file.path.clone(), None, Some(file.text.clone()));
     }
-    Ok(())
+    match edits.write(&world.project) {
+        Err(Error::Moved { path }) => Err(Error::Exists { file: path }),
+        written => written.map(drop),
+    }
 }
 
 /// Returns a name that nothing has yet.

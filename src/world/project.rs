@@ -1,5 +1,6 @@
 //! The project's folder: finding it, reading its files, replacing one as a whole.
 
+mod journal;
 mod mistake;
 mod write;
 
@@ -19,9 +20,10 @@ use crate::problem::Problems;
 use crate::render;
 use crate::source::Source;
 
+pub use journal::{FileEdit, NotWritten, Turn, recover};
 pub use mistake::Mistake;
 pub(crate) use write::sweep_temporary;
-pub use write::{add_lines, create, make_private, replace, replace_private};
+pub use write::{add_lines, create, make_private, replace, replace_private, with_lines};
 
 /// The file that makes a folder a project.
 pub const SETTINGS: &str = "spile.toml";
@@ -96,12 +98,6 @@ impl Project {
         changed
     }
 
-    /// Tells whether a file is there, or is to be.
-    #[must_use]
-    pub fn has(&self, path: &Path) -> bool {
-        self.unwritten.get(path).map_or_else(|| self.root.join(path).exists(), Option::is_some)
-    }
-
     /// Returns the files below a folder that are to be there, and are read from here.
     fn unwritten(&self, folder: &str) -> impl Iterator<Item = &PathBuf> {
         self.unwritten
@@ -140,14 +136,21 @@ impl Project {
     /// Returns the commit that git has checked out, where the project is in a repository.
     #[must_use]
     pub fn commit(&self) -> Option<String> {
-        let git = self.root.ancestors().map(|folder| folder.join(".git")).find(|git| git.is_dir())?;
+        let root = self.root.canonicalize().ok()?;
+        let found = root.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
+        // Of a worktree and of a submodule it is a file that says where the folder is.
+        let git =
+            if found.is_dir() { found } else { pointed(&found, &std::fs::read_to_string(&found).ok()?, "gitdir: ")? };
         let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
         let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
-        if let Ok(commit) = std::fs::read_to_string(git.join(name)) {
+        // Worktrees share the branches of the repository that they are of.
+        let common = std::fs::read_to_string(git.join("commondir")).ok();
+        let common = common.and_then(|text| pointed(&git.join("commondir"), &text, "")).unwrap_or_else(|| git.clone());
+        if let Ok(commit) = std::fs::read_to_string(common.join(name)) {
             return Some(commit.trim().to_owned());
         }
-        let packed = std::fs::read_to_string(git.join("packed-refs")).ok()?;
-        packed.lines().find_map(|line| Some(line.strip_suffix(name)?.trim().to_owned()))
+        let packed = std::fs::read_to_string(common.join("packed-refs")).ok()?;
+        packed.lines().find_map(|line| Some(line.strip_suffix(name)?.strip_suffix(' ')?.to_owned()))
     }
 
     /// Returns the way to the project from the root of the repository that it is in.
@@ -358,6 +361,11 @@ impl Project {
     }
 }
 
+/// Returns the folder that a file of git's names, from the folder that the file is in.
+fn pointed(file: &Path, text: &str, prefix: &str) -> Option<PathBuf> {
+    Some(file.parent()?.join(text.trim().strip_prefix(prefix)?))
+}
+
 fn bad_name(path: &Path) -> Mistake {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Mistake::Name { name, span: (0..0).into() }
@@ -387,6 +395,35 @@ mod tests {
         for bad in ["Shop", "shop.", "shop.prod.x", "sh op"] {
             assert_eq!(of(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test makes its own repository")]
+    fn the_commit_is_that_of_the_repository_or_worktree_that_the_project_is_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |at: &Path, words: &[&str]| {
+            let mut git = std::process::Command::new("git");
+            git.current_dir(at).args(["-c", "user.name=x", "-c", "user.email=x@example.com"]).args(words);
+            let output = git.output().unwrap();
+            assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        let top = folder.path().join("top");
+        std::fs::create_dir_all(top.join("project")).unwrap();
+        assert_eq!(Project::at(top.join("project")).commit(), None);
+        git(&top, &["init", "--quiet", "--initial-branch", "main"]);
+        let commit = || git(&top, &["commit", "--quiet", "--allow-empty", "-m", "x"]);
+        commit();
+        let other = folder.path().join("other");
+        git(&top, &["worktree", "add", "--quiet", "-b", "side", &other.display().to_string()]);
+        commit();
+        let head = |at: &Path| Some(git(at, &["rev-parse", "HEAD"]));
+        for at in [&top, &top.join("project"), &other] {
+            assert_eq!(Project::at(at).commit(), head(at), "{}", at.display());
+        }
+        assert_ne!(head(&top), head(&other));
+        git(&top, &["pack-refs", "--all"]);
+        assert_eq!((Project::at(&top).commit(), Project::at(&other).commit()), (head(&top), head(&other)));
     }
 
     #[test]

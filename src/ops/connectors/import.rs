@@ -8,11 +8,11 @@ use super::ConnectorsError;
 use crate::connector::{Catalog, Head, Lock, Role, read as connector};
 use crate::definition::{self, Asked, Definition, MOST_BYTES};
 use crate::ops::Error;
+use crate::ops::edits::{self, Edits};
 use crate::plan::hash;
 use crate::problem::{Problems, Report};
 use crate::source::Source;
 use crate::world::Project;
-use crate::world::project::replace;
 
 /// What becomes of a definition that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,9 @@ pub fn import(project: &Project, source: &Source, asked: &Asked, overwriting: Ov
     if !report.problems().is_empty() {
         return Err(Error::Problems(report));
     }
-    write(project, &path, &text)?;
+    let mut edits = Edits::default();
+    edits.set(path.clone(), edits::read(project, &path)?, Some(text));
+    edits.write(project)?;
     let secrets = connector.settings.iter().filter(|setting| setting.secret).count();
     Ok(Imported { name, kind: role, path, settings: connector.settings.len(), secrets, notes })
 }
@@ -116,11 +118,4 @@ fn path(project: &Project, (role, name): (Role, &str), overwriting: Overwriting)
     };
     let free = paths.iter().find(is_free).cloned();
     free.ok_or_else(|| ConnectorsError::InTheWay { path: paths[1].clone() }.into())
-}
-
-fn write(project: &Project, path: &Path, text: &str) -> Result<(), Error> {
-    let io = |doing| move |source| Error::Io { doing, path: path.display().to_string(), source };
-    let target = project.root().join(path);
-    std::fs::create_dir_all(target.parent().unwrap_or(project.root())).map_err(io("make the folder of"))?;
-    replace(&target, text.as_bytes()).map_err(io("write"))
 }

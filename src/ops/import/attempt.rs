@@ -54,7 +54,7 @@ pub(super) fn attempt(
 fn loaded(project: &Project, files: &[NewFile]) -> Result<Loaded, OpsError> {
     let mut problems = Problems::default();
     let mut all = Files { template: None, ..Files::default() };
-    if project.has(SETTINGS.as_ref()) {
+    if project.root().join(SETTINGS).exists() {
         all.settings = project.settings(&mut problems);
     }
     let mut connectors = project.connectors(&mut problems);

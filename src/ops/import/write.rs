@@ -1,15 +1,15 @@
-//! Writing an import: everything is encrypted before the first file is made, and `meltano.yml` is replaced last.
+//! Writing an import: everything is encrypted before the first file is made.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::unfinished::Unfinished;
 use super::{Error, Prepared, Readers};
+use crate::ops::edits::{self, Edits};
 use crate::ops::secrets::{self, Access};
 use crate::ops::{self};
 use crate::render::FILE_NAME;
-use crate::world::project::{SOPS_RULES, add_lines, replace};
+use crate::world::project::{SOPS_RULES, with_lines};
 
 /// What was written.
 #[derive(Debug, Default, Serialize)]
@@ -20,62 +20,32 @@ pub struct Written {
     pub key: Option<PathBuf>,
 }
 
-/// Writes what was prepared. When a file cannot be written, those that were are taken away again.
+/// Writes what was prepared, all of it or nothing.
 ///
 /// # Errors
 /// When secrets cannot be encrypted, `meltano.yml` has changed, or a file cannot be written.
 pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Written, ops::Error> {
-    let root = prepared.project.root();
-    let is_same = std::fs::read_to_string(root.join(FILE_NAME))
-        .is_ok_and(|text| text.trim_start_matches('\u{feff}') == prepared.original);
-    if !is_same {
+    let project = &prepared.project;
+    let before = edits::read(project, Path::new(FILE_NAME))?;
+    if before.as_deref().map(|text| text.trim_start_matches('\u{feff}')) != Some(&prepared.original) {
         return Err(Error::Moved.into());
     }
     let mut written = rules(prepared, access).await?;
-    let mut texts = Vec::new();
+    let mut edits = Edits::default();
     for file in &prepared.files {
         let text = if file.secrets.is_empty() {
             file.text.clone()
         } else {
             secrets::sealed(access, (&file.path, &file.text), &file.secrets).await?
         };
-        texts.push((file.path.clone(), text));
+        edits.set(file.path.clone(), None, Some(text));
     }
-    let noting = |source| ops::Error::Io { doing: "write", path: ".spile/importing.json".to_owned(), source };
-    let mut unfinished = Unfinished::of(&prepared.project);
-    unfinished.begin(&texts).map_err(noting)?;
-    let made = files(root, &texts)?;
-    let ignored = |source| ops::Error::Io { doing: "write", path: ".gitignore".to_owned(), source };
-    add_lines(&root.join(".gitignore"), &["/.spile/"]).map_err(ignored)?;
-    // Last, so that a project which is half written is still Meltano's.
-    write(root, Path::new(FILE_NAME), &prepared.rendered)?;
-    unfinished.end().map_err(noting)?;
-    written.files.extend(made);
-    written.files.push(FILE_NAME.into());
+    edits.set(FILE_NAME, before, Some(prepared.rendered.clone()));
+    let ignored = edits::read(project, Path::new(".gitignore"))?;
+    edits.set(".gitignore", ignored.clone(), Some(with_lines(ignored.unwrap_or_default(), &["/.spile/"])));
+    let made = edits.write(project)?;
+    written.files.extend(made.into_iter().filter(|path| path != Path::new(".gitignore")));
     Ok(written)
-}
-
-/// Writes files that are new, all of them or none.
-fn files(root: &Path, texts: &[(PathBuf, String)]) -> Result<Vec<PathBuf>, ops::Error> {
-    let mut made: Vec<PathBuf> = Vec::new();
-    for (path, text) in texts {
-        if let Err(error) = write(root, path, text) {
-            for path in made {
-                // What cannot be taken away again is known to the next import.
-                let _ = std::fs::remove_file(root.join(path));
-            }
-            return Err(error);
-        }
-        made.push(path.clone());
-    }
-    Ok(made)
-}
-
-fn write(root: &Path, path: &Path, text: &str) -> Result<(), ops::Error> {
-    let io = |doing| move |source| ops::Error::Io { doing, path: path.display().to_string(), source };
-    let target = root.join(path);
-    std::fs::create_dir_all(target.parent().unwrap_or(root)).map_err(io("make the folder of"))?;
-    replace(&target, text.as_bytes()).map_err(io("write"))
 }
 
 /// Makes the `.sops.yaml` that is missing, and a key where the user has none.
@@ -85,7 +55,9 @@ async fn rules(prepared: &Prepared, access: Access<'_>) -> Result<Written, ops::
         Readers::Nobody | Readers::Rules(_) => {}
         Readers::Given(recipients) => {
             let text = secrets::rules_for(recipients);
-            write(prepared.project.root(), Path::new(SOPS_RULES), &text)?;
+            let mut edits = Edits::default();
+            edits.set(SOPS_RULES, None, Some(text));
+            edits.write(&prepared.project)?;
             written.files.push(SOPS_RULES.into());
         }
         Readers::Own => {

@@ -323,6 +323,8 @@ pub(super) fn write(project: &Project, read: &Source, text: &str) -> Result<Chan
         let path = read.path().display().to_string();
         move |source| ops::Error::Io { doing, path, source }
     };
+    // Nobody else writes between the look and the change.
+    let _turn = project::Turn::of(project.root()).map_err(io("lock the folder of"))?;
     if std::fs::read(&path).map_err(io("read"))? != read.text().as_bytes() {
         return Err(Error::Moved { path: read.path().to_owned() }.into());
     }

@@ -9,8 +9,12 @@ use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
 
-/// How the names of files begin that are about to replace another.
-const TEMPORARY: &str = ".spile-";
+/// How the names of files begin and end that are about to replace another. Nobody else's are like that, for what is left of
+/// them is removed.
+const TEMPORARY: (&str, &str) = (".spile.", ".tmp");
+
+/// How many letters and digits stand between.
+const RANDOM: usize = 6;
 
 /// The folders that this process has written to: what others left there has been removed.
 static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -24,7 +28,8 @@ fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
         let _ = sweep_temporary(folder);
     }
     loop {
-        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+        let temporary =
+            tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).rand_bytes(RANDOM).tempfile_in(folder)?;
         // Where there are no locks, nothing is swept either.
         let _ = temporary.as_file().lock();
         // One that was swept before it was locked is made again.
@@ -86,11 +91,17 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`replace`].
 pub fn add_lines(path: &Path, lines: &[&str]) -> io::Result<()> {
-    let mut text = match std::fs::read_to_string(path) {
+    let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error),
     };
+    replace(path, with_lines(text, lines).as_bytes())
+}
+
+/// Returns a text of lines with those that it does not have yet.
+#[must_use]
+pub fn with_lines(mut text: String, lines: &[&str]) -> String {
     for line in lines {
         if text.lines().any(|known| known.trim() == *line) {
             continue;
@@ -101,7 +112,7 @@ pub fn add_lines(path: &Path, lines: &[&str]) -> io::Result<()> {
         text.push_str(line);
         text.push('\n');
     }
-    replace(path, text.as_bytes())
+    text
 }
 
 /// Removes what a [`replace`] left behind that was killed half-way.
@@ -109,7 +120,6 @@ pub fn add_lines(path: &Path, lines: &[&str]) -> io::Result<()> {
 /// # Errors
 /// When the folder cannot be read.
 pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
-    let is_temporary = |name: &OsStr| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes());
     for left in std::fs::read_dir(folder)?.flatten().filter(|left| is_temporary(&left.file_name())) {
         // One that is locked is at work. What cannot be removed is in nobody's way: the next sweep tries again.
         let Some(file) = File::open(left.path()).ok().filter(|file| file.try_lock().is_ok()) else { continue };
@@ -117,6 +127,11 @@ pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
         drop(file);
     }
     Ok(())
+}
+
+fn is_temporary(name: &OsStr) -> bool {
+    let middle = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY.0)?.strip_suffix(TEMPORARY.1));
+    middle.is_some_and(|middle| middle.len() == RANDOM && middle.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// Makes spile's own folder, for its owner alone: logs and Meltano's settings of a run are in it.
@@ -148,10 +163,16 @@ mod tests {
     #[test]
     fn what_was_left_by_who_was_killed_is_removed_and_what_is_at_work_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        File::create(folder.path().join(".spile-left")).unwrap();
+        let others = [".spile-plan.json", ".spile.tmp", ".spile.notes.tmp", ".spile.abc-12.tmp", "x.spile.abcdef.tmp"];
+        for name in [".spile.Left01.tmp"].into_iter().chain(others) {
+            File::create(folder.path().join(name)).unwrap();
+        }
         let at_work = temporary_in(folder.path()).unwrap();
-        assert!(!folder.path().join(".spile-left").exists());
+        assert!(!folder.path().join(".spile.Left01.tmp").exists());
         sweep_temporary(folder.path()).unwrap();
         assert!(at_work.path().exists());
+        for name in others {
+            assert!(folder.path().join(name).exists(), "{name} is somebody's");
+        }
     }
 }
