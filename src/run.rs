@@ -77,7 +77,7 @@ impl RunStatus {
 }
 
 /// One test or sync of one integration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Its id; Meltano's run id too.
     pub id: Uuid,

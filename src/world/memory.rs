@@ -148,6 +148,10 @@ pub struct MemoryRuns(Mutex<Vec<Run>>, Mutex<BTreeMap<IntegrationId, String>>);
 
 #[async_trait]
 impl Runs for MemoryRuns {
+    fn lasts(&self) -> bool {
+        false
+    }
+
     async fn record(&self, run: &Run) -> Result<(), TargetError> {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         runs.retain(|known| known.id != run.id);

@@ -1,5 +1,7 @@
 //! The history of runs, and the status that the last one gave each integration.
 
+mod outbox;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -10,9 +12,16 @@ use super::TargetError;
 use crate::name::IntegrationId;
 use crate::run::{Run, Tries};
 
+pub use outbox::Outbox;
+
 /// Where runs are remembered.
 #[async_trait]
 pub trait Runs: Send + Sync {
+    /// Tells whether it remembers anything beyond this process.
+    fn lasts(&self) -> bool {
+        true
+    }
+
     /// Writes a run, again when it has ended; an ended one gives its integration its status.
     async fn record(&self, run: &Run) -> Result<(), TargetError>;
 

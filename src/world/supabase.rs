@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::runs::Outbox;
 use super::{Origin, Target, TargetError};
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan::{Action, Change, Foreign, Last, Revision, Snapshot, State, Step, hash};
@@ -74,6 +75,8 @@ pub struct Supabase {
     project: String,
     environment: EnvironmentName,
     own_folder: PathBuf,
+    /// Runs that could not be sent.
+    outbox: Outbox,
     last_read: LastRead,
 }
 
@@ -93,6 +96,7 @@ impl Supabase {
             project: project.to_owned(),
             environment: environment.clone(),
             own_folder: own_folder.to_owned(),
+            outbox: Outbox::at(own_folder.join("outbox")),
             last_read: LastRead::default(),
         })
     }

@@ -30,6 +30,20 @@ fn apply_and_kill(folder: &Folder, after: Duration) {
     child.wait().unwrap();
 }
 
+#[tokio::test]
+async fn a_run_that_was_killed_is_not_forgotten_by_who_knows_no_runs() {
+    let folder = Folder::project();
+    let loaded = spile::ops::check(&spile::world::Project::at(folder.path())).unwrap();
+    let keys = std::sync::Arc::new(spile::world::Keys::new(spile::world::keys::Places::default()));
+    let outside = spile::world::Outside { keys, variables: |_| None };
+    let project = spile::world::Project::at(folder.path());
+    let unsaved = spile::world::World::offline(&project, &loaded.settings, &outside);
+    let marker = ".spile/died/0d9a3f2e-7a53-4a6c-8a46-2f2f4c1d2e3f";
+    folder.write(marker, "dev");
+    spile::ops::run::bury(&unsaved, &"dev".parse().unwrap()).await.unwrap();
+    assert!(folder.join(marker).exists(), "the registry has not been told yet");
+}
+
 fn time_of_an_apply(folder: &Folder) -> Duration {
     let begun = Instant::now();
     folder.spile("apply --yes").exits(0);
@@ -86,6 +100,6 @@ fn apply_killed_at_any_instant_is_finished_by_the_next_one() {
     }
     assert!(seen[0] > 0 && seen[0] < ROUNDS, "killed only before or only after: {seen:?}");
     let names = folder.files().into_keys().map(|path| path.to_string_lossy().into_owned());
-    let litter: Vec<String> = names.filter(|name| name.contains(".spile-") || name.ends_with("-journal")).collect();
+    let litter: Vec<String> = names.filter(|name| name.contains(".spile.") || name.ends_with("-journal")).collect();
     assert!(litter.is_empty(), "left behind by killed runs: {litter:?}");
 }

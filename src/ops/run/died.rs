@@ -10,6 +10,10 @@ use crate::world::World;
 /// # Errors
 /// When what is remembered of them cannot be read, or the registry refuses.
 pub async fn bury(world: &World, environment: &EnvironmentName) -> Result<(), Error> {
+    if !world.runs.lasts() {
+        // A test of what is not saved yet knows no runs but its own: others are for whoever knows them.
+        return Ok(());
+    }
     for id in world.meltano.died(environment.as_str())? {
         let known = world.runs.get(id).await?;
         if let Some(run) = known.filter(|run| run.status == RunStatus::Running) {

@@ -32,19 +32,14 @@ const COLUMNS_3: [(&str, &str); 8] = [
 #[async_trait]
 impl Runs for Local {
     async fn record(&self, run: &Run) -> Result<(), TargetError> {
-        let mut connection = self.create()?;
-        let write = || -> rusqlite::Result<()> {
-            let transaction = connection.transaction()?;
-            upsert(&transaction, run)?;
-            if let Some(status) = run.status.integration_status() {
-                let sql = "update integrations set status = ?3 \
-                           where environment = ?1 and id = ?2 and status <> 'paused'";
-                transaction.execute(sql, params![run.environment.as_str(), run.integration.to_string(), status])?;
-            }
-            transaction.commit()
-        };
-        let mut write = write;
-        write().map_err(|source| self.failed(source))
+        self.write_kept();
+        let Err(error) = self.write_run(run) else { return Ok(()) };
+        if run.status != RunStatus::Running {
+            // How it ended is not lost because somebody else writes for too long.
+            let io = |source| TargetError::Io { doing: "keep a run in", path: ".spile/outbox".into(), source };
+            self.outbox.keep(run).map_err(io)?;
+        }
+        Err(error)
     }
 
     async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError> {
@@ -142,6 +137,31 @@ impl Runs for Local {
 }
 
 impl Local {
+    fn write_run(&self, run: &Run) -> Result<(), TargetError> {
+        let mut connection = self.create()?;
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = connection.transaction()?;
+            upsert(&transaction, run)?;
+            if let Some(status) = run.status.integration_status() {
+                let sql = "update integrations set status = ?3 \
+                           where environment = ?1 and id = ?2 and status <> 'paused'";
+                transaction.execute(sql, params![run.environment.as_str(), run.integration.to_string(), status])?;
+            }
+            transaction.commit()
+        };
+        write().map_err(|source| self.failed(source))
+    }
+
+    /// Writes the ends of runs that the file did not take then.
+    fn write_kept(&self) {
+        let Some(_turn) = self.outbox.turn() else { return };
+        for waiting in self.outbox.waiting(&self.environment) {
+            if self.write_run(&waiting.run).is_ok() {
+                self.outbox.taken(&waiting);
+            }
+        }
+    }
+
     /// Returns what is read of a run, in the order of [`run`].
     pub(super) fn columns(&self, connection: &Connection) -> Result<String, TargetError> {
         let has_all = version(connection).map_err(|source| self.failed(source))? >= 3;

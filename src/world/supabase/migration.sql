@@ -97,6 +97,19 @@ create index if not exists integration_runs_scheduled
   on public.integration_runs (environment, integration_id, scheduled_for desc) where scheduled_for is not null;
 comment on table public.integration_runs is 'Tests and syncs. `log` is the path of the log where it ran.';
 
+-- A run that has ended has ended: its beginning may arrive late, from a machine that could not send it then.
+create or replace function public.integration_runs_end() returns trigger
+language plpgsql security invoker set search_path = '' as $$
+begin
+  if old.status <> 'running' and new.status = 'running' then
+    return null;
+  end if;
+  return new;
+end $$;
+create or replace trigger integration_runs_end
+  before update on public.integration_runs
+  for each row execute function public.integration_runs_end();
+
 -- Leases: of several machines one at a time syncs an integration. A lease that its holder does not renew ends by itself.
 create table if not exists public.integration_leases (
   managed_by     text        not null,
@@ -626,7 +639,7 @@ revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), publ
   public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
   public.spile_keep_alerts(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version(), public.integrations_touch(),
-  public.integration_changes_stay()
+  public.integration_changes_stay(), public.integration_runs_end()
   from public, anon, authenticated, service_role;
 
 grant usage on schema public to service_role;

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::{Supabase, SupabaseError};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::run::{Cause, Run, RunKind, RunStatus, Tries};
-use crate::world::project::{make_private, replace};
 use crate::world::runs::Standing;
 use crate::world::{Runs, TargetError};
 
@@ -110,17 +109,12 @@ impl Supabase {
         })
     }
 
-    fn outbox(&self) -> PathBuf {
-        self.own_folder.join("outbox")
-    }
-
     /// Sends a run, and what it says of its integration.
-    async fn send(&self, run: &Value) -> Result<(), SupabaseError> {
-        self.client.upsert("integration_runs", run).await?;
-        let status = RunStatus::WORDS.into_iter().find(|(word, _)| run["status"] == *word);
-        let Some(status) = status.and_then(|(_, status)| status.integration_status()) else { return Ok(()) };
+    async fn send(&self, run: &Run) -> Result<(), SupabaseError> {
+        self.client.upsert("integration_runs", &self.written_run(run)).await?;
+        let Some(status) = run.status.integration_status() else { return Ok(()) };
         let query = [
-            ("id", format!("eq.{}", run["integration_id"].as_str().unwrap_or_default())),
+            ("id", format!("eq.{}", run.integration)),
             ("managed_by", format!("eq.{}", self.project)),
             ("environment", format!("eq.{}", self.environment)),
             ("status", "neq.paused".to_owned()),
@@ -128,27 +122,16 @@ impl Supabase {
         self.client.patch("integrations", &query, &json!({ "status": status })).await
     }
 
-    /// Keeps a run that could not be sent; a later word of the same run takes its place.
-    fn keep(&self, run: &Value) -> std::io::Result<()> {
-        let folder = self.outbox();
-        make_private(&folder)?;
-        let name = run["id"].as_str().unwrap_or_default();
-        replace(&folder.join(format!("{name}.json")), run.to_string().as_bytes())
-    }
-
-    /// Sends what was kept, oldest first; what still cannot be sent stays.
+    /// Sends what was kept, the first that was kept first; what cannot be sent stays, and keeps nothing else away.
     async fn send_kept(&self) {
-        let Ok(items) = std::fs::read_dir(self.outbox()) else { return };
-        let mut paths: Vec<PathBuf> = items.flatten().map(|item| item.path()).collect();
-        paths.sort_by_key(|path| path.metadata().and_then(|metadata| metadata.modified()).ok());
-        for path in paths {
-            let kept = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-            let Some(run) = kept.filter(|run| run["environment"] == self.environment.as_str()) else { continue };
-            if self.send(&run).await.is_err() {
-                return;
+        let Some(_turn) = self.outbox.turn() else { return };
+        for waiting in self.outbox.waiting(&self.environment) {
+            match self.send(&waiting.run).await {
+                Ok(()) => self.outbox.taken(&waiting),
+                Err(error) if error.is_of_the_moment() => return,
+                // Refused, by a constraint or for want of a right: somebody has to mend that first.
+                Err(_) => {}
             }
-            // Sent twice is sent once: the table knows runs by their ids.
-            let _ = std::fs::remove_file(&path);
         }
     }
 
@@ -165,15 +148,14 @@ impl Supabase {
 impl Runs for Supabase {
     async fn record(&self, run: &Run) -> Result<(), TargetError> {
         self.send_kept().await;
-        let written = self.written_run(run);
-        match self.send(&written).await {
-            // A run goes on when the registry is down: what it moves is worth more than its entry there.
-            Err(error) if error.is_of_the_moment() => {
-                let io = |source| TargetError::Io { doing: "keep a run in", path: self.outbox(), source };
-                self.keep(&written).map_err(io)
-            }
-            other => Ok(other?),
+        let Err(error) = self.send(run).await else { return Ok(()) };
+        // A run goes on when the registry is down: what it moves is worth more than its entry there. And how it ended is
+        // not lost because the registry refuses to hear it.
+        if error.is_of_the_moment() || run.status != RunStatus::Running {
+            let io = |source| TargetError::Io { doing: "keep a run in", path: ".spile/outbox".into(), source };
+            self.outbox.keep(run).map_err(io)?;
         }
+        if error.is_of_the_moment() { Ok(()) } else { Err(error.into()) }
     }
 
     async fn newest(&self, of: Option<IntegrationId>, most: usize) -> Result<Vec<Run>, TargetError> {
@@ -197,6 +179,8 @@ impl Runs for Supabase {
     }
 
     async fn get(&self, run: Uuid) -> Result<Option<Run>, TargetError> {
+        // What is asked for may be what could not be sent.
+        self.send_kept().await;
         Ok(self.runs(vec![("id", format!("eq.{run}"))]).await?.pop())
     }
 

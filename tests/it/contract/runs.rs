@@ -56,6 +56,22 @@ async fn tries_are_known_in_the_local_registry() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_run_that_the_local_registry_does_not_take_is_kept_for_it() {
+    let folder = Folder::new();
+    let local = Local::new(folder.join("x/registry.db"), "acme", &"dev".parse().unwrap());
+    local.record(&run(1, RunStatus::Running)).await.unwrap();
+    let database = rusqlite::Connection::open(folder.join("x/registry.db")).unwrap();
+    let refusing = "create trigger nobody before insert on integration_runs when new.status <> 'running' \
+                    begin select raise(abort, 'the disk is full'); end";
+    database.execute_batch(refusing).unwrap();
+    local.record(&run(1, RunStatus::Ok)).await.unwrap_err();
+    database.execute_batch("drop trigger nobody").unwrap();
+    local.record(&run(2, RunStatus::Running)).await.unwrap();
+    let status = async |number: u8| local.get(Uuid::from_u128(number.into())).await.unwrap().unwrap().status;
+    assert_eq!((status(1).await, status(2).await), (RunStatus::Ok, RunStatus::Running));
+}
+
+#[tokio::test]
 async fn tries_are_known_in_the_hosted_registry() {
     let Some(hosted) = HostedRows::start() else { return };
     the_tries_of_the_newest_moment_are_known(&hosted.of("acme", "dev")).await;

@@ -32,6 +32,24 @@ async fn runs_are_kept_while_the_registry_is_down_and_sent_later() {
 }
 
 #[tokio::test]
+async fn an_ended_run_stays_ended_and_what_is_refused_is_kept_and_keeps_nothing_else_away() {
+    let Some(subject) = HostedRows::start() else { return };
+    let target = subject.of("acme", "dev");
+    let status = async |number: u8| target.get(Uuid::from_u128(number.into())).await.unwrap().map(|run| run.status);
+    target.record(&run(1, RunStatus::Ok)).await.unwrap();
+    target.record(&run(1, RunStatus::Running)).await.unwrap();
+    assert_eq!(status(1).await, Some(RunStatus::Ok), "its beginning came late");
+    subject
+        .database
+        .sql("alter table integration_runs add constraint nobody check (error is distinct from 'it failed')");
+    target.record(&run(2, RunStatus::Failed)).await.unwrap_err();
+    target.record(&run(3, RunStatus::Ok)).await.unwrap();
+    assert_eq!((status(2).await, status(3).await), (None, Some(RunStatus::Ok)));
+    subject.database.sql("alter table integration_runs drop constraint nobody");
+    assert_eq!(status(2).await, Some(RunStatus::Failed), "it was kept, and is sent before it is asked for");
+}
+
+#[tokio::test]
 async fn of_two_machines_one_has_the_lease_until_it_gives_it_back_or_dies() {
     let Some(subject) = HostedRows::start() else { return };
     let (one, other) = (subject.of("acme", "dev"), subject.of("acme", "dev"));
