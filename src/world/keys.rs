@@ -13,7 +13,8 @@ mod wrap;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -31,10 +32,15 @@ pub use wrap::{BadRecipient, Reason, wrap};
 /// How the post-quantum recipients begin, which our age does not know.
 const POST_QUANTUM: &str = "age1pq1";
 
-/// The keys of whoever runs spile. Nothing is read until the first document has to be opened, and then once.
+/// How soon it is looked again where no key fits: a server lives longer than a command that fails at boot, or a file that
+/// is not there yet.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// The keys of whoever runs spile. Nothing is read until the first document has to be opened; then once, and again where
+/// no key fits.
 pub struct Keys {
     places: Places,
-    found: OnceLock<Found>,
+    found: Mutex<Option<(Instant, Arc<Found>)>>,
     /// What commands said for a recipient; they may know another key for each.
     asked: Mutex<BTreeMap<String, Arc<Found>>>,
     /// Data keys that were made here, by what is wrapped of them: who has just encrypted can test it before it is written.
@@ -43,7 +49,7 @@ pub struct Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").field("found", &self.found.get()).finish_non_exhaustive()
+        f.debug_struct("Keys").field("found", &self.found).finish_non_exhaustive()
     }
 }
 
@@ -51,11 +57,11 @@ impl Keys {
     /// Takes the places to look at, and looks at none yet.
     #[must_use]
     pub fn new(places: Places) -> Self {
-        Self { places, found: OnceLock::new(), asked: Mutex::default(), made: Mutex::default() }
+        Self { places, found: Mutex::default(), asked: Mutex::default(), made: Mutex::default() }
     }
 
     /// Returns every place looked at with what was found there; looks now, where that was not done.
-    pub fn found(&self) -> &Found {
+    pub fn found(&self) -> Arc<Found> {
         self.look(None)
     }
 
@@ -71,11 +77,25 @@ impl Keys {
         Program::new(self.places.path.clone())
     }
 
-    fn look(&self, recipient: Option<&str>) -> &Found {
-        self.found.get_or_init(|| {
+    fn look(&self, recipient: Option<&str>) -> Arc<Found> {
+        // What is in it was complete when it was put in, whoever panicked afterwards.
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = || {
             forbid_core_dumps();
-            Found::look(&self.places, recipient)
-        })
+            (Instant::now(), Arc::new(Found::look(&self.places, recipient)))
+        };
+        found.get_or_insert_with(look).1.clone()
+    }
+
+    /// Forgets what was found, where that was long enough ago; tells whether it has.
+    fn forgets(&self, after: Duration) -> bool {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.as_ref().is_none_or(|(since, _)| since.elapsed() < after) {
+            return false;
+        }
+        *found = None;
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        true
     }
 
     /// Unwraps the data key natively. Own public keys are matched against the recipients first; the rest is tried only
@@ -84,13 +104,22 @@ impl Keys {
     /// # Errors
     /// When no key opens it; with everything that was looked at.
     pub fn data_key(&self, metadata: &Metadata) -> Result<DataKey, NoKey> {
+        self.data_key_after(metadata, AGAIN)
+    }
+
+    fn data_key_after(&self, metadata: &Metadata, again: Duration) -> Result<DataKey, NoKey> {
+        let found = self.unwrapped(metadata);
+        if found.is_err() && self.forgets(again) { self.unwrapped(metadata) } else { found }
+    }
+
+    fn unwrapped(&self, metadata: &Metadata) -> Result<DataKey, NoKey> {
         // An incomplete entry is the document's mistake, and is reported as one by who reads it.
         let wrapped = metadata.age().unwrap_or_default();
         if let Some(made) = self.made(&wrapped) {
             return Ok(made);
         }
         let first = wrapped.first().map(|first| first.recipient.as_str());
-        let found = self.look(first);
+        let found = &*self.look(first);
         let mut tries = Tries { asking: Asking(self.places.ask), damaged: Vec::new() };
         if let Some(key) = tries.matching(found, &wrapped) {
             return Ok(key);
@@ -121,7 +150,6 @@ impl Keys {
     }
 
     fn ask_commands(&self, recipient: &str) -> Arc<Found> {
-        // What is in it was complete when it was put in, whoever panicked afterwards.
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = asked.get(recipient) {
             return known.clone();

@@ -185,6 +185,19 @@ fn a_bad_line_rejects_its_place_and_is_never_shown() {
 }
 
 #[test]
+fn a_key_that_comes_later_is_found_where_none_fitted() {
+    let home = home();
+    let (_, secret, public) = identity();
+    let (wanted, keys) = (DataKey::generate(), Keys::new(places(&home)));
+    let metadata = metadata(&wanted, &[&public]);
+    assert!(keys.data_key(&metadata).is_err());
+    write(&home, ".config/sops/age/keys.txt", secret.expose());
+    assert!(keys.data_key(&metadata).is_err(), "not before a while has passed");
+    let opened = keys.data_key_after(&metadata, Duration::ZERO).ok().unwrap();
+    assert_eq!(opened.expose(), wanted.expose());
+}
+
+#[test]
 fn no_key_of_a_secret_is_in_a_debug_output() {
     let home = home();
     let (_, secret, public) = identity();
