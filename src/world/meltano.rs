@@ -176,7 +176,8 @@ impl Meltano {
         let private = hold.private();
         self.fill(private, request)?;
         let command = self.command(request, &call, private)?;
-        let mut listener = Listener::open(&request.log, Mask::of(request.variables.values()), tell)?;
+        let mask = Mask::of(request.variables.values()).map_err(RunError::io("keep secrets out of", &request.log))?;
+        let mut listener = Listener::open(&request.log, mask, tell)?;
         let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
         let mut hear = |channel, line: &[u8]| match (&mut call.output, channel) {
             (Some(output), Channel::Output) => output.take(line),
@@ -230,7 +231,7 @@ impl Meltano {
         for item in std::fs::read_dir(&self.root).map_err(RunError::io("read", &self.root))?.flatten() {
             let name = item.file_name();
             let link = private.folder().join(&name);
-            if name.as_encoded_bytes().starts_with(b".") || link.exists() {
+            if name.as_encoded_bytes().starts_with(b".") || link.symlink_metadata().is_ok() {
                 continue;
             }
             std::os::unix::fs::symlink(item.path(), &link).map_err(RunError::io("link", &link))?;
@@ -244,6 +245,8 @@ impl Meltano {
         let mut command = Command::new("/bin/sh");
         // std has no umask; the shell replaces itself.
         command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(self.python()).arg(private.path("launch.py"));
+        // Who has to live for it to go on: asked for by itself, that could be who took it over.
+        command.arg(std::process::id().to_string());
         command.arg("--log-config").arg(private.path("logging.yml"));
         command.args(["--environment", &request.environment]);
         let dotenv = self.root.join(".env");

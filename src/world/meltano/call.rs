@@ -104,7 +104,7 @@ mod tests {
         let mut output = Collected::up_to(100);
         output.take(b"{\"hun").unwrap();
         output.take(b"ter2\": 1}").unwrap();
-        output.strike(&Mask::of([&Secret::new("hunter2")].into_iter()));
+        output.strike(&Mask::of([&Secret::new("hunter2")].into_iter()).unwrap());
         assert_eq!(output.into_bytes().unwrap(), b"{\"(secret)\": 1}");
     }
 }

@@ -82,7 +82,8 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
     let mut errors = Lines::new(child.stderr.take(), Pieces::Lines);
     let mut stop = None;
     let mut status = None;
-    let mut deadline = limits.timeout.map(|timeout| Instant::now() + timeout);
+    // A time that no clock reaches is none.
+    let mut deadline = limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     while status.is_none() || output.is_open() || errors.is_open() {
         let line = tokio::select! {
             line = output.next(), if output.is_open() => line.map(|line| (Channel::Output, line)),
@@ -102,8 +103,12 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
                     deadline = Some(group.ask_to_stop());
                     stop = Some(Stop::TimedOut);
                 } else {
-                    deadline = None;
                     group.kill();
+                    if status.is_some() {
+                        // What holds an output still has left the group on purpose, and is heard no more.
+                        break;
+                    }
+                    deadline = None;
                 }
                 None
             }

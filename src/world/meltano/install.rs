@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::venv::Venv;
-use super::{Host, InstallError, Meltano};
+use super::{Host, InstallError, Meltano, private};
 use crate::world::project::{make_private, replace};
 
 /// The file in the environment that is written last: without it the environment is half-made.
@@ -24,7 +24,8 @@ impl Meltano {
         marker.trim() == self.marked() && self.python().exists()
     }
 
-    /// Installs the pinned version where it is not there; waits for another spile that does so already.
+    /// Installs the pinned version where it is not there; waits for another spile that does so already, and for what runs
+    /// from another version.
     ///
     /// # Errors
     /// When there is no Python, no network, no such version or no space, or the user wants an end.
@@ -35,6 +36,13 @@ impl Meltano {
         let _lock = self.lock("meltano.lock", interrupt).await?;
         if self.is_installed() {
             return Ok(());
+        }
+        // What runs still runs from what is there, and loads more of it as it goes.
+        while private::any_lives(&self.runs_folder()).map_err(InstallError::io("read", &self.runs_folder()))? {
+            if *interrupt.borrow() {
+                return Err(InstallError::Interrupted);
+            }
+            tokio::time::sleep(PATIENCE).await;
         }
         // Of another version, or half-made.
         match fs::remove_dir_all(&self.venv) {

@@ -167,7 +167,7 @@ def stop_with(parent):
 if __name__ == "__main__":
     gc.disable()
     name_project()
-    threading.Thread(target=stop_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
     try:
         name_settings()
         if "run" in sys.argv:

@@ -5,11 +5,13 @@
 //! in which programs print them, and nothing else.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::io;
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use regex::bytes::{NoExpand, Regex};
 use serde_json::Value;
 
 use crate::secret::Secret;
@@ -25,25 +27,31 @@ const STRUCK: &[u8] = b"(secret)";
 
 /// The secrets of one run, in the forms in which programs print them.
 #[derive(Debug)]
-pub(super) struct Mask(Option<Regex>);
+pub(super) struct Mask(Option<AhoCorasick>);
 
 impl Mask {
     /// Makes one; where there is nothing to strike out, lines pass as they are.
-    pub(super) fn of<'a>(secrets: impl Iterator<Item = &'a Secret>) -> Self {
+    ///
+    /// # Errors
+    /// When there is more than can be looked for, which is gigabytes.
+    pub(super) fn of<'a>(secrets: impl Iterator<Item = &'a Secret>) -> io::Result<Self> {
         let texts: Vec<String> = secrets.flat_map(|secret| texts(secret.expose())).collect();
-        let mut forms: Vec<String> = texts.iter().flat_map(|text| forms(text)).collect();
-        // The longest first: a form may begin like another.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.dedup();
-        let escaped: Vec<String> = forms.iter().map(|form| regex::escape(form)).collect();
-        Self((!escaped.is_empty()).then(|| Regex::new(&escaped.join("|")).ok()).flatten())
+        let forms: BTreeSet<String> = texts.iter().flat_map(|text| forms(text)).collect();
+        if forms.is_empty() {
+            return Ok(Self(None));
+        }
+        // A form may begin like another: then all of the longer one is the secret.
+        let found = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(forms);
+        found.map(|found| Self(Some(found))).map_err(io::Error::other)
     }
 
     /// Strikes the secrets out of a line.
     pub(super) fn apply<'a>(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
         match &self.0 {
-            Some(secrets) => secrets.replace_all(line, NoExpand(STRUCK)),
-            None => Cow::Borrowed(line),
+            Some(secrets) if secrets.is_match(line) => {
+                Cow::Owned(secrets.replace_all_bytes(line, &vec![STRUCK; secrets.patterns_len()]))
+            }
+            Some(_) | None => Cow::Borrowed(line),
         }
     }
 }
@@ -116,7 +124,8 @@ mod tests {
 
     fn struck(secret: &str, line: &str) -> String {
         let secret = Secret::new(secret);
-        String::from_utf8(Mask::of([&secret].into_iter()).apply(line.as_bytes()).into_owned()).unwrap()
+        let mask = Mask::of([&secret].into_iter()).unwrap();
+        String::from_utf8(mask.apply(line.as_bytes()).into_owned()).unwrap()
     }
 
     #[test]
@@ -135,6 +144,14 @@ mod tests {
             struck("db://u:hunter2@host/x", "no user u with password hunter2"),
             "no user u with password (secret)"
         );
+    }
+
+    #[test]
+    fn a_secret_of_any_size_is_struck_out() {
+        let lines: Vec<String> = (0..20_000).map(|number| format!("certificate {number}\n")).collect();
+        let store = lines.concat();
+        assert_eq!(struck(&store, "x certificate 19999 y"), "x (secret) y");
+        assert_eq!(struck(&store, &store), "(secret)");
     }
 
     #[test]

@@ -142,8 +142,23 @@ fn gate(runs: &Path) -> io::Result<File> {
 /// Finds the living run that claims a plugin.
 fn who_claims(runs: &Path, claim: &str) -> io::Result<Option<Holder>> {
     let claims = |holder: &Holder| holder.claims.as_deref() == Some(claim);
-    let living = all(runs)?.into_iter().filter(|found| found.is_alive).filter_map(|found| found.holder);
-    Ok(living.into_iter().find(claims))
+    let living: Vec<Found> = all(runs)?.into_iter().filter(|found| found.is_alive).collect();
+    if let Some(unread) = living.iter().find(|found| found.holder.is_none()) {
+        let what = unread.folder.display();
+        return Err(io::Error::other(format!(
+            "another version of spile is at work in `{what}`: wait until it has ended"
+        )));
+    }
+    Ok(living.into_iter().filter_map(|found| found.holder).find(claims))
+}
+
+/// Tells whether a run lives.
+pub(super) fn any_lives(runs: &Path) -> io::Result<bool> {
+    if !runs.exists() {
+        return Ok(false);
+    }
+    let _gate = gate(runs)?;
+    Ok(all(runs)?.iter().any(|found| found.is_alive))
 }
 
 /// A run's folder, as found.
@@ -190,7 +205,11 @@ pub(super) fn sweep(runs: &Path, meltano_runs: &Path, bury: &dyn Fn(&Holder) -> 
             bury(holder)?;
         }
         // Last, so that a sweep which is killed half-way is made up for by the next one.
-        fs::remove_dir_all(&found.folder)?;
+        match fs::remove_dir_all(&found.folder) {
+            // A run that has just ended removes its own, and was faster.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(())
 }
@@ -311,8 +330,10 @@ mod tests {
         let inherited = run.lock("").unwrap();
         let folder = kill(run);
         assert_eq!(inspect(&folder.join(LOCK)).unwrap(), (true, Some(holder(1, &["tap-a"]))));
+        assert!(any_lives(root.path()).unwrap());
         drop(inherited);
         assert!(!inspect(&folder.join(LOCK)).unwrap().0);
+        assert!(!any_lives(root.path()).unwrap() && !any_lives(&root.path().join("nothing")).unwrap());
     }
 
     #[test]
@@ -328,6 +349,20 @@ mod tests {
     }
 
     #[test]
+    fn a_living_run_that_cannot_be_read_keeps_everybody_away() {
+        let root = tempfile::tempdir().unwrap();
+        let other = root.path().join("of-another-version");
+        make_private(&other).unwrap();
+        let mut lock = create(&other.join(LOCK)).unwrap();
+        lock.write_all(b"{\"who\": \"a newer one\"}").unwrap();
+        lock.try_lock().unwrap();
+        let refused = Private::make(root.path(), &holder(1, &["tap-a"]));
+        assert!(matches!(refused, Err(Refused::Io(error)) if error.to_string().contains("another version")));
+        drop(lock);
+        Private::make(root.path(), &holder(1, &["tap-a"])).unwrap();
+    }
+
+    #[test]
     fn of_two_runs_of_one_plugin_the_second_is_told_of_the_first() {
         let root = tempfile::tempdir().unwrap();
         let first = Private::make(root.path(), &holder(1, &["tap-a", "target"])).unwrap();
@@ -338,5 +373,6 @@ mod tests {
         let _test = Private::make(root.path(), &unclaimed).unwrap();
         drop(first);
         assert!(Private::make(root.path(), &holder(2, &["tap-a", "target"])).is_ok());
+        assert!(any_lives(root.path()).unwrap());
     }
 }
