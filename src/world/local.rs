@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::project::make_private;
+use super::runs::Outbox;
 use super::{Origin, Target, TargetError};
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan::{Change, Foreign, Last, Revision, Snapshot, State, Step, hash};
@@ -26,6 +27,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Local {
     path: PathBuf,
+    /// Runs that the file did not take.
+    outbox: Outbox,
     project: String,
     environment: EnvironmentName,
 }
@@ -33,7 +36,9 @@ pub struct Local {
 impl Local {
     /// Names the database's file; nothing is read or made.
     pub fn new(path: impl Into<PathBuf>, project: &str, environment: &EnvironmentName) -> Self {
-        Self { path: path.into(), project: project.to_owned(), environment: environment.clone() }
+        let path = path.into();
+        let outbox = Outbox::at(path.with_file_name("outbox"));
+        Self { path, outbox, project: project.to_owned(), environment: environment.clone() }
     }
 
     fn failed(&self, source: rusqlite::Error) -> TargetError {
@@ -266,7 +271,11 @@ impl Target for Local {
         let local = self.clone();
         // On a thread of its own: a database of thousands takes as long as all files do.
         let read = move || match local.open()? {
-            Some(connection) => local.rows(&connection),
+            // Rows and what the last apply left of them, as they are at one moment: an apply may be at work.
+            Some(mut connection) => {
+                let transaction = connection.transaction().map_err(|source| local.failed(source))?;
+                local.rows(&transaction)
+            }
             None => Ok(Snapshot::new(State::default(), (), Revision(hash(b"")))),
         };
         match tokio::task::spawn_blocking(read).await {

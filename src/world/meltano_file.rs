@@ -70,13 +70,27 @@ impl MeltanoFile {
         Ok(lock)
     }
 
-    /// Compares the file with what the last apply here wrote.
-    fn drifted(&self, state: &State<Entry>, text: &str) -> (BTreeMap<IntegrationId, Last<Entry>>, bool) {
+    /// Reads the file, and what the last apply here wrote where that is another text.
+    fn texts(&self) -> Result<(String, Option<String>), TargetError> {
         // Where there has been no apply, or what it wrote is damaged, there is nothing to compare with.
-        let Ok(applied) = std::fs::read_to_string(&self.applied) else { return Default::default() };
-        let Some(left) = (applied != text).then(|| self.entries(&applied)).and_then(Result::ok) else {
-            return Default::default();
+        let read = || Ok((self.text()?, std::fs::read_to_string(&self.applied).ok()));
+        let other = |(text, applied): (String, Option<String>)| {
+            let applied = applied.filter(|applied| *applied != text);
+            (text, applied)
         };
+        let (text, applied) = other(read()?);
+        if applied.is_none() {
+            return Ok((text, None));
+        }
+        // Somebody has changed it, or an apply has written one of the two: under the lock none is at work.
+        let folder = std::fs::File::open(self.path.parent().unwrap_or(&self.path));
+        let Some(_lock) = folder.ok().filter(|folder| folder.lock_shared().is_ok()) else { return Ok((text, applied)) };
+        read().map(other)
+    }
+
+    /// Compares the file with what the last apply here wrote.
+    fn drifted(&self, state: &State<Entry>, applied: Option<&str>) -> (BTreeMap<IntegrationId, Last<Entry>>, bool) {
+        let Some(left) = applied.and_then(|applied| self.entries(applied).ok()) else { return Default::default() };
         let ids: BTreeSet<&IntegrationId> = state.ids().chain(left.ids()).collect();
         let changed = ids.into_iter().filter(|id| state.get(id) != left.get(id));
         let drifted = changed.map(|id| (*id, left.get(id).cloned().map_or(Last::Deleted, Last::Held)));
@@ -103,7 +117,7 @@ impl Target for MeltanoFile {
     type Record = Entry;
 
     async fn read(&self) -> Result<Snapshot<Entry>, TargetError> {
-        let text = self.text()?;
+        let (text, applied) = self.texts()?;
         let state = match text.as_str() {
             "" => State::default(),
             rendered if read::is_rendered(rendered) => self
@@ -112,7 +126,7 @@ impl Target for MeltanoFile {
             _ => return Err(TargetError::Foreign { path: FILE_NAME.into() }),
         };
         let revision = Revision(hash(text.as_bytes()));
-        let (drifted, is_edited) = self.drifted(&state, &text);
+        let (drifted, is_edited) = self.drifted(&state, applied.as_deref());
         Ok(Snapshot { drifted, is_edited, ..Snapshot::new(state, text, revision) })
     }
 
