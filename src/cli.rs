@@ -191,7 +191,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         output.error(&error);
         exit_code(&error)
     });
-    ExitCode::from(code)
+    ExitCode::from(output.closed(code))
 }
 
 impl Cli {

@@ -7,7 +7,7 @@ use clap::ColorChoice;
 use serde::Serialize;
 
 use super::progress::Progress;
-use super::{Format, Global};
+use super::{Format, Global, exit};
 use crate::ops::{Error, Event};
 use crate::run::{Run, RunStatus};
 use crate::secret::Secret;
@@ -23,6 +23,8 @@ pub struct Output {
     asks: bool,
     live: bool,
     progress: Progress,
+    /// Why results could not be written.
+    lost: Option<io::Error>,
 }
 
 /// How much progress is told.
@@ -55,6 +57,7 @@ impl Output {
             asks: !global.no_input && io::stdin().is_terminal(),
             live: io::stderr().is_terminal(),
             progress: Progress::default(),
+            lost: None,
         }
     }
 
@@ -90,12 +93,28 @@ impl Output {
 
     /// Writes to standard output. A reader that has gone away wants no more: that is no error.
     pub fn text(&mut self, text: &str) {
-        let _ = self.results.write_all(text.as_bytes()).and_then(|()| self.results.flush());
+        let written = self.results.write_all(text.as_bytes()).and_then(|()| self.results.flush());
+        self.heed(written);
     }
 
     /// Writes bytes to standard output as they are. A reader that has gone away is no error here either.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        let _ = io::stdout().write_all(bytes);
+        let mut stdout = io::stdout();
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        self.heed(written);
+    }
+
+    fn heed(&mut self, written: io::Result<()>) {
+        let lost = written.err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        self.lost = self.lost.take().or(lost);
+    }
+
+    /// Returns the exit code of a command, which is that of a failure where its results are lost: the disk is full.
+    #[must_use]
+    pub fn closed(mut self, code: u8) -> u8 {
+        let Some(lost) = self.lost.take() else { return code };
+        self.note(&format!("the results cannot be written: {lost}\n"));
+        if matches!(code, 0 | exit::CHANGES | exit::DESTRUCTIVE) { exit::FAILED } else { code }
     }
 
     /// Writes to standard error. Where that is closed there is nobody left to tell.

@@ -123,7 +123,8 @@ impl SavedPlan {
         if self.compared == Compared::FileOnly {
             return Err(SavedPlanError::Offline);
         }
-        let age = now.duration_since(self.created_at);
+        // A clock that is ahead makes no plan younger than none.
+        let age = now.duration_since(self.created_at).abs();
         match most.filter(|most| age > *most) {
             Some(most) => Err(SavedPlanError::TooOld { age, most }),
             None => Ok(()),

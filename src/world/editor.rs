@@ -110,7 +110,9 @@ impl Editor {
 fn sweep(above: &Path) {
     let Ok(items) = fs::read_dir(above) else { return };
     let is_old = |path: &Path| {
-        let age = path.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|time| time.elapsed().ok());
+        let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
+        // A time to come is that of a clock which was set back: by as much it is old.
+        let age = modified.map(|time| time.elapsed().unwrap_or_else(|ahead| ahead.duration()));
         age.is_some_and(|age| age.as_secs() > 3600)
     };
     for path in items.flatten().map(|item| item.path()) {

@@ -24,7 +24,10 @@ pub(super) async fn send(
     patience: &Patience,
 ) -> Result<String, NotSent> {
     let letter = letter(email, parcel)?;
-    let transport = transport((server, password), patience.each)?;
+    let url = address(server)?;
+    let inside = url.password().map(|password| Secret::new(percent_decode_str(password).decode_utf8_lossy()));
+    let password = password.or(inside.as_ref());
+    let transport = transport((&url, password), patience.each)?;
     let attempt = || {
         let (transport, letter) = (transport.clone(), letter.clone());
         async move { transport.send(letter).await.map_err(|error| failed(&error, password)) }
@@ -68,11 +71,13 @@ fn unwritten(error: impl std::fmt::Display) -> NotSent {
     NotSent::Letter { message: error.to_string() }
 }
 
-fn transport((server, password): (&Secret, Option<&Secret>), each: Duration) -> Result<Transport, NotSent> {
-    let wrong = || NotSent::Value { key: "server", what: "mail server" };
+fn address(server: &Secret) -> Result<Url, NotSent> {
     let url = Url::parse(server.expose()).ok().filter(|url| matches!(url.scheme(), "smtp" | "smtps"));
-    let url = url.ok_or_else(wrong)?;
-    let host = url.host_str().ok_or_else(wrong)?.to_owned();
+    url.filter(Url::has_host).ok_or(NotSent::Value { key: "server", what: "mail server" })
+}
+
+fn transport((url, password): (&Url, Option<&Secret>), each: Duration) -> Result<Transport, NotSent> {
+    let host = url.host_str().unwrap_or_default().to_owned();
     let parameters = || TlsParameters::new(host.clone()).map_err(|error| NotSent::Mail { message: error.to_string() });
     let is_here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
     let (tls, port) = match url.scheme() {
@@ -82,8 +87,7 @@ fn transport((server, password): (&Secret, Option<&Secret>), each: Duration) -> 
     };
     let builder = Transport::builder_dangerous(host.clone()).tls(tls).port(url.port().unwrap_or(port));
     let builder = builder.timeout(Some(each));
-    let inside = url.password().map(Secret::new);
-    let Some(password) = password.or(inside.as_ref()) else { return Ok(builder.build()) };
+    let Some(password) = password else { return Ok(builder.build()) };
     // `user%40example.com` is how an address stands before an `@`.
     let user = percent_decode_str(url.username()).decode_utf8_lossy().into_owned();
     Ok(builder.credentials(Credentials::new(user, password.expose().to_owned())).build())

@@ -50,6 +50,11 @@ impl Alerts for Supabase {
             "version": kept.version,
             "told": kept.told,
         });
-        Ok(self.client.call("spile_keep_alerts", &json!({ "payload": payload })).await?)
+        if self.client.call("spile_keep_alerts", &json!({ "payload": payload })).await? {
+            return Ok(true);
+        }
+        // The answer to a first sending may have been lost: then what is there is what was sent.
+        let there = self.told(channel).await?;
+        Ok(there.version == kept.version + 1 && there.told == kept.told)
     }
 }

@@ -74,7 +74,7 @@ impl Client {
         self.patiently(|| self.http.request(Method::GET, &url).query(query).timeout(READ)).await
     }
 
-    /// Calls a function that only reads.
+    /// Calls a function that may be called again: it only reads, or whoever calls it can tell what the first call did.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         function: &str,
