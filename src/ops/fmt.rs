@@ -10,7 +10,6 @@ use crate::integration::draft;
 use crate::problem::{Problems, Report};
 use crate::source::Source;
 use crate::world::Project;
-use crate::world::project::recover;
 
 /// A file that is not in its form.
 #[derive(Debug, Clone)]
@@ -26,8 +25,6 @@ pub struct Unformed {
 /// Finds the files that are not in their form. Files that cannot be read as TOML are told, and all others looked at.
 #[must_use]
 pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
-    // What cannot be put back now is put back by who writes next.
-    let _ = recover(project.root());
     let mut problems = Problems::default();
     let connectors = project.connectors(&mut problems);
     let integrations = project.integrations(&mut problems).declared;

@@ -32,8 +32,8 @@ pub use file::{Access, Changed, SecretEdit, SecretsFile, to_set};
 pub use import::{Found, import};
 pub use merge::{Merged, Versions, merge};
 pub(super) use sealed::sealed;
-pub(super) use setup::rules_for;
 pub use setup::{Setup, setup};
+pub(super) use setup::{own_keys, rules_for};
 pub use textconv::textconv;
 
 /// Values of settings by name.

@@ -106,12 +106,17 @@ impl Project {
             .map(|(path, _)| path)
     }
 
-    /// Finds the project that a folder is in: the nearest `spile.toml` upwards.
+    /// Finds the project that a folder is in: the nearest `spile.toml` upwards. A change of several files that was killed
+    /// half-way is put back.
     ///
     /// # Errors
     /// When there is none.
     pub fn find(start: &Path) -> Result<Self, NoProject> {
         let found = start.ancestors().find(|folder| folder.join(SETTINGS).is_file());
+        if let Some(root) = found {
+            // What cannot be put back here is told by who reads all of it, or writes.
+            let _ = recover(root);
+        }
         found.map(Self::at).ok_or_else(|| NoProject { start: start.to_owned() })
     }
 
@@ -249,6 +254,9 @@ impl Project {
         let start = root.join(path);
         for folder in start.ancestors().skip(1) {
             let config = folder.join(SOPS_RULES);
+            if let Some(Some(text)) = self.unwritten.get(Path::new(SOPS_RULES)).filter(|_| folder == root) {
+                return Ok(Some((config, text.clone())));
+            }
             match std::fs::read_to_string(&config) {
                 Ok(text) => return Ok(Some((config, text))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

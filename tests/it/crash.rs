@@ -3,14 +3,18 @@
 
 mod watched;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::errno::Errno;
+use spile::ops::secrets::SecretsFile;
+use spile::world::keys::Places;
+use spile::world::project::recover;
+use spile::world::{Keys, Project};
 
 use crate::folder::{Folder, Opened, with_secrets};
 use crate::tools;
-use spile::render::read::is_rendered;
 use watched::{Changed, Fault, Scene, run};
 
 /// How many faults of each operation come to pass where nobody asks for more: `SPILE_KILL_POINTS=0` is all of them.
@@ -23,8 +27,28 @@ struct Case {
     words: &'static [&'static str],
     input: &'static str,
     before: Folder,
-    /// Whether it writes the same each time: what is encrypted is another text each time.
-    is_exact: bool,
+    writes: Writes,
+    /// How it ends when it is done again and there is nothing left to do.
+    again: i32,
+}
+
+/// What an operation does to files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    /// Each of them is before or after.
+    Each,
+    /// All of them are before or after, once somebody has looked.
+    All,
+    /// As [`Self::Each`]; what is encrypted is another text each time.
+    EachSealed,
+    /// As [`Self::All`]; what is encrypted is another text each time.
+    AllSealed,
+}
+
+impl Writes {
+    fn is_sealed(self) -> bool {
+        matches!(self, Self::EachSealed | Self::AllSealed)
+    }
 }
 
 impl Case {
@@ -34,15 +58,11 @@ impl Case {
         copy
     }
 
-    fn run(&self, folder: &Folder, fault: Option<(usize, Fault)>) -> watched::Seen {
-        run((Path::new(PROGRAM), self.words), &Scene { folder: folder.path(), input: self.input }, fault)
-    }
-
     /// Lets every fault come to pass, each in a folder of its own; returns how many of them were kills.
     fn survives_everything(&self) -> usize {
         let whole = self.copy();
-        let seen = self.run(&whole, None);
-        assert_eq!(seen.code, Some(0), "{:?} fails by itself", self.words);
+        let seen = run((Path::new(PROGRAM), self.words), &self.scene(&whole), None);
+        assert_eq!(seen.code, Some(0), "{:?} fails by itself: {}", self.words, self.again_in(&self.copy()).stderr);
         assert!(seen.changes.len() > 5, "{:?} changes next to nothing: {:?}", self.words, seen.changes);
         let after = kept(&whole);
         let faults = faults(&seen.changes);
@@ -54,50 +74,61 @@ impl Case {
             faults.iter().enumerate().filter(|(at, _)| is_chosen(*at)).map(|(_, fault)| *fault).collect();
         for (at, fault) in &chosen {
             let told = format!("{:?}, {fault:?} at {at}, {}", self.words, seen.changes[*at].call);
-            let folder = self.copy();
-            let ended = self.run(&folder, Some((*at, *fault)));
-            match fault {
-                Fault::Kill | Fault::Tear => assert_eq!(ended.code, None, "{told}: it was not killed"),
-                // What is refused and not missed may end well.
-                Fault::Refuse(_) => assert!(matches!(ended.code, Some(0 | 1)), "{told}: it panicked: {ended:?}"),
-            }
-            self.is_before_or_after(&folder, &after, &told);
-            // What is imported is not imported twice; what is to be put back is not imported.
-            let is_whole = !folder.join(".spile/edits.json").exists();
-            let is_imported = self.words[0] == "import" && is_whole && is_rendered(&folder.read("meltano.yml"));
-            let again = self.run(&folder, None);
-            assert_eq!(again.code, Some(i32::from(is_imported)), "{told}: the same again: {}", self.said(&folder));
-            let now = kept(&folder);
-            if self.is_exact {
-                assert_eq!(now, after, "{told}: the same again does not finish it");
-            } else {
-                assert_eq!(names(&now), names(&after), "{told}: the same again does not finish it");
-                opens(&folder, &told);
-            }
-            assert_eq!(litter(&folder), [""; 0], "{told}: something is left behind");
-            if self.words[0] == "apply" {
-                assert!(plan(&folder).is_empty(), "{told}: there is still something to do");
-            }
+            self.survives((*at, *fault), &after, &told);
         }
         chosen.iter().filter(|(_, fault)| !matches!(fault, Fault::Refuse(_))).count()
     }
 
-    /// Runs it once more to see what it says.
-    fn said(&self, folder: &Folder) -> String {
-        let mut command = std::process::Command::new(PROGRAM);
-        command.args(self.words).current_dir(folder.path()).env("HOME", folder.join("home"));
-        let said = tools::said(&mut command, self.input);
-        said.stdout + &said.stderr
+    fn survives(&self, fault: (usize, Fault), after: &Files, told: &str) {
+        let folder = self.copy();
+        let ended = run((Path::new(PROGRAM), self.words), &self.scene(&folder), Some(fault));
+        match fault.1 {
+            Fault::Kill | Fault::Tear => assert_eq!(ended.code, None, "{told}: it was not killed"),
+            // What is refused and not missed may end well.
+            Fault::Refuse(_) => assert!(matches!(ended.code, Some(0 | 1)), "{told}: it panicked: {ended:?}"),
+        }
+        let is_done = self.is_before_or_after(&folder, after, told);
+        let again = self.again_in(&folder);
+        let wanted = if is_done { self.again } else { 0 };
+        assert_eq!(again.code, Some(wanted), "{told}: the same again: {}{}", again.stdout, again.stderr);
+        let now = kept(&folder);
+        if self.writes.is_sealed() {
+            assert!(now.keys().eq(after.keys()), "{told}: the same again does not finish it");
+            opens(&folder, told);
+        } else {
+            assert_eq!(now, *after, "{told}: the same again does not finish it");
+        }
+        assert_eq!(litter(&folder), [""; 0], "{told}: something is left behind");
+        if self.words[0] == "apply" {
+            assert!(plan(&folder).is_empty(), "{told}: there is still something to do");
+        }
     }
 
-    fn is_before_or_after(&self, folder: &Folder, after: &Files, told: &str) {
+    fn scene<'a>(&self, folder: &'a Folder) -> Scene<'a> {
+        Scene { folder: folder.path(), input: self.input }
+    }
+
+    fn again_in(&self, folder: &Folder) -> tools::Said {
+        let mut command = Command::new(PROGRAM);
+        command.args(self.words).current_dir(folder.path()).env("HOME", folder.join("home"));
+        tools::said(&mut command, self.input)
+    }
+
+    /// Makes sure of it, and tells whether it is after.
+    fn is_before_or_after(&self, folder: &Folder, after: &Files, told: &str) -> bool {
+        if matches!(self.writes, Writes::All | Writes::AllSealed) {
+            recover(folder.path()).unwrap();
+        }
         let (before, now) = (kept(&self.before), kept(folder));
-        let mut is_whole = true;
+        let is_done = now == *after || self.writes.is_sealed() && now.keys().eq(after.keys()) && now != before;
+        if matches!(self.writes, Writes::All | Writes::AllSealed) {
+            assert!(is_done || now == before, "{told}: half of it is there: {:?}", now.keys());
+        }
         for path in before.keys().chain(after.keys()).chain(now.keys()) {
             let found = now.get(path);
-            let is_after = found == after.get(path) || !self.is_exact && found.is_some() && after.contains_key(path);
+            let is_after =
+                found == after.get(path) || self.writes.is_sealed() && found.is_some() && after.contains_key(path);
             assert!(is_after || found == before.get(path), "{told}: {} is neither", path.display());
-            is_whole &= found == before.get(path);
         }
         if self.words[0] == "apply" {
             let (planned, first) = (plan(folder), plan(&self.before));
@@ -106,33 +137,27 @@ impl Case {
             assert!([0, first.registry.changes.len()].contains(&left), "{told}: {left} rows are left");
             let file = Path::new("meltano.yml");
             assert_eq!(planned.meltano.is_empty(), now.get(file) == after.get(file), "{told}: the plan is not true");
-        } else if !is_whole && !self.is_exact && folder.join("spile.toml").exists() {
+        } else if self.writes.is_sealed() && folder.join("spile.toml").exists() {
             opens(folder, told);
         }
+        is_done
     }
 }
 
-/// Makes sure that every file with secrets opens, and that their MACs hold.
+/// Makes sure that every file with secrets opens, and that its MAC holds.
 fn opens(folder: &Folder, told: &str) {
-    for (path, text) in kept(folder) {
-        let Some(slug) = path.file_stem().filter(|_| path.starts_with("integrations")) else { continue };
-        if !String::from_utf8_lossy(&text).contains("[sops]") || slug.to_string_lossy().contains('.') {
-            continue;
+    let keys = Keys::new(Places { home: Some(folder.join("home")), ..Places::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for file in SecretsFile::all(&Project::at(folder.path())).unwrap() {
+        if file.document.is_some() {
+            let opened = runtime.block_on(file.values(&keys));
+            assert!(opened.is_ok(), "{told}: {} does not open: {opened:?}", file.path().display());
         }
-        let mut command = std::process::Command::new(PROGRAM);
-        command.args(["secrets", "view", "--yes", "--format", "json"]).arg(slug);
-        command.current_dir(folder.path()).env("HOME", folder.join("home"));
-        let said = tools::said(&mut command, "");
-        assert_eq!(said.code, Some(0), "{told}: {} does not open: {}", path.display(), said.stderr);
     }
 }
 
 /// Files by their names.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
-
-fn names(files: &Files) -> BTreeSet<&PathBuf> {
-    files.keys().collect()
-}
 
 /// Returns the files that are the project's: what spile keeps for itself, a user's home, and what is on its way to
 /// be renamed are not.
@@ -143,7 +168,7 @@ fn kept(folder: &Folder) -> Files {
 
 fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    name.starts_with(".spile.") || name.ends_with("-journal") || name.starts_with(".tmp")
+    name.starts_with(".spile.") || name.ends_with("-journal") || name.starts_with(".tmp") || name == "edits.json"
 }
 
 fn litter(folder: &Folder) -> Vec<String> {
@@ -172,86 +197,114 @@ fn faults(changes: &[Changed]) -> Vec<(usize, Fault)> {
 
 const HEAD: &str = "type = \"singer-jsonl\"\nloader = \"lake\"\nschedule = \"@daily\"\n\n[config]\n";
 
-/// A project with an output, and integrations that have secrets.
-fn project() -> Folder {
+const SHOP: &str = "type = \"postgres\"\nloader = \"lake\"\n[config]\nhost = \"h\"\nuser = \"u\"\ndatabase = \"d\"\n\n";
+
+/// A project with an output, and so many integrations, of which one has secrets.
+fn project(fruits: usize) -> Folder {
     let folder = Folder::project();
     folder.write(
         "spile.toml",
         "[project]\nname = \"acme\"\n[guard]\nmax_change_percent = 100\nmax_delete_percent = 100\n\
          [[outputs]]\ntemplate = \"airflow\"\npath = \"dags/spile.py\"\n",
     );
-    for number in 0..40 {
+    for number in 0..fruits {
         folder.write(&format!("integrations/fruit-{number}.toml"), &format!("{HEAD}local.folders = [\"data\"]\n"));
     }
-    let shop = "type = \"postgres\"\nloader = \"lake\"\n[config]\nhost = \"h\"\nuser = \"u\"\ndatabase = \"d\"\n\n";
-    folder.write("integrations/shop.toml", &with_secrets(shop, &["password"]));
+    folder.write("integrations/shop.toml", &with_secrets(SHOP, &["password"]));
     folder
+}
+
+fn does(folder: &Folder, words: &[&str], input: &str) {
+    let mut command = Command::new(PROGRAM);
+    command.args(words).current_dir(folder.path()).env("HOME", folder.join("home"));
+    let said = tools::said(&mut command, input);
+    assert_eq!(said.code, Some(0), "{words:?}: {}", said.stderr);
 }
 
 /// A project whose user has a key, with secrets in so many files.
 fn with_a_key(files: usize) -> Folder {
     let folder = Folder::project();
-    let scene = |words: &[&str], input: &str| {
-        let seen = run((Path::new(PROGRAM), words), &Scene { folder: folder.path(), input }, None);
-        assert_eq!(seen.code, Some(0), "{words:?}");
-    };
-    scene(&["secrets", "init"], "");
+    does(&folder, &["secrets", "init"], "");
     for slug in ["shop".to_owned()].into_iter().chain((1..files).map(|number| format!("shop-{number}"))) {
-        let shop = "type = \"postgres\"\nloader = \"lake\"\n[config]\nhost = \"h\"\nuser = \"u\"\ndatabase = \"d\"\n";
-        folder.write(&format!("integrations/{slug}.toml"), shop);
-        scene(&["secrets", "set", &slug, "password", "--stdin"], "the old one");
+        folder.write(&format!("integrations/{slug}.toml"), SHOP);
+        does(&folder, &["secrets", "set", &slug, "password", "--stdin"], "the old one");
     }
     folder
 }
 
-fn survives(words: &'static [&'static str], input: &'static str, (before, is_exact): (Folder, bool)) {
-    let kills = Case { words, input, before, is_exact }.survives_everything();
-    eprintln!("{words:?}: killed at {kills} points");
+fn survives(case: &Case) {
+    let kills = case.survives_everything();
+    eprintln!("{:?}: killed at {kills} points", case.words);
 }
 
 #[test]
 fn the_first_apply() {
-    survives(&["apply", "--yes"], "", (project(), true));
+    survives(&Case { words: &["apply", "--yes"], input: "", before: project(40), writes: Writes::Each, again: 0 });
 }
 
 #[test]
 fn an_apply_that_changes_deletes_and_creates() {
-    let folder = project();
-    assert_eq!(
-        run((Path::new(PROGRAM), &["apply", "--yes"]), &Scene { folder: folder.path(), input: "" }, None).code,
-        Some(0)
-    );
+    let before = project(40);
+    does(&before, &["apply", "--yes"], "");
     for number in 0..20 {
-        folder.write(&format!("integrations/fruit-{number}.toml"), &format!("{HEAD}local.folders = [\"other\"]\n"));
+        before.write(&format!("integrations/fruit-{number}.toml"), &format!("{HEAD}local.folders = [\"other\"]\n"));
     }
-    folder.remove("integrations/fruit-24.toml");
-    folder.write("integrations/new.toml", &format!("{HEAD}local.folders = [\"new\"]\n"));
-    survives(&["apply", "--yes"], "", (folder, true));
+    before.remove("integrations/fruit-24.toml");
+    before.write("integrations/new.toml", &format!("{HEAD}local.folders = [\"new\"]\n"));
+    survives(&Case { words: &["apply", "--yes"], input: "", before, writes: Writes::Each, again: 0 });
 }
 
 #[test]
 fn a_secret_that_is_set() {
-    survives(&["secrets", "set", "shop", "password", "--stdin"], "the new one", (with_a_key(2), false));
+    let words = &["secrets", "set", "shop", "password", "--stdin"];
+    survives(&Case { words, input: "the new one", before: with_a_key(2), writes: Writes::EachSealed, again: 0 });
 }
 
 #[test]
 fn secrets_that_are_rotated() {
-    survives(&["secrets", "rotate", "--all"], "", (with_a_key(30), false));
+    let words = &["secrets", "rotate", "--all"];
+    survives(&Case { words, input: "", before: with_a_key(40), writes: Writes::EachSealed, again: 0 });
+}
+
+#[test]
+fn secrets_that_are_given_to_others() {
+    let before = with_a_key(20);
+    let rules = before.read(".sops.yaml");
+    let other = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    before.write(".sops.yaml", &format!("{}      - {other}\n", rules.trim_end().to_owned() + "\n"));
+    let words = &["secrets", "updatekeys"];
+    survives(&Case { words, input: "", before, writes: Writes::EachSealed, again: 0 });
 }
 
 #[test]
 fn files_that_are_formatted() {
-    let folder = Folder::project();
+    let before = Folder::project();
     for number in 0..70 {
         let text = format!("loader   = \"lake\"\ntype= \"singer-jsonl\"\n[config]\nlocal.folders = [\"{number}\"]\n");
-        folder.write(&format!("integrations/fruit-{number}.toml"), &text);
+        before.write(&format!("integrations/fruit-{number}.toml"), &text);
     }
-    survives(&["fmt"], "", (folder, true));
+    survives(&Case { words: &["fmt"], input: "", before, writes: Writes::All, again: 0 });
+}
+
+#[test]
+fn integrations_that_are_disabled() {
+    survives(&Case { words: &["disable", "--all"], input: "", before: project(60), writes: Writes::All, again: 0 });
+}
+
+#[test]
+fn a_project_that_is_made() {
+    survives(&Case {
+        words: &["init", "--name", "acme"],
+        input: "",
+        before: Folder::new(),
+        writes: Writes::All,
+        again: 1,
+    });
 }
 
 #[test]
 fn a_project_that_is_imported() {
-    let folder = Folder::new();
-    folder.lay(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/secrets"));
-    survives(&["import", "--yes"], "", (folder, false));
+    let before = Folder::new();
+    before.lay(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/secrets"));
+    survives(&Case { words: &["import", "--yes"], input: "", before, writes: Writes::AllSealed, again: 1 });
 }

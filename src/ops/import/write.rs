@@ -30,8 +30,14 @@ pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Writte
     if before.as_deref().map(|text| text.trim_start_matches('\u{feff}')) != Some(&prepared.original) {
         return Err(Error::Moved.into());
     }
-    let mut written = rules(prepared, access).await?;
+    let (rules, key) = rules(prepared, access)?;
     let mut edits = Edits::default();
+    let mut ruled = project.clone();
+    if let Some(rules) = rules {
+        ruled = ruled.with(Path::new(SOPS_RULES), rules.clone());
+        edits.set(SOPS_RULES, None, Some(rules));
+    }
+    let access = Access { project: &ruled, ..access };
     for file in &prepared.files {
         let text = if file.secrets.is_empty() {
             file.text.clone()
@@ -43,28 +49,19 @@ pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Writte
     edits.set(FILE_NAME, before, Some(prepared.rendered.clone()));
     let ignored = edits::read(project, Path::new(".gitignore"))?;
     edits.set(".gitignore", ignored.clone(), Some(with_lines(ignored.unwrap_or_default(), &["/.spile/"])));
-    let made = edits.write(project)?;
-    written.files.extend(made.into_iter().filter(|path| path != Path::new(".gitignore")));
-    Ok(written)
+    let mut files = edits.write(project)?;
+    files.retain(|path| path != Path::new(".gitignore"));
+    Ok(Written { files, key })
 }
 
-/// Makes the `.sops.yaml` that is missing, and a key where the user has none.
-async fn rules(prepared: &Prepared, access: Access<'_>) -> Result<Written, ops::Error> {
-    let mut written = Written::default();
+/// Returns the `.sops.yaml` that is missing, and makes a key where the user has none.
+fn rules(prepared: &Prepared, access: Access<'_>) -> Result<(Option<String>, Option<PathBuf>), ops::Error> {
     match &prepared.readers {
-        Readers::Nobody | Readers::Rules(_) => {}
-        Readers::Given(recipients) => {
-            let text = secrets::rules_for(recipients);
-            let mut edits = Edits::default();
-            edits.set(SOPS_RULES, None, Some(text));
-            edits.write(&prepared.project)?;
-            written.files.push(SOPS_RULES.into());
-        }
+        Readers::Nobody | Readers::Rules(_) => Ok((None, None)),
+        Readers::Given(recipients) => Ok((Some(secrets::rules_for(recipients)), None)),
         Readers::Own => {
-            let setup = secrets::setup(access.project, access.keys, false).await?;
-            written.files.push(SOPS_RULES.into());
-            written.key = setup.key;
+            let (recipients, key) = secrets::own_keys(access.keys)?;
+            Ok((Some(secrets::rules_for(&recipients)), key))
         }
     }
-    Ok(written)
 }

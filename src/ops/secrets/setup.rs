@@ -41,7 +41,7 @@ const DRIVERS: [(&str, &str); 4] = [
 /// # Errors
 /// When a key or a file cannot be written.
 pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Setup, ops::Error> {
-    let mut made = Setup { recipients: keys.found().public_keys().map(str::to_owned).collect(), ..Setup::default() };
+    let mut made = Setup { recipients: public_keys(keys), ..Setup::default() };
     let io = |doing, path: &Path| {
         let path = path.display().to_string();
         move |source| ops::Error::Io { doing, path, source }
@@ -51,11 +51,7 @@ pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Set
     if let Some((path, _)) = rules {
         made.rules = path;
     } else {
-        if made.recipients.is_empty() {
-            let (path, recipient) = make_identity(keys.places()).map_err(Error::from)?;
-            made.recipients.push(recipient);
-            made.key = Some(path);
-        }
+        (made.recipients, made.key) = own_keys(keys)?;
         made.rules = project.root().join(SOPS_RULES);
         replace(&made.rules, rules_for(&made.recipients).as_bytes()).map_err(io("write", &made.rules))?;
         made.made_rules = true;
@@ -70,6 +66,20 @@ pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Set
         }
     }
     Ok(made)
+}
+
+fn public_keys(keys: &Keys) -> Vec<String> {
+    keys.found().public_keys().map(str::to_owned).collect()
+}
+
+/// Returns the public keys of the user; where there are none, makes one, and returns its file too.
+pub(in crate::ops) fn own_keys(keys: &Keys) -> Result<(Vec<String>, Option<PathBuf>), ops::Error> {
+    let known = public_keys(keys);
+    if !known.is_empty() {
+        return Ok((known, None));
+    }
+    let (path, recipient) = make_identity(keys.places()).map_err(Error::from)?;
+    Ok((vec![recipient], Some(path)))
 }
 
 /// Returns a `.sops.yaml` that lets these recipients read the secrets of integrations.
