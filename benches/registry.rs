@@ -1,11 +1,13 @@
 //! How long the hosted registry takes, over a real Postgres behind a server that speaks PostgREST, and how many times the
-//! floor that is: the same requests, sent by `curl` and read by nobody. `cargo bench --bench registry`; the machine is
-//! noisy, so both take turns, and medians and ratios of one run are printed.
+//! floor that is: the same requests, sent by `curl` and read by nobody, and for whole programs the files as well, read and
+//! parsed. `cargo bench --bench registry`; they take turns.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench may fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files, reads the environment and starts programs")]
 #![allow(dead_code, unreachable_pub, reason = "the parts are those of the tests, which use more of them")]
 
+#[path = "parts/mod.rs"]
+mod bench;
 #[path = "../tests/it/supabase/parts.rs"]
 mod parts;
 #[path = "../tests/it/supabase/postgres.rs"]
@@ -19,43 +21,41 @@ mod tools;
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use spile::name::IntegrationId;
 use spile::plan::{State, Step};
 use spile::record::Row;
 use spile::secret::Secret;
-use spile::sops::{DataKey, Document, Wrapped, rewrite};
 use spile::world::supabase::Address;
 use spile::world::{Origin, Target};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
+use bench::{Against, Took, in_turns, once, project, row, table, write};
 use parts::Supabase;
 use proxy::{Fault, Proxy};
 
+const COUNTS: [usize; 4] = [10, 100, 1_000, 10_000];
+
 const ROWS: usize = 10_000;
-const CHANGED: usize = 1_000;
+
 const RUNS: usize = 7;
 
-/// A wrapped data key, as long as age makes them; nothing here opens it.
-const WRAPPED: &str = concat!(
-    "-----BEGIN AGE ENCRYPTED FILE-----\n",
-    "YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBxdUZ1ZUlqN2ZXbUZkSjRN\n",
-    "V1hQb3pEa1NqR2pXZ1pKbGJrVmRyT2dYRWdnCk1nb2xkY2p3dGJqZ3VxSWxOWHhn\n",
-    "bFB6Z2tzTmRkVzZtUHlPS2RWb2dyUW8KLS0tIHJ2dUVrVXhHVDhEcHBOVlZGNGxi\n",
-    "K2xvZFZsd1p0R3lTTXhQbHVqbXdGMm8KqyGNJm7TkXwHvDqjyxGJpWbmTjdJFwHu\n",
-    "-----END AGE ENCRYPTED FILE-----\n",
-);
-
 fn main() {
+    table("A project as it grows, hosted registry on the same machine");
+    for count in COUNTS {
+        let Some(supabase) = Supabase::migrated() else { return };
+        let project = Project { folder: tempfile::tempdir().unwrap(), supabase: &supabase };
+        project::make(project.folder.path(), count, SETTINGS);
+        grown(&project, count);
+    }
     let Some(supabase) = Supabase::migrated() else { return };
     let proxy = Proxy::beside(&supabase.url);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let project = Project { folder: tempfile::tempdir().unwrap(), supabase: &supabase };
-    project.write_files();
-    let created = timed(|| project.apply(&proxy.url));
-    println!("apply of {ROWS} new integrations with secrets: {:.1} s", created.as_secs_f64());
+    project::make(project.folder.path(), ROWS + 1, SETTINGS);
+    table("What the registry's client does of it");
+    project.apply(&proxy.url);
     plans(&project, &proxy, &runtime);
     applies(&project, &proxy, &runtime);
     let state = runtime.block_on(project.target(&supabase.url).read()).unwrap().state;
@@ -64,7 +64,32 @@ fn main() {
     }
 }
 
-/// Nothing has changed: the whole program, and its parts.
+const SETTINGS: &str = "[project]\nname = \"bench\"\n\n[registry]\nkind = \"supabase\"\nurl = \"${BENCH_URL}\"\n\
+                        key = \"${BENCH_KEY}\"\nrest_path = \"\"\n";
+
+/// Whole programs, against reading and parsing the same files and asking for ids and hashes with `curl`.
+fn grown(project: &Project, count: usize) {
+    let (url, root) = (project.supabase.url.as_str(), project.folder.path());
+    let whole = |act: &dyn Fn()| once(act);
+    let created = once(|| project.apply(url));
+    let floor = || {
+        once(|| {
+            project::read_and_parse(root);
+            project.curl(&project.pages(url));
+        })
+    };
+    let against = "read, parse, curl ids and hashes";
+    let [planned, floor_of_plan] = in_turns(RUNS, [&|| whole(&|| project.plan(url)), &floor]);
+    row(("apply, all new", count), Took::wall(created), Against(against, floor_of_plan), "");
+    row(("plan, nothing changed", count), Took::wall(planned), Against(against, floor_of_plan), "");
+    project::change(root, (count, 100), "second");
+    let [planned, floor_of_plan] = in_turns(RUNS, [&|| whole(&|| project.plan(url)), &floor]);
+    row(("plan, 1 % changed", count), Took::wall(planned), Against(against, floor_of_plan), "");
+    let applied = once(|| project.apply(url));
+    row(("apply, 1 % changed", count), Took::wall(applied), Against(against, floor_of_plan), "");
+}
+
+/// Nothing has changed: the requests, and what the client takes for them.
 fn plans(project: &Project, proxy: &Proxy, runtime: &Runtime) {
     let (here, far) = (project.supabase.url.as_str(), proxy.url.as_str());
     proxy.seen();
@@ -73,39 +98,37 @@ fn plans(project: &Project, proxy: &Proxy, runtime: &Runtime) {
         *kinds.entry(seen.line).or_default() += 1;
         kinds
     });
-    println!("requests of a plan where nothing changed: {kinds:?}");
     let target = project.target(here);
-    let read = || timed(|| drop(runtime.block_on(target.read()).unwrap()));
+    let read = || once(|| drop(runtime.block_on(target.read()).unwrap()));
     let pages = |url: &str| project.curl(&project.pages(url));
-    report("plan: the whole program", in_turns(&|| timed(|| project.plan(here)), &|| pages(here)));
-    report("of it, what it reads", in_turns(&read, &|| pages(here)));
-    report("of it, the files (check)", in_turns(&|| timed(|| project.spile(here, &["check"])), &|| pages(here)));
+    let [read, curl] = in_turns(RUNS, [&read, &|| pages(here)]);
+    row(("reads rows of which none has changed", ROWS), Took::wall(read), Against("curl ids and hashes", curl), "1.5");
     proxy.after(0, Fault::Slow);
-    report("plan, 50 ms away", in_turns(&|| timed(|| project.plan(far)), &|| pages(far)));
+    let [planned, curl] = in_turns(RUNS, [&|| once(|| project.plan(far)), &|| pages(far)]);
+    row(("plan, 50 ms away", ROWS), Took::wall(planned), Against("curl ids and hashes", curl), "");
     proxy.next(&[]);
+    println!("\nRequests of a plan where nothing has changed: {kinds:?}\n");
 }
 
 /// There and back again: the same changes every time, and `curl` sends what spile has sent.
 fn applies(project: &Project, proxy: &Proxy, runtime: &Runtime) {
     let (here, far) = (project.supabase.url.as_str(), proxy.url.as_str());
     let target = project.target(here);
-    project.change("second");
+    let changed = project.change("second");
     project.apply(far);
     let second = runtime.block_on(target.read()).unwrap().state;
     project.change("first");
     project.apply(far);
     let back = sent(proxy);
-    let whole = || {
-        project.change("second");
-        timed(|| project.apply(here))
-    };
-    let write = || {
+    let writing = || {
+        project.change("first");
+        project.apply(here);
         let step = Step::between(&runtime.block_on(target.read()).unwrap(), &second, ());
-        assert_eq!(step.changes.len(), CHANGED);
-        timed(|| runtime.block_on(target.write(&step, &origin())).unwrap())
+        assert_eq!(step.changes.len(), changed);
+        once(|| runtime.block_on(target.write(&step, &origin())).unwrap())
     };
-    report("apply: the whole program", in_turns(&whole, &|| project.send(&back)));
-    report("of it, what it writes", in_turns(&write, &|| project.send(&back)));
+    let [wrote, curl] = in_turns(RUNS, [&writing, &|| project.send(&back)]);
+    row(("writes changed rows", changed), Took::wall(wrote), Against("curl sends the same", curl), "2");
 }
 
 /// Creates many rows at once, in an empty registry.
@@ -113,11 +136,15 @@ fn create(count: usize, like: &State<Row>, runtime: &Runtime) {
     let Some(empty) = Supabase::migrated() else { return };
     let proxy = Proxy::beside(&empty.url);
     let wanted = like.iter().take(count).map(|(_, row)| (IntegrationId(Uuid::new_v4()), row.clone())).collect();
-    let target = Project { folder: tempfile::tempdir().unwrap(), supabase: &empty }.target(&proxy.url);
+    let project = Project { folder: tempfile::tempdir().unwrap(), supabase: &empty };
+    let target = project.target(&proxy.url);
     let step = Step::between(&runtime.block_on(target.read()).unwrap(), &wanted, ());
-    let took = timed(|| runtime.block_on(target.write(&step, &origin())).unwrap()).as_secs_f64();
-    let size = megabytes(&sent(&proxy));
-    println!("{count} rows created in one transaction: {size:.1} MB, {took:.1} s");
+    let took = once(|| runtime.block_on(target.write(&step, &origin())).unwrap());
+    let body = sent(&proxy);
+    let what = format!("creates rows in one transaction, {:.1} MB", megabytes(&body));
+    let Some(other) = Supabase::migrated() else { return };
+    let curl = Project { folder: tempfile::tempdir().unwrap(), supabase: &other }.send(&body);
+    row((&what, count), Took::wall(took), Against("curl sends the same", curl), "");
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size for people")]
@@ -148,41 +175,9 @@ struct Project<'a> {
 }
 
 impl Project<'_> {
-    fn write_files(&self) {
-        let settings = "[project]\nname = \"bench\"\n\n[registry]\nkind = \"supabase\"\nurl = \"${BENCH_URL}\"\n\
-                        key = \"${BENCH_KEY}\"\nrest_path = \"\"\n";
-        self.file("spile.toml", settings);
-        self.file("integrations/files.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
-        (0..ROWS).for_each(|number| self.integration(number));
-    }
-
-    /// Puts another host into some of the files; what is encrypted stays.
-    fn change(&self, host: &str) {
-        for number in 0..CHANGED {
-            let path = format!("integrations/shop-{number:05}.toml");
-            let text = std::fs::read_to_string(self.folder.path().join(&path)).unwrap();
-            let other = if host == "first" { "second" } else { "first" };
-            self.file(&path, &text.replace(&format!("{other}.example.com"), &format!("{host}.example.com")));
-        }
-    }
-
-    fn integration(&self, number: usize) {
-        let text = format!(
-            "type = \"postgres\"\nname = \"Shop {number}\"\nloader = \"files\"\nschedule = \"@hourly\"\n\
-             select = [\"public-orders.*\"]\n\n[config]\nhost = \"first.example.com\"\nuser = \"u{number}\"\n\
-             database = \"shop\"\n\n"
-        );
-        let wrapped = Wrapped { recipient: "age1nobody".to_owned(), enc: WRAPPED.to_owned() };
-        let (key, mut document) = (DataKey::generate(), Document::profile(&[wrapped]));
-        document.set("password", &Secret::new(format!("the password of shop {number}")), &key);
-        document.seal(&key, jiff::Timestamp::UNIX_EPOCH).expect("it is sealed");
-        self.file(&format!("integrations/shop-{number:05}.toml"), &rewrite(&text, &document).expect("it is TOML"));
-    }
-
-    fn file(&self, path: &str, text: &str) {
-        let path = self.folder.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder is made");
-        std::fs::write(path, text).expect("a file is written");
+    /// Puts another host into some of the files; returns how many.
+    fn change(&self, host: &str) -> usize {
+        project::change(self.folder.path(), (ROWS + 1, 10), host)
     }
 
     fn spile(&self, url: &str, words: &[&str]) {
@@ -215,15 +210,16 @@ impl Project<'_> {
                                 from integrations) i where row_number % 1000 = 0";
         let last = self.supabase.sql(every_thousandth);
         let base = format!("{url}/integrations?select=id,content_hash&order=id.asc&limit=1000");
-        let urls = std::iter::once(base.clone()).chain(last.split(' ').map(|id| format!("{base}&id=gt.{id}")));
+        let later = last.split(' ').filter(|id| !id.is_empty()).map(|id| format!("{base}&id=gt.{id}"));
+        let urls = std::iter::once(base.clone()).chain(later);
         urls.map(|url| format!("url = \"{url}\"\noutput = \"/dev/null\"\n")).collect::<Vec<_>>().concat()
     }
 
     /// Sends the body of an apply, which is a new one.
-    fn send(&self, body: &[u8]) -> Duration {
+    fn send(&self, body: &[u8]) -> f64 {
         let mut body: serde_json::Value = serde_json::from_slice(body).unwrap();
         body["payload"]["apply_id"] = Uuid::new_v4().to_string().into();
-        self.file("body.json", &body.to_string());
+        write(self.folder.path(), "body.json", &body.to_string());
         let (url, file) = (&self.supabase.url, self.folder.path().join("body.json"));
         self.curl(&format!(
             "url = \"{url}/rpc/spile_apply\"\noutput = \"/dev/null\"\nheader = \"Content-Type: application/json\"\n\
@@ -233,36 +229,15 @@ impl Project<'_> {
     }
 
     /// Runs one `curl` over one connection. The key is in a file, for anybody sees a command line.
-    fn curl(&self, words: &str) -> Duration {
+    fn curl(&self, words: &str) -> f64 {
         let key = self.supabase.key("service_role");
-        self.file("curl.conf", &format!("silent\nfail\nheader = \"Authorization: Bearer {key}\"\n{words}"));
+        write(
+            self.folder.path(),
+            "curl.conf",
+            &format!("silent\nfail\nheader = \"Authorization: Bearer {key}\"\n{words}"),
+        );
         let mut command = Command::new("curl");
         command.arg("-K").arg(self.folder.path().join("curl.conf"));
-        timed(|| assert!(command.status().expect("curl starts").success()))
+        once(|| assert!(command.status().expect("curl starts").success()))
     }
-}
-
-fn timed(act: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    act();
-    begun.elapsed()
-}
-
-/// Runs both in turns, so that a slow minute of the machine slows both, and returns their medians.
-fn in_turns(spile: &dyn Fn() -> Duration, curl: &dyn Fn() -> Duration) -> [Duration; 2] {
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..RUNS {
-        times[0].push(spile());
-        times[1].push(curl());
-    }
-    times.map(|mut times| {
-        times.sort();
-        times[RUNS / 2]
-    })
-}
-
-fn report(case: &str, [took, floor]: [Duration; 2]) {
-    let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    let ratio = took.as_secs_f64() / floor.as_secs_f64();
-    println!("{case:>26} {:>8.0} ms, curl {:>6.0} ms, ratio {ratio:>6.2}", millis(took), millis(floor));
 }

@@ -1,6 +1,6 @@
 //! What a project costs as it grows: whole processes, by the clock, by processors and by memory, each against something
-//! outside: the floor, which is reading and parsing the same files and nothing else, and what others need for the same.
-//! `cargo bench --bench scale`, with `-- others` for Terraform, octoDNS and Meltano too.
+//! outside: the floor, which is reading and parsing the same files and nothing else, and what others need to say that
+//! nothing has changed. `cargo bench --bench scale`.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts programs")]
 
@@ -10,143 +10,87 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use parts::{Took, measure, spile, timed, write};
-use spile::secret::Secret;
-use spile::sops::{DataKey, Document, Wrapped, rewrite};
-use toml::de::DeTable;
+use parts::{Against, Took, measure, project, row, spile, table, timed, write};
 
 const COUNTS: [usize; 4] = [10, 100, 1_000, 10_000];
 
-/// A wrapped data key, as long as age makes them; nothing here opens it.
-const WRAPPED: &str = concat!(
-    "-----BEGIN AGE ENCRYPTED FILE-----\n",
-    "YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBxdUZ1ZUlqN2ZXbUZkSjRN\n",
-    "V1hQb3pEa1NqR2pXZ1pKbGJrVmRyT2dYRWdnCk1nb2xkY2p3dGJqZ3VxSWxOWHhn\n",
-    "bFB6Z2tzTmRkVzZtUHlPS2RWb2dyUW8KLS0tIHJ2dUVrVXhHVDhEcHBOVlZGNGxi\n",
-    "K2xvZFZsd1p0R3lTTXhQbHVqbXdGMm8KqyGNJm7TkXwHvDqjyxGJpWbmTjdJFwHu\n",
-    "-----END AGE ENCRYPTED FILE-----\n",
-);
+const SETTINGS: &str = "[project]\nname = \"bench\"\n";
 
 fn main() {
-    println!("{}\n", machine());
-    start();
-    let unchanged: Vec<f64> = COUNTS.into_iter().map(local).collect();
-    let each = |at: usize| unchanged[at] / f64::from(u32::try_from(COUNTS[at]).expect("a count"));
-    println!("\nnothing changed, time of each integration: 10,000 to 1,000 = {:.2} (asked 1.3)", each(3) / each(2));
-    if std::env::args().any(|word| word == "others") {
-        others();
-    }
-}
-
-fn machine() -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let field = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
-        line.split_once(':').map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-    };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let (model, memory) = (field(&read("/proc/cpuinfo"), "model name"), field(&read("/proc/meminfo"), "MemTotal"));
-    format!("{model}, {cores} cores, {memory}; spile {}", env!("CARGO_PKG_VERSION"))
-}
-
-fn start() {
+    println!("{}", parts::machine());
+    table("Start");
     let here = Path::new(".");
-    let (spile, nothing) = (spile(here, (101, "0"), &["--version"]), measure(here, (101, "0"), &["true"]));
-    println!("cold start: {:.1} ms, `true` {:.1} ms (asked 8 ms)\n", spile.wall, nothing.wall);
+    let nothing = measure(here, (101, "0"), &["true"]);
+    row(("spile --version", 0), spile(here, (101, "0"), &["--version"]), Against("true", nothing.wall), "8 ms");
+    table("A project as it grows, local registry");
+    let unchanged: Vec<f64> = COUNTS.into_iter().map(local).collect();
+    let each = |at: usize| unchanged[at] * 1e3 / f64::from(u32::try_from(COUNTS[at]).expect("a count"));
     println!(
-        "{:>12} {:>22} {:>10} {:>10} {:>10} {:>10} {:>8}",
-        "integrations", "case", "wall ms", "cpu ms", "peak MiB", "floor ms", "ratio"
+        "\nNothing changed, each integration: {:.1} µs of 10,000, {:.1} µs of 1,000; ratio {:.2} (asked 1.3)",
+        each(3),
+        each(2),
+        each(3) / each(2)
     );
+    table("To say that nothing has changed");
+    [100, 1_000].into_iter().for_each(others);
 }
 
-/// Measures a project of so many on the local registry; returns the time of a plan where nothing changed.
+/// Measures a project of so many; returns the time of a plan where nothing changed.
 fn local(count: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path();
-    project(root, count);
-    let runs = if count > 1_000 { 7 } else { 15 };
-    let floor = timed(runs, || read_and_parse(root));
-    let report = |case: &str, took: Took| {
-        let Took { wall, cpu, peak } = took;
-        println!("{count:>12} {case:>22} {wall:>10.1} {cpu:>10.1} {peak:>10.1} {floor:>10.1} {:>8.2}", wall / floor);
+    project::make(root, count, SETTINGS);
+    let is_largest = count == 10_000;
+    let runs = if is_largest { 7 } else { 15 };
+    let floor = timed(runs, || project::read_and_parse(root));
+    let report = |what: &str, took: Took, asked: &str| {
+        let asked = if is_largest { asked } else { "" };
+        row((what, count), took, Against("read and parse", floor), asked);
     };
-    report("check", spile(root, (runs, "0"), &["check"]));
-    report("plan, all new", spile(root, (runs, "0"), &["plan"]));
-    report("apply, all new", spile(root, (1, "0"), &["apply", "--yes"]));
+    report("check", spile(root, (runs, "0"), &["check"]), "");
+    report("render", render(root, runs), "");
+    report("plan, all new", spile(root, (runs, "0"), &["plan"]), "");
+    report("apply, all new", spile(root, (1, "0"), &["apply", "--yes"]), "3 s");
     let unchanged = spile(root, (runs, "0"), &["plan", "--exit-code"]);
-    report("plan, nothing changed", unchanged);
-    change(root, count);
-    report("plan, 1 % changed", spile(root, (runs, "2"), &["plan", "--exit-code"]));
-    report("apply, 1 % changed", spile(root, (1, "0"), &["apply", "--yes"]));
+    report("plan, nothing changed", unchanged, "1 s, 200 MiB, 2 x");
+    project::change(root, (count, 100), "second");
+    report("plan, 1 % changed", spile(root, (runs, "2"), &["plan", "--exit-code"]), "");
+    report("apply, 1 % changed", spile(root, (1, "0"), &["apply", "--yes"]), "");
     unchanged.wall
 }
 
-fn path_of(number: usize) -> String {
-    format!("integrations/shop-{number:05}.toml")
+/// Renders `meltano.yml` of a project that was read before.
+fn render(root: &Path, runs: usize) -> Took {
+    let loaded = spile::ops::check::used(&spile::world::Project::at(root)).expect("a project");
+    Took::wall(timed(runs, || drop(loaded.render(&loaded.entries).expect("it is rendered"))))
 }
 
-/// Writes a project of databases, each with two secrets.
-fn project(root: &Path, count: usize) {
-    write(root, "spile.toml", "[project]\nname = \"bench\"\n");
-    write(root, "integrations/files.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
-    for number in 1..count {
-        let text = format!(
-            "type = \"postgres\"\nname = \"Shop {number}\"\nloader = \"files\"\nschedule = \"@hourly\"\n\
-             select = [\"public-orders.*\"]\n\n[config]\nhost = \"first.example.com\"\nuser = \"u{number}\"\n\
-             database = \"shop\"\n\n"
-        );
-        let wrapped = Wrapped { recipient: "age1nobody".to_owned(), enc: WRAPPED.to_owned() };
-        let (key, mut document) = (DataKey::generate(), Document::profile(&[wrapped]));
-        document.set("password", &Secret::new(format!("the password of shop {number}")), &key);
-        document.seal(&key, jiff::Timestamp::UNIX_EPOCH).expect("it is sealed");
-        write(root, &path_of(number), &rewrite(&text, &document).expect("it is TOML"));
-    }
-}
-
-/// Puts another host into every hundredth file, or into one.
-fn change(root: &Path, count: usize) {
-    for number in (1..count).step_by(100.min(count)) {
-        let text = std::fs::read_to_string(root.join(path_of(number))).expect("a file is read");
-        write(root, &path_of(number), &text.replace("first.example.com", "second.example.com"));
-    }
-}
-
-fn read_and_parse(root: &Path) {
-    for file in walkdir::WalkDir::new(root.join("integrations")).into_iter().flatten() {
-        if file.file_type().is_file() {
-            let text = std::fs::read_to_string(file.path()).expect("a file is read");
-            DeTable::parse(&text).expect("a file is parsed");
-        }
-    }
-}
-
-/// What others need to say that nothing has changed.
-fn others() {
-    println!("\n{:>12} {:>34} {:>10} {:>10} {:>10}", "resources", "nothing changed", "wall ms", "cpu ms", "peak MiB");
-    let report = |count: usize, case: &str, Took { wall, cpu, peak }: Took| {
-        println!("{count:>12} {case:>34} {wall:>10.0} {cpu:>10.0} {peak:>10.1}");
+/// What others need for as much.
+fn others(count: usize) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    project::make(folder.path(), count, SETTINGS);
+    spile(folder.path(), (1, "0"), &["apply", "--yes"]);
+    let ours = spile(folder.path(), (9, "0"), &["plan", "--exit-code"]);
+    let mut against = |what: &str, took: Took| {
+        let known = |value: Option<f64>| value.unwrap_or_default();
+        let what = format!("{what} ({:.0} CPU ms, {:.0} MiB)", known(took.cpu), known(took.peak));
+        row(("spile plan", count), ours, Against(&what, took.wall), "");
     };
-    for count in [100, 1_000] {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        project(folder.path(), count);
-        spile(folder.path(), (1, "0"), &["apply", "--yes"]);
-        report(count, "spile plan", spile(folder.path(), (5, "0"), &["plan", "--exit-code"]));
-        if let Some(took) = terraform(count) {
-            report(count, "terraform plan (terraform_data)", took);
-        }
-        report(count, "octodns-sync (YAML to YAML)", octodns(count));
+    if let Some(took) = terraform(count) {
+        against("terraform plan, `terraform_data`", took);
+    } else {
+        println!("\nTerraform is not installed: NOT MEASURED\n");
     }
-    let (compile, list) = meltano(100);
-    report(100, "meltano compile", compile);
-    report(100, "meltano config list, of one", list);
+    against("octodns-sync, YAML to YAML", octodns(count));
+    if count == 100 {
+        let (compile, list) = meltano(folder.path());
+        against("meltano compile", compile);
+        against("meltano config list, of one plugin", list);
+    }
 }
 
 fn terraform(count: usize) -> Option<Took> {
-    let is_there = Command::new("terraform").arg("version").output().is_ok();
-    if !is_there {
-        println!("{count:>12} terraform is not installed: NOT MEASURED");
-        return None;
-    }
+    Command::new("terraform").arg("version").output().ok()?;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut text = String::new();
     for number in 1..count {
@@ -157,11 +101,7 @@ fn terraform(count: usize) -> Option<Took> {
     }
     write(folder.path(), "main.tf", &text);
     measure(folder.path(), (1, "0"), &["terraform", "init", "-input=false"]);
-    let made = measure(folder.path(), (1, "0"), &["terraform", "apply", "-auto-approve", "-input=false"]);
-    println!(
-        "{count:>12} {:>34} {:>10.0} {:>10.0} {:>10.1}",
-        "(terraform apply, all new)", made.wall, made.cpu, made.peak
-    );
+    measure(folder.path(), (1, "0"), &["terraform", "apply", "-auto-approve", "-input=false"]);
     Some(measure(folder.path(), (3, "0"), &["terraform", "plan", "-input=false", "-detailed-exitcode"]))
 }
 
@@ -194,12 +134,8 @@ fn octodns(count: usize) -> Took {
     measure(folder.path(), (3, "0"), &[&program, "--config-file", "config.yaml"])
 }
 
-fn meltano(count: usize) -> (Took, Took) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    project(folder.path(), count);
-    spile(folder.path(), (1, "0"), &["apply", "--yes"]);
+fn meltano(root: &Path) -> (Took, Took) {
     let program = venv("meltano==4.4.1").join("bin/meltano").display().to_string();
-    let plugin = "tap-postgres--shop-00001";
-    let compile = measure(folder.path(), (1, "0"), &[&program, "compile", "--no-lint"]);
-    (compile, measure(folder.path(), (3, "0"), &[&program, "config", "list", plugin]))
+    let compile = measure(root, (1, "0"), &[&program, "compile", "--no-lint"]);
+    (compile, measure(root, (3, "0"), &[&program, "config", "list", "tap-postgres--shop-00001"]))
 }

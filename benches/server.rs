@@ -33,11 +33,9 @@ fn main() {
     project(folder.path());
     let server = serve(folder.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    println!("{INTEGRATIONS} integrations, {CLIENTS} clients, {seconds} s each");
-    println!(
-        "{:>30} {:>9} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8}",
-        "request", "answers", "errors", "per s", "p50 ms", "p95 ms", "p99 ms", "max ms"
-    );
+    println!("\n### The server: {INTEGRATIONS} integrations, {CLIENTS} clients, {seconds} s each; asked p99 50 ms\n");
+    println!("| request | clients | answers | errors | per s | p50 ms | p95 ms | p99 ms | max ms |");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     for path in ["/api/health", "/api/integrations?limit=20", "/api/integrations?limit=100"] {
         let lasts = Duration::from_secs(if path == "/api/health" { seconds.min(10) } else { seconds });
         runtime.block_on(load(&server.address, path, (CLIENTS, lasts)));
@@ -114,7 +112,7 @@ async fn load(address: &str, path: &str, (clients, lasts): (usize, Duration)) {
     #[allow(clippy::cast_precision_loss, reason = "counts of answers")]
     let per_second = took.len() as f64 / whole.as_secs_f64();
     println!(
-        "{path:>30} {:>9} {:>7} {per_second:>9.0} {:>8.1} {:>8.1} {:>8.1} {:>8.1}",
+        "| GET {path} | {clients} | {} | {} | {per_second:.0} | {:.1} | {:.1} | {:.1} | {:.1} |",
         took.len(),
         errors.load(Ordering::Relaxed),
         at(500),

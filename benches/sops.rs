@@ -1,10 +1,11 @@
 //! How long secrets take, and how many times the floor that is: unwrapping data keys with age and nothing else, and
-//! parsing TOML and nothing else. `cargo bench --bench sops`; the machine is noisy, so ratios of one run are printed.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may fail by panicking")]
+//! parsing TOML and nothing else. `cargo bench --bench sops`.
+#![allow(clippy::expect_used, reason = "a bench may fail by panicking")]
+
+mod parts;
 
 use std::hint::black_box;
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use age::x25519::Identity;
@@ -12,7 +13,9 @@ use spile::secret::Secret;
 use spile::sops::{DataKey, Document, Enc, Wrapped, node, rewrite};
 use toml::de::DeTable;
 
-const FILES: u32 = 10_000;
+use parts::{Against, Took, in_turns, once, row, table};
+
+const FILES: usize = 10_000;
 const RUNS: usize = 5;
 
 /// A file as people write them, before it has secrets.
@@ -24,20 +27,23 @@ fn main() {
     let identity = Identity::generate();
     let files: Vec<String> = (0..FILES).map(|number| file(number, &identity)).collect();
     let documents: Vec<Document> = files.iter().map(|text| read(text)).collect();
-    let unwrap_alone = || documents.iter().for_each(|document| drop(black_box(unwrap(document, &identity))));
-    let open = || documents.iter().for_each(|document| opened(document, &identity));
-    let parse = || files.iter().for_each(|text| drop(black_box(DeTable::parse(text).expect("TOML"))));
-    let check = || files.iter().for_each(|text| checked(text));
-    let [unwrap_alone, open, parse, check] = medians([&unwrap_alone, &open, &parse, &check]);
-    println!("{:>28} {:>12} {:>10} {:>8}", format!("{FILES} documents"), "µs each", "floor", "ratio");
-    report("a: age unwraps", unwrap_alone, unwrap_alone);
-    report("b: unwrapped, open, MAC", open, unwrap_alone);
-    report("c: TOML is parsed", parse, parse);
-    report("d: parsed, checked, no key", check, parse);
+    let unwrap_alone = || once(|| documents.iter().for_each(|document| drop(black_box(unwrap(document, &identity)))));
+    let open = || once(|| documents.iter().for_each(|document| opened(document, &identity)));
+    let parse = || once(|| files.iter().for_each(|text| drop(black_box(DeTable::parse(text).expect("TOML")))));
+    let check = || once(|| files.iter().for_each(|text| checked(text)));
+    let [unwrap_alone, open, parse, check] = in_turns(RUNS, [&unwrap_alone, &open, &parse, &check]);
+    table("Secrets, in one process");
+    row(
+        ("opened, MAC checked", FILES),
+        Took::wall(open),
+        Against("unwrapping data keys with age", unwrap_alone),
+        "1.3",
+    );
+    row(("parsed and checked without a key", FILES), Took::wall(check), Against("parsing TOML", parse), "");
 }
 
 /// Makes a file with three secrets for one recipient.
-fn file(number: u32, identity: &Identity) -> String {
+fn file(number: usize, identity: &Identity) -> String {
     let key = DataKey::generate();
     let mut document = Document::profile(&[wrap(&key, identity)]);
     for name in ["password", "token", "private_key"] {
@@ -83,26 +89,4 @@ fn checked(text: &str) {
     assert!(document.metadata.mistakes().is_empty() && document.metadata.is_profile());
     let ciphertexts = document.secrets().iter().filter_map(|(_, node)| node.as_text());
     assert_eq!(ciphertexts.filter_map(|text| black_box(text.parse::<Enc>()).ok()).count(), 3);
-}
-
-/// Runs all in turns, so that a slow minute of the machine slows them all.
-fn medians<const N: usize>(acts: [&dyn Fn(); N]) -> [Duration; N] {
-    let mut times = [(); N].map(|()| Vec::new());
-    for _ in 0..RUNS {
-        for (act, times) in acts.iter().zip(&mut times) {
-            let begun = Instant::now();
-            act();
-            times.push(begun.elapsed());
-        }
-    }
-    times.map(|mut times: Vec<Duration>| {
-        times.sort();
-        times[RUNS / 2]
-    })
-}
-
-fn report(case: &str, took: Duration, floor: Duration) {
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(FILES);
-    let ratio = took.as_secs_f64() / floor.as_secs_f64();
-    println!("{case:>28} {:>12.1} {:>10.1} {ratio:>8.2}", each(took), each(floor));
 }

@@ -1,13 +1,15 @@
 //! How long a sync takes beside `meltano run` of the same two plugins, in a small project and in one of a thousand
-//! integrations. `cargo bench --bench sync`; the machine is noisy, so they run in turns, and the ratio is that of the
-//! fastest of each: noise only adds. Medians are printed beside it. Meltano and the plugins are installed first, under
-//! `target/`.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may fail by panicking")]
+//! integrations. `cargo bench --bench sync`; they run in turns, and besides the medians the fastest of each are compared:
+//! noise only adds. Meltano and the plugins are installed first, under `target/`.
+#![allow(clippy::expect_used, reason = "a bench may fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts the program")]
+
+mod parts;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+
+use parts::{Against, Took, median, once, row, table, write};
 
 const ROUNDS: usize = 15;
 
@@ -15,10 +17,10 @@ fn main() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-sync");
     let project = Project { folder };
     project.set_up();
-    println!("{:>12} {:>8} {:>14} {:>14} {:>8}", "integrations", "", "spile sync ms", "meltano run ms", "ratio");
-    project.measure(1);
+    table("A sync beside `meltano run` of the same plugins");
+    project.measure(1, "1.03");
     project.grow(1_000);
-    project.measure(1_000);
+    project.measure(1_000, "0.5");
 }
 
 struct Project {
@@ -45,22 +47,21 @@ impl Project {
     fn grow(&self, count: usize) {
         for number in 1..count {
             let text = "type = \"singer-jsonl\"\nloader = \"files\"\nschedule = \"@daily\"\n[config]\nlocal.folders = [\"data\"]\n";
-            let path = self.folder.join(format!("integrations/more-{number}.toml"));
-            std::fs::write(path, text).expect("a file is written");
+            write(&self.folder, &format!("integrations/more-{number}.toml"), text);
         }
         self.spile(&["apply", "--yes", "--no-input"]);
     }
 
-    fn measure(&self, count: usize) {
+    fn measure(&self, count: usize, asked: &str) {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            ours.push(timed(|| self.spile(&["sync", "example"])));
-            theirs.push(timed(|| self.meltano()));
+            ours.push(once(|| self.spile(&["sync", "example"])));
+            theirs.push(once(|| self.meltano()));
         }
-        for (what, pick) in [("fastest", fastest as fn(&[Duration]) -> Duration), ("median", median)] {
-            let (ours, theirs) = (pick(&ours), pick(&theirs));
-            let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
-            println!("{count:>12} {what:>8} {:>14} {:>14} {ratio:>8.3}", ours.as_millis(), theirs.as_millis());
+        let times = [("fastest", fastest(&ours), fastest(&theirs)), ("median", median(ours), median(theirs))];
+        for (what, ours, theirs) in times {
+            let what = format!("spile sync, {what}");
+            row((&what, count), Took::wall(ours), Against("meltano run", theirs), asked);
         }
     }
 
@@ -82,18 +83,6 @@ fn succeeds(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn timed(what: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    what();
-    begun.elapsed()
-}
-
-fn fastest(times: &[Duration]) -> Duration {
-    times.iter().min().copied().unwrap_or_default()
-}
-
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort();
-    times[times.len() / 2]
+fn fastest(times: &[f64]) -> f64 {
+    times.iter().copied().fold(f64::INFINITY, f64::min)
 }

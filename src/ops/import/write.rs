@@ -32,12 +32,12 @@ pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Writte
     }
     let (rules, key) = rules(prepared, access)?;
     let mut edits = Edits::default();
-    let mut ruled = project.clone();
+    let mut with_rules = project.clone();
     if let Some(rules) = rules {
-        ruled = ruled.with(Path::new(SOPS_RULES), rules.clone());
+        with_rules = with_rules.with(Path::new(SOPS_RULES), rules.clone());
         edits.set(SOPS_RULES, None, Some(rules));
     }
-    let access = Access { project: &ruled, ..access };
+    let access = Access { project: &with_rules, ..access };
     for file in &prepared.files {
         let text = if file.secrets.is_empty() {
             file.text.clone()
