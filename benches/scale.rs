@@ -71,7 +71,7 @@ fn others(count: usize) {
     project::make(folder.path(), count, SETTINGS);
     spile(folder.path(), (1, "0"), &["apply", "--yes"]);
     let ours = spile(folder.path(), (9, "0"), &["plan", "--exit-code"]);
-    let mut against = |what: &str, took: Took| {
+    let against = |what: &str, took: Took| {
         let known = |value: Option<f64>| value.unwrap_or_default();
         let what = format!("{what} ({:.0} CPU ms, {:.0} MiB)", known(took.cpu), known(took.peak));
         row(("spile plan", count), ours, Against(&what, took.wall), "");
