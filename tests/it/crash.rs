@@ -279,7 +279,7 @@ fn secrets_that_are_given_to_others() {
 #[test]
 fn files_that_are_formatted() {
     let before = Folder::project();
-    for number in 0..70 {
+    for number in 0..90 {
         let text = format!("loader   = \"lake\"\ntype= \"singer-jsonl\"\n[config]\nlocal.folders = [\"{number}\"]\n");
         before.write(&format!("integrations/fruit-{number}.toml"), &text);
     }

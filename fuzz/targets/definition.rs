@@ -1,0 +1,27 @@
+//! Definitions that others wrote: refused for a reason, or a connector whose file is one.
+#![no_main]
+
+use spile::connector::read::connector;
+use spile::definition::{self, Asked};
+use spile::problem::Problems;
+use spile::source::Source;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    for name in ["tap.yml", "tap.json", "meltano.yml"] {
+        let mut problems = Problems::default();
+        let asked = Asked { pip_url: Some("tap".to_owned()), ..Asked::default() };
+        let found = definition::read(&Source::new(name, text), &asked, &mut problems);
+        let is_refused = problems.any_error();
+        let Some(found) = found.filter(|_| !is_refused) else {
+            assert!(is_refused, "it is refused for a reason");
+            continue;
+        };
+        let written = definition::text(&found.connector, "tap");
+        let mut problems = Problems::default();
+        let read = connector(&Source::new("connectors/tap.toml", written.as_str()), &mut problems);
+        if !problems.any_error() {
+            let read = read.expect("a file without a mistake is a connector");
+            assert_eq!(read.name, found.connector.name);
+        }
+    }
+});

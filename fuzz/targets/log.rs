@@ -1,0 +1,15 @@
+//! What Meltano, taps and targets print: told apart, counted, and never more than a line long.
+#![no_main]
+
+use spile::run::log::{Entry, Tally};
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let mut tally = Tally::default();
+    for line in text.lines() {
+        tally.add(Entry::parse(line));
+    }
+    let _ = (tally.streams(), tally.bookmarks(), tally.cause(), tally.succeeded());
+    if let Some(reason) = tally.reason() {
+        assert!(!reason.contains('\n'), "a reason is a sentence");
+    }
+});

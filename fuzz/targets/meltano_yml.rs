@@ -1,0 +1,19 @@
+//! Any `meltano.yml`: read back, read in parts, and taken over.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use spile::connector::{Catalog, Role};
+use spile::import::{self, Left, Locks};
+use spile::problem::Problems;
+use spile::render::read;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let _ = (read::entries(text), read::names(text), read::installed(text, (Role::Extractor, "tap-x")));
+    let _ = import::include_paths(text);
+    let Ok(text) = import::prepared(text) else { return };
+    let (catalog, locks): (Catalog, Locks) = (Catalog::new(&[], &mut Problems::default()), BTreeMap::new());
+    if let Ok(found) = import::import(&text, (&catalog, &locks), &mut Left::new()) {
+        assert!(found.files.iter().all(|file| !file.path.is_absolute()), "a file outside of the project");
+    }
+});
