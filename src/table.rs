@@ -20,7 +20,7 @@ use crate::value;
 use node::hide_values;
 
 pub use mistake::Mistake;
-pub use node::Node;
+pub use node::{Content, Node};
 
 /// Parses a source and hands its top table to `read`; syntax errors are reported, all of them.
 pub fn parse<T>(
@@ -275,13 +275,13 @@ impl<'a> Table<'a> {
     fn nodes_of(&self, entries: &DeTable<'_>, problems: &mut Problems) -> BTreeMap<String, Node> {
         let mut nodes = BTreeMap::new();
         for (key, found) in entries {
-            let members = match found.get_ref() {
-                DeValue::Table(table) => self.nodes_of(table, problems),
-                _ => BTreeMap::new(),
+            let content = match found.get_ref() {
+                DeValue::Table(table) => Some(Content::Members(self.nodes_of(table, problems))),
+                _ => self.as_value(key.get_ref(), found, problems).map(|value| Content::Leaf(value.value)),
             };
-            let key_place = self.source.place(key.span());
-            if let Some(value) = self.as_value(key.get_ref(), found, problems) {
-                nodes.insert(key.get_ref().to_string(), Node { key: key_place, value, members });
+            let (key_place, place) = (self.source.place(key.span()), self.source.place(found.span()));
+            if let Some(content) = content {
+                nodes.insert(key.get_ref().to_string(), Node { key: key_place, place, content });
             }
         }
         nodes

@@ -95,7 +95,7 @@ impl Written {
         let values = match (builtin, table.table("values", problems)) {
             (Some(builtin), Some(values)) => builtin.values(values, problems),
             (None, Some(values)) => {
-                values.nodes(problems).into_iter().map(|(key, node)| (key, node.value.value)).collect()
+                values.nodes(problems).into_iter().map(|(key, node)| (key, node.value())).collect()
             }
             (Some(Builtin::Kubernetes), None) => {
                 let example = "{ image = \"ghcr.io/acme/spile:1\" }";

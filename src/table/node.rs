@@ -13,19 +13,55 @@ use crate::source::{Place, Placed, Source};
 pub struct Node {
     /// Where the key stands.
     pub key: Place,
-    /// The whole value.
-    pub value: Placed<Value>,
-    /// The members, where the value is a table.
-    pub members: BTreeMap<String, Node>,
+    /// Where the value stands; a table under a head, or of a dotted key, has the place of that.
+    pub place: Place,
+    /// The value.
+    pub content: Content,
+}
+
+/// What a node holds. A table is only its members: were it a value as well, each level of a nested table would be kept
+/// once more for every level above it.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A value that is no table.
+    Leaf(Value),
+    /// The members of a table.
+    Members(BTreeMap<String, Node>),
 }
 
 impl Node {
+    /// Returns the whole value.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        match &self.content {
+            Content::Leaf(value) => value.clone(),
+            Content::Members(members) => {
+                Value::Object(members.iter().map(|(name, member)| (name.clone(), member.value())).collect())
+            }
+        }
+    }
+
+    /// Returns the whole value and where it stands.
+    #[must_use]
+    pub fn placed(&self) -> Placed<Value> {
+        Placed { value: self.value(), place: self.place.clone() }
+    }
+
+    /// Returns the members, where the value is a table.
+    #[must_use]
+    pub fn members(&self) -> Option<&BTreeMap<String, Node>> {
+        match &self.content {
+            Content::Leaf(_) => None,
+            Content::Members(members) => Some(members),
+        }
+    }
+
     /// Keeps the value, and what is in it, out of every excerpt.
     pub fn hide(&self, problems: &mut Problems) {
-        if self.members.is_empty() {
-            problems.hide(&self.value.place);
+        match self.members() {
+            Some(members) if !members.is_empty() => members.values().for_each(|member| member.hide(problems)),
+            _ => problems.hide(&self.place),
         }
-        self.members.values().for_each(|member| member.hide(problems));
     }
 }
 
