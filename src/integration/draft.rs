@@ -158,11 +158,12 @@ impl Draft {
 
 fn merged_nodes(mut base: BTreeMap<String, Node>, over: BTreeMap<String, Node>) -> BTreeMap<String, Node> {
     for (name, node) in over {
-        let content = match (base.remove(&name).map(|before| before.content), node.content) {
+        let before = base.remove(&name).map(|before| before.content);
+        let node = node.map(|over| match (before, over) {
             (Some(Content::Members(before)), Content::Members(over)) => Content::Members(merged_nodes(before, over)),
             (_, over) => over,
-        };
-        base.insert(name, Node { content, ..node });
+        });
+        base.insert(name, node);
     }
     base
 }
