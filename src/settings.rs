@@ -457,6 +457,16 @@ mod tests {
     }
 
     #[test]
+    fn an_address_from_a_variable_is_not_shown_where_it_is_none() {
+        let mistaken = |name: &str| {
+            Some(if name == "URL" { "postgresql://postgres:hunter2@db.example" } else { "sb_secret_x" }.to_owned())
+        };
+        let (found, problems) = resolved(HOSTED, mistaken);
+        assert!(found.is_none());
+        assert_eq!(problems, ["spile.toml:5: `url` is not the address of a Supabase project [spile::registry::url]"]);
+    }
+
+    #[test]
     fn a_key_in_the_file_is_refused_and_an_address_is_asked_for() {
         let found = parsed("[project]\nname = 'acme'\n[registry]\nkind = 'supabase'\nkey = 'sb_secret_hunter2'\n").1;
         assert_eq!(
