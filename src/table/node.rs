@@ -99,7 +99,7 @@ pub(super) fn written(source: &Source, value: &Spanned<DeValue<'_>>, found: &mut
             }
         }
         DeValue::Array(items) if is_under_head(source, value) => {
-            for item in items.iter() {
+            for item in items {
                 written(source, item, found);
             }
         }
