@@ -4,6 +4,7 @@
 
 mod mistake;
 mod node;
+mod tree;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,23 +22,32 @@ use node::{hide_values, written};
 
 pub use mistake::Mistake;
 pub use node::{Content, Node};
+pub use tree::{DEEPEST, NotATree, editable, layout, tree};
 
-/// Parses a source and hands its top table to `read`; syntax errors are reported, all of them.
+/// Parses a source and hands its top table to `read`; syntax errors are reported, all of them, and so is a text that
+/// nests too deep to be walked.
 pub fn parse<T>(
     source: &Source,
     problems: &mut Problems,
     read: impl FnOnce(Table<'_>, &mut Problems) -> Option<T>,
 ) -> Option<T> {
-    let (document, errors) = DeTable::parse_recoverable(source.text());
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0).into();
-        problems.push(source, Mistake::Syntax { message: error.message().to_owned(), span });
+    match tree(source.text()) {
+        Ok(table) => read(Table::new(source, &table, 0..0), problems),
+        // A table that was cut short would be blamed for keys that are only hidden by the error.
+        Err(NotATree::Syntax(errors)) => {
+            for error in errors {
+                let span = error.span().unwrap_or(0..0).into();
+                problems.push(source, Mistake::Syntax { message: error.message().to_owned(), span });
+            }
+            hide_values(source, problems);
+            None
+        }
+        Err(NotATree::TooDeep(span)) => {
+            problems.push(source, Mistake::TooDeep { span: span.into() });
+            hide_values(source, problems);
+            None
+        }
     }
-    if !errors.is_empty() {
-        hide_values(source, problems);
-    }
-    // A table that was cut short would be blamed for keys that are only hidden by the error.
-    errors.is_empty().then(|| read(Table::new(source, document.get_ref(), 0..0), problems)).flatten()
 }
 
 /// What is wanted where a table is, and where an array of them is.

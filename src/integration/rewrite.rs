@@ -21,7 +21,7 @@ pub struct Edit {
 /// # Errors
 /// When the text is not TOML.
 pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, TomlError> {
-    let mut file: DocumentMut = text.parse()?;
+    let mut file = crate::table::editable(text)?;
     for edit in edits {
         match edit.table {
             None => set(file.as_table_mut(), &edit.key, edit.value.as_ref()),

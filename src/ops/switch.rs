@@ -102,7 +102,7 @@ fn edits(
 
 fn says_enabled(world: &World, path: &Path) -> Result<bool, Error> {
     let text = read(&world.project, path)?.unwrap_or_default();
-    Ok(text.parse::<toml_edit::DocumentMut>().is_ok_and(|file| file.contains_key("enabled")))
+    Ok(crate::table::editable(&text).is_ok_and(|file| file.contains_key("enabled")))
 }
 
 fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
