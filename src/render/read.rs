@@ -23,6 +23,9 @@ pub enum Unreadable {
     /// What spile wrote about a plugin is of another form.
     #[error("{0}")]
     Setup(#[from] serde_json::Error),
+    /// Aliases of aliases of aliases: what is behind them would be missed, as if it were not there.
+    #[error("its aliases make it larger than a million values, or lead through more than 200 levels")]
+    Aliases,
     /// A plugin inherits from one that is not there.
     #[error("`{plugin}` inherits from `{parent}`, which is not there")]
     Orphan {
@@ -139,16 +142,20 @@ fn document(text: &str) -> Result<Document, Unreadable> {
     if read.is_ok() && !text.match_indices("<<").any(merges) {
         return Ok(read?);
     }
-    match as_imported(text) {
+    match as_imported(text)? {
         Some(document) => Ok(document),
         None => Ok(read?),
     }
 }
 
-fn as_imported(text: &str) -> Option<Document> {
-    let document = yaml::Document::parse(text).ok()?;
-    let value = yaml::Values::of(&document).value(&document.root, &mut Vec::new());
-    Document::deserialize(value).ok()
+fn as_imported(text: &str) -> Result<Option<Document>, Unreadable> {
+    let Ok(document) = yaml::Document::parse(text) else { return Ok(None) };
+    let values = yaml::Values::of(&document);
+    let value = values.value(&document.root, &mut Vec::new());
+    if values.is_exhausted() {
+        return Err(Unreadable::Aliases);
+    }
+    Ok(Document::deserialize(value).ok())
 }
 
 /// Returns the names of all plugins by list, those of others included.
@@ -283,4 +290,18 @@ fn overlays(environments: Vec<Environment>) -> Overlays {
 fn loader(tasks: &Value) -> Option<String> {
     let task = tasks.as_array()?.first()?.as_str()?;
     task.split_once(' ').map(|(_, loader)| loader.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_behind_too_many_aliases_is_not_taken_for_missing() {
+        let lines = (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")));
+        let grown = format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", lines.collect::<String>());
+        let text = format!("{grown}plugins: {{<<: {{}}, extractors: [{{name: tap-x}}]}}\n");
+        assert!(matches!(entries(&text), Err(Unreadable::Aliases)));
+        assert!(matches!(names(&text), Err(Unreadable::Aliases)));
+    }
 }
