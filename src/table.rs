@@ -8,7 +8,7 @@ mod tree;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -180,36 +180,25 @@ impl<'a> Table<'a> {
         flag.map(|flag| self.placed(flag, found.span()))
     }
 
-    /// Returns the whole number from 0 to 100 at `key`.
+    /// Returns the whole number at `key`, which is in a range.
+    pub fn whole<T: TryFrom<i64> + PartialOrd>(
+        &self,
+        key: &'static str,
+        (range, wanted): (RangeInclusive<T>, &'static str),
+        problems: &mut Problems,
+    ) -> Option<T> {
+        let found = self.find(key)?;
+        let number = found.get_ref().as_integer().and_then(value::whole).and_then(|number| T::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.wrong(key, found, (wanted, "30"), problems);
+        }
+        number
+    }
+
+    /// Returns the percentage at `key`.
     pub fn percent(&self, key: &'static str, problems: &mut Problems) -> Option<u8> {
-        let found = self.find(key)?;
-        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u8>().ok()).filter(|n| *n <= 100);
-        if number.is_none() {
-            self.wrong(key, found, ("a whole number from 0 to 100", "30"), problems);
-        }
-        number
-    }
-
-    /// Returns the whole number at `key`, which is no smaller than `least`.
-    pub fn whole(&self, key: &'static str, least: u16, problems: &mut Problems) -> Option<u16> {
-        let found = self.find(key)?;
-        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u16>().ok());
-        let number = number.filter(|number| *number >= least);
-        if number.is_none() {
-            let wanted = if least == 0 { "a whole number" } else { "a whole number above 0" };
-            self.wrong(key, found, (wanted, "2"), problems);
-        }
-        number
-    }
-
-    /// Returns the whole number from 1 at `key`.
-    pub fn count(&self, key: &'static str, problems: &mut Problems) -> Option<u32> {
-        let found = self.find(key)?;
-        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u32>().ok()).filter(|n| *n > 0);
-        if number.is_none() {
-            self.wrong(key, found, ("a whole number from 1", "20"), problems);
-        }
-        number
+        self.whole(key, (0..=100, "a whole number from 0 to 100"), problems)
     }
 
     /// Returns the strings of the array at `key`.
@@ -391,6 +380,21 @@ mod tests {
     fn every_syntax_error_of_a_file_is_reported() {
         let found = messages("a = \nb = 'x\nc = 1\n", |_, _| None);
         assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn whole_numbers_are_read_in_every_radix_and_held_to_their_range() {
+        let text = "a = 0x20\nb = 0b11\nc = 1_000\nd = 0x65\ne = 70_000\nf = 1.0\n";
+        let found = messages(text, |table, problems| {
+            let read =
+                |key, problems: &mut Problems| table.whole::<u16>(key, (1..=u16::MAX, "a whole number"), problems);
+            let numbers = ["a", "b", "c"].map(|key| read(key, problems));
+            assert_eq!(numbers, [Some(32), Some(3), Some(1000)]);
+            assert_eq!(table.percent("a", problems), Some(32));
+            assert_eq!((table.percent("d", problems), read("e", problems), read("f", problems)), (None, None, None));
+            Some(())
+        });
+        assert_eq!(found.len(), 3, "{found:?}");
     }
 
     #[test]

@@ -158,15 +158,16 @@ fn as_imported(text: &str) -> Result<Option<Document>, Unreadable> {
     Ok(Document::deserialize(value).ok())
 }
 
-/// Returns the names of all plugins by list, those of others included.
-///
-/// # Errors
-/// When it is not of Meltano's form.
-pub fn names(text: &str) -> Result<Vec<(&'static str, String)>, Unreadable> {
-    let lists = document(text)?.plugins.unwrap_or_default();
-    let named = lists.into_iter().filter_map(|(plural, plugins)| Some((plural.role()?.plural(), plugins?)));
-    let all = named.flat_map(|(list, plugins)| plugins.into_iter().filter_map(move |one| Some((list, one.name?))));
-    Ok(all.collect())
+/// How often each list has a plugin of a name, those of others included.
+pub type Names = BTreeMap<&'static str, BTreeMap<String, usize>>;
+
+/// What is read back from a text.
+#[derive(Debug)]
+pub struct Back {
+    /// The entries.
+    pub entries: State<Entry>,
+    /// The names of all plugins.
+    pub names: Names,
 }
 
 /// Returns the plugin in whose environment another one is installed, and its `pip_url` where the text says it: a plugin
@@ -196,6 +197,14 @@ pub fn installed(text: &str, (role, name): (Role, &str)) -> Result<Option<(Strin
 /// # Errors
 /// When what spile wrote in it is of another form.
 pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
+    Ok(back(text)?.entries)
+}
+
+/// Returns the entries of a text, and the names of all plugins in it.
+///
+/// # Errors
+/// When what spile wrote in it is of another form.
+pub fn back(text: &str) -> Result<Back, Unreadable> {
     let document = document(text)?;
     let mut overlays = overlays(document.environments.unwrap_or_default());
     let jobs = document.jobs.unwrap_or_default().into_iter();
@@ -203,12 +212,15 @@ pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
     let schedules = document.schedules.unwrap_or_default().into_iter();
     let intervals: BTreeMap<String, String> =
         schedules.filter_map(|schedule| Some((schedule.job?, schedule.interval?))).collect();
-    let mut found = State::default();
+    let (mut found, mut names) = (State::default(), Names::new());
     for (plural, plugins) in document.plugins.unwrap_or_default() {
         let Some(role) = plural.role() else { continue };
         let mut marked = Vec::new();
         let mut bases = BTreeMap::new();
         for plugin in plugins.unwrap_or_default() {
+            if let Some(name) = &plugin.name {
+                *names.entry(role.plural()).or_default().entry(name.clone()).or_default() += 1;
+            }
             match plugin.mark()? {
                 Some(mark) => marked.push((mark, plugin)),
                 None if plugin.inherit_from.is_none() => drop(bases.insert(plugin.name.clone(), plugin)),
@@ -247,7 +259,7 @@ pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
             found.insert(mark.id, entry);
         }
     }
-    Ok(found)
+    Ok(Back { entries: found, names })
 }
 
 impl Plural {
@@ -302,6 +314,6 @@ mod tests {
         let grown = format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", lines.collect::<String>());
         let text = format!("{grown}plugins: {{<<: {{}}, extractors: [{{name: tap-x}}]}}\n");
         assert!(matches!(entries(&text), Err(Unreadable::Aliases)));
-        assert!(matches!(names(&text), Err(Unreadable::Aliases)));
+        assert!(matches!(installed(&text, (Role::Extractor, "tap-x")), Err(Unreadable::Aliases)));
     }
 }

@@ -34,7 +34,8 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Option<Channel>
     };
     let (on, repeat) = (on(&table, problems), repeat(&table, problems));
     let only = table.texts("only", problems).map(|only| only.value).unwrap_or_default();
-    let most_per_hour = table.count("most_per_hour", problems).unwrap_or(MOST_PER_HOUR);
+    let most_per_hour =
+        table.whole("most_per_hour", (1..=u32::MAX, "a whole number from 1"), problems).unwrap_or(MOST_PER_HOUR);
     let template = table.text("template", problems);
     table.finish(problems);
     Some(Channel { name: name.flatten()?, sender: sender?, on, only, repeat, most_per_hour, template })
