@@ -21,7 +21,7 @@ mod template;
 pub mod toml_text;
 pub mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::connector::Catalog;
@@ -133,11 +133,13 @@ pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<
 
 /// Names the file of each connector: an extractor and a loader may have one name.
 fn connector_stems<'a>(keys: impl Iterator<Item = &'a PluginKey>) -> BTreeMap<&'a PluginKey, String> {
-    let mut stems: BTreeMap<&PluginKey, String> = BTreeMap::new();
+    let (mut stems, mut taken) = (BTreeMap::new(), BTreeSet::new());
     for key in keys {
-        let stem = &key.name;
-        let is_taken = stems.values().any(|taken| taken.eq_ignore_ascii_case(stem));
-        stems.insert(key, if is_taken { format!("{stem}-{}", key.role) } else { stem.clone() });
+        let mut stem = key.name.clone();
+        while !taken.insert(stem.to_ascii_lowercase()) {
+            stem = format!("{stem}-{}", key.role);
+        }
+        stems.insert(key, stem);
     }
     stems
 }

@@ -202,12 +202,13 @@ impl Plan {
     /// Returns what happens to one integration as a whole.
     #[must_use]
     pub fn action(&self, id: &IntegrationId) -> Action {
-        let actions =
-            [self.registry.changes.get(id).map(Change::action), self.meltano.changes.get(id).map(Change::action)];
-        let mut found = actions.into_iter().flatten();
-        match (found.next(), found.next()) {
+        let action =
+            (self.registry.changes.get(id).map(Change::action), self.meltano.changes.get(id).map(Change::action));
+        match action {
+            // With a row its bookmarks go, also where the plugin stays as one of another role.
+            (Some(Action::Delete), _) => Action::Delete,
             (Some(one), Some(other)) if one == other => one,
-            (Some(one), None) => one,
+            (Some(one), None) | (None, Some(one)) => one,
             _ => Action::Update,
         }
     }

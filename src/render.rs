@@ -135,9 +135,13 @@ pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Re
 /// When an entry is lost, changed or added.
 pub fn prove(text: &str, entries: &State<Entry>) -> Result<(), Mistake> {
     let span = || (0..0).into();
-    let back = read::entries(text).map_err(|error| Mistake::Unreadable { message: error.to_string(), span: span() })?;
+    let unreadable = |error: read::Unreadable| Mistake::Unreadable { message: error.to_string(), span: span() };
+    let read::Back { entries: back, names } = read::back(text).map_err(unreadable)?;
     if !read::is_rendered(text) {
         return Err(Mistake::Unmarked { span: span() });
+    }
+    if let Some((list, name)) = twice(&names, entries) {
+        return Err(Mistake::PluginTwice { list, name, span: span() });
     }
     let unfaithful = |what, entry: &Entry| Mistake::Unfaithful { what, name: entry.slug.to_string(), span: span() };
     for (id, entry) in entries.iter() {
@@ -147,22 +151,18 @@ pub fn prove(text: &str, entries: &State<Entry>) -> Result<(), Mistake> {
             Some(_) => {}
         }
     }
-    if let Some((list, name)) = twice(text, entries) {
-        return Err(Mistake::PluginTwice { list, name, span: span() });
-    }
     back.iter().find(|(id, _)| entries.get(id).is_none()).map_or(Ok(()), |(_, entry)| Err(unfaithful("adds", entry)))
 }
 
 /// Finds a plugin of spile's making whose name another plugin of the list has. Only a template with plugins of its own
 /// can have two.
-fn twice(text: &str, entries: &State<Entry>) -> Option<(&'static str, String)> {
-    let imports = entries.iter().any(|(_, entry)| entry.origin == Origin::Imported);
-    let all = if imports { read::names(text).ok()? } else { return None };
+fn twice(names: &read::Names, entries: &State<Entry>) -> Option<(&'static str, String)> {
     let made = entries.iter().map(|(_, entry)| entry).filter(|entry| entry.origin == Origin::Made);
     let mut own =
         made.flat_map(|entry| [entry.plugin.as_str(), entry.base_plugin()].map(|name| (entry.role.plural(), name)));
-    let is_twice =
-        |(list, name): &(&'static str, &str)| all.iter().filter(|(of, known)| of == list && known == name).count() > 1;
+    let is_twice = |(list, name): &(&'static str, &str)| {
+        names.get(list).and_then(|names| names.get(*name)).is_some_and(|times| *times > 1)
+    };
     own.find(is_twice).map(|(list, name)| (list, name.to_owned()))
 }
 

@@ -222,8 +222,8 @@ fn head(table: Table<'_>, problems: &mut Problems) -> ProjectTable {
     ProjectTable { name, url, default_environment }
 }
 
-/// Returns the default environment: `dev`, where nothing is said. A project that declares
-/// environments has to declare that one too, so that a typing error makes no new environment.
+/// Returns the default environment: `dev`, where nothing is said. It need not be declared; one whose name resembles that
+/// of a declared one is taken for a typing error.
 fn default_environment(
     written: Option<Placed<EnvironmentName>>,
     environments: &mut BTreeMap<EnvironmentName, Environment>,
@@ -405,6 +405,13 @@ mod tests {
         let expected = Sync { jobs: Some(4), timeout: Some(Duration::from_hours(2)), retries: 0, ..Sync::default() };
         assert_eq!(settings.sync, expected);
         let found = parsed("[project]\nname = 'a'\nurl = 'x'\n[sync]\njobs = 0\ntimeout = 'soon'\nretry = 1\n").1;
+        let none = |line: &str| parsed(&format!("[project]\nname = 'a'\n[sync]\n{line}\n")).1;
+        assert_eq!(
+            none("timeout = '-5m'"),
+            ["spile.toml:4: `timeout`: `-5m` is no length of time [spile::toml::invalid]"]
+        );
+        assert_eq!(none("timeout = '0s'").len(), 1);
+        assert_eq!(none("retry_after = '0s'"), [""; 0]);
         let codes: Vec<_> = found.iter().map(|problem| problem.split('[').next_back().unwrap()).collect();
         assert_eq!(
             codes,
@@ -454,6 +461,16 @@ mod tests {
         let (found, problems) = resolved(HOSTED, |_| Some("sb_publishable_x".to_owned()));
         assert!(found.is_none());
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn an_address_from_a_variable_is_not_shown_where_it_is_none() {
+        let mistaken = |name: &str| {
+            Some(if name == "URL" { "postgresql://postgres:hunter2@db.example" } else { "sb_secret_x" }.to_owned())
+        };
+        let (found, problems) = resolved(HOSTED, mistaken);
+        assert!(found.is_none());
+        assert_eq!(problems, ["spile.toml:5: `url` is not the address of a Supabase project [spile::registry::url]"]);
     }
 
     #[test]

@@ -4,10 +4,11 @@
 
 mod mistake;
 mod node;
+mod tree;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -17,28 +18,41 @@ use toml::de::{DeTable, DeValue};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed, Source};
 use crate::value;
-use node::hide_values;
+use node::{hide_values, written};
 
 pub use mistake::Mistake;
-pub use node::Node;
+pub use node::{Content, Node};
+pub use tree::{DEEPEST, NotATree, editable, layout, tree};
 
-/// Parses a source and hands its top table to `read`; syntax errors are reported, all of them.
+/// Parses a source and hands its top table to `read`; syntax errors are reported, all of them, and so is a text that
+/// nests too deep to be walked.
 pub fn parse<T>(
     source: &Source,
     problems: &mut Problems,
     read: impl FnOnce(Table<'_>, &mut Problems) -> Option<T>,
 ) -> Option<T> {
-    let (document, errors) = DeTable::parse_recoverable(source.text());
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0).into();
-        problems.push(source, Mistake::Syntax { message: error.message().to_owned(), span });
+    match tree(source.text()) {
+        Ok(table) => read(Table::new(source, &table, 0..0), problems),
+        // A table that was cut short would be blamed for keys that are only hidden by the error.
+        Err(NotATree::Syntax(errors)) => {
+            for error in errors {
+                let span = error.span().unwrap_or(0..0).into();
+                problems.push(source, Mistake::Syntax { message: error.message().to_owned(), span });
+            }
+            hide_values(source, problems);
+            None
+        }
+        Err(NotATree::TooDeep(span)) => {
+            problems.push(source, Mistake::TooDeep { span: span.into() });
+            hide_values(source, problems);
+            None
+        }
     }
-    if !errors.is_empty() {
-        hide_values(source, problems);
-    }
-    // A table that was cut short would be blamed for keys that are only hidden by the error.
-    errors.is_empty().then(|| read(Table::new(source, document.get_ref(), 0..0), problems)).flatten()
 }
+
+/// What is wanted where a table is, and where an array of them is.
+const TABLE: &str = "a table";
+const TABLES: &str = "an array of tables";
 
 /// One table of a file.
 pub struct Table<'a> {
@@ -63,14 +77,25 @@ impl<'a> Table<'a> {
         Placed { value, place: self.source.place(span) }
     }
 
-    fn wrong(key: &str, found: &Spanned<DeValue<'_>>, wanted: (&'static str, &'static str)) -> Mistake {
-        Mistake::WrongKind {
+    /// Reports a value of another kind than is wanted. What stands in or in place of a table may be a secret.
+    fn wrong(
+        &self,
+        key: &str,
+        found: &Spanned<DeValue<'_>>,
+        wanted: (&'static str, &'static str),
+        problems: &mut Problems,
+    ) {
+        if [TABLE, TABLES].contains(&wanted.0) || found.get_ref().is_table() || found.get_ref().is_array() {
+            self.hide(found, problems);
+        }
+        let mistake = Mistake::WrongKind {
             key: key.to_owned(),
             found: with_article(found.get_ref().type_str()),
             wanted: wanted.0,
             example: wanted.1,
             span: found.span().into(),
-        }
+        };
+        problems.push(self.source, mistake);
     }
 
     /// Returns the text at `key`.
@@ -78,9 +103,17 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let text = found.get_ref().as_str();
         if text.is_none() {
-            problems.push(self.source, Self::wrong(key, found, ("a string", "\"text\"")));
+            self.wrong(key, found, ("a string", "\"text\""), problems);
         }
         text.map(|text| self.placed(text.to_owned(), found.span()))
+    }
+
+    /// Returns the text at `key`, which is a secret or names one: what is there instead is not shown.
+    pub fn secret_text(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<String>> {
+        if let Some(found) = self.entries.get(key).filter(|found| !found.get_ref().is_str()) {
+            self.hide(found, problems);
+        }
+        self.text(key, problems)
     }
 
     /// Returns the text at `key`, and reports a table that has none.
@@ -142,41 +175,30 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let flag = found.get_ref().as_bool();
         if flag.is_none() {
-            problems.push(self.source, Self::wrong(key, found, ("a boolean", "true")));
+            self.wrong(key, found, ("a boolean", "true"), problems);
         }
         flag.map(|flag| self.placed(flag, found.span()))
     }
 
-    /// Returns the whole number from 0 to 100 at `key`.
+    /// Returns the whole number at `key`, which is in a range.
+    pub fn whole<T: TryFrom<i64> + PartialOrd>(
+        &self,
+        key: &'static str,
+        (range, wanted): (RangeInclusive<T>, &'static str),
+        problems: &mut Problems,
+    ) -> Option<T> {
+        let found = self.find(key)?;
+        let number = found.get_ref().as_integer().and_then(value::whole).and_then(|number| T::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.wrong(key, found, (wanted, "30"), problems);
+        }
+        number
+    }
+
+    /// Returns the percentage at `key`.
     pub fn percent(&self, key: &'static str, problems: &mut Problems) -> Option<u8> {
-        let found = self.find(key)?;
-        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u8>().ok()).filter(|n| *n <= 100);
-        if number.is_none() {
-            problems.push(self.source, Self::wrong(key, found, ("a whole number from 0 to 100", "30")));
-        }
-        number
-    }
-
-    /// Returns the whole number at `key`, which is no smaller than `least`.
-    pub fn whole(&self, key: &'static str, least: u16, problems: &mut Problems) -> Option<u16> {
-        let found = self.find(key)?;
-        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u16>().ok());
-        let number = number.filter(|number| *number >= least);
-        if number.is_none() {
-            let wanted = if least == 0 { "a whole number" } else { "a whole number above 0" };
-            problems.push(self.source, Self::wrong(key, found, (wanted, "2")));
-        }
-        number
-    }
-
-    /// Returns the whole number from 1 at `key`.
-    pub fn count(&self, key: &'static str, problems: &mut Problems) -> Option<u32> {
-        let found = self.find(key)?;
-        let number = found.get_ref().as_integer().and_then(|n| n.as_str().parse::<u32>().ok()).filter(|n| *n > 0);
-        if number.is_none() {
-            problems.push(self.source, Self::wrong(key, found, ("a whole number from 1", "20")));
-        }
-        number
+        self.whole(key, (0..=100, "a whole number from 0 to 100"), problems)
     }
 
     /// Returns the strings of the array at `key`.
@@ -184,14 +206,14 @@ impl<'a> Table<'a> {
         let wanted = ("an array of strings", "[\"text\"]");
         let found = self.find(key)?;
         let Some(array) = found.get_ref().as_array() else {
-            problems.push(self.source, Self::wrong(key, found, wanted));
+            self.wrong(key, found, wanted, problems);
             return None;
         };
         let mut texts = Vec::new();
         for item in array {
             match item.get_ref().as_str() {
                 Some(text) => texts.push(self.placed(text.to_owned(), item.span())),
-                None => problems.push(self.source, Self::wrong(key, item, wanted)),
+                None => self.wrong(key, item, wanted, problems),
             }
         }
         Some(self.placed(texts, found.span()))
@@ -207,7 +229,7 @@ impl<'a> Table<'a> {
         match value::from_toml(found.get_ref()) {
             Ok(value) => Some(self.placed(value, found.span())),
             Err(value::NotAValue::Number) => {
-                problems.push(self.source, Self::wrong(key, found, ("a finite number of 64 bits", "1.5")));
+                self.wrong(key, found, ("a finite number of 64 bits", "1.5"), problems);
                 None
             }
         }
@@ -218,7 +240,7 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let table = found.get_ref().as_table();
         if table.is_none() {
-            problems.push(self.source, Self::wrong(key, found, ("a table", "{ key = \"value\" }")));
+            self.wrong(key, found, (TABLE, "{ key = \"value\" }"), problems);
         }
         table.map(|table| Table::new(self.source, table, found.span()))
     }
@@ -237,16 +259,16 @@ impl<'a> Table<'a> {
     /// Returns the tables of the array at `key`: `[[key]]`.
     pub fn tables(&self, key: &'static str, problems: &mut Problems) -> Vec<Table<'a>> {
         let Some(found) = self.find(key) else { return Vec::new() };
-        let wanted = ("an array of tables", "[[table]]");
+        let wanted = (TABLES, "[[table]]");
         let Some(array) = found.get_ref().as_array() else {
-            problems.push(self.source, Self::wrong(key, found, wanted));
+            self.wrong(key, found, wanted, problems);
             return Vec::new();
         };
         let mut tables = Vec::new();
         for item in array {
             match item.get_ref().as_table() {
                 Some(table) => tables.push(Table::new(self.source, table, item.span())),
-                None => problems.push(self.source, Self::wrong(key, item, wanted)),
+                None => self.wrong(key, item, wanted, problems),
             }
         }
         tables
@@ -261,7 +283,7 @@ impl<'a> Table<'a> {
                     let name = self.placed(key.get_ref().to_string(), key.span());
                     named.push((name, Table::new(self.source, table, found.span())));
                 }
-                None => problems.push(self.source, Self::wrong(key.get_ref(), found, ("a table", "{ }"))),
+                None => self.wrong(key.get_ref(), found, (TABLE, "{ }"), problems),
             }
         }
         named
@@ -275,13 +297,12 @@ impl<'a> Table<'a> {
     fn nodes_of(&self, entries: &DeTable<'_>, problems: &mut Problems) -> BTreeMap<String, Node> {
         let mut nodes = BTreeMap::new();
         for (key, found) in entries {
-            let members = match found.get_ref() {
-                DeValue::Table(table) => self.nodes_of(table, problems),
-                _ => BTreeMap::new(),
+            let content = match found.get_ref() {
+                DeValue::Table(table) => Some(Content::Members(self.nodes_of(table, problems))),
+                _ => self.as_value(key.get_ref(), found, problems).map(|value| Content::Leaf(value.value)),
             };
-            let key_place = self.source.place(key.span());
-            if let Some(value) = self.as_value(key.get_ref(), found, problems) {
-                nodes.insert(key.get_ref().to_string(), Node { key: key_place, value, members });
+            if let Some(content) = content {
+                nodes.insert(key.get_ref().to_string(), Node::new(self.source.place(key.span()), found, content));
             }
         }
         nodes
@@ -291,6 +312,15 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn raw(&self) -> &'a DeTable<'a> {
         self.entries
+    }
+
+    /// Keeps a value of the table, and what is in it, out of every excerpt.
+    pub fn hide(&self, value: &Spanned<DeValue<'_>>, problems: &mut Problems) {
+        let mut places = Vec::new();
+        written(self.source, value, &mut places);
+        for span in places {
+            problems.hide(&self.source.place(span));
+        }
     }
 
     /// Returns where a key stands, if it is there.
@@ -314,11 +344,12 @@ impl<'a> Table<'a> {
         self.source.place(self.span.clone())
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that nobody asked for. What stands at a misspelt one may be a secret.
     pub fn finish(self, problems: &mut Problems) {
-        let known = self.known.into_inner();
-        for key in self.entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+        let known = self.known.borrow();
+        for (key, value) in self.entries.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref().as_ref();
+            self.hide(value, problems);
             let mut all: Vec<&str> = known.clone();
             all.sort_unstable();
             all.dedup();
@@ -349,6 +380,21 @@ mod tests {
     fn every_syntax_error_of_a_file_is_reported() {
         let found = messages("a = \nb = 'x\nc = 1\n", |_, _| None);
         assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn whole_numbers_are_read_in_every_radix_and_held_to_their_range() {
+        let text = "a = 0x20\nb = 0b11\nc = 1_000\nd = 0x65\ne = 70_000\nf = 1.0\n";
+        let found = messages(text, |table, problems| {
+            let read =
+                |key, problems: &mut Problems| table.whole::<u16>(key, (1..=u16::MAX, "a whole number"), problems);
+            let numbers = ["a", "b", "c"].map(|key| read(key, problems));
+            assert_eq!(numbers, [Some(32), Some(3), Some(1000)]);
+            assert_eq!(table.percent("a", problems), Some(32));
+            assert_eq!((table.percent("d", problems), read("e", problems), read("f", problems)), (None, None, None));
+            Some(())
+        });
+        assert_eq!(found.len(), 3, "{found:?}");
     }
 
     #[test]

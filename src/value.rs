@@ -35,7 +35,13 @@ pub fn from_toml(value: &DeValue<'_>) -> Result<Value, NotAValue> {
 }
 
 fn integer_from(integer: &toml::de::DeInteger<'_>) -> Result<Number, NotAValue> {
-    i64::from_str_radix(integer.as_str(), integer.radix()).map(Number::from).map_err(|_| NotAValue::Number)
+    whole(integer).map(Number::from).ok_or(NotAValue::Number)
+}
+
+/// Returns a whole number, which may be written as `0x20` too; `None` for one beyond 64 bits.
+#[must_use]
+pub fn whole(integer: &toml::de::DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 fn array_from(array: &DeArray<'_>) -> Result<Value, NotAValue> {
@@ -44,6 +50,47 @@ fn array_from(array: &DeArray<'_>) -> Result<Value, NotAValue> {
 
 fn table_from(table: &DeTable<'_>) -> Result<Value, NotAValue> {
     table.iter().map(|(key, value)| Ok((key.get_ref().to_string(), from_toml(value.get_ref())?))).collect()
+}
+
+/// Why a value has no form in TOML, as a phrase of what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotToml {
+    /// To leave it out would move what comes behind it.
+    #[error("a list with a null in it")]
+    Null,
+    /// TOML's integers have 64 bits with a sign.
+    #[error("a whole number beyond 64 bits")]
+    Number,
+}
+
+/// Returns a value as TOML. What is null is not written, for TOML has no word for it: neither by itself nor in a table.
+///
+/// # Errors
+/// When it holds what TOML has no form for.
+pub fn to_toml(value: &Value) -> Result<Option<toml_edit::Value>, NotToml> {
+    Ok(Some(match value {
+        Value::Null => return Ok(None),
+        Value::Bool(flag) => (*flag).into(),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => whole.into(),
+            (None, Some(float)) if number.is_f64() => float.into(),
+            (None, _) => return Err(NotToml::Number),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| to_toml(item)?.ok_or(NotToml::Null));
+            toml_edit::Value::Array(items.collect::<Result<_, _>>()?)
+        }
+        Value::Object(members) => {
+            let mut table = toml_edit::InlineTable::new();
+            for (key, member) in members {
+                if let Some(member) = to_toml(member)? {
+                    table.insert(key, member);
+                }
+            }
+            table.into()
+        }
+    }))
 }
 
 /// Tells whether two values are the same: numbers by value (`1` is `1.0`), lists in order.
@@ -95,6 +142,18 @@ mod tests {
         for text in ["a = nan", "a = [inf]", "a = 99999999999999999999"] {
             assert_eq!(parsed(text), Err(NotAValue::Number), "{text}");
         }
+    }
+
+    #[test]
+    fn what_toml_has_no_form_for_is_not_lost() {
+        let written = |value: Value| to_toml(&value).map(|value| value.map(|value| value.to_string()));
+        let text = written(json!({"a": [1, 2.0, "x"], "b": null, "c": {"d e": true}})).unwrap();
+        assert_eq!(text.unwrap(), "{ a = [1, 2.0, \"x\"], c = { \"d e\" = true } }");
+        assert_eq!(written(json!(null)), Ok(None));
+        assert_eq!(written(json!(["a", null])), Err(NotToml::Null));
+        assert_eq!(written(json!({"a": [[null]]})), Err(NotToml::Null));
+        assert_eq!(written(json!([u64::MAX])), Err(NotToml::Number));
+        assert_eq!(written(json!(i64::MIN)), Ok(Some(i64::MIN.to_string())));
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::name::Slug;
 /// The time in which messages are counted.
 pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// How far the clock of another machine may be ahead of one's own.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
 /// What a channel was told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -48,11 +51,14 @@ pub struct Claim {
 }
 
 impl Told {
-    /// Forgets what is older than an hour, and claims that nobody has kept.
+    /// Forgets what is older than an hour, and claims that nobody has kept. A clock that was wrong for a while leaves
+    /// times of days and years to come behind: until then nobody would be told anything.
     pub(super) fn tidy(&mut self, now: Timestamp) {
-        self.sent.retain(|at| now.duration_since(*at) < HOUR);
+        let is_to_come = |at: Timestamp| at.duration_since(now) > AHEAD;
+        self.sent.retain(|at| now.duration_since(*at) < HOUR && !is_to_come(*at));
         for entry in self.alerts.values_mut() {
-            entry.claim = entry.claim.filter(|claim| claim.until > now);
+            entry.claim = entry.claim.filter(|claim| claim.until > now && !is_to_come(claim.at));
+            entry.told_at = entry.told_at.map(|at| if is_to_come(at) { now } else { at });
         }
     }
 }

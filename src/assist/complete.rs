@@ -7,6 +7,7 @@ use crate::discovered::Stream;
 use crate::form::first_sentence;
 use crate::integration::keys::{KEYS, TABLES};
 use crate::integration::schedule::PRESETS;
+use crate::integration::select::as_pattern;
 
 /// What is known around a file.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +50,11 @@ pub fn offers(text: &str, offset: usize, known: Known<'_>) -> Vec<Offer> {
     let cursor = Cursor::at(text, offset);
     match (cursor.table, &cursor.spot) {
         ("", Spot::Key(_)) => keys(text),
-        ("", Spot::Value { key, before, is_quoted }) => quoted(values((key, before), known), *is_quoted),
+        ("", Spot::Value { key, before, quote }) => quoted(values((key, &said(before, *quote)), known), *quote),
         ("config", Spot::Key(_)) => known.connector.map(|connector| settings(text, connector)).unwrap_or_default(),
-        ("config", Spot::Value { key, is_quoted, .. }) => {
+        ("config", Spot::Value { key, quote, .. }) => {
             let setting = known.connector.and_then(|connector| connector.setting(key.trim_matches('"')));
-            setting.map(|setting| choices(setting, *is_quoted)).unwrap_or_default()
+            setting.map(|setting| choices(setting, *quote)).unwrap_or_default()
         }
         _ => Vec::new(),
     }
@@ -106,17 +107,19 @@ fn values((key, before): (&str, &str), known: Known<'_>) -> Vec<Offer> {
 /// Streams before a dot, the fields of one behind it.
 fn patterns(before: &str, streams: &[Stream]) -> Vec<Offer> {
     let (not, body) = before.strip_prefix('!').map_or(("", before), |body| ("!", body));
-    let named =
-        streams.iter().find(|stream| body.strip_prefix(&*stream.name).is_some_and(|rest| rest.starts_with('.')));
-    let Some(stream) = named else {
+    let is_before = |name: &str| body.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+    let named = streams.iter().find(|stream| is_before(&as_pattern(&stream.name)));
+    // Who writes `public.orders` may mean one stream by it.
+    let Some(stream) = named.or_else(|| streams.iter().find(|stream| is_before(&stream.name))) else {
         let offer = |stream: &Stream| {
-            let fields = crate::problem::listed(stream.fields.iter().take(8).map(|field| field.path[0].as_str()));
-            Offer::new(format!("{not}{}.*", stream.name.replace('.', "\\.")), "stream", fields)
+            let names = stream.fields.iter().filter_map(|field| field.path.first()).map(String::as_str);
+            let fields = crate::problem::listed(names.take(8));
+            Offer::new(format!("{not}{}.*", as_pattern(&stream.name)), "stream", fields)
         };
         return streams.iter().map(offer).collect();
     };
     let offer = |field: &crate::discovered::Field| {
-        Offer::new(format!("{not}{}.{}", stream.name, field.name()), field.types.join(", "), "")
+        Offer::new(format!("{not}{}.{}", as_pattern(&stream.name), field.name()), field.types.join(", "), "")
     };
     stream.fields.iter().map(offer).collect()
 }
@@ -134,26 +137,35 @@ fn settings(text: &str, connector: &Connector) -> Vec<Offer> {
     open.map(offer).collect()
 }
 
-fn choices(setting: &Setting, is_quoted: bool) -> Vec<Offer> {
+fn choices(setting: &Setting, quote: Option<char>) -> Vec<Offer> {
     let what = || setting.description.as_deref().map(first_sentence).unwrap_or_default();
     match &setting.kind {
         Kind::Options(choices) => {
-            // A number or a flag is written as it is.
-            let is_quoted = is_quoted || choices.iter().any(|choice| !choice.value.is_string());
             let offers = choices.iter().map(|choice| Offer::new(word_of(&choice.value), &choice.label, what()));
-            quoted(offers.collect(), is_quoted)
+            // A number or a flag is written as it is.
+            let is_text = choices.iter().all(|choice| choice.value.is_string());
+            if is_text { quoted(offers.collect(), quote) } else { offers.collect() }
         }
-        Kind::Boolean if !is_quoted => ["true", "false"].map(|word| Offer::new(word, "", what())).into(),
+        Kind::Boolean if quote.is_none() => ["true", "false"].map(|word| Offer::new(word, "", what())).into(),
         _ => Vec::new(),
     }
 }
 
-/// Puts quotes around what is written, where there are none yet.
-fn quoted(offers: Vec<Offer>, is_quoted: bool) -> Vec<Offer> {
-    if is_quoted {
-        return offers;
-    }
-    offers.into_iter().map(|offer| Offer { text: format!("\"{}\"", offer.text), ..offer }).collect()
+/// Returns what a text within quotes says.
+fn said(text: &str, quote: Option<char>) -> String {
+    if quote == Some('"') { text.replace("\\\\", "\\") } else { text.to_owned() }
+}
+
+/// Writes what is offered as it has to stand there: in quotes, where there are none yet. Within quotes the label is the
+/// same, for editors compare it with what was typed.
+fn quoted(offers: Vec<Offer>, quote: Option<char>) -> Vec<Offer> {
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    let written = |offer: Offer| match quote {
+        None => Offer { text: format!("\"{}\"", escaped(&offer.text)), ..offer },
+        Some('"') => Offer { text: escaped(&offer.text), label: escaped(&offer.label), ..offer },
+        Some(_) => offer,
+    };
+    offers.into_iter().map(written).collect()
 }
 
 #[cfg(test)]
@@ -179,7 +191,7 @@ mod tests {
             connector: Some(&connector),
             connectors: &[("salesforce".to_owned(), "CRM".to_owned())],
             loaders: &["warehouse".to_owned()],
-            streams: &[stream],
+            streams: &[stream.clone(), Stream { name: "public.orders".to_owned(), ..stream }],
             zones: &["Europe/Berlin".to_owned()],
         };
         let offset = text.find('|').unwrap();
@@ -188,12 +200,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_with_a_dot_is_offered_as_a_pattern_that_is_toml() {
+        assert_eq!(labels("select = ['|"), ["Account.*", r"public\.orders.*"]);
+        assert_eq!(labels("select = [|"), [r#""Account.*""#, r#""public\\.orders.*""#]);
+        let fields = [r"public\\.orders.Id", r"public\\.orders.Name"];
+        assert_eq!(labels(r#"select = ["public\\.orders.|"#), fields);
+        assert_eq!(labels(r#"select = ["public.orders.|"#), fields);
+        assert_eq!(labels(r"select = ['!public\.orders.|"), [r"!public\.orders.Id", r"!public\.orders.Name"]);
+    }
+
+    #[test]
     fn what_fits_is_offered_and_what_is_there_is_not() {
         assert_eq!(labels("type = \"|"), ["salesforce"]);
         assert_eq!(labels("type = |"), ["\"salesforce\""]);
         assert_eq!(labels("loader = \"w|\""), ["warehouse"]);
         assert_eq!(labels("timezone = \"|"), ["Europe/Berlin"]);
-        assert_eq!(labels("select = [\"|"), ["Account.*"]);
+        assert_eq!(labels("select = [\"|"), ["Account.*", r"public\\.orders.*"]);
         assert_eq!(labels("select = [\"!Account.|"), ["!Account.Id", "!Account.Name"]);
         assert_eq!(labels("[config]\napi_type = |"), ["\"REST\"", "\"BULK\""]);
         assert_eq!(labels("[config]\nis_sandbox = |"), ["true", "false"]);

@@ -20,8 +20,8 @@ pub enum Spot<'a> {
         key: &'a str,
         /// What stands before the cursor: within quotes without them.
         before: &'a str,
-        /// Whether it stands within quotes.
-        is_quoted: bool,
+        /// The quotes that it stands within.
+        quote: Option<char>,
     },
     /// A comment, or the head of a table.
     Elsewhere,
@@ -82,15 +82,16 @@ fn spot(line: &str) -> Spot<'_> {
 
 fn value<'a>(key: &'a str, text: &'a str) -> Spot<'a> {
     // Of a list only what stands behind the last quote that opens counts.
-    let quotes: Vec<usize> = text.match_indices(['"', '\'']).map(|(at, _)| at).collect();
-    if quotes.len() % 2 == 1 {
-        let opened = quotes.last().copied().unwrap_or_default();
-        return Spot::Value { key, before: &text[opened + 1..], is_quoted: true };
+    let mut quotes = text.match_indices(['"', '\'']);
+    if quotes.clone().count() % 2 == 1
+        && let Some((opened, quote)) = quotes.next_back()
+    {
+        return Spot::Value { key, before: &text[opened + 1..], quote: quote.chars().next() };
     }
     if text.contains('#') {
         return Spot::Elsewhere;
     }
-    Spot::Value { key, before: text.trim_start_matches([' ', '[']), is_quoted: false }
+    Spot::Value { key, before: text.trim_start_matches([' ', '[']), quote: None }
 }
 
 #[cfg(test)]
@@ -112,10 +113,10 @@ mod tests {
     #[test]
     fn a_cursor_is_found_in_what_is_half_written() {
         assert_eq!(at("ty|"), pair("", "Key(\"ty\")"));
-        assert_eq!(at("type = \"pos|"), pair("", "Value { key: \"type\", before: \"pos\", is_quoted: true }"));
-        assert_eq!(at("type = |"), pair("", "Value { key: \"type\", before: \"\", is_quoted: false }"));
+        assert_eq!(at("type = \"pos|"), pair("", "Value { key: \"type\", before: \"pos\", quote: Some('\"') }"));
+        assert_eq!(at("type = |"), pair("", "Value { key: \"type\", before: \"\", quote: None }"));
         assert_eq!(at("[config]\nho|"), pair("config", "Key(\"ho\")"));
-        let select = "Value { key: \"select\", before: \"ord\", is_quoted: true }";
+        let select = "Value { key: \"select\", before: \"ord\", quote: Some('\"') }";
         assert_eq!(at("select = [\"a.*\", \"ord|"), pair("", select));
         assert_eq!(at("select = [\n  \"a.*\",\n  \"ord|"), pair("", select));
         assert_eq!(at("select = [\n  \"a.*\",\n]\n|"), pair("", "Key(\"\")"));

@@ -1,10 +1,9 @@
 //! Heads: what a definition says of itself before its first table, which is all that a search needs.
 
-use toml::de::DeTable;
-
 use super::{Connector, Role};
 use crate::problem::Problems;
 use crate::source::Source;
+use crate::table;
 
 /// What a connector is called and found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +58,7 @@ impl Head {
     }
 
     fn of_lines(source: &Source, lines: &str) -> Option<Self> {
-        let table = DeTable::parse(lines).ok()?;
-        let table = table.get_ref();
+        let table = table::tree(lines).ok()?;
         let text = |key: &str| match table.get(key) {
             Some(value) => value.get_ref().as_str().map(|text| Some(text.to_owned())),
             None => Some(None),

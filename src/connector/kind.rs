@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::value::{kind_of, same};
+use crate::value::{kind_of, same, to_toml};
 
 /// One of the values that a setting of kind `options` takes.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,13 +123,17 @@ impl Kind {
     /// # Errors
     /// Says what was found instead of what is wanted.
     pub fn check(&self, value: &Value) -> Result<(), String> {
+        // What no file can hold is no value of a setting.
+        if value.is_number() || value.is_array() || value.is_object() {
+            to_toml(value).map_err(|reason| reason.to_string())?;
+        }
         let fits = match (self, value) {
             (Self::String | Self::File, Value::String(_))
             | (Self::Decimal, Value::Number(_))
             | (Self::Boolean, Value::Bool(_))
             | (Self::Array, Value::Array(_))
             | (Self::Object, Value::Object(_)) => true,
-            (Self::Integer, Value::Number(number)) => number.is_i64() || number.is_u64(),
+            (Self::Integer, Value::Number(number)) => number.is_i64(),
             (Self::Date, Value::String(text)) => return is_date(text).then_some(()).ok_or_else(|| quoted(text)),
             (Self::Email, Value::String(text)) => return is_email(text).then_some(()).ok_or_else(|| quoted(text)),
             (Self::Options(choices), Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
@@ -182,6 +186,9 @@ mod tests {
         let api = Kind::Options(vec![choice(json!("REST")), choice(json!("BULK")), choice(json!(1))]);
         for (kind, good, bad) in [
             (&Kind::Integer, json!(1), json!(1.5)),
+            (&Kind::Integer, json!(i64::MAX), json!(u64::MAX)),
+            (&Kind::Array, json!(["a"]), json!(["a", null])),
+            (&Kind::Object, json!({"a": null}), json!({"a": [null]})),
             (&Kind::Decimal, json!(1), json!("1")),
             (&Kind::Date, json!("2024-01-01T00:00:00Z"), json!("01.02.2024")),
             (&Kind::Date, json!("2024-01-01"), json!("2024-13-01")),

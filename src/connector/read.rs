@@ -113,8 +113,8 @@ pub enum Mistake {
 /// Returns where a definition says what pip installs.
 #[must_use]
 pub fn span_of_pip_url(source: &Source) -> Option<std::ops::Range<usize>> {
-    let file = toml::de::DeTable::parse(source.text()).ok()?;
-    let plugin = file.get_ref().get("plugin")?.get_ref().as_table()?;
+    let file = table::tree(source.text()).ok()?;
+    let plugin = file.get("plugin")?.get_ref().as_table()?;
     plugin.get("pip_url").map(toml::Spanned::span)
 }
 

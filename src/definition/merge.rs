@@ -34,6 +34,10 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
         let Some(known) = older.setting(&setting.name) else { continue };
         setting.resync = known.resync;
         setting.advanced |= known.advanced;
+        if known.required && !setting.required {
+            notes.push(format!("`{}` stays required, which the definition does not say", setting.name));
+            setting.required = true;
+        }
         if known.secret && !setting.secret {
             notes.push(format!("`{}` stays a secret, which the definition does not say", setting.name));
             setting.secret = true;
@@ -59,15 +63,16 @@ mod tests {
     fn what_definitions_cannot_say_stays() {
         let older = connector(
             "category = 'Own'\nlogo = 'x.svg'\nselect = ['a.*']\none_group = true\n\
-             settings = [{name = 'a', resync = true, secret = true}, {name = 'gone'}]",
+             settings = [{name = 'a', resync = true, secret = true, required = true}, {name = 'gone'}]",
         );
         let newer = connector("name = 'y'\ncategory = 'APIs'\nlabel = 'X'\nsettings = [{name = 'a'}, {name = 'b'}]");
         let (merged, notes) = merge(&older, newer);
         assert_eq!((merged.name.as_str(), merged.category.as_deref(), merged.label.as_str()), ("x", Some("Own"), "X"));
         assert_eq!((merged.logo.as_deref(), merged.one_group, merged.select.len()), (Some("x.svg"), true, 1));
-        assert!(merged.setting("a").unwrap().resync && merged.setting("a").unwrap().secret);
+        let a = merged.setting("a").unwrap();
+        assert!(a.resync && a.secret && a.required);
         assert!(merged.setting("b").is_some() && merged.setting("gone").is_none());
-        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert_eq!(notes.len(), 2, "{notes:?}");
     }
 
     #[test]

@@ -141,11 +141,6 @@ pub fn near_stream(word: &str, streams: &[Stream]) -> String {
     first.unwrap_or_else(|| near(word, &names))
 }
 
-/// Returns a stream's name as patterns write it.
-fn as_pattern(name: &str) -> String {
-    name.replace('.', "\\.")
-}
-
 fn body(pattern: &str) -> &str {
     pattern.strip_prefix('!').unwrap_or(pattern)
 }
@@ -167,12 +162,6 @@ fn some(names: impl Iterator<Item = String>) -> String {
     let names: Vec<String> = names.collect();
     let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
     format!("{}{more}", listed(names.iter().take(LISTED).map(String::as_str)))
-}
-
-/// Returns the stream of a pattern without its `!`, as written.
-fn stream_part(body: &str) -> &str {
-    let dot = body.match_indices('.').map(|(at, _)| at).find(|at| !body[..*at].ends_with('\\'));
-    dot.map_or(body, |at| &body[..at])
 }
 
 fn span(written: &Placed<String>) -> miette::SourceSpan {

@@ -113,8 +113,10 @@ struct Schema {
     r#type: Lenient<OneOrMany>,
     format: Lenient<String>,
     properties: BTreeMap<String, Lenient<Schema>>,
-    #[serde(rename = "anyOf", alias = "oneOf")]
+    #[serde(rename = "anyOf")]
     any_of: Vec<Lenient<Schema>>,
+    #[serde(rename = "oneOf")]
+    one_of: Vec<Lenient<Schema>>,
 }
 
 #[derive(Deserialize)]
@@ -223,7 +225,7 @@ fn types(schema: &Schema) -> Vec<String> {
     if let Some(format) = schema.format.known() {
         all.iter_mut().filter(|one| *one == "string").for_each(|one| *one = format!("string ({format})"));
     }
-    all.extend(schema.any_of.iter().filter_map(Lenient::known).flat_map(types));
+    all.extend(schema.any_of.iter().chain(&schema.one_of).filter_map(Lenient::known).flat_map(types));
     all.sort();
     all.dedup();
     all
@@ -261,7 +263,9 @@ mod tests {
             "schema": {"properties": {
                 "id": {"type": "integer"},
                 "at": {"type": ["null", "string"], "format": "date-time"},
-                "who": {"type": "object", "properties": {"name": {"anyOf": [{"type": "string"}, {"type": "null"}]}}},
+                "who": {"type": "object", "properties": {
+                    "name": {"anyOf": [{"type": "string"}], "oneOf": [{"type": "null"}]},
+                }},
                 "odd": true,
             }},
             "metadata": [

@@ -5,6 +5,8 @@ use serde_json::{Number, Value};
 use crate::connector::kind::word_of;
 use crate::connector::{Kind, Setting};
 use crate::problem::{did_you_mean, listed};
+use crate::table::tree;
+use crate::value::from_toml;
 
 /// Reads what somebody typed for a setting. Lists are words between commas, or TOML or JSON; tables are TOML or JSON.
 ///
@@ -54,8 +56,10 @@ fn structured(text: &str) -> Option<Value> {
     if let Ok(value) = serde_json::from_str(text) {
         return Some(value);
     }
-    let table: toml::Table = format!("value = {text}").parse().ok()?;
-    serde_json::to_value(table.get("value")?).ok()
+    let text = format!("value = {text}");
+    let table = tree(&text).ok()?;
+    // A line break may be followed by other keys, which are no answer to anything.
+    from_toml(table.get("value").filter(|_| table.len() == 1)?.get_ref()).ok()
 }
 
 #[cfg(test)]
@@ -95,6 +99,8 @@ mod tests {
         assert_eq!(of(Kind::Array, "[1, 'x']"), Ok(json!([1, "x"])));
         assert_eq!(of(Kind::Object, r#"{"a": 1}"#), Ok(json!({"a": 1})));
         assert_eq!(of(Kind::Object, "{ a = 1 }"), Ok(json!({"a": 1})));
+        assert_eq!(of(Kind::Array, "[2024-01-01, 08:00:00]"), Ok(json!(["2024-01-01", "08:00:00"])));
+        assert_eq!(of(Kind::Object, "{ at = 2024-01-01T00:00:00Z }"), Ok(json!({"at": "2024-01-01T00:00:00Z"})));
     }
 
     #[test]
@@ -110,6 +116,8 @@ mod tests {
             (Kind::Email, "me"),
             (Kind::Object, "[1]"),
             (Kind::Array, "[1"),
+            (Kind::Array, "[1]\nother = 2"),
+            (Kind::Array, "[null]"),
         ] {
             let sentence = of(kind.clone(), typed).unwrap_err();
             assert!(sentence.contains(kind.wanted().1), "{kind:?}: {sentence}");

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::Value;
-use toml_edit::ser::ValueSerializer;
 use toml_edit::{Decor, DocumentMut, Item, Key, Table, value};
 
 use super::first_sentence;
 use crate::connector::{Connector, Kind, Role};
+use crate::integration::rewrite::NotWritable;
 use crate::name::{IntegrationId, Slug};
-use crate::value::Settings;
+use crate::value::{NotToml, Settings, to_toml};
 
 /// A file of an integration that is to be.
 #[derive(Debug, Clone)]
@@ -40,8 +39,10 @@ pub struct NewFile {
 
 impl NewFile {
     /// Returns the file's text, without secrets.
-    #[must_use]
-    pub fn text(&self) -> String {
+    ///
+    /// # Errors
+    /// When a value has no form there.
+    pub fn text(&self) -> Result<String, NotWritable> {
         let mut file = DocumentMut::new();
         let role = (self.connector.role == Role::Loader).then(|| "loader".to_owned());
         let texts = [
@@ -64,9 +65,9 @@ impl NewFile {
             file.insert(key, value(list.iter().collect::<toml_edit::Array>()));
         }
         if !self.config.is_empty() {
-            file.insert("config", Item::Table(self.config()));
+            file.insert("config", Item::Table(self.config()?));
         }
-        format!("{}{file}", self.head())
+        Ok(format!("{}{file}", self.head()))
     }
 
     fn head(&self) -> String {
@@ -78,18 +79,30 @@ impl NewFile {
     }
 
     /// The settings in the order of the definition, each with its first sentence above it.
-    fn config(&self) -> Table {
+    fn config(&self) -> Result<Table, NotWritable> {
         let mut table = Table::new();
         table.decor_mut().set_prefix("\n");
         for setting in &self.connector.settings {
             let Some(answer) = self.config.get(&setting.name) else { continue };
-            let Some(written) = written(&setting.kind, answer) else { continue };
+            let written = written(&setting.kind, answer);
+            let not_writable = |reason| NotWritable { table: Some("config"), key: setting.name.clone(), reason };
+            let Some(written) = written.map_err(not_writable)? else { continue };
             let said = setting.description.as_deref().map(first_sentence).filter(|said| !said.is_empty());
             let comment = said.map(|said| format!("# {said}\n")).unwrap_or_default();
-            let keys: Vec<Key> = setting.name.split('.').map(Key::new).collect();
+            let keys: Vec<Key> = if self.is_beside(&setting.name) {
+                vec![Key::new(&setting.name)]
+            } else {
+                setting.name.split('.').map(Key::new).collect()
+            };
             insert(&mut table, &keys, (value(written), &comment));
         }
-        table
+        Ok(table)
+    }
+
+    /// Tells whether another setting has a value where the tables of a nested one would stand: beside `a`, `a.b` can
+    /// only be written as `"a.b"`.
+    fn is_beside(&self, name: &str) -> bool {
+        name.match_indices('.').any(|(dot, _)| self.config.contains_key(&name[..dot]))
     }
 }
 
@@ -114,14 +127,14 @@ fn insert(table: &mut Table, keys: &[Key], (item, comment): (Item, &str)) {
     }
 }
 
-fn written(kind: &Kind, answer: &Value) -> Option<toml_edit::Value> {
+fn written(kind: &Kind, answer: &Value) -> Result<Option<toml_edit::Value>, NotToml> {
     let date = || answer.as_str()?.parse::<toml_edit::Datetime>().ok();
     if *kind == Kind::Date
         && let Some(date) = date()
     {
-        return Some(date.into());
+        return Ok(Some(date.into()));
     }
-    answer.serialize(ValueSerializer::new()).ok()
+    to_toml(answer)
 }
 
 #[cfg(test)]
@@ -130,8 +143,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::connector::Catalog;
+    use crate::connector::{Catalog, read};
     use crate::problem::Problems;
+    use crate::source::Source;
 
     #[test]
     fn a_file_is_written_in_the_order_of_the_documentation_with_what_each_setting_is() {
@@ -153,7 +167,7 @@ mod tests {
             ]
             .into(),
         };
-        let text = file.text();
+        let text = file.text().unwrap();
         let expected = "type = \"salesforce\"\nname = \"Salesforce\"\nloader = \"warehouse\"\nschedule = \"@hourly\"\n\
                         select = [\"Account.*\"]\ntags = [\"crm\"]\n\n[config]\n# Records last changed";
         assert!(text.starts_with("# Salesforce: Accounts, contacts"), "{text}");
@@ -181,6 +195,31 @@ mod tests {
             tags: BTreeSet::new(),
             config: [("local.folders".to_owned(), json!(["data"]))].into(),
         };
-        assert!(file.text().contains("local.folders = [\"data\"]\n"), "{}", file.text());
+        let text = file.text().unwrap();
+        assert!(text.contains("local.folders = [\"data\"]\n"), "{text}");
+    }
+
+    #[test]
+    fn a_setting_beside_one_that_it_would_be_part_of_is_kept() {
+        let definition =
+            "[plugin]\nname = 'tap-x'\nnamespace = 'x'\n[[settings]]\nname = 'a.b'\n[[settings]]\nname = 'a'\n";
+        let source = Source::new("connectors/x.toml", definition);
+        let config: Settings = [("a".to_owned(), json!("1")), ("a.b".to_owned(), json!("2"))].into();
+        let file = NewFile {
+            id: IntegrationId(Uuid::nil()),
+            connector: Arc::new(read::connector(&source, &mut Problems::default()).unwrap()),
+            name: None,
+            description: None,
+            loader: None,
+            schedule: None,
+            timezone: None,
+            select: Vec::new(),
+            tags: BTreeSet::new(),
+            config,
+        };
+        let text = file.text().unwrap();
+        assert!(text.ends_with("[config]\n\"a.b\" = \"2\"\na = \"1\"\n"), "{text}");
+        let without = NewFile { config: [("a".to_owned(), json!([null]))].into(), ..file };
+        assert_eq!(without.text().unwrap_err().reason, NotToml::Null);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use toml_edit::{Document, Item, Table, TomlError};
+use toml_edit::{Item, Table, TomlError};
 
 /// The tables that nobody but spile and sops writes.
 const SEALED: [&str; 2] = ["secrets", "sops"];
@@ -61,7 +61,7 @@ impl Section {
 
 /// Takes a file apart. What stands at its very top, up to a blank line or a key, stays there.
 pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlError> {
-    let document = Document::parse(text)?;
+    let document = crate::table::layout(text)?;
     let mut values = Vec::new();
     spans(document.as_table(), "", &mut values);
     let lines = Lines::of(text);

@@ -11,6 +11,7 @@ use super::part::{Said, Why};
 use super::plugin_key::PluginKey;
 use super::secrecy;
 use super::toml_text::value;
+use crate::connector::read::is_setting;
 use crate::connector::{Catalog, Connector, Kind};
 use crate::integration::check::is_reference;
 
@@ -251,11 +252,6 @@ fn is_inferred(kind: &Kind) -> bool {
 
 fn is_texts(value: &Value) -> bool {
     value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
-}
-
-fn is_setting(name: &str) -> bool {
-    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter)
 }
 
 fn settings(plugin: &Value) -> impl Iterator<Item = &Value> {

@@ -62,7 +62,7 @@ pub enum Mistake {
         span: SourceSpan,
     },
     /// Aliases of aliases of aliases.
-    #[error("the aliases of the file make it larger than a million values")]
+    #[error("the aliases of the file make it larger than a million values, or lead through more than 200 levels")]
     #[diagnostic(code(spile::import::aliases), help("write out what is meant, then import again"))]
     Aliases {
         /// The file's start.

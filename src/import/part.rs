@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::yaml::edit::line_end;
 use super::yaml::{Document, Node, Odd, Values, comments};
+use crate::connector::read::is_setting;
 use crate::secret::Secret;
 
 /// The keys that become files.
@@ -93,12 +94,6 @@ pub fn head(document: &Document<'_>, from: usize, item: &Node) -> Vec<String> {
         .collect();
     let found = comments(document.text, from.min(end)..end, item).into_iter();
     found.filter(|(at, _)| !parts.iter().any(|part| part.contains(at))).map(|(_, text)| text.to_owned()).collect()
-}
-
-/// Names of settings end up in variables; what else has to hold for them is the same as for connectors.
-fn is_setting(name: &str) -> bool {
-    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter)
 }
 
 struct Reader<'a> {

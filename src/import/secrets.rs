@@ -8,6 +8,7 @@ use super::adopted::{Adopted, Left};
 use super::part::{Part, Said, Why};
 use super::plugin_key::PluginKey;
 use super::secrecy;
+use crate::connector::read::is_setting;
 use crate::name::EnvironmentName;
 use crate::secret::Secret;
 
@@ -59,8 +60,7 @@ fn text(value: &Value, is_secret: bool) -> Option<String> {
 fn nested(part: &mut Part, said: Said, is_secret: bool) {
     let mut leaves = Vec::new();
     flatten(&said.name, &said.value, &mut leaves);
-    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let can_be_named = leaves.iter().all(|(name, _)| name.chars().all(is_word));
+    let can_be_named = leaves.iter().all(|(name, _)| is_setting(name));
     let secret = |(name, value): &(String, Value)| text(value, is_secret || secrecy::is_name(name));
     if !can_be_named || !leaves.iter().any(|leaf| secret(leaf).is_some()) {
         part.config.push(said);

@@ -11,7 +11,8 @@ const WIDTH: usize = 100;
 #[must_use]
 pub fn key(name: &str) -> String {
     let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if is_bare { name.to_owned() } else { string(name) }
+    // A text of several lines has quotes that no key may have.
+    if is_bare { name.to_owned() } else { toml_edit::Key::new(name).display_repr().into_owned() }
 }
 
 /// Returns a text in quotes.
@@ -90,8 +91,7 @@ mod tests {
     #[test]
     fn whatever_is_written_is_read_back() {
         let long: Vec<_> = (0..20).map(|n| json!({"name": format!("stream-{n}"), "a b": [1, 2.0, true]})).collect();
-        let values =
-            json!({"a": "x\ny\"'\\", "b": 1e300, "c.d": {}, "e": [], "f": long, "": -5, "g": {"h": {"i": "$X"}}});
+        let values = json!({"a": "x\ny\"'\\", "b": 1e300, "c.d": {}, "e": [], "f": long, "": -5, "g": {"h": {"i": "$X"}}, "j\nk": 1, "l\"m'": 2});
         let lines = values.as_object().unwrap().iter().map(|(name, said)| format!("{} = {}", key(name), value(said)));
         let text = lines.collect::<Vec<_>>().join("\n");
         let back: Value = toml::from_str(&text).unwrap();

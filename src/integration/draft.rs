@@ -9,7 +9,7 @@ use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
-use crate::table::{self, Node, Table};
+use crate::table::{self, Content, Node, Table};
 
 /// What one file says; an overlay has the same shape.
 #[derive(Debug, Clone)]
@@ -158,14 +158,11 @@ impl Draft {
 
 fn merged_nodes(mut base: BTreeMap<String, Node>, over: BTreeMap<String, Node>) -> BTreeMap<String, Node> {
     for (name, node) in over {
-        let node = match base.remove(&name) {
-            Some(before) => Node {
-                key: node.key,
-                value: merged(before.value, node.value),
-                members: merged_nodes(before.members, node.members),
-            },
-            None => node,
-        };
+        let before = base.remove(&name).map(|before| before.content);
+        let node = node.map(|over| match (before, over) {
+            (Some(Content::Members(before)), Content::Members(over)) => Content::Members(merged_nodes(before, over)),
+            (_, over) => over,
+        });
         base.insert(name, node);
     }
     base
@@ -212,7 +209,7 @@ mod tests {
         let merged = base.overlaid(&over);
         assert_eq!(merged.name.unwrap().value, "Shop");
         assert!(!merged.enabled.unwrap().value);
-        let config: BTreeMap<_, _> = merged.config.iter().map(|(k, e)| (k.as_str(), e.value.value.clone())).collect();
+        let config: BTreeMap<_, _> = merged.config.iter().map(|(k, e)| (k.as_str(), e.value())).collect();
         assert_eq!(json!(config), json!({"a": 1, "b": {"x": 1, "y": 3}, "c": 4}));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::{Item, TableLike};
 
 use crate::connector::Connector;
 use crate::problem::Problem;
@@ -26,7 +26,7 @@ pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<String> {
 /// Returns the field of a text that a byte is in, or in whose key it is.
 #[must_use]
 pub fn at(text: &str, offset: usize) -> Option<String> {
-    let document = Document::parse(text).ok()?;
+    let document = crate::table::layout(text).ok()?;
     let mut found = None;
     search(document.as_table(), offset, ("", &mut found));
     found

@@ -1,9 +1,10 @@
 //! Rewriting an integration's file for changed values: what changes changes, every other byte stays.
 
-use serde::Serialize;
+use miette::Diagnostic;
 use serde_json::Value;
-use toml_edit::ser::ValueSerializer;
 use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError, value};
+
+use crate::value::{NotToml, to_toml};
 
 /// A value of a file that is to be another one.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,18 +17,44 @@ pub struct Edit {
     pub value: Option<Value>,
 }
 
+/// Why a text is not rewritten.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRewritten {
+    /// It is not TOML, or too deep.
+    #[error("{}", .0.message())]
+    Toml(#[from] TomlError),
+    /// A value has no form there.
+    #[error(transparent)]
+    Value(#[from] NotWritable),
+}
+
+/// A value that no file can hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
+#[error("`{key}` is {reason}, which TOML has no form for")]
+#[diagnostic(code(spile::settings::not_toml), help("leave nulls out of lists, and write larger numbers as texts"))]
+pub struct NotWritable {
+    /// The table; none for the keys at the top.
+    pub table: Option<&'static str>,
+    /// The key in it.
+    pub key: String,
+    /// Why.
+    pub reason: NotToml,
+}
+
 /// Returns the text with the edits made.
 ///
 /// # Errors
-/// When the text is not TOML.
-pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, TomlError> {
-    let mut file: DocumentMut = text.parse()?;
-    for edit in edits {
-        match edit.table {
-            None => set(file.as_table_mut(), &edit.key, edit.value.as_ref()),
+/// When the text is not TOML, or a value has no form there.
+pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, NotRewritten> {
+    let mut file = crate::table::editable(text)?;
+    for Edit { table, key, value } in edits {
+        let to = value.as_ref().map_or(Ok(None), to_toml);
+        let to = to.map_err(|reason| NotWritable { table: *table, key: key.clone(), reason })?;
+        match *table {
+            None => set(file.as_table_mut(), key, to),
             Some(name) => {
-                if let Some(table) = table(&mut file, name) {
-                    set(table, &edit.key, edit.value.as_ref());
+                if let Some(table) = self::table(&mut file, name) {
+                    set(table, key, to);
                 }
             }
         }
@@ -48,14 +75,14 @@ fn table<'a>(file: &'a mut DocumentMut, name: &str) -> Option<&'a mut dyn TableL
 }
 
 /// Sets a key where it is written: as a whole, or through the tables that its dots stand for.
-fn set(table: &mut dyn TableLike, key: &str, to: Option<&Value>) {
+fn set(table: &mut dyn TableLike, key: &str, to: Option<toml_edit::Value>) {
     if !table.contains_key(key)
         && let Some((first, rest)) = key.split_once('.')
         && let Some(inner) = table.get_mut(first).and_then(Item::as_table_like_mut)
     {
         return set(inner, rest, to);
     }
-    match (to.and_then(written), table.get_mut(key)) {
+    match (to, table.get_mut(key)) {
         (None, _) => drop(table.remove(key)),
         (Some(to), Some(item)) => replace(item, to),
         (Some(to), None) => drop(table.insert(key, value(to))),
@@ -70,11 +97,6 @@ fn replace(item: &mut Item, to: toml_edit::Value) {
     if let (Some(decor), Some(value)) = (decor, item.as_value_mut()) {
         *value.decor_mut() = decor;
     }
-}
-
-/// TOML has no nothing: what is null is not written.
-fn written(to: &Value) -> Option<toml_edit::Value> {
-    to.serialize(ValueSerializer::new()).ok()
 }
 
 #[cfg(test)]
@@ -108,6 +130,15 @@ mod tests {
              \"deep.new\" = { x = [1, { y = 1.5 }] }\n\n[secrets]\na = 'ENC'\n"
         );
         assert_eq!(rewrite(FILE, &[]).unwrap(), FILE);
+    }
+
+    #[test]
+    fn a_value_without_a_form_is_refused_and_takes_nothing_away() {
+        let refused = |value| rewrite(FILE, &[edit(Some("config"), "port", Some(value))]).unwrap_err().to_string();
+        assert_eq!(refused(json!([1, null])), "`port` is a list with a null in it, which TOML has no form for");
+        assert_eq!(refused(json!(u64::MAX)), "`port` is a whole number beyond 64 bits, which TOML has no form for");
+        let gone = rewrite(FILE, &[edit(Some("config"), "port", Some(json!(null)))]).unwrap();
+        assert!(!gone.contains("port"), "{gone}");
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn values(secrets: &Table<'_>, slug: &str, problems: &mut Problems) -> bool {
         let span = key.span().into();
         let place = secrets.source.place(value.span());
         let Some(text) = value.get_ref().as_str() else {
-            problems.hide(&place);
+            secrets.hide(value, problems);
             problems.push(secrets.source, Mistake::NotText { name, slug, span });
             continue;
         };

@@ -2,7 +2,6 @@
 //! files, checked and not yet written.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -17,7 +16,7 @@ use crate::form::NewFile;
 use crate::format;
 use crate::integration::Integration;
 use crate::integration::keys::KEYS;
-use crate::integration::rewrite::{Edit, rewrite};
+use crate::integration::rewrite::{Edit, NotRewritten, rewrite};
 use crate::name::{IntegrationId, Slug};
 use crate::secret::Secret;
 use crate::value::Settings;
@@ -108,9 +107,10 @@ pub async fn create(
     let mut edits = wanted.edits();
     // What is no setting is told where it would stand.
     edits.extend(unknown.into_iter().map(|(key, value)| Edit { table: Some("config"), key, value: Some(value) }));
-    let text = rewrite(&file.text(), &edits).and_then(|text| format::integration(&text, Some(connector)));
     let path = new::path_of(slug);
-    let text = text.map_err(|error| unwritable(&path, &error))?;
+    let text = file.text().map_err(NotRewritten::from).and_then(|text| rewrite(&text, &edits));
+    let text = text.and_then(|text| Ok(format::integration(&text, Some(connector))?));
+    let text = text.map_err(|error| new::unwritten(&path, error))?;
     new::prepare_text(access, slug, (text, &wanted.values())).await
 }
 
@@ -166,8 +166,4 @@ pub fn remove_files(project: &Project, integration: &Integration) -> Result<Edit
         edits.set(source.path(), Some(source.text().to_owned()), None);
     }
     Ok(edits)
-}
-
-fn unwritable(path: &Path, error: &toml_edit::TomlError) -> Error {
-    super::secrets::Error::Merge { path: path.to_owned(), message: error.message().to_owned() }.into()
 }

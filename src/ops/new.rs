@@ -9,9 +9,11 @@ use super::secrets::{Access, SecretEdit, SecretsFile, Values, to_set};
 use super::{Error, Loaded, Tell, Which, check};
 use crate::form::NewFile;
 use crate::integration::draft::FileName;
-use crate::integration::rewrite::{Edit, rewrite};
+use crate::integration::rewrite::{Edit, NotRewritten, rewrite};
 use crate::name::{EnvironmentName, Slug};
+use crate::problem::Problems;
 use crate::run::Run;
+use crate::source::Source;
 use crate::world::{Project, World};
 
 /// A file that is to be written.
@@ -52,7 +54,22 @@ pub fn path_of(slug: &Slug) -> PathBuf {
 /// # Errors
 /// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
 pub async fn prepare(access: Access<'_>, (slug, file, secrets): (&Slug, &NewFile, &Values)) -> Result<Prepared, Error> {
-    prepare_text(access, slug, (file.text(), secrets)).await
+    let text = file.text().map_err(|error| unwritten(&path_of(slug), error.into()))?;
+    prepare_text(access, slug, (text, secrets)).await
+}
+
+/// Says what was wished for and cannot stand in a file.
+pub(super) fn unwritten(path: &Path, error: NotRewritten) -> Error {
+    match error {
+        NotRewritten::Toml(error) => {
+            super::secrets::Error::Merge { path: path.to_owned(), message: error.message().to_owned() }.into()
+        }
+        NotRewritten::Value(error) => {
+            let mut problems = Problems::default();
+            problems.push(&Source::new(path, ""), error);
+            Error::Problems(problems.into_report())
+        }
+    }
 }
 
 /// Makes the file of a new integration of a text without secrets, and writes nothing.
@@ -87,11 +104,7 @@ pub async fn changed(
     }
     let path = file.source.path().to_owned();
     let before = file.source.text().to_owned();
-    let merge = |error: toml_edit::TomlError| super::secrets::Error::Merge {
-        path: path.clone(),
-        message: error.message().to_owned(),
-    };
-    let text = rewrite(&before, edits).map_err(merge)?;
+    let text = rewrite(&before, edits).map_err(|error| unwritten(&path, error))?;
     let FileName { slug, environment } = &file.name;
     prepared(access, (slug, environment.as_ref()), (path.clone(), Some(before)), (text, secrets)).await
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::edits::{self, Edits};
 use super::{Error, Loaded, check};
 use crate::integration::Integration;
-use crate::integration::rewrite::{Edit, rewrite};
+use crate::integration::rewrite::{Edit, NotRewritten, rewrite};
 use crate::name::EnvironmentName;
 use crate::plan::{Change, Difference, FieldChange};
 use crate::record::Row;
@@ -91,7 +91,7 @@ fn rewritten(
             }
         }
     }
-    let unreadable = |error: toml_edit::TomlError| refused(error.message().to_owned(), "run `spile check`");
+    let unreadable = |error: NotRewritten| refused(error.to_string(), "run `spile check`");
     let text = rewrite(text, &edits).map_err(unreadable)?;
     if !with_secrets {
         return Ok(text);
@@ -102,11 +102,11 @@ fn rewritten(
         return Err(refused("its secrets differ, and are in a sidecar".to_owned(), help));
     }
     match &row.secrets {
-        None => sops::rewrite(&text, &sops::Document::profile(&[])).map_err(unreadable),
+        None => sops::rewrite(&text, &sops::Document::profile(&[])).map_err(|error| unreadable(error.into())),
         Some(sealed) => {
             let help = "run `spile apply` to make the row what the file says";
             let document = sealed.open().ok_or_else(|| refused("its secrets are no sops document".to_owned(), help))?;
-            sops::rewrite(&text, &document).map_err(unreadable)
+            sops::rewrite(&text, &document).map_err(|error| unreadable(error.into()))
         }
     }
 }

@@ -79,7 +79,7 @@ fn edits(
         let edit = Edit { table: None, key: "enabled".to_owned(), value: Some(Value::Bool(wanted)) };
         let after = rewrite(before.as_deref().unwrap_or_default(), &[edit]);
         // Files that are not TOML were refused before.
-        let after = after.map_err(|error| io("edit", &path, std::io::Error::other(error.message().to_owned())))?;
+        let after = after.map_err(|error| io("edit", &path, std::io::Error::other(error.to_string())))?;
         all.set(path, before, Some(after));
         Ok(())
     };
@@ -102,7 +102,7 @@ fn edits(
 
 fn says_enabled(world: &World, path: &Path) -> Result<bool, Error> {
     let text = read(&world.project, path)?.unwrap_or_default();
-    Ok(text.parse::<toml_edit::DocumentMut>().is_ok_and(|file| file.contains_key("enabled")))
+    Ok(crate::table::editable(&text).is_ok_and(|file| file.contains_key("enabled")))
 }
 
 fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {

@@ -11,7 +11,7 @@ use super::{Error, Loaded, check};
 use crate::connector::{Connector, Role};
 use crate::integration::check::is_reference;
 use crate::integration::draft::FileName;
-use crate::integration::rewrite::{Edit, rewrite};
+use crate::integration::rewrite::{Edit, NotRewritten, rewrite};
 use crate::name::{IntegrationId, Slug};
 use crate::record::Row;
 use crate::secret::Secret;
@@ -116,14 +116,14 @@ async fn file(
     let Unmanaged { mut row, mut plain } = found;
     plain.extend(take_secrets(&mut row, connector));
     let path = PathBuf::from("integrations").join(format!("{slug}.toml"));
-    let unwritable = |error: toml_edit::TomlError| Error::NotPulled {
+    let unwritable = |error: NotRewritten| Error::NotPulled {
         slug: slug.clone(),
-        why: error.message().to_owned(),
+        why: error.to_string(),
         help: "write its file by hand",
     };
     let mut text = rewrite("", &edits(&row, id)).map_err(unwritable)?;
     if let Some(document) = row.secrets.as_ref().and_then(crate::record::row::Sealed::open) {
-        text = sops::rewrite(&text, &document).map_err(unwritable)?;
+        text = sops::rewrite(&text, &document).map_err(|error| unwritable(error.into()))?;
     }
     if !plain.is_empty() {
         let name = FileName { slug: slug.clone(), environment: None };

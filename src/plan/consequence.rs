@@ -1,15 +1,16 @@
 //! What follows from a change for the data: nothing, a restart, streams read again, or data lost.
 
+mod selected;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Change, Current, Difference, FieldChange, Step};
 use crate::integration::{Integration, Integrations};
 use crate::name::{EnvironmentName, IntegrationId};
-use crate::record::entry::stream_of;
 use crate::record::{Entry, Record, Row};
+use selected::newly_selected;
 
 /// What follows from a change, from harmless to grave.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
@@ -97,7 +98,11 @@ fn field_verdicts<R: Record>(
     let fields = if matches!(change, Change::Update { .. }) { change.fields() } else { Vec::new() };
     for field in fields {
         if let Some((consequence, reason)) = of_field(&field.path, integration) {
-            verdict.add(consequence, reason, streams_of(&field, all));
+            let streams = streams_of(&field, all);
+            // Where less is selected, nothing is read again.
+            if !streams.is_empty() || without_environment(&field.path) != "select" {
+                verdict.add(consequence, reason, streams);
+            }
         }
     }
 }
@@ -108,16 +113,7 @@ fn streams_of(field: &FieldChange, all: &dyn Fn() -> BTreeSet<String>) -> BTreeS
     match (path.split_once('.'), &field.difference) {
         (Some(("metadata", stream)), _) => BTreeSet::from([stream.to_owned()]),
         (None, Difference::Plain { before, after }) if path == "select" => {
-            let patterns = |value: &Option<Value>| -> BTreeSet<String> {
-                let list = value.iter().filter_map(Value::as_array).flatten();
-                list.filter_map(Value::as_str).map(str::to_owned).collect()
-            };
-            let (before, after) = (patterns(before), patterns(after));
-            // What is no longer left out is newly selected; nothing said means everything.
-            let freed = before.difference(&after).filter_map(|pattern| pattern.strip_prefix('!'));
-            let more = after.difference(&before).filter(|pattern| !pattern.starts_with('!')).map(String::as_str);
-            let streams: BTreeSet<String> = more.chain(freed).map(stream_of).collect();
-            if after.is_empty() { BTreeSet::from(["*".to_owned()]) } else { streams }
+            newly_selected(before.as_ref(), after.as_ref())
         }
         _ => all(),
     }

@@ -1,12 +1,16 @@
 //! Which integrations a plan is about, and what has to stay because of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{Current, Desired, State};
+use crate::connector::Role;
 use crate::name::{IntegrationId, Slug};
-use crate::record::Record;
+use crate::record::entry::Origin;
+use crate::record::{Entry, Record};
 
 /// Which integrations a plan is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,7 +23,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Lays the scope over what is wanted: what is out of it, or protected, stays as it is.
+    /// Lays the scope over what is wanted: what is out of it, or protected, stays as it is, but for the base plugin that
+    /// it shares with what is planned.
     #[must_use]
     pub fn narrow(&self, mut desired: Desired, current: &Current) -> Desired {
         let named = self.named(&desired, current);
@@ -34,10 +39,11 @@ impl Scope {
                 kept.insert(*id);
             }
         }
-        for id in kept {
-            keep(&mut desired.registry, &current.registry.state, id);
-            keep(&mut desired.meltano, &current.meltano.state, id);
+        for id in &kept {
+            keep(&mut desired.registry, &current.registry.state, *id);
+            keep(&mut desired.meltano, &current.meltano.state, *id);
         }
+        share_plugins(&mut desired.meltano, &kept);
         desired
     }
 
@@ -53,6 +59,23 @@ fn keep<R: Record>(desired: &mut State<R>, current: &State<R>, id: IntegrationId
     match current.get(&id) {
         Some(record) => desired.insert(id, record.clone()),
         None => desired.remove(&id),
+    }
+}
+
+/// Gives what is kept the base plugins of what is planned: a plugin is one for all that inherit from it, so that one of
+/// them cannot keep an older definition than another has.
+fn share_plugins(desired: &mut State<Entry>, kept: &BTreeSet<IntegrationId>) {
+    let made = |entry: &Entry| entry.origin == Origin::Made;
+    let planned = desired.iter().filter(|(id, entry)| made(entry) && !kept.contains(id));
+    let definitions: BTreeMap<(Role, String), Arc<Map<String, Value>>> =
+        planned.map(|(_, entry)| ((entry.role, entry.base_plugin().to_owned()), entry.definition.clone())).collect();
+    for id in kept {
+        let Some(entry) = desired.get(id).filter(|entry| made(entry)) else { continue };
+        let definition = definitions.get(&(entry.role, entry.base_plugin().to_owned()));
+        if let Some(definition) = definition.filter(|definition| **definition != entry.definition) {
+            let entry = Entry { definition: definition.clone(), ..entry.clone() };
+            desired.insert(*id, entry);
+        }
     }
 }
 

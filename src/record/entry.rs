@@ -147,7 +147,7 @@ impl Entry {
         let over = self.environments.get(environment).and_then(|setup| setup.select.as_ref());
         let select = over.or(self.base.select.as_ref());
         let patterns = select.into_iter().flatten().filter(|pattern| !pattern.starts_with('!'));
-        let streams: BTreeSet<String> = patterns.map(|pattern| stream_of(pattern)).collect();
+        let streams: BTreeSet<String> = patterns.map(|pattern| stream_part(pattern).to_owned()).collect();
         if streams.is_empty() { BTreeSet::from(["*".to_owned()]) } else { streams }
     }
 
@@ -203,14 +203,6 @@ impl Record for Entry {
 #[must_use]
 pub fn state_id(environment: &EnvironmentName, extractor: &str, loader: &str) -> String {
     format!("{environment}:{extractor}-to-{loader}")
-}
-
-/// Returns the stream that a pattern of `select` names: what stands before the first dot without a backslash.
-#[must_use]
-pub fn stream_of(pattern: &str) -> String {
-    let dots = pattern.match_indices('.').map(|(at, _)| at);
-    let dot = dots.into_iter().find(|at| !pattern[..*at].ends_with('\\'));
-    dot.map_or(pattern, |at| &pattern[..at]).to_owned()
 }
 
 /// Returns a connector as a plugin definition of Meltano's. With its `namespace` it is a custom plugin, so no

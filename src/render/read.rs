@@ -23,6 +23,9 @@ pub enum Unreadable {
     /// What spile wrote about a plugin is of another form.
     #[error("{0}")]
     Setup(#[from] serde_json::Error),
+    /// Aliases of aliases of aliases: what is behind them would be missed, as if it were not there.
+    #[error("its aliases make it larger than a million values, or lead through more than 200 levels")]
+    Aliases,
     /// A plugin inherits from one that is not there.
     #[error("`{plugin}` inherits from `{parent}`, which is not there")]
     Orphan {
@@ -139,27 +142,32 @@ fn document(text: &str) -> Result<Document, Unreadable> {
     if read.is_ok() && !text.match_indices("<<").any(merges) {
         return Ok(read?);
     }
-    match as_imported(text) {
+    match as_imported(text)? {
         Some(document) => Ok(document),
         None => Ok(read?),
     }
 }
 
-fn as_imported(text: &str) -> Option<Document> {
-    let document = yaml::Document::parse(text).ok()?;
-    let value = yaml::Values::of(&document).value(&document.root, &mut Vec::new());
-    Document::deserialize(value).ok()
+fn as_imported(text: &str) -> Result<Option<Document>, Unreadable> {
+    let Ok(document) = yaml::Document::parse(text) else { return Ok(None) };
+    let values = yaml::Values::of(&document);
+    let value = values.value(&document.root, &mut Vec::new());
+    if values.is_exhausted() {
+        return Err(Unreadable::Aliases);
+    }
+    Ok(Document::deserialize(value).ok())
 }
 
-/// Returns the names of all plugins by list, those of others included.
-///
-/// # Errors
-/// When it is not of Meltano's form.
-pub fn names(text: &str) -> Result<Vec<(&'static str, String)>, Unreadable> {
-    let lists = document(text)?.plugins.unwrap_or_default();
-    let named = lists.into_iter().filter_map(|(plural, plugins)| Some((plural.role()?.plural(), plugins?)));
-    let all = named.flat_map(|(list, plugins)| plugins.into_iter().filter_map(move |one| Some((list, one.name?))));
-    Ok(all.collect())
+/// How often each list has a plugin of a name, those of others included.
+pub type Names = BTreeMap<&'static str, BTreeMap<String, usize>>;
+
+/// What is read back from a text.
+#[derive(Debug)]
+pub struct Back {
+    /// The entries.
+    pub entries: State<Entry>,
+    /// The names of all plugins.
+    pub names: Names,
 }
 
 /// Returns the plugin in whose environment another one is installed, and its `pip_url` where the text says it: a plugin
@@ -189,6 +197,14 @@ pub fn installed(text: &str, (role, name): (Role, &str)) -> Result<Option<(Strin
 /// # Errors
 /// When what spile wrote in it is of another form.
 pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
+    Ok(back(text)?.entries)
+}
+
+/// Returns the entries of a text, and the names of all plugins in it.
+///
+/// # Errors
+/// When what spile wrote in it is of another form.
+pub fn back(text: &str) -> Result<Back, Unreadable> {
     let document = document(text)?;
     let mut overlays = overlays(document.environments.unwrap_or_default());
     let jobs = document.jobs.unwrap_or_default().into_iter();
@@ -196,12 +212,15 @@ pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
     let schedules = document.schedules.unwrap_or_default().into_iter();
     let intervals: BTreeMap<String, String> =
         schedules.filter_map(|schedule| Some((schedule.job?, schedule.interval?))).collect();
-    let mut found = State::default();
+    let (mut found, mut names) = (State::default(), Names::new());
     for (plural, plugins) in document.plugins.unwrap_or_default() {
         let Some(role) = plural.role() else { continue };
         let mut marked = Vec::new();
         let mut bases = BTreeMap::new();
         for plugin in plugins.unwrap_or_default() {
+            if let Some(name) = &plugin.name {
+                *names.entry(role.plural()).or_default().entry(name.clone()).or_default() += 1;
+            }
             match plugin.mark()? {
                 Some(mark) => marked.push((mark, plugin)),
                 None if plugin.inherit_from.is_none() => drop(bases.insert(plugin.name.clone(), plugin)),
@@ -240,7 +259,7 @@ pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
             found.insert(mark.id, entry);
         }
     }
-    Ok(found)
+    Ok(Back { entries: found, names })
 }
 
 impl Plural {
@@ -283,4 +302,18 @@ fn overlays(environments: Vec<Environment>) -> Overlays {
 fn loader(tasks: &Value) -> Option<String> {
     let task = tasks.as_array()?.first()?.as_str()?;
     task.split_once(' ').map(|(_, loader)| loader.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_behind_too_many_aliases_is_not_taken_for_missing() {
+        let lines = (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")));
+        let grown = format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", lines.collect::<String>());
+        let text = format!("{grown}plugins: {{<<: {{}}, extractors: [{{name: tap-x}}]}}\n");
+        assert!(matches!(entries(&text), Err(Unreadable::Aliases)));
+        assert!(matches!(installed(&text, (Role::Extractor, "tap-x")), Err(Unreadable::Aliases)));
+    }
 }

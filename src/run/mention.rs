@@ -23,8 +23,8 @@ pub struct Sought<'a> {
 /// about; `None` where the file says nothing of it.
 #[must_use]
 pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<usize> {
-    let file = DeTable::parse(text).ok()?;
-    let table = |name: &str| file.get_ref().get(name).and_then(|found| found.get_ref().as_table());
+    let file = crate::table::tree(text).ok()?;
+    let table = |name: &str| file.get(name).and_then(|found| found.get_ref().as_table());
     let settings: Vec<(&str, Range<usize>)> = ["config", "secrets"]
         .iter()
         .filter_map(|name| table(name))
@@ -39,11 +39,11 @@ pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<us
             let is_address = |name: &str| ADDRESSES.iter().any(|word| name.contains(word));
             settings.iter().find(|(name, _)| is_address(name)).map(|(_, span)| span.clone())
         }
-        Cause::NothingSelected => key(file.get_ref(), "select"),
-        Cause::MissingSetting => key(file.get_ref(), "config"),
+        Cause::NothingSelected => key(&file, "select"),
+        Cause::MissingSetting => key(&file, "config"),
         _ => None,
     });
-    let at = at.or_else(|| key(file.get_ref(), "type"))?;
+    let at = at.or_else(|| key(&file, "type"))?;
     Some(Source::new("", text).place(at).line_and_column().0)
 }
 

@@ -94,9 +94,7 @@ impl Written {
         let builtin = template.as_ref().and_then(|name| Builtin::find(name));
         let values = match (builtin, table.table("values", problems)) {
             (Some(builtin), Some(values)) => builtin.values(values, problems),
-            (None, Some(values)) => {
-                values.nodes(problems).into_iter().map(|(key, node)| (key, node.value.value)).collect()
-            }
+            (None, Some(values)) => values.nodes(problems).into_iter().map(|(key, node)| (key, node.value())).collect(),
             (Some(Builtin::Kubernetes), None) => {
                 let example = "{ image = \"ghcr.io/acme/spile:1\" }";
                 drop(table.required_table("values", example, problems));

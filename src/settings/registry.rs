@@ -35,15 +35,13 @@ pub enum RegistryMistake {
         #[label("needs `{name}`")]
         span: SourceSpan,
     },
-    /// An address that is none.
-    #[error("`{url}` is not the address of a Supabase project")]
+    /// An address that is none. It is not said: it may hold a password, and has come from a variable where there is one.
+    #[error("`url` is not the address of a Supabase project")]
     #[diagnostic(
         code(spile::registry::url),
         help("write `https://<project>.supabase.co`, as the project's API settings show it")
     )]
     Url {
-        /// The address.
-        url: String,
         /// Where it stands.
         #[label("here")]
         span: SourceSpan,
@@ -106,7 +104,10 @@ impl Supabase {
             ["https://", "http://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
         if !is_url {
             let span = self.url.place.span.clone().into();
-            problems.push(&self.url.place.source, RegistryMistake::Url { url: url.clone(), span });
+            if !is_variable(&self.url) {
+                problems.hide(&self.url.place);
+            }
+            problems.push(&self.url.place.source, RegistryMistake::Url { span });
         }
         let span = self.key.place.span.clone().into();
         if key.expose().starts_with("sb_publishable_") {
@@ -157,7 +158,7 @@ impl RegistryTable {
         let read = Self {
             kind: table.choice("kind", &[("local", Kind::Local), ("supabase", Kind::Supabase)], problems),
             url: table.text("url", problems),
-            key: table.text("key", problems),
+            key: table.secret_text("key", problems),
             rest_path: table.text("rest_path", problems),
             schema: table.text("schema", problems),
         };

@@ -1,11 +1,11 @@
 //! `[sync]` in `spile.toml`: how runs are carried out where the command line says nothing.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
+use crate::integration::timing;
 use crate::problem::Problems;
-use crate::table::Table;
+use crate::table::{Mistake, Table};
 
 /// How runs are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +28,34 @@ impl Default for Sync {
     }
 }
 
+/// The range of a number of things of which there is one at least.
+pub(super) const ABOVE_0: (RangeInclusive<u16>, &str) = (1..=u16::MAX, "a whole number above 0");
+
 /// Reads the table.
 pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
     let default = Sync::default();
-    let mut duration = |key| table.parsed::<SignedDuration>(key, problems).map(|found| found.value.unsigned_abs());
-    let (timeout, retry_after) = (duration("timeout"), duration("retry_after"));
+    // A run that may take no time at all would end before it has begun.
+    let timeout = duration(&table, ("timeout", Duration::from_nanos(1)), problems);
+    let retry_after = duration(&table, ("retry_after", Duration::ZERO), problems);
     let sync = Sync {
-        jobs: table.whole("jobs", 1, problems),
+        jobs: table.whole("jobs", ABOVE_0, problems),
         timeout,
-        retries: table.whole("retries", 0, problems).unwrap_or(default.retries),
+        retries: table.whole("retries", (0..=u16::MAX, "a whole number"), problems).unwrap_or(default.retries),
         retry_after: retry_after.unwrap_or(default.retry_after),
-        keep_logs: table.whole("keep_logs", 1, problems).unwrap_or(default.keep_logs),
+        keep_logs: table.whole("keep_logs", ABOVE_0, problems).unwrap_or(default.keep_logs),
     };
     table.finish(problems);
     sync
+}
+
+fn duration(table: &Table<'_>, (key, least): (&'static str, Duration), problems: &mut Problems) -> Option<Duration> {
+    let text = table.text(key, problems)?;
+    let taken = timing::duration(&text).filter(|duration| *duration >= least);
+    if taken.is_none() {
+        let message = format!("`{}` is no length of time", text.value);
+        let help = Some("write one such as `90s`, `10m` or `2h 30m`".to_owned());
+        let span = text.place.span.clone().into();
+        problems.push(&text.place.source, Mistake::Invalid { key: key.to_owned(), message, span, help });
+    }
+    taken
 }

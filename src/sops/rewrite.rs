@@ -5,6 +5,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike,
 
 use super::document::{Document, SECRETS};
 use super::node::{self, Members, Node};
+use crate::table;
 
 /// The name of the metadata's table.
 const SOPS: &str = "sops";
@@ -13,9 +14,9 @@ const SOPS: &str = "sops";
 /// do ciphertexts that did not change. A document without secrets leaves neither table.
 ///
 /// # Errors
-/// When the text is not TOML.
+/// When the text is not TOML, or too deep.
 pub fn rewrite(text: &str, document: &Document) -> Result<String, TomlError> {
-    let mut file: DocumentMut = text.parse()?;
+    let mut file = table::editable(text)?;
     if document.secrets().is_empty() {
         file.remove(SECRETS);
         file.remove(SOPS);

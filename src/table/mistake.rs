@@ -2,6 +2,8 @@
 
 use miette::{Diagnostic, SourceSpan};
 
+use super::DEEPEST;
+
 /// What can be wrong with the form of any TOML file.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Mistake {
@@ -13,6 +15,17 @@ pub enum Mistake {
         message: String,
         /// Where the parser stumbled.
         #[label("here")]
+        span: SourceSpan,
+    },
+    /// Tables in tables without end.
+    #[error("this has more than {DEEPEST} levels of tables and arrays")]
+    #[diagnostic(
+        code(spile::toml::too_deep),
+        help("take levels away; write a value that needs more as one text of JSON")
+    )]
+    TooDeep {
+        /// What lies deeper.
+        #[label("deeper than that")]
         span: SourceSpan,
     },
     /// A key nobody reads.

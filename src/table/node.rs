@@ -1,8 +1,11 @@
 //! Values that keep their places all the way down, and keeping values out of excerpts.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde_json::Value;
+use toml::Spanned;
+use toml::de::DeValue;
 
 use crate::problem::Problems;
 use crate::source::{Place, Placed, Source};
@@ -13,19 +16,104 @@ use crate::source::{Place, Placed, Source};
 pub struct Node {
     /// Where the key stands.
     pub key: Place,
-    /// The whole value.
-    pub value: Placed<Value>,
-    /// The members, where the value is a table.
-    pub members: BTreeMap<String, Node>,
+    /// Where the value stands; a table under a head, or of a dotted key, has the place of that.
+    pub place: Place,
+    /// The value.
+    pub content: Content,
+    /// The places that together hold all of the value: several, or those of members, where the place is a head.
+    written: Vec<Range<usize>>,
+}
+
+/// What a node holds. A table is only its members: were it a value as well, each level of a nested table would be kept
+/// once more for every level above it.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A value that is no table.
+    Leaf(Value),
+    /// The members of a table.
+    Members(BTreeMap<String, Node>),
 }
 
 impl Node {
+    pub(super) fn new(key: Place, found: &Spanned<DeValue<'_>>, content: Content) -> Self {
+        let source = &key.source;
+        let mut places = Vec::new();
+        match content {
+            // The members know theirs.
+            Content::Members(_) if is_under_head(source, found) => {}
+            Content::Members(_) | Content::Leaf(_) => written(source, found, &mut places),
+        }
+        Self { place: source.place(found.span()), key, content, written: places }
+    }
+
+    /// Replaces what it holds, keeping the places.
+    #[must_use]
+    pub fn map(self, change: impl FnOnce(Content) -> Content) -> Self {
+        Self { content: change(self.content), ..self }
+    }
+
+    /// Returns the whole value.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        match &self.content {
+            Content::Leaf(value) => value.clone(),
+            Content::Members(members) => {
+                Value::Object(members.iter().map(|(name, member)| (name.clone(), member.value())).collect())
+            }
+        }
+    }
+
+    /// Returns the whole value and where it stands.
+    #[must_use]
+    pub fn placed(&self) -> Placed<Value> {
+        Placed { value: self.value(), place: self.place.clone() }
+    }
+
+    /// Returns the members, where the value is a table.
+    #[must_use]
+    pub fn members(&self) -> Option<&BTreeMap<String, Node>> {
+        match &self.content {
+            Content::Leaf(_) => None,
+            Content::Members(members) => Some(members),
+        }
+    }
+
     /// Keeps the value, and what is in it, out of every excerpt.
     pub fn hide(&self, problems: &mut Problems) {
-        if self.members.is_empty() {
-            problems.hide(&self.value.place);
+        for span in &self.written {
+            problems.hide(&self.place.source.place(span.clone()));
         }
-        self.members.values().for_each(|member| member.hide(problems));
+        for member in self.members().into_iter().flat_map(BTreeMap::values) {
+            member.hide(problems);
+        }
+    }
+}
+
+/// Finds the places that together hold all of a value. A table under a head, or of a dotted key, has the place of that,
+/// and so has an array of tables: what stands in those is at the places of its values.
+pub(super) fn written(source: &Source, value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::Table(table) if is_under_head(source, value) => {
+            for member in table.values() {
+                written(source, member, found);
+            }
+        }
+        DeValue::Array(items) if is_under_head(source, value) => {
+            for item in items {
+                written(source, item, found);
+            }
+        }
+        _ => found.push(value.span()),
+    }
+}
+
+/// Tells whether what a table or an array holds stands elsewhere than at its place.
+fn is_under_head(source: &Source, value: &Spanned<DeValue<'_>>) -> bool {
+    let span = value.span();
+    match value.get_ref() {
+        DeValue::Table(_) => !source.text().get(span).is_some_and(|text| text.starts_with('{')),
+        DeValue::Array(items) => items.iter().any(|item| item.span().start <= span.start),
+        _ => false,
     }
 }
 

@@ -192,6 +192,21 @@ fn who_was_given_up_and_sends_after_all_leaves_the_other_its_claim() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_silences_nobody() {
+    let year = 365 * 24 * HOUR;
+    let mut story = Story::new(1);
+    assert_eq!(story.tell(&failing(1, 0), year), ["failure of 1"]);
+    assert_eq!(story.tell(&failing(2, 0), 0), ["failure of 2"], "it counted as of the last hour");
+    assert_eq!(story.tell(&failing(1, 0), 25 * HOUR), ["failure of 1"], "it would be repeated in a year");
+    let mut story = Story::new(20);
+    assert_eq!(story.decide(&failing(1, 0), year).len(), 1);
+    assert_eq!(story.tell(&failing(1, 0), 0), ["failure of 1"], "a claim of then holds up nothing now");
+    let mut story = Story::new(20);
+    assert_eq!(story.decide(&failing(1, 0), 60).len(), 1);
+    assert_eq!(story.decide(&failing(1, 0), 0).len(), 0, "clocks differ by a minute");
+}
+
+#[test]
 fn a_recovery_that_could_not_be_sent_is_due_again() {
     let mut story = Story::new(20);
     story.tell(&failing(1, 0), 0);

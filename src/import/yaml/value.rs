@@ -9,6 +9,9 @@ use super::{Content, Document, Node, scalar};
 /// The most values that aliases may grow a document to; a few lines can ask for billions.
 const MOST: usize = 1_000_000;
 
+/// The most levels that aliases may lead through: the text itself has fewer, and each is a call within a call.
+const DEEPEST: usize = 200;
+
 /// Something that neither JSON nor TOML have a form for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Odd {
@@ -22,16 +25,17 @@ pub struct Odd {
 pub struct Values<'a> {
     document: &'a Document<'a>,
     left: Cell<usize>,
+    depth: Cell<usize>,
 }
 
 impl<'a> Values<'a> {
     /// Makes a reader of a document's values.
     #[must_use]
     pub fn of(document: &'a Document<'a>) -> Self {
-        Self { document, left: Cell::new(MOST) }
+        Self { document, left: Cell::new(MOST), depth: Cell::new(0) }
     }
 
-    /// Tells whether aliases made the document larger than it may be.
+    /// Tells whether aliases made the document larger, or deeper, than it may be.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.left.get() == 0
@@ -42,9 +46,19 @@ impl<'a> Values<'a> {
         // A long text costs as much as the values that would fill its place.
         let cost = 1 + node.text().map_or(0, |text| text.len() / 32);
         self.left.set(self.left.get().saturating_sub(cost));
+        if self.depth.get() == DEEPEST {
+            self.left.set(0);
+        }
         if self.is_exhausted() {
             return Value::Null;
         }
+        self.depth.set(self.depth.get() + 1);
+        let value = self.content(node, odd);
+        self.depth.set(self.depth.get() - 1);
+        value
+    }
+
+    fn content(&self, node: &Node, odd: &mut Vec<Odd>) -> Value {
         match &node.content {
             Content::Alias(_) => match self.document.resolve(node) {
                 Some(target) => self.value(target, odd),
@@ -135,6 +149,19 @@ mod tests {
         let values = Values::of(&document);
         values.value(&document.root, &mut Vec::new());
         assert!(values.is_exhausted());
+    }
+
+    #[test]
+    fn aliases_cannot_lead_on_without_bound() {
+        let links = (1..100_000).map(|n| format!("- &a{n} [*a{}]\n", n - 1));
+        let text = format!("x:\n- &a0 [x]\n{}y:\n  <<: *a99999\n", links.collect::<String>());
+        let read = move || {
+            let document = Document::parse(&text).unwrap();
+            let values = Values::of(&document);
+            values.value(&document.root, &mut Vec::new());
+            assert!(values.is_exhausted());
+        };
+        std::thread::Builder::new().stack_size(2 << 20).spawn(read).unwrap().join().unwrap();
     }
 
     #[test]

@@ -17,14 +17,15 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
         let mut found = Vec::new();
         flatten(connector, name, node, &mut found);
         for (name, node) in found {
+            let value = node.placed();
             match connector.setting(&name) {
-                Some(setting) if setting.secret && !node.value.as_str().is_some_and(is_reference) => {
+                Some(setting) if setting.secret && !value.as_str().is_some_and(is_reference) => {
                     plain_secret(draft, (&name, node), problems);
                 }
-                Some(setting) => fits(setting, &node.value, problems),
+                Some(setting) => fits(setting, &value, problems),
                 None => unknown(connector, (&name, node), problems),
             }
-            config.insert(name, node.value.value.clone());
+            config.insert(name, value.value);
         }
     }
     config
@@ -35,12 +36,13 @@ fn flatten<'a>(connector: &Connector, name: &str, node: &'a Node, found: &mut Ve
     let prefix = format!("{name}.");
     let nested =
         connector.setting(name).is_none() && connector.settings.iter().any(|setting| setting.name.starts_with(&prefix));
-    if nested && node.value.is_object() {
-        for (key, member) in &node.members {
-            flatten(connector, &format!("{prefix}{key}"), member, found);
+    match node.members() {
+        Some(members) if nested => {
+            for (key, member) in members {
+                flatten(connector, &format!("{prefix}{key}"), member, found);
+            }
         }
-    } else {
-        found.push((name.to_owned(), node));
+        _ => found.push((name.to_owned(), node)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::integration::Draft;
 use crate::integration::draft::FileName;
 use crate::problem::Problems;
 use crate::sops::node::{Members, Node};
-use crate::sops::{Document, Enc, NotADocument};
+use crate::sops::{Document, Enc, NotADocument, NotEnc};
 use crate::source::{Place, Source};
 
 /// Reads sidecars and gives each to the draft that it belongs to.
@@ -59,23 +59,38 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
         let span = place.span.clone().into();
         let is_sealed = scope.as_ref().is_none_or(|scope| scope.encrypts(&path));
         match value {
-            Node::List(_) => {
+            Node::List(items) => {
+                if items.iter().any(|item| fault(item).is_some()) {
+                    problems.hide(&source.place(0..source.text().len()));
+                }
                 let path = source.path().display().to_string();
                 problems.push(source, Mistake::SidecarList { name: name.clone(), path, span });
             }
-            Node::Text(text) if is_sealed && !text.is_empty() => {
-                if let Err(reason) = text.parse::<Enc>() {
+            value if is_sealed => {
+                if let Some(reason) = fault(value) {
                     problems.hide(&source.place(0..source.text().len()));
                     let (name, slug) = (name.clone(), slug.to_owned());
                     problems.push(source, Mistake::Damaged { name, slug, reason, span });
                 }
             }
-            _ if !is_sealed => drop(plain.insert(name.clone())),
-            Node::Null | Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) | Node::Map(_) => {}
+            _ => drop(plain.insert(name.clone())),
         }
         keys.push((name, place));
     }
     Some(SecretsDraft { source: source.clone(), place: source.start(), keys, document, form: Form::Sidecar, plain })
+}
+
+/// Returns why a value that should be encrypted is not. sops leaves nothing as it is, an empty text too; numbers and
+/// booleans that it encrypted are text.
+fn fault(value: &Node) -> Option<NotEnc> {
+    match value {
+        Node::Null => None,
+        Node::Text(text) if text.is_empty() => None,
+        Node::Text(text) => text.parse::<Enc>().err(),
+        Node::Bool(_) | Node::Integer(_) | Node::Float(_) => Some(NotEnc::Plain),
+        Node::List(items) => items.iter().find_map(fault),
+        Node::Map(members) => members.iter().find_map(|(_, member)| fault(member)),
+    }
 }
 
 /// Returns every value below maps, with its path.

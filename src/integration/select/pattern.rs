@@ -19,9 +19,8 @@ impl Pattern {
     pub fn parse(pattern: &str) -> Self {
         let body = pattern.strip_prefix('!');
         let (is_negated, body) = (body.is_some(), body.unwrap_or(pattern));
-        let mut dots = body.match_indices('.').map(|(at, _)| at);
-        let dot = dots.find(|at| !body[..*at].ends_with('\\'));
-        let (stream, field) = dot.map_or((body, None), |at| (&body[..at], Some(&body[at + 1..])));
+        let stream = stream_part(body);
+        let field = body[stream.len()..].strip_prefix('.');
         Self {
             stream: Glob::from(stream.replace("\\.", ".").as_str()),
             field: field.filter(|field| !field.is_empty()).map(str::to_owned),
@@ -34,6 +33,19 @@ impl Pattern {
     pub fn fields(&self) -> Option<Glob> {
         self.field.as_deref().map(field_glob)
     }
+}
+
+/// Returns the stream of a pattern without its `!`, as written: what stands before the first dot without a backslash.
+#[must_use]
+pub fn stream_part(body: &str) -> &str {
+    let dot = body.match_indices('.').map(|(at, _)| at).find(|at| !body[..*at].ends_with('\\'));
+    dot.map_or(body, |at| &body[..at])
+}
+
+/// Returns a stream's name as patterns write it.
+#[must_use]
+pub fn as_pattern(stream: &str) -> String {
+    stream.replace('.', "\\.")
 }
 
 /// Returns the wildcards that match a field's [`breadcrumb`], for a field as patterns write it. Its dots part the names of

@@ -1,6 +1,6 @@
 //! Encrypting what stands in plain text: under `[secrets]`, and the secret settings under `[config]`.
 
-use toml_edit::{DocumentMut, Item, TableLike, Value};
+use toml_edit::{Item, TableLike, Value};
 
 use super::Error;
 use super::file::{Access, SecretsFile, write};
@@ -29,10 +29,8 @@ pub async fn encrypted(access: Access<'_>, file: &SecretsFile) -> Result<Option<
     let connector = file.connector(access.project)?;
     let mut changes: Vec<(String, Option<Secret>)> =
         file.plain().into_iter().map(|(name, value)| (name, Some(value))).collect();
-    let mut text: DocumentMut = file.source.text().parse().map_err(|error: toml_edit::TomlError| Error::Merge {
-        path: file.path().to_owned(),
-        message: error.message().to_owned(),
-    })?;
+    let mut text = crate::table::editable(file.source.text())
+        .map_err(|error| Error::Merge { path: file.path().to_owned(), message: error.message().to_owned() })?;
     if let Some(connector) = &connector {
         if let Some(config) = text.get_mut("config").and_then(Item::as_table_like_mut) {
             changes.extend(take_secrets(config, connector).into_iter().map(|(name, value)| (name, Some(value))));

@@ -23,7 +23,7 @@ pub fn textconv(path: &std::path::Path, text: &str) -> String {
 
 /// Returns the text without `[secrets]` and `[sops]`.
 pub(super) fn plain_part(text: &str) -> String {
-    match text.parse::<toml_edit::DocumentMut>() {
+    match crate::table::editable(text) {
         Ok(mut file) => {
             file.remove(SECRETS);
             file.remove("sops");

@@ -34,7 +34,8 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Option<Channel>
     };
     let (on, repeat) = (on(&table, problems), repeat(&table, problems));
     let only = table.texts("only", problems).map(|only| only.value).unwrap_or_default();
-    let most_per_hour = table.count("most_per_hour", problems).unwrap_or(MOST_PER_HOUR);
+    let most_per_hour =
+        table.whole("most_per_hour", (1..=u32::MAX, "a whole number from 1"), problems).unwrap_or(MOST_PER_HOUR);
     let template = table.text("template", problems);
     table.finish(problems);
     Some(Channel { name: name.flatten()?, sender: sender?, on, only, repeat, most_per_hour, template })
@@ -58,7 +59,7 @@ fn slack(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
 
 fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let url = table.required_text("url", "\"${HOOK_URL}\"", problems);
-    let secret = table.text("secret", problems);
+    let secret = table.secret_text("secret", problems);
     if let Some(secret) = &secret {
         variable(secret, ("what webhooks are signed with", "secret", "HOOK_SECRET"), problems);
     }
@@ -73,8 +74,8 @@ fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
 fn literal_url(url: &Placed<String>, problems: &mut Problems) {
     let parsed = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
     let Some(parsed) = parsed else {
-        let (url, source, span) = (url.value.clone(), &url.place.source, url.place.span.clone().into());
-        return problems.push(source, NotifyMistake::Url { url, span });
+        problems.hide(&url.place);
+        return problems.push(&url.place.source, NotifyMistake::Url { span: url.place.span.clone().into() });
     };
     let host = parsed.host_str().unwrap_or_default();
     let is_key = KEY_HOSTS.iter().any(|known| host == *known || host.ends_with(&format!(".{known}")));
@@ -98,7 +99,7 @@ const KEY_HOSTS: [&str; 8] = [
 
 fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let server = table.required_text("server", "\"smtps://user@smtp.example.com:465\"", problems);
-    let password = table.text("password", problems);
+    let password = table.secret_text("password", problems);
     let from = table.required_text("from", "\"spile@example.com\"", problems);
     let to = required(table, "to", "[\"data@example.com\"]", problems).then(|| table.texts("to", problems)).flatten();
     if let Some(password) = &password {
@@ -125,8 +126,8 @@ fn check_server(server: &Placed<String>, problems: &mut Problems) {
         }
         Some(_) => {}
         None => {
-            let (server, source, span) = (server.value.clone(), &server.place.source, server.place.span.clone());
-            problems.push(source, NotifyMistake::Server { server, span: span.into() });
+            problems.hide(&server.place);
+            problems.push(&server.place.source, NotifyMistake::Server { span: server.place.span.clone().into() });
         }
     }
 }

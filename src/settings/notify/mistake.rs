@@ -26,28 +26,24 @@ pub enum NotifyMistake {
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// A webhook's address that is none.
-    #[error("`{url}` is no address that takes a webhook")]
+    /// A webhook's address that is none. It is not said: whoever knows it may post there.
+    #[error("`url` is no address that takes a webhook")]
     #[diagnostic(
         code(spile::notify::url),
         help("write `https://...`, or a variable that holds it: `url = \"${{HOOK_URL}}\"`")
     )]
     Url {
-        /// What was written.
-        url: String,
         /// Where.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A mail server that is none.
-    #[error("`{server}` is no mail server")]
+    /// A mail server that is none. It is not said: it may hold a password.
+    #[error("`server` is no mail server")]
     #[diagnostic(
         code(spile::notify::server),
         help("write `smtps://user@smtp.example.com:465`, or `smtp://user@smtp.example.com:587` for one that upgrades")
     )]
     Server {
-        /// What was written.
-        server: String,
         /// Where.
         #[label("here")]
         span: SourceSpan,

@@ -69,11 +69,11 @@ fn every_mistake_of_a_channel_is_reported() {
             "spile.toml:9: `repeat`: `often` is no time of a minute or more [spile::toml::invalid]",
             "spile.toml:10: `most_per_hour` is an integer, not a whole number from 1 [spile::toml::wrong_kind]",
             "spile.toml:11: unknown key `url` [spile::toml::unknown_key]",
-            "spile.toml:15: `example.com` is no mail server [spile::notify::server]",
+            "spile.toml:15: `server` is no mail server [spile::notify::server]",
             "spile.toml:16: `nobody` is no mail address: invalid input [spile::notify::address]",
             "spile.toml:17: this mail goes to nobody [spile::notify::nobody]",
             "spile.toml:19: two channels are named `c` [spile::notify::twice]",
-            "spile.toml:21: `ops.example.com` is no address that takes a webhook [spile::notify::url]",
+            "spile.toml:21: `url` is no address that takes a webhook [spile::notify::url]",
             "spile.toml:23: there is no channel `d` [spile::notify::unknown]",
             "spile.toml:25: there is no channel `cc` [spile::notify::unknown]",
         ]

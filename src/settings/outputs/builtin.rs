@@ -50,7 +50,8 @@ impl Builtin {
                 }
             }
         }
-        put("retries", table.percent("retries", problems).map(Value::from));
+        let retries = table.whole::<u8>("retries", (0..=100, "a whole number from 0 to 100"), problems);
+        put("retries", retries.map(Value::from));
         table.finish(problems);
         values
     }

@@ -106,6 +106,33 @@ fn a_changed_connector_changes_its_integrations() {
 }
 
 #[test]
+fn a_part_takes_along_what_shares_its_plugin() {
+    let folder = Folder::project();
+    let own = "label = 'Mine'\n[plugin]\nname = 'tap-mine'\nnamespace = 'tap_mine'\npip_url = 'tap-mine==1.0'\n";
+    folder.write("connectors/mine.toml", own);
+    for slug in ["one", "two", "gone"] {
+        folder.write(&format!("integrations/{slug}.toml"), "type = 'mine'\nprotect = true\n");
+    }
+    folder.spile("apply --yes").exits(0);
+    folder.remove("integrations/gone.toml");
+    folder.write("connectors/mine.toml", &own.replace("==1.0", "==1.1"));
+    folder.write("integrations/two.toml", "type = 'mine'\nprotect = true\nname = 'Two'\n");
+    let plan = folder.spile("plan --format json --only one").exits(0).json();
+    for change in plan["changes"].as_array().unwrap() {
+        let fields: Vec<_> = change["fields"].as_array().unwrap().iter().map(|field| field["path"].as_str()).collect();
+        assert_eq!((change["action"].as_str(), fields), (Some("update"), vec![Some("plugin.pip_url")]), "{change}");
+    }
+    assert_eq!(changed(&folder, "--only one"), "gone one two");
+    folder.spile("apply --yes --only one --allow change=3").exits(0);
+    assert_eq!(changed(&folder, "--only one"), "");
+    assert_eq!(changed(&folder, ""), "two");
+    folder.write("connectors/mine.toml", &own.replace("==1.0", "==1.2"));
+    assert_eq!(changed(&folder, ""), "gone one two");
+    folder.spile("apply --yes").exits(0);
+    assert_eq!(changed(&folder, ""), "");
+}
+
+#[test]
 fn offline_compares_the_file_alone_and_says_so() {
     let folder = Folder::project();
     let text = folder.read("spile.toml")

@@ -48,6 +48,25 @@ fn what_is_added_later_is_rendered_behind_what_was_imported() {
 }
 
 #[test]
+fn a_setting_may_have_any_name_that_one_of_a_connector_may_have() {
+    let project = with(
+        "environments:\n- name: dev\nplugins:\n  loaders:\n  - name: target-x\n    namespace: target_x\n    pip_url: x\n    \
+         settings:\n    - {name: dialect+driver, kind: string}\n    config:\n      dialect+driver: postgresql+psycopg2\n      \
+         conn: {pass+word: hunter2, host: h}\n",
+    );
+    project.spile(&["import", "--yes"]).succeeds();
+    let text = project.read("integrations/target-x.toml");
+    assert!(text.contains("\"dialect+driver\" = \"postgresql+psycopg2\"\n"), "{text}");
+    assert!(text.contains("[secrets]\n\"conn.pass+word\" = \"ENC["), "{text}");
+    let connector = project.read("connectors/target-x.toml");
+    assert!(connector.contains("name = \"dialect+driver\"\nkind = \"string\"\n"), "{connector}");
+    project.spile(&["apply", "--yes"]).succeeds();
+    let text = project.read("meltano.yml");
+    assert!(text.contains("${TARGET_X_CONN_PASS_WORD}") && !text.contains("hunter2"), "{text}");
+    project.spile(&["plan", "--exit-code"]).succeeds();
+}
+
+#[test]
 fn a_base_plugin_that_would_be_there_twice_is_refused() {
     let project = with("plugins:\n  extractors:\n  - {name: tap-github, namespace: tap_github, pip_url: x}\n");
     project.spile(&["import", "--yes"]).succeeds();

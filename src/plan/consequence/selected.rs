@@ -1,0 +1,113 @@
+//! Which streams a changed `select` reads, all of them or some of their fields, that it did not read before.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::integration::select::{Pattern, breadcrumb, stream_part};
+
+/// Returns the streams, as the patterns name them.
+pub(super) fn newly_selected(before: Option<&Value>, after: Option<&Value>) -> BTreeSet<String> {
+    let (before, after) = (Select::of(before), Select::of(after));
+    let more = after.taken.difference(&before.taken).filter(|new| !covered(new, &before.taken));
+    // What is no longer left out is read from now on, where its stream is.
+    let freed = before.left_out.difference(&after.left_out).filter(|old| !covered(old, &after.left_out));
+    let freed = freed.filter(|old| Pattern::parse(old).stream.literal().is_none_or(|stream| after.takes(&stream)));
+    more.chain(freed).map(|pattern| stream_part(pattern).to_owned()).collect()
+}
+
+/// The patterns of a `select`.
+struct Select {
+    taken: BTreeSet<String>,
+    /// Without their `!`.
+    left_out: BTreeSet<String>,
+}
+
+impl Select {
+    /// Where nothing is said, or only what is left out, everything is taken.
+    fn of(value: Option<&Value>) -> Self {
+        let (mut taken, mut left_out) = (BTreeSet::new(), BTreeSet::new());
+        for pattern in value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            match pattern.strip_prefix('!') {
+                Some(pattern) => left_out.insert(pattern.to_owned()),
+                None => taken.insert(pattern.to_owned()),
+            };
+        }
+        if taken.is_empty() {
+            taken.insert("*.*".to_owned());
+        }
+        Self { taken, left_out }
+    }
+
+    fn takes(&self, stream: &str) -> bool {
+        self.taken.iter().any(|pattern| Pattern::parse(pattern).stream.matches(stream))
+    }
+}
+
+/// Tells whether one of the patterns is about all that a pattern is about, as far as that can be told of wildcards.
+fn covered(pattern: &str, patterns: &BTreeSet<String>) -> bool {
+    let new = Pattern::parse(pattern);
+    let (stream, is_plain) = (new.stream.literal(), |field: &str| !field.contains(['*', '?', '[']));
+    patterns.iter().map(|known| Pattern::parse(known)).any(|known| {
+        let is_all = |text: &str| known.stream.matches(text);
+        let of_stream = known.stream == new.stream || stream.as_deref().map_or_else(|| is_all("*"), is_all);
+        of_stream
+            && match (&new.field, &known.field) {
+                (None, _) => true,
+                (Some(_), Some(known)) if known == "*" => true,
+                (Some(new), Some(_)) if is_plain(new) => {
+                    known.fields().is_some_and(|fields| fields.matches(&breadcrumb(new.split('.'))))
+                }
+                (new, known) => new == known,
+            }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn streams(before: &[&str], after: &[&str]) -> Vec<String> {
+        let said = |patterns: &[&str]| (!patterns.is_empty()).then(|| json!(patterns));
+        newly_selected(said(before).as_ref(), said(after).as_ref()).into_iter().collect()
+    }
+
+    #[test]
+    fn to_select_less_reads_nothing_again() {
+        for (before, after) in [
+            (&["A.*", "B.*"][..], &["A.*"][..]),
+            (&[], &["A.*"]),
+            (&[], &["A.id", "!B.*"]),
+            (&["!B.*"], &["A.*", "!B.*"]),
+            (&["*.*"], &[]),
+            (&["*.*"], &["A.*"]),
+            (&["A.*"], &["A.id", "A.name"]),
+            (&["A.*"], &["A.*", "!A.secret"]),
+            (&["A.*", "B.*", "!A.secret"], &["B.*"]),
+            (&["A.*", "!A.secret"], &["A.*", "!A.*"]),
+            (&["public-*.*"], &["public-orders.*"]),
+        ] {
+            assert_eq!(streams(before, after), Vec::<String>::new(), "{before:?} -> {after:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_selected_beyond_that_is_named() {
+        for (before, after, named) in [
+            (&["A.*"][..], &["A.*", "B.*"][..], &["B"][..]),
+            (&["A.*"], &[], &["*"]),
+            (&["A.*"], &["!B.*"], &["*"]),
+            (&["A.id"], &["A.id", "A.name"], &["A"]),
+            (&["A.id"], &["A.*"], &["A"]),
+            (&["A.*", "!A.secret"], &["A.*"], &["A"]),
+            (&["A.*", "!A.secret"], &["A.secret"], &["A"]),
+            (&["A.*", "!*.secret"], &["A.*"], &["*"]),
+            (&["A.*", "!A.*"], &["A.*", "!A.secret"], &["A"]),
+            (&["public-orders.*"], &["public-*.*"], &["public-*"]),
+        ] {
+            assert_eq!(streams(before, after), named, "{before:?} -> {after:?}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Texts as trees. A parser bounds the brackets around a value and the parts of a key, and not what both make together:
+//! a text of 13 KB nests 6,400 tables, and whatever walks those by calling itself, the letting go of them included,
+//! runs out of stack. So every text is measured, without calling anything twice, before somebody walks its tree.
+
+use std::ops::Range;
+
+use serde::de::Error as _;
+use toml::de::{DeTable, DeValue, Error};
+use toml_edit::{Document, DocumentMut, TomlError};
+
+/// How many levels of tables and arrays a file may have.
+pub const DEEPEST: usize = 32;
+
+/// Why a text is no tree that can be walked.
+#[derive(Debug)]
+pub enum NotATree {
+    /// It is not TOML, for all these reasons.
+    Syntax(Vec<Error>),
+    /// What stands there has more levels than anybody may walk.
+    TooDeep(Range<usize>),
+}
+
+/// Parses a text.
+///
+/// # Errors
+/// When it is not TOML, or too deep.
+pub fn tree(text: &str) -> Result<DeTable<'_>, NotATree> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let table = document.into_inner();
+    let deep = too_deep(&table);
+    if errors.is_empty() && deep.is_none() {
+        return Ok(table);
+    }
+    take_apart(table);
+    Err(deep.filter(|_| errors.is_empty()).map_or(NotATree::Syntax(errors), NotATree::TooDeep))
+}
+
+/// Parses a text that is to be changed and written again.
+///
+/// # Errors
+/// When it is not TOML, or too deep.
+pub fn editable(text: &str) -> Result<DocumentMut, TomlError> {
+    measure(text)?;
+    text.parse()
+}
+
+/// Parses a text for the places of its comments and blanks too.
+///
+/// # Errors
+/// When it is not TOML, or too deep.
+pub fn layout(text: &str) -> Result<Document<&str>, TomlError> {
+    measure(text)?;
+    Document::parse(text)
+}
+
+/// What is no TOML at all is said better by the parser that follows, which stops there.
+fn measure(text: &str) -> Result<(), TomlError> {
+    match tree(text) {
+        Ok(_) | Err(NotATree::Syntax(_)) => Ok(()),
+        Err(NotATree::TooDeep(_)) => {
+            Err(toml_edit::de::Error::custom(format!("it has more than {DEEPEST} levels")).into())
+        }
+    }
+}
+
+/// Returns the first place that lies too deep.
+fn too_deep(table: &DeTable<'_>) -> Option<Range<usize>> {
+    let mut found: Option<Range<usize>> = None;
+    let mut left: Vec<_> = table.values().map(|value| (value, 1)).collect();
+    while let Some((value, depth)) = left.pop() {
+        let inner = depth + 1;
+        match value.get_ref() {
+            DeValue::Table(_) | DeValue::Array(_) if depth > DEEPEST => {
+                let is_first = found.as_ref().is_none_or(|found| value.span().start < found.start);
+                found = if is_first { Some(value.span()) } else { found };
+            }
+            DeValue::Table(table) => left.extend(table.values().map(|value| (value, inner))),
+            DeValue::Array(items) => left.extend(items.iter().map(|item| (item, inner))),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Lets go of a table level by level.
+fn take_apart(table: DeTable<'_>) {
+    let mut left = vec![DeValue::Table(table)];
+    while let Some(value) = left.pop() {
+        match value {
+            DeValue::Table(table) => left.extend(table.into_iter().map(|(_, value)| value.into_inner())),
+            DeValue::Array(items) => left.extend(items.into_iter().map(toml::Spanned::into_inner)),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As deep as the parser lets a text of this form be.
+    fn bottomless(broken: &str) -> String {
+        let key = ["x"; 79].join(".");
+        format!("{}x = 1{}{broken}", format!("{key} = {{ ").repeat(78), " }".repeat(78))
+    }
+
+    /// Runs something on a stack as small as those that files are read on.
+    fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
+        std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn a_text_of_thousands_of_levels_is_refused_by_every_parser() {
+        on_a_small_stack(|| {
+            let text = bottomless("");
+            assert!(text.len() < 20_000);
+            assert!(matches!(tree(&text), Err(NotATree::TooDeep(_))));
+            assert_eq!(editable(&text).unwrap_err().message(), "it has more than 32 levels");
+            assert!(layout(&text).is_err());
+            let broken = bottomless("\n= no");
+            assert!(matches!(tree(&broken), Err(NotATree::Syntax(_))));
+        });
+    }
+
+    #[test]
+    fn as_many_levels_as_may_be_are_taken() {
+        let nested = |levels: usize| format!("a = {}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(tree(&nested(DEEPEST)).is_ok());
+        let Err(NotATree::TooDeep(place)) = tree(&nested(DEEPEST + 1)) else { panic!("it is taken") };
+        assert_eq!(place, 36..39);
+        let dotted = |levels: usize| format!("{} = 1", vec!["a"; levels + 1].join("."));
+        assert!(editable(&dotted(DEEPEST)).is_ok() && editable(&dotted(DEEPEST + 1)).is_err());
+    }
+}
