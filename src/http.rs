@@ -16,7 +16,6 @@ mod jobs;
 mod jwt;
 mod limits;
 mod logos;
-mod logs;
 mod refusal;
 mod seen;
 mod session;

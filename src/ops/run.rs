@@ -3,6 +3,7 @@
 mod died;
 mod job;
 mod lease;
+mod log;
 pub mod mend;
 mod places;
 mod request;
@@ -27,6 +28,7 @@ use crate::world::runs::PAUSED;
 use job::Job;
 
 pub use died::bury;
+pub use log::{Log, More};
 pub use mend::{Mend, mend};
 pub use places::Places;
 pub(super) use request::{Invocation, base_variables, installed, request};

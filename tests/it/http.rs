@@ -4,6 +4,7 @@ mod api;
 mod browser;
 mod canary;
 mod jwt;
+mod logs;
 mod openapi;
 mod pages;
 mod runs;

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::shell::{At, Trouble, mistake};
 use crate::http::api::found_run;
 use crate::http::desk::Desk;
-use crate::http::logs::{Log, text};
 use crate::http::refusal::Refusal;
 use crate::integration::field;
 use crate::name::Slug;
+use crate::ops::run::Log;
 use crate::ops::{self, Which};
 use crate::pages::render;
 use crate::pages::words::RunRow;
@@ -24,6 +24,9 @@ const MOST: usize = 100;
 
 /// How many lines of a log are shown.
 const LINES: usize = 500;
+
+/// How many bytes of its end they are looked for in.
+const LONGEST: u64 = 256 * 1024;
 
 /// Whose runs are shown.
 #[derive(Debug, Deserialize)]
@@ -55,16 +58,20 @@ pub async fn live(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
 }
 
 fn data(desk: &Desk, run: &Run) -> Result<Value, Trouble> {
-    let log = text(&Log::of(desk.world.project.root(), run).all()?);
-    let lines: Vec<String> = log.lines().map(said).collect();
-    let shown = lines[lines.len().saturating_sub(LINES)..].join("\n");
+    let log = Log::of(desk.world.project.root(), run).end(LONGEST)?;
+    let is_cut = log.len() as u64 == LONGEST;
+    let log = String::from_utf8_lossy(&log);
+    // The first line of a piece may be half of one.
+    let all: Vec<&str> = log.lines().skip(usize::from(is_cut)).collect();
+    let lines: Vec<String> = all[all.len().saturating_sub(LINES)..].iter().map(|line| said(line)).collect();
+    let cut = if is_cut || all.len() > LINES { lines.len() } else { 0 };
     let mut row = json!(RunRow::of(run, Timestamp::now()));
     row["streams"] = run.streams.iter().map(|(name, records)| json!({ "name": name, "records": records })).collect();
     row["error"] = json!(run.error);
     row["cause"] = json!(run.cause.map(Cause::word).unwrap_or_default().replace('_', " "));
     row["help"] = json!(run.cause.map(|cause| cause.help().replace("NAME", run.slug.as_str())));
     row["mend"] = json!(mend(desk, run));
-    Ok(json!({ "run": row, "log": shown, "cut": if lines.len() > LINES { LINES } else { 0 } }))
+    Ok(json!({ "run": row, "log": lines.join("\n"), "cut": cut }))
 }
 
 /// Returns what a line of Meltano's log says, without what is for programs.

@@ -1,7 +1,6 @@
 //! One run of one integration, from its beginning to its entry in the registry.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
-use crate::run::{Cause, Run, RunKind, RunStatus, Tries, mention};
+use crate::run::{Cause, Run, RunKind, RunStatus, Tries, log_path, mention};
 use crate::secret::Secret;
 use crate::world::meltano::{Finished, Hold, InstallError, NotHeld, Outcome, Progress, Request, RunError, Span};
 use crate::world::{World, machine};
@@ -202,7 +201,7 @@ impl Job {
             bookmark_after: None,
             scheduled_for: self.options.scheduled_for.get(&self.integration.id).copied(),
             host: Some(machine::name()),
-            log: PathBuf::from(".spile/logs").join(self.integration.slug.as_str()).join(format!("{id}.log")),
+            log: log_path(&self.integration.slug, id),
             environment,
         }
     }
