@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use miette::Diagnostic;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -75,13 +76,16 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Writ
     };
     let message = format!("{} {of}\n\nBy {}, on a page of spile.\n", change.verb, who.name);
     let (project, author) = (&app.setup().project, who.author());
-    let written = change.edits.carry_out(project, (&destination, &author, &message)).await?;
+    let written = change.edits.carry_out(project, (&destination, &author, &message)).await;
     app.forget_files().await;
     let result = match &written {
-        Written::Files { .. } => None,
-        Written::Branch { branch, .. } => Some(format!("branch {branch}")),
+        Ok(Written::Files { .. }) => None,
+        Ok(Written::Branch { branch, .. }) => Some(format!("branch {branch}")),
+        Err(error) => Some(failed(error)),
     };
-    app.note(who, (&change.verb.to_lowercase(), change.slugs), result)?;
+    let noted = app.note(who, (&change.verb.to_lowercase(), change.slugs), result);
+    let written = written?;
+    noted?;
     if app.setup().writing == Writing::Applied {
         let desk = app.read_anew().await?;
         let slugs: Vec<&str> = change.slugs.iter().map(Slug::as_str).collect();
@@ -91,6 +95,12 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Writ
         }
     }
     Ok(written)
+}
+
+/// What is noted of what was tried and not, or not wholly, done: its code, which holds nothing of what anybody typed.
+pub fn failed(error: &Error) -> String {
+    let code = error.code().map_or_else(|| "spile::http::internal".to_owned(), |code| code.to_string());
+    format!("failed: {code}")
 }
 
 fn read_only() -> Refusal {
@@ -121,18 +131,20 @@ pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result
     if app.setup().writing == Writing::Not {
         return Err(read_only());
     }
-    let breaches = plan.breaches(desk.loaded.settings.guard, Allowance::default());
-    if !breaches.is_empty() {
-        return Err(Error::Refused(breaches).into());
-    }
     let (actor, commit) = (who.name.clone(), desk.world.project.commit());
     let origin = ApplyOrigin { plan: plan.id(), actor, commit, at: Timestamp::now(), rendered: None };
     let options = ops::apply::Options { allowance: Allowance::default(), origin };
-    ops::apply(&desk.world, &desk.loaded, (plan, &options), &mut drop).await?;
+    let applied = ops::apply(&desk.world, &desk.loaded, (plan, &options), &mut drop).await;
     desk.forget().await;
     let slugs: Vec<Slug> = plan.touched().into_iter().map(|(slug, _)| slug).collect();
-    let result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));
-    app.note(who, ("apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }), Some(result))
+    let mut result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));
+    if let Err(error) = &applied {
+        // The registry may have taken it before something else refused.
+        result = format!("{result}, {}", failed(error));
+    }
+    let noted = app.note(who, ("apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }), Some(result));
+    applied?;
+    noted
 }
 
 /// Begins a run of an integration, and notes who wanted it.

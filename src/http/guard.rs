@@ -64,10 +64,10 @@ async fn look(State(app): State<App>, request: Request, next: Next) -> Response 
         .and_then(|host| origin(request.method(), request.headers(), &host));
     let mut response = match refused {
         Err(refusal) => refusal.into_response(),
-        Ok(()) => match tokio::time::timeout(LONGEST, next.run(request)).await {
+        Ok(()) => match tokio::time::timeout(LONGEST, answered(&app, request, next)).await {
             Ok(response) => response,
             Err(_) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "spile::http::timeout", "this took too long")
-                .help("try again; a run that has begun goes on")
+                .help("look again later: what has begun goes on, and is noted when it has ended")
                 .into_response(),
         },
     };
@@ -81,6 +81,20 @@ async fn look(State(app): State<App>, request: Request, next: Next) -> Response 
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Answers a request. What may change something goes on to its end, whether or not whoever sent it waits for that: half of a
+/// change is none, and what was done is to be noted.
+async fn answered(app: &App, request: Request, next: Next) -> Response {
+    if is_read(request.method()) {
+        return next.run(request).await;
+    }
+    app.jobs().finish(next.run(request)).await.unwrap_or_else(|| internal().into_response())
+}
+
+/// Tells whether a method only looks.
+pub fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Browsers say that they take HTML; programs that use the API do not.
@@ -103,7 +117,7 @@ fn host(headers: &HeaderMap, uri: &Uri, known: &[String]) -> Result<String, Refu
 
 /// What changes something comes from pages of this server, or from no page at all.
 fn origin(method: &Method, headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
-    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+    if is_read(method) {
         return Ok(());
     }
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Runs that go on when whoever began them has gone.
+//! What goes on when whoever began it has gone: runs, and whatever else may change something.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,6 +67,17 @@ impl Jobs {
             Err(_) => Ok(Uuid::nil()),
         };
         Begun { id, ended: receiver }
+    }
+
+    /// Lets work go on to its end, also where nobody waits for that any more, and returns what comes of it; `None` where it
+    /// panics.
+    pub(super) async fn finish<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.spawn(async move {
+            // Nobody waits any more.
+            let _ = sender.send(work.await);
+        });
+        receiver.await.ok()
     }
 
     /// Lets something go on by itself.

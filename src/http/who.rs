@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::app::App;
+use super::guard::is_read;
 use super::refusal::Refusal;
 use super::tokens::Tokens;
 use crate::world::git::Author;
@@ -121,7 +122,7 @@ impl FromRequestParts<App> for Who {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let who = Self::of(parts, app).await?;
-        let is_read = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let is_read = is_read(&parts.method);
         // Forms bring it in a field, which their handlers look at.
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
         let is_form = !path.starts_with("/api/");

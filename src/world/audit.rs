@@ -28,7 +28,7 @@ pub struct Deed {
     /// To which integrations; none where it was to all, or to none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub integrations: Vec<Slug>,
-    /// What came of it: a branch, a commit, a plan, a run.
+    /// What came of it: a branch, a commit, a plan, a run, or the code of what it failed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
 }

@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod canary;
+mod gone;
 mod jwt;
 mod logs;
 mod openapi;
