@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use miette::Diagnostic;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::app::{App, Writing};
@@ -39,6 +40,30 @@ pub struct Change<'a> {
     pub verb: &'static str,
 }
 
+/// What became of a change.
+pub struct Made {
+    /// What was written.
+    pub written: Written,
+    /// Whether it was applied at once, or why not, where changes are: what is written stays.
+    pub applied: Option<Result<(), Refusal>>,
+}
+
+impl Made {
+    /// Adds to an answer what it has to say besides the integration.
+    pub fn told(&self, mut answer: Value) -> Value {
+        if let Written::Branch { .. } = &self.written {
+            answer["change"] = json!(self.written);
+        }
+        if let Some(applied) = &self.applied {
+            answer["applied"] = json!(applied.is_ok());
+            if let Err(refusal) = applied {
+                answer["not_applied"] = json!(refusal);
+            }
+        }
+        answer
+    }
+}
+
 /// Returns what operations on secrets work with.
 pub fn access<'a>(app: &'a App, (keys, program): (&'a Keys, &'a Program)) -> Access<'a> {
     Access { project: &app.setup().project, keys, program, now: Timestamp::now() }
@@ -58,7 +83,7 @@ pub fn connector(app: &App, (name, role): (&str, Role)) -> Result<Arc<Connector>
 ///
 /// # Errors
 /// When it makes none, files have changed in the meantime, or nothing can be written.
-pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Written, Refusal> {
+pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made, Refusal> {
     let destination = match &app.setup().writing {
         Writing::Not => {
             return Err(read_only());
@@ -86,15 +111,20 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Writ
     let noted = app.note(who, (&change.verb.to_lowercase(), change.slugs), result);
     let written = written?;
     noted?;
-    if app.setup().writing == Writing::Applied {
-        let desk = app.read_anew().await?;
-        let slugs: Vec<&str> = change.slugs.iter().map(Slug::as_str).collect();
-        let plan = plan(&desk, Some(&slugs.join(","))).await?;
-        if !plan.is_empty() {
-            apply(app, &desk, (who, &plan)).await?;
-        }
-    }
-    Ok(written)
+    let applied = match app.setup().writing {
+        Writing::Applied => Some(apply_changed(app, who, change.slugs).await),
+        Writing::Not | Writing::To(_) => None,
+    };
+    Ok(Made { written, applied })
+}
+
+/// Applies what has just been written.
+async fn apply_changed(app: &App, who: &Who, slugs: &[Slug]) -> Result<(), Refusal> {
+    let desk = app.read_anew().await?;
+    let mut options = ops::plan::Options::everything(desk.environment.clone());
+    options.selection = Selection::known_of(slugs.iter().cloned());
+    let plan = ops::plan(&desk.world, &desk.loaded, &options).await?;
+    apply(app, &desk, (who, &plan)).await
 }
 
 /// What is noted of what was tried and not, or not wholly, done: its code, which holds nothing of what anybody typed.
@@ -180,7 +210,7 @@ pub struct Done {
     /// Runs that have begun, by integration.
     pub runs: BTreeMap<Slug, Uuid>,
     /// What was written.
-    pub written: Option<Written>,
+    pub made: Option<Made>,
 }
 
 /// Does the same to several integrations: changes are made all or none; runs are begun each by itself.
@@ -203,7 +233,7 @@ pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
         let begun = run(app, who, (&desk, kind, slug)).await?;
         runs.insert(slug.clone(), begun.id.map_err(|error| Refusal::from(*error))?);
     }
-    Ok(Done { runs, written: None })
+    Ok(Done { runs, made: None })
 }
 
 async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
@@ -216,8 +246,8 @@ async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
         Bulk::Disable => "Disable",
         _ => "Delete",
     };
-    let written = carry_out(app, who, &Change { edits, slugs, verb }).await?;
-    Ok(Done { runs: BTreeMap::new(), written: Some(written) })
+    let made = carry_out(app, who, &Change { edits, slugs, verb }).await?;
+    Ok(Done { runs: BTreeMap::new(), made: Some(made) })
 }
 
 /// Returns what files are to say for integrations to be enabled, disabled or gone.

@@ -16,13 +16,12 @@ use super::integrations::{etag, find, header};
 use super::shape::IntegrationData;
 use crate::connector::Role;
 use crate::http::app::App;
-use crate::http::change::{self, Change};
+use crate::http::change::{self, Change, Made};
 use crate::http::refusal::{FieldError, Refusal};
 use crate::http::who::{self, Who};
 use crate::integration::Integration;
 use crate::name::Slug;
 use crate::ops::author::{self, Wanted};
-use crate::ops::edits::Written;
 use crate::problem::did_you_mean;
 use crate::secret::Secret;
 
@@ -55,7 +54,19 @@ pub struct Update {
 }
 
 /// What an answer gives besides what may be written: to be sent back as it came.
-const GIVEN: [&str; 9] = ["id", "slug", "type", "kind", "environments", "status", "created_at", "updated_at", "change"];
+const GIVEN: [&str; 11] = [
+    "id",
+    "slug",
+    "type",
+    "kind",
+    "environments",
+    "status",
+    "created_at",
+    "updated_at",
+    "change",
+    "applied",
+    "not_applied",
+];
 
 pub async fn create(
     who: Who,
@@ -77,10 +88,10 @@ pub async fn create(
     let prepared = author::create(change::access(&app, (&keys, &program)), (&slug, &connector), &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&connector)))?;
     let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&slug), verb: "Add" };
-    let written = change::carry_out(&app, &who, &change).await?;
+    let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.find(slug.as_str()).cloned().ok_or_else(gone)?;
     let location = header(&format!("/api/integrations/{}", made.id));
-    let shaped = answer(&app, &made, &written).await?;
+    let shaped = answer(&app, &made, &did).await?;
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(shaped)).into_response())
 }
 
@@ -102,10 +113,10 @@ pub async fn update(
     let prepared = author::change(change::access(&app, (keys, &program)), integration, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&integration.connector)))?;
     let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&integration.slug), verb: "Change" };
-    let written = change::carry_out(&app, &who, &change).await?;
+    let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.get(&integration.id).cloned().ok_or_else(gone)?;
     let etag = header(&etag(&app.setup().project, &made)?);
-    Ok(([(ETAG, etag)], Json(answer(&app, &made, &written).await?)).into_response())
+    Ok(([(ETAG, etag)], Json(answer(&app, &made, &did).await?)).into_response())
 }
 
 pub async fn remove(
@@ -121,12 +132,8 @@ pub async fn remove(
     matches(&app, integration, &headers)?;
     let removal = author::remove(&app.setup().project, integration)?;
     let change = Change { edits: removal.edits, slugs: std::slice::from_ref(&removal.slug), verb: "Delete" };
-    let written = change::carry_out(&app, &who, &change).await?;
-    let mut answer = json!({ "success": true });
-    if let Written::Branch { .. } = &written {
-        answer["change"] = json!(written);
-    }
-    Ok(Json(answer))
+    let did = change::carry_out(&app, &who, &change).await?;
+    Ok(Json(did.told(json!({ "success": true }))))
 }
 
 /// Refuses to build upon what has changed since it was read.
@@ -175,13 +182,9 @@ fn gone() -> Refusal {
     Refusal::new(StatusCode::CONFLICT, "spile::integration::unknown", "it has gone in the meantime")
 }
 
-async fn answer(app: &App, made: &Arc<Integration>, written: &Written) -> Result<Value, Refusal> {
+async fn answer(app: &App, made: &Arc<Integration>, did: &Made) -> Result<Value, Refusal> {
     let desk = app.desk().await?;
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&made.id));
-    let mut shaped = json!(IntegrationData::of(made, standing));
-    if let Written::Branch { .. } = written {
-        shaped["change"] = json!(written);
-    }
-    Ok(shaped)
+    Ok(did.told(json!(IntegrationData::of(made, standing))))
 }

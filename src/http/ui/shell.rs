@@ -116,6 +116,7 @@ fn told(did: &str) -> Option<Told> {
     let (tone, text) = match did {
         "saved" => ("good", "Saved. The plan shows what applying it would change."),
         "applied" => ("good", "Applied."),
+        "unapplied" => ("warn", "Saved, and not applied: look at what is in the way, and apply it here."),
         "branch" => ("good", "Committed to a branch of its own: ask for a review of it."),
         "deleted" => ("good", "Deleted. The plan shows what applying it would change."),
         "enabled" => ("good", "Enabled."),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::catalog::mark;
 use super::form::Posted;
-use super::integration::{SCHEDULE, did, faults, loaders, text};
+use super::integration::{SCHEDULE, faults, goes_on, loaders, text};
 use super::shell::{At, Trouble, fault};
 use crate::connector::Role;
 use crate::form;
@@ -19,6 +19,7 @@ use crate::http::refusal::Refusal;
 use crate::integration::field;
 use crate::name::Slug;
 use crate::ops::discover::{Freshness, Options};
+use crate::ops::edits::Written;
 use crate::ops::new::{self, Prepared};
 use crate::ops::{self, author};
 use crate::pages::fields::{FieldData, Fields, Known};
@@ -310,16 +311,16 @@ async fn save(at: &At, here: (&str, &str), draft: &Draft) -> Result<Response, Tr
     let saved = async {
         let prepared = prepare(at, draft).await?;
         let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&prepared.slug), verb: "Add" };
-        let written = change::carry_out(&at.app, &at.who, &change).await?;
-        Ok::<_, Refusal>((prepared.slug.clone(), written))
+        let made = change::carry_out(&at.app, &at.who, &change).await?;
+        Ok::<_, Refusal>((prepared.slug.clone(), made))
     };
     match saved.await {
-        Ok((slug, written)) => {
+        Ok((slug, made)) => {
             at.app.drafts().end(here.0);
-            let did = did(&written);
             // What is on a branch is not here yet.
-            let page = if did == "branch" { "/integrations".to_owned() } else { format!("/integrations/{slug}") };
-            Ok(Redirect::to(&format!("{page}?did={did}")).into_response())
+            let is_here = matches!(made.written, Written::Files { .. });
+            let page = if is_here { format!("/integrations/{slug}") } else { "/integrations".to_owned() };
+            Ok(goes_on(&made, &page))
         }
         Err(refusal) => page(at, here, (draft, Some(&refusal))).await,
     }

@@ -357,3 +357,47 @@ async fn changes_are_applied_at_once_or_not_made_at_all_where_that_is_wanted() {
     let refused = server.send((Method::POST, "/api/applies"), &body, StatusCode::FORBIDDEN).await;
     assert_eq!(refused["code"], "spile::http::read_only");
 }
+
+#[tokio::test]
+async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
+    let folder = project();
+    for slug in ["more", "nuts", "never"] {
+        folder.integration(slug, "data");
+    }
+    folder.remove("integrations/never.toml");
+    folder.spile("apply --yes").exits(0);
+    folder.integration("never", "data");
+    let server = Server::of_folder(&folder, &["--apply"]);
+    // What no target knows of is gone with its file.
+    let gone = super::json(server.ask(Method::DELETE, "/api/integrations/never"), StatusCode::OK).await;
+    assert_eq!(gone, json!({ "success": true, "applied": true }));
+    // Two at once are more than passes without a word.
+    let body = json!({ "action": "delete", "integrations": ["more", "nuts"] });
+    let gone = server.send((Method::POST, "/api/bulk"), &body, StatusCode::OK).await;
+    assert_eq!(
+        (&gone["applied"], &gone["not_applied"]["code"]),
+        (&json!(false), &json!("spile::plan::guard")),
+        "{gone}"
+    );
+    assert!(!folder.join("integrations/more.toml").exists());
+    // Nor can this be kept.
+    std::fs::remove_dir_all(folder.join(".spile/applied")).unwrap();
+    folder.write(".spile/applied", "in the way");
+    let update = json!({ "tags": ["sweet"], "config": { "local.folders": ["elsewhere"] } });
+    let changed = server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::OK).await;
+    let told = (&changed["tags"], &changed["applied"], &changed["not_applied"]["code"]);
+    assert_eq!(told, (&json!(["sweet"]), &json!(false), &json!("spile::files::io")), "{changed}");
+    let noted = server.get("/api/audit?limit=2").await;
+    let said: Vec<&Value> = noted["deeds"].as_array().unwrap().iter().map(|deed| &deed["action"]).collect();
+    assert_eq!(said, ["apply", "change"], "{noted}");
+    folder.remove(".spile/applied");
+    // Pages lead to where it is applied.
+    let browser = server.browser().await;
+    let made = json!({ "type": "singer-jsonl", "name": "Plums", "config": { "local.folders": ["data"] } });
+    let made = server.send((Method::POST, "/api/integrations"), &made, StatusCode::CREATED).await;
+    assert_eq!(made["applied"], true, "{made}");
+    let form = [("action", "delete"), ("slug", "plums"), ("slug", "fruit"), ("sure", "yes")];
+    assert_eq!(browser.goes("/integrations/bulk", &form).await, "/plan?did=unapplied");
+    let page = browser.page("/plan?did=unapplied").await;
+    assert!(page.contains("Saved, and not applied") && page.contains("to delete"), "{page}");
+}
