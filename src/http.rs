@@ -16,6 +16,7 @@ mod jobs;
 mod jwt;
 mod limits;
 mod logos;
+mod queue;
 mod refusal;
 mod seen;
 mod session;

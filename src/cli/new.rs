@@ -246,7 +246,6 @@ async fn tested(prepared: &Prepared, (global, output): (&Global, &mut Output)) -
     let (interrupted, interrupt) = tokio::sync::watch::channel(false);
     let mut options = pace.options(&prepared.loaded.settings.sync, environment);
     options.interrupt = interrupt;
-    options.timeout = options.timeout.or(Some(super::run::TEST));
     let signals = tokio::spawn(super::run::pass_on(interrupted));
     let run = new::test(&world, prepared, &options, &mut |event| output.event(&event)).await;
     signals.abort();

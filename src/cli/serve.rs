@@ -11,6 +11,7 @@ use super::run::{Pace, pass_on};
 use super::{Global, Output, host, outside, places};
 use crate::http::{self, App, Login, Setup, Trust, Writing};
 use crate::ops::edits::Destination;
+use crate::ops::run::{Places, jobs};
 use crate::ops::scheduler::{self, Opened};
 use crate::ops::{self, Error};
 use crate::world::World;
@@ -113,17 +114,19 @@ impl Args {
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (interrupted, interrupt) = watch::channel(false);
     let signals = tokio::spawn(pass_on(interrupted));
+    // Runs of pages and of schedules take turns; how many there are is known when the files are read.
+    let turns = Places::new(1);
     let served = match args.bind.as_str() {
-        "none" => schedule(args, global, (interrupt, output)).await,
+        "none" => schedule(args, global, (interrupt, &turns, output)).await,
         address => {
-            let (app, listener) = open(args, global, (address, output)).await?;
+            let (app, listener) = open(args, global, (address, &turns, output)).await?;
             let stop = interrupt.clone();
             let pages = async {
                 let served = http::serve(&app, listener, stop).await;
                 served.map_err(|source| Error::Io { doing: "serve at", path: address.to_owned(), source })
             };
             if args.scheduler {
-                tokio::try_join!(pages, schedule(args, global, (interrupt, output))).map(|_| ())
+                tokio::try_join!(pages, schedule(args, global, (interrupt, &turns, output))).map(|_| ())
             } else {
                 pages.await
             }
@@ -137,7 +140,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 async fn open(
     args: &Args,
     global: &Global,
-    (address, output): (&str, &mut Output),
+    (address, turns, output): (&str, &Arc<Places>, &mut Output),
 ) -> Result<(App, TcpListener), Error> {
     let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
     let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
@@ -158,6 +161,8 @@ async fn open(
         rate: args.rate,
         hosts: names(at, &args.host),
         jobs: args.pace.jobs(),
+        timeout: args.pace.timeout(),
+        turns: turns.clone(),
     };
     let app = App::new(setup);
     output.step("Serving", &format!("http://{at}/"));
@@ -181,7 +186,7 @@ fn names(at: SocketAddr, more: &[String]) -> Vec<String> {
 async fn schedule(
     args: &Args,
     global: &Global,
-    (interrupt, output): (watch::Receiver<bool>, &mut Output),
+    (interrupt, turns, output): (watch::Receiver<bool>, &Arc<Places>, &mut Output),
 ) -> Result<(), Error> {
     let outside = outside(output);
     let mut open = || {
@@ -190,6 +195,8 @@ async fn schedule(
         let environment = loaded.environment(global.environment.as_deref())?;
         let world = World::open(&project, &loaded.settings, &environment, &outside)?;
         let mut options = args.pace.options(&loaded.settings.sync, environment);
+        turns.resize(jobs(args.pace.jobs(), &loaded.settings.sync));
+        options.places = turns.clone();
         options.interrupt = interrupt.clone();
         Ok(Opened { loaded: Arc::new(loaded), world, options })
     };

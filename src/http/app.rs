@@ -1,6 +1,7 @@
 //! The server's state: handles, shared by all requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use super::idempotency::Answered;
 use super::jobs::Jobs;
 use super::jwt::{Jwts, Trust};
 use super::limits::Limit;
+use super::queue::Queue;
 use super::refusal::Refusal;
 use super::seen::Seen;
 use super::session::{Login, Sessions};
@@ -19,7 +21,7 @@ use super::tokens::Tokens;
 use super::who::Who;
 use crate::name::Slug;
 use crate::ops::edits::Destination;
-use crate::ops::run::Options;
+use crate::ops::run::{self, Options};
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
 use crate::world::{Audit, Deed, Keys, Outside, Program, Project};
@@ -52,6 +54,10 @@ pub struct Setup {
     pub hosts: Vec<String>,
     /// How many runs at a time, where the project says nothing.
     pub jobs: Option<u16>,
+    /// How long a run may take, where that is said.
+    pub timeout: Option<Duration>,
+    /// The turns that runs take, those of schedules too.
+    pub turns: Arc<run::Places>,
 }
 
 /// What becomes of changes.
@@ -82,6 +88,7 @@ struct Inner {
     audit: Audit,
     seen: Seen,
     jobs: Jobs,
+    queue: Queue,
     drafts: Drafts,
     answered: Answered,
     /// One change at a time: files are checked as a whole before one is written.
@@ -105,6 +112,7 @@ impl App {
             audit: Audit::of(&own_folder),
             seen: Seen::of(&own_folder),
             jobs: Jobs::default(),
+            queue: Queue::default(),
             drafts: Drafts::default(),
             answered: Answered::default(),
             writes: tokio::sync::Mutex::default(),
@@ -196,6 +204,11 @@ impl App {
 
     pub(super) fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// Returns the runs that wait for their turn.
+    pub(super) fn queue(&self) -> &Queue {
+        &self.0.queue
     }
 
     pub(super) fn drafts(&self) -> &Drafts {

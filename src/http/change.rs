@@ -180,12 +180,16 @@ pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result
 /// Begins a run of an integration, and notes who wanted it.
 ///
 /// # Errors
-/// When it cannot begin.
+/// When it is refused.
 pub async fn run(app: &App, who: &Who, (desk, kind, slug): (&Arc<Desk>, RunKind, &Slug)) -> Result<Begun, Refusal> {
     let begun = app.jobs().begin(app, desk, (kind, slug)).await;
-    if let Ok(id) = &begun.id {
-        app.note(who, (kind.word(), std::slice::from_ref(slug)), Some(format!("run {id}")))?;
-    }
+    let result = match &begun {
+        Ok(begun) => format!("run {}", begun.id),
+        Err(refusal) => format!("failed: {}", refusal.code),
+    };
+    let noted = app.note(who, (kind.word(), std::slice::from_ref(slug)), Some(result));
+    let begun = begun?;
+    noted?;
     Ok(begun)
 }
 
@@ -207,8 +211,10 @@ pub enum Bulk {
 
 /// What came of it.
 pub struct Done {
-    /// Runs that have begun, by integration.
+    /// Runs that have begun, or wait for their turn, by integration.
     pub runs: BTreeMap<Slug, Uuid>,
+    /// Why others have not.
+    pub refused: BTreeMap<Slug, Refusal>,
     /// What was written.
     pub made: Option<Made>,
 }
@@ -216,7 +222,7 @@ pub struct Done {
 /// Does the same to several integrations: changes are made all or none; runs are begun each by itself.
 ///
 /// # Errors
-/// When there is none to do it to, files would be wrong with it, or nothing can be written.
+/// When there is none to do it to, every run is refused, files would be wrong with it, or nothing can be written.
 pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
     if slugs.is_empty() {
         let detail = "none is chosen";
@@ -228,12 +234,17 @@ pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
         Bulk::Enable | Bulk::Disable | Bulk::Delete => return switched(app, who, (action, slugs)).await,
     };
     let desk = app.desk().await?;
-    let mut runs = BTreeMap::new();
+    let mut done = Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: None };
     for slug in slugs {
-        let begun = run(app, who, (&desk, kind, slug)).await?;
-        runs.insert(slug.clone(), begun.id.map_err(|error| Refusal::from(*error))?);
+        match run(app, who, (&desk, kind, slug)).await {
+            Ok(begun) => drop(done.runs.insert(slug.clone(), begun.id)),
+            Err(refusal) => drop(done.refused.insert(slug.clone(), refusal)),
+        }
     }
-    Ok(Done { runs, made: None })
+    match done.refused.first_key_value() {
+        Some((_, refusal)) if done.runs.is_empty() => Err(refusal.clone()),
+        _ => Ok(done),
+    }
 }
 
 async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
@@ -247,7 +258,7 @@ async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
         _ => "Delete",
     };
     let made = carry_out(app, who, &Change { edits, slugs, verb }).await?;
-    Ok(Done { runs: BTreeMap::new(), made: Some(made) })
+    Ok(Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: Some(made) })
 }
 
 /// Returns what files are to say for integrations to be enabled, disabled or gone.

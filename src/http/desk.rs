@@ -11,11 +11,11 @@ use super::app::Setup;
 use super::refusal::Refusal;
 use crate::alert::Alert;
 use crate::name::{EnvironmentName, IntegrationId};
-use crate::ops::run::{From, Options, Places, Retries, WhenBusy};
-use crate::ops::{self, Error, Loaded, Which, notify};
+use crate::ops::run::{Options, WhenBusy, jobs};
+use crate::ops::{self, Error, Loaded, notify};
 use crate::view::report::ProblemData;
+use crate::world::World;
 use crate::world::runs::Standing;
-use crate::world::{World, machine};
 
 /// How long files are taken to be as they were.
 const FILES: Duration = Duration::from_millis(500);
@@ -147,18 +147,11 @@ impl Desk {
         let environment = loaded.environment(setup.environment.as_deref())?;
         let world = World::open(&setup.project, &loaded.settings, &environment, &setup.outside)?;
         let sync = &loaded.settings.sync;
-        let options = Options {
-            environment: environment.clone(),
-            which: Which::default(),
-            places: Places::new(setup.jobs.or(sync.jobs).map_or_else(machine::jobs, usize::from)),
-            timeout: sync.timeout,
-            retries: Retries { most: sync.retries, after: sync.retry_after },
-            when_busy: WhenBusy::Refuse,
-            from: From::Bookmark,
-            scheduled_for: BTreeMap::new(),
-            host: setup.host.clone(),
-            interrupt: tokio::sync::watch::channel(false).1,
-        };
+        setup.turns.resize(jobs(setup.jobs, sync));
+        let options = Options::of(sync, environment.clone(), (setup.turns.clone(), setup.host.clone()));
+        // Whoever waits at a page is told at once.
+        let timeout = setup.timeout.or(options.timeout);
+        let options = Options { when_busy: WhenBusy::Refuse, timeout, ..options };
         let loaded = Arc::new(loaded);
         Ok(Self {
             loaded,

@@ -53,7 +53,7 @@ pub fn guarded(routes: Router<App>, app: &App) -> Router<App> {
 }
 
 /// Says nothing of what went wrong inside.
-fn internal() -> Refusal {
+pub fn internal() -> Refusal {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "the server has made a mistake")
         .help("look at what it says in its terminal, and report it")
 }

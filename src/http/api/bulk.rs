@@ -35,6 +35,9 @@ pub async fn bulk(
     let done = change::bulk(&app, &who, (wanted.action, &slugs)).await?;
     let status = if done.runs.is_empty() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let written = done.made.as_ref().map(|made| &made.written);
-    let answer = json!({ "success": true, "runs": done.runs, "change": written });
+    let mut answer = json!({ "success": done.refused.is_empty(), "runs": done.runs, "change": written });
+    if !done.refused.is_empty() {
+        answer["refused"] = json!(done.refused);
+    }
     Ok((status, Json(done.made.as_ref().map_or(answer.clone(), |made| made.told(answer)))))
 }

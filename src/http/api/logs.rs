@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::runs::found;
+use super::runs::{Found, found};
 use crate::http::app::App;
 use crate::http::desk::Desk;
 use crate::http::refusal::Refusal;
@@ -43,13 +43,14 @@ pub async fn logs(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let desk = app.desk().await?;
-    let run = found(&desk, &id).await?;
-    let log = Log::of(desk.world.project.root(), &run);
+    let run = found(&app, &desk, &id).await?;
     let wants_events =
         headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|it| it.contains("text/event-stream"));
     if !wants_events {
+        let log = Log::of(desk.world.project.root(), &run.run);
         let lines: Vec<String> = text(&log.end(MOST)?).lines().map(str::to_owned).collect();
-        return Ok(Json(json!({ "run": run.id, "status": run.status, "lines": lines })).into_response());
+        let answer = json!({ "run": run.run.id, "status": run.shaped()["status"], "lines": lines });
+        return Ok(Json(answer).into_response());
     }
     let last = headers.get(HeaderName::from_static("last-event-id"));
     let from = last.and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);
@@ -58,7 +59,7 @@ pub async fn logs(
     tokio::spawn(async move {
         // Nobody is waited for who has gone, or does not read, nor at the server's end.
         tokio::select! {
-            () = follow(&desk, (&run, &log), (from, &sender)) => {}
+            () = follow((&app, &desk), run, (from, &sender)) => {}
             () = sender.closed() => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
@@ -67,13 +68,22 @@ pub async fn logs(
 }
 
 /// Sends what a log says until its run has ended, and how that was.
-async fn follow(desk: &Desk, (run, log): (&Run, &Log), (mut shown, sender): (u64, &mpsc::Sender<Event>)) {
+async fn follow((app, desk): (&App, &Desk), run: Found, (mut shown, sender): (u64, &mpsc::Sender<Event>)) {
     let event = |shown: u64| Event::default().id(shown.to_string());
+    let run = match begun((app, desk), run).await {
+        Ok(run) => run,
+        Err(refusal) => {
+            // Who has gone wants no end.
+            let _ = sender.send(event(shown).event("ended").data(json!(refusal).to_string())).await;
+            return;
+        }
+    };
+    let log = Log::of(desk.world.project.root(), &run);
     let (mut lasts, mut asked) = (true, None::<Instant>);
     loop {
         // Asked before reading: what a run wrote before it ended is then read too.
         if asked.is_none_or(|asked| asked.elapsed() >= ASKED) {
-            lasts = ops::history::lasts(&desk.world, run).await.unwrap_or(false);
+            lasts = ops::history::lasts(&desk.world, &run).await.unwrap_or(false);
             asked = Some(Instant::now());
         }
         // What cannot be read now may be read later; a run that has just begun has written nothing yet.
@@ -85,13 +95,22 @@ async fn follow(desk: &Desk, (run, log): (&Run, &Log), (mut shown, sender): (u64
             }
         }
         if !lasts {
-            let ended = desk.world.runs.get(run.id).await.ok().flatten().unwrap_or_else(|| run.clone());
+            let ended = desk.world.runs.get(run.id).await.ok().flatten().unwrap_or(run);
             // Who has gone wants no end.
             let _ = sender.send(event(shown).event("ended").data(json!(ended).to_string())).await;
             return;
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Waits until a run has begun, or was refused.
+async fn begun((app, desk): (&App, &Desk), mut run: Found) -> Result<Run, Refusal> {
+    while run.is_waiting {
+        tokio::time::sleep(PAUSE).await;
+        run = found(app, desk, &run.run.id.to_string()).await?;
+    }
+    Ok(run.run)
 }
 
 /// Cuts what is not the whole of a line off a piece that is as long as one may be.

@@ -120,9 +120,11 @@ pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {
         return confirm(at, action, &slugs).await;
     }
     let done = change::bulk(&at.app, &at.who, (action, &slugs)).await?;
+    let is_part = !done.refused.is_empty();
     let is_unapplied = done.made.is_some_and(|made| matches!(made.applied, Some(Err(_))));
     Ok(Redirect::to(match action {
         _ if is_unapplied => "/plan?did=unapplied",
+        Bulk::Test | Bulk::Sync if is_part => "/runs?did=part",
         Bulk::Test | Bulk::Sync => "/runs?did=begun",
         Bulk::Enable => "/integrations?did=enabled",
         Bulk::Disable => "/integrations?did=disabled",

@@ -121,6 +121,7 @@ fn told(did: &str) -> Option<Told> {
         "deleted" => ("good", "Deleted. The plan shows what applying it would change."),
         "enabled" => ("good", "Enabled."),
         "disabled" => ("good", "Disabled."),
+        "part" => ("warn", "Some have begun: they are below. The others run already, or cannot."),
         "begun" => ("good", "It has begun: the runs are below."),
         _ => return None,
     };
