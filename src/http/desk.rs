@@ -10,7 +10,9 @@ use tokio::sync::Mutex;
 use super::app::Setup;
 use super::refusal::Refusal;
 use crate::alert::Alert;
+use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
+use crate::ops::check::Marks;
 use crate::ops::run::{Options, WhenBusy, jobs};
 use crate::ops::{self, Error, Loaded, notify};
 use crate::view::report::ProblemData;
@@ -30,6 +32,8 @@ const OVERVIEW: Duration = Duration::from_secs(5);
 pub struct Desk {
     /// Its files.
     pub loaded: Arc<Loaded>,
+    /// What the files of each integration said when they were read.
+    marks: Arc<Marks>,
     /// Its outside.
     pub world: World,
     /// The environment.
@@ -143,7 +147,7 @@ impl Desk {
     }
 
     fn read(setup: &Setup, mark: u64) -> Result<Self, Error> {
-        let loaded = ops::check::used(&setup.project)?;
+        let (loaded, marks) = ops::check::marked(&setup.project)?;
         let environment = loaded.environment(setup.environment.as_deref())?;
         let world = World::open(&setup.project, &loaded.settings, &environment, &setup.outside)?;
         let sync = &loaded.settings.sync;
@@ -155,6 +159,7 @@ impl Desk {
         let loaded = Arc::new(loaded);
         Ok(Self {
             loaded,
+            marks: Arc::new(marks),
             world,
             environment,
             options,
@@ -170,6 +175,7 @@ impl Desk {
     fn with(&self, wrong: Vec<ProblemData>, mark: u64) -> Self {
         Self {
             loaded: self.loaded.clone(),
+            marks: self.marks.clone(),
             world: self.world.clone(),
             environment: self.environment.clone(),
             options: self.options.clone(),
@@ -179,6 +185,11 @@ impl Desk {
             drifted: Known::default(),
             alerts: Known::default(),
         }
+    }
+
+    /// Returns the mark of what an integration's files said when they were read.
+    pub fn mark_of(&self, integration: &Integration) -> &str {
+        self.marks.get(&integration.slug).map_or("", String::as_str)
     }
 
     /// Returns what the registry says of each integration, or why it does not: then files have to do.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::header::{ETAG, IF_MATCH, LOCATION};
+use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::integrations::{etag, find, header};
+use super::integrations::{etag, find, header, holds};
 use super::shape::IntegrationData;
 use crate::connector::Role;
 use crate::http::app::App;
@@ -22,6 +22,7 @@ use crate::http::who::{self, Who};
 use crate::integration::Integration;
 use crate::name::Slug;
 use crate::ops::author::{self, Wanted};
+use crate::ops::edits::Written;
 use crate::problem::did_you_mean;
 use crate::secret::Secret;
 
@@ -90,9 +91,9 @@ pub async fn create(
     let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&slug), verb: "Add" };
     let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.find(slug.as_str()).cloned().ok_or_else(gone)?;
-    let location = header(&format!("/api/integrations/{}", made.id));
-    let shaped = answer(&app, &made, &did).await?;
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(shaped)).into_response())
+    let mut response = answer(&app, (StatusCode::CREATED, &made), &did).await?;
+    response.headers_mut().insert(LOCATION, header(&format!("/api/integrations/{}", made.id)));
+    Ok(response)
 }
 
 pub async fn update(
@@ -105,9 +106,9 @@ pub async fn update(
     who.may(who::Role::Editor)?;
     let Json(body) = body?;
     let _turn = app.turn().await;
-    let desk = app.desk().await?;
+    let desk = app.read_anew().await?;
     let integration = find(&desk, &id)?;
-    matches(&app, integration, &headers)?;
+    holds(&desk, integration, &headers)?;
     let wanted = wanted(body.keys, body.config, body.secrets)?;
     let (keys, program) = (&desk.world.keys, app.program());
     let prepared = author::change(change::access(&app, (keys, &program)), integration, &wanted).await;
@@ -115,8 +116,7 @@ pub async fn update(
     let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&integration.slug), verb: "Change" };
     let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.get(&integration.id).cloned().ok_or_else(gone)?;
-    let etag = header(&etag(&app.setup().project, &made)?);
-    Ok(([(ETAG, etag)], Json(answer(&app, &made, &did).await?)).into_response())
+    answer(&app, (StatusCode::OK, &made), &did).await
 }
 
 pub async fn remove(
@@ -127,25 +127,13 @@ pub async fn remove(
 ) -> Result<Json<Value>, Refusal> {
     who.may(who::Role::Editor)?;
     let _turn = app.turn().await;
-    let desk = app.desk().await?;
+    let desk = app.read_anew().await?;
     let integration = find(&desk, &id)?;
-    matches(&app, integration, &headers)?;
+    holds(&desk, integration, &headers)?;
     let removal = author::remove(&app.setup().project, integration)?;
     let change = Change { edits: removal.edits, slugs: std::slice::from_ref(&removal.slug), verb: "Delete" };
     let did = change::carry_out(&app, &who, &change).await?;
     Ok(Json(did.told(json!({ "success": true }))))
-}
-
-/// Refuses to build upon what has changed since it was read.
-fn matches(app: &App, integration: &Integration, headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(wanted) = headers.get(IF_MATCH).map(|value| value.to_str().unwrap_or_default()) else { return Ok(()) };
-    let etag = etag(&app.setup().project, integration)?;
-    if wanted.split(',').any(|one| one.trim() == "*" || one.trim() == etag) {
-        return Ok(());
-    }
-    let detail = "the file has changed since it was read";
-    Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "spile::http::precondition", detail)
-        .help("read it again, and make the change to what it says now"))
 }
 
 fn wanted(
@@ -182,9 +170,17 @@ fn gone() -> Refusal {
     Refusal::new(StatusCode::CONFLICT, "spile::integration::unknown", "it has gone in the meantime")
 }
 
-async fn answer(app: &App, made: &Arc<Integration>, did: &Made) -> Result<Value, Refusal> {
+/// Answers with an integration as it is read now, with its mark; as it is to be, where it is on a branch.
+async fn answer(app: &App, (status, made): (StatusCode, &Arc<Integration>), did: &Made) -> Result<Response, Refusal> {
     let desk = app.desk().await?;
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&made.id));
-    Ok(did.told(json!(IntegrationData::of(made, standing))))
+    let is_here = matches!(did.written, Written::Files { .. }) && desk.wrong.is_empty();
+    let here = desk.loaded.integrations.get(&made.id);
+    let shown = here.filter(|_| is_here).unwrap_or(made);
+    let mut response = (status, Json(did.told(json!(IntegrationData::of(shown, standing))))).into_response();
+    if let Some(here) = here {
+        response.headers_mut().insert(ETAG, header(&etag(&desk, here, standing)));
+    }
+    Ok(response)
 }

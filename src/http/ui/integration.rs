@@ -16,7 +16,7 @@ use super::shell::{At, Trouble, fault};
 use crate::connector::Role;
 use crate::discovered::{Rules, Stream};
 use crate::form;
-use crate::http::api::{etag, find};
+use crate::http::api::find;
 use crate::http::change::{self, Bulk, Change, Made};
 use crate::http::refusal::Refusal;
 use crate::integration::Integration;
@@ -62,7 +62,7 @@ async fn page(
         "schedule": one.base.schedule.as_ref().map(ToString::to_string), "next": next((one, &desk.environment), now),
         "select": one.base.select, "created": standing.map(|standing| moment(standing.created_at)),
         "can_sync": one.role() == Role::Extractor && one.at(&desk.environment).loader.is_some(),
-        "etag": etag(&at.app.setup().project, one)?,
+        "etag": desk.mark_of(one),
     });
     let data = json!({
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),
@@ -195,12 +195,13 @@ async fn history(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
     all.into_iter().take(HISTORY).map(told).collect()
 }
 
-pub async fn save(Path(slug): Path<String>, posted: Posted) -> Result<Response, Trouble> {
-    let at = &posted.at;
-    let _turn = at.app.turn().await;
-    let desk = at.app.read_anew().await?;
-    let one = find(&desk, &slug)?.clone();
-    if posted.get("etag") != etag(&at.app.setup().project, &one)? {
+pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Response, Trouble> {
+    let app = posted.at.app.clone();
+    let _turn = app.turn().await;
+    posted.at.desk = app.read_anew().await?;
+    let (at, desk) = (&posted.at, &posted.at.desk);
+    let one = find(desk, &slug)?.clone();
+    if posted.get("etag") != desk.mark_of(&one) {
         let detail = "its file has changed since this page was opened: look at what is different, and save again";
         let refusal = Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail);
         return page(at, &one, (Some(&posted), Some(&refusal))).await;

@@ -401,3 +401,51 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
     let page = browser.page("/plan?did=unapplied").await;
     assert!(page.contains("Saved, and not applied") && page.contains("to delete"), "{page}");
 }
+
+#[tokio::test]
+async fn what_was_read_is_what_its_mark_stands_for() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let path = "/api/integrations/fruit";
+    let read = async || {
+        let one = server.ask(Method::GET, path).send().await.unwrap();
+        let etag = one.headers()[ETAG].clone();
+        (one.json::<Value>().await.unwrap()["integration"].clone(), etag)
+    };
+    let with = |method: Method, etag: &reqwest::header::HeaderValue| server.ask(method, path).header(IF_MATCH, etag);
+    read().await;
+    // By hand, while what was read is still taken to hold: whoever sees the old file has the old file's mark.
+    folder.integration("fruit", "by-hand");
+    let (seen, etag) = read().await;
+    let is_old = seen["config"]["local.folders"] == json!(["data"]);
+    let status = if is_old { StatusCode::PRECONDITION_FAILED } else { StatusCode::OK };
+    let change = json!({ "tags": ["sweet"], "config": { "local.folders": ["data"] } });
+    super::json(with(Method::PUT, &etag).json(&change), status).await;
+    let text = folder.read("integrations/fruit.toml");
+    assert_eq!(text.contains("by-hand"), is_old, "neither is lost: {text}");
+    // How it stands is part of what is given, and of no change.
+    folder.spile("apply --yes").exits(0);
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    let (_, pending) = read().await;
+    let database = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
+    database.execute("update integrations set status = 'active' where slug = 'fruit'", ()).unwrap();
+    drop(database);
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    let again = server.ask(Method::GET, path).header(IF_NONE_MATCH, &pending).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::OK);
+    let etag = again.headers()[ETAG].clone();
+    assert_eq!(again.json::<Value>().await.unwrap()["integration"]["status"], "active");
+    let packed = format!("\"other\", W/{}", etag.to_str().unwrap());
+    let same = server.ask(Method::GET, path).header(IF_NONE_MATCH, packed).send().await.unwrap();
+    assert_eq!(same.status(), StatusCode::NOT_MODIFIED);
+    let changed = with(Method::PUT, &pending).json(&json!({ "tags": ["sour"] })).send().await.unwrap();
+    assert_eq!(changed.status(), StatusCode::OK);
+    // All of its files are meant: what has changed of an overlay is not deleted unseen.
+    let etag = changed.headers()[ETAG].clone();
+    folder.write("integrations/fruit.prod.toml", "schedule = \"@daily\"\n");
+    super::json(with(Method::DELETE, &etag), StatusCode::PRECONDITION_FAILED).await;
+    assert!(folder.join("integrations/fruit.prod.toml").exists());
+    let (_, etag) = read().await;
+    super::json(with(Method::DELETE, &etag), StatusCode::OK).await;
+    assert!(!folder.join("integrations/fruit.prod.toml").exists());
+}

@@ -123,6 +123,8 @@ async fn settings_are_changed_and_edits_at_the_same_time_are_told() {
         "{late}"
     );
     assert_eq!(folder.read("integrations/fruit.toml"), text);
+    // The page that comes back knows what the file says now.
+    assert_eq!(send(&etag(&late)).await.status(), StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
