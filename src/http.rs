@@ -20,7 +20,6 @@ mod queue;
 mod refusal;
 mod seen;
 mod session;
-mod tokens;
 mod ui;
 mod who;
 
@@ -35,8 +34,6 @@ use tokio::sync::watch;
 pub use app::{App, Setup, Writing};
 pub use jwt::Trust;
 pub use session::Login;
-pub use tokens::{Kept, Token, Tokens};
-pub use who::Role;
 
 /// How long requests that are at work have to end when the server stops.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -10,6 +10,7 @@ pub mod hub;
 pub mod jwks;
 pub mod keys;
 pub mod local;
+mod lock;
 pub mod machine;
 pub mod meltano;
 pub mod meltano_file;
@@ -22,6 +23,7 @@ pub mod runs;
 pub mod sops_program;
 pub mod supabase;
 pub mod target;
+pub mod tokens;
 
 use std::sync::Arc;
 
@@ -49,6 +51,7 @@ pub use runs::Runs;
 pub use sops_program::Program;
 pub use supabase::{Supabase, SupabaseError};
 pub use target::{Origin, Target, TargetError};
+pub use tokens::Tokens;
 
 /// The handles on everything outside that operations need, in one environment.
 #[derive(Clone)]

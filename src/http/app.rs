@@ -17,14 +17,13 @@ use super::queue::Queue;
 use super::refusal::Refusal;
 use super::seen::Seen;
 use super::session::{Login, Sessions};
-use super::tokens::Tokens;
 use super::who::Who;
 use crate::name::Slug;
 use crate::ops::edits::Destination;
 use crate::ops::run::{self, Options};
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
-use crate::world::{Audit, Deed, Keys, Outside, Program, Project};
+use crate::world::{Audit, Deed, Keys, Outside, Program, Project, Tokens};
 
 /// How often somebody may try to come in in a minute, from one address.
 const ATTEMPTS: u32 = 30;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::session::random;
 use crate::connector::Connector;
 use crate::ops::author::Wanted;
 use crate::run::Run;
 use crate::secret::Secret;
 use crate::value::Settings;
 use crate::world::Keys;
+use crate::world::tokens::random;
 
 /// How long a draft is kept that nobody touches.
 const LASTS: Duration = Duration::from_hours(1);

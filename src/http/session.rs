@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::who::{Role, Who};
 use crate::plan::hash;
+use crate::world::tokens::random;
 
 /// The cookie; the browser gives it to this host alone, and to no script.
 const NAME: &str = "spile_session";
@@ -126,11 +127,6 @@ impl Sessions {
         state.by_hash.retain(|_, (_, until)| *until > Instant::now());
         state.by_hash.get(&hash(brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
     }
-}
-
-/// Returns 244 random bits in hexadecimal.
-pub(super) fn random() -> String {
-    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 fn brought(headers: &HeaderMap) -> Option<&str> {

@@ -6,41 +6,14 @@ use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use serde::{Deserialize, Serialize};
 
 use super::app::App;
 use super::guard::is_read;
 use super::refusal::Refusal;
-use super::tokens::Tokens;
+use crate::world::Tokens;
 use crate::world::git::Author;
 
-/// What somebody may do; each may do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Look.
-    Viewer,
-    /// Change files, test, sync.
-    Editor,
-    /// Apply plans.
-    Admin,
-}
-
-impl Role {
-    /// The roles by their words.
-    pub const WORDS: [(&'static str, Self); 3] =
-        [("viewer", Self::Viewer), ("editor", Self::Editor), ("admin", Self::Admin)];
-
-    /// Returns its word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Editor => "editor",
-            Self::Admin => "admin",
-        }
-    }
-}
+pub use crate::world::tokens::Role;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
