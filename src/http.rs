@@ -18,7 +18,6 @@ mod limits;
 mod logos;
 mod queue;
 mod refusal;
-mod seen;
 mod session;
 mod ui;
 mod who;

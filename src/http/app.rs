@@ -15,7 +15,6 @@ use super::jwt::{Jwts, Trust};
 use super::limits::Limit;
 use super::queue::Queue;
 use super::refusal::Refusal;
-use super::seen::Seen;
 use super::session::{Login, Sessions};
 use super::who::Who;
 use crate::name::Slug;
@@ -23,7 +22,7 @@ use crate::ops::edits::Destination;
 use crate::ops::run::{self, Options};
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
-use crate::world::{Audit, Deed, Keys, Outside, Program, Project, Tokens};
+use crate::world::{Audit, Deed, Keys, Outside, Program, Project, SeenAlerts, Tokens};
 
 /// How often somebody may try to come in in a minute, from one address.
 const ATTEMPTS: u32 = 30;
@@ -85,7 +84,7 @@ struct Inner {
     /// Attempts to come in, by where they come from.
     attempts: Limit,
     audit: Audit,
-    seen: Seen,
+    seen: SeenAlerts,
     jobs: Jobs,
     queue: Queue,
     drafts: Drafts,
@@ -109,7 +108,7 @@ impl App {
             writes_of: Limit::per_minute(setup.rate),
             attempts: Limit::per_minute(ATTEMPTS),
             audit: Audit::of(&own_folder),
-            seen: Seen::of(&own_folder),
+            seen: SeenAlerts::of(&own_folder),
             jobs: Jobs::default(),
             queue: Queue::default(),
             drafts: Drafts::default(),
@@ -164,7 +163,7 @@ impl App {
         &self.0.attempts
     }
 
-    pub(super) fn seen(&self) -> &Seen {
+    pub(super) fn seen(&self) -> &SeenAlerts {
         &self.0.seen
     }
 

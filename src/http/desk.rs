@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::app::Setup;
 use super::refusal::Refusal;
-use crate::alert::Alert;
+use crate::alert::Seen;
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::ops::check::Marks;
@@ -45,7 +45,7 @@ pub struct Desk {
     mark: u64,
     standings: Known<Standings>,
     drifted: Known<Arc<BTreeSet<IntegrationId>>>,
-    alerts: Known<Arc<Vec<Alert>>>,
+    seen: Known<Arc<Seen>>,
 }
 
 /// What the registry says of each integration, or why it does not.
@@ -167,7 +167,7 @@ impl Desk {
             mark,
             standings: Known::default(),
             drifted: Known::default(),
-            alerts: Known::default(),
+            seen: Known::default(),
         })
     }
 
@@ -183,7 +183,7 @@ impl Desk {
             mark,
             standings: Known::default(),
             drifted: Known::default(),
-            alerts: Known::default(),
+            seen: Known::default(),
         }
     }
 
@@ -205,16 +205,16 @@ impl Desk {
     }
 
     /// Returns what is wrong now; what cannot be looked at is left out.
-    pub async fn alerts(&self) -> Arc<Vec<Alert>> {
+    pub async fn seen(&self) -> Arc<Seen> {
         let watched = notify::Watched::of(&self.loaded, &self.environment);
-        let ask = async { Arc::new(notify::alerts(&self.world, watched, &mut drop).await) };
-        self.alerts.get(OVERVIEW, ask).await
+        let ask = async { Arc::new(notify::seen(&self.world, watched, &mut drop).await) };
+        self.seen.get(OVERVIEW, ask).await
     }
 
     /// Forgets what the registry said, because it has been written to.
     pub async fn forget(&self) {
         self.standings.forget().await;
         self.drifted.forget().await;
-        self.alerts.forget().await;
+        self.seen.forget().await;
     }
 }

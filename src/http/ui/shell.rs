@@ -132,8 +132,8 @@ impl At {
     /// Returns what is around a page.
     pub async fn shell(&self) -> Shell {
         let writes = self.app.setup().writing != Writing::Not;
-        let alerts = self.desk.alerts().await;
-        let unread = self.app.seen().look(&alerts, &self.who.name).into_iter().filter(|one| !one.is_read).count();
+        let seen = self.desk.seen().await;
+        let unread = self.app.seen().look(&seen, &self.who.name).into_iter().filter(|one| !one.is_read).count();
         let page = |(path, name): (&'static str, &'static str)| PageLink {
             path,
             name,
