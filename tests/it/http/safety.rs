@@ -112,3 +112,16 @@ async fn only_this_machine_is_let_in_without_a_login() {
     let refused = folder.spile("serve --bind 0.0.0.0:0 --no-login --format json").exits(1).json();
     assert_eq!(refused["error"]["code"], "spile::http::open_door");
 }
+
+#[tokio::test]
+async fn who_only_looks_begins_nothing() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &[]);
+    let viewer = folder.spile("tokens new viewer --role viewer").exits(0).out.trim().to_owned();
+    let post = server.bare(Method::POST, "/new/extractor/postgres").bearer_auth(&viewer);
+    assert_eq!(super::filled(post, &[]).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    let browser = server.browser().await;
+    let without = server.bare(Method::POST, "/new/extractor/postgres").header(COOKIE, &browser.cookie);
+    assert_eq!(super::filled(without, &[("csrf", "nonsense")]).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert!(browser.goes("/new/extractor/postgres", &[]).await.starts_with("/drafts/"));
+}
