@@ -325,7 +325,10 @@ pub enum Error {
     },
     /// Everybody could come in from elsewhere.
     #[error("`{address}` is not on this machine alone, and nobody would have to sign in")]
-    #[diagnostic(code(spile::http::open_door), help("leave `--no-login` out, or listen at `127.0.0.1`"))]
+    #[diagnostic(
+        code(spile::http::open_door),
+        help("leave `--no-login` out, or listen at `127.0.0.1` and leave `--host` out")
+    )]
     OpenDoor {
         /// Where it would listen.
         address: String,

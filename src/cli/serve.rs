@@ -145,8 +145,12 @@ async fn open(
     let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
     let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
     let at = listener.local_addr().map_err(io("listen at"))?;
-    if args.no_login && !at.ip().is_loopback() {
-        return Err(Error::OpenDoor { address: at.to_string() });
+    // A name that others know leads here through a proxy, wherever this listens.
+    let address = Some(at.to_string()).filter(|_| !at.ip().is_loopback());
+    if let Some(address) = address.or_else(|| args.host.iter().find(|name| !is_local(name)).cloned())
+        && args.no_login
+    {
+        return Err(Error::OpenDoor { address });
     }
     let login = if args.no_login { Login::Open } else { Login::code() };
     let setup = Setup {
@@ -159,6 +163,7 @@ async fn open(
         login: login.clone(),
         trust: args.trust.trust(),
         rate: args.rate,
+        port: at.port(),
         hosts: names(at, &args.host),
         jobs: args.pace.jobs(),
         timeout: args.pace.timeout(),
@@ -170,6 +175,13 @@ async fn open(
         output.step("Sign in", &format!("at http://{at}/login with the code {code}"));
     }
     Ok((app, listener))
+}
+
+/// Tells whether a name, with its port where it has one, is this machine's for itself.
+fn is_local(name: &str) -> bool {
+    let host = name.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(name, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Returns the names by which browsers may call a server at an address.
@@ -202,4 +214,19 @@ async fn schedule(
     };
     output.step("Scheduling", "until Ctrl-C");
     scheduler::serve(&mut open, &mut |event| output.event(&event)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine_for_itself_are_known() {
+        for name in ["localhost", "LOCALHOST:8320", "127.0.0.1", "127.0.0.2:80", "[::1]:8320", "::1"] {
+            assert!(is_local(name), "{name}");
+        }
+        for name in ["spile.example.com", "localhost.example.com", "10.0.0.1:8320", "[2001:db8::1]", ""] {
+            assert!(!is_local(name), "{name}");
+        }
+    }
 }

@@ -48,6 +48,8 @@ pub struct Setup {
     pub trust: Option<Trust>,
     /// How much somebody may change or run in a minute.
     pub rate: u32,
+    /// Where it listens.
+    pub port: u16,
     /// The names that the server may be called by: `localhost:8320`.
     pub hosts: Vec<String>,
     /// How many runs at a time, where the project says nothing.
@@ -102,7 +104,7 @@ impl App {
         let own_folder = setup.project.own_folder();
         Self(Arc::new(Inner {
             desks: Desks::default(),
-            sessions: Sessions::new(setup.login.clone()),
+            sessions: Sessions::new(setup.login.clone(), setup.port),
             tokens: Tokens::of(&own_folder),
             jwts: setup.trust.clone().map(Jwts::of),
             writes_of: Limit::per_minute(setup.rate),
@@ -188,6 +190,7 @@ impl App {
         let deed = Deed {
             at: Timestamp::now(),
             actor: who.name.clone(),
+            subject: Some(who.subject.clone()),
             role: who.role.word().to_owned(),
             action: action.to_owned(),
             integrations: integrations.to_vec(),

@@ -61,7 +61,8 @@ pub fn internal() -> Refusal {
 async fn look(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_person = wants_a_page(&request);
     let refused = host(request.headers(), request.uri(), &app.setup().hosts)
-        .and_then(|host| origin(request.method(), request.headers(), &host));
+        .and_then(|host| origin(request.method(), request.headers(), &host))
+        .and_then(|()| loaded(request.headers()));
     let mut response = match refused {
         Err(refusal) => refusal.into_response(),
         Ok(()) => match tokio::time::timeout(LONGEST, answered(&app, request, next)).await {
@@ -126,6 +127,18 @@ fn origin(method: &Method, headers: &HeaderMap, host: &str) -> Result<(), Refusa
         return Ok(());
     }
     Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this comes from a page of somebody else's"))
+}
+
+/// Pages of others load nothing from here, and frame nothing; whoever follows a link from there looks by themselves. Programs
+/// and old browsers do not say where they come from.
+fn loaded(headers: &HeaderMap) -> Result<(), Refusal> {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Another port of this machine is the same site.
+    let is_elsewhere = matches!(said("sec-fetch-site"), "cross-site" | "same-site");
+    if !is_elsewhere || (said("sec-fetch-mode"), said("sec-fetch-dest")) == ("navigate", "document") {
+        return Ok(());
+    }
+    Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this is wanted by a page of somebody else's"))
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
         return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "spile::http::body", "the body is too large")
             .into_response();
     };
-    let key = hash([&key, who.name.as_str(), parts.uri.path()].join("\0").as_bytes());
+    let key = hash([&key, who.subject.as_str(), parts.uri.path()].join("\0").as_bytes());
     let at_work = match app.answered().begin(&key, &hash(&body)) {
         Ok(at_work) => at_work,
         Err(answered) => return *answered,

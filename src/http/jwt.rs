@@ -13,6 +13,7 @@ use url::Url;
 
 use super::refusal::Refusal;
 use super::who::{Role, Who};
+use crate::plan::hash;
 use crate::world::Jwks;
 use crate::world::jwks::NoJwk;
 
@@ -100,7 +101,10 @@ impl Jwts {
                 .help("let the provider give `viewer`, `editor` or `admin` there")
         })?;
         let until = Timestamp::from_second(claims.exp).map_err(|_| refused("its end is no time"))?;
-        Ok(Bearer { who: Who { name: name(&claims), role, csrf: None }, until })
+        // Names are what their bearers have written in many providers; who they are is the provider's to say.
+        let subject = claims.sub.clone().unwrap_or_else(|| hash(token.as_bytes()));
+        let subject = format!("jwt:{}#{subject}", self.trust.issuer);
+        Ok(Bearer { who: Who::with(subject, name(&claims), role), until })
     }
 
     async fn key(&self, id: Option<&str>) -> Result<Jwk, Refusal> {

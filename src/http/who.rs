@@ -1,6 +1,6 @@
 //! Who asks: somebody with a session, or a program with a token; and what they may do.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
 use axum::http::StatusCode;
@@ -18,6 +18,8 @@ pub use crate::world::tokens::Role;
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
+    /// Who they are: what is counted, remembered and answered for them is for nobody else, whatever else is called the same.
+    pub subject: String,
     /// What they are called.
     pub name: String,
     /// What they may do.
@@ -30,6 +32,18 @@ pub struct Who {
 const CSRF: &str = "x-csrf-token";
 
 impl Who {
+    /// Names somebody who came in without a form.
+    #[must_use]
+    pub fn with(subject: String, name: String, role: Role) -> Self {
+        Self { subject, name, role, csrf: None }
+    }
+
+    /// Returns who has typed the code.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self::with("session".to_owned(), "admin".to_owned(), Role::Admin)
+    }
+
     /// Refuses who may not.
     ///
     /// # Errors
@@ -72,17 +86,24 @@ impl Who {
             Some(jwts) if !Tokens::is_one(token) => Ok(jwts.bearer(token).await?.who),
             _ => {
                 let found = app.tokens().find(token);
-                let found = found.map(|token| Self { name: token.name, role: token.role, csrf: None });
+                let found = found.map(|token| Self::with(format!("token:{}", token.name), token.name, token.role));
                 found.ok_or_else(|| unauthorized("the token is not known here, or has been revoked"))
             }
         }
     }
 }
 
-/// Returns where a request comes from.
+/// Returns where a request comes from. Of IPv6 somebody has not one address but a network of them.
 pub fn from(parts: &Parts) -> String {
     let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    address.map_or_else(String::new, |ConnectInfo(address)| address.ip().to_string())
+    match address.map(|ConnectInfo(address)| address.ip().to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        None => String::new(),
+    }
 }
 
 fn unauthorized(detail: &str) -> Refusal {
@@ -107,7 +128,7 @@ impl FromRequestParts<App> for Who {
         }
         // What only looks at a field changes nothing.
         if !is_read && !path.starts_with("/check/") {
-            app.writes_of().take(&who.name)?;
+            app.writes_of().take(&who.subject)?;
         }
         Ok(who)
     }

@@ -42,7 +42,7 @@ pub async fn list(who: Who, State(app): State<App>) -> Result<Json<Value>, Refus
     let desk = app.desk().await?;
     let watched = notify::Watched::of(&desk.loaded, &desk.environment);
     let overview = notify::overview(&desk.world, watched, &mut drop).await?;
-    let noticed = app.seen().look(&overview.seen, &who.name);
+    let noticed = app.seen().look(&overview.seen, &who.subject);
     let data = view::notify::OverviewData::from(&overview).alerts;
     let shown = data.iter().zip(&noticed).map(|(data, noticed)| {
         let mut shown = json!(data);
@@ -61,9 +61,9 @@ pub async fn mark(
     let desk = app.desk().await?;
     // What was never looked at is noticed first.
     let seen = desk.seen().await;
-    app.seen().look(&seen, &who.name);
-    app.seen().mark(&marks.read, (&who.name, true));
-    app.seen().mark(&marks.unread, (&who.name, false));
+    app.seen().look(&seen, &who.subject);
+    app.seen().mark(&marks.read, (&who.subject, true));
+    app.seen().mark(&marks.unread, (&who.subject, false));
     Ok(Json(json!({ "success": true })))
 }
 

@@ -30,7 +30,7 @@ pub struct After {
 pub async fn list(at: At) -> Result<Response, Trouble> {
     let seen = at.desk.seen().await;
     let now = Timestamp::now();
-    let noticed = at.app.seen().look(&seen, &at.who.name);
+    let noticed = at.app.seen().look(&seen, &at.who.subject);
     let unread = noticed.iter().filter(|one| !one.is_read).count();
     let rows: Vec<Value> = noticed.iter().map(|one| row(&at.desk, one, now)).collect();
     at.page("notifications.html.j2", "Notifications", json!({ "alerts": rows, "unread": unread })).await
@@ -41,7 +41,7 @@ pub async fn toasts(at: At, after: Result<Query<After>, QueryRejection>) -> Resu
     let Query(After { after }) = after.map_err(Refusal::from)?;
     let seen = at.desk.seen().await;
     let now = Timestamp::now();
-    let noticed = at.app.seen().look(&seen, &at.who.name);
+    let noticed = at.app.seen().look(&seen, &at.who.subject);
     let unread: Vec<&Noticed> = noticed.iter().filter(|one| !one.is_read).collect();
     let new = unread.iter().filter(|one| one.first >= after);
     let rows: Vec<Value> = new.take(MOST).map(|one| row(&at.desk, one, now)).collect();
@@ -57,7 +57,7 @@ pub async fn mark(posted: Posted<Looking>) -> Result<Response, Trouble> {
     let named = posted.all("key");
     let keys: Vec<_> = seen.alerts.iter().map(|alert| alert.key.clone()).collect();
     let keys: Vec<_> = keys.into_iter().filter(|key| named.is_empty() || named.contains(&key.to_string())).collect();
-    at.app.seen().mark(&keys, (&at.who.name, posted.get("do") != "unread"));
+    at.app.seen().mark(&keys, (&at.who.subject, posted.get("do") != "unread"));
     Ok(Redirect::to("/notifications").into_response())
 }
 

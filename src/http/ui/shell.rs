@@ -133,7 +133,7 @@ impl At {
     pub async fn shell(&self) -> Shell {
         let writes = self.app.setup().writing != Writing::Not;
         let seen = self.desk.seen().await;
-        let unread = self.app.seen().look(&seen, &self.who.name).into_iter().filter(|one| !one.is_read).count();
+        let unread = self.app.seen().look(&seen, &self.who.subject).into_iter().filter(|one| !one.is_read).count();
         let page = |(path, name): (&'static str, &'static str)| PageLink {
             path,
             name,

@@ -270,6 +270,11 @@ impl Job {
         loop {
             let outcome = match self.attempt(run, hold).await {
                 Ok(finished) => self.judged(took_in(run, finished)),
+                // Stopped while its plugins were installed.
+                Err(
+                    Error::Install(InstallError::Interrupted)
+                    | Error::Run(RunError::Install(InstallError::Interrupted)),
+                ) => (RunStatus::Cancelled, None, None),
                 Err(error) => (RunStatus::Failed, Some(error_line(&error)), Some(cause(&error))),
             };
             let may_pass = outcome.0 == RunStatus::Failed && outcome.2.is_some_and(Cause::may_pass);
