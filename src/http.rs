@@ -16,11 +16,9 @@ mod jobs;
 mod jwt;
 mod limits;
 mod logos;
-mod logs;
+mod queue;
 mod refusal;
-mod seen;
 mod session;
-mod tokens;
 mod ui;
 mod who;
 
@@ -35,11 +33,12 @@ use tokio::sync::watch;
 pub use app::{App, Setup, Writing};
 pub use jwt::Trust;
 pub use session::Login;
-pub use tokens::{Kept, Token, Tokens};
-pub use who::Role;
 
 /// How long requests that are at work have to end when the server stops.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often what was left for too long is let go of.
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// Returns everything that is served.
 pub fn router(app: &App) -> Router {
@@ -69,10 +68,17 @@ pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<b
         app.stop();
         tokio::time::sleep(PATIENCE).await;
     };
+    let sweeping = async {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            app.drafts().sweep();
+        }
+    };
     let served = tokio::select! {
         served = async { served.await } => served,
         // Streams of logs that nobody closes.
         () = late => Ok(()),
+        () = sweeping => Ok(()),
     };
     app.stop();
     app.jobs().ended().await;

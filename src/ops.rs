@@ -191,6 +191,16 @@ pub enum Error {
         /// The next step.
         help: &'static str,
     },
+    /// A run ended in the middle of our own code.
+    #[error("the run of `{slug}` broke off")]
+    #[diagnostic(
+        code(spile::run::broken_off),
+        help("that is a mistake of spile's: look at what it says in its terminal, and report it")
+    )]
+    BrokenOff {
+        /// The integration.
+        slug: Slug,
+    },
     /// Meltano cannot be installed.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -315,7 +325,10 @@ pub enum Error {
     },
     /// Everybody could come in from elsewhere.
     #[error("`{address}` is not on this machine alone, and nobody would have to sign in")]
-    #[diagnostic(code(spile::http::open_door), help("leave `--no-login` out, or listen at `127.0.0.1`"))]
+    #[diagnostic(
+        code(spile::http::open_door),
+        help("leave `--no-login` out, or listen at `127.0.0.1` and leave `--host` out")
+    )]
     OpenDoor {
         /// Where it would listen.
         address: String,
@@ -398,6 +411,8 @@ pub enum Event {
         /// The integration.
         slug: Slug,
     },
+    /// A run waits for its turn: for a place, or until Meltano is installed.
+    Queued(Box<crate::run::Run>),
     /// A run has begun.
     Began {
         /// The integration.

@@ -119,14 +119,30 @@ pub struct Run {
     pub scheduled_for: Option<Timestamp>,
     /// The machine it ran on.
     pub host: Option<String>,
-    /// Its whole log, relative to the project.
+    /// Its whole log, relative to the project, as the registry remembers it: to be shown. [`Run::log_path`] is to be opened.
     pub log: PathBuf,
 }
 
+/// The folder of all logs, relative to the project.
+const LOGS: &str = ".spile/logs";
+
 impl Run {
+    /// Returns where its log is on the machine that it ran on, relative to the project: below the folder of logs, whatever
+    /// anybody has written into the registry.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        log_path(&self.slug, self.id)
+    }
+
     /// Returns how long it took, in seconds; nothing before it has ended.
     #[must_use]
     pub fn seconds(&self) -> Option<f64> {
         self.finished_at.map(|end| end.duration_since(self.started_at).as_secs_f64())
     }
+}
+
+/// Returns where the log of a run is, relative to the project.
+#[must_use]
+pub fn log_path(slug: &Slug, id: Uuid) -> PathBuf {
+    PathBuf::from(LOGS).join(slug.as_str()).join(format!("{id}.log"))
 }

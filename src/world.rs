@@ -7,8 +7,10 @@ pub mod discoveries;
 pub mod editor;
 pub mod git;
 pub mod hub;
+pub mod jwks;
 pub mod keys;
 pub mod local;
+mod lock;
 pub mod machine;
 pub mod meltano;
 pub mod meltano_file;
@@ -18,9 +20,11 @@ pub mod output_file;
 pub mod project;
 pub mod registry;
 pub mod runs;
+pub mod seen;
 pub mod sops_program;
 pub mod supabase;
 pub mod target;
+pub mod tokens;
 
 use std::sync::Arc;
 
@@ -34,6 +38,7 @@ use crate::settings::{self, ProjectSettings, Variables};
 pub use alerts::Alerts;
 pub use audit::{Audit, Deed};
 pub use discoveries::Discoveries;
+pub use jwks::Jwks;
 pub use keys::Keys;
 pub use local::Local;
 pub use meltano::Meltano;
@@ -44,9 +49,11 @@ pub use output_file::OutputFiles;
 pub use project::Project;
 pub use registry::{Registry, Unmanaged};
 pub use runs::Runs;
+pub use seen::SeenAlerts;
 pub use sops_program::Program;
 pub use supabase::{Supabase, SupabaseError};
 pub use target::{Origin, Target, TargetError};
+pub use tokens::Tokens;
 
 /// The handles on everything outside that operations need, in one environment.
 #[derive(Clone)]

@@ -120,9 +120,9 @@ pub(super) async fn carry_out(
 ) -> Result<(), Error> {
     plan::show(&plan::data(plan, loaded), output);
     let allowance = consent.allowance();
+    let options = ops::apply::Options { allowance, origin: origin(world, plan) };
     if plan.is_empty() {
-        let options = ops::apply::Options { allowance, origin: origin(world, plan) };
-        return ops::apply(world, loaded, (plan, &options), &mut drop).await;
+        return ops::apply(world, loaded, (plan, &options), &mut |event| output.event(&event)).await;
     }
     let breaches = plan.breaches(loaded.settings.guard, allowance);
     if !breaches.is_empty() {
@@ -131,8 +131,6 @@ pub(super) async fn carry_out(
     if !consent.yes && !output.confirm(&question(loaded, &plan.environment)) {
         return Err(Error::Declined);
     }
-    let origin = origin(world, plan);
-    let options = ops::apply::Options { allowance, origin };
     ops::apply(world, loaded, (plan, &options), &mut |event| output.event(&event)).await?;
     let summary = plan.summary();
     let (create, update, delete) = (summary.create, summary.update, summary.delete);

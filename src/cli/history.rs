@@ -1,6 +1,5 @@
 //! `spile status`, `spile runs` and `spile logs`
 
-use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -10,7 +9,6 @@ use super::which::Which;
 use super::{Global, Output};
 use crate::ops::{self, Error};
 use crate::view;
-use crate::world::meltano;
 
 /// How often a log that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -90,31 +88,22 @@ pub struct LogsArgs {
 pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, _) = global.open(output)?;
     let run = ops::history::run(&world, &loaded, &args.of).await?;
-    let path = world.project.root().join(&run.log);
-    let io = |source| Error::Io { doing: "read", path: run.log.display().to_string(), source };
-    // Where the log was too long for one piece.
-    if let Ok(bytes) = std::fs::read(meltano::log_before(&path)) {
-        output.bytes(&bytes);
-    }
+    let log = ops::run::Log::of(world.project.root(), &run);
+    // Where it was too long for one piece.
+    output.bytes(&log.before()?);
     let mut shown = 0;
     loop {
         // Asked before reading: what a run wrote before it ended is then read too.
         let lasts = args.follow && ops::history::lasts(&world, &run).await?;
-        let mut file = match std::fs::File::open(&path) {
-            // A run that has just begun has written nothing yet.
-            Err(error) if lasts && error.kind() == std::io::ErrorKind::NotFound => {
-                tokio::time::sleep(PAUSE).await;
-                continue;
+        match log.after(shown, u64::MAX)? {
+            Some(more) => {
+                shown = more.end;
+                output.bytes(&more.bytes);
             }
-            file => file.map_err(io)?,
-        };
-        // The next piece of it begins anew.
-        let begun_anew = file.metadata().map_err(io)?.len() < shown;
-        shown = if begun_anew { 0 } else { shown };
-        file.seek(SeekFrom::Start(shown)).map_err(io)?;
-        let mut bytes = Vec::new();
-        shown += file.read_to_end(&mut bytes).map_err(io)? as u64;
-        output.bytes(&bytes);
+            // A run that has just begun has written nothing yet.
+            None if lasts => {}
+            None => return Err(log.missing()),
+        }
         if !lasts {
             return Ok(0);
         }

@@ -232,7 +232,7 @@ async fn finish(prepared: &Prepared, answers: &Answers, (global, output): (&Glob
         && let Some(run) = tested(prepared, (global, output)).await?
         && run.status != RunStatus::Ok
     {
-        let world = World::offline(&prepared.project, &prepared.loaded.settings, &outside(output));
+        let world = prepared.offline(&outside(output));
         return Ok(super::run::show((&world, &prepared.loaded), &[run], output));
     }
     save(prepared, (global, output)).await
@@ -241,12 +241,11 @@ async fn finish(prepared: &Prepared, answers: &Answers, (global, output): (&Glob
 /// Tests a file that is not written yet.
 async fn tested(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Option<Run>, Error> {
     let environment = prepared.loaded.environment(global.environment.as_deref())?;
-    let world = World::offline(&prepared.project, &prepared.loaded.settings, &outside(output));
+    let world = prepared.offline(&outside(output));
     let pace = Pace::of_the_project();
     let (interrupted, interrupt) = tokio::sync::watch::channel(false);
     let mut options = pace.options(&prepared.loaded.settings.sync, environment);
     options.interrupt = interrupt;
-    options.timeout = options.timeout.or(Some(super::run::TEST));
     let signals = tokio::spawn(super::run::pass_on(interrupted));
     let run = new::test(&world, prepared, &options, &mut |event| output.event(&event)).await;
     signals.abort();
@@ -271,9 +270,7 @@ async fn save(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> 
 async fn show_plan(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<(), Error> {
     let environment = prepared.loaded.environment(global.environment.as_deref())?;
     let world = World::open(&prepared.project, &prepared.loaded.settings, &environment, &outside(output))?;
-    let mut options = ops::plan::Options::everything(environment);
-    options.selection = crate::plan::Selection::exactly([prepared.slug.clone()]);
-    let plan = ops::plan(&world, &prepared.loaded, &options).await?;
+    let plan = new::plan(&world, prepared, &environment).await?;
     super::plan::show(&super::plan::data(&plan, &prepared.loaded), output);
     Ok(())
 }

@@ -206,7 +206,7 @@ impl Output {
             Event::Notified { channel, title, more } => {
                 self.step("Told", &format!("`{channel}`: {title}, and {more} more"));
             }
-            Event::NotNotified { .. } | Event::Unseen { .. } | Event::NotReread { .. } => {}
+            Event::NotNotified { .. } | Event::Unseen { .. } | Event::NotReread { .. } | Event::Queued(_) => {}
             Event::Left { slug, busy } => {
                 if self.talk == Talk::Verbose {
                     self.step("Left", &format!("`{slug}` for later: {busy}"));

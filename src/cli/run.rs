@@ -1,6 +1,5 @@
 //! `spile test` and `spile sync`
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +10,12 @@ use tokio::sync::watch;
 use super::which::Which;
 use super::{Format, Global, Output, exit, host};
 use crate::name::EnvironmentName;
-use crate::ops::run::{From, Options, Places, Retries, WhenBusy};
+use crate::ops::run::{From, Options, Places, Results, Retries, WhenBusy, jobs};
 use crate::ops::{self, Error, Loaded};
 use crate::run::{Run, RunKind, RunStatus};
 use crate::settings::Sync;
 use crate::view;
-use crate::world::{World, machine};
-
-/// How long a test may take where nothing is said: discovery of a large Salesforce takes minutes.
-pub(super) const TEST: Duration = Duration::from_mins(5);
+use crate::world::World;
 
 /// Which integrations to run, and how
 #[derive(Debug, Clone, clap::Args)]
@@ -99,20 +95,16 @@ impl Pace {
         self.jobs
     }
 
+    /// Returns how long a run may take, where that is said.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// Returns how to run what is enabled, where nothing else is said.
     pub(super) fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
-        Options {
-            environment,
-            which: ops::Which::default(),
-            places: Places::new(self.jobs.or(settings.jobs).map_or_else(machine::jobs, usize::from)),
-            timeout: self.timeout.or(settings.timeout),
-            retries: Retries { most: settings.retries, after: settings.retry_after },
-            when_busy: WhenBusy::Wait,
-            from: From::Bookmark,
-            scheduled_for: BTreeMap::new(),
-            host: host(),
-            interrupt: watch::channel(false).1,
-        }
+        let places = Places::new(jobs(self.jobs, settings));
+        let options = Options::of(settings, environment, (places, host()));
+        Options { timeout: self.timeout.or(options.timeout), ..options }
     }
 }
 
@@ -137,8 +129,8 @@ pub(super) async fn test(args: &Args, global: &Global, output: &mut Output) -> R
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
     let loaded = Arc::new(loaded);
-    let runs = runs((&world, &loaded), (Asked::Tests, options), output).await?;
-    Ok(show((&world, &loaded), &runs, output))
+    let results = runs((&world, &loaded), (Asked::Tests, options), output).await?;
+    Ok(show((&world, &loaded), &results.all(), output))
 }
 
 pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
@@ -150,8 +142,8 @@ pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) 
         output.result(|| view::results::would(&found), &serde_json::json!({ "would_sync": found }));
         return Ok(0);
     }
-    let runs = runs((&world, &loaded), (Asked::Syncs, options), output).await?;
-    Ok(show((&world, &loaded), &runs, output))
+    let results = runs((&world, &loaded), (Asked::Syncs, options), output).await?;
+    Ok(show((&world, &loaded), &results.all(), output))
 }
 
 /// Tests or syncs all that are enabled, for `up`.
@@ -162,7 +154,7 @@ pub(super) async fn all(
 ) -> Result<Vec<Run>, Error> {
     let options = Pace::of_the_project().options(&loaded.settings.sync, environment);
     let asked = if kind == RunKind::Test { Asked::Tests } else { Asked::Syncs };
-    runs((world, loaded), (asked, options), output).await
+    Ok(runs((world, loaded), (asked, options), output).await?.all())
 }
 
 /// Runs what schedules ask for.
@@ -170,12 +162,12 @@ pub(super) async fn due(
     (world, loaded): (&World, &Arc<Loaded>),
     options: Options,
     output: &mut Output,
-) -> Result<Vec<Run>, Error> {
+) -> Result<Results, Error> {
     runs((world, loaded), (Asked::Due, options), output).await
 }
 
 /// What is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Asked {
     /// Tests.
     Tests,
@@ -190,30 +182,27 @@ async fn runs(
     (world, loaded): (&World, &Arc<Loaded>),
     (asked, mut options): (Asked, Options),
     output: &mut Output,
-) -> Result<Vec<Run>, Error> {
+) -> Result<Results, Error> {
     let (interrupted, interrupt) = watch::channel(false);
     options.interrupt = interrupt;
-    if asked == Asked::Tests {
-        options.timeout = options.timeout.or(Some(TEST));
-    }
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
-    let runs = match asked {
+    let results = match asked {
         Asked::Tests => ops::test(world, loaded, &options, &mut tell).await,
         Asked::Syncs => ops::sync(world, loaded, &options, &mut tell).await,
         Asked::Due => ops::run_due(world, loaded, &options, &mut tell).await,
     };
-    if let Ok(runs) = &runs {
+    if let Ok(results) = &results {
         let mut enough = options.interrupt.clone();
         enough.mark_unchanged();
         // Whoever presses Ctrl-C now waits for nobody: the next invocation tells what is left.
         tokio::select! {
-            () = ops::notify::after(world, (loaded, &options.environment), runs, &mut tell) => {}
+            () = ops::notify::after(world, (loaded, &options.environment), &results.ran, &mut tell) => {}
             Ok(()) = enough.changed() => {}
         }
     }
     signals.abort();
-    runs
+    results
 }
 
 /// Says that the user wants an end: on Ctrl-C, and on the signal that init systems send.

@@ -47,10 +47,16 @@ pub(super) async fn run_due(args: &RunDueArgs, global: &Global, output: &mut Out
     let (loaded, world, environment) = global.open(output)?;
     let options = args.pace.options(&loaded.settings.sync, environment);
     let loaded = Arc::new(loaded);
-    let runs = due((&world, &loaded), options, output).await?;
-    if runs.is_empty() && output.is_text() {
-        output.step("Nothing", "is due");
+    let results = due((&world, &loaded), options, output).await?;
+    if results.is_empty() && output.is_text() {
+        match results.left.len() {
+            0 => output.step("Nothing", "is due"),
+            left => {
+                let left = ops::counted(left, "integration");
+                output.step("Left", &format!("{left} that something else runs already"));
+            }
+        }
         return Ok(0);
     }
-    Ok(show((&world, &loaded), &runs, output))
+    Ok(show((&world, &loaded), &results.all(), output))
 }

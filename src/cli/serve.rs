@@ -11,6 +11,7 @@ use super::run::{Pace, pass_on};
 use super::{Global, Output, host, outside, places};
 use crate::http::{self, App, Login, Setup, Trust, Writing};
 use crate::ops::edits::Destination;
+use crate::ops::run::{Places, jobs};
 use crate::ops::scheduler::{self, Opened};
 use crate::ops::{self, Error};
 use crate::world::World;
@@ -113,17 +114,19 @@ impl Args {
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (interrupted, interrupt) = watch::channel(false);
     let signals = tokio::spawn(pass_on(interrupted));
+    // Runs of pages and of schedules take turns; how many there are is known when the files are read.
+    let turns = Places::new(1);
     let served = match args.bind.as_str() {
-        "none" => schedule(args, global, (interrupt, output)).await,
+        "none" => schedule(args, global, (interrupt, &turns, output)).await,
         address => {
-            let (app, listener) = open(args, global, (address, output)).await?;
+            let (app, listener) = open(args, global, (address, &turns, output)).await?;
             let stop = interrupt.clone();
             let pages = async {
                 let served = http::serve(&app, listener, stop).await;
                 served.map_err(|source| Error::Io { doing: "serve at", path: address.to_owned(), source })
             };
             if args.scheduler {
-                tokio::try_join!(pages, schedule(args, global, (interrupt, output))).map(|_| ())
+                tokio::try_join!(pages, schedule(args, global, (interrupt, &turns, output))).map(|_| ())
             } else {
                 pages.await
             }
@@ -137,13 +140,17 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 async fn open(
     args: &Args,
     global: &Global,
-    (address, output): (&str, &mut Output),
+    (address, turns, output): (&str, &Arc<Places>, &mut Output),
 ) -> Result<(App, TcpListener), Error> {
     let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
     let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
     let at = listener.local_addr().map_err(io("listen at"))?;
-    if args.no_login && !at.ip().is_loopback() {
-        return Err(Error::OpenDoor { address: at.to_string() });
+    // A name that others know leads here through a proxy, wherever this listens.
+    let address = Some(at.to_string()).filter(|_| !at.ip().is_loopback());
+    if let Some(address) = address.or_else(|| args.host.iter().find(|name| !is_local(name)).cloned())
+        && args.no_login
+    {
+        return Err(Error::OpenDoor { address });
     }
     let login = if args.no_login { Login::Open } else { Login::code() };
     let setup = Setup {
@@ -156,8 +163,11 @@ async fn open(
         login: login.clone(),
         trust: args.trust.trust(),
         rate: args.rate,
+        port: at.port(),
         hosts: names(at, &args.host),
         jobs: args.pace.jobs(),
+        timeout: args.pace.timeout(),
+        turns: turns.clone(),
     };
     let app = App::new(setup);
     output.step("Serving", &format!("http://{at}/"));
@@ -165,6 +175,13 @@ async fn open(
         output.step("Sign in", &format!("at http://{at}/login with the code {code}"));
     }
     Ok((app, listener))
+}
+
+/// Tells whether a name, with its port where it has one, is this machine's for itself.
+fn is_local(name: &str) -> bool {
+    let host = name.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(name, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Returns the names by which browsers may call a server at an address.
@@ -181,7 +198,7 @@ fn names(at: SocketAddr, more: &[String]) -> Vec<String> {
 async fn schedule(
     args: &Args,
     global: &Global,
-    (interrupt, output): (watch::Receiver<bool>, &mut Output),
+    (interrupt, turns, output): (watch::Receiver<bool>, &Arc<Places>, &mut Output),
 ) -> Result<(), Error> {
     let outside = outside(output);
     let mut open = || {
@@ -190,9 +207,26 @@ async fn schedule(
         let environment = loaded.environment(global.environment.as_deref())?;
         let world = World::open(&project, &loaded.settings, &environment, &outside)?;
         let mut options = args.pace.options(&loaded.settings.sync, environment);
+        turns.resize(jobs(args.pace.jobs(), &loaded.settings.sync));
+        options.places = turns.clone();
         options.interrupt = interrupt.clone();
         Ok(Opened { loaded: Arc::new(loaded), world, options })
     };
     output.step("Scheduling", "until Ctrl-C");
     scheduler::serve(&mut open, &mut |event| output.event(&event)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine_for_itself_are_known() {
+        for name in ["localhost", "LOCALHOST:8320", "127.0.0.1", "127.0.0.2:80", "[::1]:8320", "::1"] {
+            assert!(is_local(name), "{name}");
+        }
+        for name in ["spile.example.com", "localhost.example.com", "10.0.0.1:8320", "[2001:db8::1]", ""] {
+            assert!(!is_local(name), "{name}");
+        }
+    }
 }

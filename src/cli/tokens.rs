@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Global, Output};
-use crate::http::{Role, Token, Tokens};
 use crate::ops::Error;
 use crate::view::table::table;
+use crate::world::Tokens;
+use crate::world::tokens::{KeptToken, Role, Token};
 
 /// Make, list and revoke tokens of programs that use the API of `spile serve`
 #[derive(Debug, clap::Args)]
@@ -50,9 +51,8 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
         }
         Command::List => {
             let all = tokens.all().map_err(io("read"))?;
-            let row = |one: &crate::http::Kept| {
-                [one.name.as_str().into(), one.role.word().into(), one.created_at.to_string().into()]
-            };
+            let row =
+                |one: &KeptToken| [one.name.as_str().into(), one.role.word().into(), one.created_at.to_string().into()];
             let text = || table(["name", "role", "made"], &all.iter().map(row).collect::<Vec<_>>());
             let data: Vec<_> = all
                 .iter()

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Field, Inclusion, Mistake, Rules, Stream};
 use crate::integration::Draft;
-use crate::integration::select::{Glob, Pattern, breadcrumb, fault};
+use crate::integration::select::{Glob, Pattern, as_pattern, breadcrumb, fault, stream_part};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::Placed;
 

@@ -1,6 +1,7 @@
 //! The server's state: handles, shared by all requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -12,17 +13,16 @@ use super::idempotency::Answered;
 use super::jobs::Jobs;
 use super::jwt::{Jwts, Trust};
 use super::limits::Limit;
+use super::queue::Queue;
 use super::refusal::Refusal;
-use super::seen::Seen;
 use super::session::{Login, Sessions};
-use super::tokens::Tokens;
 use super::who::Who;
 use crate::name::Slug;
 use crate::ops::edits::Destination;
-use crate::ops::run::Options;
+use crate::ops::run::{self, Options};
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
-use crate::world::{Audit, Deed, Keys, Outside, Program, Project};
+use crate::world::{Audit, Deed, Keys, Outside, Program, Project, SeenAlerts, Tokens};
 
 /// How often somebody may try to come in in a minute, from one address.
 const ATTEMPTS: u32 = 30;
@@ -48,10 +48,16 @@ pub struct Setup {
     pub trust: Option<Trust>,
     /// How much somebody may change or run in a minute.
     pub rate: u32,
+    /// Where it listens.
+    pub port: u16,
     /// The names that the server may be called by: `localhost:8320`.
     pub hosts: Vec<String>,
     /// How many runs at a time, where the project says nothing.
     pub jobs: Option<u16>,
+    /// How long a run may take, where that is said.
+    pub timeout: Option<Duration>,
+    /// The turns that runs take, those of schedules too.
+    pub turns: Arc<run::Places>,
 }
 
 /// What becomes of changes.
@@ -80,8 +86,9 @@ struct Inner {
     /// Attempts to come in, by where they come from.
     attempts: Limit,
     audit: Audit,
-    seen: Seen,
+    seen: SeenAlerts,
     jobs: Jobs,
+    queue: Queue,
     drafts: Drafts,
     answered: Answered,
     /// One change at a time: files are checked as a whole before one is written.
@@ -97,14 +104,15 @@ impl App {
         let own_folder = setup.project.own_folder();
         Self(Arc::new(Inner {
             desks: Desks::default(),
-            sessions: Sessions::new(setup.login.clone()),
+            sessions: Sessions::new(setup.login.clone(), setup.port),
             tokens: Tokens::of(&own_folder),
             jwts: setup.trust.clone().map(Jwts::of),
             writes_of: Limit::per_minute(setup.rate),
             attempts: Limit::per_minute(ATTEMPTS),
             audit: Audit::of(&own_folder),
-            seen: Seen::of(&own_folder),
+            seen: SeenAlerts::of(&own_folder),
             jobs: Jobs::default(),
+            queue: Queue::default(),
             drafts: Drafts::default(),
             answered: Answered::default(),
             writes: tokio::sync::Mutex::default(),
@@ -157,7 +165,7 @@ impl App {
         &self.0.attempts
     }
 
-    pub(super) fn seen(&self) -> &Seen {
+    pub(super) fn seen(&self) -> &SeenAlerts {
         &self.0.seen
     }
 
@@ -182,6 +190,7 @@ impl App {
         let deed = Deed {
             at: Timestamp::now(),
             actor: who.name.clone(),
+            subject: Some(who.subject.clone()),
             role: who.role.word().to_owned(),
             action: action.to_owned(),
             integrations: integrations.to_vec(),
@@ -196,6 +205,11 @@ impl App {
 
     pub(super) fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// Returns the runs that wait for their turn.
+    pub(super) fn queue(&self) -> &Queue {
+        &self.0.queue
     }
 
     pub(super) fn drafts(&self) -> &Drafts {

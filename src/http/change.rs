@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use miette::Diagnostic;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::app::{App, Writing};
@@ -38,6 +40,30 @@ pub struct Change<'a> {
     pub verb: &'static str,
 }
 
+/// What became of a change.
+pub struct Made {
+    /// What was written.
+    pub written: Written,
+    /// Whether it was applied at once, or why not, where changes are: what is written stays.
+    pub applied: Option<Result<(), Refusal>>,
+}
+
+impl Made {
+    /// Adds to an answer what it has to say besides the integration.
+    pub fn told(&self, mut answer: Value) -> Value {
+        if let Written::Branch { .. } = &self.written {
+            answer["change"] = json!(self.written);
+        }
+        if let Some(applied) = &self.applied {
+            answer["applied"] = json!(applied.is_ok());
+            if let Err(refusal) = applied {
+                answer["not_applied"] = json!(refusal);
+            }
+        }
+        answer
+    }
+}
+
 /// Returns what operations on secrets work with.
 pub fn access<'a>(app: &'a App, (keys, program): (&'a Keys, &'a Program)) -> Access<'a> {
     Access { project: &app.setup().project, keys, program, now: Timestamp::now() }
@@ -57,7 +83,7 @@ pub fn connector(app: &App, (name, role): (&str, Role)) -> Result<Arc<Connector>
 ///
 /// # Errors
 /// When it makes none, files have changed in the meantime, or nothing can be written.
-pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Written, Refusal> {
+pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made, Refusal> {
     let destination = match &app.setup().writing {
         Writing::Not => {
             return Err(read_only());
@@ -75,22 +101,36 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Writ
     };
     let message = format!("{} {of}\n\nBy {}, on a page of spile.\n", change.verb, who.name);
     let (project, author) = (&app.setup().project, who.author());
-    let written = change.edits.carry_out(project, (&destination, &author, &message)).await?;
+    let written = change.edits.carry_out(project, (&destination, &author, &message)).await;
     app.forget_files().await;
     let result = match &written {
-        Written::Files { .. } => None,
-        Written::Branch { branch, .. } => Some(format!("branch {branch}")),
+        Ok(Written::Files { .. }) => None,
+        Ok(Written::Branch { branch, .. }) => Some(format!("branch {branch}")),
+        Err(error) => Some(failed(error)),
     };
-    app.note(who, (&change.verb.to_lowercase(), change.slugs), result)?;
-    if app.setup().writing == Writing::Applied {
-        let desk = app.read_anew().await?;
-        let slugs: Vec<&str> = change.slugs.iter().map(Slug::as_str).collect();
-        let plan = plan(&desk, Some(&slugs.join(","))).await?;
-        if !plan.is_empty() {
-            apply(app, &desk, (who, &plan)).await?;
-        }
-    }
-    Ok(written)
+    let noted = app.note(who, (&change.verb.to_lowercase(), change.slugs), result);
+    let written = written?;
+    noted?;
+    let applied = match app.setup().writing {
+        Writing::Applied => Some(apply_changed(app, who, change.slugs).await),
+        Writing::Not | Writing::To(_) => None,
+    };
+    Ok(Made { written, applied })
+}
+
+/// Applies what has just been written.
+async fn apply_changed(app: &App, who: &Who, slugs: &[Slug]) -> Result<(), Refusal> {
+    let desk = app.read_anew().await?;
+    let mut options = ops::plan::Options::everything(desk.environment.clone());
+    options.selection = Selection::known_of(slugs.iter().cloned());
+    let plan = ops::plan(&desk.world, &desk.loaded, &options).await?;
+    apply(app, &desk, (who, &plan)).await
+}
+
+/// What is noted of what was tried and not, or not wholly, done: its code, which holds nothing of what anybody typed.
+pub fn failed(error: &Error) -> String {
+    let code = error.code().map_or_else(|| "spile::http::internal".to_owned(), |code| code.to_string());
+    format!("failed: {code}")
 }
 
 fn read_only() -> Refusal {
@@ -121,29 +161,35 @@ pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result
     if app.setup().writing == Writing::Not {
         return Err(read_only());
     }
-    let breaches = plan.breaches(desk.loaded.settings.guard, Allowance::default());
-    if !breaches.is_empty() {
-        return Err(Error::Refused(breaches).into());
-    }
     let (actor, commit) = (who.name.clone(), desk.world.project.commit());
     let origin = ApplyOrigin { plan: plan.id(), actor, commit, at: Timestamp::now(), rendered: None };
     let options = ops::apply::Options { allowance: Allowance::default(), origin };
-    ops::apply(&desk.world, &desk.loaded, (plan, &options), &mut drop).await?;
+    let applied = ops::apply(&desk.world, &desk.loaded, (plan, &options), &mut drop).await;
     desk.forget().await;
     let slugs: Vec<Slug> = plan.touched().into_iter().map(|(slug, _)| slug).collect();
-    let result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));
-    app.note(who, ("apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }), Some(result))
+    let mut result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));
+    if let Err(error) = &applied {
+        // The registry may have taken it before something else refused.
+        result = format!("{result}, {}", failed(error));
+    }
+    let noted = app.note(who, ("apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }), Some(result));
+    applied?;
+    noted
 }
 
 /// Begins a run of an integration, and notes who wanted it.
 ///
 /// # Errors
-/// When it cannot begin.
+/// When it is refused.
 pub async fn run(app: &App, who: &Who, (desk, kind, slug): (&Arc<Desk>, RunKind, &Slug)) -> Result<Begun, Refusal> {
     let begun = app.jobs().begin(app, desk, (kind, slug)).await;
-    if let Ok(id) = &begun.id {
-        app.note(who, (kind.word(), std::slice::from_ref(slug)), Some(format!("run {id}")))?;
-    }
+    let result = match &begun {
+        Ok(begun) => format!("run {}", begun.id),
+        Err(refusal) => format!("failed: {}", refusal.code),
+    };
+    let noted = app.note(who, (kind.word(), std::slice::from_ref(slug)), Some(result));
+    let begun = begun?;
+    noted?;
     Ok(begun)
 }
 
@@ -165,16 +211,18 @@ pub enum Bulk {
 
 /// What came of it.
 pub struct Done {
-    /// Runs that have begun, by integration.
+    /// Runs that have begun, or wait for their turn, by integration.
     pub runs: BTreeMap<Slug, Uuid>,
+    /// Why others have not.
+    pub refused: BTreeMap<Slug, Refusal>,
     /// What was written.
-    pub written: Option<Written>,
+    pub made: Option<Made>,
 }
 
 /// Does the same to several integrations: changes are made all or none; runs are begun each by itself.
 ///
 /// # Errors
-/// When there is none to do it to, files would be wrong with it, or nothing can be written.
+/// When there is none to do it to, every run is refused, files would be wrong with it, or nothing can be written.
 pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
     if slugs.is_empty() {
         let detail = "none is chosen";
@@ -186,12 +234,17 @@ pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
         Bulk::Enable | Bulk::Disable | Bulk::Delete => return switched(app, who, (action, slugs)).await,
     };
     let desk = app.desk().await?;
-    let mut runs = BTreeMap::new();
+    let mut done = Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: None };
     for slug in slugs {
-        let begun = run(app, who, (&desk, kind, slug)).await?;
-        runs.insert(slug.clone(), begun.id.map_err(|error| Refusal::from(*error))?);
+        match run(app, who, (&desk, kind, slug)).await {
+            Ok(begun) => drop(done.runs.insert(slug.clone(), begun.id)),
+            Err(refusal) => drop(done.refused.insert(slug.clone(), refusal)),
+        }
     }
-    Ok(Done { runs, written: None })
+    match done.refused.first_key_value() {
+        Some((_, refusal)) if done.runs.is_empty() => Err(refusal.clone()),
+        _ => Ok(done),
+    }
 }
 
 async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
@@ -204,8 +257,8 @@ async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
         Bulk::Disable => "Disable",
         _ => "Delete",
     };
-    let written = carry_out(app, who, &Change { edits, slugs, verb }).await?;
-    Ok(Done { runs: BTreeMap::new(), written: Some(written) })
+    let made = carry_out(app, who, &Change { edits, slugs, verb }).await?;
+    Ok(Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: Some(made) })
 }
 
 /// Returns what files are to say for integrations to be enabled, disabled or gone.

@@ -9,13 +9,15 @@ use tokio::sync::Mutex;
 
 use super::app::Setup;
 use super::refusal::Refusal;
-use crate::alert::Alert;
+use crate::alert::Seen;
+use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
-use crate::ops::run::{From, Options, Places, Retries, WhenBusy};
-use crate::ops::{self, Error, Loaded, Which, notify};
+use crate::ops::check::Marks;
+use crate::ops::run::{Options, WhenBusy, jobs};
+use crate::ops::{self, Error, Loaded, notify};
 use crate::view::report::ProblemData;
+use crate::world::World;
 use crate::world::runs::Standing;
-use crate::world::{World, machine};
 
 /// How long files are taken to be as they were.
 const FILES: Duration = Duration::from_millis(500);
@@ -30,6 +32,8 @@ const OVERVIEW: Duration = Duration::from_secs(5);
 pub struct Desk {
     /// Its files.
     pub loaded: Arc<Loaded>,
+    /// What the files of each integration said when they were read.
+    marks: Arc<Marks>,
     /// Its outside.
     pub world: World,
     /// The environment.
@@ -41,7 +45,7 @@ pub struct Desk {
     mark: u64,
     standings: Known<Standings>,
     drifted: Known<Arc<BTreeSet<IntegrationId>>>,
-    alerts: Known<Arc<Vec<Alert>>>,
+    seen: Known<Arc<Seen>>,
 }
 
 /// What the registry says of each integration, or why it does not.
@@ -143,25 +147,19 @@ impl Desk {
     }
 
     fn read(setup: &Setup, mark: u64) -> Result<Self, Error> {
-        let loaded = ops::check::used(&setup.project)?;
+        let (loaded, marks) = ops::check::marked(&setup.project)?;
         let environment = loaded.environment(setup.environment.as_deref())?;
         let world = World::open(&setup.project, &loaded.settings, &environment, &setup.outside)?;
         let sync = &loaded.settings.sync;
-        let options = Options {
-            environment: environment.clone(),
-            which: Which::default(),
-            places: Places::new(setup.jobs.or(sync.jobs).map_or_else(machine::jobs, usize::from)),
-            timeout: sync.timeout,
-            retries: Retries { most: sync.retries, after: sync.retry_after },
-            when_busy: WhenBusy::Refuse,
-            from: From::Bookmark,
-            scheduled_for: BTreeMap::new(),
-            host: setup.host.clone(),
-            interrupt: tokio::sync::watch::channel(false).1,
-        };
+        setup.turns.resize(jobs(setup.jobs, sync));
+        let options = Options::of(sync, environment.clone(), (setup.turns.clone(), setup.host.clone()));
+        // Whoever waits at a page is told at once.
+        let timeout = setup.timeout.or(options.timeout);
+        let options = Options { when_busy: WhenBusy::Refuse, timeout, ..options };
         let loaded = Arc::new(loaded);
         Ok(Self {
             loaded,
+            marks: Arc::new(marks),
             world,
             environment,
             options,
@@ -169,7 +167,7 @@ impl Desk {
             mark,
             standings: Known::default(),
             drifted: Known::default(),
-            alerts: Known::default(),
+            seen: Known::default(),
         })
     }
 
@@ -177,6 +175,7 @@ impl Desk {
     fn with(&self, wrong: Vec<ProblemData>, mark: u64) -> Self {
         Self {
             loaded: self.loaded.clone(),
+            marks: self.marks.clone(),
             world: self.world.clone(),
             environment: self.environment.clone(),
             options: self.options.clone(),
@@ -184,8 +183,13 @@ impl Desk {
             mark,
             standings: Known::default(),
             drifted: Known::default(),
-            alerts: Known::default(),
+            seen: Known::default(),
         }
+    }
+
+    /// Returns the mark of what an integration's files said when they were read.
+    pub fn mark_of(&self, integration: &Integration) -> &str {
+        self.marks.get(&integration.slug).map_or("", String::as_str)
     }
 
     /// Returns what the registry says of each integration, or why it does not: then files have to do.
@@ -201,16 +205,16 @@ impl Desk {
     }
 
     /// Returns what is wrong now; what cannot be looked at is left out.
-    pub async fn alerts(&self) -> Arc<Vec<Alert>> {
+    pub async fn seen(&self) -> Arc<Seen> {
         let watched = notify::Watched::of(&self.loaded, &self.environment);
-        let ask = async { Arc::new(notify::alerts(&self.world, watched, &mut drop).await) };
-        self.alerts.get(OVERVIEW, ask).await
+        let ask = async { Arc::new(notify::seen(&self.world, watched, &mut drop).await) };
+        self.seen.get(OVERVIEW, ask).await
     }
 
     /// Forgets what the registry said, because it has been written to.
     pub async fn forget(&self) {
         self.standings.forget().await;
         self.drifted.forget().await;
-        self.alerts.forget().await;
+        self.seen.forget().await;
     }
 }

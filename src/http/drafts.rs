@@ -1,16 +1,16 @@
 //! Integrations that somebody is making: answers and secrets in memory, until they are saved or left.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::session::random;
 use crate::connector::Connector;
 use crate::ops::author::Wanted;
 use crate::run::Run;
 use crate::secret::Secret;
 use crate::value::Settings;
 use crate::world::Keys;
+use crate::world::tokens::random;
 
 /// How long a draft is kept that nobody touches.
 const LASTS: Duration = Duration::from_hours(1);
@@ -45,6 +45,8 @@ pub struct Draft {
     pub streams: Option<Vec<String>>,
     /// How its test came out.
     pub run: Option<Run>,
+    /// How often its settings were said: what comes of earlier ones is nothing to it.
+    pub settled: u64,
     /// Keys that open what was encrypted for this draft alone.
     pub keys: Arc<Keys>,
 }
@@ -63,6 +65,7 @@ impl Draft {
             select: Vec::new(),
             streams: None,
             run: None,
+            settled: 0,
             keys: Arc::new(keys),
         }
     }
@@ -84,8 +87,7 @@ impl Draft {
 impl Drafts {
     /// Keeps a new draft, and returns its id. The oldest goes where there are too many.
     pub fn begin(&self, draft: Draft) -> String {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, (at, _)| at.elapsed() < LASTS);
+        let mut all = self.lock();
         if all.len() >= MOST
             && let Some(oldest) = all.iter().min_by_key(|(_, (at, _))| *at).map(|(id, _)| id.clone())
         {
@@ -98,20 +100,80 @@ impl Drafts {
 
     /// Returns a draft.
     pub fn get(&self, id: &str) -> Option<Draft> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, draft) = all.get_mut(id)?;
-        *at = Instant::now();
-        Some(draft.clone())
+        self.update(id, |draft| draft.clone())
     }
 
-    /// Keeps what a draft says now.
-    pub fn keep(&self, id: &str, draft: Draft) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(id.to_owned(), (Instant::now(), draft));
+    /// Changes what a draft says; nothing where it is gone.
+    pub fn update<T>(&self, id: &str, change: impl FnOnce(&mut Draft) -> T) -> Option<T> {
+        let mut all = self.lock();
+        let (at, draft) = all.get_mut(id)?;
+        *at = Instant::now();
+        Some(change(draft))
     }
 
     /// Lets a draft go.
     pub fn end(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.lock().remove(id);
+    }
+
+    /// Lets those go that nobody has touched for so long.
+    pub fn sweep(&self) {
+        drop(self.lock());
+    }
+
+    /// Whoever looks finds none that was left for too long.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Draft)>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, (at, _)| at.elapsed() < LASTS);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::Role;
+    use crate::world::keys::Places;
+
+    fn draft() -> Draft {
+        let catalog = crate::connector::Catalog::new(&[], &mut crate::problem::Problems::default());
+        Draft::new(catalog.find(Role::Extractor, "postgres").unwrap(), Keys::new(Places::default()))
+    }
+
+    #[test]
+    fn a_draft_that_was_left_for_too_long_is_gone_whoever_looks() {
+        let drafts = Drafts::default();
+        let (id, left) = (drafts.begin(draft()), drafts.begin(draft()));
+        let long_ago = Instant::now().checked_sub(LASTS).unwrap();
+        drafts.0.lock().unwrap().get_mut(&left).unwrap().0 = long_ago;
+        assert!(drafts.get(&left).is_none() && drafts.get(&id).is_some());
+        drafts.0.lock().unwrap().get_mut(&id).unwrap().0 = long_ago;
+        drafts.sweep();
+        assert!(drafts.0.lock().unwrap().is_empty(), "its secrets are nowhere any more");
+    }
+
+    #[test]
+    fn what_comes_late_brings_no_draft_back_and_undoes_nothing() {
+        let drafts = Drafts::default();
+        let id = drafts.begin(draft());
+        let before = drafts.get(&id).unwrap();
+        drafts.update(&id, |draft| draft.name = "other".to_owned());
+        drafts.update(&id, |draft| draft.streams = before.streams.clone());
+        assert_eq!(drafts.get(&id).unwrap().name, "other");
+        drafts.end(&id);
+        assert_eq!(drafts.update(&id, |draft| draft.streams = before.streams), None);
+        assert!(drafts.get(&id).is_none());
+    }
+
+    #[test]
+    fn the_oldest_goes_where_there_are_too_many() {
+        let drafts = Drafts::default();
+        let first = drafts.begin(draft());
+        let second = drafts.begin(draft());
+        drafts.get(&first);
+        for _ in 0..MOST - 1 {
+            drafts.begin(draft());
+        }
+        assert!(drafts.get(&first).is_some() && drafts.get(&second).is_none());
     }
 }

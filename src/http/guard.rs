@@ -53,7 +53,7 @@ pub fn guarded(routes: Router<App>, app: &App) -> Router<App> {
 }
 
 /// Says nothing of what went wrong inside.
-fn internal() -> Refusal {
+pub fn internal() -> Refusal {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "the server has made a mistake")
         .help("look at what it says in its terminal, and report it")
 }
@@ -61,13 +61,14 @@ fn internal() -> Refusal {
 async fn look(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_person = wants_a_page(&request);
     let refused = host(request.headers(), request.uri(), &app.setup().hosts)
-        .and_then(|host| origin(request.method(), request.headers(), &host));
+        .and_then(|host| origin(request.method(), request.headers(), &host))
+        .and_then(|()| loaded(request.headers()));
     let mut response = match refused {
         Err(refusal) => refusal.into_response(),
-        Ok(()) => match tokio::time::timeout(LONGEST, next.run(request)).await {
+        Ok(()) => match tokio::time::timeout(LONGEST, answered(&app, request, next)).await {
             Ok(response) => response,
             Err(_) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "spile::http::timeout", "this took too long")
-                .help("try again; a run that has begun goes on")
+                .help("look again later: what has begun goes on, and is noted when it has ended")
                 .into_response(),
         },
     };
@@ -81,6 +82,20 @@ async fn look(State(app): State<App>, request: Request, next: Next) -> Response 
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Answers a request. What may change something goes on to its end, whether or not whoever sent it waits for that: half of a
+/// change is none, and what was done is to be noted.
+async fn answered(app: &App, request: Request, next: Next) -> Response {
+    if is_read(request.method()) {
+        return next.run(request).await;
+    }
+    app.jobs().finish(next.run(request)).await.unwrap_or_else(|| internal().into_response())
+}
+
+/// Tells whether a method only looks.
+pub fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Browsers say that they take HTML; programs that use the API do not.
@@ -103,7 +118,7 @@ fn host(headers: &HeaderMap, uri: &Uri, known: &[String]) -> Result<String, Refu
 
 /// What changes something comes from pages of this server, or from no page at all.
 fn origin(method: &Method, headers: &HeaderMap, host: &str) -> Result<(), Refusal> {
-    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+    if is_read(method) {
         return Ok(());
     }
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
@@ -112,6 +127,18 @@ fn origin(method: &Method, headers: &HeaderMap, host: &str) -> Result<(), Refusa
         return Ok(());
     }
     Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this comes from a page of somebody else's"))
+}
+
+/// Pages of others load nothing from here, and frame nothing; whoever follows a link from there looks by themselves. Programs
+/// and old browsers do not say where they come from.
+fn loaded(headers: &HeaderMap) -> Result<(), Refusal> {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Another port of this machine is the same site.
+    let is_elsewhere = matches!(said("sec-fetch-site"), "cross-site" | "same-site");
+    if !is_elsewhere || (said("sec-fetch-mode"), said("sec-fetch-dest")) == ("navigate", "document") {
+        return Ok(());
+    }
+    Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this is wanted by a page of somebody else's"))
 }
 
 #[cfg(test)]

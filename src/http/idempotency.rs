@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
@@ -18,27 +18,33 @@ use crate::plan::hash;
 /// How long an answer is remembered.
 const LASTS: Duration = Duration::from_hours(24);
 
-/// How long a request can be at work.
-const LONGEST: Duration = Duration::from_mins(3);
-
 /// How many answers are remembered.
 const MOST: usize = 1000;
 
-/// The largest body that is looked at: more than any that is read.
+/// How many bytes they may have together.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
+/// The largest body that is looked at: more than any that is read. A larger answer is given and not remembered.
 const LARGEST: usize = 2 * 1024 * 1024;
 
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What was answered to requests that had a key.
 #[derive(Default)]
-pub struct Answered(Mutex<BTreeMap<String, Known>>);
+pub struct Answered(Mutex<BTreeMap<String, Answer>>);
 
 /// What was answered, and to what.
-struct Known {
+struct Answer {
     at: Instant,
     request: String,
     /// `None` while it is at work.
-    answer: Option<(StatusCode, HeaderMap, Bytes)>,
+    given: Option<(StatusCode, HeaderMap, Bytes)>,
+}
+
+/// A request that is at work. What came to no answer that is remembered may be sent again.
+struct AtWork<'a> {
+    all: &'a Answered,
+    key: &'a str,
 }
 
 /// Answers a request that was answered before as it was answered then.
@@ -55,58 +61,115 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
         return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "spile::http::body", "the body is too large")
             .into_response();
     };
-    let key = hash([&key, who.name.as_str(), parts.uri.path()].join("\0").as_bytes());
-    let said = hash(&body);
-    let all = app.answered();
-    if let Some(answered) = all.begin(&key, &said) {
-        return answered;
-    }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let (parts, body) = response.into_parts();
-    let Ok(bytes) = to_bytes(body, LARGEST).await else {
-        all.lock().remove(&key);
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    let key = hash([&key, who.subject.as_str(), parts.uri.path()].join("\0").as_bytes());
+    let at_work = match app.answered().begin(&key, &hash(&body)) {
+        Ok(at_work) => at_work,
+        Err(answered) => return *answered,
     };
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let status = response.status();
     // What went wrong here may go well the next time.
-    if parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS {
-        all.lock().remove(&key);
-    } else if let Some(known) = all.lock().get_mut(&key) {
-        known.answer = Some((parts.status, parts.headers.clone(), bytes.clone()));
+    let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    let is_short = response.body().size_hint().upper().is_some_and(|length| length <= LARGEST as u64);
+    if is_passing || !is_short {
+        return response;
     }
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, LARGEST).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    at_work.end((parts.status, parts.headers.clone(), bytes.clone()));
     Response::from_parts(parts, Body::from(bytes))
 }
 
 impl Answered {
     /// Marks a request as at work, or returns what was answered to it.
-    fn begin(&self, key: &str, said: &str) -> Option<Response> {
+    fn begin<'a>(&'a self, key: &'a str, said: &str) -> Result<AtWork<'a>, Box<Response>> {
         let mut all = self.lock();
-        // One that is at work for longer than any request was left by who sent it.
-        all.retain(|_, known| known.at.elapsed() < if known.answer.is_some() { LASTS } else { LONGEST });
+        all.retain(|_, one| one.given.is_none() || one.at.elapsed() < LASTS);
+        let refused =
+            |status, detail: &str| Box::new(Refusal::new(status, "spile::http::idempotency", detail).into_response());
         match all.get(key) {
             Some(known) if known.request != said => {
-                let detail = "the key was sent with another request before";
-                Some(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::idempotency", detail).into_response())
+                Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "the key was sent with another request before"))
             }
-            Some(Known { answer: None, .. }) => {
-                let detail = "the same request is at work";
-                Some(Refusal::new(StatusCode::CONFLICT, "spile::http::idempotency", detail).into_response())
-            }
-            Some(Known { answer: Some((status, headers, bytes)), .. }) => {
-                Some((*status, headers.clone(), bytes.clone()).into_response())
+            Some(Answer { given: None, .. }) => Err(refused(StatusCode::CONFLICT, "the same request is at work")),
+            Some(Answer { given: Some((status, headers, bytes)), .. }) => {
+                Err(Box::new((*status, headers.clone(), bytes.clone()).into_response()))
             }
             None => {
-                if all.len() >= MOST
-                    && let Some(oldest) = all.iter().min_by_key(|(_, known)| known.at).map(|(key, _)| key.clone())
-                {
-                    all.remove(&oldest);
-                }
-                all.insert(key.to_owned(), Known { at: Instant::now(), request: said.to_owned(), answer: None });
-                None
+                all.insert(key.to_owned(), Answer { at: Instant::now(), request: said.to_owned(), given: None });
+                Ok(AtWork { all: self, key })
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Answer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AtWork<'_> {
+    /// Remembers the answer; the oldest ones go where there are too many, or too many bytes.
+    fn end(self, given: (StatusCode, HeaderMap, Bytes)) {
+        let mut all = self.all.lock();
+        if let Some(known) = all.get_mut(self.key) {
+            (known.at, known.given) = (Instant::now(), Some(given));
+        }
+        let length = |one: &Answer| one.given.as_ref().map(|(_, _, bytes)| bytes.len());
+        let mut ended: Vec<_> = all.iter().filter_map(|(key, one)| Some((one.at, length(one)?, key.clone()))).collect();
+        ended.sort();
+        let (mut count, mut bytes) = (ended.len(), ended.iter().map(|(_, length, _)| length).sum::<usize>());
+        for (_, length, key) in ended {
+            if count <= MOST && bytes <= MOST_BYTES {
+                break;
+            }
+            all.remove(&key);
+            (count, bytes) = (count - 1, bytes - length);
+        }
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        if all.get(self.key).is_some_and(|one| one.given.is_none()) {
+            all.remove(self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(length: usize) -> (StatusCode, HeaderMap, Bytes) {
+        (StatusCode::OK, HeaderMap::new(), Bytes::from(vec![0; length]))
+    }
+
+    #[test]
+    fn what_came_to_no_answer_may_be_sent_again() {
+        let all = Answered::default();
+        let at_work = all.begin("a", "x").ok().unwrap();
+        assert_eq!(all.begin("a", "x").err().unwrap().status(), StatusCode::CONFLICT);
+        drop(at_work);
+        all.begin("a", "x").ok().unwrap().end(answer(1));
+        assert_eq!(all.begin("a", "x").err().unwrap().status(), StatusCode::OK);
+        assert_eq!(all.begin("a", "y").err().unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+
+    #[test]
+    fn answers_are_bounded_in_number_and_in_bytes_and_the_oldest_go_first() {
+        let all = Answered::default();
+        let at_work = all.begin("at work", "x").ok().unwrap();
+        for number in 0..20 {
+            all.begin(&format!("large {number}"), "x").ok().unwrap().end(answer(LARGEST));
+        }
+        assert_eq!(all.lock().len(), 1 + MOST_BYTES / LARGEST);
+        for number in 0..MOST + 10 {
+            all.begin(&format!("small {number}"), "x").ok().unwrap().end(answer(1));
+        }
+        assert_eq!(all.lock().len(), 1 + MOST);
+        let is_kept = |key: &str| all.lock().contains_key(key);
+        assert_eq!(["at work", "small 9", "small 10"].map(is_kept), [true, false, true]);
+        drop(at_work);
     }
 }

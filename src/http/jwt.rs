@@ -1,30 +1,21 @@
-//! Tokens of others: JWTs that Supabase Auth, or any provider of OpenID Connect, has signed; its public keys are asked for
-//! once, and again when a token names one that is not known.
+//! Tokens of others: JWTs that Supabase Auth, or any provider of OpenID Connect, has signed.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::refusal::Refusal;
 use super::who::{Role, Who};
-
-/// How long keys are taken to be all there are.
-const KEYS_LAST: Duration = Duration::from_mins(10);
-
-/// How soon they are asked for again because of a key that is not known: who sends nonsense causes no flood.
-const PAUSE: Duration = Duration::from_secs(30);
-
-/// How long the provider has to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::plan::hash;
+use crate::world::Jwks;
+use crate::world::jwks::NoJwk;
 
 /// How far clocks may be apart, in seconds.
 const LEEWAY: u64 = 30;
@@ -58,8 +49,7 @@ pub struct Trust {
 /// Looks at tokens.
 pub struct Jwts {
     trust: Trust,
-    http: Option<reqwest::Client>,
-    keys: Mutex<Option<(Instant, JwkSet)>>,
+    keys: Jwks,
 }
 
 /// Somebody whom a token names.
@@ -82,11 +72,7 @@ struct Claims {
 impl Jwts {
     /// Believes one provider; nothing is asked of it yet.
     pub fn of(trust: Trust) -> Self {
-        // A second client finds it installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
-        let http = http.user_agent(concat!("spile/", env!("CARGO_PKG_VERSION"))).build().ok();
-        Self { trust, http, keys: Mutex::new(None) }
+        Self { keys: Jwks::at(trust.jwks.clone()), trust }
     }
 
     /// Returns whom a token names.
@@ -115,46 +101,21 @@ impl Jwts {
                 .help("let the provider give `viewer`, `editor` or `admin` there")
         })?;
         let until = Timestamp::from_second(claims.exp).map_err(|_| refused("its end is no time"))?;
-        Ok(Bearer { who: Who { name: name(&claims), role, csrf: None }, until })
+        // Names are what their bearers have written in many providers; who they are is the provider's to say.
+        let subject = claims.sub.clone().unwrap_or_else(|| hash(token.as_bytes()));
+        let subject = format!("jwt:{}#{subject}", self.trust.issuer);
+        Ok(Bearer { who: Who::with(subject, name(&claims), role), until })
     }
 
-    async fn key(&self, kid: Option<&str>) -> Result<Jwk, Refusal> {
-        let mut known = self.keys.lock().await;
-        let find = |keys: &JwkSet| match kid {
-            Some(kid) => keys.find(kid).cloned(),
-            None => Some(&keys.keys).filter(|keys| keys.len() == 1).map(|keys| keys[0].clone()),
-        };
-        if let Some((at, keys)) = &*known {
-            let found = find(keys);
-            let lasts = if found.is_some() { KEYS_LAST } else { PAUSE };
-            if at.elapsed() < lasts {
-                return found.ok_or_else(|| refused("its issuer has no such key"));
+    async fn key(&self, id: Option<&str>) -> Result<Jwk, Refusal> {
+        self.keys.key(id).await.map_err(|none| match none {
+            NoJwk::Unknown => refused("its issuer has no such key"),
+            NoJwk::Away(why) => {
+                let detail = format!("the keys of `{}` cannot be had: {why}", self.trust.issuer);
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::jwks", detail)
+                    .help("look at `--jwt-jwks`, and whether the server can reach it")
             }
-        }
-        match self.ask().await {
-            Ok(keys) => {
-                let found = find(&keys);
-                *known = Some((Instant::now(), keys));
-                found.ok_or_else(|| refused("its issuer has no such key"))
-            }
-            // Keys that were good do not turn bad because their provider is away.
-            Err(refusal) => known.as_ref().and_then(|(_, keys)| find(keys)).ok_or(refusal),
-        }
-    }
-
-    async fn ask(&self) -> Result<JwkSet, Refusal> {
-        let away = |why: &str| {
-            let detail = format!("the keys of `{}` cannot be had: {why}", self.trust.issuer);
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::jwks", detail)
-                .help("look at `--jwt-jwks`, and whether the server can reach it")
-        };
-        let http = self.http.as_ref().ok_or_else(|| away("there is no client"))?;
-        let response = http.get(self.trust.jwks.clone()).send().await.map_err(|_| away("nothing answers"))?;
-        if !response.status().is_success() {
-            return Err(away(&format!("status {}", response.status().as_u16())));
-        }
-        let bytes = response.bytes().await.map_err(|_| away("the answer broke off"))?;
-        serde_json::from_slice(&bytes).map_err(|_| away("the answer is no set of keys"))
+        })
     }
 }
 

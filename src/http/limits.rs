@@ -8,8 +8,11 @@ use axum::http::StatusCode;
 
 use super::refusal::Refusal;
 
-/// How many that are counted are remembered; those that were longest away are forgotten first.
+/// How many that are counted are remembered at most.
 const MOST: usize = 10_000;
+
+/// How many of them are kept where there are more: those that were longest away are forgotten.
+const KEPT: usize = MOST / 4 * 3;
 
 /// A bucket for each of those who ask.
 pub struct Limit {
@@ -50,8 +53,12 @@ impl Limit {
         let most = f64::from(self.per_minute);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MOST && !buckets.contains_key(of) {
-            // A bucket that has had a minute is full, as one is that is not known.
-            buckets.retain(|_, bucket| now.saturating_duration_since(bucket.at) < Duration::from_mins(1));
+            // A bucket that has had a minute is full, as one is that is not known; where all are younger the oldest go, many at
+            // once, so that not each who comes has to look for them.
+            let mut since: Vec<Instant> = buckets.values().map(|bucket| bucket.at).collect();
+            let oldest = *since.select_nth_unstable(MOST - KEPT).1;
+            let full = now.checked_sub(Duration::from_mins(1)).map_or(oldest, |full| full.max(oldest));
+            buckets.retain(|_, bucket| bucket.at > full);
         }
         let bucket = buckets.entry(of.to_owned()).or_insert(Bucket { left: most, at: now });
         let since = now.saturating_duration_since(bucket.at);
@@ -82,5 +89,19 @@ mod tests {
         limit.take_at("ada", later).unwrap();
         limit.take_at("ada", later).unwrap();
         limit.take_at("ada", later).unwrap_err();
+    }
+
+    #[test]
+    fn however_many_come_no_more_are_remembered_than_there_is_room_for() {
+        let limit = Limit::per_minute(1);
+        let begun = Instant::now();
+        let at = |number: u64| begun + Duration::from_micros(number);
+        let most = MOST as u64;
+        for number in 0..3 * most {
+            limit.take_at(&number.to_string(), at(number)).unwrap();
+        }
+        assert!(limit.buckets.lock().unwrap().len() <= MOST);
+        // Who was here last is known.
+        limit.take_at(&(3 * most - 1).to_string(), at(3 * most)).unwrap_err();
     }
 }

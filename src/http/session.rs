@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::who::{Role, Who};
 use crate::plan::hash;
+use crate::world::tokens::random;
 
-/// The cookie; the browser gives it to this host alone, and to no script.
+/// How the cookie is called, before the port: browsers give a cookie to all ports of a host, and keep one of a name.
 const NAME: &str = "spile_session";
 
 /// How long a session lasts.
@@ -22,6 +23,9 @@ const WRONG: u32 = 5;
 
 /// For how long they are not looked at.
 const PAUSE: Duration = Duration::from_mins(1);
+
+/// How many addresses are remembered from which wrong codes came.
+const MOST: usize = 10_000;
 
 /// How people come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub enum Login {
 /// The sessions that last.
 pub struct Sessions {
     login: Login,
+    /// The cookie; the browser gives it to this host alone, and to no script.
+    cookie: String,
     state: Mutex<State>,
 }
 
@@ -43,8 +49,8 @@ struct State {
     /// By the hash of what the cookie says: who reads this memory learns no cookie. With until when each lasts.
     by_hash: BTreeMap<String, (Who, Instant)>,
     is_used: bool,
-    wrong: u32,
-    paused: Option<Instant>,
+    /// How many wrong codes came from an address, and since when none is looked at that comes from there.
+    wrong: BTreeMap<String, (u32, Instant)>,
 }
 
 /// Why nobody came in.
@@ -71,8 +77,8 @@ impl Login {
 }
 
 impl Sessions {
-    pub(super) fn new(login: Login) -> Self {
-        Self { login, state: Mutex::default() }
+    pub(super) fn new(login: Login, port: u16) -> Self {
+        Self { login, cookie: format!("{NAME}_{port}"), state: Mutex::default() }
     }
 
     /// Tells whether somebody has to sign in.
@@ -80,24 +86,35 @@ impl Sessions {
         matches!(self.login, Login::Code(_))
     }
 
-    /// Takes a code, and returns the cookie to be set.
-    pub(super) fn enter(&self, code: &str) -> Result<HeaderValue, NotIn> {
+    /// Looks at a code that came from an address; nothing is used up by that.
+    pub(super) fn fits(&self, code: &str, from: &str) -> Result<(), NotIn> {
         let Login::Code(wanted) = &self.login else { return Err(NotIn::Wrong) };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.paused.is_some_and(|since| since.elapsed() < PAUSE) {
+        state.wrong.retain(|_, (_, since)| since.elapsed() < PAUSE);
+        if state.wrong.get(from).is_some_and(|(wrong, _)| *wrong >= WRONG) {
             return Err(NotIn::Paused);
         }
         let typed = code.trim().to_uppercase();
         // Hashes are compared, so that how long it takes tells nothing.
-        if state.is_used || hash(typed.as_bytes()) != hash(wanted.as_bytes()) {
-            state.wrong += 1;
-            state.paused = (state.wrong.is_multiple_of(WRONG)).then(Instant::now);
+        if !state.is_used && hash(typed.as_bytes()) == hash(wanted.as_bytes()) {
+            return Ok(());
+        }
+        if state.wrong.len() >= MOST {
+            state.wrong.pop_first();
+        }
+        let (wrong, since) = state.wrong.entry(from.to_owned()).or_insert((0, Instant::now()));
+        (*wrong, *since) = (*wrong + 1, Instant::now());
+        Err(NotIn::Wrong)
+    }
+
+    /// Uses the code up, and returns the cookie to be set.
+    pub(super) fn enter(&self) -> Result<HeaderValue, NotIn> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut state.is_used, true) {
             return Err(NotIn::Wrong);
         }
-        (state.is_used, state.wrong) = (true, 0);
         drop(state);
-        let who = Who { name: "admin".to_owned(), role: Role::Admin, csrf: None };
-        self.begin(who, LASTS).ok_or(NotIn::Wrong)
+        self.begin(Who::admin(), LASTS).ok_or(NotIn::Wrong)
     }
 
     /// Begins a session of somebody's, for so long and no longer than any, and returns the cookie to be set.
@@ -107,40 +124,37 @@ impl Sessions {
         let who = Who { csrf: Some(random()), ..who };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.by_hash.insert(hash(secret.as_bytes()), (who, Instant::now() + lasts));
-        cookie(&secret, lasts)
+        self.cookie(&secret, lasts)
     }
 
     /// Ends the session that a request brings, and returns the cookie that takes the old one's place.
     pub(super) fn leave(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.by_hash.remove(&hash(brought(headers)?.as_bytes()));
-        cookie("", Duration::ZERO)
+        state.by_hash.remove(&hash(self.brought(headers)?.as_bytes()));
+        self.cookie("", Duration::ZERO)
     }
 
     /// Returns whose session a request brings.
     pub(super) fn find(&self, headers: &HeaderMap) -> Option<Who> {
         if self.login == Login::Open {
-            return Some(Who { name: "you".to_owned(), role: Role::Admin, csrf: None });
+            return Some(Who::with("open".to_owned(), "you".to_owned(), Role::Admin));
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.by_hash.retain(|_, (_, until)| *until > Instant::now());
-        state.by_hash.get(&hash(brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
+        state.by_hash.get(&hash(self.brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
     }
-}
 
-/// Returns 244 random bits in hexadecimal.
-pub(super) fn random() -> String {
-    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
-}
+    fn brought<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let value = |one: &'a str| one.trim().strip_prefix(self.cookie.as_str())?.strip_prefix('=');
+        cookies.flat_map(|line| line.split(';')).find_map(value)
+    }
 
-fn brought(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|line| line.split(';')).find_map(|one| one.trim().strip_prefix(NAME)?.strip_prefix('='))
-}
-
-fn cookie(secret: &str, lasts: Duration) -> Option<HeaderValue> {
-    let text = format!("{NAME}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", lasts.as_secs());
-    HeaderValue::from_str(&text).ok()
+    fn cookie(&self, secret: &str, lasts: Duration) -> Option<HeaderValue> {
+        let name = &self.cookie;
+        let text = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", lasts.as_secs());
+        HeaderValue::from_str(&text).ok()
+    }
 }
 
 /// Lets the browser send a cookie over TLS alone, where it came over TLS itself: through a proxy, and it says so.
@@ -163,15 +177,27 @@ mod tests {
 
     #[test]
     fn a_code_holds_once() {
-        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()));
-        assert_eq!(sessions.enter("nonsense"), Err(NotIn::Wrong));
-        let cookie = sessions.enter(" abcd-efgh ").unwrap();
+        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
+        assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
+        sessions.fits(" abcd-efgh ", "a").unwrap();
+        // Looked at, and not used up: what comes in between may fail.
+        sessions.fits("ABCD-EFGH", "a").unwrap();
+        let cookie = sessions.enter().unwrap();
         assert!(cookie.to_str().unwrap().contains("HttpOnly; SameSite=Strict"));
         assert_eq!(sessions.find(&headers(&cookie)).unwrap().role, Role::Admin);
-        assert_eq!(sessions.enter("ABCD-EFGH"), Err(NotIn::Wrong));
+        assert_eq!((sessions.fits("ABCD-EFGH", "a"), sessions.enter()), (Err(NotIn::Wrong), Err(NotIn::Wrong)));
         assert!(sessions.find(&HeaderMap::new()).is_none());
         sessions.leave(&headers(&cookie)).unwrap();
         assert!(sessions.find(&headers(&cookie)).is_none());
+    }
+
+    #[test]
+    fn two_servers_of_a_machine_do_not_sign_each_other_out() {
+        let servers = [8320, 83].map(|port| Sessions::new(Login::Code("ABCD-EFGH".to_owned()), port));
+        let cookies = [0, 1].map(|at: usize| servers[at].enter().unwrap());
+        let names = cookies.each_ref().map(|cookie| cookie.to_str().unwrap().split('=').next().unwrap().to_owned());
+        assert_eq!(names, ["spile_session_8320", "spile_session_83"]);
+        assert!(servers[0].find(&headers(&cookies[0])).is_some() && servers[1].find(&headers(&cookies[0])).is_none());
     }
 
     #[test]
@@ -188,11 +214,13 @@ mod tests {
 
     #[test]
     fn codes_cannot_be_tried_out() {
-        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()));
+        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
         for _ in 0..WRONG {
-            assert_eq!(sessions.enter("nonsense"), Err(NotIn::Wrong));
+            assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
         }
-        assert_eq!(sessions.enter("ABCD-EFGH"), Err(NotIn::Paused));
+        assert_eq!(sessions.fits("ABCD-EFGH", "a"), Err(NotIn::Paused));
+        // Who tries them out keeps nobody else out.
+        sessions.fits("ABCD-EFGH", "b").unwrap();
         let Login::Code(code) = Login::code() else { panic!("a code") };
         assert_eq!((code.len(), code.as_bytes()[4]), (9, b'-'));
         assert_ne!(Login::code(), Login::Code(code));

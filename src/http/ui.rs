@@ -33,7 +33,7 @@ pub fn routes() -> Router<App> {
         .route("/integrations/{slug}/{action}", post(integration::act))
         .route("/marketplace", get(catalog::marketplace))
         .route("/check/{kind}/{type}", post(catalog::check))
-        .route("/new/{kind}/{type}", get(wizard::begin))
+        .route("/new/{kind}/{type}", get(wizard::ask).post(wizard::begin))
         .route("/drafts/{id}/{step}", get(wizard::show).post(wizard::answer))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))

@@ -1,49 +1,25 @@
 //! Who asks: somebody with a session, or a program with a token; and what they may do.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
 
 use super::app::App;
+use super::guard::is_read;
 use super::refusal::Refusal;
-use super::tokens::Tokens;
+use crate::world::Tokens;
 use crate::world::git::Author;
 
-/// What somebody may do; each may do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Look.
-    Viewer,
-    /// Change files, test, sync.
-    Editor,
-    /// Apply plans.
-    Admin,
-}
-
-impl Role {
-    /// The roles by their words.
-    pub const WORDS: [(&'static str, Self); 3] =
-        [("viewer", Self::Viewer), ("editor", Self::Editor), ("admin", Self::Admin)];
-
-    /// Returns its word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Editor => "editor",
-            Self::Admin => "admin",
-        }
-    }
-}
+pub use crate::world::tokens::Role;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
+    /// Who they are: what is counted, remembered and answered for them is for nobody else, whatever else is called the same.
+    pub subject: String,
     /// What they are called.
     pub name: String,
     /// What they may do.
@@ -56,6 +32,18 @@ pub struct Who {
 const CSRF: &str = "x-csrf-token";
 
 impl Who {
+    /// Names somebody who came in without a form.
+    #[must_use]
+    pub fn with(subject: String, name: String, role: Role) -> Self {
+        Self { subject, name, role, csrf: None }
+    }
+
+    /// Returns who has typed the code.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self::with("session".to_owned(), "admin".to_owned(), Role::Admin)
+    }
+
     /// Refuses who may not.
     ///
     /// # Errors
@@ -98,17 +86,24 @@ impl Who {
             Some(jwts) if !Tokens::is_one(token) => Ok(jwts.bearer(token).await?.who),
             _ => {
                 let found = app.tokens().find(token);
-                let found = found.map(|token| Self { name: token.name, role: token.role, csrf: None });
+                let found = found.map(|token| Self::with(format!("token:{}", token.name), token.name, token.role));
                 found.ok_or_else(|| unauthorized("the token is not known here, or has been revoked"))
             }
         }
     }
 }
 
-/// Returns where a request comes from.
+/// Returns where a request comes from. Of IPv6 somebody has not one address but a network of them.
 pub fn from(parts: &Parts) -> String {
     let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    address.map_or_else(String::new, |ConnectInfo(address)| address.ip().to_string())
+    match address.map(|ConnectInfo(address)| address.ip().to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        None => String::new(),
+    }
 }
 
 fn unauthorized(detail: &str) -> Refusal {
@@ -121,7 +116,7 @@ impl FromRequestParts<App> for Who {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let who = Self::of(parts, app).await?;
-        let is_read = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let is_read = is_read(&parts.method);
         // Forms bring it in a field, which their handlers look at.
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
         let is_form = !path.starts_with("/api/");
@@ -133,7 +128,7 @@ impl FromRequestParts<App> for Who {
         }
         // What only looks at a field changes nothing.
         if !is_read && !path.starts_with("/check/") {
-            app.writes_of().take(&who.name)?;
+            app.writes_of().take(&who.subject)?;
         }
         Ok(who)
     }

@@ -1,5 +1,7 @@
 //! `apply`: carries a plan out, and makes sure that nothing is left of it.
 
+use miette::Diagnostic;
+
 use super::{Error, Event, Loaded, Tell, plan};
 use crate::plan::Plan;
 use crate::plan::guard::Allowance;
@@ -32,7 +34,8 @@ pub async fn apply(
         return Err(Error::Refused(breaches));
     }
     if plan.is_empty() {
-        return Ok(world.meltano_file.settle(&loaded.rendered).await?);
+        settle(world, loaded, tell).await;
+        return Ok(());
     }
     // Files are looked at before the registry is written, so that a stale one stops all.
     if world.meltano_file.read().await?.revision != plan.meltano.revision {
@@ -45,7 +48,7 @@ pub async fn apply(
         tell(Event::Wrote { target: "registry".to_owned() });
     }
     if plan.meltano.is_empty() {
-        world.meltano_file.settle(&loaded.rendered).await?;
+        settle(world, loaded, tell).await;
     } else {
         world.meltano_file.write(&plan.meltano, &options.origin).await?;
         tell(Event::Wrote { target: "meltano.yml".to_owned() });
@@ -57,6 +60,15 @@ pub async fn apply(
     match plan.left_in(&plan::read(world).await?) {
         0 => Ok(()),
         left => Err(Error::NotConverged { left }),
+    }
+}
+
+/// Takes what a killed apply has written as applied. Nothing of the plan depends on it: where that cannot be kept, as in a
+/// folder that may not be written to, the next apply does.
+async fn settle(world: &World, loaded: &Loaded, tell: Tell<'_>) {
+    if let Err(error) = world.meltano_file.settle(&loaded.rendered).await {
+        let message = format!("it cannot be kept what was applied, to be compared with later: {error}");
+        tell(Event::Unseen { message, help: error.help().map(|help| help.to_string()) });
     }
 }
 

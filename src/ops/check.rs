@@ -4,15 +4,17 @@ mod connectors;
 mod lint;
 mod selection;
 
+use std::collections::BTreeMap;
+
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::alert::policy;
 use crate::connector::Catalog;
 use crate::integration::draft::{self, Draft, FileName};
 use crate::integration::{Integrations, secrets, together};
-use crate::name::EnvironmentName;
+use crate::name::{EnvironmentName, Slug};
 use crate::ops::Error;
-use crate::plan::{self, State};
+use crate::plan::{self, State, hash};
 use crate::problem::{Problems, Report};
 use crate::record::Entry;
 use crate::render::{self, Head, Output, Purpose, Task};
@@ -156,6 +158,32 @@ pub fn used(project: &Project) -> Result<Loaded, Error> {
 fn recovered(project: &Project) -> Result<(), Error> {
     let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
     recover(project.root()).map_err(io)
+}
+
+/// What the files of each integration say, as a mark: another one where one of them says something else.
+pub type Marks = BTreeMap<Slug, String>;
+
+/// Reads and checks a project as [`used`] does, and marks what was read: files may have changed when that is looked at.
+///
+/// # Errors
+/// As [`used`].
+pub fn marked(project: &Project) -> Result<(Loaded, Marks), Error> {
+    let mut problems = Problems::default();
+    let files = Files::used(project, &mut problems);
+    let marks = marks(&files.integrations);
+    Ok((with_templates(project, files, problems)?, marks))
+}
+
+fn marks(files: &IntegrationFiles) -> Marks {
+    let mut texts: BTreeMap<&Slug, Vec<u8>> = BTreeMap::new();
+    for (name, source) in files.declared.iter().chain(&files.sidecars) {
+        let text = texts.entry(&name.slug).or_default();
+        for part in [source.path().as_os_str().as_encoded_bytes(), source.text().as_bytes()] {
+            text.extend((part.len() as u64).to_be_bytes());
+            text.extend(part);
+        }
+    }
+    texts.into_iter().map(|(slug, text)| (slug.clone(), hash(&text)[..32].to_owned())).collect()
 }
 
 fn with_templates(project: &Project, files: Files, mut problems: Problems) -> Result<Loaded, Error> {

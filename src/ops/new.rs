@@ -11,10 +11,11 @@ use crate::form::NewFile;
 use crate::integration::draft::FileName;
 use crate::integration::rewrite::{Edit, NotRewritten, rewrite};
 use crate::name::{EnvironmentName, Slug};
+use crate::plan::{Plan, Selection};
 use crate::problem::Problems;
 use crate::run::Run;
 use crate::source::Source;
-use crate::world::{Project, World};
+use crate::world::{Outside, Project, World};
 
 /// A file that is to be written.
 #[derive(Debug, Clone)]
@@ -41,6 +42,25 @@ impl Prepared {
         edits.set(&self.path, self.before.clone(), Some(self.text.clone()));
         edits
     }
+}
+
+impl Prepared {
+    /// Opens a world for what is not written yet: no registry hears of it.
+    #[must_use]
+    pub fn offline(&self, outside: &Outside) -> World {
+        World::offline(&self.project, &self.loaded.settings, outside)
+    }
+}
+
+/// Works out what applying a file would do that is not written yet, or was just now.
+///
+/// # Errors
+/// When a target cannot be read.
+pub async fn plan(world: &World, prepared: &Prepared, environment: &EnvironmentName) -> Result<Plan, Error> {
+    let mut options = super::plan::Options::everything(environment.clone());
+    options.selection = Selection::exactly([prepared.slug.clone()]);
+    let world = World { project: prepared.project.clone(), ..world.clone() };
+    super::plan(&world, &prepared.loaded, &options).await
 }
 
 /// Returns where the file of an integration is.
@@ -130,7 +150,7 @@ async fn prepared(
 /// When nothing can be started; a test that fails is a result.
 pub async fn test(world: &World, prepared: &Prepared, options: &Options, tell: Tell<'_>) -> Result<Option<Run>, Error> {
     let options = Options { which: Which::exactly([prepared.slug.clone()]), ..options.clone() };
-    Ok(run::test(world, &prepared.loaded, &options, tell).await?.pop())
+    Ok(run::test(world, &prepared.loaded, &options, tell).await?.all().pop())
 }
 
 /// Writes a file that was prepared.

@@ -120,7 +120,7 @@ pub async fn test(world: &World, watched: Watched<'_>, channels: &[&Channel]) ->
 #[derive(Debug, Clone)]
 pub struct Overview {
     /// What is wrong now.
-    pub alerts: Vec<Alert>,
+    pub seen: Seen,
     /// The channels of the environment, and what they were told.
     pub channels: Vec<(Channel, Told)>,
     /// When that was.
@@ -132,21 +132,21 @@ pub struct Overview {
 /// # Errors
 /// When it cannot be read what channels were told.
 pub async fn overview(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Result<Overview, Error> {
-    let alerts = alerts(world, watched, tell).await;
+    let seen = seen(world, watched, tell).await;
     let mut channels = Vec::new();
     for channel in watched.settings.channels_of(watched.environment) {
         channels.push((channel.clone(), world.alerts.told(&channel.name).await?.told));
     }
-    Ok(Overview { alerts, channels, at: (world.clock)() })
+    Ok(Overview { seen, channels, at: (world.clock)() })
 }
 
 /// Looks at everything, and returns what is wrong now; what could not be looked at is told.
-pub async fn alerts(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Vec<Alert> {
+pub async fn seen(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Seen {
     let looked = look::look(world, watched).await;
     for unseen in looked.unseen {
         tell(unseen);
     }
-    let mut alerts = looked.seen.alerts;
-    alerts.sort_by(|a, b| (a.kind(), a.since, &a.key).cmp(&(b.kind(), b.since, &b.key)));
-    alerts
+    let mut seen = looked.seen;
+    seen.alerts.sort_by(|a, b| (a.kind(), a.since, &a.key).cmp(&(b.kind(), b.since, &b.key)));
+    seen
 }

@@ -3,9 +3,11 @@
 mod died;
 mod job;
 mod lease;
+mod log;
 pub mod mend;
 mod places;
 mod request;
+mod results;
 mod would;
 
 use std::collections::BTreeMap;
@@ -14,22 +16,26 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
+use uuid::Uuid;
 
 use super::{Error, Event, Loaded, Tell, Which};
 use crate::connector::Role;
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::run::{Run, RunKind};
+use crate::settings::Sync;
 use crate::world::World;
 use crate::world::meltano::Host;
 use crate::world::runs::PAUSED;
-use job::Job;
+use job::{Ended, Job};
 
 pub use died::bury;
+pub use log::{Log, More};
 pub use mend::{Mend, mend};
-pub use places::Places;
+pub use places::{Places, jobs};
 pub(super) use request::{Invocation, base_variables, installed, request};
+pub use results::{Refused, Results, Why};
 pub use would::{Would, would};
 
 /// What to run, and how.
@@ -88,19 +94,40 @@ pub enum From {
     Moment(String),
 }
 
+impl Options {
+    /// Returns how all that is enabled is run in an environment, where nothing else is said: by as many at a time as there
+    /// are places, with the project's own patience.
+    #[must_use]
+    pub fn of(sync: &Sync, environment: EnvironmentName, (places, host): (Arc<Places>, Host)) -> Self {
+        Self {
+            environment,
+            which: Which::default(),
+            places,
+            timeout: sync.timeout,
+            retries: Retries { most: sync.retries, after: sync.retry_after },
+            when_busy: WhenBusy::Wait,
+            from: From::Bookmark,
+            scheduled_for: BTreeMap::new(),
+            host,
+            interrupt: watch::channel(false).1,
+        }
+    }
+}
+
 /// Tests connections: reads one record from each source and throws it away.
 ///
 /// # Errors
 /// When nothing can be started; a run that fails is a result.
-pub async fn test(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Vec<Run>, Error> {
-    runs(world, loaded, (RunKind::Test, options), tell).await
+pub async fn test(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
+    let options = Options { timeout: options.timeout.or(Some(TEST)), ..options.clone() };
+    runs(world, loaded, (RunKind::Test, &options), tell).await
 }
 
 /// Moves records from extractors to their loaders.
 ///
 /// # Errors
 /// When nothing can be started; a run that fails is a result.
-pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Vec<Run>, Error> {
+pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
     runs(world, loaded, (RunKind::Sync, options), tell).await
 }
 
@@ -118,40 +145,80 @@ async fn runs(
     loaded: &Arc<Loaded>,
     (kind, options): (RunKind, &Options),
     tell: Tell<'_>,
-) -> Result<Vec<Run>, Error> {
+) -> Result<Results, Error> {
+    let (events, mut heard) = mpsc::unbounded_channel();
     let chosen = chosen(world, loaded, (kind, options)).await?;
-    if chosen.is_empty() {
-        return Ok(Vec::new());
+    let job = |integration| Job {
+        id: Uuid::new_v4(),
+        world: world.clone(),
+        loaded: loaded.clone(),
+        options: options.clone(),
+        events: events.clone(),
+        integration,
+        kind,
+    };
+    let jobs: Vec<Job> = chosen.into_iter().map(job).collect();
+    if jobs.is_empty() {
+        return Ok(Results::default());
+    }
+    if !world.meltano.is_installed() {
+        for job in &jobs {
+            tell(job.queued());
+        }
     }
     install(world, (&options.host, &options.interrupt), tell).await?;
     bury(world, &options.environment).await?;
-    let (events, mut heard) = mpsc::unbounded_channel();
-    let mut running = JoinSet::new();
-    for integration in chosen {
-        let job = Job {
-            world: world.clone(),
-            loaded: loaded.clone(),
-            options: options.clone(),
-            events: events.clone(),
-            integration,
-            kind,
-        };
-        let places = options.places.clone();
-        running.spawn(async move {
-            let _place = places.take(&mut job.options.interrupt.clone()).await;
-            job.run().await
-        });
+    let mut running = Running::default();
+    for job in jobs {
+        running.begin(job, &options.places);
     }
     drop(events);
     while let Some(event) = heard.recv().await {
         tell(event);
     }
-    let mut runs = Vec::new();
-    for run in running.join_all().await {
-        runs.extend(run?);
+    Ok(running.ended(world).await)
+}
+
+/// The runs that were begun together.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Ended>,
+    /// What each is about, for one that panics says nothing.
+    runs: BTreeMap<Id, Run>,
+}
+
+impl Running {
+    fn begin(&mut self, job: Job, places: &Arc<Places>) {
+        let (run, places) = (job.begun(), places.clone());
+        let task = self.tasks.spawn(async move {
+            let free = places.take_free();
+            let _place = if let Some(place) = free {
+                place
+            } else {
+                job.tell(job.queued());
+                places.take(&mut job.options.interrupt.clone()).await
+            };
+            job.run().await
+        });
+        self.runs.insert(task.id(), run);
     }
-    runs.sort_by(|a, b| a.slug.cmp(&b.slug));
-    Ok(runs)
+
+    /// Waits for all of them: what became of one hides nothing of the others.
+    async fn ended(mut self, world: &World) -> Results {
+        let mut results = Results::default();
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            match ended {
+                Ok((_, ended)) => results.add(ended),
+                Err(error) => {
+                    if let Some(run) = self.runs.remove(&error.id()) {
+                        results.add(job::broken(world, run).await);
+                    }
+                }
+            }
+        }
+        results.sort();
+        results
+    }
 }
 
 /// Installs the pinned Meltano, where it is not there yet, and clears what killed runs left behind.
@@ -209,5 +276,45 @@ fn obstacle(integration: &Integration, (kind, options): (RunKind, &Options)) -> 
     None
 }
 
+/// How long a test may take where nothing is said: discovery of a large Salesforce takes minutes.
+const TEST: Duration = Duration::from_mins(5);
+
 /// The setting of taps that says from when on they read; a convention of Singer's.
 const START: &str = "start_date";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::tests::run;
+    use crate::problem::Problems;
+    use crate::run::RunStatus;
+    use crate::source::Source;
+    use crate::world::keys::{Keys, Places as KeyPlaces};
+    use crate::world::{Outside, Project};
+
+    #[tokio::test]
+    async fn a_run_that_breaks_off_hides_nothing_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = Source::new("spile.toml", "[project]\nname = 'x'\n");
+        let settings = crate::settings::read(&text, &mut Problems::default()).unwrap();
+        let outside = Outside { keys: Arc::new(Keys::new(KeyPlaces::default())), variables: |_| None };
+        let world = World::offline(&Project::at(folder.path()), &settings, &outside);
+        let begun = run(RunKind::Sync, RunStatus::Running, 0);
+        let never = run(RunKind::Sync, RunStatus::Running, 1);
+        let well = run(RunKind::Sync, RunStatus::Ok, 2);
+        world.runs.record(&begun).await.unwrap();
+        let mut running = Running::default();
+        for run in [&begun, &never] {
+            let task = running.tasks.spawn(async { unreachable!("a mistake") });
+            running.runs.insert(task.id(), run.clone());
+        }
+        let ended = Ended::Ran(Box::new(well.clone()));
+        running.tasks.spawn(async { ended });
+        let results = running.ended(&world).await;
+        let ran: Vec<_> = results.ran.iter().map(|run| (run.id, run.status)).collect();
+        assert!(ran.len() == 2 && ran.contains(&(well.id, RunStatus::Ok)), "{ran:?}");
+        assert!(ran.contains(&(begun.id, RunStatus::Failed)), "the registry knows how it ended: {ran:?}");
+        assert_eq!(world.runs.get(begun.id).await.unwrap().unwrap().status, RunStatus::Failed);
+        assert!(matches!(&results.refused[..], [Refused { run, why: Why::Failed(_) }] if run.id == never.id));
+    }
+}

@@ -3,14 +3,14 @@
 //! It keeps nothing in memory that counts: what is due is worked out from the files, the wall clock and what the registry
 //! knows of runs. So it may be killed, started twice, or run on several machines, and a clock may jump.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use miette::Diagnostic;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::notify::{self, Watched};
@@ -56,7 +56,7 @@ pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
         opened,
         events,
         running: JoinSet::new(),
-        in_hand: BTreeSet::new(),
+        in_hand: BTreeMap::new(),
         trouble: None,
         watched: None,
     };
@@ -71,12 +71,12 @@ pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
                 _ = files.tick() => if scheduler.have_changed() { break },
                 _ = interrupt.wait_for(|wanted| *wanted) => break,
                 Some(event) = heard.recv() => tell(event),
-                Some(ended) = scheduler.running.join_next() => scheduler.ended(ended.ok().flatten()),
+                Some(ended) = scheduler.running.join_next_with_id() => scheduler.ended(ended),
             }
         }
     }
-    while let Some(ended) = scheduler.running.join_next().await {
-        scheduler.ended(ended.ok().flatten());
+    while let Some(ended) = scheduler.running.join_next_with_id().await {
+        scheduler.ended(ended);
     }
     while let Ok(event) = heard.try_recv() {
         tell(event);
@@ -89,9 +89,9 @@ struct Scheduler {
     /// The files that were read.
     mark: u64,
     events: mpsc::UnboundedSender<Event>,
-    /// Each says which integration it was about, if any.
-    running: JoinSet<Option<IntegrationId>>,
-    in_hand: BTreeSet<IntegrationId>,
+    running: JoinSet<()>,
+    /// Which integration each is about, if any: one that panics is not in hand any more either.
+    in_hand: BTreeMap<Id, IntegrationId>,
     /// What was told of last, and still lasts.
     trouble: Option<String>,
     watched: Option<Instant>,
@@ -149,7 +149,7 @@ impl Scheduler {
     }
 
     fn start(&mut self, integration: &Arc<Integration>, tick: Tick) {
-        if !self.in_hand.insert(integration.id) {
+        if self.in_hand.values().any(|id| *id == integration.id) {
             return;
         }
         let Opened { loaded, world, options } = self.opened.clone();
@@ -160,26 +160,24 @@ impl Scheduler {
             when_busy: WhenBusy::Leave,
             ..options
         };
-        self.running.spawn(async move {
+        let task = self.running.spawn(async move {
             let mut tell = |event| drop(events.send(event));
             match run::sync(&world, &loaded, &options, &mut tell).await {
-                Ok(runs) => {
+                Ok(results) => {
                     let stopped = stopped(options.interrupt.clone());
                     tokio::select! {
-                        () = notify::after(&world, (&loaded, &options.environment), &runs, &mut tell) => {}
+                        () = notify::after(&world, (&loaded, &options.environment), &results.ran, &mut tell) => {}
                         () = stopped => {}
                     }
                 }
                 Err(error) => tell(unseen(&error)),
             }
-            Some(id)
         });
+        self.in_hand.insert(task.id(), id);
     }
 
-    fn ended(&mut self, of: Option<IntegrationId>) {
-        if let Some(id) = of {
-            self.in_hand.remove(&id);
-        }
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        self.in_hand.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
     }
 
     /// Looks now and then at everything that people are told of, beside the runs.
@@ -196,7 +194,6 @@ impl Scheduler {
                 _ = notify::watch(&world, Watched::of(&loaded, &options.environment), &mut tell) => {}
                 () = stopped(options.interrupt.clone()) => {}
             }
-            None
         });
     }
 

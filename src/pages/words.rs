@@ -91,6 +91,12 @@ pub struct RunRow {
 }
 
 impl RunRow {
+    /// Returns a run that waits for its turn as a row.
+    #[must_use]
+    pub fn waiting(run: &Run, now: Timestamp) -> Self {
+        Self { state: State { word: "waiting", tone: "" }, ..Self::of(run, now) }
+    }
+
     /// Returns a run as a row.
     #[must_use]
     pub fn of(run: &Run, now: Timestamp) -> Self {

@@ -90,6 +90,13 @@ impl Selection {
         Self { only: slugs.into_iter().map(Selector::Name).collect(), ..Self::default() }
     }
 
+    /// Returns the selection of those of these that files or targets know: one that went before it was ever applied is
+    /// nowhere.
+    #[must_use]
+    pub fn known_of(slugs: impl IntoIterator<Item = Slug>) -> Self {
+        Self { changed: Some(slugs.into_iter().collect()), ..Self::default() }
+    }
+
     /// Tells whether nothing was selected, which is everything.
     #[must_use]
     pub fn is_everything(&self) -> bool {

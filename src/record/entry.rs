@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Field, Fields, Record, spread};
 use crate::connector::{Connector, Kind, Role, Setting};
 use crate::integration::check::environment_variable;
+use crate::integration::select::stream_part;
 use crate::integration::{Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, Slug};
 use crate::settings::ProjectSettings;

@@ -1,6 +1,7 @@
 //! Who changed what through a server: a line for each write, only ever added to.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::project::make_private;
 use crate::name::Slug;
+
+/// How much is read at a time.
+const PIECE: u64 = 64 * 1024;
+
+/// How far back is looked for the newest of one integration: some hundred thousand lines.
+const FURTHEST: u64 = 32 * 1024 * 1024;
 
 /// Where the lines are kept.
 #[derive(Debug, Clone)]
@@ -19,8 +26,11 @@ pub struct Audit(PathBuf);
 pub struct Deed {
     /// When.
     pub at: Timestamp,
-    /// Who.
+    /// Who, as they are called.
     pub actor: String,
+    /// Who they are, whatever they are called: `session`, `token:ci`, `jwt:ISSUER#SUBJECT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// What they may do: `viewer`, `editor` or `admin`.
     pub role: String,
     /// What was done: `add`, `change`, `delete`, `enable`, `disable`, `apply`, `test`, `sync`, `discover`, `sign-in`.
@@ -28,7 +38,7 @@ pub struct Deed {
     /// To which integrations; none where it was to all, or to none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub integrations: Vec<Slug>,
-    /// What came of it: a branch, a commit, a plan, a run.
+    /// What came of it: a branch, a commit, a plan, a run, or the code of what it failed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
 }
@@ -40,32 +50,67 @@ impl Audit {
         Self(own_folder.join("audit.jsonl"))
     }
 
-    /// Adds a line, in one write: of several at once each stays whole.
+    /// Adds a line, in one write: of several at once each stays whole. A line that a machine which went down left half-written
+    /// stays by itself.
     ///
     /// # Errors
     /// When the file cannot be made or written to.
     pub fn add(&self, deed: &Deed) -> io::Result<()> {
         make_private(self.0.parent().unwrap_or(Path::new(".")))?;
-        let mut line = serde_json::to_string(deed)?;
-        line.push('\n');
-        let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&self.0);
-        file?.write_all(line.as_bytes())
+        let file = std::fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.0);
+        let mut file = file?;
+        let mut line = if ends_within_a_line(&mut file)? { vec![b'\n'] } else { Vec::new() };
+        serde_json::to_writer(&mut line, deed)?;
+        line.push(b'\n');
+        file.write_all(&line)
     }
 
     /// Returns the newest, the newest first; of one integration where one is named. A line that is none is passed over:
-    /// a machine that went down may have left the last one half-written.
+    /// a machine that went down may have left the last one half-written. No more is read than that takes, and nothing that
+    /// is further back than [`FURTHEST`].
     ///
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn newest(&self, (of, most): (Option<&Slug>, usize)) -> io::Result<Vec<Deed>> {
-        let text = match std::fs::read(&self.0) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        let mut file = match File::open(&self.0) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let deeds = text.lines().rev().filter_map(|line| serde_json::from_str::<Deed>(line).ok());
-        Ok(deeds.filter(|deed| of.is_none_or(|slug| deed.integrations.contains(slug))).take(most).collect())
+        let end = file.seek(SeekFrom::End(0))?;
+        let first = end.saturating_sub(FURTHEST);
+        let (mut found, mut rest, mut from) = (Vec::new(), Vec::new(), end);
+        while from > first && found.len() < most {
+            let before = from.saturating_sub(PIECE).max(first);
+            let mut piece = vec![0; usize::try_from(from - before).unwrap_or_default()];
+            file.seek(SeekFrom::Start(before))?;
+            file.read_exact(&mut piece)?;
+            piece.append(&mut rest);
+            // What stands before the first end of a line is the end of a line that begins further in front.
+            let whole = if before == 0 {
+                0
+            } else {
+                piece.iter().position(|byte| *byte == b'\n').map_or(piece.len(), |at| at + 1)
+            };
+            let lines = piece[whole..].split(|byte| *byte == b'\n').rev();
+            let deeds = lines.filter_map(|line| serde_json::from_slice::<Deed>(line).ok());
+            found.extend(deeds.filter(|deed| of.is_none_or(|slug| deed.integrations.contains(slug))));
+            piece.truncate(whole);
+            (rest, from) = (piece, before);
+        }
+        found.truncate(most);
+        Ok(found)
     }
+}
+
+fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != [b'\n'])
 }
 
 #[cfg(test)]
@@ -78,6 +123,7 @@ mod tests {
         Deed {
             at: Timestamp::from_second(second).unwrap(),
             actor: "ada".to_owned(),
+            subject: None,
             role: "editor".to_owned(),
             action: "change".to_owned(),
             integrations: vec![slug.parse().unwrap()],
@@ -98,5 +144,26 @@ mod tests {
         assert_eq!(audit.newest((None, 2)).unwrap(), [deed(2, "a"), deed(1, "b")]);
         assert_eq!(audit.newest((Some(&"a".parse().unwrap()), 9)).unwrap(), [deed(2, "a"), deed(0, "a")]);
         assert_eq!(audit.0.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        // What was half-written takes nothing with it.
+        audit.add(&deed(3, "a")).unwrap();
+        audit.add(&deed(4, "b")).unwrap();
+        assert_eq!(audit.newest((None, 3)).unwrap(), [deed(4, "b"), deed(3, "a"), deed(2, "a")]);
+    }
+
+    #[test]
+    fn the_newest_are_found_from_the_end_wherever_pieces_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = Audit::of(&folder.path().join(".spile"));
+        let odd = |second: i64| if second % 1000 == 0 { "rare" } else { "a" };
+        let lines = (0..4000).map(|second| serde_json::to_string(&deed(second, odd(second))).unwrap());
+        let text = lines.collect::<Vec<_>>().join("\n") + "\n";
+        assert!(text.len() as u64 > 3 * PIECE);
+        make_private(&folder.path().join(".spile")).unwrap();
+        super::super::project::replace_private(&audit.0, text.as_bytes()).unwrap();
+        let all = audit.newest((None, 9999)).unwrap();
+        assert!(all.iter().map(|deed| deed.at.as_second()).eq((0..4000).rev()), "{}", all.len());
+        let rare = audit.newest((Some(&"rare".parse().unwrap()), 9)).unwrap();
+        assert_eq!(rare.iter().map(|deed| deed.at.as_second()).collect::<Vec<_>>(), [3000, 2000, 1000, 0]);
+        assert_eq!(audit.newest((None, 2)).unwrap().len(), 2);
     }
 }

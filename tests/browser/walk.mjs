@@ -24,10 +24,10 @@ async function addSalesforce(house) {
   const { page } = house;
   await house.follow("link", "Marketplace");
   await house.type("What is to be connected?", "salesfroce");
-  await page.getByRole("link", { name: "Add Salesforce as a source" }).waitFor();
-  await page.getByRole("link", { name: "Add JSON Lines as a destination" }).waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Add Salesforce as a source" }).waitFor();
+  await page.getByRole("button", { name: "Add JSON Lines as a destination" }).waitFor({ state: "detached" });
   await house.look("marketplace", "marketplace");
-  await house.follow("link", "Add Salesforce as a source");
+  await house.follow("button", "Add Salesforce as a source");
   await house.type("Name (required)", "My CRM");
   await house.type("Consumer key (required)", "canary-key");
   await house.type("Consumer secret (required)", "canary-app");
@@ -81,7 +81,7 @@ async function sendBack(house, button) {
 async function leaveWizard(house) {
   const { page } = house;
   await house.follow("link", "Marketplace");
-  await house.follow("link", "Add PostgreSQL as a source");
+  await house.follow("button", "Add PostgreSQL as a source");
   await page.keyboard.press("Escape");
   await page.waitForURL("**/marketplace");
 }

@@ -3,7 +3,9 @@
 mod api;
 mod browser;
 mod canary;
+mod gone;
 mod jwt;
+mod logs;
 mod openapi;
 mod pages;
 mod runs;

@@ -34,5 +34,10 @@ pub async fn bulk(
     let slugs = found.collect::<Result<Vec<Slug>, _>>()?;
     let done = change::bulk(&app, &who, (wanted.action, &slugs)).await?;
     let status = if done.runs.is_empty() { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(json!({ "success": true, "runs": done.runs, "change": done.written }))))
+    let written = done.made.as_ref().map(|made| &made.written);
+    let mut answer = json!({ "success": done.refused.is_empty(), "runs": done.runs, "change": written });
+    if !done.refused.is_empty() {
+        answer["refused"] = json!(done.refused);
+    }
+    Ok((status, Json(done.made.as_ref().map_or(answer.clone(), |made| made.told(answer)))))
 }

@@ -115,6 +115,10 @@ pub async fn discover(
         host: app.setup().host.clone(),
         interrupt: app.stopping(),
     };
-    let offer = ops::discover(&desk.world, &desk.loaded, (slug.as_str(), &options), &mut drop).await?;
+    let asked = ops::discover(&desk.world, &desk.loaded, (slug.as_str(), &options), &mut drop).await;
+    let result = asked.as_ref().err().map(change::failed);
+    let noted = app.note(&who, ("discover", &[slug]), result);
+    let offer = asked?;
+    noted?;
     Ok(Json(view::discover::data(&offer, &shown(&offer, None)?)))
 }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::header::{ETAG, IF_MATCH, LOCATION};
+use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::integrations::{etag, find, header};
+use super::integrations::{etag, find, header, holds};
 use super::shape::IntegrationData;
 use crate::connector::Role;
 use crate::http::app::App;
-use crate::http::change::{self, Change};
+use crate::http::change::{self, Change, Made};
 use crate::http::refusal::{FieldError, Refusal};
 use crate::http::who::{self, Who};
 use crate::integration::Integration;
@@ -55,7 +55,19 @@ pub struct Update {
 }
 
 /// What an answer gives besides what may be written: to be sent back as it came.
-const GIVEN: [&str; 9] = ["id", "slug", "type", "kind", "environments", "status", "created_at", "updated_at", "change"];
+const GIVEN: [&str; 11] = [
+    "id",
+    "slug",
+    "type",
+    "kind",
+    "environments",
+    "status",
+    "created_at",
+    "updated_at",
+    "change",
+    "applied",
+    "not_applied",
+];
 
 pub async fn create(
     who: Who,
@@ -77,11 +89,11 @@ pub async fn create(
     let prepared = author::create(change::access(&app, (&keys, &program)), (&slug, &connector), &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&connector)))?;
     let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&slug), verb: "Add" };
-    let written = change::carry_out(&app, &who, &change).await?;
+    let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.find(slug.as_str()).cloned().ok_or_else(gone)?;
-    let location = header(&format!("/api/integrations/{}", made.id));
-    let shaped = answer(&app, &made, &written).await?;
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(shaped)).into_response())
+    let mut response = answer(&app, (StatusCode::CREATED, &made), &did).await?;
+    response.headers_mut().insert(LOCATION, header(&format!("/api/integrations/{}", made.id)));
+    Ok(response)
 }
 
 pub async fn update(
@@ -94,18 +106,17 @@ pub async fn update(
     who.may(who::Role::Editor)?;
     let Json(body) = body?;
     let _turn = app.turn().await;
-    let desk = app.desk().await?;
+    let desk = app.read_anew().await?;
     let integration = find(&desk, &id)?;
-    matches(&app, integration, &headers)?;
+    holds(&desk, integration, &headers)?;
     let wanted = wanted(body.keys, body.config, body.secrets)?;
     let (keys, program) = (&desk.world.keys, app.program());
     let prepared = author::change(change::access(&app, (keys, &program)), integration, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&integration.connector)))?;
     let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&integration.slug), verb: "Change" };
-    let written = change::carry_out(&app, &who, &change).await?;
+    let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.get(&integration.id).cloned().ok_or_else(gone)?;
-    let etag = header(&etag(&app.setup().project, &made)?);
-    Ok(([(ETAG, etag)], Json(answer(&app, &made, &written).await?)).into_response())
+    answer(&app, (StatusCode::OK, &made), &did).await
 }
 
 pub async fn remove(
@@ -116,29 +127,13 @@ pub async fn remove(
 ) -> Result<Json<Value>, Refusal> {
     who.may(who::Role::Editor)?;
     let _turn = app.turn().await;
-    let desk = app.desk().await?;
+    let desk = app.read_anew().await?;
     let integration = find(&desk, &id)?;
-    matches(&app, integration, &headers)?;
+    holds(&desk, integration, &headers)?;
     let removal = author::remove(&app.setup().project, integration)?;
     let change = Change { edits: removal.edits, slugs: std::slice::from_ref(&removal.slug), verb: "Delete" };
-    let written = change::carry_out(&app, &who, &change).await?;
-    let mut answer = json!({ "success": true });
-    if let Written::Branch { .. } = &written {
-        answer["change"] = json!(written);
-    }
-    Ok(Json(answer))
-}
-
-/// Refuses to build upon what has changed since it was read.
-fn matches(app: &App, integration: &Integration, headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(wanted) = headers.get(IF_MATCH).map(|value| value.to_str().unwrap_or_default()) else { return Ok(()) };
-    let etag = etag(&app.setup().project, integration)?;
-    if wanted.split(',').any(|one| one.trim() == "*" || one.trim() == etag) {
-        return Ok(());
-    }
-    let detail = "the file has changed since it was read";
-    Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "spile::http::precondition", detail)
-        .help("read it again, and make the change to what it says now"))
+    let did = change::carry_out(&app, &who, &change).await?;
+    Ok(Json(did.told(json!({ "success": true }))))
 }
 
 fn wanted(
@@ -175,13 +170,17 @@ fn gone() -> Refusal {
     Refusal::new(StatusCode::CONFLICT, "spile::integration::unknown", "it has gone in the meantime")
 }
 
-async fn answer(app: &App, made: &Arc<Integration>, written: &Written) -> Result<Value, Refusal> {
+/// Answers with an integration as it is read now, with its mark; as it is to be, where it is on a branch.
+async fn answer(app: &App, (status, made): (StatusCode, &Arc<Integration>), did: &Made) -> Result<Response, Refusal> {
     let desk = app.desk().await?;
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&made.id));
-    let mut shaped = json!(IntegrationData::of(made, standing));
-    if let Written::Branch { .. } = written {
-        shaped["change"] = json!(written);
+    let is_here = matches!(did.written, Written::Files { .. }) && desk.wrong.is_empty();
+    let here = desk.loaded.integrations.get(&made.id);
+    let shown = here.filter(|_| is_here).unwrap_or(made);
+    let mut response = (status, Json(did.told(json!(IntegrationData::of(shown, standing))))).into_response();
+    if let Some(here) = here {
+        response.headers_mut().insert(ETAG, header(&etag(&desk, here, standing)));
     }
-    Ok(shaped)
+    Ok(response)
 }

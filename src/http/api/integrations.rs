@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,10 +18,9 @@ use crate::http::refusal::Refusal;
 use crate::http::who::Who;
 use crate::integration::Integration;
 use crate::name::Slug;
-use crate::ops::edits::read;
 use crate::plan::hash;
 use crate::view::report::ProblemData;
-use crate::world::Project;
+use crate::world::runs::Standing;
 
 /// How many are given where nothing is said, and at most.
 const MOST: (usize, usize) = (100, 1000);
@@ -105,12 +104,12 @@ pub async fn one(
 ) -> Result<Response, Refusal> {
     let desk = app.desk().await?;
     let integration = find(&desk, &id)?;
-    let etag = etag(&app.setup().project, integration)?;
-    if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, header(&etag))]).into_response());
-    }
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&integration.id));
+    let etag = etag(&desk, integration, standing);
+    if tags(&headers, &IF_NONE_MATCH).any(|known| known == etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, header(&etag))]).into_response());
+    }
     let shaped = IntegrationData::of(integration, standing);
     Ok(([(ETAG, header(&etag))], Json(json!({ "integration": shaped }))).into_response())
 }
@@ -128,13 +127,30 @@ pub fn find<'a>(desk: &'a Desk, id: &str) -> Result<&'a Arc<Integration>, Refusa
     })
 }
 
-/// Returns the mark of what an integration's file says.
+/// Returns the mark of an integration as it is given: of what its files said, and of how the registry says that it stands.
+pub(super) fn etag(desk: &Desk, integration: &Integration, standing: Option<&Standing>) -> String {
+    let stands = standing.map(|one| hash(format!("{} {} {}", one.status, one.created_at, one.updated_at).as_bytes()));
+    format!("\"{}.{}\"", desk.mark_of(integration), stands.as_deref().map_or("0", |hash| &hash[..8]))
+}
+
+/// Refuses to build upon files that have changed since they were read. What only the registry says is in nobody's way.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn etag(project: &Project, integration: &Integration) -> Result<String, Refusal> {
-    let text = read(project, &integration.path)?.unwrap_or_default();
-    Ok(format!("\"{}\"", &hash(text.as_bytes())[..32]))
+/// When `If-Match` names none of what they say now.
+pub(super) fn holds(desk: &Desk, integration: &Integration, headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_of = |tag: &str| tag == "*" || tag.trim_matches('"').split('.').next() == Some(desk.mark_of(integration));
+    if !headers.contains_key(IF_MATCH) || tags(headers, &IF_MATCH).any(is_of) {
+        return Ok(());
+    }
+    let detail = "the file has changed since it was read";
+    Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "spile::http::precondition", detail)
+        .help("read it again, and make the change to what it says now"))
+}
+
+/// Returns the marks that a header names. Proxies that pack an answer call its mark a weak one.
+fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().trim_start_matches("W/"))
 }
 
 pub(super) fn header(text: &str) -> HeaderValue {

@@ -42,7 +42,7 @@ pub async fn list(who: Who, State(app): State<App>) -> Result<Json<Value>, Refus
     let desk = app.desk().await?;
     let watched = notify::Watched::of(&desk.loaded, &desk.environment);
     let overview = notify::overview(&desk.world, watched, &mut drop).await?;
-    let noticed = app.seen().look(&overview.alerts, &who.name);
+    let noticed = app.seen().look(&overview.seen, &who.subject);
     let data = view::notify::OverviewData::from(&overview).alerts;
     let shown = data.iter().zip(&noticed).map(|(data, noticed)| {
         let mut shown = json!(data);
@@ -60,9 +60,10 @@ pub async fn mark(
     let Json(marks) = marks?;
     let desk = app.desk().await?;
     // What was never looked at is noticed first.
-    app.seen().look(&desk.alerts().await, &who.name);
-    app.seen().mark(&marks.read, (&who.name, true));
-    app.seen().mark(&marks.unread, (&who.name, false));
+    let seen = desk.seen().await;
+    app.seen().look(&seen, &who.subject);
+    app.seen().mark(&marks.read, (&who.subject, true));
+    app.seen().mark(&marks.unread, (&who.subject, false));
     Ok(Json(json!({ "success": true })))
 }
 

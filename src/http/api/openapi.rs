@@ -202,11 +202,21 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn schemas() -> Value {
-    let text = || json!({ "type": "string" });
-    let texts = || json!({ "type": "array", "items": { "type": "string" } });
-    let maybe = |kind: &str| json!({ "type": [kind, "null"] });
-    let written = json!({
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn texts() -> Value {
+    json!({ "type": "array", "items": { "type": "string" } })
+}
+
+fn maybe(kind: &str) -> Value {
+    json!({ "type": [kind, "null"] })
+}
+
+/// What of an integration may be written.
+fn written() -> Value {
+    json!({
         "name": text(), "description": maybe("string"), "enabled": { "type": "boolean" }, "loader": maybe("string"),
         "schedule": maybe("string"), "timezone": maybe("string"), "jitter": maybe("string"), "catch_up": maybe("string"),
         "select": texts(), "tags": texts(), "protect": { "type": "boolean" },
@@ -217,7 +227,16 @@ fn schemas() -> Value {
             "additionalProperties": { "type": ["string", "null"], "writeOnly": true },
             "description": "Secrets to be set; null takes one away; what is left out stays",
         },
-    });
+    })
+}
+
+fn applied() -> Value {
+    let description = "Where changes are applied at once: whether this one was, and in `not_applied` why not";
+    json!({ "type": "boolean", "description": description })
+}
+
+fn schemas() -> Value {
+    let written = written();
     let with = |more: Value| {
         let mut properties = written.clone();
         if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
@@ -236,6 +255,7 @@ fn schemas() -> Value {
         "updated_at": maybe("string"), "environments": texts(),
         "secrets": { "type": "object", "additionalProperties": secret },
         "change": { "type": "object", "description": "The branch and the commit, where changes become some" },
+        "applied": applied(), "not_applied": reference("Problem"),
     }));
     let required = ["id", "slug", "type", "name", "config", "secrets", "status", "created_at", "updated_at"];
     json!({
@@ -265,7 +285,13 @@ fn schemas() -> Value {
             "required": ["type", "name"],
         },
         "IntegrationUpdate": { "type": "object", "properties": written },
-        "Success": { "type": "object", "properties": { "success": { "const": true } }, "required": ["success"] },
+        "Success": {
+            "type": "object",
+            "properties": {
+                "success": { "const": true }, "applied": applied(), "not_applied": reference("Problem"),
+            },
+            "required": ["success"],
+        },
         "RunAnswer": {
             "type": "object",
             "properties": { "success": { "type": "boolean" }, "message": text(), "run": maybe("object") },

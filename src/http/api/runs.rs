@@ -18,7 +18,7 @@ use crate::http::refusal::Refusal;
 use crate::http::who::{Role, Who};
 use crate::name::Slug;
 use crate::ops::{self, Error, Which};
-use crate::run::{Cause, Run, RunKind, RunStatus};
+use crate::run::{Run, RunKind, RunStatus};
 
 /// How many runs are given where nothing is said, and at most.
 const MOST: (usize, usize) = (50, 1000);
@@ -67,23 +67,22 @@ async fn begin(who: &Who, app: &App, (kind, id, seconds): (RunKind, &str, u64)) 
     let desk = app.desk().await?;
     let slug = find(&desk, id)?.slug.clone();
     let begun = change::run(app, who, (&desk, kind, &slug)).await?;
-    let id = begun.id.map_err(|error| Refusal::from(*error))?;
     let ended = tokio::time::timeout(Duration::from_secs(seconds.min(LONGEST)), begun.ended).await;
-    if let Ok(Ok(ended)) = ended
-        && let Some(run) = ended?
-    {
-        return ended_as(&run);
+    if let Ok(Ok(ended)) = ended {
+        return Ok(ended_as(&ended?));
     }
-    let run = desk.world.runs.get(id).await?;
-    let message = format!("the {} of `{slug}` has begun", kind.word());
+    let run = match found(app, &desk, &begun.id.to_string()).await {
+        Ok(found) => found.shaped(),
+        // A registry that was away has not heard of it yet.
+        Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => Value::Null,
+        Err(refusal) => return Err(refusal),
+    };
+    let has = if begun.is_waiting { "waits for its turn" } else { "has begun" };
+    let message = format!("the {} of `{slug}` {has}", kind.word());
     Ok((StatusCode::ACCEPTED, Json(json!({ "success": true, "message": message, "run": run }))).into_response())
 }
 
-fn ended_as(run: &Run) -> Result<Response, Refusal> {
-    if run.cause == Some(Cause::Busy) {
-        let detail = run.error.clone().unwrap_or_default();
-        return Err(Refusal::new(StatusCode::CONFLICT, "spile::run::busy", detail).help("wait until that has ended"));
-    }
+fn ended_as(run: &Run) -> Response {
     let success = run.status == RunStatus::Ok;
     let message = match (&run.error, run.records) {
         (Some(error), _) => error.clone(),
@@ -92,7 +91,7 @@ fn ended_as(run: &Run) -> Result<Response, Refusal> {
         }
         _ => "the connection works".to_owned(),
     };
-    Ok(Json(json!({ "success": success, "message": message, "run": run })).into_response())
+    Json(json!({ "success": success, "message": message, "run": run })).into_response()
 }
 
 pub async fn list(
@@ -102,24 +101,51 @@ pub async fn list(
 ) -> Result<Json<Value>, Refusal> {
     let Query(wanted) = wanted?;
     let desk = app.desk().await?;
-    let which = wanted.integration.map_or_else(Which::default, |slug| Which::exactly([slug]));
+    let of = |run: &Run| wanted.integration.as_ref().is_none_or(|slug| run.slug == *slug);
+    let waiting = app.queue().all().into_iter().filter(of).map(|run| Found { run, is_waiting: true }.shaped());
+    let waiting: Vec<Value> = waiting.collect();
+    let which = wanted.integration.clone().map_or_else(Which::default, |slug| Which::exactly([slug]));
     let most = wanted.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
-    Ok(Json(json!({ "runs": ops::runs(&desk.world, &desk.loaded, &which, most).await? })))
+    let runs = ops::runs(&desk.world, &desk.loaded, &which, most).await?;
+    Ok(Json(json!({ "runs": runs, "waiting": waiting })))
 }
 
 pub async fn one(_who: Who, State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     let desk = app.desk().await?;
-    let run = found(&desk, &id).await?;
-    let mend = ops::run::mend(&desk.world, &desk.loaded, &run);
-    Ok(Json(json!({ "run": run, "mend": mend })))
+    let found = found(&app, &desk, &id).await?;
+    let mend = ops::run::mend(&desk.world, &desk.loaded, &found.run);
+    Ok(Json(json!({ "run": found.shaped(), "mend": mend })))
+}
+
+/// A run, as far as it is known.
+pub struct Found {
+    /// The run.
+    pub run: Run,
+    /// Whether it waits for its turn.
+    pub is_waiting: bool,
+}
+
+impl Found {
+    /// Returns the run as the API gives it.
+    pub fn shaped(&self) -> Value {
+        let mut shaped = json!(self.run);
+        if self.is_waiting {
+            shaped["status"] = json!("waiting");
+        }
+        shaped
+    }
 }
 
 /// Finds a run by its id.
 ///
 /// # Errors
-/// When there is none.
-pub async fn found(desk: &Desk, id: &str) -> Result<Run, Refusal> {
+/// When there is none, or it was refused when its turn came.
+pub async fn found(app: &App, desk: &Desk, id: &str) -> Result<Found, Refusal> {
     let unknown = || Error::NoRun { of: "that id".to_owned() };
     let id = id.parse().map_err(|_| unknown())?;
-    Ok(desk.world.runs.get(id).await?.ok_or_else(unknown)?)
+    // One that has begun since is in the registry before it is taken out of the queue.
+    match app.queue().find(id) {
+        Some(waiting) => Ok(Found { run: waiting?, is_waiting: true }),
+        None => Ok(Found { run: desk.world.runs.get(id).await?.ok_or_else(unknown)?, is_waiting: false }),
+    }
 }

@@ -15,7 +15,7 @@ use super::shell::{Trouble, mistake};
 use crate::http::app::App;
 use crate::http::refusal::Refusal;
 use crate::http::session::{NotIn, kept_to_https};
-use crate::http::who::{Role, Who, from};
+use crate::http::who::{Who, from};
 use crate::pages::render;
 
 /// What is typed to sign in: a code, or a token of whom the server believes.
@@ -43,12 +43,10 @@ pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<Entry
             Err(refusal) => page(&app, (refusal.status(), Some(&refusal.detail))),
         };
     }
-    match app.sessions().enter(&entry.code) {
-        Ok(cookie) => {
-            let admin = Who { name: "admin".to_owned(), role: Role::Admin, csrf: None };
-            app.note(&admin, ("sign-in", &[]), None)?;
-            Ok(come_in(cookie))
-        }
+    let from = from(&parts);
+    app.attempts().take(&from)?;
+    match by_code(&app, &entry.code, &from)? {
+        Ok(cookie) => Ok(come_in(cookie)),
         Err(NotIn::Wrong) => {
             let fault = "That is not the code, or it was used: a new one comes with a restart.";
             page(&app, (StatusCode::FORBIDDEN, Some(fault)))
@@ -57,6 +55,15 @@ pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<Entry
             page(&app, (StatusCode::TOO_MANY_REQUESTS, Some("Too many codes were tried: wait a minute.")))
         }
     }
+}
+
+/// The code is used up when it is noted that somebody comes in by it: where that fails, they can try again.
+fn by_code(app: &App, code: &str, from: &str) -> Result<Result<HeaderValue, NotIn>, Refusal> {
+    if let Err(not_in) = app.sessions().fits(code, from) {
+        return Ok(Err(not_in));
+    }
+    app.note(&Who::admin(), ("sign-in", &[]), None)?;
+    Ok(app.sessions().enter())
 }
 
 /// A session lasts no longer than the token.

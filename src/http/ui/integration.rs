@@ -16,8 +16,8 @@ use super::shell::{At, Trouble, fault};
 use crate::connector::Role;
 use crate::discovered::{Rules, Stream};
 use crate::form;
-use crate::http::api::{etag, find};
-use crate::http::change::{self, Bulk, Change};
+use crate::http::api::find;
+use crate::http::change::{self, Bulk, Change, Made};
 use crate::http::refusal::Refusal;
 use crate::integration::Integration;
 use crate::ops::author::{self, Wanted};
@@ -62,7 +62,7 @@ async fn page(
         "schedule": one.base.schedule.as_ref().map(ToString::to_string), "next": next((one, &desk.environment), now),
         "select": one.base.select, "created": standing.map(|standing| moment(standing.created_at)),
         "can_sync": one.role() == Role::Extractor && one.at(&desk.environment).loader.is_some(),
-        "etag": etag(&at.app.setup().project, one)?,
+        "etag": desk.mark_of(one),
     });
     let data = json!({
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),
@@ -195,12 +195,13 @@ async fn history(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
     all.into_iter().take(HISTORY).map(told).collect()
 }
 
-pub async fn save(Path(slug): Path<String>, posted: Posted) -> Result<Response, Trouble> {
-    let at = &posted.at;
-    let _turn = at.app.turn().await;
-    let desk = at.app.read_anew().await?;
-    let one = find(&desk, &slug)?.clone();
-    if posted.get("etag") != etag(&at.app.setup().project, &one)? {
+pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Response, Trouble> {
+    let app = posted.at.app.clone();
+    let _turn = app.turn().await;
+    posted.at.desk = app.read_anew().await?;
+    let (at, desk) = (&posted.at, &posted.at.desk);
+    let one = find(desk, &slug)?.clone();
+    if posted.get("etag") != desk.mark_of(&one) {
         let detail = "its file has changed since this page was opened: look at what is different, and save again";
         let refusal = Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail);
         return page(at, &one, (Some(&posted), Some(&refusal))).await;
@@ -229,17 +230,20 @@ pub async fn save(Path(slug): Path<String>, posted: Posted) -> Result<Response, 
     };
     let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&one.slug), verb: "Change" };
     match change::carry_out(&at.app, &at.who, &change).await {
-        Ok(written) => Ok(Redirect::to(&format!("/integrations/{}?did={}", one.slug, did(&written))).into_response()),
+        Ok(made) => Ok(goes_on(&made, &format!("/integrations/{}", one.slug))),
         Err(refusal) => page(at, &one, (Some(&posted), Some(&refusal))).await,
     }
 }
 
-/// Returns the word by which the next page tells what was done.
-pub fn did(written: &Written) -> &'static str {
-    match written {
-        Written::Files { .. } => "saved",
-        Written::Branch { .. } => "branch",
-    }
+/// Goes to a page that tells what was done: to the plan, where something written is not applied that should be.
+pub fn goes_on(made: &Made, page: &str) -> Response {
+    let to = match (&made.written, &made.applied) {
+        (Written::Branch { .. }, _) => format!("{page}?did=branch"),
+        (Written::Files { .. }, None) => format!("{page}?did=saved"),
+        (Written::Files { .. }, Some(Ok(()))) => format!("{page}?did=applied"),
+        (Written::Files { .. }, Some(Err(_))) => "/plan?did=unapplied".to_owned(),
+    };
+    Redirect::to(&to).into_response()
 }
 
 /// Returns the keys that are to be others.
@@ -290,11 +294,11 @@ pub async fn act(Path((slug, action)): Path<(String, String)>, posted: Posted) -
         return confirm(at, action, std::slice::from_ref(&one.slug)).await;
     }
     match change::bulk(&at.app, &at.who, (action, std::slice::from_ref(&one.slug))).await {
-        Ok(done) => Ok(match done.runs.values().next() {
-            Some(run) => Redirect::to(&format!("/runs/{run}")),
-            None => Redirect::to(&format!("/integrations/{}?did=saved", one.slug)),
-        }
-        .into_response()),
+        Ok(done) => Ok(match (done.runs.values().next(), &done.made) {
+            (_, Some(made)) => goes_on(made, &format!("/integrations/{}", one.slug)),
+            (Some(run), None) => Redirect::to(&format!("/runs/{run}")).into_response(),
+            (None, None) => Redirect::to(&format!("/integrations/{}", one.slug)).into_response(),
+        }),
         Err(refusal) => page(at, &one, (None, Some(&refusal))).await,
     }
 }

@@ -1,5 +1,7 @@
 //! The list of integrations, and what is done to several of them.
 
+use std::collections::BTreeSet;
+
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -18,6 +20,7 @@ use crate::name::{EnvironmentName, Slug};
 use crate::ops;
 use crate::pages::plan::PlanPage;
 use crate::pages::words::{State, ago, run_state, status};
+use crate::plan::{Scope, Selection};
 use crate::run::Run;
 use crate::view::plan_data::PlanData;
 use crate::world::runs::Standing;
@@ -116,8 +119,12 @@ pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {
     if !is_sure && !slugs.is_empty() {
         return confirm(at, action, &slugs).await;
     }
-    change::bulk(&at.app, &at.who, (action, &slugs)).await?;
+    let done = change::bulk(&at.app, &at.who, (action, &slugs)).await?;
+    let is_part = !done.refused.is_empty();
+    let is_unapplied = done.made.is_some_and(|made| matches!(made.applied, Some(Err(_))));
     Ok(Redirect::to(match action {
+        _ if is_unapplied => "/plan?did=unapplied",
+        Bulk::Test | Bulk::Sync if is_part => "/runs?did=part",
         Bulk::Test | Bulk::Sync => "/runs?did=begun",
         Bulk::Enable => "/integrations?did=enabled",
         Bulk::Disable => "/integrations?did=disabled",
@@ -137,7 +144,7 @@ pub async fn confirm(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Response, 
     };
     let plan = match action {
         Bulk::Test | Bulk::Sync => None,
-        _ => planned(at, action, slugs).await?,
+        Bulk::Enable | Bulk::Disable | Bulk::Delete => planned(at, action, slugs).await?,
     };
     let count = ops::counted(slugs.len(), "integration");
     let title = format!("{} {count}?", capitalized(verb));
@@ -154,22 +161,12 @@ async fn planned(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Option<PlanPag
     let project = edits.over(&at.app.setup().project);
     let loaded = ops::check::used(&project)?;
     let mut options = ops::plan::Options::everything(at.desk.environment.clone());
-    let standings = at.desk.standings().await;
-    // What goes before it was ever applied is nowhere: no plan can name it.
-    let is_known = |slug: &&Slug| {
-        let id = at.desk.loaded.integrations.find(slug.as_str()).map(|one| one.id);
-        let in_registry = standings.as_ref().map_or(true, |known| id.is_some_and(|id| known.contains_key(&id)));
-        in_registry || loaded.integrations.find(slug.as_str()).is_some()
-    };
-    let known: Vec<Slug> = slugs.iter().filter(is_known).cloned().collect();
-    if known.is_empty() {
-        return Ok(None);
-    }
-    options.selection = crate::plan::Selection::exactly(known);
+    options.selection = Selection::known_of(slugs.iter().cloned());
     let mut world = at.desk.world.clone();
     world.project = project;
     let plan = ops::plan(&world, &loaded, &options).await?;
-    Ok(Some((&PlanData::of(&plan, loaded.settings.guard, Vec::new())).into()))
+    let knows_any = plan.scope != Scope::Only(BTreeSet::new());
+    Ok(knows_any.then(|| (&PlanData::of(&plan, loaded.settings.guard, Vec::new())).into()))
 }
 
 fn capitalized(word: &str) -> String {

@@ -13,10 +13,10 @@ use super::shell::{At, Trouble, mistake};
 use crate::alert::Alert;
 use crate::http::desk::Desk;
 use crate::http::refusal::Refusal;
-use crate::http::seen::Noticed;
 use crate::pages::render;
 use crate::pages::words::ago;
 use crate::settings::AlertKind;
+use crate::world::seen::Noticed;
 
 /// How many are told at once beside a page.
 const MOST: usize = 3;
@@ -28,9 +28,9 @@ pub struct After {
 }
 
 pub async fn list(at: At) -> Result<Response, Trouble> {
-    let alerts = at.desk.alerts().await;
+    let seen = at.desk.seen().await;
     let now = Timestamp::now();
-    let noticed = at.app.seen().look(&alerts, &at.who.name);
+    let noticed = at.app.seen().look(&seen, &at.who.subject);
     let unread = noticed.iter().filter(|one| !one.is_read).count();
     let rows: Vec<Value> = noticed.iter().map(|one| row(&at.desk, one, now)).collect();
     at.page("notifications.html.j2", "Notifications", json!({ "alerts": rows, "unread": unread })).await
@@ -39,9 +39,9 @@ pub async fn list(at: At) -> Result<Response, Trouble> {
 /// The toasts of what came after a moment, with how many are unread; and when to ask from the next time.
 pub async fn toasts(at: At, after: Result<Query<After>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(After { after }) = after.map_err(Refusal::from)?;
-    let alerts = at.desk.alerts().await;
+    let seen = at.desk.seen().await;
     let now = Timestamp::now();
-    let noticed = at.app.seen().look(&alerts, &at.who.name);
+    let noticed = at.app.seen().look(&seen, &at.who.subject);
     let unread: Vec<&Noticed> = noticed.iter().filter(|one| !one.is_read).collect();
     let new = unread.iter().filter(|one| one.first >= after);
     let rows: Vec<Value> = new.take(MOST).map(|one| row(&at.desk, one, now)).collect();
@@ -53,11 +53,11 @@ pub async fn toasts(at: At, after: Result<Query<After>, QueryRejection>) -> Resu
 /// Marks as read, or as unread, what is named; all of it where nothing is.
 pub async fn mark(posted: Posted<Looking>) -> Result<Response, Trouble> {
     let at = &posted.at;
-    let alerts = at.desk.alerts().await;
+    let seen = at.desk.seen().await;
     let named = posted.all("key");
-    let keys: Vec<_> = alerts.iter().map(|alert| alert.key.clone()).collect();
+    let keys: Vec<_> = seen.alerts.iter().map(|alert| alert.key.clone()).collect();
     let keys: Vec<_> = keys.into_iter().filter(|key| named.is_empty() || named.contains(&key.to_string())).collect();
-    at.app.seen().mark(&keys, (&at.who.name, posted.get("do") != "unread"));
+    at.app.seen().mark(&keys, (&at.who.subject, posted.get("do") != "unread"));
     Ok(Redirect::to("/notifications").into_response())
 }
 

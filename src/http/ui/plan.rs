@@ -36,18 +36,19 @@ async fn page(at: &At, refusal: Option<&Refusal>) -> Result<Response, Trouble> {
     at.page_with(status, ("plan.html.j2", "Plan"), data).await
 }
 
-pub async fn apply(posted: Posted) -> Result<Response, Trouble> {
-    let at = &posted.at;
-    at.who.may(Role::Admin)?;
-    let _turn = at.app.turn().await;
-    let desk = at.app.read_anew().await?;
-    let plan = change::plan(&desk, None).await?;
+pub async fn apply(mut posted: Posted) -> Result<Response, Trouble> {
+    posted.at.who.may(Role::Admin)?;
+    let app = posted.at.app.clone();
+    let _turn = app.turn().await;
+    posted.at.desk = app.read_anew().await?;
+    let (at, desk) = (&posted.at, &posted.at.desk);
+    let plan = change::plan(desk, None).await?;
     let found = plan.id();
     if found != posted.get("plan") {
         let other = ops::Error::OtherPlan { asked: posted.get("plan").chars().take(12).collect(), found };
         return page(at, Some(&other.into())).await;
     }
-    match change::apply(&at.app, &desk, (&at.who, &plan)).await {
+    match change::apply(&at.app, desk, (&at.who, &plan)).await {
         Ok(()) => Ok(Redirect::to("/integrations?did=applied").into_response()),
         Err(refusal) => page(at, Some(&refusal)).await,
     }

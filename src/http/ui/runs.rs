@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::shell::{At, Trouble, mistake};
-use crate::http::api::found_run;
+use crate::http::api::{FoundRun, found_run};
 use crate::http::desk::Desk;
-use crate::http::logs::{Log, text};
 use crate::http::refusal::Refusal;
 use crate::integration::field;
 use crate::name::Slug;
+use crate::ops::run::Log;
 use crate::ops::{self, Which};
 use crate::pages::render;
 use crate::pages::words::RunRow;
@@ -24,6 +24,9 @@ const MOST: usize = 100;
 
 /// How many lines of a log are shown.
 const LINES: usize = 500;
+
+/// How many bytes of its end they are looked for in.
+const LONGEST: u64 = 256 * 1024;
 
 /// Whose runs are shown.
 #[derive(Debug, Deserialize)]
@@ -37,34 +40,42 @@ pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Resu
     let which = wanted.slug.clone().map_or_else(Which::default, |slug| Which::exactly([slug]));
     let runs = ops::runs(&at.desk.world, &at.desk.loaded, &which, MOST).await?;
     let now = Timestamp::now();
-    let rows: Vec<RunRow> = runs.iter().map(|run| RunRow::of(run, now)).collect();
+    let is_shown = |run: &Run| wanted.slug.as_ref().is_none_or(|slug| run.slug == *slug);
+    let waiting = at.app.queue().all().into_iter().filter(is_shown).map(|run| RunRow::waiting(&run, now));
+    let rows: Vec<RunRow> = waiting.chain(runs.iter().map(|run| RunRow::of(run, now))).collect();
     at.page("runs.html.j2", "Runs", json!({ "runs": rows, "slug": wanted.slug })).await
 }
 
 pub async fn show(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
-    let run = found_run(&at.desk, &id).await?;
-    let title = format!("{} of {}", run.kind.word(), run.slug);
-    at.page("run.html.j2", &title, data(&at.desk, &run)?).await
+    let found = found_run(&at.app, &at.desk, &id).await?;
+    let title = format!("{} of {}", found.run.kind.word(), found.run.slug);
+    at.page("run.html.j2", &title, data(&at.desk, &found)?).await
 }
 
 /// The part of a run's page that changes while it lasts.
 pub async fn live(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
-    let run = found_run(&at.desk, &id).await?;
-    let html = render("run_live.html.j2", &data(&at.desk, &run)?).map_err(|error| mistake(&error))?;
+    let found = found_run(&at.app, &at.desk, &id).await?;
+    let html = render("run_live.html.j2", &data(&at.desk, &found)?).map_err(|error| mistake(&error))?;
     Ok(Html(html).into_response())
 }
 
-fn data(desk: &Desk, run: &Run) -> Result<Value, Trouble> {
-    let log = text(&Log::of(desk.world.project.root(), run).all()?);
-    let lines: Vec<String> = log.lines().map(said).collect();
-    let shown = lines[lines.len().saturating_sub(LINES)..].join("\n");
-    let mut row = json!(RunRow::of(run, Timestamp::now()));
+fn data(desk: &Desk, found: &FoundRun) -> Result<Value, Trouble> {
+    let run = &found.run;
+    let log = Log::of(desk.world.project.root(), run).end(LONGEST)?;
+    let is_cut = log.len() as u64 == LONGEST;
+    let log = String::from_utf8_lossy(&log);
+    // The first line of a piece may be half of one.
+    let all: Vec<&str> = log.lines().skip(usize::from(is_cut)).collect();
+    let lines: Vec<String> = all[all.len().saturating_sub(LINES)..].iter().map(|line| said(line)).collect();
+    let cut = if is_cut || all.len() > LINES { lines.len() } else { 0 };
+    let row = if found.is_waiting { RunRow::waiting } else { RunRow::of };
+    let mut row = json!(row(run, Timestamp::now()));
     row["streams"] = run.streams.iter().map(|(name, records)| json!({ "name": name, "records": records })).collect();
     row["error"] = json!(run.error);
     row["cause"] = json!(run.cause.map(Cause::word).unwrap_or_default().replace('_', " "));
     row["help"] = json!(run.cause.map(|cause| cause.help().replace("NAME", run.slug.as_str())));
     row["mend"] = json!(mend(desk, run));
-    Ok(json!({ "run": row, "log": shown, "cut": if lines.len() > LINES { LINES } else { 0 } }))
+    Ok(json!({ "run": row, "log": lines.join("\n"), "cut": cut, "is_waiting": found.is_waiting }))
 }
 
 /// Returns what a line of Meltano's log says, without what is for programs.

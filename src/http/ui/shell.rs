@@ -116,10 +116,12 @@ fn told(did: &str) -> Option<Told> {
     let (tone, text) = match did {
         "saved" => ("good", "Saved. The plan shows what applying it would change."),
         "applied" => ("good", "Applied."),
+        "unapplied" => ("warn", "Saved, and not applied: look at what is in the way, and apply it here."),
         "branch" => ("good", "Committed to a branch of its own: ask for a review of it."),
         "deleted" => ("good", "Deleted. The plan shows what applying it would change."),
         "enabled" => ("good", "Enabled."),
         "disabled" => ("good", "Disabled."),
+        "part" => ("warn", "Some have begun: they are below. The others run already, or cannot."),
         "begun" => ("good", "It has begun: the runs are below."),
         _ => return None,
     };
@@ -130,8 +132,8 @@ impl At {
     /// Returns what is around a page.
     pub async fn shell(&self) -> Shell {
         let writes = self.app.setup().writing != Writing::Not;
-        let alerts = self.desk.alerts().await;
-        let unread = self.app.seen().look(&alerts, &self.who.name).into_iter().filter(|one| !one.is_read).count();
+        let seen = self.desk.seen().await;
+        let unread = self.app.seen().look(&seen, &self.who.subject).into_iter().filter(|one| !one.is_read).count();
         let page = |(path, name): (&'static str, &'static str)| PageLink {
             path,
             name,

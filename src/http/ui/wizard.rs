@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::catalog::mark;
 use super::form::Posted;
-use super::integration::{SCHEDULE, did, faults, loaders, text};
+use super::integration::{SCHEDULE, faults, goes_on, loaders, text};
 use super::shell::{At, Trouble, fault};
 use crate::connector::Role;
 use crate::form;
@@ -19,6 +19,7 @@ use crate::http::refusal::Refusal;
 use crate::integration::field;
 use crate::name::Slug;
 use crate::ops::discover::{Freshness, Options};
+use crate::ops::edits::Written;
 use crate::ops::new::{self, Prepared};
 use crate::ops::{self, author};
 use crate::pages::fields::{FieldData, Fields, Known};
@@ -41,11 +42,18 @@ const STEPS: [(&str, &str); 5] = [
 ];
 
 /// Begins with a connector.
-pub async fn begin(at: At, Path((kind, name)): Path<(String, String)>) -> Result<Response, Trouble> {
+pub async fn begin(Path((kind, name)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
+    let at = &posted.at;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
     let connector = change::connector(&at.app, (&name, role))?;
     let id = at.app.drafts().begin(Draft::new(connector, at.app.fresh_keys()));
     Ok(Redirect::to(&format!("/drafts/{id}/settings")).into_response())
+}
+
+/// Who only looks begins nothing: the connector is where it can be begun.
+pub async fn ask(_at: At, Path((_, name)): Path<(String, String)>) -> Redirect {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &name).finish();
+    Redirect::to(&format!("/marketplace?{query}"))
 }
 
 pub async fn show(at: At, Path((id, step)): Path<(String, String)>) -> Result<Response, Trouble> {
@@ -54,10 +62,12 @@ pub async fn show(at: At, Path((id, step)): Path<(String, String)>) -> Result<Re
 }
 
 fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
-    at.app.drafts().get(id).ok_or_else(|| {
-        Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this was saved, or left for too long")
-            .help("begin again in the marketplace")
-    })
+    at.app.drafts().get(id).ok_or_else(gone)
+}
+
+fn gone() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this was saved, or left for too long")
+        .help("begin again in the marketplace")
 }
 
 /// Returns the steps that a connector has: a destination has no streams, and no schedule.
@@ -142,12 +152,8 @@ fn tested((draft, file): (&Draft, &str), run: &Run) -> Value {
 
 async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble> {
     let prepared = prepare(at, draft).await?;
-    let mut world = at.desk.world.clone();
-    world.project = prepared.project.clone();
-    let mut options = ops::plan::Options::everything(at.desk.environment.clone());
-    options.selection = crate::plan::Selection::exactly([prepared.slug.clone()]);
     // Without a registry there is no plan, and the file can be saved all the same.
-    let plan = ops::plan(&world, &prepared.loaded, &options).await.ok();
+    let plan = new::plan(&at.desk.world, &prepared, &at.desk.environment).await.ok();
     let plan = plan.map(|plan| PlanPage::from(&PlanData::of(&plan, at.desk.loaded.settings.guard, Vec::new())));
     data["plan"] = json!(plan);
     data["file"] = json!(prepared.path);
@@ -195,25 +201,27 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
 
 pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
-    let mut draft = find(at, &id)?;
+    let draft = find(at, &id)?;
     let here = (id.as_str(), step.as_str());
     let outcome = match (step.as_str(), posted.get("do")) {
-        ("settings", _) => settle(&mut draft, &posted).and(Ok(())).map(|()| true),
-        ("test", "test") => test(at, &mut draft).await.map(|()| false),
-        ("streams", "discover") => discover(at, &mut draft).await.map(|()| false),
+        ("settings", _) => at.app.drafts().update(&id, |draft| settle(draft, &posted)).ok_or_else(gone)?.map(|()| true),
+        ("test", "test") => test(at, (&id, &draft)).await.map(|()| false),
+        ("streams", "discover") => discover(at, (&id, &draft)).await.map(|()| false),
         ("streams", _) => {
-            choose(&mut draft, &posted);
+            at.app.drafts().update(&id, |draft| choose(draft, &posted));
             Ok(true)
         }
         ("schedule", _) => {
-            posted.get("loader").trim().clone_into(&mut draft.loader);
-            posted.get("schedule").trim().clone_into(&mut draft.schedule);
+            at.app.drafts().update(&id, |draft| {
+                posted.get("loader").trim().clone_into(&mut draft.loader);
+                posted.get("schedule").trim().clone_into(&mut draft.schedule);
+            });
             Ok(true)
         }
-        ("review", "save") => return save(at, here, &draft).await,
+        ("review", "save") => return save(at, here).await,
         _ => Ok(true),
     };
-    at.app.drafts().keep(&id, draft.clone());
+    let draft = find(at, &id)?;
     let goes_on = match outcome {
         Ok(goes_on) => goes_on,
         Err(refusal) => return page(at, here, (&draft, Some(&refusal))).await,
@@ -244,6 +252,7 @@ fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
         draft.secrets.retain(|name, _| !gone.contains(&name));
     }
     draft.run = None;
+    draft.settled += 1;
     if read.faults.is_empty() {
         return Ok(());
     }
@@ -266,19 +275,31 @@ fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
 
 /// The world of a draft: no registry hears of it, and its own keys open it.
 fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
-    let outside = Outside { keys: draft.keys.clone(), variables: at.app.setup().outside.variables };
-    World::offline(&prepared.project, &prepared.loaded.settings, &outside)
+    prepared.offline(&Outside { keys: draft.keys.clone(), variables: at.app.setup().outside.variables })
 }
 
-async fn test(at: &At, draft: &mut Draft) -> Result<(), Refusal> {
+/// Notes what was done with what is not saved yet: its secrets were used.
+fn note(at: &At, (action, prepared): (&str, &Prepared), failed: Option<String>) -> Result<(), Refusal> {
+    let result = failed.unwrap_or_else(|| "before it was saved".to_owned());
+    at.app.note(&at.who, (action, std::slice::from_ref(&prepared.slug)), Some(result))
+}
+
+async fn test(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
     let prepared = prepare(at, draft).await?;
     let mut options = at.app.options(&at.desk);
     options.timeout = Some(PATIENCE);
-    draft.run = new::test(&world(at, draft, &prepared), &prepared, &options, &mut drop).await?;
-    Ok(())
+    let tested = new::test(&world(at, draft, &prepared), &prepared, &options, &mut drop).await;
+    let noted = note(at, ("test", &prepared), tested.as_ref().err().map(change::failed));
+    let run = tested?;
+    at.app.drafts().update(id, |kept| {
+        if kept.settled == draft.settled {
+            kept.run = run;
+        }
+    });
+    noted
 }
 
-async fn discover(at: &At, draft: &mut Draft) -> Result<(), Refusal> {
+async fn discover(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
     let prepared = prepare(at, draft).await?;
     let options = Options {
         environment: at.desk.environment.clone(),
@@ -288,9 +309,15 @@ async fn discover(at: &At, draft: &mut Draft) -> Result<(), Refusal> {
         interrupt: at.app.stopping(),
     };
     let of = (prepared.slug.as_str(), &options);
-    let offer = ops::discover(&world(at, draft, &prepared), &prepared.loaded, of, &mut drop).await?;
-    draft.streams = Some(offer.discovered.streams.into_iter().map(|stream| stream.name).collect());
-    Ok(())
+    let asked = ops::discover(&world(at, draft, &prepared), &prepared.loaded, of, &mut drop).await;
+    let noted = note(at, ("discover", &prepared), asked.as_ref().err().map(change::failed));
+    let streams = asked?.discovered.streams.into_iter().map(|stream| stream.name).collect();
+    at.app.drafts().update(id, |kept| {
+        if kept.settled == draft.settled {
+            kept.streams = Some(streams);
+        }
+    });
+    noted
 }
 
 fn choose(draft: &mut Draft, posted: &Posted) {
@@ -305,22 +332,24 @@ fn pattern(stream: &str) -> String {
     format!("{}.*", stream.replace('.', "\\."))
 }
 
-async fn save(at: &At, here: (&str, &str), draft: &Draft) -> Result<Response, Trouble> {
+async fn save(at: &At, here: (&str, &str)) -> Result<Response, Trouble> {
     let _turn = at.app.turn().await;
+    // In another window it may have been saved meanwhile.
+    let draft = find(at, here.0)?;
     let saved = async {
-        let prepared = prepare(at, draft).await?;
+        let prepared = prepare(at, &draft).await?;
         let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&prepared.slug), verb: "Add" };
-        let written = change::carry_out(&at.app, &at.who, &change).await?;
-        Ok::<_, Refusal>((prepared.slug.clone(), written))
+        let made = change::carry_out(&at.app, &at.who, &change).await?;
+        Ok::<_, Refusal>((prepared.slug.clone(), made))
     };
     match saved.await {
-        Ok((slug, written)) => {
+        Ok((slug, made)) => {
             at.app.drafts().end(here.0);
-            let did = did(&written);
             // What is on a branch is not here yet.
-            let page = if did == "branch" { "/integrations".to_owned() } else { format!("/integrations/{slug}") };
-            Ok(Redirect::to(&format!("{page}?did={did}")).into_response())
+            let is_here = matches!(made.written, Written::Files { .. });
+            let page = if is_here { format!("/integrations/{slug}") } else { "/integrations".to_owned() };
+            Ok(goes_on(&made, &page))
         }
-        Err(refusal) => page(at, here, (draft, Some(&refusal))).await,
+        Err(refusal) => page(at, here, (&draft, Some(&refusal))).await,
     }
 }

@@ -1,7 +1,6 @@
 //! One run of one integration, from its beginning to its entry in the registry.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +8,15 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::lease::{self, Leased};
+use super::results::{Refused, Why};
 use super::{From, Invocation, Options, START, WhenBusy};
 use crate::connector::Role;
 use crate::integration::Integration;
 use crate::integration::check::environment_variable;
-use crate::name::EnvironmentName;
+use crate::name::{EnvironmentName, Slug};
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
-use crate::run::{Cause, Run, RunKind, RunStatus, Tries, mention};
+use crate::run::{Cause, Run, RunKind, RunStatus, Tries, log_path, mention};
 use crate::secret::Secret;
 use crate::world::meltano::{Finished, Hold, InstallError, NotHeld, Outcome, Progress, Request, RunError, Span};
 use crate::world::{World, machine};
@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// One run, with all it needs.
 pub(super) struct Job {
+    pub id: Uuid,
     pub world: World,
     pub loaded: Arc<Loaded>,
     pub options: Options,
@@ -43,10 +44,37 @@ struct Held {
 /// Who runs an integration, as a sentence.
 type Busy = String;
 
+/// How a run ended, or why there was none.
+pub(super) enum Ended {
+    /// It ran, and the registry knows it.
+    Ran(Box<Run>),
+    /// It did not begin.
+    Refused(Box<Refused>),
+    /// It was left to what runs its integration.
+    Left(Slug),
+    /// The moment of its schedule has been served in the meantime.
+    Served,
+}
+
+/// Why an integration is not held.
+enum NotHere {
+    /// Something else runs it.
+    Busy(Busy),
+    /// The same, and it is left to that.
+    Left,
+    /// The user wants an end.
+    Stopped,
+}
+
 impl Job {
-    fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         // Nobody listens any more only when the operation itself has ended.
         let _ = self.events.send(event);
+    }
+
+    /// Says that it waits for its turn.
+    pub(super) fn queued(&self) -> Event {
+        Event::Queued(Box::new(self.begun()))
     }
 
     fn loader(&self) -> Option<&Arc<Integration>> {
@@ -54,43 +82,71 @@ impl Job {
         self.loaded.integrations.find(slug.as_str()).filter(|_| self.kind == RunKind::Sync)
     }
 
-    /// Runs, and remembers the run from its beginning; `None` when the user wanted an end before it began, or when the
-    /// moment of its schedule has been served in the meantime.
-    pub(super) async fn run(mut self) -> Result<Option<Run>, Error> {
-        let mut run = self.begun();
+    /// Runs, and remembers the run from its beginning; unless something is in the way of that.
+    pub(super) async fn run(mut self) -> Ended {
+        let run = self.begun();
         let lost = self.stop_when_lost();
         let held = match self.held(&run, &lost).await {
-            Ok(None) => return Ok(None),
-            Ok(Some(Ok(held))) => held,
-            Ok(Some(Err(busy))) => return Ok(Some(self.refused(run, (busy, Cause::Busy)))),
+            Ok(Ok(held)) => held,
+            Ok(Err(NotHere::Busy(busy))) => return self.refused(run, (busy, Cause::Busy), Why::Busy),
+            Ok(Err(NotHere::Left)) => return Ended::Left(run.slug),
+            Ok(Err(NotHere::Stopped)) => return self.stopped(run),
             // Others may be held all the same.
-            Err(error) => return Ok(Some(self.refused(run, (error_line(&error), cause(&error))))),
+            Err(error) => return self.failed(run, error),
         };
-        let ended = if *self.options.interrupt.borrow() || self.is_served().await? {
-            None
-        } else {
-            run.started_at = (self.world.clock)();
-            self.carry_out(&mut run, held.hold.as_ref()).await?;
-            if *lost.borrow() {
-                let why = "another machine has taken its lease: this one was out of the registry's reach for too long";
-                (run.error, run.cause) = (Some(why.to_owned()), Some(Cause::Busy));
-                run.status = RunStatus::Failed;
-            }
-            self.world.runs.record(&run).await?;
-            self.tell(Event::Ended(Box::new(run.clone())));
-            Some(run)
-        };
+        let ended = self.run_held((run, held.hold.as_ref()), &lost).await;
         if let Some(lease) = held.lease {
             lease.give_back().await;
         }
-        Ok(ended)
+        ended
+    }
+
+    async fn run_held(&self, (mut run, hold): (Run, Option<&Arc<Hold>>), lost: &watch::Sender<bool>) -> Ended {
+        if *self.options.interrupt.borrow() {
+            return self.stopped(run);
+        }
+        match self.is_served().await {
+            Ok(false) => {}
+            Ok(true) => return Ended::Served,
+            Err(error) => return self.failed(run, error),
+        }
+        run.started_at = (self.world.clock)();
+        if let Err(error) = self.world.runs.record(&run).await {
+            return self.failed(run, error.into());
+        }
+        self.tell(Event::Began { slug: run.slug.clone(), kind: self.kind, run: run.id });
+        self.carry_out(&mut run, hold).await;
+        if *lost.borrow() {
+            let why = "another machine has taken its lease: this one was out of the registry's reach for too long";
+            (run.error, run.cause) = (Some(why.to_owned()), Some(Cause::Busy));
+            run.status = RunStatus::Failed;
+        }
+        if let Err(error) = self.world.runs.record(&run).await {
+            let error = error_line(&error.into());
+            let how = run.error.take().map(|how| format!(" ({how})")).unwrap_or_default();
+            run.error = Some(format!("it has ended{how}, and the registry does not take that: {error}"));
+            (run.status, run.cause) = (RunStatus::Failed, Some(Cause::Registry));
+        }
+        self.tell(Event::Ended(Box::new(run.clone())));
+        Ended::Ran(Box::new(run))
     }
 
     /// Ends a run that has not begun. Nothing has run, so the registry hears nothing of it.
-    fn refused(&self, mut run: Run, (why, cause): (String, Cause)) -> Run {
-        finish(&mut run, (RunStatus::Failed, Some(why), Some(cause)), (self.world.clock)());
+    fn refused(&self, mut run: Run, (how, cause): (String, Cause), why: Why) -> Ended {
+        finish(&mut run, (RunStatus::Failed, Some(how), Some(cause)), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
-        run
+        Ended::Refused(Box::new(Refused { run, why }))
+    }
+
+    fn failed(&self, run: Run, error: Error) -> Ended {
+        self.refused(run, (error_line(&error), cause(&error)), Why::Failed(error))
+    }
+
+    fn stopped(&self, mut run: Run) -> Ended {
+        let how = "stopped before it began".to_owned();
+        finish(&mut run, (RunStatus::Cancelled, Some(how), None), (self.world.clock)());
+        self.tell(Event::Ended(Box::new(run.clone())));
+        Ended::Refused(Box::new(Refused { run, why: Why::Stopped }))
     }
 
     /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.
@@ -111,28 +167,28 @@ impl Job {
         lost
     }
 
-    /// Waits until nothing else runs the integration, or says who does; `None` when the user wants an end meanwhile.
-    async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Option<Result<Held, Busy>>, Error> {
+    /// Waits until nothing else runs the integration, or says what is in the way.
+    async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<Held, NotHere>, Error> {
         let mut has_told = false;
         loop {
             if *self.options.interrupt.borrow() {
-                return Ok(None);
+                return Ok(Err(NotHere::Stopped));
             }
             let busy = match self.try_to_hold(run, lost).await? {
                 Ok(held) => {
                     // Who had it may have been killed a moment ago, and stand in Meltano's way still.
                     self.world.meltano.sweep()?;
                     super::bury(&self.world, &run.environment).await?;
-                    return Ok(Some(Ok(held)));
+                    return Ok(Ok(held));
                 }
                 Err(busy) => busy,
             };
             match self.options.when_busy {
                 WhenBusy::Wait => {}
-                WhenBusy::Refuse => return Ok(Some(Err(busy))),
+                WhenBusy::Refuse => return Ok(Err(NotHere::Busy(busy))),
                 WhenBusy::Leave => {
                     self.tell(Event::Left { slug: run.slug.clone(), busy });
-                    return Ok(None);
+                    return Ok(Err(NotHere::Left));
                 }
             }
             if !has_told {
@@ -176,8 +232,9 @@ impl Job {
         Ok(tries.is_some_and(|tries| tries.have_served(*moment)))
     }
 
-    fn begun(&self) -> Run {
-        let id = Uuid::new_v4();
+    /// Returns the run as it begins.
+    pub(super) fn begun(&self) -> Run {
+        let id = self.id;
         let environment = self.options.environment.clone();
         let loader = self.loader();
         let state_id =
@@ -202,19 +259,22 @@ impl Job {
             bookmark_after: None,
             scheduled_for: self.options.scheduled_for.get(&self.integration.id).copied(),
             host: Some(machine::name()),
-            log: PathBuf::from(".spile/logs").join(self.integration.slug.as_str()).join(format!("{id}.log")),
+            log: log_path(&self.integration.slug, id),
             environment,
         }
     }
 
     /// Runs until it goes well, or fails in a way that does not pass by itself, or has been tried often enough.
-    async fn carry_out(&self, run: &mut Run, hold: Option<&Arc<Hold>>) -> Result<(), Error> {
-        self.tell(Event::Began { slug: run.slug.clone(), kind: self.kind, run: run.id });
-        self.world.runs.record(run).await?;
+    async fn carry_out(&self, run: &mut Run, hold: Option<&Arc<Hold>>) {
         let mut after = self.options.retries.after;
         loop {
             let outcome = match self.attempt(run, hold).await {
                 Ok(finished) => self.judged(took_in(run, finished)),
+                // Stopped while its plugins were installed.
+                Err(
+                    Error::Install(InstallError::Interrupted)
+                    | Error::Run(RunError::Install(InstallError::Interrupted)),
+                ) => (RunStatus::Cancelled, None, None),
                 Err(error) => (RunStatus::Failed, Some(error_line(&error)), Some(cause(&error))),
             };
             let may_pass = outcome.0 == RunStatus::Failed && outcome.2.is_some_and(Cause::may_pass);
@@ -226,7 +286,7 @@ impl Job {
                     &run.log,
                     self.loaded.settings.sync.keep_logs,
                 );
-                return Ok(());
+                return;
             }
             run.attempts += 1;
             after *= 2;
@@ -234,14 +294,14 @@ impl Job {
     }
 
     /// Knows a setting that was looked for in vain from a crash.
-    fn judged(&self, (status, error, cause): Ended) -> Ended {
+    fn judged(&self, (status, error, cause): How) -> How {
         let misses = |reason: &String| mention::misses_a_setting(reason, &self.integration.connector);
         let is_missing = cause == Some(Cause::Crash) && error.as_ref().is_some_and(misses);
         (status, error, if is_missing { Some(Cause::MissingSetting) } else { cause })
     }
 
     /// Waits before a further try; `false` when the user wants an end meanwhile.
-    async fn rests(&self, run: &Run, (_, error, _): &Ended, after: Duration) -> bool {
+    async fn rests(&self, run: &Run, (_, error, _): &How, after: Duration) -> bool {
         let reason = error.clone().unwrap_or_default();
         self.tell(Event::Retrying { slug: run.slug.clone(), reason, after });
         let mut interrupt = self.options.interrupt.clone();
@@ -323,10 +383,10 @@ fn is_state_of(id: &str, environment: &EnvironmentName, extractor: &Integration)
 }
 
 /// How a run ended, what went wrong, and what kind of thing that is.
-type Ended = (RunStatus, Option<String>, Option<Cause>);
+type How = (RunStatus, Option<String>, Option<Cause>);
 
 /// Takes what an attempt moved into the run, and returns how it ended.
-fn took_in(run: &mut Run, finished: Finished) -> Ended {
+fn took_in(run: &mut Run, finished: Finished) -> How {
     run.records = Some(run.records.unwrap_or_default() + finished.records);
     for (stream, records) in finished.streams {
         *run.streams.entry(stream).or_default() += records;
@@ -344,10 +404,25 @@ fn took_in(run: &mut Run, finished: Finished) -> Ended {
     }
 }
 
-fn finish(run: &mut Run, (status, error, cause): Ended, now: jiff::Timestamp) {
+fn finish(run: &mut Run, (status, error, cause): How, now: jiff::Timestamp) {
     (run.status, run.error, run.cause) = (status, error, cause);
     // A clock that was set back makes no run end before it began.
     run.finished_at = Some(now.max(run.started_at));
+}
+
+/// Ends a run that broke off by a mistake of spile's, in the registry too, where it had begun.
+pub(super) async fn broken(world: &World, run: Run) -> Ended {
+    let error = Error::BrokenOff { slug: run.slug.clone() };
+    let how = (RunStatus::Failed, Some(error.to_string()), Some(Cause::Crash));
+    // Where the registry does not answer either, the next one to look at it finds out.
+    let begun = world.runs.get(run.id).await.ok().flatten().filter(|known| known.status == RunStatus::Running);
+    let is_known = begun.is_some();
+    let mut run = begun.unwrap_or(run);
+    finish(&mut run, how, (world.clock)());
+    if is_known && world.runs.record(&run).await.is_ok() {
+        return Ended::Ran(Box::new(run));
+    }
+    Ended::Refused(Box::new(Refused { run, why: Why::Failed(error) }))
 }
 
 /// Returns what kind of thing kept a run from being started or followed.

@@ -190,7 +190,7 @@ impl From<&Overview> for OverviewData {
         };
         Self {
             channels: channels.iter().map(|(channel, told)| ChannelData::new((channel, told), overview.at)).collect(),
-            alerts: overview.alerts.iter().map(alert).collect(),
+            alerts: overview.seen.alerts.iter().map(alert).collect(),
         }
     }
 }

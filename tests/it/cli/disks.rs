@@ -61,6 +61,19 @@ fn a_meltano_yml_that_cannot_be_written_leaves_what_is_left_to_the_next_apply() 
     folder.spile("plan --exit-code").exits(0);
 }
 
+#[test]
+fn an_apply_with_nothing_to_do_is_well_where_nothing_can_be_kept_of_it() {
+    let folder = Folder::project();
+    folder.spile("apply --yes").exits(0);
+    fs::remove_dir_all(folder.join(".spile/applied")).unwrap();
+    folder.write(".spile/applied", "in the way");
+    let applied = folder.spile("apply --yes").exits(0);
+    assert!(applied.notes.contains("it cannot be kept what was applied"), "{}", applied.notes);
+    folder.remove(".spile/applied");
+    assert!(!folder.spile("apply --yes").exits(0).notes.contains("Warning"));
+    assert_eq!(folder.read(".spile/applied/meltano.yml"), folder.read("meltano.yml"));
+}
+
 /// A file system of a few pages; gone when dropped.
 struct Tiny<'a>(&'a Path);
 

@@ -357,3 +357,95 @@ async fn changes_are_applied_at_once_or_not_made_at_all_where_that_is_wanted() {
     let refused = server.send((Method::POST, "/api/applies"), &body, StatusCode::FORBIDDEN).await;
     assert_eq!(refused["code"], "spile::http::read_only");
 }
+
+#[tokio::test]
+async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
+    let folder = project();
+    for slug in ["more", "nuts", "never"] {
+        folder.integration(slug, "data");
+    }
+    folder.remove("integrations/never.toml");
+    folder.spile("apply --yes").exits(0);
+    folder.integration("never", "data");
+    let server = Server::of_folder(&folder, &["--apply"]);
+    // What no target knows of is gone with its file.
+    let gone = super::json(server.ask(Method::DELETE, "/api/integrations/never"), StatusCode::OK).await;
+    assert_eq!(gone, json!({ "success": true, "applied": true }));
+    // Two at once are more than passes without a word.
+    let body = json!({ "action": "delete", "integrations": ["more", "nuts"] });
+    let gone = server.send((Method::POST, "/api/bulk"), &body, StatusCode::OK).await;
+    assert_eq!(
+        (&gone["applied"], &gone["not_applied"]["code"]),
+        (&json!(false), &json!("spile::plan::guard")),
+        "{gone}"
+    );
+    assert!(!folder.join("integrations/more.toml").exists());
+    // Nor can this be kept.
+    std::fs::remove_dir_all(folder.join(".spile/applied")).unwrap();
+    folder.write(".spile/applied", "in the way");
+    let update = json!({ "tags": ["sweet"], "config": { "local.folders": ["elsewhere"] } });
+    let changed = server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::OK).await;
+    let told = (&changed["tags"], &changed["applied"], &changed["not_applied"]["code"]);
+    assert_eq!(told, (&json!(["sweet"]), &json!(false), &json!("spile::files::io")), "{changed}");
+    let noted = server.get("/api/audit?limit=2").await;
+    let said: Vec<&Value> = noted["deeds"].as_array().unwrap().iter().map(|deed| &deed["action"]).collect();
+    assert_eq!(said, ["apply", "change"], "{noted}");
+    folder.remove(".spile/applied");
+    // Pages lead to where it is applied.
+    let browser = server.browser().await;
+    let made = json!({ "type": "singer-jsonl", "name": "Plums", "config": { "local.folders": ["data"] } });
+    let made = server.send((Method::POST, "/api/integrations"), &made, StatusCode::CREATED).await;
+    assert_eq!(made["applied"], true, "{made}");
+    let form = [("action", "delete"), ("slug", "plums"), ("slug", "fruit"), ("sure", "yes")];
+    assert_eq!(browser.goes("/integrations/bulk", &form).await, "/plan?did=unapplied");
+    let page = browser.page("/plan?did=unapplied").await;
+    assert!(page.contains("Saved, and not applied") && page.contains("to delete"), "{page}");
+}
+
+#[tokio::test]
+async fn what_was_read_is_what_its_mark_stands_for() {
+    let folder = project();
+    let server = Server::of_folder(&folder, &[]);
+    let path = "/api/integrations/fruit";
+    let read = async || {
+        let one = server.ask(Method::GET, path).send().await.unwrap();
+        let etag = one.headers()[ETAG].clone();
+        (one.json::<Value>().await.unwrap()["integration"].clone(), etag)
+    };
+    let with = |method: Method, etag: &reqwest::header::HeaderValue| server.ask(method, path).header(IF_MATCH, etag);
+    read().await;
+    // By hand, while what was read is still taken to hold: whoever sees the old file has the old file's mark.
+    folder.integration("fruit", "by-hand");
+    let (seen, etag) = read().await;
+    let is_old = seen["config"]["local.folders"] == json!(["data"]);
+    let status = if is_old { StatusCode::PRECONDITION_FAILED } else { StatusCode::OK };
+    let change = json!({ "tags": ["sweet"], "config": { "local.folders": ["data"] } });
+    super::json(with(Method::PUT, &etag).json(&change), status).await;
+    let text = folder.read("integrations/fruit.toml");
+    assert_eq!(text.contains("by-hand"), is_old, "neither is lost: {text}");
+    // How it stands is part of what is given, and of no change.
+    folder.spile("apply --yes").exits(0);
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    let (_, pending) = read().await;
+    let database = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
+    database.execute("update integrations set status = 'active' where slug = 'fruit'", ()).unwrap();
+    drop(database);
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    let again = server.ask(Method::GET, path).header(IF_NONE_MATCH, &pending).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::OK);
+    let etag = again.headers()[ETAG].clone();
+    assert_eq!(again.json::<Value>().await.unwrap()["integration"]["status"], "active");
+    let packed = format!("\"other\", W/{}", etag.to_str().unwrap());
+    let same = server.ask(Method::GET, path).header(IF_NONE_MATCH, packed).send().await.unwrap();
+    assert_eq!(same.status(), StatusCode::NOT_MODIFIED);
+    let changed = with(Method::PUT, &pending).json(&json!({ "tags": ["sour"] })).send().await.unwrap();
+    assert_eq!(changed.status(), StatusCode::OK);
+    // All of its files are meant: what has changed of an overlay is not deleted unseen.
+    let etag = changed.headers()[ETAG].clone();
+    folder.write("integrations/fruit.prod.toml", "schedule = \"@daily\"\n");
+    super::json(with(Method::DELETE, &etag), StatusCode::PRECONDITION_FAILED).await;
+    assert!(folder.join("integrations/fruit.prod.toml").exists());
+    let (_, etag) = read().await;
+    super::json(with(Method::DELETE, &etag), StatusCode::OK).await;
+    assert!(!folder.join("integrations/fruit.prod.toml").exists());
+}

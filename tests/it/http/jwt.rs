@@ -24,6 +24,8 @@ struct Provider {
     address: String,
     asked: Arc<AtomicUsize>,
     is_well: Arc<AtomicBool>,
+    /// It takes requests, and answers none.
+    hangs: Arc<AtomicBool>,
 }
 
 impl Provider {
@@ -31,13 +33,21 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (asked, is_well) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
-        let (counted, well) = (asked.clone(), is_well.clone());
+        let hangs = Arc::new(AtomicBool::new(false));
+        let (counted, well, hanging) = (asked.clone(), is_well.clone(), hangs.clone());
         let key = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "k1", "x": PUBLIC });
         let body = json!({ "keys": [key] }).to_string();
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 counted.fetch_add(1, Ordering::SeqCst);
+                if hanging.load(Ordering::SeqCst) {
+                    tokio::spawn(async move {
+                        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+                        drop(stream);
+                    });
+                    continue;
+                }
                 let mut request = [0; 2048];
                 let _ = stream.read(&mut request).await;
                 let head = if well.load(Ordering::SeqCst) { "200 OK" } else { "500 Internal Server Error" };
@@ -48,7 +58,7 @@ impl Provider {
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        Self { address, asked, is_well }
+        Self { address, asked, is_well, hangs }
     }
 
     fn issuer(&self) -> String {
@@ -163,6 +173,34 @@ async fn a_provider_that_is_away_lets_nobody_in_and_sessions_hold() {
     super::json(server.ask(Method::GET, "/api/integrations"), StatusCode::OK).await;
     let login = server.bare(Method::GET, "/login").send().await.unwrap().text().await.unwrap();
     assert!(login.contains("With a token"), "{login}");
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_asked_once_for_all_who_wait() {
+    let (folder, provider) = (Folder::project(), Provider::start().await);
+    let server = Arc::new(provider.serve(&folder));
+    provider.hangs.store(true, Ordering::SeqCst);
+    let begun = std::time::Instant::now();
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (server, token) = (server.clone(), signed(&provider.claims("admin"), "k1"));
+        waiting.spawn(async move { refused(&server, &token, StatusCode::SERVICE_UNAVAILABLE).await });
+    }
+    for said in waiting.join_all().await {
+        assert!(said.contains("nothing answers"), "{said}");
+    }
+    // Who comes now is told at once.
+    refused(&server, &signed(&provider.claims("admin"), "k1"), StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(provider.asked.load(Ordering::SeqCst), 1);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+    // It is asked again after a while, and who is known meanwhile does not wait for whoever is not.
+    provider.hangs.store(false, Ordering::SeqCst);
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    let ask = |kid| server.bare(Method::GET, "/api/integrations").bearer_auth(signed(&provider.claims("viewer"), kid));
+    super::json(ask("k1"), StatusCode::OK).await;
+    assert_eq!(provider.asked.load(Ordering::SeqCst), 2);
+    super::json(ask("k2"), StatusCode::UNAUTHORIZED).await;
+    assert_eq!(provider.asked.load(Ordering::SeqCst), 2, "it said a moment ago which keys it has");
 }
 
 #[tokio::test]

@@ -30,8 +30,9 @@ async fn salesforce_is_added_by_the_wizard_with_wrong_values_corrected_on_the_wa
     let browser = server.browser().await;
     let market = browser.page("/marketplace?q=salesfroce").await;
     assert!(market.contains("/new/extractor/salesforce"), "{market}");
-    let begun = browser.get("/new/extractor/salesforce").await;
-    let settings = begun.headers()["location"].to_str().unwrap().to_owned();
+    let looked = browser.get("/new/extractor/salesforce").await;
+    assert_eq!(looked.headers()["location"], "/marketplace?q=salesforce", "who only looks begins nothing");
+    let settings = browser.goes("/new/extractor/salesforce", &[]).await;
     is_sound(&browser.page(&settings).await);
     let wrong = [
         ("name", "My CRM"),
@@ -123,6 +124,8 @@ async fn settings_are_changed_and_edits_at_the_same_time_are_told() {
         "{late}"
     );
     assert_eq!(folder.read("integrations/fruit.toml"), text);
+    // The page that comes back knows what the file says now.
+    assert_eq!(send(&etag(&late)).await.status(), StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

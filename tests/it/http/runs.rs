@@ -81,3 +81,91 @@ async fn a_failure_leads_to_the_field_that_mends_it() {
         server.send((Method::POST, "/api/integrations/things/sync?wait=90"), &Value::Null, StatusCode::OK).await;
     assert_eq!(mended["success"], true, "{mended}");
 }
+
+/// A project with a sync that lasts until it is stopped, and one that ends.
+fn hanging() -> Project {
+    let project = Project::with_fault("hang");
+    project.write("integrations/fruit.toml", FRUIT);
+    project.write("data/fruit.singer.jsonl", RECORDS);
+    project.spile(&["apply", "--yes"]).succeeds();
+    project
+}
+
+/// Waits until a run has ended, and returns what its followers are told.
+async fn followed(server: &Server, id: &str) -> String {
+    let events = server.ask(Method::GET, &format!("/api/runs/{id}/logs")).header(ACCEPT, "text/event-stream");
+    events.send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn who_wants_what_runs_already_is_told_so_everywhere() {
+    let project = hanging();
+    let server = Server::start(|words| project.command(words), &[]);
+    let browser = server.browser().await;
+    server.send((Method::POST, "/api/integrations/things/sync"), &Value::Null, StatusCode::ACCEPTED).await;
+    let page = browser.refused("/integrations/things/sync", &[]).await;
+    assert!(page.contains("has it here since"), "{page}");
+    let bulk = |slugs: Value| json!({ "action": "sync", "integrations": slugs });
+    let refused = server.send((Method::POST, "/api/bulk"), &bulk(json!(["things"])), StatusCode::CONFLICT).await;
+    assert_eq!(refused["code"], "spile::run::busy");
+    let both = bulk(json!(["things", "fruit"]));
+    let begun = server.send((Method::POST, "/api/bulk"), &both, StatusCode::ACCEPTED).await;
+    let told = (&begun["success"], &begun["refused"]["things"]["code"], &begun["runs"]["things"]);
+    assert_eq!(told, (&json!(false), &json!("spile::run::busy"), &Value::Null), "{begun}");
+    let ended = followed(&server, begun["runs"]["fruit"].as_str().unwrap()).await;
+    assert!(ended.contains("\"status\":\"ok\""), "{ended}");
+    let fields = [("action", "sync"), ("slug", "things"), ("slug", "fruit"), ("sure", "yes")];
+    assert_eq!(browser.goes("/integrations/bulk", &fields).await, "/runs?did=part");
+    assert!(browser.page("/runs?did=part").await.contains("Some have begun"));
+    // What was refused is noted as such, and no run of it is left behind.
+    let deeds = server.get("/api/audit?integration=things").await;
+    let results: Vec<&Value> = deeds["deeds"].as_array().unwrap().iter().map(|deed| &deed["result"]).collect();
+    assert_eq!(results.iter().filter(|result| **result == "failed: spile::run::busy").count(), 4, "{deeds}");
+    assert_eq!(server.get("/api/runs?integration=things").await["runs"].as_array().unwrap().len(), 1);
+    assert!(server.stop().success());
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_its_turn_has_an_id_and_a_page() {
+    let project = hanging();
+    let server = Server::start(|words| project.command(words), &["--jobs", "1"]);
+    let browser = server.browser().await;
+    server.send((Method::POST, "/api/integrations/things/sync"), &Value::Null, StatusCode::ACCEPTED).await;
+    let waiting = server.send((Method::POST, "/api/integrations/fruit/sync"), &Value::Null, StatusCode::ACCEPTED).await;
+    assert_eq!(waiting["run"]["status"], "waiting", "{waiting}");
+    let id = waiting["run"]["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/api/runs/{id}")).await["run"]["status"], "waiting");
+    assert_eq!(server.get(&format!("/api/runs/{id}/logs")).await["lines"], json!([]));
+    let listed = server.get("/api/runs?integration=fruit").await;
+    assert_eq!((&listed["runs"], &listed["waiting"][0]["id"]), (&json!([]), &json!(id)), "{listed}");
+    let page = browser.page(&format!("/runs/{id}")).await;
+    assert!(page.contains("It waits for its turn") && page.contains("every 1s"), "{page}");
+    assert!(browser.page("/runs").await.contains("waiting"));
+    // Changed files make no more places, and others do not take them away.
+    project.write("integrations/more.toml", FRUIT);
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let more = server.send((Method::POST, "/api/integrations/more/sync"), &Value::Null, StatusCode::ACCEPTED).await;
+    assert_eq!(more["run"]["status"], "waiting", "{more}");
+    assert!(server.stop().success());
+    let runs = project.json(&["runs"])["runs"].clone();
+    let runs: Vec<_> = runs.as_array().unwrap().iter().map(|run| (&run["slug"], &run["status"])).collect();
+    assert_eq!(runs, [(&json!("things"), &json!("cancelled"))], "what waited has never run");
+}
+
+#[tokio::test]
+async fn several_take_turns_and_each_can_be_followed_from_the_beginning() {
+    let project = project();
+    for slug in ["nuts", "plums"] {
+        project.write(&format!("integrations/{slug}.toml"), FRUIT);
+    }
+    project.spile(&["apply", "--yes"]).succeeds();
+    let server = Server::start(|words| project.command(words), &["--jobs", "1"]);
+    let all = json!({ "action": "sync", "integrations": ["fruit", "nuts", "plums"] });
+    let begun = server.send((Method::POST, "/api/bulk"), &all, StatusCode::ACCEPTED).await;
+    assert_eq!(begun["success"], true, "{begun}");
+    for slug in ["plums", "nuts", "fruit"] {
+        let ended = followed(&server, begun["runs"][slug].as_str().unwrap()).await;
+        assert!(ended.contains("event: ended") && ended.contains("\"status\":\"ok\""), "{slug}: {ended}");
+    }
+    assert!(server.stop().success());
+}

@@ -111,4 +111,66 @@ async fn only_this_machine_is_let_in_without_a_login() {
     super::json(server.bare(Method::GET, "/api/integrations"), StatusCode::OK).await;
     let refused = folder.spile("serve --bind 0.0.0.0:0 --no-login --format json").exits(1).json();
     assert_eq!(refused["error"]["code"], "spile::http::open_door");
+    // Behind a proxy everybody comes from this machine.
+    let refused =
+        folder.spile("serve --bind 127.0.0.1:0 --no-login --host spile.example.com --format json").exits(1).json();
+    assert_eq!(refused["error"]["code"], "spile::http::open_door");
+    // Pages of others make a browser load nothing from here; whoever follows a link may look.
+    for (site, mode, dest, status) in [
+        ("cross-site", "no-cors", "image", StatusCode::FORBIDDEN),
+        ("same-site", "cors", "empty", StatusCode::FORBIDDEN),
+        ("cross-site", "navigate", "iframe", StatusCode::FORBIDDEN),
+        ("cross-site", "navigate", "document", StatusCode::OK),
+        ("same-origin", "cors", "empty", StatusCode::OK),
+        ("none", "navigate", "document", StatusCode::OK),
+    ] {
+        let plan = server.bare(Method::GET, "/api/plan").header("sec-fetch-site", site);
+        let plan = plan.header("sec-fetch-mode", mode).header("sec-fetch-dest", dest);
+        assert_eq!(plan.send().await.unwrap().status(), status, "{site} {mode} {dest}");
+    }
+}
+
+#[tokio::test]
+async fn who_only_looks_begins_nothing() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &[]);
+    let viewer = folder.spile("tokens new viewer --role viewer").exits(0).out.trim().to_owned();
+    let post = server.bare(Method::POST, "/new/extractor/postgres").bearer_auth(&viewer);
+    assert_eq!(super::filled(post, &[]).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    let browser = server.browser().await;
+    let without = server.bare(Method::POST, "/new/extractor/postgres").header(COOKIE, &browser.cookie);
+    assert_eq!(super::filled(without, &[("csrf", "nonsense")]).send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    assert!(browser.goes("/new/extractor/postgres", &[]).await.starts_with("/drafts/"));
+}
+
+#[tokio::test]
+async fn a_code_that_fits_is_used_up_when_somebody_has_come_in_by_it() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &[]);
+    // What cannot be noted is not done.
+    std::fs::create_dir(folder.join(".spile/audit.jsonl")).unwrap();
+    let code = server.code.clone().unwrap();
+    let enter = || super::filled(server.bare(Method::POST, "/login"), &[("code", &code)]);
+    assert_eq!(enter().send().await.unwrap().status(), StatusCode::INTERNAL_SERVER_ERROR);
+    std::fs::remove_dir(folder.join(".spile/audit.jsonl")).unwrap();
+    let browser = server.browser().await;
+    assert!(browser.cookie.starts_with(&format!("spile_session_{}=", server.address.rsplit_once(':').unwrap().1)));
+    assert_eq!(enter().send().await.unwrap().status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn two_who_are_called_the_same_are_two() {
+    let folder = Folder::project();
+    let server = Server::of_folder(&folder, &[]);
+    let token = folder.spile("tokens new admin --role admin").exits(0).out.trim().to_owned();
+    let browser = server.browser().await;
+    let disable = json!({ "action": "disable", "integrations": ["fruit"] });
+    let enable = json!({ "action": "enable", "integrations": ["fruit"] });
+    let post = || server.bare(Method::POST, "/api/bulk").header("Idempotency-Key", "one");
+    super::json(post().bearer_auth(&token).json(&disable), StatusCode::OK).await;
+    let by_session = post().header(COOKIE, &browser.cookie).header("X-CSRF-Token", &browser.csrf);
+    super::json(by_session.json(&enable), StatusCode::OK).await;
+    let deeds = server.get("/api/audit?limit=2").await["deeds"].clone();
+    let who: Vec<_> = deeds.as_array().unwrap().iter().map(|deed| (&deed["actor"], &deed["subject"])).collect();
+    assert_eq!(who, [(&json!("admin"), &json!("session")), (&json!("admin"), &json!("token:admin"))]);
 }

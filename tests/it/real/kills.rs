@@ -171,6 +171,32 @@ fn a_second_sync_waits_for_the_first_or_says_who_it_is() {
 }
 
 #[test]
+fn who_is_stopped_while_they_wait_has_not_done_what_they_were_asked_for() {
+    let project = Project::with_fault("hang");
+    let mut first = sync(&project).spawn().unwrap();
+    wait_for_the_tap(&project);
+    let mut second = project.command(&["sync", "things", "--format", "json"]);
+    let mut second = second.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(second.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Waiting for `things`") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0, "it has ended");
+    }
+    super::signal("-TERM", &second);
+    let status = super::wait(&mut second, Duration::from_secs(20));
+    let told: Value = serde_json::from_reader(second.stdout.take().unwrap()).unwrap();
+    let run = &told["runs"][0];
+    assert_eq!(
+        (status.code(), &run["status"], &run["error"]),
+        (Some(1), &"cancelled".into(), &"stopped before it began".into())
+    );
+    super::signal("-TERM", &first);
+    first.wait().unwrap();
+    assert_eq!(project.json(&["runs"])["runs"].as_array().unwrap().len(), 1, "who only waited has not run");
+}
+
+#[test]
 fn a_tap_that_outlives_everybody_is_ended_by_the_next_sync() {
     let project = Project::with_fault("stubborn");
     let mut child = project.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

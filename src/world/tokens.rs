@@ -1,4 +1,4 @@
-//! Tokens of programs: only their hashes are kept.
+//! Tokens of programs that use a server: only their hashes are kept.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::session::random;
-use super::who::Role;
+use uuid::Uuid;
+
+use super::lock::lock;
+use super::project::replace_private;
 use crate::plan::hash;
-use crate::world::project::{make_private, replace_private};
 
 /// How tokens begin: what scans for secrets knows them.
 const PREFIX: &str = "spile_";
@@ -18,9 +19,38 @@ const PREFIX: &str = "spile_";
 #[derive(Debug, Clone)]
 pub struct Tokens(PathBuf);
 
-/// A token as it is kept.
+/// What somebody may do; each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Change files, test, sync.
+    Editor,
+    /// Apply plans.
+    Admin,
+}
+
+impl Role {
+    /// The roles by their words.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("viewer", Self::Viewer), ("editor", Self::Editor), ("admin", Self::Admin)];
+
+    /// Returns its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A token as it is kept. A newer spile's may say more: an older one must not write it back without that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+#[serde(deny_unknown_fields)]
+pub struct KeptToken {
     /// What it is called.
     pub name: String,
     /// What its bearer may do.
@@ -37,7 +67,8 @@ pub struct Token(pub String);
 
 impl Tokens {
     /// Tells whether a text looks like one of these.
-    pub(super) fn is_one(token: &str) -> bool {
+    #[must_use]
+    pub fn is_one(token: &str) -> bool {
         token.starts_with(PREFIX)
     }
 
@@ -51,7 +82,7 @@ impl Tokens {
     ///
     /// # Errors
     /// When the file is there and cannot be read.
-    pub fn all(&self) -> io::Result<Vec<Kept>> {
+    pub fn all(&self) -> io::Result<Vec<KeptToken>> {
         match std::fs::read(&self.0) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -65,9 +96,10 @@ impl Tokens {
     /// When it cannot be kept.
     pub fn make(&self, (name, role): (&str, Role), now: Timestamp) -> io::Result<Token> {
         let token = format!("{PREFIX}{}", random());
+        let _lock = self.lock()?;
         let mut all = self.all()?;
         all.retain(|one| one.name != name);
-        all.push(Kept { name: name.to_owned(), role, sha256: hash(token.as_bytes()), created_at: now });
+        all.push(KeptToken { name: name.to_owned(), role, sha256: hash(token.as_bytes()), created_at: now });
         self.write(&all)?;
         Ok(Token(token))
     }
@@ -77,6 +109,7 @@ impl Tokens {
     /// # Errors
     /// When that cannot be kept.
     pub fn revoke(&self, name: &str) -> io::Result<bool> {
+        let _lock = self.lock()?;
         let mut all = self.all()?;
         let before = all.len();
         all.retain(|one| one.name != name);
@@ -88,16 +121,27 @@ impl Tokens {
     }
 
     /// Returns the one that a program brings. The file is read each time, so that a revoked one holds no longer.
-    pub(super) fn find(&self, token: &str) -> Option<Kept> {
+    #[must_use]
+    pub fn find(&self, token: &str) -> Option<KeptToken> {
         let sha256 = hash(token.as_bytes());
         // A file that cannot be read lets nobody in.
         self.all().unwrap_or_default().into_iter().find(|one| one.sha256 == sha256)
     }
 
-    fn write(&self, all: &[Kept]) -> io::Result<()> {
-        make_private(self.0.parent().unwrap_or(Path::new(".")))?;
+    /// One that is made beside another that is revoked must not bring that back.
+    fn lock(&self) -> io::Result<std::fs::File> {
+        lock(self.0.parent().unwrap_or(Path::new(".")))
+    }
+
+    fn write(&self, all: &[KeptToken]) -> io::Result<()> {
         replace_private(&self.0, &serde_json::to_vec_pretty(all).map_err(io::Error::from)?)
     }
+}
+
+/// Returns 244 random bits in hexadecimal.
+#[must_use]
+pub fn random() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 #[cfg(test)]
@@ -120,5 +164,37 @@ mod tests {
         assert_eq!((tokens.find(&token), tokens.all().unwrap().len()), (None, 1));
         assert!(tokens.revoke("ci").unwrap() && !tokens.revoke("ci").unwrap());
         assert_eq!(tokens.find(&again.0), None);
+    }
+    #[test]
+    fn of_tokens_that_are_made_and_revoked_at_once_none_is_lost_and_none_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(&folder.path().join(".spile"));
+        for number in 0..8 {
+            tokens.make((&format!("old-{number}"), Role::Viewer), Timestamp::UNIX_EPOCH).unwrap();
+        }
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let tokens = &tokens;
+                scope.spawn(move || tokens.revoke(&format!("old-{number}")).unwrap());
+                scope.spawn(move || {
+                    tokens.make((&format!("new-{number}"), Role::Viewer), Timestamp::UNIX_EPOCH).unwrap()
+                });
+            }
+        });
+        let mut names: Vec<String> = tokens.all().unwrap().into_iter().map(|one| one.name).collect();
+        names.sort();
+        assert_eq!(names, (0..8).map(|number| format!("new-{number}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_a_newer_program_says_of_a_token_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(&folder.path().join(".spile"));
+        let Token(token) = tokens.make(("ci", Role::Editor), Timestamp::UNIX_EPOCH).unwrap();
+        let text = std::fs::read_to_string(&tokens.0).unwrap().replace("\"role\"", "\"until\": 1, \"role\"");
+        replace_private(&tokens.0, text.as_bytes()).unwrap();
+        tokens.make(("other", Role::Viewer), Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(tokens.find(&token), None, "who cannot be understood is not let in");
+        assert_eq!(std::fs::read_to_string(&tokens.0).unwrap(), text);
     }
 }
