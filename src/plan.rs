@@ -89,6 +89,8 @@ pub struct Current {
     pub meltano: Snapshot<Entry>,
     /// The text of each output, empty where it is not there.
     pub outputs: BTreeMap<PathBuf, String>,
+    /// What the last apply left in a `meltano.yml` that is not there: whether they are protected, only that file says.
+    pub remembered: State<Entry>,
 }
 
 /// What both targets should hold.

@@ -57,7 +57,7 @@ pub async fn apply(
         world.outputs.write(step)?;
         tell(Event::Wrote { target: step.path.display().to_string() });
     }
-    match plan.left_in(&plan::read(world).await?) {
+    match plan.left_in(&plan::targets(world).await?) {
         0 => Ok(()),
         left => Err(Error::NotConverged { left }),
     }

@@ -8,9 +8,11 @@ use super::check::{Rendered, mistaken};
 use super::{Error, Loaded};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::{
-    self, Compared, Current, Desired, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot,
+    self, Compared, Current, Desired, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot, State,
 };
-use crate::world::World;
+use crate::record::Entry;
+use crate::render::{FILE_NAME, read};
+use crate::world::{TargetError, World};
 
 /// What a plan is about.
 #[derive(Debug, Clone)]
@@ -39,7 +41,7 @@ impl Options {
 /// When a target cannot be read, or the scope names what is not there.
 pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
     world.meltano_file.learn(&loaded.rendered, &loaded.entries);
-    let mut current = read(world).await?;
+    let mut current = targets(world).await?;
     if !options.adopt.is_empty() {
         adopt(world, loaded, options, &mut current).await?;
     }
@@ -50,6 +52,10 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     };
     if options.compared == Compared::FileOnly {
         current.registry = Snapshot::new(asked.registry.clone(), (), Revision("offline".to_owned()));
+    } else if current.meltano.document.is_empty()
+        && current.registry.state.ids().any(|id| asked.registry.get(id).is_none())
+    {
+        current.remembered = remembered(world).await?;
     }
     let selected = options.selection.among(&loaded.integrations, &kept(&current));
     let Selected { scope, spared } = selected.map_err(|unknown| no_such(&unknown, loaded))?;
@@ -107,9 +113,24 @@ async fn adopt(world: &World, loaded: &Loaded, options: &Options, current: &mut 
 }
 
 /// Reads both targets.
-pub(super) async fn read(world: &World) -> Result<Current, Error> {
+pub(super) async fn targets(world: &World) -> Result<Current, Error> {
     let (registry, meltano) = try_join!(world.registry.read(), world.meltano_file.read())?;
-    Ok(Current { registry, meltano, outputs: world.outputs.read()? })
+    Ok(Current { registry, meltano, outputs: world.outputs.read()?, remembered: State::default() })
+}
+
+/// Reads what the last apply left in `meltano.yml`, from the registry: a clone that has no such file must delete nothing
+/// that is protected.
+async fn remembered(world: &World) -> Result<State<Entry>, Error> {
+    let Some(last) = world.registry.applies(1).await?.pop() else { return Ok(State::default()) };
+    let text = world.registry.left_by(last.id).await?.and_then(|left| left.text).unwrap_or_default();
+    Ok(left_entries(&text)?)
+}
+
+/// Returns what a text holds that an apply has left.
+pub(super) fn left_entries(text: &str) -> Result<State<Entry>, TargetError> {
+    let unreadable =
+        |error: read::Unreadable| TargetError::Unreadable { path: FILE_NAME.into(), message: error.to_string() };
+    if text.is_empty() { Ok(State::default()) } else { read::entries(text).map_err(unreadable) }
 }
 
 /// Names what the targets keep, as they call it.

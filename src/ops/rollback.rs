@@ -4,8 +4,7 @@ use super::{Error, Loaded};
 use crate::name::EnvironmentName;
 use crate::plan::history::{Applied, Left};
 use crate::plan::{Desired, Plan, Scope};
-use crate::render::{FILE_NAME, read};
-use crate::world::{TargetError, World};
+use crate::world::World;
 
 /// How far back an apply is looked for by the start of its id.
 const FAR: usize = 1000;
@@ -34,13 +33,10 @@ pub async fn rollback(
     let apply = find(&world.registry.applies(FAR).await?, of)?;
     let left = world.registry.left_by(apply.id).await?;
     let Left { apply, rows, text } = left.ok_or_else(|| Error::NoApply { of: of.to_owned() })?;
-    let current = super::plan::read(world).await?;
+    let current = super::plan::targets(world).await?;
     let with_file = text.is_some();
     let text = text.unwrap_or_else(|| current.meltano.document.clone());
-    let unreadable = |error: read::Unreadable| {
-        Error::Target(TargetError::Unreadable { path: FILE_NAME.into(), message: error.to_string() })
-    };
-    let meltano = if with_file { read::entries(&text).map_err(unreadable)? } else { current.meltano.state.clone() };
+    let meltano = if with_file { super::plan::left_entries(&text)? } else { current.meltano.state.clone() };
     let desired = Desired { registry: rows, meltano, protected: std::collections::BTreeSet::new() };
     let desired = Scope::Everything.narrow(desired, &current);
     let text = if desired.protected.is_empty() { text } else { loaded.render(&desired.meltano)? };

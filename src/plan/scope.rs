@@ -33,15 +33,21 @@ impl Scope {
             Self::Everything => BTreeSet::new(),
             Self::Only(_) => all(&desired, current).into_iter().map(|(_, id)| id).filter(|id| !within(id)).collect(),
         };
-        for (id, entry) in current.meltano.state.iter().filter(|(id, entry)| within(id) && entry.protect) {
-            if desired.meltano.get(id).is_none() {
-                desired.protected.insert(entry.slug.clone());
-                kept.insert(*id);
-            }
+        let is_undeclared = |(id, entry): &(&IntegrationId, &Entry)| entry.protect && desired.meltano.get(id).is_none();
+        let forgotten: Vec<_> = current.remembered.iter().filter(is_undeclared).collect();
+        let there = current.meltano.state.iter().filter(is_undeclared);
+        let protected: Vec<_> = there.chain(forgotten.iter().copied()).collect();
+        for (id, entry) in protected.into_iter().filter(|(id, _)| within(id)) {
+            desired.protected.insert(entry.slug.clone());
+            kept.insert(*id);
         }
         for id in &kept {
             keep(&mut desired.registry, &current.registry.state, *id);
             keep(&mut desired.meltano, &current.meltano.state, *id);
+        }
+        // Out of the scope too: what is not in the file that is made now would not be protected by it any more.
+        for (id, entry) in forgotten {
+            desired.meltano.insert(*id, entry.clone());
         }
         share_plugins(&mut desired.meltano, &kept);
         desired

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::folder::Folder;
 
 fn changed(folder: &Folder, line: &str) -> String {
@@ -130,6 +132,25 @@ fn a_part_takes_along_what_shares_its_plugin() {
     assert_eq!(changed(&folder, ""), "gone one two");
     folder.spile("apply --yes").exits(0);
     assert_eq!(changed(&folder, ""), "");
+}
+
+#[test]
+fn what_is_protected_stays_where_the_rendered_file_is_not_there() {
+    let folder = Folder::project();
+    folder.write("integrations/fruit.toml", &format!("protect = true\n{}", folder.read("integrations/fruit.toml")));
+    folder.integration("nuts", "data");
+    folder.spile("apply --yes").exits(0);
+    for path in ["integrations/fruit.toml", "integrations/nuts.toml", "meltano.yml", ".spile/applied/meltano.yml"] {
+        folder.remove(path);
+    }
+    let plan = folder.spile("plan --format json").exits(0).json();
+    assert_eq!((&plan["protected"], &plan["summary"]["delete"]), (&json!(["fruit"]), &json!(1)), "{plan}");
+    // Also where a part is applied that it does not belong to.
+    folder.spile("apply --yes --only lake").exits(0);
+    assert!(folder.read("meltano.yml").contains("fruit"));
+    folder.spile("apply --yes --allow delete=1").exits(0);
+    let plan = folder.spile("plan --format json --exit-code").exits(0).json();
+    assert_eq!((&plan["protected"], &plan["summary"]["unchanged"]), (&json!(["fruit"]), &json!(2)), "{plan}");
 }
 
 #[test]
