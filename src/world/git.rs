@@ -4,6 +4,7 @@ mod commit;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use miette::Diagnostic;
 use tokio::process::Command;
@@ -48,8 +49,14 @@ pub enum GitError {
     },
 }
 
+/// Runs git, which asks nobody anything: a server has no terminal, and who waits for it would wait for an answer. It is
+/// gone with whom it is run for.
 async fn git(folder: &Path, words: &[&OsStr]) -> Result<std::process::Output, GitError> {
-    Command::new("git").current_dir(folder).args(words).output().await.map_err(GitError::Start)
+    let mut command = Command::new("git");
+    command.current_dir(folder).args(words).stdin(Stdio::null()).kill_on_drop(true);
+    // Of ssh no command is set, for that would take the place of the user's own.
+    command.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force");
+    command.output().await.map_err(GitError::Start)
 }
 
 /// Sets a key of the repository's configuration.
