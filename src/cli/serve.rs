@@ -179,9 +179,11 @@ async fn open(
 
 /// Tells whether a name, with its port where it has one, is this machine's for itself.
 fn is_local(name: &str) -> bool {
+    let is_loopback = |host: &str| host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let host = name.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(name, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    // What ends an address of IPv6 looks like a port.
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || is_loopback(bare) || is_loopback(name)
 }
 
 /// Returns the names by which browsers may call a server at an address.

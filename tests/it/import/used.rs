@@ -52,17 +52,17 @@ fn a_setting_may_have_any_name_that_one_of_a_connector_may_have() {
     let project = with(
         "environments:\n- name: dev\nplugins:\n  loaders:\n  - name: target-x\n    namespace: target_x\n    pip_url: x\n    \
          settings:\n    - {name: dialect+driver, kind: string}\n    config:\n      dialect+driver: postgresql+psycopg2\n      \
-         conn: {pass+word: hunter2, host: h}\n",
+         conn: {db+password: hunter2, host: h}\n",
     );
     project.spile(&["import", "--yes"]).succeeds();
     let text = project.read("integrations/target-x.toml");
     assert!(text.contains("\"dialect+driver\" = \"postgresql+psycopg2\"\n"), "{text}");
-    assert!(text.contains("[secrets]\n\"conn.pass+word\" = \"ENC["), "{text}");
+    assert!(text.contains("[secrets]\n\"conn.db+password\" = \"ENC["), "{text}");
     let connector = project.read("connectors/target-x.toml");
     assert!(connector.contains("name = \"dialect+driver\"\nkind = \"string\"\n"), "{connector}");
     project.spile(&["apply", "--yes"]).succeeds();
     let text = project.read("meltano.yml");
-    assert!(text.contains("${TARGET_X_CONN_PASS_WORD}") && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("${TARGET_X_CONN_DB_PASSWORD}") && !text.contains("hunter2"), "{text}");
     project.spile(&["plan", "--exit-code"]).succeeds();
 }
 
