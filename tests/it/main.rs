@@ -17,6 +17,7 @@ mod floors;
 mod folder;
 mod http;
 mod import;
+mod instructions;
 mod killed;
 mod notify;
 mod outputs;

@@ -161,7 +161,7 @@ pub fn postrust() -> Option<PathBuf> {
 fn install_postrust(folder: &Path) {
     let build = tempfile::tempdir_in(folder.parent().unwrap()).unwrap();
     let mut cargo = Command::new("cargo");
-    // Not `--locked`: its lock file names a version of webpki-roots that a mirror of crates.io may not have yet.
-    cargo.args(["install", "postrust-server", "--version", POSTRUST, "--quiet", "--root"]).arg(folder);
+    // Unoptimized, for that is soon built, and Postgres does the work. Not `--locked`: its lock file names a version of webpki-roots that a mirror of crates.io may not have yet.
+    cargo.args(["install", "postrust-server", "--version", POSTRUST, "--debug", "--quiet", "--root"]).arg(folder);
     succeeds(cargo.arg("--target-dir").arg(build.path()).current_dir(folder));
 }
