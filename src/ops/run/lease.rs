@@ -43,7 +43,8 @@ pub(super) async fn take(
         async move {
             loop {
                 tokio::time::sleep(RENEWED).await;
-                // While the registry is down nobody else is given the lease.
+                // While the registry is down nobody else is given the lease. Where it is away for this machine alone, another
+                // may be: that is known here when it can be asked again.
                 if registry.lease(of, (run, &machine)).await.is_ok_and(|found| !found.granted) {
                     lost.send_replace(true);
                     return;
