@@ -15,11 +15,8 @@ mod notes;
 mod part;
 mod plugin_key;
 mod proof;
-pub mod secrecy;
 mod secrets;
 mod template;
-pub mod toml_text;
-pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -27,8 +24,8 @@ use std::path::PathBuf;
 use crate::connector::Catalog;
 use crate::name::EnvironmentName;
 use crate::source::Source;
+use crate::yaml::{self, Document, Values, opened};
 use found::Found;
-use yaml::{Document, Values, opened};
 
 pub use adopted::{Adopted, Left};
 pub use connectors::Locks;
@@ -80,10 +77,10 @@ pub fn prepared(text: &str) -> Result<String, Mistake> {
     let values = Values::of(&document);
     values.value(&document.root, &mut Vec::new());
     if values.is_exhausted() {
-        return Err(Mistake::Aliases { span: (0..0).into() });
+        return Err(yaml::Mistake::Aliases { span: (0..0).into() }.into());
     }
     form::check(&document)?;
-    opened(text, &found::frame)
+    Ok(opened(text, &found::frame)?)
 }
 
 /// Works out what an import of a prepared text comes to; the plugins in `left` stay as they are, and those that have to

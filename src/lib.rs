@@ -10,7 +10,7 @@
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
 //! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`definition`], [`discovered`], [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | what is kept, what would change, what is written or taken over, what others define, what people are told, what a source offers, what a connector asks, what editors offer and are told of files, what form files have, what may become a mistake; pure |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | text in, checked values out; pure |
-//! | 0 words | [`name`], [`secret`], [`source`], [`problem`], [`table`], [`value`] | names, secrets, places, mistakes, TOML, values |
+//! | 0 words | [`name`], [`secret`], [`secrecy`], [`source`], [`problem`], [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | names, secrets and what looks like one, places, mistakes, TOML read and written, YAML with its places, values, digests |
 //!
 //! # The way of a file
 //! ```text
@@ -31,6 +31,7 @@ pub mod assist;
 pub mod cli;
 pub mod connector;
 pub mod definition;
+pub mod digest;
 pub mod discovered;
 pub mod form;
 pub mod format;
@@ -47,11 +48,14 @@ pub mod record;
 pub mod render;
 pub mod run;
 pub mod schema;
+pub mod secrecy;
 pub mod secret;
 pub mod settings;
 pub mod sops;
 pub mod source;
 pub mod table;
+pub mod toml_text;
 pub mod value;
 pub mod view;
 pub mod world;
+pub mod yaml;

@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::connector::{Connector, Role};
+use crate::digest::hash;
 use crate::integration::{Integration, Integrations};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::record::entry::definition;
@@ -260,21 +260,6 @@ pub enum Action {
     Update,
     /// It goes.
     Delete,
-}
-
-/// Returns the SHA-256 of bytes in lower-case hexadecimal.
-#[must_use]
-pub fn hash(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Returns bytes in lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
-        hex.extend([byte >> 4, byte & 15].map(|nibble| char::from_digit(nibble.into(), 16).unwrap_or('0')));
-        hex
-    })
 }
 
 /// Returns the rows that the files ask for in an environment: those of extractors.

@@ -112,8 +112,8 @@ fn patterns(before: &str, streams: &[Stream]) -> Vec<Offer> {
     // Who writes `public.orders` may mean one stream by it.
     let Some(stream) = named.or_else(|| streams.iter().find(|stream| is_before(&stream.name))) else {
         let offer = |stream: &Stream| {
-            let names = stream.fields.iter().filter_map(|field| field.path.first()).map(String::as_str);
-            let fields = crate::problem::listed(names.take(8));
+            let firsts = stream.fields.iter().filter_map(|field| field.path.first()).map(String::as_str);
+            let fields = crate::problem::listed(firsts.take(8));
             Offer::new(format!("{not}{}.*", as_pattern(&stream.name)), "stream", fields)
         };
         return streams.iter().map(offer).collect();

@@ -4,10 +4,9 @@ use miette::SourceSpan;
 use serde_json::Value;
 
 use super::{Asked, MOST_BYTES, Members, Mistake, about, project};
-use crate::import;
-use crate::import::yaml::{Document, Values};
 use crate::problem::{Problems, listed};
 use crate::source::Source;
+use crate::yaml::{self, Document, Values};
 
 /// Returns the plugin that a definition is about, as Meltano writes plugins.
 pub(super) fn plugin(source: &Source, asked: &Asked, problems: &mut Problems) -> Option<Members> {
@@ -66,7 +65,7 @@ fn value(source: &Source, problems: &mut Problems) -> Option<Value> {
             problems.push(source, Mistake::WebPage { span: (at..at + 1).into() });
         }
         Some('{' | '[') => return json(source, problems),
-        Some(_) => return yaml(source, problems),
+        Some(_) => return yaml_of(source, problems),
     }
     None
 }
@@ -85,7 +84,7 @@ pub(super) fn json(source: &Source, problems: &mut Problems) -> Option<Value> {
     }
 }
 
-fn yaml(source: &Source, problems: &mut Problems) -> Option<Value> {
+fn yaml_of(source: &Source, problems: &mut Problems) -> Option<Value> {
     let document = match Document::parse(source.text()) {
         Ok(document) => document,
         Err(mistake) => {
@@ -97,7 +96,7 @@ fn yaml(source: &Source, problems: &mut Problems) -> Option<Value> {
     let mut odd = Vec::new();
     let value = values.value(&document.root, &mut odd);
     if values.is_exhausted() {
-        problems.push(source, import::Mistake::Aliases { span: (0..0).into() });
+        problems.push(source, yaml::Mistake::Aliases { span: (0..0).into() });
         return None;
     }
     for odd in &odd {

@@ -9,8 +9,8 @@ use crate::connector::kind::{Choice, word_of};
 use crate::connector::passed;
 use crate::connector::read::is_setting;
 use crate::connector::{Kind, Setting};
-use crate::import::secrecy;
 use crate::problem::{did_you_mean, listed};
+use crate::secrecy;
 use crate::value::kind_of;
 
 /// What is read below.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Plugin, Setting};
-use crate::import::toml_text::{key, value};
+use crate::toml_text::{key, value};
 
 /// Returns the file of a connector that stands in `<stem>.toml`; reading it gives the same connector.
 #[must_use]

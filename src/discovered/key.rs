@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::connector::Plugin;
+use crate::digest::hash;
 use crate::integration::Integration;
 use crate::name::EnvironmentName;
-use crate::plan::hash;
 
 /// Counts the forms of what is kept: another form is another key.
 const FORM: u8 = 1;

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::app::App;
 use super::refusal::Refusal;
 use super::who::Who;
-use crate::plan::hash;
+use crate::digest::hash;
 
 /// How long an answer is remembered.
 const LASTS: Duration = Duration::from_hours(24);

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::refusal::Refusal;
 use super::who::{Role, Who};
-use crate::plan::hash;
+use crate::digest::hash;
 use crate::world::Jwks;
 use crate::world::jwks::NoJwk;
 

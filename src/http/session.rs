@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
 use super::who::{Role, Who};
-use crate::plan::hash;
+use crate::digest::hash;
 use crate::world::tokens::random;
 
 /// How the cookie is called, before the port: browsers give a cookie to all ports of a host, and keep one of a name.

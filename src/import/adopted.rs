@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::found::{Environment, Found, Plugin, is_all_managed, is_plain};
 use super::part::{Part, Why, head};
 use super::plugin_key::PluginKey;
-use super::yaml::edit::line_end;
-use super::yaml::{Document, Node};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::yaml::edit::line_end;
+use crate::yaml::{Document, Node};
 
 /// A plugin that becomes an integration.
 #[derive(Debug, Clone)]

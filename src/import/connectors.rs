@@ -9,11 +9,11 @@ use super::adopted::{Adopted, Left};
 use super::found::{Found, Plugin};
 use super::part::{Said, Why};
 use super::plugin_key::PluginKey;
-use super::secrecy;
-use super::toml_text::value;
 use crate::connector::read::is_setting;
 use crate::connector::{Catalog, Connector, Kind};
 use crate::integration::check::is_reference;
+use crate::secrecy;
+use crate::toml_text::value;
 
 /// Definitions that Meltano keeps beside the project, by plugin.
 pub type Locks = BTreeMap<PluginKey, Value>;

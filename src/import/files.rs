@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use super::adopted::Adopted;
 use super::part::{Part, Said};
-use super::toml_text::{is_long_table, key, string, table, value};
 use crate::connector::Role;
 use crate::integration::draft::FileName;
 use crate::secret::Secret;
+use crate::toml_text::{is_long_table, key, string, table, value};
 
 /// A file that import makes.
 #[derive(Debug)]

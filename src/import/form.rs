@@ -1,7 +1,7 @@
 //! The form of a `meltano.yml`: what Meltano refuses is refused here, with its place.
 
 use super::Mistake;
-use super::yaml::{Content, Document, Node, Values};
+use crate::yaml::{Content, Document, Node, Values};
 
 /// Checks the parts of a file that import works on: `plugins`, `environments`, `jobs`, `schedules`.
 ///

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::part::KEYS;
 use super::plugin_key::PluginKey;
-use super::yaml::{Content, Document, Node, Pair, Style, Values};
 use crate::connector::Role;
+use crate::yaml::{Content, Document, Node, Pair, Style, Values};
 
 /// The lists of plugins that spile manages.
 pub const ROLES: [Role; 2] = [Role::Extractor, Role::Loader];

@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use super::Mistake;
-use super::yaml::edit::{column, dash, line_end, line_start, shifted};
-use super::yaml::{Content, Document, Edits, Node, Pair, Style, Values, comments, opened};
 use crate::source::Source;
+use crate::yaml::edit::{column, dash, line_end, line_start, shifted};
+use crate::yaml::{self, Content, Document, Edits, Node, Pair, Style, Values, comments, opened};
 
 /// Why a file could not be merged in, and which.
 pub type Refusal = (Source, Mistake);
@@ -20,11 +20,13 @@ pub fn merged(main: &Source, included: &[Source]) -> Result<String, Refusal> {
         let source = source.clone();
         move |mistake| (source, mistake)
     };
+    let unread = |source| move |mistake: yaml::Mistake| of(source)(mistake.into());
     let mut text = without_paths(main.text()).map_err(of(main))?;
     for source in included {
-        let theirs = opened(source.text(), &lists_and_tables).map_err(of(source))?;
-        text = opened(&text, &lists_and_tables).map_err(of(main))?;
-        let (ours, other) = (Document::parse(&text).map_err(of(main))?, Document::parse(&theirs).map_err(of(source))?);
+        let theirs = opened(source.text(), &lists_and_tables).map_err(unread(source))?;
+        text = opened(&text, &lists_and_tables).map_err(unread(main))?;
+        let (ours, other) =
+            (Document::parse(&text).map_err(unread(main))?, Document::parse(&theirs).map_err(unread(source))?);
         let mut merge = Merge { ours: &ours, theirs: &other, edits: Edits::default() };
         merge.tables(&ours.root, &other.root).map_err(of(source))?;
         let wanted = deep_merge(value(&ours), value(&other));

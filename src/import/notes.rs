@@ -3,9 +3,9 @@
 use super::adopted::{Adopted, Left};
 use super::found::Found;
 use super::note::Note;
-use super::secrecy;
-use super::yaml::Document;
 use crate::name::EnvironmentName;
+use crate::secrecy;
+use crate::yaml::Document;
 
 /// Returns all notes of an import.
 pub(super) fn all(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted], left: &Left) -> Vec<Note> {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::yaml::edit::line_end;
-use super::yaml::{Document, Node, Odd, Values, comments};
 use crate::connector::read::is_setting;
 use crate::secret::Secret;
+use crate::yaml::edit::line_end;
+use crate::yaml::{Document, Node, Odd, Values, comments};
 
 /// The keys that become files.
 pub const KEYS: [&str; 3] = ["config", "select", "metadata"];

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 use super::adopted::Adopted;
 use super::part::{KEYS, Part, Said};
 use super::secrets::flatten;
-use super::yaml::{Document, Values};
-use super::{Mistake, PluginKey};
+use super::PluginKey;
 use crate::connector::Role;
 use crate::integration::check::environment_variable;
 use crate::value;
+use crate::yaml::{self, Document, Values};
 
 /// Compares the values of two texts, as far as import does not mean to change them.
 ///
@@ -42,7 +42,7 @@ pub struct Difference {
 }
 
 fn read(text: &str) -> Result<Value, Difference> {
-    let unreadable = |mistake: Mistake| Difference { plugin: None, path: mistake.to_string() };
+    let unreadable = |mistake: yaml::Mistake| Difference { plugin: None, path: mistake.to_string() };
     let document = Document::parse(text).map_err(unreadable)?;
     Ok(Values::of(&document).value(&document.root, &mut Vec::new()))
 }

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::adopted::{Adopted, Left};
 use super::part::{Part, Said, Why};
 use super::plugin_key::PluginKey;
-use super::secrecy;
 use crate::connector::read::is_setting;
 use crate::name::EnvironmentName;
+use crate::secrecy;
 use crate::secret::Secret;
 
 /// The settings that are declared as secrets, with their kinds.

@@ -9,9 +9,9 @@ use std::fmt::Write;
 use super::adopted::Adopted;
 use super::found::{Found, ROLES, managed};
 use super::plugin_key::PluginKey;
-use super::yaml::edit::{column, dash, line_end, line_start};
-use super::yaml::{Content, Document, Edits, Node, Pair};
 use crate::connector::Role;
+use crate::yaml::edit::{column, dash, line_end, line_start};
+use crate::yaml::{Content, Document, Edits, Node, Pair};
 
 /// How the template begins.
 const HEAD: &str = "{#- The frame of meltano.yml: all that spile does not manage is yours, edit it here. See docs/templates.md. -#}\n\

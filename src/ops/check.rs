@@ -10,11 +10,12 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::alert::policy;
 use crate::connector::Catalog;
+use crate::digest::hash;
 use crate::integration::draft::{self, Draft, FileName};
 use crate::integration::{Integrations, secrets, together};
 use crate::name::{EnvironmentName, Slug};
 use crate::ops::Error;
-use crate::plan::{self, State, hash};
+use crate::plan::{self, State};
 use crate::problem::{Problems, Report};
 use crate::record::Entry;
 use crate::render::{self, Head, Output, Purpose, Task};

@@ -6,9 +6,9 @@ use std::process::ExitStatus;
 use serde_json::Value;
 
 use super::{Error, Loaded, run, secrets};
-use crate::import::secrecy::has_expansion;
 use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
+use crate::secrecy::has_expansion;
 use crate::secret::Secret;
 use crate::world::{World, command};
 

@@ -6,10 +6,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Error;
-use crate::import::secrecy::has_expansion;
 use crate::integration::Integration;
 use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
+use crate::secrecy::has_expansion;
 use crate::world::World;
 use crate::world::meltano::{Finished, Request};
 

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use super::MARKER;
 use crate::connector::Role;
-use crate::import::yaml;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::State;
 use crate::record::Entry;
 use crate::record::entry::{Origin, Setup};
+use crate::yaml;
 
 /// Why a text is no `meltano.yml` of spile's.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::report::ProblemData;
+use crate::digest::hash;
 use crate::name::{IntegrationId, Slug};
-use crate::plan::{Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, SecretChange, Summary, hash};
+use crate::plan::{Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, SecretChange, Summary};
 
 /// The version of the form.
 pub const FORMAT: &str = "1.0";

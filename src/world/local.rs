@@ -13,8 +13,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::project::make_private;
 use super::runs::Outbox;
 use super::{Origin, Target, TargetError};
+use crate::digest::hash;
 use crate::name::{EnvironmentName, IntegrationId};
-use crate::plan::{Change, Foreign, Last, Revision, Snapshot, State, Step, hash};
+use crate::plan::{Change, Foreign, Last, Revision, Snapshot, State, Step};
 use crate::record::Row;
 
 /// The version of `local.sql`, kept in SQLite's `user_version`.

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 
 use super::project::{Project, make_private, replace, sweep_temporary};
 use super::{Origin, Target, TargetError};
+use crate::digest::hash;
 use crate::name::IntegrationId;
-use crate::plan::{Last, Revision, Snapshot, State, Step, hash};
+use crate::plan::{Last, Revision, Snapshot, State, Step};
 use crate::record::Entry;
 use crate::render::{FILE_NAME, read};
 

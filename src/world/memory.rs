@@ -10,9 +10,10 @@ use uuid::Uuid;
 use super::alerts::Kept;
 use super::runs::Standing;
 use super::{Alerts, Origin, Registry, Runs, Target, TargetError, Unmanaged};
+use crate::digest::hash;
 use crate::name::{ChannelName, IntegrationId};
 use crate::plan::history::{Applied, Left};
-use crate::plan::{Action, Foreign, Revision, Snapshot, State, Step, hash};
+use crate::plan::{Action, Foreign, Revision, Snapshot, State, Step};
 use crate::record::{Record, Row};
 use crate::run::{Run, Tries};
 

@@ -23,8 +23,9 @@ use uuid::Uuid;
 
 use super::runs::Outbox;
 use super::{Origin, Target, TargetError};
+use crate::digest::hash;
 use crate::name::{EnvironmentName, IntegrationId};
-use crate::plan::{Action, Change, Foreign, Last, Revision, Snapshot, State, Step, hash};
+use crate::plan::{Action, Change, Foreign, Last, Revision, Snapshot, State, Step};
 use crate::record::Row;
 use crate::secret::Secret;
 use cache::Cache;

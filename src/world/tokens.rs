@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::lock::lock;
 use super::project::replace_private;
-use crate::plan::hash;
+use crate::digest::hash;
 
 /// How tokens begin: what scans for secrets knows them.
 const PREFIX: &str = "spile_";

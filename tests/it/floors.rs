@@ -3,7 +3,7 @@
 use crate::sources::{self, SourceFile};
 
 const FLOORS: [&[&str]; 6] = [
-    &["name", "secret", "source", "problem", "value", "table"],
+    &["name", "secret", "secrecy", "source", "problem", "value", "table", "toml_text", "yaml", "digest"],
     &["connector", "integration", "settings", "sops"],
     &[
         "record",

@@ -178,7 +178,7 @@ impl Ran {
 pub fn seed() -> PathBuf {
     static MADE: Once = Once::new();
     // Another tap is another plugin: what was installed of the old one is of no use.
-    let tap = spile::plan::hash(include_bytes!("../taps/tap-fault/tap_fault.py"));
+    let tap = spile::digest::hash(include_bytes!("../taps/tap-fault/tap_fault.py"));
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-{}", &tap[..8]));
     let seed = root.join("seed");
     MADE.call_once(|| {

@@ -6,10 +6,10 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use crate::import::secrecy::masked;
 use crate::import::{NewFile, Note};
 use crate::ops::counted;
 use crate::ops::import::{Prepared, Readers, Written};
+use crate::secrecy::masked;
 use crate::view::{CHANGED, GOOD, QUIET, STRONG, styled};
 
 /// Returns what an import would do, for people.

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::shape::IntegrationData;
+use crate::digest::hash;
 use crate::http::app::App;
 use crate::http::desk::Desk;
 use crate::http::refusal::Refusal;
 use crate::http::who::Who;
 use crate::integration::Integration;
 use crate::name::Slug;
-use crate::plan::hash;
 use crate::view::report::ProblemData;
 use crate::world::runs::Standing;
 

@@ -6,9 +6,9 @@ use super::{Surgery, is_alias, name_of, quoted};
 use crate::connector::Role;
 use crate::import::PluginKey;
 use crate::import::found::{Environment, Found, ROLES, is_all_managed, is_plain, managed};
-use crate::import::yaml::edit::{column, line_end};
-use crate::import::yaml::{Node, Pair};
 use crate::name::EnvironmentName;
+use crate::yaml::edit::{column, line_end};
+use crate::yaml::{Node, Pair};
 
 impl Surgery<'_> {
     pub(super) fn environments(&mut self, found: &Found<'_>) {

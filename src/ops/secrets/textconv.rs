@@ -1,7 +1,7 @@
 //! A file as `git diff` is to show it: what of the secrets changed, and never their values.
 
 use super::file::SecretsFile;
-use crate::plan::hash;
+use crate::digest::hash;
 use crate::sops::SECRETS;
 
 /// Returns a file with a short mark in place of every ciphertext and its recipients in place of the metadata. A

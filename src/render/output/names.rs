@@ -1,7 +1,7 @@
 //! Names that schedulers accept: readable where ours already fit, and with a hash where something had to go, so that no
 //! two things share one.
 
-use crate::plan::hash;
+use crate::digest::hash;
 
 /// The longest name of a `CronJob`: its jobs add eleven characters.
 const LONGEST_JOB: usize = 52;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use similar::TextDiff;
 
 use super::{ChangeData, DriftData, DriftFieldData, FORMAT, FieldData, FileData, GuardData, PlanData, StateData};
+use crate::digest::hash;
 use crate::name::IntegrationId;
 use crate::ops::allowances;
 use crate::plan::drift::DriftField;
 use crate::plan::guard::Allowance;
-use crate::plan::{Action, Breach, Change, Difference, Drift, FieldChange, OutputStep, Plan, Scope, Step, hash};
+use crate::plan::{Action, Breach, Change, Difference, Drift, FieldChange, OutputStep, Plan, Scope, Step};
 use crate::record::Record;
 use crate::render::FILE_NAME;
 use crate::settings::Guard;

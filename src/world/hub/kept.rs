@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::HubError;
 use crate::connector::Role;
 use crate::definition::Indexed;
-use crate::plan::hash;
+use crate::digest::hash;
 use crate::world::project::replace;
 
 /// The folder of what is kept of the hub.

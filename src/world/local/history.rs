@@ -7,9 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params
 use uuid::Uuid;
 
 use super::{Local, json, version};
+use crate::digest::hash;
 use crate::name::IntegrationId;
 use crate::plan::history::{Applied, Left};
-use crate::plan::{Change, State, hash};
+use crate::plan::{Change, State};
 use crate::record::Row;
 use crate::world::{Origin, Registry, TargetError, Unmanaged};
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{InstallError, Meltano, Outcome, Request, RunError};
 use crate::connector::{Plugin, Role};
-use crate::plan::hash;
+use crate::digest::hash;
 use crate::world::project::replace;
 
 /// Where Meltano keeps what it installed into an environment, as a hash (its `venv_service.py`).

@@ -6,7 +6,7 @@ use sha2::Sha256;
 
 use super::http::{Post, post};
 use super::{NotSent, Parcel, Patience};
-use crate::plan::hex;
+use crate::digest::hex;
 use crate::secret::Secret;
 
 /// The id of the message: one that is sent again has the same.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::rows::Stored;
-use crate::plan::hash;
+use crate::digest::hash;
 use crate::world::project::{make_private, replace};
 
 /// The rows of one project in one environment, as they were read last. It is a convenience: where it cannot be read or

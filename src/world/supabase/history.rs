@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::rows::{self, Declared, Nobodys};
 use super::{Supabase, check_version};
+use crate::digest::hash;
 use crate::name::IntegrationId;
+use crate::plan::State;
 use crate::plan::history::{Applied, Left};
-use crate::plan::{State, hash};
 use crate::world::{Registry, TargetError, Unmanaged};
 
 /// The most bytes of a `meltano.yml` that are sent along: of a larger one only the hash is kept.

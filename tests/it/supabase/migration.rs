@@ -103,7 +103,7 @@ fn revision(supabase: &Supabase) -> String {
         writeln!(text, "{id}:{hash}").unwrap();
         text
     });
-    spile::plan::hash(text.as_bytes())
+    spile::digest::hash(text.as_bytes())
 }
 
 /// A checksum of all that is in the tables.

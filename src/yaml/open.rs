@@ -1,8 +1,7 @@
 //! Opening lists and tables that are written in brackets, so that lines can be put between their members.
 
 use super::edit::{Edits, column};
-use super::{Content, Document, Node, Style, comments};
-use crate::import::Mistake;
+use super::{Content, Document, Mistake, Node, Style, comments};
 
 /// Writes by indentation what `wanted` picks and stands in brackets, and leaves every other byte as it is. Empty ones
 /// stay: there is nothing to be put between.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::yaml::{Content, Document, Node, comments};
+use crate::yaml::{Content, Document, Node, comments};
 
 /// Words that make a setting a secret, as parts of its name.
 const WORDS: [&str; 20] = [
@@ -175,7 +175,7 @@ pub fn masked(text: &str, names: &BTreeSet<&str>) -> String {
         |name: &str| is_name(name) || names.iter().any(|known| *known == name || known.ends_with(&format!(".{name}")));
     let mut found = in_comments(&document, &is_secret);
     walk(&document.root, "", (&is_secret, &mut found));
-    let mut edits = super::yaml::Edits::default();
+    let mut edits = crate::yaml::Edits::default();
     for clear in found {
         edits.replace(clear.span, "***");
     }

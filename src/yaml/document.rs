@@ -5,8 +5,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::{Content, Node, Pair, Style};
-use crate::import::Mistake;
+use super::{Content, Mistake, Node, Pair, Style};
 
 /// The deepest nesting that is read; the reader of rendered files stops at about the same depth.
 const DEEPEST: usize = 100;

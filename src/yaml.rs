@@ -5,6 +5,7 @@
 mod comments;
 mod document;
 pub mod edit;
+mod mistake;
 mod node;
 mod open;
 mod scalar;
@@ -13,6 +14,7 @@ mod value;
 pub use comments::comments;
 pub use document::Document;
 pub use edit::Edits;
+pub use mistake::Mistake;
 pub use node::{Content, Node, Pair, Style};
 pub use open::opened;
 pub use value::{Odd, Values};

@@ -1,0 +1,65 @@
+//! What can be wrong with a text of YAML.
+
+use miette::{Diagnostic, SourceSpan};
+
+/// What can be wrong with a text of YAML. Who wrote it hears of it where it is imported, so the codes are of that area.
+#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// It is no YAML.
+    #[error("the file is no YAML: {message}")]
+    #[diagnostic(code(spile::import::syntax), help("mend it until `meltano compile` takes it, then import again"))]
+    Syntax {
+        /// The parser's own sentence.
+        message: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// A key twice in one table.
+    #[error("the key `{key}` stands twice in one table")]
+    #[diagnostic(code(spile::import::duplicate_key), help("remove one of the two; Meltano refuses the file too"))]
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// The first.
+        #[label("first here")]
+        first: SourceSpan,
+        /// The second.
+        #[label("and here again")]
+        span: SourceSpan,
+    },
+    /// More than one document.
+    #[error("the file holds more than one YAML document")]
+    #[diagnostic(code(spile::import::documents), help("keep one of them; Meltano refuses the file too"))]
+    Documents {
+        /// Where the second begins.
+        #[label("the second begins here")]
+        span: SourceSpan,
+    },
+    /// Tables in tables in tables.
+    #[error("the file is nested more than {levels} levels deep")]
+    #[diagnostic(code(spile::import::too_deep), help("make it flatter, then import again"))]
+    TooDeep {
+        /// How many levels are read.
+        levels: usize,
+        /// Where it gets too deep.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// Aliases of aliases of aliases.
+    #[error("the aliases of the file make it larger than a million values, or lead through more than 200 levels")]
+    #[diagnostic(code(spile::import::aliases), help("write out what is meant, then import again"))]
+    Aliases {
+        /// The file's start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
+    /// An alias that leads into itself.
+    #[error("an alias stands for something that it is a part of")]
+    #[diagnostic(code(spile::import::recursive), help("write out what is meant, then import again"))]
+    Recursive {
+        /// Where.
+        #[label("this alias")]
+        span: SourceSpan,
+    },
+}
