@@ -299,10 +299,20 @@ pub fn is_word(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && name.chars().all(letter)
 }
 
+/// The longest name of a setting, in bytes.
+const LONGEST_SETTING: usize = 200;
+
+/// The most parts that dots part a setting's name into; those of the hub have up to three.
+const MOST_PARTS: usize = 8;
+
 /// Tells whether a setting can have that name: taps have their own ideas, such as `dialect+driver`, and Meltano turns
-/// all that is no letter or digit into `_` where it makes variables of them.
+/// all that is no letter or digit into `_` where it makes variables of them. Each dot is a table within a table, and there
+/// are several ways to write it: their number doubles with each.
 #[must_use]
 pub fn is_setting(name: &str) -> bool {
+    if name.len() > LONGEST_SETTING || name.split('.').count() > MOST_PARTS {
+        return false;
+    }
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '\\');
     !name.is_empty() && !name.split('.').any(str::is_empty) && !name.contains(odd)
 }
@@ -335,6 +345,16 @@ mod tests {
         assert_eq!((connector.name.as_str(), connector.label.as_str()), ("mine", "mine"));
         assert_eq!(connector.plugin.pip_url, "tap-mine");
         assert_eq!(connector.settings[0].kind, Kind::String);
+    }
+
+    #[test]
+    fn names_of_settings_are_bounded_for_each_dot_doubles_the_ways_to_write_them() {
+        for name in ["dialect+driver", "a.b.c.d.e.f.g.h", "9"] {
+            assert!(is_setting(name), "{name}");
+        }
+        for name in ["", "a..b", ".a", "a b", "a.b.c.d.e.f.g.h.i", &"a".repeat(LONGEST_SETTING + 1)] {
+            assert!(!is_setting(name), "{name}");
+        }
     }
 
     #[test]

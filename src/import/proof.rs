@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::PluginKey;
 use super::adopted::Adopted;
 use super::part::{KEYS, Part, Said};
 use super::secrets::flatten;
-use super::PluginKey;
 use crate::connector::Role;
 use crate::integration::check::environment_variable;
 use crate::value;

@@ -10,6 +10,7 @@ use super::enc::{Enc, Kind};
 use super::metadata::{BadMetadata, Metadata, Wrapped};
 use super::node::{self, Members, Node};
 use crate::secret::Secret;
+use crate::yaml::may_grow;
 use open::{associated, mac};
 
 pub use open::{Fault, Leaf, bool_of};
@@ -52,6 +53,9 @@ pub enum NotADocument {
     /// YAML of several documents holds no integration's secrets.
     #[error("it holds several YAML documents")]
     Several,
+    /// Each of them copies what it stands for.
+    #[error("it has too many aliases (`*`) for its size")]
+    Aliases,
 }
 
 impl Document {
@@ -91,6 +95,9 @@ impl Document {
                 |at| format!("line {}, column {}", at.line(), at.column()),
             ),
         };
+        if may_grow(text) {
+            return Err(NotADocument::Aliases);
+        }
         let mut documents = yaml_serde::Deserializer::from_str(text);
         let first = documents.next().ok_or(NotADocument::NotAMap)?;
         let node = <Node as serde::Deserialize>::deserialize(first).map_err(syntax)?;

@@ -5,6 +5,7 @@ use regex::Regex;
 use super::metadata::ENCRYPTED;
 use super::node::{Members, Node, find};
 use super::scope;
+use crate::yaml::may_grow;
 
 /// The lists of a rule that hold other keys than age's.
 const FOREIGN: [&str; 6] = ["pgp", "kms", "gcp_kms", "azure_keyvault", "hc_vault_transit_uri", "hckms"];
@@ -41,6 +42,9 @@ pub enum BadRules {
         /// The line and the column, where known.
         place: String,
     },
+    /// Each alias copies what it stands for.
+    #[error("it has too many aliases (`*`) for its size")]
+    Aliases,
     /// Its top is no map.
     #[error("its top is not a map")]
     NotAMap,
@@ -89,6 +93,9 @@ impl Rules {
                 |at| format!("line {}, column {}", at.line(), at.column()),
             ),
         };
+        if may_grow(text) {
+            return Err(BadRules::Aliases);
+        }
         let mut value: yaml_serde::Value = yaml_serde::from_str(text).map_err(syntax)?;
         value.apply_merge().map_err(syntax)?;
         let top = match <Node as serde::Deserialize>::deserialize(value).map_err(syntax)? {

@@ -54,6 +54,21 @@ impl<'a> Document<'a> {
     }
 }
 
+/// The most bytes that the aliases of a text may stand for, each for all of it.
+const MOST_COPIED: usize = 16 * 1024 * 1024;
+
+/// Tells whether the aliases of a text can make it large. Readers that give values alone copy what each stands for: twenty
+/// thousand of them in a text of 100 KB are gigabytes. What cannot be parsed is looked at up to there.
+#[must_use]
+pub fn may_grow(text: &str) -> bool {
+    if !text.contains('*') {
+        return false;
+    }
+    let events = Parser::new_from_str(text).map_while(Result::ok);
+    let aliases = events.filter(|(event, _)| matches!(event, Event::Alias(_))).count();
+    aliases.saturating_mul(text.len()) > MOST_COPIED
+}
+
 /// A list or table that is not yet closed.
 struct Open {
     node: Node,

@@ -65,3 +65,11 @@ fn what_needs_the_program_is_known_without_a_key() {
     }
     assert_eq!(read("documents.yaml", &text("documents.yaml")), Err(NotADocument::Several));
 }
+
+#[test]
+fn a_document_with_aliases_is_refused_before_each_copies_what_it_stands_for() {
+    let items = "x, ".repeat(20_000);
+    let text = format!("a: &a [{items}]\nb: [{}]\nsops: {{}}\n", "*a, ".repeat(20_000));
+    assert_eq!(read("aliases.yaml", &text), Err(NotADocument::Aliases));
+    assert!(spile::sops::Rules::read(&text).unwrap_err().to_string().contains("aliases"));
+}
