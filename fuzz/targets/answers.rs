@@ -24,7 +24,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let status = STATUSES[usize::from(first % 8)];
-    let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head =
+        format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
     *ANSWER.lock().expect("nobody panics with it") = [head.as_bytes(), body].concat();
     let (runtime, registry) = world();
     runtime.block_on(async {
@@ -41,7 +42,9 @@ fn world() -> &'static (tokio::runtime::Runtime, Supabase) {
     WORLD.get_or_init(|| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(|| serve(stream)))));
+        std::thread::spawn(move || {
+            listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(|| serve(stream))))
+        });
         let address =
             Address { url, rest_path: String::new(), schema: "public".to_owned(), key: Secret::new("sb_secret_x") };
         let folder = std::env::temp_dir().join(format!("spile-fuzz-{}", std::process::id()));

@@ -70,8 +70,11 @@ fn server() -> &'static (Runtime, Router) {
             login: Login::Open,
             trust: None,
             rate: u32::MAX,
+            port: 80,
             hosts: vec!["localhost".to_owned()],
             jobs: Some(1),
+            timeout: None,
+            turns: spile::ops::run::Places::new(1),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         (runtime, router(&app))
