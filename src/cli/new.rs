@@ -172,8 +172,6 @@ fn edit_of(name: &str, value: Option<Value>) -> Edit {
 /// Returns the file without settings.
 fn file(args: &Args, connector: std::sync::Arc<Connector>) -> NewFile {
     NewFile {
-        id: IntegrationId(Uuid::new_v4()),
-        connector,
         name: args.name.clone(),
         description: args.description.clone(),
         loader: args.loader.clone(),
@@ -181,7 +179,7 @@ fn file(args: &Args, connector: std::sync::Arc<Connector>) -> NewFile {
         timezone: args.timezone.clone(),
         select: args.select.clone(),
         tags: args.tags.iter().cloned().collect::<BTreeSet<_>>(),
-        config: std::collections::BTreeMap::new(),
+        ..NewFile::new(IntegrationId(Uuid::new_v4()), connector)
     }
 }
 

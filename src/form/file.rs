@@ -38,6 +38,23 @@ pub struct NewFile {
 }
 
 impl NewFile {
+    /// Makes one that says nothing but its connector.
+    #[must_use]
+    pub fn new(id: IntegrationId, connector: Arc<Connector>) -> Self {
+        Self {
+            id,
+            connector,
+            name: None,
+            description: None,
+            loader: None,
+            schedule: None,
+            timezone: None,
+            select: Vec::new(),
+            tags: BTreeSet::new(),
+            config: Settings::new(),
+        }
+    }
+
     /// Returns the file's text, without secrets.
     ///
     /// # Errors
@@ -147,17 +164,17 @@ mod tests {
     use crate::problem::Problems;
     use crate::source::Source;
 
+    fn new(connector: Arc<Connector>) -> NewFile {
+        NewFile::new(IntegrationId(Uuid::nil()), connector)
+    }
+
     #[test]
     fn a_file_is_written_in_the_order_of_the_documentation_with_what_each_setting_is() {
         let catalog = Catalog::new(&[], &mut Problems::default());
         let file = NewFile {
-            id: IntegrationId(Uuid::nil()),
-            connector: catalog.find(Role::Extractor, "salesforce").unwrap(),
             name: Some("Salesforce".to_owned()),
-            description: None,
             loader: Some("warehouse".parse().unwrap()),
             schedule: Some("@hourly".to_owned()),
-            timezone: None,
             select: vec!["Account.*".to_owned()],
             tags: ["crm".to_owned()].into(),
             config: [
@@ -166,6 +183,7 @@ mod tests {
                 ("is_sandbox".to_owned(), json!(true)),
             ]
             .into(),
+            ..new(catalog.find(Role::Extractor, "salesforce").unwrap())
         };
         let text = file.text().unwrap();
         let expected = "type = \"salesforce\"\nname = \"Salesforce\"\nloader = \"warehouse\"\nschedule = \"@hourly\"\n\
@@ -183,18 +201,8 @@ mod tests {
     #[test]
     fn nested_settings_are_written_by_their_names() {
         let catalog = Catalog::new(&[], &mut Problems::default());
-        let file = NewFile {
-            id: IntegrationId(Uuid::nil()),
-            connector: catalog.find(Role::Extractor, "singer-jsonl").unwrap(),
-            name: None,
-            description: None,
-            loader: None,
-            schedule: None,
-            timezone: None,
-            select: Vec::new(),
-            tags: BTreeSet::new(),
-            config: [("local.folders".to_owned(), json!(["data"]))].into(),
-        };
+        let config = [("local.folders".to_owned(), json!(["data"]))].into();
+        let file = NewFile { config, ..new(catalog.find(Role::Extractor, "singer-jsonl").unwrap()) };
         let text = file.text().unwrap();
         assert!(text.contains("local.folders = [\"data\"]\n"), "{text}");
     }
@@ -205,18 +213,8 @@ mod tests {
             "[plugin]\nname = 'tap-x'\nnamespace = 'x'\n[[settings]]\nname = 'a.b'\n[[settings]]\nname = 'a'\n";
         let source = Source::new("connectors/x.toml", definition);
         let config: Settings = [("a".to_owned(), json!("1")), ("a.b".to_owned(), json!("2"))].into();
-        let file = NewFile {
-            id: IntegrationId(Uuid::nil()),
-            connector: Arc::new(read::connector(&source, &mut Problems::default()).unwrap()),
-            name: None,
-            description: None,
-            loader: None,
-            schedule: None,
-            timezone: None,
-            select: Vec::new(),
-            tags: BTreeSet::new(),
-            config,
-        };
+        let connector = Arc::new(read::connector(&source, &mut Problems::default()).unwrap());
+        let file = NewFile { config, ..new(connector) };
         let text = file.text().unwrap();
         assert!(text.ends_with("[config]\n\"a.b\" = \"2\"\na = \"1\"\n"), "{text}");
         let without = NewFile { config: [("a".to_owned(), json!([null]))].into(), ..file };

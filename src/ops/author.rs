@@ -92,18 +92,7 @@ pub async fn create(
     let config = wanted.config.clone().unwrap_or_default();
     let (known, unknown): (Settings, Settings) =
         config.into_iter().partition(|(name, _)| connector.setting(name).is_some());
-    let file = NewFile {
-        id: IntegrationId(Uuid::new_v4()),
-        connector: connector.clone(),
-        name: None,
-        description: None,
-        loader: None,
-        schedule: None,
-        timezone: None,
-        select: Vec::new(),
-        tags: std::collections::BTreeSet::new(),
-        config: known,
-    };
+    let file = NewFile { config: known, ..NewFile::new(IntegrationId(Uuid::new_v4()), connector.clone()) };
     let mut edits = wanted.edits();
     // What is no setting is told where it would stand.
     edits.extend(unknown.into_iter().map(|(key, value)| Edit { table: Some("config"), key, value: Some(value) }));

@@ -156,7 +156,7 @@ pub fn used(project: &Project) -> Result<Loaded, Error> {
 }
 
 /// Puts back what a change of several files has left that was killed half-way.
-fn recovered(project: &Project) -> Result<(), Error> {
+pub(super) fn recovered(project: &Project) -> Result<(), Error> {
     let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
     recover(project.root()).map_err(io)
 }
@@ -169,6 +169,7 @@ pub type Marks = BTreeMap<Slug, String>;
 /// # Errors
 /// As [`used`].
 pub fn marked(project: &Project) -> Result<(Loaded, Marks), Error> {
+    recovered(project)?;
     let mut problems = Problems::default();
     let files = Files::used(project, &mut problems);
     let marks = marks(&files.integrations);

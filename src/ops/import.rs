@@ -18,7 +18,7 @@ use crate::problem::Problems;
 use crate::render::{FILE_NAME, read::is_rendered};
 use crate::sops::DataKey;
 use crate::source::Source;
-use crate::world::project::{SETTINGS, recover};
+use crate::world::project::SETTINGS;
 use crate::world::{Keys, Project};
 use attempt::{Failed, attempt};
 
@@ -77,7 +77,7 @@ pub enum Readers {
 /// mean the same.
 pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared, OpsError> {
     let project = Project::at(folder);
-    recover(folder).map_err(|source| OpsError::Io { doing: "put back the files of", path: ".".to_owned(), source })?;
+    super::check::recovered(&project)?;
     let source = read::meltano_yml(folder)?;
     if is_rendered(source.text()) {
         return Err(Error::Rendered.into());

@@ -49,14 +49,18 @@ pub enum GitError {
     },
 }
 
-/// Runs git, which asks nobody anything: a server has no terminal, and who waits for it would wait for an answer. It is
-/// gone with whom it is run for.
-async fn git(folder: &Path, words: &[&OsStr]) -> Result<std::process::Output, GitError> {
+/// Returns the command that starts git in a folder, which asks nobody anything: a server has no terminal, and who waits for
+/// it would wait for an answer. It is gone with whom it is run for.
+fn command(folder: &Path) -> Command {
     let mut command = Command::new("git");
-    command.current_dir(folder).args(words).stdin(Stdio::null()).kill_on_drop(true);
+    command.current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
     // Of ssh no command is set, for that would take the place of the user's own.
     command.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS", "false").env("SSH_ASKPASS_REQUIRE", "force");
-    command.output().await.map_err(GitError::Start)
+    command
+}
+
+async fn git(folder: &Path, words: &[&OsStr]) -> Result<std::process::Output, GitError> {
+    command(folder).args(words).output().await.map_err(GitError::Start)
 }
 
 /// Sets a key of the repository's configuration.

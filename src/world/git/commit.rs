@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
 use super::GitError;
 
@@ -127,8 +126,8 @@ impl Plumbing<'_> {
     }
 
     async fn run(&self, words: &[&str], input: Option<&str>) -> Result<std::process::Output, GitError> {
-        let mut command = Command::new("git");
-        command.current_dir(self.folder).args(words).env("GIT_INDEX_FILE", &self.index);
+        let mut command = super::command(self.folder);
+        command.args(words).env("GIT_INDEX_FILE", &self.index);
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), &self.author.name);
             command.env(format!("GIT_{who}_EMAIL"), &self.author.email);
