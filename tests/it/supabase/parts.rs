@@ -76,14 +76,23 @@ impl Supabase {
 
     /// Runs the migration as a project's owner does, who is no superuser, and waits until the server knows it.
     pub fn migrate(&self) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         self.sql_as("postgres", MIGRATION).unwrap();
+        // The server may still know what was there before, or be about to read what was there in between: what it
+        // has read since then also has a function that was made since then.
+        let mark = format!("known_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.sql(&format!(
+            "create function {mark}() returns integer stable language sql as 'select 1';
+             grant execute on function {mark}() to service_role;"
+        ));
         let key = self.key("service_role");
         wait_for("the server's schema", || {
             // postrust answers before it listens: the migration's own word may have been too early.
             self.sql("notify pgrst, 'reload schema'");
             std::thread::sleep(Duration::from_millis(50));
-            request(&self.url, "/rpc/spile_version", &key).contains("200 OK")
+            request(&self.url, &format!("/rpc/{mark}"), &key).contains("200 OK")
         });
+        self.sql(&format!("drop function {mark}()"));
     }
 
     /// Returns a token that makes its bearer `role` for an hour.
