@@ -14,6 +14,7 @@ mod guard;
 mod idempotency;
 mod jobs;
 mod jwt;
+mod kept;
 mod limits;
 mod logos;
 mod queue;

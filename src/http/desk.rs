@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::app::Setup;
+use super::kept::Kept;
 use super::refusal::Refusal;
 use crate::alert::Seen;
 use crate::integration::Integration;
@@ -46,6 +47,8 @@ pub struct Desk {
     standings: Known<Standings>,
     drifted: Known<Arc<BTreeSet<IntegrationId>>>,
     seen: Known<Arc<Seen>>,
+    /// Lists of integrations, for all who ask the same.
+    pub(super) lists: Kept<Standings>,
 }
 
 /// What the registry says of each integration, or why it does not.
@@ -168,6 +171,7 @@ impl Desk {
             standings: Known::default(),
             drifted: Known::default(),
             seen: Known::default(),
+            lists: Kept::default(),
         })
     }
 
@@ -184,6 +188,7 @@ impl Desk {
             standings: Known::default(),
             drifted: Known::default(),
             seen: Known::default(),
+            lists: Kept::default(),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use serde_json::json;
 use super::shape::IntegrationData;
 use crate::digest::hash;
 use crate::http::app::App;
-use crate::http::desk::Desk;
+use crate::http::desk::{Desk, Standings};
 use crate::http::refusal::Refusal;
 use crate::http::who::Who;
 use crate::integration::Integration;
@@ -65,6 +66,14 @@ pub async fn list(
     let Query(wanted) = wanted?;
     let desk = app.desk().await?;
     let standings = desk.standings().await;
+    let asked = format!("{wanted:?}");
+    // Text, numbers and maps with text keys: there is nothing that cannot be written as JSON.
+    let written = || Bytes::from(serde_json::to_vec(&listed(&desk, &standings, &wanted)).unwrap_or_default());
+    let answer = desk.lists.get(&standings, &asked, written);
+    Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
+}
+
+fn listed<'a>(desk: &'a Desk, standings: &'a Standings, wanted: &Wanted) -> Listed<'a> {
     let limit = wanted.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
     let is_after = |one: &&Arc<Integration>| wanted.after.as_ref().is_none_or(|after| one.slug > *after);
     let mut found = desk.loaded.integrations.by_slug().filter(is_after).filter(|one| fits(one, wanted.q.as_deref()));
@@ -73,13 +82,12 @@ pub async fn list(
     let next = found.next().and(page.last()).map(|last| &last.slug);
     let shaped = page.iter().map(|one| IntegrationData::of(one, known.and_then(|known| known.get(&one.id))));
     let detail = standings.as_ref().err().map(String::as_str);
-    let listed = Listed {
+    Listed {
         integrations: shaped.collect(),
         registry: Reached { reachable: detail.is_none(), detail },
         next,
         problems: &desk.wrong,
-    };
-    Ok(Json(listed).into_response())
+    }
 }
 
 /// Tells whether every word is in the name, the type or a tag.

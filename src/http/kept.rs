@@ -1,0 +1,73 @@
+//! Answers that are made once, and given to all who ask the same before anything has changed.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::Bytes;
+
+/// How many different questions are remembered: what pages and dashboards ask again and again is few.
+const MOST: usize = 64;
+
+/// Answers by what was asked, as long as what they were made of is the same.
+pub struct Kept<S>(Mutex<Answers<S>>);
+
+struct Answers<S> {
+    of: Option<S>,
+    answers: BTreeMap<String, Bytes>,
+}
+
+impl<S> Default for Kept<S> {
+    fn default() -> Self {
+        Self(Mutex::new(Answers { of: None, answers: BTreeMap::new() }))
+    }
+}
+
+impl<S: Clone + PartialEq> Kept<S> {
+    /// Returns the answer to what is `asked`, made of `state` where none is kept. Who asks meanwhile waits, and makes
+    /// none: hundreds that come at once would all make the same.
+    pub fn get(&self, state: &S, asked: &str, make: impl FnOnce() -> Bytes) -> Bytes {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.of.as_ref() != Some(state) {
+            kept.answers.clear();
+        }
+        // Also where it is equal: what is shared is soon compared.
+        kept.of = Some(state.clone());
+        if let Some(answer) = kept.answers.get(asked) {
+            return answer.clone();
+        }
+        let answer = make();
+        if kept.answers.len() < MOST {
+            kept.answers.insert(asked.to_owned(), answer.clone());
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(kept: &Kept<u8>, state: u8, asked: &str, answer: &'static str) -> Bytes {
+        kept.get(&state, asked, || Bytes::from_static(answer.as_bytes()))
+    }
+
+    #[test]
+    fn an_answer_is_made_anew_for_another_question_and_of_another_state() {
+        let kept = Kept::default();
+        assert_eq!(get(&kept, 1, "a", "first"), "first");
+        assert_eq!(get(&kept, 1, "a", "second"), "first");
+        assert_eq!(get(&kept, 1, "b", "second"), "second");
+        assert_eq!(get(&kept, 2, "a", "third"), "third");
+        assert_eq!(get(&kept, 1, "a", "fourth"), "fourth");
+    }
+
+    #[test]
+    fn questions_beyond_those_that_are_remembered_are_answered_too() {
+        let kept = Kept::default();
+        for number in 0..=MOST {
+            get(&kept, 1, &number.to_string(), "an answer");
+        }
+        assert_eq!(get(&kept, 1, &MOST.to_string(), "another"), "another");
+        assert_eq!(get(&kept, 1, "0", "another"), "an answer");
+    }
+}
