@@ -40,16 +40,17 @@ impl Options {
 /// # Errors
 /// When a target cannot be read, or the scope names what is not there.
 pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
-    world.meltano_file.learn(&loaded.rendered, &loaded.entries);
-    let mut current = targets(world).await?;
-    if !options.adopt.is_empty() {
-        adopt(world, loaded, options, &mut current).await?;
-    }
     let asked = Desired {
         registry: plan::rows(&loaded.integrations, &options.environment),
         meltano: loaded.entries.clone(),
         protected: BTreeSet::new(),
     };
+    world.meltano_file.learn(&loaded.rendered, &asked.meltano);
+    world.registry.learn(&(), &asked.registry);
+    let mut current = targets(world).await?;
+    if !options.adopt.is_empty() {
+        adopt(world, loaded, options, &mut current).await?;
+    }
     if options.compared == Compared::FileOnly {
         current.registry = Snapshot::new(asked.registry.clone(), (), Revision("offline".to_owned()));
     } else if current.meltano.document.is_empty()

@@ -132,7 +132,8 @@ impl<R: Record> Change<R> {
     /// Returns what makes one record of another; nothing where they say the same.
     #[must_use]
     pub fn between(before: &R, after: &R) -> Option<Self> {
-        if before == after {
+        // What was not taken apart anew is the same record in memory, too.
+        if std::ptr::eq(before, after) || before == after {
             return None;
         }
         let change = Self::Update { before: before.clone(), after: after.clone() };
@@ -163,8 +164,8 @@ impl<R: Record> Change<R> {
     /// Returns how many fields stay as they are.
     #[must_use]
     pub fn unchanged(&self) -> usize {
-        let before = self.before().map(Record::fields).unwrap_or_default();
-        let after = self.after().map(Record::fields).unwrap_or_default();
+        let (Some(before), Some(after)) = (self.before(), self.after()) else { return 0 };
+        let (before, after) = (before.fields(), after.fields());
         before.iter().filter(|(path, before)| after.get(*path).is_some_and(|after| after.same(before))).count()
     }
 }

@@ -20,6 +20,12 @@ impl<R> State<R> {
         self.0.get(id).map(AsRef::as_ref)
     }
 
+    /// Returns the record of an integration, to be kept.
+    #[must_use]
+    pub fn share(&self, id: &IntegrationId) -> Option<Arc<R>> {
+        self.0.get(id).cloned()
+    }
+
     /// Returns the ids, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &IntegrationId> {
         self.0.keys()
@@ -73,6 +79,12 @@ impl<R> Default for State<R> {
 impl<R> FromIterator<(IntegrationId, R)> for State<R> {
     fn from_iter<I: IntoIterator<Item = (IntegrationId, R)>>(iter: I) -> Self {
         Self(iter.into_iter().map(|(id, record)| (id, Arc::new(record))).collect())
+    }
+}
+
+impl<R> FromIterator<(IntegrationId, Arc<R>)> for State<R> {
+    fn from_iter<I: IntoIterator<Item = (IntegrationId, Arc<R>)>>(iter: I) -> Self {
+        Self(iter.into_iter().collect())
     }
 }
 

@@ -6,8 +6,10 @@ mod runs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::project::make_private;
@@ -32,6 +34,8 @@ pub struct Local {
     outbox: Outbox,
     project: String,
     environment: EnvironmentName,
+    /// Rows as the files want them: of those that the file holds word for word nothing has to be taken apart.
+    wanted: Arc<Mutex<State<Row>>>,
 }
 
 impl Local {
@@ -39,7 +43,8 @@ impl Local {
     pub fn new(path: impl Into<PathBuf>, project: &str, environment: &EnvironmentName) -> Self {
         let path = path.into();
         let outbox = Outbox::at(path.with_file_name("outbox"));
-        Self { path, outbox, project: project.to_owned(), environment: environment.clone() }
+        let (project, environment) = (project.to_owned(), environment.clone());
+        Self { path, outbox, project, environment, wanted: Arc::default() }
     }
 
     fn failed(&self, source: rusqlite::Error) -> TargetError {
@@ -83,27 +88,31 @@ impl Local {
 
     /// Reads what this project and others keep.
     fn rows(&self, connection: &Connection) -> Result<Snapshot<Row>, TargetError> {
-        let mut state = State::default();
-        let mut foreign = Vec::new();
-        let mut hashed = String::new();
-        for stored in self.stored(connection).map_err(|source| self.failed(source))? {
-            if stored.managed_by.as_deref() == Some(&self.project) {
-                hashed.push_str(&stored.hash());
-                let (id, row) = stored.into_row()?;
-                state.insert(id, row);
-            } else {
-                foreign.push(Foreign { id: stored.id, name: stored.name, managed_by: stored.managed_by });
-            }
-        }
-        let drifted = self.drifted(connection, &state).map_err(|source| self.failed(source))?;
-        Ok(Snapshot { foreign, drifted, ..Snapshot::new(state, (), Revision(hash(hashed.as_bytes()))) })
+        let stored = self.stored(connection).map_err(|source| self.failed(source))?;
+        let is_own = |stored: &Stored| stored.managed_by.as_deref() == Some(&self.project);
+        let (own, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_own);
+        let foreign = others.into_iter();
+        let foreign = foreign.map(|other| Foreign { id: other.id, name: other.name, managed_by: other.managed_by });
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = |stored: Stored| {
+            let (id, row) = stored.read(&wanted)?;
+            let hash = hash(json(&*row).as_bytes());
+            Ok((id, row, hash))
+        };
+        let own: Vec<_> = own.into_par_iter().map(read).collect::<Result<_, TargetError>>()?;
+        let revision = own.iter().fold(String::new(), |text, (id, _, hash)| text + &format!("{id}:{hash}\n"));
+        let revision = Revision(hash(revision.as_bytes()));
+        let hashes = own.iter().map(|(id, _, hash)| (*id, hash.clone())).collect();
+        let drifted = self.drifted(connection, &hashes).map_err(|source| self.failed(source))?;
+        let state = own.into_iter().map(|(id, row, _)| (id, row)).collect();
+        Ok(Snapshot { foreign: foreign.collect(), drifted, ..Snapshot::new(state, (), revision) })
     }
 
     /// Compares rows with what the last apply left: the history has its hash, and since version 2 the row.
     fn drifted(
         &self,
         connection: &Connection,
-        state: &State<Row>,
+        hashes: &BTreeMap<IntegrationId, String>,
     ) -> rusqlite::Result<BTreeMap<IntegrationId, Last<Row>>> {
         let after = if version(connection)? < 2 { "null" } else { "after" };
         let last = "select integration_id, after_hash, number from integration_changes where number in \
@@ -117,7 +126,7 @@ impl Local {
         while let Some(row) = rows.next()? {
             let (id, left, number): (String, Option<String>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let Ok(id) = id.parse().map(IntegrationId) else { continue };
-            if state.get(&id).map(|row| hash(json(row).as_bytes())) == left {
+            if hashes.get(&id) == left.as_ref() {
                 continue;
             }
             let after: Option<String> = kept.query_row([number], |row| row.get(0))?;
@@ -285,6 +294,10 @@ impl Target for Local {
         }
     }
 
+    fn learn(&self, (): &(), holds: &State<Row>) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = holds.clone();
+    }
+
     async fn write(&self, step: &Step<Row>, origin: &Origin) -> Result<(), TargetError> {
         if step.is_empty() && origin.rendered.is_none() {
             return Ok(());
@@ -314,9 +327,21 @@ struct Stored {
 }
 
 impl Stored {
-    fn hash(&self) -> String {
-        let Self { id, slug, connector, name, enabled, config, secrets, .. } = self;
-        hash(json(&(id, slug, connector, name, enabled, config, secrets)).as_bytes())
+    /// Tells whether this is a row word for word.
+    fn holds(&self, row: &Row) -> bool {
+        let Self { slug, connector, name, enabled, config, secrets, .. } = self;
+        (slug, connector, name, enabled) == (&row.slug.to_string(), &row.connector, &row.name, &row.enabled)
+            && *config == json(&row.config)
+            && *secrets == sealed(row)
+    }
+
+    /// Returns the row; the one that is wanted, where this is it.
+    fn read(self, wanted: &State<Row>) -> Result<(IntegrationId, Arc<Row>), TargetError> {
+        let wanted = self.id.parse().ok().map(IntegrationId).and_then(|id| Some((id, wanted.share(&id)?)));
+        match wanted {
+            Some((id, row)) if self.holds(&row) => Ok((id, row)),
+            _ => self.into_row().map(|(id, row)| (id, Arc::new(row))),
+        }
     }
 
     fn into_row(self) -> Result<(IntegrationId, Row), TargetError> {

@@ -20,7 +20,8 @@ pub trait Target: Send + Sync {
     /// Reads everything; makes nothing, also where there is nothing yet.
     async fn read(&self) -> Result<Snapshot<Self::Record>, TargetError>;
 
-    /// Tells it what a document holds, as making the document has shown: it need not be taken apart to be read.
+    /// Tells it what a document holds, as making the document has shown, or which records it may hold: what it finds to be
+    /// just that need not be taken apart to be read.
     fn learn(&self, _document: &<Self::Record as Record>::Document, _holds: &State<Self::Record>) {}
 
     /// Takes what is there as what the last apply left, where it is this document: for an apply that has nothing to do,

@@ -35,6 +35,21 @@ async fn what_is_written_is_read(subject: &impl Subject) {
     }
 }
 
+/// What is wanted may be just what is there, or not.
+async fn what_a_target_is_told_changes_nothing_that_it_reads(subject: &impl Subject) {
+    let target = subject.target();
+    target.write(&subject.step(&target.read().await.unwrap(), &[10, 20, 33]), &origin("p")).await.unwrap();
+    let read = subject.target().read().await.unwrap();
+    for told in [[10, 20, 33].as_slice(), &[10, 21, 30], &[40], &[]] {
+        let target = subject.target();
+        let holds = subject.state(told);
+        target.learn(&subject.step(&read, told).after, &holds);
+        let again = target.read().await.unwrap();
+        assert_eq!((again.state, again.document), (read.state.clone(), read.document.clone()), "{told:?}");
+        assert_eq!((again.revision, again.drifted), (read.revision.clone(), read.drifted.clone()), "{told:?}");
+    }
+}
+
 async fn a_stale_step_changes_nothing(subject: &impl Subject) {
     let target = subject.target();
     let old = target.read().await.unwrap();
@@ -141,6 +156,7 @@ macro_rules! contract {
         $(contract!($target, $make, [
             reading_nothing_makes_nothing,
             what_is_written_is_read,
+            what_a_target_is_told_changes_nothing_that_it_reads,
             a_stale_step_changes_nothing,
             an_empty_step_is_harmless,
             records_of_others_are_listed_and_not_touched,
