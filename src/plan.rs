@@ -23,8 +23,7 @@ use crate::connector::{Connector, Role};
 use crate::digest::hash;
 use crate::integration::{Integration, Integrations};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::record::entry::definition;
-use crate::record::{Entry, Record, Row};
+use crate::record::{Entry, PluginDefinition, Record, Row};
 use crate::settings::ProjectSettings;
 
 pub use change::{Change, Difference, FieldChange, SecretChange};
@@ -275,10 +274,11 @@ pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State
 pub fn entries(integrations: &Integrations, settings: &ProjectSettings) -> State<Entry> {
     let connector = |one: &Arc<Integration>| ((one.role(), one.connector.name.clone()), one.connector.clone());
     let connectors: BTreeMap<_, _> = integrations.iter().map(connector).collect();
-    let define = |(key, connector): (_, Arc<Connector>)| (key, Arc::new(definition(&connector)));
+    let define = |(key, connector): (_, Arc<Connector>)| (key, Arc::new(PluginDefinition::of(&connector)));
     let definitions: BTreeMap<_, _> = connectors.into_iter().map(define).collect();
     let entry = |one: &Arc<Integration>| {
-        let definition = definitions.get(&(one.role(), one.connector.name.clone())).cloned().unwrap_or_default();
+        let definition = definitions.get(&(one.role(), one.connector.name.clone())).cloned();
+        let definition = definition.unwrap_or_else(|| Arc::new(PluginDefinition::of(&one.connector)));
         (one.id, Entry::of(one, definition, (integrations, settings)))
     };
     let all: Vec<_> = integrations.iter().collect();

@@ -1,6 +1,7 @@
 //! Records: what a target keeps for one integration.
 
 pub mod entry;
+pub mod plugin;
 pub mod row;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::name::Slug;
 use crate::value;
 
 pub use entry::Entry;
+pub use plugin::PluginDefinition;
 pub use row::Row;
 
 /// The fields of a record by path, such as `config.start_date`.

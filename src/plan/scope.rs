@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{Current, Desired, State};
 use crate::connector::Role;
 use crate::name::{IntegrationId, Slug};
 use crate::record::entry::Origin;
-use crate::record::{Entry, Record};
+use crate::record::{Entry, PluginDefinition, Record};
 
 /// Which integrations a plan is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,7 +72,7 @@ fn keep<R: Record>(desired: &mut State<R>, current: &State<R>, id: IntegrationId
 fn share_plugins(desired: &mut State<Entry>, kept: &BTreeSet<IntegrationId>) {
     let made = |entry: &Entry| entry.origin == Origin::Made;
     let planned = desired.iter().filter(|(id, entry)| made(entry) && !kept.contains(id));
-    let definitions: BTreeMap<(Role, String), Arc<Map<String, Value>>> =
+    let definitions: BTreeMap<(Role, String), Arc<PluginDefinition>> =
         planned.map(|(_, entry)| ((entry.role, entry.base_plugin().to_owned()), entry.definition.clone())).collect();
     for id in kept {
         let Some(entry) = desired.get(id).filter(|entry| made(entry)) else { continue };

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use serde::{Serialize, Serializer};
 
 use super::{Change, Revision, Snapshot, State};
+use crate::digest::hash;
 use crate::name::IntegrationId;
 use crate::record::Record;
 
@@ -14,11 +16,32 @@ pub struct Step<R: Record> {
     /// The version it was worked out from; a target that has moved on refuses the step.
     pub revision: Revision,
     /// What happens to records, by id.
+    #[serde(serialize_with = "digests")]
     pub changes: BTreeMap<IntegrationId, Change<R>>,
-    /// The document as read.
+    /// The document as read; the revision stands for it.
+    #[serde(skip)]
     pub before: R::Document,
     /// The document to be.
+    #[serde(serialize_with = "digest")]
     pub after: R::Document,
+}
+
+/// Writes the digest of each change, worked out on all cores: together they may be tens of megabytes.
+fn digests<R: Record, S: Serializer>(
+    changes: &BTreeMap<IntegrationId, Change<R>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let digests = changes.into_par_iter().map(|(id, change)| (id, hash(&json(change))));
+    serializer.collect_map(digests.collect::<Vec<_>>())
+}
+
+fn digest<S: Serializer>(document: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
+    hash(&json(document)).serialize(serializer)
+}
+
+/// Records and documents are maps with text keys and values of JSON: there is nothing that cannot be written.
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 impl<R: Record> Step<R> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Field, Fields, Record, spread};
-use crate::connector::{Connector, Kind, Role, Setting};
+use super::{Field, Fields, PluginDefinition, Record, spread};
+use crate::connector::Role;
 use crate::integration::check::environment_variable;
 use crate::integration::select::stream_part;
 use crate::integration::{Declaration, Integration, Integrations};
@@ -29,7 +29,7 @@ pub struct Entry {
     /// Who defines the plugin.
     pub origin: Origin,
     /// The base plugin, complete: `name`, `namespace`, `pip_url`, `settings` and so on.
-    pub definition: Arc<Map<String, Value>>,
+    pub definition: Arc<PluginDefinition>,
     /// What holds in every environment.
     pub base: Setup,
     /// What differs by environment.
@@ -105,7 +105,7 @@ impl Entry {
     #[must_use]
     pub fn of(
         integration: &Integration,
-        definition: Arc<Map<String, Value>>,
+        definition: Arc<PluginDefinition>,
         (all, settings): (&Integrations, &ProjectSettings),
     ) -> Self {
         let default = integration.at(&settings.default_environment);
@@ -120,7 +120,7 @@ impl Entry {
         let loader = loader.filter(|_| integration.plugin.is_none() || schedule.is_some());
         let (origin, definition) = match &integration.plugin {
             None => (Origin::Made, definition),
-            Some(name) => (Origin::Imported, Arc::new(Map::from_iter([("name".to_owned(), json!(name))]))),
+            Some(name) => (Origin::Imported, Arc::new(PluginDefinition::named(name))),
         };
         Self {
             slug: integration.slug.clone(),
@@ -155,7 +155,7 @@ impl Entry {
     /// Returns the name of the base plugin.
     #[must_use]
     pub fn base_plugin(&self) -> &str {
-        self.definition.get("name").and_then(Value::as_str).unwrap_or_default()
+        self.definition.name()
     }
 }
 
@@ -204,54 +204,4 @@ impl Record for Entry {
 #[must_use]
 pub fn state_id(environment: &EnvironmentName, extractor: &str, loader: &str) -> String {
     format!("{environment}:{extractor}-to-{loader}")
-}
-
-/// Returns a connector as a plugin definition of Meltano's. With its `namespace` it is a custom plugin, so no
-/// hub is asked (reference: `namespace` in Meltano's `meltano.schema.json`).
-#[must_use]
-pub fn definition(connector: &Connector) -> Map<String, Value> {
-    let plugin = &connector.plugin;
-    let mut definition = Map::new();
-    let mut put = |key: &str, value: Value| drop(definition.insert(key.to_owned(), value));
-    put("name", json!(plugin.name));
-    put("variant", json!(plugin.variant));
-    put("namespace", json!(plugin.namespace));
-    if !plugin.pip_url.is_empty() {
-        put("pip_url", json!(plugin.pip_url));
-    }
-    put("executable", json!(plugin.executable));
-    put("label", json!(connector.label));
-    if !plugin.capabilities.is_empty() {
-        put("capabilities", json!(plugin.capabilities));
-    }
-    if !connector.settings.is_empty() {
-        put("settings", connector.settings.iter().map(setting).collect());
-    }
-    if !connector.groups.is_empty() {
-        let groups = connector.groups.iter().map(|group| json!(group.settings)).collect();
-        put("settings_group_validation", groups);
-    }
-    if !connector.metadata.is_empty() {
-        put("metadata", Value::Object(connector.metadata.clone()));
-    }
-    definition.extend(plugin.passed.clone());
-    definition
-}
-
-fn setting(setting: &Setting) -> Value {
-    let mut written =
-        Map::from_iter([("name".to_owned(), json!(setting.name)), ("kind".to_owned(), json!(setting.kind.word()))]);
-    let optional = [
-        ("label", setting.label.as_ref().map(|label| json!(label))),
-        ("description", setting.description.as_ref().map(|description| json!(description))),
-        ("value", setting.default.clone()),
-        ("sensitive", setting.secret.then_some(Value::Bool(true))),
-    ];
-    written.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    written.extend(setting.passed.clone());
-    if let Kind::Options(choices) = &setting.kind {
-        let options = choices.iter().map(|choice| json!({"label": choice.label, "value": choice.value})).collect();
-        written.insert("options".to_owned(), options);
-    }
-    Value::Object(written)
 }

@@ -10,8 +10,8 @@ use super::MARKER;
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::State;
-use crate::record::Entry;
 use crate::record::entry::{Origin, Setup};
+use crate::record::{Entry, PluginDefinition};
 use crate::yaml;
 
 /// Why a text is no `meltano.yml` of spile's.
@@ -123,11 +123,11 @@ impl Plugin {
         Ok(Setup::deserialize(Value::Object(said.collect()))?)
     }
 
-    fn definition(self) -> (String, Arc<Map<String, Value>>) {
+    fn definition(self) -> (String, Arc<PluginDefinition>) {
         let mut definition = self.rest;
         let name = self.name.unwrap_or_default();
         definition.insert("name".to_owned(), Value::String(name.clone()));
-        (name, Arc::new(definition))
+        (name, Arc::new(definition.into()))
     }
 }
 
@@ -231,12 +231,11 @@ pub fn back(text: &str) -> Result<Back, Unreadable> {
             marked.iter().filter(|(mark, _)| !mark.imported).filter_map(|(_, plugin)| plugin.inherit_from.clone());
         let parents: BTreeSet<String> = parents.collect();
         let bases = bases.into_values().filter(|base| base.name.as_ref().is_some_and(|name| parents.contains(name)));
-        let bases: BTreeMap<String, Arc<Map<String, Value>>> = bases.map(Plugin::definition).collect();
+        let bases: BTreeMap<String, Arc<PluginDefinition>> = bases.map(Plugin::definition).collect();
         for (mark, plugin) in marked {
             let name = plugin.name.clone().unwrap_or_default();
             let (origin, definition) = if mark.imported {
-                let definition = Map::from_iter([("name".to_owned(), Value::String(name.clone()))]);
-                (Origin::Imported, Arc::new(definition))
+                (Origin::Imported, Arc::new(PluginDefinition::named(&name)))
             } else {
                 let parent = plugin.inherit_from.clone().unwrap_or_default();
                 let Some(definition) = bases.get(&parent) else {

@@ -119,7 +119,7 @@ fn plugins(sorted: &Sorted) -> BTreeMap<&'static str, Plugins> {
         let inheriting: Vec<Kept> =
             sorted.iter().filter(made).filter(|(_, entry)| entry.role.plural() == list).cloned().collect();
         let bases: BTreeMap<&str, &Map<_, _>> =
-            inheriting.iter().map(|(_, entry)| (entry.base_plugin(), &*entry.definition)).collect();
+            inheriting.iter().map(|(_, entry)| (entry.base_plugin(), &**entry.definition)).collect();
         let base = Value::from(Serde(bases.into_values().collect::<Vec<_>>()));
         (!inheriting.is_empty()).then(|| {
             let inheriting = Made::value(inheriting, |(id, entry)| plugin(*id, entry));

@@ -12,7 +12,7 @@ use crate::ops::edits::Edits;
 use crate::ops::{Error, check};
 use crate::plan::upgrade::Upgrade;
 use crate::problem::{Problems, Report};
-use crate::record::entry;
+use crate::record::PluginDefinition;
 use crate::source::Source;
 use crate::world::Project;
 use crate::world::hub::Kept;
@@ -121,7 +121,7 @@ pub fn prepare(project: &Project, shown: &Shown, (source, asked): (&Source, &Ask
         name: older.name.clone(),
         role: older.role,
         path: path.clone(),
-        upgrade: Upgrade::between(&entry::definition(older), &entry::definition(&merged)),
+        upgrade: Upgrade::between(&PluginDefinition::of(older), &PluginDefinition::of(&merged)),
         notes,
         integrations,
         problems,

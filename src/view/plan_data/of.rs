@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use similar::TextDiff;
 
 use super::{ChangeData, DriftData, DriftFieldData, FORMAT, FieldData, FileData, GuardData, PlanData, StateData};
@@ -85,7 +86,7 @@ fn changes<R: Record>(plan: &Plan, target: &str, step: &Step<R>) -> Vec<ChangeDa
             secrets: record.fields().keys().filter(|path| path.starts_with("secrets.")).count(),
         }
     };
-    step.changes.iter().map(data).collect()
+    step.changes.par_iter().map(data).collect()
 }
 
 /// Returns what happens to files: `meltano.yml`, then outputs.

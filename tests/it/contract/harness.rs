@@ -112,7 +112,7 @@ pub fn entry(number: u8) -> Entry {
         role: Role::Extractor,
         protect: false,
         origin: Origin::Made,
-        definition: Arc::new(definition.as_object().cloned().unwrap()),
+        definition: Arc::new(definition.as_object().cloned().unwrap().into()),
         base: Setup { config: [("n".to_owned(), json!(number))].into(), select: None, metadata: Map::new() },
         environments: [].into(),
         loader: None,

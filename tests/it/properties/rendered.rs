@@ -6,12 +6,12 @@ use std::sync::Arc;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use spile::connector::Role;
 use spile::name::{EnvironmentName, IntegrationId};
 use spile::plan::State;
-use spile::record::Entry;
 use spile::record::entry::{Origin, Setup};
+use spile::record::{Entry, PluginDefinition};
 use spile::render::{self, Head, Purpose};
 use spile::source::Source;
 use uuid::Uuid;
@@ -30,7 +30,7 @@ fn setup() -> impl Strategy<Value = Setup> {
     })
 }
 
-fn definition(name: &'static str) -> impl Strategy<Value = Arc<Map<String, Value>>> {
+fn definition(name: &'static str) -> impl Strategy<Value = Arc<PluginDefinition>> {
     let settings = option::of(vec(table(value()).prop_map(Value::Object), 1..3));
     let metadata = option::of(table(value()));
     (text(), text(), text(), settings, metadata).prop_map(move |(pip_url, label, executable, settings, metadata)| {
@@ -42,7 +42,7 @@ fn definition(name: &'static str) -> impl Strategy<Value = Arc<Map<String, Value
         if let Some(metadata) = metadata {
             definition["metadata"] = Value::Object(metadata);
         }
-        Arc::new(definition.as_object().cloned().unwrap())
+        Arc::new(definition.as_object().cloned().unwrap().into())
     })
 }
 
@@ -125,7 +125,7 @@ fn comes_back(text: &str) -> bool {
         protect: false,
         plugin: "tap-x--x".to_owned(),
         origin: Origin::Made,
-        definition: Arc::new(definition.as_object().cloned().unwrap()),
+        definition: Arc::new(definition.as_object().cloned().unwrap().into()),
         base: Setup { config: [("text".to_owned(), json!(format!("a{text}b")))].into(), ..Setup::default() },
         environments: BTreeMap::new(),
         loader: None,

@@ -31,7 +31,9 @@ fn entries() -> impl Strategy<Value = State<Entry>> {
         role: Role::Extractor,
         protect,
         origin: Origin::Made,
-        definition: Arc::new(Map::from_iter([("name".to_owned(), json!("tap")), ("label".to_owned(), json!(label))])),
+        definition: Arc::new(
+            Map::from_iter([("name".to_owned(), json!("tap")), ("label".to_owned(), json!(label))]).into(),
+        ),
         base: Setup { config, ..Setup::default() },
         environments: [].into(),
         loader,
