@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use miette::{Diagnostic, SourceSpan};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::check::{self, Completeness, Context, environment_variable};
 use super::{Draft, Integration, Integrations};
@@ -134,17 +135,22 @@ pub fn integrations(
 ) -> Integrations {
     let bases = bases(drafts, problems);
     let overlays = overlays(drafts, &bases, settings, problems);
-    let mut found: BTreeMap<IntegrationId, (&Draft, Arc<Integration>)> = BTreeMap::new();
-    for (slug, base) in &bases {
+    // Each by itself, on all cores.
+    let check = |(slug, base): (&Slug, &Draft)| {
         let overlays = overlays.get(slug).map(Vec::as_slice).unwrap_or_default();
         let covered: BTreeSet<_> = overlays.iter().filter_map(|overlay| overlay.environment.as_ref()).collect();
         let whole = settings.environments.keys().any(|environment| !covered.contains(environment));
-        let context = Context {
-            project: &settings.name,
-            catalog,
-            base: if whole { Completeness::Whole } else { Completeness::Part },
-        };
-        let Some(integration) = check::integration(base, overlays, context, problems) else { continue };
+        let base_is = if whole { Completeness::Whole } else { Completeness::Part };
+        let context = Context { project: &settings.name, catalog, base: base_is };
+        let mut problems = Problems::default();
+        (check::integration(base, overlays, context, &mut problems), problems)
+    };
+    let each: Vec<(&Slug, &Draft)> = bases.iter().map(|(slug, base)| (*slug, *base)).collect();
+    let checked: Vec<_> = each.par_iter().map(|one| check(*one)).collect();
+    let mut found: BTreeMap<IntegrationId, (&Draft, Arc<Integration>)> = BTreeMap::new();
+    for ((_, base), (integration, wrong)) in each.into_iter().zip(checked) {
+        problems.extend(wrong);
+        let Some(integration) = integration else { continue };
         match found.get(&integration.id) {
             Some((_, first)) => id_twice(base, first, problems),
             None => drop(found.insert(integration.id, (base, Arc::new(integration)))),
@@ -205,12 +211,16 @@ type Found<'a> = BTreeMap<IntegrationId, (&'a Draft, Arc<Integration>)>;
 /// Looks at drafts, so that an integration or a loader with another mistake is neither passed over nor reported twice.
 fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Problems) {
     let is_loader = |draft: &Draft| draft.role.as_ref().is_some_and(|role| role.value == Role::Loader);
-    let names: Vec<&str> = bases.values().filter(|draft| is_loader(draft)).map(|draft| draft.slug.as_str()).collect();
+    let names: BTreeSet<&str> =
+        bases.values().filter(|draft| is_loader(draft)).map(|draft| draft.slug.as_str()).collect();
     for draft in drafts.iter().filter(|draft| !bases.get(&draft.slug).is_some_and(|base| is_loader(base))) {
         let Some(loader) = draft.loader.as_ref().filter(|loader| !names.contains(&loader.as_str())) else { continue };
-        let help = did_you_mean(loader, names.iter().copied()).unwrap_or_else(|| match names.as_slice() {
-            [] => "add a file under `integrations/` with `kind = \"loader\"`".to_owned(),
-            names => format!("choose one of {}", listed(names.iter().copied())),
+        let help = did_you_mean(loader, names.iter().copied()).unwrap_or_else(|| {
+            if names.is_empty() {
+                "add a file under `integrations/` with `kind = \"loader\"`".to_owned()
+            } else {
+                format!("choose one of {}", listed(names.iter().copied()))
+            }
         });
         let span = loader.place.span.clone().into();
         problems.push(&loader.place.source, Mistake::UnknownLoader { name: loader.value.clone(), span, help });
