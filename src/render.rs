@@ -2,6 +2,7 @@
 
 pub mod output;
 pub mod read;
+pub mod stamp;
 mod values;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use crate::source::Source;
 use values::Values;
 
 pub use output::{Output, Task};
+pub use stamp::stamp;
 
 /// The first line of every file that spile renders: a file without it is not overwritten.
 pub const MARKER: &str = "# Rendered by spile from integrations/: edit the files there and run `spile apply`.";

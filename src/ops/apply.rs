@@ -5,7 +5,7 @@ use miette::Diagnostic;
 use super::{Error, Event, Loaded, Tell, plan};
 use crate::plan::Plan;
 use crate::plan::guard::Allowance;
-use crate::world::{Origin, TargetError, World};
+use crate::world::{Origin, Rendered, TargetError, World};
 
 /// What apply is told besides the plan.
 #[derive(Debug, Clone)]
@@ -35,6 +35,7 @@ pub async fn apply(
     }
     if plan.is_empty() {
         settle(world, loaded, tell).await;
+        keep(world, loaded);
         return Ok(());
     }
     // Files are looked at before the registry is written, so that a stale one stops all.
@@ -57,6 +58,7 @@ pub async fn apply(
         world.outputs.write(step)?;
         tell(Event::Wrote { target: step.path.display().to_string() });
     }
+    keep(world, loaded);
     match plan.left_in(&plan::targets(world).await?) {
         0 => Ok(()),
         left => Err(Error::NotConverged { left }),
@@ -69,6 +71,14 @@ async fn settle(world: &World, loaded: &Loaded, tell: Tell<'_>) {
     if let Err(error) = world.meltano_file.settle(&loaded.rendered).await {
         let message = format!("it cannot be kept what was applied, to be compared with later: {error}");
         tell(Event::Unseen { message, help: error.help().map(|help| help.to_string()) });
+    }
+}
+
+/// Keeps what was rendered, so that plans of the same need not render it again. Where it cannot be kept, they do.
+fn keep(world: &World, loaded: &Loaded) {
+    if !loaded.is_kept {
+        let rendered = Rendered { stamp: loaded.stamp(), text: loaded.rendered.clone() };
+        let _ = rendered.keep(&world.project);
     }
 }
 

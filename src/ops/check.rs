@@ -21,8 +21,8 @@ use crate::record::Entry;
 use crate::render::{self, Head, Output, Purpose, Task};
 use crate::settings::{self, ProjectSettings};
 use crate::source::Source;
-use crate::world::Project;
 use crate::world::project::{IntegrationFiles, recover};
+use crate::world::{self, Project};
 
 pub use connectors::ConnectorFiles;
 pub use lint::with_lints;
@@ -43,6 +43,8 @@ pub struct Loaded {
     pub entries: State<Entry>,
     /// `meltano.yml` as the files ask for it.
     pub rendered: String,
+    /// Whether that text was kept from when the same was rendered before.
+    pub is_kept: bool,
     /// What is rendered beside it, as the files ask for it.
     pub outputs: Vec<Rendered>,
     /// What is no mistake but worth a word.
@@ -90,6 +92,12 @@ impl Loaded {
         rendered.map_err(|mistake| mistaken(&self.template, mistake))
     }
 
+    /// Returns the stamp of all that `meltano.yml` is rendered of.
+    #[must_use]
+    pub fn stamp(&self) -> String {
+        render::stamp(&head(&self.settings, Purpose::Project), &self.entries, &self.template)
+    }
+
     /// Returns the environment that the command line names, or the default one.
     ///
     /// # Errors
@@ -112,6 +120,8 @@ pub struct Files {
     pub template: Option<Source>,
     /// The project's own templates of outputs.
     pub output_templates: Vec<Source>,
+    /// What was rendered last.
+    pub kept: Option<world::Rendered>,
 }
 
 impl Files {
@@ -129,6 +139,7 @@ impl Files {
             integrations: project.integrations(problems),
             template: project.template(problems),
             output_templates: project.output_templates(problems),
+            kept: world::Rendered::of(project),
         }
     }
 }
@@ -228,11 +239,16 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
         return Err(Error::Problems(problems.into_report()));
     };
     let entries = plan::entries(&integrations, &settings);
+    let kept =
+        files.kept.filter(|kept| kept.stamp == render::stamp(&head(&settings, Purpose::Project), &entries, &template));
+    let is_kept = kept.is_some();
     let render = if is_builtin(&template) { render::unproven } else { render::meltano_yml };
-    match render(&head(&settings, Purpose::Project), &entries, &template) {
+    let rendered =
+        kept.map_or_else(|| render(&head(&settings, Purpose::Project), &entries, &template), |kept| Ok(kept.text));
+    match rendered {
         Ok(rendered) => {
             let advice = problems.into_report();
-            Ok(Loaded { settings, catalog, integrations, template, entries, rendered, outputs, advice })
+            Ok(Loaded { settings, catalog, integrations, template, entries, rendered, is_kept, outputs, advice })
         }
         Err(mistake) => {
             problems.push(&template, mistake);

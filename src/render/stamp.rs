@@ -1,0 +1,92 @@
+//! The stamp of all that a text is rendered of: with the same stamp it is the same text.
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use serde::Serialize;
+
+use super::{Head, PARTS, Purpose};
+use crate::digest::hash;
+use crate::name::IntegrationId;
+use crate::plan::State;
+use crate::record::Entry;
+use crate::source::Source;
+
+/// Stamps what a text is rendered of, the version of the program included.
+#[must_use]
+pub fn stamp(head: &Head, entries: &State<Entry>, template: &Source) -> String {
+    let Head { default_environment, environments, purpose } = head;
+    let frame = (env!("CARGO_PKG_VERSION"), PARTS.1, template.path(), template.text());
+    let frame = json(&(frame, default_environment, environments, *purpose == Purpose::Run));
+    let digest = |one: (&IntegrationId, &Entry)| hash(&json(&one));
+    let all: Vec<_> = entries.iter().collect();
+    let each: Vec<String> = all.into_par_iter().map(digest).collect();
+    hash((hash(&frame) + &each.concat()).as_bytes())
+}
+
+/// Maps with text keys and values of JSON: there is nothing that cannot be written.
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::connector::Role;
+    use crate::record::PluginDefinition;
+    use crate::record::entry::{Origin, Setup};
+    use crate::render::TEMPLATE;
+
+    fn defined(variant: &str) -> Arc<PluginDefinition> {
+        let keys = json!({"name": "tap-shop", "variant": variant}).as_object().cloned();
+        Arc::new(keys.unwrap().into())
+    }
+
+    fn entry() -> Entry {
+        Entry {
+            slug: "shop".parse().unwrap(),
+            role: Role::Extractor,
+            protect: false,
+            plugin: "tap-shop--shop".to_owned(),
+            origin: Origin::Made,
+            definition: defined("a"),
+            base: Setup::default(),
+            environments: BTreeMap::new(),
+            loader: None,
+            interval: None,
+        }
+    }
+
+    fn of(entry: Entry, default: &str, template: &str) -> String {
+        let environments = vec!["dev".parse().unwrap(), "prod".parse().unwrap()];
+        let head = Head { default_environment: default.parse().unwrap(), environments, purpose: Purpose::Project };
+        let entries = State::from_iter([(IntegrationId(uuid::Uuid::nil()), entry)]);
+        stamp(&head, &entries, &Source::new("templates/meltano.yml.j2", template))
+    }
+
+    #[test]
+    fn everything_that_is_rendered_makes_another_stamp_and_nothing_else_does() {
+        let setup = Setup { select: Some(["a.*".to_owned()].into()), ..Setup::default() };
+        let stamps = [
+            of(entry(), "dev", TEMPLATE),
+            of(entry(), "prod", TEMPLATE),
+            of(entry(), "dev", "another"),
+            of(Entry { slug: "store".parse().unwrap(), ..entry() }, "dev", TEMPLATE),
+            of(Entry { role: Role::Loader, ..entry() }, "dev", TEMPLATE),
+            of(Entry { protect: true, ..entry() }, "dev", TEMPLATE),
+            of(Entry { plugin: "tap-shop".to_owned(), ..entry() }, "dev", TEMPLATE),
+            of(Entry { origin: Origin::Imported, ..entry() }, "dev", TEMPLATE),
+            of(Entry { definition: defined("b"), ..entry() }, "dev", TEMPLATE),
+            of(Entry { base: setup.clone(), ..entry() }, "dev", TEMPLATE),
+            of(Entry { environments: [("dev".parse().unwrap(), setup)].into(), ..entry() }, "dev", TEMPLATE),
+            of(Entry { loader: Some("a".to_owned()), ..entry() }, "dev", TEMPLATE),
+            of(Entry { interval: Some("a".to_owned()), ..entry() }, "dev", TEMPLATE),
+        ];
+        let different: BTreeSet<&String> = stamps.iter().collect();
+        assert_eq!(different.len(), stamps.len());
+        assert_eq!(of(entry(), "dev", TEMPLATE), stamps[0], "another in memory, and the same");
+    }
+}

@@ -1,0 +1,69 @@
+//! The text that was rendered last, and the stamp of what it was rendered of: the same is not rendered again. Nothing
+//! depends on it: where it is not there, or is damaged, or cannot be written, texts are rendered.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::project::{Project, make_private, replace, sweep_temporary};
+use crate::digest::hash;
+use crate::render::FILE_NAME;
+
+/// A rendered text, as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The stamp of what it was rendered of.
+    pub stamp: String,
+    /// The text.
+    pub text: String,
+}
+
+impl Rendered {
+    fn path(project: &Project) -> PathBuf {
+        project.own_folder().join("rendered").join(FILE_NAME)
+    }
+
+    /// Reads what was kept, where it is whole.
+    #[must_use]
+    pub fn of(project: &Project) -> Option<Self> {
+        let kept = std::fs::read_to_string(Self::path(project)).ok()?;
+        let (head, text) = kept.split_once('\n')?;
+        let (stamp, digest) = head.strip_prefix("# ")?.split_once(' ')?;
+        (hash(text.as_bytes()) == digest).then(|| Self { stamp: stamp.to_owned(), text: text.to_owned() })
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, project: &Project) -> io::Result<()> {
+        let path = Self::path(project);
+        let folder = path.parent().unwrap_or(&path);
+        make_private(folder)?;
+        // The lock ends with the file's being closed. Under it, what is there half-written is of nobody who lives.
+        let lock = std::fs::File::open(folder)?;
+        lock.lock()?;
+        sweep_temporary(folder)?;
+        replace(&path, format!("# {} {}\n{}", self.stamp, hash(self.text.as_bytes()), self.text).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_is_read_and_what_is_damaged_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::at(folder.path());
+        assert_eq!(Rendered::of(&project), None);
+        let kept = Rendered { stamp: "0123".to_owned(), text: "plugins: {}\n".to_owned() };
+        kept.keep(&project).unwrap();
+        assert_eq!(Rendered::of(&project), Some(kept.clone()));
+        let path = Rendered::path(&project);
+        let written = std::fs::read_to_string(&path).unwrap();
+        for damaged in ["", "# 0123\n", &written[..written.len() - 1], &written.replace("plugins", "jobs")] {
+            replace(&path, damaged.as_bytes()).unwrap();
+            assert_eq!(Rendered::of(&project), None, "{damaged:?}");
+        }
+    }
+}
