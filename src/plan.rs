@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod consequence;
+pub mod desired;
 pub mod drift;
 pub mod guard;
 pub mod history;
@@ -14,20 +15,17 @@ pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 
-use crate::connector::{Connector, Role};
 use crate::digest::hash;
-use crate::integration::{Integration, Integrations};
+use crate::integration::Integrations;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::record::{Entry, PluginDefinition, Record, Row};
-use crate::settings::ProjectSettings;
+use crate::record::{Entry, Record, Row};
 
 pub use change::{Change, Difference, FieldChange, SecretChange};
 pub use consequence::Consequence;
+pub use desired::{Desired, entries, rows};
 pub use drift::Drift;
 pub use guard::Breach;
 pub use output::{OutputStep, Outputs};
@@ -90,17 +88,6 @@ pub struct Current {
     pub outputs: BTreeMap<PathBuf, String>,
     /// What the last apply left in a `meltano.yml` that is not there: whether they are protected, only that file says.
     pub remembered: State<Entry>,
-}
-
-/// What both targets should hold.
-#[derive(Debug, Clone)]
-pub struct Desired {
-    /// The registry.
-    pub registry: State<Row>,
-    /// `meltano.yml`
-    pub meltano: State<Entry>,
-    /// Integrations that stay only because they are protected.
-    pub protected: BTreeSet<Slug>,
 }
 
 /// What of the two targets a plan compares.
@@ -259,29 +246,4 @@ pub enum Action {
     Update,
     /// It goes.
     Delete,
-}
-
-/// Returns the rows that the files ask for in an environment: those of extractors.
-#[must_use]
-pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State<Row> {
-    let extractors: Vec<_> = integrations.iter().filter(|one| one.role() == Role::Extractor).collect();
-    let rows: Vec<_> = extractors.into_par_iter().map(|one| (one.id, Row::of(one, environment))).collect();
-    rows.into_iter().collect()
-}
-
-/// Returns the entries that the files ask for; they say what differs by environment themselves.
-#[must_use]
-pub fn entries(integrations: &Integrations, settings: &ProjectSettings) -> State<Entry> {
-    let connector = |one: &Arc<Integration>| ((one.role(), one.connector.name.clone()), one.connector.clone());
-    let connectors: BTreeMap<_, _> = integrations.iter().map(connector).collect();
-    let define = |(key, connector): (_, Arc<Connector>)| (key, Arc::new(PluginDefinition::of(&connector)));
-    let definitions: BTreeMap<_, _> = connectors.into_iter().map(define).collect();
-    let entry = |one: &Arc<Integration>| {
-        let definition = definitions.get(&(one.role(), one.connector.name.clone())).cloned();
-        let definition = definition.unwrap_or_else(|| Arc::new(PluginDefinition::of(&one.connector)));
-        (one.id, Entry::of(one, definition, (integrations, settings)))
-    };
-    let all: Vec<_> = integrations.iter().collect();
-    let entries: Vec<_> = all.into_par_iter().map(entry).collect();
-    entries.into_iter().collect()
 }

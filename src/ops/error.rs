@@ -1,0 +1,375 @@
+//! How operations end when they do not end well.
+
+use miette::Diagnostic;
+
+use super::counted;
+use crate::connector::Role;
+use crate::name::{IntegrationId, Slug};
+use crate::plan::{Action, Breach};
+use crate::problem::{Report, did_you_mean, listed};
+use crate::settings::UndeclaredEnvironment;
+use crate::world::command::NotStarted;
+use crate::world::git::GitError;
+use crate::world::hub::HubError;
+use crate::world::meltano::{AboutError, InstallError, RunError};
+use crate::world::project::NoProject;
+use crate::world::target::io_help;
+use crate::world::{NoWorld, TargetError};
+
+/// How an operation ends when it does not end well.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Error {
+    /// The user's files are wrong.
+    #[error("{} in the files of the project", counted(.0.problems().len(), "problem"))]
+    #[diagnostic(code(spile::files::problems))]
+    Problems(Report),
+    /// The files would be wrong with an upgrade.
+    #[error("{} in the files of the project with the newer `{name}`", counted(.report.problems().len(), "problem"))]
+    #[diagnostic(
+        code(spile::connector::breaks),
+        help(
+            "mend the files first where they are right with both, or write it with `--force` and mend them then; nothing was written"
+        )
+    )]
+    Upgraded {
+        /// The connector.
+        name: String,
+        /// What would be wrong.
+        report: Report,
+    },
+    /// Answers that the command line gives are wrong.
+    #[error("{} in the answers of the command line", counted(.0.problems().len(), "problem"))]
+    #[diagnostic(code(spile::form::problems))]
+    Words(Report),
+    /// There is no project.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NoProject(#[from] NoProject),
+    /// Nobody declared the environment.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Environment(#[from] UndeclaredEnvironment),
+    /// A target refuses.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Target(#[from] TargetError),
+    /// The plan to be applied is not the one that would be made now.
+    #[error("the plan is stale: {}", .moved.join("; "))]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    Stale {
+        /// What is different now, a sentence each.
+        moved: Vec<String>,
+    },
+    /// The plan is not the one that was asked for.
+    #[error("the plan that would be made now is not `{asked}`: it is `{found}`")]
+    #[diagnostic(code(spile::plan::other), help("look at the new plan: `spile plan` shows it, with its id"))]
+    OtherPlan {
+        /// The id that was asked for, or its start.
+        asked: String,
+        /// The id of the plan.
+        found: String,
+    },
+    /// A saved plan is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    SavedPlan(#[from] super::saved_plan::SavedPlanError),
+    /// Names that nothing has.
+    #[error("there is no integration {}", .names.join(", "))]
+    #[diagnostic(code(spile::integration::unknown), help("{help}"))]
+    UnknownNames {
+        /// The words, each in backticks.
+        names: Vec<String>,
+        /// The nearest names, or where to look.
+        help: String,
+    },
+    /// There is no row of nobody's for an integration.
+    #[error("there is no row to adopt for `{slug}`: none of nobody's has its id, {id}")]
+    #[diagnostic(
+        code(spile::plan::nothing_to_adopt),
+        help("write the id of the row into the file of `{slug}`: `spile plan` lists the rows of nobody's at its end")
+    )]
+    NothingToAdopt {
+        /// The integration.
+        slug: Slug,
+        /// Its id.
+        id: IntegrationId,
+    },
+    /// There is no such apply.
+    #[error("there is no apply `{of}` in the history of this environment")]
+    #[diagnostic(code(spile::plan::unknown_apply), help("run `spile history` to see which there are"))]
+    NoApply {
+        /// What was asked for.
+        of: String,
+    },
+    /// More than one apply begins so.
+    #[error("more than one apply begins with `{of}`")]
+    #[diagnostic(code(spile::plan::ambiguous_apply), help("write more of its id, as `spile history` shows it"))]
+    AmbiguousApply {
+        /// What was asked for.
+        of: String,
+    },
+    /// A row cannot be taken over into its file.
+    #[error("the row of `{slug}` cannot be written into its file: {why}")]
+    #[diagnostic(code(spile::plan::not_pulled), help("{help}"))]
+    NotPulled {
+        /// The integration.
+        slug: Slug,
+        /// Why.
+        why: String,
+        /// The next step.
+        help: &'static str,
+    },
+    /// The plan changes more than passes without a word.
+    #[error("{}", refusal(.0))]
+    #[diagnostic(code(spile::plan::guard), help("look at the plan; if it is meant, run apply again with {}", allowances(.0)))]
+    Refused(Vec<Breach>),
+    /// The user said no.
+    #[error("nothing was applied")]
+    #[diagnostic(code(spile::plan::declined), help("answer `yes`, or give `--yes` where nobody can answer"))]
+    Declined,
+    /// The targets do not hold what was written to them.
+    #[error("apply wrote everything, and {left} of it is not there afterwards")]
+    #[diagnostic(
+        code(spile::plan::not_converged),
+        help("another program writes to the same places: run `spile plan` to see what differs")
+    )]
+    NotConverged {
+        /// How many changes a new plan has.
+        left: usize,
+    },
+    /// What was asked for cannot be run.
+    #[error("`{slug}` {reason}")]
+    #[diagnostic(code(spile::run::not_runnable), help("{help}"))]
+    NotRunnable {
+        /// The integration.
+        slug: Slug,
+        /// Why.
+        reason: &'static str,
+        /// The next step.
+        help: &'static str,
+    },
+    /// A run ended in the middle of our own code.
+    #[error("the run of `{slug}` broke off")]
+    #[diagnostic(
+        code(spile::run::broken_off),
+        help("that is a mistake of spile's: look at what it says in its terminal, and report it")
+    )]
+    BrokenOff {
+        /// The integration.
+        slug: Slug,
+    },
+    /// Meltano cannot be installed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Install(#[from] InstallError),
+    /// Meltano cannot be started.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Run(#[from] RunError),
+    /// A source does not say what it offers.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Discover(#[from] super::discover::DiscoverError),
+    /// A tap or target does not say what it takes.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    About(#[from] AboutError),
+    /// Secrets cannot be read or written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Secrets(#[from] super::secrets::Error),
+    /// git is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Git(#[from] GitError),
+    /// A project cannot be imported.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Import(#[from] super::import::Error),
+    /// The hub is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Hub(#[from] HubError),
+    /// Connectors cannot be found or taken over.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Connectors(#[from] super::connectors::ConnectorsError),
+    /// A command cannot be started.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Command(#[from] NotStarted),
+    /// A migration is for hosted registries.
+    #[error("the registry of this environment is a local file, which sets itself up")]
+    #[diagnostic(
+        code(spile::registry::not_hosted),
+        help("write `[registry]` with `kind = \"supabase\"` into `spile.toml`")
+    )]
+    NotHosted,
+    /// There is a project here already.
+    #[error("`{file}` is there already")]
+    #[diagnostic(
+        code(spile::project::exists),
+        help("run `spile check`, or make the project in an empty folder with `-C DIR`")
+    )]
+    Exists {
+        /// The file in the way.
+        file: String,
+    },
+    /// Somebody else wrote to a file in the meantime.
+    #[error("`{path}` has changed in the meantime")]
+    #[diagnostic(code(spile::files::moved), help("look at what is different and try again; nothing was written"))]
+    Moved {
+        /// The file, relative to the project.
+        path: String,
+    },
+    /// There is an integration of that name already.
+    #[error("there is a `{slug}` already: `{file}`")]
+    #[diagnostic(code(spile::new::taken), help("choose another name, or change it with `spile edit {slug}`"))]
+    Taken {
+        /// The name.
+        slug: Slug,
+        /// Its file.
+        file: String,
+    },
+    /// It is never to be deleted.
+    #[error("`{slug}` is protected")]
+    #[diagnostic(code(spile::author::protected), help("take `protect = true` out of its file first"))]
+    Protected {
+        /// The integration.
+        slug: Slug,
+    },
+    /// Something is not said that nobody can be asked for.
+    #[error("{what} is not said, and there is nobody to ask")]
+    #[diagnostic(code(spile::new::missing), help("{help}"))]
+    Unsaid {
+        /// What.
+        what: &'static str,
+        /// How it is said.
+        help: String,
+    },
+    /// The user left a question open.
+    #[error("nothing was written")]
+    #[diagnostic(code(spile::new::stopped), help("run it again; flags such as `--yes` answer questions: see `--help`"))]
+    Stopped,
+    /// A connector that there is not.
+    #[error("there is no {role} `{name}`")]
+    #[diagnostic(code(spile::new::unknown_type), help("{help}"))]
+    NoConnector {
+        /// Which side of a pipeline.
+        role: Role,
+        /// The name.
+        name: String,
+        /// The nearest one, or all.
+        help: String,
+    },
+    /// There is no such channel.
+    #[error("there is no channel `{name}` in this environment")]
+    #[diagnostic(code(spile::notify::no_channel), help("{help}"))]
+    NoChannel {
+        /// What was asked for.
+        name: String,
+        /// The nearest one, or all.
+        help: String,
+    },
+    /// There is no such code.
+    #[error("there is no code `{code}`")]
+    #[diagnostic(code(spile::explain::unknown), help("{help}"))]
+    UnknownCode {
+        /// What was asked for.
+        code: String,
+        /// The nearest one, or where codes are found.
+        help: String,
+    },
+    /// Everybody could come in from elsewhere.
+    #[error("`{address}` is not on this machine alone, and nobody would have to sign in")]
+    #[diagnostic(
+        code(spile::http::open_door),
+        help("leave `--no-login` out, or listen at `127.0.0.1` and leave `--host` out")
+    )]
+    OpenDoor {
+        /// Where it would listen.
+        address: String,
+    },
+    /// There is no such token.
+    #[error("there is no token `{name}`")]
+    #[diagnostic(code(spile::http::no_token), help("run `spile tokens list` to see which there are"))]
+    NoToken {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is no such run.
+    #[error("there is no run of {of} to show")]
+    #[diagnostic(code(spile::run::unknown), help("run `spile runs` to see which there are"))]
+    NoRun {
+        /// What was asked for.
+        of: String,
+    },
+    /// A file of the project's cannot be written.
+    #[error("cannot {doing} `{path}`")]
+    #[diagnostic(code(spile::files::io), help("{}", io_help(.source)))]
+    Io {
+        /// `write`, `make` and so on.
+        doing: &'static str,
+        /// The file, relative to the project.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl From<NoWorld> for Error {
+    fn from(error: NoWorld) -> Self {
+        match error {
+            NoWorld::Problems(report) => Self::Problems(report),
+            NoWorld::Supabase(error) => Self::Target(error.into()),
+        }
+    }
+}
+
+impl Error {
+    /// Returns what it came from, outermost first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            causes.push(next.to_string());
+            cause = next.source();
+        }
+        causes
+    }
+}
+
+fn refusal(breaches: &[Breach]) -> String {
+    let sentence = |breach: &Breach| {
+        let Breach { action, count, of, max_percent } = breach;
+        let verb = if *action == Action::Delete { "deletes" } else { "changes" };
+        let least = if *action == Action::Delete { "one, or " } else { "" };
+        format!(
+            "the plan {verb} {count} of {}; more than {least}{max_percent} % has to be acknowledged",
+            counted(*of, "integration")
+        )
+    };
+    breaches.iter().map(sentence).collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the flags that lift guards, as a user types them.
+#[must_use]
+pub fn allowances(breaches: &[Breach]) -> String {
+    let flag = |breach: &Breach| {
+        let what = if breach.action == Action::Delete { "delete" } else { "change" };
+        format!("`--allow {what}={}`", breach.count)
+    };
+    breaches.iter().map(flag).collect::<Vec<_>>().join(" and ")
+}
+
+/// Returns the error for names that nothing has.
+pub(crate) fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
+    let near: Vec<String> = unknown.iter().filter_map(|name| did_you_mean(name, known.iter().copied())).collect();
+    let help = match (near.is_empty(), known.is_empty()) {
+        (false, _) => near.join(" "),
+        (true, true) => "this project has no integrations yet: add a file to `integrations/`".to_owned(),
+        (true, false) => format!("known are {}", listed(known.iter().copied())),
+    };
+    Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
+}
