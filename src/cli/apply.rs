@@ -11,6 +11,7 @@ use crate::ops::saved_plan::SavedPlanError;
 use crate::ops::{self, Error, Loaded};
 use crate::plan::Plan;
 use crate::plan::guard::Allowance;
+use crate::view::plan_data::PlanData;
 use crate::view::{self, GOOD, styled};
 use crate::world::{Origin, World};
 
@@ -83,12 +84,12 @@ async fn exec_new(args: &Args, global: &Global, output: &mut Output) -> Result<u
     let (loaded, world, environment) = global.open(output)?;
     let options = args.scope.options((&world, &loaded), environment).await?;
     let plan = ops::plan(&world, &loaded, &options).await?;
-    let found = plan.id();
-    if let Some(asked) = args.plan_id.as_ref().filter(|asked| !found.starts_with(asked.as_str())) {
-        return Err(Error::OtherPlan { asked: asked.clone(), found });
+    let data = plan::data(&plan, &loaded);
+    if let Some(asked) = args.plan_id.as_ref().filter(|asked| !data.id.starts_with(asked.as_str())) {
+        return Err(Error::OtherPlan { asked: asked.clone(), found: data.id });
     }
-    args.copies.write(&plan::data(&plan, &loaded))?;
-    carry_out((&world, &loaded), &plan, &args.consent, output).await?;
+    args.copies.write(&data)?;
+    carry_out((&world, &loaded), (&plan, &data), &args.consent, output).await?;
     Ok(0)
 }
 
@@ -107,20 +108,20 @@ async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Outp
         return Err(Error::Stale { moved: view::moved::between(&reviewed, &now) });
     }
     args.copies.write(&now)?;
-    carry_out((&world, &loaded), &plan, &args.consent, output).await?;
+    carry_out((&world, &loaded), (&plan, &now), &args.consent, output).await?;
     Ok(0)
 }
 
 /// Shows a plan, asks and applies it; for `up` too.
 pub(super) async fn carry_out(
     (world, loaded): (&World, &Loaded),
-    plan: &Plan,
+    (plan, data): (&Plan, &PlanData),
     consent: &Consent,
     output: &mut Output,
 ) -> Result<(), Error> {
-    plan::show(&plan::data(plan, loaded), output);
+    plan::show(data, output);
     let allowance = consent.allowance();
-    let options = ops::apply::Options { allowance, origin: origin(world, plan) };
+    let options = ops::apply::Options { allowance, origin: origin(world, data) };
     if plan.is_empty() {
         return ops::apply(world, loaded, (plan, &options), &mut |event| output.event(&event)).await;
     }
@@ -146,9 +147,9 @@ fn question(loaded: &Loaded, environment: &EnvironmentName) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn origin(world: &World, plan: &Plan) -> Origin {
+fn origin(world: &World, plan: &PlanData) -> Origin {
     let actor = ["SPILE_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER"];
     let actor = actor.into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned());
     let at: Timestamp = (world.clock)();
-    Origin { plan: plan.id(), actor, commit: world.project.commit(), at, rendered: None }
+    Origin { plan: plan.id.clone(), actor, commit: world.project.commit(), at, rendered: None }
 }

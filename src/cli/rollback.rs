@@ -39,7 +39,7 @@ pub(super) async fn exec(args: &RollbackArgs, global: &Global, output: &mut Outp
     if !with_file {
         output.note("meltano.yml stays: it was too large to be kept with that apply\n");
     }
-    apply::carry_out((&world, &loaded), &plan, &args.consent, output).await?;
+    apply::carry_out((&world, &loaded), (&plan, &super::plan::data(&plan, &loaded)), &args.consent, output).await?;
     if !plan.is_empty() {
         let files = apply.commit.map_or_else(
             || "the files still ask for what was before: change them too, or the next apply brings it back".to_owned(),

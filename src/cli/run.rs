@@ -128,7 +128,6 @@ impl SyncArgs {
 pub(super) async fn test(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
-    let loaded = Arc::new(loaded);
     let results = runs((&world, &loaded), (Asked::Tests, options), output).await?;
     Ok(show((&world, &loaded), &results.all(), output))
 }
@@ -136,7 +135,6 @@ pub(super) async fn test(args: &Args, global: &Global, output: &mut Output) -> R
 pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
-    let loaded = Arc::new(loaded);
     if args.dry_run {
         let found = ops::run::would(&world, &loaded, &options).await?;
         output.result(|| view::results::would(&found), &serde_json::json!({ "would_sync": found }));

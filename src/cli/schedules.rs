@@ -1,7 +1,5 @@
 //! `spile schedules` and `spile run-due`
 
-use std::sync::Arc;
-
 use jiff::tz::TimeZone;
 
 use super::run::{Pace, due, show};
@@ -46,7 +44,6 @@ pub struct RunDueArgs {
 pub(super) async fn run_due(args: &RunDueArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let options = args.pace.options(&loaded.settings.sync, environment);
-    let loaded = Arc::new(loaded);
     let results = due((&world, &loaded), options, output).await?;
     if results.is_empty() && output.is_text() {
         match results.left.len() {

@@ -1,7 +1,5 @@
 //! `spile up`
 
-use std::sync::Arc;
-
 use super::{Global, Output, apply, run};
 use crate::ops::{self, Error};
 use crate::run::RunKind;
@@ -18,8 +16,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let (loaded, world, environment) = global.open(output)?;
     let planned = ops::plan::Options::everything(environment.clone());
     let plan = ops::plan(&world, &loaded, &planned).await?;
-    apply::carry_out((&world, &loaded), &plan, &args.consent, output).await?;
-    let loaded = Arc::new(loaded);
+    apply::carry_out((&world, &loaded), (&plan, &super::plan::data(&plan, &loaded)), &args.consent, output).await?;
     let tests = run::all((&world, &loaded), (RunKind::Test, environment.clone()), output).await?;
     if tests.iter().any(|test| test.status != crate::run::RunStatus::Ok) {
         return Ok(run::show((&world, &loaded), &tests, output));

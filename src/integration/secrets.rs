@@ -29,7 +29,7 @@ pub struct SecretsDraft {
     /// Where each secret's key stands, by the setting's name, in the order of the text.
     pub keys: Vec<(String, Place)>,
     /// The ciphertexts.
-    pub document: Document,
+    pub document: Arc<Document>,
     /// Where they stand.
     pub form: Form,
     /// What the scope of a sidecar leaves in plain text, by the setting's name.
@@ -53,7 +53,7 @@ pub struct Secrets {
     /// The settings, in the order of the text.
     pub names: Vec<String>,
     /// The ciphertexts.
-    pub document: Document,
+    pub document: Arc<Document>,
     /// The text of a sidecar: where comments decide what is encrypted, only the text has them.
     pub sidecar: Option<String>,
 }
@@ -141,7 +141,7 @@ fn draft(secrets: &Table<'_>, document: Document) -> SecretsDraft {
         source: secrets.source.clone(),
         place: secrets.place(),
         keys: secrets.key_places(),
-        document,
+        document: Arc::new(document),
         form: Form::InFile,
         plain: BTreeSet::new(),
     }

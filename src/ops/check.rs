@@ -226,7 +226,7 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let catalog = files.connectors.catalog(&drafts, &mut problems);
     let mut outputs = Vec::new();
     let integrations = settings.as_ref().map(|known| together::integrations(&drafts, known, &catalog, &mut problems));
-    drop(drafts);
+    drafts.into_par_iter().for_each(drop);
     for (settings, integrations) in settings.iter().zip(&integrations) {
         settings.notify.iter().for_each(|channel| policy::check(channel, integrations, &mut problems));
     }
@@ -295,11 +295,13 @@ fn drafts(files: IntegrationFiles, problems: &mut Problems) -> Vec<Draft> {
         let mut problems = Problems::default();
         (draft::read(&source, name, &mut problems), problems)
     };
-    let (drafts, found): (Vec<_>, Vec<_>) = files.declared.into_par_iter().map(read).unzip();
-    for found in found {
+    let read: Vec<(Option<Draft>, Problems)> = files.declared.into_par_iter().map(read).collect();
+    // Drafts are large: a list that grows would copy them again and again.
+    let mut drafts = Vec::with_capacity(read.len());
+    for (draft, found) in read {
+        drafts.extend(draft);
         problems.extend(found);
     }
-    let mut drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
     secrets::attach(&mut drafts, &files.sidecars, problems);
     drafts
 }

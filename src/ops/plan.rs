@@ -66,7 +66,9 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     if is_whole && text != current.meltano.document {
         loaded.prove()?;
     }
-    world.meltano_file.learn(&text, &desired.meltano);
+    if !is_whole {
+        world.meltano_file.learn(&text, &desired.meltano);
+    }
     let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
     plan.spared = spared;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::{Serialize, Serializer};
 
 use super::{Change, Revision, Snapshot, State};
@@ -11,32 +11,27 @@ use crate::name::IntegrationId;
 use crate::record::Record;
 
 /// What to do to one target.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Step<R: Record> {
     /// The version it was worked out from; a target that has moved on refuses the step.
     pub revision: Revision,
     /// What happens to records, by id.
-    #[serde(serialize_with = "digests")]
     pub changes: BTreeMap<IntegrationId, Change<R>>,
-    /// The document as read; the revision stands for it.
-    #[serde(skip)]
+    /// The document as read.
     pub before: R::Document,
     /// The document to be.
-    #[serde(serialize_with = "digest")]
     pub after: R::Document,
 }
 
-/// Writes the digest of each change, worked out on all cores: together they may be tens of megabytes.
-fn digests<R: Record, S: Serializer>(
-    changes: &BTreeMap<IntegrationId, Change<R>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let digests = changes.into_par_iter().map(|(id, change)| (id, hash(&json(change))));
-    serializer.collect_map(digests.collect::<Vec<_>>())
-}
-
-fn digest<S: Serializer>(document: &impl Serialize, serializer: S) -> Result<S::Ok, S::Error> {
-    hash(&json(document)).serialize(serializer)
+/// Writes what tells steps apart: the digest of each change and of a document that changes, worked out on all cores, for
+/// together they may be tens of megabytes. For what was read the revision stands.
+impl<R: Record> Serialize for Step<R> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digest = |(id, change): (&IntegrationId, &Change<R>)| (*id, hash(&json(change)));
+        let changes: BTreeMap<IntegrationId, String> = self.changes.par_iter().map(digest).collect();
+        let document = (self.before != self.after).then(|| hash(&json(&self.after)));
+        (&self.revision, changes, document).serialize(serializer)
+    }
 }
 
 /// Records and documents are maps with text keys and values of JSON: there is nothing that cannot be written.

@@ -23,6 +23,9 @@ use crate::record::Row;
 /// The version of `local.sql`, kept in SQLite's `user_version`.
 const VERSION: i64 = 3;
 
+/// The size of the database's pages, in bytes.
+const PAGE: u32 = 16_384;
+
 /// How long a writer waits for another one.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -241,6 +244,8 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Makes the tables, unless another program has made them in the meantime.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Holds for a file without tables only. With secrets a row is 2 KB: of SQLite's usual pages each would take two.
+    connection.pragma_update(None, "page_size", PAGE)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
     match found {

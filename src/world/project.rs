@@ -235,11 +235,13 @@ impl Project {
             let source = self.source(&path, &mut problems);
             (source.map(|source| (path, source)), problems)
         };
-        let (sources, found): (Vec<_>, Vec<_>) = paths.into_par_iter().map(read).unzip();
-        for found in found {
+        let read: Vec<(Option<_>, Problems)> = paths.into_par_iter().map(read).collect();
+        let mut sources = Vec::with_capacity(read.len());
+        for (source, found) in read {
+            sources.extend(source);
             problems.extend(found);
         }
-        sources.into_iter().flatten().collect()
+        sources
     }
 
     /// Finds the `.sops.yaml` for a file: from its folder upwards, to the root of the repository that the project is in,

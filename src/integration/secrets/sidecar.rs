@@ -1,6 +1,7 @@
 //! Sidecars: sops documents beside an integration's file, which the official program edits.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{Form, Mistake, SecretsDraft, mistakes, named};
 use crate::integration::Draft;
@@ -77,7 +78,8 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
         }
         keys.push((name, place));
     }
-    Some(SecretsDraft { source: source.clone(), place: source.start(), keys, document, form: Form::Sidecar, plain })
+    let (place, document) = (source.start(), Arc::new(document));
+    Some(SecretsDraft { source: source.clone(), place, keys, document, form: Form::Sidecar, plain })
 }
 
 /// Returns why a value that should be encrypted is not. sops leaves nothing as it is, an empty text too; numbers and

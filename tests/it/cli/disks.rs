@@ -100,7 +100,7 @@ fn skipped(reason: &str) {
 fn a_full_disk_is_a_clear_error_and_leaves_nothing_half_written() {
     let project = Folder::project();
     let folder = Folder::new();
-    let Some(_tiny) = Tiny::mount(folder.path(), 160) else {
+    let Some(_tiny) = Tiny::mount(folder.path(), 640) else {
         return skipped("no tiny file system can be mounted here");
     };
     folder.lay(project.path());

@@ -72,8 +72,33 @@ fn holds<R: Record>(current: &State<R>, desired: &State<R>) -> Result<(), TestCa
     Ok(())
 }
 
+/// Steps that do the same are the same to the plan's id, and no others are.
+fn is_told_apart<R: Record>(
+    current: &State<R>,
+    desired: [&State<R>; 2],
+    document: [&R::Document; 2],
+) -> Result<(), TestCaseError> {
+    let [first, second] = [0, 1].map(|at| Step::between(&snapshot(current), desired[at], document[at].clone()));
+    let are_same = first.changes == second.changes && first.after == second.after;
+    let written = [&first, &second].map(|step| serde_json::to_string(step).unwrap());
+    prop_assert_eq!(written[0] == written[1], are_same, "{:?}", written);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(tries())]
+
+    #[test]
+    fn steps_of_rows_are_told_apart(current in rows(), one in rows(), other in rows()) {
+        is_told_apart(&current, [&one, &other], [&(), &()])?;
+        is_told_apart(&current, [&one, &one.clone()], [&(), &()])?;
+    }
+
+    #[test]
+    fn steps_of_entries_are_told_apart(current in entries(), one in entries(), other in entries(), text in text()) {
+        is_told_apart(&current, [&one, &other], [&String::new(), &String::new()])?;
+        is_told_apart(&current, [&one, &one.clone()], [&String::new(), &text])?;
+    }
 
     #[test]
     fn a_step_between_rows_leads_from_one_to_the_other(current in rows(), desired in rows()) {
