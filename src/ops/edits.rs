@@ -10,14 +10,7 @@ use crate::world::project::{FileEdit, NotWritten, Turn};
 
 /// What files say, and what they are to say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Edits(BTreeMap<PathBuf, Edit>);
-
-/// What a file says, and what it is to say; `None` is a file that is not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Edit {
-    before: Option<String>,
-    after: Option<String>,
-}
+pub struct Edits(BTreeMap<PathBuf, FileEdit>);
 
 /// Where changes of files go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +47,8 @@ pub enum Written {
 impl Edits {
     /// Adds a file: what it says, and what it is to say.
     pub fn set(&mut self, path: impl Into<PathBuf>, before: Option<String>, after: Option<String>) {
-        self.0.insert(path.into(), Edit { before, after });
+        let path = path.into();
+        self.0.insert(path.clone(), FileEdit { path, before, after });
     }
 
     /// Adds those of another.
@@ -65,7 +59,7 @@ impl Edits {
     /// Tells whether every file would be as it is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.values().all(|edit| edit.before == edit.after)
+        self.changed().next().is_none()
     }
 
     /// Returns what a file is to say, where it is to be another one.
@@ -77,11 +71,16 @@ impl Edits {
     /// Returns the project as it would be.
     #[must_use]
     pub fn over(&self, project: &Project) -> Project {
-        let apply = |project: Project, (path, edit): (&PathBuf, &Edit)| match &edit.after {
-            Some(text) => project.with(path, text.clone()),
-            None => project.without(path),
+        let apply = |project: Project, edit: &FileEdit| match &edit.after {
+            Some(text) => project.with(&edit.path, text.clone()),
+            None => project.without(&edit.path),
         };
-        self.0.iter().fold(project.clone(), apply)
+        self.0.values().fold(project.clone(), apply)
+    }
+
+    /// Returns the files that are to say something else.
+    fn changed(&self) -> impl Iterator<Item = &FileEdit> {
+        self.0.values().filter(|edit| edit.before != edit.after)
     }
 
     /// Writes them to where they go.
@@ -96,13 +95,7 @@ impl Edits {
         match destination {
             Destination::WorkingTree => Ok(Written::Files { files: self.write(project)? }),
             Destination::Branch { push } => {
-                let files = self.0.iter().filter(|(_, edit)| edit.before != edit.after);
-                let files = files.map(|(path, edit)| git::FileChange {
-                    path,
-                    before: edit.before.as_deref(),
-                    after: edit.after.as_deref(),
-                });
-                let commit = Commit { files: files.collect(), author, message };
+                let commit = Commit { files: self.changed().collect(), author, message };
                 let (branch, commit) = git::commit(project.root(), &commit).await?;
                 if let Some(remote) = push {
                     git::push(project.root(), remote, &branch).await?;
@@ -117,14 +110,7 @@ impl Edits {
     /// # Errors
     /// As [`Self::carry_out`].
     pub fn write(&self, project: &Project) -> Result<Vec<PathBuf>, Error> {
-        let changed = self.0.iter().filter(|(_, edit)| edit.before != edit.after);
-        let changed: Vec<FileEdit> = changed
-            .map(|(path, Edit { before, after })| FileEdit {
-                path: path.clone(),
-                before: before.clone(),
-                after: after.clone(),
-            })
-            .collect();
+        let changed: Vec<FileEdit> = self.changed().cloned().collect();
         let turn = Turn::of(project.root());
         let turn = turn.map_err(|source| Error::Io { doing: "lock", path: ".".to_owned(), source })?;
         for edit in &changed {

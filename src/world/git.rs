@@ -9,7 +9,7 @@ use std::process::Stdio;
 use miette::Diagnostic;
 use tokio::process::Command;
 
-pub use commit::{Author, Commit, FileChange, commit, push};
+pub use commit::{Author, Commit, commit, push};
 
 /// Why git was of no use.
 #[derive(Debug, thiserror::Error, Diagnostic)]

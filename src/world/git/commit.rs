@@ -7,6 +7,7 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 
 use super::GitError;
+use crate::world::project::FileEdit;
 
 /// How many names a branch is looked for.
 const MOST_NAMES: usize = 100;
@@ -23,23 +24,12 @@ pub struct Author {
 /// A commit that is to be.
 #[derive(Debug)]
 pub struct Commit<'a> {
-    /// The files that it changes.
-    pub files: Vec<FileChange<'a>>,
+    /// The files that it changes: what each has to say in what is checked out, and what it is to say.
+    pub files: Vec<&'a FileEdit>,
     /// Who makes it.
     pub author: &'a Author,
     /// Its message; the branch is called after its first line.
     pub message: &'a str,
-}
-
-/// A file that a commit changes.
-#[derive(Debug)]
-pub struct FileChange<'a> {
-    /// Its path, relative to the folder.
-    pub path: &'a Path,
-    /// What it has to say in what is checked out; `None` where it must not be there.
-    pub before: Option<&'a str>,
-    /// What it is to say; `None` where it goes.
-    pub after: Option<&'a str>,
 }
 
 /// git with an index of its own.
@@ -63,10 +53,10 @@ pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, Strin
         let path = format!("{prefix}{}", file.path.display());
         let found = git.run(&["cat-file", "-p", &format!("{head}:{path}")], None).await?;
         let found = found.status.success().then_some(found.stdout);
-        if found.as_deref() != file.before.map(str::as_bytes) {
-            return Err(GitError::Uncommitted { path: file.path.to_owned() });
+        if found.as_deref() != file.before.as_deref().map(str::as_bytes) {
+            return Err(GitError::Uncommitted { path: file.path.clone() });
         }
-        if let Some(text) = file.after {
+        if let Some(text) = &file.after {
             let blob = git.says(&["hash-object", "-w", "--stdin"], Some(text)).await?;
             git.says(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")], None).await?;
         } else {
@@ -175,6 +165,10 @@ mod tests {
         (folder, project)
     }
 
+    fn edit(path: &str, before: Option<&str>, after: Option<&str>) -> FileEdit {
+        FileEdit { path: path.into(), before: before.map(str::to_owned), after: after.map(str::to_owned) }
+    }
+
     #[tokio::test]
     async fn a_commit_on_a_branch_leaves_the_working_tree_and_its_index_alone() {
         let (_folder, project) = repository();
@@ -182,14 +176,12 @@ mod tests {
         git(&project, &["add", "other"]);
         let before = git(&project, &["status", "--porcelain"]);
         let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
-        let change = |path: &'static str, before, after| FileChange { path: Path::new(path), before, after };
-        let files = || {
-            vec![
-                change("integrations/a.toml", Some("a\n"), Some("A\n")),
-                change("integrations/b.toml", Some("b\n"), None),
-                change("integrations/c.toml", None, Some("c\n")),
-            ]
-        };
+        let edits = [
+            edit("integrations/a.toml", Some("a\n"), Some("A\n")),
+            edit("integrations/b.toml", Some("b\n"), None),
+            edit("integrations/c.toml", None, Some("c\n")),
+        ];
+        let files = || edits.iter().collect();
         let message = "Add `Shop (EU)`\n\nBy the web.";
         let (branch, made) = commit(&project, &Commit { files: files(), author: &author, message }).await.unwrap();
         assert_eq!(branch, "spile/add-shop-eu");
@@ -210,8 +202,8 @@ mod tests {
     async fn what_is_not_committed_is_not_built_upon() {
         let (_folder, project) = repository();
         let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
-        let one = FileChange { path: Path::new("integrations/a.toml"), before: Some("edited\n"), after: Some("A\n") };
-        let refused = commit(&project, &Commit { files: vec![one], author: &author, message: "x" }).await;
+        let one = edit("integrations/a.toml", Some("edited\n"), Some("A\n"));
+        let refused = commit(&project, &Commit { files: vec![&one], author: &author, message: "x" }).await;
         assert!(matches!(refused, Err(GitError::Uncommitted { .. })), "{refused:?}");
         assert_eq!(git(&project, &["branch", "--format=%(refname:short)"]), "main");
     }
