@@ -13,6 +13,7 @@ mod merge;
 mod mistake;
 mod notes;
 mod pinned;
+mod place;
 mod plugin;
 mod project;
 mod reader;

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod draft;
 pub mod field;
+mod file_name;
 pub mod keys;
 pub mod rewrite;
 pub mod schedule;
@@ -23,6 +24,7 @@ use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::value::Settings;
 
 pub use draft::Draft;
+pub use file_name::FileName;
 pub use schedule::Schedule;
 pub use secrets::Secrets;
 pub use timetable::{Tick, Timetable};

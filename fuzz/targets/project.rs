@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use spile::format;
-use spile::integration::draft::FileName;
+use spile::integration::FileName;
 use spile::ops::Error;
 use spile::ops::check::{ConnectorFiles, Files, checked};
 use spile::problem::Problems;

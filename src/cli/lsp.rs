@@ -6,6 +6,7 @@ mod actions;
 mod answers;
 mod desk;
 mod diagnose;
+mod range;
 mod rename;
 
 use lsp_server::{Connection, Message, Notification, Request, Response};

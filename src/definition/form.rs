@@ -1,6 +1,5 @@
 //! Telling the forms of definitions apart, by what they say.
 
-use miette::SourceSpan;
 use serde_json::Value;
 
 use super::{Asked, MOST_BYTES, Members, Mistake, about, project};
@@ -103,25 +102,4 @@ fn yaml_of(source: &Source, problems: &mut Problems) -> Option<Value> {
         problems.push(source, Mistake::Odd { what: odd.what, span: (odd.at..odd.at).into() });
     }
     odd.is_empty().then_some(value)
-}
-
-/// Returns where a name stands in a text, as a value that is whole; the start of the text where that cannot be told.
-pub(super) fn span_of(source: &Source, name: &str) -> SourceSpan {
-    let (text, length) = (source.text(), name.len());
-    places(text, name).next().map_or_else(|| (0..0).into(), |at| (at..at + length).into())
-}
-
-/// Returns where a name stands the second time.
-pub(super) fn second_span_of(source: &Source, name: &str) -> SourceSpan {
-    let (text, length) = (source.text(), name.len());
-    places(text, name).nth(1).map_or_else(|| span_of(source, name), |at| (at..at + length).into())
-}
-
-fn places<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> {
-    let ends = |letter: Option<char>| letter.is_none_or(|c| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '}'));
-    let is_whole = move |at: &usize| {
-        let before = text[..*at].trim_end_matches([' ', '"', '\'']);
-        before.ends_with(':') && ends(text[at + name.len()..].chars().next())
-    };
-    text.match_indices(name).map(|(at, _)| at).filter(is_whole).filter(|_| !name.is_empty())
 }

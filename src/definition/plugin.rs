@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::form::span_of;
+use super::place::span_of;
 use super::reader::{Reader, has_null};
 use super::{Asked, Definition, Members, Mistake, Notes, groups, pinned, settings};
 use crate::connector::passed;

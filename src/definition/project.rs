@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::form::span_of;
+use super::place::span_of;
 use super::{Asked, Members, Mistake};
 use crate::connector::Role;
 use crate::problem::{Problems, did_you_mean, listed};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::form::span_of;
+use super::place::span_of;
 use super::reader::Reader;
 use super::{Members, Mistake, default};
 use crate::connector::kind::{Choice, word_of};

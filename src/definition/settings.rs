@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::form::{second_span_of, span_of};
+use super::place::{second_span_of, span_of};
 use super::reader::Reader;
 use super::{Members, Mistake, setting};
 use crate::connector::Setting;

@@ -171,7 +171,8 @@ fn span(written: &Placed<String>) -> miette::SourceSpan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::integration::draft::{self, FileName};
+    use crate::integration::FileName;
+    use crate::integration::draft;
     use crate::problem::Problem;
     use crate::source::Source;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::adopted::Adopted;
 use super::part::{Part, Said};
 use crate::connector::Role;
-use crate::integration::draft::FileName;
+use crate::integration::FileName;
 use crate::secret::Secret;
 use crate::toml_text::{is_long_table, key, string, table, value};
 

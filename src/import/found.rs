@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::part::KEYS;
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
 use crate::yaml::{Content, Document, Node, Pair, Style, Values};
+
+/// The keys of a plugin that become files.
+pub const KEYS: [&str; 3] = ["config", "select", "metadata"];
 
 /// The lists of plugins that spile manages.
 pub const ROLES: [Role; 2] = [Role::Extractor, Role::Loader];

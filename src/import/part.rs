@@ -9,9 +9,6 @@ use crate::secret::Secret;
 use crate::yaml::edit::line_end;
 use crate::yaml::{Document, Node, Odd, Values, comments};
 
-/// The keys that become files.
-pub const KEYS: [&str; 3] = ["config", "select", "metadata"];
-
 /// What a plugin, or an environment of it, is set up with.
 #[derive(Debug, Clone, Default)]
 pub struct Part {

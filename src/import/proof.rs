@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::PluginKey;
 use super::adopted::Adopted;
-use super::part::{KEYS, Part, Said};
+use super::found::KEYS;
+use super::part::{Part, Said};
 use super::secrets::flatten;
 use crate::connector::Role;
 use crate::integration::check::environment_variable;

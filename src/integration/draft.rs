@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::FileName;
 use super::secrets::{self, SecretsDraft};
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
@@ -58,15 +59,6 @@ pub struct Draft {
     pub config: BTreeMap<String, Node>,
     /// `[secrets]` with `[sops]`, or a sidecar's; an overlay's replace the base's as a whole.
     pub secrets: Option<SecretsDraft>,
-}
-
-/// The name of a file and, for an overlay, its environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileName {
-    /// The first part of the stem.
-    pub slug: Slug,
-    /// The second part, where there is one.
-    pub environment: Option<EnvironmentName>,
 }
 
 /// Reads what a file says.

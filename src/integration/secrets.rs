@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Draft;
-use super::draft::FileName;
+use super::FileName;
 use crate::problem::Problems;
 use crate::secret::Secret;
 use crate::sops::node::{Members, Node};

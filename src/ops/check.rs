@@ -3,6 +3,7 @@
 mod connectors;
 mod lint;
 mod selection;
+mod templates;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use crate::alert::policy;
 use crate::connector::Catalog;
 use crate::digest::hash;
-use crate::integration::draft::{self, Draft, FileName};
+use crate::integration::FileName;
+use crate::integration::draft::{self, Draft};
 use crate::integration::{Integrations, secrets, together};
 use crate::name::{EnvironmentName, Slug};
 use crate::ops::Error;
@@ -201,7 +203,7 @@ fn marks(files: &IntegrationFiles) -> Marks {
 
 fn with_templates(project: &Project, files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     if let Some(settings) = &files.settings {
-        super::notify::check_templates(project, settings, &mut problems);
+        templates::check(project, settings, &mut problems);
     }
     checked(files, problems)
 }

@@ -8,7 +8,7 @@ use super::run::{self, Options};
 use super::secrets::{Access, SecretEdit, SecretsFile, Values, to_set};
 use super::{Error, Loaded, Tell, Which, check};
 use crate::form::NewFile;
-use crate::integration::draft::FileName;
+use crate::integration::FileName;
 use crate::integration::rewrite::{Edit, NotRewritten, rewrite};
 use crate::name::{EnvironmentName, Slug};
 use crate::plan::{Plan, Selection};

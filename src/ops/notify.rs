@@ -2,7 +2,6 @@
 //!
 //! [`after`] tells what runs have shown, [`watch`] everything else too: what is late, wrong, or has drifted.
 
-mod check;
 mod deliver;
 mod look;
 
@@ -21,8 +20,6 @@ use crate::run::Run;
 use crate::settings::{Channel, ProjectSettings};
 use crate::world::World;
 use deliver::{Delivery, Letterhead, post};
-
-pub(super) use check::check_templates;
 
 /// What is watched: a project's files in one environment, or what is wrong with them.
 #[derive(Debug, Clone, Copy)]

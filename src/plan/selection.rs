@@ -155,7 +155,8 @@ mod tests {
 
     use super::*;
     use crate::connector::Catalog;
-    use crate::integration::draft::{self, FileName};
+    use crate::integration::FileName;
+    use crate::integration::draft;
     use crate::integration::together;
     use crate::problem::Problems;
     use crate::settings;

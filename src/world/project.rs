@@ -15,7 +15,7 @@ use miette::Diagnostic;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use walkdir::WalkDir;
 
-use crate::integration::draft::FileName;
+use crate::integration::FileName;
 use crate::problem::Problems;
 use crate::render;
 use crate::source::Source;
@@ -212,13 +212,13 @@ impl Project {
             .partition(|path| path.extension() == Some("toml".as_ref()));
         let sidecars = others.into_iter().filter(|path| sidecar_stem(path).is_some()).collect();
         for (path, source) in self.sources(declared, problems) {
-            match path.file_stem().and_then(OsStr::to_str).and_then(file_name) {
+            match path.file_stem().and_then(OsStr::to_str).and_then(FileName::of_stem) {
                 Some(name) => found.declared.push((name, source)),
                 None => problems.push(&source, bad_name(&path)),
             }
         }
         for (path, source) in self.sources(sidecars, problems) {
-            if let Some(name) = sidecar_stem(&path).and_then(file_name) {
+            if let Some(name) = sidecar_stem(&path).and_then(FileName::of_stem) {
                 found.sidecars.push((name, source));
             } else {
                 problems.hide(&source.place(0..source.text().len()));
@@ -381,31 +381,11 @@ fn bad_name(path: &Path) -> Mistake {
     Mistake::Name { name, span: (0..0).into() }
 }
 
-/// `<slug>` or `<slug>.<environment>`
-fn file_name(stem: &str) -> Option<FileName> {
-    let (slug, environment) = match stem.split_once('.') {
-        Some((slug, environment)) => (slug, Some(environment.parse().ok()?)),
-        None => (stem, None),
-    };
-    Some(FileName { slug: slug.parse().ok()?, environment })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
     use super::*;
-
-    #[test]
-    fn file_names_say_the_slug_and_the_environment() {
-        let of =
-            |stem: &str| file_name(stem).map(|name| (name.slug.to_string(), name.environment.map(|e| e.to_string())));
-        assert_eq!(of("shop"), Some(("shop".into(), None)));
-        assert_eq!(of("shop.prod"), Some(("shop".into(), Some("prod".into()))));
-        for bad in ["Shop", "shop.", "shop.prod.x", "sh op"] {
-            assert_eq!(of(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test makes its own repository")]

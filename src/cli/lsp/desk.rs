@@ -9,7 +9,8 @@ use lsp_types::notification::{Notification as _, PublishDiagnostics};
 use lsp_types::{Position, PublishDiagnosticsParams, Range, Uri};
 
 use super::diagnose::{Found, diagnostics};
-use crate::assist::{Encoding, offset, position};
+use super::range::range;
+use crate::assist::{Encoding, offset};
 use crate::cli::Global;
 use crate::ops::secrets::Access;
 use crate::ops::{self, Error, Loaded};
@@ -115,14 +116,6 @@ impl Desk {
     pub(super) fn offset(&self, text: &str, at: Position) -> usize {
         offset(text, (at.line, at.character), self.encoding)
     }
-}
-
-pub(super) fn range(text: &str, span: std::ops::Range<usize>, encoding: Encoding) -> Range {
-    let at = |offset| {
-        let (line, character) = position(text, offset, encoding);
-        Position { line, character }
-    };
-    Range { start: at(span.start), end: at(span.end) }
 }
 
 fn send(connection: &Connection, path: &Path, found: Found) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use lsp_types::{Diagnostic, DiagnosticSeverity, NumberOrString};
 
-use super::desk::range;
+use super::range::range;
 use crate::assist::Encoding;
 use crate::problem::{Problem, Report};
 

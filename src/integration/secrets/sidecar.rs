@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Form, Mistake, SecretsDraft, mistakes, named};
 use crate::integration::Draft;
-use crate::integration::draft::FileName;
+use crate::integration::FileName;
 use crate::problem::Problems;
 use crate::sops::node::{Members, Node};
 use crate::sops::{Document, Enc, NotADocument, NotEnc};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::rule::{needs_program, rule};
 use super::{Error, Values};
-use crate::integration::draft::FileName;
+use crate::integration::FileName;
 use crate::name::{EnvironmentName, Slug};
 use crate::ops;
 use crate::problem::Problems;

@@ -14,7 +14,7 @@ use crate::source::Source;
 use crate::world::Project;
 
 /// Renders a test with the template of each channel that has its own.
-pub(in crate::ops) fn check_templates(project: &Project, source: &Source, problems: &mut Problems) {
+pub(super) fn check(project: &Project, source: &Source, problems: &mut Problems) {
     // What else is wrong with the settings is reported where they are read.
     let Some(settings) = settings::read(source, &mut Problems::default()) else { return };
     let (environment, pages) = (&settings.default_environment, settings.url.as_deref());

@@ -1,0 +1,26 @@
+//! Where the names of a definition stand: its values have lost their places when Meltano's own words were made of them.
+
+use miette::SourceSpan;
+
+use crate::source::Source;
+
+/// Returns where a name stands in a text, as a value that is whole; the start of the text where that cannot be told.
+pub(super) fn span_of(source: &Source, name: &str) -> SourceSpan {
+    let (text, length) = (source.text(), name.len());
+    places(text, name).next().map_or_else(|| (0..0).into(), |at| (at..at + length).into())
+}
+
+/// Returns where a name stands the second time.
+pub(super) fn second_span_of(source: &Source, name: &str) -> SourceSpan {
+    let (text, length) = (source.text(), name.len());
+    places(text, name).nth(1).map_or_else(|| span_of(source, name), |at| (at..at + length).into())
+}
+
+fn places<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> {
+    let ends = |letter: Option<char>| letter.is_none_or(|c| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '}'));
+    let is_whole = move |at: &usize| {
+        let before = text[..*at].trim_end_matches([' ', '"', '\'']);
+        before.ends_with(':') && ends(text[at + name.len()..].chars().next())
+    };
+    text.match_indices(name).map(|(at, _)| at).filter(is_whole).filter(|_| !name.is_empty())
+}
