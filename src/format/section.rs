@@ -61,6 +61,8 @@ impl Section {
 
 /// Takes a file apart. What stands at its very top, up to a blank line or a key, stays there.
 pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlError> {
+    // Some editors begin a file with a byte order mark; it would go along with the first key, into the middle of the file.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let document = crate::table::layout(text)?;
     let mut values = Vec::new();
     spans(document.as_table(), "", &mut values);

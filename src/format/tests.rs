@@ -9,6 +9,13 @@ fn formatted(text: &str) -> String {
     integration(text, connector.as_deref()).unwrap()
 }
 
+#[test]
+fn a_byte_order_mark_goes() {
+    let text = "\u{feff}name = \"Shop\"\ntype = \"postgres\"\n";
+    assert_eq!(formatted(text), "type = \"postgres\"\nname = \"Shop\"\n");
+    assert_eq!(other(text).unwrap(), "name = \"Shop\"\ntype = \"postgres\"\n");
+}
+
 const WRITTEN: &str = "# The shop.
 
 
