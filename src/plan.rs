@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::hash;
+use crate::digest::of_json;
 use crate::integration::Integrations;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::record::{Entry, Record, Row};
@@ -150,8 +150,7 @@ impl Plan {
     /// Returns the plan's name: a hash of all it says, of the records' every field and of the revisions.
     #[must_use]
     pub fn id(&self) -> String {
-        // A plan holds maps with text keys and values of JSON: there is nothing that cannot be written.
-        hash(&serde_json::to_vec(self).unwrap_or_default())
+        of_json(self)
     }
 
     /// Tells whether there is nothing to do.

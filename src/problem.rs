@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use miette::{Diagnostic, Severity};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::source::{Place, Source};
 
@@ -90,6 +91,26 @@ impl Problems {
     pub fn extend(&mut self, other: Self) {
         self.found.extend(other.found);
         self.hidden.extend(other.hidden);
+    }
+
+    /// Makes something of each item on all cores; what is made, and what is found wrong, stays in the order of the items.
+    pub fn of_each<T: Send, U: Send>(
+        &mut self,
+        items: Vec<T>,
+        make: impl Fn(T, &mut Self) -> Option<U> + Sync + Send,
+    ) -> Vec<U> {
+        let by_itself = |item| {
+            let mut problems = Self::default();
+            (make(item, &mut problems), problems)
+        };
+        let each: Vec<(Option<U>, Self)> = items.into_par_iter().map(by_itself).collect();
+        // What is made may be large: a list that grows would copy it again and again.
+        let mut all = Vec::with_capacity(each.len());
+        for (one, found) in each {
+            all.extend(one);
+            self.extend(found);
+        }
+        all
     }
 
     /// Keeps a place out of every excerpt: what stands there is a secret.

@@ -54,7 +54,7 @@ fn files(sources: Vec<Source>) -> Files {
         match path.parent().and_then(Path::to_str) {
             Some("connectors") => connectors.push(source),
             Some("templates") => files.template = Some(source),
-            Some("integrations") => match (name(stem), name(stem.trim_end_matches(".secrets"))) {
+            Some("integrations") => match (FileName::of_stem(stem), FileName::of_stem(stem.trim_end_matches(".secrets"))) {
                 (Some(name), _) => files.integrations.declared.push((name, source)),
                 (None, Some(name)) => files.integrations.sidecars.push((name, source)),
                 (None, None) => {}
@@ -70,14 +70,6 @@ fn files(sources: Vec<Source>) -> Files {
     files.template.get_or_insert_with(|| Source::new("templates/meltano.yml.j2", render::TEMPLATE));
     files.connectors = ConnectorFiles::Read(connectors);
     files
-}
-
-fn name(stem: &str) -> Option<FileName> {
-    let (slug, environment) = match stem.split_once('.') {
-        Some((slug, environment)) => (slug, Some(environment.parse().ok()?)),
-        None => (stem, None),
-    };
-    Some(FileName { slug: slug.parse().ok()?, environment })
 }
 
 fn formatted(source: &Source) {

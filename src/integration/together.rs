@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use miette::{Diagnostic, SourceSpan};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::check::{self, Completeness, Context, environment_variable};
 use super::{Draft, Integration, Integrations};
@@ -135,22 +134,20 @@ pub fn integrations(
 ) -> Integrations {
     let bases = bases(drafts, problems);
     let overlays = overlays(drafts, &bases, settings, problems);
-    // Each by itself, on all cores.
-    let check = |(slug, base): (&Slug, &Draft)| {
+    let each: Vec<(&Slug, &Draft)> = bases.iter().map(|(slug, base)| (*slug, *base)).collect();
+    let checked = problems.of_each(each, |(slug, base), problems| {
         let overlays = overlays.get(slug).map(Vec::as_slice).unwrap_or_default();
         let covered: BTreeSet<_> = overlays.iter().filter_map(|overlay| overlay.environment.as_ref()).collect();
         let whole = settings.environments.keys().any(|environment| !covered.contains(environment));
-        let base_is = if whole { Completeness::Whole } else { Completeness::Part };
-        let context = Context { project: &settings.name, catalog, base: base_is };
-        let mut problems = Problems::default();
-        (check::integration(base, overlays, context, &mut problems), problems)
-    };
-    let each: Vec<(&Slug, &Draft)> = bases.iter().map(|(slug, base)| (*slug, *base)).collect();
-    let checked: Vec<_> = each.par_iter().map(|one| check(*one)).collect();
+        let context = Context {
+            project: &settings.name,
+            catalog,
+            base: if whole { Completeness::Whole } else { Completeness::Part },
+        };
+        check::integration(base, overlays, context, problems).map(|integration| (base, integration))
+    });
     let mut found: BTreeMap<IntegrationId, (&Draft, Arc<Integration>)> = BTreeMap::new();
-    for ((_, base), (integration, wrong)) in each.into_iter().zip(checked) {
-        problems.extend(wrong);
-        let Some(integration) = integration else { continue };
+    for (base, integration) in checked {
         match found.get(&integration.id) {
             Some((_, first)) => id_twice(base, first, problems),
             None => drop(found.insert(integration.id, (base, Arc::new(integration)))),

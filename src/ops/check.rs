@@ -12,7 +12,6 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use crate::alert::policy;
 use crate::connector::Catalog;
 use crate::digest::hash;
-use crate::integration::FileName;
 use crate::integration::draft::{self, Draft};
 use crate::integration::{Integrations, secrets, together};
 use crate::name::{EnvironmentName, Slug};
@@ -241,12 +240,11 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
         return Err(Error::Problems(problems.into_report()));
     };
     let entries = plan::entries(&integrations, &settings);
-    let kept =
-        files.kept.filter(|kept| kept.stamp == render::stamp(&head(&settings, Purpose::Project), &entries, &template));
+    let head = head(&settings, Purpose::Project);
+    let kept = files.kept.filter(|kept| kept.stamp == render::stamp(&head, &entries, &template));
     let is_kept = kept.is_some();
     let render = if is_builtin(&template) { render::unproven } else { render::meltano_yml };
-    let rendered =
-        kept.map_or_else(|| render(&head(&settings, Purpose::Project), &entries, &template), |kept| Ok(kept.text));
+    let rendered = kept.map_or_else(|| render(&head, &entries, &template), |kept| Ok(kept.text));
     match rendered {
         Ok(rendered) => {
             let advice = problems.into_report();
@@ -293,17 +291,7 @@ pub(super) fn mistaken(template: &Source, mistake: render::Mistake) -> Error {
 }
 
 fn drafts(files: IntegrationFiles, problems: &mut Problems) -> Vec<Draft> {
-    let read = |(name, source): (FileName, Source)| {
-        let mut problems = Problems::default();
-        (draft::read(&source, name, &mut problems), problems)
-    };
-    let read: Vec<(Option<Draft>, Problems)> = files.declared.into_par_iter().map(read).collect();
-    // Drafts are large: a list that grows would copy them again and again.
-    let mut drafts = Vec::with_capacity(read.len());
-    for (draft, found) in read {
-        drafts.extend(draft);
-        problems.extend(found);
-    }
+    let mut drafts = problems.of_each(files.declared, |(name, source), problems| draft::read(&source, name, problems));
     secrets::attach(&mut drafts, &files.sidecars, problems);
     drafts
 }

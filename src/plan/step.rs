@@ -6,7 +6,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::{Serialize, Serializer};
 
 use super::{Change, Revision, Snapshot, State};
-use crate::digest::hash;
+use crate::digest::of_json;
 use crate::name::IntegrationId;
 use crate::record::Record;
 
@@ -27,16 +27,11 @@ pub struct Step<R: Record> {
 /// together they may be tens of megabytes. For what was read the revision stands.
 impl<R: Record> Serialize for Step<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let digest = |(id, change): (&IntegrationId, &Change<R>)| (*id, hash(&json(change)));
+        let digest = |(id, change): (&IntegrationId, &Change<R>)| (*id, of_json(change));
         let changes: BTreeMap<IntegrationId, String> = self.changes.par_iter().map(digest).collect();
-        let document = (self.before != self.after).then(|| hash(&json(&self.after)));
+        let document = (self.before != self.after).then(|| of_json(&self.after));
         (&self.revision, changes, document).serialize(serializer)
     }
-}
-
-/// Records and documents are maps with text keys and values of JSON: there is nothing that cannot be written.
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
 }
 
 impl<R: Record> Step<R> {

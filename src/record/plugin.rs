@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::connector::{Connector, Kind, Setting};
-use crate::digest::hash;
+use crate::digest::of_json;
 
 /// A base plugin, complete: `name`, `namespace`, `pip_url`, `settings` and so on. It is long, and thousands of entries
 /// share it: where entries are told apart, its digest stands for it.
@@ -39,8 +39,7 @@ impl PluginDefinition {
 
     /// Returns its SHA-256, as JSON.
     fn digest(&self) -> &str {
-        // A map with text keys and values of JSON: there is nothing that cannot be written.
-        self.digest.get_or_init(|| hash(&serde_json::to_vec(&self.keys).unwrap_or_default()))
+        self.digest.get_or_init(|| of_json(&self.keys))
     }
 }
 

@@ -1,10 +1,9 @@
 //! The stamp of all that a text is rendered of: with the same stamp it is the same text.
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use serde::Serialize;
 
 use super::{Head, PARTS, Purpose};
-use crate::digest::hash;
+use crate::digest::{hash, of_json};
 use crate::name::IntegrationId;
 use crate::plan::State;
 use crate::record::Entry;
@@ -15,16 +14,11 @@ use crate::source::Source;
 pub fn stamp(head: &Head, entries: &State<Entry>, template: &Source) -> String {
     let Head { default_environment, environments, purpose } = head;
     let frame = (env!("CARGO_PKG_VERSION"), PARTS.1, template.path(), template.text());
-    let frame = json(&(frame, default_environment, environments, *purpose == Purpose::Run));
-    let digest = |one: (&IntegrationId, &Entry)| hash(&json(&one));
+    let frame = of_json(&(frame, default_environment, environments, *purpose == Purpose::Run));
+    let digest = |one: (&IntegrationId, &Entry)| of_json(&one);
     let all: Vec<_> = entries.iter().collect();
     let each: Vec<String> = all.into_par_iter().map(digest).collect();
-    hash((hash(&frame) + &each.concat()).as_bytes())
-}
-
-/// Maps with text keys and values of JSON: there is nothing that cannot be written.
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
+    hash((frame + &each.concat()).as_bytes())
 }
 
 #[cfg(test)]

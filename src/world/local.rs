@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::project::make_private;
 use super::runs::Outbox;
 use super::{Origin, Target, TargetError};
-use crate::digest::hash;
+use crate::digest::{hash, of_json};
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan::{Change, Foreign, Last, Revision, Snapshot, State, Step};
 use crate::record::Row;
@@ -99,10 +99,12 @@ impl Local {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let read = |stored: Stored| {
             let (id, row) = stored.read(&wanted)?;
-            let hash = hash(json(&*row).as_bytes());
+            let hash = of_json(&*row);
             Ok((id, row, hash))
         };
-        let own: Vec<_> = own.into_par_iter().map(read).collect::<Result<_, TargetError>>()?;
+        // Of several that cannot be read the first is told, whichever was looked at first.
+        let own: Vec<Result<_, TargetError>> = own.into_par_iter().map(read).collect();
+        let own: Vec<(IntegrationId, Arc<Row>, String)> = own.into_iter().collect::<Result<_, _>>()?;
         let revision = own.iter().fold(String::new(), |text, (id, _, hash)| text + &format!("{id}:{hash}\n"));
         let revision = Revision(hash(revision.as_bytes()));
         let hashes = own.iter().map(|(id, _, hash)| (*id, hash.clone())).collect();

@@ -12,7 +12,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use walkdir::WalkDir;
 
 use crate::integration::FileName;
@@ -230,18 +229,7 @@ impl Project {
 
     /// Reads files on all cores, and keeps their order.
     fn sources(&self, paths: Vec<PathBuf>, problems: &mut Problems) -> Vec<(PathBuf, Source)> {
-        let read = |path: PathBuf| {
-            let mut problems = Problems::default();
-            let source = self.source(&path, &mut problems);
-            (source.map(|source| (path, source)), problems)
-        };
-        let read: Vec<(Option<_>, Problems)> = paths.into_par_iter().map(read).collect();
-        let mut sources = Vec::with_capacity(read.len());
-        for (source, found) in read {
-            sources.extend(source);
-            problems.extend(found);
-        }
-        sources
+        problems.of_each(paths, |path, problems| self.source(&path, problems).map(|source| (path, source)))
     }
 
     /// Finds the `.sops.yaml` for a file: from its folder upwards, to the root of the repository that the project is in,

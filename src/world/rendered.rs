@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::project::{Project, make_private, replace, sweep_temporary};
+use super::project::{Project, make_private, replace};
 use crate::digest::hash;
 use crate::render::FILE_NAME;
 
@@ -37,12 +37,7 @@ impl Rendered {
     /// When it cannot be written.
     pub fn keep(&self, project: &Project) -> io::Result<()> {
         let path = Self::path(project);
-        let folder = path.parent().unwrap_or(&path);
-        make_private(folder)?;
-        // The lock ends with the file's being closed. Under it, what is there half-written is of nobody who lives.
-        let lock = std::fs::File::open(folder)?;
-        lock.lock()?;
-        sweep_temporary(folder)?;
+        make_private(path.parent().unwrap_or(&path))?;
         replace(&path, format!("# {} {}\n{}", self.stamp, hash(self.text.as_bytes()), self.text).as_bytes())
     }
 }

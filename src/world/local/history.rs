@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params
 use uuid::Uuid;
 
 use super::{Local, json, version};
-use crate::digest::hash;
+use crate::digest::{hash, of_json};
 use crate::name::IntegrationId;
 use crate::plan::history::{Applied, Left};
 use crate::plan::{Change, State};
@@ -59,7 +59,7 @@ impl Local {
             id.to_string(),
             change.word(),
             self.project,
-            change.before().map(|row| hash(json(row).as_bytes())),
+            change.before().map(of_json),
             after.as_ref().map(|after| hash(after.as_bytes())),
             after,
             origin.actor,
