@@ -2,28 +2,57 @@
 
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A file's path, relative to the project, and its text. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Source(Arc<(PathBuf, String)>);
+pub struct Source(Arc<File>);
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    text: String,
+    /// Where each line begins; counted when a place is asked for, once for all mistakes of the file.
+    lines: OnceLock<Vec<usize>>,
+}
 
 impl Source {
     /// Joins a path, relative to the project, with the text found there.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self(Arc::new((path.into(), text.into())))
+        Self(Arc::new(File { path: path.into(), text: text.into(), lines: OnceLock::new() }))
     }
 
     /// Returns the path, relative to the project.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0.0
+        &self.0.path
     }
 
     /// Returns the whole text.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0.1
+        &self.0.text
+    }
+
+    /// Tells whether both are the same reading of a file.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns the bytes at which the lines begin; the first begins at 0.
+    #[must_use]
+    pub fn lines(&self) -> &[usize] {
+        self.0.lines.get_or_init(|| {
+            let newlines = self.text().bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
+        })
+    }
+
+    /// Returns the line that a byte is in, from 0; what is behind the end is in the last one.
+    #[must_use]
+    pub fn line(&self, at: usize) -> usize {
+        self.lines().partition_point(|start| *start <= at) - 1
     }
 
     /// Returns the place of a span, in bytes.
@@ -53,10 +82,9 @@ impl Place {
     #[must_use]
     pub fn line_and_column(&self) -> (usize, usize) {
         let text = self.source.text();
-        let before = text.get(..self.span.start).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
+        let at = if text.is_char_boundary(self.span.start) { self.span.start } else { text.len() };
+        let line = self.source.line(at);
+        (line + 1, text[self.source.lines()[line]..at].chars().count() + 1)
     }
 
     /// Returns `path:line` as editors and CI logs understand it.

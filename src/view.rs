@@ -5,6 +5,7 @@ pub mod check;
 pub mod connectors;
 pub mod discover;
 pub mod drift;
+mod excerpt;
 pub mod history;
 mod junit;
 pub mod markdown;

@@ -1,11 +1,11 @@
 //! Problems and errors as people read them, and as data.
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 use serde::{Deserialize, Serialize};
 
+use super::excerpt::{self, Excerpt, Masked};
 use crate::ops::Error;
 use crate::problem::{Problem, Report};
-use crate::source::Source;
 
 /// A problem as data: the same in every face.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -96,25 +96,25 @@ pub fn error(error: &Error) -> String {
 #[must_use]
 pub fn problems(report: &Report) -> String {
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).with_links(false).with_width(110);
+    let handler = handler.with_context_lines(excerpt::CONTEXT);
     let mut text = String::new();
+    let mut last = None;
     for problem in report.problems() {
-        let shown = Shown { problem, excerpt: excerpt(report, &problem.source) };
+        let masked = Masked::of(report, problem, last.take());
+        let shown = Shown { problem, excerpt: Excerpt::of(&masked, problem) };
         if handler.render_report(&mut text, &shown).is_err() {
             text = format!("{text}{problem:?}\n");
         }
         text.push('\n');
+        last = Some(masked);
     }
     text
 }
 
-fn excerpt(report: &Report, source: &Source) -> NamedSource<String> {
-    NamedSource::new(source.path().display().to_string(), report.excerpt_text(source))
-}
-
-/// A problem with the text that its excerpt shows.
+/// A problem with the lines that it is shown in.
 struct Shown<'a> {
     problem: &'a Problem,
-    excerpt: NamedSource<String>,
+    excerpt: Excerpt,
 }
 
 impl Diagnostic for Shown<'_> {
@@ -135,7 +135,7 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.problem.finding().labels()
+        Some(Box::new(self.excerpt.labels()))
     }
 }
 

@@ -36,6 +36,9 @@ pub const SOPS_RULES: &str = ".sops.yaml";
 /// How many bytes are read for the head of a connector.
 const HEAD: usize = 4096;
 
+/// How many bytes a file of a project may have: a thousand times what the largest has, and read at once.
+const MOST_BYTES: u64 = 8 << 20;
+
 /// How the stem of a sidecar ends.
 const SIDECAR: &str = ".secrets";
 
@@ -349,14 +352,24 @@ impl Project {
             return Some(Source::new(path, text.as_str()));
         }
         let span = || (0..0).into();
-        let finding = match std::fs::read(self.root.join(path)).map(String::from_utf8) {
-            Ok(Ok(text)) => return Some(Source::new(path, text)),
-            Ok(Err(_)) => Mistake::NotUtf8 { span: span() },
+        let finding = match read(&self.root.join(path)).map(|bytes| bytes.map(String::from_utf8)) {
+            Ok(Some(Ok(text))) => return Some(Source::new(path, text)),
+            Ok(Some(Err(_))) => Mistake::NotUtf8 { span: span() },
+            Ok(None) => Mistake::TooLarge { mebibytes: MOST_BYTES >> 20, span: span() },
             Err(error) => Mistake::Unreadable { message: error.to_string(), span: span() },
         };
         problems.push(&Source::new(path, ""), finding);
         None
     }
+}
+
+/// Reads a file, unless it is too large.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(MOST_BYTES)).unwrap_or(0) + 1);
+    file.by_ref().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= MOST_BYTES).then_some(bytes))
 }
 
 /// Returns the folder that a file of git's names, from the folder that the file is in.
@@ -414,11 +427,15 @@ mod tests {
         std::fs::File::create(integrations.join("latin.toml")).unwrap().write_all(b"name = '\xe9'").unwrap();
         std::fs::File::create(integrations.join("Bad Name.toml")).unwrap();
         std::fs::File::create(integrations.join("good.toml")).unwrap();
+        std::fs::File::create(integrations.join("huge.toml")).unwrap().set_len(100_000_000_000).unwrap();
         let mut problems = Problems::default();
         let found = Project::at(folder.path()).integrations(&mut problems);
         let paths: Vec<_> = found.declared.iter().map(|(_, source)| source.path().to_owned()).collect();
         assert_eq!(paths, [Path::new("integrations/good.toml")]);
         let codes: Vec<_> = problems.into_report().problems().iter().map(crate::problem::Problem::code).collect();
-        assert_eq!(codes, ["spile::files::name", "spile::files::not_utf8", "spile::files::link_loop"]);
+        assert_eq!(
+            codes,
+            ["spile::files::name", "spile::files::too_large", "spile::files::not_utf8", "spile::files::link_loop"]
+        );
     }
 }

@@ -36,6 +36,19 @@ pub enum Mistake {
         #[label("this file")]
         span: SourceSpan,
     },
+    /// More bytes than anybody writes.
+    #[error("the file has more than {mebibytes} MiB")]
+    #[diagnostic(
+        code(spile::files::too_large),
+        help("move what is no configuration out of the folder; a file as large as that is not read")
+    )]
+    TooLarge {
+        /// How many MiB it may have.
+        mebibytes: u64,
+        /// Its start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
     /// A link leads back to a folder that it is in.
     #[error("the link leads in a circle and is passed over")]
     #[diagnostic(code(spile::files::link_loop), severity(Warning), help("remove the link"))]
