@@ -12,7 +12,7 @@ mod scalar;
 mod value;
 
 pub use comments::comments;
-pub use document::{Document, may_grow};
+pub use document::{Document, is_deep, may_grow};
 pub use edit::Edits;
 pub use mistake::Mistake;
 pub use node::{Content, Node, Pair, Style};

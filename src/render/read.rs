@@ -26,6 +26,9 @@ pub enum Unreadable {
     /// Aliases of aliases of aliases: what is behind them would be missed, as if it were not there.
     #[error("its aliases make it larger than a million values, or lead through more than 200 levels")]
     Aliases,
+    /// Lists in lists in lists.
+    #[error("it is nested too deeply")]
+    Deep,
     /// A plugin inherits from one that is not there.
     #[error("`{plugin}` inherits from `{parent}`, which is not there")]
     Orphan {
@@ -134,6 +137,9 @@ impl Plugin {
 /// Reads a document. What spile never writes and the template's own text may hold, such as merge keys, keys that are
 /// no text and large numbers, only the slower reader of imports takes.
 fn document(text: &str) -> Result<Document, Unreadable> {
+    if yaml::is_deep(text) {
+        return Err(Unreadable::Deep);
+    }
     // In quotes it is a key like any other.
     let merges = |(at, _): (usize, &str)| {
         !text[..at].ends_with(['"', '\'']) && text[at + 2..].trim_start_matches(' ').starts_with(':')

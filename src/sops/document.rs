@@ -10,7 +10,7 @@ use super::enc::{Enc, Kind};
 use super::metadata::{BadMetadata, Metadata, Wrapped};
 use super::node::{self, Members, Node};
 use crate::secret::Secret;
-use crate::yaml::may_grow;
+use crate::yaml::{is_deep, may_grow};
 use open::{associated, mac};
 
 pub use open::{Fault, Leaf, bool_of};
@@ -95,6 +95,9 @@ impl Document {
                 |at| format!("line {}, column {}", at.line(), at.column()),
             ),
         };
+        if is_deep(text) {
+            return Err(NotADocument::Syntax { format: "YAML", message: "it is nested too deeply".to_owned() });
+        }
         if may_grow(text) {
             return Err(NotADocument::Aliases);
         }

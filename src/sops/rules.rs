@@ -5,7 +5,7 @@ use regex::Regex;
 use super::metadata::ENCRYPTED;
 use super::node::{Members, Node, find};
 use super::scope;
-use crate::yaml::may_grow;
+use crate::yaml::{is_deep, may_grow};
 
 /// The lists of a rule that hold other keys than age's.
 const FOREIGN: [&str; 6] = ["pgp", "kms", "gcp_kms", "azure_keyvault", "hc_vault_transit_uri", "hckms"];
@@ -93,6 +93,9 @@ impl Rules {
                 |at| format!("line {}, column {}", at.line(), at.column()),
             ),
         };
+        if is_deep(text) {
+            return Err(BadRules::Syntax { place: "it is nested too deeply".to_owned() });
+        }
         if may_grow(text) {
             return Err(BadRules::Aliases);
         }

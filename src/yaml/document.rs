@@ -69,6 +69,47 @@ pub fn may_grow(text: &str) -> bool {
     aliases.saturating_mul(text.len()) > MOST_COPIED
 }
 
+/// How many levels a text must seem to have before they are counted.
+const SEEMS_DEEP: usize = 1_000;
+
+/// Tells whether a text is nested more deeply than anything is read. Readers that give values alone parse all of it first,
+/// in a time that grows with the square of the depth: a hundred thousand brackets are a quarter of a minute.
+#[must_use]
+pub fn is_deep(text: &str) -> bool {
+    if !seems_deep(text) {
+        return false;
+    }
+    let mut depth = 0_usize;
+    for event in Parser::new_from_str(text) {
+        match event {
+            Ok((Event::SequenceStart(..) | Event::MappingStart(..), _)) => depth += 1,
+            Ok((Event::SequenceEnd | Event::MappingEnd, _)) => depth = depth.saturating_sub(1),
+            Ok(_) => {}
+            // Brackets are counted as they are met, before their lists begin.
+            Err(error) => return error.info() == "recursion limit exceeded",
+        }
+        if depth > DEEPEST {
+            return true;
+        }
+    }
+    false
+}
+
+/// Tells whether brackets stay open, or a line begins far to the right: a level without brackets takes a column at least.
+fn seems_deep(text: &str) -> bool {
+    let mut open = 0_usize;
+    let brackets = text.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > SEEMS_DEEP
+    });
+    let indent = |line: &str| line.bytes().take_while(|byte| b" \t-?:".contains(byte)).count();
+    brackets || text.lines().any(|line| indent(line) > SEEMS_DEEP)
+}
+
 /// A list or table that is not yet closed.
 struct Open {
     node: Node,

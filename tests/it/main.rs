@@ -15,6 +15,7 @@ mod contract;
 mod crash;
 mod floors;
 mod folder;
+mod hostile;
 mod http;
 mod import;
 mod instructions;

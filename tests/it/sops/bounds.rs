@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use spile::sops::{DataKey, Document, NotADocument, node, rewrite};
+use spile::sops::{DataKey, Document, NotADocument, Rules, node, rewrite};
 use toml::de::DeTable;
 
 /// What a debug build may take for a text of 100 kB on a busy machine.
@@ -33,13 +33,24 @@ fn deep_json_is_refused() {
     }
 }
 
-/// The YAML parser, a port of libyaml, takes time by the square of the depth before it refuses: 50,000 are 13 s.
+/// The YAML parser, a port of libyaml, takes time by the square of the depth before it refuses: it is not asked.
 #[test]
 fn deep_yaml_is_refused() {
-    for (opening, closing) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {
-        let deep = format!("{}1{}", opening.repeat(DEEP / 10), closing.repeat(DEEP / 10));
+    for (opening, closing) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
+        let deep = format!("{}1{}", opening.repeat(DEEP), closing.repeat(DEEP));
         assert!(is_refused(&soon(|| Document::from_yaml(&deep))), "{opening}");
+        assert!(is_refused(&soon(|| Document::from_yaml(&opening.repeat(DEEP)))), "{opening}");
+        assert!(soon(|| Rules::read(&deep)).is_err(), "{opening}");
+        let rendered = format!("{}\nx: {}", spile::render::MARKER, opening.repeat(DEEP));
+        assert!(soon(|| spile::render::read::entries(&rendered)).is_err(), "{opening}");
     }
+}
+
+/// What only looks deep is read: brackets that stay open in a text, and a comment far to the right.
+#[test]
+fn yaml_with_many_brackets_in_texts_is_read() {
+    let text = format!("a: \"{}\"\n{}# far\nsops: {{}}\n", "[{".repeat(DEEP), " ".repeat(DEEP));
+    assert_eq!(soon(|| Document::from_yaml(&text)).unwrap().tree.len(), 1);
 }
 
 #[test]
