@@ -1,5 +1,7 @@
-//! git, where only it can do something: its configuration, and the merge of two texts.
+//! git, where only it can do something: its configuration, the merge of two texts, branches with commits; and what it has
+//! checked out.
 
+mod checked_out;
 mod commit;
 
 use std::ffi::OsStr;
@@ -9,6 +11,7 @@ use std::process::Stdio;
 use miette::Diagnostic;
 use tokio::process::Command;
 
+pub use checked_out::checked_out;
 pub use commit::{Author, Commit, commit, push};
 
 /// Why git was of no use.

@@ -1,23 +1,22 @@
 //! The project's folder: finding it, reading its files, replacing one as a whole.
 
+mod files;
 mod journal;
 mod mistake;
 mod write;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use walkdir::WalkDir;
 
 use crate::integration::FileName;
 use crate::problem::Problems;
 use crate::render;
 use crate::source::Source;
+use crate::world::git;
 
 pub use journal::{FileEdit, NotWritten, Turn, recover};
 pub use mistake::Mistake;
@@ -35,9 +34,6 @@ pub const SOPS_RULES: &str = ".sops.yaml";
 
 /// How many bytes are read for the head of a connector.
 const HEAD: usize = 4096;
-
-/// How many bytes a file of a project may have: a thousand times what the largest has, and read at once.
-const MOST_BYTES: u64 = 8 << 20;
 
 /// How the stem of a sidecar ends.
 const SIDECAR: &str = ".secrets";
@@ -100,14 +96,6 @@ impl Project {
         changed
     }
 
-    /// Returns the files below a folder that are to be there, and are read from here.
-    fn unwritten(&self, folder: &str) -> impl Iterator<Item = &PathBuf> {
-        self.unwritten
-            .iter()
-            .filter(move |(path, text)| path.starts_with(folder) && text.is_some())
-            .map(|(path, _)| path)
-    }
-
     /// Finds the project that a folder is in: the nearest `spile.toml` upwards. A change of several files that was killed
     /// half-way is put back.
     ///
@@ -143,21 +131,7 @@ impl Project {
     /// Returns the commit that git has checked out, where the project is in a repository.
     #[must_use]
     pub fn commit(&self) -> Option<String> {
-        let root = self.root.canonicalize().ok()?;
-        let found = root.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
-        // Of a worktree and of a submodule it is a file that says where the folder is.
-        let git =
-            if found.is_dir() { found } else { pointed(&found, &std::fs::read_to_string(&found).ok()?, "gitdir: ")? };
-        let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
-        let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
-        // Worktrees share the branches of the repository that they are of.
-        let common = std::fs::read_to_string(git.join("commondir")).ok();
-        let common = common.and_then(|text| pointed(&git.join("commondir"), &text, "")).unwrap_or_else(|| git.clone());
-        if let Ok(commit) = std::fs::read_to_string(common.join(name)) {
-            return Some(commit.trim().to_owned());
-        }
-        let packed = std::fs::read_to_string(common.join("packed-refs")).ok()?;
-        packed.lines().find_map(|line| Some(line.strip_suffix(name)?.strip_suffix(' ')?.to_owned()))
+        git::checked_out(&self.root)
     }
 
     /// Returns the way to the project from the root of the repository that it is in.
@@ -230,11 +204,6 @@ impl Project {
         found
     }
 
-    /// Reads files on all cores, and keeps their order.
-    fn sources(&self, paths: Vec<PathBuf>, problems: &mut Problems) -> Vec<(PathBuf, Source)> {
-        problems.of_each(paths, |path, problems| self.source(&path, problems).map(|source| (path, source)))
-    }
-
     /// Finds the `.sops.yaml` for a file: from its folder upwards, to the root of the repository that the project is in,
     /// or to that of the project.
     ///
@@ -262,20 +231,6 @@ impl Project {
         Ok(None)
     }
 
-    /// Returns a mark of the files that the project is read from: another one when a file came, went or was written.
-    #[must_use]
-    pub fn mark(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        for top in [SETTINGS, "integrations", "connectors", "templates"] {
-            let walk = WalkDir::new(self.root.join(top)).follow_links(true).sort_by_file_name();
-            for item in walk.into_iter().flatten() {
-                let written = item.metadata().map(|metadata| (metadata.len(), metadata.modified().ok()));
-                (item.path(), written.ok()).hash(&mut hasher);
-            }
-        }
-        hasher.finish()
-    }
-
     /// Reads the template of `meltano.yml`: the project's own, or the built-in one.
     pub fn template(&self, problems: &mut Problems) -> Option<Source> {
         let path = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
@@ -298,83 +253,6 @@ impl Project {
         paths.retain(|path| path.extension() == Some(OsStr::new("j2")) && *path != own);
         paths.iter().filter_map(|path| self.source(path, problems)).collect()
     }
-
-    /// Returns the files below a folder, relative to the project and sorted; hidden ones are not looked at.
-    fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
-        let top = self.root.join(folder);
-        if !top.exists() {
-            return self.unwritten(folder).cloned().collect();
-        }
-        let hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
-        let real_top = top.canonicalize().unwrap_or_else(|_| top.clone());
-        // walkdir knows a loop when it meets a folder twice; by then its files have been met twice too.
-        let leads_up = |path: &Path| path.canonicalize().is_ok_and(|target| real_top.starts_with(target));
-        let walk = WalkDir::new(&top).follow_links(true).min_depth(1).sort_by_file_name();
-        let mut found = Vec::new();
-        let loops = RefCell::new(Vec::new());
-        let walk = walk.into_iter().filter_entry(|item| {
-            let leads_up = item.path_is_symlink() && leads_up(item.path());
-            loops.borrow_mut().extend(leads_up.then(|| item.path().to_owned()));
-            !hidden(item.file_name()) && !leads_up
-        });
-        for item in walk {
-            match item {
-                Ok(item) if item.file_type().is_file() => found.push(self.relative(item.path())),
-                Ok(_) => {}
-                Err(error) => {
-                    let path = error.path().unwrap_or(&top).to_owned();
-                    if error.loop_ancestor().is_some() {
-                        loops.borrow_mut().push(path);
-                    } else {
-                        let message = error.io_error().map(ToString::to_string).unwrap_or_default();
-                        let finding = Mistake::Unreadable { message, span: (0..0).into() };
-                        problems.push(&Source::new(self.relative(&path), ""), finding);
-                    }
-                }
-            }
-        }
-        found.retain(|path| self.unwritten.get(path).is_none_or(Option::is_some));
-        let more: Vec<PathBuf> = self.unwritten(folder).filter(|path| !found.contains(path)).cloned().collect();
-        found.extend(more);
-        found.sort();
-        for path in loops.into_inner() {
-            problems.push(&Source::new(self.relative(&path), ""), Mistake::LinkLoop { span: (0..0).into() });
-        }
-        found
-    }
-
-    fn relative(&self, path: &Path) -> PathBuf {
-        path.strip_prefix(&self.root).unwrap_or(path).to_owned()
-    }
-
-    fn source(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
-        if let Some(Some(text)) = self.unwritten.get(path) {
-            return Some(Source::new(path, text.as_str()));
-        }
-        let span = || (0..0).into();
-        let finding = match read(&self.root.join(path)).map(|bytes| bytes.map(String::from_utf8)) {
-            Ok(Some(Ok(text))) => return Some(Source::new(path, text)),
-            Ok(Some(Err(_))) => Mistake::NotUtf8 { span: span() },
-            Ok(None) => Mistake::TooLarge { mebibytes: MOST_BYTES >> 20, span: span() },
-            Err(error) => Mistake::Unreadable { message: error.to_string(), span: span() },
-        };
-        problems.push(&Source::new(path, ""), finding);
-        None
-    }
-}
-
-/// Reads a file, unless it is too large.
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut file = std::fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    let mut bytes = Vec::with_capacity(usize::try_from(length.min(MOST_BYTES)).unwrap_or(0) + 1);
-    file.by_ref().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= MOST_BYTES).then_some(bytes))
-}
-
-/// Returns the folder that a file of git's names, from the folder that the file is in.
-fn pointed(file: &Path, text: &str, prefix: &str) -> Option<PathBuf> {
-    Some(file.parent()?.join(text.trim().strip_prefix(prefix)?))
 }
 
 fn bad_name(path: &Path) -> Mistake {
@@ -387,35 +265,6 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "a test makes its own repository")]
-    fn the_commit_is_that_of_the_repository_or_worktree_that_the_project_is_in() {
-        let folder = tempfile::tempdir().unwrap();
-        let git = |at: &Path, words: &[&str]| {
-            let mut git = std::process::Command::new("git");
-            git.current_dir(at).args(["-c", "user.name=x", "-c", "user.email=x@example.com"]).args(words);
-            let output = git.output().unwrap();
-            assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8(output.stdout).unwrap().trim().to_owned()
-        };
-        let top = folder.path().join("top");
-        std::fs::create_dir_all(top.join("project")).unwrap();
-        assert_eq!(Project::at(top.join("project")).commit(), None);
-        git(&top, &["init", "--quiet", "--initial-branch", "main"]);
-        let commit = || git(&top, &["commit", "--quiet", "--allow-empty", "-m", "x"]);
-        commit();
-        let other = folder.path().join("other");
-        git(&top, &["worktree", "add", "--quiet", "-b", "side", &other.display().to_string()]);
-        commit();
-        let head = |at: &Path| Some(git(at, &["rev-parse", "HEAD"]));
-        for at in [&top, &top.join("project"), &other] {
-            assert_eq!(Project::at(at).commit(), head(at), "{}", at.display());
-        }
-        assert_ne!(head(&top), head(&other));
-        git(&top, &["pack-refs", "--all"]);
-        assert_eq!((Project::at(&top).commit(), Project::at(&other).commit()), (head(&top), head(&other)));
-    }
 
     #[test]
     fn odd_files_are_reported_and_survived() {
