@@ -12,7 +12,8 @@ use crate::view::{BAD, CHANGED, GOOD, QUIET, styled};
 pub struct Args {}
 
 pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let findings = ops::doctor(&global.project()?, &host(), &super::outside(output)).await;
+    let findings =
+        ops::doctor(&global.project()?, global.environment.as_deref(), (&host(), &super::outside(output))).await;
     output.result(|| findings.iter().map(line).collect(), &json!({ "findings": findings }));
     let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
     Ok(if bad { exit::FAILED } else { 0 })

@@ -37,7 +37,7 @@ impl Scope {
         let adopt = self.adopt.iter().cloned().collect();
         Ok(ops::plan::Options {
             environment,
-            selection: Selection { only, exclude, changed },
+            selection: Selection { only, exclude, changed, ..Selection::default() },
             adopt,
             compared: Compared::Both,
         })

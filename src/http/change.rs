@@ -99,7 +99,7 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made
             slugs.iter().map(Slug::as_str).collect::<Vec<_>>().join(", ")
         ),
     };
-    let message = format!("{} {of}\n\nBy {}, on a page of spile.\n", change.verb, who.name);
+    let message = format!("{} {of}\n\nBy {}, through spile's server.\n", change.verb, who.name);
     let (project, author) = (&app.setup().project, who.author());
     let written = change.edits.carry_out(project, (&destination, &author, &message)).await;
     app.forget_files().await;

@@ -27,6 +27,9 @@ const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// The largest body that is looked at: more than any that is read. A larger answer is given and not remembered.
 const LARGEST: usize = 2 * 1024 * 1024;
 
+/// What is refused while a run of the same integration is at work: who comes again later is not refused.
+const BUSY: &str = "spile::run::busy";
+
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What was answered to requests that had a key.
@@ -69,7 +72,8 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let status = response.status();
     // What went wrong here may go well the next time.
-    let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    let is_busy = response.extensions().get::<Refusal>().is_some_and(|refusal| refusal.code == BUSY);
+    let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || is_busy;
     let is_short = response.body().size_hint().upper().is_some_and(|length| length <= LARGEST as u64);
     if is_passing || !is_short {
         return response;

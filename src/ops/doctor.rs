@@ -31,20 +31,24 @@ pub struct Finding {
     pub help: Option<String>,
 }
 
-/// Looks at Python, uv, Meltano, sops, the files, the registry and the permissions.
-pub async fn doctor(project: &Project, host: &Host, outside: &Outside) -> Vec<Finding> {
+/// Looks at Python, uv, Meltano, sops, the files, the registry of an environment, which is the default one unless it is
+/// named, and the permissions.
+pub async fn doctor(project: &Project, environment: Option<&str>, (host, outside): (&Host, &Outside)) -> Vec<Finding> {
     let mut findings = vec![python(host), tool("uv", host, "optional: installs Meltano and plugins faster")];
     findings.push(tool("sops", host, "optional: only for keys other than age"));
     match check(project) {
         Ok(loaded) => {
             findings.push(good("files", super::counted(loaded.integrations.iter().count(), "integration")));
-            match World::open(project, &loaded.settings, &loaded.settings.default_environment, outside) {
+            let world = loaded.environment(environment).and_then(|environment| {
+                World::open(project, &loaded.settings, &environment, outside).map_err(Error::from)
+            });
+            match world {
                 Ok(world) => {
                     findings.push(meltano(&world));
                     findings.push(registry(&world).await);
                     findings.extend(exposure(&world).await);
                 }
-                Err(error) => findings.push(bad("registry", &Error::from(error), None)),
+                Err(error) => findings.push(bad("registry", &error, None)),
             }
             findings.push(secrets(&outside.keys, &loaded).await);
         }
@@ -119,7 +123,7 @@ async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
         for declaration in std::iter::once(&integration.base).chain(integration.overlays.values()) {
             let Some(secrets) = &declaration.secrets else { continue };
             count += 1;
-            if let Err(error) = keys.open(&secrets.document).await {
+            if let Err(error) = super::secrets::opened(keys, secrets).await {
                 closed.push((secrets.path.display().to_string(), error));
             }
         }

@@ -97,8 +97,12 @@ impl Edits {
             Destination::Branch { push } => {
                 let commit = Commit { files: self.changed().collect(), author, message };
                 let (branch, commit) = git::commit(project.root(), &commit).await?;
-                if let Some(remote) = push {
-                    git::push(project.root(), remote, &branch).await?;
+                if let Some(remote) = push
+                    && let Err(error) = git::push(project.root(), remote, &branch).await
+                {
+                    // What nobody else can see is no proposal, and the next try makes it again.
+                    git::remove_branch(project.root(), &branch, &commit).await?;
+                    return Err(error.into());
                 }
                 Ok(Written::Branch { branch, commit, pushed_to: push.clone() })
             }

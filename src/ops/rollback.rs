@@ -41,7 +41,8 @@ pub async fn rollback(
     let desired = Scope::Everything.narrow(desired, &current);
     let text = if desired.protected.is_empty() { text } else { loaded.render(&desired.meltano)? };
     let head = (loaded.settings.name.clone(), environment.clone(), Scope::Everything);
-    let plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
+    let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
+    super::secrets::verify(&world.keys, &mut plan).await;
     Ok(Rollback { apply, plan, with_file })
 }
 

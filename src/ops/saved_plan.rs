@@ -29,6 +29,8 @@ pub struct SavedPlan {
     pub scope: Option<Vec<Slug>>,
     /// Integrations whose row is to be adopted.
     pub adopted: BTreeSet<Slug>,
+    /// Integrations that no file declares and that it leaves as they are.
+    pub spared: BTreeSet<Slug>,
     /// What was compared.
     pub compared: Compared,
 }
@@ -140,6 +142,7 @@ impl SavedPlan {
             Some(slugs) if slugs.is_empty() => Selection { changed: Some(BTreeSet::new()), ..Selection::default() },
             Some(slugs) => Selection::exactly(slugs.iter().cloned()),
         };
+        let selection = Selection { spared: self.spared.clone(), ..selection };
         Options { selection, adopt: self.adopted.clone(), ..everything }
     }
 }

@@ -22,7 +22,9 @@ use crate::name::EnvironmentName;
 use crate::plan::{Change, Difference, FieldChange, Plan, SecretChange};
 use crate::record::row::Sealed;
 use crate::secret::Secret;
+use crate::sops::Leaf;
 use crate::world::Keys;
+use crate::world::keys::OpenError;
 use crate::world::sops_program::Format;
 
 pub use access::{Regranted, regranted, rotate, update_keys};
@@ -45,14 +47,21 @@ pub type Values = BTreeMap<String, Secret>;
 /// When no key opens them, or they were changed by hand.
 pub async fn variables(keys: &Keys, integration: &Integration, environment: &EnvironmentName) -> Result<Values, Error> {
     let Some(secrets) = &integration.at(environment).secrets else { return Ok(Values::new()) };
-    let leaves = match &secrets.sidecar {
-        Some(text) => keys.open_text(&secrets.document, text, Format::of(&secrets.path)).await,
-        None => keys.open(&secrets.document).await,
-    };
-    let leaves = leaves.map_err(|error| Error::opening(&secrets.path, error))?;
+    let leaves = opened(keys, secrets).await.map_err(|error| Error::opening(&secrets.path, error))?;
     let plugin = integration.plugin_name();
     let values = Secrets::values(leaves).into_iter();
     Ok(values.map(|(name, value)| (environment_variable(&plugin, &name), value)).collect())
+}
+
+/// Opens what a file has of secrets, or the sidecar beside it.
+///
+/// # Errors
+/// When no key opens them, or they were changed by hand.
+pub(super) async fn opened(keys: &Keys, secrets: &Secrets) -> Result<Vec<Leaf>, OpenError> {
+    match &secrets.sidecar {
+        Some(text) => keys.open_text(&secrets.document, text, Format::of(&secrets.path)).await,
+        None => keys.open(&secrets.document).await,
+    }
 }
 
 /// Looks, where a key is at hand, whether secrets whose ciphertext changes change their values too. Where nothing
@@ -68,7 +77,7 @@ pub(super) async fn verify(keys: &Arc<Keys>, plan: &mut Plan) {
         };
         let (Some(before), Some(after)) = (open(keys, before).await, open(keys, after).await) else { continue };
         let seen = unverified.into_iter().map(|field| {
-            let name = field.path.trim_start_matches("secrets.");
+            let name = field.path.strip_prefix("secrets.").unwrap_or(&field.path);
             let is_same = before.get(name) == after.get(name);
             (field.path.clone(), if is_same { SecretChange::Reencrypted } else { SecretChange::Changed })
         });

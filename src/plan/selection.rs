@@ -71,6 +71,8 @@ pub struct Selection {
     pub exclude: Vec<Selector>,
     /// Only these, where they are known: what has changed in git, by name.
     pub changed: Option<BTreeSet<Slug>>,
+    /// Known to stay, though nothing names them: what a saved plan says of them is part of what was reviewed.
+    pub spared: BTreeSet<Slug>,
 }
 
 /// What a selection comes to.
@@ -138,7 +140,9 @@ impl Selection {
             renamed || integrations.find(slug.as_str()).is_some()
         };
         let (declared, gone): (BTreeSet<Slug>, BTreeSet<Slug>) = chosen.into_iter().partition(is_declared);
-        let (named, spared): (BTreeSet<Slug>, _) = gone.into_iter().partition(|slug| self.names(slug));
+        let (named, mut spared): (BTreeSet<Slug>, BTreeSet<Slug>) = gone.into_iter().partition(|slug| self.names(slug));
+        let stays = |slug: &&Slug| kept.contains_key(*slug) && !is_declared(slug) && !named.contains(*slug);
+        spared.extend(self.spared.iter().filter(stays).cloned());
         Ok(Selected { scope: Scope::Only(declared.into_iter().chain(named).collect()), spared })
     }
 
@@ -180,7 +184,12 @@ mod tests {
     fn selected(only: &[&str], exclude: &[&str], changed: Option<&[&str]>) -> Result<(String, String), Vec<String>> {
         let words = |words: &[&str]| words.iter().map(|word| word.parse().unwrap()).collect();
         let slugs = |slugs: &[&str]| slugs.iter().map(|slug| slug.parse().unwrap()).collect::<BTreeSet<Slug>>();
-        let selection = Selection { only: words(only), exclude: words(exclude), changed: changed.map(slugs) };
+        let selection = Selection {
+            only: words(only),
+            exclude: words(exclude),
+            changed: changed.map(slugs),
+            ..Selection::default()
+        };
         let known = integrations(&[("shop-eu", "'crm', 'eu'"), ("shop-us", "'crm'"), ("bank", "")]);
         let gone = |slug: &str| (slug.parse().unwrap(), IntegrationId::derived("x", &"none".parse().unwrap()));
         let renamed = ("old-bank".parse().unwrap(), known.find("bank").unwrap().id);

@@ -12,7 +12,7 @@ use miette::Diagnostic;
 use tokio::process::Command;
 
 pub use checked_out::checked_out;
-pub use commit::{Author, Commit, commit, push};
+pub use commit::{Author, Commit, commit, push, remove_branch};
 
 /// Why git was of no use.
 #[derive(Debug, thiserror::Error, Diagnostic)]

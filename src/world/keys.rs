@@ -168,7 +168,7 @@ impl Keys {
         if needs_comments(document)? {
             return Err(OpenError::Comments);
         }
-        match self.data_key(&document.metadata) {
+        match waiting(|| self.data_key(&document.metadata)) {
             Ok(key) => Ok(document.open(&key)?),
             Err(no_key) if is_for_program(&document.metadata) => {
                 delegated(self.program().decrypt(document).await, no_key, &document.metadata)
@@ -185,7 +185,7 @@ impl Keys {
         if needs_comments(document)? {
             return Ok(self.program().decrypt_text(document, text, format).await?);
         }
-        match self.data_key(&document.metadata) {
+        match waiting(|| self.data_key(&document.metadata)) {
             Ok(key) => Ok(document.open(&key)?),
             Err(no_key) if is_for_program(&document.metadata) => {
                 delegated(self.program().decrypt_text(document, text, format).await, no_key, &document.metadata)
@@ -193,6 +193,13 @@ impl Keys {
             Err(no_key) => Err(no_key.into()),
         }
     }
+}
+
+/// Does what may wait for a command or for a passphrase; where others work on this thread too, another one takes them over.
+fn waiting<T>(act: impl FnOnce() -> T) -> T {
+    let has_others = tokio::runtime::Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
+    if has_others { tokio::task::block_in_place(act) } else { act() }
 }
 
 fn needs_comments(document: &Document) -> Result<bool, Fault> {

@@ -72,6 +72,9 @@ pub fn may_grow(text: &str) -> bool {
 /// How many levels a text must seem to have before they are counted.
 const SEEMS_DEEP: usize = 1_000;
 
+/// How many brackets may open in a text that is no YAML.
+const TOO_MANY: usize = 10_000;
+
 /// Tells whether a text is nested more deeply than anything is read. Readers that give values alone parse all of it first,
 /// in a time that grows with the square of the depth: a hundred thousand brackets are a quarter of a minute.
 #[must_use]
@@ -85,8 +88,9 @@ pub fn is_deep(text: &str) -> bool {
             Ok((Event::SequenceStart(..) | Event::MappingStart(..), _)) => depth += 1,
             Ok((Event::SequenceEnd | Event::MappingEnd, _)) => depth = depth.saturating_sub(1),
             Ok(_) => {}
-            // Brackets are counted as they are met, before their lists begin.
-            Err(error) => return error.info() == "recursion limit exceeded",
+            // Brackets are counted as they are met, before their lists begin. What this parser does not read, and another
+            // one may, is deep where it would take that one long.
+            Err(error) => return error.info() == "recursion limit exceeded" || openings(text).nth(TOO_MANY).is_some(),
         }
         if depth > DEEPEST {
             return true;
@@ -95,17 +99,14 @@ pub fn is_deep(text: &str) -> bool {
     false
 }
 
-/// Tells whether brackets stay open, or a line begins far to the right: a level without brackets takes a column at least.
+fn openings(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().filter(|byte| matches!(byte, b'[' | b'{'))
+}
+
+/// Tells whether there are many brackets that open, or a line begins far to the right: a level without brackets takes a
+/// column at least. What closes is not counted, for it may stand in a text or a comment.
 fn seems_deep(text: &str) -> bool {
-    let mut open = 0_usize;
-    let brackets = text.bytes().any(|byte| {
-        match byte {
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        open > SEEMS_DEEP
-    });
+    let brackets = openings(text).nth(SEEMS_DEEP).is_some();
     let indent = |line: &str| line.bytes().take_while(|byte| b" \t-?:".contains(byte)).count();
     brackets || text.lines().any(|line| indent(line) > SEEMS_DEEP)
 }

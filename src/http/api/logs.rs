@@ -83,7 +83,8 @@ async fn follow((app, desk): (&App, &Desk), run: Found, (mut shown, sender): (u6
     loop {
         // Asked before reading: what a run wrote before it ended is then read too.
         if asked.is_none_or(|asked| asked.elapsed() >= ASKED) {
-            lasts = ops::history::lasts(&desk.world, &run).await.unwrap_or(false);
+            // A registry that does not answer tells nothing: it is asked again.
+            lasts = ops::history::lasts(&desk.world, &run).await.unwrap_or(lasts);
             asked = Some(Instant::now());
         }
         // What cannot be read now may be read later; a run that has just begun has written nothing yet.

@@ -40,8 +40,16 @@ pub struct Wanted {
 
 pub async fn list(who: Who, State(app): State<App>) -> Result<Json<Value>, Refusal> {
     let desk = app.desk().await?;
-    let watched = notify::Watched::of(&desk.loaded, &desk.environment);
-    let overview = notify::overview(&desk.world, watched, &mut drop).await?;
+    let seen = desk.seen().await;
+    let channels = desk.loaded.settings.channels_of(&desk.environment);
+    let mut told = Vec::new();
+    for channel in channels {
+        // Where the registry does not answer, what is wrong is said without who was told of it.
+        if let Ok(known) = desk.world.alerts.told(&channel.name).await {
+            told.push((channel.clone(), known.told));
+        }
+    }
+    let overview = notify::Overview { seen: (*seen).clone(), channels: told, at: (desk.world.clock)() };
     let noticed = app.seen().look(&overview.seen, &who.subject);
     let data = view::notify::OverviewData::from(&overview).alerts;
     let shown = data.iter().zip(&noticed).map(|(data, noticed)| {

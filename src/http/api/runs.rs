@@ -84,9 +84,10 @@ async fn begin(who: &Who, app: &App, (kind, id, seconds): (RunKind, &str, u64)) 
 
 fn ended_as(run: &Run) -> Response {
     let success = run.status == RunStatus::Ok;
-    let message = match (&run.error, run.records) {
-        (Some(error), _) => error.clone(),
-        (None, Some(records)) if run.kind == RunKind::Sync => {
+    let message = match (run.status, &run.error, run.records) {
+        (_, Some(error), _) => error.clone(),
+        (RunStatus::Cancelled, None, _) => "it was stopped".to_owned(),
+        (_, None, Some(records)) if run.kind == RunKind::Sync => {
             format!("{} moved", ops::counted(usize::try_from(records).unwrap_or(usize::MAX), "record"))
         }
         _ => "the connection works".to_owned(),

@@ -72,6 +72,8 @@ async fn by_token(app: &App, parts: &Parts, token: &str) -> Result<HeaderValue, 
     let attempted = |refusal: Refusal| app.attempts().take(&from(parts)).err().unwrap_or(refusal);
     let bearer = app.jwts().ok_or_else(unknown)?.bearer(token).await.map_err(attempted)?;
     let lasts = bearer.until.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+    // Each is a session and a line of the audit.
+    app.writes_of().take(&bearer.who.subject)?;
     app.note(&bearer.who, ("sign-in", &[]), None)?;
     app.sessions().begin(bearer.who, lasts).ok_or_else(unknown)
 }

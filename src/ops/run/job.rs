@@ -17,7 +17,6 @@ use crate::name::{EnvironmentName, Slug};
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
 use crate::run::{Cause, Run, RunKind, RunStatus, Tries, log_path, mention};
-use crate::secret::Secret;
 use crate::world::meltano::{Finished, Hold, InstallError, NotHeld, Outcome, Progress, Request, RunError, Span};
 use crate::world::{World, machine};
 
@@ -351,7 +350,7 @@ impl Job {
             From::Moment(moment) => {
                 request.span = Span::Everything;
                 let variable = environment_variable(&self.integration.plugin_name(), START);
-                request.variables.insert(variable, Secret::new(moment.clone()));
+                request.settings.insert(variable, moment.clone());
             }
         }
         Ok(request)

@@ -81,7 +81,7 @@ fn project_file((root, loaded): (&Path, &Loaded), those: &Integrations) -> Resul
     let there = loaded.integrations.filtered(is_there);
     let entries = plan::entries(&there, &loaded.settings);
     let text = loaded.rendered_for(Purpose::Run, &entries)?;
-    let root = serde_json::json!(root).to_string();
+    let root = serde_json::json!(root.to_string_lossy()).to_string();
     let root = root.trim_matches('"');
     Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
 }

@@ -85,6 +85,20 @@ pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitEr
     Err(GitError::Failed { what: "push", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
 }
 
+/// Removes a branch that still ends with a commit.
+///
+/// # Errors
+/// When git refuses.
+pub async fn remove_branch(folder: &Path, branch: &str, commit: &str) -> Result<(), GitError> {
+    let words = ["update-ref", "-d", &format!("refs/heads/{branch}"), commit].map(OsString::from);
+    let words: Vec<&std::ffi::OsStr> = words.iter().map(OsString::as_os_str).collect();
+    let output = super::git(folder, &words).await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(GitError::Failed { what: "update-ref", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+}
+
 impl Plumbing<'_> {
     /// Makes a branch that is called after a message, with a number where there is one of that name.
     async fn branch(&self, message: &str, commit: &str) -> Result<String, GitError> {

@@ -144,8 +144,9 @@ impl Local {
             upsert(&transaction, run)?;
             if let Some(status) = run.status.integration_status() {
                 let sql = "update integrations set status = ?3 \
-                           where environment = ?1 and id = ?2 and status <> 'paused'";
-                transaction.execute(sql, params![run.environment.as_str(), run.integration.to_string(), status])?;
+                           where environment = ?1 and id = ?2 and managed_by = ?4 and status <> 'paused'";
+                let (environment, id) = (run.environment.as_str(), run.integration.to_string());
+                transaction.execute(sql, params![environment, id, status, self.project])?;
             }
             transaction.commit()
         };

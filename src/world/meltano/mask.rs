@@ -11,7 +11,7 @@ use std::io;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::secret::Secret;
@@ -85,7 +85,14 @@ fn forms(text: &str) -> Vec<String> {
     let twice = serde_json::json!(json).to_string().trim_matches('"').to_owned();
     let ascii = escaped_beyond_ascii(&json);
     let python = text.replace('\\', "\\\\").replace('\n', "\\n").replace('\'', "\\'");
-    let mut forms = vec![text.to_owned(), json, twice, ascii, python, in_url(text), STANDARD.encode(text)];
+    let mut forms = vec![text.to_owned(), json, twice, ascii, python];
+    // Of `quote` a slash stays, `quote_plus` makes a plus of a space, and others write their digits small.
+    let in_urls = ["", "/"].into_iter().flat_map(|kept| {
+        let url = in_url(text, kept);
+        [url.replace("%20", "+"), in_small_digits(&url), url]
+    });
+    forms.extend(in_urls);
+    forms.extend([&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD].map(|engine| engine.encode(text)));
     forms.sort();
     forms.dedup();
     forms
@@ -106,15 +113,26 @@ fn escaped_beyond_ascii(json: &str) -> String {
     })
 }
 
-fn in_url(text: &str) -> String {
+/// Percent-encoding; beside what no address needs to have encoded, `kept` stays as it is.
+fn in_url(text: &str, kept: &str) -> String {
     text.bytes().fold(String::new(), |mut url, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || kept.as_bytes().contains(&byte) {
             url.push(byte.into());
         } else {
             // Writing to a string does not fail.
             let _ = write!(url, "%{byte:02X}");
         }
         url
+    })
+}
+
+/// `%2F` as `%2f`.
+fn in_small_digits(url: &str) -> String {
+    let mut parts = url.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (digits, rest) = part.split_at(part.len().min(2));
+        format!("{text}%{}{rest}", digits.to_lowercase())
     })
 }
 
@@ -135,7 +153,12 @@ mod tests {
         assert_eq!(struck("p@ss w\u{f6}rd", r#"{"a": "p@ss w\u00f6rd"}"#), r#"{"a": "(secret)"}"#);
         assert_eq!(struck("a\"quote", r#""a\"quote""#), r#""(secret)""#);
         assert_eq!(struck("-----BEGIN\nabcdef\n-----END", "line 2: abcdef"), "line 2: (secret)");
+        assert_eq!(struck("aB3/xY+z0==", "k=aB3/xY%2Bz0%3D%3D&"), "k=(secret)&");
+        assert_eq!(struck("aB3/xY+z0==", "k=aB3%2fxY%2bz0%3d%3d&"), "k=(secret)&");
+        assert_eq!(struck("p@ss word", "p%40ss+word"), "(secret)");
         assert_eq!(struck("hunter2", "aHVudGVyMg=="), "(secret)");
+        assert_eq!(struck("hunter2", "aHVudGVyMg."), "(secret).");
+        assert_eq!(struck("?>??>?", "Pz4_Pz4_"), "(secret)");
         assert_eq!(
             struck(r#"{"type": "x", "key": "hunter22"}"#, "{'type': 'x', 'key': 'hunter22'}"),
             "{'type': 'x', 'key': '(secret)'}"

@@ -142,7 +142,7 @@ fn a_row_of_nobodys_is_adopted_when_it_is_asked_for() {
     let planned = folder.spile("plan --adopt nuts --out plan.json").exits(0).out;
     assert!(planned.contains("nuts will be adopted"), "{planned}");
     assert!(planned.contains("[\"old\"] -> [\"data\"]"), "{planned}");
-    assert!(!planned.contains("unmanaged"), "{planned}");
+    assert!(!planned.contains("unmanaged") && planned.contains("2 unchanged"), "{planned}");
     folder.spile("apply plan.json --yes").exits(0);
     folder.spile("plan --exit-code").exits(0);
     let status = folder.spile("status --format json").exits(0).json();

@@ -56,6 +56,13 @@ fn only_a_whole_name_deletes() {
         let told = folder.spile(&format!("plan {line}")).exits(0).out;
         assert!(told.contains("`shop-old` stays, though no file declares it"), "{told}");
     }
+    // What a plan says to stay is part of what was reviewed, also where it is applied later.
+    folder.write(
+        "integrations/fruit.toml",
+        &folder.read("integrations/fruit.toml").replace("[config]", "tags = ['x']\n[config]"),
+    );
+    folder.spile("plan --only fruit shop-* --out saved.plan").exits(0);
+    folder.spile("apply saved.plan --yes").exits(0);
     assert_eq!(changed(&folder, "--only shop-old"), "shop-old");
     folder.spile("apply --yes --exclude fruit").exits(0);
     assert_eq!(changed(&folder, ""), "shop-old");

@@ -89,6 +89,16 @@ async fn an_id_that_another_project_has_is_named_with_its_owner() {
 }
 
 #[tokio::test]
+async fn a_run_says_nothing_of_a_row_that_is_another_projects() {
+    let registry = with_rows(&[10]).await;
+    let status = async || registry.of("acme", "dev").standings().await.unwrap()[&id(10)].status.clone();
+    registry.of("other", "dev").record(&run(1, RunStatus::Failed)).await.unwrap();
+    assert_eq!(status().await, "pending");
+    registry.of("acme", "dev").record(&run(2, RunStatus::Failed)).await.unwrap();
+    assert_eq!(status().await, "error");
+}
+
+#[tokio::test]
 async fn a_registry_of_a_newer_program_is_left_alone() {
     let registry = with_rows(&[10]).await;
     let step = registry.step(&registry.target().read().await.unwrap(), &[]);

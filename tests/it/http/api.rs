@@ -280,7 +280,7 @@ async fn changes_become_branches_where_that_is_wanted() {
     assert_eq!(gone["change"]["branch"], "spile/delete-fruit");
     assert!(folder.join("integrations/fruit.toml").exists());
     drop(server);
-    // A remote that takes it, and one that is away: what was committed stays.
+    // A remote that takes it, and one that is away: what nobody else can see is no proposal.
     let remote = crate::folder::Folder::new();
     git(&["init", "--quiet", "--bare", remote.path().to_str().unwrap()]);
     git(&["remote", "add", "there", remote.path().to_str().unwrap()]);
@@ -299,6 +299,7 @@ async fn changes_become_branches_where_that_is_wanted() {
     let update = json!({ "tags": ["sour"] });
     let refused = server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::CONFLICT).await;
     assert_eq!(refused["code"], "spile::git::failed", "{refused}");
+    assert_eq!(git(&["branch", "--list", "spile/change-*", "--format=%(refname:short)"]), branch);
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ fn deep_json_is_refused() {
 /// The YAML parser, a port of libyaml, takes time by the square of the depth before it refuses: it is not asked.
 #[test]
 fn deep_yaml_is_refused() {
-    for (opening, closing) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
+    for (opening, closing) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", ""), ("[ #]\n", "]"), ("[\"]\", ", "]")] {
         let deep = format!("{}1{}", opening.repeat(DEEP), closing.repeat(DEEP));
         assert!(is_refused(&soon(|| Document::from_yaml(&deep))), "{opening}");
         assert!(is_refused(&soon(|| Document::from_yaml(&opening.repeat(DEEP)))), "{opening}");
