@@ -39,6 +39,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::name::EnvironmentName;
@@ -54,7 +55,7 @@ use output::Output;
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry.
 #[derive(Debug, Parser)]
-#[command(name = "spile", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "spile", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done · 1 failed · 2 and 3 changes (`plan --exit-code`; 3 destructive ones) · \
     4 refused by a guard · 5 the plan is stale · 64 the command line is wrong")]
 pub struct Cli {
@@ -164,6 +165,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = without_values(error);
             // Where even standard error is closed there is nobody left to tell.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
@@ -192,6 +194,22 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         exit_code(&error)
     });
     ExitCode::from(output.closed(code))
+}
+
+/// Keeps a value out of the words about a command line: of `secrets set SLUG KEY VALUE` it is a secret.
+fn without_values(mut error: clap::Error) -> clap::Error {
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let takes_secrets = ["spile secrets ", "spile new ", "spile edit "].iter().any(|command| usage.contains(command));
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue] {
+        let is_value = |shown: &str| !shown.starts_with('-') || kind == ContextKind::InvalidValue;
+        if let Some(ContextValue::String(shown)) = error.get(kind)
+            && takes_secrets
+            && is_value(shown)
+        {
+            error.insert(kind, ContextValue::String("(not shown)".to_owned()));
+        }
+    }
+    error
 }
 
 impl Cli {

@@ -1,7 +1,8 @@
 //! Mistakes of the user's, collected: a run reports all of them at once, each with its place.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, Severity};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -116,6 +117,12 @@ impl Problems {
     /// Keeps a place out of every excerpt: what stands there is a secret.
     pub fn hide(&mut self, place: &Place) {
         self.hidden.push(place.clone());
+    }
+
+    /// Returns what the files with errors are called, where `name` calls them something.
+    #[must_use]
+    pub fn unread(&self, name: impl Fn(&Path) -> Option<String>) -> BTreeSet<String> {
+        self.found.iter().filter(|one| one.is_error()).filter_map(|one| name(one.source.path())).collect()
     }
 
     /// Tells whether any of them stops everything.

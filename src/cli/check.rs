@@ -34,6 +34,7 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
         Err(Error::Problems(report)) if for_ci(&report, &project, output) => return Ok(exit::FAILED),
         Err(error) => return Err(error),
     };
+    loaded.environment(global.environment.as_deref())?;
     if args.lint {
         loaded = ops::check::with_lints(&project, loaded, jiff::Timestamp::now());
     }

@@ -39,7 +39,11 @@ pub(super) async fn status(args: &StatusArgs, global: &Global, output: &mut Outp
         })
     });
     let data = json!({ "integrations": data.collect::<Vec<_>>() });
-    output.result(|| view::runs::status(&statuses, &TimeZone::system()), &data);
+    let text = || match statuses.is_empty() && args.which.names_failed() {
+        true => NOTHING.to_owned(),
+        false => view::runs::status(&statuses, &TimeZone::system()),
+    };
+    output.result(text, &data);
     Ok(0)
 }
 
@@ -56,6 +60,9 @@ pub struct RunsArgs {
     stats: bool,
 }
 
+/// What is said where integrations are there, and none of them is asked for.
+const NOTHING: &str = "nothing fails\n";
+
 /// How many runs are shown where nothing is said, and of how many statistics are worked out.
 const MOST: (usize, usize) = (20, 1000);
 
@@ -70,7 +77,11 @@ pub(super) async fn runs(args: &RunsArgs, global: &Global, output: &mut Output) 
         output.result(|| view::runs::stats(&stats, &TimeZone::system()), &json!({ "stats": stats }));
         return Ok(0);
     }
-    output.result(|| view::runs::runs(&runs, &TimeZone::system()), &json!({ "runs": runs }));
+    let text = || match runs.is_empty() && args.which.names_failed() {
+        true => NOTHING.to_owned(),
+        false => view::runs::runs(&runs, &TimeZone::system()),
+    };
+    output.result(text, &json!({ "runs": runs }));
     Ok(0)
 }
 

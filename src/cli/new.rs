@@ -129,8 +129,7 @@ impl Desk {
 
 pub(super) async fn new(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let desk = Desk::open(global, output)?;
-    let is_said = args.slug.is_some() && args.connector.is_some();
-    if output.asks() && !is_said {
+    if output.asks() && !is_said(args, &desk)? {
         return wizard::new(args, &desk, (global, output)).await;
     }
     let say = |flag| format!("give {flag}, such as `spile new shop --type postgres --set host=db.example.com`");
@@ -145,6 +144,16 @@ pub(super) async fn new(args: &Args, global: &Global, output: &mut Output) -> Re
     finish(&prepared, &args.answers, (global, output)).await
 }
 
+/// Tells whether the command line says all that an integration needs: then nobody is asked.
+fn is_said(args: &Args, desk: &Desk) -> Result<bool, Error> {
+    let (Some(_), Some(connector)) = (&args.slug, &args.connector) else { return Ok(false) };
+    let connector = desk.connector((args.kind, connector))?;
+    let given = given(&args.answers, (&connector, |_, _, _| ()))?;
+    let has = |name: &String| given.config.contains_key(name) || given.secrets.contains_key(name);
+    let has_group = connector.groups.is_empty() || connector.groups.iter().any(|group| group.settings.iter().all(has));
+    Ok(has_group && form::ranked(&connector, form::Rank::Required).all(|setting| has(&setting.name)))
+}
+
 pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let desk = Desk::open(global, output)?;
     let integration = ops::run::named(&desk.loaded, args.slug.as_str())?;
@@ -155,13 +164,24 @@ pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) 
     }
     let given = given(&args.answers, (&connector, |_, _, _| ()))?;
     let mut edits: Vec<Edit> = given.config.iter().map(|(name, value)| edit_of(name, Some(value.clone()))).collect();
+    let of = (args.slug.as_str(), global.environment.as_deref());
+    let file = SecretsFile::find(&desk.project, of.0, of.1)?;
+    let encrypted = if file.document.is_some() { file.names()? } else { Vec::new() };
+    let mut sealed = Vec::new();
     for name in &args.unset {
         SecretsFile::setting(&connector, name)?;
-        edits.push(edit_of(name, None));
+        if encrypted.contains(name) {
+            sealed.push((name.clone(), None));
+        } else {
+            edits.push(edit_of(name, None));
+        }
     }
-    let secrets = secrets(&given, output)?;
-    let of = (args.slug.as_str(), global.environment.as_deref());
-    let prepared = new::changed(desk.access(), of, (&edits, &to_set(&secrets))).await?;
+    if !is_said {
+        let help = "give `--set`, `--secret` or `--unset`, such as `--set host=db.example.com`".to_owned();
+        return Err(Error::Unsaid { what: "what to change", help });
+    }
+    sealed.extend(to_set(&secrets(&given, output)?));
+    let prepared = new::changed(desk.access(), of, (&edits, &sealed)).await?;
     finish(&prepared, &args.answers, (global, output)).await
 }
 
@@ -260,7 +280,10 @@ async fn save(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> 
             output.event(&ops::Event::Unseen { message: error.to_string(), help: None });
         }
     }
-    let next = format!("run `spile apply` to make it so, then `spile sync {}`\n", prepared.slug);
+    let made = prepared.loaded.integrations.find(prepared.slug.as_str());
+    let syncs = made.is_some_and(|made| made.role() == Role::Extractor && made.base.loader.is_some());
+    let then = if syncs { format!(", then `spile sync {}`", prepared.slug) } else { String::new() };
+    let next = format!("run `spile apply` to make it so{then}\n");
     output.result(|| next, &json!({ "slug": prepared.slug, "path": path }));
     Ok(0)
 }

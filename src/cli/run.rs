@@ -17,7 +17,7 @@ use crate::settings::Sync;
 use crate::view;
 use crate::world::World;
 
-/// Which integrations to run, and how
+/// Test connections: starts each plugin as a sync would, and keeps nothing of what comes
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub struct Pace {
     timeout: Option<Duration>,
 }
 
-/// Which integrations to sync, and how
+/// Sync: moves records from sources to their loaders, from where the last sync ended
 #[derive(Debug, Clone, clap::Args)]
 pub struct SyncArgs {
     #[command(flatten)]
@@ -61,11 +61,13 @@ pub struct SyncArgs {
 
 /// A number is seconds, as it is for `timeout` of the shell.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let parsed = text.parse::<SignedDuration>().map(SignedDuration::unsigned_abs);
-    parsed.map_err(|_| "write seconds, or a duration such as `90s`, `10m` or `2h`".to_owned())
+    let parsed = match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => text.parse::<SignedDuration>().ok().map(SignedDuration::unsigned_abs),
+    };
+    // In no time nothing can be done.
+    let parsed = parsed.filter(|duration| !duration.is_zero());
+    parsed.ok_or_else(|| "write seconds above 0, or a duration such as `90s`, `10m` or `2h`".to_owned())
 }
 
 /// Returns what taps take for a `start_date`: a moment in UTC.
@@ -222,7 +224,9 @@ pub(super) async fn pass_on(interrupted: watch::Sender<bool>) {
 /// Writes the results, with where to mend what failed, and returns the exit code.
 pub(super) fn show((world, loaded): (&World, &Loaded), runs: &[Run], output: &mut Output) -> u8 {
     if runs.is_empty() && output.is_text() {
-        output.note("nothing to run: nothing that was asked for is enabled, awake, and able to\n");
+        output.note(
+            "nothing to run: nothing that was asked for is enabled, awake, able to, or, with `--failed`, fails\n",
+        );
         return 0;
     }
     let results: Vec<_> = runs.iter().map(|run| (run.clone(), ops::run::mend(world, loaded, run))).collect();

@@ -24,6 +24,11 @@ impl Which {
         let state = if self.failed { State::Failing } else { State::Any };
         ops::Which { words: self.words.clone(), state }
     }
+
+    /// Tells whether only what fails is asked for.
+    pub(super) fn names_failed(&self) -> bool {
+        self.failed
+    }
 }
 
 /// Which integrations, said aloud: a command that changes something takes none by accident

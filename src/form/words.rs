@@ -73,9 +73,10 @@ impl Word<'_> {
         self.start + part.start..self.start + part.end
     }
 
-    /// Keeps what stands behind the name out of every excerpt.
+    /// Keeps what stands behind the name out of every excerpt; without a name, all of it.
     fn hide(&self, name: &str, problems: &mut Problems) {
-        problems.hide(&self.source.place(self.span((name.len() + 1).min(self.text.len())..self.text.len())));
+        let from = if name.is_empty() { 0 } else { (name.len() + 1).min(self.text.len()) };
+        problems.hide(&self.source.place(self.span(from..self.text.len())));
     }
 }
 
@@ -124,7 +125,13 @@ pub fn missing(given: &Given, connector: &Connector, problems: &mut Problems) {
 
 fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems) -> Option<(&'a Setting, &'w str)> {
     let Some((name, typed)) = word.text.split_once('=') else {
-        let (written, span) = (word.text.to_owned(), word.span(0..word.text.len()).into());
+        // `--set password VALUE` has a secret where a word was to be.
+        let is_name = connector.setting(word.text).is_some();
+        if !is_name {
+            word.hide("", problems);
+        }
+        let written = if is_name { word.text.to_owned() } else { "(not shown)".to_owned() };
+        let span = word.span(0..word.text.len()).into();
         problems.push(word.source, Mistake::NoValue { word: written, example: "--set name=value", span });
         return None;
     };
@@ -176,10 +183,17 @@ fn setting<'a>(
     let found = connector.setting(name);
     if found.is_none() {
         let names = || connector.settings.iter().map(|setting| setting.name.as_str());
-        let help = did_you_mean(name, names()).unwrap_or_else(|| format!("its settings are {}", listed(names())));
-        let span = word.span(0..name.len()).into();
+        let near = did_you_mean(name, names());
+        // A word that is no name by far may be a secret, as in `--secret password VALUE`.
+        let is_shown = near.is_some() || word.text.contains('=');
+        if !is_shown {
+            word.hide("", problems);
+        }
+        let help = near.unwrap_or_else(|| format!("its settings are {}", listed(names())));
+        let name = if is_shown { name.to_owned() } else { "(not shown)".to_owned() };
+        let span = word.span(0..word.text.split('=').next().unwrap_or_default().len()).into();
         let connector = connector.name.clone();
-        problems.push(word.source, Mistake::UnknownSetting { connector, name: name.to_owned(), span, help });
+        problems.push(word.source, Mistake::UnknownSetting { connector, name, span, help });
     }
     found
 }

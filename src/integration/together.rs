@@ -6,7 +6,7 @@ use std::sync::Arc;
 use miette::{Diagnostic, SourceSpan};
 
 use super::check::{self, Completeness, Context, environment_variable};
-use super::{Draft, Integration, Integrations};
+use super::{Draft, FileName, Integration, Integrations};
 use crate::connector::{Catalog, Role};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::{Problems, did_you_mean, listed};
@@ -210,8 +210,15 @@ fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Pro
     let is_loader = |draft: &Draft| draft.role.as_ref().is_some_and(|role| role.value == Role::Loader);
     let names: BTreeSet<&str> =
         bases.values().filter(|draft| is_loader(draft)).map(|draft| draft.slug.as_str()).collect();
+    // A file that is wrong as a whole is no draft, and may be the loader that is named.
+    let mut unread = problems.unread(|path| {
+        let stem = path.strip_prefix("integrations").ok()?.file_stem()?.to_str()?;
+        Some(FileName::of_stem(stem)?.slug.to_string())
+    });
+    unread.retain(|name| !bases.keys().any(|slug| slug.as_str() == name));
     for draft in drafts.iter().filter(|draft| !bases.get(&draft.slug).is_some_and(|base| is_loader(base))) {
-        let Some(loader) = draft.loader.as_ref().filter(|loader| !names.contains(&loader.as_str())) else { continue };
+        let is_known = |loader: &str| names.contains(loader) || unread.contains(loader);
+        let Some(loader) = draft.loader.as_ref().filter(|loader| !is_known(loader.as_str())) else { continue };
         let help = did_you_mean(loader, names.iter().copied()).unwrap_or_else(|| {
             if names.is_empty() {
                 "add a file under `integrations/` with `kind = \"loader\"`".to_owned()

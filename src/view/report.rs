@@ -86,7 +86,10 @@ pub fn error(error: &Error) -> String {
     let data = ErrorData::from(error);
     let mut text = format!("{problems}{}: {}\n", super::styled(super::BAD.bold(), "error"), data.message);
     let causes = data.causes.into_iter().map(|cause| ("because:", cause));
-    for (word, sentence) in causes.chain(data.help.map(|help| ("help:", help))) {
+    // Problems have theirs beside them.
+    let code = Some(data.code).filter(|code| problems.is_empty() && !code.is_empty());
+    let more = data.help.map(|help| ("help:", help)).into_iter().chain(code.map(|code| ("code:", code)));
+    for (word, sentence) in causes.chain(more) {
         text = format!("{text}  {} {sentence}\n", super::styled(super::QUIET, word));
     }
     text

@@ -56,7 +56,12 @@ impl Local {
 
     /// Opens the database for reading; `None` where there is none, for reading makes nothing.
     fn open(&self) -> Result<Option<Connection>, TargetError> {
-        if !self.path.exists() {
+        // A folder that may not be looked into is not one that is empty.
+        let is_there = self.path.try_exists().map_err(|source| {
+            let folder = self.path.parent().unwrap_or(Path::new(".")).to_owned();
+            TargetError::Io { doing: "look into", path: folder, source }
+        });
+        if !is_there? {
             return Ok(None);
         }
         // Not read-only: a writer that was killed leaves a journal that the next one to open has to roll back.

@@ -45,6 +45,13 @@ fn sidecar_stem(path: &Path) -> Option<&str> {
     matches!(extension, "yaml" | "json").then_some(stem)
 }
 
+/// Tells whether a file would be one of an integration's, or of its secrets, by another name: `SHOP.TOML`, and
+/// `shop.secrets.yml`, with secrets that nobody would look at.
+fn is_almost_one(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    name.ends_with(".toml") || [".yml", ".yaml", ".json"].iter().any(|end| name.ends_with(&format!("{SIDECAR}{end}")))
+}
+
 /// There is no project here.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("there is no `spile.toml` in `{}` or above", start.display())]
@@ -186,7 +193,10 @@ impl Project {
             .files("integrations", problems)
             .into_iter()
             .partition(|path| path.extension() == Some("toml".as_ref()));
-        let sidecars = others.into_iter().filter(|path| sidecar_stem(path).is_some()).collect();
+        let (sidecars, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|path| sidecar_stem(path).is_some());
+        for path in others.iter().filter(|path| is_almost_one(path)) {
+            problems.push(&Source::new(path, ""), bad_name(path));
+        }
         for (path, source) in self.sources(declared, problems) {
             match path.file_stem().and_then(OsStr::to_str).and_then(FileName::of_stem) {
                 Some(name) => found.declared.push((name, source)),

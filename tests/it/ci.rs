@@ -26,6 +26,7 @@ fn command(folder: &Folder, program: &Path) -> Command {
     let path = format!("{}:{}", built.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new(program);
     command.env_clear().env("PATH", path).env("HOME", folder.path()).current_dir(folder.path());
+    command.envs(crate::tools::profile());
     command
 }
 

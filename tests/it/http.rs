@@ -35,7 +35,16 @@ pub struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One that has ended already is no failure of the test.
+        for attempt in 0..100 {
+            // One that has ended already, or does not end, is no failure of the test.
+            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return;
+            }
+            if attempt == 0 {
+                crate::project::signal("-TERM", &self.child);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -90,7 +90,7 @@ impl Desk {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
-        command.current_dir(self.folder.path()).args(words).env_clear();
+        command.current_dir(self.folder.path()).args(words).env_clear().envs(crate::tools::profile());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

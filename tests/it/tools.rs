@@ -46,6 +46,12 @@ pub fn supabase() -> Option<PathBuf> {
     made.as_ref().map(|folder| folder.join("node_modules/.bin/supabase"))
 }
 
+/// Where what was reached is written when coverage is measured: what a test starts with an empty environment is measured too.
+pub fn profile() -> Option<(&'static str, std::ffi::OsString)> {
+    const PROFILE: &str = "LLVM_PROFILE_FILE";
+    std::env::var_os(PROFILE).map(|file| (PROFILE, file))
+}
+
 /// Runs sops with `words` on `stdin`, with no environment but `PATH`, an empty `HOME` and `environment`; `None` where
 /// there is no sops.
 ///

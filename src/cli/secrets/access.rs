@@ -49,7 +49,14 @@ pub(super) async fn init(args: &InitArgs, desk: &Desk, output: &mut Output) -> R
         lines.push(format!("{verb} {}", setup.rules.display()));
         lines.extend(setup.recipients.iter().map(|recipient| format!("your public key: {recipient}")));
         lines.extend((!setup.git.is_empty()).then(|| format!("told git: {}", setup.git.join(", "))));
-        lines.push("next: spile secrets set SLUG KEY".to_owned());
+        if setup.is_recipient {
+            lines.push("next: spile secrets set SLUG KEY".to_owned());
+        } else {
+            let rules = setup.rules.display();
+            lines
+                .push(format!("next: add your public key to {rules}, and have somebody who reads the secrets already"));
+            lines.push("run `spile secrets updatekeys`".to_owned());
+        }
         lines.join("\n") + "\n"
     };
     output.result(text, &setup);

@@ -5,7 +5,7 @@ use std::io::Read;
 use serde_json::json;
 
 use super::Desk;
-use crate::cli::Output;
+use crate::cli::{Output, exit};
 use crate::connector::Connector;
 use crate::ops::secrets::{self, Changed, Error, SecretsFile, Values, edit as editing};
 use crate::ops::{self, counted};
@@ -161,6 +161,10 @@ pub(super) async fn view(args: &ViewArgs, desk: &Desk, output: &mut Output) -> D
     let file = desk.find(&args.slug)?;
     file.names()?;
     if !args.yes && !output.confirm(&format!("Show the secrets of `{}` in plain text?", file.title())) {
+        if output.asks() {
+            output.note("nothing was shown\n");
+            return Ok(exit::FAILED);
+        }
         return Err(Error::NoTerminal {
             what: "a yes".to_owned(),
             help: "answer `yes`, or give `--yes` where nobody can answer",

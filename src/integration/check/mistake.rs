@@ -98,7 +98,7 @@ pub enum Mistake {
     },
     /// A setting in two places.
     #[error("`{name}` stands under `[config]` and among the secrets")]
-    #[diagnostic(code(spile::secrets::set_twice), help("keep one of the two"))]
+    #[diagnostic(code(spile::secrets::set_twice), help("take it out of `[config]`, or run `spile secrets unset`"))]
     SetTwice {
         /// The setting.
         name: String,
@@ -108,12 +108,12 @@ pub enum Mistake {
     },
     /// None of the alternatives is set in full.
     #[error("no group of settings of `{connector}` is set in full")]
-    #[diagnostic(code(spile::settings::group), help("set one of these in full: {groups}"))]
+    #[diagnostic(code(spile::settings::group), help("{help}"))]
     Group {
         /// The connector.
         connector: String,
-        /// The alternatives.
-        groups: String,
+        /// What each of the alternatives lacks.
+        help: String,
         /// Where the type is named.
         #[label("needs one of its groups")]
         span: SourceSpan,

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{Draft, Mistake};
 use crate::connector::kind::word_of;
-use crate::connector::{Connector, Kind, Setting};
+use crate::connector::{Connector, Group, Kind, Setting};
 use crate::integration::secrets::Mistake as SecretMistake;
+use crate::name::Slug;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed};
 use crate::table::Node;
@@ -151,23 +152,38 @@ pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, 
         let span = place.span.clone().into();
         problems.push(&place.source, Mistake::MissingSetting { name, span, help });
     }
-    groups(connector, (&is_set, &has_default), place, problems);
+    groups((connector, &draft.slug), (&is_set, &has_default), place, problems);
 }
 
 type Is<'a> = &'a dyn Fn(&str) -> bool;
 
 /// At least one group has to be set in full; of some connectors not more than one may be set at all.
-fn groups(connector: &Connector, (is_set, has_default): (Is<'_>, Is<'_>), place: &Place, problems: &mut Problems) {
+fn groups(
+    (connector, slug): (&Connector, &Slug),
+    (is_set, has_default): (Is<'_>, Is<'_>),
+    place: &Place,
+    problems: &mut Problems,
+) {
     let given = |name: &String| is_set(name) || has_default(name);
     let span = || place.span.clone().into();
     let in_full = connector.groups.iter().any(|group| group.settings.iter().all(given));
     if !connector.groups.is_empty() && !in_full {
-        let described = connector
-            .groups
-            .iter()
-            .map(|group| format!("{} ({})", group.label, listed(group.settings.iter().map(String::as_str))));
-        let groups = described.collect::<Vec<_>>().join(" or ");
-        problems.push(&place.source, Mistake::Group { connector: connector.name.clone(), groups, span: span() });
+        let described = |group: &Group| {
+            let missing = group.settings.iter().filter(|name| !given(name)).map(String::as_str);
+            let is_begun = group.settings.iter().any(|name| is_set(name));
+            let is = if is_begun { "is missing" } else { "is needed" };
+            format!("{} ({} {is})", group.label, listed(missing))
+        };
+        let mut help =
+            format!("set in full {}", connector.groups.iter().map(described).collect::<Vec<_>>().join(" or "));
+        // Of what was begun, where something was: the others are not what is wanted.
+        let is_begun = |group: &&Group| group.settings.iter().any(|name| is_set(name));
+        let wanted = connector.groups.iter().find(is_begun).or(connector.groups.first());
+        let is_secret = |name: &&String| connector.setting(name).is_some_and(|setting| setting.secret) && !given(name);
+        if let Some(secret) = wanted.and_then(|group| group.settings.iter().find(is_secret)) {
+            help = format!("{help}; `spile secrets set {slug} {secret}` sets a secret one");
+        }
+        problems.push(&place.source, Mistake::Group { connector: connector.name.clone(), help, span: span() });
     }
     let chosen: Vec<&str> = connector
         .groups

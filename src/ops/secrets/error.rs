@@ -124,6 +124,28 @@ pub enum Error {
         /// A value that would do.
         example: &'static str,
     },
+    /// Nothing came in where a value was to come from.
+    #[error("the value of `{name}` is empty")]
+    #[diagnostic(
+        code(spile::secrets::empty),
+        help("look at what was to print it; `spile secrets unset` takes a secret away; nothing was written")
+    )]
+    Empty {
+        /// The setting.
+        name: String,
+    },
+    /// A setting that is no secret here.
+    #[error("`{name}` stands under `[config]` in `{}`", path.display())]
+    #[diagnostic(
+        code(spile::secrets::in_config),
+        help("take that line out first, or `spile secrets encrypt` moves secret settings; nothing was written")
+    )]
+    InConfig {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        name: String,
+    },
     /// Somebody else wrote to the file in the meantime.
     #[error("`{}` has changed in the meantime", path.display())]
     #[diagnostic(code(spile::secrets::moved), help("look at what is different and try again; nothing was written"))]

@@ -11,7 +11,7 @@ use crate::name::{EnvironmentName, Slug};
 use crate::ops;
 use crate::problem::Problems;
 use crate::secret::Secret;
-use crate::sops::node::{self, Members};
+use crate::sops::node::{self, Members, Node};
 use crate::sops::{DataKey, Document};
 use crate::source::Source;
 use crate::table;
@@ -210,6 +210,7 @@ impl SecretsFile {
     /// # Errors
     /// When the present ones do not open, or nobody says who may read new ones.
     pub async fn change(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Changed, ops::Error> {
+        self.said_otherwise(changes)?;
         if let Some(sidecar) = &self.sidecar {
             let mut text = sidecar.text().to_owned();
             for (name, value) in changes {
@@ -222,8 +223,21 @@ impl SecretsFile {
         self.write(access.project, &document)
     }
 
+    /// Refuses to set what stands under `[config]`: a setting is set once.
+    fn said_otherwise(&self, changes: &[SecretEdit]) -> Result<(), Error> {
+        let Some(Node::Map(config)) = node::find(&self.members, "config") else { return Ok(()) };
+        match changes.iter().find(|(name, value)| value.is_some() && says(config, name)) {
+            Some((name, _)) => Err(Error::InConfig { path: self.source.path().to_owned(), name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the document with secrets set or taken away.
     pub(super) async fn sealed_with(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Document, Error> {
+        let empty = |(_, value): &&SecretEdit| value.as_ref().is_some_and(|value| value.expose().is_empty());
+        if let Some((name, _)) = changes.iter().find(empty) {
+            return Err(Error::Empty { name: name.clone() });
+        }
         match &self.document {
             Some(document) => self.changed(access, document.clone(), changes).await,
             None => self.created(access, changes).await,
@@ -294,6 +308,12 @@ impl SecretsFile {
             .map_err(|error| Error::Merge { path: self.path().to_owned(), message: error.message().to_owned() })?;
         write(project, &self.source, &rewritten)
     }
+}
+
+/// Tells whether a table says a setting: `a.b` is a key of its own, or `b` in the table `a`.
+fn says(table: &[(String, Node)], name: &str) -> bool {
+    let inner = name.split_once('.').and_then(|(first, rest)| Some((node::find(table, first)?, rest)));
+    node::find(table, name).is_some() || matches!(inner, Some((Node::Map(inner), rest)) if says(inner, rest))
 }
 
 /// Sets and removes, and tells whether anything came of it.

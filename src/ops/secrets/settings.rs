@@ -54,8 +54,19 @@ impl SecretsFile {
     pub fn setting<'a>(connector: &'a Connector, name: &str) -> Result<&'a Setting, Error> {
         connector.setting(name).ok_or_else(|| {
             let names = || connector.settings.iter().map(|setting| setting.name.as_str());
-            let help = did_you_mean(name, names()).unwrap_or_else(|| format!("its settings are {}", listed(names())));
-            Error::Unknown { connector: connector.label.clone(), name: name.to_owned(), help }
+            // Who writes `password=VALUE` has written a secret; and so may have who writes what is no name at all.
+            let (name, value) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
+            let near = did_you_mean(name, names());
+            let is_name = near.is_some() || name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.".contains(&byte));
+            let name = if is_name { name.to_owned() } else { "(not shown)".to_owned() };
+            let help = match (value, near) {
+                (Some(_), _) => "write the name alone: a value on a command line is read by others; change it at its \
+                                 source, and give the new one with `--stdin`"
+                    .to_owned(),
+                (None, Some(near)) => near,
+                (None, None) => format!("its settings are {}", listed(names())),
+            };
+            Error::Unknown { connector: connector.label.clone(), name, help }
         })
     }
 }

@@ -17,6 +17,8 @@ pub struct Setup {
     pub key: Option<PathBuf>,
     /// The public keys of this user.
     pub recipients: Vec<String>,
+    /// Whether the rules let this user read.
+    pub is_recipient: bool,
     /// The `.sops.yaml` that holds for the project.
     pub rules: PathBuf,
     /// Whether it was made.
@@ -41,17 +43,20 @@ const DRIVERS: [(&str, &str); 4] = [
 /// # Errors
 /// When a key or a file cannot be written.
 pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Setup, ops::Error> {
-    let mut made = Setup { recipients: public_keys(keys), ..Setup::default() };
+    let (recipients, key) = own_keys(keys)?;
+    let mut made = Setup { recipients, key, ..Setup::default() };
     let io = |doing, path: &Path| {
         let path = path.display().to_string();
         move |source| ops::Error::Io { doing, path, source }
     };
     let anywhere = Path::new("integrations/any.toml");
     let rules = project.sops_rules(anywhere).map_err(io("read", Path::new(SOPS_RULES)))?;
-    if let Some((path, _)) = rules {
+    if let Some((path, text)) = rules {
+        // Whether a rule lets them read this or that file is found out where it is used; who is not named reads nothing.
+        made.is_recipient = made.recipients.iter().any(|recipient| text.contains(recipient.as_str()));
         made.rules = path;
     } else {
-        (made.recipients, made.key) = own_keys(keys)?;
+        made.is_recipient = true;
         made.rules = project.root().join(SOPS_RULES);
         replace(&made.rules, rules_for(&made.recipients).as_bytes()).map_err(io("write", &made.rules))?;
         made.made_rules = true;

@@ -9,7 +9,10 @@ pub enum Mistake {
     #[error("`{name}` is not the name of an integration's file")]
     #[diagnostic(
         code(spile::files::name),
-        help("name it `<slug>.toml` or `<slug>.<environment>.toml`, in lower-case letters, digits and dashes")
+        help(
+            "name it `<slug>.toml` or `<slug>.<environment>.toml`, in lower-case letters, digits and dashes; secrets beside \
+             it `<slug>.secrets.yaml` or `<slug>.secrets.json`"
+        )
     )]
     Name {
         /// The file's name.

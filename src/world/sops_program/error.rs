@@ -33,17 +33,14 @@ pub enum ProgramError {
     },
     /// What it wrote is no document, or another one.
     #[error("the official `sops` was asked to {doing}, and its answer cannot be understood")]
-    #[diagnostic(code(spile::sops::answer), help("check that `sops --version` is 3.9 or newer"))]
+    #[diagnostic(code(spile::sops::answer), help("check that `sops --version` is 3.11 or newer"))]
     Answer {
         /// What it was asked, as a verb.
         doing: &'static str,
     },
     /// A document came out that cannot be edited by hand.
     #[error("the official `sops` did not encrypt `secrets` alone, with a MAC over it alone")]
-    #[diagnostic(
-        code(spile::sops::profile),
-        help("install sops 3.9 or newer, the first that knows `mac_only_encrypted`: https://getsops.io")
-    )]
+    #[diagnostic(code(spile::sops::profile), help("install sops 3.11 or newer: https://getsops.io"))]
     OtherProfile,
     /// A name that it cannot be told.
     #[error("the official `sops` cannot be told the name `{name}`")]

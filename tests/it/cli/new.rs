@@ -88,7 +88,7 @@ fn an_edit_changes_what_it_is_about_and_no_other_byte() {
     let refused = folder.spile("edit shop --set port=none --unset hots").exits(1);
     assert!(refused.notes.contains("write one such as 10"), "{}", refused.notes);
     let incomplete = folder.spile("edit shop --unset user").exits(1);
-    assert!(incomplete.notes.contains("set one of these in full"), "{}", incomplete.notes);
+    assert!(incomplete.notes.contains("`user` is missing"), "{}", incomplete.notes);
     folder.write("password.txt", "hunter3\n");
     let mut edit = folder.command("edit shop --secret password=@password.txt");
     run(edit.env("XDG_CONFIG_HOME", folder.join("config"))).exits(0);

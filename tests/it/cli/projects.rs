@@ -70,3 +70,49 @@ fn what_spile_makes_for_itself_is_for_its_owner_alone() {
     folder.spile("apply --yes").exits(0);
     assert_eq!(fs::metadata(folder.join(".spile")).unwrap().permissions().mode() & 0o777, 0o700);
 }
+
+#[test]
+fn a_registry_that_may_not_be_looked_at_is_not_an_empty_one() {
+    let folder = Folder::project();
+    folder.write(".spile", "this is no folder\n");
+    for line in ["plan", "status", "history", "drift"] {
+        let refused = folder.spile(line).exits(1).notes;
+        assert!(refused.contains("cannot be") || refused.contains("look into"), "{line}: {refused}");
+    }
+}
+
+#[test]
+fn an_environment_that_nobody_declared_is_refused_by_check_too() {
+    let refused = Folder::project().spile("check --env prd").exits(1).notes;
+    assert!(refused.contains("did you mean `prod`"), "{refused}");
+}
+
+#[test]
+fn a_loader_whose_file_is_wrong_is_told_once() {
+    let folder = Folder::project();
+    folder.write("integrations/lake.toml", "type = \"jsonl\nkind = 'loader'\n");
+    let told = folder.spile("check").exits(1).notes;
+    assert!(told.contains("lake.toml:1") && !told.contains("there is no loader"), "{told}");
+    let other = folder.read("integrations/fruit.toml").replace("'lake'", "'lakes'").replace("\"lake\"", "\"lakes\"");
+    folder.write("integrations/fruit.toml", &other);
+    let told = folder.spile("check").exits(1).notes;
+    assert!(told.contains("there is no loader `lakes`"), "{told}");
+}
+
+#[test]
+fn files_with_almost_the_right_name_are_not_passed_over() {
+    let folder = Folder::project();
+    folder.write("integrations/fruit.secrets.yml", "password: hunter2\n");
+    folder.write("integrations/nuts.TOML", "type = 'jsonl'\n");
+    folder.write("integrations/README.md", "what is here\n");
+    let told = folder.spile("check").exits(1).notes;
+    assert!(told.contains("`fruit.secrets.yml` is not the name") && told.contains("`nuts.TOML`"), "{told}");
+    assert!(!told.contains("README") && !told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn where_nothing_fails_that_is_said() {
+    let folder = Folder::project();
+    assert_eq!(folder.spile("status --failed").exits(0).out, "nothing fails\n");
+    assert_eq!(folder.spile("runs --failed").exits(0).out, "nothing fails\n");
+}

@@ -61,6 +61,8 @@ pub fn run((program, words): (&Path, &[&str]), scene: &Scene<'_>, fault: Option<
     command.args(["-c", "read go && exec \"$0\" \"$@\""]).arg(program).args(words);
     command.current_dir(scene.folder).env_clear().env("HOME", scene.folder.join("home"));
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    // Where coverage is measured every program writes a file as it ends: here it would be one of those that are watched.
+    command.envs(crate::tools::profile().map(|(name, _)| (name, "/dev/null")));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let main = Pid::from_raw(i32::try_from(child.id()).unwrap());
     ptrace::seize(main, Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL)

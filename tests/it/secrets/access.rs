@@ -33,6 +33,18 @@ fn without_a_key_the_error_names_every_place_what_is_there_and_for_whom_it_is() 
 }
 
 #[test]
+fn who_comes_to_a_project_that_has_rules_gets_a_key_and_is_told_whom_to_ask() {
+    let desk = Desk::without_a_key();
+    desk.folder.write(".sops.yaml", &format!("creation_rules:\n  - age: {}\n", identity().1));
+    let told = desk.run(&["secrets", "init"]).succeeds().stdout;
+    assert!(told.contains("made your key") && told.contains(&desk.public_key()), "{told}");
+    assert!(told.contains("add your public key to") && told.contains("spile secrets updatekeys"), "{told}");
+    let rules = format!("creation_rules:\n  - age: {}\n", desk.public_key());
+    desk.folder.write(".sops.yaml", &rules);
+    assert!(desk.run(&["secrets", "init"]).succeeds().stdout.contains("next: spile secrets set SLUG KEY"));
+}
+
+#[test]
 fn keys_are_found_in_every_place_that_sops_looks_in() {
     let desk = Desk::new();
     desk.set("api_key", "hunter2");
@@ -101,14 +113,14 @@ fn rules_are_looked_for_from_the_file_upwards_and_not_beyond_the_project() {
     desk.run(&["secrets", "view", "shop", "--yes"]).fails(&public);
     desk.folder.write("integrations/.sops.yaml", "creation_rules:\n  - path_regex: ^other\n    age: x\n");
     desk.folder.write("integrations/shop.toml", SHOP);
-    desk.run(&["secrets", "set", "shop", "api_key", "--stdin"]).fails("no creation rule of");
+    desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("no creation rule of");
     desk.folder.write("integrations/.sops.yaml", "creation_rules:\n  - path_regex: '('\n");
-    desk.run(&["secrets", "set", "shop", "api_key", "--stdin"]).fails("the `path_regex` of rule 1 is no pattern");
+    desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("the `path_regex` of rule 1 is no pattern");
     desk.folder.remove("integrations/.sops.yaml");
     desk.folder.remove(".sops.yaml");
-    desk.run(&["secrets", "set", "shop", "api_key", "--stdin"]).fails("run `spile secrets init`");
+    desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("run `spile secrets init`");
     desk.folder.write(".sops.yaml", &format!("creation_rules:\n  - age: {other}\n"));
-    let said = desk.run(&["secrets", "set", "shop", "api_key", "--stdin"]).fails("it is a private key").stderr;
+    let said = desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("it is a private key").stderr;
     assert!(!said.contains(&other), "{said}");
 }
 

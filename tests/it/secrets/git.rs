@@ -26,7 +26,7 @@ impl Desk {
 
     fn try_git(&self, words: &[&str]) -> Output {
         let mut command = Command::new("git");
-        command.current_dir(self.folder.path()).args(words).env_clear();
+        command.current_dir(self.folder.path()).args(words).env_clear().envs(crate::tools::profile());
         command.envs(self.environment.iter().map(|(name, value)| (name, value))).output().unwrap()
     }
 

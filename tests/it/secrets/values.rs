@@ -50,6 +50,49 @@ fn what_is_no_setting_or_does_not_fit_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn an_empty_value_and_one_that_stands_in_the_open_already_are_refused() {
+    let desk = Desk::new();
+    desk.set("api_key", "hunter2");
+    let before = desk.shop();
+    desk.run(&["secrets", "set", "shop", "api_key", "--stdin"]).fails("the value of `api_key` is empty");
+    desk.run_with(&["secrets", "set", "shop", "page_size", "--stdin"], "8")
+        .fails("`page_size` stands under `[config]`");
+    assert_eq!(desk.shop(), before);
+}
+
+#[test]
+fn a_value_on_the_command_line_is_not_told() {
+    let desk = Desk::new();
+    for line in [
+        "secrets set shop api_key Hunter2!",
+        "secrets set shop api_key=Hunter2! --stdin",
+        "secrets set shop Hunter2! --stdin",
+        "secrets set shop api_key --stdin=Hunter2!",
+        "new x --type shop --secret api_key Hunter2!",
+        "edit shop --secret api_key Hunter2!",
+        "edit shop --set api_key Hunter2!",
+    ] {
+        let done = desk.run_with(&line.split(' ').collect::<Vec<_>>(), "x");
+        assert!(matches!(done.code, 1 | 64), "{line}: {}", done.code);
+        assert!(
+            !format!("{}{}", done.stdout, done.stderr).contains("Hunter2"),
+            "{line}: {}{}",
+            done.stdout,
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_taken_away_by_edit_too() {
+    let desk = Desk::new();
+    desk.set("api_key", "hunter2");
+    desk.run(&["edit", "shop", "--unset", "api_key", "page_size"]).succeeds();
+    assert_eq!(desk.shop(), SHOP.replace("page_size =   7\n", ""));
+    desk.run(&["edit", "shop"]).fails("what to change is not said");
+}
+
+#[test]
 fn what_stands_in_plain_text_is_encrypted_in_place() {
     let desk = Desk::new();
     let plain = SHOP
