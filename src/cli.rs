@@ -306,6 +306,8 @@ impl Global {
     fn open(&self, output: &mut Output) -> Result<(Arc<Loaded>, World, EnvironmentName), Error> {
         let (project, loaded, environment) = self.checked(output)?;
         let world = World::open(&project, &loaded.settings, &environment, &outside(output))?;
+        // So are the rows that it keeps.
+        std::mem::forget(world.registry.clone());
         Ok((loaded, world, environment))
     }
 

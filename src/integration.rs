@@ -137,8 +137,9 @@ impl Integrations {
 
 impl FromIterator<Arc<Integration>> for Integrations {
     fn from_iter<I: IntoIterator<Item = Arc<Integration>>>(iter: I) -> Self {
-        let by_id: BTreeMap<_, _> = iter.into_iter().map(|integration| (integration.id, integration)).collect();
-        let by_slug = by_id.values().map(|integration| (integration.slug.clone(), integration.id)).collect();
-        Self { by_id, by_slug }
+        // Mostly they come in the order of their names, and what is sorted makes a map at once.
+        let all: Vec<Arc<Integration>> = iter.into_iter().collect();
+        let by_slug = all.iter().map(|integration| (integration.slug.clone(), integration.id)).collect();
+        Self { by_id: all.into_iter().map(|integration| (integration.id, integration)).collect(), by_slug }
     }
 }

@@ -105,13 +105,11 @@ impl Problems {
             (make(item, &mut problems), problems)
         };
         let each: Vec<(Option<U>, Self)> = items.into_par_iter().map(by_itself).collect();
-        // What is made may be large: a list that grows would copy it again and again.
-        let mut all = Vec::with_capacity(each.len());
-        for (one, found) in each {
-            all.extend(one);
+        let told = |(one, found): (Option<U>, Self)| {
             self.extend(found);
-        }
-        all
+            one
+        };
+        each.into_iter().filter_map(told).collect()
     }
 
     /// Keeps a place out of every excerpt: what stands there is a secret.

@@ -39,9 +39,11 @@ pub(super) async fn status(args: &StatusArgs, global: &Global, output: &mut Outp
         })
     });
     let data = json!({ "integrations": data.collect::<Vec<_>>() });
-    let text = || match statuses.is_empty() && args.which.names_failed() {
-        true => NOTHING.to_owned(),
-        false => view::runs::status(&statuses, &TimeZone::system()),
+    let text = || {
+        if statuses.is_empty() && args.which.names_failed() {
+            return NOTHING.to_owned();
+        }
+        view::runs::status(&statuses, &TimeZone::system())
     };
     output.result(text, &data);
     Ok(0)
@@ -77,9 +79,11 @@ pub(super) async fn runs(args: &RunsArgs, global: &Global, output: &mut Output) 
         output.result(|| view::runs::stats(&stats, &TimeZone::system()), &json!({ "stats": stats }));
         return Ok(0);
     }
-    let text = || match runs.is_empty() && args.which.names_failed() {
-        true => NOTHING.to_owned(),
-        false => view::runs::runs(&runs, &TimeZone::system()),
+    let text = || {
+        if runs.is_empty() && args.which.names_failed() {
+            return NOTHING.to_owned();
+        }
+        view::runs::runs(&runs, &TimeZone::system())
     };
     output.result(text, &json!({ "runs": runs }));
     Ok(0)

@@ -1,9 +1,11 @@
 //! Bringing drafts together: bases with their overlays, and the mistakes that only show between files.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use miette::{Diagnostic, SourceSpan};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::check::{self, Completeness, Context, environment_variable};
 use super::{Draft, FileName, Integration, Integrations};
@@ -144,31 +146,37 @@ pub fn integrations(
             catalog,
             base: if whole { Completeness::Whole } else { Completeness::Part },
         };
-        check::integration(base, overlays, context, problems).map(|integration| (base, integration))
+        check::integration(base, overlays, context, problems).map(|integration| (base, Arc::new(integration)))
     });
-    let mut found: BTreeMap<IntegrationId, (&Draft, Arc<Integration>)> = BTreeMap::new();
+    let mut found: Vec<(&Draft, Arc<Integration>)> = Vec::with_capacity(checked.len());
+    let mut by_id: BTreeMap<IntegrationId, usize> = BTreeMap::new();
     for (base, integration) in checked {
-        match found.get(&integration.id) {
-            Some((_, first)) => id_twice(base, first, problems),
-            None => drop(found.insert(integration.id, (base, Arc::new(integration)))),
+        match by_id.entry(integration.id) {
+            Entry::Occupied(first) => id_twice(base, &found[*first.get()].1, problems),
+            Entry::Vacant(new) => {
+                new.insert(found.len());
+                found.push((base, integration));
+            }
         }
     }
     loaders(drafts, &bases, problems);
     shared_names(&found, problems);
-    found.into_values().map(|(_, integration)| integration).collect()
+    found.into_iter().map(|(_, integration)| integration).collect()
 }
 
 fn bases<'a>(drafts: &'a [Draft], problems: &mut Problems) -> BTreeMap<&'a Slug, &'a Draft> {
-    let mut bases: BTreeMap<&Slug, &Draft> = BTreeMap::new();
-    for draft in drafts.iter().filter(|draft| draft.environment.is_none()) {
-        if let Some(first) = bases.get(&draft.slug) {
+    let mut all: Vec<&Draft> = drafts.iter().filter(|draft| draft.environment.is_none()).collect();
+    // Of one name the first file stays first. What is sorted makes a map at once.
+    all.sort_by(|a, b| a.slug.cmp(&b.slug));
+    all.dedup_by(|draft, first| {
+        let is_twice = draft.slug == first.slug;
+        if is_twice {
             let (slug, first) = (draft.slug.clone(), first.source.path().display().to_string());
             problems.push(&draft.source, Mistake::SlugTwice { slug, first, span: (0..0).into() });
-        } else {
-            bases.insert(&draft.slug, draft);
         }
-    }
-    bases
+        is_twice
+    });
+    all.into_iter().map(|draft| (&draft.slug, draft)).collect()
 }
 
 fn overlays<'a>(
@@ -203,8 +211,6 @@ fn id_twice(later: &Draft, first: &Integration, problems: &mut Problems) {
     problems.push(&later.source, Mistake::IdTwice { slug: later.slug.clone(), other, span });
 }
 
-type Found<'a> = BTreeMap<IntegrationId, (&'a Draft, Arc<Integration>)>;
-
 /// Looks at drafts, so that an integration or a loader with another mistake is neither passed over nor reported twice.
 fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Problems) {
     let is_loader = |draft: &Draft| draft.role.as_ref().is_some_and(|role| role.value == Role::Loader);
@@ -216,9 +222,12 @@ fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Pro
         Some(FileName::of_stem(stem)?.slug.to_string())
     });
     unread.retain(|name| !bases.keys().any(|slug| slug.as_str() == name));
-    for draft in drafts.iter().filter(|draft| !bases.get(&draft.slug).is_some_and(|base| is_loader(base))) {
-        let is_known = |loader: &str| names.contains(loader) || unread.contains(loader);
+    let is_known = |loader: &str| names.contains(loader) || unread.contains(loader);
+    for draft in drafts {
         let Some(loader) = draft.loader.as_ref().filter(|loader| !is_known(loader.as_str())) else { continue };
+        if bases.get(&draft.slug).is_some_and(|base| is_loader(base)) {
+            continue;
+        }
         let help = did_you_mean(loader, names.iter().copied()).unwrap_or_else(|| {
             if names.is_empty() {
                 "add a file under `integrations/` with `kind = \"loader\"`".to_owned()
@@ -231,12 +240,15 @@ fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Pro
     }
 }
 
-/// Reports plugins of one name that differ, and names that Meltano cannot tell apart.
-fn shared_names(found: &Found<'_>, problems: &mut Problems) {
+/// Reports plugins of one name that differ, and names that Meltano cannot tell apart, in the order of their slugs.
+fn shared_names(sorted: &[(&Draft, Arc<Integration>)], problems: &mut Problems) {
     let mut plugins: BTreeMap<&str, &Arc<Integration>> = BTreeMap::new();
-    let mut prefixes: BTreeMap<String, String> = BTreeMap::new();
-    let mut sorted: Vec<_> = found.values().collect();
-    sorted.sort_by(|a, b| a.1.slug.cmp(&b.1.slug));
+    let mut prefixes: BTreeMap<String, &str> = BTreeMap::new();
+    let named = |(_, integration): &(&Draft, Arc<Integration>)| {
+        let name = integration.plugin_name();
+        (environment_variable(&name, ""), name)
+    };
+    let named: Vec<_> = sorted.par_iter().map(named).collect();
     // What the template defines itself is not installed as the connector says.
     for (draft, integration) in sorted.iter().filter(|(_, integration)| integration.plugin.is_none()) {
         let plugin = &integration.connector.plugin;
@@ -250,20 +262,23 @@ fn shared_names(found: &Found<'_>, problems: &mut Problems) {
             };
             problems.push(&draft.source, finding);
         }
-        prefixes.entry(environment_variable(&plugin.name, "")).or_insert_with(|| plugin.name.clone());
+        // Of thousands only the first is asked: there are few plugins.
+        if first.id == integration.id {
+            prefixes.entry(environment_variable(&plugin.name, "")).or_insert(&plugin.name);
+        }
     }
-    let mut names: BTreeMap<(Role, String), Slug> = BTreeMap::new();
-    for (draft, integration) in sorted {
-        let name = integration.plugin_name();
-        let slug = integration.slug.clone();
-        if let Some(other) = names.insert((integration.role(), name.clone()), slug.clone()) {
+    let mut taken: BTreeMap<(Role, &str), &Slug> = BTreeMap::new();
+    for ((draft, integration), (prefix, name)) in sorted.iter().zip(&named) {
+        let slug = || integration.slug.clone();
+        if let Some(other) = taken.insert((integration.role(), name), &integration.slug) {
             let span = draft.plugin.as_ref().map_or(0..0, |plugin| plugin.place.span.clone()).into();
-            problems.push(&draft.source, Mistake::PluginTwice { slug, other, plugin: name, span });
+            let (other, plugin) = (other.clone(), name.clone());
+            problems.push(&draft.source, Mistake::PluginTwice { slug: slug(), other, plugin, span });
             continue;
         }
-        let prefix = environment_variable(&name, "");
-        if let Some(other) = prefixes.insert(prefix.clone(), name.clone()).filter(|other| *other != name) {
-            problems.push(&draft.source, Mistake::VariablesShared { slug, other, prefix, span: (0..0).into() });
+        if let Some(other) = prefixes.insert(prefix.clone(), name).filter(|other| other != name) {
+            let (other, prefix, span) = (other.to_owned(), prefix.clone(), (0..0).into());
+            problems.push(&draft.source, Mistake::VariablesShared { slug: slug(), other, prefix, span });
         }
     }
 }

@@ -58,7 +58,7 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     {
         current.remembered = remembered(world).await?;
     }
-    let selected = options.selection.among(&loaded.integrations, &kept(&current));
+    let selected = options.selection.among(&loaded.integrations, || kept(&current));
     let Selected { scope, spared } = selected.map_err(|unknown| no_such(&unknown, loaded))?;
     let desired = scope.narrow(asked, &current);
     let is_whole = scope == Scope::Everything && desired.protected.is_empty();

@@ -27,7 +27,7 @@ pub struct Desired {
 #[must_use]
 pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State<Row> {
     let extractors: Vec<_> = integrations.iter().filter(|one| one.role() == Role::Extractor).collect();
-    let rows: Vec<_> = extractors.into_par_iter().map(|one| (one.id, Row::of(one, environment))).collect();
+    let rows: Vec<_> = extractors.into_par_iter().map(|one| (one.id, Arc::new(Row::of(one, environment)))).collect();
     rows.into_iter().collect()
 }
 
@@ -41,7 +41,7 @@ pub fn entries(integrations: &Integrations, settings: &ProjectSettings) -> State
     let entry = |one: &Arc<Integration>| {
         let definition = definitions.get(&(one.role(), one.connector.name.clone())).cloned();
         let definition = definition.unwrap_or_else(|| Arc::new(PluginDefinition::of(&one.connector)));
-        (one.id, Entry::of(one, definition, (integrations, settings)))
+        (one.id, Arc::new(Entry::of(one, definition, (integrations, settings))))
     };
     let all: Vec<_> = integrations.iter().collect();
     let entries: Vec<_> = all.into_par_iter().map(entry).collect();

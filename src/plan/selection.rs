@@ -112,11 +112,12 @@ impl Selection {
     pub fn among(
         &self,
         integrations: &Integrations,
-        kept: &BTreeMap<Slug, IntegrationId>,
+        kept: impl FnOnce() -> BTreeMap<Slug, IntegrationId>,
     ) -> Result<Selected, Vec<String>> {
         if self.is_everything() {
             return Ok(Selected { scope: Scope::Everything, spared: BTreeSet::new() });
         }
+        let kept = kept();
         let none = BTreeSet::new();
         let tags = |id: &IntegrationId| integrations.get(id).map_or(&none, |one| &one.base.tags);
         let mut known: BTreeMap<&Slug, &BTreeSet<String>> = kept.iter().map(|(slug, id)| (slug, tags(id))).collect();
@@ -194,7 +195,7 @@ mod tests {
         let gone = |slug: &str| (slug.parse().unwrap(), IntegrationId::derived("x", &"none".parse().unwrap()));
         let renamed = ("old-bank".parse().unwrap(), known.find("bank").unwrap().id);
         let kept = [gone("shop-eu"), gone("shop-old"), gone("gone"), renamed].into();
-        let selected = selection.among(&known, &kept)?;
+        let selected = selection.among(&known, || kept)?;
         let joined = |slugs: &BTreeSet<Slug>| slugs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let scope = match &selected.scope {
             Scope::Everything => "everything".to_owned(),

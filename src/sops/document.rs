@@ -218,9 +218,20 @@ impl Serialize for Document {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(Some(self.tree.len() + 1))?;
         self.tree.iter().try_for_each(|(key, node)| map.serialize_entry(key, node))?;
-        let mut metadata = self.metadata.members().clone();
-        metadata.sort_by(|a, b| a.0.cmp(&b.0));
-        map.serialize_entry(SOPS, &Node::Map(metadata))?;
+        map.serialize_entry(SOPS, &Sorted(self.metadata.members()))?;
+        map.end()
+    }
+}
+
+/// Members in the order of their names.
+struct Sorted<'a>(&'a Members);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut members: Vec<&(String, Node)> = self.0.iter().collect();
+        members.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut map = to.serialize_map(Some(members.len()))?;
+        members.into_iter().try_for_each(|(key, node)| map.serialize_entry(key, node))?;
         map.end()
     }
 }

@@ -137,7 +137,9 @@ mod tests {
     fn told(text: &str, spans: &[(usize, usize)]) -> String {
         let source = Source::new("a.toml", text);
         let mut problems = Problems::default();
-        spans.iter().for_each(|span| problems.push(&source, Found((*span).into())));
+        for span in spans {
+            problems.push(&source, Found((*span).into()));
+        }
         anstream::adapter::strip_str(&super::super::report::problems(&problems.into_report())).to_string()
     }
 

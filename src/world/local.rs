@@ -6,7 +6,7 @@ mod runs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use async_trait::async_trait;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -25,6 +25,9 @@ const VERSION: i64 = 3;
 
 /// The size of the database's pages, in bytes.
 const PAGE: u32 = 16_384;
+
+/// How many rows are compared at a time.
+const BATCH: usize = 256;
 
 /// How long a writer waits for another one.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -96,63 +99,87 @@ impl Local {
 
     /// Reads what this project and others keep.
     fn rows(&self, connection: &Connection) -> Result<Snapshot<Row>, TargetError> {
-        let stored = self.stored(connection).map_err(|source| self.failed(source))?;
-        let is_own = |stored: &Stored| stored.managed_by.as_deref() == Some(&self.project);
-        let (own, others): (Vec<_>, Vec<_>) = stored.into_iter().partition(is_own);
-        let foreign = others.into_iter();
-        let foreign = foreign.map(|other| Foreign { id: other.id, name: other.name, managed_by: other.managed_by });
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let read = |stored: Stored| {
             let (id, row) = stored.read(&wanted)?;
             let hash = of_json(&*row);
             Ok((id, row, hash))
         };
-        // Of several that cannot be read the first is told, whichever was looked at first.
-        let own: Vec<Result<_, TargetError>> = own.into_par_iter().map(read).collect();
-        let own: Vec<(IntegrationId, Arc<Row>, String)> = own.into_iter().collect::<Result<_, _>>()?;
+        let (sender, batches) = mpsc::channel::<Vec<Stored>>();
+        let (own, foreign, left) = std::thread::scope(|scope| {
+            // Rows are compared while the next ones are read: the database can be asked by one thread only.
+            let compared = scope.spawn(move || {
+                let each = batches.iter().flat_map(|batch| batch.into_par_iter().map(read).collect::<Vec<_>>());
+                // Of several that cannot be read the first is told, whichever was looked at first.
+                each.collect::<Result<Vec<_>, TargetError>>()
+            });
+            let foreign = self.send(connection, sender);
+            let left = foreign.as_ref().ok().map(|_| self.left(connection));
+            let own = compared.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked));
+            (own, foreign, left)
+        });
+        let failed = |source| self.failed(source);
+        let foreign = foreign.map_err(failed)?;
+        let own: Vec<(IntegrationId, Arc<Row>, String)> = own?;
+        let left = left.transpose().map_err(failed)?.unwrap_or_default();
         let revision = own.iter().fold(String::new(), |text, (id, _, hash)| text + &format!("{id}:{hash}\n"));
         let revision = Revision(hash(revision.as_bytes()));
-        let hashes = own.iter().map(|(id, _, hash)| (*id, hash.clone())).collect();
-        let drifted = self.drifted(connection, &hashes).map_err(|source| self.failed(source))?;
+        let hashes: BTreeMap<IntegrationId, &String> = own.iter().map(|(id, _, hash)| (*id, hash)).collect();
+        let differs = |one: &Left| hashes.get(&one.id).copied() != one.hash.as_ref();
+        let drifted = drifted(connection, left.into_iter().filter(differs)).map_err(failed)?;
         let state = own.into_iter().map(|(id, row, _)| (id, row)).collect();
-        Ok(Snapshot { foreign: foreign.collect(), drifted, ..Snapshot::new(state, (), revision) })
+        Ok(Snapshot { foreign, drifted, ..Snapshot::new(state, (), revision) })
     }
 
-    /// Compares rows with what the last apply left: the history has its hash, and since version 2 the row.
-    fn drifted(
-        &self,
-        connection: &Connection,
-        hashes: &BTreeMap<IntegrationId, String>,
-    ) -> rusqlite::Result<BTreeMap<IntegrationId, Last<Row>>> {
-        let after = if version(connection)? < 2 { "null" } else { "after" };
+    /// Sends this project's rows on in batches; returns those of others.
+    fn send(&self, connection: &Connection, to: mpsc::Sender<Vec<Stored>>) -> rusqlite::Result<Vec<Foreign>> {
+        let (mut foreign, mut batch) = (Vec::new(), Vec::with_capacity(BATCH));
+        self.each_stored(connection, |stored| {
+            if stored.managed_by.as_deref() != Some(&self.project) {
+                foreign.push(Foreign { id: stored.id, name: stored.name, managed_by: stored.managed_by });
+                return;
+            }
+            batch.push(stored);
+            if batch.len() == BATCH {
+                // Who compares lives as long as there is something to compare.
+                let _ = to.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+            }
+        })?;
+        let _ = to.send(batch);
+        // Who compares waits for more until then.
+        drop(to);
+        Ok(foreign)
+    }
+
+    /// Reads what the last apply left of each row: the history has its hash, and since version 2 the row.
+    fn left(&self, connection: &Connection) -> rusqlite::Result<Vec<Left>> {
         let last = "select integration_id, after_hash, number from integration_changes where number in \
                     (select max(number) from integration_changes where environment = ?1 and managed_by = ?2 \
                      group by integration_id)";
-        // Rows are large, and asked for where they are compared only.
-        let mut kept = connection.prepare(&format!("select {after} from integration_changes where number = ?1"))?;
         let mut statement = connection.prepare(last)?;
         let mut rows = statement.query(params![self.environment.as_str(), self.project])?;
-        let mut drifted = BTreeMap::new();
+        let mut left = Vec::new();
         while let Some(row) = rows.next()? {
-            let (id, left, number): (String, Option<String>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (id, hash, number): (String, Option<String>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let Ok(id) = id.parse().map(IntegrationId) else { continue };
-            if hashes.get(&id) == left.as_ref() {
-                continue;
-            }
-            let after: Option<String> = kept.query_row([number], |row| row.get(0))?;
-            let kept = after.and_then(|after| serde_json::from_str(&after).ok());
-            let unless_kept = if left.is_none() { Last::Deleted } else { Last::Unknown };
-            drifted.insert(id, kept.map_or(unless_kept, Last::Held));
+            left.push(Left { id, hash, number });
         }
-        Ok(drifted)
+        Ok(left)
     }
 
     fn stored(&self, connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
+        let mut all = Vec::new();
+        self.each_stored(connection, |stored| all.push(stored))?;
+        Ok(all)
+    }
+
+    fn each_stored(&self, connection: &Connection, mut take: impl FnMut(Stored)) -> rusqlite::Result<()> {
         let sql = "select id, slug, type, name, enabled, config, secrets, managed_by from integrations \
                    where environment = ?1 order by id";
         let mut statement = connection.prepare(sql)?;
-        let rows = statement.query_map([self.environment.as_str()], |row| {
-            Ok(Stored {
+        let mut rows = statement.query([self.environment.as_str()])?;
+        while let Some(row) = rows.next()? {
+            take(Stored {
                 id: row.get(0)?,
                 slug: row.get(1)?,
                 connector: row.get(2)?,
@@ -161,9 +188,9 @@ impl Local {
                 config: row.get(5)?,
                 secrets: row.get(6)?,
                 managed_by: row.get(7)?,
-            })
-        })?;
-        rows.collect()
+            });
+        }
+        Ok(())
     }
 
     /// Refuses a step that would create a row where somebody else's is, or adopt one that is not nobody's any more.
@@ -245,6 +272,23 @@ impl Local {
     }
 }
 
+/// Reads the rows that are not as the last apply left them: rows are large, and asked for where they differ only.
+fn drifted(
+    connection: &Connection,
+    left: impl Iterator<Item = Left>,
+) -> rusqlite::Result<BTreeMap<IntegrationId, Last<Row>>> {
+    let after = if version(connection)? < 2 { "null" } else { "after" };
+    let mut kept = connection.prepare(&format!("select {after} from integration_changes where number = ?1"))?;
+    let mut drifted = BTreeMap::new();
+    for Left { id, hash, number } in left {
+        let after: Option<String> = kept.query_row([number], |row| row.get(0))?;
+        let kept = after.and_then(|after| serde_json::from_str(&after).ok());
+        let unless_kept = if hash.is_none() { Last::Deleted } else { Last::Unknown };
+        drifted.insert(id, kept.map_or(unless_kept, Last::Held));
+    }
+    Ok(drifted)
+}
+
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("pragma user_version", [], |row| row.get(0))
 }
@@ -324,6 +368,14 @@ impl Target for Local {
         self.carry_out(&transaction, step, origin).map_err(|source| self.failed(source))?;
         transaction.commit().map_err(|source| self.failed(source))
     }
+}
+
+/// What the last apply left of a row.
+struct Left {
+    id: IntegrationId,
+    /// `None` where it deleted it.
+    hash: Option<String>,
+    number: i64,
 }
 
 /// A row as SQLite holds it.

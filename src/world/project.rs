@@ -49,7 +49,8 @@ fn sidecar_stem(path: &Path) -> Option<&str> {
 /// `shop.secrets.yml`, with secrets that nobody would look at.
 fn is_almost_one(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    name.ends_with(".toml") || [".yml", ".yaml", ".json"].iter().any(|end| name.ends_with(&format!("{SIDECAR}{end}")))
+    let ends = |end: &&str| name.ends_with(*end);
+    [".toml", ".secrets.yml", ".secrets.yaml", ".secrets.json"].iter().any(ends)
 }
 
 /// There is no project here.
@@ -188,7 +189,6 @@ impl Project {
 
     /// Reads the files of integrations and their overlays, sorted by path.
     pub fn integrations(&self, problems: &mut Problems) -> IntegrationFiles {
-        let mut found = IntegrationFiles::default();
         let (declared, others): (Vec<_>, Vec<_>) = self
             .files("integrations", problems)
             .into_iter()
@@ -197,21 +197,22 @@ impl Project {
         for path in others.iter().filter(|path| is_almost_one(path)) {
             problems.push(&Source::new(path, ""), bad_name(path));
         }
-        for (path, source) in self.sources(declared, problems) {
-            match path.file_stem().and_then(OsStr::to_str).and_then(FileName::of_stem) {
-                Some(name) => found.declared.push((name, source)),
-                None => problems.push(&source, bad_name(&path)),
-            }
-        }
-        for (path, source) in self.sources(sidecars, problems) {
-            if let Some(name) = sidecar_stem(&path).and_then(FileName::of_stem) {
-                found.sidecars.push((name, source));
-            } else {
+        let declared_name = |path: &Path, source: &Source, problems: &mut Problems| {
+            let name = path.file_stem().and_then(OsStr::to_str).and_then(FileName::of_stem);
+            name.or_else(|| {
+                problems.push(source, bad_name(path));
+                None
+            })
+        };
+        let sidecar_name = |path: &Path, source: &Source, problems: &mut Problems| {
+            sidecar_stem(path).and_then(FileName::of_stem).or_else(|| {
                 problems.hide(&source.place(0..source.text().len()));
-                problems.push(&source, bad_name(&path));
-            }
-        }
-        found
+                problems.push(source, bad_name(path));
+                None
+            })
+        };
+        let declared = self.sources(declared, declared_name, problems);
+        IntegrationFiles { declared, sidecars: self.sources(sidecars, sidecar_name, problems) }
     }
 
     /// Finds the `.sops.yaml` for a file: from its folder upwards, to the root of the repository that the project is in,

@@ -25,10 +25,12 @@ impl Rendered {
     /// Reads what was kept, where it is whole.
     #[must_use]
     pub fn of(project: &Project) -> Option<Self> {
-        let kept = std::fs::read_to_string(Self::path(project)).ok()?;
+        let mut kept = std::fs::read_to_string(Self::path(project)).ok()?;
         let (head, text) = kept.split_once('\n')?;
         let (stamp, digest) = head.strip_prefix("# ")?.split_once(' ')?;
-        (hash(text.as_bytes()) == digest).then(|| Self { stamp: stamp.to_owned(), text: text.to_owned() })
+        let (stamp, is_whole, begins) = (stamp.to_owned(), hash(text.as_bytes()) == digest, head.len() + 1);
+        kept.drain(..begins);
+        is_whole.then_some(Self { stamp, text: kept })
     }
 
     /// Keeps it.

@@ -37,9 +37,11 @@ impl ConnectorFiles {
     pub(super) fn catalog(&self, drafts: &[Draft], problems: &mut Problems) -> Catalog {
         let wanted = drafts.iter().filter_map(|draft| {
             let role = draft.role.as_ref().map_or(Role::Extractor, |role| role.value);
-            Some((role, draft.connector.as_ref()?.value.clone()))
+            Some((role, draft.connector.as_ref()?.value.as_str()))
         });
-        self.of(&wanted.collect(), problems)
+        // Thousands of integrations name a few.
+        let wanted: BTreeSet<(Role, &str)> = wanted.collect();
+        self.of(&wanted.into_iter().map(|(role, name)| (role, name.to_owned())).collect(), problems)
     }
 
     /// Returns the catalog of all, or of these.

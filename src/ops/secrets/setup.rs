@@ -44,7 +44,7 @@ const DRIVERS: [(&str, &str); 4] = [
 /// When a key or a file cannot be written.
 pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Setup, ops::Error> {
     let (recipients, key) = own_keys(keys)?;
-    let mut made = Setup { recipients, key, ..Setup::default() };
+    let mut made = Setup { key, recipients, ..Setup::default() };
     let io = |doing, path: &Path| {
         let path = path.display().to_string();
         move |source| ops::Error::Io { doing, path, source }

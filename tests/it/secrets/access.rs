@@ -115,12 +115,14 @@ fn rules_are_looked_for_from_the_file_upwards_and_not_beyond_the_project() {
     desk.folder.write("integrations/shop.toml", SHOP);
     desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("no creation rule of");
     desk.folder.write("integrations/.sops.yaml", "creation_rules:\n  - path_regex: '('\n");
-    desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("the `path_regex` of rule 1 is no pattern");
+    desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x")
+        .fails("the `path_regex` of rule 1 is no pattern");
     desk.folder.remove("integrations/.sops.yaml");
     desk.folder.remove(".sops.yaml");
     desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("run `spile secrets init`");
     desk.folder.write(".sops.yaml", &format!("creation_rules:\n  - age: {other}\n"));
-    let said = desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("it is a private key").stderr;
+    let said =
+        desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("it is a private key").stderr;
     assert!(!said.contains(&other), "{said}");
 }
 
