@@ -120,8 +120,8 @@ enum Command {
     Up(up::Args),
     Drift(drift::DriftArgs),
     Pull(drift::PullArgs),
-    History(rollback::HistoryArgs),
-    Rollback(rollback::RollbackArgs),
+    History(history::HistoryArgs),
+    Rollback(rollback::Args),
     Import(import::Args),
     Connectors(connectors::Args),
     Discover(discover::Args),
@@ -213,8 +213,13 @@ fn without_values(mut error: clap::Error) -> clap::Error {
 }
 
 impl Cli {
-    /// Refuses a format that the command has no use for.
+    /// Refuses a format that the command has no use for, and flags that make no sense together.
     fn misfit(&self) -> Option<clap::Error> {
+        if let Command::Serve(args) = &self.command
+            && let Some(sentence) = args.misfit()
+        {
+            return Some(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, sentence));
+        }
         let formats: &[Format] = match &self.command {
             Command::Plan(_) | Command::Apply(_) => &[Format::Text, Format::Json, Format::Markdown],
             Command::Check(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit, Format::Github],
@@ -244,7 +249,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Up(args) => up::exec(args, global, output).await,
         Command::Drift(args) => drift::drift(args, global, output).await,
         Command::Pull(args) => drift::pull(args, global, output).await,
-        Command::History(args) => rollback::history(args, global, output).await,
+        Command::History(args) => history::history(args, global, output).await,
         Command::Import(args) => import::exec(args, global, output).await,
         Command::Connectors(args) => connectors::exec(args, global, output).await,
         Command::Rollback(args) => rollback::exec(args, global, output).await,
@@ -277,12 +282,50 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
 
 fn exit_code(error: &Error) -> u8 {
     match error {
-        Error::Refused(_) => exit::REFUSED,
+        Error::Refused(_) | Error::Protected { .. } => exit::REFUSED,
         Error::Stale { .. }
         | Error::OtherPlan { .. }
         | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. })
         | Error::SavedPlan(SavedPlanError::TooOld { .. }) => exit::STALE,
-        _ => exit::FAILED,
+        Error::Problems(_)
+        | Error::Upgraded { .. }
+        | Error::Words(_)
+        | Error::NoProject(_)
+        | Error::Environment(_)
+        | Error::Target(_)
+        | Error::SavedPlan(_)
+        | Error::UnknownNames { .. }
+        | Error::NothingToAdopt { .. }
+        | Error::NoApply { .. }
+        | Error::AmbiguousApply { .. }
+        | Error::NotPulled { .. }
+        | Error::Declined
+        | Error::NotConverged { .. }
+        | Error::NotRunnable { .. }
+        | Error::BrokenOff { .. }
+        | Error::Install(_)
+        | Error::Run(_)
+        | Error::Discover(_)
+        | Error::About(_)
+        | Error::Secrets(_)
+        | Error::Git(_)
+        | Error::Import(_)
+        | Error::Hub(_)
+        | Error::Connectors(_)
+        | Error::Command(_)
+        | Error::NotHosted
+        | Error::Exists { .. }
+        | Error::Moved { .. }
+        | Error::Taken { .. }
+        | Error::Unsaid { .. }
+        | Error::Stopped
+        | Error::NoConnector { .. }
+        | Error::NoChannel { .. }
+        | Error::UnknownCode { .. }
+        | Error::OpenDoor { .. }
+        | Error::NoToken { .. }
+        | Error::NoRun { .. }
+        | Error::Io { .. } => exit::FAILED,
     }
 }
 

@@ -4,12 +4,15 @@
 //! request -> guard (host, origin, size, headers) -> who (session or token) -> handler -> ops -> answer
 //! ```
 
+mod answered;
 mod api;
 mod app;
 mod assets;
+mod begin;
 mod change;
 mod desk;
 mod drafts;
+mod entrance;
 mod guard;
 mod idempotency;
 mod jobs;
@@ -20,6 +23,7 @@ mod logos;
 mod queue;
 mod refusal;
 mod session;
+mod setup;
 mod ui;
 mod who;
 
@@ -31,9 +35,10 @@ use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use app::{App, Setup, Writing};
+pub use app::App;
 pub use jwt::Trust;
 pub use session::Login;
+pub use setup::{Setup, Writing};
 
 /// How long requests that are at work have to end when the server stops.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! `spile status`, `spile runs` and `spile logs`
+//! `spile history`, `spile status`, `spile runs` and `spile logs`
 
 use std::time::Duration;
 
@@ -12,6 +12,21 @@ use crate::view;
 
 /// How often a log that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Show what was applied to this environment, when and by whom
+#[derive(Debug, clap::Args)]
+pub struct HistoryArgs {
+    /// How many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    most: usize,
+}
+
+pub(super) async fn history(args: &HistoryArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (_, world, _) = global.open(output)?;
+    let applies = ops::applies(&world, args.most).await?;
+    output.result(|| view::history::applies(&applies, &TimeZone::system()), &json!({ "applies": applies }));
+    Ok(0)
+}
 
 /// Show how integrations stand: their status in the registry and their last run
 #[derive(Debug, clap::Args)]

@@ -156,7 +156,7 @@ fn is_said(args: &Args, desk: &Desk) -> Result<bool, Error> {
 
 pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let desk = Desk::open(global, output)?;
-    let integration = ops::run::named(&desk.loaded, args.slug.as_str())?;
+    let integration = desk.loaded.named(args.slug.as_str())?;
     let connector = integration.connector.clone();
     let is_said = !(args.unset.is_empty() && args.answers.set.is_empty() && args.answers.secret.is_empty());
     if output.asks() && !is_said {

@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long)]
     no_login: bool,
     /// How often somebody may change or run something in a minute
-    #[arg(long, value_name = "N", default_value = "120")]
+    #[arg(long, value_name = "N", default_value = "120", value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
     #[command(flatten)]
     trust: Trusted,
@@ -101,6 +101,15 @@ enum Write {
 }
 
 impl Args {
+    /// Says which flags make no sense together.
+    pub(super) fn misfit(&self) -> Option<&'static str> {
+        if self.push.is_some() && self.write != Write::Branch {
+            return Some("`--push` goes with `--write branch`");
+        }
+        (self.bind == "none" && !self.scheduler)
+            .then_some("`--bind none` goes with `--scheduler`: there is nothing else to do")
+    }
+
     fn writing(&self) -> Writing {
         match (self.read_only, self.apply, self.write) {
             (true, ..) => Writing::Not,

@@ -22,6 +22,7 @@ enum Command {
     /// Make a token, which is shown once: only its hash is kept. One of that name is replaced
     New {
         /// What it is called: whose changes it makes are told by it
+        #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
         name: String,
         /// What its bearer may do: look (viewer), change files and run (editor), apply plans (admin)
         #[arg(long, value_parser = role, default_value = "editor")]

@@ -1,75 +1,28 @@
 //! The server's state: handles, shared by all requests.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::answered::Answered;
 use super::desk::{Desk, Desks};
 use super::drafts::Drafts;
-use super::idempotency::Answered;
 use super::jobs::Jobs;
-use super::jwt::{Jwts, Trust};
+use super::jwt::Jwts;
 use super::limits::Limit;
 use super::queue::Queue;
 use super::refusal::Refusal;
-use super::session::{Login, Sessions};
+use super::session::Sessions;
+use super::setup::Setup;
 use super::who::Who;
 use crate::name::Slug;
-use crate::ops::edits::Destination;
-use crate::ops::run::{self, Options};
-use crate::world::keys::Places;
-use crate::world::meltano::Host;
-use crate::world::{Audit, Deed, Keys, Outside, Program, Project, SeenAlerts, Tokens};
+use crate::ops::run::Options;
+use crate::world::{Audit, Deed, Keys, Program, SeenAlerts, Tokens};
 
 /// How often somebody may try to come in in a minute, from one address.
 const ATTEMPTS: u32 = 30;
-
-/// What a server is made of.
-#[derive(Debug)]
-pub struct Setup {
-    /// The project.
-    pub project: Project,
-    /// The environment, where it is not the project's default.
-    pub environment: Option<String>,
-    /// What the user's environment gives.
-    pub outside: Outside,
-    /// Where keys are looked for, for those who bring none of their own.
-    pub places: Places,
-    /// What of the machine's environment children are given.
-    pub host: Host,
-    /// What becomes of changes.
-    pub writing: Writing,
-    /// How people come in.
-    pub login: Login,
-    /// Whose tokens are believed besides its own.
-    pub trust: Option<Trust>,
-    /// How much somebody may change or run in a minute.
-    pub rate: u32,
-    /// Where it listens.
-    pub port: u16,
-    /// The names that the server may be called by: `localhost:8320`.
-    pub hosts: Vec<String>,
-    /// How many runs at a time, where the project says nothing.
-    pub jobs: Option<u16>,
-    /// How long a run may take, where that is said.
-    pub timeout: Option<Duration>,
-    /// The turns that runs take, those of schedules too.
-    pub turns: Arc<run::Places>,
-}
-
-/// What becomes of changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Writing {
-    /// None is made.
-    Not,
-    /// They are written.
-    To(Destination),
-    /// They are written into the files, and applied at once.
-    Applied,
-}
 
 /// The server's state.
 #[derive(Clone)]

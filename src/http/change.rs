@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::app::{App, Writing};
+use super::app::App;
+use super::begin::{Begun, begin};
 use super::desk::Desk;
-use super::jobs::Begun;
 use super::refusal::Refusal;
+use super::setup::Writing;
 use super::who::Who;
 use crate::connector::{Connector, Role};
 use crate::name::Slug;
@@ -182,7 +183,7 @@ pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result
 /// # Errors
 /// When it is refused.
 pub async fn run(app: &App, who: &Who, (desk, kind, slug): (&Arc<Desk>, RunKind, &Slug)) -> Result<Begun, Refusal> {
-    let begun = app.jobs().begin(app, desk, (kind, slug)).await;
+    let begun = begin(app, desk, (kind, slug)).await;
     let result = match &begun {
         Ok(begun) => format!("run {}", begun.id),
         Err(refusal) => format!("failed: {}", refusal.code),
@@ -268,7 +269,7 @@ async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
 pub fn switching(desk: &Desk, (action, slugs): (Bulk, &[Slug])) -> Result<Edits, Refusal> {
     let mut edits = Edits::default();
     for slug in slugs {
-        let integration = ops::run::named(&desk.loaded, slug.as_str())?;
+        let integration = desk.loaded.named(slug.as_str())?;
         edits.extend(match action {
             Bulk::Delete => author::remove_files(&desk.world.project, integration)?,
             _ => ops::switch::edits_of(&desk.world, integration, (to(action), &desk.environment))?,

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::app::Setup;
 use super::kept::Kept;
 use super::refusal::Refusal;
+use super::setup::Setup;
 use crate::alert::Seen;
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};

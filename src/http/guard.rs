@@ -18,7 +18,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use super::app::App;
-use super::refusal::Refusal;
+use super::entrance::is_read;
+use super::refusal::{Refusal, internal};
 use super::ui::told_as_page;
 
 /// The largest body that is read.
@@ -50,12 +51,6 @@ pub fn guarded(routes: Router<App>, app: &App) -> Router<App> {
         // Packing them further would cost more than all else that is done for an answer.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(packs))
         .layer(CatchPanicLayer::custom(|_| internal().into_response()))
-}
-
-/// Says nothing of what went wrong inside.
-pub fn internal() -> Refusal {
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "the server has made a mistake")
-        .help("look at what it says in its terminal, and report it")
 }
 
 async fn look(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -91,11 +86,6 @@ async fn answered(app: &App, request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     app.jobs().finish(next.run(request)).await.unwrap_or_else(|| internal().into_response())
-}
-
-/// Tells whether a method only looks.
-pub fn is_read(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Browsers say that they take HTML; programs that use the API do not.

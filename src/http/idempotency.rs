@@ -1,54 +1,21 @@
 //! `Idempotency-Key`: the same request again gets the same answer, and does nothing again.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::http::{HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::answered::LARGEST;
 use super::app::App;
 use super::refusal::Refusal;
 use super::who::Who;
 use crate::digest::hash;
 
-/// How long an answer is remembered.
-const LASTS: Duration = Duration::from_hours(24);
-
-/// How many answers are remembered.
-const MOST: usize = 1000;
-
-/// How many bytes they may have together.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
-
-/// The largest body that is looked at: more than any that is read. A larger answer is given and not remembered.
-const LARGEST: usize = 2 * 1024 * 1024;
-
 /// What is refused while a run of the same integration is at work: who comes again later is not refused.
 const BUSY: &str = "spile::run::busy";
 
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// What was answered to requests that had a key.
-#[derive(Default)]
-pub struct Answered(Mutex<BTreeMap<String, Answer>>);
-
-/// What was answered, and to what.
-struct Answer {
-    at: Instant,
-    request: String,
-    /// `None` while it is at work.
-    given: Option<(StatusCode, HeaderMap, Bytes)>,
-}
-
-/// A request that is at work. What came to no answer that is remembered may be sent again.
-struct AtWork<'a> {
-    all: &'a Answered,
-    key: &'a str,
-}
 
 /// Answers a request that was answered before as it was answered then.
 pub async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -82,98 +49,4 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
     let Ok(bytes) = to_bytes(body, LARGEST).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     at_work.end((parts.status, parts.headers.clone(), bytes.clone()));
     Response::from_parts(parts, Body::from(bytes))
-}
-
-impl Answered {
-    /// Marks a request as at work, or returns what was answered to it.
-    fn begin<'a>(&'a self, key: &'a str, said: &str) -> Result<AtWork<'a>, Box<Response>> {
-        let mut all = self.lock();
-        all.retain(|_, one| one.given.is_none() || one.at.elapsed() < LASTS);
-        let refused =
-            |status, detail: &str| Box::new(Refusal::new(status, "spile::http::idempotency", detail).into_response());
-        match all.get(key) {
-            Some(known) if known.request != said => {
-                Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "the key was sent with another request before"))
-            }
-            Some(Answer { given: None, .. }) => Err(refused(StatusCode::CONFLICT, "the same request is at work")),
-            Some(Answer { given: Some((status, headers, bytes)), .. }) => {
-                Err(Box::new((*status, headers.clone(), bytes.clone()).into_response()))
-            }
-            None => {
-                all.insert(key.to_owned(), Answer { at: Instant::now(), request: said.to_owned(), given: None });
-                Ok(AtWork { all: self, key })
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Answer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl AtWork<'_> {
-    /// Remembers the answer; the oldest ones go where there are too many, or too many bytes.
-    fn end(self, given: (StatusCode, HeaderMap, Bytes)) {
-        let mut all = self.all.lock();
-        if let Some(known) = all.get_mut(self.key) {
-            (known.at, known.given) = (Instant::now(), Some(given));
-        }
-        let length = |one: &Answer| one.given.as_ref().map(|(_, _, bytes)| bytes.len());
-        let mut ended: Vec<_> = all.iter().filter_map(|(key, one)| Some((one.at, length(one)?, key.clone()))).collect();
-        ended.sort();
-        let (mut count, mut bytes) = (ended.len(), ended.iter().map(|(_, length, _)| length).sum::<usize>());
-        for (_, length, key) in ended {
-            if count <= MOST && bytes <= MOST_BYTES {
-                break;
-            }
-            all.remove(&key);
-            (count, bytes) = (count - 1, bytes - length);
-        }
-    }
-}
-
-impl Drop for AtWork<'_> {
-    fn drop(&mut self) {
-        let mut all = self.all.lock();
-        if all.get(self.key).is_some_and(|one| one.given.is_none()) {
-            all.remove(self.key);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(length: usize) -> (StatusCode, HeaderMap, Bytes) {
-        (StatusCode::OK, HeaderMap::new(), Bytes::from(vec![0; length]))
-    }
-
-    #[test]
-    fn what_came_to_no_answer_may_be_sent_again() {
-        let all = Answered::default();
-        let at_work = all.begin("a", "x").ok().unwrap();
-        assert_eq!(all.begin("a", "x").err().unwrap().status(), StatusCode::CONFLICT);
-        drop(at_work);
-        all.begin("a", "x").ok().unwrap().end(answer(1));
-        assert_eq!(all.begin("a", "x").err().unwrap().status(), StatusCode::OK);
-        assert_eq!(all.begin("a", "y").err().unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
-    }
-
-    #[test]
-    fn answers_are_bounded_in_number_and_in_bytes_and_the_oldest_go_first() {
-        let all = Answered::default();
-        let at_work = all.begin("at work", "x").ok().unwrap();
-        for number in 0..20 {
-            all.begin(&format!("large {number}"), "x").ok().unwrap().end(answer(LARGEST));
-        }
-        assert_eq!(all.lock().len(), 1 + MOST_BYTES / LARGEST);
-        for number in 0..MOST + 10 {
-            all.begin(&format!("small {number}"), "x").ok().unwrap().end(answer(1));
-        }
-        assert_eq!(all.lock().len(), 1 + MOST);
-        let is_kept = |key: &str| all.lock().contains_key(key);
-        assert_eq!(["at work", "small 9", "small 10"].map(is_kept), [true, false, true]);
-        drop(at_work);
-    }
 }

@@ -152,21 +152,33 @@ fn errors(report: &Report, connector: Option<&Connector>) -> Vec<FieldError> {
 /// What the user's wish was wrong with is 4xx; what is wrong elsewhere, 5xx.
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::Problems(_)
-        | Error::Words(_)
-        | Error::Environment(_)
-        | Error::NotRunnable { .. }
-        | Error::Secrets(secrets::Error::Value { .. } | secrets::Error::Unknown { .. }) => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
-        Error::UnknownNames { .. }
+        Error::Connectors(crate::ops::connectors::ConnectorsError::Unknown { .. })
+        | Error::UnknownNames { .. }
         | Error::NoRun { .. }
         | Error::NoConnector { .. }
         | Error::NoApply { .. }
-        | Error::Connectors(crate::ops::connectors::ConnectorsError::Unknown { .. }) => StatusCode::NOT_FOUND,
+        | Error::NoChannel { .. }
+        | Error::NoToken { .. }
+        | Error::UnknownCode { .. } => StatusCode::NOT_FOUND,
+        Error::Problems(_)
+        | Error::Upgraded { .. }
+        | Error::Words(_)
+        | Error::Environment(_)
+        | Error::SavedPlan(_)
+        | Error::NothingToAdopt { .. }
+        | Error::AmbiguousApply { .. }
+        | Error::NotPulled { .. }
+        | Error::NotRunnable { .. }
+        | Error::Import(_)
+        | Error::Connectors(_)
+        | Error::Unsaid { .. }
+        | Error::Secrets(secrets::Error::Value { .. } | secrets::Error::Unknown { .. }) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Error::Stale { .. }
         | Error::OtherPlan { .. }
         | Error::Taken { .. }
+        | Error::Exists { .. }
         | Error::Moved { .. }
         | Error::Refused(_)
         | Error::Protected { .. }
@@ -174,8 +186,21 @@ fn status(error: &Error) -> StatusCode {
         | Error::Git(_)
         | Error::Secrets(_)
         | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. }) => StatusCode::CONFLICT,
-        Error::Target(_) | Error::Install(_) | Error::Run(_) | Error::Discover(_) => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::Target(_)
+        | Error::Install(_)
+        | Error::Run(_)
+        | Error::Discover(_)
+        | Error::About(_)
+        | Error::Hub(_)
+        | Error::Command(_) => StatusCode::SERVICE_UNAVAILABLE,
+        // Nobody who sends a request can have meant these.
+        Error::NoProject(_)
+        | Error::Declined
+        | Error::Stopped
+        | Error::BrokenOff { .. }
+        | Error::NotHosted
+        | Error::OpenDoor { .. }
+        | Error::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -236,6 +261,12 @@ impl IntoResponse for Refusal {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// Says nothing of what went wrong inside.
+pub fn internal() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "the server has made a mistake")
+        .help("look at what it says in its terminal, and report it")
 }
 
 /// Answers what there is not.

@@ -99,8 +99,25 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
 /// Metadata are tables by stream pattern.
 fn metadata(table: &Table<'_>, problems: &mut Problems) -> (Option<Placed<Value>>, Vec<Placed<String>>) {
     let Some(streams) = table.table("metadata", problems) else { return (None, Vec::new()) };
-    let patterns = streams.named_tables(problems).into_iter().map(|(pattern, _)| pattern).collect();
+    let streams = streams.named_tables(problems);
+    for (_, stream) in &streams {
+        replication(stream, problems);
+    }
+    let patterns = streams.into_iter().map(|(pattern, _)| pattern).collect();
     (table.value("metadata", problems), patterns)
+}
+
+/// What taps are told of how a stream is read: <https://hub.meltano.com/singer/spec#metadata>. Other keys, and those of
+/// fields, are theirs.
+const METHODS: [(&str, ()); 3] = [("FULL_TABLE", ()), ("INCREMENTAL", ()), ("LOG_BASED", ())];
+
+fn replication(stream: &Table<'_>, problems: &mut Problems) {
+    stream.text("replication-key", problems);
+    let method = stream.text("replication-method", problems);
+    // Meltano replaces `$NAME` by the variable; what it will be cannot be known here.
+    if method.is_some_and(|method| !method.starts_with('$')) {
+        stream.choice("replication-method", &METHODS, problems);
+    }
 }
 
 fn config(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, Node> {

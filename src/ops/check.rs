@@ -6,6 +6,7 @@ mod selection;
 mod templates;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -13,7 +14,7 @@ use crate::alert::policy;
 use crate::connector::Catalog;
 use crate::digest::hash;
 use crate::integration::draft::{self, Draft};
-use crate::integration::{Integrations, secrets, together};
+use crate::integration::{Integration, Integrations, secrets, together};
 use crate::name::{EnvironmentName, Slug};
 use crate::ops::Error;
 use crate::plan::{self, State};
@@ -97,6 +98,15 @@ impl Loaded {
     #[must_use]
     pub fn stamp(&self) -> String {
         render::stamp(&head(&self.settings, Purpose::Project), &self.entries, &self.template)
+    }
+
+    /// Returns the integration of that name.
+    ///
+    /// # Errors
+    /// When nothing has it.
+    pub fn named(&self, name: &str) -> Result<&Arc<Integration>, Error> {
+        let known = || self.integrations.iter().map(|known| known.slug.as_str()).collect::<Vec<_>>();
+        self.integrations.find(name).ok_or_else(|| super::unknown_names(&[name.to_owned()], &known()))
     }
 
     /// Returns the environment that the command line names, or the default one.

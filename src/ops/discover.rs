@@ -71,7 +71,7 @@ pub async fn discover(
     (name, options): (&str, &Options),
     tell: Tell<'_>,
 ) -> Result<Offer, Error> {
-    let integration = run::named(loaded, name)?;
+    let integration = loaded.named(name)?;
     refuse(integration)?;
     let ask = Ask { world, loaded, integration, options };
     let kept = match options.freshness {

@@ -22,7 +22,7 @@ pub async fn exec(
     (name, environment): (&str, &EnvironmentName),
     words: &[OsString],
 ) -> Result<ExitStatus, Error> {
-    let integration = run::named(loaded, name)?;
+    let integration = loaded.named(name)?;
     let plugin = integration.plugin_name();
     // What names variables is Meltano's to put together; given as it is, it would stand for itself.
     let config = integration.at(environment).config.iter().filter(|(_, value)| !has_expansion(&text(value)));

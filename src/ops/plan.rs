@@ -107,7 +107,7 @@ fn outputs(loaded: &Loaded, scope: &Scope, current: &Current) -> Result<Outputs,
 async fn adopt(world: &World, loaded: &Loaded, options: &Options, current: &mut Current) -> Result<(), Error> {
     let unmanaged = world.registry.unmanaged().await?;
     for slug in &options.adopt {
-        let id = super::run::named(loaded, slug.as_str())?.id;
+        let id = loaded.named(slug.as_str())?.id;
         let Some(found) = unmanaged.get(&id) else { return Err(Error::NothingToAdopt { slug: slug.clone(), id }) };
         current.registry.adopted.insert(id, found.row.clone());
         current.registry.foreign.retain(|foreign| foreign.id != id.to_string());

@@ -31,7 +31,7 @@ pub async fn pull(
     loaded: &Loaded,
     (environment, slug): (&EnvironmentName, &str),
 ) -> Result<Pulled, Error> {
-    let integration = super::run::named(loaded, slug)?;
+    let integration = loaded.named(slug)?;
     let rows = world.registry.read().await?.state;
     let refused = |why: &str, help| Error::NotPulled { slug: integration.slug.clone(), why: why.to_owned(), help };
     let row = rows.get(&integration.id);

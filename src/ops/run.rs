@@ -131,15 +131,6 @@ pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: 
     runs(world, loaded, (RunKind::Sync, options), tell).await
 }
 
-/// Returns the integration of that name.
-///
-/// # Errors
-/// When nothing has it.
-pub fn named<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Arc<Integration>, Error> {
-    let known = || loaded.integrations.iter().map(|known| known.slug.as_str()).collect::<Vec<_>>();
-    loaded.integrations.find(name).ok_or_else(|| super::unknown_names(&[name.to_owned()], &known()))
-}
-
 async fn runs(
     world: &World,
     loaded: &Arc<Loaded>,

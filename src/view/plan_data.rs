@@ -209,7 +209,7 @@ impl PlanData {
         self.changes.is_empty() && self.files.is_empty()
     }
 
-    /// Returns the changes of each integration, by name, deletions first where `order` says so.
+    /// Returns the changes of each integration, by name.
     #[must_use]
     pub fn integrations(&self) -> Vec<&[ChangeData]> {
         self.changes.chunk_by(|a, b| a.id == b.id).collect()

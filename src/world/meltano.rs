@@ -1,6 +1,6 @@
 //! The pinned Meltano of a project: installing it, and running it for one integration at a time.
 //!
-//! Apart from everything else because it is the only place that starts children. Each invocation sees a private
+//! Apart from everything else because it alone starts Meltano and what Meltano starts. Each invocation sees a private
 //! `meltano.yml` with what it needs and nothing more, so it starts as fast in a large project as in a small one, and
 //! shares `.meltano` (environments of plugins, state, catalogs) with the user's own `meltano run`.
 

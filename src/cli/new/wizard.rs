@@ -9,9 +9,9 @@ use crate::cli::{Global, Output};
 use crate::connector::{Connector, Role};
 use crate::form::{NewFile, first_sentence};
 use crate::name::Slug;
+use crate::ops::Error;
 use crate::ops::new::{self, Prepared, path_of};
 use crate::ops::secrets::{Values, setup, to_set};
-use crate::ops::{self, Error};
 use crate::run::RunStatus;
 
 pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
@@ -50,7 +50,7 @@ pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &m
 }
 
 pub(super) async fn edit(slug: &Slug, desk: &Desk, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
-    let integration = ops::run::named(&desk.loaded, slug.as_str())?;
+    let integration = desk.loaded.named(slug.as_str())?;
     let environment = desk.loaded.environment(global.environment.as_deref())?;
     let connector = integration.connector.clone();
     let before = integration.at(&environment).config.clone();

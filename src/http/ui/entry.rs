@@ -13,9 +13,10 @@ use serde_json::json;
 use super::form::{Looking, Posted};
 use super::shell::{Trouble, mistake};
 use crate::http::app::App;
+use crate::http::entrance::from;
 use crate::http::refusal::Refusal;
 use crate::http::session::{NotIn, kept_to_https};
-use crate::http::who::{Who, from};
+use crate::http::who::Who;
 use crate::pages::render;
 
 /// What is typed to sign in: a code, or a token of whom the server believes.

@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::http::app::{App, Writing};
+use crate::http::app::App;
 use crate::http::desk::Desk;
 use crate::http::refusal::Refusal;
+use crate::http::setup::Writing;
 use crate::http::who::{Role, Who};
 use crate::ops::Error;
 use crate::pages::{Fault, PageLink, Shell, Told, render};

@@ -159,10 +159,10 @@ async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble>
     data["file"] = json!(prepared.path);
     data["text"] = json!(without_secrets(&prepared.text));
     data["where"] = json!(match &at.app.setup().writing {
-        crate::http::app::Writing::Not => "This server changes nothing: the file can be copied from here.",
-        crate::http::app::Writing::Applied => "Saving writes this file and applies the plan.",
-        crate::http::app::Writing::To(crate::ops::edits::Destination::WorkingTree) => "Saving writes this file.",
-        crate::http::app::Writing::To(_) => "Saving commits this file to a branch of its own, for a review.",
+        crate::http::setup::Writing::Not => "This server changes nothing: the file can be copied from here.",
+        crate::http::setup::Writing::Applied => "Saving writes this file and applies the plan.",
+        crate::http::setup::Writing::To(crate::ops::edits::Destination::WorkingTree) => "Saving writes this file.",
+        crate::http::setup::Writing::To(_) => "Saving commits this file to a branch of its own, for a review.",
     });
     Ok(())
 }

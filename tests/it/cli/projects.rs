@@ -116,3 +116,18 @@ fn where_nothing_fails_that_is_said() {
     assert_eq!(folder.spile("status --failed").exits(0).out, "nothing fails\n");
     assert_eq!(folder.spile("runs --failed").exits(0).out, "nothing fails\n");
 }
+
+#[test]
+fn what_taps_are_told_of_streams_is_checked_as_far_as_it_is_known() {
+    let folder = Folder::project();
+    let fruit = folder.read("integrations/fruit.toml");
+    let metadata = "[metadata.fruit]\nreplication-method = 'INCREMENTEL'\nreplication-key = 5\nown = { x = 1 }\n";
+    folder.write("integrations/fruit.toml", &format!("{fruit}{metadata}"));
+    let told = folder.spile("check").exits(1).notes;
+    assert!(told.contains("did you mean `INCREMENTAL`?") && told.contains("`replication-key` is"), "{told}");
+    assert!(told.contains("2 problems"), "{told}");
+    let metadata =
+        "[metadata.fruit]\nreplication-method = '$METHOD'\n[metadata.nuts]\nreplication-method = 'LOG_BASED'\n";
+    folder.write("integrations/fruit.toml", &format!("{fruit}{metadata}"));
+    folder.spile("check").exits(0);
+}
