@@ -83,7 +83,7 @@ fn grown(project: &Project, count: usize) {
     row(("apply, all new", count), Took::wall(created), Against(against, floor_of_plan), "");
     row(("plan, nothing changed", count), Took::wall(planned), Against(against, floor_of_plan), "");
     project::change(root, (count, 100), "second");
-    let [planned, floor_of_plan] = in_turns(RUNS, [&|| whole(&|| project.plan(url)), &floor]);
+    let [planned, floor_of_plan] = in_turns(RUNS, [&|| whole(&|| project.plan_changes(url)), &floor]);
     row(("plan, 1 % changed", count), Took::wall(planned), Against(against, floor_of_plan), "");
     let applied = once(|| project.apply(url));
     row(("apply, 1 % changed", count), Took::wall(applied), Against(against, floor_of_plan), "");
@@ -180,20 +180,27 @@ impl Project<'_> {
         project::change(self.folder.path(), (ROWS + 1, 10), host)
     }
 
-    fn spile(&self, url: &str, words: &[&str]) {
+    /// Runs the program, which has to end with that code.
+    fn spile(&self, url: &str, words: &[&str], code: i32) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
         command.current_dir(self.folder.path()).args(words);
         command.env("BENCH_URL", url).env("BENCH_KEY", self.supabase.key("service_role"));
         let output = command.output().expect("spile starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Plans where nothing has changed.
     fn plan(&self, url: &str) {
-        self.spile(url, &["plan", "--exit-code"]);
+        self.spile(url, &["plan", "--exit-code"], 0);
+    }
+
+    /// Plans where something has.
+    fn plan_changes(&self, url: &str) {
+        self.spile(url, &["plan", "--exit-code"], 2);
     }
 
     fn apply(&self, url: &str) {
-        self.spile(url, &["apply", "--yes"]);
+        self.spile(url, &["apply", "--yes"], 0);
     }
 
     /// The registry, without the rest of the program.

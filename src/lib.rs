@@ -8,7 +8,7 @@
 //! | 5 faces | [`cli`], [`http`], [`view`], [`pages`] | words and requests to calls of `ops`; values to words and to HTML |
 //! | 4 operations | [`ops`] | one function for each thing people do: read, decide, write |
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
-//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`definition`], [`discovered`], [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | what is kept, what would change, what is written or taken over, what others define, what people are told, what a source offers, what a connector asks, what editors offer and are told of files, what form files have, what may become a mistake; pure |
+//! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`definition`], [`discovered`], [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | what is kept, what would change, what is written, how runs went, what people are told, what is taken over, what others define, what a source offers, what a connector asks, what editors offer and are told of files, what form files have, what may become a mistake; pure |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | text in, checked values out; pure |
 //! | 0 words | [`name`], [`secret`], [`secrecy`], [`source`], [`problem`], [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | names, secrets and what looks like one, places, mistakes, TOML read and written, YAML with its places, values, digests |
 //!
