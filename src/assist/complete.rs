@@ -175,6 +175,20 @@ mod tests {
     use crate::discovered::{Field, Inclusion};
     use crate::problem::Problems;
 
+    #[test]
+    fn what_is_offered_for_a_key_is_of_its_kind() {
+        use crate::integration::{FileName, draft};
+        use crate::source::Source;
+
+        for offer in keys("").into_iter().filter(|offer| !offer.text.starts_with('[')) {
+            let mut problems = Problems::default();
+            let name = FileName { slug: "shop".parse().unwrap(), environment: None };
+            draft::read(&Source::new("integrations/shop.toml", offer.text.as_str()), name, &mut problems);
+            let codes: Vec<_> = problems.into_report().problems().iter().map(crate::problem::Problem::code).collect();
+            assert!(!codes.contains(&"spile::toml::wrong_kind".to_owned()), "{}: {codes:?}", offer.text);
+        }
+    }
+
     fn labels(text: &str) -> Vec<String> {
         let connector = Catalog::new(&[], &mut Problems::default()).find(Role::Extractor, "salesforce").unwrap();
         let field =
