@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use super::rows::json;
 use super::runs::run;
-use super::{Local, json, version};
+use super::{Local, version};
 use crate::name::{ChannelName, IntegrationId};
 use crate::run::Run;
 use crate::world::alerts::Kept;

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
 use uuid::Uuid;
 
-use super::{Local, json, version};
+use super::rows::json;
+use super::{Local, version};
 use crate::digest::{hash, of_json};
 use crate::name::IntegrationId;
 use crate::plan::history::{Applied, Left};
@@ -76,8 +77,8 @@ impl Local {
     ) -> Result<BTreeMap<IntegrationId, Unmanaged>, TargetError> {
         let stored = self.stored(connection).map_err(|source| self.failed(source))?;
         let nobodys = stored.into_iter().filter(|row| row.managed_by.is_none() && row.id.parse::<Uuid>().is_ok());
-        let read = |mut stored: super::Stored| {
-            let secrets = std::mem::replace(&mut stored.secrets, super::NO_SECRETS.to_owned());
+        let read = |mut stored: super::rows::Stored| {
+            let secrets = std::mem::replace(&mut stored.secrets, super::rows::NO_SECRETS.to_owned());
             let (id, row) = stored.into_row()?;
             // What is no JSON is nothing that anybody could take over.
             Ok((id, Unmanaged::new(row, &serde_json::from_str(&secrets).unwrap_or_default())))

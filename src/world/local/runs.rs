@@ -8,7 +8,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::{Local, json, version};
+use super::rows::json;
+use super::{Local, version};
 use crate::name::IntegrationId;
 use crate::run::{Cause, Run, RunKind, RunStatus, Tries};
 use crate::world::runs::Standing;
