@@ -1,6 +1,8 @@
 //! `test` and `sync`: runs of the real Meltano, several at a time, each remembered by the registry.
 
 mod died;
+mod ended;
+mod held;
 mod job;
 mod lease;
 mod log;
@@ -28,7 +30,8 @@ use crate::settings::Sync;
 use crate::world::World;
 use crate::world::meltano::Host;
 use crate::world::runs::PAUSED;
-use job::{Ended, Job};
+use ended::Ended;
+use job::Job;
 
 pub use died::bury;
 pub use log::{Log, More};
@@ -202,7 +205,7 @@ impl Running {
                 Ok((_, ended)) => results.add(ended),
                 Err(error) => {
                     if let Some(run) = self.runs.remove(&error.id()) {
-                        results.add(job::broken(world, run).await);
+                        results.add(ended::broken(world, run).await);
                     }
                 }
             }

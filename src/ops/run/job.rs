@@ -7,21 +7,19 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::lease::{self, Leased};
+use super::ended::{Ended, How, cause, error_line, finish, took_in};
+use super::held::NotHere;
 use super::results::{Refused, Why};
-use super::{From, Invocation, Options, START, WhenBusy};
+use super::{From, Invocation, Options, START};
 use crate::connector::Role;
 use crate::integration::Integration;
 use crate::integration::check::environment_variable;
-use crate::name::{EnvironmentName, Slug};
+use crate::name::EnvironmentName;
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
 use crate::run::{Cause, Run, RunKind, RunStatus, Tries, log_path, mention};
-use crate::world::meltano::{Finished, Hold, InstallError, NotHeld, Outcome, Progress, Request, RunError, Span};
+use crate::world::meltano::{Finished, Hold, InstallError, Progress, Request, RunError, Span};
 use crate::world::{World, machine};
-
-/// How often an integration that something else runs is looked at.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// One run, with all it needs.
 pub(super) struct Job {
@@ -32,37 +30,6 @@ pub(super) struct Job {
     pub events: mpsc::UnboundedSender<Event>,
     pub integration: Arc<Integration>,
     pub kind: RunKind,
-}
-
-/// What keeps others away while a run lasts: on this machine, and on others.
-struct Held {
-    hold: Option<Arc<Hold>>,
-    lease: Option<Leased>,
-}
-
-/// Who runs an integration, as a sentence.
-type Busy = String;
-
-/// How a run ended, or why there was none.
-pub(super) enum Ended {
-    /// It ran, and the registry knows it.
-    Ran(Box<Run>),
-    /// It did not begin.
-    Refused(Box<Refused>),
-    /// It was left to what runs its integration.
-    Left(Slug),
-    /// The moment of its schedule has been served in the meantime.
-    Served,
-}
-
-/// Why an integration is not held.
-enum NotHere {
-    /// Something else runs it.
-    Busy(Busy),
-    /// The same, and it is left to that.
-    Left,
-    /// The user wants an end.
-    Stopped,
 }
 
 impl Job {
@@ -76,7 +43,7 @@ impl Job {
         Event::Queued(Box::new(self.begun()))
     }
 
-    fn loader(&self) -> Option<&Arc<Integration>> {
+    pub(super) fn loader(&self) -> Option<&Arc<Integration>> {
         let slug = self.integration.at(&self.options.environment).loader.as_ref()?;
         self.loaded.integrations.find(slug.as_str()).filter(|_| self.kind == RunKind::Sync)
     }
@@ -146,81 +113,6 @@ impl Job {
         finish(&mut run, (RunStatus::Cancelled, Some(how), None), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
         Ended::Refused(Box::new(Refused { run, why: Why::Stopped }))
-    }
-
-    /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.
-    fn stop_when_lost(&mut self) -> watch::Sender<bool> {
-        let (lost, mut is_lost) = watch::channel(false);
-        let (stop, stopped) = watch::channel(*self.options.interrupt.borrow());
-        let mut wanted = std::mem::replace(&mut self.options.interrupt, stopped);
-        tokio::spawn(async move {
-            let ended = stop.clone();
-            tokio::select! {
-                Ok(_) = wanted.wait_for(|wanted| *wanted) => {}
-                Ok(_) = is_lost.wait_for(|lost| *lost) => {}
-                () = ended.closed() => {}
-                else => {}
-            }
-            stop.send_replace(true);
-        });
-        lost
-    }
-
-    /// Waits until nothing else runs the integration, or says what is in the way.
-    async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<Held, NotHere>, Error> {
-        let mut has_told = false;
-        loop {
-            if *self.options.interrupt.borrow() {
-                return Ok(Err(NotHere::Stopped));
-            }
-            let busy = match self.try_to_hold(run, lost).await? {
-                Ok(held) => {
-                    // Who had it may have been killed a moment ago, and stand in Meltano's way still.
-                    self.world.meltano.sweep()?;
-                    super::bury(&self.world, &run.environment).await?;
-                    return Ok(Ok(held));
-                }
-                Err(busy) => busy,
-            };
-            match self.options.when_busy {
-                WhenBusy::Wait => {}
-                WhenBusy::Refuse => return Ok(Err(NotHere::Busy(busy))),
-                WhenBusy::Leave => {
-                    self.tell(Event::Left { slug: run.slug.clone(), busy });
-                    return Ok(Err(NotHere::Left));
-                }
-            }
-            if !has_told {
-                self.tell(Event::Waiting { slug: run.slug.clone(), busy });
-                has_told = true;
-            }
-            tokio::time::sleep(PATIENCE).await;
-            // What holds it may have been killed.
-            self.world.meltano.sweep()?;
-        }
-    }
-
-    /// A test reads one record and keeps no bookmark: it keeps nobody away.
-    async fn try_to_hold(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<Held, Busy>, Error> {
-        let Some(loader) = self.loader() else { return Ok(Ok(Held { hold: None, lease: None })) };
-        let plugins = vec![self.integration.plugin_name(), loader.plugin_name()];
-        let hold = match self.world.meltano.hold(run.id, run.environment.as_str(), plugins) {
-            Ok(hold) => Some(hold),
-            Err(NotHeld::Failed(error)) => return Err(error.into()),
-            Err(NotHeld::Busy(other)) => {
-                let (run, since) = (other.run, other.since);
-                return Ok(Err(format!("the run {run} has it here since {since:.0}, by process {}", other.process.id)));
-            }
-        };
-        let Some(registry) = &self.world.supabase else { return Ok(Ok(Held { hold, lease: None })) };
-        Ok(match lease::take(registry, (run.integration, run.id), lost.clone()).await? {
-            Ok(lease) => Ok(Held { hold, lease: Some(lease) }),
-            Err(other) => {
-                let run = other.run.map(|run| run.to_string()).unwrap_or_default();
-                let since = other.since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
-                Err(format!("the run {run} has it on `{}`{since}", other.host.unwrap_or_default()))
-            }
-        })
     }
 
     /// Tells whether the moment of its schedule has been served while it waited.
@@ -379,72 +271,4 @@ fn is_state_of(id: &str, environment: &EnvironmentName, extractor: &Integration)
         Some(name) => id.starts_with(&format!("{environment}:{name}-to-")),
         None => id.starts_with(&format!("{environment}:{}--", extractor.connector.plugin.name)),
     }
-}
-
-/// How a run ended, what went wrong, and what kind of thing that is.
-type How = (RunStatus, Option<String>, Option<Cause>);
-
-/// Takes what an attempt moved into the run, and returns how it ended.
-fn took_in(run: &mut Run, finished: Finished) -> How {
-    run.records = Some(run.records.unwrap_or_default() + finished.records);
-    for (stream, records) in finished.streams {
-        *run.streams.entry(stream).or_default() += records;
-    }
-    run.bookmark_before = run.bookmark_before.take().or(finished.bookmark_before);
-    run.bookmark_after = finished.bookmark_after.or(run.bookmark_after.take());
-    match finished.outcome {
-        Outcome::Succeeded => (RunStatus::Ok, None, None),
-        Outcome::Failed { message, cause } => (RunStatus::Failed, Some(message), Some(cause)),
-        Outcome::TimedOut { after } => {
-            let message = format!("stopped after {} seconds", after.as_secs());
-            (RunStatus::Failed, Some(message), Some(Cause::Timeout))
-        }
-        Outcome::Interrupted => (RunStatus::Cancelled, None, None),
-    }
-}
-
-fn finish(run: &mut Run, (status, error, cause): How, now: jiff::Timestamp) {
-    (run.status, run.error, run.cause) = (status, error, cause);
-    // A clock that was set back makes no run end before it began.
-    run.finished_at = Some(now.max(run.started_at));
-}
-
-/// Ends a run that broke off by a mistake of spile's, in the registry too, where it had begun.
-pub(super) async fn broken(world: &World, run: Run) -> Ended {
-    let error = Error::BrokenOff { slug: run.slug.clone() };
-    let how = (RunStatus::Failed, Some(error.to_string()), Some(Cause::Crash));
-    // Where the registry does not answer either, the next one to look at it finds out.
-    let begun = world.runs.get(run.id).await.ok().flatten().filter(|known| known.status == RunStatus::Running);
-    let is_known = begun.is_some();
-    let mut run = begun.unwrap_or(run);
-    finish(&mut run, how, (world.clock)());
-    if is_known && world.runs.record(&run).await.is_ok() {
-        return Ended::Ran(Box::new(run));
-    }
-    Ended::Refused(Box::new(Refused { run, why: Why::Failed(error) }))
-}
-
-/// Returns what kind of thing kept a run from being started or followed.
-fn cause(error: &Error) -> Cause {
-    match error {
-        Error::Install(InstallError::DiskFull { .. })
-        | Error::Run(RunError::Install(InstallError::DiskFull { .. })) => Cause::DiskFull,
-        Error::Install(_) | Error::Run(RunError::Install(_) | RunError::NotInstalled { .. }) => Cause::NotInstalled,
-        Error::Run(RunError::Log { source, .. } | RunError::Io { source, .. })
-            if source.kind() == std::io::ErrorKind::StorageFull =>
-        {
-            Cause::DiskFull
-        }
-        Error::Secrets(_) => Cause::Secrets,
-        Error::Target(_) => Cause::Registry,
-        _ => Cause::Crash,
-    }
-}
-
-/// An error and what it came from, in one line.
-fn error_line(error: &Error) -> String {
-    error
-        .causes()
-        .into_iter()
-        .fold(error.to_string(), |line, cause| if line.contains(&cause) { line } else { format!("{line}: {cause}") })
 }

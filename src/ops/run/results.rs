@@ -1,6 +1,6 @@
 //! What came of runs that were wanted: those that ran, and those that did not.
 
-use super::job::Ended;
+use super::ended::Ended;
 use crate::name::Slug;
 use crate::ops::Error;
 use crate::run::Run;
