@@ -386,7 +386,7 @@ mod tests {
                 "spile.toml:3: the environment `prd` is not declared [spile::project::environment]",
                 "spile.toml:5: `>=4` is not an exact version of Meltano [spile::project::meltano_version]",
                 "spile.toml:6: `a;b` is no extra of Meltano's [spile::project::meltano_extra]",
-                "spile.toml:8: `max_delete_percent` is an integer, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
+                "spile.toml:8: `max_delete_percent` is 130, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
                 "spile.toml:10: unknown key `protekted` [spile::toml::unknown_key]",
                 "spile.toml:11: `environments`: `X` is not a name: use lower-case letters, digits and dashes, first a letter or digit [spile::toml::invalid]",
             ]

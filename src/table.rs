@@ -33,6 +33,12 @@ pub fn parse<T>(
 ) -> Option<T> {
     match tree(source.text()) {
         Ok(table) => read(Table::new(source, &table, 0..0), problems),
+        // Of a merge that was left half-way one thing is wrong, whatever the parser makes of it.
+        Err(NotATree::Syntax(_)) if let Some(at) = conflict(source.text()) => {
+            problems.push(source, Mistake::Conflict { span: at.into() });
+            hide_values(source, problems);
+            None
+        }
         // A table that was cut short would be blamed for keys that are only hidden by the error.
         Err(NotATree::Syntax(errors)) => {
             for error in errors {
@@ -48,6 +54,13 @@ pub fn parse<T>(
             None
         }
     }
+}
+
+/// Finds the first of the lines that git leaves where two sides have changed the same.
+fn conflict(text: &str) -> Option<Range<usize>> {
+    const MARK: &str = "<<<<<<< ";
+    let at = if text.starts_with(MARK) { Some(0) } else { text.find(&format!("\n{MARK}")).map(|at| at + 1) };
+    at.map(|at| at..at + MARK.len() - 1)
 }
 
 /// What is wanted where a table is, and where an array of them is.
@@ -188,10 +201,19 @@ impl<'a> Table<'a> {
         problems: &mut Problems,
     ) -> Option<T> {
         let found = self.find(key)?;
-        let number = found.get_ref().as_integer().and_then(value::whole).and_then(|number| T::try_from(number).ok());
+        let written = found.get_ref().as_integer();
+        let number = written.and_then(value::whole).and_then(|number| T::try_from(number).ok());
         let number = number.filter(|number| range.contains(number));
-        if number.is_none() {
-            self.wrong(key, found, (wanted, "30"), problems);
+        match written {
+            // What is a whole number, and another one than is taken, is told by what it is.
+            Some(_) if number.is_none() => {
+                let span = found.span();
+                let written = self.source.text().get(span.clone()).unwrap_or_default().to_owned();
+                let (key, found, span) = (key.to_owned(), written, span.into());
+                problems.push(self.source, Mistake::WrongKind { key, found, wanted, example: "30", span });
+            }
+            Some(_) => {}
+            None => self.wrong(key, found, (wanted, "30"), problems),
         }
         number
     }
@@ -395,6 +417,13 @@ mod tests {
             Some(())
         });
         assert_eq!(found.len(), 3, "{found:?}");
+    }
+
+    #[test]
+    fn a_merge_that_was_left_half_way_is_one_mistake() {
+        let text = "name = 'x'\n<<<<<<< ours\na = 1\n=======\na = 2\n>>>>>>> theirs\n";
+        let found = messages(text, |_, _| Some(()));
+        assert_eq!(found, ["a.toml:2: the file has marks of a conflict that git left [spile::toml::conflict]"]);
     }
 
     #[test]

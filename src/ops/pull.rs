@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::edits::{self, Edits};
 use super::{Error, Loaded, check};
+use crate::connector::Role;
 use crate::integration::Integration;
 use crate::integration::rewrite::{Edit, NotRewritten, rewrite};
 use crate::name::EnvironmentName;
@@ -32,8 +33,11 @@ pub async fn pull(
     (environment, slug): (&EnvironmentName, &str),
 ) -> Result<Pulled, Error> {
     let integration = loaded.named(slug)?;
-    let rows = world.registry.read().await?.state;
     let refused = |why: &str, help| Error::NotPulled { slug: integration.slug.clone(), why: why.to_owned(), help };
+    if integration.role() == Role::Loader {
+        return Err(refused("loaders have none", "run `spile apply` to make `meltano.yml` what its file says"));
+    }
+    let rows = world.registry.read().await?.state;
     let row = rows.get(&integration.id);
     let row = row.ok_or_else(|| refused("there is none", "run `spile apply` to make it, or remove the file"))?;
     let path = file(integration, environment);

@@ -190,7 +190,7 @@ mod tests {
             parsed(text).1,
             [
                 "spile.toml:8: unknown key `pool` [spile::toml::unknown_key]",
-                "spile.toml:8: `retries` is an integer, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
+                "spile.toml:8: `retries` is -1, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
                 "spile.toml:9: `values` is missing [spile::toml::missing_key]",
                 "spile.toml:11: `a/b` is in the way of another output [spile::output::path_taken]",
                 "spile.toml:12: the environment `prd` is not declared [spile::project::environment]",

@@ -17,6 +17,19 @@ pub enum Mistake {
         #[label("here")]
         span: SourceSpan,
     },
+    /// A merge was left half-way.
+    #[error("the file has marks of a conflict that git left")]
+    #[diagnostic(
+        code(spile::toml::conflict),
+        help(
+            "keep what is to hold of both sides and take the marks out; `spile secrets init --git` lets git merge secrets"
+        )
+    )]
+    Conflict {
+        /// The first mark.
+        #[label("one side begins here")]
+        span: SourceSpan,
+    },
     /// Tables in tables without end.
     #[error("this has more than {DEEPEST} levels of tables and arrays")]
     #[diagnostic(

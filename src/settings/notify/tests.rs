@@ -67,7 +67,7 @@ fn every_mistake_of_a_channel_is_reported() {
             "spile.toml:6: `name` is missing [spile::toml::missing_key]",
             "spile.toml:8: `on`: `failed` is nothing that people are told of [spile::toml::invalid]",
             "spile.toml:9: `repeat`: `often` is no time of a minute or more [spile::toml::invalid]",
-            "spile.toml:10: `most_per_hour` is an integer, not a whole number from 1 [spile::toml::wrong_kind]",
+            "spile.toml:10: `most_per_hour` is 0, not a whole number from 1 [spile::toml::wrong_kind]",
             "spile.toml:11: unknown key `url` [spile::toml::unknown_key]",
             "spile.toml:15: `server` is no mail server [spile::notify::server]",
             "spile.toml:16: `nobody` is no mail address: invalid input [spile::notify::address]",

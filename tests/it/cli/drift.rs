@@ -119,6 +119,7 @@ fn pull_writes_nothing_that_would_be_wrong() {
         folder.spile("apply --yes").exits(0);
     }
     assert!(folder.spile("pull friut").exits(1).notes.contains("did you mean `fruit`?"));
+    assert!(folder.spile("pull lake").exits(1).notes.contains("loaders have none"));
 }
 
 #[test]
