@@ -131,3 +131,18 @@ fn what_taps_are_told_of_streams_is_checked_as_far_as_it_is_known() {
     folder.write("integrations/fruit.toml", &format!("{fruit}{metadata}"));
     folder.spile("check").exits(0);
 }
+
+#[test]
+fn doctor_says_what_is_wrong_and_the_next_step() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::project();
+    folder.spile("apply --yes").exits(0);
+    fs::set_permissions(folder.join(".spile"), fs::Permissions::from_mode(0o755)).unwrap();
+    let told = folder.spile("doctor").exits(1).out;
+    assert!(told.contains(".spile is 755") && told.contains("run `chmod 700 .spile`"), "{told}");
+    let told = folder.spile("doctor --env prd").exits(1).out;
+    assert!(told.contains("the environment `prd` is not declared"), "{told}");
+    folder.write("integrations/fruit.toml", "typ = 'x'\n");
+    let told = folder.spile("doctor").exits(1).out;
+    assert!(told.contains("in the files of the project") && told.contains("run `spile check`"), "{told}");
+}
