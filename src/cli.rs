@@ -45,6 +45,7 @@ use clap::{ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::name::EnvironmentName;
 use crate::ops::saved_plan::SavedPlanError;
 use crate::ops::{self, Error, Loaded};
+use crate::secrecy::NOT_SHOWN;
 use crate::secret::Secret;
 use crate::view;
 use crate::world::editor::Editor;
@@ -206,7 +207,7 @@ fn without_values(mut error: clap::Error) -> clap::Error {
             && takes_secrets
             && is_value(shown)
         {
-            error.insert(kind, ContextValue::String("(not shown)".to_owned()));
+            error.insert(kind, ContextValue::String(NOT_SHOWN.to_owned()));
         }
     }
     error

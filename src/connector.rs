@@ -103,6 +103,12 @@ impl Connector {
         format!("{}--{slug}", self.plugin.name)
     }
 
+    /// Tells whether one of the groups of settings is set in full, where there are any.
+    pub fn has_a_group(&self, is_set: impl Fn(&str) -> bool) -> bool {
+        let in_full = |group: &Group| group.settings.iter().all(|name| is_set(name));
+        self.groups.is_empty() || self.groups.iter().any(in_full)
+    }
+
     /// Returns the setting of that name.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&Setting> {

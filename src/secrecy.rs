@@ -8,6 +8,9 @@ use regex::Regex;
 
 use crate::yaml::{Content, Document, Node, comments};
 
+/// What is told in place of a word that may be a secret.
+pub const NOT_SHOWN: &str = "(not shown)";
+
 /// Words that make a setting a secret, as parts of its name.
 const WORDS: [&str; 20] = [
     "password",

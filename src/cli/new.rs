@@ -149,9 +149,8 @@ fn is_said(args: &Args, desk: &Desk) -> Result<bool, Error> {
     let (Some(_), Some(connector)) = (&args.slug, &args.connector) else { return Ok(false) };
     let connector = desk.connector((args.kind, connector))?;
     let given = given(&args.answers, (&connector, |_, _, _| ()))?;
-    let has = |name: &String| given.config.contains_key(name) || given.secrets.contains_key(name);
-    let has_group = connector.groups.is_empty() || connector.groups.iter().any(|group| group.settings.iter().all(has));
-    Ok(has_group && form::ranked(&connector, form::Rank::Required).all(|setting| has(&setting.name)))
+    let mut required = form::ranked(&connector, form::Rank::Required);
+    Ok(connector.has_a_group(|name| given.has(name)) && required.all(|setting| given.has(&setting.name)))
 }
 
 pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::{Mistake, Rank, answer, ranked};
 use crate::connector::{Connector, Setting};
 use crate::problem::{Problems, did_you_mean, listed};
+use crate::secrecy::NOT_SHOWN;
 use crate::source::Source;
 use crate::value::Settings;
 
@@ -26,6 +27,14 @@ pub struct Given {
     pub config: Settings,
     /// Where secrets are to be had.
     pub secrets: BTreeMap<String, SecretSource>,
+}
+
+impl Given {
+    /// Tells whether a setting was given, in the open or as a secret.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.config.contains_key(name) || self.secrets.contains_key(name)
+    }
 }
 
 /// Where a secret is to be had.
@@ -109,8 +118,7 @@ pub fn read(words: Words<'_>, connector: &Connector, problems: &mut Problems) ->
 /// Finds the settings that are always needed and that nobody gave.
 pub fn missing(given: &Given, connector: &Connector, problems: &mut Problems) {
     let source = Source::new("--type", &*connector.name);
-    let is_given = |name: &str| given.config.contains_key(name) || given.secrets.contains_key(name);
-    for setting in ranked(connector, Rank::Required).filter(|setting| !is_given(&setting.name)) {
+    for setting in ranked(connector, Rank::Required).filter(|setting| !given.has(&setting.name)) {
         let name = &setting.name;
         let (_, example) = setting.kind.wanted();
         let flag = if setting.secret {
@@ -130,7 +138,7 @@ fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems
         if !is_name {
             word.hide("", problems);
         }
-        let written = if is_name { word.text.to_owned() } else { "(not shown)".to_owned() };
+        let written = if is_name { word.text.to_owned() } else { NOT_SHOWN.to_owned() };
         let span = word.span(0..word.text.len()).into();
         problems.push(word.source, Mistake::NoValue { word: written, example: "--set name=value", span });
         return None;
@@ -190,7 +198,7 @@ fn setting<'a>(
             word.hide("", problems);
         }
         let help = near.unwrap_or_else(|| format!("its settings are {}", listed(names())));
-        let name = if is_shown { name.to_owned() } else { "(not shown)".to_owned() };
+        let name = if is_shown { name.to_owned() } else { NOT_SHOWN.to_owned() };
         let span = word.span(0..word.text.split('=').next().unwrap_or_default().len()).into();
         let connector = connector.name.clone();
         problems.push(word.source, Mistake::UnknownSetting { connector, name, span, help });

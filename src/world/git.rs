@@ -6,7 +6,7 @@ mod commit;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use miette::Diagnostic;
 use tokio::process::Command;
@@ -62,7 +62,7 @@ fn command(folder: &Path) -> Command {
     command
 }
 
-async fn git(folder: &Path, words: &[&OsStr]) -> Result<std::process::Output, GitError> {
+async fn git(folder: &Path, words: &[&OsStr]) -> Result<Output, GitError> {
     command(folder).args(words).output().await.map_err(GitError::Start)
 }
 
@@ -71,11 +71,17 @@ async fn git(folder: &Path, words: &[&OsStr]) -> Result<std::process::Output, Gi
 /// # Errors
 /// When the folder is in no repository.
 pub async fn configure(folder: &Path, name: &str, value: &str) -> Result<(), GitError> {
-    let output = git(folder, &["config".as_ref(), "--local".as_ref(), name.as_ref(), value.as_ref()]).await?;
+    succeeded(folder, "config", &["config", "--local", name, value]).await.map(drop)
+}
+
+/// Returns what git says; where it refuses, that in its own words.
+async fn succeeded(folder: &Path, what: &'static str, words: &[&str]) -> Result<Output, GitError> {
+    let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+    let output = git(folder, &words).await?;
     if output.status.success() {
-        return Ok(());
+        return Ok(output);
     }
-    Err(GitError::Failed { what: "config", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+    Err(GitError::Failed { what, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
 }
 
 /// Returns the files below a folder, relative to it, that differ from where a commit and HEAD part: committed, not yet
@@ -103,11 +109,7 @@ pub async fn changed_since(folder: &Path, name: &str) -> Result<Vec<PathBuf>, Gi
 
 /// Returns what git prints, parted by line ends or zeros.
 async fn git_lines(folder: &Path, what: &'static str, words: &[&str]) -> Result<Vec<String>, GitError> {
-    let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
-    let output = git(folder, &words).await?;
-    if !output.status.success() {
-        return Err(GitError::Failed { what, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() });
-    }
+    let output = succeeded(folder, what, words).await?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(text.split(['\0', '\n']).filter(|part| !part.is_empty()).map(str::to_owned).collect())
 }

@@ -42,8 +42,7 @@ impl Answered {
 
     /// Asks for the settings of one group, where none is there in full.
     fn group(&mut self, connector: &Connector) -> Result<(), Error> {
-        let is_full = |group: &Group| group.settings.iter().all(|name| self.has(name));
-        if connector.groups.is_empty() || connector.groups.iter().any(is_full) {
+        if connector.has_a_group(|name| self.has(name)) {
             return Ok(());
         }
         let shown = |group: &Group| format!("{} ({})", group.label, group.settings.join(", "));

@@ -164,10 +164,9 @@ fn groups(
     place: &Place,
     problems: &mut Problems,
 ) {
-    let given = |name: &String| is_set(name) || has_default(name);
+    let given = |name: &str| is_set(name) || has_default(name);
     let span = || place.span.clone().into();
-    let in_full = connector.groups.iter().any(|group| group.settings.iter().all(given));
-    if !connector.groups.is_empty() && !in_full {
+    if !connector.has_a_group(given) {
         let described = |group: &Group| {
             let missing = group.settings.iter().filter(|name| !given(name)).map(String::as_str);
             let is_begun = group.settings.iter().any(|name| is_set(name));

@@ -212,6 +212,7 @@ impl SecretsFile {
     pub async fn change(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Changed, ops::Error> {
         self.said_otherwise(changes)?;
         if let Some(sidecar) = &self.sidecar {
+            none_is_empty(changes)?;
             let mut text = sidecar.text().to_owned();
             for (name, value) in changes {
                 let file = WholeFile { text: &text, ..whole(sidecar) };
@@ -234,10 +235,7 @@ impl SecretsFile {
 
     /// Returns the document with secrets set or taken away.
     pub(super) async fn sealed_with(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Document, Error> {
-        let empty = |(_, value): &&SecretEdit| value.as_ref().is_some_and(|value| value.expose().is_empty());
-        if let Some((name, _)) = changes.iter().find(empty) {
-            return Err(Error::Empty { name: name.clone() });
-        }
+        none_is_empty(changes)?;
         match &self.document {
             Some(document) => self.changed(access, document.clone(), changes).await,
             None => self.created(access, changes).await,
@@ -308,6 +306,12 @@ impl SecretsFile {
             .map_err(|error| Error::Merge { path: self.path().to_owned(), message: error.message().to_owned() })?;
         write(project, &self.source, &rewritten)
     }
+}
+
+/// Refuses an empty value: nothing came in where one was to come from.
+fn none_is_empty(changes: &[SecretEdit]) -> Result<(), Error> {
+    let is_empty = |(_, value): &&SecretEdit| value.as_ref().is_some_and(|value| value.expose().is_empty());
+    changes.iter().find(is_empty).map_or(Ok(()), |(name, _)| Err(Error::Empty { name: name.clone() }))
 }
 
 /// Tells whether a table says a setting: `a.b` is a key of its own, or `b` in the table `a`.

@@ -9,6 +9,7 @@ use crate::connector::{Connector, Role, Setting};
 use crate::ops;
 use crate::ops::check::ConnectorFiles;
 use crate::problem::{Problems, did_you_mean, listed};
+use crate::secrecy::NOT_SHOWN;
 use crate::secret::Secret;
 use crate::sops::node;
 use crate::world::Project;
@@ -58,7 +59,7 @@ impl SecretsFile {
             let (name, value) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
             let near = did_you_mean(name, names());
             let is_name = near.is_some() || name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.".contains(&byte));
-            let name = if is_name { name.to_owned() } else { "(not shown)".to_owned() };
+            let name = if is_name { name.to_owned() } else { NOT_SHOWN.to_owned() };
             let help = match (value, near) {
                 (Some(_), _) => "write the name alone: a value on a command line is read by others; change it at its \
                                  source, and give the new one with `--stdin`"

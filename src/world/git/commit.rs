@@ -76,13 +76,8 @@ pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, Strin
 /// # Errors
 /// When there is no such remote, or it refuses.
 pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitError> {
-    let words = ["push", "--quiet", "--end-of-options", remote, &format!("refs/heads/{branch}")].map(OsString::from);
-    let words: Vec<&std::ffi::OsStr> = words.iter().map(OsString::as_os_str).collect();
-    let output = super::git(folder, &words).await?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(GitError::Failed { what: "push", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+    let branch = format!("refs/heads/{branch}");
+    super::succeeded(folder, "push", &["push", "--quiet", "--end-of-options", remote, &branch]).await.map(drop)
 }
 
 /// Removes a branch that still ends with a commit.
@@ -90,13 +85,8 @@ pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitEr
 /// # Errors
 /// When git refuses.
 pub async fn remove_branch(folder: &Path, branch: &str, commit: &str) -> Result<(), GitError> {
-    let words = ["update-ref", "-d", &format!("refs/heads/{branch}"), commit].map(OsString::from);
-    let words: Vec<&std::ffi::OsStr> = words.iter().map(OsString::as_os_str).collect();
-    let output = super::git(folder, &words).await?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(GitError::Failed { what: "update-ref", said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+    let branch = format!("refs/heads/{branch}");
+    super::succeeded(folder, "update-ref", &["update-ref", "-d", &branch, commit]).await.map(drop)
 }
 
 impl Plumbing<'_> {

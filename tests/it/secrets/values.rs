@@ -203,6 +203,7 @@ fn a_sidecar_is_read_and_changed_by_the_official_sops() {
     assert_eq!(desk.values("shop")["api_key"], "hunter3");
     assert_eq!(desk.shop(), SHOP, "the integration's file is not touched");
     desk.run(&["secrets", "edit", "shop"]).fails("run `sops edit integrations/shop.secrets.yaml`");
+    desk.run(&["secrets", "set", "shop", "api_key", "--stdin"]).fails("the value of `api_key` is empty");
     let script = "echo $TAP_SHOP__SHOP_API_KEY $TAP_SHOP__SHOP_AUTH_TOKEN";
     assert_eq!(desk.run(&["exec", "shop", "--", "sh", "-c", script]).stdout, "hunter3 t\n");
 }
