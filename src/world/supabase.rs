@@ -1,7 +1,9 @@
 //! The hosted registry: a Supabase project, over its REST API (PostgREST).
 //!
-//! Reading is by keyset pages, for a server cuts a longer answer without a word. Writing is one call of one function in
-//! the database, which is one transaction: everything is checked there once more, and all of it happens or none.
+//! Reading asks one function what there is, by hashes, and then for whole rows only where they are not known from the last
+//! time; what is read from a table goes by keyset pages, for a server cuts a longer answer without a word. Writing is one
+//! call of one function in the database, which is one transaction: everything is checked there once more, and all of it
+//! happens or none.
 
 mod alerts;
 mod cache;
@@ -25,19 +27,19 @@ use super::runs::Outbox;
 use super::{Origin, Target, TargetError};
 use crate::digest::hash;
 use crate::name::{EnvironmentName, IntegrationId};
-use crate::plan::{Action, Change, Foreign, Last, Revision, Snapshot, State, Step};
+use crate::plan::{Action, Change, Foreign, Revision, Snapshot, State, Step};
 use crate::record::Row;
 use crate::secret::Secret;
 use cache::Cache;
 use client::Client;
 use last_read::{Hashes, LastRead};
-use rows::{Drift, Drifted, Listed, Page, Stored};
+use rows::{Drifted, Held, Other, Page, Stored};
 
 pub use error::SupabaseError;
 pub use leases::{LEASE_SECONDS, Lease};
 
 /// The version of `migration.sql` that this program works with.
-pub const VERSION: i64 = 3;
+pub const VERSION: i64 = 4;
 
 /// The version of what `spile_apply` takes.
 const PAYLOAD: i64 = 1;
@@ -48,8 +50,8 @@ pub const MIGRATION: &str = include_str!("supabase/migration.sql");
 /// How many rows a page has: hosted projects cut an answer at a thousand.
 const PAGE: usize = 1000;
 
-/// How many rows are asked for by their ids at once.
-const CHUNK: usize = 500;
+/// How many rows are asked for by their ids at once, in each of two requests.
+const CHUNK: usize = 1000;
 
 /// The most bytes of a change-set. 10,000 integrations with secrets are 13 MB; they take 1.3 s on two cores, and 190 MB in
 /// the database. The smallest project has half a gigabyte, and a server that does not lift a function's own timeout gives
@@ -126,11 +128,6 @@ impl Supabase {
         Cache::of(&self.own_folder, &self.client.host(), (&self.project, self.environment.as_str()))
     }
 
-    fn is_own(&self, row: &Listed) -> bool {
-        row.managed_by.as_deref() == Some(&self.project)
-            && row.environment.as_deref() == Some(self.environment.as_str())
-    }
-
     /// Reads every row, as much of each as `columns` says.
     async fn pages<T: Page>(&self, columns: &str) -> Result<Vec<T>, SupabaseError> {
         let mut rows: Vec<T> = Vec::new();
@@ -148,30 +145,35 @@ impl Supabase {
         }
     }
 
-    /// Reads ids and hashes, and whole rows only where they are not known from the last time.
-    async fn rows(&self) -> Result<(Vec<Listed>, BTreeMap<String, Stored>), SupabaseError> {
-        let cache = self.cache();
-        if !cache.is_there() {
-            return self.all_rows().await;
-        }
-        // It takes about as long as the pages do.
-        let loading = tokio::task::spawn_blocking(move || cache.load());
-        let listed: Vec<Listed> = self.pages(rows::LISTED).await?;
-        let mut known = loading.await.unwrap_or_default();
-        let own = listed.iter().filter(|row| self.is_own(row));
-        let own: BTreeMap<&str, &str> = own.map(|row| (row.id.as_str(), row.content_hash.as_str())).collect();
+    /// Returns the rows of those hashes, of which only those are asked for that are not known from the last time.
+    async fn rows(
+        &self,
+        mut known: BTreeMap<String, Stored>,
+        hashes: &Hashes,
+    ) -> Result<BTreeMap<String, Stored>, SupabaseError> {
         let before = known.len();
-        known.retain(|id, stored| own.get(id.as_str()).is_some_and(|hash| *hash == stored.content_hash));
-        let unknown: Vec<&str> = own.into_keys().filter(|id| !known.contains_key(*id)).collect();
-        for ids in unknown.chunks(CHUNK) {
-            let asked = json!({"managed_by": self.project, "environment": self.environment, "ids": ids});
-            let rows: Vec<Stored> = self.client.call("spile_rows", &json!({ "payload": asked })).await?;
-            known.extend(rows.into_iter().map(|stored| (stored.id.clone(), stored)));
+        known.retain(|id, stored| hashes.get(id).is_some_and(|hash| *hash == stored.content_hash));
+        let unknown: Vec<&str> = hashes.keys().filter(|id| !known.contains_key(*id)).map(String::as_str).collect();
+        for ids in unknown.chunks(2 * CHUNK) {
+            let (some, others) = ids.split_at(CHUNK.min(ids.len()));
+            // Two at once, and no more: a small project has few connections.
+            let (some, others) = tokio::join!(self.whole(some), self.whole(others));
+            known.extend(some?.into_iter().chain(others?).map(|stored| (stored.id.clone(), stored)));
         }
         if !unknown.is_empty() || known.len() != before {
             self.cache().save(&known);
         }
-        Ok((listed, known))
+        Ok(known)
+    }
+
+    /// Reads whole rows by their ids.
+    async fn whole(&self, ids: &[&str]) -> Result<Vec<Stored>, SupabaseError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut asked = self.part();
+        asked["ids"] = json!(ids);
+        self.client.call("spile_rows", &json!({ "payload": asked })).await
     }
 
     /// Names this project's part of the tables, as functions take it.
@@ -179,27 +181,10 @@ impl Supabase {
         json!({"managed_by": self.project, "environment": self.environment})
     }
 
-    /// Reads whole rows, where none is known.
-    async fn all_rows(&self) -> Result<(Vec<Listed>, BTreeMap<String, Stored>), SupabaseError> {
-        let (mut listed, mut known) = (Vec::new(), BTreeMap::new());
-        for row in self.pages::<Value>(rows::WHOLE).await? {
-            let marks = Listed::read(&row)?;
-            if self.is_own(&marks) {
-                known.insert(marks.id.clone(), Stored::read(&row)?);
-            }
-            listed.push(marks);
-        }
-        self.cache().save(&known);
-        Ok((listed, known))
-    }
-
-    /// Asks which rows are not as the last apply left them; refuses a database of another version than this program's.
-    async fn drifted(&self) -> Result<BTreeMap<IntegrationId, Last<Row>>, SupabaseError> {
-        match self.client.call::<Drift>("spile_drift", &json!({ "payload": self.part() })).await {
-            Ok(drift) => {
-                check_version(drift.version)?;
-                Ok(drift.rows.into_iter().filter_map(Drifted::into_last).collect())
-            }
+    /// Asks what there is; refuses a database of another version than this program's.
+    async fn held(&self) -> Result<Held, SupabaseError> {
+        match self.client.call::<Held>("spile_state", &json!({ "payload": self.part() })).await {
+            Ok(held) => check_version(held.version).map(|()| held),
             // Another version may not know the function, or answer in another form: it says at least which it is.
             Err(error @ (SupabaseError::NotMigrated { .. } | SupabaseError::Answer { .. })) => {
                 check_version(self.version().await?)?;
@@ -211,12 +196,11 @@ impl Supabase {
 
     /// Asks for the hashes of a revision; refuses a step from another one.
     async fn hashes(&self, wanted: &Revision) -> Result<Hashes, TargetError> {
-        let listed: Vec<Listed> = self.pages(rows::LISTED).await?;
-        let own = || listed.iter().filter(|row| self.is_own(row));
-        if revision(own()) != *wanted {
+        let held = self.held().await?;
+        if revision(&held.hashes) != *wanted {
             return Err(TargetError::Stale { target: "the registry" });
         }
-        Ok(hashes(&listed))
+        Ok(all_hashes(&held))
     }
 
     fn payload(&self, step: &Step<Row>, origin: &Origin, apply: Uuid, hashes: &Hashes) -> Value {
@@ -258,15 +242,15 @@ fn check_version(found: i64) -> Result<(), SupabaseError> {
 }
 
 /// Returns the hashes of all rows: those of nobody's may be adopted, as they were shown or not at all.
-fn hashes(listed: &[Listed]) -> Hashes {
-    listed.iter().map(|row| (row.id.clone(), row.content_hash.clone())).collect()
+fn all_hashes(held: &Held) -> Hashes {
+    let others = held.others.iter().filter_map(|row| Some((row.id.clone(), row.content_hash.clone()?)));
+    held.hashes.clone().into_iter().chain(others).collect()
 }
 
 /// The mark of the rows of one project in one environment; `spile_revision` in the database says the same.
-fn revision<'a>(rows: impl Iterator<Item = &'a Listed>) -> Revision {
-    let mut lines: Vec<String> = rows.map(|row| format!("{}:{}\n", row.id, row.content_hash)).collect();
-    lines.sort();
-    Revision(hash(lines.concat().as_bytes()))
+fn revision(hashes: &Hashes) -> Revision {
+    let lines: String = hashes.iter().flat_map(|(id, hash)| [id, ":", hash, "\n"]).collect();
+    Revision(hash(lines.as_bytes()))
 }
 
 #[async_trait]
@@ -274,25 +258,26 @@ impl Target for Supabase {
     type Record = Row;
 
     async fn read(&self) -> Result<Snapshot<Row>, TargetError> {
-        // Two at once, and no more: a small project has few connections.
-        let (drifted, rows) = tokio::join!(self.drifted(), self.rows());
-        let (drifted, (listed, mut stored)) = (drifted?, rows?);
-        let own = || listed.iter().filter(|row| self.is_own(row));
+        let cache = self.cache();
+        // It takes about as long as the answer does.
+        let known = tokio::task::spawn_blocking(move || cache.load());
+        let held = self.held().await?;
+        let mut stored = self.rows(known.await.unwrap_or_default(), &held.hashes).await?;
         let mut state = State::default();
-        for row in own() {
-            let stored = stored.remove(&row.id).ok_or_else(|| SupabaseError::answer("a row went while it was read"))?;
+        for id in held.hashes.keys() {
+            let stored = stored.remove(id).ok_or_else(|| SupabaseError::answer("a row went while it was read"))?;
             let (id, row) = stored.into_row()?;
             state.insert(id, row);
         }
-        let revision = revision(own());
-        self.last_read.keep(revision.clone(), hashes(&listed));
-        let is_of_others = |row: &&Listed| row.managed_by.as_deref() != Some(&self.project);
-        let foreign = listed.iter().filter(is_of_others).map(|row| Foreign {
-            id: row.id.clone(),
-            name: row.name.clone(),
-            managed_by: row.managed_by.clone(),
-        });
-        Ok(Snapshot { foreign: foreign.collect(), drifted, ..Snapshot::new(state, (), revision) })
+        let revision = revision(&held.hashes);
+        self.last_read.keep(revision.clone(), all_hashes(&held));
+        let foreign = |other: Other| {
+            let (name, managed_by) = (other.name.unwrap_or_default(), other.managed_by);
+            Foreign { id: other.id, name, managed_by }
+        };
+        let foreign = held.others.into_iter().map(foreign).collect();
+        let drifted = held.drift.into_iter().filter_map(Drifted::into_last).collect();
+        Ok(Snapshot { foreign, drifted, ..Snapshot::new(state, (), revision) })
     }
 
     async fn write(&self, step: &Step<Row>, origin: &Origin) -> Result<(), TargetError> {

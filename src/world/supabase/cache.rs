@@ -17,10 +17,6 @@ impl Cache {
         Self(own_folder.join("cache").join(format!("registry-{}.json", &name[..16])))
     }
 
-    pub(super) fn is_there(&self) -> bool {
-        self.0.exists()
-    }
-
     pub(super) fn load(&self) -> BTreeMap<String, Stored> {
         let read = std::fs::read(&self.0).ok();
         read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()

@@ -1,4 +1,4 @@
--- spile's registry, version 3. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
+-- spile's registry, version 4. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
 -- It can be run again, and over a table `integrations` of its eight columns that is already there, with ids of type
 -- text or uuid. It holds no `begin`: `supabase db push` makes a file one transaction, and so does `psql -1`.
 
@@ -202,7 +202,7 @@ create or replace trigger integration_files_stay
 
 -- Not `immutable`, though it is: Postgres would fold it into a plan, and not ask who calls it when the plan is used again.
 create or replace function public.spile_version() returns integer
-language sql stable security invoker set search_path = '' as 'select 3';
+language sql stable security invoker set search_path = '' as 'select 4';
 comment on function public.spile_version() is 'The version of spile''s tables and functions.';
 
 -- The client builds the same text from what it has read: for each row, in the order of its id's bytes,
@@ -235,9 +235,10 @@ begin
 end $$;
 comment on function public.spile_rows(jsonb) is 'The rows {"managed_by", "environment", "ids"} names, as one JSON array.';
 
--- What others have done to a project's rows since they were last applied. With the version, so that a plan needs not
--- ask for it apart.
-create or replace function public.spile_drift(payload jsonb) returns jsonb
+-- All that a plan has to know, as one JSON value of one moment: the version, so that nobody has to ask for it apart; the
+-- hashes of a project's rows by their ids, for who knows the hash knows the row; what others have done to them since they
+-- were last applied; and the rows that are not the project's, by name.
+create or replace function public.spile_state(payload jsonb) returns json
 language sql stable security invoker set search_path = '' as $$
   with applied as (
     select distinct on (c.integration_id) c.integration_id as id, c.after_hash as hash, c.number
@@ -249,16 +250,25 @@ language sql stable security invoker set search_path = '' as $$
       from public.integrations i
      where i.managed_by = payload->>'managed_by' and i.environment = payload->>'environment'
   )
-  select jsonb_build_object('version', public.spile_version(), 'rows',
-         coalesce(jsonb_agg(jsonb_build_object('id', id, 'why', case
-           when applied.hash is null then 'added' when held.hash is null then 'deleted' else 'changed' end,
-           'after', (select c.after from public.integration_changes c where c.number = applied.number))
-           order by id collate "C"), '[]'))
-    from applied full join held using (id)
-   where applied.hash is distinct from held.hash
+  select json_build_object(
+    'version', public.spile_version(),
+    'hashes', (select coalesce(json_object_agg(id, hash), '{}') from held),
+    'drift', (
+      select coalesce(json_agg(json_build_object('id', id, 'why', case
+               when applied.hash is null then 'added' when held.hash is null then 'deleted' else 'changed' end,
+               'after', (select c.after from public.integration_changes c where c.number = applied.number))
+               order by id collate "C"), '[]')
+        from applied full join held using (id)
+       where applied.hash is distinct from held.hash),
+    'others', (
+      select coalesce(json_agg(json_build_object('id', i.id, 'name', i.name, 'managed_by', i.managed_by,
+               'content_hash', i.content_hash) order by i.id::text collate "C"), '[]')
+        from public.integrations i
+       where i.managed_by is distinct from payload->>'managed_by'))
 $$;
-comment on function public.spile_drift(jsonb) is
-  'The rows of {"managed_by", "environment"} that others have changed, with what the last apply left.';
+comment on function public.spile_state(jsonb) is
+  'What {"managed_by", "environment"} holds, by hashes; what others have changed of it; what is not its own, by name.';
+drop function if exists public.spile_drift(jsonb);  -- of version 3
 
 -- The newest applies of {"managed_by", "environment", "most"}, newest first; of one alone with "apply_id".
 create or replace function public.spile_applies(payload jsonb) returns jsonb
@@ -634,7 +644,7 @@ revoke all on public.integrations, public.integration_runs, public.integration_c
   public.integration_files, public.integration_leases, public.integration_alerts from public, anon, authenticated, service_role;
 revoke all on sequence public.integration_changes_number_seq, public.integration_applies_number_seq
   from public, anon, authenticated, service_role;
-revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
+revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_state(jsonb),
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
   public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
   public.spile_keep_alerts(jsonb), public.spile_exposure(),
@@ -648,7 +658,7 @@ grant select, insert, update on public.integration_runs to service_role;
 grant select, insert, update, delete on public.integration_leases to service_role;
 grant select, insert, update on public.integration_alerts to service_role;
 grant select, insert on public.integration_changes, public.integration_applies, public.integration_files to service_role;
-grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_drift(jsonb),
+grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_state(jsonb),
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
   public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
   public.spile_keep_alerts(jsonb), public.spile_exposure(),
@@ -673,7 +683,7 @@ do $$ begin
     on public.integrations to spile_planner;
   grant select (number, integration_id, managed_by, environment, after_hash, after)
     on public.integration_changes to spile_planner;
-  grant execute on function public.spile_rows(jsonb), public.spile_drift(jsonb), public.spile_revision(text, text),
+  grant execute on function public.spile_rows(jsonb), public.spile_state(jsonb), public.spile_revision(text, text),
     public.spile_version() to spile_planner;
   drop policy if exists spile_planner_reads on public.integrations;
   create policy spile_planner_reads on public.integrations for select to spile_planner using (true);

@@ -1,10 +1,11 @@
 //! Rows as they go over the wire.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::SupabaseError;
 use crate::name::{IntegrationId, Slug};
 use crate::plan::Last;
 use crate::record::Row;
@@ -12,14 +13,9 @@ use crate::record::row::Sealed;
 use crate::value::Settings;
 use crate::world::{TargetError, Unmanaged};
 
-/// The columns that tell what is there and whether it has changed.
-pub(super) const LISTED: &str = "id,name,managed_by,environment,content_hash";
-
-/// All that files declare, besides.
-pub(super) const WHOLE: &str = "id,slug,type,name,enabled,config,secrets,managed_by,environment,content_hash";
-
 /// What is looked at of a row of nobody's.
 pub(super) const UNMANAGED: &str = "id,slug,type,name,enabled,config,secrets,managed_by";
+
 /// What a page holds: rows, of which the last says where the next page begins.
 pub(super) trait Page: DeserializeOwned {
     /// Returns the row's id.
@@ -38,36 +34,25 @@ impl Page for Nobodys {
     }
 }
 
-impl Page for Listed {
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-/// A row by its marks. What others keep in the same table may lack any of them.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Listed {
-    pub(super) id: String,
-    #[serde(default)]
-    pub(super) name: String,
-    pub(super) managed_by: Option<String>,
-    pub(super) environment: Option<String>,
-    #[serde(default)]
-    pub(super) content_hash: String,
-}
-
-impl Listed {
-    /// Reads the marks of a whole row.
-    pub(super) fn read(row: &Value) -> Result<Self, SupabaseError> {
-        Self::deserialize(row).map_err(|_| SupabaseError::answer("a row has not the columns that it should have"))
-    }
-}
-
-/// Which rows are not as the last apply left them, and the version of what says so.
+/// What the database holds at one moment, as much as a plan has to know where nothing has changed.
 #[derive(Debug, Deserialize)]
-pub(super) struct Drift {
+pub(super) struct Held {
     pub(super) version: i64,
-    pub(super) rows: Vec<Drifted>,
+    /// Hashes of this project's rows, by their ids.
+    pub(super) hashes: BTreeMap<String, String>,
+    /// Rows that are not as the last apply left them.
+    pub(super) drift: Vec<Drifted>,
+    /// Rows that are not this project's.
+    pub(super) others: Vec<Other>,
+}
+
+/// A row by its marks, that somebody else keeps, or nobody: it may lack any of them.
+#[derive(Debug, Deserialize)]
+pub(super) struct Other {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) managed_by: Option<String>,
+    pub(super) content_hash: Option<String>,
 }
 
 /// A row of this project's.
@@ -85,11 +70,6 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Reads a row from among all; what is wrong with it is not quoted, for it may hold anything.
-    pub(super) fn read(row: &Value) -> Result<Self, SupabaseError> {
-        Self::deserialize(row).map_err(|_| SupabaseError::answer("a row has not the columns that it should have"))
-    }
-
     pub(super) fn into_row(self) -> Result<(IntegrationId, Row), TargetError> {
         let unreadable = |message: String| TargetError::Row { id: self.id.clone(), message };
         let id = self.id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;

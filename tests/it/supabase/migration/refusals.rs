@@ -101,10 +101,10 @@ async fn a_row_that_the_plan_leaves_alone_makes_it_stale_too() {
         assert_eq!(reasons(&answer), []);
         assert_eq!(everything(&supabase), before, "{hand}");
     }
-    let (_, drift) =
-        api.call("spile_drift", &json!({ "payload": { "managed_by": "acme", "environment": "prod" } })).await;
+    let (_, state) =
+        api.call("spile_state", &json!({ "payload": { "managed_by": "acme", "environment": "prod" } })).await;
     let gone = json!({ "id": id(2), "why": "deleted", "after": row("b") });
-    assert_eq!(drift["rows"], json!([gone, { "id": id(0xff), "why": "added", "after": null }]));
+    assert_eq!(state["drift"], json!([gone, { "id": id(0xff), "why": "added", "after": null }]));
 }
 
 #[tokio::test]

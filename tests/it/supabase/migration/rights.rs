@@ -29,7 +29,7 @@ async fn nobody_else_sees_or_does_anything() {
         let calls = [
             ("spile_apply", json!({ "payload": payload(&revision(&supabase), &[create(2, "b")]) })),
             ("spile_rows", owner.clone()),
-            ("spile_drift", owner.clone()),
+            ("spile_state", owner.clone()),
             ("spile_tries", owner.clone()),
             ("spile_ends", owner.clone()),
             ("spile_keep_alerts", owner),
@@ -58,8 +58,10 @@ async fn the_planner_reads_hashes_and_ciphertext_and_writes_nothing() {
     let (status, rows) = api.get(&format!("integrations?select={columns}&order=id.asc&limit=1000&id=gt.0")).await;
     assert_eq!(status, 200, "{rows}");
     let asked = json!({ "payload": { "managed_by": "acme", "environment": "prod", "ids": [id(1), id(2)] } });
-    assert_eq!(api.call("spile_rows", &asked).await, (200, rows));
-    assert_eq!(api.call("spile_drift", &asked).await, (200, json!({ "version": VERSION, "rows": [] })));
+    assert_eq!(api.call("spile_rows", &asked).await, (200, rows.clone()));
+    let hashes = json!({ id(1): rows[0]["content_hash"] });
+    let state = json!({ "version": VERSION, "hashes": hashes, "drift": [], "others": [] });
+    assert_eq!(api.call("spile_state", &asked).await, (200, state));
     assert_eq!(api.call("spile_version", &json!({})).await, (200, json!(VERSION)));
     let owner = json!({ "managed_by": "acme", "environment": "prod" });
     assert_eq!(api.call("spile_revision", &owner).await, (200, json!(revision(&supabase))));
