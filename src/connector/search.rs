@@ -1,5 +1,7 @@
 //! Finding connectors by words, the best first.
 
+use std::collections::BTreeMap;
+
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
@@ -15,11 +17,11 @@ const NEAR: f64 = 0.75;
 #[must_use]
 pub fn search<'a, T>(heads: impl Iterator<Item = (&'a Head, T)>, words: &[String]) -> Vec<T> {
     let mut matcher = Matcher::new(Config::DEFAULT);
-    let words: Vec<Word> =
+    let mut words: Vec<Word> =
         words.iter().flat_map(|word| word.split_whitespace()).map(|word| Word::new(word, &mut matcher)).collect();
     let mut found: Vec<(f64, T)> = heads
         .filter_map(|(head, item)| {
-            let scores: Option<Vec<f64>> = words.iter().map(|word| word.score(head, &mut matcher)).collect();
+            let scores: Option<Vec<f64>> = words.iter_mut().map(|word| word.score(head, &mut matcher)).collect();
             Some((scores?.into_iter().sum(), item))
         })
         .collect();
@@ -28,38 +30,50 @@ pub fn search<'a, T>(heads: impl Iterator<Item = (&'a Head, T)>, words: &[String
 }
 
 /// A word that is looked for.
-struct Word {
+struct Word<'a> {
     text: String,
     pieces: Atom,
     whole: Atom,
     /// The score of the word itself.
     best: f64,
+    /// How well the texts that many connectors share are it: keywords and categories.
+    known: BTreeMap<&'a str, Option<f64>>,
 }
 
-impl Word {
+impl<'a> Word<'a> {
     fn new(word: &str, matcher: &mut Matcher) -> Self {
         let text = word.to_lowercase();
         let atom = |kind| Atom::new(&text, CaseMatching::Ignore, Normalization::Smart, kind, false);
         let (pieces, whole) = (atom(AtomKind::Fuzzy), atom(AtomKind::Substring));
         let best = score(&pieces, &text, matcher).unwrap_or(1.0);
-        Self { text, pieces, whole, best }
+        Self { text, pieces, whole, best, known: BTreeMap::new() }
     }
 
     /// A name says more than a label, that more than a keyword, that more than a description. In a description, which is
     /// long, letters are found anywhere: only the word as a whole counts.
-    fn score(&self, head: &Head, matcher: &mut Matcher) -> Option<f64> {
+    fn score(&mut self, head: &'a Head, matcher: &mut Matcher) -> Option<f64> {
         let mut best = self.of(&head.name, matcher).map(|score| score * 4.0);
         let mut take = |weight: f64, score: Option<f64>| {
             best = [best, score.map(|score| score * weight)].into_iter().flatten().reduce(f64::max);
         };
         take(3.0, self.of(&head.label, matcher));
         for keyword in &head.keywords {
-            take(2.0, self.of(keyword, matcher));
+            take(2.0, self.of_shared(keyword, matcher));
         }
-        take(2.0, head.category.as_ref().and_then(|category| self.of(category, matcher)));
+        take(2.0, head.category.as_ref().and_then(|category| self.of_shared(category, matcher)));
         let found = score(&self.whole, &head.description, matcher);
         take(1.0, found.map(|found| (found / self.best).min(1.0)));
         best
+    }
+
+    /// Returns how well a text is what is looked for that other connectors have too.
+    fn of_shared(&mut self, text: &'a str, matcher: &mut Matcher) -> Option<f64> {
+        if let Some(known) = self.known.get(text) {
+            return *known;
+        }
+        let found = self.of(text, matcher);
+        self.known.insert(text, found);
+        found
     }
 
     /// Returns how well a short text is what is looked for: 1 where the word is in it, more where it is all of it.
@@ -68,10 +82,20 @@ impl Word {
             return Some(2.0);
         }
         let found = score(&self.pieces, text, matcher).map(|found| found / self.best).filter(|found| *found >= PIECES);
-        found.or_else(|| {
-            let near = strsim::normalized_damerau_levenshtein(&self.text, &text.to_lowercase());
-            (near >= NEAR).then_some(near / 2.0)
-        })
+        found.or_else(|| self.nearly(text))
+    }
+
+    /// Returns how near a text is that this may be a misspelling of.
+    fn nearly(&self, text: &str) -> Option<f64> {
+        let (own, other) = (self.text.chars().count(), text.chars().count());
+        // No text is nearer than the letters that one has more: most are told apart without a look at what they say.
+        #[expect(clippy::cast_precision_loss, reason = "lengths of words")]
+        let nearest = own.min(other) as f64 / own.max(other).max(1) as f64;
+        if nearest < NEAR {
+            return None;
+        }
+        let near = strsim::normalized_damerau_levenshtein(&self.text, &text.to_lowercase());
+        (near >= NEAR).then_some(near / 2.0)
     }
 }
 

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
 use super::ConnectorsError;
 use crate::connector::{Catalog, Connector, Head, Role, read};
 use crate::definition::{self, Asked};
 use crate::ops::Error;
 use crate::problem::{Problems, did_you_mean};
 use crate::source::Source;
+use crate::world::Project;
 use crate::world::hub::{Kept, KeptPlugin};
-use crate::world::{Project, machine};
 
 /// Where a connector is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,20 +144,9 @@ pub(super) fn from_hub(kept: &Kept, plugin: &KeptPlugin) -> Result<Source, Error
     Ok(Source::new(plugin.name(), text))
 }
 
-/// The fewest files that a thread is worth.
-const WORTH: usize = 100;
-
 /// Reads the heads of files as far as that is easy, several at a time: opening a thousand files takes most of a search.
+/// What cannot be read so is read once more, as a whole, where its mistakes are told.
 fn peeked(project: &Project, paths: &[PathBuf]) -> Vec<Option<Head>> {
     let peek = |path: &PathBuf| Head::peek(&project.connector_head(path, &mut Problems::default())?);
-    let part = paths.len().div_ceil(machine::jobs()).max(WORTH);
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = paths
-            .chunks(part)
-            .map(|paths| (paths, scope.spawn(move || paths.iter().map(peek).collect::<Vec<_>>())))
-            .collect();
-        // What a thread could not read is read once more, as a whole, where its mistakes are told.
-        let heads = parts.into_iter().map(|(paths, part)| part.join().unwrap_or_else(|_| vec![None; paths.len()]));
-        heads.flatten().collect()
-    })
+    paths.par_iter().map(peek).collect()
 }
