@@ -248,3 +248,6 @@ pub enum Action {
     /// It goes.
     Delete,
 }
+
+#[cfg(test)]
+mod tests;

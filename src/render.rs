@@ -217,3 +217,6 @@ fn failed(error: &minijinja::Error) -> Mistake {
         error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
     Mistake::Failed { message, span: error.range().unwrap_or(0..0).into() }
 }
+
+#[cfg(test)]
+mod tests;

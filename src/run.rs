@@ -146,3 +146,18 @@ impl Run {
 pub fn log_path(slug: &Slug, id: Uuid) -> PathBuf {
     PathBuf::from(LOGS).join(slug.as_str()).join(format!("{id}.log"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::tests::{at, run};
+
+    #[test]
+    fn a_run_takes_as_long_as_from_its_start_to_its_end() {
+        let mut run = run(RunKind::Sync, RunStatus::Ok, 0);
+        run.finished_at = Some(at(2).checked_add(jiff::SignedDuration::from_millis(500)).unwrap());
+        assert_eq!(run.seconds(), Some(2.5));
+        run.finished_at = None;
+        assert_eq!(run.seconds(), None);
+    }
+}

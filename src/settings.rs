@@ -394,6 +394,18 @@ mod tests {
     }
 
     #[test]
+    fn meltano_is_of_one_version() {
+        let told =
+            |version: &str| parsed(&format!("[project]\nname = 'acme'\n[meltano]\nversion = '{version}'\n")).1.len();
+        for exact in ["4.4.1", "4.0", "4.4.1rc2", "4"] {
+            assert_eq!(told(exact), 0, "{exact}");
+        }
+        for other in ["latest", "v4.4.1", "4.*", "4.4.1 ", "4,<5", ""] {
+            assert_eq!(told(other), 1, "{other}");
+        }
+    }
+
+    #[test]
     fn runs_are_carried_out_as_it_says_and_else_as_most_want_them() {
         let text = "[project]\nname = 'acme'\nurl = 'https://spile.example.com/'\n[meltano]\nextras = ['s3']\n\
                     [sync]\njobs = 4\ntimeout = '2h'\nretries = 0\n";

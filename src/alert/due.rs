@@ -51,7 +51,7 @@ pub fn decide(seen: &Seen, policy: &Policy, mut told: Told, (now, id): (Timestam
     due.sort_by(|a, b| order(&a.alert).cmp(&order(&b.alert)));
     let free = policy.most_per_hour.saturating_sub(told.sent.len()).min(due.len());
     let mut messages: Vec<Sending> = Vec::new();
-    for (at, due) in due.into_iter().enumerate().filter(|_| free > 0) {
+    for (at, due) in due.into_iter().enumerate() {
         if at < free {
             let by = Uuid::from_u128(id.as_u128().wrapping_add(at as u128));
             let claim = Claim { by, at: now, until: now.saturating_add(CLAIM).unwrap_or(now) };

@@ -211,6 +211,25 @@ mod tests {
     #[test]
     fn a_text_of_a_plugins_is_one_line_of_bounded_length() {
         assert_eq!(plain(" a\r\nBcc: x\u{1b}[2J\u{202e}\n"), "a  Bcc: x [2J ");
+        assert_eq!(plain("a\u{2028}b\u{2029}c"), "a b c", "these end lines too");
         assert_eq!(plain(&"é".repeat(700)).chars().count(), 601);
+    }
+
+    #[test]
+    fn a_title_says_what_failed() {
+        use crate::alert::tests::{alert, run};
+        use crate::run::RunStatus;
+
+        let (environment, channel) = ("dev".parse().unwrap(), "ops".parse().unwrap());
+        let frame = Frame { project: "acme", environment: &environment, channel: &channel, pages: None };
+        let failed = |kind| {
+            let run = Some(Box::new(run(kind, RunStatus::Failed, 0)));
+            title(&Alert { run, ..alert(AlertKind::Failure, 1, 0) }, frame)
+        };
+        assert_eq!(failed(RunKind::Test), "shop-1: the test failed");
+        assert_eq!(failed(RunKind::Sync), "shop-1: the sync failed");
+        let whole = Alert { integration: None, ..alert(AlertKind::Misconfigured, 1, 0) };
+        assert_eq!(title(&whole, frame), "acme: no plan can be applied");
+        assert_eq!(title(&Alert { file: Some("x".into()), ..whole }, frame), "acme: the files are wrong");
     }
 }

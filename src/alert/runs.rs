@@ -108,7 +108,6 @@ impl Ends {
 fn failure(integration: &Integration, run: &Run) -> Alert {
     let error = run.error.clone().unwrap_or_else(|| "it did not say why".to_owned());
     Alert {
-        key: Key::new(AlertKind::Failure, integration.id),
         help: run.cause.map(|cause| Cause::help(cause).to_owned()),
         command: Some(format!("spile logs {}", integration.slug)),
         ..told_by(integration, (run, error))
@@ -116,8 +115,7 @@ fn failure(integration: &Integration, run: &Run) -> Alert {
 }
 
 fn recovery(integration: &Integration, run: &Run) -> Alert {
-    let records = run.records.filter(|_| run.kind == RunKind::Sync);
-    let sentence = match (run.kind, records) {
+    let sentence = match (run.kind, run.records) {
         (RunKind::Test, _) => "the test succeeds again".to_owned(),
         (RunKind::Sync, None) => "the sync succeeds again".to_owned(),
         (RunKind::Sync, Some(1)) => "the sync succeeds again: it moved 1 record".to_owned(),

@@ -90,4 +90,9 @@ mod tests {
         assert_eq!(is_by("@once", friday), None);
         assert_eq!(is_by("0 0 30 2 *", friday), None, "a day that never comes");
     }
+
+    #[test]
+    fn a_moment_is_told_to_the_minute() {
+        assert_eq!(minute("2026-11-20T09:00:05Z".parse().unwrap()), "2026-11-20 09:00 UTC");
+    }
 }

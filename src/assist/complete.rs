@@ -189,6 +189,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_key_is_gone_on_with_by_what_is_written_most_often() {
+        let offered = labels("type = 'salesforce'\n|");
+        for written in
+            ["kind = \"loader\"", "jitter = \"10m\"", "catch_up = \"last\"", "enabled = false", "tags = [\"\"]"]
+        {
+            assert!(offered.contains(&written.to_owned()), "{written}: {offered:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_take_one_of_few_words_offer_them() {
+        assert_eq!(labels("kind = \"|"), ["extractor", "loader"]);
+        assert_eq!(labels("catch_up = |"), ["\"last\"", "\"none\"", "\"2h\""]);
+        let schedules = labels("schedule = \"|");
+        assert!(schedules.contains(&"@hourly".to_owned()), "{schedules:?}");
+        assert_eq!(labels("[config]\nis_sandbox = \"|"), [""; 0], "a flag stands in no quotes");
+    }
+
+    #[test]
+    fn within_quotes_the_label_is_what_is_written_there() {
+        let offer = |quote| quoted(vec![Offer::new(r"a\.b", "", "")], quote).remove(0);
+        assert_eq!((offer(Some('"')).label, offer(Some('"')).text), (r"a\\.b".to_owned(), r"a\\.b".to_owned()));
+        assert_eq!((offer(None).label, offer(None).text), (r"a\.b".to_owned(), r#""a\\.b""#.to_owned()));
+    }
+
     fn labels(text: &str) -> Vec<String> {
         let connector = Catalog::new(&[], &mut Problems::default()).find(Role::Extractor, "salesforce").unwrap();
         let field =

@@ -123,6 +123,11 @@ mod tests {
         assert_eq!(at("[config]\n# ho|"), pair("config", "Elsewhere"));
         assert_eq!(at("[conf|"), pair("", "Elsewhere"));
         assert_eq!(at("a = 1 # x|"), pair("", "Elsewhere"));
+        assert_eq!(at("select = [\n  # \"ord|"), pair("", "Elsewhere"));
+        assert_eq!(at("[config]\nnames = [\n[\"a\", \"b\"],\n]\nx|"), pair("config", "Key(\"x\")"));
+        assert_eq!(at("[config]\nmatrix = [\n[1, 2],\n]\nx|"), pair("config", "Key(\"x\")"));
+        let tags = "Value { key: \"tags\", before: \"a\", quote: Some('\"') }";
+        assert_eq!(at("type = \"x\"\ntags = [\n\"a|"), pair("", tags));
     }
 
     #[test]
@@ -130,7 +135,7 @@ mod tests {
         let text = "[config]\nstart_date = \"x\"\n";
         assert_eq!(Cursor::word(text, 12).unwrap().0, "start_date");
         assert_eq!(Cursor::word(text, text.find('x').unwrap()).unwrap().0, "x");
-        assert_eq!(Cursor::word("a = 1", 3), None.or(Cursor::word("a = 1", 3)));
-        assert!(Cursor::word("ä = ö", 0).is_some());
+        assert_eq!(Cursor::word("a  =  1", 2), None);
+        assert_eq!(Cursor::word("ä = ö", 0), Some(("ä", 0..2)));
     }
 }

@@ -63,5 +63,6 @@ mod tests {
             "{setting}"
         );
         assert_eq!(at("REST"), None);
+        assert_eq!(hover("x = 1\n\ntype = 'a'", 8, None).unwrap().1, 7..11, "behind an empty line");
     }
 }

@@ -66,6 +66,10 @@ mod tests {
         assert_eq!(offset(text, (1, 3), Encoding::Utf16), text.find('x').unwrap());
         assert_eq!(offset(text, (1, 99), Encoding::Utf16), text.len() - 1);
         assert_eq!(offset(text, (9, 0), Encoding::Utf16), text.len());
+        let within = text.find('𝄞').unwrap();
+        for byte in within..within + 4 {
+            assert_eq!(position(text, byte, Encoding::Utf16), (1, 1), "within a letter is before it");
+        }
     }
 
     proptest! {

@@ -113,6 +113,15 @@ fn what_was_not_looked_at_lasts_and_what_is_gone_is_forgotten() {
 }
 
 #[test]
+fn a_success_from_before_a_failure_neither_ends_it_nor_has_it_forgotten() {
+    let mut story = Story::new(20);
+    assert_eq!(story.tell(&failing(1, 10), 10), ["failure of 1"]);
+    let before = Seen { whole: [AlertKind::Failure].into(), ..well(1, 5) };
+    assert_eq!(story.tell(&before, 20), [""; 0]);
+    assert_eq!(story.tell(&well(1, 30), 30), ["recovery of 1"]);
+}
+
+#[test]
 fn one_that_fails_and_is_stale_is_told_once_and_recovers_once() {
     let mut story = Story::new(20);
     let mut both = failing(1, 10);

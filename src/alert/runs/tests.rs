@@ -43,3 +43,25 @@ fn the_newest_failure_lasts_until_a_success_of_its_kind() {
         assert_eq!(after(runs), known, "{runs}");
     }
 }
+
+#[test]
+fn the_newest_sync_counts_however_it_ended() {
+    let runs = [
+        run(RunKind::Test, RunStatus::Ok, 9),
+        run(RunKind::Sync, RunStatus::Failed, 8),
+        run(RunKind::Sync, RunStatus::Ok, 3),
+    ];
+    let all: AllEnds = runs.into_iter().collect();
+    let ends = all.of(&id(1)).unwrap();
+    assert_eq!(ends.last_ended_sync().unwrap().started_at, at(8));
+    assert_eq!(ends.last_sync().unwrap().started_at, at(3));
+    assert_eq!(ends.last().unwrap().started_at, at(9));
+}
+
+#[test]
+fn an_alert_lasts_since_its_run_has_ended() {
+    let mut failed = run(RunKind::Sync, RunStatus::Failed, 5);
+    assert_eq!(ended_at(&failed), at(6));
+    failed.finished_at = None;
+    assert_eq!(ended_at(&failed), at(5), "one whose end nobody saw");
+}

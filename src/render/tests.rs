@@ -1,0 +1,79 @@
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::connector::Role;
+use crate::name::IntegrationId;
+use crate::record::entry::Setup;
+
+/// Shops with a plugin each, all of one base plugin.
+fn shops(count: u128) -> State<Entry> {
+    let shop = |number: u128| {
+        let definition = [("name", "tap-x"), ("namespace", "tap_x"), ("pip_url", "tap-x==1")];
+        let definition = definition.map(|(key, value)| (key.to_owned(), json!(value)));
+        let entry = Entry {
+            slug: format!("shop-{number}").parse().unwrap(),
+            role: Role::Extractor,
+            protect: false,
+            plugin: format!("tap-x--shop-{number}"),
+            origin: Origin::Made,
+            definition: std::sync::Arc::new(serde_json::Map::from_iter(definition).into()),
+            base: Setup { config: [("host".to_owned(), json!(format!("host-{number}")))].into(), ..Setup::default() },
+            environments: std::collections::BTreeMap::new(),
+            loader: None,
+            interval: None,
+        };
+        (IntegrationId(Uuid::from_u128(number)), entry)
+    };
+    (1..=count).map(shop).collect()
+}
+
+fn rendered(entries: &State<Entry>) -> String {
+    let environment: EnvironmentName = "dev".parse().unwrap();
+    let head =
+        Head { default_environment: environment.clone(), environments: vec![environment], purpose: Purpose::Project };
+    meltano_yml(&head, entries, &Source::new("templates/meltano.yml.j2", TEMPLATE)).unwrap()
+}
+
+fn told(text: &str, entries: &State<Entry>) -> String {
+    prove(text, entries).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_lost_changed_or_added_between_entries_and_file_is_told() {
+    let text = rendered(&shops(2));
+    prove(&text, &shops(2)).unwrap();
+    assert!(text.contains("host-2"), "{text}");
+    assert_eq!(told(&text.replace("host-2", "elsewhere"), &shops(2)), "the template changes `shop-2`");
+    assert_eq!(told(&text, &shops(3)), "the template drops `shop-3`");
+    assert_eq!(told(&text, &shops(1)), "the template adds `shop-2`");
+    let unmarked = text.lines().skip(1).collect::<Vec<_>>().join("\n");
+    assert_eq!(told(&unmarked, &shops(2)), told("plugins: {}\n", &shops(0)));
+}
+
+/// Puts one more plugin in front of a list's first.
+fn with_another(text: &str, list: &str, plugin: &str) -> String {
+    let head = format!("  {list}:\n");
+    assert!(text.contains(&head), "{text}");
+    text.replacen(&head, &format!("{head}  - name: {plugin}\n"), 1)
+}
+
+#[test]
+fn a_plugin_of_the_projects_own_may_have_any_name_but_that_of_one_that_is_rendered() {
+    let text = rendered(&shops(2));
+    for taken in ["tap-x--shop-2", "tap-x"] {
+        let told = told(&with_another(&text, "extractors", taken), &shops(2));
+        assert_eq!(told, format!("the template writes two extractors named `{taken}`"));
+    }
+    prove(&with_another(&text, "extractors", "tap-y"), &shops(2)).unwrap();
+}
+
+#[test]
+fn what_a_template_calls_safe_is_not_written_as_json() {
+    let environment: EnvironmentName = "dev".parse().unwrap();
+    let head =
+        Head { default_environment: environment.clone(), environments: vec![environment], purpose: Purpose::Project };
+    let template = "{{ marker|safe }}\n# {{ 'a: b'|safe }} {{ 'a: b' }}\n";
+    let text = unproven(&head, &shops(0), &Source::new("templates/meltano.yml.j2", template)).unwrap();
+    assert_eq!(text, format!("{MARKER}\n# a: b \"a: b\"\n"));
+}
