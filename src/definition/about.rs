@@ -109,3 +109,45 @@ fn options(property: &Value) -> Vec<Value> {
     let option = |value: Value| if value.is_object() { value } else { json!({"value": value, "label": value}) };
     values.into_iter().filter(|value| !value.is_null()).map(option).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the setting that a property becomes.
+    fn of(property: &Value) -> Value {
+        let about = json!({"settings": {"properties": {"a": property}}});
+        plugin(about.as_object().unwrap(), &Asked::default())["settings"][0].clone()
+    }
+
+    #[test]
+    fn a_property_is_a_setting_of_the_kind_that_its_type_says() {
+        for (property, kind) in [
+            (json!({"type": "string"}), json!("string")),
+            (json!({"type": "string", "format": "date"}), json!("date_iso8601")),
+            (json!({"type": "string", "format": "date-time"}), json!("date_iso8601")),
+            (json!({"type": "integer", "format": "date-time"}), json!("integer")),
+            (json!({"type": "string", "format": "email"}), json!("email")),
+            (json!({"type": "array", "format": "email"}), json!("array")),
+            (json!({"type": ["integer", "string", "null"]}), json!("string")),
+            (json!({"type": "object"}), json!("object")),
+            (json!({"type": "number"}), json!("decimal")),
+            (json!({"type": ["integer", "null"]}), json!("integer")),
+            (json!({"oneOf": [{"type": "boolean"}]}), json!("boolean")),
+            (json!({"anyOf": [{"const": "x"}, {"type": "null"}]}), json!("options")),
+            (json!({"anyOf": [{"const": "x"}, {"type": "integer"}]}), json!("integer")),
+            (json!({}), Value::Null),
+        ] {
+            assert_eq!(of(&property)["kind"], kind, "{property}");
+        }
+    }
+
+    #[test]
+    fn what_a_property_says_is_what_its_setting_says() {
+        assert_eq!(
+            of(&json!({"type": "integer", "title": "A", "default": 5})),
+            json!({"name": "a", "label": "A", "kind": "integer", "value": 5})
+        );
+        assert_eq!(of(&json!({"type": "boolean", "default": null})), json!({"name": "a", "kind": "boolean"}));
+    }
+}

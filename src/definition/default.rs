@@ -100,3 +100,46 @@ fn shortened(value: &Value) -> String {
     let line: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.len() < text.len() { format!("{line}…") } else { line }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::tests::settings;
+
+    /// Returns what the default of a setting becomes, and what is said of it.
+    fn of(rest: &str) -> (Value, Vec<String>) {
+        let (connector, notes) = settings(&format!("- {{name: a, {rest}}}\n"));
+        (connector.settings[0].default.clone().unwrap_or_default(), notes)
+    }
+
+    #[test]
+    fn a_default_that_becomes_another_word_is_told_and_one_that_only_loses_its_quotes_is_not() {
+        assert_eq!(
+            of("kind: boolean, value: 'True'"),
+            (json!(true), vec!["the default of `a`, `True`, is read as `true`".to_owned()])
+        );
+        assert_eq!(of("kind: boolean, value: 'true'"), (json!(true), Vec::new()));
+        assert_eq!(of("kind: integer, value: '5'"), (json!(5), Vec::new()));
+    }
+
+    #[test]
+    fn a_default_that_is_one_of_the_options_in_quotes_is_that_option() {
+        assert_eq!(of("kind: options, options: [1, 2], value: '2'"), (json!(2), Vec::new()));
+    }
+
+    #[test]
+    fn a_note_shows_no_more_of_a_default_than_its_first_forty_letters() {
+        let of = |value: &str| of(&format!("kind: integer, value: {value}")).1;
+        let told = |shown: &str| [format!("not kept: the default of `a`, `{shown}`, which is not an integer")];
+        assert_eq!(of("many"), told("many"));
+        assert_eq!(of(&"ä".repeat(40)), told(&"ä".repeat(40)));
+        assert_eq!(of(&"ä".repeat(41)), told(&format!("{}…", "ä".repeat(40))));
+    }
+
+    #[test]
+    fn a_number_beyond_what_files_can_hold_is_no_default() {
+        assert_eq!(kept(&json!([1, u64::MAX, {"a": u64::MAX, "b": i64::MAX}])), Some(json!([1, {"b": i64::MAX}])));
+        assert_eq!(kept(&json!(u64::MAX)), None);
+        assert_eq!(kept(&json!(1e300)), Some(json!(1e300)));
+    }
+}

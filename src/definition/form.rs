@@ -103,3 +103,34 @@ fn yaml_of(source: &Source, problems: &mut Problems) -> Option<Value> {
     }
     odd.is_empty().then_some(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::definition::tests::{bad, good};
+    use crate::definition::{Asked, read};
+    use crate::problem::Problems;
+    use crate::source::Source;
+
+    #[test]
+    fn a_plugin_says_its_name_and_something_of_it() {
+        let unknown = |said: &str| {
+            [format!("x:1: this is no definition of a plugin: it says {said} [spile::definition::unknown_form]")]
+        };
+        assert_eq!(bad("{\"name\": \"tap-x\"}"), unknown("`name`"));
+        assert_eq!(bad("{\"settings\": [], \"pip_url\": \"tap-x\"}"), unknown("`pip_url`, `settings`"));
+        assert_eq!(good("{\"name\": \"tap-x\", \"pip_url\": \"tap-x==1\"}").0.name, "x");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_shown_where_it_begins() {
+        let shown = |text: &str| {
+            let mut problems = Problems::default();
+            assert_eq!(read(&Source::new("x", text), &Asked::default(), &mut problems), None);
+            let place = problems.into_report().problems()[0].place();
+            (place.span.start, text[place.span].to_owned())
+        };
+        assert_eq!(shown("\n\n\n  <html>"), (5, "<".to_owned()));
+        assert_eq!(shown("{\n\"a\": 1,\n  }"), (12, String::new()));
+        assert_eq!(shown("{\"ä\": ]"), (7, String::new()));
+    }
+}

@@ -58,3 +58,35 @@ fn labels(groups: &[Vec<String>], settings: &[Setting]) -> Vec<String> {
     }
     labels
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::definition::tests::{HEAD, good};
+
+    /// Returns the labels of the groups of a definition, and what is said of them.
+    fn labels(groups: &str) -> (Vec<String>, Vec<String>) {
+        let settings = "[{name: a, label: Key}, {name: b}, {name: c, label: Key}, {name: url}]";
+        let (connector, notes) = good(&format!("{HEAD}settings: {settings}\nsettings_group_validation: {groups}\n"));
+        (connector.groups.into_iter().map(|group| group.label).collect(), notes)
+    }
+
+    #[test]
+    fn a_group_is_called_what_it_has_and_others_have_not() {
+        for (groups, wanted) in [
+            ("[[url, a], [url, a, b]]", ["Nothing more", "b"].as_slice()),
+            ("[[url, a], [b, url]]", &["Key", "b"]),
+            ("[[a], [c]]", &["Key", "Key (2)"]),
+            ("[[url, a]]", &["url, Key"]),
+            ("[[a], [b], [a, b]]", &["Key", "b", "Key, b"]),
+        ] {
+            assert_eq!(labels(groups), (wanted.iter().map(ToString::to_string).collect(), Vec::new()), "{groups}");
+        }
+    }
+
+    #[test]
+    fn where_one_way_of_several_needs_nothing_there_are_no_groups() {
+        let note = "one group of settings is empty, so none has to be set: no group is kept";
+        assert_eq!(labels("[[a], []]"), (Vec::new(), vec![note.to_owned()]));
+        assert_eq!(labels("[[]]"), (Vec::new(), Vec::new()));
+    }
+}

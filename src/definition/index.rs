@@ -107,4 +107,20 @@ mod tests {
             assert_eq!(read(text), (None, vec![code.to_owned()]), "{text}");
         }
     }
+
+    #[test]
+    fn what_is_refused_is_named_as_it_can_be_shown() {
+        let told = |text: &str| {
+            let mut problems = Problems::default();
+            assert_eq!(index(&Source::new("index", text), Role::Extractor, &mut problems), None);
+            problems.into_report().problems()[0].message()
+        };
+        assert_eq!(told(&" ".repeat(MOST_BYTES + 1)), "the definition is larger than 2 MiB");
+        for (name, shown) in
+            [("../x", "../x".to_owned()), ("a\u{1b}[31m", "a[31m".to_owned()), (&".".repeat(90), ".".repeat(60))]
+        {
+            let text = serde_json::json!({name: {"variants": {}}}).to_string();
+            assert_eq!(told(&text), format!("this is not the index of a hub: it holds `{shown}`"));
+        }
+    }
 }

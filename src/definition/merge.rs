@@ -88,4 +88,13 @@ mod tests {
         assert_eq!(after("tap-x", "tap-x~=2.0"), "tap-x~=2.0");
         assert_eq!(after("", "tap-x"), "tap-x");
     }
+
+    #[test]
+    fn what_a_form_does_not_show_at_first_stays_so() {
+        let older = connector("settings = [{name = 'a', advanced = true}, {name = 'b'}, {name = 'c'}]");
+        let newer = connector("settings = [{name = 'a'}, {name = 'b', advanced = true}, {name = 'c'}]");
+        let (merged, notes) = merge(&older, newer);
+        let advanced: Vec<_> = merged.settings.iter().map(|setting| setting.advanced).collect();
+        assert_eq!((advanced, notes), (vec![true, true, false], Vec::new()));
+    }
 }

@@ -40,6 +40,8 @@ mod tests {
             "./tap-x",
             "https://example.com/tap_x-1.0-py3-none-any.whl",
             "tap-x @ git+https://github.com/a/b.git@main",
+            "tap-x@git+https://github.com/a/b.git@main",
+            "./vendor/tap-x@2",
             "",
         ] {
             assert!(is_pinned(pinned), "{pinned}");
@@ -52,6 +54,8 @@ mod tests {
             "git+ssh://git@github.com/a/tap-x.git",
             "tap-x~=1.2 ${MELTANO__PYTHON_VERSION}",
             "tap-x setuptools==80",
+            "tap-x@git+https://github.com/a/b.git",
+            "git+https://git@github.com/a/b.git#egg=tap-x==1",
         ] {
             assert!(!is_pinned(open), "{open}");
         }

@@ -24,3 +24,22 @@ fn places<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> {
     };
     text.match_indices(name).map(|(at, _)| at).filter(is_whole).filter(|_| !name.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_where_it_is_a_whole_value() {
+        let text = "label: the id of it\nname: identity\nid: 1\nname: id\n- {name: 'id', kind: key}\n";
+        let source = Source::new("x", text);
+        let at = |span: SourceSpan| (span.offset(), &text[span.offset()..span.offset() + span.len()]);
+        assert_eq!(at(span_of(&source, "id")), (47, "id"));
+        assert_eq!(at(second_span_of(&source, "id")), (60, "id"));
+        assert_eq!(at(second_span_of(&source, "key")), at(span_of(&source, "key")));
+        assert_eq!(at(span_of(&source, "key")), (71, "key"));
+        for absent in ["ident", "it", "other", ""] {
+            assert_eq!(at(span_of(&source, absent)), (0, ""), "{absent}");
+        }
+    }
+}

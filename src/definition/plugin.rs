@@ -294,3 +294,57 @@ fn category(keywords: &[String]) -> Option<&'static str> {
 fn logo(path: String) -> String {
     if path.starts_with("/assets/") { format!("https://hub.meltano.com{path}") } else { path }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::definition::tests::{HEAD, bad_as, good};
+
+    #[test]
+    fn the_role_that_is_asked_for_has_to_be_the_one_that_is_said() {
+        let text = "name: x\nnamespace: x\nplugin_type: extractors\n";
+        let asked = |role| Asked { role: Some(role), ..Asked::default() };
+        let mut problems = Problems::default();
+        let found = crate::definition::read(&Source::new("x", text), &asked(Role::Extractor), &mut problems).unwrap();
+        assert_eq!(found.connector.role, Role::Extractor);
+        assert!(!problems.any_error());
+        assert_eq!(
+            bad_as(text, &asked(Role::Loader)),
+            ["x:1: `x` is one of Meltano's extractors, and `--kind` says otherwise [spile::definition::other_role]"]
+        );
+    }
+
+    #[test]
+    fn metadata_are_kept_where_meltano_takes_them() {
+        let note = "not kept: `metadata`, which is not what Meltano takes: tables by stream, of extractors";
+        let loader = HEAD.replace("tap-x", "target-x");
+        for (head, metadata, kept, told) in [
+            (HEAD, "{a: {b: 1}, c: {}}", json!({"a": {"b": 1}, "c": {}}), false),
+            (HEAD, "{a: {b: 1}, c: 5}", json!({}), true),
+            (HEAD, "{a: {b: null}}", json!({}), true),
+            (HEAD, "[a]", json!({}), true),
+            (HEAD, "null", json!({}), false),
+            (loader.as_str(), "{a: {b: 1}}", json!({}), true),
+        ] {
+            let (connector, notes) = good(&format!("{head}metadata: {metadata}\n"));
+            assert_eq!(Value::Object(connector.metadata), kept, "{metadata}");
+            assert_eq!(notes, vec![note; usize::from(told)], "{metadata}");
+        }
+    }
+
+    #[test]
+    fn only_an_extractor_selects() {
+        let loader = HEAD.replace("tap-x", "target-x");
+        let of = |head: &str, select: &str| {
+            let (connector, notes) = good(&format!("{head}select: {select}\n"));
+            (connector.select, notes)
+        };
+        let note = "not kept: `select`, of which Meltano knows nothing for loaders";
+        assert_eq!(of(HEAD, "[a.*]"), (vec!["a.*".to_owned()], Vec::new()));
+        assert_eq!(of(HEAD, "['*.*']"), (Vec::new(), Vec::new()));
+        assert_eq!(of(&loader, "[a.*]"), (Vec::new(), vec![note.to_owned()]));
+        assert_eq!(of(&loader, "[]"), (Vec::new(), Vec::new()));
+    }
+}

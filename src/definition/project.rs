@@ -98,3 +98,40 @@ fn laid_over(inherited: &Value, own: &Value) -> Value {
     let kept = inherited.as_array().into_iter().flatten().filter(|setting| !is_own(setting)).cloned();
     kept.chain(own.iter().cloned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::tests::bad_as;
+    use crate::definition::{Definition, read};
+
+    fn asked(role: Role) -> Asked {
+        Asked { role: Some(role), ..Asked::default() }
+    }
+
+    #[test]
+    fn the_only_plugin_is_the_one_that_is_meant() {
+        let extractors = "plugins:\n  extractors:\n  - {name: tap-x, pip_url: tap-x==1}\n";
+        let both = format!("{extractors}  loaders:\n  - {{name: target-y, pip_url: target-y==1}}\n");
+        for (text, asked, plugin) in [
+            (extractors, Asked::default(), "tap-x"),
+            (both.as_str(), asked(Role::Extractor), "tap-x"),
+            (both.as_str(), asked(Role::Loader), "target-y"),
+        ] {
+            let mut problems = Problems::default();
+            let Definition { connector, .. } = read(&Source::new("x", text), &asked, &mut problems).unwrap();
+            assert_eq!(connector.plugin.name, plugin, "{text}");
+            assert!(!problems.any_error());
+        }
+        assert_eq!(
+            bad_as(&both, &Asked::default()),
+            ["x:1: there is more than one plugin in it: `tap-x`, `target-y` [spile::definition::several]"]
+        );
+        assert_eq!(
+            bad_as(extractors, &asked(Role::Loader)),
+            [
+                "x:1: this is no definition of a plugin: it has neither extractors nor loaders [spile::definition::unknown_form]"
+            ]
+        );
+    }
+}

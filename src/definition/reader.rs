@@ -91,3 +91,32 @@ pub(super) fn has_null(value: &Value) -> bool {
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::tests::{HEAD, good};
+
+    #[test]
+    fn an_empty_text_says_nothing() {
+        let (connector, notes) = good(&format!("{HEAD}label: ''\nvariant: ' '\nrepo: r\ndocs: ''\n"));
+        assert_eq!((connector.label.as_str(), connector.plugin.variant.as_str()), ("x", "custom"));
+        assert_eq!((connector.docs.as_deref(), notes), (Some("r"), Vec::new()));
+    }
+
+    #[test]
+    fn what_meltano_alone_reads_is_handed_on_where_it_says_something_in_its_form() {
+        let (connector, notes) = good(&format!(
+            "{HEAD}python: ''\nenv: {{}}\ncommands: {{a: null}}\nselect_filter: []\nuse_cached_catalog: false\n\
+             schema: {{a: {{b: 1}}}}\nload_schema: 5\nsettings:\n- {{name: a, hidden: false, env: '', aliases: [], placeholder: true}}\n\
+             - {{name: b, hidden: true, aliases: [1], env: [X]}}\n"
+        ));
+        assert_eq!(
+            Value::Object(connector.plugin.passed),
+            json!({"load_schema": "5", "schema": {"a": {"b": 1}}, "use_cached_catalog": false})
+        );
+        let passed: Vec<_> = connector.settings.into_iter().map(|setting| Value::Object(setting.passed)).collect();
+        assert_eq!(passed, [json!({"placeholder": "true"}), json!({"hidden": true})]);
+        assert_eq!(notes, ["not kept: `aliases` of `b`", "not kept: `commands` of `tap-x`", "not kept: `env` of `b`"]);
+    }
+}

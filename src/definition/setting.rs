@@ -171,3 +171,14 @@ fn is_secret_name(name: &str, kind: &Kind) -> bool {
         Kind::Integer | Kind::Decimal | Kind::Boolean | Kind::Date | Kind::Email | Kind::Options(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::definition::tests::settings;
+
+    #[test]
+    fn options_of_a_setting_that_has_another_kind_are_told() {
+        let notes = settings("- {name: a, kind: string, options: [x]}\n- {name: b, kind: string, options: []}\n").1;
+        assert_eq!(notes, ["not kept: `options` of `a`"]);
+    }
+}

@@ -7,10 +7,10 @@ use crate::connector::{self, Connector, Kind, Role};
 use crate::problem::Problems;
 use crate::source::Source;
 
-const HEAD: &str = "name: tap-x\nnamespace: tap_x\npip_url: tap-x==1\n";
+pub(super) const HEAD: &str = "name: tap-x\nnamespace: tap_x\npip_url: tap-x==1\n";
 
 /// Reads a definition and proves that its file says the same.
-fn good(definition: &str) -> (Connector, Vec<String>) {
+pub(super) fn good(definition: &str) -> (Connector, Vec<String>) {
     let mut problems = Problems::default();
     let found = read(&Source::new("x.yml", definition), &Asked::default(), &mut problems);
     let report = problems.into_report();
@@ -28,16 +28,16 @@ fn good(definition: &str) -> (Connector, Vec<String>) {
     (connector, notes)
 }
 
-fn settings(list: &str) -> (Connector, Vec<String>) {
+pub(super) fn settings(list: &str) -> (Connector, Vec<String>) {
     good(&format!("{HEAD}settings:\n{list}"))
 }
 
 /// Returns what is wrong with a definition.
-fn bad(definition: &str) -> Vec<String> {
+pub(super) fn bad(definition: &str) -> Vec<String> {
     bad_as(definition, &Asked::default())
 }
 
-fn bad_as(definition: &str, asked: &Asked) -> Vec<String> {
+pub(super) fn bad_as(definition: &str, asked: &Asked) -> Vec<String> {
     let mut problems = Problems::default();
     let found = read(&Source::new("x", definition), asked, &mut problems);
     assert_eq!(found, None, "{definition}");

@@ -113,3 +113,16 @@ fn line(text: &mut String, name: &str, said: &Value) {
     // Writing to a string does not fail.
     let _ = writeln!(text, "{} = {}", key(name), value(said));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+    use crate::definition::tests::settings;
+
+    #[test]
+    fn an_option_is_written_with_its_label_where_that_says_more() {
+        let list = "- {name: a, kind: options, options: [1, {value: 2, label: '2'}, {value: 3, label: Three}]}\n";
+        let file = text(&settings(list).0, "x");
+        assert!(file.contains("\noptions = [1, 2, { label = \"Three\", value = 3 }]\n"), "{file}");
+    }
+}
