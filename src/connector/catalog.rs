@@ -146,4 +146,18 @@ mod tests {
         assert_eq!(catalog.find(Role::Loader, "jsonl").unwrap().label, "Mine");
         assert_eq!(catalog.find(Role::Extractor, "jsonl"), None);
     }
+
+    #[test]
+    fn what_is_part_of_the_program_is_so_by_its_role_and_its_name() {
+        for (role, name, is) in [
+            (Role::Extractor, "salesforce", true),
+            (Role::Loader, "salesforce", false),
+            (Role::Loader, "jsonl", true),
+            (Role::Extractor, "jsonl", false),
+            (Role::Extractor, "mine", false),
+        ] {
+            assert_eq!(Catalog::is_built_in(role, name), is, "{role} {name}");
+            assert_eq!(Catalog::built_in(role, name).is_some(), is, "{role} {name}");
+        }
+    }
 }

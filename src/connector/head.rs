@@ -112,4 +112,29 @@ mod tests {
         Head::read(&source, &mut problems);
         assert!(problems.any_error());
     }
+
+    #[test]
+    fn the_lines_before_the_first_table_are_all_that_is_needed() {
+        let peek = |text: &str| Head::peek(&Source::new("connectors/x.toml", text));
+        let head = Head {
+            name: "x".to_owned(),
+            role: Role::Loader,
+            label: "X".to_owned(),
+            description: String::new(),
+            category: None,
+            keywords: vec!["a".to_owned()],
+            docs: None,
+            logo: Some("x.svg".to_owned()),
+        };
+        let lines = ["kind = 'loader'", "label = 'X'", "keywords = ['a']", "logo = 'x.svg'"];
+        for text in [
+            lines.join("\n"),
+            format!("{}\n[plugin]\nname = 'tar", lines.join("\n")),
+            format!("{}\r\n[plugin]\r\n", lines.join("\r\n")),
+        ] {
+            assert_eq!(peek(&text), Some(head.clone()), "{text}");
+        }
+        assert_eq!(peek("[plugin]\n").unwrap().label, "x");
+        assert_eq!(peek("label = 5\n[plugin]\n"), None);
+    }
 }

@@ -76,3 +76,27 @@ pub fn fits(form: Form, value: &Value) -> bool {
         Form::Word(words) => value.as_str().is_some_and(|text| words.iter().any(|(word, ())| *word == text)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_handed_on_in_its_form_alone() {
+        let word = Form::Word(&[("stringify", ()), ("parse_date", ())]);
+        for (form, good, bad) in [
+            (Form::Text, json!("a"), json!(5)),
+            (Form::Texts, json!(["a", "b"]), json!(["a", 5])),
+            (Form::Texts, json!([]), json!("a")),
+            (Form::Flag, json!(false), json!("false")),
+            (Form::Table, json!({"a": 1}), json!([])),
+            (word, json!("parse_date"), json!("parse")),
+            (word, json!("stringify"), json!(null)),
+        ] {
+            assert!(fits(form, &good), "{form:?} takes {good}");
+            assert!(!fits(form, &bad), "{form:?} refuses {bad}");
+        }
+    }
+}

@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn names_of_settings_are_bounded_for_each_dot_doubles_the_ways_to_write_them() {
-        for name in ["dialect+driver", "a.b.c.d.e.f.g.h", "9"] {
+        for name in ["dialect+driver", "a.b.c.d.e.f.g.h", "9", &"a".repeat(LONGEST_SETTING)] {
             assert!(is_setting(name), "{name}");
         }
         for name in ["", "a..b", ".a", "a b", "a.b.c.d.e.f.g.h.i", &"a".repeat(LONGEST_SETTING + 1)] {
@@ -374,5 +374,30 @@ mod tests {
                 "connectors/mine.toml:14: the group `G` names the unknown setting `b` [spile::connector::group]",
             ]
         );
+    }
+
+    #[test]
+    fn names_have_nothing_in_them_that_ends_a_word_or_a_text() {
+        for name in ["a\"b", "a'b", "a`b", "a\\b", "a\u{7}b", "a\u{a0}b", "a\nb"] {
+            assert!(!is_setting(name), "{name:?}");
+        }
+        for name in ["x", "_x", "9x-y_z"] {
+            assert!(is_word(name), "{name}");
+        }
+        for name in ["", "-x", ".x", "a.b", "a/b", "a b", "ä"] {
+            assert!(!is_word(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_option_is_a_text_a_number_or_a_boolean() {
+        let text = "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n[[settings]]\nname = 'a'\nkind = 'options'\n\
+                    options = ['a', ['b'], 2, true, { value = 3, label = 'Three' }, { value = {} }, { label = 'No' }]\n";
+        let mut problems = Problems::default();
+        let connector = connector(&Source::new("connectors/x.toml", text), &mut problems).unwrap();
+        let Kind::Options(choices) = &connector.settings[0].kind else { panic!() };
+        let all: Vec<_> = choices.iter().map(|choice| (choice.value.to_string(), choice.label.as_str())).collect();
+        let wanted = [("\"a\"", "a"), ("2", "2"), ("true", "true"), ("3", "Three")];
+        assert_eq!(all, wanted.map(|(value, label)| (value.to_owned(), label)));
     }
 }

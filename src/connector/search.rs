@@ -154,4 +154,22 @@ mod tests {
         assert_eq!(found(&["json", "crm"]), Vec::<String>::new());
         assert_eq!(found(&["databases"]).len(), 4);
     }
+
+    #[test]
+    fn what_is_called_so_comes_before_what_is_only_said_to_be_so() {
+        let heads = [
+            head("stripe", "A", &[], ""),
+            head("b", "Stripe", &[], ""),
+            head("c", "C", &["stripe"], ""),
+            head("d", "Stripe API", &[], ""),
+            head("e", "E", &["stripe api"], ""),
+            head("strype", "F", &[], ""),
+            head("g", "Strype", &[], ""),
+            head("h", "H", &[], "Reads Stripe"),
+            head("i", "I", &[], "Reads pinstripes"),
+        ];
+        let wanted: Vec<&str> = heads.iter().map(|head| head.name.as_str()).collect();
+        let backwards = heads.iter().rev().map(|head| (head, head.name.as_str()));
+        assert_eq!(search(backwards, &["stripe".to_owned()]), wanted);
+    }
 }
