@@ -20,3 +20,6 @@ pub use mistake::Mistake;
 pub use read::{NoCatalog, read};
 pub use rules::{Rules, Taken, can_select};
 pub use stream::Stream;
+
+#[cfg(test)]
+mod tests;

@@ -315,4 +315,45 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn what_has_no_effect_is_told_by_the_fields_that_it_is_about() {
+        let message = |pattern: &str| {
+            let draft = draft("shop.toml", &format!("select = ['{pattern}']\n"));
+            let mut streams = source();
+            streams.push(stream("log", &[("at", Inclusion::Automatic), ("by", Inclusion::Automatic)]));
+            let rules = Rules::selecting(&[].into());
+            let mut problems = Problems::default();
+            check(&draft, super::Against { streams: &streams, rules: &rules, within: " in `prod`" }, &mut problems);
+            problems.into_report().problems().iter().map(Problem::message).collect::<Vec<_>>()
+        };
+        for (pattern, told) in [
+            ("!public-orders.id", "`!public-orders.id` changes nothing: `id` is always read with the stream"),
+            ("!log.?[ty]", "`!log.?[ty]` changes nothing: `at`, `by` are always read with the stream"),
+            ("public-orders.blob", "`public-orders.blob` changes nothing: the tap cannot read `blob`"),
+            ("*.c", "no field of `public-orders`, `a.b`, `bare`, `log` in `prod` matches `*.c`"),
+        ] {
+            assert_eq!(message(pattern), [told]);
+        }
+    }
+
+    #[test]
+    fn no_more_than_eight_names_are_listed() {
+        let names = |count: usize| (1..=count).map(|number| format!("n{number}")).collect::<Vec<_>>();
+        let eight = "`n1`, `n2`, `n3`, `n4`, `n5`, `n6`, `n7`, `n8`";
+        for (count, listed) in
+            [(2, "`n1`, `n2`".to_owned()), (8, eight.to_owned()), (10, format!("{eight} and 2 more"))]
+        {
+            assert_eq!(some(names(count).into_iter()), listed);
+            let help = format!("choose among {listed}; `spile discover` shows what the source offers");
+            assert_eq!(super::near("other", &names(count)), help);
+        }
+    }
+
+    #[test]
+    fn a_name_that_a_word_is_a_part_of_is_near_where_the_word_is_longer_than_two_letters() {
+        let near = |word: &str| super::near(word, &["customer_address".to_owned()]);
+        assert_eq!(near("add"), "did you mean `customer_address`?");
+        assert!(near("ad").starts_with("choose among `customer_address`; "));
+    }
 }

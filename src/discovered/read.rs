@@ -317,4 +317,32 @@ mod tests {
         assert!(matches!(why("{\"streams\": [{}]}"), NoCatalog::BadStream { number: 1, .. }));
         assert!(matches!(why("{\"streams\": [{\"stream\": \"a\"}, 1]}"), NoCatalog::BadStream { number: 2, .. }));
     }
+
+    #[test]
+    fn the_keys_of_a_stream_are_its_own_before_those_of_its_metadata() {
+        let of = |keys: Value, metadata: Value| {
+            let metadata = json!([{"breadcrumb": [], "metadata": metadata}]);
+            let streams = of(&json!({"streams": [{"stream": "a", "key_properties": keys, "metadata": metadata}]}));
+            streams[0].primary_key.join(",")
+        };
+        let both = json!({"table-key-properties": ["table"], "view-key-properties": ["view"]});
+        assert_eq!(of(json!(["own", "two"]), both.clone()), "own,two");
+        assert_eq!(of(json!([]), both.clone()), "table");
+        assert_eq!(of(json!(null), both), "table");
+        assert_eq!(of(json!([]), json!({"view-key-properties": ["view"]})), "view");
+        assert_eq!(of(json!([]), json!({})), "");
+    }
+
+    #[test]
+    fn metadata_of_what_is_no_field_make_none() {
+        let paths = [
+            json!(["properties", "list", "items", "x"]),
+            json!(["properties", "a"]),
+            json!(["items", "b"]),
+            json!(["properties"]),
+        ];
+        let metadata = paths.map(|path| json!({"breadcrumb": path, "metadata": {"inclusion": "available"}}));
+        let streams = of(&json!({"streams": [{"stream": "s", "metadata": metadata}]}));
+        assert_eq!(streams[0].fields.iter().map(Field::name).collect::<Vec<_>>(), ["a"]);
+    }
 }

@@ -1,0 +1,116 @@
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::*;
+use crate::connector::Catalog;
+use crate::integration::check::{Completeness, Context};
+use crate::integration::{FileName, Integration, check, draft};
+use crate::name::EnvironmentName;
+use crate::problem::Problems;
+use crate::source::Source;
+
+/// Returns an integration whose tap can do something, and whose file says something.
+fn integration(capabilities: &str, says: &str) -> Integration {
+    let connector = format!(
+        "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\ncapabilities = [{capabilities}]\n\
+         [[settings]]\nname = 'a'\n[metadata.orders.a]\nselected = false\n"
+    );
+    let mut problems = Problems::default();
+    let catalog = Catalog::new(&[Source::new("connectors/x.toml", connector)], &mut problems);
+    let mut draft = |environment: Option<&str>, text: String| {
+        let environment = environment.map(|name| name.parse().unwrap());
+        let name = FileName { slug: "shop".parse().unwrap(), environment };
+        draft::read(&Source::new("integrations/shop.toml", text), name, &mut problems).unwrap()
+    };
+    let (base, over) =
+        (draft(None, format!("type = 'x'\n{says}\n")), draft(Some("prod"), "[config]\na = 'over'\n".to_owned()));
+    let context = Context { project: "p", catalog: &catalog, base: Completeness::Whole };
+    let integration = check::integration(&base, &[&over], context, &mut problems).unwrap();
+    assert!(!problems.any_error(), "{problems:?}");
+    integration
+}
+
+fn stream(name: &str) -> Stream {
+    let field = |name: &str| Field {
+        path: vec![name.to_owned()],
+        types: vec!["string".to_owned()],
+        inclusion: Inclusion::Available,
+    };
+    Stream {
+        name: name.to_owned(),
+        primary_key: Vec::new(),
+        replication_key: None,
+        replication_method: None,
+        inclusion: Inclusion::Available,
+        fields: vec![field("a"), field("b")],
+    }
+}
+
+#[test]
+fn a_tap_can_be_told_what_to_read_where_it_takes_a_catalog_or_nobody_knows_what_it_can() {
+    for (capabilities, says, can) in [
+        ("'catalog'", "", true),
+        ("'discover', 'properties'", "", true),
+        ("'discover', 'state'", "", false),
+        ("", "", false),
+        ("", "plugin = 'tap-y'", true),
+        ("'discover'", "plugin = 'tap-y'", false),
+    ] {
+        assert_eq!(can_select(&integration(capabilities, says)), can, "{capabilities} {says}");
+    }
+}
+
+#[test]
+fn what_is_selected_counts_where_the_tap_can_be_told() {
+    use Taken::{Automatic, Excluded, Selected};
+    let take = |capabilities: &str, says: &str, name: &str| {
+        let integration = integration(capabilities, says);
+        Rules::of(&integration, &integration.base).take(&stream(name))
+    };
+    let select = "select = ['orders.*']";
+    assert_eq!(take("'catalog'", select, "orders"), (Selected, vec![Excluded, Selected]));
+    assert_eq!(take("'catalog'", select, "users"), (Excluded, vec![Excluded, Excluded]));
+    let own = "select = ['orders.*']\n[metadata.orders.a]\nselected = true\n[metadata.orders.b]\nselected = false";
+    assert_eq!(take("'catalog'", own, "orders"), (Selected, vec![Selected, Excluded]));
+    assert_eq!(take("'discover'", select, "users"), (Automatic, vec![Automatic, Automatic]));
+}
+
+#[test]
+fn a_discovery_holds_for_what_its_answer_depends_on_and_for_nothing_else() {
+    let environment = |name: &str| name.parse::<EnvironmentName>().unwrap();
+    let of = |says: &str, name: &str, installed: &str| {
+        let integration = integration("'catalog'", says);
+        key(&integration, &environment(name), (&integration.connector.plugin, installed))
+    };
+    let first = of("", "dev", "tap-x 1");
+    assert_eq!(first.len(), 64, "{first}");
+    assert_eq!(of("name = 'Shop'\nselect = ['a.*']", "dev", "tap-x 1"), first);
+    let all = BTreeSet::from([
+        of("", "test", "tap-x 1"),
+        of("", "dev", "tap-x 2"),
+        of("plugin = 'tap-y'", "dev", "tap-x 1"),
+        of("[config]\na = 'b'", "dev", "tap-x 1"),
+        of("", "prod", "tap-x 1"),
+        first,
+    ]);
+    assert_eq!(all.len(), 6);
+}
+
+#[test]
+fn a_stream_is_found_by_its_whole_name() {
+    let streams = vec![stream("order"), stream("orders")];
+    let discovered = Discovered { key: "k".to_owned(), discovered_at: jiff::Timestamp::UNIX_EPOCH, streams };
+    assert_eq!(discovered.stream("orders"), Some(&stream("orders")));
+    assert_eq!(discovered.stream("order"), Some(&stream("order")));
+    assert_eq!(discovered.stream("ord"), None);
+}
+
+#[test]
+fn an_inclusion_is_its_word_as_it_is_kept() {
+    for (word, inclusion) in Inclusion::WORDS {
+        assert_eq!((inclusion.word(), Inclusion::of(word)), (word, Some(inclusion)));
+        assert_eq!(json!(inclusion), json!(word));
+    }
+    assert_eq!(Inclusion::of("selected"), None);
+}
