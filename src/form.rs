@@ -66,3 +66,19 @@ pub fn first_sentence(description: &str) -> String {
     let end = line.find(". ").map_or(line.len(), |at| at + 1);
     line[..end].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::{Catalog, Role};
+
+    #[test]
+    fn a_setting_is_called_by_its_label_or_else_by_its_name() {
+        let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
+        let mut setting = postgres.setting("port").unwrap().clone();
+        setting.label = None;
+        assert_eq!(label(&setting), "port");
+        setting.label = Some("Port".to_owned());
+        assert_eq!(label(&setting), "Port");
+    }
+}

@@ -111,4 +111,22 @@ mod tests {
         assert_eq!(of(&["false"]), None);
         assert_eq!(of(&["false", "true"]), Some(json!(true)));
     }
+
+    #[test]
+    fn a_box_of_which_nothing_is_said_is_not_checked_by_itself() {
+        let text = "[plugin]\nname = 'x'\nnamespace = 'x'\n[[settings]]\nname = 'plain'\nkind = 'boolean'\n\
+                    [[settings]]\nname = 'on'\nkind = 'boolean'\ndefault = true\n";
+        let source = crate::source::Source::new("connectors/x.toml", text);
+        let connector = crate::connector::read::connector(&source, &mut crate::problem::Problems::default()).unwrap();
+        for (name, typed, wanted) in [
+            ("plain", "false", None),
+            ("plain", "true", Some(json!(true))),
+            ("on", "true", None),
+            ("on", "false", Some(json!(false))),
+        ] {
+            let field = format!("config.{name}");
+            let posted = posted(&connector, [(field.as_str(), typed)].into_iter());
+            assert_eq!(posted.config.get(name).cloned(), wanted, "{field}={typed}");
+        }
+    }
 }

@@ -249,4 +249,34 @@ mod tests {
         );
         assert_eq!(given.secrets.len(), 1);
     }
+
+    #[test]
+    fn a_mistake_is_shown_at_the_part_of_its_word_that_is_wrong() {
+        let connector = Catalog::built_in(Role::Extractor, "postgres").unwrap();
+        for (set, secret, at, shown, message) in [
+            ("host=db port=abc", "", "abc", "host=db\nport=abc", "`port` does not take that"),
+            ("password=abc", "", "password", "password=***", "`password` is a secret, and everybody on this machine"),
+            ("port=1 port=2", "", "port", "port=1\nport=2", "`port` is given twice"),
+            ("", "password password=-", "password", "password\npassword=*", "`password` is given twice"),
+            ("", "password=abc", "abc", "password=***", "this does not say where the secret `password` is"),
+            ("nonsense=1", "", "nonsense", "nonsense=*", "`postgres` has no setting `nonsense`"),
+            ("", "pasword", "pasword", "pasword", "`postgres` has no setting `pasword`"),
+            ("", "hunter2", "hunter2", "*******", "`postgres` has no setting `(not shown)`"),
+        ] {
+            let words = |words: &str| words.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let mut problems = Problems::default();
+            read(Words { set: &words(set), secret: &words(secret) }, &connector, &mut problems);
+            let report = problems.into_report();
+            let [problem] = report.problems() else { panic!("{report:?}") };
+            assert_eq!(&problem.source.text()[problem.place().span], at);
+            assert_eq!(report.excerpt_text(&problem.source), shown);
+            assert!(problem.message().starts_with(message), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_given_in_the_open_or_as_a_secret_is_not_missing() {
+        let (given, _) = told(&["host=db"], &["password"]);
+        assert!(given.has("host") && given.has("password") && !given.has("port"));
+    }
 }
