@@ -94,6 +94,19 @@ fn a_file_has_one_form() {
     assert!(integration("a = ", None).is_err());
 }
 
+#[test]
+fn a_blank_line_stays_where_it_parts_one_thing_from_another() {
+    let config = "[config]\nhost = 'h'\n\n# The port.\nport = 1\nuser = 'u'\n";
+    assert_eq!(formatted(config), config);
+    let tail = "[config]\nhost = 'h'\n\n# the end\n# of it\n\n# and more\n";
+    assert_eq!(formatted(tail), tail);
+    assert_eq!(formatted(&tail.replace("\n\n", "\n \n\n")), tail);
+    let empty = "[config]\n\n# nothing yet\n\n[secrets]\n\n# here neither\n";
+    assert_eq!(formatted(empty), "[config]\n# nothing yet\n\n[secrets]\n# here neither\n");
+    let between = "[config]\nhost = 'h'\n# of the host\n\n# of the table\n[secrets]\npassword = 'ENC[x]'\n";
+    assert_eq!(formatted(between), between);
+}
+
 fn line() -> impl Strategy<Value = String> {
     proptest::sample::select(vec![
         "",
