@@ -12,9 +12,14 @@ type Fitted = (Option<Kind>, Option<Value>);
 
 /// Makes a default and a kind go together; what that changes is noted.
 pub(super) fn fit(kind: Option<Kind>, written: &Value, (name, reader): (&str, &mut Reader<'_>)) -> Fitted {
-    let Some(value) = kept(written) else { return (kind, None) };
+    let Some(value) = kept(written) else {
+        if !written.is_null() {
+            reader.notes.say(format!("not kept: the default of `{name}`, `{written}`, a whole number beyond 64 bits"));
+        }
+        return (kind, None);
+    };
     if value != *written {
-        reader.notes.say(format!("not kept: the nulls in the default of `{name}`"));
+        reader.notes.say(format!("not kept: nulls and numbers beyond 64 bits in the default of `{name}`"));
     }
     // Meltano puts a variable in its place, or lets whoever said no kind say what it likes.
     let Some(kind) = kind else { return (Some(Kind::of(&value)), Some(value)) };
@@ -104,7 +109,7 @@ fn shortened(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definition::tests::settings;
+    use crate::definition::tests::{good, settings};
 
     /// Returns what the default of a setting becomes, and what is said of it.
     fn of(rest: &str) -> (Value, Vec<String>) {
@@ -141,5 +146,14 @@ mod tests {
         assert_eq!(kept(&json!([1, u64::MAX, {"a": u64::MAX, "b": i64::MAX}])), Some(json!([1, {"b": i64::MAX}])));
         assert_eq!(kept(&json!(u64::MAX)), None);
         assert_eq!(kept(&json!(1e300)), Some(json!(1e300)));
+        let of = |value: Value| {
+            let settings = json!([{"name": "a", "kind": "integer", "value": value}]);
+            good(&json!({"name": "tap-x", "namespace": "x", "pip_url": "tap-x==1", "settings": settings}).to_string()).1
+        };
+        assert_eq!(
+            of(json!(u64::MAX)),
+            ["not kept: the default of `a`, `18446744073709551615`, a whole number beyond 64 bits"]
+        );
+        assert_eq!(of(Value::Null), Vec::<String>::new());
     }
 }

@@ -53,8 +53,9 @@ fn labels(groups: &[Vec<String>], settings: &[Setting]) -> Vec<String> {
     for group in groups {
         let own: Vec<String> = group.iter().filter(|name| !is_shared(name)).map(word).collect();
         let label = if own.is_empty() { "Nothing more".to_owned() } else { own.join(", ") };
-        let taken = labels.iter().filter(|known| known.starts_with(&label)).count();
-        labels.push(if taken == 0 { label } else { format!("{label} ({})", taken + 1) });
+        let numbered = (2..).map(|number| format!("{label} ({number})"));
+        let free = std::iter::once(label.clone()).chain(numbered).find(|label| !labels.contains(label));
+        labels.extend(free);
     }
     labels
 }
@@ -76,6 +77,7 @@ mod tests {
             ("[[url, a], [url, a, b]]", ["Nothing more", "b"].as_slice()),
             ("[[url, a], [b, url]]", &["Key", "b"]),
             ("[[a], [c]]", &["Key", "Key (2)"]),
+            ("[[b, url], [b], [a], [c, url], [c]]", &["b, url", "b", "Key", "Key, url", "Key (2)"]),
             ("[[url, a]]", &["url, Key"]),
             ("[[a], [b], [a, b]]", &["Key", "b", "Key, b"]),
         ] {

@@ -78,7 +78,7 @@ pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlEr
         let line = lines.text(text, number);
         let Some(section) = found.last_mut() else { break };
         if let Some(written) = starts.get(&number) {
-            let last = lines.number(written.value.end.max(written.value.start + 1) - 1);
+            let last = lines.number(written.value.end);
             let within = lines.0[number]..lines.line_ends(last);
             if is_sealed(&section.name) {
                 section.sealed.append(&mut above);
@@ -96,9 +96,13 @@ pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlEr
             let written = Some(line.trim().to_owned());
             found.push(Section { name, comments, head: written, ..Section::default() });
         } else {
-            above.push(line.trim_end().to_owned());
             let is_top = found.len() == 1 && found[0].entries.is_empty() && head.is_empty();
-            if is_top && line.trim().is_empty() && above.len() > 1 {
+            let ends_head = is_top && line.trim().is_empty();
+            // A blank line above everything parts nothing.
+            if !ends_head || !above.is_empty() {
+                above.push(line.trim_end().to_owned());
+            }
+            if ends_head {
                 head = std::mem::take(&mut above);
             }
         }
@@ -177,7 +181,6 @@ fn spans(table: &Table, path: &str, found: &mut Vec<Written>) {
         match item {
             Item::Table(inner) => spans(inner, if inner.is_dotted() { &name } else { "" }, found),
             Item::ArrayOfTables(tables) => tables.iter().for_each(|inner| spans(inner, "", found)),
-            Item::Value(value) if value.as_inline_table().is_some_and(toml_edit::InlineTable::is_dotted) => {}
             Item::Value(value) => found.extend(value.span().map(|value| Written { name, value })),
             Item::None => {}
         }

@@ -95,6 +95,15 @@ fn a_file_has_one_form() {
 }
 
 #[test]
+fn a_file_begins_with_what_it_says() {
+    for blank in ["", "\n", "\n\n", " \n\r\n\n"] {
+        for text in ["# about\n\ntype = 'x'\n", "# about\ntype = 'x'\n", "type = 'x'\n", "[config]\nhost = 'h'\n", ""] {
+            assert_eq!(formatted(&format!("{blank}{text}")), text, "{blank:?}");
+        }
+    }
+}
+
+#[test]
 fn a_blank_line_stays_where_it_parts_one_thing_from_another() {
     let config = "[config]\nhost = 'h'\n\n# The port.\nport = 1\nuser = 'u'\n";
     assert_eq!(formatted(config), config);
