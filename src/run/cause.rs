@@ -253,6 +253,11 @@ mod tests {
             ("KeyError: 'id'", Cause::Crash),
             ("Extra data: line 401 column 5", Cause::Crash),
             ("Unable to parse: hello", Cause::Output),
+            ("the API answered HTTP 401", Cause::Credentials),
+            ("407 Client Error for path: /things", Cause::Credentials),
+            ("unexpected status code: 403", Cause::Permission),
+            ("status 429, and then error 403", Cause::Network),
+            ("server error 500", Cause::Network),
         ] {
             assert_eq!(Cause::of(reason), cause, "{reason}");
         }
@@ -266,5 +271,11 @@ mod tests {
             assert_eq!((cause.word(), serde_json::json!(cause)), (word, serde_json::json!(word)));
             assert!(!cause.help().is_empty());
         }
+    }
+
+    #[test]
+    fn only_where_the_way_there_broke_the_same_may_go_well_a_little_later() {
+        let passing = Cause::WORDS.into_iter().map(|(_, cause)| cause).filter(|cause| cause.may_pass());
+        assert_eq!(passing.collect::<Vec<_>>(), [Cause::Network]);
     }
 }

@@ -62,3 +62,60 @@ fn of(runs: &[&Run]) -> Option<Stats> {
         causes,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::tests::{at, id, run};
+
+    /// A sync that ended after so many seconds; it began later the greater its number.
+    fn sync(status: RunStatus, number: i64, seconds: i64) -> Run {
+        let begun = number * 100;
+        Run { finished_at: Some(at(begun + seconds)), ..run(RunKind::Sync, status, begun) }
+    }
+
+    #[test]
+    fn syncs_that_ended_by_themselves_are_counted_by_integration_under_its_newest_name() {
+        let failed = |number, cause| Run { cause: Some(cause), ..sync(RunStatus::Failed, number, 50) };
+        let renamed = Run { slug: "eshop".parse().unwrap(), ..sync(RunStatus::Ok, 9, 4) };
+        let bank = Run { integration: id(2), slug: "bank".parse().unwrap(), ..failed(1, Cause::Killed) };
+        let runs = [
+            run(RunKind::Sync, RunStatus::Running, 2000),
+            run(RunKind::Sync, RunStatus::Cancelled, 1800),
+            run(RunKind::Test, RunStatus::Ok, 1600),
+            run(RunKind::Test, RunStatus::Failed, 1400),
+            failed(10, Cause::Network),
+            Run { records: Some(7), ..renamed },
+            Run { records: Some(30), ..sync(RunStatus::Ok, 8, 1) },
+            Run { records: Some(5), ..failed(7, Cause::Network) },
+            sync(RunStatus::Ok, 6, 9),
+            failed(5, Cause::Credentials),
+            sync(RunStatus::Ok, 4, 2),
+            bank,
+        ];
+        let bank = Stats {
+            slug: "bank".parse().unwrap(),
+            syncs: 1,
+            failed: 1,
+            records: 0,
+            median_seconds: None,
+            longest_seconds: None,
+            last_ok: None,
+            causes: [(Cause::Killed, 1)].into(),
+        };
+        let shop = Stats {
+            slug: "shop".parse().unwrap(),
+            syncs: 7,
+            failed: 3,
+            records: 42,
+            median_seconds: Some(4.0),
+            longest_seconds: Some(9.0),
+            last_ok: Some(at(904)),
+            causes: [(Cause::Network, 2), (Cause::Credentials, 1)].into(),
+        };
+        assert_eq!(stats(&runs), [bank.clone(), shop.clone()]);
+        let shop = Stats { slug: "eshop".parse().unwrap(), syncs: 6, failed: 2, ..shop };
+        let causes = [(Cause::Network, 1), (Cause::Credentials, 1)].into();
+        assert_eq!(stats(&runs[5..]), [bank, Stats { causes, ..shop }]);
+    }
+}

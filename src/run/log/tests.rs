@@ -1,5 +1,7 @@
 //! Lines from real runs of Meltano 4.4.1; only their paths and times are changed.
 
+use serde_json::json;
+
 use super::*;
 
 fn tally(log: &str) -> Tally {
@@ -175,4 +177,39 @@ fn a_plugin_that_is_started_alone_is_known_by_its_logger() {
 #[test]
 fn what_meltano_says_first_is_no_reason() {
     assert_eq!(tally(BANNER).reason(), None);
+}
+
+#[test]
+fn the_bookmarks_are_the_first_that_was_told_and_the_last_that_was_kept() {
+    let told = |key: &str, id: u64| format!(r#"{{"event": "Bookmark", "level": "info", "{key}": {{"orders": {id}}}}}"#);
+    let began = told("spile_bookmark_before", 1);
+    let (before, after) = (json!({"orders": 1}), json!({"orders": 3}));
+    assert_eq!(tally(RUN).bookmarks(), (None, None));
+    assert_eq!(tally(&began).bookmarks(), (Some(&before), None));
+    let kept = [2, 3].map(|id| told("spile_bookmark_after", id)).join("\n");
+    assert_eq!(tally(&kept).bookmarks(), (None, Some(&after)));
+    assert_eq!(tally(&format!("{began}\n{kept}")).bookmarks(), (Some(&before), Some(&after)));
+}
+
+/// What a log comes to that ends with these exit codes, after the extractor has named a reason of its own.
+fn ended(codes: &[(Speaker, i64)]) -> (Cause, String) {
+    let mut tally = Tally::default();
+    let text = "CRITICAL permission denied for table orders".to_owned();
+    tally.add(Entry::Said { speaker: Speaker::Tap, level: Level::Info, text });
+    tally.add(Entry::BlockEnded(Some(Failure::Plugins(codes.iter().copied().collect()))));
+    (tally.cause(), tally.reason().unwrap())
+}
+
+#[test]
+fn a_plugin_was_killed_where_a_signal_ended_it_that_no_other_plugin_caused() {
+    for (codes, told) in [
+        (&[(Speaker::Target, -9)][..], "the loader was killed (signal 9): there may have been too little memory"),
+        (&[(Speaker::Tap, -11), (Speaker::Target, -15)], "the extractor was killed (signal 11)"),
+        (&[(Speaker::Tap, -13), (Speaker::Target, -6)], "the loader was killed (signal 6)"),
+    ] {
+        assert_eq!(ended(codes), (Cause::Killed, told.to_owned()), "{codes:?}");
+    }
+    for codes in [&[(Speaker::Tap, 1)][..], &[(Speaker::Tap, 1), (Speaker::Target, -9)], &[(Speaker::Tap, -15)]] {
+        assert_eq!(ended(codes), (Cause::Permission, "permission denied for table orders".to_owned()), "{codes:?}");
+    }
 }
