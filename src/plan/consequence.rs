@@ -154,3 +154,6 @@ fn loader_moved(before: &Entry, after: &Entry, current: &Current, step: &Step<En
     let renamed = old_id.and_then(|id| step.changes.get(&id)).and_then(Change::after);
     old != new && !renamed.is_some_and(|loader| named(new, loader))
 }
+
+#[cfg(test)]
+mod tests;

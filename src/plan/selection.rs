@@ -242,4 +242,15 @@ mod tests {
             assert!(word.parse::<Selector>().is_err(), "{word}");
         }
     }
+
+    #[test]
+    fn of_what_a_saved_plan_spared_stays_what_is_still_kept_and_nothing_declares_or_names() {
+        let known = integrations(&[("shop", "")]);
+        let gone = IntegrationId::derived("x", &"none".parse().unwrap());
+        let kept = ["shop", "named", "gone"].map(|slug| (slug.parse().unwrap(), gone)).into();
+        let spared = ["shop", "named", "gone", "nowhere"].map(|slug| slug.parse().unwrap()).into();
+        let selection = Selection { spared, ..Selection::exactly(["named".parse().unwrap()]) };
+        let (scope, spared) = (Scope::Only(["named".parse().unwrap()].into()), ["gone".parse().unwrap()].into());
+        assert_eq!(selection.among(&known, || kept), Ok(Selected { scope, spared }));
+    }
 }

@@ -1,15 +1,22 @@
+use std::slice;
+
 use serde_json::json;
 use uuid::Uuid;
 
+use super::guard::Allowance;
 use super::*;
 use crate::connector::Role;
 use crate::record::entry::{Origin, Setup};
+use crate::record::row::Sealed;
+use crate::secret::Secret;
+use crate::settings::Guard;
+use crate::sops::{DataKey, Document, Wrapped};
 
-fn id(number: u128) -> IntegrationId {
+pub(super) fn id(number: u128) -> IntegrationId {
     IntegrationId(Uuid::from_u128(number))
 }
 
-fn row(number: u128, host: &str) -> Row {
+pub(super) fn row(number: u128, host: &str) -> Row {
     Row {
         slug: format!("shop-{number}").parse().unwrap(),
         connector: "postgres".to_owned(),
@@ -20,7 +27,7 @@ fn row(number: u128, host: &str) -> Row {
     }
 }
 
-fn entry(number: u128, host: &str) -> Entry {
+pub(super) fn entry(number: u128, host: &str) -> Entry {
     let definition = serde_json::Map::from_iter([("name".to_owned(), json!("tap"))]);
     Entry {
         slug: format!("shop-{number}").parse().unwrap(),
@@ -36,16 +43,16 @@ fn entry(number: u128, host: &str) -> Entry {
     }
 }
 
-fn rows(hosts: &[(u128, &str)]) -> State<Row> {
+pub(super) fn rows(hosts: &[(u128, &str)]) -> State<Row> {
     hosts.iter().map(|(number, host)| (id(*number), row(*number, host))).collect()
 }
 
-fn entries(hosts: &[(u128, &str)]) -> State<Entry> {
+pub(super) fn entries(hosts: &[(u128, &str)]) -> State<Entry> {
     hosts.iter().map(|(number, host)| (id(*number), entry(*number, host))).collect()
 }
 
 /// What is there, by numbers and hosts: the rows and the plugins.
-fn current(in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) -> Current {
+pub(super) fn current(in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) -> Current {
     Current {
         registry: Snapshot::new(rows(in_registry), (), Revision("1".to_owned())),
         meltano: Snapshot::new(entries(in_file), String::new(), Revision("1".to_owned())),
@@ -55,9 +62,14 @@ fn current(in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) -> Current {
 }
 
 fn plan(current: &Current, in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) -> Plan {
-    let desired = Desired { registry: rows(in_registry), meltano: entries(in_file), protected: BTreeSet::new() };
+    plan_of(current, (rows(in_registry), entries(in_file)), "")
+}
+
+/// The plan that leads to these records and to a file of that text.
+pub(super) fn plan_of(current: &Current, (registry, meltano): (State<Row>, State<Entry>), text: &str) -> Plan {
+    let desired = Desired { registry, meltano, protected: BTreeSet::new() };
     let about = ("acme".to_owned(), "dev".parse().unwrap(), Scope::Everything);
-    Plan::new(about, current, &desired, (&Integrations::default(), String::new()))
+    Plan::new(about, current, &desired, (&Integrations::default(), text.to_owned()))
 }
 
 #[test]
@@ -103,4 +115,105 @@ fn what_is_not_there_after_an_apply_is_counted_in_every_target() {
     assert_eq!(planned.left_in(&after), 3, "a row that did not change and one that did not come");
     after.meltano.state = entries(&[(1, "b")]);
     assert_eq!(planned.left_in(&after), 4);
+}
+
+#[test]
+fn a_text_that_is_not_there_after_an_apply_is_counted_where_there_was_something_to_do() {
+    let mut there = current(&[(1, "a")], &[(1, "a")]);
+    there.meltano.document = "as it was\n".to_owned();
+    let planned = plan_of(&there, (rows(&[(1, "a")]), entries(&[(1, "b")])), "to be\n");
+    let mut after = current(&[(1, "a")], &[(1, "b")]);
+    assert_eq!(planned.left_in(&after), 1, "the text alone is not there");
+    after.meltano.state = entries(&[(1, "a")]);
+    assert_eq!(planned.left_in(&after), 2, "nor is the change");
+    after.meltano = Snapshot::new(entries(&[(1, "b")]), "to be\n".to_owned(), Revision("2".to_owned()));
+    assert_eq!(planned.left_in(&after), 0);
+    let nothing = plan_of(&there, (rows(&[(1, "a")]), entries(&[(1, "a")])), "as it was\n");
+    after.meltano.document = "somebody else's\n".to_owned();
+    assert_eq!(nothing.left_in(&after), 0, "where nothing was to be done, nothing is left of it");
+}
+
+#[test]
+fn plans_are_told_apart_by_the_text_that_they_write_and_by_all_that_they_say_of_outputs() {
+    let there = current(&[], &[(1, "a")]);
+    let planned = |text: &str, outputs: Outputs| Plan {
+        outputs,
+        ..plan_of(&there, (State::default(), entries(&[(1, "b")])), text)
+    };
+    let step = OutputStep { path: "dags/shop.py".into(), before: String::new(), after: "dag\n".to_owned() };
+    let steps = Outputs { steps: vec![step], left: Vec::new() };
+    let left = Outputs { steps: Vec::new(), left: vec!["dags/shop.py".into()] };
+    let ids: BTreeSet<String> = [
+        planned("", Outputs::default()),
+        planned("one\n", Outputs::default()),
+        planned("two\n", Outputs::default()),
+        planned("", steps.clone()),
+        planned("", left.clone()),
+    ]
+    .iter()
+    .map(Plan::id)
+    .collect();
+    assert_eq!(ids.len(), 5);
+    let says = |outputs| serde_json::to_value(planned("", outputs)).unwrap().get("outputs").is_some();
+    assert!(!says(Outputs::default()), "plans of projects without outputs keep their ids");
+    assert!(says(steps) && says(left));
+}
+
+#[test]
+fn more_changes_than_the_guard_lets_pass_have_to_be_acknowledged_by_their_number() {
+    let hosts = |changed: u128| -> Vec<(u128, &str)> {
+        (1..=10).map(|number| (number, if number <= changed { "b" } else { "a" })).collect()
+    };
+    let there = current(&hosts(0), &hosts(0));
+    let guard = Guard { max_delete_percent: 10, max_change_percent: 30 };
+    let breaches = |wanted: &[(u128, &str)], allowance| plan(&there, wanted, wanted).breaches(guard, allowance);
+    let none = Allowance::default();
+    assert_eq!(breaches(&hosts(3), none), [], "exactly as much as may pass");
+    let changes = Breach { action: Action::Update, count: 4, of: 10, max_percent: 30 };
+    assert_eq!(breaches(&hosts(4), none), slice::from_ref(&changes));
+    assert_eq!(breaches(&hosts(4), Allowance { change: Some(5), ..none }), slice::from_ref(&changes));
+    assert_eq!(breaches(&hosts(4), Allowance { change: Some(4), ..none }), []);
+    assert_eq!(breaches(&hosts(0)[1..], none), [], "exactly as much as may pass");
+    let deletes = Breach { action: Action::Delete, count: 2, of: 10, max_percent: 10 };
+    assert_eq!(breaches(&hosts(0)[2..], none), slice::from_ref(&deletes));
+    assert_eq!(breaches(&hosts(6)[2..], Allowance { delete: Some(1), ..none }), [deletes, changes]);
+    assert_eq!(breaches(&hosts(6)[2..], Allowance { delete: Some(2), change: Some(4) }), []);
+}
+
+#[test]
+fn a_data_key_that_is_wrapped_anew_is_told_where_no_secret_and_no_reader_changes() {
+    let key = DataKey::generate();
+    let wrapped = |recipient: &str, enc: &str| Wrapped { recipient: recipient.to_owned(), enc: enc.to_owned() };
+    let mut document = Document::profile(&[wrapped("age1x", "once")]);
+    document.set("password", &Secret::new("hunter2"), &key);
+    let with = |host: &str, document: &Document| {
+        let names = vec!["password".to_owned()];
+        Row { secrets: Some(Sealed { names, document: document.to_json() }), ..row(1, host) }
+    };
+    let told = |host: &str, after: &Document| {
+        let change = Change::Update { before: with("a", &document), after: with(host, after) };
+        change.fields().into_iter().map(|field| (field.path, field.difference)).collect::<Vec<_>>()
+    };
+    let plain = |path: &str, before, after| (path.to_owned(), Difference::Plain { before, after });
+    let host = plain("config.host", Some(json!("a")), Some(json!("b")));
+    let mut anew = document.clone();
+    anew.metadata.set_age(&[wrapped("age1x", "twice")]);
+    let reencrypted = ("sops".to_owned(), Difference::Secret(SecretChange::Reencrypted));
+    assert_eq!(told("b", &anew), [host.clone(), reencrypted]);
+    let mut changed = anew.clone();
+    changed.set("password", &Secret::new("hunter3"), &key);
+    let unverified = ("secrets.password".to_owned(), Difference::Secret(SecretChange::Unverified));
+    assert_eq!(told("b", &changed), [host, unverified]);
+    anew.metadata.set_age(&[wrapped("age1x", "twice"), wrapped("age1y", "twice")]);
+    let readers = plain("sops.recipients", Some(json!(["age1x"])), Some(json!(["age1x", "age1y"])));
+    assert_eq!(told("a", &anew), [readers]);
+}
+
+#[test]
+fn a_state_gives_its_records_away_without_a_copy() {
+    let state = rows(&[(1, "a")]);
+    let shared = state.share(&id(1)).unwrap();
+    assert!(std::ptr::eq(&raw const *shared, state.get(&id(1)).unwrap()));
+    assert_eq!(state.share(&id(2)), None);
+    assert!(!state.is_empty() && rows(&[]).is_empty());
 }

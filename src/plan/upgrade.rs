@@ -140,9 +140,15 @@ fn keys(before: &Map<String, Value>, after: &Map<String, Value>) -> BTreeSet<Str
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
+    use crate::connector::Role;
+    use crate::plan::tests::{current, entry, id, plan_of};
+    use crate::plan::{Snapshot, State};
+    use crate::record::entry::Origin;
 
     fn map(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap_or_default()
@@ -175,5 +181,53 @@ mod tests {
         let of = |names: [&str; 2]| map(&json!({"settings": names.map(|name| json!({"name": name}))}));
         let upgrade = Upgrade::between(&of(["a", "b"]), &of(["b", "a"])).unwrap();
         assert_eq!(upgrade, Upgrade::default());
+    }
+
+    #[test]
+    fn words_that_only_come_or_only_go_are_moved() {
+        let moved = |before: &[&str], after: &[&str]| Moved::between(before.iter().copied(), after.iter().copied());
+        assert!(moved(&["a", "b"], &["b", "a"]).is_empty());
+        assert!(!moved(&["a"], &["a", "b"]).is_empty());
+        assert!(!moved(&["a", "b"], &["a"]).is_empty());
+    }
+
+    #[test]
+    fn an_upgrade_is_told_once_for_all_that_use_the_plugin() {
+        let using = |number, (name, pip_url): (&str, &str)| Entry {
+            definition: Arc::new(map(&json!({"name": name, "pip_url": pip_url})).into()),
+            ..entry(number, "a")
+        };
+        let (one, two) = (("tap-a", "1"), ("tap-a", "2"));
+        let pairs = [
+            (using(1, one), using(1, two)),
+            (using(2, one), using(2, two)),
+            (using(3, ("tap-a", "0")), using(3, two)),
+            (using(4, ("tap-b", "1")), using(4, ("tap-b", "2"))),
+            (using(5, one), using(5, ("tap-c", "2"))),
+            (using(6, one), Entry { role: Role::Loader, ..using(6, two) }),
+            (Entry { origin: Origin::Imported, ..using(7, one) }, using(7, two)),
+            (using(8, two), Entry { protect: true, ..using(8, two) }),
+        ];
+        let (before, after): (State<Entry>, State<Entry>) = (
+            pairs.iter().zip(1..).map(|((before, _), number)| (id(number), before.clone())).collect(),
+            pairs.iter().zip(1..).map(|((_, after), number)| (id(number), after.clone())).collect(),
+        );
+        let mut there = current(&[], &[]);
+        there.meltano = Snapshot { state: before, ..there.meltano };
+        let planned = plan_of(&there, (State::default(), after), "");
+        let upgrade = |plugin: &str, (from, to): (&str, &str), integrations: &[&str]| PluginUpgrade {
+            plugin: plugin.to_owned(),
+            integrations: integrations.iter().map(|slug| slug.parse().unwrap()).collect(),
+            upgrade: Upgrade {
+                version: Some(Version { from: from.to_owned(), to: to.to_owned() }),
+                ..Upgrade::default()
+            },
+        };
+        let expected = [
+            upgrade("tap-a", ("1", "2"), &["shop-1", "shop-2"]),
+            upgrade("tap-a", ("0", "2"), &["shop-3"]),
+            upgrade("tap-b", ("1", "2"), &["shop-4"]),
+        ];
+        assert_eq!(planned.upgrades(), expected);
     }
 }

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::plan::tests::{current, entry, id, row};
+use crate::plan::{Revision, Snapshot};
+
+/// A plugin that reads customers and orders.
+fn shop() -> Entry {
+    let mut shop = entry(1, "a");
+    select(&mut shop, &["customers.*", "orders.*"]);
+    shop
+}
+
+fn select(of: &mut Entry, patterns: &[&str]) {
+    of.base.select = Some(patterns.iter().map(|pattern| (*pattern).to_owned()).collect());
+}
+
+fn define(of: &mut Entry, keys: &[(&str, &str)]) {
+    let keys: Map<String, Value> = keys.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+    of.definition = Arc::new(keys.into());
+}
+
+/// What follows when a row and a plugin become these.
+fn verdict(before: (Row, Entry), after: (Row, Entry)) -> Option<Verdict> {
+    let snapshot =
+        |entry| Snapshot::new([(id(1), entry)].into_iter().collect(), String::new(), Revision(String::new()));
+    let mut there = current(&[], &[]);
+    there.registry.state = [(id(1), before.0)].into_iter().collect();
+    there.meltano = snapshot(before.1);
+    let registry = Step::between(&there.registry, &[(id(1), after.0)].into_iter().collect(), ());
+    let meltano = Step::between(&there.meltano, &[(id(1), after.1)].into_iter().collect(), String::new());
+    judge(&there, (&registry, &meltano), &Integrations::default(), &"dev".parse().unwrap()).remove(&id(1))
+}
+
+fn of_plugin(change: impl Fn(&mut Entry)) -> Option<Verdict> {
+    let mut after = shop();
+    change(&mut after);
+    verdict((row(1, "a"), shop()), (row(1, "a"), after))
+}
+
+fn of_row(change: impl Fn(&mut Row)) -> Option<Verdict> {
+    let mut after = row(1, "a");
+    change(&mut after);
+    verdict((row(1, "a"), shop()), (after, shop()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be silent")]
+fn told(consequence: Consequence, reason: &str, streams: &[&str]) -> Option<Verdict> {
+    let (reasons, streams) = ([reason.to_owned()].into(), streams.iter().map(|stream| (*stream).to_owned()).collect());
+    Some(Verdict { consequence, reasons, streams, state: None })
+}
+
+#[test]
+fn only_streams_that_were_not_read_before_are_read_from_the_start() {
+    let newly = |streams| told(Consequence::Resync, "newly selected streams are read from the start", streams);
+    assert_eq!(of_plugin(|shop| select(shop, &["orders.*"])), None);
+    assert_eq!(of_plugin(|shop| select(shop, &["orders.*", "refunds.*"])), newly(&["refunds"]));
+    assert_eq!(of_plugin(|shop| shop.base.select = None), newly(&["*"]));
+}
+
+#[test]
+fn another_replication_reads_its_own_stream_again_in_whatever_environment() {
+    let replication = || [("orders".to_owned(), json!({"replication-method": "FULL_TABLE"}))].into_iter().collect();
+    let again = told(Consequence::Resync, "the replication of `orders` changes", &["orders"]);
+    assert_eq!(of_plugin(|shop| shop.base.metadata = replication()), again);
+    let overlaid = of_plugin(|shop| {
+        shop.environments.entry("prod".parse().unwrap()).or_default().metadata = replication();
+    });
+    assert_eq!(overlaid, again);
+}
+
+#[test]
+fn another_plugin_or_connector_reads_all_again_and_another_version_only_starts_anew() {
+    let all = ["customers", "orders"];
+    let anew = |reason| told(Consequence::FullRefresh, reason, &all);
+    let installed = told(Consequence::Restart, "the plugin is installed anew", &all);
+    assert_eq!(of_plugin(|shop| define(shop, &[("name", "tap"), ("pip_url", "tap==2")])), installed);
+    assert_eq!(of_plugin(|shop| define(shop, &[("name", "tap"), ("executable", "tap-2")])), installed);
+    let other = anew("another plugin starts without a bookmark");
+    assert_eq!(of_plugin(|shop| define(shop, &[("name", "tap-2")])), other);
+    let other = anew("another connector starts without a bookmark");
+    assert_eq!(of_row(|row| "mysql".clone_into(&mut row.connector)), other);
+}
+
+#[test]
+fn what_changes_no_data_is_passed_over() {
+    assert_eq!(of_plugin(|shop| define(shop, &[("name", "tap"), ("label", "Tap")])), None);
+    assert_eq!(of_plugin(|shop| shop.interval = Some("@daily".to_owned())), None);
+    assert_eq!(of_row(|row| "Store".clone_into(&mut row.name)), None);
+}
+
+#[test]
+fn bookmarks_go_along_with_a_rename_though_nothing_else_follows_from_it() {
+    let with_loader = |plugin: &str| Entry { plugin: plugin.to_owned(), loader: Some("target".to_owned()), ..shop() };
+    let renamed = verdict((row(1, "a"), with_loader("tap--shop")), (row(1, "a"), with_loader("tap--store")));
+    let state = Some(("dev:tap--shop-to-target".to_owned(), "dev:tap--store-to-target".to_owned()));
+    assert_eq!(renamed, Some(Verdict { state, ..Verdict::default() }));
+}
