@@ -141,3 +141,6 @@ fn source(builtin: Builtin) -> Source {
         Builtin::Kubernetes => Source::new("kubernetes.yml.j2", include_str!("../../templates/kubernetes.yml.j2")),
     }
 }
+
+#[cfg(test)]
+mod tests;

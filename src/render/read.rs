@@ -321,4 +321,57 @@ mod tests {
         assert!(matches!(entries(&text), Err(Unreadable::Aliases)));
         assert!(matches!(installed(&text, (Role::Extractor, "tap-x")), Err(Unreadable::Aliases)));
     }
+
+    #[test]
+    fn a_plugin_is_installed_with_the_one_that_it_inherits_from_unless_it_says_what_to_install() {
+        let text = "plugins:\n  extractors:\n  - {name: tap-x, pip_url: tap-x==1}\n  - {name: shop, inherit_from: tap-x}\n\
+                    \x20 - {name: bank, inherit_from: shop}\n  - {name: own, inherit_from: tap-x, pip_url: tap-x==2}\n\
+                    \x20 - {name: lost, inherit_from: nowhere}\n  - {name: circle, inherit_from: circle}\n\
+                    \x20 loaders:\n  - {name: tap-x, pip_url: target-x==3}\n";
+        let (first, second, third) = (Some("tap-x==1"), Some("tap-x==2"), Some("target-x==3"));
+        for (role, plugin, expected) in [
+            (Role::Extractor, "tap-x", Some(("tap-x", first))),
+            (Role::Extractor, "shop", Some(("tap-x", first))),
+            (Role::Extractor, "bank", Some(("tap-x", first))),
+            (Role::Extractor, "own", Some(("own", second))),
+            (Role::Extractor, "lost", Some(("lost", None))),
+            (Role::Extractor, "circle", None),
+            (Role::Extractor, "nowhere", None),
+            (Role::Loader, "tap-x", Some(("tap-x", third))),
+            (Role::Loader, "shop", None),
+        ] {
+            let found = installed(text, (role, plugin)).unwrap();
+            let found = found.as_ref().map(|(name, pip_url)| (name.as_str(), pip_url.as_deref()));
+            assert_eq!(found, expected, "{role} {plugin}");
+        }
+    }
+
+    #[test]
+    fn what_a_plugin_merges_is_its_own_and_in_quotes_a_merge_is_a_key() {
+        let text = |key: &str| {
+            format!(
+                "shared: &shared {{pip_url: tap-x==1}}\nplugins:\n  extractors:\n  - name: tap-x\n    {key}: *shared\n"
+            )
+        };
+        let pip_url = |key: &str| installed(&text(key), (Role::Extractor, "tap-x")).unwrap().unwrap().1;
+        assert_eq!(pip_url("<<"), Some("tap-x==1".to_owned()));
+        assert_eq!(pip_url("<< "), Some("tap-x==1".to_owned()));
+        assert_eq!((pip_url("\"<<\""), pip_url("'<<'"), pip_url("more")), (None, None, None));
+    }
+
+    #[test]
+    fn spile_inherits_from_whole_definitions_only() {
+        let text = |parent: &str| {
+            format!(
+                "plugins:\n  extractors:\n  - name: tap-x\n    pip_url: tap-x==1\n  - name: mine\n    inherit_from: tap-x\n\
+                 \x20 - name: shop\n    inherit_from: {parent}\n    annotations:\n      spile:\n\
+                 \x20       id: 00000000-0000-0000-0000-000000000001\n        slug: shop\n"
+            )
+        };
+        let found = entries(&text("tap-x")).unwrap();
+        let (_, shop) = found.iter().next().unwrap();
+        assert_eq!((found.len(), shop.base_plugin(), shop.plugin.as_str()), (1, "tap-x", "shop"));
+        let told = entries(&text("mine")).unwrap_err().to_string();
+        assert_eq!(told, "`shop` inherits from `mine`, which is not there");
+    }
 }

@@ -77,3 +77,19 @@ fn what_a_template_calls_safe_is_not_written_as_json() {
     let text = unproven(&head, &shops(0), &Source::new("templates/meltano.yml.j2", template)).unwrap();
     assert_eq!(text, format!("{MARKER}\n# a: b \"a: b\"\n"));
 }
+
+#[test]
+fn templates_are_told_what_they_define_themselves_and_what_the_file_is_for() {
+    let environment: EnvironmentName = "dev".parse().unwrap();
+    let template = "{{ marker|safe }}\nrun: {{ run }}\n\
+                    {% for list, plugins in imported|items %}{{ list|safe }}: {{ plugins|list }}\n{% endfor %}";
+    let mut entries = shops(2);
+    let id = IntegrationId(Uuid::from_u128(2));
+    entries.insert(id, Entry { origin: Origin::Imported, ..entries.get(&id).unwrap().clone() });
+    for (purpose, run) in [(Purpose::Project, false), (Purpose::Run, true)] {
+        let (default_environment, environments) = (environment.clone(), vec![environment.clone()]);
+        let head = Head { default_environment, environments, purpose };
+        let text = unproven(&head, &entries, &Source::new("templates/meltano.yml.j2", template)).unwrap();
+        assert_eq!(text, format!("{MARKER}\nrun: {run}\nextractors: [\"tap-x--shop-2\"]\nloaders: []\n"));
+    }
+}

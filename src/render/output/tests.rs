@@ -1,0 +1,24 @@
+use super::*;
+use crate::source::Placed;
+
+/// What a template of the project's own renders, without any integration.
+fn rendered(template: &str) -> Result<String, String> {
+    let name = "templates/own.txt.j2".to_owned();
+    let template = Source::new(&name, template);
+    let settings = OutputSettings {
+        path: "own.txt".into(),
+        template: Placed { value: name, place: Source::new("spile.toml", "").start() },
+        environment: "dev".parse().unwrap(),
+        values: serde_json::Map::new(),
+    };
+    let output = Output::of(&settings, ("acme", &[template]), &mut Problems::default()).unwrap();
+    output.render(&State::default()).map_err(|mistake| mistake.to_string())
+}
+
+#[test]
+fn a_template_may_go_on_for_long_and_not_for_ever_though_there_is_nothing_to_render() {
+    let long = "{{ marker|safe }}\n{% for number in range(60000) %}\n{% endfor %}\n";
+    assert_eq!(rendered(long), Ok(format!("{MARKER}\n")));
+    let endless = "{{ marker|safe }}\n{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}\n";
+    assert_eq!(rendered(endless), Err("the template fails: engine ran out of fuel".to_owned()));
+}
