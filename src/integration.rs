@@ -143,3 +143,6 @@ impl FromIterator<Arc<Integration>> for Integrations {
         Self { by_id: all.into_iter().map(|integration| (integration.id, integration)).collect(), by_slug }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

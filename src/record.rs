@@ -63,3 +63,6 @@ pub trait Record: Clone + PartialEq + Debug + Serialize + Send + Sync + 'static 
 fn spread<'a>(fields: &mut Fields, prefix: &str, members: impl IntoIterator<Item = (&'a String, &'a Value)>) {
     fields.extend(members.into_iter().map(|(key, value)| (format!("{prefix}.{key}"), Field::Plain(value.clone()))));
 }
+
+#[cfg(test)]
+mod tests;

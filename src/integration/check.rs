@@ -219,3 +219,6 @@ fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> BT
     }
     patterns.value.iter().map(|pattern| pattern.value.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,4 +76,13 @@ mod tests {
         }
         assert_eq!(at("= no", 0), None);
     }
+
+    #[test]
+    fn a_line_begins_with_a_field_and_lines_are_counted_from_one() {
+        let text = "type = \"x\"\n\n[config]\nhost = \"h\"\nport = 1\n";
+        let fields: Vec<Option<String>> = (0..=6).map(|line| at_line(text, line)).collect();
+        let fields: Vec<Option<&str>> = fields.iter().map(Option::as_deref).collect();
+        let host = Some("config.host");
+        assert_eq!(fields, [Some("type"), Some("type"), None, Some("config"), host, Some("config.port"), None]);
+    }
 }

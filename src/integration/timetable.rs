@@ -79,6 +79,28 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::integration::tests::{EXTRACTOR, LOADER, integrations};
+
+    #[test]
+    fn only_an_extractor_with_a_schedule_and_a_loader_has_a_timetable() {
+        let shop = format!("loader = 'lake'\nschedule = '@daily'\njitter = '10m'\n{EXTRACTOR}");
+        let (found, problems) = integrations(&[("lake", LOADER), ("shop", &shop)]);
+        assert_eq!(problems, Vec::<String>::new());
+        let of = |integration: &Integration| {
+            let timetable = Timetable::of(integration, &"dev".parse().unwrap())?;
+            Some((timetable.schedule.to_string(), timetable.timing.jitter))
+        };
+        let (shop, lake) = (Integration::clone(found.find("shop").unwrap()), found.find("lake").unwrap());
+        assert_eq!(of(&shop), Some(("@daily".to_owned(), Duration::from_mins(10))));
+        let with = |change: fn(&mut Integration)| {
+            let mut changed = shop.clone();
+            change(&mut changed);
+            of(&changed)
+        };
+        assert_eq!(with(|shop| shop.base.loader = None), None);
+        assert_eq!(with(|shop| shop.base.schedule = None), None);
+        assert_eq!(of(&Integration { base: shop.base.clone(), ..Integration::clone(lake) }), None);
+    }
 
     fn timetable(schedule: &str, zone: &str) -> Timetable {
         let timing = Timing { zone: TimeZone::get(zone).unwrap(), ..Timing::default() };

@@ -106,3 +106,55 @@ pub(super) fn kind(kind: &Kind) -> Value {
         Kind::Object => json!({ "type": "object" }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_described_with_what_an_editor_has_to_warn_of() {
+        let plain = Setting {
+            name: "host".to_owned(),
+            kind: Kind::String,
+            label: None,
+            description: None,
+            default: None,
+            required: false,
+            secret: false,
+            resync: false,
+            advanced: false,
+            passed: Map::new(),
+        };
+        let described = |setting: Setting| {
+            let schema = sent(&setting);
+            [&schema["title"], &schema["description"]].map(|text| text.as_str().unwrap_or_default().to_owned())
+        };
+        let required = Setting { required: true, ..plain.clone() };
+        let label = Some("Host".to_owned());
+        for (setting, title, description) in [
+            (plain.clone(), "host", "host"),
+            (Setting { label: label.clone(), ..plain.clone() }, "Host", "Host"),
+            (Setting { label, description: Some("Where it is.".to_owned()), ..plain.clone() }, "Host", "Where it is."),
+            (required.clone(), "host", "host Required."),
+            (Setting { default: Some(json!("localhost")), ..required.clone() }, "host", "host"),
+            (Setting { default: Some(json!("localhost")), ..plain.clone() }, "host", "host"),
+            (
+                Setting { secret: true, resync: true, ..required },
+                "host",
+                "host Required. A secret: `spile secrets set` writes it, encrypted, under `[secrets]`. Changing it \
+                 makes data be read again.",
+            ),
+        ] {
+            assert_eq!(described(setting), [title, description]);
+        }
+        let schema = json!({
+            "title": "host",
+            "description": "host",
+            "default": "localhost",
+            "anyOf": [{ "type": "string" }, { "type": "string", "pattern": r"^\$" }],
+        });
+        assert_eq!(sent(&Setting { default: Some(json!("localhost")), ..plain.clone() }), schema);
+        let schema = sent(&Setting { secret: true, ..plain });
+        assert_eq!((&schema["type"], &schema["writeOnly"]), (&json!("string"), &json!(true)));
+    }
+}

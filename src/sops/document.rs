@@ -247,3 +247,38 @@ fn texts(members: &Members, path: &mut Vec<String>, found: &mut Vec<(Vec<String>
         path.pop();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_written_anew_where_its_value_is_another_and_only_there() {
+        let key = DataKey::generate();
+        let mut document = Document::profile(&[]);
+        let mut previous = None;
+        for (value, is_written) in
+            [("", true), ("", false), ("hunter2", true), ("hunter2", false), ("hunter3", true), ("", true), ("x", true)]
+        {
+            assert_eq!(document.set("password", &Secret::new(value), &key), is_written, "{value:?}");
+            document.seal(&key, jiff::Timestamp::UNIX_EPOCH).unwrap();
+            let values: Vec<String> =
+                document.open(&key).unwrap().iter().map(|leaf| leaf.value.expose().to_owned()).collect();
+            assert_eq!(values, [value]);
+            let ciphertexts = document.ciphertexts();
+            assert_eq!(previous.as_ref() != Some(&ciphertexts), is_written, "{value:?}");
+            previous = Some(ciphertexts);
+        }
+    }
+
+    #[test]
+    fn what_nobody_encrypted_is_no_value_that_is_there_already() {
+        let key = DataKey::generate();
+        let mut document = Document::profile(&[]);
+        for plain in [Node::Text("hunter2".to_owned()), Node::Null, Node::Integer(2)] {
+            document.change_secrets(|members| *members = vec![("password".to_owned(), plain)]);
+            assert!(document.set("password", &Secret::new("hunter2"), &key));
+            assert!(document.secrets()[0].1.as_text().unwrap().starts_with("ENC[AES256_GCM,"));
+        }
+    }
+}

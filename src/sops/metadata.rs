@@ -272,3 +272,31 @@ fn is_version(text: &str) -> bool {
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     parts.len() == 3 && parts.iter().all(is_number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_in_the_profile_keeps_all_else_that_it_says() {
+        let text = |key: &str, text: &str| (key.to_owned(), Node::Text(text.to_owned()));
+        let pgp = Node::List(vec![Node::Map(vec![text("fp", "ABCD")])]);
+        let age = [Wrapped { recipient: "age1x".to_owned(), enc: "wrapped".to_owned() }];
+        let mut before = Metadata::new(vec![
+            text("unencrypted_suffix", "_plain"),
+            text("version", "3.7.1"),
+            ("shamir_threshold".to_owned(), Node::Integer(2)),
+            text("mac", "of then"),
+            ("pgp".to_owned(), pgp),
+        ]);
+        before.set_age(&age);
+        assert!(!before.is_profile());
+        let after = before.in_profile();
+        let keys: Vec<&str> = after.members().iter().map(|(key, _)| key.as_str()).collect();
+        let profile = ["lastmodified", "mac", "encrypted_regex", "mac_only_encrypted", "version", "age"];
+        assert_eq!(keys, [&profile[..], &["shamir_threshold", "pgp"]].concat());
+        assert!(after.is_profile());
+        assert_eq!((after.text("version"), after.text("mac"), after.age()), (Some(VERSION), None, Ok(vec![])));
+        assert_eq!(after.recipients(), ["PGP ABCD"]);
+    }
+}

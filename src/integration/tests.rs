@@ -1,0 +1,62 @@
+use serde_json::json;
+
+use super::*;
+use crate::connector::Catalog;
+use crate::problem::Problems;
+use crate::settings::{self, ProjectSettings};
+use crate::source::Source;
+
+/// The settings of a project with two environments, `dev` and `prod`.
+pub(crate) fn project() -> ProjectSettings {
+    let text = "[project]\nname = 'acme'\n[environments.dev]\n[environments.prod]\n";
+    settings::read(&Source::new("spile.toml", text), &mut Problems::default()).unwrap()
+}
+
+/// Reads files by their stems, each with its text, and tells what is wrong with them.
+pub(crate) fn integrations(files: &[(&str, &str)]) -> (Integrations, Vec<String>) {
+    let mut problems = Problems::default();
+    let catalog = Catalog::new(&[], &mut problems);
+    let draft = |(stem, text): &(&str, &str)| {
+        let source = Source::new(format!("integrations/{stem}.toml"), *text);
+        draft::read(&source, FileName::of_stem(stem).unwrap(), &mut problems).unwrap()
+    };
+    let drafts: Vec<Draft> = files.iter().map(draft).collect();
+    let found = together::integrations(&drafts, &project(), &catalog, &mut problems);
+    let report = problems.into_report();
+    (found, report.problems().iter().map(|problem| format!("{problem:?}")).collect())
+}
+
+/// A file of an extractor that has all it needs.
+pub(crate) const EXTRACTOR: &str = "type = 'singer-jsonl'\nconfig.local.folders = ['x']\n";
+
+/// A file of a loader.
+pub(crate) const LOADER: &str = "type = 'jsonl'\nkind = 'loader'\n";
+
+#[test]
+fn metadata_are_those_of_the_base_with_those_of_the_environment_laid_over_them() {
+    let base = format!("{EXTRACTOR}[metadata.orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'at'\n");
+    let overlay = "[metadata.orders]\nreplication-key = 'id'\n[metadata.refunds]\nreplication-method = 'FULL_TABLE'\n";
+    let (found, problems) = integrations(&[("bank", EXTRACTOR), ("shop", &base), ("shop.prod", overlay)]);
+    assert_eq!(problems, Vec::<String>::new());
+    let metadata =
+        |slug: &str, environment: &str| json!(found.find(slug).unwrap().at(&environment.parse().unwrap()).metadata);
+    assert_eq!(metadata("bank", "dev"), json!({}));
+    let orders = |key: &str| json!({"replication-method": "INCREMENTAL", "replication-key": key});
+    assert_eq!(metadata("shop", "dev"), json!({"orders": orders("at")}));
+    let both = json!({"orders": orders("id"), "refunds": {"replication-method": "FULL_TABLE"}});
+    assert_eq!(metadata("shop", "prod"), both);
+}
+
+#[test]
+fn plugins_share_their_variables_where_only_their_signs_differ() {
+    let named = |file: &str, plugin: &str| format!("plugin = '{plugin}'\n{file}");
+    let problems = |first: &str, second: &str, of_second: &str| {
+        let files = [("one", &*named(EXTRACTOR, first)), ("two", &*named(of_second, second))];
+        integrations(&files).1
+    };
+    let shared = "integrations/two.toml:1: `two` and `tap-own` share the environment variables `TAP_OWN_*` \
+                  [spile::integration::variables_shared]";
+    assert_eq!(problems("tap-own", "tap_own", EXTRACTOR), [shared]);
+    assert_eq!(problems("tap-own", "tap-other", EXTRACTOR), Vec::<String>::new());
+    assert_eq!(problems("own", "own", LOADER), Vec::<String>::new(), "Meltano keeps the two lists apart");
+}

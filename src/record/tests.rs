@@ -1,0 +1,44 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::integration::tests::{EXTRACTOR, integrations, project};
+use crate::integration::{Integration, Integrations, Secrets};
+use crate::sops::Document;
+
+/// An integration with a secret, whose plugin is its connector's or the project's own.
+fn shop(plugin: Option<&str>) -> Integration {
+    let (found, problems) = integrations(&[("shop", &format!("name = 'The shop'\n{EXTRACTOR}"))]);
+    assert_eq!(problems, Vec::<String>::new());
+    let mut shop = Integration::clone(found.find("shop").unwrap());
+    let document = Arc::new(Document::profile(&[]));
+    let (path, names) = (PathBuf::from("integrations/shop.toml"), vec!["s3.api-key".to_owned()]);
+    shop.base.secrets = Some(Arc::new(Secrets { path, names, document, sidecar: None }));
+    Integration { plugin: plugin.map(str::to_owned), ..shop }
+}
+
+fn entry(shop: &Integration) -> Entry {
+    let definition = Arc::new(PluginDefinition::of(&shop.connector));
+    Entry::of(shop, definition, (&Integrations::default(), &project()))
+}
+
+#[test]
+fn people_know_a_row_by_its_connector_and_name_and_a_plugin_by_what_meltano_calls_it() {
+    let names = |record: (&str, &str)| (record.0.to_owned(), record.1.to_owned());
+    let row = Row::of(&shop(None), &"dev".parse().unwrap());
+    assert_eq!((row.kind(), row.title(), row.slug().as_str()), ("singer-jsonl", "The shop", "shop"));
+    let made = entry(&shop(None));
+    assert_eq!(names((made.kind(), made.title())), names(("tap-singer-jsonl", "tap-singer-jsonl--shop")));
+    let imported = entry(&shop(Some("tap-own")));
+    assert_eq!(names((imported.kind(), imported.title())), names(("tap-own", "tap-own")));
+}
+
+#[test]
+fn only_a_plugin_of_the_projects_own_is_told_from_which_variables_its_secrets_come() {
+    let config = |shop: &Integration| json!(entry(shop).base.config);
+    assert_eq!(config(&shop(None)), json!({"local.folders": ["x"]}));
+    let with_reference = json!({"local.folders": ["x"], "s3.api-key": "${TAP_OWN_S3_API_KEY}"});
+    assert_eq!(config(&shop(Some("tap-own"))), with_reference);
+}
