@@ -127,18 +127,23 @@ pub enum Purpose {
 /// When the template fails, or loses or changes an entry.
 pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
     let text = unproven(head, entries, template)?;
-    prove(&text, entries)?;
+    compare(&text, read::back_of_any(&text), entries)?;
     Ok(text)
 }
 
-/// Reads a rendered file back: what is not there unchanged is a mistake of the template's.
+/// Reads back what the built-in template has rendered, which writes every value in quotes where it needs them.
 ///
 /// # Errors
 /// When an entry is lost, changed or added.
 pub fn prove(text: &str, entries: &State<Entry>) -> Result<(), Mistake> {
+    compare(text, read::back(text), entries)
+}
+
+/// What is not there unchanged in what was read back is a mistake of the template's.
+fn compare(text: &str, back: Result<read::Back, read::Unreadable>, entries: &State<Entry>) -> Result<(), Mistake> {
     let span = || (0..0).into();
     let unreadable = |error: read::Unreadable| Mistake::Unreadable { message: error.to_string(), span: span() };
-    let read::Back { entries: back, names } = read::back(text).map_err(unreadable)?;
+    let read::Back { entries: back, names } = back.map_err(unreadable)?;
     if !read::is_rendered(text) {
         return Err(Mistake::Unmarked { span: span() });
     }

@@ -40,7 +40,7 @@ impl Plan {
         let changes = self.existing >= FEW && share(summary.update, guard.max_change_percent);
         let breach = |action, count, max_percent| Breach { action, count, of: self.existing, max_percent };
         let mut breaches = Vec::new();
-        if deletes && summary.delete > 0 && allowance.delete != Some(summary.delete) {
+        if deletes && allowance.delete != Some(summary.delete) {
             breaches.push(breach(Action::Delete, summary.delete, guard.max_delete_percent));
         }
         if changes && allowance.change != Some(summary.update) {

@@ -211,7 +211,22 @@ pub fn entries(text: &str) -> Result<State<Entry>, Unreadable> {
 /// # Errors
 /// When what spile wrote in it is of another form.
 pub fn back(text: &str) -> Result<Back, Unreadable> {
-    let document = document(text)?;
+    back_of(document(text)?)
+}
+
+/// Returns what [`back`] does, of a text that may have been written by a template of the project's own: without quotes
+/// `1_000` is a number to Meltano, and text to the faster reader.
+///
+/// # Errors
+/// As [`back`].
+pub fn back_of_any(text: &str) -> Result<Back, Unreadable> {
+    if yaml::is_deep(text) {
+        return Err(Unreadable::Deep);
+    }
+    as_imported(text)?.map_or_else(|| back(text), back_of)
+}
+
+fn back_of(document: Document) -> Result<Back, Unreadable> {
     let mut overlays = overlays(document.environments.unwrap_or_default());
     let jobs = document.jobs.unwrap_or_default().into_iter();
     let loaders: BTreeMap<String, String> = jobs.filter_map(|job| Some((job.name?, loader(&job.tasks?)?))).collect();

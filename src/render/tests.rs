@@ -93,3 +93,20 @@ fn templates_are_told_what_they_define_themselves_and_what_the_file_is_for() {
         assert_eq!(text, format!("{MARKER}\nrun: {run}\nextractors: [\"tap-x--shop-2\"]\nloaders: []\n"));
     }
 }
+
+#[test]
+fn a_value_without_quotes_has_to_be_to_meltano_what_it_is() {
+    let told = |value: &str| {
+        let mut entries = shops(1);
+        let id = IntegrationId(Uuid::from_u128(1));
+        let mut shop = entries.get(&id).unwrap().clone();
+        shop.base.config.insert("host".to_owned(), json!(value));
+        entries.insert(id, shop);
+        let text = rendered(&entries).replace(&format!("\"{value}\""), value);
+        compare(&text, read::back_of_any(&text), &entries).map_err(|mistake| mistake.to_string())
+    };
+    assert_eq!(told("db.example.com"), Ok(()));
+    for otherwise in ["1_000", "2024-01-01T00:00:00.5Z", "0x1F"] {
+        assert_eq!(told(otherwise), Err("the template changes `shop-1`".to_owned()), "{otherwise}");
+    }
+}
