@@ -55,8 +55,13 @@ fn joined(head: &[String], sections: &[Section]) -> String {
             blocks.push(block);
         }
     }
-    let head = if head.is_empty() { String::new() } else { head.join("\n") + "\n" };
-    format!("{head}{}", blocks.join("\n"))
+    let mut text: String = head.iter().flat_map(|line| [line, "\n"]).collect();
+    if blocks.is_empty() {
+        // The blank line behind the head parts it from what follows.
+        text.truncate(text.trim_end().len());
+        text.push_str(if text.is_empty() { "" } else { "\n" });
+    }
+    text + &blocks.join("\n")
 }
 
 #[cfg(test)]

@@ -99,6 +99,8 @@ fn a_file_begins_with_what_it_says() {
     for blank in ["", "\n", "\n\n", " \n\r\n\n"] {
         for text in ["# about\n\ntype = 'x'\n", "# about\ntype = 'x'\n", "type = 'x'\n", "[config]\nhost = 'h'\n", ""] {
             assert_eq!(formatted(&format!("{blank}{text}")), text, "{blank:?}");
+            let text = if text.is_empty() { "# about\n" } else { text };
+            assert_eq!(formatted(&format!("{text}{blank}")), text, "{blank:?} behind");
         }
     }
 }
