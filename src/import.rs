@@ -159,3 +159,6 @@ pub fn fits(sizes: &[(Source, u64)]) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
