@@ -24,7 +24,7 @@ pub(super) fn formatted(
     state: &mut State<'_, '_>,
     value: &minijinja::Value,
 ) -> Result<(), Error> {
-    if value.is_safe() || value.is_undefined() || *state.auto_escape() == AutoEscape::None {
+    if value.is_safe() || *state.auto_escape() == AutoEscape::None {
         return minijinja::escape_formatter(out, state, value);
     }
     let bad = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());

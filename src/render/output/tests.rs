@@ -3,7 +3,12 @@ use crate::source::Placed;
 
 /// What a template of the project's own renders, without any integration.
 fn rendered(template: &str) -> Result<String, String> {
-    let name = "templates/own.txt.j2".to_owned();
+    rendered_as("txt", template)
+}
+
+/// The same for a file with such an ending.
+fn rendered_as(ending: &str, template: &str) -> Result<String, String> {
+    let name = format!("templates/own.{ending}.j2");
     let template = Source::new(&name, template);
     let settings = OutputSettings {
         path: "own.txt".into(),
@@ -21,4 +26,12 @@ fn a_template_may_go_on_for_long_and_not_for_ever_though_there_is_nothing_to_ren
     assert_eq!(rendered(long), Ok(format!("{MARKER}\n")));
     let endless = "{{ marker|safe }}\n{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}\n";
     assert_eq!(rendered(endless), Err("the template fails: engine ran out of fuel".to_owned()));
+}
+
+#[test]
+fn a_choice_without_an_else_is_the_null_of_every_language() {
+    for (ending, written) in [("txt", "[null, \"a\"]"), ("py", "[None, \"a\"]"), ("sh", "[null, a]")] {
+        let template = "{{ marker|safe }}\n[{{ 'a' if false }}, {{ 'a' if true }}]\n";
+        assert_eq!(rendered_as(ending, template), Ok(format!("{MARKER}\n{written}\n")), "{ending}");
+    }
 }
