@@ -274,6 +274,21 @@ mod tests {
     }
 
     #[test]
+    fn every_cause_has_a_next_step_of_its_own_with_what_to_type_for_it() {
+        let steps: std::collections::BTreeSet<_> = Cause::WORDS.iter().map(|(_, cause)| cause.help()).collect();
+        assert_eq!(steps.len(), Cause::WORDS.len());
+        for (cause, typed) in [
+            (Cause::Credentials, "`spile secrets set NAME SETTING`"),
+            (Cause::NothingSelected, "`spile discover NAME`"),
+            (Cause::Crash, "`spile logs NAME`"),
+            (Cause::Timeout, "`--timeout`"),
+            (Cause::Busy, "`spile runs NAME`"),
+        ] {
+            assert!(cause.help().contains(typed), "{cause:?}: {}", cause.help());
+        }
+    }
+
+    #[test]
     fn only_where_the_way_there_broke_the_same_may_go_well_a_little_later() {
         let passing = Cause::WORDS.into_iter().map(|(_, cause)| cause).filter(|cause| cause.may_pass());
         assert_eq!(passing.collect::<Vec<_>>(), [Cause::Network]);

@@ -99,4 +99,18 @@ mod tests {
         assert!(misses_a_setting("KeyError: 'database'", &connector));
         assert!(!misses_a_setting("KeyError: 'id'", &connector));
     }
+
+    #[test]
+    fn a_setting_is_named_by_a_whole_word_that_is_too_long_for_a_word_of_any_sentence() {
+        let settings = [("url", 0..1), ("user", 1..2), ("user_name", 2..3), ("api.key", 3..4)];
+        for (reason, at) in [
+            ("the user is not known", Some(1..2)),
+            ("set user_name, or user.", Some(2..3)),
+            ("`api.key`: of no use", Some(3..4)),
+            ("the users are not known", None),
+            ("no url is given", None),
+        ] {
+            assert_eq!(named(&settings, reason), at, "{reason}");
+        }
+    }
 }

@@ -127,6 +127,8 @@ mod tests {
             ("a[b", "a[b"),
             ("[", "["),
             ("[^a]", "^"),
+            ("[!a]", "]"),
+            ("*[a-c]d", "a.bd"),
             ("\u{fc}?", "\u{fc}x"),
         ] {
             assert!(matches(glob, text), "`{glob}` and `{text}`");
@@ -141,6 +143,9 @@ mod tests {
             ("[z-a]", "m"),
             ("[a-c]", "-"),
             ("[!]]", "]"),
+            ("[a-c]", "]"),
+            ("*a", "ab"),
+            ("*?", ""),
             ("a*b*c", "acb"),
         ] {
             assert!(!matches(glob, text), "`{glob}` and `{text}`");

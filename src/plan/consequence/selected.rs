@@ -88,6 +88,9 @@ mod tests {
             (&["A.*", "B.*", "!A.secret"], &["B.*"]),
             (&["A.*", "!A.secret"], &["A.*", "!A.*"]),
             (&["public-*.*"], &["public-orders.*"]),
+            (&["A.*"], &["A.i*"]),
+            (&["A.i*"], &["A.id"]),
+            (&["A.i*"], &["A.i*", "!A.id"]),
         ] {
             assert_eq!(streams(before, after), Vec::<String>::new(), "{before:?} -> {after:?}");
         }
@@ -106,6 +109,8 @@ mod tests {
             (&["A.*", "!*.secret"], &["A.*"], &["*"]),
             (&["A.*", "!A.*"], &["A.*", "!A.secret"], &["A"]),
             (&["public-orders.*"], &["public-*.*"], &["public-*"]),
+            (&["A.i?"], &["A.i*"], &["A"]),
+            (&["A.i*"], &["A.name"], &["A"]),
         ] {
             assert_eq!(streams(before, after), named, "{before:?} -> {after:?}");
         }

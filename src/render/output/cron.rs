@@ -68,11 +68,27 @@ mod tests {
 
     #[test]
     fn presets_and_plain_expressions_have_five_fields() {
-        let same = ["*/15 6-20 * * 1-5", "0 0 1,15 * *", "0 0 * JAN-mar/2 *", "5 4 ? 1-12 */2", "0 0 * * mon-fri"];
+        let same = [
+            "*/15 6-20 * * 1-5",
+            "0 0 1,15 * *",
+            "0 0 * JAN-mar/2 *",
+            "5 4 ? 1-12 */2",
+            "0 0 * * mon-fri",
+            "0 0 1 ? *",
+            "0 0 * * 3-3",
+        ];
         for schedule in same {
             assert_eq!(fields(schedule).as_deref(), Some(schedule));
         }
-        assert_eq!(fields("@weekly").as_deref(), Some("0 0 * * 0"));
+        for (preset, plain) in [
+            ("@hourly", "0 * * * *"),
+            ("@daily", "0 0 * * *"),
+            ("@weekly", "0 0 * * 0"),
+            ("@monthly", "0 0 1 * *"),
+            ("@yearly", "0 0 1 1 *"),
+        ] {
+            assert_eq!(fields(preset).as_deref(), Some(plain));
+        }
         let sundays =
             [("7", "0"), ("5-7", "5,6,0"), ("FRI-SUN", "5,6,0"), ("SUN", "0"), ("1,7", "1,0"), ("1-7/3", "1,4,0")];
         for (written, plain) in sundays {
@@ -82,8 +98,16 @@ mod tests {
 
     #[test]
     fn what_only_some_parsers_know_has_none() {
-        for schedule in ["@once", "0 0 L * *", "0 0 15W * *", "0 0 * * 5L", "0 0 * * 5#2"] {
+        for schedule in ["@once", "0 0 L * *", "0 0 15W * *", "0 0 1 L *", "0 0 1 JUNE *", "0 0 * * 5L", "0 0 * * 5#2"]
+        {
             assert_eq!(fields(schedule), None, "{schedule}");
+        }
+    }
+
+    #[test]
+    fn a_step_of_nothing_is_none() {
+        for days in ["*/0", "1/0", "5-7/0", "1-5/x"] {
+            assert_eq!(fields(&format!("0 0 * * {days}")), None, "{days}");
         }
     }
 

@@ -114,6 +114,19 @@ mod tests {
         assert_ne!(label("a b"), label("a-b"));
     }
 
+    #[test]
+    fn of_a_long_name_as_much_is_kept_as_has_room_before_the_hash() {
+        let long = "a".repeat(300);
+        let kept = |name: &str, start: &str, longest: usize| {
+            let digest = name.strip_prefix(start).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!((name.len(), digest.len()), (longest, 9), "{name}");
+            assert!(digest.starts_with('-') && !digest[1..].contains('-'), "{name}");
+        };
+        kept(&job(&[&long, "prod"]), &format!("spile-{}", "a".repeat(37)), LONGEST_JOB);
+        kept(&label(&long), &"a".repeat(54), LONGEST_LABEL);
+        kept(&dag(&[&long], ("@daily", "UTC")), &format!("spile__{}", "a".repeat(191)), LONGEST_DAG + "spile__".len());
+    }
+
     fn is_dns(name: &str) -> bool {
         let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')

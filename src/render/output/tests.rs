@@ -29,6 +29,14 @@ fn a_template_may_go_on_for_long_and_not_for_ever_though_there_is_nothing_to_ren
 }
 
 #[test]
+fn a_value_is_a_literal_unless_the_template_says_that_it_is_text() {
+    let body =
+        "{{ 'a' }}|{{ 'a \"b\"'|safe }}|{% autoescape false %}{{ 'a \"b\"' }}|{{ 'a' if false }}|{% endautoescape %}";
+    let expected = format!("{MARKER}\n\"a\"|a \"b\"|a \"b\"||\n");
+    assert_eq!(rendered(&format!("{{{{ marker|safe }}}}\n{body}")), Ok(expected));
+}
+
+#[test]
 fn a_choice_without_an_else_is_the_null_of_every_language() {
     for (ending, written) in [("txt", "[null, \"a\"]"), ("py", "[None, \"a\"]"), ("sh", "[null, a]")] {
         let template = "{{ marker|safe }}\n[{{ 'a' if false }}, {{ 'a' if true }}]\n";

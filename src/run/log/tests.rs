@@ -206,10 +206,103 @@ fn a_plugin_was_killed_where_a_signal_ended_it_that_no_other_plugin_caused() {
         (&[(Speaker::Target, -9)][..], "the loader was killed (signal 9): there may have been too little memory"),
         (&[(Speaker::Tap, -11), (Speaker::Target, -15)], "the extractor was killed (signal 11)"),
         (&[(Speaker::Tap, -13), (Speaker::Target, -6)], "the loader was killed (signal 6)"),
+        (&[(Speaker::Tap, 0), (Speaker::Target, -11)], "the loader was killed (signal 11)"),
     ] {
         assert_eq!(ended(codes), (Cause::Killed, told.to_owned()), "{codes:?}");
     }
     for codes in [&[(Speaker::Tap, 1)][..], &[(Speaker::Tap, 1), (Speaker::Target, -9)], &[(Speaker::Tap, -15)]] {
         assert_eq!(ended(codes), (Cause::Permission, "permission denied for table orders".to_owned()), "{codes:?}");
     }
+}
+
+#[test]
+fn only_counters_of_records_that_a_line_begins_with_are_counted() {
+    let line = |before: &str, r#type: &str, metric: &str| {
+        let metric = json!({"type": r#type, "metric": metric, "value": 3, "tags": {"stream": "rows"}});
+        json!({"event": format!("{before}METRIC: {metric}"), "level": "info", "producer": true}).to_string()
+    };
+    assert_eq!(tally(&line("INFO ", "counter", "record_count")).streams(), [("rows".to_owned(), 3)].into());
+    let quoted = "the line is too long: ".repeat(10);
+    for (before, r#type, metric) in [
+        ("INFO ", "counter", "http_request_count"),
+        ("INFO ", "timer", "record_count"),
+        (quoted.as_str(), "counter", "record_count"),
+    ] {
+        let line = line(before, r#type, metric);
+        assert_eq!(tally(&line).streams(), BTreeMap::new(), "{line}");
+    }
+}
+
+#[test]
+fn a_run_went_well_only_where_meltano_says_so() {
+    assert_eq!(tally(BLOCK).succeeded(), None);
+    assert_eq!(tally(RUN).succeeded(), Some(true));
+    assert_eq!(tally(&RUN.replace("success", "failure")).succeeded(), Some(false));
+}
+
+#[test]
+fn a_word_of_a_line_that_only_looks_like_a_mark_is_none() {
+    for line in [
+        "ERROR_LOG is empty",
+        "ERRORS were not expected",
+        "LAST_ERROR is not known",
+        "it went on for as long as it could, until the source answered with an ERROR of its own",
+    ] {
+        assert_eq!(reason(line), line);
+    }
+    assert_eq!(reason("ERROR: no such host: db"), "no such host: db");
+}
+
+#[test]
+fn what_says_that_all_is_well_is_no_reason_though_it_comes_last() {
+    let lines = ["INFO all is closed", "DEBUG bye", "WARNING this was slow", "Meltano 4.4.1, Python 3.11.7, Linux"];
+    for line in lines {
+        assert_eq!(reason(&format!("the file is not there\n{line}")), "the file is not there", "{line}");
+        assert_eq!(tally(line).reason(), None, "{line}");
+    }
+    for line in ["Meltano Hub is not reached", "tap-x needs a newer runtime, Python 3.12 at least"] {
+        assert_eq!(reason(line), line);
+    }
+}
+
+/// A traceback as Python prints it, without or with the line of code of its only place.
+fn traceback(code: &str, exception: &str) -> String {
+    let code = if code.is_empty() { String::new() } else { format!("{code}\n") };
+    format!("Traceback (most recent call last):\n  File \"/p/tap.py\", line 1, in main\n{code}{exception}")
+}
+
+#[test]
+fn an_exception_is_said_without_the_module_and_the_class_that_it_wraps() {
+    for (exception, said) in [
+        ("psycopg2.OperationalError: no route", "no route"),
+        ("sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) no route", "no route"),
+        ("requests.exceptions.HTTPError: (404) no such page", "(404) no such page"),
+        ("tap.ApiError: (see the manual) no such page", "(see the manual) no such page"),
+        ("tap.ApiError: (see docs.example.com first) no such page", "(see docs.example.com first) no such page"),
+        ("requests.exceptions.ConnectTimeout: no answer", "no answer"),
+        ("KeyError: 'id'", "KeyError: 'id'"),
+    ] {
+        assert_eq!(reason(&traceback("    main()", exception)), said, "{exception}");
+    }
+}
+
+#[test]
+fn code_is_told_from_an_exception_where_neither_is_indented_or_code_is_not_shown() {
+    assert_eq!(reason(&traceback("", "ValueError: no such account")), "ValueError: no such account");
+    assert_eq!(reason(&traceback("", "tap.api_v2.ApiException: no such account")), "no such account");
+    assert_eq!(reason(&traceback("raise ValueError", "ValueError: no such account")), "ValueError: no such account");
+}
+
+#[test]
+fn a_traceback_goes_on_over_lines_until_its_exception_or_the_end_of_an_error_of_meltano() {
+    let printed = traceback("    main()", "tap.ApiError: no such account");
+    assert_eq!(reason(&printed), "no such account");
+    let logged =
+        |producer: bool, event: &str| json!({"event": event, "level": "error", "producer": producer}).to_string();
+    let lines: Vec<String> = printed.lines().map(|line| logged(true, line)).collect();
+    assert_eq!(reason(&lines.join("\n")), "no such account");
+    let cut = printed.rsplit_once('\n').unwrap().0;
+    let next = "No stream is selected. Verify it using 'meltano select tap-x --list'";
+    let lines = [logged(false, cut), logged(false, next)].join("\n");
+    assert_eq!(reason(&lines), "No stream is selected. Verify it");
 }
