@@ -235,3 +235,121 @@ fn difference(path: &str, before: &Value, after: &Value) -> Option<String> {
         (a, b) => (!value::same(a, b)).then(|| path.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::Catalog;
+    use crate::import::{Left, Locks, import, prepared};
+    use crate::problem::Problems;
+
+    const BEFORE: &str = "\
+environments:
+- name: dev
+- name: prod
+  config:
+    plugins:
+      extractors:
+      - {name: tap-x, config: {host: prod, password: canary-prod}}
+      - {name: tap-y, config: {host: prod}}
+plugins:
+  extractors:
+  - name: tap-x
+    namespace: tap_x
+    pip_url: tap-x
+    settings: [{name: password, kind: password}]
+    config: {db: {host: a, port: 1}, password: canary}
+    select: [b.*, a.*]
+  - name: tap-y
+    namespace: tap_y
+    pip_url: tap-y
+  utilities:
+  - {name: dbt, config: {x: 1}}
+";
+
+    /// Returns where a text differs from the one that was imported, and in which plugin.
+    fn told(after: &str) -> Option<(String, String)> {
+        let catalog = Catalog::new(&[], &mut Problems::default());
+        let known = (&catalog, &Locks::default());
+        let adopted = import(&prepared(BEFORE).unwrap(), known, &mut Left::new()).unwrap().adopted;
+        assert_eq!(adopted.len(), 2);
+        let difference = compare(BEFORE, after, &adopted).err()?;
+        Some((difference.path, difference.plugin.map(|plugin| plugin.name).unwrap_or_default()))
+    }
+
+    /// The text with what was encrypted as runs are given it, and something else in the place of something.
+    fn after(from: &str, to: &str) -> String {
+        let sealed = BEFORE.replace("canary-prod", "'${TAP_X_PASSWORD}'").replace("canary", "'${TAP_X_PASSWORD}'");
+        assert!(sealed.contains(from), "{from}");
+        sealed.replacen(from, to, 1)
+    }
+
+    #[test]
+    fn what_means_the_same_is_no_difference() {
+        for (from, to) in [
+            ("", ""),
+            ("[b.*, a.*]", "[a.*, b.*, a.*]"),
+            ("{db: {host: a, port: 1}, ", "{db.host: a, db.port: 1, nothing: null, "),
+            ("    namespace: tap_x\n", "    namespace: tap_x\n    annotations: {spile: {id: x}}\n    metadata: {}\n"),
+            ("host: prod, password", "host: prod, db.port: 1, password"),
+            ("- name: dev\n", "- {name: dev, config: {plugins: {extractors: [{name: tap-x}], loaders: []}}}\n"),
+            ("plugins:\n  extractors:\n  - name", "jobs: []\nplugins:\n  loaders: []\n  extractors:\n  - name"),
+        ] {
+            assert_eq!(told(&after(from, to)), None, "{to}");
+        }
+        let turned = after("      - {name: tap-y, config: {host: prod}}\n", "");
+        let head = "      extractors:\n";
+        let turned = turned.replacen(head, &format!("{head}      - {{name: tap-y, config: {{host: prod}}}}\n"), 1);
+        assert_eq!(told(&turned), None, "an environment's plugins have no order");
+    }
+
+    #[test]
+    fn what_means_something_else_is_named_with_the_plugin_that_it_is_in() {
+        for (from, to, path, plugin) in [
+            ("host: a", "host: b", "plugins.extractors[tap-x].config.db.host", "tap-x"),
+            ("[b.*, a.*]", "[b.*]", "plugins.extractors[tap-x].select", "tap-x"),
+            (
+                "password: '${TAP_X_PASSWORD}'}\n    select",
+                "password: ''}\n    select",
+                "environments[prod].config.plugins.extractors[tap-x].config.password",
+                "tap-x",
+            ),
+            ("    pip_url: tap-y\n", "", "plugins.extractors[tap-y].pip_url", "tap-y"),
+            (
+                "    namespace: tap_x\n",
+                "    namespace: tap_x\n    annotations: {mine: 1}\n",
+                "plugins.extractors[tap-x].annotations",
+                "tap-x",
+            ),
+            (
+                "host: prod, password",
+                "host: a, password",
+                "environments[prod].config.plugins.extractors[tap-x].config.host",
+                "tap-x",
+            ),
+            ("      - {name: tap-y, config: {host: prod}}\n", "", "environments[prod].config.plugins.extractors", ""),
+            (
+                "  - {name: dbt, config: {x: 1}}\n",
+                "  - {name: dbt, config: {x: 2}}\n",
+                "plugins.utilities[dbt].config.x",
+                "",
+            ),
+            (
+                "- name: dev\n",
+                "- {name: dev, config: {plugins: {loaders: [{name: target-z, config: {a: 1}}]}}}\n",
+                "environments[dev].config",
+                "",
+            ),
+            (
+                "- name: dev\n",
+                "- {name: dev, config: {plugins: {extractors: [{name: tap-x, config: {db.port: 2}}]}}}\n",
+                "environments[dev].config",
+                "",
+            ),
+        ] {
+            assert_eq!(told(&after(from, to)), Some((path.to_owned(), plugin.to_owned())), "{to}");
+        }
+        let (path, plugin) = told("plugins: [").unwrap();
+        assert!(!path.is_empty() && plugin.is_empty(), "{path}");
+    }
+}
