@@ -111,8 +111,8 @@ impl Merge<'_> {
             (Content::Mapping(Style::Block, _), Content::Mapping(Style::Block, _)) => {
                 self.tables(&own.value, &pair.value)
             }
-            (_, Content::Sequence(_, items)) if items.is_empty() && !own.value.items().is_empty() => Ok(()),
-            (_, Content::Mapping(_, pairs)) if pairs.is_empty() && !own.value.pairs().is_empty() => Ok(()),
+            (Content::Sequence(..), Content::Sequence(_, items)) if items.is_empty() => Ok(()),
+            (Content::Mapping(..), Content::Mapping(_, pairs)) if pairs.is_empty() => Ok(()),
             (Content::Sequence(Style::Block, items), Content::Sequence(Style::Block, theirs)) => {
                 if let Some((last, first)) = items.last().zip(theirs.first()) {
                     let (from, to) = (dash(self.theirs.text, first.span.start), dash(self.ours.text, last.span.start));
@@ -144,7 +144,9 @@ impl Merge<'_> {
     fn replace(&mut self, own: &Pair, pair: &Pair) {
         let lines = self.lines(pair);
         let (from, to) = (column(self.theirs.text, pair.key.span.start), column(self.ours.text, own.key.span.start));
-        self.edits.replace(own.value.span.clone(), format!("\n{}", moved(&lines, (from, to))));
+        // No blank stays behind the colon.
+        let start = self.ours.text[..own.value.span.start].trim_end_matches(' ').len();
+        self.edits.replace(start..own.value.span.end, format!("\n{}", moved(&lines, (from, to))));
     }
 
     /// Adds a pair, with the comments in front of it, behind the last one of a table.
@@ -212,5 +214,21 @@ mod tests {
         let main = "a: &x {v: 1}\nplugins: {extractors: [{name: p}]}\nb: *x\n";
         assert!(all(main, &["plugins: {extractors: [{name: q, c: &x {v: 2}}]}\n"]).is_err());
         assert!(all("env: {A: [1]}\n", &["env: {A: 1}\n"]).is_err());
+    }
+
+    #[test]
+    fn what_is_empty_takes_what_the_other_has_and_gives_nothing_away() {
+        let full = "plugins:\n  extractors:\n  - name: b\nenv:\n  A: 1\n";
+        assert_eq!(all("plugins:\n  extractors: []\nenv: {}\n", &[full]).unwrap(), full);
+        assert_eq!(all(full, &["plugins:\n  extractors: []\nenv: {}\n"]).unwrap(), full);
+        assert_eq!(all("jobs: []\n", &["jobs: []\n"]).unwrap(), "jobs: []\n");
+    }
+
+    #[test]
+    fn what_cannot_be_put_together_line_by_line_is_refused() {
+        for (main, other) in [("a: x\n", "a: |\n  y\n"), ("a: |\n  y\n", "a: x\n"), ("a: x\n", "a:\n- x\n")] {
+            assert!(all(main, &[other]).is_err(), "{main}{other}");
+        }
+        assert_eq!(all("a: x\n", &["a: y\n"]).unwrap(), "a: y\n");
     }
 }

@@ -43,3 +43,58 @@ fn what_an_import_writes_is_what_it_wrote_before() {
         });
     }
 }
+
+const PLUGINS: &str = "plugins:\n  extractors:\n  - name: tap-a\n  - name: tap-b\n  - name: tap-c\n  - name: tap-d\n  \
+                       - name: tap-e\n  loaders:\n  - name: target-x\n  - name: target-y\n";
+
+#[test]
+fn records_go_to_the_loader_that_jobs_and_schedules_pair_an_extractor_with() {
+    let jobs = "jobs:\n- name: one\n  tasks: [tap-a target-x, [tap-b target-y]]\n- name: two\n  \
+                tasks: [tap-d dbt target-x, tap-d target-y]\nschedules:\n- name: three\n  extractor: tap-c\n  \
+                loader: target-x\n";
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let loaders = |text: &str| {
+        let known = (&catalog, &Locks::default());
+        let import = import(&prepared(text).unwrap(), known, &mut Left::new()).unwrap();
+        let extractors = import.adopted.into_iter().filter(|one| one.slug.as_str().starts_with("tap"));
+        extractors.map(|one| one.loader.map(|loader| loader.to_string()).unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let (x, y) = ("target-x", "target-y");
+    assert_eq!(loaders(&format!("{PLUGINS}{jobs}")), [x, y, x, "", ""], "two ways are none, and so is no way");
+    let one = PLUGINS.replace("  - name: target-y\n", "");
+    assert_eq!(loaders(&one), [x; 5], "the only loader is everybody's");
+}
+
+#[test]
+fn a_form_that_is_not_meltanos_is_told_by_what_is_there() {
+    let told = |text: &str| prepared(text).unwrap_err().to_string();
+    for (text, sentence) in [
+        ("plugins: []\n", "`plugins` is a list, not a table"),
+        ("plugins:\n  extractors: {a: 1}\n", "`plugins.extractors` is a table, not a list"),
+        ("plugins:\n  extractors:\n  - tap-a\n", "an item of `plugins.extractors` is a text or a number, not a table"),
+        (
+            "plugins:\n  extractors:\n  - namespace: x\n",
+            "the `name` of an item of `plugins.extractors` is missing, not a text",
+        ),
+        (
+            "plugins:\n  extractors:\n  - name: ''\n",
+            "the `name` of an item of `plugins.extractors` is empty, not a text",
+        ),
+        (
+            "plugins:\n  extractors:\n  - name: 5\n",
+            "the `name` of an item of `plugins.extractors` is a text or a number, not a text",
+        ),
+    ] {
+        assert_eq!(told(text), sentence, "{text}");
+    }
+    let shared = "x: &x {name: tap-a}\nplugins:\n  extractors:\n  - {<<: *x, namespace: a}\n";
+    assert!(prepared(shared).is_ok(), "a merge may bring the name");
+}
+
+#[test]
+fn what_looks_like_a_secret_and_stays_is_told_with_its_line() {
+    let notes = left_in_clear("plugins:\n  utilities:\n  - name: dbt\n    config:\n      password: hunter2hunter2\n");
+    let told: Vec<&str> = notes.iter().map(|note| note.message.as_str()).collect();
+    assert_eq!(told, ["`password` looks like a secret and stays in plain text, in line 5 of the new file"]);
+    assert!(left_in_clear("env: {A: $B}\n").is_empty());
+}
