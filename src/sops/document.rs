@@ -281,4 +281,26 @@ mod tests {
             assert!(document.secrets()[0].1.as_text().unwrap().starts_with("ENC[AES256_GCM,"));
         }
     }
+
+    #[test]
+    fn a_secret_is_removed_once() {
+        let key = DataKey::generate();
+        let mut document = Document::profile(&[]);
+        document.set("password", &Secret::new("hunter2"), &key);
+        document.set("user", &Secret::new("bob"), &key);
+        assert!(document.remove("password"));
+        assert!(!document.remove("password"));
+        assert_eq!(document.secrets().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["user"]);
+    }
+
+    #[test]
+    fn a_document_without_secrets_gets_them_behind_all_else() {
+        let key = DataKey::generate();
+        let mut document = Document::profile(&[]);
+        document.tree = vec![("note".to_owned(), Node::Text("plain".to_owned()))];
+        assert!(!document.remove("password"));
+        assert!(document.set("password", &Secret::new("hunter2"), &key));
+        assert_eq!(document.tree.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["note", "secrets"]);
+        assert_eq!(document.secrets().len(), 1);
+    }
 }

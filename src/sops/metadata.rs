@@ -299,4 +299,46 @@ mod tests {
         assert_eq!((after.text("version"), after.text("mac"), after.age()), (Some(VERSION), None, Ok(vec![])));
         assert_eq!(after.recipients(), ["PGP ABCD"]);
     }
+
+    #[test]
+    fn everybody_who_can_read_a_document_is_named_by_the_kind_of_the_key_and_what_tells_it_from_others() {
+        for (list, entry, name) in [
+            ("age", &[("recipient", "age1x"), ("enc", "wrapped")][..], "age1x"),
+            ("pgp", &[("fp", "ABCD")], "PGP ABCD"),
+            ("kms", &[("arn", "arn:aws:kms:x")], "AWS KMS arn:aws:kms:x"),
+            ("gcp_kms", &[("resource_id", "projects/p/k")], "GCP KMS projects/p/k"),
+            (
+                "azure_kv",
+                &[("version", "1"), ("name", "k"), ("vault_url", "https://v")],
+                "Azure Key Vault https://v/k/1",
+            ),
+            (
+                "hc_vault",
+                &[("key_name", "k"), ("engine_path", "sops"), ("vault_address", "https://v")],
+                "HashiCorp Vault https://v/sops/k",
+            ),
+            ("hckms", &[("key_id", "eu:k")], "Huawei Cloud KMS eu:k"),
+        ] {
+            let entry = entry.iter().map(|(key, text)| ((*key).to_owned(), Node::Text((*text).to_owned())));
+            let keys = vec![(list.to_owned(), Node::List(vec![Node::Map(entry.collect())]))];
+            assert_eq!(Metadata::new(keys.clone()).recipients(), [name]);
+            let groups = Node::List(vec![Node::Map(Members::new()), Node::Map(keys)]);
+            let grouped = Metadata::new(vec![("key_groups".to_owned(), groups)]);
+            assert_eq!(grouped.recipients(), [format!("group 2: {name}")]);
+        }
+    }
+
+    #[test]
+    fn a_version_is_three_numbers_with_what_semantic_versions_may_have_around_them() {
+        let is_taken = |version: &str| {
+            let version = Node::Text(version.to_owned());
+            !Metadata::new(vec![("version".to_owned(), version)]).mistakes().contains(&BadMetadata::Version)
+        };
+        for good in ["3.9.0", "v3.10.12", "3.9.0-rc.1", "3.9.0+build"] {
+            assert!(is_taken(good), "{good}");
+        }
+        for bad in ["3.9", "3.9.0.1", "3..0", "3.x.0", "three", "3.9.-1"] {
+            assert!(!is_taken(bad), "{bad}");
+        }
+    }
 }

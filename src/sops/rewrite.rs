@@ -246,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn a_recipient_more_is_a_table_more() {
+    fn a_recipient_more_is_a_table_more_and_the_others_stay_as_they_were_written() {
         let key = DataKey::generate();
         let mut document = document(&[("password", "hunter2")], &key);
-        let before = rewrite(FILE, &document).unwrap();
+        let before = rewrite(FILE, &document).unwrap().replace("recipient = ", "# Ann\nrecipient   = ");
         let mut age = document.metadata.age().unwrap();
         age.push(Wrapped { recipient: "age1y".to_owned(), enc: "-----BEGIN\ny\n-----END\n".to_owned() });
         document.metadata.set_age(&age);
@@ -302,5 +302,24 @@ mod tests {
         let text = rewrite(&FILE.replace('\n', "\r\n"), &document(&[("a", "b")], &key)).unwrap();
         assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
         read(&text).open(&key).unwrap();
+    }
+
+    #[test]
+    fn what_toml_cannot_hold_is_left_out_and_a_list_of_texts_is_an_array() {
+        let key = DataKey::generate();
+        let mut document = document(&[("password", "hunter2")], &key);
+        let texts = ["a", "b"].map(|text| Node::Text(text.to_owned()));
+        document.metadata.set("notes", Node::List(texts.into()));
+        document.metadata.set("kms", Node::Null);
+        document.metadata.set("pgp", Node::List(Vec::new()));
+        if let Node::Map(secrets) = &mut document.tree[0].1 {
+            secrets.insert(0, ("nothing".to_owned(), Node::Null));
+        }
+        let text = rewrite(FILE, &document).unwrap();
+        let read = read(&text);
+        assert_eq!(read.secrets().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["password"]);
+        let keys: Vec<&str> = read.metadata.members().iter().map(|(key, _)| key.as_str()).collect();
+        assert!(!keys.contains(&"kms") && !keys.contains(&"pgp"), "{keys:?}");
+        assert!(text.contains("notes = [\"a\", \"b\"]\n"), "{text}");
     }
 }

@@ -330,4 +330,24 @@ stores:
             "rule 1 says twice which values are encrypted: `unencrypted_suffix` and `encrypted_regex`"
         );
     }
+
+    #[test]
+    fn a_key_is_in_groups_where_it_is_split_or_a_group_holds_more_than_age_recipients() {
+        for (rule, has_groups) in [
+            ("age: a", false),
+            ("age: a, pgp: b", false),
+            ("age: a, shamir_threshold: 0", false),
+            ("age: a, shamir_threshold: null", false),
+            ("age: a, shamir_threshold: ''", false),
+            ("age: a, shamir_threshold: 2", true),
+            ("age: a, key_groups: []", false),
+            ("key_groups: [{age: [a]}]", false),
+            ("key_groups: [{age: [a]}], shamir_threshold: 1", true),
+            ("key_groups: [{age: [a], pgp: [b]}]", true),
+            ("key_groups: [{age: [a]}, {age: [b]}]", true),
+        ] {
+            let rules = Rules::read(&format!("creation_rules: [{{{rule}}}]")).unwrap();
+            assert_eq!(rules.for_path("shop.toml").unwrap().has_groups, has_groups, "{rule}");
+        }
+    }
 }
