@@ -201,3 +201,45 @@ impl RegistryTable {
         Registry::Supabase(Box::new(Supabase { url, key, rest_path, schema }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+
+    /// What the address of a registry becomes, which codes are found, and what excerpts show of the file.
+    fn resolved(url: &str) -> (Option<String>, Vec<String>, String) {
+        let source = Source::new("spile.toml", format!("url = '{url}'\nkey = '${{KEY}}'\n"));
+        let placed = |text: &str| {
+            let start = source.text().find(text).unwrap();
+            Placed { value: text.to_owned(), place: source.place(start..start + text.len()) }
+        };
+        let (rest_path, schema) = ("/rest/v1".to_owned(), "public".to_owned());
+        let supabase = Supabase { url: placed(url), key: placed("${KEY}"), rest_path, schema };
+        let variables: Variables = |name| match name {
+            "KEY" => Some("sb_secret_x".to_owned()),
+            "URL" => Some("https://x.supabase.co".to_owned()),
+            "PASTED" => Some("hunter2".to_owned()),
+            _ => None,
+        };
+        let mut problems = Problems::default();
+        let url = supabase.resolved(variables, &mut problems).map(|(url, _)| url);
+        let report = problems.into_report();
+        let codes = report.problems().iter().map(crate::problem::Problem::code).collect();
+        (url, codes, report.excerpt_text(&source))
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_kept_out_of_excerpts_and_the_variable_that_held_it_is_shown() {
+        for good in ["https://x.supabase.co/", "${URL}"] {
+            let (url, codes, _) = resolved(good);
+            assert_eq!((url.as_deref(), codes), (Some("https://x.supabase.co"), Vec::new()), "{good}");
+        }
+        for (bad, shown) in [("postgres://u:hunter2@h", "**********************"), ("${PASTED}", "${PASTED}")] {
+            let (url, codes, excerpt) = resolved(bad);
+            assert_eq!((url, codes), (None, vec!["spile::registry::url".to_owned()]), "{bad}");
+            assert_eq!(excerpt, format!("url = '{shown}'\nkey = '${{KEY}}'\n"));
+        }
+        assert_eq!(resolved("${NONE}").1, ["spile::registry::unset"]);
+    }
+}

@@ -38,9 +38,11 @@ fn what_opens_a_channel_is_refused_in_the_file() {
                 [[notify]]\nname = 'b'\nkind = 'webhook'\nurl = 'https://x.webhook.office.com/a'\nsecret = 'hunter2'\n\
                 [[notify]]\nname = 'c'\nkind = 'webhook'\nurl = 'https://ops.example.com/?token=hunter2'\n\
                 [[notify]]\nname = 'd'\nkind = 'email'\nserver = 'smtps://u:hunter2@h'\npassword = 'hunter2'\n\
-                from = 'a@b.c'\nto = ['a@b.c']\n";
+                from = 'a@b.c'\nto = ['a@b.c']\n\
+                [[notify]]\nname = 'e'\nkind = 'webhook'\nurl = 'https://hunter2@ops.example.com/'\n\
+                [[notify]]\nname = 'f'\nkind = 'webhook'\nurl = 'https://:hunter2@ops.example.com/'\n";
     let found = read(text).1;
-    assert_eq!(found.len(), 6, "{found:#?}");
+    assert_eq!(found.len(), 8, "{found:#?}");
     assert!(found.iter().all(|one| one.ends_with("[spile::notify::literal_secret]")), "{found:#?}");
     assert!(!found.concat().contains("hunter2"), "{found:#?}");
 }
@@ -49,6 +51,20 @@ fn what_opens_a_channel_is_refused_in_the_file() {
 fn an_address_that_anybody_may_see_is_taken() {
     let text = "[[notify]]\nname = 'a'\nkind = 'webhook'\nurl = 'https://ops.example.com/hook'\nsecret = '${S}'\n";
     assert_eq!(read(text).1, Vec::<String>::new());
+}
+
+#[test]
+fn a_mail_server_is_an_address_of_smtp_with_a_host_and_may_name_a_user() {
+    let found = |server: &str| {
+        let head = "[[notify]]\nname = 'a'\nkind = 'email'\npassword = '${P}'\nfrom = 'a@b.c'\nto = ['a@b.c']\n";
+        read(&format!("{head}server = '{server}'\n")).1
+    };
+    for good in ["smtps://user@smtp.example.com:465", "smtp://smtp.example.com", "${SERVER}"] {
+        assert_eq!(found(good), Vec::<String>::new(), "{good}");
+    }
+    for bad in ["https://smtp.example.com", "smtp:example", "smtp.example.com"] {
+        assert_eq!(found(bad), ["spile.toml:9: `server` is no mail server [spile::notify::server]"], "{bad}");
+    }
 }
 
 #[test]
