@@ -14,8 +14,14 @@ pub(crate) fn project() -> ProjectSettings {
 
 /// Reads files by their stems, each with its text, and tells what is wrong with them.
 pub(crate) fn integrations(files: &[(&str, &str)]) -> (Integrations, Vec<String>) {
+    integrations_of(&[], files)
+}
+
+/// The same where the project has connectors of its own.
+fn integrations_of(connectors: &[(&str, &str)], files: &[(&str, &str)]) -> (Integrations, Vec<String>) {
     let mut problems = Problems::default();
-    let catalog = Catalog::new(&[], &mut problems);
+    let connector = |(stem, text): &(&str, &str)| Source::new(format!("connectors/{stem}.toml"), *text);
+    let catalog = Catalog::new(&connectors.iter().map(connector).collect::<Vec<_>>(), &mut problems);
     let draft = |(stem, text): &(&str, &str)| {
         let source = Source::new(format!("integrations/{stem}.toml"), *text);
         draft::read(&source, FileName::of_stem(stem).unwrap(), &mut problems).unwrap()
@@ -59,4 +65,32 @@ fn plugins_share_their_variables_where_only_their_signs_differ() {
     assert_eq!(problems("tap-own", "tap_own", EXTRACTOR), [shared]);
     assert_eq!(problems("tap-own", "tap-other", EXTRACTOR), Vec::<String>::new());
     assert_eq!(problems("own", "own", LOADER), Vec::<String>::new(), "Meltano keeps the two lists apart");
+}
+
+#[test]
+fn the_plugin_of_a_connector_has_its_variables_too() {
+    let named = |plugin: &str| {
+        let two = format!("plugin = '{plugin}'\n{EXTRACTOR}");
+        integrations(&[("one", EXTRACTOR), ("two", &two)]).1
+    };
+    let shared = "integrations/two.toml:1: `two` and `tap-singer-jsonl` share the environment variables \
+                  `TAP_SINGER_JSONL_*` [spile::integration::variables_shared]";
+    assert_eq!(named("tap_singer_jsonl"), [shared]);
+    assert_eq!(named("tap_singer"), Vec::<String>::new());
+}
+
+#[test]
+fn connectors_share_a_plugin_where_they_install_the_same_in_the_same_list() {
+    let connector = |kind: &str, package: &str| {
+        format!("kind = '{kind}'\n[plugin]\nname = 'both'\nnamespace = 'both'\npip_url = '{package}'\n")
+    };
+    let problems = |kind: &str, package: &str| {
+        let connectors = [("x", &*connector("extractor", "a==1")), ("y", &*connector(kind, package))];
+        integrations_of(&connectors, &[("one", "type = 'x'\n"), ("two", &format!("type = 'y'\nkind = '{kind}'\n"))]).1
+    };
+    let differ = "integrations/two.toml:1: `y` and `x` both install the plugin `both`, and differ \
+                  [spile::connector::plugin_shared]";
+    assert_eq!(problems("extractor", "a==1"), Vec::<String>::new());
+    assert_eq!(problems("extractor", "a==2"), [differ]);
+    assert_eq!(problems("loader", "a==1"), [differ]);
 }

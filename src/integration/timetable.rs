@@ -143,6 +143,7 @@ mod tests {
         let daily = timetable("0 6 * * *", "UTC");
         let now = at("2026-11-23T09:00:00Z");
         assert_eq!(daily.newest(now, at("2026-11-23T07:00:00Z")), None);
+        assert_eq!(daily.newest(now, at("2026-11-23T06:00:00Z")), None);
         assert_eq!(daily.newest(now, at("2026-11-23T05:00:00Z")).unwrap().moment, at("2026-11-23T06:00:00Z"));
         let once = timetable("@once", "UTC");
         assert_eq!(once.newest(now, at("2026-11-23T07:00:00Z")).unwrap().moment, at("2026-11-23T07:00:00Z"));

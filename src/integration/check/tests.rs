@@ -1,4 +1,5 @@
 use super::*;
+use crate::integration::tests::integrations;
 use crate::source::Source;
 
 #[test]
@@ -14,5 +15,29 @@ fn the_name_of_a_plugin_is_safe_in_paths_state_ids_and_tasks() {
     }
     for name in ["", ".", ".hidden", "tap shop", "tap\u{a0}shop", "tap\u{7}", "a/b", "a\\b", "dev:tap", " tap"] {
         assert_eq!(checked(name), (None, true), "{name:?}");
+    }
+}
+
+#[test]
+fn a_value_only_names_a_variable_where_there_is_nothing_else_in_it() {
+    for name in ["$A", "${A}", "$SHOP_KEY_2", "${SHOP_KEY_2}"] {
+        assert!(settings::is_reference(name), "{name}");
+    }
+    for other in ["", "A", "$", "${}", "$a", "$Ab", "$_A", "$2A", "$A-B", "${A", "$A}", "x$A", "${A}x"] {
+        assert!(!settings::is_reference(other), "{other}");
+    }
+}
+
+#[test]
+fn of_some_connectors_exactly_one_group_is_set() {
+    let problems = |config: &str| integrations(&[("shop", &format!("type = 'github'\n[config]\n{config}"))]).1;
+    assert_eq!(problems("repositories = ['a/b']\n"), Vec::<String>::new());
+    for (config, code) in [
+        ("", "[spile::settings::group]"),
+        ("repositories = ['a/b']\norganizations = ['a']\n", "[spile::settings::one_group]"),
+        ("repositories = ['a/b']\norganizations = ['a']\nuser_ids = ['1']\n", "[spile::settings::one_group]"),
+    ] {
+        let found = problems(config);
+        assert!(found.len() == 1 && found[0].ends_with(code), "{found:?}");
     }
 }

@@ -127,3 +127,48 @@ fn key_place(source: &Source, key: &str) -> Place {
     }
     source.start()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_of_a_sidecar_is_a_secret_and_only_those_without_anything_in_them_may_be_plain() {
+        let text = "user: ''\nnothing: null\npassword: hunter2\nport: 5432\nfolders: {}\n\
+                    aws:\n  id: ''\n  key: hunter3\nsops:\n  version: 3.9.0\n";
+        let source = Source::new("integrations/shop.secrets.yaml", text);
+        let mut problems = Problems::default();
+        let draft = sidecar(&source, "shop", &mut problems).unwrap();
+        let names: Vec<&str> = draft.keys.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["user", "nothing", "password", "port", "folders", "aws.id", "aws.key"]);
+        let report = problems.into_report();
+        let damaged = report.problems().iter().filter(|one| one.code() == "spile::secrets::damaged");
+        let lines: Vec<usize> = damaged.map(|one| one.place().line_and_column().0).collect();
+        assert_eq!(lines, [3, 4, 8]);
+        assert!(!report.excerpt_text(&source).contains("hunter"));
+    }
+
+    #[test]
+    fn a_key_stands_at_the_first_line_that_begins_with_it() {
+        let place = |text: &str, key: &str| {
+            let place = key_place(&Source::new("x.yaml", text), key);
+            let (line, column) = place.line_and_column();
+            (line, column, text[place.span].to_owned())
+        };
+        let yaml = "ab: 1\nc:\n    a: 2\n'd' : 3\n";
+        let json = "{\n\t\"ab\": 1,\n\t\"c\": {\n\t\t\"a\" : 2\n\t}\n}\n";
+        for (text, key, wanted) in [
+            (yaml, "ab", (1, 1)),
+            (yaml, "a", (3, 5)),
+            (yaml, "d", (4, 2)),
+            (json, "ab", (2, 3)),
+            (json, "c", (3, 3)),
+            (json, "a", (4, 4)),
+        ] {
+            assert_eq!(place(text, key), (wanted.0, wanted.1, key.to_owned()), "{text}");
+        }
+        for key in ["", "e", "b"] {
+            assert_eq!(place(yaml, key), (1, 1, String::new()), "{key}");
+        }
+    }
+}
