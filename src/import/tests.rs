@@ -1,7 +1,6 @@
 //! What an import makes of the projects that the other tests hold against Meltano: as fast as it is pure, and to the byte.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use super::*;
 use crate::problem::Problems;
@@ -35,11 +34,16 @@ fn written(text: &str) -> String {
 
 #[test]
 fn what_an_import_writes_is_what_it_wrote_before() {
-    for name in ["anchors", "brackets", "documented", "odd", "secrets"] {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import").join(name).join("meltano.yml");
-        let text = std::fs::read_to_string(file).unwrap();
+    let projects = [
+        ("anchors", include_str!("../../tests/import/anchors/meltano.yml")),
+        ("brackets", include_str!("../../tests/import/brackets/meltano.yml")),
+        ("documented", include_str!("../../tests/import/documented/meltano.yml")),
+        ("odd", include_str!("../../tests/import/odd/meltano.yml")),
+        ("secrets", include_str!("../../tests/import/secrets/meltano.yml")),
+    ];
+    for (name, text) in projects {
         insta::with_settings!({ snapshot_path => "../../snapshots/import", prepend_module_to_snapshot => false }, {
-            insta::assert_snapshot!(name, written(&text));
+            insta::assert_snapshot!(name, written(text));
         });
     }
 }
