@@ -169,3 +169,6 @@ pub struct Group {
     /// The settings it needs.
     pub settings: Vec<String>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

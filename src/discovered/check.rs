@@ -152,8 +152,7 @@ fn near(word: &str, names: &[String]) -> String {
     let contains = || known().find(|name| part.len() > 2 && name.contains(part));
     let contained = || contains().map(|name| format!("did you mean `{name}`?"));
     did_you_mean(word, known()).or_else(contained).unwrap_or_else(|| {
-        let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
-        format!("choose among {}{more}; `spile discover` shows what the source offers", listed(known().take(LISTED)))
+        format!("choose among {}; `spile discover` shows what the source offers", some(names.iter().cloned()))
     })
 }
 
@@ -171,6 +170,7 @@ fn span(written: &Placed<String>) -> miette::SourceSpan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discovered::tests::stream;
     use crate::integration::FileName;
     use crate::integration::draft;
     use crate::problem::Problem;
@@ -182,22 +182,6 @@ mod tests {
         let draft = draft::read(&Source::new(path, text), name, &mut problems).unwrap();
         assert!(!problems.any_error(), "{problems:?}");
         draft
-    }
-
-    fn stream(name: &str, fields: &[(&str, Inclusion)]) -> Stream {
-        let field = |(path, inclusion): &(&str, Inclusion)| Field {
-            path: path.split('.').map(str::to_owned).collect(),
-            types: Vec::new(),
-            inclusion: *inclusion,
-        };
-        Stream {
-            name: name.to_owned(),
-            primary_key: Vec::new(),
-            replication_key: None,
-            replication_method: None,
-            inclusion: Inclusion::Available,
-            fields: fields.iter().map(field).collect(),
-        }
     }
 
     fn source() -> Vec<Stream> {

@@ -31,11 +31,12 @@ fn integration(capabilities: &str, says: &str) -> Integration {
     integration
 }
 
-fn stream(name: &str) -> Stream {
-    let field = |name: &str| Field {
-        path: vec![name.to_owned()],
-        types: vec!["string".to_owned()],
-        inclusion: Inclusion::Available,
+/// A stream with these fields.
+pub(super) fn stream(name: &str, fields: &[(&str, Inclusion)]) -> Stream {
+    let field = |(path, inclusion): &(&str, Inclusion)| Field {
+        path: path.split('.').map(str::to_owned).collect(),
+        types: Vec::new(),
+        inclusion: *inclusion,
     };
     Stream {
         name: name.to_owned(),
@@ -43,8 +44,13 @@ fn stream(name: &str) -> Stream {
         replication_key: None,
         replication_method: None,
         inclusion: Inclusion::Available,
-        fields: vec![field("a"), field("b")],
+        fields: fields.iter().map(field).collect(),
     }
+}
+
+/// A stream with two fields.
+fn plain(name: &str) -> Stream {
+    stream(name, &[("a", Inclusion::Available), ("b", Inclusion::Available)])
 }
 
 #[test]
@@ -66,7 +72,7 @@ fn what_is_selected_counts_where_the_tap_can_be_told() {
     use Taken::{Automatic, Excluded, Selected};
     let take = |capabilities: &str, says: &str, name: &str| {
         let integration = integration(capabilities, says);
-        Rules::of(&integration, &integration.base).take(&stream(name))
+        Rules::of(&integration, &integration.base).take(&plain(name))
     };
     let select = "select = ['orders.*']";
     assert_eq!(take("'catalog'", select, "orders"), (Selected, vec![Excluded, Selected]));
@@ -99,10 +105,10 @@ fn a_discovery_holds_for_what_its_answer_depends_on_and_for_nothing_else() {
 
 #[test]
 fn a_stream_is_found_by_its_whole_name() {
-    let streams = vec![stream("order"), stream("orders")];
+    let streams = vec![plain("order"), plain("orders")];
     let discovered = Discovered { key: "k".to_owned(), discovered_at: jiff::Timestamp::UNIX_EPOCH, streams };
-    assert_eq!(discovered.stream("orders"), Some(&stream("orders")));
-    assert_eq!(discovered.stream("order"), Some(&stream("order")));
+    assert_eq!(discovered.stream("orders"), Some(&plain("orders")));
+    assert_eq!(discovered.stream("order"), Some(&plain("order")));
     assert_eq!(discovered.stream("ord"), None);
 }
 

@@ -68,21 +68,10 @@ mod tests {
 
     use super::*;
     use crate::connector::kind::Choice;
+    use crate::connector::tests::setting;
 
     fn of(kind: Kind, typed: &str) -> Result<Value, String> {
-        let setting = Setting {
-            name: "x".to_owned(),
-            kind,
-            label: None,
-            description: None,
-            default: None,
-            required: false,
-            secret: false,
-            resync: false,
-            advanced: false,
-            passed: serde_json::Map::new(),
-        };
-        answer(&setting, typed)
+        answer(&setting("x", kind), typed)
     }
 
     #[test]

@@ -28,11 +28,13 @@ fn shops(count: u128) -> State<Entry> {
     (1..=count).map(shop).collect()
 }
 
-fn rendered(entries: &State<Entry>) -> String {
+fn head(purpose: Purpose) -> Head {
     let environment: EnvironmentName = "dev".parse().unwrap();
-    let head =
-        Head { default_environment: environment.clone(), environments: vec![environment], purpose: Purpose::Project };
-    meltano_yml(&head, entries, &Source::new("templates/meltano.yml.j2", TEMPLATE)).unwrap()
+    Head { default_environment: environment.clone(), environments: vec![environment], purpose }
+}
+
+fn rendered(entries: &State<Entry>) -> String {
+    meltano_yml(&head(Purpose::Project), entries, &Source::new("templates/meltano.yml.j2", TEMPLATE)).unwrap()
 }
 
 fn told(text: &str, entries: &State<Entry>) -> String {
@@ -70,26 +72,21 @@ fn a_plugin_of_the_projects_own_may_have_any_name_but_that_of_one_that_is_render
 
 #[test]
 fn what_a_template_calls_safe_is_not_written_as_json() {
-    let environment: EnvironmentName = "dev".parse().unwrap();
-    let head =
-        Head { default_environment: environment.clone(), environments: vec![environment], purpose: Purpose::Project };
     let template = "{{ marker|safe }}\n# {{ 'a: b'|safe }} {{ 'a: b' }}\n";
-    let text = unproven(&head, &shops(0), &Source::new("templates/meltano.yml.j2", template)).unwrap();
+    let text =
+        unproven(&head(Purpose::Project), &shops(0), &Source::new("templates/meltano.yml.j2", template)).unwrap();
     assert_eq!(text, format!("{MARKER}\n# a: b \"a: b\"\n"));
 }
 
 #[test]
 fn templates_are_told_what_they_define_themselves_and_what_the_file_is_for() {
-    let environment: EnvironmentName = "dev".parse().unwrap();
     let template = "{{ marker|safe }}\nrun: {{ run }}\n\
                     {% for list, plugins in imported|items %}{{ list|safe }}: {{ plugins|list }}\n{% endfor %}";
     let mut entries = shops(2);
     let id = IntegrationId(Uuid::from_u128(2));
     entries.insert(id, Entry { origin: Origin::Imported, ..entries.get(&id).unwrap().clone() });
     for (purpose, run) in [(Purpose::Project, false), (Purpose::Run, true)] {
-        let (default_environment, environments) = (environment.clone(), vec![environment.clone()]);
-        let head = Head { default_environment, environments, purpose };
-        let text = unproven(&head, &entries, &Source::new("templates/meltano.yml.j2", template)).unwrap();
+        let text = unproven(&head(purpose), &entries, &Source::new("templates/meltano.yml.j2", template)).unwrap();
         assert_eq!(text, format!("{MARKER}\nrun: {run}\nextractors: [\"tap-x--shop-2\"]\nloaders: []\n"));
     }
 }

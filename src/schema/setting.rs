@@ -110,21 +110,11 @@ pub(super) fn kind(kind: &Kind) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connector::tests::setting;
 
     #[test]
     fn a_setting_is_described_with_what_an_editor_has_to_warn_of() {
-        let plain = Setting {
-            name: "host".to_owned(),
-            kind: Kind::String,
-            label: None,
-            description: None,
-            default: None,
-            required: false,
-            secret: false,
-            resync: false,
-            advanced: false,
-            passed: Map::new(),
-        };
+        let plain = setting("host", Kind::String);
         let described = |setting: Setting| {
             let schema = sent(&setting);
             [&schema["title"], &schema["description"]].map(|text| text.as_str().unwrap_or_default().to_owned())

@@ -1,0 +1,17 @@
+use super::*;
+
+/// A setting of which nothing is said but its name and its kind.
+pub fn setting(name: &str, kind: Kind) -> Setting {
+    Setting {
+        name: name.to_owned(),
+        kind,
+        label: None,
+        description: None,
+        default: None,
+        required: false,
+        secret: false,
+        resync: false,
+        advanced: false,
+        passed: serde_json::Map::new(),
+    }
+}
