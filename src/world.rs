@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod audit;
 pub mod command;
 pub mod discoveries;
+pub mod door;
 pub mod editor;
 pub mod git;
 pub mod hub;

@@ -1,0 +1,211 @@
+//! The door to a folder whose files may be an attacker's: a file below it is opened as a regular one of bounded size, or
+//! not at all.
+//!
+//! A clone brings links as easily as files. Every part of a path is therefore opened from the folder before it and never
+//! through a link, so that nothing can be swapped in between. A link is followed only where all of its way stays inside.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::io::Errno;
+
+/// How many bytes a file of a project may have: a thousand times what the largest one has.
+pub const MOST_BYTES: u64 = 8 << 20;
+
+/// The folders of a project that no file of it leads into: git's, spile's and Meltano's own.
+const PRIVATE: [&str; 3] = [".git", ".spile", ".meltano"];
+
+/// A folder whose files are opened one by one.
+#[derive(Debug)]
+pub struct Door {
+    folder: OwnedFd,
+    path: PathBuf,
+    links: Links,
+}
+
+/// What a door does with links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    /// Follows those that stay inside, and lets nothing into the private folders.
+    Inside,
+    /// Follows none.
+    Never,
+}
+
+/// Why a file was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Shut {
+    /// There is no such file.
+    #[error("the file does not exist")]
+    Missing,
+    /// The path or a link in it leads elsewhere.
+    #[error("the path leads out of the folder, into a private one, or nowhere")]
+    Outside,
+    /// A folder, a pipe, a device or a socket.
+    #[error("it is not a regular file")]
+    NotRegular,
+    /// More bytes than anybody writes.
+    #[error("the file has more than {} MiB", .most >> 20)]
+    TooLarge {
+        /// How many bytes it may have.
+        most: u64,
+    },
+    /// The system refuses.
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+impl Door {
+    /// Opens the door to a project's folder. Links that stay inside are followed.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened.
+    pub fn to_project(root: &Path) -> Result<Self, Shut> {
+        Self::to(root, Links::Inside)
+    }
+
+    /// Opens the door to a folder in which no link is followed.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is a link itself.
+    pub fn without_links(folder: &Path) -> Result<Self, Shut> {
+        Self::to(folder, Links::Never)
+    }
+
+    fn to(path: &Path, links: Links) -> Result<Self, Shut> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = if links == Links::Never { flags | OFlags::NOFOLLOW } else { flags };
+        let at = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let folder = openat(CWD, at, flags, Mode::empty()).map_err(Shut::from)?;
+        Ok(Self { folder, path: at.to_owned(), links })
+    }
+
+    /// Opens a regular file by its path from the folder.
+    ///
+    /// # Errors
+    /// When it is anything else, or not below the folder.
+    pub fn open(&self, path: &Path) -> Result<File, Shut> {
+        let file = match self.walk(path) {
+            Err(Shut::Outside) if self.links == Links::Inside => self.walk(&self.followed(path)?)?,
+            walked => walked?,
+        };
+        let kind = FileType::from_raw_mode(fstat(&file).map_err(Shut::from)?.st_mode);
+        if kind == FileType::RegularFile { Ok(File::from(file)) } else { Err(Shut::NotRegular) }
+    }
+
+    /// Reads a file of at most [`MOST_BYTES`].
+    ///
+    /// # Errors
+    /// When it cannot be opened or read, or is larger.
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>, Shut> {
+        self.read_up_to(path, MOST_BYTES)
+    }
+
+    /// Reads a file of at most so many bytes.
+    ///
+    /// # Errors
+    /// When it cannot be opened or read, or is larger.
+    pub fn read_up_to(&self, path: &Path, most: u64) -> Result<Vec<u8>, Shut> {
+        let mut file = self.open(path)?;
+        let length = file.metadata().map_err(Shut::Io)?.len();
+        let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
+        file.by_ref().take(most + 1).read_to_end(&mut bytes).map_err(Shut::Io)?;
+        if bytes.len() as u64 > most { Err(Shut::TooLarge { most }) } else { Ok(bytes) }
+    }
+
+    /// Opens a path part by part, through no link. One that stands in the way is [`Shut::Outside`].
+    fn walk(&self, path: &Path) -> Result<OwnedFd, Shut> {
+        let names = self.names(path)?;
+        let Some((last, folders)) = names.split_last() else { return Err(Shut::NotRegular) };
+        let mut below = None::<OwnedFd>;
+        for name in folders {
+            let at = below.as_ref().unwrap_or(&self.folder).as_fd();
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            below = Some(openat(at, *name, flags, Mode::empty()).map_err(|error| shut_at(at, name, error))?);
+        }
+        let at = below.as_ref().unwrap_or(&self.folder).as_fd();
+        // A pipe without a writer would be waited for, and a terminal would become this process's own.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        openat(at, *last, flags, Mode::empty()).map_err(|error| shut_at(at, last, error))
+    }
+
+    /// Returns the names that a path is made of, where it stays below the folder.
+    fn names<'a>(&self, path: &'a Path) -> Result<Vec<&'a OsStr>, Shut> {
+        let mut names = Vec::new();
+        for part in path.components() {
+            match part {
+                Component::Normal(name) if self.links == Links::Inside && is_private(name) => {
+                    return Err(Shut::Outside);
+                }
+                Component::Normal(name) => names.push(name),
+                Component::CurDir => {}
+                Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Err(Shut::Outside),
+            }
+        }
+        Ok(names)
+    }
+
+    /// Returns where a path with links in it leads, from the folder.
+    fn followed(&self, path: &Path) -> Result<PathBuf, Shut> {
+        // What is no path of the folder's to begin with is not looked up at all.
+        self.names(path)?;
+        // A link that leads nowhere may lead outside as soon as somebody makes what it names.
+        let outside = |_| Shut::Outside;
+        let root = self.path.canonicalize().map_err(Shut::Io)?;
+        let real = self.path.join(path).canonicalize().map_err(outside)?;
+        real.strip_prefix(&root).map(Path::to_owned).map_err(|_| Shut::Outside)
+    }
+}
+
+/// Tells whether nothing of a project may lead into a folder of this name. Some file systems take letters of either case
+/// for the same.
+#[must_use]
+pub fn is_private(name: &OsStr) -> bool {
+    PRIVATE.iter().any(|private| name.eq_ignore_ascii_case(private))
+}
+
+/// Says why a name could not be opened: systems answer differently where a link is in the way.
+fn shut_at(at: BorrowedFd<'_>, name: &OsStr, error: Errno) -> Shut {
+    let is_link = || {
+        rustix::fs::statat(at, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
+    };
+    match error {
+        Errno::LOOP | Errno::MLINK | Errno::NOTDIR if is_link() => Shut::Outside,
+        // A socket, or a device that no driver answers for.
+        Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP => Shut::NotRegular,
+        error => error.into(),
+    }
+}
+
+impl From<Errno> for Shut {
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::NOENT | Errno::NOTDIR => Self::Missing,
+            Errno::LOOP => Self::Outside,
+            error => Self::Io(error.into()),
+        }
+    }
+}
+
+impl From<Shut> for io::Error {
+    fn from(shut: Shut) -> Self {
+        let kind = match &shut {
+            Shut::Missing => io::ErrorKind::NotFound,
+            Shut::Outside | Shut::NotRegular => io::ErrorKind::PermissionDenied,
+            Shut::TooLarge { .. } => io::ErrorKind::FileTooLarge,
+            Shut::Io(_) => io::ErrorKind::Other,
+        };
+        match shut {
+            Shut::Io(error) => error,
+            shut => Self::new(kind, shut),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
