@@ -1,12 +1,23 @@
 //! Digests, by which texts are told apart and kept.
 
 use serde::Serialize;
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 /// Returns the SHA-256 of bytes in lower-case hexadecimal.
 #[must_use]
 pub fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// Returns the name that git gives to a file with these bytes, in as many letters as the repository's names have.
+#[must_use]
+pub fn git_blob(bytes: &[u8], letters: usize) -> String {
+    let head = format!("blob {}\0", bytes.len());
+    if letters == 64 {
+        return hex(&Sha256::new().chain_update(head).chain_update(bytes).finalize());
+    }
+    hex(&Sha1::new().chain_update(head).chain_update(bytes).finalize())
 }
 
 /// Returns the SHA-256 of a value as JSON, of what can always be written as that: maps with text keys, and values of JSON.
@@ -24,4 +35,16 @@ pub fn hex(bytes: &[u8]) -> String {
         hex.push(DIGITS[usize::from(byte & 15)].into());
         hex
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_called_as_git_calls_them() {
+        // `printf 'hello\n' | git hash-object --stdin`, in a repository of each kind.
+        assert_eq!(git_blob(b"hello\n", 40), "ce013625030ba8dba906f756967f9e9ca394464a");
+        assert_eq!(git_blob(b"hello\n", 64), "2cf8d83d9ee29543b34a87727421fdecb7e3f3a183d337639025de576db9ebb4");
+    }
 }

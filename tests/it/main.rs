@@ -34,3 +34,4 @@ mod sources;
 mod supabase;
 mod terminal;
 mod tools;
+mod untrusted;

@@ -2,23 +2,42 @@
 
 use std::path::{Path, PathBuf};
 
+use super::file::bytes;
+
 /// Returns the commit that is checked out where a folder is, if that is in a repository.
 #[must_use]
 pub fn checked_out(folder: &Path) -> Option<String> {
     let root = folder.canonicalize().ok()?;
     let found = root.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
     // Of a worktree and of a submodule it is a file that says where the folder is.
-    let git = if found.is_dir() { found } else { pointed(&found, &std::fs::read_to_string(&found).ok()?, "gitdir: ")? };
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
-    let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
-    // Worktrees share the branches of the repository that they are of.
-    let common = std::fs::read_to_string(git.join("commondir")).ok();
-    let common = common.and_then(|text| pointed(&git.join("commondir"), &text, "")).unwrap_or_else(|| git.clone());
-    if let Ok(commit) = std::fs::read_to_string(common.join(name)) {
-        return Some(commit.trim().to_owned());
+    let git = if found.is_dir() { found } else { pointed(&found, &text(&found)?, "gitdir: ")? };
+    let head = text(&git.join("HEAD"))?;
+    let Some(name) = head.trim().strip_prefix("ref: ") else { return commit(&head) };
+    // A branch is below `refs` and nowhere else.
+    if !name.starts_with("refs/") || name.split('/').any(|part| part == "..") {
+        return None;
     }
-    let packed = std::fs::read_to_string(common.join("packed-refs")).ok()?;
-    packed.lines().find_map(|line| Some(line.strip_suffix(name)?.strip_suffix(' ')?.to_owned()))
+    // Worktrees share the branches of the repository that they are of.
+    let common = text(&git.join("commondir"))
+        .and_then(|text| pointed(&git.join("commondir"), &text, ""))
+        .unwrap_or_else(|| git.clone());
+    if let Some(found) = text(&common.join(name)) {
+        return commit(&found);
+    }
+    let packed = text(&common.join("packed-refs"))?;
+    packed.lines().find_map(|line| commit(line.strip_suffix(name)?.strip_suffix(' ')?))
+}
+
+/// Reads a file of a repository's, which may be a stranger's.
+fn text(path: &Path) -> Option<String> {
+    String::from_utf8(bytes(path).ok()??).ok()
+}
+
+/// Returns the name of a commit, where it is one: what another file holds is nobody's business.
+fn commit(text: &str) -> Option<String> {
+    let name = text.trim();
+    let is_digest = [40, 64].contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest.then(|| name.to_owned())
 }
 
 /// Returns the folder that a file of git's names, from the folder that the file is in.
@@ -29,6 +48,24 @@ fn pointed(file: &Path, text: &str, prefix: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_elsewhere_is_no_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
+            crate::world::project::replace(&folder.path().join(path), text.as_bytes()).unwrap();
+        };
+        write(".git/secret", "hunter2\n");
+        for head in ["ref: secret", "ref: refs/../secret", "ref: /etc/hostname", "ref: refs/heads/main", "hunter2"] {
+            write(".git/HEAD", head);
+            write(".git/refs/heads/main", "hunter2\n");
+            assert_eq!(checked_out(folder.path()), None, "{head}");
+        }
+        std::fs::remove_file(folder.path().join(".git/HEAD")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join(".git/HEAD")).unwrap();
+        assert_eq!(checked_out(folder.path()), None, "a device");
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test makes its own repository")]

@@ -1,12 +1,9 @@
 //! Commits beside the working tree: it and its index stay as they are.
 
-use std::ffi::OsString;
 use std::path::Path;
-use std::process::Stdio;
-
-use tokio::io::AsyncWriteExt;
 
 use super::GitError;
+use super::command::{Git, Reach};
 use crate::world::project::FileEdit;
 
 /// How many names a branch is looked for.
@@ -33,11 +30,7 @@ pub struct Commit<'a> {
 }
 
 /// git with an index of its own.
-struct Plumbing<'a> {
-    folder: &'a Path,
-    index: OsString,
-    author: &'a Author,
-}
+struct Plumbing<'a>(Git<'a>);
 
 /// Commits changes of files to a new branch that begins where HEAD is; returns the branch and the commit.
 ///
@@ -45,19 +38,19 @@ struct Plumbing<'a> {
 /// When the folder is in no repository, nothing was ever committed, or a file is not as it was committed.
 pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, String), GitError> {
     let scratch = tempfile::tempdir().map_err(GitError::Start)?;
-    let git = Plumbing { folder, index: scratch.path().join("index").into(), author: commit.author };
+    let git = Plumbing::with(folder, &scratch.path().join("index"), commit.author);
     let head = git.says(&["rev-parse", "--verify", "HEAD^{commit}"], None).await?;
     let prefix = git.says(&["rev-parse", "--show-prefix"], None).await?;
     git.says(&["read-tree", &head], None).await?;
     for file in &commit.files {
         let path = format!("{prefix}{}", file.path.display());
-        let found = git.run(&["cat-file", "-p", &format!("{head}:{path}")], None).await?;
+        let found = git.0.run(&["cat-file", "blob", &format!("{head}:{path}")], None).await?;
         let found = found.status.success().then_some(found.stdout);
         if found.as_deref() != file.before.as_deref().map(str::as_bytes) {
             return Err(GitError::Uncommitted { path: file.path.clone() });
         }
         if let Some(text) = &file.after {
-            let blob = git.says(&["hash-object", "-w", "--stdin"], Some(text)).await?;
+            let blob = git.says(&["hash-object", "-w", "--no-filters", "--stdin"], Some(text)).await?;
             git.says(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")], None).await?;
         } else {
             // Names are relative to the folder here.
@@ -66,7 +59,7 @@ pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, Strin
         }
     }
     let tree = git.says(&["write-tree"], None).await?;
-    let made = git.says(&["commit-tree", &tree, "-p", &head, "-F", "-"], Some(commit.message)).await?;
+    let made = git.says(&["commit-tree", "--no-gpg-sign", &tree, "-p", &head, "-F", "-"], Some(commit.message)).await?;
     let branch = git.branch(commit.message, &made).await?;
     Ok((branch, made))
 }
@@ -77,7 +70,8 @@ pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, Strin
 /// When there is no such remote, or it refuses.
 pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitError> {
     let branch = format!("refs/heads/{branch}");
-    super::succeeded(folder, "push", &["push", "--quiet", "--end-of-options", remote, &branch]).await.map(drop)
+    let git = Git::at(folder, Reach::Remote);
+    git.succeeds("push", &["push", "--quiet", "--no-verify", "--end-of-options", remote, &branch]).await.map(drop)
 }
 
 /// Removes a branch that still ends with a commit.
@@ -86,10 +80,20 @@ pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitEr
 /// When git refuses.
 pub async fn remove_branch(folder: &Path, branch: &str, commit: &str) -> Result<(), GitError> {
     let branch = format!("refs/heads/{branch}");
-    super::succeeded(folder, "update-ref", &["update-ref", "-d", &branch, commit]).await.map(drop)
+    let git = Git::at(folder, Reach::Repository);
+    git.succeeds("update-ref", &["update-ref", "-d", &branch, commit]).await.map(drop)
 }
 
-impl Plumbing<'_> {
+impl<'a> Plumbing<'a> {
+    fn with(folder: &'a Path, index: &Path, author: &Author) -> Self {
+        let git = Git::at(folder, Reach::Repository).with("GIT_INDEX_FILE", index);
+        let signed = ["AUTHOR", "COMMITTER"].into_iter().fold(git, |git, who| {
+            let git = git.with(format!("GIT_{who}_NAME"), &author.name);
+            git.with(format!("GIT_{who}_EMAIL"), &author.email)
+        });
+        Self(signed)
+    }
+
     /// Makes a branch that is called after a message, with a number where there is one of that name.
     async fn branch(&self, message: &str, commit: &str) -> Result<String, GitError> {
         let line = message.lines().next().unwrap_or_default().to_lowercase();
@@ -101,38 +105,21 @@ impl Plumbing<'_> {
             let name = if number == 1 { plain.clone() } else { format!("{plain}-{number}") };
             // Zeros are a branch that must not be there yet.
             let zeros = "0".repeat(commit.len());
-            let made = self.run(&["update-ref", &format!("refs/heads/{name}"), commit, &zeros], None).await?;
+            let made = self.0.run(&["update-ref", &format!("refs/heads/{name}"), commit, &zeros], None).await?;
             if made.status.success() {
                 return Ok(name);
             }
-            String::from_utf8_lossy(&made.stderr).trim().clone_into(&mut said);
+            said = made.complaint();
         }
         Err(GitError::Failed { what: "update-ref", said })
     }
 
     async fn says(&self, words: &[&str], input: Option<&str>) -> Result<String, GitError> {
-        let output = self.run(words, input).await?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned());
+        let answer = self.0.run(words, input).await?;
+        if answer.status.success() {
+            return Ok(String::from_utf8_lossy(&answer.stdout).trim_end_matches('\n').to_owned());
         }
-        let what = "commit";
-        Err(GitError::Failed { what, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
-    }
-
-    async fn run(&self, words: &[&str], input: Option<&str>) -> Result<std::process::Output, GitError> {
-        let mut command = super::command(self.folder);
-        command.args(words).env("GIT_INDEX_FILE", &self.index);
-        for who in ["AUTHOR", "COMMITTER"] {
-            command.env(format!("GIT_{who}_NAME"), &self.author.name);
-            command.env(format!("GIT_{who}_EMAIL"), &self.author.email);
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(GitError::Start)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // What refuses early closes its input; what it says is what counts.
-            let _ = stdin.write_all(input.unwrap_or_default().as_bytes()).await;
-        }
-        child.wait_with_output().await.map_err(GitError::Start)
+        Err(GitError::Failed { what: "commit", said: answer.complaint() })
     }
 }
 
