@@ -10,8 +10,15 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
+
+mod listing;
+mod named;
+mod place;
+
+pub use listing::{Entry, Kind, Listing, Refused};
+pub use named::{read_named, text_named};
 
 /// How many bytes a file of a project may have: a thousand times what the largest one has.
 pub const MOST_BYTES: u64 = 8 << 20;
@@ -48,6 +55,27 @@ pub enum Shut {
     /// A folder, a pipe, a device or a socket.
     #[error("it is not a regular file")]
     NotRegular,
+    /// Something else where a folder has to be.
+    #[error("it is not a folder")]
+    NotAFolder,
+    /// A link to a folder that it is in.
+    #[error("the link leads in a circle")]
+    Circle,
+    /// Folders in folders in folders.
+    #[error("the folders are nested more than {most} deep")]
+    TooDeep {
+        /// How deep they may be.
+        most: usize,
+    },
+    /// More files than anybody has.
+    #[error("there are more than {most} files")]
+    TooMany {
+        /// How many there may be.
+        most: usize,
+    },
+    /// Bytes that are no text.
+    #[error("the file is not UTF-8")]
+    NotUtf8,
     /// More bytes than anybody writes.
     #[error("the file has more than {} MiB", .most >> 20)]
     TooLarge {
@@ -89,12 +117,33 @@ impl Door {
     /// # Errors
     /// When it is anything else, or not below the folder.
     pub fn open(&self, path: &Path) -> Result<File, Shut> {
-        let file = match self.walk(path) {
-            Err(Shut::Outside) if self.links == Links::Inside => self.walk(&self.followed(path)?)?,
-            walked => walked?,
-        };
+        let file = self.within(path, |door, path| door.walk(path))?;
         let kind = FileType::from_raw_mode(fstat(&file).map_err(Shut::from)?.st_mode);
         if kind == FileType::RegularFile { Ok(File::from(file)) } else { Err(Shut::NotRegular) }
+    }
+
+    /// Opens a path as it is; where a link is in the way that stays inside, opens what it leads to.
+    fn within(&self, path: &Path, open: impl Fn(&Self, &Path) -> Result<OwnedFd, Shut>) -> Result<OwnedFd, Shut> {
+        match open(self, path) {
+            Err(Shut::Outside) if self.links == Links::Inside => open(self, &self.followed(path)?),
+            opened => opened,
+        }
+    }
+
+    /// Reads a text of at most [`MOST_BYTES`].
+    ///
+    /// # Errors
+    /// When it cannot be opened or read, is larger, or is not UTF-8.
+    pub fn text(&self, path: &Path) -> Result<String, Shut> {
+        String::from_utf8(self.read(path)?).map_err(|_| Shut::NotUtf8)
+    }
+
+    /// Returns how many bytes a file has.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn size(&self, path: &Path) -> Result<u64, Shut> {
+        Ok(self.open(path)?.metadata().map_err(Shut::Io)?.len())
     }
 
     /// Reads a file of at most [`MOST_BYTES`].
@@ -110,27 +159,34 @@ impl Door {
     /// # Errors
     /// When it cannot be opened or read, or is larger.
     pub fn read_up_to(&self, path: &Path, most: u64) -> Result<Vec<u8>, Shut> {
-        let mut file = self.open(path)?;
+        let file = self.open(path)?;
         let length = file.metadata().map_err(Shut::Io)?.len();
-        let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
-        file.by_ref().take(most + 1).read_to_end(&mut bytes).map_err(Shut::Io)?;
-        if bytes.len() as u64 > most { Err(Shut::TooLarge { most }) } else { Ok(bytes) }
+        bounded(file, Bounds { length, most })
     }
 
     /// Opens a path part by part, through no link. One that stands in the way is [`Shut::Outside`].
     fn walk(&self, path: &Path) -> Result<OwnedFd, Shut> {
         let names = self.names(path)?;
         let Some((last, folders)) = names.split_last() else { return Err(Shut::NotRegular) };
-        let mut below = None::<OwnedFd>;
-        for name in folders {
-            let at = below.as_ref().unwrap_or(&self.folder).as_fd();
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            below = Some(openat(at, *name, flags, Mode::empty()).map_err(|error| shut_at(at, name, error))?);
-        }
-        let at = below.as_ref().unwrap_or(&self.folder).as_fd();
+        let folder = self.descend(folders).map_err(|why| match why {
+            // There is nothing below a file.
+            Shut::NotAFolder => Shut::Missing,
+            why => why,
+        })?;
+        let at = folder.as_ref().unwrap_or(&self.folder).as_fd();
         // A pipe without a writer would be waited for, and a terminal would become this process's own.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         openat(at, *last, flags, Mode::empty()).map_err(|error| shut_at(at, last, error))
+    }
+
+    /// Opens folders one below the other, through no link; `None` is the door's own.
+    fn descend(&self, names: &[&OsStr]) -> Result<Option<OwnedFd>, Shut> {
+        let mut below = None::<OwnedFd>;
+        for name in names {
+            let at = below.as_ref().unwrap_or(&self.folder).as_fd();
+            below = Some(open_folder(at, name)?);
+        }
+        Ok(below)
     }
 
     /// Returns the names that a path is made of, where it stays below the folder.
@@ -151,13 +207,23 @@ impl Door {
 
     /// Returns where a path with links in it leads, from the folder.
     fn followed(&self, path: &Path) -> Result<PathBuf, Shut> {
-        // What is no path of the folder's to begin with is not looked up at all.
+        // A path that does not begin inside is not looked up at all.
         self.names(path)?;
-        // A link that leads nowhere may lead outside as soon as somebody makes what it names.
-        let outside = |_| Shut::Outside;
         let root = self.path.canonicalize().map_err(Shut::Io)?;
-        let real = self.path.join(path).canonicalize().map_err(outside)?;
+        let full = self.path.join(path);
+        let Ok(real) = full.canonicalize() else { return self.followed_above(path) };
         real.strip_prefix(&root).map(Path::to_owned).map_err(|_| Shut::Outside)
+    }
+
+    /// Returns where a path leads that cannot be followed to its end: below a link to a folder there may be no such name.
+    fn followed_above(&self, path: &Path) -> Result<PathBuf, Shut> {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Err(Shut::Outside) };
+        match self.path.join(path).symlink_metadata() {
+            // A link that leads nowhere may lead outside as soon as somebody makes what it names.
+            Ok(_) => Err(Shut::Outside),
+            Err(error) if is_missing(&error) => Ok(self.followed(above)?.join(name)),
+            Err(_) => Err(Shut::Outside),
+        }
     }
 }
 
@@ -168,14 +234,41 @@ pub fn is_private(name: &OsStr) -> bool {
     PRIVATE.iter().any(|private| name.eq_ignore_ascii_case(private))
 }
 
+/// How many bytes are expected, and how many are too many.
+struct Bounds {
+    length: u64,
+    most: u64,
+}
+
+/// Reads all that a file holds, and no more than it may.
+fn bounded(file: File, Bounds { length, most }: Bounds) -> Result<Vec<u8>, Shut> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
+    file.take(most + 1).read_to_end(&mut bytes).map_err(Shut::Io)?;
+    if bytes.len() as u64 > most { Err(Shut::TooLarge { most }) } else { Ok(bytes) }
+}
+
+/// Opens a folder in a folder. A link in its place is [`Shut::Outside`].
+fn open_folder(at: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Shut> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(at, name, flags, Mode::empty()).map_err(|error| shut_at(at, name, error))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// Says why a name could not be opened: systems answer differently where a link is in the way.
 fn shut_at(at: BorrowedFd<'_>, name: &OsStr, error: Errno) -> Shut {
-    let is_link = || {
-        rustix::fs::statat(at, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
+    let kind = || {
+        let found = statat(at, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(FileType::from_raw_mode(found.st_mode))
     };
     match error {
-        Errno::LOOP | Errno::MLINK | Errno::NOTDIR if is_link() => Shut::Outside,
+        Errno::LOOP | Errno::MLINK | Errno::NOTDIR => match kind() {
+            Some(FileType::Symlink) => Shut::Outside,
+            Some(_) => Shut::NotAFolder,
+            None => error.into(),
+        },
         // A socket, or a device that no driver answers for.
         Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP => Shut::NotRegular,
         error => error.into(),
@@ -196,8 +289,9 @@ impl From<Shut> for io::Error {
     fn from(shut: Shut) -> Self {
         let kind = match &shut {
             Shut::Missing => io::ErrorKind::NotFound,
-            Shut::Outside | Shut::NotRegular => io::ErrorKind::PermissionDenied,
-            Shut::TooLarge { .. } => io::ErrorKind::FileTooLarge,
+            Shut::Outside | Shut::NotRegular | Shut::NotAFolder | Shut::Circle => io::ErrorKind::PermissionDenied,
+            Shut::TooLarge { .. } | Shut::TooDeep { .. } | Shut::TooMany { .. } => io::ErrorKind::FileTooLarge,
+            Shut::NotUtf8 => io::ErrorKind::InvalidData,
             Shut::Io(_) => io::ErrorKind::Other,
         };
         match shut {

@@ -1,0 +1,38 @@
+//! Files that the user names on the command line: they may be anywhere, and a pipe or a link where the user chose one.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::{Bounds, MOST_BYTES, Shut, bounded};
+
+/// Reads a file that the user named: a regular one, or a pipe or terminal of theirs, of at most [`MOST_BYTES`].
+///
+/// # Errors
+/// When it cannot be opened or read, is a folder, or holds more.
+pub fn read_named(path: &Path) -> Result<Vec<u8>, Shut> {
+    let file = File::open(path).map_err(Shut::Io)?;
+    let metadata = file.metadata().map_err(Shut::Io)?;
+    if metadata.is_dir() {
+        return Err(Shut::NotRegular);
+    }
+    bounded(file, Bounds { length: metadata.len(), most: MOST_BYTES })
+}
+
+/// Reads a text that the user named, as [`read_named`].
+///
+/// # Errors
+/// As [`read_named`], and when it is not UTF-8.
+pub fn text_named(path: &Path) -> Result<String, Shut> {
+    String::from_utf8(read_named(path)?).map_err(|_| Shut::NotUtf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_has_no_end_is_read_to_its_bound() {
+        assert!(matches!(read_named(Path::new("/dev/zero")), Err(Shut::TooLarge { most: MOST_BYTES })));
+        assert!(matches!(read_named(Path::new("/")), Err(Shut::NotRegular)));
+    }
+}
