@@ -7,10 +7,10 @@ mod wizard;
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::run::Pace;
 use super::{Global, Output, keys, outside, program};
@@ -24,6 +24,7 @@ use crate::ops::{self, Error, Loaded};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::run::{Run, RunStatus};
 use crate::secret::Secret;
+use crate::world::door::text_named;
 use crate::world::{Keys, Program, Project, World};
 
 /// Make an integration: asks for what is not said, tests it, encrypts its secrets, writes its file
@@ -223,19 +224,20 @@ fn secrets(given: &Given, output: &mut Output) -> Result<Values, Error> {
 }
 
 fn secret((name, from): (&str, &SecretSource), output: &mut Output) -> Result<Secret, Error> {
-    let mut text = String::new();
-    let read = match from {
+    let mut text = Zeroizing::new(String::new());
+    match from {
         SecretSource::Typed => {
             let help = format!("give `--secret {name}=@FILE`, or `--secret {name}=-` and standard input");
             return output.ask_secret(name).ok_or(Error::Unsaid { what: "a secret", help });
         }
-        SecretSource::StandardInput => std::io::stdin().read_to_string(&mut text),
-        SecretSource::File(path) => std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text)),
-    };
-    let shown = if let SecretSource::File(path) = from { path.as_path() } else { Path::new("standard input") };
-    read.map_err(|source| Error::Io { doing: "read", path: shown.display().to_string(), source })?;
+        SecretSource::StandardInput => {
+            let io = |source| Error::Io { doing: "read", path: "standard input".to_owned(), source };
+            std::io::stdin().read_to_string(&mut text).map_err(io)?;
+        }
+        SecretSource::File(path) => *text = text_named(path).map_err(|why| Error::of_file("read", path, why))?,
+    }
     // Editors end files with a line end that is no part of a secret.
-    let value = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
+    let value = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     Ok(Secret::new(value))
 }
 

@@ -10,7 +10,8 @@ use crate::plan::{Compared, Plan};
 use crate::view;
 use crate::view::plan_data::{PlanData, digest};
 use crate::view::report::ProblemData;
-use crate::world::project::replace;
+use crate::world::door::read_named;
+use crate::world::project::replace_named;
 
 /// Show what apply would change in the registry, in meltano.yml and in outputs; write nothing
 #[derive(Debug, clap::Args)]
@@ -117,13 +118,13 @@ pub(super) fn data(plan: &Plan, loaded: &Loaded) -> PlanData {
 
 /// Reads a saved plan.
 pub(super) fn read(path: &Path) -> Result<(SavedPlan, PlanData), Error> {
-    let io = |source| Error::Io { doing: "read", path: path.display().to_string(), source };
-    let (saved, value) = SavedPlan::read(&std::fs::read(path).map_err(io)?, digest)?;
+    let bytes = read_named(path).map_err(|why| Error::of_file("read", path, why))?;
+    let (saved, value) = SavedPlan::read(&bytes, digest)?;
     let plan = serde_json::from_value(value);
     let plan = plan.map_err(|error| SavedPlanError::Form { what: error.to_string() })?;
     Ok((saved, plan))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    replace(path, bytes).map_err(|source| Error::Io { doing: "write", path: path.display().to_string(), source })
+    replace_named(path, bytes).map_err(|source| Error::Io { doing: "write", path: path.display().to_string(), source })
 }

@@ -12,6 +12,7 @@ use super::change;
 use super::refusal::Refusal;
 use super::who::Who;
 use crate::connector::Role;
+use crate::world::Project;
 
 /// The images that are given, by how their files end.
 const KINDS: [(&str, &str); 6] = [
@@ -37,7 +38,7 @@ pub async fn logo(
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map(|(_, role)| role);
     let connector = change::connector(&app, (&name, role.ok_or_else(none)?))?;
     let named = connector.logo.as_deref().ok_or_else(none)?;
-    let (kind, bytes) = read(app.setup().project.root(), named).ok_or_else(none)?;
+    let (kind, bytes) = read(&app.setup().project, named).ok_or_else(none)?;
     let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "private, max-age=600"), (CONTENT_SECURITY_POLICY, POLICY)];
     Ok((headers, bytes).into_response())
 }
@@ -46,17 +47,11 @@ fn none() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is no such logo")
 }
 
-/// Reads an image below a folder; links out of it are not followed.
-fn read(root: &Path, named: &str) -> Option<(&'static str, Vec<u8>)> {
+/// Reads an image of the project's.
+fn read(project: &Project, named: &str) -> Option<(&'static str, Vec<u8>)> {
     let end = Path::new(named).extension()?.to_str()?.to_lowercase();
     let (_, kind) = KINDS.into_iter().find(|(known, _)| *known == end)?;
-    let path = root.join(named).canonicalize().ok()?;
-    let is_inside = path.starts_with(root.canonicalize().ok()?);
-    let is_small = path.metadata().is_ok_and(|file| file.is_file() && file.len() <= LARGEST);
-    if !is_inside || !is_small {
-        return None;
-    }
-    Some((kind, std::fs::read(path).ok()?))
+    Some((kind, project.door().and_then(|door| door.read_up_to(Path::new(named), LARGEST)).ok()?))
 }
 
 #[cfg(test)]
@@ -74,9 +69,10 @@ mod tests {
         replace(&folder.path().join("outside.png"), b"x").unwrap();
         std::os::unix::fs::symlink(folder.path().join("outside.png"), root.join("logos/link.png")).unwrap();
         replace(&root.join("logos/large.png"), &vec![0; 600 * 1024]).unwrap();
-        assert_eq!(read(&root, "logos/a.svg"), Some(("image/svg+xml", b"<svg/>".to_vec())));
+        let project = Project::at(root);
+        assert_eq!(read(&project, "logos/a.svg"), Some(("image/svg+xml", b"<svg/>".to_vec())));
         for other in ["secret.toml", "../outside.png", "logos/link.png", "logos/large.png", "logos", "/etc/x.png", ""] {
-            assert_eq!(read(&root, other), None, "{other}");
+            assert_eq!(read(&project, other), None, "{other}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::world::Project;
+use crate::world::door::Shut;
 use crate::world::git::{self, Author, Commit};
 use crate::world::project::{FileEdit, NotWritten, Turn};
 
@@ -129,19 +130,22 @@ impl Edits {
 
 impl From<NotWritten> for Error {
     fn from(NotWritten { doing, path, source }: NotWritten) -> Self {
-        Self::Io { doing, path: path.display().to_string(), source }
+        match source.downcast::<Shut>() {
+            Ok(why) => Self::of_file(doing, &path, why),
+            Err(source) => Self::Io { doing, path: path.display().to_string(), source },
+        }
     }
 }
 
-/// Returns what a file says; `None` where it is not there.
+/// Returns what a file says; `None` where there is none.
 ///
 /// # Errors
-/// When it is there and cannot be read.
+/// When it leads out of the project, is no regular file, or cannot be read.
 pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
-    match std::fs::read_to_string(project.root().join(path)) {
+    match project.door().and_then(|door| door.text(path)) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::Io { doing: "read", path: path.display().to_string(), source }),
+        Err(Shut::Missing) => Ok(None),
+        Err(why) => Err(Error::of_file("read", path, why)),
     }
 }
 

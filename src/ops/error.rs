@@ -1,5 +1,7 @@
 //! How operations end when they do not end well.
 
+use std::path::Path;
+
 use miette::Diagnostic;
 
 use super::counted;
@@ -9,10 +11,11 @@ use crate::plan::{Action, Breach};
 use crate::problem::{Report, did_you_mean, listed};
 use crate::settings::UndeclaredEnvironment;
 use crate::world::command::NotStarted;
+use crate::world::door::Shut;
 use crate::world::git::GitError;
 use crate::world::hub::HubError;
 use crate::world::meltano::{AboutError, InstallError, RunError};
-use crate::world::project::NoProject;
+use crate::world::project::{FileError, NoProject};
 use crate::world::target::io_help;
 use crate::world::{NoWorld, TargetError};
 
@@ -317,6 +320,12 @@ pub enum Error {
     },
 }
 
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::Problems(error.into())
+    }
+}
+
 impl From<NoWorld> for Error {
     fn from(error: NoWorld) -> Self {
         match error {
@@ -327,6 +336,14 @@ impl From<NoWorld> for Error {
 }
 
 impl Error {
+    /// Says why a file of the project cannot be read or written.
+    pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
+        match why {
+            Shut::Io(source) => Self::Io { doing, path: path.display().to_string(), source },
+            why => FileError::new(path, why).into(),
+        }
+    }
+
     /// Returns what it came from, outermost first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {

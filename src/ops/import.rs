@@ -233,8 +233,7 @@ fn prepared(
 
 fn readers(project: &Project, keys: &Keys, files: &[NewFile], options: &Options) -> Result<Readers, OpsError> {
     let Some(file) = files.iter().find(|file| !file.secrets.is_empty()) else { return Ok(Readers::Nobody) };
-    let io = |source| OpsError::Io { doing: "read", path: crate::world::project::SOPS_RULES.to_owned(), source };
-    if let Some((path, _)) = project.sops_rules(&file.path).map_err(io)? {
+    if let Some((path, _)) = project.sops_rules(&file.path)? {
         return Ok(Readers::Rules(path));
     }
     if options.recipients.is_empty() {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::Error;
 use crate::settings::Registry;
-use crate::world::project::replace;
+use crate::world::door::{Door, Shut};
 use crate::world::supabase::{MIGRATION, VERSION};
 use crate::world::{SupabaseError, World};
 
@@ -36,23 +36,27 @@ pub struct Written {
 /// # Errors
 /// When the folder cannot be written to.
 pub fn write(folder: &Path, sql: &str, now: Timestamp) -> Result<Written, Error> {
-    let folder = folder.join("migrations");
-    let io = |doing, path: &Path| {
-        let path = path.display().to_string();
-        move |source| Error::Io { doing, path, source }
+    let failed = |doing, path: &Path| {
+        let path = folder.join(path);
+        move |why| Error::of_file(doing, &path, why)
     };
-    std::fs::create_dir_all(&folder).map_err(io("make", &folder))?;
-    for item in std::fs::read_dir(&folder).map_err(io("read", &folder))?.flatten() {
-        let path = item.path();
+    let migrations = Path::new("migrations");
+    std::fs::create_dir_all(folder).map_err(|error| failed("make", Path::new(""))(Shut::Io(error)))?;
+    let door = Door::to_project(folder).map_err(failed("open", Path::new("")))?;
+    let entries = match door.entries(migrations) {
+        Err(Shut::Missing) => Vec::new(),
+        entries => entries.map_err(failed("read", migrations))?,
+    };
+    for path in entries.into_iter().map(|entry| migrations.join(entry.name)) {
         let is_ours = path.to_string_lossy().ends_with(".sql");
-        if is_ours && std::fs::read_to_string(&path).is_ok_and(|text| text == sql) {
-            return Ok(Written { path, was_there: true });
+        if is_ours && door.text(&path).is_ok_and(|text| text == sql) {
+            return Ok(Written { path: folder.join(path), was_there: true });
         }
     }
     let stamp = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d%H%M%S").to_string();
-    let path = folder.join(format!("{stamp}_spile_v{VERSION}.sql"));
-    replace(&path, sql.as_bytes()).map_err(io("write", &path))?;
-    Ok(Written { path, was_there: false })
+    let path = migrations.join(format!("{stamp}_spile_v{VERSION}.sql"));
+    door.create(&path, sql.as_bytes()).map_err(failed("write", &path))?;
+    Ok(Written { path: folder.join(path), was_there: false })
 }
 
 /// Compares the database's version with the program's, and returns it.

@@ -9,7 +9,8 @@ use crate::connector::Catalog;
 use crate::problem::Problems;
 use crate::schema::{self, Subject};
 use crate::world::Project;
-use crate::world::project::replace;
+use crate::world::door::Shut;
+use crate::world::project::{replace, replace_named};
 
 /// The configuration that tells taplo which schema is whose.
 pub const TAPLO: &str = ".taplo.toml";
@@ -37,23 +38,32 @@ pub fn write(project: &Project, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut written = Vec::new();
     for subject in Subject::ALL {
         let name = format!("{}.json", subject.word());
-        put(&target.join(&name), &format!("{:#}\n", schema::of(subject, &catalog)))?;
-        written.push(folder.join(name));
+        let path = folder.join(name);
+        // The folder may be the user's choice or spile's own; a link in it was neither's.
+        let text = format!("{:#}\n", schema::of(subject, &catalog));
+        replace(&project.root().join(&path), text.as_bytes()).map_err(|source| Error::Io {
+            doing: "write",
+            path: path.display().to_string(),
+            source,
+        })?;
+        written.push(path);
     }
-    let taplo = project.root().join(TAPLO);
-    if !taplo.exists() {
-        put(&taplo, &taplo_rules(folder))?;
+    let taplo = Path::new(TAPLO);
+    let failed = |why| Error::of_file("write", taplo, why);
+    let door = project.door().map_err(failed)?;
+    if matches!(door.open(taplo), Err(Shut::Missing)) {
+        door.create(taplo, taplo_rules(folder).as_bytes()).map_err(failed)?;
         written.push(PathBuf::from(TAPLO));
     }
     Ok(written)
 }
 
-/// Writes one schema.
+/// Writes one schema to a file that the user named.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn put(path: &Path, text: &str) -> Result<(), Error> {
-    replace(path, text.as_bytes()).map_err(|source| Error::Io {
+    replace_named(path, text.as_bytes()).map_err(|source| Error::Io {
         doing: "write",
         path: path.display().to_string(),
         source,

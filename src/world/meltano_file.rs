@@ -1,11 +1,12 @@
 //! `meltano.yml` as a target: read whole, replaced whole, and never where spile did not render it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use super::door::Shut;
 use super::project::{Project, make_private, replace, sweep_temporary};
 use super::{Origin, Target, TargetError};
 use crate::digest::hash;
@@ -17,12 +18,16 @@ use crate::render::{FILE_NAME, read};
 /// The rendered file of a project.
 #[derive(Debug)]
 pub struct MeltanoFile {
-    path: PathBuf,
+    project: Project,
     /// What the last apply here wrote: where the file differs from it, something else has changed it.
     applied: PathBuf,
     /// What the last texts hold, by their hashes: texts of thousands of plugins take long to be taken apart.
     known: Mutex<Vec<(Revision, State<Entry>)>>,
 }
+
+/// How many bytes the file may have. It is rendered, and thousands of integrations make it larger than any file that
+/// somebody writes.
+pub(super) const MOST_BYTES: u64 = 256 << 20;
 
 /// As many as an apply comes across: the text that was, the one that is to be, and what the last apply left.
 const KNOWN: usize = 3;
@@ -32,7 +37,7 @@ impl MeltanoFile {
     #[must_use]
     pub fn new(project: &Project) -> Self {
         let applied = project.own_folder().join("applied").join(FILE_NAME);
-        Self { path: project.root().join(FILE_NAME), applied, known: Mutex::default() }
+        Self { project: project.clone(), applied, known: Mutex::default() }
     }
 
     /// Returns what a text holds.
@@ -60,7 +65,7 @@ impl MeltanoFile {
     /// Locks the folder, so that of two writers the later sees what the earlier has written. The lock makes no file
     /// and ends with the process, however that ends.
     fn lock(&self) -> std::io::Result<std::fs::File> {
-        let folder = self.path.parent().unwrap_or(&self.path);
+        let folder = self.project.root();
         let lock = std::fs::File::open(folder)?;
         lock.lock()?;
         sweep_temporary(folder)?;
@@ -84,7 +89,7 @@ impl MeltanoFile {
             return Ok((text, None));
         }
         // Somebody has changed it, or an apply has written one of the two: under the lock none is at work.
-        let folder = std::fs::File::open(self.path.parent().unwrap_or(&self.path));
+        let folder = std::fs::File::open(self.project.root());
         let Some(_lock) = folder.ok().filter(|folder| folder.lock_shared().is_ok()) else { return Ok((text, applied)) };
         read().map(other)
     }
@@ -105,10 +110,10 @@ impl MeltanoFile {
     }
 
     fn text(&self) -> Result<String, TargetError> {
-        match std::fs::read(&self.path) {
+        match self.project.door().and_then(|door| door.read_up_to(Path::new(FILE_NAME), MOST_BYTES)) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|_| TargetError::Foreign { path: FILE_NAME.into() }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-            Err(source) => Err(TargetError::Io { doing: "read", path: FILE_NAME.into(), source }),
+            Err(Shut::Missing) => Ok(String::new()),
+            Err(why) => Err(TargetError::of_file("read", Path::new(FILE_NAME), why)),
         }
     }
 }
@@ -150,7 +155,8 @@ impl Target for MeltanoFile {
             return Err(TargetError::Stale { target: FILE_NAME });
         }
         let io = |source| TargetError::Io { doing: "write", path: FILE_NAME.into(), source };
-        replace(&self.path, step.after.as_bytes()).map_err(io)?;
+        let written = self.project.door().and_then(|door| door.replace(Path::new(FILE_NAME), step.after.as_bytes()));
+        written.map_err(|why| TargetError::of_file("write", Path::new(FILE_NAME), why))?;
         self.keep_applied(&step.after).map_err(io)
     }
 }

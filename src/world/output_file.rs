@@ -1,18 +1,19 @@
 //! Outputs: files beside `meltano.yml`, read whole, replaced whole, and never where spile did not render them.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::TargetError;
-use super::project::{Project, replace, sweep_temporary};
+use super::door::Shut;
+use super::meltano_file::MOST_BYTES;
+use super::project::{Project, sweep_temporary};
 use crate::plan::OutputStep;
 use crate::render::output::is_rendered;
 
 /// The outputs of a project.
 #[derive(Debug, Clone)]
 pub struct OutputFiles {
-    root: PathBuf,
+    project: Project,
     paths: Vec<PathBuf>,
 }
 
@@ -20,7 +21,7 @@ impl OutputFiles {
     /// Names the files, relative to the project; nothing is read.
     #[must_use]
     pub fn new(project: &Project, paths: Vec<PathBuf>) -> Self {
-        Self { root: project.root().to_owned(), paths }
+        Self { project: project.clone(), paths }
     }
 
     /// Reads all of them; the text of one that is not there is empty.
@@ -46,23 +47,25 @@ impl OutputFiles {
     /// When it is not as it was read, or cannot be written.
     pub fn write(&self, step: &OutputStep) -> Result<(), TargetError> {
         let io = |doing| move |source| TargetError::Io { doing, path: step.path.clone(), source };
-        let path = self.root.join(&step.path);
-        let folder = path.parent().unwrap_or(&self.root);
+        let shut = |why| TargetError::of_file("write", &step.path, why);
+        let door = self.project.door().map_err(shut)?;
+        let path = door.place(&step.path).map_err(shut)?;
+        let folder = path.parent().unwrap_or(self.project.root());
         std::fs::create_dir_all(folder).map_err(io("make the folder of"))?;
         // Of two writers the later sees what the earlier has written; the lock ends with the process.
         let lock = std::fs::File::open(folder).map_err(io("lock"))?;
         lock.lock().map_err(io("lock"))?;
         self.check(step)?;
         sweep_temporary(folder).map_err(io("write"))?;
-        replace(&path, step.after.as_bytes()).map_err(io("write"))
+        door.replace(&step.path, step.after.as_bytes()).map_err(shut)
     }
 
     fn text(&self, path: &Path) -> Result<String, TargetError> {
         let foreign = || TargetError::ForeignOutput { path: path.to_owned() };
-        let text = match std::fs::read(self.root.join(path)) {
+        let text = match self.project.door().and_then(|door| door.read_up_to(path, MOST_BYTES)) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|_| foreign())?,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(TargetError::Io { doing: "read", path: path.to_owned(), source }),
+            Err(Shut::Missing) => String::new(),
+            Err(why) => return Err(TargetError::of_file("read", path, why)),
         };
         if text.is_empty() || is_rendered(&text) { Ok(text) } else { Err(foreign()) }
     }
@@ -72,6 +75,7 @@ impl OutputFiles {
 mod tests {
     use super::*;
     use crate::render::MARKER;
+    use crate::world::project::replace;
 
     fn outputs() -> (tempfile::TempDir, OutputFiles) {
         let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -16,12 +16,13 @@ use crate::integration::FileName;
 use crate::problem::Problems;
 use crate::render;
 use crate::source::Source;
+use crate::world::door::{Door, Shut};
 use crate::world::git;
 
 pub use journal::{FileEdit, NotWritten, Turn, recover};
-pub use mistake::Mistake;
+pub use mistake::{FileError, Mistake};
 pub(crate) use write::sweep_temporary;
-pub use write::{add_lines, create, make_private, replace, replace_private, with_lines};
+pub use write::{add_lines, create, make_private, replace, replace_named, replace_private, with_lines};
 
 /// The file that makes a folder a project.
 pub const SETTINGS: &str = "spile.toml";
@@ -110,7 +111,8 @@ impl Project {
     /// # Errors
     /// When there is none.
     pub fn find(start: &Path) -> Result<Self, NoProject> {
-        let found = start.ancestors().find(|folder| folder.join(SETTINGS).is_file());
+        // Whatever stands in its place is found as well: reading it says what is wrong with it.
+        let found = start.ancestors().find(|folder| folder.join(SETTINGS).symlink_metadata().is_ok());
         if let Some(root) = found {
             // What cannot be put back here is told by who reads all of it, or writes.
             let _ = recover(root);
@@ -158,7 +160,7 @@ impl Project {
     /// Reads the project's own connectors.
     pub fn connectors(&self, problems: &mut Problems) -> Vec<Source> {
         let paths = self.connector_paths(problems);
-        paths.iter().filter_map(|path| self.source(path, problems)).collect()
+        self.sources(paths, |_, _, _| Some(()), problems).into_iter().map(|((), source)| source).collect()
     }
 
     /// Lists the files of the project's own connectors.
@@ -180,8 +182,8 @@ impl Project {
         }
         let mut buffer = [0; HEAD];
         // One read for each of a thousand files: where it is cut short, all of the file is read.
-        let read = std::fs::File::open(self.root.join(path)).and_then(|mut file| file.read(&mut buffer));
-        let bytes = &buffer[..read.unwrap_or(0)];
+        let read = self.door().and_then(|door| door.open(path)).map(|mut file| file.read(&mut buffer));
+        let bytes = &buffer[..read.ok().and_then(Result::ok).unwrap_or(0)];
         let end = bytes.windows(2).position(|pair| pair == b"\n[").map(|at| at + 1);
         let lines = end.and_then(|end| std::str::from_utf8(&bytes[..end]).ok());
         lines.map(|lines| Source::new(path, lines)).or_else(|| self.source(path, problems))
@@ -219,21 +221,22 @@ impl Project {
     /// or to that of the project.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
-    pub fn sops_rules(&self, path: &Path) -> io::Result<Option<(PathBuf, String)>> {
+    /// When there is one that cannot be read.
+    pub fn sops_rules(&self, path: &Path) -> Result<Option<(PathBuf, String)>, FileError> {
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
         let repository = root.ancestors().find(|folder| folder.join(".git").exists());
         let top = repository.unwrap_or(&root);
+        let door = Door::to_project(top).map_err(|why| FileError::new(SOPS_RULES, why))?;
         let start = root.join(path);
         for folder in start.ancestors().skip(1) {
             let config = folder.join(SOPS_RULES);
             if let Some(Some(text)) = self.unwritten.get(Path::new(SOPS_RULES)).filter(|_| folder == root) {
                 return Ok(Some((config, text.clone())));
             }
-            match std::fs::read_to_string(&config) {
+            match door.text(config.strip_prefix(top).unwrap_or(&config)) {
                 Ok(text) => return Ok(Some((config, text))),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(Shut::Missing) => {}
+                Err(why) => return Err(FileError::new(config, why)),
             }
             if folder == top {
                 break;
@@ -245,11 +248,7 @@ impl Project {
     /// Reads the template of `meltano.yml`: the project's own, or the built-in one.
     pub fn template(&self, problems: &mut Problems) -> Option<Source> {
         let path = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
-        if self.root.join(&path).exists() {
-            self.source(&path, problems)
-        } else {
-            Some(Source::new(path, render::TEMPLATE))
-        }
+        self.optional_source(&path, problems).unwrap_or_else(|| Some(Source::new(path, render::TEMPLATE)))
     }
 
     /// Reads a template of messages.
@@ -262,7 +261,7 @@ impl Project {
         let mut paths = self.files("templates", problems);
         let own = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
         paths.retain(|path| path.extension() == Some(OsStr::new("j2")) && *path != own);
-        paths.iter().filter_map(|path| self.source(path, problems)).collect()
+        self.sources(paths, |_, _, _| Some(()), problems).into_iter().map(|((), source)| source).collect()
     }
 }
 

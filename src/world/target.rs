@@ -1,6 +1,6 @@
 //! Targets: places that hold applied configuration, read as a whole and written by steps.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -10,6 +10,8 @@ use crate::name::{IntegrationId, Slug};
 use crate::plan::{Snapshot, State, Step};
 use crate::record::Record;
 use crate::world::SupabaseError;
+use crate::world::door::Shut;
+use crate::world::project::FileError;
 
 /// A place that holds applied configuration. One contract suite runs over every implementation.
 #[async_trait]
@@ -109,6 +111,10 @@ pub enum TargetError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file leads out of the project, or is no file.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    File(#[from] FileError),
     /// The local registry refuses.
     #[error("the local registry `{}` cannot be used", path.display())]
     #[diagnostic(code(spile::registry::local), help("{}", sqlite_help(source)))]
@@ -179,9 +185,18 @@ impl TargetError {
             | Self::ForeignOutput { .. }
             | Self::Unreadable { .. }
             | Self::Io { .. }
+            | Self::File(_)
             | Self::Newer { .. }
             | Self::Row { .. }
             | Self::Owned { .. } => false,
+        }
+    }
+
+    /// Says why a file of the project cannot be read or written.
+    pub(super) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
+        match why {
+            Shut::Io(source) => Self::Io { doing, path: path.to_owned(), source },
+            why => FileError::new(path, why).into(),
         }
     }
 

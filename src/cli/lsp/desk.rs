@@ -104,9 +104,12 @@ impl Desk {
         self.published = now;
     }
 
-    /// Returns the text of a file: as it is open, or on disk.
+    /// Returns the text of a file: as it is open, or as the project has it.
     pub(super) fn text(&self, path: &Path) -> Option<String> {
-        self.open.get(path).cloned().or_else(|| std::fs::read_to_string(path).ok())
+        self.open.get(path).cloned().or_else(|| {
+            let project = self.project()?;
+            project.text(path.strip_prefix(project.root()).ok()?).ok()
+        })
     }
 
     pub(super) fn range(&self, text: &str, span: std::ops::Range<usize>) -> Range {

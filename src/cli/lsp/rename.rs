@@ -61,11 +61,11 @@ fn changes(desk: &Desk, integration: &Integration, new: &Slug) -> Option<Vec<Doc
         changes.extend(edit(desk::uri(&full), vec![line]));
     }
     let folder = full.parent()?;
-    for item in std::fs::read_dir(folder).ok()?.flatten() {
-        let name = item.file_name();
+    for entry in project.door().ok()?.entries(integration.path.parent()?).ok()? {
+        let name = entry.name;
         let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(integration.slug.as_str())) else { continue };
         if rest.starts_with('.') {
-            let (old, new) = (desk::uri(&item.path())?, desk::uri(&folder.join(format!("{new}{rest}")))?);
+            let (old, new) = (desk::uri(&folder.join(&name))?, desk::uri(&folder.join(format!("{new}{rest}")))?);
             let moved = RenameFile { old_uri: old, new_uri: new, options: None, annotation_id: None };
             changes.push(DocumentChangeOperation::Op(ResourceOp::Rename(moved)));
         }

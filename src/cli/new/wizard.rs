@@ -163,7 +163,7 @@ async fn ready_for_secrets(connector: &Connector, desk: &Desk, output: &mut Outp
     let has_secrets = connector.settings.iter().any(|setting| setting.secret);
     let anywhere = path_of(&"any".parse().map_err(|_| Error::Stopped)?);
     let rules = desk.project.sops_rules(&anywhere);
-    let rules = rules.map_err(|source| Error::Io { doing: "read", path: ".sops.yaml".to_owned(), source })?;
+    let rules = rules?;
     if !has_secrets || rules.is_some() {
         return Ok(());
     }

@@ -8,7 +8,8 @@ use crate::cli::{Output, exit};
 use crate::ops::Error;
 use crate::ops::secrets::{self, Versions};
 use crate::problem::listed;
-use crate::world::project::replace;
+use crate::world::door::text_named;
+use crate::world::project::replace_named;
 
 /// The versions of a file, as git's merge drivers get them: `%O %A %B %P`
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ pub(super) async fn resolve(args: &ResolveArgs, output: &mut Output) -> Result<u
     let keys = crate::cli::keys(output);
     let merged = secrets::merge(path, versions, &keys, jiff::Timestamp::now()).await?;
     let io = |source| Error::Io { doing: "write", path: args.ours.display().to_string(), source };
-    replace(&args.ours, merged.text.as_bytes()).map_err(io)?;
+    replace_named(&args.ours, merged.text.as_bytes()).map_err(io)?;
     if !merged.secrets.is_empty() {
         let names = listed(merged.secrets.iter().map(String::as_str));
         let help = "ours were kept; set what is right with `spile secrets set`, then `git add`";
@@ -56,6 +57,5 @@ pub(super) fn textconv(args: &TextconvArgs, output: &mut Output) -> Result<u8, E
 }
 
 fn read(path: &Path) -> Result<String, Error> {
-    let io = |source| Error::Io { doing: "read", path: path.display().to_string(), source };
-    std::fs::read_to_string(path).map_err(io)
+    text_named(path).map_err(|why| Error::of_file("read", path, why))
 }

@@ -1,6 +1,7 @@
 //! `spile secrets set`, `unset`, `edit`, `view`, `encrypt`, `import` and `export`
 
 use std::io::Read;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -10,6 +11,7 @@ use crate::connector::Connector;
 use crate::ops::secrets::{self, Changed, Error, SecretsFile, Values, edit as editing};
 use crate::ops::{self, counted};
 use crate::secret::Secret;
+use crate::world::door::text_named;
 
 /// An integration
 #[derive(Debug, clap::Args)]
@@ -234,6 +236,5 @@ fn all_of_standard_input() -> Result<Secret, ops::Error> {
 }
 
 fn read(path: &str) -> Result<Secret, ops::Error> {
-    let io = |source| ops::Error::Io { doing: "read", path: path.to_owned(), source };
-    std::fs::read_to_string(path).map(Secret::new).map_err(io)
+    text_named(Path::new(path)).map(Secret::new).map_err(|why| ops::Error::of_file("read", Path::new(path), why))
 }

@@ -97,7 +97,7 @@ pub fn mend(desk: &Desk, run: &Run) -> Option<Value> {
     let mend = ops::run::mend(&desk.world, &desk.loaded, run)?;
     let integration = desk.loaded.integrations.get(&run.integration)?;
     let field = mend.line.and_then(|line| {
-        let text = std::fs::read_to_string(desk.world.project.root().join(&mend.path)).ok()?;
+        let text = desk.world.project.text(&mend.path).ok()?;
         field::at_line(&text, line)
     });
     let setting = field.as_deref().and_then(|field| field.split_once('.')).map(|(_, name)| name);

@@ -111,11 +111,7 @@ pub fn prepare(project: &Project, shown: &Shown, (source, asked): (&Source, &Ask
     if !report.problems().is_empty() {
         return Err(Error::Problems(report));
     }
-    let before = std::fs::read_to_string(project.root().join(path)).map_err(|source| Error::Io {
-        doing: "read",
-        path: path.display().to_string(),
-        source,
-    })?;
+    let before = project.text(path).map_err(|why| Error::of_file("read", path, why))?;
     let (integrations, problems) = impact(project, (path, &text), older)?;
     Ok(Prepared {
         name: older.name.clone(),

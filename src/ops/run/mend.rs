@@ -31,7 +31,7 @@ pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<Mend> {
     let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
     let found = files(integration, run).into_iter().find_map(|path| {
         // What cannot be read now was read before; the file itself is named all the same.
-        let text = std::fs::read_to_string(world.project.root().join(&path)).ok()?;
+        let text = world.project.text(&path).ok()?;
         let line = mention::line(&text, &integration.connector, &sought)?;
         Some((path, line))
     });

@@ -9,6 +9,7 @@ use crate::sops::{BadRules, Fault};
 use crate::world::editor::EditorError;
 use crate::world::git::GitError;
 use crate::world::keys::{BadRecipient, NoIdentity, NoKey, OpenError};
+use crate::world::project::FileError;
 use crate::world::sops_program::ProgramError;
 
 /// How an operation on secrets ends when it does not end well.
@@ -59,12 +60,12 @@ pub enum Error {
     },
     /// The rules cannot even be opened.
     #[error("the `.sops.yaml` for `{}` cannot be read", path.display())]
-    #[diagnostic(code(spile::secrets::rules_unreadable), help("check who may read it"))]
+    #[diagnostic(code(spile::secrets::rules_unreadable), help("{}", help_of(source)))]
     RulesUnreadable {
         /// The integration's file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: FileError,
     },
     /// The rule names nobody.
     #[error("the creation rule for `{}` names no recipients", path.display())]
@@ -241,6 +242,6 @@ impl Error {
     }
 }
 
-fn help_of(source: &OpenError) -> String {
+fn help_of(source: &dyn Diagnostic) -> String {
     source.help().map_or_else(|| "run `spile doctor`".to_owned(), |help| help.to_string())
 }

@@ -15,6 +15,7 @@ use crate::sops::node::{self, Members, Node};
 use crate::sops::{DataKey, Document};
 use crate::source::Source;
 use crate::table;
+use crate::world::door::Shut;
 use crate::world::keys::wrap;
 use crate::world::sops_program::{Format, WholeFile};
 use crate::world::{Keys, Program, Project, project};
@@ -342,16 +343,14 @@ pub(super) fn write(project: &Project, read: &Source, text: &str) -> Result<Chan
     if read.text() == text {
         return Ok(Changed::Not);
     }
-    let path = project.root().join(read.path());
-    let io = |doing: &'static str| {
-        let path = read.path().display().to_string();
-        move |source| ops::Error::Io { doing, path, source }
-    };
+    let path = read.path();
+    let failed = |doing: &'static str| move |why| ops::Error::of_file(doing, path, why);
     // Nobody else writes between the look and the change.
-    let _turn = project::Turn::of(project.root()).map_err(io("lock the folder of"))?;
-    if std::fs::read(&path).map_err(io("read"))? != read.text().as_bytes() {
-        return Err(Error::Moved { path: read.path().to_owned() }.into());
+    let _turn = project::Turn::of(project.root()).map_err(|source| failed("lock the folder of")(Shut::Io(source)))?;
+    let door = project.door().map_err(failed("open the folder of"))?;
+    if door.read(path).map_err(failed("read"))? != read.text().as_bytes() {
+        return Err(Error::Moved { path: path.to_owned() }.into());
     }
-    project::replace(&path, text.as_bytes()).map_err(io("write"))?;
+    door.replace(path, text.as_bytes()).map_err(failed("write"))?;
     Ok(Changed::Written)
 }

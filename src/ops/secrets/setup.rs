@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Error;
 use crate::ops;
 use crate::world::keys::{Keys, make_identity};
-use crate::world::project::{SOPS_RULES, add_lines, replace};
+use crate::world::project::{SOPS_RULES, add_lines};
 use crate::world::{Project, git};
 
 /// What was made, and what was there.
@@ -27,6 +27,9 @@ pub struct Setup {
     pub git: Vec<String>,
 }
 
+/// Where git is told which driver is for which file.
+const GIT_ATTRIBUTES: &str = ".gitattributes";
+
 /// The lines of `.gitattributes`.
 const ATTRIBUTES: [&str; 1] = ["integrations/**/*.toml merge=spile diff=spile"];
 
@@ -45,12 +48,9 @@ const DRIVERS: [(&str, &str); 4] = [
 pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Setup, ops::Error> {
     let (recipients, key) = own_keys(keys)?;
     let mut made = Setup { key, recipients, ..Setup::default() };
-    let io = |doing, path: &Path| {
-        let path = path.display().to_string();
-        move |source| ops::Error::Io { doing, path, source }
-    };
+    let written = |path: &'static str| move |why| ops::Error::of_file("write", Path::new(path), why);
     let anywhere = Path::new("integrations/any.toml");
-    let rules = project.sops_rules(anywhere).map_err(io("read", Path::new(SOPS_RULES)))?;
+    let rules = project.sops_rules(anywhere)?;
     if let Some((path, text)) = rules {
         // Whether a rule lets them read this or that file is found out where it is used; who is not named reads nothing.
         made.is_recipient = made.recipients.iter().any(|recipient| text.contains(recipient.as_str()));
@@ -58,13 +58,13 @@ pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Set
     } else {
         made.is_recipient = true;
         made.rules = project.root().join(SOPS_RULES);
-        replace(&made.rules, rules_for(&made.recipients).as_bytes()).map_err(io("write", &made.rules))?;
+        let door = project.door().map_err(written(SOPS_RULES))?;
+        door.create(Path::new(SOPS_RULES), rules_for(&made.recipients).as_bytes()).map_err(written(SOPS_RULES))?;
         made.made_rules = true;
     }
     if with_git {
-        let attributes = project.root().join(".gitattributes");
-        add_lines(&attributes, &ATTRIBUTES).map_err(io("write", &attributes))?;
-        made.git.push(".gitattributes".to_owned());
+        add_lines(project, Path::new(GIT_ATTRIBUTES), &ATTRIBUTES).map_err(written(GIT_ATTRIBUTES))?;
+        made.git.push(GIT_ATTRIBUTES.to_owned());
         for (name, value) in DRIVERS {
             git::configure(project.root(), name, value).await.map_err(Error::from)?;
             made.git.push(name.to_owned());

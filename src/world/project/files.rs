@@ -1,71 +1,74 @@
 //! The files of a project's folder: which there are, and what is in them.
 
-use std::cell::RefCell;
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
-
-use super::{Mistake, Project, SETTINGS};
+use super::{Mistake, Project, SETTINGS, is_almost_one};
 use crate::problem::Problems;
 use crate::source::Source;
-
-/// How many bytes a file of a project may have: a thousand times what the largest has, and read at once.
-const MOST_BYTES: u64 = 8 << 20;
+use crate::world::door::{Door, Listing, Shut};
 
 impl Project {
+    /// Opens the door to the project's folder, through which each of its files is read and written.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub fn door(&self) -> Result<Door, Shut> {
+        Door::to_project(&self.root)
+    }
+
+    /// Returns the text of a file of the project: one that is checked before it is written, or the one on disk.
+    ///
+    /// # Errors
+    /// When it is no regular file inside the project, is too large, or is not UTF-8.
+    pub fn text(&self, path: &Path) -> Result<String, Shut> {
+        self.text_through(&self.door()?, path)
+    }
+
+    fn text_through(&self, door: &Door, path: &Path) -> Result<String, Shut> {
+        match self.unwritten.get(path) {
+            Some(Some(text)) => Ok(text.clone()),
+            Some(None) => Err(Shut::Missing),
+            None => door.text(path),
+        }
+    }
+
     /// Returns a mark of the files that the project is read from: another one when a file came, went or was written.
     #[must_use]
     pub fn mark(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for top in [SETTINGS, "integrations", "connectors", "templates"] {
-            let walk = WalkDir::new(self.root.join(top)).follow_links(true).sort_by_file_name();
-            for item in walk.into_iter().flatten() {
-                let written = item.metadata().map(|metadata| (metadata.len(), metadata.modified().ok()));
-                (item.path(), written.ok()).hash(&mut hasher);
+        let Ok(door) = self.door() else { return hasher.finish() };
+        let settings = door.open(Path::new(SETTINGS)).ok().and_then(|file| file.metadata().ok());
+        settings.map(|metadata| (metadata.len(), metadata.modified().ok())).hash(&mut hasher);
+        for top in ["integrations", "connectors", "templates"] {
+            let Listing { mut files, refused, .. } = door.list(Path::new(top));
+            files.sort();
+            for path in files {
+                // Only links that stay inside are listed as files.
+                let metadata = self.root.join(&path).metadata();
+                let written = metadata.map(|metadata| (metadata.len(), metadata.modified().ok()));
+                (path, written.ok()).hash(&mut hasher);
             }
+            refused.into_iter().map(|refused| refused.path).collect::<BTreeSet<_>>().hash(&mut hasher);
         }
         hasher.finish()
     }
 
     /// Returns the files below a folder, relative to the project and sorted; hidden ones are not looked at.
     pub(super) fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
-        let top = self.root.join(folder);
-        if !top.exists() {
-            return self.unwritten(folder).cloned().collect();
+        let listing = self.door().map(|door| door.list(Path::new(folder))).unwrap_or_default();
+        for refused in listing.refused {
+            problems.push(&Source::new(refused.path, ""), Mistake::from(refused.why));
         }
-        let hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
-        let real_top = top.canonicalize().unwrap_or_else(|_| top.clone());
-        // walkdir knows a loop when it meets a folder twice; by then its files have been met twice too.
-        let leads_up = |path: &Path| path.canonicalize().is_ok_and(|target| real_top.starts_with(target));
-        let walk = WalkDir::new(&top).follow_links(true).min_depth(1);
-        let mut found = Vec::new();
-        let loops = RefCell::new(Vec::new());
-        let walk = walk.into_iter().filter_entry(|item| {
-            let leads_up = item.path_is_symlink() && leads_up(item.path());
-            loops.borrow_mut().extend(leads_up.then(|| item.path().to_owned()));
-            !hidden(item.file_name()) && !leads_up
-        });
-        for item in walk {
-            match item {
-                Ok(item) if item.file_type().is_file() => found.push(self.relative(item.path())),
-                Ok(_) => {}
-                Err(error) => {
-                    let path = error.path().unwrap_or(&top).to_owned();
-                    if error.loop_ancestor().is_some() {
-                        loops.borrow_mut().push(path);
-                    } else {
-                        let message = error.io_error().map(ToString::to_string).unwrap_or_default();
-                        let finding = Mistake::Unreadable { message, span: (0..0).into() };
-                        problems.push(&Source::new(self.relative(&path), ""), finding);
-                    }
-                }
-            }
+        // Somebody meant a file, and would wonder why it is not read.
+        for path in listing.folders.iter().filter(|path| is_named_like_a_file(path)) {
+            problems.push(&Source::new(path, ""), Mistake::from(Shut::NotRegular));
         }
+        let mut found = listing.files;
         found.retain(|path| self.unwritten.get(path).is_none_or(Option::is_some));
-        let more: Vec<PathBuf> = self.unwritten(folder).filter(|path| !found.contains(path)).cloned().collect();
+        let known: BTreeSet<&PathBuf> = found.iter().filter(|path| self.unwritten.contains_key(*path)).collect();
+        let more: Vec<PathBuf> = self.unwritten(folder).filter(|path| !known.contains(path)).cloned().collect();
         found.extend(more);
         // As paths are compared, part by part, and faster than they are: no name has a zero in it.
         let parts = |path: &PathBuf| -> Vec<u8> {
@@ -73,29 +76,19 @@ impl Project {
             bytes.map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
         };
         found.sort_by_cached_key(parts);
-        for path in loops.into_inner() {
-            problems.push(&Source::new(self.relative(&path), ""), Mistake::LinkLoop { span: (0..0).into() });
-        }
         found
     }
 
-    fn relative(&self, path: &Path) -> PathBuf {
-        path.strip_prefix(&self.root).unwrap_or(path).to_owned()
+    pub(super) fn source(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        source_of(path, self.text(path), problems)
     }
 
-    pub(super) fn source(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
-        if let Some(Some(text)) = self.unwritten.get(path) {
-            return Some(Source::new(path, text.as_str()));
+    /// Reads a file that the project may do without; `None` where there is none.
+    pub(super) fn optional_source(&self, path: &Path, problems: &mut Problems) -> Option<Option<Source>> {
+        match self.text(path) {
+            Err(Shut::Missing) => None,
+            text => Some(source_of(path, text, problems)),
         }
-        let span = || (0..0).into();
-        let finding = match read(&self.root.join(path)).map(|bytes| bytes.map(String::from_utf8)) {
-            Ok(Some(Ok(text))) => return Some(Source::new(path, text)),
-            Ok(Some(Err(_))) => Mistake::NotUtf8 { span: span() },
-            Ok(None) => Mistake::TooLarge { mebibytes: MOST_BYTES >> 20, span: span() },
-            Err(error) => Mistake::Unreadable { message: error.to_string(), span: span() },
-        };
-        problems.push(&Source::new(path, ""), finding);
-        None
     }
 
     /// Reads files on all cores, and keeps their order; `name` says what each is, or what is wrong with its name.
@@ -105,8 +98,9 @@ impl Project {
         name: impl Fn(&Path, &Source, &mut Problems) -> Option<T> + Sync + Send,
         problems: &mut Problems,
     ) -> Vec<(T, Source)> {
+        let Ok(door) = self.door() else { return Vec::new() };
         problems.of_each(paths, |path, problems| {
-            let source = self.source(&path, problems)?;
+            let source = source_of(&path, self.text_through(&door, &path), problems)?;
             name(&path, &source, problems).map(|name| (name, source))
         })
     }
@@ -120,11 +114,18 @@ impl Project {
     }
 }
 
-/// Reads a file, unless it is too large.
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut file = std::fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    let mut bytes = Vec::with_capacity(usize::try_from(length.min(MOST_BYTES)).unwrap_or(0) + 1);
-    file.by_ref().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= MOST_BYTES).then_some(bytes))
+/// Tells whether a folder has a name that files have which are read.
+fn is_named_like_a_file(path: &Path) -> bool {
+    is_almost_one(path) || path.extension().is_some_and(|end| end == "j2")
+}
+
+/// Returns a text with its path, or reports why there is none.
+fn source_of(path: &Path, text: Result<String, Shut>, problems: &mut Problems) -> Option<Source> {
+    match text {
+        Ok(text) => Some(Source::new(path, text)),
+        Err(why) => {
+            problems.push(&Source::new(path, ""), Mistake::from(why));
+            None
+        }
+    }
 }

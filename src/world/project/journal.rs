@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{OWN_FOLDER, create, make_private, replace, replace_private};
+use super::{OWN_FOLDER, make_private, replace_private};
+use crate::world::door::{Door, Shut};
 
 /// The journal, in spile's own folder.
 const NAME: &str = "edits.json";
@@ -105,7 +106,7 @@ impl Turn {
         let written = serde_json::from_slice(&bytes).ok().filter(|written: &Written| written.version == VERSION);
         let Some(written) = written else { return Ok(()) };
         for file in &written.files {
-            if read(&self.root.join(&file.path))? == file.after && file.before != file.after {
+            if read(&self.root, &file.path)? == file.after && file.before != file.after {
                 put(&self.root, &file.back()).map_err(|error| error.source)?;
             }
         }
@@ -147,32 +148,30 @@ impl FileEdit {
 }
 
 /// Returns the bytes of a file as text; `None` where it is not there.
-fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read(path) {
+fn read(root: &Path, path: &Path) -> io::Result<Option<String>> {
+    match Door::to_project(root)?.read(path) {
         // What is no text is nothing that was written here.
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(Shut::Missing) => Ok(None),
+        Err(why) => Err(why.into()),
     }
 }
 
 fn put(root: &Path, file: &FileEdit) -> Result<(), NotWritten> {
-    let full = root.join(&file.path);
-    let io = |doing| move |source| NotWritten { doing, path: file.path.clone(), source };
+    let failed = |doing| move |why: Shut| NotWritten { doing, path: file.path.clone(), source: why.into() };
+    let door = Door::to_project(root).map_err(failed("open the folder of"))?;
     match (&file.before, &file.after) {
-        (_, None) => fs::remove_file(&full).map_err(io("remove")),
-        (Some(_), Some(text)) => replace(&full, text.as_bytes()).map_err(io("write")),
-        (None, Some(text)) => {
-            fs::create_dir_all(full.parent().unwrap_or(root)).map_err(io("make the folder of"))?;
-            // Nobody else's file is overwritten that came in the meantime.
-            create(&full, text.as_bytes()).map_err(io("write"))
-        }
+        (_, None) => door.remove(&file.path).map_err(failed("remove")),
+        (Some(_), Some(text)) => door.replace(&file.path, text.as_bytes()).map_err(failed("write")),
+        // Nobody else's file is overwritten that came in the meantime.
+        (None, Some(text)) => door.create(&file.path, text.as_bytes()).map_err(failed("write")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::project::{create, replace};
 
     fn edit(path: &str, before: Option<&str>, after: Option<&str>) -> FileEdit {
         FileEdit { path: path.into(), before: before.map(str::to_owned), after: after.map(str::to_owned) }
@@ -191,7 +190,7 @@ mod tests {
     }
 
     fn text(folder: &tempfile::TempDir, path: &str) -> Option<String> {
-        read(&folder.path().join(path)).unwrap()
+        read(folder.path(), Path::new(path)).unwrap()
     }
 
     #[test]

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
+
+use super::Project;
+use crate::world::door::{Door, Shut};
 
 /// How the names of files begin and end that are about to replace another. Nobody else's are like that, for what is left of
 /// them is removed.
@@ -41,21 +45,31 @@ fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
 
 /// Replaces a file as a whole: a reader, or a program killed at any instant, sees the old bytes or the new ones.
 ///
-/// The mode of a file that is there is kept; a link is followed, so that it stays one.
+/// The mode of the old file is kept. A link is replaced itself: [`Door::replace`] follows those that stay inside a project.
+///
+/// [`Door::replace`]: crate::world::door::Door::replace
 ///
 /// # Errors
 /// When the folder cannot be written to or the disk is full; the old file is then as it was.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;
-    let mode = std::fs::metadata(&path).map(|metadata| metadata.permissions());
-    let mode = mode.unwrap_or_else(|_| std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    // The mode of a link says nothing.
+    let old = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file);
+    let mode = old.map_or_else(|| PermissionsExt::from_mode(0o644), |old| old.permissions());
     temporary.as_file().set_permissions(mode)?;
     temporary.as_file().sync_all()?;
-    temporary.persist(&path)?;
+    temporary.persist(path)?;
     File::open(folder)?.sync_all()
+}
+
+/// Replaces a file that the user named on the command line, as [`replace`] does. A link is followed wherever it leads.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_named(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(&path.canonicalize().unwrap_or_else(|_| path.to_owned()), bytes)
 }
 
 /// Makes a file as a whole, where there is none: a reader, or a program killed at any instant, sees nothing or all of it.
@@ -66,7 +80,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = temporary_in(folder)?;
     temporary.write_all(bytes)?;
-    temporary.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    temporary.as_file().set_permissions(PermissionsExt::from_mode(0o644))?;
     temporary.as_file().sync_all()?;
     temporary.persist_noclobber(path)?;
     File::open(folder)?.sync_all()
@@ -86,17 +100,17 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Adds to a file of lines those that it does not have yet.
+/// Adds to a project's file of lines those that it does not have yet.
 ///
 /// # Errors
-/// As [`replace`].
-pub fn add_lines(path: &Path, lines: &[&str]) -> io::Result<()> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error),
+/// When it is no regular file inside the project, or cannot be written.
+pub fn add_lines(project: &Project, path: &Path, lines: &[&str]) -> Result<(), Shut> {
+    let door = project.door()?;
+    let text = match door.text(path) {
+        Err(Shut::Missing) => String::new(),
+        text => text?,
     };
-    replace(path, with_lines(text, lines).as_bytes())
+    door.replace(path, with_lines(text, lines).as_bytes())
 }
 
 /// Returns a text of lines with those that it does not have yet.
@@ -120,10 +134,17 @@ pub fn with_lines(mut text: String, lines: &[&str]) -> String {
 /// # Errors
 /// When the folder cannot be read.
 pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
-    for left in std::fs::read_dir(folder)?.flatten().filter(|left| is_temporary(&left.file_name())) {
+    let left = std::fs::read_dir(folder)?.flatten().map(|left| left.file_name()).filter(|name| is_temporary(name));
+    let mut left = left.peekable();
+    if left.peek().is_none() {
+        return Ok(());
+    }
+    // A clone may bring a pipe of such a name, which would be waited for, or a link.
+    let door = Door::without_links(folder)?;
+    for name in left {
         // One that is locked is at work. What cannot be removed is in nobody's way: the next sweep tries again.
-        let Some(file) = File::open(left.path()).ok().filter(|file| file.try_lock().is_ok()) else { continue };
-        let _ = std::fs::remove_file(left.path());
+        let Some(file) = door.open(Path::new(&name)).ok().filter(|file| file.try_lock().is_ok()) else { continue };
+        let _ = std::fs::remove_file(folder.join(&name));
         drop(file);
     }
     Ok(())
@@ -149,7 +170,6 @@ mod tests {
 
     #[test]
     fn a_replaced_file_keeps_its_mode_and_leaves_nothing_behind() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
         replace(&path, b"one").unwrap();
