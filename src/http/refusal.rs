@@ -1,5 +1,7 @@
 //! Refusals: RFC 9457 problem details, with the codes and the next steps that every face has.
 
+mod body;
+
 use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 
@@ -224,27 +226,29 @@ impl From<JsonRejection> for Refusal {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::BAD_REQUEST,
         };
-        // The parser's words name a place and a kind, and quote nothing that was sent.
-        Self::new(status, "spile::http::body", rejection.body_text())
-            .help("send a JSON object with `Content-Type: application/json`")
+        Self::new(status, "spile::http::body", body::told(status, &rejection.body_text()))
+            .help("send a JSON object with `Content-Type: application/json`; `/api/openapi.json` says what is in it")
     }
 }
 
 impl From<QueryRejection> for Refusal {
     fn from(rejection: QueryRejection) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "spile::http::query", rejection.body_text())
+        let _ = rejection;
+        Self::new(StatusCode::BAD_REQUEST, "spile::http::query", "a parameter of the query is not what it takes")
+            .help("`/api/openapi.json` says which there are, and what each takes")
     }
 }
 
 impl From<PathRejection> for Refusal {
     fn from(rejection: PathRejection) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "spile::http::not_found", rejection.body_text())
+        let _ = rejection;
+        Self::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is nothing at this address")
     }
 }
 
 impl From<BytesRejection> for Refusal {
     fn from(rejection: BytesRejection) -> Self {
-        Self::new(rejection.status(), "spile::http::body", rejection.body_text())
+        Self::new(rejection.status(), "spile::http::body", body::told(rejection.status(), ""))
     }
 }
 
