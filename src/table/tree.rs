@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use serde::de::Error as _;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 use toml_edit::{Document, DocumentMut, TomlError};
 
@@ -26,13 +27,32 @@ pub enum NotATree {
 /// When it is not TOML, or too deep.
 pub fn tree(text: &str) -> Result<DeTable<'_>, NotATree> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let table = document.into_inner();
+    let mut table = document.into_inner();
     let deep = too_deep(&table);
     if errors.is_empty() && deep.is_none() {
+        if text.contains("\r\n") {
+            table.iter_mut().for_each(|(_, value)| unify(text, value));
+        }
         return Ok(table);
     }
     take_apart(table);
     Err(deep.filter(|_| errors.is_empty()).map_or(NotATree::Syntax(errors), NotATree::TooDeep))
+}
+
+/// Ends the lines of texts as they end in git: `core.autocrlf` writes a file with other ends, and says the same. TOML
+/// leaves it to its readers (<https://toml.io/en/v1.0.0#string>).
+fn unify(text: &str, value: &mut Spanned<DeValue<'_>>) {
+    let written = text.get(value.span()).unwrap_or_default();
+    // An `\r` that somebody has written is one.
+    let is_meant = written.starts_with("\"\"\"") && written.contains("\\r");
+    match value.get_mut() {
+        DeValue::String(said) if said.contains("\r\n") && written.contains("\r\n") && !is_meant => {
+            *said = said.replace("\r\n", "\n").into();
+        }
+        DeValue::Array(items) => items.iter_mut().for_each(|item| unify(text, item)),
+        DeValue::Table(table) => table.iter_mut().for_each(|(_, member)| unify(text, member)),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
 }
 
 /// Parses a text that is to be changed and written again.
@@ -120,6 +140,14 @@ mod tests {
             let broken = bottomless("\n= no");
             assert!(matches!(tree(&broken), Err(NotATree::Syntax(_))));
         });
+    }
+
+    #[test]
+    fn lines_that_git_has_ended_otherwise_say_the_same() {
+        let text = "a = \"\"\"\nx\ny\"\"\"\nb = [{c = '''x\ny'''}]\nd = \"x\\r\\ny\"\n";
+        let said = |text: &str| serde_json::to_string(&crate::sops::node::from_toml(&tree(text).unwrap())).unwrap();
+        assert_eq!(said(&text.replace('\n', "\r\n")), said(text));
+        assert!(said(text).contains(r"x\r\ny"), "what is written stays");
     }
 
     #[test]
