@@ -59,10 +59,11 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Returns decrypted values by setting, as Meltano takes them.
+    /// Returns decrypted values by setting, as Meltano takes them. What is empty is missing: no key is needed to write it.
     #[must_use]
     pub fn values(leaves: Vec<Leaf>) -> BTreeMap<String, Secret> {
-        leaves.into_iter().map(|leaf| (setting_of(&leaf.path), value_of(leaf))).collect()
+        let given = leaves.into_iter().filter(|leaf| !leaf.value.is_empty());
+        given.map(|leaf| (setting_of(&leaf.path), value_of(leaf))).collect()
     }
 }
 
@@ -159,9 +160,13 @@ fn values(secrets: &Table<'_>, slug: &str, problems: &mut Problems) -> bool {
             problems.push(secrets.source, Mistake::NotText { name, slug, span });
             continue;
         };
-        // Nothing is nothing: sops leaves an empty text as it is.
-        match if text.is_empty() { Ok(()) } else { text.parse::<Enc>().map(drop) } {
-            Ok(()) => {}
+        // sops leaves an empty text as it is, and no MAC covers it: whoever has no key could set it.
+        if text.is_empty() {
+            problems.push(secrets.source, Mistake::Nothing { name, slug, span });
+            continue;
+        }
+        match text.parse::<Enc>() {
+            Ok(_) => {}
             Err(NotEnc::Plain) => {
                 is_plain = true;
                 problems.hide(&place);

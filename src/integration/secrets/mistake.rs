@@ -24,6 +24,21 @@ pub enum Mistake {
         #[label("not encrypted")]
         span: SourceSpan,
     },
+    /// An empty text, which sops does not encrypt.
+    #[error("`{name}` is an empty text, which anybody can write: sops encrypts none")]
+    #[diagnostic(
+        code(spile::secrets::nothing),
+        help("remove the line, or set a value with `spile secrets set {slug} {name}`")
+    )]
+    Nothing {
+        /// The setting.
+        name: String,
+        /// The integration, with the flag for its environment.
+        slug: String,
+        /// Where its key stands.
+        #[label("nothing is encrypted here")]
+        span: SourceSpan,
+    },
     /// A ciphertext that was damaged.
     #[error("`{name}` is a damaged ciphertext: {reason}")]
     #[diagnostic(

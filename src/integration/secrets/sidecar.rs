@@ -59,6 +59,9 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
         let place = key_place(source, path.last().copied().unwrap_or_default());
         let span = place.span.clone().into();
         let is_sealed = scope.as_ref().is_none_or(|scope| scope.encrypts(&path));
+        if is_nothing(value) {
+            continue;
+        }
         match value {
             Node::List(items) => {
                 if items.iter().any(|item| fault(item).is_some()) {
@@ -82,12 +85,21 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
     Some(SecretsDraft { source: source.clone(), place, keys, document, form: Form::Sidecar, plain })
 }
 
-/// Returns why a value that should be encrypted is not. sops leaves nothing as it is, an empty text too; numbers and
-/// booleans that it encrypted are text.
+/// Tells whether a value says nothing. sops encrypts no such value, and no key is needed to write one: it is missing.
+fn is_nothing(value: &Node) -> bool {
+    match value {
+        Node::Null => true,
+        Node::Text(text) => text.is_empty(),
+        Node::Map(members) => members.is_empty(),
+        Node::List(_) | Node::Bool(_) | Node::Integer(_) | Node::Float(_) => false,
+    }
+}
+
+/// Returns why a value that should be encrypted is not; numbers and booleans that sops encrypted are text.
 fn fault(value: &Node) -> Option<NotEnc> {
     match value {
+        value if is_nothing(value) => None,
         Node::Null => None,
-        Node::Text(text) if text.is_empty() => None,
         Node::Text(text) => text.parse::<Enc>().err(),
         Node::Bool(_) | Node::Integer(_) | Node::Float(_) => Some(NotEnc::Plain),
         Node::List(items) => items.iter().find_map(fault),
@@ -133,14 +145,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_of_a_sidecar_is_a_secret_and_only_those_without_anything_in_them_may_be_plain() {
+    fn every_value_of_a_sidecar_is_a_secret_and_those_without_anything_in_them_are_missing() {
         let text = "user: ''\nnothing: null\npassword: hunter2\nport: 5432\nfolders: {}\n\
                     aws:\n  id: ''\n  key: hunter3\nsops:\n  version: 3.9.0\n";
         let source = Source::new("integrations/shop.secrets.yaml", text);
         let mut problems = Problems::default();
         let draft = sidecar(&source, "shop", &mut problems).unwrap();
         let names: Vec<&str> = draft.keys.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["user", "nothing", "password", "port", "folders", "aws.id", "aws.key"]);
+        assert_eq!(names, ["password", "port", "aws.key"]);
         let report = problems.into_report();
         let damaged = report.problems().iter().filter(|one| one.code() == "spile::secrets::damaged");
         let lines: Vec<usize> = damaged.map(|one| one.place().line_and_column().0).collect();
