@@ -117,6 +117,13 @@ impl Problems {
         self.hidden.push(place.clone());
     }
 
+    /// Tells whether all of a place is kept out of excerpts already.
+    #[must_use]
+    pub fn is_hidden(&self, place: &Place) -> bool {
+        let holds = |known: &Place| known.span.start <= place.span.start && place.span.end <= known.span.end;
+        self.hidden.iter().any(|known| known.source.is(&place.source) && holds(known))
+    }
+
     /// Returns what the files with errors are called, where `name` calls them something.
     #[must_use]
     pub fn unread(&self, name: impl Fn(&Path) -> Option<String>) -> BTreeSet<String> {
@@ -151,6 +158,13 @@ impl Report {
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// Returns what is about some files alone.
+    #[must_use]
+    pub fn of(mut self, is_meant: impl Fn(&Path) -> bool) -> Self {
+        self.problems.retain(|problem| is_meant(problem.source.path()));
+        self
     }
 
     /// Returns both as one.

@@ -17,6 +17,7 @@ use crate::source::Source;
 use crate::table;
 use crate::world::door::Shut;
 use crate::world::keys::wrap;
+use crate::world::project::IntegrationFiles;
 use crate::world::sops_program::{Format, WholeFile};
 use crate::world::{Keys, Program, Project, project};
 
@@ -67,29 +68,46 @@ pub struct SecretsFile {
 
 impl SecretsFile {
     /// Finds the file of an integration, or its overlay for an environment. Other files may be wrong: what is to be
-    /// mended has to be found.
+    /// repaired has to be found.
     ///
     /// # Errors
     /// When there is none, or it cannot be read.
     pub fn find(project: &Project, slug: &str, environment: Option<&str>) -> Result<Self, ops::Error> {
-        let all = Self::all(project)?;
-        let of = |file: &&Self| file.name.slug.as_str() == slug;
-        let named = |file: &&Self| file.name.environment.as_ref().map(EnvironmentName::as_str) == environment;
-        if let Some(found) = all.iter().filter(of).find(named) {
-            return Ok(found.clone());
+        let mut unread = Problems::default();
+        let files = project.integrations(&mut unread);
+        let of = |name: &FileName| name.slug.as_str() == slug;
+        let is_it = |name: &FileName| of(name) && name.environment.as_ref().map(EnvironmentName::as_str) == environment;
+        let known = || files.declared.iter().map(|(name, _)| name);
+        if let Some(name) = known().find(|name| is_it(name)).cloned() {
+            return Self::one(files, &name);
         }
-        if let (Some(file), Some(environment)) = (all.iter().find(of), environment) {
-            let slug = file.name.slug.clone();
-            return Err(Error::NoOverlay { slug, environment: environment.to_owned() }.into());
+        // Its file, or its overlay, may be one of those that could not be read.
+        let stem = environment.map_or_else(|| slug.to_owned(), |environment| format!("{slug}.{environment}"));
+        let is_unread = |path: &Path| path.file_stem().is_some_and(|found| found == stem.as_str());
+        if !unread.unread(|path| is_unread(path).then(String::new)).is_empty() {
+            return Err(ops::Error::Problems(unread.into_report().of(is_unread)));
         }
-        let known: Vec<&str> = all.iter().map(|file| file.name.slug.as_str()).collect();
+        if let (Some(name), Some(environment)) = (known().find(|name| of(name)), environment) {
+            return Err(Error::NoOverlay { slug: name.slug.clone(), environment: environment.to_owned() }.into());
+        }
+        let known: Vec<&str> = known().map(|name| name.slug.as_str()).collect();
         Err(ops::unknown_names(&[slug.to_owned()], &known))
+    }
+
+    /// Reads one of the files, and its sidecar.
+    fn one(files: IntegrationFiles, wanted: &FileName) -> Result<Self, ops::Error> {
+        let mut problems = Problems::default();
+        let own =
+            |files: Vec<(FileName, Source)>| files.into_iter().find(|(name, _)| name == wanted).map(|(_, text)| text);
+        let (source, sidecar) = (own(files.declared), own(files.sidecars));
+        let file = source.and_then(|source| Self::read(wanted.clone(), source, sidecar, &mut problems));
+        file.ok_or_else(|| ops::Error::Problems(problems.into_report()))
     }
 
     /// Reads the files of all integrations.
     ///
     /// # Errors
-    /// When one is no TOML, or a sidecar is no sops document.
+    /// When one is no TOML, or a sidecar is no sops document: it may be one of those with secrets.
     pub fn all(project: &Project) -> Result<Vec<Self>, ops::Error> {
         let mut problems = Problems::default();
         let files = project.integrations(&mut problems);
