@@ -137,7 +137,7 @@ pub struct Plugin {
 
 /// One setting of a connector.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent marks, each a key of the definition")]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, as the definition says them")]
 pub struct Setting {
     /// Its name; dots for nested ones.
     pub name: String,
@@ -153,6 +153,8 @@ pub struct Setting {
     pub required: bool,
     /// Never in plain text.
     pub secret: bool,
+    /// The definition says `secret = false`: neither its name nor its values are taken for a secret.
+    pub is_open: bool,
     /// Changing it makes data be read again.
     pub resync: bool,
     /// Not shown in a form at first.

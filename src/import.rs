@@ -5,6 +5,7 @@
 
 mod adopted;
 mod connectors;
+mod copies;
 mod files;
 mod form;
 mod found;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 
 use crate::connector::Catalog;
 use crate::name::EnvironmentName;
+use crate::secrecy::Copies;
 use crate::source::Source;
 use crate::yaml::{self, Document, Values, opened};
 use found::Found;
@@ -56,6 +58,12 @@ pub struct Import {
     pub default_environment: Option<EnvironmentName>,
     /// What the user should know.
     pub notes: Vec<Note>,
+    /// The secrets, to look for them elsewhere.
+    pub copies: Copies,
+    /// The text that was imported, without the copies of secrets that Meltano does not read.
+    pub struck: String,
+    /// Copies of secrets that would stay in the template: nothing may be written.
+    pub left_secrets: Vec<Mistake>,
 }
 
 /// Returns the patterns of `include_paths`.
@@ -104,10 +112,13 @@ pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<
             left.insert(key, Why { what, at });
         }
     }
-    for one in &mut all {
-        let declared = connectors::declared_secrets(one, &found, known);
-        secrets::take(one, &declared);
+    let declared: Vec<_> = all.iter().map(|one| connectors::declared(one, &found, known)).collect();
+    let mut copies = Copies::default();
+    // What is a copy of a secret is one too, and has copies of its own.
+    while all.iter_mut().zip(&declared).fold(false, |any, (one, known)| secrets::take(one, known, &copies) || any) {
+        copies = copies::of(&all);
     }
+    all.iter_mut().for_each(|one| copies::strike_comments(one, &copies));
     secrets::inherit(&mut all, left);
     let definitions = connectors::connectors(&mut all, &found, known, left);
     let mut files: Vec<NewFile> = Vec::new();
@@ -118,11 +129,18 @@ pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<
         files.push(NewFile { path, name: None, text: definition.text(key, stem), secrets: Vec::new() });
     }
     files.extend(all.iter().flat_map(files::files));
+    let struck = copies::strike(&document, &found, &all, &template::removed(&document, &found, &all));
+    let mut notes = notes::all(&document, &found, &all, left);
+    notes.extend(notes::struck(&document, &struck));
+    notes.retain(|note| !notes::is_about(&document, note, &struck));
     Ok(Import {
-        template: template::template(&document, &found, &all),
+        template: template::template(&document, &found, &all, &struck),
         environments: environments(&found),
         default_environment: document.root.get("default_environment").and_then(|name| name.text()?.parse().ok()),
-        notes: notes::all(&document, &found, &all, left),
+        notes,
+        copies,
+        struck: struck.text,
+        left_secrets: struck.left.into_iter().map(|span| Mistake::SecretLeft { span: span.into() }).collect(),
         adopted: all,
         files,
     })

@@ -179,6 +179,8 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let named = environments.iter().filter_map(|(name, own)| Some((name, own.notify.as_deref()?)));
     notify::check_names(named, &notify, problems);
     let outputs = outputs::Written::read(table.tables("outputs", problems), problems);
+    // Registries and channels know better what their keys are; what they reported is not reported again.
+    table.plain_secrets(&[], problems);
     table.finish(problems);
     let head = head?;
     let default_environment = default_environment(head.default_environment, &mut environments, problems)?;

@@ -4,6 +4,7 @@
 
 mod mistake;
 mod node;
+mod secrets;
 mod tree;
 
 use std::cell::RefCell;

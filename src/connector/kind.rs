@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::secrecy;
 use crate::value::{kind_of, same, to_toml};
 
 /// One of the values that a setting of kind `options` takes.
@@ -52,6 +53,19 @@ impl Kind {
             Value::Array(_) => Self::Array,
             Value::Object(_) => Self::Object,
             Value::String(_) | Value::Null => Self::String,
+        }
+    }
+
+    /// Tells whether a setting of that name is a secret, where its definition says nothing: the name has to be that of
+    /// one, and the kind has to be able to hold one. The name of a list may be in the plural.
+    #[must_use]
+    pub fn is_secret_as(&self, name: &str) -> bool {
+        match self {
+            Self::String | Self::File => secrecy::is_name(name),
+            Self::Array | Self::Object => {
+                secrecy::is_name(name) || secrecy::is_name(name.strip_suffix('s').unwrap_or(name))
+            }
+            Self::Integer | Self::Decimal | Self::Boolean | Self::Date | Self::Email | Self::Options(_) => false,
         }
     }
 

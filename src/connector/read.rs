@@ -153,6 +153,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
         select: words(&table, "select", problems),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };
+    table.plain_secrets(&[], problems);
     table.finish(problems);
     Some(connector)
 }
@@ -214,8 +215,9 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
     let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
     let (label, description) = (text("label", problems), text("description", problems));
     let default = table.value("default", problems);
+    let said = table.flag("secret", problems).map(|flag| flag.value);
     let flag = |key, problems: &mut Problems| table.flag(key, problems).is_some_and(|flag| flag.value);
-    let (required, secret) = (flag("required", problems), flag("secret", problems));
+    let required = flag("required", problems);
     let (resync, advanced) = (flag("resync", problems), flag("advanced", problems));
     let passed = passed::read(&table, &passed::OF_SETTINGS, problems);
     table.finish(problems);
@@ -230,9 +232,20 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
         problems.push(&default.place.source, Mistake::Default { name: name.value.clone(), found, wanted, span });
     }
     let default = default.map(|default| default.value);
-    let name_value = name.value.clone();
-    let setting =
-        Setting { name: name_value, kind, label, description, default, required, secret, resync, advanced, passed };
+    let setting = Setting {
+        name: name.value.clone(),
+        label,
+        description,
+        default,
+        required,
+        // A definition that forgot to say it is no reason to show a password.
+        secret: said.unwrap_or_else(|| kind.is_secret_as(&name)),
+        is_open: said == Some(false),
+        resync,
+        advanced,
+        passed,
+        kind,
+    };
     Some((name, setting))
 }
 

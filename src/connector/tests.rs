@@ -10,6 +10,7 @@ pub fn setting(name: &str, kind: Kind) -> Setting {
         default: None,
         required: false,
         secret: false,
+        is_open: false,
         resync: false,
         advanced: false,
         passed: serde_json::Map::new(),

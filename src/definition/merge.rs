@@ -38,9 +38,16 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
             notes.push(format!("`{}` stays required, which the definition does not say", setting.name));
             setting.required = true;
         }
+        if known.is_open {
+            if setting.secret {
+                notes
+                    .push(format!("`{}` stays in plain text (`secret = false`), against the definition", setting.name));
+            }
+            (setting.secret, setting.is_open) = (false, true);
+        }
         if known.secret && !setting.secret {
             notes.push(format!("`{}` stays a secret, which the definition does not say", setting.name));
-            setting.secret = true;
+            (setting.secret, setting.is_open) = (true, false);
         }
     }
     (merged, notes)
@@ -73,6 +80,17 @@ mod tests {
         assert!(a.resync && a.secret && a.required);
         assert!(merged.setting("b").is_some() && merged.setting("gone").is_none());
         assert_eq!(notes.len(), 2, "{notes:?}");
+    }
+
+    #[test]
+    fn a_setting_that_somebody_opened_stays_open_against_every_newer_definition() {
+        let older =
+            connector("settings = [{name = 'api_key', secret = false}, {name = 'b', secret = false}, {name = 'pin'}]");
+        let newer =
+            connector("settings = [{name = 'api_key'}, {name = 'b', secret = true}, {name = 'pin', secret = true}]");
+        let (merged, notes) = merge(&older, newer);
+        let marks: Vec<_> = merged.settings.iter().map(|one| (one.secret, one.is_open)).collect();
+        assert_eq!((marks, notes.len()), (vec![(false, true), (false, true), (true, false)], 2));
     }
 
     #[test]

@@ -51,11 +51,8 @@ pub(super) fn setting(value: &Value, reader: &mut Reader<'_>) -> Option<Setting>
     let written = members.get("value").unwrap_or(&Value::Null);
     let (kind, default) = default::fit(kind, written, (&name, reader));
     let kind = kind.unwrap_or(Kind::String);
-    let is_secret = is_sensitive || members.get("sensitive") == Some(&json!(true));
-    let is_named_so = !is_secret && is_secret_name(&name, &kind);
-    if is_named_so {
-        reader.notes.say(format!("`{name}` is taken for a secret: its name says so, the definition does not"));
-    }
+    let said = if is_sensitive { Some(true) } else { members.get("sensitive").and_then(Value::as_bool) };
+    let (secret, is_open) = secrecy(&name, &kind, said, reader);
     for key in members.keys().filter(|key| !KNOWN.contains(&key.as_str()) && !is_passed(key)) {
         if !matches!(members[key], Value::Null | Value::Bool(false))
             && members[key] != json!({})
@@ -68,7 +65,8 @@ pub(super) fn setting(value: &Value, reader: &mut Reader<'_>) -> Option<Setting>
         label: reader.text(members, "label"),
         description: reader.text(members, "description"),
         required: members.get("required") == Some(&json!(true)),
-        secret: is_secret || is_named_so,
+        secret,
+        is_open,
         resync: false,
         advanced: false,
         name,
@@ -161,15 +159,20 @@ fn choices(members: &Members, name: &str, reader: &mut Reader<'_>) -> Vec<Choice
     choices
 }
 
-/// Tells whether a name is that of a secret, where the kind can hold one; of lists it may be in the plural.
-fn is_secret_name(name: &str, kind: &Kind) -> bool {
-    match kind {
-        Kind::String | Kind::File => secrecy::is_name(name),
-        Kind::Array | Kind::Object => {
-            secrecy::is_name(name.strip_suffix('s').unwrap_or(name)) || secrecy::is_name(name)
-        }
-        Kind::Integer | Kind::Decimal | Kind::Boolean | Kind::Date | Kind::Email | Kind::Options(_) => false,
+/// Returns whether a setting is a secret, and whether that it is none is said and has to stay.
+fn secrecy(name: &str, kind: &Kind, said: Option<bool>, reader: &mut Reader<'_>) -> (bool, bool) {
+    if said == Some(true) && secrecy::is_never(name) {
+        reader.notes.say(format!("`{name}` is no secret: its name says so, although the definition marks it as one"));
+        return (false, true);
     }
+    if let Some(is_secret) = said {
+        return (is_secret, !is_secret);
+    }
+    let is_named_so = kind.is_secret_as(name);
+    if is_named_so {
+        reader.notes.say(format!("`{name}` is taken for a secret: its name says so, the definition does not"));
+    }
+    (is_named_so, false)
 }
 
 #[cfg(test)]

@@ -96,6 +96,9 @@ fn setting(text: &mut String, setting: &Setting) {
     for (name, _) in marks.into_iter().filter(|(_, is_set)| *is_set) {
         line(text, name, &json!(true));
     }
+    if setting.is_open {
+        line(text, "secret", &json!(false));
+    }
     lines(text, &setting.passed);
 }
 

@@ -58,6 +58,23 @@ pub enum Mistake {
         #[label("take it back, and change it at its source")]
         span: SourceSpan,
     },
+    /// A value that is a secret, for a setting that is none.
+    #[error("`{name}` is given {what}, on the command line, where everybody on this machine can read it")]
+    #[diagnostic(
+        code(spile::form::secret_value),
+        help(
+            "leave it out here and run `spile secrets set SLUG {name}`, or write `secret = true` for `{name}` in the connector's definition and give `--secret {name}=@FILE`"
+        )
+    )]
+    SecretValue {
+        /// The setting.
+        name: String,
+        /// What it is, with its article.
+        what: &'static str,
+        /// Where.
+        #[label("take it back, and change it at its source")]
+        span: SourceSpan,
+    },
     /// A setting that is no secret, as one.
     #[error("`{name}` is no secret")]
     #[diagnostic(code(spile::form::no_secret), help("give it as `--set {name}=VALUE`"))]

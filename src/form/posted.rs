@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::answer;
 use crate::connector::{Connector, Kind, Setting};
+use crate::integration::check::secret_in;
 use crate::secret::Secret;
 use crate::value::Settings;
 
@@ -52,6 +53,12 @@ pub fn posted<'a>(connector: &Connector, fields: impl Iterator<Item = (&'a str, 
 /// A checkbox that is not checked sends nothing: a hidden field of its name says `false` before it.
 fn take(setting: &Setting, text: &str, posted: &mut Posted) {
     if setting.secret {
+        return;
+    }
+    if let Some(seen) = secret_in(setting, &text.into()) {
+        // It goes back to nobody, and is kept in no draft.
+        let sentence = format!("this is {}: `spile secrets set` keeps it encrypted", seen.what);
+        posted.faults.insert(format!("{CONFIG}{}", setting.name), sentence);
         return;
     }
     posted.typed.insert(setting.name.clone(), text.to_owned());

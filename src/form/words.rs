@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::{Mistake, Rank, answer, ranked};
 use crate::connector::{Connector, Setting};
+use crate::integration::check::secret_in;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::secrecy::NOT_SHOWN;
 use crate::source::Source;
@@ -152,6 +153,12 @@ fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems
     if setting.secret {
         let span = word.span(0..name.len()).into();
         problems.push(word.source, Mistake::SecretInTheOpen { name: name.to_owned(), span });
+        return None;
+    }
+    if let Some(seen) = secret_in(setting, &typed.into()) {
+        word.hide(name, problems);
+        let span = word.span(0..name.len()).into();
+        problems.push(word.source, Mistake::SecretValue { name: name.to_owned(), what: seen.what, span });
         return None;
     }
     Some((setting, typed))

@@ -9,6 +9,7 @@ use super::adopted::{Adopted, Left};
 use super::found::{Found, Plugin};
 use super::part::{Said, Why};
 use super::plugin_key::PluginKey;
+use super::secrets::Known;
 use crate::connector::read::is_setting;
 use crate::connector::{Catalog, Connector, Kind};
 use crate::integration::check::is_reference;
@@ -36,6 +37,8 @@ struct Declared {
     words: Map<String, Value>,
     options: Vec<Value>,
     is_secret: bool,
+    /// Whether it is declared as no secret.
+    is_said_open: bool,
     /// Whether a value of it stays in plain text: a variable within a text, which nobody can encrypt.
     is_open: bool,
 }
@@ -127,7 +130,9 @@ impl Definition {
         let Some(name) = setting["name"].as_str() else { return };
         let word = setting["kind"].as_str().unwrap_or_default();
         let declared = self.settings.entry(name.to_owned()).or_default();
-        declared.is_secret |= word == "password" || setting["sensitive"] == json!(true);
+        let said = is_secret(setting);
+        declared.is_secret |= said == Some(true);
+        declared.is_said_open |= said == Some(false);
         let kind = Kind::WORDS.iter().find(|(known, _)| *known == word && word != "options");
         if !declared.is_seen {
             declared.kind = kind.map(|(_, make)| make(Vec::new()));
@@ -150,7 +155,7 @@ impl Definition {
         let parts = std::iter::once(&one.base).chain(one.overlays.values());
         for said in parts.flat_map(|part| &part.config) {
             let declared = settings_now.settings.entry(said.name.clone()).or_default();
-            declared.is_secret |= secrecy::is_name(&said.name);
+            declared.is_secret |= secrecy::is_name(&said.name) && !declared.is_said_open;
             declared.is_open |= is_open(said);
             declared.fit(said)?;
         }
@@ -226,8 +231,12 @@ impl Declared {
             table.insert("kind".to_owned(), json!("options"));
             table.insert("options".to_owned(), Value::Array(self.options.clone()));
         }
-        if self.is_secret && !self.is_open {
+        let kind = self.kind.as_ref().filter(|_| self.options.is_empty()).unwrap_or(&Kind::String);
+        if self.is_secret && !self.is_open && !self.is_said_open {
             table.insert("secret".to_owned(), json!(true));
+        } else if self.is_said_open || (self.options.is_empty() && kind.is_secret_as(name)) {
+            // What is left out is guessed by the name.
+            table.insert("secret".to_owned(), json!(false));
         }
         table
     }
@@ -236,7 +245,7 @@ impl Declared {
 /// Tells whether a value would be a secret in plain text to a check, and cannot be encrypted.
 fn is_open(said: &Said) -> bool {
     match &said.value {
-        Value::String(text) => !is_reference(text),
+        Value::String(text) => !text.is_empty() && !is_reference(text),
         Value::Null => false,
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
     }
@@ -264,27 +273,38 @@ fn of_plugin(catalog: &Catalog, key: &PluginKey) -> Vec<std::sync::Arc<Connector
     all.filter(|connector| connector.plugin.name == key.name).collect()
 }
 
-/// Returns the settings of a plugin that it, or what it inherits from, declares as secrets.
+/// Tells what Meltano's words say of a setting's secrecy, where they say anything that can be believed.
+fn is_secret(setting: &Value) -> Option<bool> {
+    let is_never = setting["name"].as_str().is_some_and(secrecy::is_never);
+    match (&setting["kind"], &setting["sensitive"]) {
+        (Value::String(kind), _) if kind == "password" => Some(!is_never),
+        (_, Value::Bool(is_sensitive)) => Some(*is_sensitive && !is_never),
+        _ => None,
+    }
+}
+
+/// Returns what a plugin, or what it inherits from, declares as secrets and as none.
 #[must_use]
-pub fn declared_secrets(
-    one: &Adopted,
-    found: &Found<'_>,
-    (catalog, locks): (&Catalog, &Locks),
-) -> BTreeMap<String, Option<String>> {
-    let mut secrets = BTreeMap::new();
+pub fn declared(one: &Adopted, found: &Found<'_>, (catalog, locks): (&Catalog, &Locks)) -> Known {
+    let mut known = Known::default();
     let chain = std::iter::once(&one.key).chain(&one.ancestors);
     for key in chain {
         let declared = found.plugin(key).map(|plugin: &Plugin<'_>| settings(&plugin.value));
         for setting in declared.into_iter().flatten().chain(locks.get(key).into_iter().flat_map(settings)) {
             let kind = setting["kind"].as_str().map(str::to_owned);
-            if kind.as_deref() == Some("password") || setting["sensitive"] == json!(true) {
-                secrets.extend(setting["name"].as_str().map(|name| (name.to_owned(), kind.clone())));
+            let Some(name) = setting["name"].as_str() else { continue };
+            match is_secret(setting) {
+                Some(true) => drop(known.secret.insert(name.to_owned(), kind)),
+                Some(false) => drop(known.open.insert(name.to_owned())),
+                None => {}
             }
         }
         for connector in of_plugin(catalog, key) {
-            let known = connector.settings.iter().filter(|setting| setting.secret);
-            secrets.extend(known.map(|setting| (setting.name.clone(), Some(setting.kind.word().to_owned()))));
+            let secret = connector.settings.iter().filter(|setting| setting.secret);
+            known.secret.extend(secret.map(|setting| (setting.name.clone(), Some(setting.kind.word().to_owned()))));
         }
     }
-    secrets
+    // The nearest declaration holds over those it inherits.
+    known.secret.retain(|name, _| !known.open.contains(name));
+    known
 }

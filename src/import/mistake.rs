@@ -68,6 +68,19 @@ pub enum Mistake {
         #[label("this file")]
         span: SourceSpan,
     },
+    /// A copy of a secret that would stay in plain text.
+    #[error("this is a copy of a secret that import encrypts, and would stay in plain text")]
+    #[diagnostic(
+        code(spile::import::secret_left),
+        help(
+            "write a variable (`${{NAME}}`) in its place and its value into `.env`, or take it out, then import again; nothing was written"
+        )
+    )]
+    SecretLeft {
+        /// Where it stands.
+        #[label("a copy of a secret")]
+        span: SourceSpan,
+    },
     /// The text that import would write does not mean what the file means.
     #[error("what import would write differs from the file: {what}")]
     #[diagnostic(

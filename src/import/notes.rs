@@ -1,8 +1,11 @@
 //! The notes of an import: what stays as it is, and why; what is left of secrets in plain text.
 
 use super::adopted::{Adopted, Left};
+use super::copies::Struck;
 use super::found::Found;
 use super::note::Note;
+use std::ops::Range;
+
 use crate::name::EnvironmentName;
 use crate::secrecy;
 use crate::yaml::Document;
@@ -94,6 +97,22 @@ fn commented(document: &Document<'_>) -> Vec<Note> {
         help: Some("remove it from the new files".to_owned()),
     };
     secrecy::in_comments(document, &secrecy::is_name).into_iter().map(note).collect()
+}
+
+/// Says where copies of secrets were struck out.
+pub(super) fn struck(document: &Document<'_>, struck: &Struck) -> Vec<Note> {
+    let note = |(span, _): &(Range<usize>, String)| Note {
+        line: Some(line(document, span.start)),
+        message: "a copy of an encrypted secret stands here, and is taken out".to_owned(),
+        help: None,
+    };
+    struck.spans.iter().map(note).collect()
+}
+
+/// Tells whether a note is about a comment that holds no secret any more.
+pub(super) fn is_about(document: &Document<'_>, note: &Note, struck: &Struck) -> bool {
+    let lines = struck.spans.iter().map(|(span, _)| line(document, span.start));
+    note.message.starts_with("the comment on") && note.line.is_some_and(|at| lines.into_iter().any(|line| line == at))
 }
 
 fn line(document: &Document<'_>, at: usize) -> usize {

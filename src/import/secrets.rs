@@ -1,6 +1,6 @@
 //! Secrets in plain text: taken out of `config`, so that they are encrypted on the way in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -9,29 +9,66 @@ use super::part::{Part, Said, Why};
 use super::plugin_key::PluginKey;
 use crate::connector::read::is_setting;
 use crate::name::EnvironmentName;
-use crate::secrecy;
+use crate::secrecy::{self, Copies};
 use crate::secret::Secret;
 
 /// The settings that are declared as secrets, with their kinds.
 pub type DeclaredSecrets = BTreeMap<String, Option<String>>;
 
-/// Takes the secrets out of what a plugin is set to.
-pub fn take(one: &mut Adopted, declared: &DeclaredSecrets) {
+/// What is known of the settings of a plugin.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Those that are declared as secrets.
+    pub secret: DeclaredSecrets,
+    /// Those that are declared as none.
+    pub open: BTreeSet<String>,
+}
+
+/// Takes the secrets out of what a plugin is set to: what is declared as one, or has the name or the form of one, or is a
+/// copy of another. Tells whether there were any.
+pub fn take(one: &mut Adopted, known: &Known, copies: &Copies) -> bool {
+    let mut any = false;
     for part in std::iter::once(&mut one.base).chain(one.overlays.values_mut()) {
+        let before = part.secrets.len();
         let config = std::mem::take(&mut part.config);
         for said in config {
-            split(part, said, declared);
+            split(part, said, &Judge { known, copies });
+        }
+        any |= part.secrets.len() > before;
+    }
+    any
+}
+
+struct Judge<'a> {
+    known: &'a Known,
+    copies: &'a Copies,
+}
+
+impl Judge<'_> {
+    fn is_secret(&self, name: &str) -> bool {
+        self.known.secret.contains_key(name) || (secrecy::is_name(name) && !self.known.open.contains(name))
+    }
+
+    /// Returns a value that is to be encrypted, as Meltano reads it from a variable.
+    fn text(&self, value: &Value, is_secret: bool) -> Option<String> {
+        match value {
+            Value::String(text) if text.is_empty() || secrecy::has_expansion(text) => None,
+            Value::String(text) => {
+                (is_secret || secrecy::is_value(text) || self.copies.is_in(text)).then(|| text.clone())
+            }
+            Value::Number(number) => is_secret.then(|| number.to_string()),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }
     }
 }
 
-fn split(part: &mut Part, said: Said, declared: &DeclaredSecrets) {
-    let kind = declared.get(&said.name);
-    let is_secret = kind.is_some() || secrecy::is_name(&said.name);
+fn split(part: &mut Part, said: Said, judge: &Judge<'_>) {
+    let kind = judge.known.secret.get(&said.name);
+    let is_secret = judge.is_secret(&said.name);
     let secret = match &said.value {
-        Value::Object(_) => return nested(part, said, is_secret),
+        Value::Object(_) => return nested(part, said, judge),
         Value::Array(_) if kind == Some(&Some("array".to_owned())) => Some(said.value.to_string()),
-        value => text(value, is_secret),
+        value => judge.text(value, is_secret),
     };
     match secret {
         Some(secret) => {
@@ -46,22 +83,13 @@ fn split(part: &mut Part, said: Said, declared: &DeclaredSecrets) {
     }
 }
 
-/// Returns a value that is to be encrypted, as Meltano reads it from a variable.
-fn text(value: &Value, is_secret: bool) -> Option<String> {
-    match value {
-        Value::String(text) if text.is_empty() || secrecy::has_expansion(text) => None,
-        Value::String(text) => (is_secret || secrecy::is_value(text)).then(|| text.clone()),
-        Value::Number(number) => is_secret.then(|| number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
 /// A table with a secret in it becomes settings of their own, named with dots: to Meltano that is the same.
-fn nested(part: &mut Part, said: Said, is_secret: bool) {
+fn nested(part: &mut Part, said: Said, judge: &Judge<'_>) {
+    let is_secret = judge.is_secret(&said.name);
     let mut leaves = Vec::new();
     flatten(&said.name, &said.value, &mut leaves);
     let can_be_named = leaves.iter().all(|(name, _)| is_setting(name));
-    let secret = |(name, value): &(String, Value)| text(value, is_secret || secrecy::is_name(name));
+    let secret = |(name, value): &(String, Value)| judge.text(value, is_secret || judge.is_secret(name));
     if !can_be_named || !leaves.iter().any(|leaf| secret(leaf).is_some()) {
         part.config.push(said);
         return;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::adopted::Adopted;
+use super::copies::Struck;
 use super::found::{Found, ROLES, managed};
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
@@ -19,10 +20,19 @@ const HEAD: &str = "{#- The frame of meltano.yml: all that spile does not manage
 
 /// Returns the template.
 #[must_use]
-pub fn template(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> String {
-    let (edits, _) = surgery(document, found, adopted);
+pub fn template(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted], struck: &Struck) -> String {
+    let (mut edits, _) = surgery(document, found, adopted);
+    for (span, text) in &struck.spans {
+        edits.replace(span.clone(), text.as_str());
+    }
     let text = edits.apply(document.text, &escaped);
     format!("{HEAD}{}", text.trim_start_matches('\n'))
+}
+
+/// Returns the parts of a document that become files, and are gone from the template.
+#[must_use]
+pub fn removed(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> Vec<std::ops::Range<usize>> {
+    surgery(document, found, adopted).0.removed()
 }
 
 /// Returns the plugins whose parts hold anchors that the rest of the file refers to: those parts cannot be taken out.

@@ -3,6 +3,7 @@
 mod mistake;
 mod settings;
 mod timing;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use timing::{timing, without_schedule};
 
 pub use mistake::Mistake;
 pub use settings::{environment_variable, is_reference};
+pub use values::{Certainty, Seen, secret_in};
 
 /// Whether everything that is required has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,9 @@
 
 mod attempt;
 mod error;
+mod proof;
 mod read;
+mod strays;
 mod write;
 
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ use crate::connector::Catalog;
 use crate::import::{self, Adopted, Import, Left, NewFile, Note};
 use crate::problem::Problems;
 use crate::render::{FILE_NAME, read::is_rendered};
+use crate::secrecy::Copies;
 use crate::sops::DataKey;
 use crate::source::Source;
 use crate::world::project::SETTINGS;
@@ -45,6 +48,8 @@ pub struct Prepared {
     pub original: String,
     /// `meltano.yml` as it is to be.
     pub rendered: String,
+    /// The secrets that are encrypted, so that none is shown.
+    pub copies: Copies,
     /// The files that are merged into it, and stay.
     pub included: Vec<PathBuf>,
     /// The files that are made, sorted by path.
@@ -94,7 +99,11 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
         let known = left.len();
         let files = own_files(&project, &mut import, options);
         in_the_way(&project, &files)?;
-        match attempt((&project, &text), &import, &files, &mut left) {
+        let attempted = attempt(&project, &import, &files, &mut left);
+        if !import.left_secrets.is_empty() && !matches!(attempted, Err(Failed::Again | Failed::Refused(_))) {
+            return Err(all_refused(&Source::new(FILE_NAME, text), import.left_secrets));
+        }
+        match attempted {
             Ok(loaded) => {
                 for note in &mut import.notes {
                     note.line = line_before(source.text(), &text, note);
@@ -111,8 +120,12 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
 }
 
 fn refused(source: &Source, mistake: import::Mistake) -> OpsError {
+    all_refused(source, vec![mistake])
+}
+
+fn all_refused(source: &Source, mistakes: Vec<import::Mistake>) -> OpsError {
     let mut problems = Problems::default();
-    problems.push(source, mistake);
+    mistakes.into_iter().for_each(|mistake| problems.push(source, mistake));
     hide_values(source, &mut problems);
     OpsError::Problems(problems.into_report())
 }
@@ -203,8 +216,10 @@ fn prepared(
     (import, files, loaded): (Import, Vec<NewFile>, Loaded),
     options: &Options,
 ) -> Result<Prepared, OpsError> {
+    proof::no_secret_is_left(&files, &loaded.rendered, &import.copies)?;
     let readers = readers(&project, keys, &files, options)?;
     let mut notes = import.notes;
+    notes.extend(strays::notes(project.root(), &import.copies));
     notes.extend(import::left_in_clear(&loaded.rendered));
     for one in &import.adopted {
         if one.loader.is_none() && one.key.role == crate::connector::Role::Extractor {
@@ -224,6 +239,7 @@ fn prepared(
         rendered: loaded.rendered,
         adopted: import.adopted,
         project,
+        copies: import.copies,
         included,
         files,
         readers,

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::edits::Edits;
 use super::secrets::{Access, SecretsFile, to_set};
 use super::{Error, Loaded, check};
-use crate::connector::{Connector, Role};
+use crate::connector::{Connector, Role, Setting};
 use crate::integration::FileName;
-use crate::integration::check::is_reference;
+use crate::integration::check::{is_reference, secret_in};
 use crate::integration::rewrite::{Edit, NotRewritten, rewrite};
 use crate::name::{IntegrationId, Slug};
 use crate::record::Row;
@@ -136,7 +136,8 @@ async fn file(
 fn take_secrets(row: &mut Row, connector: &Connector) -> BTreeMap<String, Secret> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let is_secret = |name: &str, value: &Value| {
-        connector.setting(name).is_some_and(|setting| setting.secret) && !value.is_null() && !is_reference(&text(value))
+        let is_one = |setting: &Setting| setting.secret || secret_in(setting, value).is_some();
+        connector.setting(name).is_some_and(is_one) && !value.is_null() && !is_reference(&text(value))
     };
     let names: Vec<String> =
         row.config.iter().filter(|(name, value)| is_secret(name, value)).map(|(name, _)| name.clone()).collect();

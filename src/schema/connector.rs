@@ -54,7 +54,12 @@ fn setting() -> Value {
         ("default", json!({ "description": "The value the plugin takes when none is given." })),
         ("options", options),
         ("required", flag("Always needed.")),
-        ("secret", flag("Never in a file in plain text.")),
+        (
+            "secret",
+            flag(
+                "Never in a file in plain text; where it is left out, the name decides. `false` holds whatever the name or a value looks like, and stays when the connector is upgraded.",
+            ),
+        ),
         ("resync", flag("Changing it makes data be read again.")),
         ("advanced", flag("Not shown in a form at first.")),
     ];

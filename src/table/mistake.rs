@@ -85,6 +85,23 @@ pub enum Mistake {
         #[help]
         help: Option<String>,
     },
+    /// A text that surely is a secret, where everybody who has the file reads it.
+    #[error("`{key}` holds {what}, in plain text")]
+    #[diagnostic(
+        code(spile::toml::secret),
+        help(
+            "take it out, or name a variable (`\"${{NAME}}\"`) where the key takes one; and change it at its source if this file was ever committed or shared"
+        )
+    )]
+    Secret {
+        /// The key.
+        key: String,
+        /// What it is, with its article.
+        what: &'static str,
+        /// The text.
+        #[label("a secret")]
+        span: SourceSpan,
+    },
     /// A key that has to be there.
     #[error("`{key}` is missing")]
     #[diagnostic(code(spile::toml::missing_key), help("add `{key} = {example}`"))]

@@ -99,8 +99,8 @@ fn encrypted(prepared: &Prepared) -> impl Iterator<Item = (String, &str)> {
 }
 
 fn diff(prepared: &Prepared) -> String {
-    let names: BTreeSet<&str> = encrypted(prepared).map(|(_, name)| name).collect();
-    let (before, after) = (masked(&prepared.original, &names), masked(&prepared.rendered, &names));
+    let (names, copies) = (encrypted(prepared).map(|(_, name)| name).collect::<BTreeSet<&str>>(), &prepared.copies);
+    let (before, after) = (masked(&prepared.original, &names, copies), masked(&prepared.rendered, &names, copies));
     TextDiff::from_lines(before.as_str(), after.as_str())
         .unified_diff()
         .context_radius(2)

@@ -84,6 +84,43 @@ pub enum Mistake {
         #[label("a secret")]
         span: SourceSpan,
     },
+    /// A value that surely is a secret, in a setting that is none.
+    #[error("`{name}` holds {what}, in plain text")]
+    #[diagnostic(
+        code(spile::secrets::plain_value),
+        help(
+            "run `spile secrets encrypt {slug}`, or remove the line and run `spile secrets set {slug} {name}`; and change it at its source if this file was ever committed or shared. Write `secret = true` for `{name}` in the connector's definition so that forms hide it, `secret = false` where it is no secret"
+        )
+    )]
+    SecretValue {
+        /// The setting.
+        name: String,
+        /// The integration, with the flag for its environment.
+        slug: String,
+        /// What it is, with its article.
+        what: &'static str,
+        /// Where its key stands.
+        #[label("a secret")]
+        span: SourceSpan,
+    },
+    /// A list in which a value has the name of a secret.
+    #[error("a list in `{name}` seems to hold a secret, in plain text")]
+    #[diagnostic(
+        code(spile::secrets::likely),
+        severity(Warning),
+        help(
+            "run `spile secrets set {slug} {name}` with the whole value as JSON and remove it here; or write `secret = false` for `{name}` in the connector's definition"
+        )
+    )]
+    LikelySecret {
+        /// The setting.
+        name: String,
+        /// The integration, with the flag for its environment.
+        slug: String,
+        /// Where its key stands.
+        #[label("a name of secrets in it")]
+        span: SourceSpan,
+    },
     /// A setting that is always needed.
     #[error("the setting `{name}` is missing")]
     #[diagnostic(code(spile::settings::missing), help("{help}"))]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Draft, Mistake};
+use super::{Draft, Mistake, values};
 use crate::connector::kind::word_of;
 use crate::connector::{Connector, Group, Kind, Setting};
 use crate::integration::secrets::Mistake as SecretMistake;
@@ -20,10 +20,13 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
         for (name, node) in found {
             let value = node.placed();
             match connector.setting(&name) {
-                Some(setting) if setting.secret && !value.as_str().is_some_and(is_reference) => {
+                Some(setting) if setting.secret && !value.as_str().is_some_and(holds_nothing) => {
                     plain_secret(draft, (&name, node), problems);
                 }
-                Some(setting) => fits(setting, &value, problems),
+                Some(setting) => {
+                    fits(setting, &value, problems);
+                    values::check(draft, setting, node, problems);
+                }
                 None => unknown(connector, (&name, node), problems),
             }
             config.insert(name, value.value);
@@ -49,12 +52,22 @@ fn flatten<'a>(connector: &Connector, name: &str, node: &'a Node, found: &mut Ve
 
 fn plain_secret(draft: &Draft, (name, node): (&str, &Node), problems: &mut Problems) {
     node.hide(problems);
-    let slug = match &draft.environment {
+    let (name, slug) = (name.to_owned(), named(draft));
+    let span = node.key.span.clone().into();
+    problems.push(&node.key.source, Mistake::PlainSecret { name, slug, span });
+}
+
+/// Returns an integration as commands name it: `shop`, `shop --env prod`.
+pub(super) fn named(draft: &Draft) -> String {
+    match &draft.environment {
         Some(environment) => format!("{} --env {environment}", draft.slug),
         None => draft.slug.to_string(),
-    };
-    let span = node.key.span.clone().into();
-    problems.push(&node.key.source, Mistake::PlainSecret { name: name.to_owned(), slug, span });
+    }
+}
+
+/// Tells whether a text is no secret where one belongs: nothing at all, or the name of a variable.
+fn holds_nothing(text: &str) -> bool {
+    text.is_empty() || is_reference(text)
 }
 
 /// Tells whether a value only names an environment variable, which Meltano puts in its place: `$NAME`, `${NAME}`.

@@ -22,7 +22,7 @@ pub(super) enum Failed {
 
 /// Checks the files as a project, renders them, and compares what comes out with what went in.
 pub(super) fn attempt(
-    (project, text): (&Project, &str),
+    project: &Project,
     import: &Import,
     files: &[NewFile],
     left: &mut Left,
@@ -39,7 +39,7 @@ pub(super) fn attempt(
             return Err(Failed::Again);
         }
     };
-    match import::compare(text, &loaded.rendered, &import.adopted) {
+    match import::compare(&import.struck, &loaded.rendered, &import.adopted) {
         Ok(()) => Ok(loaded),
         Err(import::Difference { plugin: Some(key), path }) => {
             let at = import.adopted.iter().find(|one| one.key == key).map_or(0, |one| one.at);

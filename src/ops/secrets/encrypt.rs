@@ -4,8 +4,8 @@ use toml_edit::{Item, TableLike, Value};
 
 use super::Error;
 use super::file::{Access, SecretsFile, write};
-use crate::connector::Connector;
-use crate::integration::check::is_reference;
+use crate::connector::{Connector, Kind, Setting};
+use crate::integration::check::{is_reference, secret_in};
 use crate::ops;
 use crate::secret::Secret;
 
@@ -51,17 +51,19 @@ pub async fn encrypted(access: Access<'_>, file: &SecretsFile) -> Result<Option<
     Ok(Some((changes.into_iter().map(|(name, _)| name).collect(), text)))
 }
 
-/// Takes the secret settings out of a table.
+/// Takes out of a table the secret settings, and those whose values are secrets.
 fn take_secrets(config: &mut dyn TableLike, connector: &Connector) -> Vec<(String, Secret)> {
-    let secret = connector.settings.iter().filter(|setting| setting.secret);
-    secret.filter_map(|setting| Some((setting.name.clone(), take(config, &setting.name)?))).collect()
+    let taken = |setting: &Setting| Some((setting.name.clone(), take(config, &setting.name, setting)?));
+    connector.settings.iter().filter_map(taken).collect()
 }
 
 /// Takes one setting: `a.b` is a key of its own, or `b` in the table `a`.
-fn take(table: &mut dyn TableLike, name: &str) -> Option<Secret> {
-    if let Some(value) = table.get(name).and_then(Item::as_value) {
-        let text = text(value);
-        if is_reference(&text) {
+fn take(table: &mut dyn TableLike, name: &str, setting: &Setting) -> Option<Secret> {
+    if let Some(item) = table.get(name).filter(|item| item.is_value() || setting.kind == Kind::Object) {
+        let value = item.clone().into_value().ok()?;
+        let text = text(&value);
+        let is_secret = setting.secret || secret_in(setting, &json(&value)).is_some();
+        if text.is_empty() || is_reference(&text) || !is_secret {
             return None;
         }
         table.remove(name);
@@ -69,7 +71,7 @@ fn take(table: &mut dyn TableLike, name: &str) -> Option<Secret> {
     }
     let (first, rest) = name.split_once('.')?;
     let inner = table.get_mut(first)?.as_table_like_mut()?;
-    let taken = take(inner, rest)?;
+    let taken = take(inner, rest, setting)?;
     if inner.is_empty() {
         table.remove(first);
     }

@@ -1,0 +1,243 @@
+//! Copies of secrets in what stays of a file: an anchor that a password was taken from, a comment, another plugin.
+//!
+//! Where Meltano reads nothing, a copy is struck out. Everywhere else it may be needed, so the import is refused with its
+//! place.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::adopted::Adopted;
+use super::found::Found;
+use super::part::Part;
+use crate::secrecy::{self, Copies, NOT_SHOWN};
+use crate::secret::Secret;
+use crate::yaml::{Content, Document, Edits, Node, comments};
+
+/// The keys at the top of a file that Meltano reads (its `meltano.schema.json` and `settings.yml`).
+const READ: [&str; 31] = [
+    "annotations",
+    "auto_install",
+    "cli",
+    "database_max_retries",
+    "database_retry_timeout",
+    "database_uri",
+    "default_environment",
+    "disable_tracking",
+    "elt",
+    "env",
+    "environments",
+    "experimental",
+    "ff",
+    "hub",
+    "hub_api_root",
+    "hub_url",
+    "hub_url_auth",
+    "include_paths",
+    "jobs",
+    "logging",
+    "plugins",
+    "project_id",
+    "project_readonly",
+    "python",
+    "run",
+    "schedules",
+    "send_anonymous_usage_stats",
+    "snowplow",
+    "state_backend",
+    "venv",
+    "version",
+];
+
+/// What becomes of the copies of secrets in a file.
+#[derive(Debug, Default)]
+pub struct Struck {
+    /// The text without the copies that nobody reads, as it was besides.
+    pub text: String,
+    /// Where each of those begins, and what it is now.
+    pub spans: Vec<(Range<usize>, String)>,
+    /// Copies that have to stay, for something may read them.
+    pub left: Vec<Range<usize>>,
+}
+
+/// Returns what to look for: all that was taken for a secret.
+pub fn of(adopted: &[Adopted]) -> Copies {
+    let parts = adopted.iter().flat_map(|one| std::iter::once(&one.base).chain(one.overlays.values()));
+    let secrets: Vec<&Secret> = parts.flat_map(|part| part.secrets.values()).collect();
+    Copies::of(secrets.into_iter())
+}
+
+/// Strikes copies out of the comments that go along with a plugin.
+pub fn strike_comments(one: &mut Adopted, copies: &Copies) {
+    let strike = |comments: &mut Vec<String>| {
+        for comment in comments {
+            *comment = without(comment, copies);
+        }
+    };
+    for part in std::iter::once(&mut one.base).chain(one.overlays.values_mut()) {
+        let Part { config, select, metadata, comments, head, .. } = part;
+        let said = config.iter_mut().chain(metadata).chain(select.iter_mut().flatten());
+        said.for_each(|said| strike(&mut said.comments));
+        strike(comments);
+        strike(head);
+    }
+}
+
+fn without(comment: &str, copies: &Copies) -> String {
+    let mut edits = Edits::default();
+    for span in in_comment(comment, copies) {
+        edits.replace(span, NOT_SHOWN);
+    }
+    edits.apply(comment, &str::to_owned)
+}
+
+/// Finds copies in a comment; a simple one where it is said to be a secret.
+fn in_comment(comment: &str, copies: &Copies) -> Vec<Range<usize>> {
+    let said = secrecy::said(comment).filter(|(name, value)| {
+        secrecy::is_name(name) && copies.is_exactly(comment[value.clone()].trim_matches(['"', '\'']))
+    });
+    match said {
+        Some((_, value)) => vec![value],
+        None => copies.spans(comment),
+    }
+}
+
+/// Finds the copies in what stays of a document: `removed` are the parts that go.
+pub fn strike(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted], removed: &[Range<usize>]) -> Struck {
+    let copies = of(adopted);
+    let mut search = Search {
+        document,
+        copies: &copies,
+        removed,
+        merges: merges(found, adopted),
+        free: false,
+        struck: Struck::default(),
+    };
+    if !copies.is_empty() {
+        search.comments();
+        for pair in document.root.pairs() {
+            search.free = is_free(pair.key.text().unwrap_or_default(), &pair.value);
+            search.key(&pair.key);
+            search.node(&pair.value, pair.key.text().unwrap_or_default());
+        }
+    }
+    let mut struck = search.struck;
+    let mut edits = Edits::default();
+    for (span, text) in &struck.spans {
+        edits.replace(span.clone(), text.as_str());
+    }
+    struck.text = edits.apply(document.text, &str::to_owned);
+    struck.left.sort_by_key(|span| span.start);
+    struck.left.dedup();
+    struck
+}
+
+/// Returns where adopted plugins merge something in: what they are set to stands behind it and holds over it.
+fn merges(found: &Found<'_>, adopted: &[Adopted]) -> Vec<Range<usize>> {
+    let is_adopted = |name: &str| adopted.iter().any(|one| one.key.name == name);
+    let own = found.plugins.iter().filter(|plugin| is_adopted(&plugin.key.name)).map(|plugin| plugin.item);
+    own.filter_map(|item| item.pair("<<")).map(|pair| pair.value.span.clone()).collect()
+}
+
+/// Tells whether Meltano reads nothing of what stands under a key at the top: it holds anchors for the rest of the file.
+fn is_free(key: &str, value: &Node) -> bool {
+    let first = key.split('.').next().unwrap_or(key);
+    let mut has_anchor = false;
+    value.visit(&mut |node| has_anchor |= node.anchor.is_some());
+    key.starts_with(['.', '_']) || key.starts_with("x-") || (has_anchor && !READ.contains(&first))
+}
+
+struct Search<'a> {
+    document: &'a Document<'a>,
+    copies: &'a Copies,
+    removed: &'a [Range<usize>],
+    merges: Vec<Range<usize>>,
+    free: bool,
+    struck: Struck,
+}
+
+impl Search<'_> {
+    fn is_gone(&self, span: &Range<usize>) -> bool {
+        self.removed.iter().any(|removed| removed.start <= span.start && span.end <= removed.end)
+    }
+
+    fn comments(&mut self) {
+        let text = self.document.text;
+        for (at, comment) in comments(text, 0..text.len(), &self.document.root) {
+            for span in in_comment(comment, self.copies) {
+                let span = at + span.start..at + span.end;
+                if !self.is_gone(&span) {
+                    self.struck.spans.push((span, NOT_SHOWN.to_owned()));
+                }
+            }
+        }
+    }
+
+    /// A key cannot be struck out: it names something.
+    fn key(&mut self, key: &Node) {
+        if key.text().is_some_and(|text| self.copies.is_in(text)) && !self.is_gone(&key.span) {
+            self.struck.left.push(key.span.clone());
+        }
+    }
+
+    fn node(&mut self, node: &Node, key: &str) {
+        if self.is_gone(&node.span) {
+            return;
+        }
+        match &node.content {
+            Content::Scalar { text, .. } => {
+                if self.is_copy(node, text, key) {
+                    self.scalar(node);
+                }
+            }
+            Content::Sequence(_, items) => items.iter().for_each(|item| self.node(item, key)),
+            Content::Mapping(_, pairs) => {
+                for pair in pairs {
+                    self.key(&pair.key);
+                    self.node(&pair.value, pair.key.text().unwrap_or_default());
+                }
+            }
+            Content::Alias(_) => {
+                let is_merged = self.merges.contains(&node.span);
+                if !self.free && !is_merged && self.holds(node, key) {
+                    self.struck.left.push(node.span.clone());
+                }
+            }
+        }
+    }
+
+    /// A simple secret is a copy under the name of one, and where other places take it from.
+    fn is_copy(&self, node: &Node, text: &str, key: &str) -> bool {
+        let is_meant = node.anchor.is_some() || secrecy::is_name(key);
+        self.copies.is_in(text) || (is_meant && self.copies.is_exactly(text))
+    }
+
+    fn scalar(&mut self, node: &Node) {
+        if !self.free || node.tag.is_some() {
+            self.struck.left.push(node.span.clone());
+            return;
+        }
+        let written = &self.document.text[node.span.clone()];
+        let anchor = written.split_whitespace().next().filter(|_| node.anchor.is_some());
+        let text = anchor.map_or_else(|| NOT_SHOWN.to_owned(), |anchor| format!("{anchor} {NOT_SHOWN}"));
+        self.struck.spans.push((node.span.clone(), text));
+    }
+
+    /// Tells whether what an alias stands for holds a copy that is struck out.
+    fn holds(&self, alias: &Node, key: &str) -> bool {
+        let Some(target) = self.document.resolve(alias).filter(|target| !self.is_gone(&target.span)) else {
+            return false;
+        };
+        let mut keys = BTreeMap::new();
+        target.visit(&mut |node| {
+            for pair in node.pairs() {
+                keys.insert(pair.value.span.start, pair.key.text().unwrap_or_default());
+            }
+        });
+        let mut holds = false;
+        target.visit(&mut |node| {
+            let key = keys.get(&node.span.start).copied().unwrap_or(key);
+            holds |= node.text().is_some_and(|text| self.is_copy(node, text, key));
+        });
+        holds
+    }
+}

@@ -1,0 +1,62 @@
+//! Values that are secrets, in settings that are none: what a connector does not call a secret may hold one.
+
+use serde_json::Value;
+
+use super::{Draft, Mistake};
+use crate::connector::Setting;
+use crate::problem::Problems;
+use crate::secrecy::{Use, is_name, is_real, sightings};
+use crate::table::Node;
+
+/// A secret in the value of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What it is, with its article.
+    pub what: &'static str,
+    /// How sure that is.
+    pub certainty: Certainty,
+}
+
+/// How sure it is that a value is a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// Its form says so, or the name it has in a table.
+    Sure,
+    /// It has the name of one, somewhere in a list: lists hold definitions of fields and streams too.
+    Likely,
+}
+
+/// Returns the secret that a value holds, where neither the connector knows of it nor somebody has said that it is none.
+#[must_use]
+pub fn secret_in(setting: &Setting, value: &Value) -> Option<Seen> {
+    if setting.secret || setting.is_open { None } else { look(value, Certainty::Sure) }
+}
+
+fn look(value: &Value, named: Certainty) -> Option<Seen> {
+    match value {
+        Value::String(text) => {
+            let first = sightings(text, Use::Value).into_iter().next();
+            first.map(|one| Seen { what: one.what, certainty: Certainty::Sure })
+        }
+        Value::Array(items) => items.iter().find_map(|item| look(item, Certainty::Likely)),
+        Value::Object(members) => members.iter().find_map(|(name, member)| {
+            let is_named = is_name(name) && member.as_str().is_some_and(is_real);
+            let by_name = is_named.then_some(Seen { what: "a value under the name of a secret", certainty: named });
+            look(member, named).or(by_name)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// Reports a secret in a setting that is none.
+pub(super) fn check(draft: &Draft, setting: &Setting, node: &Node, problems: &mut Problems) {
+    let Some(seen) = secret_in(setting, &node.value()) else { return };
+    node.hide(problems);
+    let (name, slug, what) = (setting.name.clone(), super::settings::named(draft), seen.what);
+    let span = node.key.span.clone().into();
+    let mistake = match seen.certainty {
+        Certainty::Sure => Mistake::SecretValue { name, slug, what, span },
+        Certainty::Likely => Mistake::LikelySecret { name, slug, span },
+    };
+    problems.push(&node.key.source, mistake);
+}
