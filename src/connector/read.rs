@@ -403,6 +403,37 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_is_a_secret_by_its_name_unless_the_definition_says_otherwise() {
+        let text = "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n[[settings]]\nname = 'credentials_json'\n\
+                    [[settings]]\nname = 'api_key'\nsecret = false\n[[settings]]\nname = 'pin'\nsecret = true\n\
+                    [[settings]]\nname = 'max_tokens'\n[[settings]]\nname = 'use_password'\nkind = 'boolean'\n";
+        let mut problems = Problems::default();
+        let connector = connector(&Source::new("connectors/x.toml", text), &mut problems).unwrap();
+        let marks: Vec<_> = connector.settings.iter().map(|one| (one.secret, one.is_open)).collect();
+        assert_eq!(marks, [(true, false), (false, true), (true, false), (false, false), (false, false)]);
+        let written = crate::definition::text(&connector, "x");
+        assert_eq!(super::connector(&Source::new("connectors/x.toml", written), &mut problems), Some(connector));
+    }
+
+    #[test]
+    fn a_secret_in_a_definition_is_told_and_hidden_and_an_example_is_none() {
+        let text = "description = 'such as postgres://user:password@host'\n[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n\
+                    pip_url = 'git+https://me:hunter2@example.com/x'\n[[settings]]\nname = 'url'\ndefault = 'redis://:hunter2@x'\n";
+        let (source, mut problems) = (Source::new("connectors/x.toml", text), Problems::default());
+        connector(&source, &mut problems);
+        let report = problems.into_report();
+        let found: Vec<String> = report.problems().iter().map(|problem| format!("{problem:?}")).collect();
+        assert_eq!(
+            found,
+            [
+                "connectors/x.toml:5: `pip_url` holds an address with a password, in plain text [spile::toml::secret]",
+                "connectors/x.toml:8: `default` holds an address with a password, in plain text [spile::toml::secret]",
+            ]
+        );
+        assert!(!report.excerpt_text(&source).contains("hunter2"));
+    }
+
+    #[test]
     fn an_option_is_a_text_a_number_or_a_boolean() {
         let text = "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n[[settings]]\nname = 'a'\nkind = 'options'\n\
                     options = ['a', ['b'], 2, true, { value = 3, label = 'Three' }, { value = {} }, { label = 'No' }]\n";

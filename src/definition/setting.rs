@@ -180,6 +180,18 @@ mod tests {
     use crate::definition::tests::settings;
 
     #[test]
+    fn what_a_definition_says_of_secrecy_holds_but_where_the_name_cannot_be_one() {
+        let list = "- {name: sheet_id, sensitive: true}\n- {name: api_key, sensitive: false}\n\
+                    - {name: next_page_token_path, kind: password}\n- {name: account_id, sensitive: true}\n\
+                    - {name: user_key}\n- {name: password_policy}\n";
+        let (connector, notes) = settings(list);
+        let marks: Vec<_> = connector.settings.iter().map(|one| (one.secret, one.is_open)).collect();
+        let (open, secret) = ((false, true), (true, false));
+        assert_eq!(marks, [open, open, open, secret, secret, (false, false)]);
+        assert_eq!(notes.len(), 3, "{notes:?}");
+    }
+
+    #[test]
     fn options_of_a_setting_that_has_another_kind_are_told() {
         let notes = settings("- {name: a, kind: string, options: [x]}\n- {name: b, kind: string, options: []}\n").1;
         assert_eq!(notes, ["not kept: `options` of `a`"]);

@@ -85,6 +85,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_secret_that_was_typed_into_an_open_field_goes_nowhere() {
+        let mut problems = crate::problem::Problems::default();
+        let text = "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n[[settings]]\nname = 'dsn_of'\n";
+        let source = crate::source::Source::new("connectors/x.toml", text);
+        let connector = crate::connector::read::connector(&source, &mut problems).unwrap();
+        let posted = posted(&connector, [("config.dsn_of", "host=db password=hunter2")].into_iter());
+        assert!(posted.config.is_empty() && posted.typed.is_empty());
+        assert!(posted.faults["config.dsn_of"].contains("a connection string with a password"));
+    }
     use crate::connector::{Catalog, Role};
 
     #[test]

@@ -241,3 +241,86 @@ impl Search<'_> {
         holds
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::connector::Catalog;
+    use crate::import::{Import, Left, Locks, import, prepared};
+    use crate::problem::Problems;
+
+    fn imported(rest: &str, config: &str) -> Import {
+        let text = format!(
+            "{rest}plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    config:\n{config}  loaders: []\n"
+        );
+        let catalog = Catalog::new(&[], &mut Problems::default());
+        import(&prepared(&text).unwrap(), (&catalog, &Locks::default()), &mut Left::new()).unwrap()
+    }
+
+    #[test]
+    fn a_copy_that_nobody_reads_is_struck_out() {
+        for (rest, config) in [
+            ("shared: &pw hunter2xyz\n", "      password: *pw\n"),
+            ("shared: &pw 'letmein'\n", "      password: *pw\n"),
+            ("x-base: &b\n  password: hunter2xyz\n  a: 1\n", "      <<: *b\n      b: 2\n"),
+            ("x-base: &b {password: \"hunter2xyz\"}\n", "      <<: *b\n      b: 2\n"),
+            ("x: &pw |-\n  hunter2xyz\n", "      password: *pw\n"),
+            ("# the password: hunter2xyz\n", "      password: hunter2xyz\n"),
+            ("", "      # it was hunter2xyz for long\n      a: 1 # letmein\n      password: hunter2xyz\n"),
+            ("x: &x [a, 'postgres://me:hunter2xyz@db']\n", "      password: hunter2xyz\n"),
+        ] {
+            let import = imported(rest, config);
+            assert!(import.left_secrets.is_empty(), "{rest}");
+            let files = import.files.iter().map(|file| file.text.as_str()).chain([import.template.as_str()]);
+            let written: String = files.collect();
+            assert!(!written.contains("hunter2xyz") && !written.contains("'letmein'"), "{written}");
+            assert_eq!(import.adopted[0].base.secrets.len(), 1, "{config}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_something_may_read_is_left_for_the_user() {
+        let config = "      password: hunter2xyz\n";
+        for (rest, left) in [
+            ("env:\n  PGPASSWORD: hunter2xyz\n", 1),
+            ("env: {URL: 'postgres://me:hunter2xyz@db', B64: aHVudGVyMnh5eg==}\n", 2),
+            ("jobs:\n- {name: j, tasks: [tap-a, 'x hunter2xyz']}\n", 1),
+            ("environments:\n- name: dev\n  env: {A: hunter2xyz}\n", 1),
+            ("other: hunter2xyz\n", 1),
+            ("x: &pw hunter2xyz\nenv: {A: *pw}\n", 1),
+            ("x: &pw hunter2xyz\nenv: {<<: {A: *pw}}\n", 1),
+            ("x: &x {A: hunter2xyz}\nenv: {<<: *x}\n", 1),
+        ] {
+            assert_eq!(imported(rest, config).left_secrets.len(), left, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_copy_in_another_setting_is_encrypted_too() {
+        let import = imported("", "      password: hunter2xyz\n      note: the old hunter2xyz\n      other: a\n");
+        let names: Vec<&str> = import.adopted[0].base.secrets.keys().map(String::as_str).collect();
+        assert_eq!(names, ["note", "password"]);
+    }
+
+    #[test]
+    fn a_word_that_is_a_password_somewhere_is_not_looked_for_everywhere() {
+        let rest = "env: {DB: postgres, POSTGRES_PASSWORD: postgres}\nx: &x {user: postgres}\n";
+        let import = imported(rest, "      user: postgres\n      password: postgres\n");
+        assert_eq!(import.left_secrets.len(), 1, "only the one that is called a password");
+        assert!(import.template.contains("x: &x {user: postgres}"));
+    }
+
+    #[test]
+    fn what_is_declared_as_no_secret_stays_open() {
+        let text = "plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    settings:\n    - {name: api_key, sensitive: false}\n\
+                    \x20   config: {api_key: abc, sheet_id: x}\n";
+        let catalog = Catalog::new(&[], &mut Problems::default());
+        let import = import(&prepared(text).unwrap(), (&catalog, &Locks::default()), &mut Left::new()).unwrap();
+        assert!(import.adopted[0].base.secrets.is_empty());
+        let connector = import.files.iter().find(|file| file.path.starts_with("connectors")).unwrap();
+        assert!(
+            connector.text.contains("name = \"api_key\"\nkind = \"string\"\nsecret = false\n"),
+            "{}",
+            connector.text
+        );
+    }
+}

@@ -60,3 +60,45 @@ pub(super) fn check(draft: &Draft, setting: &Setting, node: &Node, problems: &mu
     };
     problems.push(&node.key.source, mistake);
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::connector::Kind;
+    use crate::connector::tests::setting;
+
+    #[test]
+    fn a_value_is_a_secret_by_its_form_and_in_a_table_by_its_name() {
+        let seen = |value: Value| secret_in(&setting("x", Kind::String), &value).map(|seen| seen.certainty);
+        for value in [
+            json!("postgres://me:hunter2@db"),
+            json!(["a", "host=db password=hunter2"]),
+            json!({"a": {"password": "hunter2"}}),
+            json!([{"url": "https://me:hunter2@db"}]),
+        ] {
+            assert_eq!(seen(value.clone()), Some(Certainty::Sure), "{value}");
+        }
+        assert_eq!(seen(json!([{"headers": {"X-Api-Key": "hunter2"}}])), Some(Certainty::Likely));
+        for value in [
+            json!("postgres://db"),
+            json!({"password": "${PASSWORD}", "token_url": "https://x", "token": ""}),
+            json!([{"password": "***"}]),
+            json!(5),
+        ] {
+            assert_eq!(seen(value.clone()), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn nobody_guesses_where_the_definition_has_said_it() {
+        let value = json!("postgres://me:hunter2@db");
+        for said in [
+            Setting { is_open: true, ..setting("x", Kind::String) },
+            Setting { secret: true, ..setting("x", Kind::String) },
+        ] {
+            assert_eq!(secret_in(&said, &value), None);
+        }
+    }
+}

@@ -104,6 +104,11 @@ async fn what_is_wrong_is_told_with_a_code_and_its_field_and_nothing_is_written(
     plain["config"]["password"] = json!("hunter2-canary");
     let refusal = post(plain).await;
     assert!(!refusal.to_string().contains("hunter2-canary"), "{refusal}");
+    let mut plain = shop();
+    plain["config"]["database"] = json!("postgres://me:hunter2-canary@db");
+    let refusal = post(plain).await;
+    assert!(told(&refusal).contains(&("spile::secrets::plain_value", "config.database")), "{refusal}");
+    assert!(!refusal.to_string().contains("hunter2-canary"), "{refusal}");
     let mut name = shop();
     name["name"] = json!("—");
     assert_eq!(told(&post(name).await), [("spile::http::field", "name")]);
@@ -111,10 +116,16 @@ async fn what_is_wrong_is_told_with_a_code_and_its_field_and_nothing_is_written(
         ("{\"type\":", StatusCode::BAD_REQUEST),
         ("[]", StatusCode::UNPROCESSABLE_ENTITY),
         ("{\"type\": 1, \"name\": \"x\"}", StatusCode::UNPROCESSABLE_ENTITY),
+        ("{\"type\": \"x\", \"name\": \"x\", \"secrets\": {\"password\": 24680}}", StatusCode::UNPROCESSABLE_ENTITY),
+        ("{\"type\": \"x\", \"name\": \"x\", \"secrets\": [\"24680\"]}", StatusCode::UNPROCESSABLE_ENTITY),
+        ("{\"type\": \"x\", \"name\": \"x\", \"slug\": \"Not 24680\"}", StatusCode::UNPROCESSABLE_ENTITY),
+        ("{\"type\": \"x\", \"name\": \"x\", \"kind\": \"24680\"}", StatusCode::UNPROCESSABLE_ENTITY),
     ] {
         let request =
             server.ask(Method::POST, "/api/integrations").header("content-type", "application/json").body(body);
-        assert_eq!(super::json(request, status).await["code"], "spile::http::body", "{body}");
+        let refusal = super::json(request, status).await;
+        assert_eq!(refusal["code"], "spile::http::body", "{body}");
+        assert!(!refusal.to_string().contains("24680"), "{refusal}");
     }
     let mut unknown = shop();
     unknown["type"] = json!("postgrs");

@@ -70,6 +70,42 @@ fn plugins_get_the_secrets_that_they_had_inherited_ones_included() {
     }
 }
 
+#[test]
+fn no_copy_of_a_secret_is_left_in_a_file_or_shown() {
+    let project = with(
+        "shared: &pw hunter2xyz\nx-base: &base\n  url: 'postgres://me:hunter2xyz@db'\n# it is hunter2xyz\nplugins:\n  loaders:\n  \
+         - name: target-a\n    namespace: a\n    config:\n      <<: *base\n      password: *pw\n      note: hunter2xyz too\n",
+    );
+    project.write("README.md", "# How to\n\nUse `hunter2xyz`.\n");
+    project.write(".env", "A=1\nPASSWORD='hunter2xyz'\n");
+    let shown = project.spile(&["import", "--no-input"]).fails();
+    let data = project.json(&["import"]).to_string();
+    let ran = project.spile(&["import", "--yes"]).succeeds();
+    for text in [shown.stdout(), shown.stderr(), data, ran.stdout(), ran.stderr()] {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    for named in ["`README.md:3` holds a copy", "`.env:2` holds a copy", "meltano.yml:1: a copy of an encrypted secret"]
+    {
+        assert!(ran.stdout().contains(named), "{named}: {}", ran.stdout());
+    }
+    for file in walkdir::WalkDir::new(project.path()).into_iter().flatten().filter(|file| file.file_type().is_file()) {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let text = String::from_utf8_lossy(&std::fs::read(file.path()).unwrap()).into_owned();
+        assert!(["README.md", ".env"].contains(&name.as_str()) || !text.contains("hunter2xyz"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_copy_that_something_may_read_stops_the_import_with_its_place() {
+    let text = "env:\n  PGPASSWORD: hunter2xyz\nplugins:\n  loaders:\n  - name: target-a\n    namespace: a\n    config: {password: hunter2xyz}\n";
+    let project = with(text);
+    let refused = project.spile(&["import", "--yes"]).fails();
+    let told = refused.stderr();
+    assert!(told.contains("spile::import::secret_left") && told.contains("meltano.yml:2:15"), "{told}");
+    assert!(!told.contains("hunter2") && !refused.stdout().contains("hunter2"));
+    assert!(project.read("meltano.yml") == text && !project.path().join("integrations").exists());
+}
+
 const ONE: &str = "plugins:\n  loaders:\n  - {name: target-a, namespace: a, config: {password: hunter2}}\n";
 
 #[test]

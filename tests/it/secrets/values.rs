@@ -307,3 +307,118 @@ fn rows_of_nobodys_become_files_with_their_secrets_encrypted() {
     assert!(!again.stdout.contains("store.toml"), "{}", again.stdout);
     desk.run(&["import", "--registry", "nothing"]).fails("there is no integration `nothing`");
 }
+
+/// A connector that knows of no secret.
+const UNSUSPECTING: &str = "[plugin]\nname = \"tap-x\"\nnamespace = \"tap_x\"\n[[settings]]\nname = \"dsn_of_source\"\n\
+                            [[settings]]\nname = \"options\"\nkind = \"object\"\n[[settings]]\nname = \"user_key\"\n";
+
+#[test]
+fn a_value_that_is_a_secret_is_refused_hidden_and_encrypted_by_the_command_that_is_named() {
+    let desk = Desk::new();
+    desk.folder.write("connectors/x.toml", UNSUSPECTING);
+    let text = "type = \"x\"\nloader = \"lake\"\n\n[config]\ndsn_of_source = \"host=db password=hunter2\"\n\
+                user_key = \"hunter2\"\n\n[config.options]\nurl = \"https://me:hunter2@db\"\n";
+    desk.folder.write("integrations/shop.toml", text);
+    let check = desk.run(&["check"]).fails("`dsn_of_source` holds a connection string with a password");
+    let told: String = check.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("`options` holds an address with a password") && told.contains("`user_key` is a secret"),
+        "{told}"
+    );
+    assert!(told.contains("spile secrets set shop dsn_of_source") && !told.contains("hunter2"), "{told}");
+    desk.run(&["secrets", "encrypt", "shop"]).succeeds();
+    desk.run(&["check"]).succeeds();
+    assert!(!desk.shop().contains("hunter2"), "{}", desk.shop());
+    let options = "{\"url\":\"https://me:hunter2@db\"}";
+    let wanted =
+        serde_json::json!({"dsn_of_source": "host=db password=hunter2", "options": options, "user_key": "hunter2"});
+    assert_eq!(desk.values("shop"), wanted);
+}
+
+#[test]
+fn a_setting_that_is_said_to_be_none_is_not_guessed_to_be_a_secret() {
+    let desk = Desk::new();
+    let open = UNSUSPECTING
+        .replace("\"user_key\"", "\"user_key\"\nsecret = false")
+        .replace("\"dsn_of_source\"", "\"dsn_of_source\"\nsecret = false");
+    desk.folder.write("connectors/x.toml", &open);
+    let text = "type = \"x\"\nloader = \"lake\"\n[config]\ndsn_of_source = \"password=hunter2\"\nuser_key = \"abc\"\n";
+    desk.folder.write("integrations/shop.toml", text);
+    desk.run(&["check"]).succeeds();
+}
+
+#[test]
+fn a_secret_anywhere_else_in_a_file_is_told_and_hidden() {
+    let desk = Desk::new();
+    let key = concat!("ghp_", "0123456789abcdefghijklmnopqrstuvwxyz");
+    desk.folder.write("integrations/shop.toml", &format!("description = \"ask for {key}\"\n{SHOP}"));
+    let told = desk.run(&["check"]).fails("`description` holds a GitHub token").stderr;
+    assert!(!told.contains(key), "{told}");
+    desk.folder.write("integrations/shop.toml", SHOP);
+    desk.folder.write("integrations/shop.prod.toml", &format!("tags = [\"{key}\"]\n"));
+    let told = desk.run(&["check"]).fails("`tags` holds a GitHub token").stderr;
+    assert!(!told.contains(key), "{told}");
+}
+
+#[test]
+fn a_secret_for_an_open_setting_is_not_taken_from_the_command_line() {
+    let desk = Desk::new();
+    desk.folder.write("connectors/x.toml", UNSUSPECTING);
+    let words = ["new", "mine", "--type", "x", "--no-input", "--set", "dsn_of_source=postgres://me:hunter2@db"];
+    let told = desk.run(&words).fails("`dsn_of_source` is given an address with a password").stderr;
+    assert!(!told.contains("hunter2") && !desk.folder.join("integrations/mine.toml").exists(), "{told}");
+}
+
+#[test]
+fn no_value_is_added_to_the_secrets_without_a_key() {
+    let desk = Desk::new();
+    desk.set("api_key", "hunter2");
+    let shop = desk.shop();
+    let added = shop.replace("[secrets]\n", "[secrets]\n\"auth.token\" = \"\"\n");
+    assert_ne!(added, shop);
+    desk.folder.write("integrations/shop.toml", &added);
+    desk.run(&["check"]).fails("`auth.token` is an empty text, which anybody can write");
+    desk.run(&["plan", "--offline"]).fails("`auth.token` is an empty text");
+}
+
+#[test]
+fn lines_that_git_has_ended_otherwise_are_no_change() {
+    let desk = Desk::new();
+    desk.folder.write("integrations/shop.toml", &format!("description = \"\"\"\none\ntwo\"\"\"\n{SHOP}"));
+    desk.set("api_key", "hunter2");
+    desk.run(&["apply", "--yes"]).succeeds();
+    desk.run(&["plan", "--exit-code"]).succeeds();
+    let unix = desk.shop();
+    desk.folder.write("integrations/shop.toml", &unix.replace('\n', "\r\n"));
+    let plan = desk.run(&["plan", "--exit-code"]);
+    assert_eq!(plan.code, 0, "{}{}", plan.stdout, plan.stderr);
+    assert_eq!(desk.values("shop")["api_key"], "hunter2");
+}
+
+#[test]
+fn a_mistake_in_another_file_stops_no_command_on_secrets() {
+    let desk = Desk::new().with("EDITOR", "true");
+    desk.set("api_key", "hunter2");
+    desk.folder.write("integrations/broken.toml", "type = [\n");
+    desk.folder.write("integrations/broken.secrets.yaml", "a: [\n");
+    desk.folder.write("connectors/broken.toml", "= no");
+    desk.set("api_key", "hunter3");
+    assert_eq!(desk.values("shop")["api_key"], "hunter3");
+    for words in [
+        ["secrets", "edit", "shop"].as_slice(),
+        &["secrets", "rotate", "shop"],
+        &["secrets", "updatekeys", "shop"],
+        &["secrets", "updatekeys", "shop", "--check"],
+        &["secrets", "encrypt", "shop"],
+        &["secrets", "export", "shop"],
+        &["secrets", "unset", "shop", "api_key"],
+    ] {
+        desk.run(words).succeeds();
+    }
+    desk.run_with(&["secrets", "import", "shop", "-"], "{\"api_key\": \"hunter4\"}").succeeds();
+    assert_eq!(desk.values("shop")["api_key"], "hunter4");
+    let told = desk.run(&["secrets", "view", "broken", "--yes"]).fails("TOML").stderr;
+    assert!(told.contains("integrations/broken.toml"), "{told}");
+    // Whether it has secrets cannot be known.
+    desk.run(&["secrets", "rotate", "--all"]).fails("integrations/broken.toml");
+}
