@@ -1,5 +1,6 @@
 //! Rendering `meltano.yml` from entries, and reading entries back from it; what is rendered beside it; pure.
 
+pub(crate) mod engine;
 pub mod output;
 pub mod read;
 pub mod stamp;
@@ -8,13 +9,15 @@ mod values;
 use std::borrow::Cow;
 
 use miette::{Diagnostic, SourceSpan};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::AutoEscape;
+use minijinja::syntax::SyntaxConfig;
 
 use crate::name::EnvironmentName;
 use crate::plan::State;
 use crate::record::Entry;
 use crate::record::entry::Origin;
 use crate::source::Source;
+use engine::{Author, Failure, Template};
 use values::Values;
 
 pub use output::{Output, Task};
@@ -179,17 +182,18 @@ fn twice(names: &read::Names, entries: &State<Entry>) -> Option<(&'static str, S
 /// # Errors
 /// When the template fails.
 pub fn unproven(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
-    let name = template.path().display().to_string();
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_auto_escape_callback(|_| AutoEscape::Json);
-    engine.set_fuel(Some(FUEL_FOR_EACH * (entries.len() as u64 + 10)));
-    engine.set_formatter(formatted);
-    engine.add_template(PARTS.0, PARTS.1).map_err(|error| failed(&error))?;
-    engine.add_template(&name, template.text()).map_err(|error| failed(&error))?;
-    let values = minijinja::value::Serde(Values::of(head, entries));
-    let rendered = engine.get_template(&name).and_then(|template| template.render(values));
-    rendered.map(|text| format!("{}\n", text.trim_end())).map_err(|error| failed(&error))
+    let template = Template {
+        name: &template.path().display().to_string(),
+        text: template.text(),
+        author: if template.text() == TEMPLATE { Author::Program } else { Author::Project },
+        syntax: SyntaxConfig::default(),
+        escape: |_| AutoEscape::Json,
+        formatter: formatted,
+        import: Some(PARTS),
+        fuel: FUEL_FOR_EACH * (entries.len() as u64 + 10),
+    };
+    let values = minijinja::value::Serde(Values::of(head, entries)).into();
+    template.render(values).map(|text| format!("{}\n", text.trim_end())).map_err(failed)
 }
 
 /// Writes a value as JSON that is YAML too; what the template itself says stays as it is.
@@ -217,10 +221,8 @@ fn escaped(text: &str) -> String {
     parts.collect()
 }
 
-fn failed(error: &minijinja::Error) -> Mistake {
-    let message =
-        error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
-    Mistake::Failed { message, span: error.range().unwrap_or(0..0).into() }
+fn failed(failure: Failure) -> Mistake {
+    Mistake::Failed { message: failure.message, span: failure.span.into() }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The words of a message: a template of the project's, or the built-in one of its kind of channel.
 
 use miette::{Diagnostic, SourceSpan};
+use minijinja::AutoEscape;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::Message;
+use crate::render::engine::{Author, Failure, Formatter, Template};
 use crate::settings::Sender;
 use crate::source::Source;
 
@@ -82,21 +83,19 @@ pub fn built_in(sender: &Sender) -> Source {
 /// # Errors
 /// When the template fails, or a webhook's renders no JSON.
 pub fn render(message: &Message, form: Form, template: &Source) -> Result<String, TemplateMistake> {
-    let name = template.path().display().to_string();
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
     // A line that is only a block leaves no empty line.
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    engine.set_syntax(syntax.map_err(|error| failed(&error))?);
-    engine.set_fuel(Some(FUEL));
-    engine.set_auto_escape_callback(move |_| if form == Form::Json { AutoEscape::Json } else { AutoEscape::None });
-    if form == Form::Slack {
-        engine.set_formatter(for_slack);
-    }
-    engine.add_template(&name, template.text()).map_err(|error| failed(&error))?;
-    let values = minijinja::value::Serde(message);
-    let rendered = engine.get_template(&name).and_then(|template| template.render(values));
-    let text = rendered.map_err(|error| failed(&error))?.trim().to_owned();
+    let template = Template {
+        name: &template.path().display().to_string(),
+        text: template.text(),
+        author: Author::Project,
+        syntax: syntax.map_err(|error| failed(Failure::of(&error, "")))?,
+        escape: if form == Form::Json { |_| AutoEscape::Json } else { |_| AutoEscape::None },
+        formatter: if form == Form::Slack { for_slack as Formatter } else { minijinja::escape_formatter },
+        import: None,
+        fuel: FUEL,
+    };
+    let text = template.render(minijinja::value::Serde(message).into()).map_err(failed)?.trim().to_owned();
     if form == Form::Json {
         let json = serde_json::from_str::<serde::de::IgnoredAny>(&text);
         json.map_err(|error| TemplateMistake::NoJson { message: error.to_string(), span: (0..0).into() })?;
@@ -118,10 +117,8 @@ fn for_slack(
     }
 }
 
-fn failed(error: &minijinja::Error) -> TemplateMistake {
-    let message =
-        error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
-    TemplateMistake::Failed { message, span: error.range().unwrap_or(0..0).into() }
+fn failed(failure: Failure) -> TemplateMistake {
+    TemplateMistake::Failed { message: failure.message, span: failure.span.into() }
 }
 
 #[cfg(test)]

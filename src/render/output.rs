@@ -14,8 +14,8 @@ mod values;
 use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior};
 
+use super::engine::{Author, Failure, Template};
 use super::{MARKER, Mistake, failed};
 use crate::integration::Integrations;
 use crate::plan::{Scope, State};
@@ -80,20 +80,21 @@ impl Output {
     /// # Errors
     /// When the template fails, or does not mark the file as spile's.
     pub fn render(&self, tasks: &State<Task>) -> Result<String, Mistake> {
-        let name = self.template.path().display().to_string();
         // What stands on a line of its own and writes nothing leaves no line.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        let syntax = syntax.map_err(|error| failed(&error))?;
-        let mut engine = Environment::new();
-        engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        engine.set_auto_escape_callback(literal::language);
-        engine.set_formatter(literal::formatted);
-        engine.set_syntax(syntax);
-        engine.set_fuel(Some(FUEL_FOR_EACH * (tasks.len() as u64 + 10)));
-        engine.add_template(&name, self.template.text()).map_err(|error| failed(&error))?;
-        let values = minijinja::value::Serde(Values::of(self, tasks));
-        let rendered = engine.get_template(&name).and_then(|template| template.render(values));
-        let text = rendered.map(|text| format!("{}\n", text.trim_end())).map_err(|error| failed(&error))?;
+        let is_builtin = Builtin::find(&self.settings.template).is_some();
+        let template = Template {
+            name: &self.template.path().display().to_string(),
+            text: self.template.text(),
+            author: if is_builtin { Author::Program } else { Author::Project },
+            syntax: syntax.map_err(|error| failed(Failure::of(&error, "")))?,
+            escape: literal::language,
+            formatter: literal::formatted,
+            import: None,
+            fuel: FUEL_FOR_EACH * (tasks.len() as u64 + 10),
+        };
+        let values = minijinja::value::Serde(Values::of(self, tasks)).into();
+        let text = template.render(values).map(|text| format!("{}\n", text.trim_end())).map_err(failed)?;
         if is_rendered(&text) { Ok(text) } else { Err(Mistake::Unmarked { span: (0..0).into() }) }
     }
 

@@ -4,6 +4,7 @@ mod obstacles;
 
 use std::fs::File;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use spile::ops::{Error, check};
@@ -83,10 +84,63 @@ fn templates_that_have_no_end_run_out_of_fuel() {
         "{{ [1] * 100000000000 }}",
         "{{ '%100000000000d' | format(1) }}",
         "{{ 'a\nb' | indent(100000000000) }}",
+        "{{ [1]|tojson(indent=4000000000) }}",
         &deep,
     ];
     for template in templates {
         let path = "templates/meltano.yml.j2";
         assert_eq!(refused_text(path, template), one("spile::template::failed", path), "{template}");
     }
+}
+
+/// All templates of a project: of `meltano.yml`, of an output and of messages.
+#[test]
+fn no_template_of_a_project_overflows_the_stack_or_takes_all_memory() {
+    let twice = |i: usize| format!("{{% set a{i} = [a{}, a{}] %}}", i - 1, i - 1);
+    let templates = [
+        format!("{{{{ 1{} }}}}", "+1".repeat(50_000)),
+        format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(200_000)),
+        format!("{{% set a0 = [1] %}}{}{{{{ a60 ~ '' }}}}", (1..=60).map(twice).collect::<String>()),
+        "{{ [1]|tojson(indent=4000000000) }}".to_owned(),
+    ];
+    for template in templates {
+        for (path, code) in [
+            ("templates/meltano.yml.j2", "spile::template::failed"),
+            ("templates/tasks.py.j2", "spile::template::failed"),
+            ("templates/own.j2", "spile::notify::template"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let settings = "[project]\nname = \"hostile\"\n[[outputs]]\ntemplate = \"templates/tasks.py.j2\"\npath = \"tasks.py\"\n\
+                            [[notify]]\nname = \"own\"\nwebhook = \"${HOOK}\"\ntemplate = \"templates/own.j2\"\n";
+            let root = folder.path();
+            std::fs::write(root.join("spile.toml"), settings).unwrap();
+            std::fs::create_dir_all(root.join("templates")).unwrap();
+            std::fs::write(root.join("templates/tasks.py.j2"), "# {{ marker|safe }}\n").unwrap();
+            std::fs::write(root.join("templates/own.j2"), "{}").unwrap();
+            std::fs::write(root.join(path), &template).unwrap();
+            let (output, peak) = watched(root);
+            assert_eq!(output.status.code(), Some(1), "{path}: {output:?}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains(code), "{path}: {output:?}");
+            assert!(peak < 200 << 10, "{path}: {peak} KiB: {template:.100}");
+        }
+    }
+}
+
+/// Runs `spile check` in a folder; returns what it said and the most memory that it held, in KiB.
+fn watched(root: &Path) -> (Output, u64) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
+    command.args(["check", "--color", "never"]).current_dir(root).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let watching = std::thread::spawn(move || {
+        let mut peak = 0;
+        while let Ok(text) = std::fs::read_to_string(&status) {
+            let Some(line) = text.lines().find_map(|line| line.strip_prefix("VmHWM:")) else { break };
+            peak = peak.max(line.trim().trim_end_matches(" kB").parse::<u64>().unwrap());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        peak
+    });
+    let output = child.wait_with_output().unwrap();
+    (output, watching.join().unwrap())
 }

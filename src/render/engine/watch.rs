@@ -1,0 +1,107 @@
+//! Instructions of a project's template, with a look at every value between them: what is made is weighed, what is
+//! compared is paid for, and all text goes through the formatter, which counts it.
+
+use minijinja::Value;
+use minijinja::machinery::{Instruction, Instructions};
+
+use super::weight::{COMPARED, MADE};
+
+/// Filters that compare what they are given.
+const COMPARING: [&str; 12] = [
+    "sort",
+    "unique",
+    "min",
+    "max",
+    "groupby",
+    "dictsort",
+    "sum",
+    "select",
+    "selectattr",
+    "reject",
+    "rejectattr",
+    "items",
+];
+
+/// Stands for no place in the engine's memory of filters.
+const UNREMEMBERED: u8 = u8::MAX;
+
+/// Returns the same instructions, watched.
+pub(super) fn watched<'a>(code: &Instructions<'a>) -> Instructions<'a> {
+    let mut steps = Vec::new();
+    let mut starts = Vec::new();
+    let mut at = 0;
+    let mut passes_names = false;
+    while let Some(instruction) = code.get(at) {
+        starts.push(u32::try_from(steps.len()).unwrap_or(u32::MAX));
+        steps.extend(step(instruction, passes_names).into_iter().map(|one| (at, one)));
+        passes_names = matches!(instruction, Instruction::BuildKwargs(_) | Instruction::MergeKwargs(_));
+        at += 1;
+    }
+    starts.push(u32::try_from(steps.len()).unwrap_or(u32::MAX));
+    let mut watched = Instructions::new(code.name(), code.source());
+    for (at, mut instruction) in steps {
+        if let Some(target) = target(&mut instruction) {
+            *target = starts.get(*target as usize).copied().unwrap_or(u32::MAX);
+        }
+        match code.get_span(at) {
+            Some(span) => watched.add_with_span(instruction, span),
+            None => watched
+                .add_with_line(instruction, code.get_line(at).and_then(|line| u16::try_from(line).ok()).unwrap_or(0)),
+        };
+    }
+    watched
+}
+
+/// Returns what stands for an instruction.
+fn step<'a>(instruction: &Instruction<'a>, passes_names: bool) -> Vec<Instruction<'a>> {
+    let made = || Instruction::ApplyFilter(MADE, Some(1), UNREMEMBERED);
+    let compared = || Instruction::ApplyFilter(COMPARED, Some(1), UNREMEMBERED);
+    let own = || instruction.clone();
+    match instruction {
+        Instruction::EmitRaw(text) => {
+            vec![Instruction::LoadConst(Value::from_safe_string((*text).to_owned())), Instruction::Emit]
+        }
+        Instruction::ApplyFilter(name, Some(1), _) if COMPARING.contains(name) => vec![compared(), own(), made()],
+        Instruction::ApplyFilter(name, Some(2), _) if COMPARING.contains(name) => {
+            vec![Instruction::Swap, compared(), Instruction::Swap, own(), made()]
+        }
+        Instruction::Lookup(_)
+        | Instruction::GetAttr(_)
+        | Instruction::GetItem
+        | Instruction::Slice
+        | Instruction::BuildMap(_)
+        | Instruction::BuildList(_)
+        | Instruction::BuildTuple(_)
+        | Instruction::Add
+        | Instruction::Mul
+        | Instruction::StringConcat
+        | Instruction::EndCapture
+        | Instruction::ApplyFilter(..)
+        | Instruction::CallFunction(..)
+        | Instruction::CallMethod(..)
+        | Instruction::CallObject(_) => vec![own(), made()],
+        Instruction::Eq
+        | Instruction::Ne
+        | Instruction::Gt
+        | Instruction::Gte
+        | Instruction::Lt
+        | Instruction::Lte
+        | Instruction::In
+        | Instruction::CompareAndPreserve(_) => vec![compared(), own()],
+        Instruction::PerformTest(..) if !passes_names => vec![compared(), own()],
+        _ => vec![own()],
+    }
+}
+
+/// Returns where an instruction jumps to.
+fn target<'t>(instruction: &'t mut Instruction<'_>) -> Option<&'t mut u32> {
+    match instruction {
+        Instruction::Iterate(target)
+        | Instruction::Jump(target)
+        | Instruction::JumpIfFalse(target)
+        | Instruction::JumpIfFalseOrPop(target)
+        | Instruction::JumpIfTrueOrPop(target)
+        | Instruction::BuildMacro(_, target, _) => Some(target),
+        _ => None,
+    }
+}
