@@ -25,8 +25,6 @@ use std::process::Command;
 use spile::name::IntegrationId;
 use spile::plan::{State, Step};
 use spile::record::Row;
-use spile::secret::Secret;
-use spile::world::supabase::Address;
 use spile::world::{Origin, Target};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -64,8 +62,8 @@ fn main() {
     }
 }
 
-const SETTINGS: &str = "[project]\nname = \"bench\"\n\n[registry]\nkind = \"supabase\"\nurl = \"${BENCH_URL}\"\n\
-                        key = \"${BENCH_KEY}\"\nrest_path = \"\"\n";
+const SETTINGS: &str = "[project]\nname = \"bench\"\n\n[registry]\nkind = \"supabase\"\nurl = \"${SUPABASE_URL}\"\n\
+                        key = \"${SUPABASE_KEY}\"\nrest_path = \"\"\n";
 
 /// Whole programs, against reading and parsing the same files and asking for ids and hashes with `curl`.
 fn grown(project: &Project, count: usize) {
@@ -184,7 +182,7 @@ impl Project<'_> {
     fn spile(&self, url: &str, words: &[&str], code: i32) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
         command.current_dir(self.folder.path()).args(words);
-        command.env("BENCH_URL", url).env("BENCH_KEY", self.supabase.key("service_role"));
+        command.env("SUPABASE_URL", url).env("SUPABASE_KEY", self.supabase.key("service_role"));
         let output = command.output().expect("spile starts");
         assert_eq!(output.status.code(), Some(code), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -205,8 +203,7 @@ impl Project<'_> {
 
     /// The registry, without the rest of the program.
     fn target(&self, url: &str) -> spile::world::Supabase {
-        let (url, key) = (url.to_owned(), Secret::new(self.supabase.key("service_role")));
-        let address = Address { url, rest_path: String::new(), schema: "public".to_owned(), key };
+        let address = parts::address(url, "", &self.supabase.key("service_role"));
         let environment = "dev".parse().unwrap();
         spile::world::Supabase::new(address, ("bench", &environment), &self.folder.path().join(".spile")).unwrap()
     }

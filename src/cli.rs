@@ -45,13 +45,15 @@ use clap::{ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::name::EnvironmentName;
 use crate::ops::saved_plan::SavedPlanError;
 use crate::ops::{self, Error, Loaded};
+use crate::problem::Problems;
 use crate::secrecy::NOT_SHOWN;
 use crate::secret::Secret;
+use crate::settings::{ALLOW, Agreement, ProjectSettings, TRUST_VARIABLE, TrustedHost, Variables};
 use crate::view;
 use crate::world::editor::Editor;
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
-use crate::world::{Keys, Outside, Program, Project, TargetError, World};
+use crate::world::{Agreements, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders, World};
 use output::Output;
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry.
@@ -90,6 +92,9 @@ pub struct Global {
     /// Never ask: a question that has no answer on the command line is an error
     #[arg(long, global = true)]
     no_input: bool,
+    /// Send the registry's key, or a mail server's password, to this host, which `spile.toml` names; several: one comma each
+    #[arg(long, value_name = "HOST", global = true, value_delimiter = ',')]
+    trust_registry: Vec<TrustedHost>,
 }
 
 /// How results are written.
@@ -349,7 +354,9 @@ impl Global {
     /// Reads and checks the project's files and opens the world of the environment.
     fn open(&self, output: &mut Output) -> Result<(Arc<Loaded>, World, EnvironmentName), Error> {
         let (project, loaded, environment) = self.checked(output)?;
-        let world = World::open(&project, &loaded.settings, &environment, &outside(output))?;
+        let outside = self.outside(&project, output)?;
+        let site = Site { project: &project, settings: &loaded.settings, environment: &environment };
+        let world = site.open(&outside, output)?;
         // So are the rows that it keeps.
         std::mem::forget(world.registry.clone());
         Ok((loaded, world, environment))
@@ -358,8 +365,22 @@ impl Global {
     /// Reads and checks the project's files and opens the world without its registry.
     fn offline(&self, output: &mut Output) -> Result<(Arc<Loaded>, World, EnvironmentName), Error> {
         let (project, loaded, environment) = self.checked(output)?;
-        let world = World::offline(&project, &loaded.settings, &outside(output));
+        let world = World::offline(&project, &loaded.settings, &self.outside(&project, output)?);
         Ok((loaded, world, environment))
+    }
+
+    /// Names what the user's environment gives to a world.
+    fn outside(&self, project: &Project, output: &Output) -> Result<Outside, Error> {
+        let mut problems = Problems::default();
+        let folders = UserFolders::beside(project, variable_os);
+        let allowed = folders.allowed(variable(ALLOW).as_deref(), &mut problems);
+        let trusted = variable(TRUST_VARIABLE);
+        let agreements = Agreements::of(&folders).trusting(&self.trust_registry, trusted.as_deref(), &mut problems);
+        if problems.any_error() {
+            return Err(Error::Problems(problems.into_report()));
+        }
+        let (keys, variables) = (Arc::new(keys(output)), Variables::new(variable, allowed));
+        Ok(Outside { keys, variables, agreements: Arc::new(agreements) })
     }
 
     /// Reads and checks the project's files. They are there until the process ends: to let go of the values of thousands,
@@ -389,14 +410,45 @@ fn keys(output: &Output) -> Keys {
     Keys::new(places)
 }
 
-/// Names what the user's environment gives to a world.
-fn outside(output: &Output) -> Outside {
-    Outside { keys: Arc::new(keys(output)), variables: variable }
+/// A project in one environment: what a world is opened for.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    project: &'a Project,
+    settings: &'a ProjectSettings,
+    environment: &'a EnvironmentName,
+}
+
+impl Site<'_> {
+    /// Opens the world; where nobody has agreed to the host of its registry yet, asks.
+    fn open(&self, outside: &Outside, output: &mut Output) -> Result<World, Error> {
+        let open = || World::open(self.project, self.settings, self.environment, outside);
+        match open() {
+            Err(NoWorld::NotAgreed(agreement)) if agrees(&agreement, &outside.agreements, output) => Ok(open()?),
+            opened => Ok(opened?),
+        }
+    }
+}
+
+/// Asks whether a secret may be sent to a host, and remembers a yes.
+fn agrees(agreement: &Agreement, agreements: &Agreements, output: &mut Output) -> bool {
+    if !output.confirm(&agreement.question()) {
+        return false;
+    }
+    if let Err(error) = agreements.remember(agreement) {
+        let message = format!("the answer holds for this command alone, for it cannot be kept: {error}");
+        output.event(&ops::Event::Unseen { message, help: None });
+    }
+    true
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn variable_os(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 fn ask_passphrase(what: &str) -> Option<Secret> {

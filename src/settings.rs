@@ -1,5 +1,8 @@
 //! What `spile.toml` says: the project's name, its environments, its registry, its outputs and its guards.
 
+mod agreement;
+mod allowed;
+mod host;
 mod lint;
 mod notify;
 mod outputs;
@@ -17,12 +20,15 @@ use crate::source::{Placed, Source};
 use crate::table::{self, Table};
 use registry::RegistryTable;
 
+pub use agreement::{Agreement, Sent, TRUST_OPTION, TRUST_VARIABLE};
+pub use allowed::{ALLOW, AllowMistake, Allowed, words};
+pub use host::{Host, MailServer, NotAHost, NotAMailServer, NotAWebAddress, TrustedHost, WebAddress, secure};
 pub use lint::{LINTS, Lint};
 pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
-pub use registry::{Registry, RegistryMistake, Supabase};
+pub use registry::{Registry, RegistryMistake, Resolved, Supabase};
 pub use sync::Sync;
-pub use variables::{Variables, expanded};
+pub use variables::{Given, Mixed, NoValue, NotAName, VariableName, Variables};
 
 /// The Meltano that is installed where `spile.toml` pins none.
 pub const MELTANO_VERSION: &str = "4.4.1";
@@ -440,24 +446,26 @@ mod tests {
         assert_eq!(settings.environment(Some("prd")).unwrap_err().help, "did you mean `prod`?");
     }
 
-    const HOSTED: &str = "[project]\nname = 'acme'\n[registry]\nkind = 'supabase'\nurl = '${URL}'\nkey = '${KEY}'\n";
+    const HOSTED: &str =
+        "[project]\nname = 'acme'\n[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\nkey = '${SUPABASE_KEY}'\n";
 
-    fn resolved(text: &str, variables: Variables) -> (Option<(String, crate::secret::Secret)>, Vec<String>) {
+    fn resolved(text: &str, read: fn(&str) -> Option<String>) -> (Option<Resolved>, Vec<String>) {
         let settings = parsed(text).0.unwrap();
         let Registry::Supabase(supabase) = settings.registry_of(&"prod".parse().unwrap()) else {
             panic!("it is local")
         };
         let mut problems = Problems::default();
-        let resolved = supabase.resolved(variables, &mut problems);
+        let resolved = supabase.resolved(&Variables::new(read, Allowed::default()), &mut problems);
         (resolved, problems.into_report().problems().iter().map(|problem| format!("{problem:?}")).collect())
     }
 
     #[test]
     fn an_environment_lays_its_registry_over_the_projects() {
         let text = format!("{HOSTED}rest_path = ''\n[environments.prod.registry]\nurl = 'https://prod.example'\n");
-        let (found, problems) = resolved(&text, |name| (name == "KEY").then(|| "sb_secret_x".to_owned()));
+        let (found, problems) = resolved(&text, |name| (name == "SUPABASE_KEY").then(|| "sb_secret_x".to_owned()));
         assert_eq!(problems, Vec::<String>::new());
-        assert_eq!(found.unwrap(), ("https://prod.example".to_owned(), crate::secret::Secret::new("sb_secret_x")));
+        let found = found.unwrap();
+        assert_eq!((found.address.as_str(), found.key.expose()), ("https://prod.example", "sb_secret_x"));
     }
 
     #[test]
@@ -468,8 +476,8 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "spile.toml:5: the environment variable `URL` is not set [spile::registry::unset]",
-                "spile.toml:6: the environment variable `KEY` is not set [spile::registry::unset]",
+                "spile.toml:5: the environment variable `SUPABASE_URL` is not set [spile::registry::unset]",
+                "spile.toml:6: the environment variable `SUPABASE_KEY` is not set [spile::registry::unset]",
             ]
         );
         let (found, problems) = resolved(HOSTED, |_| Some("sb_publishable_x".to_owned()));
@@ -480,7 +488,8 @@ mod tests {
     #[test]
     fn an_address_from_a_variable_is_not_shown_where_it_is_none() {
         let mistaken = |name: &str| {
-            Some(if name == "URL" { "postgresql://postgres:hunter2@db.example" } else { "sb_secret_x" }.to_owned())
+            let is_url = name == "SUPABASE_URL";
+            Some(if is_url { "postgresql://postgres:hunter2@db.example" } else { "sb_secret_x" }.to_owned())
         };
         let (found, problems) = resolved(HOSTED, mistaken);
         assert!(found.is_none());

@@ -1,5 +1,6 @@
 //! Everything outside: one file for each outside system, and one handle on each here.
 
+pub mod agreements;
 pub mod alerts;
 pub mod audit;
 pub mod command;
@@ -27,16 +28,19 @@ pub mod sops_program;
 pub mod supabase;
 pub mod target;
 pub mod tokens;
+pub mod user_files;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::name::EnvironmentName;
-use crate::problem::{Problems, Report};
+use crate::problem::Report;
 use crate::record::Entry;
-use crate::settings::{self, ProjectSettings, Variables};
+use crate::settings::{self, Agreement, ProjectSettings, Variables};
+use crate::source::Placed;
 
+pub use agreements::Agreements;
 pub use alerts::Alerts;
 pub use audit::{Audit, Deed};
 pub use discoveries::Discoveries;
@@ -57,6 +61,7 @@ pub use sops_program::Program;
 pub use supabase::{Supabase, SupabaseError};
 pub use target::{Origin, Target, TargetError};
 pub use tokens::Tokens;
+pub use user_files::UserFolders;
 
 /// The handles on everything outside that operations need, in one environment.
 #[derive(Clone)]
@@ -90,8 +95,19 @@ pub struct World {
 pub struct Outside {
     /// The keys that open secrets.
     pub keys: Arc<Keys>,
-    /// Reads a variable that `spile.toml` names.
+    /// The variables that `spile.toml` may name.
     pub variables: Variables,
+    /// Which secrets of the environment may be sent to which hosts.
+    pub agreements: Arc<Agreements>,
+}
+
+impl Outside {
+    /// Returns an environment that gives nothing: no keys, no variables, no agreements.
+    #[must_use]
+    pub fn nothing() -> Self {
+        let keys = Arc::new(Keys::new(keys::Places::default()));
+        Self { keys, variables: Variables::none(), agreements: Arc::default() }
+    }
 }
 
 /// What a registry keeps, each as its own handle.
@@ -100,8 +116,10 @@ type Stores = (Arc<dyn Registry>, Arc<dyn Runs>, Arc<dyn Alerts>);
 /// Why a world cannot be opened.
 #[derive(Debug)]
 pub enum NoWorld {
-    /// `spile.toml` names what is not there.
+    /// `spile.toml` names what is not there, or may not be read.
     Problems(Report),
+    /// Nobody has agreed to send the key of the registry to the host that `spile.toml` names.
+    NotAgreed(Box<Placed<Agreement>>),
     /// The registry's address or key is of no use.
     Supabase(SupabaseError),
 }
@@ -110,7 +128,8 @@ impl World {
     /// Opens the handles that the settings name; nothing is read, made or sent yet.
     ///
     /// # Errors
-    /// When a variable that the registry needs is not set, or is not what it should be.
+    /// When a variable that the registry needs is not set, may not be read or is not what it should be, or when nobody has
+    /// agreed to send the key to its host.
     pub fn open(
         project: &Project,
         settings: &ProjectSettings,
@@ -124,11 +143,7 @@ impl World {
                 (local.clone(), local.clone(), local)
             }
             settings::Registry::Supabase(written) => {
-                let mut problems = Problems::default();
-                let resolved = written.resolved(outside.variables, &mut problems);
-                let (url, key) = resolved.ok_or_else(|| NoWorld::Problems(problems.into_report()))?;
-                let (rest_path, schema) = (written.rest_path.clone(), written.schema.clone());
-                let address = self::supabase::Address { url, rest_path, schema, key };
+                let address = self::supabase::Address::agreed(written, outside)?;
                 let hosted = Supabase::new(address, (&settings.name, environment), &project.own_folder());
                 let hosted = Arc::new(hosted.map_err(NoWorld::Supabase)?);
                 supabase = Some(hosted.clone());
@@ -157,7 +172,7 @@ impl World {
             runs,
             registry,
             alerts: Arc::new(memory::MemoryAlerts::default()),
-            notifier: Notifier::new(outside.variables),
+            notifier: Notifier::new(outside.variables.clone(), outside.agreements.clone()),
             meltano: Meltano::new(project.root(), &settings.meltano),
             meltano_file: Arc::new(MeltanoFile::new(project)),
             outputs: OutputFiles::new(project, settings.outputs.iter().map(|output| output.path.clone()).collect()),

@@ -12,8 +12,9 @@ use crate::view::{BAD, CHANGED, GOOD, QUIET, styled};
 pub struct Args {}
 
 pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let findings =
-        ops::doctor(&global.project()?, global.environment.as_deref(), (&host(), &super::outside(output))).await;
+    let project = global.project()?;
+    let outside = global.outside(&project, output)?;
+    let findings = ops::doctor(&project, global.environment.as_deref(), (&host(), &outside)).await;
     output.result(|| findings.iter().map(line).collect(), &json!({ "findings": findings }));
     let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
     Ok(if bad { exit::FAILED } else { 0 })

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::run::Pace;
-use super::{Global, Output, keys, outside, program};
+use super::{Global, Output, Site, keys, program};
 use crate::connector::{Connector, Role};
 use crate::form::{self, Given, NewFile, SecretSource, Words};
 use crate::integration::rewrite::Edit;
@@ -25,7 +25,7 @@ use crate::problem::{Problems, did_you_mean, listed};
 use crate::run::{Run, RunStatus};
 use crate::secret::Secret;
 use crate::world::door::text_named;
-use crate::world::{Keys, Program, Project, World};
+use crate::world::{Keys, Program, Project};
 
 /// Make an integration: asks for what is not said, tests it, encrypts its secrets, writes its file
 #[derive(Debug, clap::Args)]
@@ -251,7 +251,7 @@ async fn finish(prepared: &Prepared, answers: &Answers, (global, output): (&Glob
         && let Some(run) = tested(prepared, (global, output)).await?
         && run.status != RunStatus::Ok
     {
-        let world = prepared.offline(&outside(output));
+        let world = prepared.offline(&global.outside(&prepared.project, output)?);
         return Ok(super::run::show((&world, &prepared.loaded), &[run], output));
     }
     save(prepared, (global, output)).await
@@ -260,7 +260,7 @@ async fn finish(prepared: &Prepared, answers: &Answers, (global, output): (&Glob
 /// Tests a file that is not written yet.
 async fn tested(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Option<Run>, Error> {
     let environment = prepared.loaded.environment(global.environment.as_deref())?;
-    let world = prepared.offline(&outside(output));
+    let world = prepared.offline(&global.outside(&prepared.project, output)?);
     let pace = Pace::of_the_project();
     let (interrupted, interrupt) = tokio::sync::watch::channel(false);
     let mut options = pace.options(&prepared.loaded.settings.sync, environment);
@@ -291,7 +291,9 @@ async fn save(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> 
 
 async fn show_plan(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<(), Error> {
     let environment = prepared.loaded.environment(global.environment.as_deref())?;
-    let world = World::open(&prepared.project, &prepared.loaded.settings, &environment, &outside(output))?;
+    let (project, settings) = (&prepared.project, &prepared.loaded.settings);
+    let outside = global.outside(project, output)?;
+    let world = Site { project, settings, environment: &environment }.open(&outside, output)?;
     let plan = new::plan(&world, prepared, &environment).await?;
     super::plan::show(&super::plan::data(&plan, &prepared.loaded), output);
     Ok(())

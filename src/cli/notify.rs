@@ -2,14 +2,14 @@
 
 use clap::Subcommand;
 
-use super::{Global, Output, exit, outside};
+use super::{Global, Output, Site, agrees, exit};
 use crate::name::EnvironmentName;
 use crate::ops::notify::Watched;
 use crate::ops::{self, Error, Event, Loaded};
-use crate::problem::{Report, did_you_mean, listed};
+use crate::problem::{Problems, Report, did_you_mean, listed};
 use crate::settings::{Channel, ProjectSettings};
 use crate::view::notify::{self, OverviewData, SentData, TestedData};
-use crate::world::{Project, World};
+use crate::world::{Outside, Project, World};
 
 /// Tell people what goes wrong: try the channels, send what is due, show what is told
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ struct SendArgs {}
 struct ListArgs {}
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let desk = Desk::open(global)?;
+    let desk = Desk::open(global, output)?;
     match &args.command {
         Command::Test(args) => test(args, &desk, output).await,
         Command::Send(_) => send(&desk, output).await,
@@ -56,10 +56,11 @@ struct Desk {
     settings: ProjectSettings,
     files: Result<Loaded, Report>,
     environment: EnvironmentName,
+    outside: Outside,
 }
 
 impl Desk {
-    fn open(global: &Global) -> Result<Self, Error> {
+    fn open(global: &Global, output: &Output) -> Result<Self, Error> {
         let project = global.project()?;
         let settings = ops::check::settings(&project)?;
         let files = match ops::check::used(&project) {
@@ -68,15 +69,26 @@ impl Desk {
             Err(error) => return Err(error),
         };
         let environment = settings.environment(global.environment.as_deref())?;
-        Ok(Self { project, settings, files, environment })
+        let outside = global.outside(&project, output)?;
+        Ok(Self { project, settings, files, environment, outside })
     }
 
     fn watched(&self) -> Watched<'_> {
         Watched { settings: &self.settings, files: self.files.as_ref(), environment: &self.environment }
     }
 
-    fn world(&self, output: &Output) -> Result<World, Error> {
-        Ok(World::open(&self.project, &self.settings, &self.environment, &outside(output))?)
+    fn world(&self, output: &mut Output) -> Result<World, Error> {
+        let Self { project, settings, environment, .. } = self;
+        Site { project, settings, environment }.open(&self.outside, output)
+    }
+
+    /// Asks for each mail server that gets a password and that nobody has agreed to yet.
+    fn agree(&self, world: &World, channels: &[&Channel], output: &mut Output) {
+        for channel in channels {
+            if let Some(agreement) = world.notifier.missing_agreement(&channel.sender) {
+                agrees(&agreement, &self.outside.agreements, output);
+            }
+        }
     }
 
     /// Returns the channels of the environment, or the one of that name.
@@ -96,7 +108,16 @@ impl Desk {
 async fn test(args: &TestArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
     let channels = desk.channels(args.name.as_deref())?;
     // No row is needed for it, and so no key of a registry.
-    let world = World::offline(&desk.project, &desk.settings, &outside(output));
+    let world = World::offline(&desk.project, &desk.settings, &desk.outside);
+    desk.agree(&world, &channels, output);
+    // What nobody allows is told with its place, before anything is sent.
+    let mut problems = Problems::default();
+    for channel in &channels {
+        world.notifier.check(&channel.sender, &mut problems);
+    }
+    if problems.any_error() {
+        return Err(Error::Problems(problems.into_report()));
+    }
     let tested = ops::notify::test(&world, desk.watched(), &channels).await;
     let tested: Vec<TestedData> = tested.iter().map(TestedData::from).collect();
     let data = serde_json::json!({ "channels": tested });
@@ -106,6 +127,7 @@ async fn test(args: &TestArgs, desk: &Desk, output: &mut Output) -> Result<u8, E
 
 async fn send(desk: &Desk, output: &mut Output) -> Result<u8, Error> {
     let world = desk.world(output)?;
+    desk.agree(&world, &desk.channels(None)?, output);
     let mut events = Vec::new();
     let mut tell = |event: Event| {
         output.event(&event);

@@ -8,13 +8,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::run::{Pace, pass_on};
-use super::{Global, Output, host, outside, places};
+use super::{Global, Output, Site, host, places};
 use crate::http::{self, App, Login, Setup, Trust, Writing};
 use crate::ops::edits::Destination;
 use crate::ops::run::{Places, jobs};
 use crate::ops::scheduler::{self, Opened};
 use crate::ops::{self, Error};
-use crate::world::World;
+use crate::world::{Outside, World};
 
 /// Serve pages and an API: the same files and operations as the command line; and keep schedules
 #[derive(Debug, clap::Args)]
@@ -121,21 +121,22 @@ impl Args {
 }
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let outside = agreed(global, output)?;
     let (interrupted, interrupt) = watch::channel(false);
     let signals = tokio::spawn(pass_on(interrupted));
     // Runs of pages and of schedules take turns; how many there are is known when the files are read.
     let turns = Places::new(1);
     let served = match args.bind.as_str() {
-        "none" => schedule(args, global, (interrupt, &turns, output)).await,
+        "none" => schedule(args, global, &outside, (interrupt, &turns, output)).await,
         address => {
-            let (app, listener) = open(args, global, (address, &turns, output)).await?;
+            let (app, listener) = open(args, global, &outside, (address, &turns, output)).await?;
             let stop = interrupt.clone();
             let pages = async {
                 let served = http::serve(&app, listener, stop).await;
                 served.map_err(|source| Error::Io { doing: "serve at", path: address.to_owned(), source })
             };
             if args.scheduler {
-                tokio::try_join!(pages, schedule(args, global, (interrupt, &turns, output))).map(|_| ())
+                tokio::try_join!(pages, schedule(args, global, &outside, (interrupt, &turns, output))).map(|_| ())
             } else {
                 pages.await
             }
@@ -145,10 +146,21 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     served.map(|()| 0)
 }
 
+/// Makes sure that the registry may be opened while somebody is there to answer: requests and schedules cannot ask.
+fn agreed(global: &Global, output: &mut Output) -> Result<Outside, Error> {
+    let project = global.project()?;
+    let outside = global.outside(&project, output)?;
+    let settings = ops::check::settings(&project)?;
+    let environment = settings.environment(global.environment.as_deref())?;
+    Site { project: &project, settings: &settings, environment: &environment }.open(&outside, output)?;
+    Ok(outside)
+}
+
 /// Listens, and says where and how to come in.
 async fn open(
     args: &Args,
     global: &Global,
+    outside: &Outside,
     (address, turns, output): (&str, &Arc<Places>, &mut Output),
 ) -> Result<(App, TcpListener), Error> {
     let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
@@ -165,7 +177,7 @@ async fn open(
     let setup = Setup {
         project: global.project()?,
         environment: global.environment.clone(),
-        outside: outside(output),
+        outside: outside.clone(),
         places: places(),
         host: host(),
         writing: args.writing(),
@@ -209,14 +221,14 @@ fn names(at: SocketAddr, more: &[String]) -> Vec<String> {
 async fn schedule(
     args: &Args,
     global: &Global,
+    outside: &Outside,
     (interrupt, turns, output): (watch::Receiver<bool>, &Arc<Places>, &mut Output),
 ) -> Result<(), Error> {
-    let outside = outside(output);
     let mut open = || {
         let project = global.project()?;
         let loaded = ops::check::used(&project)?;
         let environment = loaded.environment(global.environment.as_deref())?;
-        let world = World::open(&project, &loaded.settings, &environment, &outside)?;
+        let world = World::open(&project, &loaded.settings, &environment, outside)?;
         let mut options = args.pace.options(&loaded.settings.sync, environment);
         turns.resize(jobs(args.pace.jobs(), &loaded.settings.sync));
         options.places = turns.clone();

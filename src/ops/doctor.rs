@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::{Error, Loaded, check};
+use crate::problem::{Problems, Report};
 use crate::world::meltano::Host;
-use crate::world::{Keys, Outside, Project, World};
+use crate::world::{Keys, Notifier, Outside, Project, World};
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -36,6 +37,8 @@ pub struct Finding {
 pub async fn doctor(project: &Project, environment: Option<&str>, (host, outside): (&Host, &Outside)) -> Vec<Finding> {
     let mut findings = vec![python(host), tool("uv", host, "optional: installs Meltano and plugins faster")];
     findings.push(tool("sops", host, "optional: only for keys other than age"));
+    findings.push(good("variables", outside.variables.allowed().listed().join(", ")));
+    findings.push(hosts(outside));
     match check(project) {
         Ok(loaded) => {
             findings.push(good("files", super::counted(loaded.integrations.iter().count(), "integration")));
@@ -48,8 +51,10 @@ pub async fn doctor(project: &Project, environment: Option<&str>, (host, outside
                     findings.push(registry(&world).await);
                     findings.extend(exposure(&world).await);
                 }
+                Err(Error::Problems(report)) => findings.extend(problems("registry", &report)),
                 Err(error) => findings.push(bad("registry", &error, None)),
             }
+            findings.extend(channels(&loaded, environment, outside));
             findings.push(secrets(&outside.keys, &loaded).await);
         }
         Err(error) => findings.push(bad("files", &error, Some("run `spile check`".to_owned()))),
@@ -65,6 +70,41 @@ fn good(subject: &'static str, found: impl Into<String>) -> Finding {
 fn bad(subject: &'static str, error: &(dyn miette::Diagnostic + 'static), help: Option<String>) -> Finding {
     let help = help.or_else(|| error.help().map(|help| help.to_string()));
     Finding { subject, verdict: Verdict::Bad, found: error.to_string(), help }
+}
+
+/// Says which hosts of `spile.toml` keys and passwords may be sent to.
+fn hosts(outside: &Outside) -> Finding {
+    match outside.agreements.listed() {
+        Ok(listed) if listed.is_empty() => good("hosts", "none that `spile.toml` names is agreed to"),
+        Ok(listed) => good("hosts", listed.join(", ")),
+        Err(error) => Finding {
+            subject: "hosts",
+            verdict: Verdict::Bad,
+            found: format!("what was agreed to cannot be read: {error}"),
+            help: Some("mend or remove `registries.json` in `~/.local/state/spile`".to_owned()),
+        },
+    }
+}
+
+/// Says what keeps the environment's channels from being used on this machine. Nothing runs worse for it.
+fn channels(loaded: &Loaded, environment: Option<&str>, outside: &Outside) -> Vec<Finding> {
+    let Ok(environment) = loaded.environment(environment) else { return Vec::new() };
+    let notifier = Notifier::new(outside.variables.clone(), outside.agreements.clone());
+    let mut found = Problems::default();
+    for channel in loaded.settings.channels_of(&environment) {
+        notifier.check(&channel.sender, &mut found);
+    }
+    problems("notify", &found.into_report()).map(|one| Finding { verdict: Verdict::Advice, ..one }).collect()
+}
+
+/// One finding for each problem, with its place.
+fn problems(subject: &'static str, report: &Report) -> impl Iterator<Item = Finding> {
+    report.problems().iter().map(move |problem| Finding {
+        subject,
+        verdict: Verdict::Bad,
+        found: format!("{}: {}", problem.place().to_reference(), problem.message()),
+        help: problem.help(),
+    })
 }
 
 fn python(host: &Host) -> Finding {

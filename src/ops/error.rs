@@ -8,8 +8,9 @@ use super::counted;
 use crate::connector::Role;
 use crate::name::{IntegrationId, Slug};
 use crate::plan::{Action, Breach};
-use crate::problem::{Report, did_you_mean, listed};
-use crate::settings::UndeclaredEnvironment;
+use crate::problem::{Problems, Report, did_you_mean, listed};
+use crate::settings::{RegistryMistake, UndeclaredEnvironment};
+use crate::source::Placed;
 use crate::world::command::NotStarted;
 use crate::world::door::Shut;
 use crate::world::git::GitError;
@@ -330,6 +331,13 @@ impl From<NoWorld> for Error {
     fn from(error: NoWorld) -> Self {
         match error {
             NoWorld::Problems(report) => Self::Problems(report),
+            NoWorld::NotAgreed(agreement) => {
+                let Placed { value: agreement, place } = *agreement;
+                let mut problems = Problems::default();
+                let span = place.span.clone().into();
+                problems.push(&place.source, RegistryMistake::NotAgreed { agreement, span });
+                Self::Problems(problems.into_report())
+            }
             NoWorld::Supabase(error) => Self::Target(error.into()),
         }
     }

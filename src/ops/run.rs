@@ -283,7 +283,6 @@ mod tests {
     use crate::problem::Problems;
     use crate::run::RunStatus;
     use crate::source::Source;
-    use crate::world::keys::{Keys, Places as KeyPlaces};
     use crate::world::{Outside, Project};
 
     #[tokio::test]
@@ -291,7 +290,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = Source::new("spile.toml", "[project]\nname = 'x'\n");
         let settings = crate::settings::read(&text, &mut Problems::default()).unwrap();
-        let outside = Outside { keys: Arc::new(Keys::new(KeyPlaces::default())), variables: |_| None };
+        let outside = Outside::nothing();
         let world = World::offline(&Project::at(folder.path()), &settings, &outside);
         let begun = run(RunKind::Sync, RunStatus::Running, 0);
         let never = run(RunKind::Sync, RunStatus::Running, 1);

@@ -12,6 +12,10 @@ use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::Placed;
 use crate::table::Table;
 
+use super::agreement::{Agreement, Sent};
+use super::host::MailServer;
+use super::variables::{Given, VariableName};
+
 pub use mistake::NotifyMistake;
 
 /// How long an alert may last before it is repeated, where nothing is said.
@@ -72,20 +76,20 @@ pub struct Channel {
     pub template: Option<Placed<String>>,
 }
 
-/// How a channel is reached. What may hold a secret is still a variable.
+/// How a channel is reached. What may hold a secret is a variable.
 #[derive(Debug, Clone)]
 pub enum Sender {
     /// An incoming webhook of Slack's, or of what takes the same.
     Slack {
         /// The variable that holds its address.
-        url: Placed<String>,
+        url: Placed<Given>,
     },
     /// Any address that takes JSON.
     Webhook {
         /// The address, or the variable that holds it.
-        url: Placed<String>,
+        url: Placed<Given>,
         /// The variable that holds what bodies are signed with.
-        secret: Option<Placed<String>>,
+        secret: Option<Placed<VariableName>>,
     },
     /// Mail, over a server of one's own.
     Email(Box<Email>),
@@ -104,19 +108,56 @@ impl Sender {
             Self::Desktop => "desktop",
         }
     }
+
+    /// Returns the variables that it names, each where it is named.
+    #[must_use]
+    pub fn variables(&self) -> Vec<Placed<VariableName>> {
+        let (given, secret) = match self {
+            Self::Slack { url } => (Some(url), None),
+            Self::Webhook { url, secret } => (Some(url), secret.as_ref()),
+            Self::Email(email) => (Some(&email.server), email.password.as_ref()),
+            Self::Desktop => (None, None),
+        };
+        let named = |given: &Placed<Given>| match &given.value {
+            Given::Variable(name) => Some(Placed { value: name.clone(), place: given.place.clone() }),
+            Given::Literal(_) => None,
+        };
+        given.and_then(named).into_iter().chain(secret.cloned()).collect()
+    }
+
+    /// Returns what has to be agreed to before something is sent, where that is a password.
+    #[must_use]
+    pub fn agreement(&self) -> Option<Placed<Agreement>> {
+        match self {
+            Self::Email(email) => email.agreement(),
+            Self::Slack { .. } | Self::Webhook { .. } | Self::Desktop => None,
+        }
+    }
 }
 
 /// A mail server, and who writes to whom.
 #[derive(Debug, Clone)]
 pub struct Email {
-    /// `smtps://user@host:port`, or `smtp://` with an upgrade to TLS.
-    pub server: Placed<String>,
+    /// `smtps://user@host:port`, or `smtp://` with an upgrade to TLS; or the variable that holds it.
+    pub server: Placed<Given>,
     /// The variable that holds the password.
-    pub password: Option<Placed<String>>,
+    pub password: Option<Placed<VariableName>>,
     /// Who writes.
     pub from: Placed<String>,
     /// To whom.
     pub to: Vec<Placed<String>>,
+}
+
+impl Email {
+    /// Returns what has to be agreed to before the password is sent. A server from a variable is the user's own word, as
+    /// the password is: then nothing.
+    #[must_use]
+    pub fn agreement(&self) -> Option<Placed<Agreement>> {
+        let (Given::Literal(text), Some(password)) = (&self.server.value, &self.password) else { return None };
+        let server: MailServer = text.parse().ok()?;
+        let value = Agreement { host: server.host(), variable: password.value.clone(), what: Sent::Password };
+        Some(Placed { value, place: self.server.place.clone() })
+    }
 }
 
 /// Reads all channels; of two with one name the second is a mistake.

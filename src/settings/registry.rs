@@ -3,10 +3,13 @@
 
 use miette::{Diagnostic, SourceSpan};
 
-use super::variables::{self, Variables, is_variable};
+use super::agreement::{Agreement, Sent};
+use super::allowed::Allowed;
+use super::host::{NotAWebAddress, WebAddress};
+use super::variables::{Given, NoValue, VariableName, Variables};
 use crate::problem::Problems;
 use crate::secret::Secret;
-use crate::source::Placed;
+use crate::source::{Place, Placed};
 use crate::table::{Mistake, Table};
 
 /// What can be wrong with `[registry]` beyond its form.
@@ -25,12 +28,53 @@ pub enum RegistryMistake {
         #[label("a secret")]
         span: SourceSpan,
     },
+    /// A variable among other text: what is sent would depend on both.
+    #[error("`{key}` mixes a variable with other text")]
+    #[diagnostic(
+        code(spile::registry::mixed_variable),
+        help("write one whole variable, such as `{key} = {example}`{or}")
+    )]
+    Mixed {
+        /// The key.
+        key: &'static str,
+        /// A variable for it.
+        example: &'static str,
+        /// What else may stand there.
+        or: &'static str,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// A variable where none is read.
+    #[error("`{key}` takes no variable")]
+    #[diagnostic(code(spile::registry::no_variable), help("write the text itself, such as `{key} = {example}`"))]
+    NoVariable {
+        /// The key.
+        key: &'static str,
+        /// What may stand there.
+        example: &'static str,
+        /// Where.
+        #[label("a variable")]
+        span: SourceSpan,
+    },
+    /// A variable that is not meant for spile.
+    #[error("`spile.toml` may not read the environment variable `{name}`")]
+    #[diagnostic(code(spile::registry::variable_not_allowed), help("{help}"))]
+    NotAllowed {
+        /// The variable.
+        name: VariableName,
+        /// The ways to allow it.
+        help: String,
+        /// Where it is named.
+        #[label("not allowed on this machine")]
+        span: SourceSpan,
+    },
     /// A variable that nobody set.
     #[error("the environment variable `{name}` is not set")]
     #[diagnostic(code(spile::registry::unset), help("set `{name}` where spile runs; `spile check` needs none"))]
     Unset {
         /// The variable.
-        name: String,
+        name: VariableName,
         /// Where it is named.
         #[label("needs `{name}`")]
         span: SourceSpan,
@@ -44,6 +88,38 @@ pub enum RegistryMistake {
     Url {
         /// Where it stands.
         #[label("here")]
+        span: SourceSpan,
+    },
+    /// An address that everybody on the way could read the key at.
+    #[error("`url` is not encrypted")]
+    #[diagnostic(
+        code(spile::registry::insecure_url),
+        help("write `https://`; `http://` is only for this machine, such as `http://127.0.0.1:54321`")
+    )]
+    Insecure {
+        /// Where it stands.
+        #[label("the key would travel in plain text")]
+        span: SourceSpan,
+    },
+    /// A schema that is no plain name of SQL.
+    #[error("`schema` is not the name of a schema")]
+    #[diagnostic(
+        code(spile::registry::schema),
+        help("write letters, digits and underscores, first a letter, such as `schema = \"public\"`")
+    )]
+    Schema {
+        /// Where it stands.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// The file names a host that nobody on this machine has agreed to.
+    #[error("nobody agreed on this machine to send `{}` to `{}`", .agreement.variable, .agreement.host)]
+    #[diagnostic(code(spile::registry::host_not_agreed), help("{}", .agreement.help()))]
+    NotAgreed {
+        /// What would have to be agreed to.
+        agreement: Agreement,
+        /// Where the host is named.
+        #[label("a branch can change this")]
         span: SourceSpan,
     },
     /// Something else was pasted in place of a key.
@@ -85,55 +161,91 @@ pub enum Registry {
 #[derive(Debug, Clone)]
 pub struct Supabase {
     /// `https://<project>.supabase.co`, or a variable.
-    pub url: Placed<String>,
+    pub url: Placed<Given>,
     /// The variable that holds the key.
-    pub key: Placed<String>,
+    pub key: Placed<VariableName>,
     /// Where the REST API is below the address.
     pub rest_path: String,
     /// The schema of the tables.
     pub schema: String,
 }
 
+/// An address and the key to it, variables put in. Whether the key may go there is another question:
+/// [`Supabase::agreement`].
+#[derive(Debug)]
+pub struct Resolved {
+    /// The address.
+    pub address: WebAddress,
+    /// The key.
+    pub key: Secret,
+}
+
 impl Supabase {
     /// Returns the address and the key, variables put in.
-    pub fn resolved(&self, variables: Variables, problems: &mut Problems) -> Option<(String, Secret)> {
-        let url = expanded(&self.url, variables, problems);
-        let key = expanded(&self.key, variables, problems);
-        let (url, key) = (url?, Secret::new(key?));
-        let is_url =
-            ["https://", "http://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
-        if !is_url {
-            let span = self.url.place.span.clone().into();
-            if !is_variable(&self.url) {
-                problems.hide(&self.url.place);
+    pub fn resolved(&self, variables: &Variables, problems: &mut Problems) -> Option<Resolved> {
+        let address = self.address(variables, problems);
+        let key = value(&self.key, variables, problems).map(Secret::new);
+        let key = key.filter(|key| is_key(key, &self.key.place, problems));
+        Some(Resolved { address: address?, key: key? })
+    }
+
+    /// Returns what has to be agreed to before the key is sent. An address from a variable is the user's own word, as the
+    /// key is: then nothing.
+    #[must_use]
+    pub fn agreement(&self) -> Option<Agreement> {
+        let Given::Literal(text) = &self.url.value else { return None };
+        let address: WebAddress = text.parse().ok()?;
+        Some(Agreement { host: address.host(), variable: self.key.value.clone(), what: Sent::Key })
+    }
+
+    fn address(&self, variables: &Variables, problems: &mut Problems) -> Option<WebAddress> {
+        let text = match &self.url.value {
+            Given::Literal(text) => text.clone(),
+            Given::Variable(name) => {
+                value(&Placed { value: name.clone(), place: self.url.place.clone() }, variables, problems)?
             }
-            problems.push(&self.url.place.source, RegistryMistake::Url { span });
-        }
-        let span = self.key.place.span.clone().into();
-        if key.expose().starts_with("sb_publishable_") {
-            problems.push(&self.key.place.source, RegistryMistake::PublishableKey { span });
-            return None;
-        }
-        if !["sb_secret_", "eyJ"].iter().any(|start| key.expose().starts_with(start)) {
-            problems.push(&self.key.place.source, RegistryMistake::Key { span });
-            return None;
-        }
-        is_url.then(|| (url.trim_end_matches('/').to_owned(), key))
+        };
+        address(&text, &self.url.place, problems)
     }
 }
 
-/// Puts the values of variables in place of `${NAME}`.
-fn expanded(written: &Placed<String>, variables: Variables, problems: &mut Problems) -> Option<String> {
-    match variables::expanded(&written.value, variables) {
-        Ok(text) => Some(text),
-        Err(unset) => {
-            for name in unset {
-                let span = written.place.span.clone().into();
-                problems.push(&written.place.source, RegistryMistake::Unset { name, span });
-            }
-            None
-        }
+/// Reads an address, and reports one that no key may go to.
+fn address(text: &str, place: &Place, problems: &mut Problems) -> Option<WebAddress> {
+    let span = place.span.clone().into();
+    match text.parse() {
+        Ok(address) => return Some(address),
+        Err(NotAWebAddress::Form) => problems.push(&place.source, RegistryMistake::Url { span }),
+        Err(NotAWebAddress::Insecure) => problems.push(&place.source, RegistryMistake::Insecure { span }),
     }
+    None
+}
+
+/// Tells whether a key is one that may write, and reports another.
+fn is_key(key: &Secret, place: &Place, problems: &mut Problems) -> bool {
+    let span = place.span.clone().into();
+    if key.expose().starts_with("sb_publishable_") {
+        problems.push(&place.source, RegistryMistake::PublishableKey { span });
+        return false;
+    }
+    let is_key = ["sb_secret_", "eyJ"].iter().any(|start| key.expose().starts_with(start));
+    if !is_key {
+        problems.push(&place.source, RegistryMistake::Key { span });
+    }
+    is_key
+}
+
+/// Returns the value of a variable, and reports one that may not be read or is not set.
+fn value(name: &Placed<VariableName>, variables: &Variables, problems: &mut Problems) -> Option<String> {
+    let span = name.place.span.clone().into();
+    let finding = match variables.value(&name.value) {
+        Ok(value) => return Some(value),
+        Err(NoValue::Unset) => RegistryMistake::Unset { name: name.value.clone(), span },
+        Err(NoValue::NotAllowed) => {
+            RegistryMistake::NotAllowed { help: Allowed::help(name), name: name.value.clone(), span }
+        }
+    };
+    problems.push(&name.place.source, finding);
+    None
 }
 
 /// The kinds of registries by their word.
@@ -143,12 +255,16 @@ enum Kind {
     Supabase,
 }
 
+/// A value that is there and was reported: nothing more has to be said of it.
+#[derive(Debug, Clone, Copy)]
+struct Reported;
+
 /// A table `[registry]` as it stands; an environment's is laid over the project's, key by key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RegistryTable {
     kind: Option<Placed<Kind>>,
-    url: Option<Placed<String>>,
-    key: Option<Placed<String>>,
+    url: Option<Result<Placed<Given>, Reported>>,
+    key: Option<Result<Placed<VariableName>, Reported>>,
     rest_path: Option<Placed<String>>,
     schema: Option<Placed<String>>,
 }
@@ -157,15 +273,16 @@ impl RegistryTable {
     pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Self {
         let read = Self {
             kind: table.choice("kind", &[("local", Kind::Local), ("supabase", Kind::Supabase)], problems),
-            url: table.text("url", problems),
-            key: table.secret_text("key", problems),
+            url: table.text("url", problems).map(|url| read_url(url, problems)),
+            key: table.secret_text("key", problems).map(|key| read_key(key, problems)),
             rest_path: table.text("rest_path", problems),
             schema: table.text("schema", problems),
         };
-        if let Some(key) = read.key.as_ref().filter(|key| !is_variable(key)) {
-            problems.hide(&key.place);
-            let span = key.place.span.clone().into();
-            problems.push(&key.place.source, RegistryMistake::LiteralKey { span });
+        check_literal(("rest_path", "\"/rest/v1\""), read.rest_path.as_ref(), problems);
+        check_literal(("schema", "\"public\""), read.schema.as_ref(), problems);
+        let is_foreign = |schema: &&Placed<String>| !schema.contains("${") && !is_schema(schema);
+        if let Some(schema) = read.schema.as_ref().filter(is_foreign) {
+            problems.push(&schema.place.source, RegistryMistake::Schema { span: schema.place.span.clone().into() });
         }
         table.finish(problems);
         read
@@ -193,7 +310,7 @@ impl RegistryTable {
         if self.key.is_none() {
             missing("key", "\"${SUPABASE_SECRET_KEY}\"");
         }
-        let (Some(url), Some(key)) = (self.url, self.key) else { return Registry::Local };
+        let (Some(Ok(url)), Some(Ok(key))) = (self.url, self.key) else { return Registry::Local };
         let text =
             |written: Option<Placed<String>>, default: &str| written.map_or(default.to_owned(), |text| text.value);
         let rest_path = text(self.rest_path, "/rest/v1");
@@ -202,44 +319,54 @@ impl RegistryTable {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::Source;
-
-    /// What the address of a registry becomes, which codes are found, and what excerpts show of the file.
-    fn resolved(url: &str) -> (Option<String>, Vec<String>, String) {
-        let source = Source::new("spile.toml", format!("url = '{url}'\nkey = '${{KEY}}'\n"));
-        let placed = |text: &str| {
-            let start = source.text().find(text).unwrap();
-            Placed { value: text.to_owned(), place: source.place(start..start + text.len()) }
-        };
-        let (rest_path, schema) = ("/rest/v1".to_owned(), "public".to_owned());
-        let supabase = Supabase { url: placed(url), key: placed("${KEY}"), rest_path, schema };
-        let variables: Variables = |name| match name {
-            "KEY" => Some("sb_secret_x".to_owned()),
-            "URL" => Some("https://x.supabase.co".to_owned()),
-            "PASTED" => Some("hunter2".to_owned()),
-            _ => None,
-        };
-        let mut problems = Problems::default();
-        let url = supabase.resolved(variables, &mut problems).map(|(url, _)| url);
-        let report = problems.into_report();
-        let codes = report.problems().iter().map(crate::problem::Problem::code).collect();
-        (url, codes, report.excerpt_text(&source))
-    }
-
-    #[test]
-    fn an_address_that_is_none_is_kept_out_of_excerpts_and_the_variable_that_held_it_is_shown() {
-        for good in ["https://x.supabase.co/", "${URL}"] {
-            let (url, codes, _) = resolved(good);
-            assert_eq!((url.as_deref(), codes), (Some("https://x.supabase.co"), Vec::new()), "{good}");
+/// Reads an address that is a literal or one whole variable. What may hold a password is kept out of excerpts.
+fn read_url(url: Placed<String>, problems: &mut Problems) -> Result<Placed<Given>, Reported> {
+    let place = url.place;
+    match url.value.parse::<Given>() {
+        Err(_) => {
+            if url.value.contains('@') {
+                problems.hide(&place);
+            }
+            let (example, or) = ("\"${SUPABASE_URL}\"", ", or the whole address without one");
+            let span = place.span.clone().into();
+            problems.push(&place.source, RegistryMistake::Mixed { key: "url", example, or, span });
+            Err(Reported)
         }
-        for (bad, shown) in [("postgres://u:hunter2@h", "**********************"), ("${PASTED}", "${PASTED}")] {
-            let (url, codes, excerpt) = resolved(bad);
-            assert_eq!((url, codes), (None, vec!["spile::registry::url".to_owned()]), "{bad}");
-            assert_eq!(excerpt, format!("url = '{shown}'\nkey = '${{KEY}}'\n"));
+        Ok(Given::Literal(text)) => {
+            if let Err(NotAWebAddress::Form) = text.parse::<WebAddress>() {
+                problems.hide(&place);
+            }
+            address(&text, &place, problems).ok_or(Reported)?;
+            Ok(Placed { value: Given::Literal(text), place })
         }
-        assert_eq!(resolved("${NONE}").1, ["spile::registry::unset"]);
+        Ok(variable) => Ok(Placed { value: variable, place }),
     }
 }
+
+/// Reads the variable that holds a key; all other text is taken for the key itself.
+fn read_key(key: Placed<String>, problems: &mut Problems) -> Result<Placed<VariableName>, Reported> {
+    if let Ok(Given::Variable(name)) = key.value.parse() {
+        return Ok(Placed { value: name, place: key.place });
+    }
+    problems.hide(&key.place);
+    let span = key.place.span.clone().into();
+    problems.push(&key.place.source, RegistryMistake::LiteralKey { span });
+    Err(Reported)
+}
+
+/// Reports a variable where a text is put into addresses and SQL as it stands.
+fn check_literal((key, example): (&'static str, &'static str), text: Option<&Placed<String>>, problems: &mut Problems) {
+    if let Some(text) = text.filter(|text| text.contains("${")) {
+        let span = text.place.span.clone().into();
+        problems.push(&text.place.source, RegistryMistake::NoVariable { key, example, span });
+    }
+}
+
+/// The migration and headers take the name as it stands.
+fn is_schema(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests;

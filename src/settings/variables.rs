@@ -1,53 +1,162 @@
-//! Variables of the environment in values of `spile.toml`: `${NAME}`.
+//! Variables of the environment in `spile.toml`: a value is a text, or one whole variable, `${NAME}`.
+//!
+//! A branch can change `spile.toml`, so it may name only variables that are meant for spile. [`Variables`] is the one way
+//! from a name to a value, and it holds the list.
 
-/// Reads a variable of the environment.
-pub type Variables = fn(&str) -> Option<String>;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
-/// Puts the values of variables in place of `${NAME}`.
-///
-/// # Errors
-/// With the names of those that are not set.
-pub fn expanded(written: &str, variables: Variables) -> Result<String, Vec<String>> {
-    let (mut text, mut unset) = (String::new(), Vec::new());
-    let mut rest = written;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, after)) = after.split_once('}') else { break };
-        text.push_str(before);
-        match variables(name).filter(|value| !value.is_empty()) {
-            Some(value) => text.push_str(value.trim()),
-            None => unset.push(name.to_owned()),
-        }
-        rest = after;
+use super::allowed::Allowed;
+
+/// The name of a variable of the environment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VariableName(String);
+
+impl VariableName {
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
-    text.push_str(rest);
-    if unset.is_empty() { Ok(text) } else { Err(unset) }
 }
 
-/// Tells whether a value is `${NAME}`, and nothing else.
-pub(super) fn is_variable(text: &str) -> bool {
-    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+impl fmt::Display for VariableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is not the name of a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a variable's name has letters, digits and underscores")]
+pub struct NotAName;
+
+impl FromStr for VariableName {
+    type Err = NotAName;
+
+    fn from_str(text: &str) -> Result<Self, NotAName> {
+        let is_name = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if is_name { Ok(Self(text.to_owned())) } else { Err(NotAName) }
+    }
+}
+
+/// A value of `spile.toml`: a text, or the variable that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// The text, as the file has it.
+    Literal(String),
+    /// The variable: `${NAME}`.
+    Variable(VariableName),
+}
+
+/// The text has a variable among other text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the value is neither a text nor one whole variable")]
+pub struct Mixed;
+
+impl FromStr for Given {
+    type Err = Mixed;
+
+    fn from_str(text: &str) -> Result<Self, Mixed> {
+        let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        match name.and_then(|name| name.parse().ok()) {
+            Some(name) => Ok(Self::Variable(name)),
+            None if text.contains("${") => Err(Mixed),
+            None => Ok(Self::Literal(text.to_owned())),
+        }
+    }
+}
+
+/// Why a variable has no value here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoValue {
+    /// `spile.toml` may not name it.
+    NotAllowed,
+    /// It is not set, or empty.
+    Unset,
+}
+
+/// Reads one variable of the environment.
+type Read = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// The variables of the environment that `spile.toml` may name.
+#[derive(Clone)]
+pub struct Variables {
+    read: Arc<Read>,
+    allowed: Allowed,
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Variables").field("allowed", &self.allowed).finish_non_exhaustive()
+    }
+}
+
+impl Variables {
+    /// Joins an environment with the list of what may be read of it.
+    #[must_use]
+    pub fn new(read: impl Fn(&str) -> Option<String> + Send + Sync + 'static, allowed: Allowed) -> Self {
+        Self { read: Arc::new(read), allowed }
+    }
+
+    /// Returns an environment in which nothing is set.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(|_| None, Allowed::default())
+    }
+
+    /// Returns the list.
+    #[must_use]
+    pub fn allowed(&self) -> &Allowed {
+        &self.allowed
+    }
+
+    /// Returns the value of a variable, without white space around it.
+    ///
+    /// # Errors
+    /// When it may not be read, or has no value.
+    pub fn value(&self, name: &VariableName) -> Result<String, NoValue> {
+        if !self.allowed.admits(name) {
+            return Err(NoValue::NotAllowed);
+        }
+        let value = (self.read)(name.as_str()).map(|value| value.trim().to_owned());
+        value.filter(|value| !value.is_empty()).ok_or(NoValue::Unset)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn variables(name: &str) -> Option<String> {
-        (name == "A").then(|| " a ".to_owned())
+    fn given(text: &str) -> Result<Given, Mixed> {
+        text.parse()
     }
 
     #[test]
-    fn variables_are_put_in_and_those_that_are_not_set_are_named() {
-        assert_eq!(expanded("x${A}y$A${", variables).unwrap(), "xay$A${");
-        assert_eq!(expanded("${A}${B}${C}", variables).unwrap_err(), ["B", "C"]);
-    }
-
-    #[test]
-    fn a_variable_and_nothing_else_is_one() {
-        assert!(is_variable("${SLACK_WEBHOOK_URL}"));
-        for other in ["${}", "x${A}", "${A}x", "$A", "${A}${B}"] {
-            assert!(!is_variable(other), "{other}");
+    fn a_value_is_a_text_or_one_whole_variable() {
+        assert_eq!(given("${SLACK_URL}"), Ok(Given::Variable("SLACK_URL".parse().unwrap())));
+        for literal in ["", "https://x.example", "$A", "$", "A}", "{A}"] {
+            assert_eq!(given(literal), Ok(Given::Literal(literal.to_owned())), "{literal}");
         }
+        for mixed in ["x${A}", "${A}x", "${A}${B}", "${", "${}", "${A-B}", "https://h/${A}/${B}", "${A:-x}"] {
+            assert_eq!(given(mixed), Err(Mixed), "{mixed}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_read_only_where_it_is_allowed() {
+        let read = |name: &str| match name {
+            "SUPABASE_URL" | "AWS_SECRET_ACCESS_KEY" => Some(" a ".to_owned()),
+            "SUPABASE_BLANK" => Some("  ".to_owned()),
+            _ => None,
+        };
+        let variables = Variables::new(read, Allowed::default());
+        let value = |name: &str| variables.value(&name.parse().unwrap());
+        assert_eq!(value("SUPABASE_URL"), Ok("a".to_owned()));
+        assert_eq!(value("SUPABASE_BLANK"), Err(NoValue::Unset));
+        assert_eq!(value("SUPABASE_KEY"), Err(NoValue::Unset));
+        assert_eq!(value("AWS_SECRET_ACCESS_KEY"), Err(NoValue::NotAllowed));
+        assert_eq!(value("NOT_SET_AT_ALL"), Err(NoValue::NotAllowed), "whether it is set is not told either");
     }
 }

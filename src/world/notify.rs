@@ -11,14 +11,19 @@ mod patience;
 mod slack;
 mod webhook;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Agreements;
+use crate::problem::Problems;
 use crate::secret::Secret;
-use crate::settings::{self, Sender, Variables};
-use crate::source::Placed;
+use crate::settings::{self, Allowed, Given, NoValue, NotifyMistake, Sender, VariableName, Variables};
+use crate::source::{Place, Placed};
+use email::Login;
 
-pub use error::NotSent;
+pub use error::{Forbidden, NotSent};
 pub use patience::Patience;
 
 /// A message, worded for its channel.
@@ -36,20 +41,39 @@ pub struct Parcel {
 #[derive(Debug, Clone)]
 pub struct Notifier {
     variables: Variables,
+    agreements: Arc<Agreements>,
     patience: Patience,
 }
 
 impl Notifier {
-    /// Makes one that puts in these variables when it sends.
+    /// Makes one that puts in these variables when it sends, and sends passwords where that was agreed to.
     #[must_use]
-    pub fn new(variables: Variables) -> Self {
-        Self { variables, patience: Patience::default() }
+    pub fn new(variables: Variables, agreements: Arc<Agreements>) -> Self {
+        Self { variables, agreements, patience: Patience::default() }
     }
 
     /// Makes one that waits as long as it is told.
     #[must_use]
-    pub fn with_patience(variables: Variables, patience: Patience) -> Self {
-        Self { variables, patience }
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Reports what keeps a channel from being used on this machine: variables that may not be read, a mail server that
+    /// nobody has agreed to.
+    pub fn check(&self, sender: &Sender, problems: &mut Problems) {
+        for name in sender.variables().iter().filter(|name| !self.variables.allowed().admits(name)) {
+            problems.push(&name.place.source, not_allowed(name));
+        }
+        if let Some(Placed { value: agreement, place }) = self.missing_agreement(sender) {
+            let span = place.span.clone().into();
+            problems.push(&place.source, NotifyMistake::NotAgreed { agreement, span });
+        }
+    }
+
+    /// Returns what nobody has agreed to yet and has to, before something is sent.
+    #[must_use]
+    pub fn missing_agreement(&self, sender: &Sender) -> Option<Placed<settings::Agreement>> {
+        sender.agreement().filter(|agreement| !self.agreements.cover(agreement))
     }
 
     /// Sends a message; tries again what may pass by itself. Returns what came back, in a word or two.
@@ -59,23 +83,48 @@ impl Notifier {
     pub async fn send(&self, sender: &Sender, parcel: &Parcel) -> Result<String, NotSent> {
         let patience = &self.patience;
         match sender {
-            Sender::Slack { url } => slack::send(&self.secret(url)?, parcel, patience).await,
+            Sender::Slack { url } => slack::send(&self.web(url)?, parcel, patience).await,
             Sender::Webhook { url, secret } => {
-                let secret = secret.as_ref().map(|secret| self.secret(secret)).transpose()?;
-                webhook::send((&self.secret(url)?, secret.as_ref()), parcel, patience).await
+                let secret = secret.as_ref().map(|secret| self.value(secret)).transpose()?;
+                webhook::send((&self.web(url)?, secret.as_ref()), parcel, patience).await
             }
-            Sender::Email(email) => {
-                let server = self.secret(&email.server)?;
-                let password = email.password.as_ref().map(|password| self.secret(password)).transpose()?;
-                email::send(email, (&server, password.as_ref()), parcel, patience).await
-            }
+            Sender::Email(email) => email::send(email, &Login::agreed(email, self)?, parcel, patience).await,
             Sender::Desktop => desktop::send(parcel, patience).await,
         }
     }
 
-    /// Puts in variables; what comes of it may be a secret, whatever it is.
-    fn secret(&self, written: &Placed<String>) -> Result<Secret, NotSent> {
-        let text = settings::expanded(written, self.variables);
-        text.map(Secret::new).map_err(|names| NotSent::Unset { names: names.join("`, `") })
+    /// Returns an address. One from a variable may open what it leads to, so it has to be encrypted on its way.
+    fn web(&self, url: &Placed<Given>) -> Result<Secret, NotSent> {
+        let secret = self.given(url)?;
+        match &url.value {
+            Given::Variable(_) if settings::secure(secret.expose()).is_err() => {
+                Err(NotSent::Value { key: "url", what: "address that begins with `https://`" })
+            }
+            Given::Variable(_) | Given::Literal(_) => Ok(secret),
+        }
     }
+
+    fn given(&self, given: &Placed<Given>) -> Result<Secret, NotSent> {
+        match &given.value {
+            Given::Literal(text) => Ok(Secret::new(text.clone())),
+            Given::Variable(name) => self.value(&Placed { value: name.clone(), place: given.place.clone() }),
+        }
+    }
+
+    /// Returns the value of a variable, which may be a secret, whatever it is.
+    fn value(&self, name: &Placed<VariableName>) -> Result<Secret, NotSent> {
+        self.variables.value(name).map(Secret::new).map_err(|why| match why {
+            NoValue::Unset => NotSent::Unset { name: name.value.clone() },
+            NoValue::NotAllowed => forbidden(&name.place, not_allowed(name)),
+        })
+    }
+}
+
+fn not_allowed(name: &Placed<VariableName>) -> NotifyMistake {
+    let span = name.place.span.clone().into();
+    NotifyMistake::NotAllowed { help: Allowed::help(name), name: name.value.clone(), span }
+}
+
+fn forbidden(place: &Place, mistake: NotifyMistake) -> NotSent {
+    Box::new(Forbidden { at: place.to_reference(), mistake }).into()
 }

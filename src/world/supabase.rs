@@ -5,6 +5,7 @@
 //! call of one function in the database, which is one transaction: everything is checked there once more, and all of it
 //! happens or none.
 
+mod address;
 mod alerts;
 mod cache;
 mod client;
@@ -29,12 +30,12 @@ use crate::digest::hash;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan::{Action, Change, Foreign, Revision, Snapshot, State, Step};
 use crate::record::Row;
-use crate::secret::Secret;
 use cache::Cache;
 use client::Client;
 use last_read::{Hashes, LastRead};
 use rows::{Drifted, Held, Other, Page, Stored};
 
+pub use address::Address;
 pub use error::SupabaseError;
 pub use leases::{LEASE_SECONDS, Lease};
 
@@ -57,19 +58,6 @@ const CHUNK: usize = 1000;
 /// the database. The smallest project has half a gigabyte, and a server that does not lift a function's own timeout gives
 /// up after eight seconds.
 const LARGEST: usize = 16 * 1024 * 1024;
-
-/// Where a project is, and what opens it.
-#[derive(Debug, Clone)]
-pub struct Address {
-    /// `https://<project>.supabase.co`
-    pub url: String,
-    /// Where the REST API is below it.
-    pub rest_path: String,
-    /// The schema of the tables.
-    pub schema: String,
-    /// A secret key, or the legacy `service_role` key.
-    pub key: Secret,
-}
 
 /// One project's part of a Supabase table, in one environment.
 #[derive(Debug, Clone)]

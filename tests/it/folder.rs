@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use spile::ops::{self, Error, Loaded};
@@ -11,8 +10,7 @@ use spile::plan::Plan;
 use spile::plan::guard::Allowance;
 use spile::secret::Secret;
 use spile::sops::{self, DataKey, Document, Wrapped};
-use spile::world::keys::Places;
-use spile::world::{Keys, Origin, Outside, Project, World};
+use spile::world::{Origin, Outside, Project, World};
 use walkdir::WalkDir;
 
 /// A folder that is gone when the test ends.
@@ -101,8 +99,7 @@ impl Opened {
         let project = Project::at(folder.path());
         let loaded = ops::check(&project)?;
         let environment = loaded.environment(environment)?;
-        let outside = Outside { keys: Arc::new(Keys::new(Places::default())), variables: |_| None };
-        let world = World::open(&project, &loaded.settings, &environment, &outside)?;
+        let world = World::open(&project, &loaded.settings, &environment, &Outside::nothing())?;
         Ok(Self { loaded, world, about: ops::plan::Options::everything(environment) })
     }
 

@@ -34,8 +34,7 @@ fn apply_and_kill(folder: &Folder, after: Duration) {
 async fn a_run_that_was_killed_is_not_forgotten_by_who_knows_no_runs() {
     let folder = Folder::project();
     let loaded = spile::ops::check(&spile::world::Project::at(folder.path())).unwrap();
-    let keys = std::sync::Arc::new(spile::world::Keys::new(spile::world::keys::Places::default()));
-    let outside = spile::world::Outside { keys, variables: |_| None };
+    let outside = spile::world::Outside::nothing();
     let project = spile::world::Project::at(folder.path());
     let unsaved = spile::world::World::offline(&project, &loaded.settings, &outside);
     let marker = ".spile/died/0d9a3f2e-7a53-4a6c-8a46-2f2f4c1d2e3f";

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use super::ask::{self, Choice, Default};
 use crate::cli::discover::PATIENCE;
 use crate::cli::run::pass_on;
-use crate::cli::{Global, Output, host, outside};
+use crate::cli::{Global, Output, host};
 use crate::ops::discover::{Freshness, Options};
 use crate::ops::new::Prepared;
 use crate::ops::{self, Error};
@@ -37,7 +37,8 @@ pub(super) async fn chosen(
 }
 
 async fn offered(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Vec<String>, Error> {
-    let world = World::offline(&prepared.project, &prepared.loaded.settings, &outside(output));
+    let world =
+        World::offline(&prepared.project, &prepared.loaded.settings, &global.outside(&prepared.project, output)?);
     let (interrupted, interrupt) = watch::channel(false);
     let options = Options {
         environment: prepared.loaded.environment(global.environment.as_deref())?,

@@ -275,7 +275,7 @@ fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
 
 /// The world of a draft: no registry hears of it, and its own keys open it.
 fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
-    prepared.offline(&Outside { keys: draft.keys.clone(), variables: at.app.setup().outside.variables })
+    prepared.offline(&Outside { keys: draft.keys.clone(), ..at.app.setup().outside.clone() })
 }
 
 /// Notes what was done with what is not saved yet: its secrets were used.

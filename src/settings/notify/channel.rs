@@ -7,7 +7,8 @@ use lettre::message::Mailbox;
 
 use super::{AlertKind, Channel, Email, MOST_PER_HOUR, NotifyMistake, REPEAT, Sender};
 use crate::problem::{Problems, did_you_mean, listed};
-use crate::settings::variables::is_variable;
+use crate::settings::host::MailServer;
+use crate::settings::variables::{Given, VariableName};
 use crate::source::Placed;
 use crate::table::{Mistake, Table};
 
@@ -53,21 +54,37 @@ fn required(table: &Table<'_>, key: &'static str, example: &'static str, problem
 
 fn slack(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let url = table.required_text("url", "\"${SLACK_WEBHOOK_URL}\"", problems)?;
-    variable(&url, ("the address of the webhook", "url", "SLACK_WEBHOOK_URL"), problems);
-    Some(Sender::Slack { url })
+    let name = variable(&url, ("the address of the webhook", "url", "SLACK_WEBHOOK_URL"), problems);
+    let value = name.map_or(Given::Literal(url.value), |name| Given::Variable(name.value));
+    Some(Sender::Slack { url: Placed { value, place: url.place } })
 }
 
 fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let url = table.required_text("url", "\"${HOOK_URL}\"", problems);
     let secret = table.secret_text("secret", problems);
-    if let Some(secret) = &secret {
-        variable(secret, ("what webhooks are signed with", "secret", "HOOK_SECRET"), problems);
-    }
-    let url = url?;
-    if !url.contains("${") {
-        literal_url(&url, problems);
-    }
+    let words = ("what webhooks are signed with", "secret", "HOOK_SECRET");
+    let secret = secret.and_then(|secret| variable(&secret, words, problems));
+    let url = given(url?, ("url", "HOOK_URL"), literal_url, problems);
     Some(Sender::Webhook { url, secret })
+}
+
+/// Reads a text or one whole variable, and looks at a text.
+fn given(
+    written: Placed<String>,
+    (key, variable): (&'static str, &'static str),
+    look: fn(&Placed<String>, &mut Problems),
+    problems: &mut Problems,
+) -> Placed<Given> {
+    match written.value.parse() {
+        Ok(Given::Literal(_)) => look(&written, problems),
+        Ok(Given::Variable(name)) => return Placed { value: Given::Variable(name), place: written.place },
+        Err(_) => {
+            problems.hide(&written.place);
+            let span = written.place.span.clone().into();
+            problems.push(&written.place.source, NotifyMistake::Mixed { key, variable, span });
+        }
+    }
+    written.map(Given::Literal)
 }
 
 /// Takes an address that anybody may see: without a user, a query or one of the services whose addresses are keys.
@@ -102,12 +119,9 @@ fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let password = table.secret_text("password", problems);
     let from = table.required_text("from", "\"spile@example.com\"", problems);
     let to = required(table, "to", "[\"data@example.com\"]", problems).then(|| table.texts("to", problems)).flatten();
-    if let Some(password) = &password {
-        variable(password, ("the password of the mail server", "password", "SMTP_PASSWORD"), problems);
-    }
-    if let Some(server) = server.as_ref().filter(|server| !server.contains("${")) {
-        check_server(server, problems);
-    }
+    let words = ("the password of the mail server", "password", "SMTP_PASSWORD");
+    let password = password.and_then(|password| variable(&password, words, problems));
+    let server = server.map(|server| given(server, ("server", "SMTP_SERVER"), check_server, problems));
     for address in from.iter().chain(to.iter().flat_map(|to| &to.value)) {
         check_address(address, problems);
     }
@@ -118,14 +132,12 @@ fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
 }
 
 fn check_server(server: &Placed<String>, problems: &mut Problems) {
-    let parsed = reqwest::Url::parse(server).ok();
-    let parsed = parsed.filter(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
-    match parsed {
-        Some(url) if url.password().is_some() => {
+    match server.parse::<MailServer>() {
+        Ok(server_url) if server_url.url().password().is_some() => {
             literal(server, ("the password of the mail server", "password", "SMTP_PASSWORD"), problems);
         }
-        Some(_) => {}
-        None => {
+        Ok(_) => {}
+        Err(_) => {
             problems.hide(&server.place);
             problems.push(&server.place.source, NotifyMistake::Server { span: server.place.span.clone().into() });
         }
@@ -144,10 +156,13 @@ fn check_address(address: &Placed<String>, problems: &mut Problems) {
 /// What a secret is, its key and a name for its variable.
 type SecretWords = (&'static str, &'static str, &'static str);
 
-fn variable(written: &Placed<String>, words: SecretWords, problems: &mut Problems) {
-    if !is_variable(written) {
-        literal(written, words, problems);
+/// Reads the variable that holds a secret; all other text is taken for the secret itself.
+fn variable(written: &Placed<String>, words: SecretWords, problems: &mut Problems) -> Option<Placed<VariableName>> {
+    if let Ok(Given::Variable(name)) = written.parse() {
+        return Some(Placed { value: name, place: written.place.clone() });
     }
+    literal(written, words, problems);
+    None
 }
 
 fn literal(written: &Placed<String>, (what, key, variable): SecretWords, problems: &mut Problems) {

@@ -3,6 +3,8 @@
 use miette::{Diagnostic, SourceSpan};
 
 use crate::name::ChannelName;
+use crate::settings::agreement::Agreement;
+use crate::settings::variables::VariableName;
 
 /// What can be wrong with `[[notify]]` beyond its form.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -24,6 +26,43 @@ pub enum NotifyMistake {
         variable: &'static str,
         /// Where it stands.
         #[label("a secret")]
+        span: SourceSpan,
+    },
+    /// A variable among other text: what is sent would depend on both.
+    #[error("`{key}` mixes a variable with other text")]
+    #[diagnostic(
+        code(spile::notify::mixed_variable),
+        help("write one whole variable, such as `{key} = \"${{{variable}}}\"`, or the whole text without one")
+    )]
+    Mixed {
+        /// The key.
+        key: &'static str,
+        /// A name for the variable.
+        variable: &'static str,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// A variable that is not meant for spile.
+    #[error("`spile.toml` may not read the environment variable `{name}`")]
+    #[diagnostic(code(spile::notify::variable_not_allowed), help("{help}"))]
+    NotAllowed {
+        /// The variable.
+        name: VariableName,
+        /// The ways to allow it.
+        help: String,
+        /// Where it is named.
+        #[label("not allowed on this machine")]
+        span: SourceSpan,
+    },
+    /// The file names a mail server that nobody on this machine has agreed to.
+    #[error("nobody agreed on this machine to send `{}` to `{}`", .agreement.variable, .agreement.host)]
+    #[diagnostic(code(spile::notify::host_not_agreed), help("{}", .agreement.help()))]
+    NotAgreed {
+        /// What would have to be agreed to.
+        agreement: Agreement,
+        /// Where the server is named.
+        #[label("a branch can change this")]
         span: SourceSpan,
     },
     /// A webhook's address that is none. It is not said: whoever knows it may post there.

@@ -2,35 +2,56 @@
 
 use std::time::Duration;
 
+use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use percent_encoding::percent_decode_str;
-use reqwest::Url;
 
 use super::patience::{Failed, Later};
-use super::{NotSent, Parcel, Patience};
+use super::{NotSent, Notifier, Parcel, Patience, forbidden};
 use crate::secret::Secret;
-use crate::settings::Email;
+use crate::settings::{Email, MailServer, NotifyMistake};
+use crate::source::Placed;
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
+/// A mail server, and the password that may go there. [`Login::agreed`] is the one way to make it.
+pub(super) struct Login {
+    server: MailServer,
+    password: Option<Secret>,
+}
+
+impl Login {
+    /// Puts in what variables say, and makes sure that the user agreed to send the password there.
+    pub(super) fn agreed(email: &Email, notifier: &Notifier) -> Result<Self, NotSent> {
+        let own = email.agreement().filter(|agreement| !notifier.agreements.cover(agreement));
+        if let Some(Placed { value: agreement, place }) = own {
+            let span = place.span.clone().into();
+            return Err(forbidden(&place, NotifyMistake::NotAgreed { agreement, span }));
+        }
+        let server = notifier.given(&email.server)?;
+        let no_server = |_| NotSent::Value { key: "server", what: "mail server" };
+        let server: MailServer = server.expose().parse().map_err(no_server)?;
+        let named = email.password.as_ref().map(|password| notifier.value(password)).transpose()?;
+        let inside = || server.url().password().map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned());
+        let password = named.or_else(|| inside().map(Secret::new));
+        Ok(Self { server, password })
+    }
+}
+
 pub(super) async fn send(
     email: &Email,
-    (server, password): (&Secret, Option<&Secret>),
+    login: &Login,
     parcel: &Parcel,
     patience: &Patience,
 ) -> Result<String, NotSent> {
     let letter = letter(email, parcel)?;
-    let url = address(server)?;
-    let inside = url.password().map(|password| Secret::new(percent_decode_str(password).decode_utf8_lossy()));
-    let password = password.or(inside.as_ref());
-    let transport = transport((&url, password), patience.each)?;
+    let transport = transport(login, patience.each)?;
     let attempt = || {
         let (transport, letter) = (transport.clone(), letter.clone());
-        async move { transport.send(letter).await.map_err(|error| failed(&error, password)) }
+        async move { transport.send(letter).await.map_err(|error| failed(&error, login.password.as_ref())) }
     };
     let answer = patience.tries(attempt).await?;
     Ok(format!("status {}", answer.code()))
@@ -43,7 +64,7 @@ fn letter(email: &Email, parcel: &Parcel) -> Result<Message, NotSent> {
     let from = mailbox(&email.from)?;
     let id = format!("<{}@{}>", parcel.id, from.email.domain());
     let builder = Message::builder().from(from).subject(subject.trim()).message_id(Some(id)).date(parcel.at.into());
-    let builder = email.to.iter().try_fold(builder, |builder: MessageBuilder, to| Ok(builder.to(mailbox(to)?)))?;
+    let builder = email.to.iter().try_fold(builder, |builder, to| mailbox(to).map(|to| builder.to(to)))?;
     // What answers by itself, such as a notice of absence, does not answer this.
     let builder = builder.header(ContentType::TEXT_PLAIN).header(AutoSubmitted);
     builder.body(body.trim_start_matches('\n').to_owned()).map_err(unwritten)
@@ -71,25 +92,18 @@ fn unwritten(error: impl std::fmt::Display) -> NotSent {
     NotSent::Letter { message: error.to_string() }
 }
 
-fn address(server: &Secret) -> Result<Url, NotSent> {
-    let url = Url::parse(server.expose()).ok().filter(|url| matches!(url.scheme(), "smtp" | "smtps"));
-    url.filter(Url::has_host).ok_or(NotSent::Value { key: "server", what: "mail server" })
-}
-
-fn transport((url, password): (&Url, Option<&Secret>), each: Duration) -> Result<Transport, NotSent> {
-    let host = url.host_str().unwrap_or_default().to_owned();
+fn transport(Login { server, password }: &Login, each: Duration) -> Result<Transport, NotSent> {
+    let host = server.url().host_str().unwrap_or_default().to_owned();
     let parameters = || TlsParameters::new(host.clone()).map_err(|error| NotSent::Mail { message: error.to_string() });
-    let is_here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
-    let (tls, port) = match url.scheme() {
-        "smtps" => (Tls::Wrapper(parameters()?), 465),
-        _ if is_here => (Tls::None, 25),
-        _ => (Tls::Required(parameters()?), 587),
+    let tls = match server.url().scheme() {
+        "smtps" => Tls::Wrapper(parameters()?),
+        _ if server.is_here() => Tls::None,
+        _ => Tls::Required(parameters()?),
     };
-    let builder = Transport::builder_dangerous(host.clone()).tls(tls).port(url.port().unwrap_or(port));
-    let builder = builder.timeout(Some(each));
+    let builder = Transport::builder_dangerous(host.clone()).tls(tls).port(server.port()).timeout(Some(each));
     let Some(password) = password else { return Ok(builder.build()) };
     // `user%40example.com` is how an address stands before an `@`.
-    let user = percent_decode_str(url.username()).decode_utf8_lossy().into_owned();
+    let user = percent_decode_str(server.url().username()).decode_utf8_lossy().into_owned();
     Ok(builder.credentials(Credentials::new(user, password.expose().to_owned())).build())
 }
 

@@ -1,16 +1,42 @@
 //! Why a message did not get through. No variant holds an address: whoever knows one may post.
 
+use std::fmt;
+
 use miette::Diagnostic;
+
+use crate::settings::{NotifyMistake, VariableName};
+
+/// What `spile.toml` asks for and nobody on this machine allows, and where it asks.
+#[derive(Debug, thiserror::Error)]
+#[error("{at}: {mistake}")]
+pub struct Forbidden {
+    pub(super) at: String,
+    pub(super) mistake: NotifyMistake,
+}
+
+impl Diagnostic for Forbidden {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.mistake.code()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.mistake.help()
+    }
+}
 
 /// Why a message did not get through.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NotSent {
-    /// Variables of a channel that nobody set.
-    #[error("the environment variable `{names}` is not set")]
+    /// `spile.toml` asks for what nobody on this machine allows.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Forbidden(#[from] Box<Forbidden>),
+    /// A variable of a channel that nobody set.
+    #[error("the environment variable `{name}` is not set")]
     #[diagnostic(code(spile::notify::unset), help("set it where spile runs; `spile check` needs none"))]
     Unset {
-        /// The variables.
-        names: String,
+        /// The variable.
+        name: VariableName,
     },
     /// What a variable of a channel holds is not what it should be.
     #[error("what `{key}` names is no {what}")]

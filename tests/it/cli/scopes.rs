@@ -164,11 +164,11 @@ fn what_is_protected_stays_where_the_rendered_file_is_not_there() {
 fn offline_compares_the_file_alone_and_says_so() {
     let folder = Folder::project();
     let text = folder.read("spile.toml")
-        + "\n[registry]\nkind = \"supabase\"\nurl = \"${NOT_SET_URL}\"\nkey = \"${NOT_SET_KEY}\"\n";
+        + "\n[registry]\nkind = \"supabase\"\nurl = \"${SUPABASE_NOT_SET_URL}\"\nkey = \"${SUPABASE_NOT_SET_KEY}\"\n";
     let local = folder.read("spile.toml");
     folder.spile("apply --yes").exits(0);
     folder.write("spile.toml", &text);
-    assert!(folder.spile("plan").exits(1).notes.contains("`NOT_SET_URL` is not set"));
+    assert!(folder.spile("plan").exits(1).notes.contains("`SUPABASE_NOT_SET_URL` is not set"));
     let told = folder.spile("plan --offline --exit-code").exits(0).out;
     assert_eq!(
         told,

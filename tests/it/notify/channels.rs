@@ -1,27 +1,39 @@
 //! Slack and webhooks: what arrives, and what happens when it does not.
 
+use std::fmt::Debug;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use miette::Diagnostic;
-use spile::settings::Sender;
+use spile::problem::Problems;
+use spile::settings::{Allowed, Sender, Variables};
 use spile::source::{Placed, Source};
-use spile::world::Notifier;
 use spile::world::notify::{NotSent, Parcel, Patience};
+use spile::world::{Agreements, Notifier};
 use uuid::Uuid;
 
 use super::receiver::{Answer, Receiver};
 
 const SECRET: &str = "canary-Hk83-hook";
 
-fn variables(name: &str) -> Option<String> {
-    (name == "HOOK_SECRET").then(|| SECRET.to_owned())
+fn variable(name: &str) -> Option<String> {
+    let value = match name {
+        "SPILE_HOOK_SECRET" => SECRET,
+        "SPILE_INSECURE" => "http://hooks.example/canary-Hk83",
+        "SPILE_PASTED" => "canary-Hk83",
+        "SPILE_PASSWORD" => "canary-Pw19",
+        "SPILE_OTHER_PASSWORD" => "canary-Pw20",
+        "AWS_SECRET_ACCESS_KEY" => "https://canary-Hk83.example",
+        _ => return None,
+    };
+    Some(value.to_owned())
 }
 
-pub fn placed(text: &str) -> Placed<String> {
-    Placed { value: text.to_owned(), place: Source::new("spile.toml", "").start() }
+pub fn placed<T: FromStr<Err: Debug>>(text: &str) -> Placed<T> {
+    Placed { value: text.parse().unwrap(), place: Source::new("spile.toml", "").start() }
 }
 
 pub fn parcel(text: &str) -> Parcel {
@@ -30,9 +42,15 @@ pub fn parcel(text: &str) -> Parcel {
 
 /// Waits as people do not like to in tests.
 pub fn notifier() -> Notifier {
+    trusting("127.0.0.1:9")
+}
+
+/// The same, which sends passwords to a host.
+pub fn trusting(host: &str) -> Notifier {
     let waits = vec![Duration::from_millis(10), Duration::from_millis(20)];
     let patience = Patience { each: Duration::from_millis(500), waits, longest_wait: Duration::from_secs(2) };
-    Notifier::with_patience(variables, patience)
+    let agreements = Agreements::default().trusting(&[host.parse().unwrap()], None, &mut Problems::default());
+    Notifier::new(Variables::new(variable, Allowed::default()), agreements.into()).with_patience(patience)
 }
 
 fn slack(url: &str) -> Sender {
@@ -40,7 +58,7 @@ fn slack(url: &str) -> Sender {
 }
 
 fn signed(url: &str) -> Sender {
-    Sender::Webhook { url: placed(url), secret: Some(placed("${HOOK_SECRET}")) }
+    Sender::Webhook { url: placed(url), secret: Some(placed("SPILE_HOOK_SECRET")) }
 }
 
 fn code(error: &NotSent) -> String {
@@ -165,6 +183,19 @@ async fn no_error_names_the_address() {
     let error = notifier().send(&slack("canary-Hk83"), &parcel("x")).await.unwrap_err();
     assert_eq!(code(&error), "spile::notify::value");
     assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
-    let error = notifier().send(&slack("${NOBODY_SET}/${THIS}"), &parcel("x")).await.unwrap_err();
-    assert_eq!(error.to_string(), "the environment variable `NOBODY_SET`, `THIS` is not set");
+    let error = notifier().send(&slack("${SPILE_NOBODY_SET}"), &parcel("x")).await.unwrap_err();
+    assert_eq!(error.to_string(), "the environment variable `SPILE_NOBODY_SET` is not set");
+}
+
+#[tokio::test]
+async fn an_address_from_a_variable_is_encrypted_and_from_one_that_is_allowed() {
+    for (variable, wanted) in [
+        ("${SPILE_INSECURE}", "spile::notify::value"),
+        ("${SPILE_PASTED}", "spile::notify::value"),
+        ("${AWS_SECRET_ACCESS_KEY}", "spile::notify::variable_not_allowed"),
+    ] {
+        let error = notifier().send(&slack(variable), &parcel("x")).await.unwrap_err();
+        assert_eq!(code(&error), wanted, "{error}");
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    }
 }

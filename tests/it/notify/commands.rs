@@ -82,7 +82,7 @@ fn a_test_says_of_each_channel_what_came_back() {
 fn a_test_needs_no_registry_and_no_files_that_are_well() {
     let receiver = Receiver::start();
     let folder = project(&receiver, "");
-    let hosted = "[registry]\nkind = 'supabase'\nurl = '${NOBODY_SET_URL}'\nkey = '${NOBODY_SET_KEY}'\n";
+    let hosted = "[registry]\nkind = 'supabase'\nurl = '${SUPABASE_NOT_SET_URL}'\nkey = '${SUPABASE_NOT_SET_KEY}'\n";
     folder.write("spile.toml", &format!("{}{hosted}", folder.read("spile.toml")));
     folder.write("integrations/fruit.toml", "typ = 1\n");
     folder.spile("notify test").exits(0);

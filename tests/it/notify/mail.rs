@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use miette::Diagnostic;
 use spile::settings::{Email, Sender};
+use spile::world::Notifier;
 
-use super::channels::{notifier, parcel, placed};
+use super::channels::{notifier, parcel, placed, trusting};
 use crate::cli::program::run;
 use crate::folder::Folder;
 use crate::tools::{installed, succeeds};
@@ -83,6 +84,10 @@ impl Server {
         std::fs::read_to_string(&self.letters).unwrap_or_default()
     }
 
+    fn notifier(&self) -> Notifier {
+        trusting(&format!("127.0.0.1:{}", self.port))
+    }
+
     fn sender(&self, password: &str) -> Sender {
         let server = placed(&format!("smtp://me%40example.com@127.0.0.1:{}", self.port));
         let to = ["data@example.com", "Ops <ops@example.com>"].map(placed).into();
@@ -108,7 +113,7 @@ fn install(folder: &Path) {
 async fn a_mail_arrives_with_its_subject_at_everybody() {
     let Some(server) = Server::start() else { return };
     let text = "[spile] shöp: the sync failed\n\nthe token has expired\n\n-- \nFrom: nobody\n";
-    let answer = notifier().send(&server.sender("canary-Pw19"), &parcel(text)).await.unwrap();
+    let answer = server.notifier().send(&server.sender("SPILE_PASSWORD"), &parcel(text)).await.unwrap();
     assert_eq!(answer, "status 250");
     let letters = server.letters();
     assert!(letters.starts_with("spile@example.com ['data@example.com', 'ops@example.com']\n"), "{letters}");
@@ -122,7 +127,7 @@ async fn a_mail_arrives_with_its_subject_at_everybody() {
 #[tokio::test]
 async fn a_subject_ends_with_its_line() {
     let Some(server) = Server::start() else { return };
-    notifier().send(&server.sender("canary-Pw19"), &parcel("a\rBcc: x@y.z\nbody")).await.unwrap();
+    server.notifier().send(&server.sender("SPILE_PASSWORD"), &parcel("a\rBcc: x@y.z\nbody")).await.unwrap();
     let letters = server.letters();
     assert!(!letters.to_lowercase().contains("\nbcc:"), "{letters}");
 }
@@ -130,10 +135,11 @@ async fn a_subject_ends_with_its_line() {
 #[tokio::test]
 async fn a_mail_that_is_refused_says_why_and_no_password() {
     let Some(server) = Server::start() else { return };
-    for (password, text, wanted) in
-        [("canary-Pw20", "x", "Authentication credentials invalid"), ("canary-Pw19", "x\ntry again", "busy")]
-    {
-        let error = notifier().send(&server.sender(password), &parcel(text)).await.unwrap_err();
+    for (password, text, wanted) in [
+        ("SPILE_OTHER_PASSWORD", "x", "Authentication credentials invalid"),
+        ("SPILE_PASSWORD", "x\ntry again", "busy"),
+    ] {
+        let error = server.notifier().send(&server.sender(password), &parcel(text)).await.unwrap_err();
         assert_eq!(error.code().unwrap().to_string(), "spile::notify::mail");
         let told = format!("{error} {error:?}");
         assert!(told.contains(wanted) && !told.contains("canary"), "{told}");
@@ -145,13 +151,24 @@ async fn a_mail_that_is_refused_says_why_and_no_password() {
 async fn a_password_goes_nowhere_without_tls_but_to_this_machine() {
     let Some(server) = Server::start() else { return };
     // The same server under a name that is not known to be this machine: it offers no TLS.
-    let Sender::Email(email) = server.sender("canary-Pw19") else { panic!("it is mail") };
+    let Sender::Email(email) = server.sender("SPILE_PASSWORD") else { panic!("it is mail") };
     for scheme in ["smtp", "smtps"] {
         let address = placed(&format!("{scheme}://me%40example.com@127.0.0.2:{}", server.port));
         let sender = Sender::Email(Box::new(Email { server: address, ..(*email).clone() }));
-        let error = notifier().send(&sender, &parcel("x")).await.unwrap_err();
+        let agreed = trusting(&format!("127.0.0.2:{}", server.port));
+        let error = agreed.send(&sender, &parcel("x")).await.unwrap_err();
         assert_eq!(error.code().unwrap().to_string(), "spile::notify::mail", "{error}");
     }
+    assert_eq!(server.letters(), "");
+}
+
+#[tokio::test]
+async fn a_password_goes_to_no_server_that_a_file_alone_names() {
+    let Some(server) = Server::start() else { return };
+    let error = notifier().send(&server.sender("SPILE_PASSWORD"), &parcel("x")).await.unwrap_err();
+    assert_eq!(error.code().unwrap().to_string(), "spile::notify::host_not_agreed", "{error}");
+    let help = error.help().unwrap().to_string();
+    assert!(help.contains(&format!("SPILE_TRUST_REGISTRY=smtp://127.0.0.1:{}", server.port)), "{help}");
     assert_eq!(server.letters(), "");
 }
 
@@ -167,7 +184,10 @@ fn mail_goes_over_tls_to_whom_the_system_trusts_and_to_nobody_else() {
         );
         folder.write("spile.toml", &format!("{}{channel}", folder.read("spile.toml")));
         let mut command = folder.command("notify test");
-        command.env("SMTP_PASSWORD", "canary-Pw19");
+        command.env("SMTP_PASSWORD", "canary-Pw19").env("SPILE_ALLOW_VARIABLES", "SMTP_PASSWORD");
+        let refused = run(&mut command).exits(1).notes;
+        assert!(refused.contains("spile::notify::host_not_agreed") && !refused.contains("canary"), "{refused}");
+        command.env("SPILE_TRUST_REGISTRY", format!("{host}:{}", server.port));
         let refused = run(command.env_remove("SSL_CERT_FILE")).exits(1).out;
         assert!(refused.contains("certificate") && !refused.contains("canary"), "{refused}");
         assert_eq!(server.letters(), "");

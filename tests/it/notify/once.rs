@@ -6,8 +6,8 @@ use std::sync::Arc;
 use spile::name::IntegrationId;
 use spile::ops;
 use spile::run::{Run, RunStatus};
-use spile::world::keys::Places;
-use spile::world::{Keys, Outside, Project, World};
+use spile::settings::{Allowed, Variables};
+use spile::world::{Outside, Project, World};
 
 use super::commands::{project, remember};
 use super::receiver::{Answer, Receiver};
@@ -55,7 +55,8 @@ fn a_program_that_is_killed_while_it_sends_loses_nothing() {
     assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
 }
 
-const HOSTED: &str = "[registry]\nkind = 'supabase'\nurl = '${URL}'\nkey = '${KEY}'\nrest_path = ''\n";
+const HOSTED: &str =
+    "[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\nkey = '${SUPABASE_KEY}'\nrest_path = ''\n";
 
 fn failed_run() -> Run {
     let integration = IntegrationId::derived("acme", &"fruit".parse().unwrap());
@@ -91,12 +92,12 @@ async fn a_registry_that_is_down_keeps_nobody_from_being_told_once() {
     let folder = project(&receiver, "");
     folder.write("spile.toml", &format!("{}{HOSTED}", folder.read("spile.toml")));
     let variables = |name: &str| match name {
-        "URL" => Some("http://127.0.0.1:9".to_owned()),
+        "SUPABASE_URL" => Some("http://127.0.0.1:9".to_owned()),
         _ => Some("sb_secret_x".to_owned()),
     };
     let project = Project::at(folder.path());
     let loaded = ops::check(&project).unwrap();
-    let outside = Outside { keys: Arc::new(Keys::new(Places::default())), variables };
+    let outside = Outside { variables: Variables::new(variables, Allowed::default()), ..Outside::nothing() };
     let world = World::open(&project, &loaded.settings, &"dev".parse().unwrap(), &outside).unwrap();
     let (mut told, mut warned) = (Vec::new(), Vec::new());
     for _ in 0..2 {

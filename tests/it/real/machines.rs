@@ -20,8 +20,8 @@ impl Machines {
         let checkout = || {
             let project = Project::new();
             project.add_fault("step");
-            let registry = "[project]\nname = 'real'\n[registry]\nkind = 'supabase'\nurl = '${TEST_URL}'\n\
-                            key = '${TEST_KEY}'\nrest_path = ''\n";
+            let registry = "[project]\nname = 'real'\n[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\n\
+                            key = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n";
             project.write("spile.toml", registry);
             project.write("integrations/files.toml", &crate::project::LOADER.replace("'output'", "'output/all'"));
             project
@@ -40,8 +40,8 @@ impl Machines {
         let mut command = machine.command(words);
         let state = self.shared.path().join("state");
         command
-            .env("TEST_URL", &self.subject.database.url)
-            .env("TEST_KEY", self.subject.database.key("service_role"))
+            .env("SUPABASE_URL", &self.subject.database.url)
+            .env("SUPABASE_SECRET_KEY", self.subject.database.key("service_role"))
             .env("MELTANO_STATE_BACKEND_URI", format!("file://{}", state.display()))
             .env("TAP_FAULT_NOTES", self.notes());
         command
@@ -75,7 +75,7 @@ fn an_integration_runs_on_one_machine_at_a_time_and_goes_on_where_the_other_stop
 fn without_the_registry_there_is_no_lease_and_nothing_is_synced() {
     let Some(machines) = Machines::start() else { return };
     let mut command = machines.command(&machines.one, &["sync", "things", "--format", "json"]);
-    let ran = Ran(command.env("TEST_URL", "http://127.0.0.1:9").output().unwrap()).fails();
+    let ran = Ran(command.env("SUPABASE_URL", "http://127.0.0.1:9").output().unwrap()).fails();
     let result: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
     assert_eq!(result["runs"][0]["cause"], "registry", "{result}");
     assert!(machines.began().is_empty());

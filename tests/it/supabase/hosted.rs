@@ -5,11 +5,10 @@ use std::sync::Arc;
 use miette::Diagnostic;
 use spile::plan::Foreign;
 use spile::record::Row;
-use spile::secret::Secret;
 use spile::world::supabase::Address;
 use spile::world::{Supabase, Target, TargetError};
 
-use super::parts;
+use super::parts::{self, address};
 use crate::contract::harness::{Subject, others};
 use crate::folder::{Folder, origin};
 
@@ -27,9 +26,8 @@ impl HostedRows {
     }
 
     /// Where it is, for the bearer of a key.
-    pub fn address(&self, key: String) -> Address {
-        let url = self.database.url.clone();
-        Address { url, rest_path: String::new(), schema: "public".to_owned(), key: Secret::new(key) }
+    pub fn address(&self, key: &str) -> Address {
+        address(&self.database.url, "", key)
     }
 
     /// The registry of `acme` in `dev` at an address.
@@ -39,15 +37,15 @@ impl HostedRows {
 
     /// The registry of `acme` in `dev` behind another address, such as a proxy's.
     pub fn behind(&self, url: &str) -> Supabase {
-        self.at(Address { url: url.to_owned(), ..self.address(self.database.key("service_role")) })
+        self.at(address(url, "", &self.database.key("service_role")))
     }
 
     pub fn with_role(&self, role: &str) -> Supabase {
-        self.at(self.address(self.database.key(role)))
+        self.at(self.address(&self.database.key(role)))
     }
 
     pub fn of(&self, project: &str, environment: &str) -> Supabase {
-        let address = self.address(self.database.key("service_role"));
+        let address = self.address(&self.database.key("service_role"));
         Supabase::new(address, (project, &environment.parse().unwrap()), self.folder.path()).unwrap()
     }
 

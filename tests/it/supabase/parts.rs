@@ -14,7 +14,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use spile::world::supabase::MIGRATION;
+use spile::settings::{self, Allowed, Given, Variables};
+use spile::source::{Placed, Source};
+use spile::world::Outside;
+use spile::world::supabase::{Address, MIGRATION};
 
 use super::postgres::Postgres;
 use super::server::{Server, free_port, wait_for, watched};
@@ -24,6 +27,21 @@ const POSTRUST: &str = "3.1.0";
 
 /// What the server knows tokens by.
 const JWT_SECRET: &[u8] = b"a secret of the tests with at least 32 characters";
+
+/// Returns an address of the user's own environment, as `spile.toml` names it by variables.
+pub fn address(url: &str, rest_path: &str, key: &str) -> Address {
+    let placed = |name: &str| Placed { value: name.to_owned(), place: Source::new("spile.toml", "").start() };
+    let written = settings::Supabase {
+        url: placed("SUPABASE_URL").map(|name| Given::Variable(name.parse().unwrap())),
+        key: placed("SUPABASE_KEY").map(|name| name.parse().unwrap()),
+        rest_path: rest_path.to_owned(),
+        schema: "public".to_owned(),
+    };
+    let (url, key) = (url.to_owned(), key.to_owned());
+    let read = move |name: &str| Some(if name == "SUPABASE_URL" { url.clone() } else { key.clone() });
+    let outside = Outside { variables: Variables::new(read, Allowed::default()), ..Outside::nothing() };
+    Address::agreed(&written, &outside).unwrap()
+}
 
 /// One test's project. The REST interface is at `/`, where Supabase has it at `/rest/v1`.
 pub struct Supabase {

@@ -15,7 +15,7 @@ impl Project {
     fn start() -> Option<Self> {
         let (subject, folder) = (HostedRows::start()?, Folder::project());
         let text = folder.read("spile.toml")
-            + "\n[registry]\nkind = \"supabase\"\nurl = \"${TEST_URL}\"\nkey = \"${TEST_KEY}\"\nrest_path = \"\"\n";
+            + "\n[registry]\nkind = \"supabase\"\nurl = \"${SUPABASE_URL}\"\nkey = \"${SUPABASE_SECRET_KEY}\"\nrest_path = \"\"\n";
         folder.write("spile.toml", &text);
         Some(Self { subject, folder })
     }
@@ -27,7 +27,7 @@ impl Project {
 
     fn spile_at(&self, url: &str, line: &str, role: &str) -> Came {
         let mut command = self.folder.command(line);
-        command.env("TEST_URL", url).env("TEST_KEY", self.subject.database.key(role));
+        command.env("SUPABASE_URL", url).env("SUPABASE_SECRET_KEY", self.subject.database.key(role));
         run(&mut command)
     }
 }

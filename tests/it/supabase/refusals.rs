@@ -6,12 +6,11 @@ use serde_json::json;
 use spile::name::IntegrationId;
 use spile::plan::{State, Step};
 use spile::record::Row;
-use spile::secret::Secret;
-use spile::world::supabase::Address;
 use spile::world::{Supabase, Target};
 use uuid::Uuid;
 
 use super::hosted::{HostedRows, said};
+use super::parts::address;
 use super::proxy::{Fault, Proxy};
 use crate::contract::harness::{Subject, id, row};
 use crate::folder::origin;
@@ -44,14 +43,14 @@ async fn a_key_of_another_project() {
     let Some(subject) = HostedRows::start() else { return };
     let forged = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.hunter2";
     let words = ["does not take the key", "copy a secret key"];
-    refused(&subject.at(subject.address(forged.to_owned())), "spile::supabase::key", words).await;
+    refused(&subject.at(subject.address(forged)), "spile::supabase::key", words).await;
 }
 
 #[tokio::test]
 async fn a_key_that_has_expired() {
     let Some(subject) = HostedRows::start() else { return };
     let expired = subject.database.token(&json!({ "role": "service_role", "exp": 1_700_000_000 }));
-    let target = subject.at(subject.address(expired));
+    let target = subject.at(subject.address(&expired));
     refused(&target, "spile::supabase::key", ["JWT expired", "copy a secret key"]).await;
     write_refused((&subject, &target), &[10], "spile::supabase::key", ["JWT expired", "copy a secret key"]).await;
 }
@@ -78,7 +77,7 @@ async fn an_address_where_nobody_is() {
 async fn an_address_where_somebody_else_is() {
     let Some(subject) = HostedRows::start() else { return };
     let key = subject.database.key("service_role");
-    let below = Address { rest_path: "/rest/v1".to_owned(), ..subject.address(key) };
+    let below = address(&subject.database.url, "/rest/v1", &key);
     refused(&subject.at(below), "spile::supabase::answer", ["no REST API at that path", "`rest_path`"]).await;
     let proxy = Proxy::before(&subject.database.url).await;
     let target = subject.behind(&proxy.url);
@@ -279,7 +278,7 @@ async fn an_answer_of_ten_megabytes_that_is_none() {
 #[tokio::test]
 async fn a_key_that_no_header_can_hold() {
     let Some(subject) = HostedRows::start() else { return };
-    let address = Address { key: Secret::new("two\nlines"), ..subject.address(String::new()) };
+    let address = subject.address("sb_secret_two\nlines");
     let error = Supabase::new(address, ("acme", &"dev".parse().unwrap()), subject.folder.path()).unwrap_err();
     told(&said(&error.into()), "spile::supabase::key_form", ["no header may hold", "copy it again"]);
 }

@@ -1,0 +1,243 @@
+//! Which variables of the environment `spile.toml` may name: those of Supabase and spile, and what the user allows outside
+//! the repository.
+
+use std::fmt;
+use std::str::FromStr;
+
+use miette::{Diagnostic, SourceSpan};
+
+use super::variables::VariableName;
+use crate::problem::Problems;
+use crate::source::{Placed, Source};
+use crate::table::{self, Table};
+
+/// The variable that allows more names.
+pub const ALLOW: &str = "SPILE_ALLOW_VARIABLES";
+
+/// What every `spile.toml` may name.
+const BUILT_IN: [&str; 2] = ["SUPABASE_", "SPILE_"];
+
+/// What none may name: these variables hold the keys that open secrets.
+const NEVER: &str = "SOPS_";
+
+/// What can be wrong with the user's own settings.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum AllowMistake {
+    /// An entry that is neither a name nor the start of one.
+    #[error("`{word}` is neither the name of a variable nor the start of one")]
+    #[diagnostic(
+        code(spile::user::variable),
+        help("write a name such as `PROD_SUPABASE_URL`, or the start of names with a star: `PROD_*`")
+    )]
+    Word {
+        /// What was written.
+        word: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// An entry that would give away the keys of secrets.
+    #[error("`{word}` may not be allowed: variables of sops hold the keys that open secrets")]
+    #[diagnostic(code(spile::user::sops_variable), help("take it out; `spile.toml` never needs a variable of sops"))]
+    Sops {
+        /// What was written.
+        word: String,
+        /// Where.
+        #[label("a key source")]
+        span: SourceSpan,
+    },
+}
+
+/// Returns the words of a variable's value, which stand between commas or blanks, each with its place.
+pub fn words(source: &Source) -> Vec<Placed<String>> {
+    let is_gap = |c: char| c == ',' || c.is_whitespace();
+    let (mut words, mut start) = (Vec::new(), 0);
+    for piece in source.text().split_inclusive(is_gap) {
+        let word = piece.trim_end_matches(is_gap);
+        if !word.is_empty() {
+            words.push(Placed { value: word.to_owned(), place: source.place(start..start + word.len()) });
+        }
+        start += piece.len();
+    }
+    words
+}
+
+/// A name of a variable, or the start of names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pattern {
+    Name(String),
+    Prefix(String),
+}
+
+impl FromStr for Pattern {
+    type Err = super::variables::NotAName;
+
+    /// A star alone is no start: it would allow everything.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let start = text.strip_suffix('*');
+        let name: VariableName = start.unwrap_or(text).parse()?;
+        let name = name.as_str().to_owned();
+        Ok(if start.is_some() { Self::Prefix(name) } else { Self::Name(name) })
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Prefix(start) => write!(f, "{start}*"),
+        }
+    }
+}
+
+impl Pattern {
+    fn matches(&self, name: &VariableName) -> bool {
+        match self {
+            Self::Name(known) => name.as_str() == known,
+            Self::Prefix(start) => name.as_str().starts_with(start),
+        }
+    }
+
+    fn is_of_sops(&self) -> bool {
+        match self {
+            Self::Name(text) | Self::Prefix(text) => text.starts_with(NEVER),
+        }
+    }
+}
+
+/// The variables that `spile.toml` may name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// What the user allows besides, each with where that is said.
+    more: Vec<(Pattern, String)>,
+}
+
+impl Allowed {
+    /// Adds what `SPILE_ALLOW_VARIABLES` says: names, between commas or blanks.
+    pub fn read_variable(&mut self, text: &str, problems: &mut Problems) {
+        for word in words(&Source::new(ALLOW, text)) {
+            self.add(&word, problems);
+        }
+    }
+
+    /// Adds what the user's own `config.toml` says: `[allow] variables = ["NAME"]`.
+    pub fn read_file(&mut self, source: &Source, problems: &mut Problems) {
+        let words = table::parse(source, problems, |table: Table<'_>, problems| {
+            let words = table.table("allow", problems).and_then(|allow| {
+                let words = allow.texts("variables", problems);
+                allow.finish(problems);
+                words
+            });
+            table.finish(problems);
+            words
+        });
+        for word in words.iter().flat_map(|words| &words.value) {
+            self.add(word, problems);
+        }
+    }
+
+    fn add(&mut self, word: &Placed<String>, problems: &mut Problems) {
+        let span = word.place.span.clone().into();
+        match word.parse::<Pattern>() {
+            Ok(pattern) if pattern.is_of_sops() => {
+                problems.push(&word.place.source, AllowMistake::Sops { word: word.value.clone(), span });
+            }
+            Ok(pattern) => self.more.push((pattern, word.place.source.path().display().to_string())),
+            Err(_) => problems.push(&word.place.source, AllowMistake::Word { word: word.value.clone(), span }),
+        }
+    }
+
+    /// Tells whether `spile.toml` may name a variable.
+    #[must_use]
+    pub fn admits(&self, name: &VariableName) -> bool {
+        let is_built_in = BUILT_IN.iter().any(|start| name.as_str().starts_with(start));
+        let is_allowed = is_built_in || self.more.iter().any(|(pattern, _)| pattern.matches(name));
+        is_allowed && !name.as_str().starts_with(NEVER)
+    }
+
+    /// Returns the next step for a name that is not admitted.
+    #[must_use]
+    pub fn help(name: &VariableName) -> String {
+        if name.as_str().starts_with(NEVER) {
+            return "name another variable: those of sops hold the keys that open secrets".to_owned();
+        }
+        format!(
+            "if you trust this `spile.toml`, set `{ALLOW}={name}`, or write `variables = [\"{name}\"]` under `[allow]` \
+             into `~/.config/spile/config.toml`; `SUPABASE_*` and `SPILE_*` need neither"
+        )
+    }
+
+    /// Returns what is allowed, in words, each with where that is said.
+    #[must_use]
+    pub fn listed(&self) -> Vec<String> {
+        let built_in = BUILT_IN.iter().map(|start| format!("{start}*"));
+        built_in.chain(self.more.iter().map(|(pattern, from)| format!("{pattern} ({from})"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(variable: &str, file: &str) -> (Allowed, Vec<String>) {
+        let (mut allowed, mut problems) = (Allowed::default(), Problems::default());
+        allowed.read_variable(variable, &mut problems);
+        allowed.read_file(&Source::new("config.toml", file), &mut problems);
+        let report = problems.into_report();
+        (allowed, report.problems().iter().map(|problem| format!("{problem:?}")).collect())
+    }
+
+    fn admits(allowed: &Allowed, name: &str) -> bool {
+        allowed.admits(&name.parse().unwrap())
+    }
+
+    #[test]
+    fn variables_of_supabase_and_spile_are_allowed_and_no_others() {
+        let allowed = Allowed::default();
+        for name in ["SUPABASE_URL", "SUPABASE_PROD_URL", "SPILE_HOOK"] {
+            assert!(admits(&allowed, name), "{name}");
+        }
+        for name in ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "PROD_SUPABASE_URL", "SUPABASE", "supabase_url", "HOME"] {
+            assert!(!admits(&allowed, name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_user_allows_more_by_a_variable_and_by_a_file() {
+        let (allowed, problems) =
+            allowed("PROD_URL, SLACK_URL\nSMTP_*,", "[allow]\nvariables = ['HOOK_URL', 'ACME_*']\n");
+        assert_eq!(problems, [""; 0]);
+        for name in ["PROD_URL", "SLACK_URL", "SMTP_PASSWORD", "HOOK_URL", "ACME_X", "SUPABASE_URL"] {
+            assert!(admits(&allowed, name), "{name}");
+        }
+        for name in ["PROD_URL_2", "SLACK", "ACME", "AWS_SECRET_ACCESS_KEY"] {
+            assert!(!admits(&allowed, name), "{name}");
+        }
+        assert!(allowed.listed().contains(&"SMTP_* (SPILE_ALLOW_VARIABLES)".to_owned()));
+        assert!(allowed.listed().contains(&"ACME_* (config.toml)".to_owned()));
+    }
+
+    #[test]
+    fn nothing_allows_everything_or_the_keys_of_secrets() {
+        let (allowed, problems) = allowed("* A-B SOPS_AGE_KEY", "[allow]\nvariables = ['SOPS_*', '${A}']\nx = 1\n");
+        assert_eq!(allowed, Allowed::default());
+        assert_eq!(
+            problems,
+            [
+                "SPILE_ALLOW_VARIABLES:1: `*` is neither the name of a variable nor the start of one [spile::user::variable]",
+                "SPILE_ALLOW_VARIABLES:1: `A-B` is neither the name of a variable nor the start of one [spile::user::variable]",
+                "SPILE_ALLOW_VARIABLES:1: `SOPS_AGE_KEY` may not be allowed: variables of sops hold the keys that open secrets [spile::user::sops_variable]",
+                "config.toml:2: `SOPS_*` may not be allowed: variables of sops hold the keys that open secrets [spile::user::sops_variable]",
+                "config.toml:2: `${A}` is neither the name of a variable nor the start of one [spile::user::variable]",
+                "config.toml:3: unknown key `x` [spile::toml::unknown_key]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_start_that_covers_the_keys_of_secrets_gives_none_of_them() {
+        let (allowed, problems) = allowed("S*", "");
+        assert_eq!(problems, [""; 0]);
+        assert!(admits(&allowed, "SMTP_PASSWORD") && !admits(&allowed, "SOPS_AGE_KEY"));
+    }
+}

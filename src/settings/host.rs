@@ -1,0 +1,299 @@
+//! Addresses that secrets go to, and the hosts they are at: what is compared with what the user has agreed to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::{Host as UrlHost, Url};
+
+/// Who is spoken to, and how: a scheme, a host and a port. The host is in lower case, the port is always said.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Host {
+    scheme: String,
+    name: String,
+    port: u16,
+}
+
+impl fmt::Display for Host {
+    /// The port is left out where it is the usual one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.name)?;
+        if usual_port(&self.scheme) == Some(self.port) { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+fn usual_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "https" => Some(443),
+        "http" => Some(80),
+        "smtps" => Some(465),
+        "smtp" => Some(587),
+        _ => None,
+    }
+}
+
+/// Tells whether an address is this machine's own.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(UrlHost::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(UrlHost::Ipv4(ip)) => ip.is_loopback(),
+        Some(UrlHost::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn has_user(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// An address that a secret may be sent to: `https`, or `http` on this machine; without a user, a query or a fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebAddress(Url);
+
+/// Why a text is no address that a secret may be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAWebAddress {
+    /// It is none of the web, or says more than where.
+    Form,
+    /// It is not encrypted, and leaves this machine.
+    Insecure,
+}
+
+impl FromStr for WebAddress {
+    type Err = NotAWebAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAWebAddress> {
+        let url = secure(text)?;
+        if has_user(&url) || url.query().is_some() || url.fragment().is_some() {
+            return Err(NotAWebAddress::Form);
+        }
+        Ok(Self(url))
+    }
+}
+
+/// Reads an address of `https`, or of `http` on this machine.
+///
+/// # Errors
+/// When it is another.
+pub fn secure(text: &str) -> Result<Url, NotAWebAddress> {
+    let url = Url::parse(text).ok().filter(Url::has_host).ok_or(NotAWebAddress::Form)?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err(NotAWebAddress::Insecure),
+        _ => Err(NotAWebAddress::Form),
+    }
+}
+
+impl WebAddress {
+    /// Returns it without a slash at its end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// Returns who is spoken to.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        let port = self.0.port_or_known_default().unwrap_or_default();
+        Host { scheme: self.0.scheme().to_owned(), name: self.0.host_str().unwrap_or_default().to_owned(), port }
+    }
+}
+
+/// A mail server: `smtps://user@host:port`, or `smtp://` with an upgrade to TLS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailServer(Url);
+
+impl fmt::Debug for MailServer {
+    /// It may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MailServer")
+    }
+}
+
+/// The text names no mail server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAMailServer;
+
+impl FromStr for MailServer {
+    type Err = NotAMailServer;
+
+    fn from_str(text: &str) -> Result<Self, NotAMailServer> {
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "smtp" | "smtps"));
+        // The parser takes a host of these schemes as it stands: `Mail.example` and `mail.example` are one.
+        let lower = |mut url: Url| {
+            let name = url.host_str().filter(|name| !name.is_empty())?.to_ascii_lowercase();
+            url.set_host(Some(&name)).ok()?;
+            Some(Self(url))
+        };
+        url.and_then(lower).ok_or(NotAMailServer)
+    }
+}
+
+impl MailServer {
+    /// Returns the address, user and all.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Tells whether it is on this machine, where it may be without TLS.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        matches!(self.0.host_str().unwrap_or_default(), "localhost" | "127.0.0.1" | "[::1]")
+    }
+
+    /// Returns its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let usual = if self.0.scheme() == "smtp" && self.is_here() { Some(25) } else { usual_port(self.0.scheme()) };
+        self.0.port().or(usual).unwrap_or_default()
+    }
+
+    /// Returns who is spoken to.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        let name = self.0.host_str().unwrap_or_default().to_owned();
+        Host { scheme: self.0.scheme().to_owned(), name, port: self.port() }
+    }
+}
+
+/// A host that the user trusts: `x.supabase.co`, `x.example:8443`, or with a scheme, `https://x.supabase.co`. Without a
+/// scheme every scheme is meant, and without a port the usual one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedHost {
+    scheme: Option<String>,
+    name: String,
+    port: Option<u16>,
+}
+
+/// The text names no host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("write a host such as `x.supabase.co`, or an address without a path such as `https://x.supabase.co`")]
+pub struct NotAHost;
+
+impl FromStr for TrustedHost {
+    type Err = NotAHost;
+
+    fn from_str(text: &str) -> Result<Self, NotAHost> {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        if scheme.as_ref().is_some_and(|scheme| usual_port(scheme).is_none()) {
+            return Err(NotAHost);
+        }
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        // The parser leaves the usual port of a scheme out: asked with two, one of them says it.
+        let [http, https] = ["http", "https"].map(|scheme| Url::parse(&format!("{scheme}://{rest}")));
+        let (Ok(http), Ok(https)) = (http, https) else { return Err(NotAHost) };
+        let is_host_alone = http.path() == "/" && http.query().is_none() && http.fragment().is_none();
+        let is_host_alone = is_host_alone && !rest.contains(['@', '*']);
+        let name = http.host_str().filter(|_| is_host_alone);
+        let name = name.ok_or(NotAHost)?.to_owned();
+        Ok(Self { scheme, name, port: http.port().or(https.port()) })
+    }
+}
+
+impl fmt::Display for TrustedHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scheme) = &self.scheme {
+            write!(f, "{scheme}://")?;
+        }
+        f.write_str(&self.name)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl TrustedHost {
+    /// Tells whether a host is this one.
+    #[must_use]
+    pub fn is(&self, host: &Host) -> bool {
+        let is_scheme = self.scheme.as_ref().is_none_or(|scheme| *scheme == host.scheme);
+        let port = self.port.or_else(|| usual_port(&host.scheme));
+        is_scheme && self.name == host.name && port == Some(host.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web(text: &str) -> Result<String, NotAWebAddress> {
+        text.parse::<WebAddress>().map(|address| address.host().to_string())
+    }
+
+    #[test]
+    fn a_host_is_compared_as_it_is_meant() {
+        for same in ["https://x.supabase.co", "HTTPS://X.Supabase.CO:443/", "https://x.supabase.co/rest"] {
+            assert_eq!(web(same).unwrap(), "https://x.supabase.co", "{same}");
+        }
+        assert_eq!(web("https://x.supabase.co:8443").unwrap(), "https://x.supabase.co:8443");
+        assert_eq!(web("http://127.0.0.1:54321").unwrap(), "http://127.0.0.1:54321");
+        assert_eq!(web("https://x.supabase.co\\@evil.example").unwrap(), "https://x.supabase.co");
+        assert_eq!(web("https://ex\u{430}mple.com").unwrap(), "https://xn--exmple-4nf.com");
+    }
+
+    #[test]
+    fn only_what_is_encrypted_or_stays_here_is_an_address_for_secrets() {
+        for here in ["http://localhost", "http://a.localhost:1", "http://127.0.0.2:1", "http://[::1]:1", "http://127.1"]
+        {
+            web(here).unwrap_or_else(|error| panic!("{here}: {error:?}"));
+        }
+        for away in
+            ["http://x.supabase.co", "http://localhost.example.com", "http://127.0.0.1.example", "http://10.0.0.1"]
+        {
+            assert_eq!(web(away), Err(NotAWebAddress::Insecure), "{away}");
+        }
+        for none in [
+            "",
+            "x.supabase.co",
+            "postgres://u:p@h",
+            "https://",
+            "https://u@h",
+            "https://u:p@h",
+            "https://:p@h",
+            "https://h?x=1",
+            "https://h#x",
+            "file:///etc/passwd",
+            "https://h h",
+        ] {
+            assert_eq!(web(none), Err(NotAWebAddress::Form), "{none}");
+        }
+    }
+
+    #[test]
+    fn a_mail_server_is_known_by_scheme_host_and_port() {
+        let host = |text: &str| text.parse::<MailServer>().map(|server| server.host().to_string());
+        assert_eq!(host("smtps://me@Smtp.Example.com:465").unwrap(), "smtps://smtp.example.com");
+        assert_eq!(host("smtp://smtp.example.com").unwrap(), "smtp://smtp.example.com");
+        assert_eq!(host("smtp://127.0.0.1").unwrap(), "smtp://127.0.0.1:25");
+        assert_eq!(host("https://smtp.example.com"), Err(NotAMailServer));
+        assert_eq!(host("smtp:example"), Err(NotAMailServer));
+    }
+
+    #[test]
+    fn a_trusted_host_stands_for_itself_alone() {
+        let is = |trusted: &str, host: &str| {
+            trusted.parse::<TrustedHost>().unwrap().is(&host.parse::<WebAddress>().unwrap().host())
+        };
+        for (trusted, host) in [
+            ("x.supabase.co", "https://x.supabase.co"),
+            ("X.Supabase.co:443", "https://x.supabase.co"),
+            ("https://x.supabase.co/", "https://x.supabase.co:443/rest"),
+            ("127.0.0.1:54321", "http://127.0.0.1:54321"),
+            ("http://localhost:80", "http://localhost"),
+            ("[::1]:9", "http://[::1]:9"),
+        ] {
+            assert!(is(trusted, host), "{trusted} {host}");
+        }
+        for (trusted, host) in [
+            ("x.supabase.co", "https://y.supabase.co"),
+            ("supabase.co", "https://x.supabase.co"),
+            ("x.supabase.co", "https://x.supabase.co:8443"),
+            ("https://localhost:9", "http://localhost:9"),
+            ("127.0.0.1:54321", "http://127.0.0.1:54322"),
+        ] {
+            assert!(!is(trusted, host), "{trusted} {host}");
+        }
+        for none in ["", "*", "https://", "ftp://h", "https://h/rest", "h?x", "u@h", "a b", "*.supabase.co"] {
+            assert_eq!(none.parse::<TrustedHost>(), Err(NotAHost), "{none}");
+        }
+    }
+}
