@@ -19,6 +19,7 @@ pub mod migrate;
 pub mod new;
 pub mod notify;
 pub mod output;
+mod own_folder;
 pub mod plan;
 mod progress;
 pub mod rollback;
@@ -40,7 +41,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::name::EnvironmentName;
 use crate::ops::saved_plan::SavedPlanError;
@@ -168,7 +169,11 @@ mod exit {
 
 /// Runs one command line and returns the program's exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(words) {
+    let parsed = Cli::command().try_get_matches_from(words).and_then(|matches| {
+        own_folder::introduce(matches.subcommand_name().unwrap_or_default());
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))
+    });
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let error = without_values(error);
@@ -195,7 +200,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(exit::FAILED);
         }
     };
-    let code = runtime.block_on(exec(&cli, &mut output)).unwrap_or_else(|error| {
+    let done = match own_folder::before(&cli) {
+        Ok(()) => runtime.block_on(exec(&cli, &mut output)),
+        Err(error) => Err(error),
+    };
+    own_folder::after(&cli, &done, &mut output);
+    let code = done.unwrap_or_else(|error| {
         output.error(&error);
         exit_code(&error)
     });

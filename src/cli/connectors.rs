@@ -20,6 +20,16 @@ pub struct Args {
     command: Command,
 }
 
+impl Args {
+    /// Tells whether nothing is written.
+    pub(super) fn only_reads(&self) -> bool {
+        match self.command {
+            Command::List(_) | Command::Search(_) | Command::Show(_) => true,
+            Command::Import(_) | Command::Update(_) | Command::Upgrade(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List all connectors: the built-in ones and the project's own

@@ -15,6 +15,13 @@ pub struct Args {
     check: bool,
 }
 
+impl Args {
+    /// Tells whether nothing is written.
+    pub(super) fn only_checks(&self) -> bool {
+        self.check
+    }
+}
+
 pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let project = global.project()?;
     let (files, report) = fmt::unformed(&project);

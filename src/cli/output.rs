@@ -35,6 +35,12 @@ enum Talk {
     Verbose,
 }
 
+/// Says that something is waited for, from wherever that is: who waits in silence looks as if it hangs.
+pub(super) fn waiting(sentence: &str) {
+    // Where standard error is closed there is nobody left to tell.
+    let _ = writeln!(anstream::stderr(), "{} {sentence}", styled(CHANGED.bold(), &format!("{:>12}", "Waiting")));
+}
+
 impl Output {
     /// Opens the door as the command line wants it.
     #[must_use]
@@ -222,7 +228,7 @@ impl Output {
     }
 
     /// Writes a line that something is not as it should be, and the next step.
-    fn warning(&mut self, message: &str, help: Option<&str>) {
+    pub(super) fn warning(&mut self, message: &str, help: Option<&str>) {
         self.note(&format!("{} {message}\n", styled(CHANGED.bold(), &format!("{:>12}", "Warning"))));
         if let Some(help) = help {
             self.note(&format!("{:>12} {}\n", "", styled(QUIET, help)));

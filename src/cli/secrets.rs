@@ -4,13 +4,13 @@ mod access;
 mod git;
 mod values;
 
-use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use super::{Global, Output};
 use crate::ops::Error;
 use crate::ops::secrets::{Access, SecretsFile};
+use crate::world::own::Own;
 use crate::world::{Keys, Program, Project};
 
 /// Set, edit and show secrets, and say who may read them
@@ -46,6 +46,23 @@ enum Command {
     Resolve(git::ResolveArgs),
     /// Show a file with marks in place of ciphertexts, for `git diff`
     Textconv(git::TextconvArgs),
+}
+
+impl Args {
+    /// Tells whether nothing of the project is written.
+    pub(super) fn only_reads(&self) -> bool {
+        match self.command {
+            Command::View(_) | Command::Export(_) | Command::Resolve(_) | Command::Textconv(_) => true,
+            Command::Init(_)
+            | Command::Set(_)
+            | Command::Unset(_)
+            | Command::Edit(_)
+            | Command::Encrypt(_)
+            | Command::Import(_)
+            | Command::Rotate(_)
+            | Command::Updatekeys(_) => false,
+        }
+    }
 }
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
@@ -107,7 +124,7 @@ impl Desk {
         names.iter().map(|name| self.find(name)).collect()
     }
 
-    fn own_folder(&self) -> PathBuf {
-        self.project.own_folder()
+    fn own(&self) -> Own {
+        self.project.own()
     }
 }

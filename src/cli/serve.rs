@@ -122,6 +122,9 @@ impl Args {
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let outside = agreed(global, output)?;
+    // What it notes of changes and runs, it notes there.
+    let own = global.project()?.own();
+    own.make().map_err(|source| Error::Io { doing: "use", path: own.path().display().to_string(), source })?;
     let (interrupted, interrupt) = watch::channel(false);
     let signals = tokio::spawn(pass_on(interrupted));
     // Runs of pages and of schedules take turns; how many there are is known when the files are read.

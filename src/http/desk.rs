@@ -18,6 +18,7 @@ use crate::ops::run::{Options, WhenBusy, jobs};
 use crate::ops::{self, Error, Loaded, notify};
 use crate::view::report::ProblemData;
 use crate::world::World;
+use crate::world::project::recover;
 use crate::world::runs::Standing;
 
 /// How long files are taken to be as they were.
@@ -150,6 +151,8 @@ impl Desk {
     }
 
     fn read(setup: &Setup, mark: u64) -> Result<Self, Error> {
+        let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
+        recover(setup.project.root()).map_err(io)?;
         let (loaded, marks) = ops::check::marked(&setup.project)?;
         let environment = loaded.environment(setup.environment.as_deref())?;
         let world = World::open(&setup.project, &loaded.settings, &environment, &setup.outside)?;

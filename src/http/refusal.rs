@@ -10,7 +10,6 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, Que
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use miette::Diagnostic;
 use serde::Serialize;
 
 use crate::connector::Connector;
@@ -108,9 +107,10 @@ impl Refusal {
     /// Refuses what a connector's form was filled in with: settings that are missing are known by their names.
     #[must_use]
     pub fn of(error: &Error, connector: Option<&Connector>) -> Self {
-        let code = error.code().map(|code| code.to_string()).unwrap_or_default();
-        let mut refusal = Self::new(status(error), &code, error.to_string());
-        refusal.help = error.help().map(|help| help.to_string());
+        let shown = error.shown();
+        let code = shown.code().map(|code| code.to_string()).unwrap_or_default();
+        let mut refusal = Self::new(status(error), &code, shown.to_string());
+        refusal.help = shown.help().map(|help| help.to_string());
         match error {
             Error::Problems(report) | Error::Words(report) => refusal.errors = errors(report, connector),
             Error::Secrets(secrets::Error::Value { name, .. } | secrets::Error::Unknown { name, .. }) => {

@@ -23,7 +23,7 @@ use crate::record::Entry;
 use crate::render::{self, Head, Output, Purpose, Task};
 use crate::settings::{self, ProjectSettings};
 use crate::source::Source;
-use crate::world::project::{IntegrationFiles, recover};
+use crate::world::project::IntegrationFiles;
 use crate::world::{self, Project};
 
 pub use connectors::ConnectorFiles;
@@ -164,7 +164,6 @@ impl Files {
 /// # Errors
 /// With every problem of every file.
 pub fn check(project: &Project) -> Result<Loaded, Error> {
-    recovered(project)?;
     let mut problems = Problems::default();
     let files = Files::read(project, &mut problems);
     with_templates(project, files, problems)
@@ -175,16 +174,9 @@ pub fn check(project: &Project) -> Result<Loaded, Error> {
 /// # Errors
 /// With every problem of every file that is read.
 pub fn used(project: &Project) -> Result<Loaded, Error> {
-    recovered(project)?;
     let mut problems = Problems::default();
     let files = Files::used(project, &mut problems);
     with_templates(project, files, problems)
-}
-
-/// Puts back what a change of several files has left that was killed half-way.
-pub(super) fn recovered(project: &Project) -> Result<(), Error> {
-    let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
-    recover(project.root()).map_err(io)
 }
 
 /// What the files of each integration say, as a mark: another one where one of them says something else.
@@ -195,7 +187,6 @@ pub type Marks = BTreeMap<Slug, String>;
 /// # Errors
 /// As [`used`].
 pub fn marked(project: &Project) -> Result<(Loaded, Marks), Error> {
-    recovered(project)?;
     let mut problems = Problems::default();
     let files = Files::used(project, &mut problems);
     let marks = marks(&files.integrations);

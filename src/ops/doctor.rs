@@ -1,10 +1,9 @@
 //! `doctor`: looks at everything that runs depend on and says the next step for each.
 
-use std::os::unix::fs::PermissionsExt;
-
 use super::{Error, Loaded, check};
 use crate::problem::{Problems, Report};
 use crate::world::meltano::Host;
+use crate::world::own::Own;
 use crate::world::{Keys, Notifier, Outside, Project, World};
 
 /// How a finding is to be taken.
@@ -59,7 +58,8 @@ pub async fn doctor(project: &Project, environment: Option<&str>, (host, outside
         }
         Err(error) => findings.push(bad("files", &error, Some("run `spile check`".to_owned()))),
     }
-    findings.push(permissions(project));
+    findings.push(own_folder(".spile", &project.own()));
+    findings.push(own_folder(".meltano", &Own::of_meltano(project.root())));
     findings
 }
 
@@ -179,18 +179,11 @@ async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
     }
 }
 
-fn permissions(project: &Project) -> Finding {
-    let folder = project.own_folder();
-    let Ok(metadata) = folder.metadata() else { return good("permissions", ".spile is not made yet") };
-    let mode = metadata.permissions().mode() & 0o777;
-    let for_others = mode & 0o077;
-    if for_others == 0 {
-        return good("permissions", format!(".spile is {mode:o}"));
-    }
-    Finding {
-        subject: "permissions",
-        verdict: Verdict::Bad,
-        found: format!(".spile is {mode:o}: others of this machine can read logs"),
-        help: Some("run `chmod 700 .spile`".to_owned()),
+/// Says whether a folder that spile or Meltano makes is believed.
+fn own_folder(subject: &'static str, own: &Own) -> Finding {
+    match own.open() {
+        Ok(None) => good(subject, "not made yet"),
+        Ok(Some(_)) => good(subject, "this user's own, and not tracked by git"),
+        Err(not_own) => bad(subject, &not_own, None),
     }
 }

@@ -17,6 +17,7 @@ use crate::world::git::GitError;
 use crate::world::hub::HubError;
 use crate::world::meltano::{AboutError, InstallError, RunError};
 use crate::world::project::{FileError, NoProject};
+use crate::world::refusal::Refusal;
 use crate::world::target::io_help;
 use crate::world::{NoWorld, TargetError};
 
@@ -352,10 +353,20 @@ impl Error {
         }
     }
 
+    /// Returns what is shown of it: what spile itself has refused, on the way up through errors of the file system, has a
+    /// code and a help of its own.
+    #[must_use]
+    pub fn shown(&self) -> &(dyn Diagnostic + 'static) {
+        Refusal::behind(self).map_or(self, |refusal| refusal)
+    }
+
     /// Returns what it came from, outermost first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
+        if Refusal::behind(self).is_some() {
+            return causes;
+        }
         let mut cause = std::error::Error::source(self);
         while let Some(next) = cause {
             causes.push(next.to_string());

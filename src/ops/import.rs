@@ -21,7 +21,7 @@ use crate::render::{FILE_NAME, read::is_rendered};
 use crate::secrecy::Copies;
 use crate::sops::DataKey;
 use crate::source::Source;
-use crate::world::project::SETTINGS;
+use crate::world::project::{SETTINGS, recover};
 use crate::world::{Keys, Project};
 use attempt::{Failed, attempt};
 
@@ -82,7 +82,7 @@ pub enum Readers {
 /// mean the same.
 pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared, OpsError> {
     let project = Project::at(folder);
-    super::check::recovered(&project)?;
+    recover(folder).map_err(|source| OpsError::Io { doing: "put back the files of", path: ".".to_owned(), source })?;
     let source = read::meltano_yml(folder)?;
     if is_rendered(source.text()) {
         return Err(Error::Rendered.into());

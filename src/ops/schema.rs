@@ -10,7 +10,7 @@ use crate::problem::Problems;
 use crate::schema::{self, Subject};
 use crate::world::Project;
 use crate::world::door::Shut;
-use crate::world::project::{replace, replace_named};
+use crate::world::project::{OWN_FOLDER, replace, replace_named};
 
 /// The configuration that tells taplo which schema is whose.
 pub const TAPLO: &str = ".taplo.toml";
@@ -33,19 +33,23 @@ pub fn schema(project: Option<&Project>, subject: Subject) -> Result<Value, Erro
 /// As [`schema`], and when a file cannot be written.
 pub fn write(project: &Project, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let catalog = catalog(Some(project))?;
-    let target = project.root().join(folder);
-    make(&target)?;
     let mut written = Vec::new();
     for subject in Subject::ALL {
         let name = format!("{}.json", subject.word());
-        let path = folder.join(name);
-        // The folder may be the user's choice or spile's own; a link in it was neither's.
         let text = format!("{:#}\n", schema::of(subject, &catalog));
-        replace(&project.root().join(&path), text.as_bytes()).map_err(|source| Error::Io {
-            doing: "write",
-            path: path.display().to_string(),
-            source,
-        })?;
+        let path = folder.join(&name);
+        match folder.strip_prefix(OWN_FOLDER) {
+            Ok(below) => put_own(project, &below.join(&name), &text)?,
+            Err(_) => {
+                make(&project.root().join(folder))?;
+                // The folder is the user's choice; a link in it was not.
+                replace(&project.root().join(&path), text.as_bytes()).map_err(|source| Error::Io {
+                    doing: "write",
+                    path: path.display().to_string(),
+                    source,
+                })?;
+            }
+        }
         written.push(path);
     }
     let taplo = Path::new(TAPLO);
@@ -70,9 +74,17 @@ pub fn put(path: &Path, text: &str) -> Result<(), Error> {
     })
 }
 
-/// Spile's own folder is for its owner alone, wherever it is made first.
+/// Writes one schema into spile's own folder.
+fn put_own(project: &Project, file: &Path, text: &str) -> Result<(), Error> {
+    project.own().make().and_then(|own| own.replace(file, text.as_bytes())).map_err(|source| Error::Io {
+        doing: "write",
+        path: Path::new(OWN_FOLDER).join(file).display().to_string(),
+        source,
+    })
+}
+
 fn make(folder: &Path) -> Result<(), Error> {
-    crate::world::project::make_private(folder).map_err(|source| Error::Io {
+    std::fs::create_dir_all(folder).map_err(|source| Error::Io {
         doing: "make",
         path: folder.display().to_string(),
         source,

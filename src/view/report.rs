@@ -67,10 +67,10 @@ impl From<&Error> for ErrorData {
             _ => Vec::new(),
         };
         Self {
-            code: error.code().map(|code| code.to_string()).unwrap_or_default(),
-            message: error.to_string(),
+            code: error.shown().code().map(|code| code.to_string()).unwrap_or_default(),
+            message: error.shown().to_string(),
             causes: error.causes(),
-            help: error.help().map(|help| help.to_string()),
+            help: error.shown().help().map(|help| help.to_string()),
             problems,
         }
     }

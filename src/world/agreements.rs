@@ -11,8 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use miette::{Diagnostic, SourceSpan};
 use serde::{Deserialize, Serialize};
 
-use super::lock::lock;
+use super::own::Own;
 use super::project::replace_private;
+use super::run_lock::{Lock, RunLock};
 use super::user_files::{UserFolders, read_own};
 use crate::problem::Problems;
 use crate::settings::{self, Agreement, Sent, TRUST_OPTION, TRUST_VARIABLE, TrustedHost};
@@ -109,7 +110,7 @@ impl Agreements {
         self.with_now(|now| now.insert(agreement.clone()));
         let no_place = || io::Error::other("your home is not known, or lies in the project's own repository");
         let file = self.file.as_ref().ok_or_else(no_place)?;
-        let _lock = lock(file.parent().unwrap_or(Path::new("/")))?;
+        let _lock = RunLock::hold(&Own::at(file.parent().unwrap_or(Path::new("/"))), Lock::Own)?;
         let mut kept = self.kept()?;
         kept.agreed.insert(agreement.into());
         let mut text = serde_json::to_string_pretty(&kept).map_err(io::Error::from)?;

@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::project::make_private;
+use super::own::Own;
 use crate::name::Slug;
 
 /// How much is read at a time.
@@ -17,9 +16,12 @@ const PIECE: u64 = 64 * 1024;
 /// How far back is looked for the newest of one integration: some hundred thousand lines.
 const FURTHEST: u64 = 32 * 1024 * 1024;
 
+/// The file of the lines.
+const FILE: &str = "audit.jsonl";
+
 /// Where the lines are kept.
 #[derive(Debug, Clone)]
-pub struct Audit(PathBuf);
+pub struct Audit(Own);
 
 /// What somebody did. It names settings and files, and holds no value of any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +49,7 @@ impl Audit {
     /// Names the file in a project's own folder; nothing is read or made.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
-        Self(own_folder.join("audit.jsonl"))
+        Self(Own::at(own_folder))
     }
 
     /// Adds a line, in one write: of several at once each stays whole. A line that a machine which went down left half-written
@@ -56,9 +58,7 @@ impl Audit {
     /// # Errors
     /// When the file cannot be made or written to.
     pub fn add(&self, deed: &Deed) -> io::Result<()> {
-        make_private(self.0.parent().unwrap_or(Path::new(".")))?;
-        let file = std::fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.0);
-        let mut file = file?;
+        let mut file = self.0.make()?.append(FILE)?;
         let mut line = if ends_within_a_line(&mut file)? { vec![b'\n'] } else { Vec::new() };
         serde_json::to_writer(&mut line, deed)?;
         line.push(b'\n');
@@ -72,11 +72,8 @@ impl Audit {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn newest(&self, (of, most): (Option<&Slug>, usize)) -> io::Result<Vec<Deed>> {
-        let mut file = match File::open(&self.0) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
+        let Some(own) = self.0.open()? else { return Ok(Vec::new()) };
+        let Some(mut file) = own.open(FILE)? else { return Ok(Vec::new()) };
         let end = file.seek(SeekFrom::End(0))?;
         let first = end.saturating_sub(FURTHEST);
         let (mut found, mut rest, mut from) = (Vec::new(), Vec::new(), end);
@@ -140,10 +137,10 @@ mod tests {
             audit.add(&deed(second, if second == 1 { "b" } else { "a" })).unwrap();
         }
         // A machine that went down.
-        std::fs::OpenOptions::new().append(true).open(&audit.0).unwrap().write_all(b"{\"at\":").unwrap();
+        std::fs::OpenOptions::new().append(true).open(audit.0.path().join(FILE)).unwrap().write_all(b"{\"at\":").unwrap();
         assert_eq!(audit.newest((None, 2)).unwrap(), [deed(2, "a"), deed(1, "b")]);
         assert_eq!(audit.newest((Some(&"a".parse().unwrap()), 9)).unwrap(), [deed(2, "a"), deed(0, "a")]);
-        assert_eq!(audit.0.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(audit.0.path().join(FILE).metadata().unwrap().permissions().mode() & 0o777, 0o600);
         // What was half-written takes nothing with it.
         audit.add(&deed(3, "a")).unwrap();
         audit.add(&deed(4, "b")).unwrap();
@@ -158,8 +155,7 @@ mod tests {
         let lines = (0..4000).map(|second| serde_json::to_string(&deed(second, odd(second))).unwrap());
         let text = lines.collect::<Vec<_>>().join("\n") + "\n";
         assert!(text.len() as u64 > 3 * PIECE);
-        make_private(&folder.path().join(".spile")).unwrap();
-        super::super::project::replace_private(&audit.0, text.as_bytes()).unwrap();
+        audit.0.make().unwrap().replace(FILE, text.as_bytes()).unwrap();
         let all = audit.newest((None, 9999)).unwrap();
         assert!(all.iter().map(|deed| deed.at.as_second()).eq((0..4000).rev()), "{}", all.len());
         let rare = audit.newest((Some(&"rare".parse().unwrap()), 9)).unwrap();

@@ -3,19 +3,19 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::project::{make_private, replace_private};
+use super::own::Own;
 use crate::discovered::Discovered;
 use crate::name::{EnvironmentName, Slug};
 
 /// The folder of what taps have said.
 #[derive(Debug, Clone)]
-pub struct Discoveries(PathBuf);
+pub struct Discoveries(Own);
 
 impl Discoveries {
     /// Names the folder in a project's own one; nothing is read or made.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
-        Self(own_folder.join("catalogs"))
+        Self(Own::at(own_folder))
     }
 
     /// Returns what was said last, where that holds for `key`.
@@ -23,11 +23,9 @@ impl Discoveries {
     /// # Errors
     /// When it is there and cannot be read.
     pub fn find(&self, (slug, environment): (&Slug, &EnvironmentName), key: &str) -> io::Result<Option<Discovered>> {
-        let bytes = match std::fs::read(self.path(slug, environment)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        // Where the folder is not this user's own, nothing was said yet.
+        let Ok(Some(own)) = self.0.open() else { return Ok(None) };
+        let Some(bytes) = own.read(file(slug, environment))? else { return Ok(None) };
         // One of another form is asked for again.
         let kept = serde_json::from_slice::<Discovered>(&bytes).ok();
         Ok(kept.filter(|kept| kept.key == key))
@@ -38,16 +36,19 @@ impl Discoveries {
     /// # Errors
     /// When the file cannot be written.
     pub fn keep(&self, (slug, environment): (&Slug, &EnvironmentName), discovered: &Discovered) -> io::Result<()> {
-        make_private(&self.0)?;
         let bytes = serde_json::to_vec(discovered).map_err(io::Error::from)?;
-        replace_private(&self.path(slug, environment), &bytes)
+        self.0.make()?.replace(file(slug, environment), &bytes)
     }
 
     /// Returns where it is kept. No dot is part of a name.
     #[must_use]
     pub fn path(&self, slug: &Slug, environment: &EnvironmentName) -> PathBuf {
-        self.0.join(format!("{slug}.{environment}.json"))
+        self.0.path().join(file(slug, environment))
     }
+}
+
+fn file(slug: &Slug, environment: &EnvironmentName) -> String {
+    format!("catalogs/{slug}.{environment}.json")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use zeroize::Zeroizing;
 
+use super::own::Own;
 use crate::secret::Secret;
 
 /// Which editor, and where its file may be.
@@ -55,6 +56,9 @@ pub enum EditorError {
 /// The editors that are tried where nobody names one, as sops does.
 const USUAL: [&str; 3] = ["vim", "nano", "vi"];
 
+/// Where they are in spile's own folder, where the user has none in memory.
+const FOLDER: &str = "edit";
+
 /// How the names of private folders begin.
 const PREFIX: &str = "spile-edit-";
 
@@ -64,13 +68,18 @@ impl Editor {
     ///
     /// # Errors
     /// When there is no editor, it fails, or the file cannot be made.
-    pub fn edit(&self, text: &Secret, fallback: &Path) -> Result<Secret, EditorError> {
-        let above = self.memory.as_deref().filter(|folder| folder.is_dir()).unwrap_or(fallback);
-        let io = |source| EditorError::Io { path: above.to_owned(), source };
-        super::project::make_private(above).map_err(io)?;
-        sweep(above);
+    pub fn edit(&self, text: &Secret, own: &Own) -> Result<Secret, EditorError> {
+        let above = match self.memory.as_deref().filter(|folder| folder.is_dir()) {
+            Some(memory) => memory.to_owned(),
+            None => own.make().and_then(|own| own.folder(FOLDER)).map_err(|source| {
+                let path = own.path().join(FOLDER);
+                EditorError::Io { path, source }
+            })?,
+        };
+        let io = |source| EditorError::Io { path: above.clone(), source };
+        sweep(&above);
         let private = fs::Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(above).map_err(io)?;
+        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(&above).map_err(io)?;
         let path = folder.path().join("secrets.toml");
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
         file.write_all(text.expose().as_bytes()).map_err(io)?;

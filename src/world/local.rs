@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use rows::{json, sealed};
 
-use super::project::make_private;
+use super::own::{NotOwn, Own, OwnFolder};
 use super::runs::Outbox;
 use super::{Origin, Target, TargetError};
 use crate::digest::hash;
@@ -34,6 +34,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Local {
     path: PathBuf,
+    /// The folder that the file is in.
+    own: Own,
     /// Runs that the file did not take.
     outbox: Outbox,
     project: String,
@@ -46,32 +48,53 @@ impl Local {
     /// Names the database's file; nothing is read or made.
     pub fn new(path: impl Into<PathBuf>, project: &str, environment: &EnvironmentName) -> Self {
         let path = path.into();
-        let outbox = Outbox::at(path.with_file_name("outbox"));
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let (own, outbox) = (Own::at(folder), Outbox::of(folder));
         let (project, environment) = (project.to_owned(), environment.clone());
-        Self { path, outbox, project, environment, wanted: Arc::default() }
+        Self { path, own, outbox, project, environment, wanted: Arc::default() }
     }
 
     fn failed(&self, source: rusqlite::Error) -> TargetError {
         TargetError::Local { path: self.path.clone(), source }
     }
 
-    /// Opens the database for reading; `None` where there is none, for reading makes nothing.
+    /// Opens the database for reading; `None` where there is none, for reading makes nothing. Where its folder is not this
+    /// user's own, there is none.
     fn open(&self) -> Result<Option<Connection>, TargetError> {
         // A folder that may not be looked into is not one that is empty.
-        let is_there = self.path.try_exists().map_err(|source| {
-            let folder = self.path.parent().unwrap_or(Path::new(".")).to_owned();
-            TargetError::Io { doing: "look into", path: folder, source }
-        });
-        if !is_there? {
+        let closed = |source| TargetError::Io { doing: "look into", path: self.own.path().to_owned(), source };
+        let own = match self.own.open() {
+            Ok(Some(own)) => own,
+            Err(in_the_way @ NotOwn::NotAFolder { .. }) => return Err(closed(in_the_way.into())),
+            Ok(None) | Err(_) => return Ok(None),
+        };
+        if own.found(self.file()).map_err(closed)?.is_none() {
             return Ok(None);
         }
         // Not read-only: a writer that was killed leaves a journal that the next one to open has to roll back.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(|source| self.failed(source))?;
+        let connection = self.connect(&own, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         match self.prepare(&connection)? {
             0 => Ok(None),
             _ => Ok(Some(connection)),
         }
+    }
+
+    fn file(&self) -> &Path {
+        self.path.file_name().map_or(Path::new("registry.db"), Path::new)
+    }
+
+    /// Opens the database and its working files, none of which may be a link or another user's.
+    fn connect(&self, own: &OwnFolder, flags: OpenFlags) -> Result<Connection, TargetError> {
+        let io = |doing| move |source| TargetError::Io { doing, path: self.path.clone(), source };
+        for end in ["", "-journal", "-wal", "-shm"] {
+            let mut file = self.file().as_os_str().to_owned();
+            file.push(end);
+            own.place(&file).map_err(io("open"))?;
+        }
+        // SQLite follows no link on the whole way, and the way to the project may have some.
+        let folder = own.path().canonicalize().map_err(io("find"))?;
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        Connection::open_with_flags(folder.join(self.file()), flags).map_err(|source| self.failed(source))
     }
 
     /// Sets the connection up and returns the database's version.
@@ -86,9 +109,10 @@ impl Local {
 
     /// Opens the database for writing, and makes it where there is none.
     fn create(&self) -> Result<Connection, TargetError> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        make_private(folder).map_err(|source| TargetError::Io { doing: "make", path: folder.to_owned(), source })?;
-        let mut connection = Connection::open(&self.path).map_err(|source| self.failed(source))?;
+        let path = self.own.path().to_owned();
+        let own = self.own.make().map_err(|source| TargetError::Io { doing: "make", path, source })?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let mut connection = self.connect(&own, flags)?;
         if self.prepare(&connection)? < VERSION {
             migrate(&mut connection).map_err(|source| self.failed(source))?;
         }

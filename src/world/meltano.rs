@@ -32,7 +32,8 @@ use std::process::ExitStatus;
 use tokio::process::Command;
 use tokio::sync::watch;
 
-use super::project::{OWN_FOLDER, make_private};
+use super::own::Own;
+use super::project::OWN_FOLDER;
 use crate::run::Cause;
 use crate::run::log::{Entry, Tally};
 use crate::settings::Meltano as Pinned;
@@ -87,7 +88,10 @@ pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
 #[derive(Debug, Clone)]
 pub struct Meltano {
     root: PathBuf,
-    own_folder: PathBuf,
+    /// Spile's own folder.
+    own: Own,
+    /// Meltano's own folder.
+    theirs: Own,
     venv: PathBuf,
     pinned: Pinned,
 }
@@ -98,7 +102,8 @@ impl Meltano {
     pub fn new(project_root: &Path, pinned: &Pinned) -> Self {
         let root = std::path::absolute(project_root).unwrap_or_else(|_| project_root.to_owned());
         let own_folder = root.join(OWN_FOLDER);
-        Self { venv: own_folder.join("meltano"), own_folder, root, pinned: pinned.clone() }
+        let (own, theirs) = (Own::at(&own_folder), Own::of_meltano(&root));
+        Self { venv: own_folder.join(install::VENV), own, theirs, root, pinned: pinned.clone() }
     }
 
     /// Returns the version that the project is pinned to.
@@ -169,6 +174,8 @@ impl Meltano {
         if !self.is_installed() {
             return Err(RunError::NotInstalled { version: self.version().to_owned() });
         }
+        // What is in it is run.
+        self.theirs.make().map_err(RunError::io("use", self.theirs.path()))?;
         let hold = match &request.hold {
             Some(hold) => hold.clone(),
             None => self.hold_unclaimed(request)?,
@@ -177,7 +184,7 @@ impl Meltano {
         self.fill(private, request)?;
         let command = self.command(request, &call, private)?;
         let mask = Mask::of(request.variables.values()).map_err(RunError::io("keep secrets out of", &request.log))?;
-        let mut listener = Listener::open(&request.log, mask, tell)?;
+        let mut listener = Listener::open(&self.own, &request.log, mask, tell)?;
         let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
         let mut hear = |channel, line: &[u8]| match (&mut call.output, channel) {
             (Some(output), Channel::Output) => output.take(line),
@@ -207,11 +214,11 @@ impl Meltano {
 
     /// Does what a Meltano that was killed could not: its run has ended, and its plugins need their settings no more.
     fn clear_up(&self, request: &Request) -> Result<(), RunError> {
-        let (database, folder) = (self.system_db(), self.meltano_folder().join("run"));
-        let ended = system_db::end(&database, request.run_id);
-        ended.map_err(|error| RunError::io("write", &database)(io::Error::other(error)))?;
+        let folder = self.meltano_folder();
+        let Ok(Some(theirs)) = self.theirs.open() else { return Ok(()) };
+        system_db::end(&theirs, request.run_id).map_err(RunError::io("write", &folder.join(system_db::FILE)))?;
         let run = request.run_id.to_string();
-        private::clear(&folder, &request.plugin_names(), |of| of == run).map_err(RunError::io("clear", &folder))
+        private::clear(&theirs, &request.plugin_names(), |of| of == run).map_err(RunError::io("clear", &folder))
     }
 
     /// Fills the folder that Meltano takes for its project.
@@ -290,15 +297,11 @@ impl Meltano {
     }
 
     fn runs_folder(&self) -> PathBuf {
-        self.own_folder.join("runs")
-    }
-
-    fn system_db(&self) -> PathBuf {
-        self.meltano_folder().join("meltano.db")
+        self.own.path().join(private::RUNS)
     }
 
     fn meltano_folder(&self) -> PathBuf {
-        self.root.join(".meltano")
+        self.theirs.path().to_owned()
     }
 }
 
@@ -313,10 +316,12 @@ struct Listener<'a> {
 }
 
 impl<'a> Listener<'a> {
-    fn open(log: &Path, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
-        let folder = log.parent().unwrap_or(Path::new("."));
-        make_private(folder).map_err(RunError::io("make", folder))?;
-        let log = RunLog::open(log).map_err(|source| RunError::Log { path: log.to_owned(), source })?;
+    fn open(own: &Own, log: &Path, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
+        let opened = own.make().and_then(|folder| {
+            let log = std::path::absolute(log)?;
+            RunLog::open(folder.clone(), log.strip_prefix(folder.path()).unwrap_or(&log))
+        });
+        let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
         Ok(Self { log, mask, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
     }
 

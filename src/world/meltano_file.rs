@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::door::Shut;
-use super::project::{Project, make_private, replace, sweep_temporary};
+use super::own::Own;
+use super::project::{Project, sweep_temporary};
+use super::run_lock::{Lock, RunLock};
 use super::{Origin, Target, TargetError};
 use crate::digest::hash;
 use crate::name::IntegrationId;
@@ -19,8 +21,8 @@ use crate::render::{FILE_NAME, read};
 #[derive(Debug)]
 pub struct MeltanoFile {
     project: Project,
-    /// What the last apply here wrote: where the file differs from it, something else has changed it.
-    applied: PathBuf,
+    /// Where what the last apply here wrote is kept: where the file differs from it, something else has changed it.
+    own: Own,
     /// What the last texts hold, by their hashes: texts of thousands of plugins take long to be taken apart.
     known: Mutex<Vec<(Revision, State<Entry>)>>,
 }
@@ -36,8 +38,7 @@ impl MeltanoFile {
     /// Names the file; nothing is read.
     #[must_use]
     pub fn new(project: &Project) -> Self {
-        let applied = project.own_folder().join("applied").join(FILE_NAME);
-        Self { project: project.clone(), applied, known: Mutex::default() }
+        Self { project: project.clone(), own: project.own(), known: Mutex::default() }
     }
 
     /// Returns what a text holds.
@@ -62,24 +63,24 @@ impl MeltanoFile {
         known.push((revision, entries.clone()));
     }
 
-    /// Locks the folder, so that of two writers the later sees what the earlier has written. The lock makes no file
-    /// and ends with the process, however that ends.
-    fn lock(&self) -> std::io::Result<std::fs::File> {
-        let folder = self.project.root();
-        let lock = std::fs::File::open(folder)?;
-        lock.lock()?;
-        sweep_temporary(folder)?;
-        if let Some(applied) = self.applied.parent().filter(|folder| folder.exists()) {
-            // What is left there is in nobody's way.
-            let _ = sweep_temporary(applied);
-        }
+    /// Locks the project's files, so that of two writers the later sees what the earlier has written.
+    fn lock(&self) -> std::io::Result<RunLock> {
+        let lock = RunLock::hold(&self.own, Lock::Project)?;
+        sweep_temporary(self.project.root())?;
+        // What is left there is in nobody's way.
+        let _ = self.own.make()?.folder(APPLIED).and_then(|folder| sweep_temporary(&folder));
         Ok(lock)
+    }
+
+    /// Reads what the last apply here wrote; `None` where there was none, or that is not this user's own or damaged.
+    fn applied(&self) -> Option<String> {
+        self.own.open().ok()??.text(applied_file())
     }
 
     /// Reads the file, and what the last apply here wrote where that is another text.
     fn texts(&self) -> Result<(String, Option<String>), TargetError> {
         // Where there has been no apply, or what it wrote is damaged, there is nothing to compare with.
-        let read = || Ok((self.text()?, std::fs::read_to_string(&self.applied).ok()));
+        let read = || Ok((self.text()?, self.applied()));
         let other = |(text, applied): (String, Option<String>)| {
             let applied = applied.filter(|applied| *applied != text);
             (text, applied)
@@ -89,8 +90,9 @@ impl MeltanoFile {
             return Ok((text, None));
         }
         // Somebody has changed it, or an apply has written one of the two: under the lock none is at work.
-        let folder = std::fs::File::open(self.project.root());
-        let Some(_lock) = folder.ok().filter(|folder| folder.lock_shared().is_ok()) else { return Ok((text, applied)) };
+        let own = self.own.open().ok().flatten();
+        let shared = own.and_then(|own| RunLock::share(&own, Lock::Project).ok().flatten());
+        let Some(_lock) = shared else { return Ok((text, applied)) };
         read().map(other)
     }
 
@@ -105,8 +107,7 @@ impl MeltanoFile {
 
     /// Keeps what was applied, to be compared with later.
     fn keep_applied(&self, text: &str) -> std::io::Result<()> {
-        make_private(self.applied.parent().unwrap_or(&self.applied))?;
-        replace(&self.applied, text.as_bytes())
+        self.own.make()?.replace(applied_file(), text.as_bytes())
     }
 
     fn text(&self) -> Result<String, TargetError> {
@@ -116,6 +117,13 @@ impl MeltanoFile {
             Err(why) => Err(TargetError::of_file("read", Path::new(FILE_NAME), why)),
         }
     }
+}
+
+/// The folder of what the last apply wrote, in spile's own.
+const APPLIED: &str = "applied";
+
+fn applied_file() -> PathBuf {
+    PathBuf::from(APPLIED).join(FILE_NAME)
 }
 
 #[async_trait]
@@ -141,7 +149,7 @@ impl Target for MeltanoFile {
     }
 
     async fn settle(&self, document: &String) -> Result<(), TargetError> {
-        if std::fs::read(&self.applied).is_ok_and(|applied| applied == document.as_bytes()) {
+        if self.applied().is_some_and(|applied| applied == *document) {
             return Ok(());
         }
         let io = |source| TargetError::Io { doing: "write", path: FILE_NAME.into(), source };

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use super::TargetError;
 use super::door::Shut;
 use super::meltano_file::MOST_BYTES;
+use super::own::Own;
 use super::project::{Project, sweep_temporary};
+use super::run_lock::{Lock, RunLock};
 use crate::plan::OutputStep;
 use crate::render::output::is_rendered;
 
@@ -14,6 +16,7 @@ use crate::render::output::is_rendered;
 #[derive(Debug, Clone)]
 pub struct OutputFiles {
     project: Project,
+    own: Own,
     paths: Vec<PathBuf>,
 }
 
@@ -21,7 +24,7 @@ impl OutputFiles {
     /// Names the files, relative to the project; nothing is read.
     #[must_use]
     pub fn new(project: &Project, paths: Vec<PathBuf>) -> Self {
-        Self { project: project.clone(), paths }
+        Self { project: project.clone(), own: project.own(), paths }
     }
 
     /// Reads all of them; the text of one that is not there is empty.
@@ -51,10 +54,9 @@ impl OutputFiles {
         let door = self.project.door().map_err(shut)?;
         let path = door.place(&step.path).map_err(shut)?;
         let folder = path.parent().unwrap_or(self.project.root());
+        // Of two writers the later sees what the earlier has written.
+        let _lock = RunLock::hold(&self.own, Lock::Project).map_err(io("lock"))?;
         std::fs::create_dir_all(folder).map_err(io("make the folder of"))?;
-        // Of two writers the later sees what the earlier has written; the lock ends with the process.
-        let lock = std::fs::File::open(folder).map_err(io("lock"))?;
-        lock.lock().map_err(io("lock"))?;
         self.check(step)?;
         sweep_temporary(folder).map_err(io("write"))?;
         door.replace(&step.path, step.after.as_bytes()).map_err(shut)

@@ -18,8 +18,9 @@ use crate::render;
 use crate::source::Source;
 use crate::world::door::{Door, Shut};
 use crate::world::git;
+use crate::world::own::Own;
 
-pub use journal::{FileEdit, NotWritten, Turn, recover};
+pub use journal::{BadJournal, FileEdit, NotWritten, Turn, is_interrupted, recover};
 pub use mistake::{FileError, Mistake};
 pub(crate) use write::sweep_temporary;
 pub use write::{add_lines, create, make_private, replace, replace_named, replace_private, with_lines};
@@ -105,18 +106,13 @@ impl Project {
         changed
     }
 
-    /// Finds the project that a folder is in: the nearest `spile.toml` upwards. A change of several files that was killed
-    /// half-way is put back.
+    /// Finds the project that a folder is in: the nearest `spile.toml` upwards.
     ///
     /// # Errors
     /// When there is none.
     pub fn find(start: &Path) -> Result<Self, NoProject> {
         // Whatever stands in its place is found as well: reading it says what is wrong with it.
         let found = start.ancestors().find(|folder| folder.join(SETTINGS).symlink_metadata().is_ok());
-        if let Some(root) = found {
-            // What cannot be put back here is told by who reads all of it, or writes.
-            let _ = recover(root);
-        }
         found.map(Self::at).ok_or_else(|| NoProject { start: start.to_owned() })
     }
 
@@ -130,6 +126,12 @@ impl Project {
     #[must_use]
     pub fn own_folder(&self) -> PathBuf {
         self.root.join(OWN_FOLDER)
+    }
+
+    /// Names that folder; only its check opens what is in it.
+    #[must_use]
+    pub fn own(&self) -> Own {
+        Own::at(&self.own_folder())
     }
 
     /// Returns where the local registry is.

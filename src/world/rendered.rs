@@ -2,9 +2,8 @@
 //! depends on it: where it is not there, or is damaged, or cannot be written, texts are rendered.
 
 use std::io;
-use std::path::PathBuf;
 
-use super::project::{Project, make_private, replace};
+use super::project::Project;
 use crate::digest::hash;
 use crate::render::FILE_NAME;
 
@@ -18,14 +17,14 @@ pub struct Rendered {
 }
 
 impl Rendered {
-    fn path(project: &Project) -> PathBuf {
-        project.own_folder().join("rendered").join(FILE_NAME)
+    fn file() -> String {
+        format!("rendered/{FILE_NAME}")
     }
 
     /// Reads what was kept, where it is whole.
     #[must_use]
     pub fn of(project: &Project) -> Option<Self> {
-        let mut kept = std::fs::read_to_string(Self::path(project)).ok()?;
+        let mut kept = project.own().open().ok()??.text(Self::file())?;
         let (head, text) = kept.split_once('\n')?;
         let (stamp, digest) = head.strip_prefix("# ")?.split_once(' ')?;
         let (stamp, is_whole, begins) = (stamp.to_owned(), hash(text.as_bytes()) == digest, head.len() + 1);
@@ -38,9 +37,8 @@ impl Rendered {
     /// # Errors
     /// When it cannot be written.
     pub fn keep(&self, project: &Project) -> io::Result<()> {
-        let path = Self::path(project);
-        make_private(path.parent().unwrap_or(&path))?;
-        replace(&path, format!("# {} {}\n{}", self.stamp, hash(self.text.as_bytes()), self.text).as_bytes())
+        let text = format!("# {} {}\n{}", self.stamp, hash(self.text.as_bytes()), self.text);
+        project.own().make()?.replace(Self::file(), text.as_bytes())
     }
 }
 
@@ -56,10 +54,10 @@ mod tests {
         let kept = Rendered { stamp: "0123".to_owned(), text: "plugins: {}\n".to_owned() };
         kept.keep(&project).unwrap();
         assert_eq!(Rendered::of(&project), Some(kept.clone()));
-        let path = Rendered::path(&project);
+        let path = project.own_folder().join(Rendered::file());
         let written = std::fs::read_to_string(&path).unwrap();
         for damaged in ["", "# 0123\n", &written[..written.len() - 1], &written.replace("plugins", "jobs")] {
-            replace(&path, damaged.as_bytes()).unwrap();
+            crate::world::project::replace(&path, damaged.as_bytes()).unwrap();
             assert_eq!(Rendered::of(&project), None, "{damaged:?}");
         }
     }

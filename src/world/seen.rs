@@ -1,19 +1,22 @@
 //! Which alerts somebody has read, and since when each is there: kept, so that a restart makes nothing new again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::lock::lock;
-use super::project::replace_private;
+use super::own::Own;
+use super::run_lock::{Lock, RunLock};
 use crate::alert::{Alert, Key, Seen};
+
+/// The file that they are in.
+const FILE: &str = "seen.json";
 
 /// The alerts that last, as they were seen.
 pub struct SeenAlerts {
-    path: PathBuf,
+    own: Own,
     /// What could not be kept, and lasts as long as this program: nothing depends on it.
     unkept: Mutex<Option<Entries>>,
 }
@@ -46,7 +49,7 @@ impl SeenAlerts {
     /// Names the file in a project's own folder; nothing is read or made.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
-        Self { path: own_folder.join("seen.json"), unkept: Mutex::default() }
+        Self { own: Own::at(own_folder), unkept: Mutex::default() }
     }
 
     /// Returns the alerts as somebody sees them. What is over is forgotten: should it come again, it is new.
@@ -89,17 +92,19 @@ impl SeenAlerts {
     /// Changes what is kept, whoever else does so at the same time.
     fn change(&self, change: impl FnOnce(&mut Entries)) -> Entries {
         let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
-        let lock = lock(self.path.parent().unwrap_or(Path::new(".")));
+        let lock = RunLock::hold(&self.own, Lock::Own);
         let mut entries = unkept.take().unwrap_or_else(|| self.read());
         change(&mut entries);
-        let kept = lock.and_then(|_lock| replace_private(&self.path, &serde_json::to_vec(&entries)?));
+        let kept = lock.and_then(|_lock| self.own.make()?.replace(FILE, &serde_json::to_vec(&entries)?));
         *unkept = kept.is_err().then(|| entries.clone());
         entries
     }
 
     /// What cannot be read is unread.
     fn read(&self) -> Entries {
-        let kept = std::fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let own = self.own.open().ok().flatten();
+        let read = own.and_then(|own| own.read(FILE).ok().flatten());
+        let kept = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         kept.unwrap_or_default()
     }
 }
@@ -189,7 +194,7 @@ mod tests {
     #[test]
     fn what_cannot_be_kept_lasts_as_long_as_the_program() {
         let folder = tempfile::tempdir().unwrap();
-        replace_private(&folder.path().join(".spile"), b"in the way").unwrap();
+        crate::world::project::replace_private(&folder.path().join(".spile"), b"in the way").unwrap();
         let seen = SeenAlerts::of(&folder.path().join(".spile"));
         let one = [alert("a", 1)];
         seen.look(&all(&one), "ada");

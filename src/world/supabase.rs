@@ -87,7 +87,7 @@ impl Supabase {
             project: project.to_owned(),
             environment: environment.clone(),
             own_folder: own_folder.to_owned(),
-            outbox: Outbox::at(own_folder.join("outbox")),
+            outbox: Outbox::of(own_folder),
             last_read: LastRead::default(),
         })
     }

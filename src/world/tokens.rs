@@ -1,23 +1,29 @@
 //! Tokens of programs that use a server: only their hashes are kept.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use uuid::Uuid;
 
-use super::lock::lock;
-use super::project::replace_private;
+use super::own::Own;
+use super::run_lock::{Lock, RunLock};
 use crate::digest::hash;
 
 /// How tokens begin: what scans for secrets knows them.
 const PREFIX: &str = "spile_";
 
+/// The file that they are in.
+const FILE: &str = "tokens.json";
+
+/// The most bytes of that file: some ten thousand tokens.
+const MOST_BYTES: u64 = 4 << 20;
+
 /// Where tokens are kept.
 #[derive(Debug, Clone)]
-pub struct Tokens(PathBuf);
+pub struct Tokens(Own);
 
 /// What somebody may do; each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,19 +81,17 @@ impl Tokens {
     /// Names the file in a project's own folder; nothing is read or made.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
-        Self(own_folder.join("tokens.json"))
+        Self(Own::at(own_folder))
     }
 
     /// Returns all of them.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// When the file is there and cannot be read, or somebody else than this user may have written it.
     pub fn all(&self) -> io::Result<Vec<KeptToken>> {
-        match std::fs::read(&self.0) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let Some(own) = self.0.open()? else { return Ok(Vec::new()) };
+        let Some(bytes) = own.read_private(FILE, MOST_BYTES)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(&bytes).map_err(io::Error::from)
     }
 
     /// Makes one. One of that name is replaced.
@@ -129,12 +133,12 @@ impl Tokens {
     }
 
     /// One that is made beside another that is revoked must not bring that back.
-    fn lock(&self) -> io::Result<std::fs::File> {
-        lock(self.0.parent().unwrap_or(Path::new(".")))
+    fn lock(&self) -> io::Result<RunLock> {
+        RunLock::hold(&self.0, Lock::Own)
     }
 
     fn write(&self, all: &[KeptToken]) -> io::Result<()> {
-        replace_private(&self.0, &serde_json::to_vec_pretty(all).map_err(io::Error::from)?)
+        self.0.make()?.replace(FILE, &serde_json::to_vec_pretty(all).map_err(io::Error::from)?)
     }
 }
 
@@ -155,9 +159,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(&folder.path().join(".spile"));
         let Token(token) = tokens.make(("ci", Role::Editor), Timestamp::UNIX_EPOCH).unwrap();
-        let text = std::fs::read_to_string(&tokens.0).unwrap();
+        let path = tokens.0.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains(&token) && text.contains("editor"), "{text}");
-        assert_eq!(tokens.0.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(tokens.find(&token).unwrap().name, "ci");
         assert_eq!(tokens.find("spile_nonsense"), None);
         let again = tokens.make(("ci", Role::Viewer), Timestamp::UNIX_EPOCH).unwrap();
@@ -191,10 +196,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(&folder.path().join(".spile"));
         let Token(token) = tokens.make(("ci", Role::Editor), Timestamp::UNIX_EPOCH).unwrap();
-        let text = std::fs::read_to_string(&tokens.0).unwrap().replace("\"role\"", "\"until\": 1, \"role\"");
-        replace_private(&tokens.0, text.as_bytes()).unwrap();
+        let path = tokens.0.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap().replace("\"role\"", "\"until\": 1, \"role\"");
+        crate::world::project::replace_private(&path, text.as_bytes()).unwrap();
         tokens.make(("other", Role::Viewer), Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(tokens.find(&token), None, "who cannot be understood is not let in");
-        assert_eq!(std::fs::read_to_string(&tokens.0).unwrap(), text);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn tokens_that_others_could_have_written_let_nobody_in() {
+        use std::fs::{Permissions, rename, set_permissions};
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join(".spile");
+        let tokens = Tokens::of(&own);
+        let Token(token) = tokens.make(("ci", Role::Admin), Timestamp::UNIX_EPOCH).unwrap();
+        let path = own.join(FILE);
+        set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(tokens.find(&token), None);
+        set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert!(tokens.find(&token).is_some());
+        set_permissions(&own, Permissions::from_mode(0o750)).unwrap();
+        assert_eq!(tokens.find(&token), None);
+        set_permissions(&own, Permissions::from_mode(0o700)).unwrap();
+        rename(&path, folder.path().join("tokens")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("tokens"), &path).unwrap();
+        assert_eq!(tokens.find(&token), None);
     }
 }

@@ -138,7 +138,7 @@ pub(super) async fn edit(args: &NameArgs, desk: &Desk, output: &mut Output) -> D
     let editor = crate::cli::editor();
     let mut text = editing::as_text(&values, &args.slug);
     loop {
-        text = editor.edit(&text, &desk.own_folder().join("edit")).map_err(Error::from)?;
+        text = editor.edit(&text, &desk.own()).map_err(Error::from)?;
         let checked = editing::changes(&values, &text).and_then(|changes| {
             for (name, value) in &changes {
                 if let (Some(connector), Some(value)) = (&connector, value) {

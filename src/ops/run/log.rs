@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::ops::Error;
 use crate::run::Run;
 use crate::world::meltano::log_before;
+use crate::world::own::Own;
+use crate::world::project::OWN_FOLDER;
 
 /// The log of a run. It may be in two pieces: the newest, and the one before it.
 #[derive(Debug, Clone)]
 pub struct Log {
+    own: Own,
+    /// The file, in spile's own folder.
     path: PathBuf,
     shown: String,
 }
@@ -31,7 +35,9 @@ impl Log {
     #[must_use]
     pub fn of(root: &Path, run: &Run) -> Self {
         let path = run.log_path();
-        Self { path: root.join(&path), shown: path.display().to_string() }
+        let shown = path.display().to_string();
+        let path = path.strip_prefix(OWN_FOLDER).map(Path::to_owned).unwrap_or(path);
+        Self { own: Own::at(&root.join(OWN_FOLDER)), path, shown }
     }
 
     /// Returns the piece before the newest; nothing where the log was short enough for one.
@@ -76,11 +82,11 @@ impl Log {
     }
 
     fn open(&self, path: &Path) -> Result<Option<(File, u64)>, Error> {
-        match File::open(path).and_then(|file| Ok((file.metadata()?.len(), file))) {
-            Ok((length, file)) => Ok(Some((file, length))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.io()(error)),
-        }
+        // Where the folder is not this user's own, no run has written a log there.
+        let Ok(Some(own)) = self.own.open() else { return Ok(None) };
+        let Some(file) = own.open(path).map_err(self.io())? else { return Ok(None) };
+        let length = file.metadata().map_err(self.io())?.len();
+        Ok(Some((file, length)))
     }
 
     fn io(&self) -> impl Fn(std::io::Error) -> Error {
@@ -99,7 +105,9 @@ mod tests {
     use super::*;
 
     fn log(folder: &Path) -> Log {
-        Log { path: folder.join("a.log"), shown: "a.log".to_owned() }
+        let own = Own::at(&folder.join(OWN_FOLDER));
+        own.make().unwrap();
+        Log { own, path: "a.log".into(), shown: "a.log".to_owned() }
     }
 
     fn write(path: &Path, text: &str) {
@@ -112,9 +120,9 @@ mod tests {
         let log = log(folder.path());
         let end = |most| String::from_utf8(log.end(most).unwrap()).unwrap();
         assert_eq!(end(9), "");
-        write(&log.path, "newest");
+        write(&log.own.path().join(&log.path), "newest");
         assert_eq!((end(9), end(3)), ("newest".to_owned(), "est".to_owned()));
-        write(&log_before(&log.path), "before");
+        write(&log.own.path().join(log_before(&log.path)), "before");
         assert_eq!((end(9), end(99)), ("orenewest".to_owned(), "beforenewest".to_owned()));
         assert_eq!(log.before().unwrap(), b"before");
     }
@@ -124,12 +132,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path());
         assert_eq!(log.after(0, 9).unwrap(), None);
-        write(&log.path, "twelve bytes");
+        write(&log.own.path().join(&log.path), "twelve bytes");
         let more = |shown, most| log.after(shown, most).unwrap().unwrap();
         assert_eq!(more(0, 6), More { bytes: b"twelve".to_vec(), end: 6 });
         assert_eq!(more(6, 99), More { bytes: b" bytes".to_vec(), end: 12 });
         assert_eq!(more(12, 99), More { bytes: Vec::new(), end: 12 });
-        write(&log.path, "anew");
+        write(&log.own.path().join(&log.path), "anew");
         assert_eq!(more(12, 99), More { bytes: b"anew".to_vec(), end: 4 });
     }
 }

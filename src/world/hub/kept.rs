@@ -1,6 +1,5 @@
 //! What is kept of the hub: every definition as it was given, and an index with what a search needs of them.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,11 +9,14 @@ use super::HubError;
 use crate::connector::Role;
 use crate::definition::Indexed;
 use crate::digest::hash;
-use crate::world::project::replace;
+use crate::world::own::Own;
+
+/// The most bytes of a definition.
+const MOST_BYTES: u64 = 8 << 20;
 
 /// The folder of what is kept of the hub.
 #[derive(Debug, Clone)]
-pub struct Kept(PathBuf);
+pub struct Kept(Own);
 
 /// What is kept, by plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +74,7 @@ impl Kept {
     /// Names the folder in a project's own one; nothing is read or made.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {
-        Self(own_folder.join("hub"))
+        Self(Own::at(own_folder))
     }
 
     /// Reads the index; `None` where the hub was never asked, or an older version has kept it otherwise.
@@ -80,11 +82,10 @@ impl Kept {
     /// # Errors
     /// When it is there and cannot be read.
     pub fn index(&self) -> Result<Option<Index>, HubError> {
-        match std::fs::read(self.0.join("index.json")) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(HubError::Kept { doing: "read", source }),
-        }
+        // Where the folder is not this user's own, the hub was never asked.
+        let Ok(Some(own)) = self.0.open() else { return Ok(None) };
+        let read = own.read(INDEX).map_err(|source| HubError::Kept { doing: "read", source })?;
+        Ok(read.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     /// Reads a definition; `None` where it is not there as the index says it.
@@ -92,26 +93,20 @@ impl Kept {
     /// # Errors
     /// When it is there and cannot be read.
     pub fn definition(&self, plugin: &KeptPlugin) -> Result<Option<String>, HubError> {
-        match std::fs::read(self.path(&plugin.indexed())) {
-            Ok(bytes) if hash(&bytes) == plugin.sha256 => Ok(String::from_utf8(bytes).ok()),
-            Ok(_) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(HubError::Kept { doing: "read", source }),
-        }
+        let Ok(Some(own)) = self.0.open() else { return Ok(None) };
+        let read = own.read_up_to(path(&plugin.indexed()), MOST_BYTES);
+        let bytes = read.map_err(|source| HubError::Kept { doing: "read", source })?;
+        let whole = bytes.filter(|bytes| hash(bytes) == plugin.sha256);
+        Ok(whole.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
     /// Keeps a definition. The index has its hash: one that was written by half is asked for again.
     ///
     /// # Errors
     /// When it cannot be written.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the hash is what tells a whole file, and a thousand need no thousand syncs"
-    )]
     pub fn keep(&self, plugin: &Indexed, text: &str) -> Result<(), HubError> {
-        let path = self.path(plugin);
-        let written =
-            std::fs::create_dir_all(path.parent().unwrap_or(&self.0)).and_then(|()| std::fs::write(&path, text));
+        // The hash is what tells a whole file, and a thousand need no thousand syncs.
+        let written = self.0.make().and_then(|own| own.write(path(plugin), text.as_bytes()));
         written.map_err(|source| HubError::Kept { doing: "write", source })
     }
 
@@ -122,20 +117,16 @@ impl Kept {
     pub fn keep_index(&self, index: &Index, gone: &[Indexed]) -> Result<(), HubError> {
         let bytes =
             serde_json::to_vec(index).map_err(|error| HubError::Kept { doing: "write", source: error.into() })?;
-        let written = std::fs::create_dir_all(&self.0).and_then(|()| replace(&self.0.join("index.json"), &bytes));
-        written.map_err(|source| HubError::Kept { doing: "write", source })?;
-        for plugin in gone {
-            match std::fs::remove_file(self.path(plugin)) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(HubError::Kept { doing: "write", source });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        let failed = |source| HubError::Kept { doing: "write", source };
+        let own = self.0.make().map_err(failed)?;
+        own.replace(INDEX, &bytes).map_err(failed)?;
+        gone.iter().try_for_each(|plugin| own.remove(path(plugin))).map_err(failed)
     }
+}
 
-    fn path(&self, plugin: &Indexed) -> PathBuf {
-        self.0.join(plugin.role.plural()).join(format!("{}.json", plugin.name()))
-    }
+/// The index, in spile's own folder.
+const INDEX: &str = "hub/index.json";
+
+fn path(plugin: &Indexed) -> PathBuf {
+    Path::new("hub").join(plugin.role.plural()).join(format!("{}.json", plugin.name()))
 }

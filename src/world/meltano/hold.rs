@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::private::{self, Holder, Private, Refused};
 use super::processes::Identity;
 use super::{Meltano, Request, RunError, system_db};
-use crate::world::project::{make_private, replace};
+use crate::world::own::Own;
 
 /// What keeps other runs of an extractor away; it lasts until it is dropped and every process of the run has ended.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Meltano {
 
     fn made(&self, holder: &Holder) -> Result<Arc<Hold>, NotHeld> {
         let runs = self.runs_folder();
-        Private::make(&runs, holder).map(|private| Arc::new(Hold(private))).map_err(|refused| match refused {
+        Private::make(&self.own, holder).map(|private| Arc::new(Hold(private))).map_err(|refused| match refused {
             Refused::Busy(other) => NotHeld::Busy(other),
             Refused::Io(error) => NotHeld::Failed(RunError::io("make", &runs)(error)),
         })
@@ -65,13 +65,13 @@ impl Meltano {
     /// # Errors
     /// When a file cannot be removed.
     pub fn sweep(&self) -> Result<(), RunError> {
-        let (runs, died) = (self.runs_folder(), self.died_folder());
         let bury = |holder: &Holder| {
-            system_db::end(&self.system_db(), holder.run).map_err(io::Error::other)?;
-            make_private(&died)?;
-            replace(&died.join(holder.run.to_string()), holder.environment.as_bytes())
+            if let Ok(Some(theirs)) = self.theirs.open() {
+                system_db::end(&theirs, holder.run)?;
+            }
+            self.own.make()?.replace(buried(holder.run), holder.environment.as_bytes())
         };
-        private::sweep(&runs, &self.meltano_folder().join("run"), &bury).map_err(RunError::io("sweep", &runs))
+        private::sweep(&self.own, &self.theirs, &bury).map_err(RunError::io("sweep", &self.runs_folder()))
     }
 
     /// Returns the runs of an environment that were killed and that nobody has told the registry of yet.
@@ -79,19 +79,21 @@ impl Meltano {
     /// # Errors
     /// When a file cannot be read.
     pub fn died(&self, environment: &str) -> Result<Vec<Uuid>, RunError> {
-        let folder = self.died_folder();
-        died(&folder, environment).map_err(RunError::io("read", &folder))
+        died(&self.own, environment).map_err(RunError::io("read", &self.own.path().join(DIED)))
     }
 
     /// Forgets a run that was killed.
     pub fn forget(&self, run: Uuid) {
         // Remembered once more, it is told once more.
-        let _ = std::fs::remove_file(self.died_folder().join(run.to_string()));
+        let _ = self.own.open().map(|own| own.map(|own| own.remove(buried(run))));
     }
+}
 
-    fn died_folder(&self) -> PathBuf {
-        self.own_folder.join("died")
-    }
+/// The folder of runs that died, in spile's own.
+const DIED: &str = "died";
+
+fn buried(run: Uuid) -> PathBuf {
+    Path::new(DIED).join(run.to_string())
 }
 
 fn holder(run: Uuid, environment: &str, plugins: Vec<String>) -> Holder {
@@ -99,20 +101,17 @@ fn holder(run: Uuid, environment: &str, plugins: Vec<String>) -> Holder {
     Holder { run, environment, plugins, claims: None, since: Timestamp::now(), process: Identity::own() }
 }
 
-fn died(folder: &Path, environment: &str) -> io::Result<Vec<Uuid>> {
+fn died(own: &Own, environment: &str) -> io::Result<Vec<Uuid>> {
+    let Ok(Some(own)) = own.open() else { return Ok(Vec::new()) };
     let mut runs = Vec::new();
-    let items = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(runs),
-        items => items?,
-    };
-    for item in items {
-        let path = item?.path();
-        let run = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-        if let Some(run) = run
-            && std::fs::read_to_string(&path)? == environment
-        {
+    for name in own.list(DIED)? {
+        let Some(run) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        if own.read_up_to(buried(run), MOST_BYTES)?.is_some_and(|said| said == environment.as_bytes()) {
             runs.push(run);
         }
     }
     Ok(runs)
 }
+
+/// The most bytes of the name of an environment.
+const MOST_BYTES: u64 = 4096;

@@ -1,26 +1,32 @@
 //! Installing the pinned Meltano into the project, once, whoever else is installing it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::venv::Venv;
 use super::{Host, InstallError, Meltano, private};
-use crate::world::project::{make_private, replace};
+use crate::world::run_lock::{Lock, RunLock};
 
 /// The file in the environment that is written last: without it the environment is half-made.
 const MARKER: &str = ".spile-installed";
 
-/// How often a lock is asked for.
+/// The folder of the environment, in spile's own.
+pub(super) const VENV: &str = "meltano";
+
+/// How often runs are looked for that still use the environment.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Meltano {
-    /// Tells whether the pinned version is there, complete, with a Python that still exists.
+    /// Tells whether the pinned version is there, complete, with a Python that still exists. What is not this user's own is
+    /// not there.
     #[must_use]
     pub fn is_installed(&self) -> bool {
-        let marker = fs::read_to_string(self.venv.join(MARKER)).unwrap_or_default();
+        let own = self.own.open().ok().flatten();
+        let marker = own.and_then(|own| own.text(marker())).unwrap_or_default();
         marker.trim() == self.marked() && self.python().exists()
     }
 
@@ -33,12 +39,12 @@ impl Meltano {
         if self.is_installed() {
             return Ok(());
         }
-        let _lock = self.lock("meltano.lock", interrupt).await?;
+        let _lock = self.lock(Lock::Meltano, interrupt).await?;
         if self.is_installed() {
             return Ok(());
         }
         // What runs still runs from what is there, and loads more of it as it goes.
-        while private::any_lives(&self.runs_folder()).map_err(InstallError::io("read", &self.runs_folder()))? {
+        while private::any_lives(&self.own).map_err(InstallError::io("read", &self.runs_folder()))? {
             if *interrupt.borrow() {
                 return Err(InstallError::Interrupted);
             }
@@ -54,8 +60,8 @@ impl Meltano {
         let what = format!("Meltano {}", self.version());
         let venv = Venv { folder: &self.venv, what: &what, root: &self.root, host, timeout: None };
         venv.make(&[self.requirement()], interrupt).await?;
-        let marker = self.venv.join(MARKER);
-        replace(&marker, format!("{}\n", self.marked()).as_bytes()).map_err(InstallError::io("write", &marker))
+        let written = self.own.make().and_then(|own| own.replace(marker(), format!("{}\n", self.marked()).as_bytes()));
+        written.map_err(InstallError::io("write", &self.venv.join(MARKER)))
     }
 
     fn requirement(&self) -> String {
@@ -73,22 +79,13 @@ impl Meltano {
         self.pinned.extras.iter().map(String::as_str).collect::<Vec<_>>().join(",")
     }
 
-    /// Waits for a lock in spile's own folder; it is free again when the file is dropped, or spile dies.
-    pub(super) async fn lock(&self, name: &str, interrupt: &watch::Receiver<bool>) -> Result<File, InstallError> {
-        make_private(&self.own_folder).map_err(InstallError::io("make", &self.own_folder))?;
-        let path = self.own_folder.join(name);
-        let file = File::options().write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(InstallError::io("open", &path))?;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                // Asked for again and again: a thread that waits in the system could not be interrupted.
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(PATIENCE).await,
-                Err(TryLockError::Error(error)) => return Err(InstallError::io("lock", &path)(error)),
-            }
-            if *interrupt.borrow() {
-                return Err(InstallError::Interrupted);
-            }
-        }
+    /// Waits for a lock in spile's own folder; it is free again when it is dropped, or spile dies.
+    pub(super) async fn lock(&self, lock: Lock, interrupt: &watch::Receiver<bool>) -> Result<RunLock, InstallError> {
+        let held = RunLock::hold_unless(&self.own, lock, interrupt).await;
+        held.map_err(InstallError::io("lock", self.own.path()))?.ok_or(InstallError::Interrupted)
     }
+}
+
+fn marker() -> PathBuf {
+    Path::new(VENV).join(MARKER)
 }

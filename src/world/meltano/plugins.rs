@@ -9,10 +9,14 @@ use tokio::sync::watch;
 use super::{InstallError, Meltano, Outcome, Request, RunError};
 use crate::connector::{Plugin, Role};
 use crate::digest::hash;
-use crate::world::project::replace;
+use crate::world::own::OwnFolder;
+use crate::world::run_lock::Lock;
 
 /// Where Meltano keeps what it installed into an environment, as a hash (its `venv_service.py`).
 const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
+
+/// Where spile keeps which version of Meltano made the database.
+const DATABASE_MARKER: &str = ".spile-database";
 
 /// Where spile keeps which `pip_url` gave which fingerprint, for those that Meltano expands before it hashes them.
 const MARKER: &str = ".spile-installed";
@@ -30,7 +34,7 @@ impl Meltano {
     /// # Errors
     /// When Meltano cannot be started or a plugin cannot be installed, or the user wants an end.
     pub async fn make_ready(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<(), RunError> {
-        let _lock = self.lock("plugins.lock", interrupt).await?;
+        let _lock = self.lock(Lock::Plugins, interrupt).await?;
         let missing = request.plugins.iter().filter(|(role, plugin)| !self.has_plugin(*role, plugin));
         for (role, plugin) in missing {
             // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
@@ -40,8 +44,8 @@ impl Meltano {
         }
         if !self.has_database() {
             self.prepare(request, ("Meltano's database", &["state", "list"]), interrupt).await?;
-            let marker = self.database_marker();
-            replace(&marker, self.version().as_bytes()).map_err(RunError::io("write", &marker))?;
+            let written = self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
+            written.map_err(RunError::io("write", &self.meltano_folder().join(DATABASE_MARKER)))?;
         }
         Ok(())
     }
@@ -63,27 +67,24 @@ impl Meltano {
 
     /// A Meltano of another version upgrades its database when it first starts.
     fn has_database(&self) -> bool {
-        fs::read_to_string(self.database_marker()).is_ok_and(|version| version == self.version())
+        self.believed().and_then(|theirs| theirs.text(DATABASE_MARKER)).is_some_and(|version| version == self.version())
     }
 
-    fn database_marker(&self) -> PathBuf {
-        self.meltano_folder().join(".spile-database")
-    }
-
-    fn plugin_folder(&self, role: Role, plugin: &Plugin) -> PathBuf {
-        self.meltano_folder().join(role.plural()).join(&plugin.name)
+    /// Returns Meltano's folder where it is this user's own: what is in it is run.
+    fn believed(&self) -> Option<OwnFolder> {
+        self.theirs.open().ok().flatten()
     }
 
     fn has_plugin(&self, role: Role, plugin: &Plugin) -> bool {
         if plugin.pip_url.trim().is_empty() {
             return true;
         }
-        let folder = self.plugin_folder(role, plugin);
-        let Ok(found) = fs::read_to_string(folder.join(FINGERPRINT)) else { return false };
-        let has_python = folder.join("venv/bin/python").exists();
-        has_python
-            && (fingerprint(&plugin.pip_url).as_deref() == Some(found.as_str())
-                || fs::read_to_string(folder.join(MARKER)).is_ok_and(|marker| marker == remembered(plugin, &found)))
+        let Some(theirs) = self.believed() else { return false };
+        let folder = plugin_folder(role, plugin);
+        let Some(found) = theirs.text(folder.join(FINGERPRINT)) else { return false };
+        let has_python = theirs.path().join(&folder).join("venv/bin/python").exists();
+        let is_marked = || theirs.text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(plugin, &found));
+        has_python && (fingerprint(&plugin.pip_url).as_deref() == Some(found.as_str()) || is_marked())
     }
 
     /// Returns what is installed of a plugin, by name and version, as the names of its packages' folders say it; nothing
@@ -92,16 +93,23 @@ impl Meltano {
     /// # Errors
     /// When a folder cannot be read.
     pub fn installed(&self, role: Role, plugin: &Plugin) -> Result<Vec<String>, RunError> {
-        let folder = self.plugin_folder(role, plugin).join("venv/lib");
+        let Some(theirs) = self.believed() else { return Ok(Vec::new()) };
+        let folder = theirs.path().join(plugin_folder(role, plugin)).join("venv/lib");
         packages(&folder).map_err(RunError::io("read", &folder))
     }
 
     fn remember(&self, role: Role, plugin: &Plugin) -> Result<(), RunError> {
-        let folder = self.plugin_folder(role, plugin);
-        let Ok(found) = fs::read_to_string(folder.join(FINGERPRINT)) else { return Ok(()) };
+        let folder = plugin_folder(role, plugin);
+        let Some(theirs) = self.believed() else { return Ok(()) };
+        let Some(found) = theirs.text(folder.join(FINGERPRINT)) else { return Ok(()) };
         let path = folder.join(MARKER);
-        replace(&path, remembered(plugin, &found).as_bytes()).map_err(RunError::io("write", &path))
+        theirs.replace(&path, remembered(plugin, &found).as_bytes()).map_err(RunError::io("write", &path))
     }
+}
+
+/// Returns where Meltano keeps a plugin, from its own folder.
+fn plugin_folder(role: Role, plugin: &Plugin) -> PathBuf {
+    Path::new(role.plural()).join(&plugin.name)
 }
 
 /// Finds the packages of each Python in an environment's `lib`.

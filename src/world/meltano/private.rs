@@ -22,7 +22,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::processes;
-use crate::world::project::make_private;
+use crate::world::own::{Own, OwnFolder};
+use crate::world::run_lock::{Lock, RunLock};
+
+/// The folder of the folders of runs, in spile's own.
+pub(super) const RUNS: &str = "runs";
 
 /// The name of the locked file.
 const LOCK: &str = "lock";
@@ -76,15 +80,14 @@ pub struct Private {
 }
 
 impl Private {
-    /// Makes a folder under `runs` for a run.
-    pub(super) fn make(runs: &Path, holder: &Holder) -> Result<Self, Refused> {
-        make_private(runs)?;
-        let _gate = gate(runs)?;
-        if let Some(other) = holder.claims.as_ref().map(|claim| who_claims(runs, claim)).transpose()?.flatten() {
+    /// Makes a folder in spile's own for a run.
+    pub(super) fn make(own: &Own, holder: &Holder) -> Result<Self, Refused> {
+        let _gate = gate(own)?;
+        let own = own.make()?;
+        if let Some(other) = holder.claims.as_ref().map(|claim| who_claims(&own, claim)).transpose()?.flatten() {
             return Err(Refused::Busy(Box::new(other)));
         }
-        let folder = runs.join(holder.run.to_string());
-        make_private(&folder)?;
+        let folder = own.folder(Path::new(RUNS).join(holder.run.to_string()))?;
         let mut lock = create(&folder.join(LOCK))?;
         let said = serde_json::to_vec(holder).map_err(io::Error::from)?;
         lock.write_all(&said)?;
@@ -133,16 +136,14 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 /// Keeps sweeping away from folders that are just being made.
-fn gate(runs: &Path) -> io::Result<File> {
-    let gate = create(&runs.join(".gate"))?;
-    gate.lock()?;
-    Ok(gate)
+fn gate(own: &Own) -> io::Result<RunLock> {
+    RunLock::hold(own, Lock::Runs)
 }
 
 /// Finds the living run that claims a plugin.
-fn who_claims(runs: &Path, claim: &str) -> io::Result<Option<Holder>> {
+fn who_claims(own: &OwnFolder, claim: &str) -> io::Result<Option<Holder>> {
     let claims = |holder: &Holder| holder.claims.as_deref() == Some(claim);
-    let living: Vec<Found> = all(runs)?.into_iter().filter(|found| found.is_alive).collect();
+    let living: Vec<Found> = all(own)?.into_iter().filter(|found| found.is_alive).collect();
     if let Some(unread) = living.iter().find(|found| found.holder.is_none()) {
         let what = unread.folder.display();
         return Err(io::Error::other(format!(
@@ -153,12 +154,15 @@ fn who_claims(runs: &Path, claim: &str) -> io::Result<Option<Holder>> {
 }
 
 /// Tells whether a run lives.
-pub(super) fn any_lives(runs: &Path) -> io::Result<bool> {
-    if !runs.exists() {
-        return Ok(false);
-    }
-    let _gate = gate(runs)?;
-    Ok(all(runs)?.iter().any(|found| found.is_alive))
+pub(super) fn any_lives(own: &Own) -> io::Result<bool> {
+    let Some(folder) = with_runs(own) else { return Ok(false) };
+    let _gate = gate(own)?;
+    Ok(all(&folder)?.iter().any(|found| found.is_alive))
+}
+
+/// Returns spile's own folder where there has been a run.
+fn with_runs(own: &Own) -> Option<OwnFolder> {
+    own.open().ok().flatten().filter(|folder| folder.path().join(RUNS).is_dir())
 }
 
 /// A run's folder, as found.
@@ -169,12 +173,13 @@ struct Found {
     holder: Option<Holder>,
 }
 
-fn all(runs: &Path) -> io::Result<Vec<Found>> {
+fn all(own: &OwnFolder) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
-    for item in fs::read_dir(runs)? {
-        let folder = item?.path();
-        if folder.is_dir() {
-            let (is_alive, holder) = inspect(&folder.join(LOCK))?;
+    for name in own.list(RUNS)? {
+        let name = Path::new(RUNS).join(name);
+        let folder = own.path().join(&name);
+        if folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            let (is_alive, holder) = inspect(own, &name.join(LOCK))?;
             found.push(Found { folder, is_alive, holder });
         }
     }
@@ -188,12 +193,11 @@ fn all(runs: &Path) -> io::Result<Vec<Found>> {
 /// it loses nothing either.
 ///
 /// What is left of a run whose spile is gone ends by itself; what has not after a while is killed.
-pub(super) fn sweep(runs: &Path, meltano_runs: &Path, bury: &dyn Fn(&Holder) -> io::Result<()>) -> io::Result<()> {
-    if !runs.exists() {
-        return Ok(());
-    }
-    let _gate = gate(runs)?;
-    let (living, dead): (Vec<Found>, Vec<Found>) = all(runs)?.into_iter().partition(|found| found.is_alive);
+pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Result<()>) -> io::Result<()> {
+    let Some(folder) = with_runs(own) else { return Ok(()) };
+    let _gate = gate(own)?;
+    let theirs = theirs.open().ok().flatten();
+    let (living, dead): (Vec<Found>, Vec<Found>) = all(&folder)?.into_iter().partition(|found| found.is_alive);
     for found in living.iter().filter(|found| found.holder.as_ref().is_some_and(|holder| !holder.process.lives())) {
         end_orphan(&found.folder)?;
     }
@@ -201,7 +205,9 @@ pub(super) fn sweep(runs: &Path, meltano_runs: &Path, bury: &dyn Fn(&Holder) -> 
         living.iter().filter_map(|found| found.holder.as_ref()).map(|holder| holder.run.to_string()).collect();
     for found in dead {
         if let Some(holder) = &found.holder {
-            clear(meltano_runs, &holder.plugins, |run| !lives.contains(run))?;
+            if let Some(theirs) = &theirs {
+                clear(theirs, &holder.plugins, |run| !lives.contains(run))?;
+            }
             bury(holder)?;
         }
         // Last, so that a sweep which is killed half-way is made up for by the next one.
@@ -229,13 +235,9 @@ fn end_orphan(folder: &Path) -> io::Result<()> {
 }
 
 /// Tells whether a run lives, and what it says of itself.
-fn inspect(lock: &Path) -> io::Result<(bool, Option<Holder>)> {
-    let mut file = match File::open(lock) {
-        Ok(file) => file,
-        // It was killed before it had one.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((false, None)),
-        Err(error) => return Err(error),
-    };
+fn inspect(own: &OwnFolder, lock: &Path) -> io::Result<(bool, Option<Holder>)> {
+    // Without one it was killed before it had one.
+    let Some(mut file) = own.open(lock)? else { return Ok((false, None)) };
     let mut said = Vec::new();
     file.read_to_end(&mut said)?;
     let is_alive = file.try_lock().is_err();
@@ -245,33 +247,20 @@ fn inspect(lock: &Path) -> io::Result<(bool, Option<Holder>)> {
 }
 
 /// Removes what Meltano wrote in plain text for plugins: `<name>/{tap,target}.<run>.config.json`, of those runs.
-pub(super) fn clear(meltano_runs: &Path, plugins: &[String], is_of: impl Fn(&str) -> bool) -> io::Result<()> {
+pub(super) fn clear(theirs: &OwnFolder, plugins: &[String], is_of: impl Fn(&str) -> bool) -> io::Result<()> {
     let run = |name: &str| {
         let middle = name.strip_suffix(".config.json")?;
         middle.strip_prefix("tap.").or(middle.strip_prefix("target.")).map(str::to_owned)
     };
     for plugin in plugins {
-        let items = match fs::read_dir(meltano_runs.join(plugin)) {
-            Ok(items) => items,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        for item in items {
-            let path = item?.path();
-            if path.file_name().and_then(|name| name.to_str()).and_then(run).is_some_and(|run| is_of(&run)) {
-                remove(&path)?;
+        let folder = Path::new("run").join(plugin);
+        for name in theirs.list(&folder)? {
+            if name.to_str().and_then(run).is_some_and(|run| is_of(&run)) {
+                theirs.remove(folder.join(name))?;
             }
         }
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        // Meltano was faster.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -297,15 +286,26 @@ mod tests {
         }
     }
 
+    fn own(root: &tempfile::TempDir) -> Own {
+        Own::at(&root.path().join(".spile"))
+    }
+
+    fn inspected(folder: &Path) -> (bool, Option<Holder>) {
+        let own = Own::at(folder.parent().unwrap().parent().unwrap()).open().unwrap().unwrap();
+        let lock = folder.join(LOCK);
+        inspect(&own, lock.strip_prefix(own.path()).unwrap()).unwrap()
+    }
+
     #[test]
     fn sweeping_removes_what_dead_runs_left_and_nothing_of_living_ones() {
         let root = tempfile::tempdir().unwrap();
-        let (runs, settings) = (root.path().join("runs"), root.path().join("meltano"));
+        let (runs, theirs) = (own(&root), Own::of_meltano(root.path()));
+        let settings = theirs.make().unwrap().folder("run").unwrap();
         let living = Private::make(&runs, &holder(1, &["tap-a"])).unwrap();
         let dead = kill(Private::make(&runs, &holder(2, &["tap-b", "tap-a"])).unwrap());
         for plugin in ["tap-a", "tap-b", "tap-c"] {
             let folder = settings.join(plugin);
-            make_private(&folder).unwrap();
+            fs::create_dir(&folder).unwrap();
             let of = |number: u8| format!("tap.{}.config.json", Uuid::from_u128(number.into()));
             for name in [of(1), of(2), "tap.properties.json".to_owned()] {
                 create(&folder.join(name)).unwrap();
@@ -316,7 +316,7 @@ mod tests {
             buried.borrow_mut().push(holder.clone());
             Ok(())
         };
-        sweep(&runs, &settings, &bury).unwrap();
+        sweep(&runs, &theirs, &bury).unwrap();
         assert!(living.folder().exists() && !dead.exists());
         let left = |plugin: &str| fs::read_dir(settings.join(plugin)).unwrap().count();
         assert_eq!((left("tap-a"), left("tap-b"), left("tap-c")), (2, 2, 3), "those of the dead one's plugins");
@@ -326,53 +326,52 @@ mod tests {
     #[test]
     fn a_run_lives_as_long_as_somebody_holds_its_lock() {
         let root = tempfile::tempdir().unwrap();
-        let run = Private::make(root.path(), &holder(1, &["tap-a"])).unwrap();
+        let run = Private::make(&own(&root), &holder(1, &["tap-a"])).unwrap();
         let inherited = run.lock("").unwrap();
         let folder = kill(run);
-        assert_eq!(inspect(&folder.join(LOCK)).unwrap(), (true, Some(holder(1, &["tap-a"]))));
-        assert!(any_lives(root.path()).unwrap());
+        assert_eq!(inspected(&folder), (true, Some(holder(1, &["tap-a"]))));
+        assert!(any_lives(&own(&root)).unwrap());
         drop(inherited);
-        assert!(!inspect(&folder.join(LOCK)).unwrap().0);
-        assert!(!any_lives(root.path()).unwrap() && !any_lives(&root.path().join("nothing")).unwrap());
+        assert!(!inspected(&folder).0);
+        assert!(!any_lives(&own(&root)).unwrap() && !any_lives(&Own::at(&root.path().join("nothing"))).unwrap());
     }
 
     #[test]
     fn what_a_plugin_reads_is_behind_what_the_run_says_of_itself() {
         let root = tempfile::tempdir().unwrap();
-        let run = Private::make(root.path(), &holder(1, &["target"])).unwrap();
+        let run = Private::make(&own(&root), &holder(1, &["target"])).unwrap();
         for input in ["a long line\n", "short\n", ""] {
             let mut read = String::new();
             run.lock(input).unwrap().read_to_string(&mut read).unwrap();
             assert_eq!(read, input);
-            assert_eq!(inspect(&run.path(LOCK)).unwrap(), (true, Some(holder(1, &["target"]))));
+            assert_eq!(inspected(run.folder()), (true, Some(holder(1, &["target"]))));
         }
     }
 
     #[test]
     fn a_living_run_that_cannot_be_read_keeps_everybody_away() {
         let root = tempfile::tempdir().unwrap();
-        let other = root.path().join("of-another-version");
-        make_private(&other).unwrap();
+        let other = own(&root).make().unwrap().folder("runs/of-another-version").unwrap();
         let mut lock = create(&other.join(LOCK)).unwrap();
         lock.write_all(b"{\"who\": \"a newer one\"}").unwrap();
         lock.try_lock().unwrap();
-        let refused = Private::make(root.path(), &holder(1, &["tap-a"]));
+        let refused = Private::make(&own(&root), &holder(1, &["tap-a"]));
         assert!(matches!(refused, Err(Refused::Io(error)) if error.to_string().contains("another version")));
         drop(lock);
-        Private::make(root.path(), &holder(1, &["tap-a"])).unwrap();
+        Private::make(&own(&root), &holder(1, &["tap-a"])).unwrap();
     }
 
     #[test]
     fn of_two_runs_of_one_plugin_the_second_is_told_of_the_first() {
         let root = tempfile::tempdir().unwrap();
-        let first = Private::make(root.path(), &holder(1, &["tap-a", "target"])).unwrap();
-        let refused = Private::make(root.path(), &holder(2, &["tap-a", "target"]));
+        let first = Private::make(&own(&root), &holder(1, &["tap-a", "target"])).unwrap();
+        let refused = Private::make(&own(&root), &holder(2, &["tap-a", "target"]));
         assert!(matches!(refused, Err(Refused::Busy(other)) if *other == holder(1, &["tap-a", "target"])));
-        let _other = Private::make(root.path(), &holder(3, &["tap-b", "target"])).unwrap();
+        let _other = Private::make(&own(&root), &holder(3, &["tap-b", "target"])).unwrap();
         let unclaimed = Holder { claims: None, ..holder(4, &["tap-a"]) };
-        let _test = Private::make(root.path(), &unclaimed).unwrap();
+        let _test = Private::make(&own(&root), &unclaimed).unwrap();
         drop(first);
-        assert!(Private::make(root.path(), &holder(2, &["tap-a", "target"])).is_ok());
-        assert!(any_lives(root.path()).unwrap());
+        assert!(Private::make(&own(&root), &holder(2, &["tap-a", "target"])).is_ok());
+        assert!(any_lives(&own(&root)).unwrap());
     }
 }

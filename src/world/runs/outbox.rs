@@ -1,18 +1,22 @@
 //! Runs that a registry did not take just then: kept beside it, and given to it with the next one.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
 use crate::name::EnvironmentName;
 use crate::run::Run;
-use crate::world::project::{make_private, replace_private};
+use crate::world::own::Own;
+use crate::world::run_lock::{Lock, RunLock};
 
-/// Who writes to the folder or takes from it holds this file locked.
-const GATE: &str = ".gate";
+/// The folder, in spile's own.
+const FOLDER: &str = "outbox";
+
+/// The most bytes of a run.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// Who gives what is in it to the registry holds this one, for as long as that takes.
 const TURN: &str = ".turn";
@@ -20,7 +24,7 @@ const TURN: &str = ".turn";
 /// A folder of runs, one file each.
 #[derive(Debug, Clone)]
 pub struct Outbox {
-    folder: PathBuf,
+    own: Own,
 }
 
 /// A run that waits in it.
@@ -34,10 +38,10 @@ pub struct Waiting {
 }
 
 impl Outbox {
-    /// Names the folder; it is made when something is kept.
+    /// Names the folder in a project's own one; it is made when something is kept.
     #[must_use]
-    pub fn at(folder: PathBuf) -> Self {
-        Self { folder }
+    pub fn of(own_folder: &Path) -> Self {
+        Self { own: Own::at(own_folder) }
     }
 
     /// Keeps a run; a later word of the same run takes its place.
@@ -45,36 +49,41 @@ impl Outbox {
     /// # Errors
     /// When the folder cannot be written to.
     pub fn keep(&self, run: &Run) -> io::Result<()> {
-        make_private(&self.folder)?;
-        let _gate = self.lock(GATE)?;
+        let own = self.own.make()?;
+        let _lock = RunLock::hold(&self.own, Lock::Outbox)?;
         let bytes = serde_json::to_vec(run).map_err(io::Error::from)?;
-        replace_private(&self.folder.join(format!("{}.json", run.id)), &bytes)
+        own.replace(path(&format!("{}.json", run.id)), &bytes)
     }
 
     /// Lets one at a time give what waits to the registry; `None` where there is nothing, or somebody is about it.
     #[must_use]
     pub fn turn(&self) -> Option<File> {
-        let turn = self.open(TURN).ok()?;
+        let own = self.own.open().ok()??;
+        if !own.path().join(FOLDER).exists() {
+            return None;
+        }
+        let turn = own.lock_file(path(TURN)).ok()?;
         turn.try_lock().is_ok().then_some(turn)
     }
 
     /// Returns the runs of an environment that wait, the first that was kept first.
     #[must_use]
     pub fn waiting(&self, environment: &EnvironmentName) -> Vec<Waiting> {
-        let Ok(items) = fs::read_dir(&self.folder) else { return Vec::new() };
+        let Ok(Some(own)) = self.own.open() else { return Vec::new() };
         let is_run = |path: &PathBuf| {
             let stem = path.file_stem().and_then(|stem| stem.to_str());
             path.extension() == Some("json".as_ref()) && stem.is_some_and(|stem| stem.parse::<Uuid>().is_ok())
         };
         let read = |path: PathBuf| {
-            let bytes = fs::read(&path).ok()?;
-            let since = path.metadata().and_then(|metadata| metadata.modified()).ok();
+            let bytes = own.read_up_to(&path, MOST_BYTES).ok()??;
+            let since = own.path().join(&path).metadata().and_then(|metadata| metadata.modified()).ok();
             // What another version of spile kept, and this one cannot read, is for that one.
             let run = serde_json::from_slice(&bytes).ok()?;
             Some(Waiting { run, path, bytes, since })
         };
-        let mut waiting: Vec<Waiting> =
-            items.flatten().map(|item| item.path()).filter(is_run).filter_map(read).collect();
+        let names = own.list(FOLDER).unwrap_or_default();
+        let paths = names.into_iter().map(|name| Path::new(FOLDER).join(name));
+        let mut waiting: Vec<Waiting> = paths.filter(is_run).filter_map(read).collect();
         waiting.retain(|waiting| waiting.run.environment == *environment);
         waiting.sort_by(|a, b| (a.since, &a.path).cmp(&(b.since, &b.path)));
         waiting
@@ -82,22 +91,17 @@ impl Outbox {
 
     /// Forgets a run that the registry has taken, unless there has been a later word of it.
     pub fn taken(&self, waiting: &Waiting) {
-        let Ok(_gate) = self.lock(GATE) else { return };
-        if fs::read(&waiting.path).is_ok_and(|bytes| bytes == waiting.bytes) {
+        let Ok(Some(own)) = self.own.open() else { return };
+        let Ok(_lock) = RunLock::hold(&self.own, Lock::Outbox) else { return };
+        if own.read_up_to(&waiting.path, MOST_BYTES).is_ok_and(|bytes| bytes.as_ref() == Some(&waiting.bytes)) {
             // Given twice is given once: a registry knows runs by their ids.
-            let _ = fs::remove_file(&waiting.path);
+            let _ = own.remove(&waiting.path);
         }
     }
+}
 
-    fn lock(&self, name: &str) -> io::Result<File> {
-        let file = self.open(name)?;
-        file.lock()?;
-        Ok(file)
-    }
-
-    fn open(&self, name: &str) -> io::Result<File> {
-        File::options().write(true).create(true).truncate(false).open(self.folder.join(name))
-    }
+fn path(name: &str) -> PathBuf {
+    Path::new(FOLDER).join(name)
 }
 
 #[cfg(test)]
@@ -139,7 +143,7 @@ mod tests {
     #[test]
     fn a_later_word_of_a_run_is_not_lost_by_an_earlier_one_that_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::at(folder.path().join("outbox"));
+        let outbox = Outbox::of(folder.path());
         assert!(outbox.turn().is_none(), "there is nothing to give");
         let began = Run { status: RunStatus::Running, finished_at: None, ..run() };
         outbox.keep(&began).unwrap();
@@ -159,11 +163,11 @@ mod tests {
     #[test]
     fn what_is_no_run_of_this_environment_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::at(folder.path().to_owned());
+        let outbox = Outbox::of(folder.path());
         let run = run();
         outbox.keep(&run).unwrap();
         for (name, text) in [("notes.json", "{}"), ("0d9a3f2e-7a53-4a6c-8a46-2f2f4c1d2e3f.json", "{}"), ("x", "")] {
-            replace_private(&folder.path().join(name), text.as_bytes()).unwrap();
+            outbox.own.make().unwrap().replace(path(name), text.as_bytes()).unwrap();
         }
         assert_eq!(outbox.waiting(&run.environment).len(), 1);
         assert!(outbox.waiting(&"other".parse().unwrap()).is_empty());

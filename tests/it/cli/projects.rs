@@ -139,7 +139,7 @@ fn doctor_says_what_is_wrong_and_the_next_step() {
     folder.spile("apply --yes").exits(0);
     fs::set_permissions(folder.join(".spile"), fs::Permissions::from_mode(0o755)).unwrap();
     let told = folder.spile("doctor").exits(1).out;
-    assert!(told.contains(".spile is 755") && told.contains("run `chmod 700 .spile`"), "{told}");
+    assert!(told.contains("open to other users (mode 755)") && told.contains("run `chmod 700 .spile`"), "{told}");
     let told = folder.spile("doctor --env prd").exits(1).out;
     assert!(told.contains("the environment `prd` is not declared"), "{told}");
     folder.write("integrations/fruit.toml", "typ = 'x'\n");

@@ -1,0 +1,113 @@
+//! What every command does about spile's own folder: a change that was interrupted is undone before files are written, and
+//! a folder that is not believed is mentioned, once.
+
+use miette::Diagnostic;
+
+use super::{Cli, Command, Global, Output};
+use crate::ops::Error;
+use crate::world::project::{is_interrupted, recover};
+use crate::world::refusal::Refusal;
+use crate::world::run_lock::{self, Introduction};
+
+/// What a command does with the files of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It looks at none.
+    Nothing,
+    /// It only reads them.
+    Reads,
+    /// It writes some, or acts on what they say.
+    Writes,
+}
+
+impl Use {
+    fn of(command: &Command) -> Self {
+        match command {
+            // The first two make the project, and look at what was left there themselves.
+            Command::Init(_) | Command::Import(_) | Command::Explain(_) | Command::Completions(_) | Command::Man(_) => {
+                Self::Nothing
+            }
+            Command::Check(_)
+            | Command::Plan(_)
+            | Command::Drift(_)
+            | Command::History(_)
+            | Command::Discover(_)
+            | Command::Schedules(_)
+            | Command::Tokens(_)
+            | Command::Status(_)
+            | Command::Runs(_)
+            | Command::Logs(_)
+            | Command::Notify(_)
+            | Command::Lsp(_)
+            | Command::Migrate(_)
+            | Command::Doctor(_)
+            | Command::Schema(_) => Self::Reads,
+            Command::Fmt(args) if args.only_checks() => Self::Reads,
+            Command::Connectors(args) if args.only_reads() => Self::Reads,
+            Command::Secrets(args) if args.only_reads() => Self::Reads,
+            Command::New(_)
+            | Command::Edit(_)
+            | Command::Fmt(_)
+            | Command::Apply(_)
+            | Command::Up(_)
+            | Command::Pull(_)
+            | Command::Connectors(_)
+            | Command::Rollback(_)
+            | Command::Test(_)
+            | Command::Sync(_)
+            | Command::RunDue(_)
+            | Command::Serve(_)
+            | Command::Enable(_)
+            | Command::Disable(_)
+            | Command::Pause(_)
+            | Command::Resume(_)
+            | Command::Secrets(_)
+            | Command::Exec(_) => Self::Writes,
+        }
+    }
+}
+
+/// Undoes what somebody left half-way who was killed, where the command writes.
+///
+/// # Errors
+/// When that cannot be done, or the journal is not believed.
+pub(super) fn before(cli: &Cli) -> Result<(), Error> {
+    match (Use::of(&cli.command), cli.global.project()) {
+        (Use::Writes, Ok(project)) => {
+            let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
+            recover(project.root()).map_err(io)
+        }
+        // Without a project the command itself says so.
+        (Use::Writes, Err(_)) | (Use::Reads | Use::Nothing, _) => Ok(()),
+    }
+}
+
+/// Mentions what a command has passed over: a folder that is not believed, a change that was interrupted.
+pub(super) fn after(cli: &Cli, done: &Result<u8, Error>, output: &mut Output) {
+    let is_said = done.as_ref().is_err_and(|error| Refusal::behind(error).is_some());
+    if !is_said && Use::of(&cli.command) != Use::Nothing {
+        mention(&cli.global, output);
+    }
+}
+
+fn mention(global: &Global, output: &mut Output) {
+    let Ok(project) = global.project() else { return };
+    if let Err(not_own) = project.own().open() {
+        let help = not_own.help().map(|help| help.to_string()).unwrap_or_default();
+        let code = not_own.code().map(|code| code.to_string()).unwrap_or_default();
+        output.warning(&not_own.to_string(), Some(&format!("{help} ({code})")));
+    } else if is_interrupted(project.root()) {
+        let what = "a change of several files was interrupted: some have their new text, others not";
+        output.warning(what, Some("run the command again: it puts the files back first, as every command that writes"));
+    }
+}
+
+/// Says who this process is, for those that wait for it.
+pub(super) fn introduce(command: &str) {
+    let patience = super::variable("SPILE_LOCK_TIMEOUT").and_then(|seconds| seconds.parse().ok());
+    run_lock::introduce(Introduction {
+        command: format!("spile {command}"),
+        patience: patience.map(std::time::Duration::from_secs),
+        tell: super::output::waiting,
+    });
+}
