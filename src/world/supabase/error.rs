@@ -80,6 +80,16 @@ pub enum SupabaseError {
         /// The server's own words.
         why: String,
     },
+    /// A planner's key of another project.
+    #[error("the registry shows this key nothing of the project: {why}")]
+    #[diagnostic(
+        code(spile::supabase::planner),
+        help("sign a key with the claim `spile_project`, the name in `spile.toml`: `docs/supabase.md` says how")
+    )]
+    Planner {
+        /// The database's own words.
+        why: String,
+    },
     /// The tables or functions are not there.
     #[error("the registry is not set up: {why}")]
     #[diagnostic(
@@ -205,6 +215,7 @@ impl SupabaseError {
             | Self::KeyForm
             | Self::Key { .. }
             | Self::Forbidden { .. }
+            | Self::Planner { .. }
             | Self::NotMigrated { .. }
             | Self::Old { .. }
             | Self::New { .. }

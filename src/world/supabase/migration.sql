@@ -1,4 +1,4 @@
--- spile's registry, version 4. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
+-- spile's registry, version 5. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
 -- It can be run again, and over a table `integrations` of its eight columns that is already there, with ids of type
 -- text or uuid. It holds no `begin`: `supabase db push` makes a file one transaction, and so does `psql -1`.
 
@@ -202,7 +202,7 @@ create or replace trigger integration_files_stay
 
 -- Not `immutable`, though it is: Postgres would fold it into a plan, and not ask who calls it when the plan is used again.
 create or replace function public.spile_version() returns integer
-language sql stable security invoker set search_path = '' as 'select 4';
+language sql stable security invoker set search_path = '' as 'select 5';
 comment on function public.spile_version() is 'The version of spile''s tables and functions.';
 
 -- The client builds the same text from what it has read: for each row, in the order of its id's bytes,
@@ -216,6 +216,38 @@ language sql stable security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_revision(text, text) is 'SHA-256 over all rows of a project''s environment.';
 
+-- The project that a planner's key names, in its claim `spile_project`; null where it names none.
+create or replace function public.spile_planner_project() returns text
+language sql stable security invoker set search_path = '' as $$
+  select nullif(current_setting('request.jwt.claims', true), '')::jsonb->>'spile_project'
+$$;
+comment on function public.spile_planner_project() is 'The claim `spile_project` of the key that is used.';
+
+-- Row level security leaves a planner nothing of another project: it would plan to create everything. It is told instead.
+create or replace function public.spile_may_plan(project text) returns boolean
+language plpgsql stable security invoker set search_path = '' as $$
+begin
+  if current_user = 'spile_planner' and public.spile_planner_project() is distinct from project then
+    raise sqlstate 'PT403' using
+      message = format('the planner''s key is for %s, and not for the project "%s"',
+                       coalesce('the project "' || public.spile_planner_project() || '"', 'no project'), project),
+      hint = 'sign a key whose claim `spile_project` is the name of the project';
+  end if;
+  return true;
+end $$;
+comment on function public.spile_may_plan(text) is 'PT403 for a planner''s key of another project, or of none.';
+
+-- The rows that are not a project's, by name. A planner may not read these rows: its owner reads for it what a plan shows,
+-- without the hash, which would confirm a guess of what is in a row.
+create or replace function public.spile_others(project text) returns json
+language sql stable security definer set search_path = '' as $$
+  select coalesce(json_agg(json_build_object('id', i.id, 'name', i.name, 'managed_by', i.managed_by)
+           order by i.id::text collate "C"), '[]')
+    from public.integrations i
+   where i.managed_by is distinct from project
+$$;
+comment on function public.spile_others(text) is 'What a plan shows of the rows that are not the project''s.';
+
 -- One JSON value, not a set: PostgREST cuts sets at its max-rows, and long lists of ids break URLs. In plpgsql, for it
 -- plans with the array's length: as a function in SQL, 10,000 ids took longer than the statement timeout.
 create or replace function public.spile_rows(payload jsonb) returns jsonb
@@ -223,6 +255,7 @@ language plpgsql stable security invoker set search_path = '' set plan_cache_mod
 declare
   ids constant text[] := array(select jsonb_array_elements_text(payload->'ids'));
 begin
+  perform public.spile_may_plan(payload->>'managed_by');
   return (
     select coalesce(jsonb_agg(jsonb_build_object(
              'id', i.id, 'slug', i.slug, 'type', i.type, 'name', i.name, 'enabled', i.enabled, 'config', i.config,
@@ -251,7 +284,7 @@ language sql stable security invoker set search_path = '' as $$
      where i.managed_by = payload->>'managed_by' and i.environment = payload->>'environment'
   )
   select json_build_object(
-    'version', public.spile_version(),
+    'version', case when public.spile_may_plan(payload->>'managed_by') then public.spile_version() end,
     'hashes', (select coalesce(json_object_agg(id, hash), '{}') from held),
     'drift', (
       select coalesce(json_agg(json_build_object('id', id, 'why', case
@@ -260,11 +293,11 @@ language sql stable security invoker set search_path = '' as $$
                order by id collate "C"), '[]')
         from applied full join held using (id)
        where applied.hash is distinct from held.hash),
-    'others', (
+    'others', case when current_user = 'spile_planner' then public.spile_others(payload->>'managed_by') else (
       select coalesce(json_agg(json_build_object('id', i.id, 'name', i.name, 'managed_by', i.managed_by,
                'content_hash', i.content_hash) order by i.id::text collate "C"), '[]')
         from public.integrations i
-       where i.managed_by is distinct from payload->>'managed_by'))
+       where i.managed_by is distinct from payload->>'managed_by') end)
 $$;
 comment on function public.spile_state(jsonb) is
   'What {"managed_by", "environment"} holds, by hashes; what others have changed of it; what is not its own, by name.';
@@ -648,7 +681,8 @@ revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), publ
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
   public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
   public.spile_keep_alerts(jsonb), public.spile_exposure(),
-  public.spile_revision(text, text), public.spile_version(), public.integrations_touch(),
+  public.spile_revision(text, text), public.spile_version(), public.spile_planner_project(), public.spile_may_plan(text),
+  public.spile_others(text), public.integrations_touch(),
   public.integration_changes_stay(), public.integration_runs_end()
   from public, anon, authenticated, service_role;
 
@@ -662,9 +696,10 @@ grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), p
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
   public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
   public.spile_keep_alerts(jsonb), public.spile_exposure(),
-  public.spile_revision(text, text), public.spile_version() to service_role;
+  public.spile_revision(text, text), public.spile_version(), public.spile_planner_project(), public.spile_may_plan(text),
+  public.spile_others(text) to service_role;
 
--- The role that can plan and nothing else: hashes and ciphertext, no column of anybody else's.
+-- The role that can plan and nothing else: the rows of the project that its key names, and of others what a plan shows.
 do $$ begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'spile_planner') then
     create role spile_planner nologin;
@@ -684,11 +719,14 @@ do $$ begin
   grant select (number, integration_id, managed_by, environment, after_hash, after)
     on public.integration_changes to spile_planner;
   grant execute on function public.spile_rows(jsonb), public.spile_state(jsonb), public.spile_revision(text, text),
-    public.spile_version() to spile_planner;
+    public.spile_version(), public.spile_planner_project(), public.spile_may_plan(text), public.spile_others(text)
+    to spile_planner;
   drop policy if exists spile_planner_reads on public.integrations;
-  create policy spile_planner_reads on public.integrations for select to spile_planner using (true);
+  create policy spile_planner_reads on public.integrations for select to spile_planner
+    using (managed_by = (select public.spile_planner_project()));
   drop policy if exists spile_planner_reads on public.integration_changes;
-  create policy spile_planner_reads on public.integration_changes for select to spile_planner using (true);
+  create policy spile_planner_reads on public.integration_changes for select to spile_planner
+    using (managed_by = (select public.spile_planner_project()));
 end $$;
 -- Apart from the rest: where it is refused, the planner is still of use to those who connect otherwise.
 do $$ begin

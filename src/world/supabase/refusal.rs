@@ -53,6 +53,7 @@ impl Refusal {
                 None => SupabaseError::NotAsPlanned { conflicts: Vec::new() },
             },
             "PT423" | "55P03" => SupabaseError::Locked,
+            "PT403" => SupabaseError::Planner { why: message },
             "57014" => SupabaseError::Timeout,
             "PGRST301" | "PGRST302" | "PGRST303" => SupabaseError::Key { why: Some(message) },
             "42501" => SupabaseError::Forbidden { why: message },

@@ -113,10 +113,22 @@ impl Supabase {
         self.sql(&format!("drop function {mark}()"));
     }
 
-    /// Returns a token that makes its bearer `role` for an hour.
+    /// Returns a token that makes its bearer `role` for an hour. A planner's names the project `acme`.
     pub fn key(&self, role: &str) -> String {
+        if role == "spile_planner" { self.planner_key(Some("acme")) } else { self.signed(json!({ "role": role })) }
+    }
+
+    /// Returns a planner's token that names this project, or none.
+    pub fn planner_key(&self, project: Option<&str>) -> String {
+        let claims = json!({ "role": "spile_planner" });
+        let named = project.map(|project| json!({ "role": "spile_planner", "spile_project": project }));
+        self.signed(named.unwrap_or(claims))
+    }
+
+    fn signed(&self, mut claims: Value) -> String {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        self.token(&json!({ "iss": "supabase", "role": role, "iat": now, "exp": now + 3600 }))
+        (claims["iss"], claims["iat"], claims["exp"]) = (json!("supabase"), json!(now), json!(now + 3600));
+        self.token(&claims)
     }
 
     /// Signs `claims`.

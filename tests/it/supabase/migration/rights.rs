@@ -79,3 +79,60 @@ async fn the_planner_reads_hashes_and_ciphertext_and_writes_nothing() {
     );
     assert_eq!(everything(&supabase), before);
 }
+
+/// Rows of others, unmanaged rows, and what was applied of them hold no secret that a planner could read: neither of the
+/// table, nor by a function, nor with a key that names no project.
+#[tokio::test]
+async fn the_planner_reads_config_and_secrets_of_no_project_but_its_own() {
+    let Some(supabase) = Supabase::migrated() else { return };
+    let service = Api::new(&supabase, "service_role");
+    service.apply_now(&[create(1, "a")]).await;
+    supabase.sql(
+        "insert into integrations (id, type, name, config, secrets, slug, environment, managed_by) values
+           ('by-hand', 'y', 'By hand', '{\"password\": \"hunter2\"}', '{\"p\": \"hunter2\"}', null, null, null),
+           ('elsewhere', 'y', 'Elsewhere', '{\"password\": \"hunter2\"}', '{\"p\": \"hunter2\"}', 'x', 'prod', 'other');
+         insert into integration_changes (apply_id, plan, environment, integration_id, op, managed_by, actor, after_hash, after)
+           values (gen_random_uuid(), 'p', 'prod', 'elsewhere', 'create', 'other', 'x', 'h', '{\"config\": \"hunter2\"}')",
+    );
+    let asked = |project: &str, ids: &[&str]| json!({ "payload": { "managed_by": project, "environment": "prod", "ids": ids } });
+    let others = |ids: &[&str]| -> Vec<Value> {
+        let all = [
+            json!({ "id": id(1), "name": "a", "managed_by": "acme" }),
+            json!({ "id": "by-hand", "name": "By hand", "managed_by": null }),
+            json!({ "id": "elsewhere", "name": "Elsewhere", "managed_by": "other" }),
+        ];
+        all.into_iter().filter(|row| ids.contains(&row["id"].as_str().unwrap())).collect()
+    };
+    for (project, own, foreign) in [
+        (Some("acme"), vec![id(1)], ["by-hand", "elsewhere"]),
+        (Some("third"), vec![], ["by-hand", "elsewhere"]),
+        (None, vec![], ["by-hand", "elsewhere"]),
+    ] {
+        let api = Api { supabase: &supabase, key: supabase.planner_key(project) };
+        let (status, rows) = api.get("integrations?select=id,config,secrets,content_hash&order=id").await;
+        assert_eq!(status, 200, "{rows}");
+        let read: Vec<String> =
+            rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(read, own, "{project:?}");
+        let (_, changes) = api.get("integration_changes?select=integration_id,after").await;
+        assert_eq!(changes.as_array().map(Vec::len), Some(own.len()), "{project:?}: {changes}");
+        for (wanted, other) in [("other", "elsewhere"), ("acme", &id(1) as &str)] {
+            if project == Some(wanted) {
+                continue;
+            }
+            for function in ["spile_state", "spile_rows"] {
+                let (status, answer) = api.call(function, &asked(wanted, &[other])).await;
+                assert_eq!((status, &answer["code"]), (403, &json!("PT403")), "{project:?} {function}: {answer}");
+            }
+        }
+        if let Some(project) = project {
+            let (status, state) = api.call("spile_state", &asked(project, &[])).await;
+            assert_eq!(status, 200, "{state}");
+            let shown = if own.is_empty() { others(&[&id(1), foreign[0], foreign[1]]) } else { others(&foreign) };
+            assert_eq!(state["others"].as_array().unwrap(), &shown, "{project}");
+            assert!(!state.to_string().contains("hunter2"), "{state}");
+        }
+    }
+    let (_, state) = service.call("spile_state", &asked("acme", &[])).await;
+    assert_eq!(state["others"][0]["content_hash"].as_str().map(str::len), Some(64), "who applies adopts by the hash");
+}
