@@ -4,6 +4,7 @@
 //! request -> guard (host, origin, size, headers) -> who (session or token) -> handler -> ops -> answer
 //! ```
 
+mod accept;
 mod answered;
 mod api;
 mod app;
@@ -27,7 +28,6 @@ mod setup;
 mod ui;
 mod who;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::routing::get;
@@ -60,12 +60,10 @@ pub fn router(app: &App) -> Router {
 
 /// Serves until `stop` says so; then what is at work may end, and runs are ended as Ctrl-C ends them.
 ///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
-    let router = router(app).into_make_service_with_connect_info::<SocketAddr>();
+/// Connections are bounded, and a request that is not sent in time is refused.
+pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     let mut wanted = stop.clone();
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let served = accept::serve(listener, router(app), accept::Bounds::default(), async move {
         // Who wants an end has gone: that is an end as well.
         let _ = wanted.wait_for(|stop| *stop).await;
     });
@@ -80,13 +78,12 @@ pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<b
             app.drafts().sweep();
         }
     };
-    let served = tokio::select! {
-        served = async { served.await } => served,
+    tokio::select! {
+        () = served => {}
         // Streams of logs that nobody closes.
-        () = late => Ok(()),
-        () = sweeping => Ok(()),
-    };
+        () = late => {}
+        () = sweeping => {}
+    }
     app.stop();
     app.jobs().ended().await;
-    served
 }

@@ -135,8 +135,8 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
             let (app, listener) = open(args, global, &outside, (address, &turns, output)).await?;
             let stop = interrupt.clone();
             let pages = async {
-                let served = http::serve(&app, listener, stop).await;
-                served.map_err(|source| Error::Io { doing: "serve at", path: address.to_owned(), source })
+                http::serve(&app, listener, stop).await;
+                Ok(())
             };
             if args.scheduler {
                 tokio::try_join!(pages, schedule(args, global, &outside, (interrupt, &turns, output))).map(|_| ())
