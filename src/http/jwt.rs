@@ -64,7 +64,8 @@ pub struct Bearer {
 #[derive(Debug, Deserialize)]
 struct Claims {
     sub: Option<String>,
-    exp: i64,
+    /// `NumericDate`: seconds, which may have a fraction.
+    exp: serde_json::Number,
     #[serde(flatten)]
     more: BTreeMap<String, Value>,
 }
@@ -84,7 +85,11 @@ impl Jwts {
         if !ALGORITHMS.contains(&header.alg) {
             return Err(refused("it is not signed with a key that only its issuer has"));
         }
-        let jwk = self.key(header.kid.as_deref()).await?;
+        // RFC 7515, section 4.1.11: what is critical and not understood makes a token worthless. Nothing is understood here.
+        if header.crit.is_some() {
+            return Err(refused("it has a critical header that is not known here"));
+        }
+        let jwk = self.key(header.kid.as_deref(), header.alg).await?;
         let key = DecodingKey::from_jwk(&jwk).map_err(|_| refused("the key that it names is of an unknown kind"))?;
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY;
@@ -100,15 +105,15 @@ impl Jwts {
             Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail)
                 .help("let the provider give `viewer`, `editor` or `admin` there")
         })?;
-        let until = Timestamp::from_second(claims.exp).map_err(|_| refused("its end is no time"))?;
+        let until = end(&claims.exp).ok_or_else(|| refused("its end is no time"))?;
         // Names are what their bearers have written in many providers; who they are is the provider's to say.
         let subject = claims.sub.clone().unwrap_or_else(|| hash(token.as_bytes()));
         let subject = format!("jwt:{}#{subject}", self.trust.issuer);
         Ok(Bearer { who: Who::with(subject, name(&claims), role), until })
     }
 
-    async fn key(&self, id: Option<&str>) -> Result<Jwk, Refusal> {
-        self.keys.key(id).await.map_err(|none| match none {
+    async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Jwk, Refusal> {
+        self.keys.key(id, algorithm).await.map_err(|none| match none {
             NoJwk::Unknown => refused("its issuer has no such key"),
             NoJwk::Away(why) => {
                 let detail = format!("the keys of `{}` cannot be had: {why}", self.trust.issuer);
@@ -134,6 +139,13 @@ fn why(kind: &ErrorKind) -> &'static str {
         ErrorKind::MissingRequiredClaim(_) => "it does not say who made it, for whom, or until when",
         _ => "it is none",
     }
+}
+
+/// Returns the time until which a token holds, in whole seconds: a session lasts no longer than what began it.
+fn end(exp: &serde_json::Number) -> Option<Timestamp> {
+    let seconds =
+        exp.as_i64().or_else(|| exp.as_f64().and_then(|seconds| format!("{:.0}", seconds.floor()).parse().ok()))?;
+    Timestamp::from_second(seconds).ok()
 }
 
 fn name(claims: &Claims) -> String {
@@ -164,6 +176,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_end_of_a_token_may_have_a_fraction() {
+        let end = |value: Value| super::end(value.as_number().unwrap()).map(Timestamp::as_second);
+        assert_eq!(end(json!(1_700_000_000)), Some(1_700_000_000));
+        assert_eq!(end(json!(1_700_000_000.75)), Some(1_700_000_000));
+        assert_eq!(end(json!(1.7e9)), Some(1_700_000_000));
+        for far in [json!(1e300), json!(u64::MAX), json!(-1e300)] {
+            assert_eq!(end(far), None);
+        }
+    }
 
     #[test]
     fn roles_are_found_where_providers_put_them() {

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use url::Url;
 
 /// How long keys are taken to be all there are.
@@ -48,13 +49,12 @@ pub enum NoJwk {
 }
 
 impl Known {
-    /// Returns a key by its id; the only one, where none is named.
-    fn find(&self, id: Option<&str>) -> Option<Jwk> {
-        let keys = self.keys.as_ref()?;
-        match id {
-            Some(id) => keys.find(id).cloned(),
-            None => keys.keys.first().filter(|_| keys.keys.len() == 1).cloned(),
-        }
+    /// Returns the one key that may check these signatures and has this id, where one is named. Where several may, none is
+    /// meant.
+    fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Jwk> {
+        let is_named = |key: &Jwk| id.is_none_or(|id| key.common.key_id.as_deref() == Some(id));
+        let mut found = self.keys.as_ref()?.keys.iter().filter(|key| is_named(key) && may_check(key, algorithm));
+        found.next().filter(|_| found.next().is_none()).cloned()
     }
 
     /// Tells whether the provider was asked so recently that it is not asked again because of a key that is not known.
@@ -75,6 +75,36 @@ impl Known {
     }
 }
 
+/// Tells whether a key may check signatures of an algorithm: it is of that kind, and its provider says nothing else of it
+/// (RFC 7517, sections 4.2 to 4.4).
+fn may_check(key: &Jwk, algorithm: Algorithm) -> bool {
+    let common = &key.common;
+    common.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature)
+        && common.key_operations.as_ref().is_none_or(|may| may.contains(&KeyOperations::Verify))
+        && common.key_algorithm.is_none_or(|only| only == KeyAlgorithm::from(algorithm))
+        && is_of_kind(&key.algorithm, algorithm)
+}
+
+fn is_of_kind(key: &AlgorithmParameters, algorithm: Algorithm) -> bool {
+    match algorithm {
+        Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 => matches!(key, AlgorithmParameters::RSA(_)),
+        Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512 => matches!(key, AlgorithmParameters::RSA(_)),
+        Algorithm::ES256 => is_on(key, &EllipticCurve::P256),
+        Algorithm::ES384 => is_on(key, &EllipticCurve::P384),
+        Algorithm::EdDSA => is_on(key, &EllipticCurve::Ed25519),
+        // A shared secret is no public key.
+        _ => false,
+    }
+}
+
+fn is_on(key: &AlgorithmParameters, curve: &EllipticCurve) -> bool {
+    match key {
+        AlgorithmParameters::EllipticCurve(key) => key.curve == *curve,
+        AlgorithmParameters::OctetKeyPair(key) => key.curve == *curve,
+        _ => false,
+    }
+}
+
 impl Jwks {
     /// Names where the keys are; nothing is asked yet.
     #[must_use]
@@ -86,13 +116,13 @@ impl Jwks {
         Self(Arc::new(Inner { url, http, known: Mutex::default(), asking: tokio::sync::Mutex::default() }))
     }
 
-    /// Returns the key of that id, or the only one. One that is known is given at once, however long the provider takes to
+    /// Returns the key of that id, or the only one, that may check signatures of an algorithm. One that is known is given at once, however long the provider takes to
     /// say whether it still has it: keys that were good do not turn bad because their provider is away.
     ///
     /// # Errors
     /// When the provider has no such key, or does not answer.
-    pub async fn key(&self, id: Option<&str>) -> Result<Jwk, NoJwk> {
-        let (found, is_fresh) = self.with(|known| (known.find(id), known.is_fresh()));
+    pub async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Jwk, NoJwk> {
+        let (found, is_fresh) = self.with(|known| (known.find(id, algorithm), known.is_fresh()));
         if let Some(key) = found {
             if !is_fresh {
                 let own = self.clone();
@@ -101,7 +131,7 @@ impl Jwks {
             return Ok(key);
         }
         self.ask_unless(Known::is_recent).await;
-        self.with(|known| known.find(id).ok_or_else(|| known.missing()))
+        self.with(|known| known.find(id, algorithm).ok_or_else(|| known.missing()))
     }
 
     /// Asks the provider, unless that was done meanwhile by whoever is waited for.
@@ -135,5 +165,85 @@ impl Jwks {
 
     fn with<T>(&self, work: impl FnOnce(&mut Known) -> T) -> T {
         work(&mut self.0.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn found(keys: &[Value], id: Option<&str>, algorithm: Algorithm) -> Option<String> {
+        let keys = serde_json::from_value(json!({ "keys": keys })).unwrap();
+        let known = Known { keys: Some(Arc::new(keys)), asked: None };
+        known.find(id, algorithm)?.common.key_id
+    }
+
+    fn rsa(id: &str, more: &Value) -> Value {
+        with(json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": id }), more)
+    }
+
+    fn with(mut key: Value, more: &Value) -> Value {
+        key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        key
+    }
+
+    #[test]
+    fn a_key_checks_what_its_provider_made_it_for() {
+        for (more, may) in [
+            (json!({}), true),
+            (json!({ "use": "sig", "alg": "RS256", "key_ops": ["verify"] }), true),
+            (json!({ "use": "enc" }), false),
+            (json!({ "use": "other" }), false),
+            (json!({ "alg": "RS512" }), false),
+            (json!({ "alg": "PS256" }), false),
+            (json!({ "alg": "RSA-OAEP" }), false),
+            (json!({ "alg": "of tomorrow" }), false),
+            (json!({ "key_ops": ["encrypt"] }), false),
+            (json!({ "key_ops": [] }), false),
+        ] {
+            let key = [rsa("a", &more)];
+            for id in [Some("a"), None] {
+                assert_eq!(found(&key, id, Algorithm::RS256).is_some(), may, "{more}");
+            }
+            assert_eq!(found(&key, Some("b"), Algorithm::RS256), None);
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_checks_nothing() {
+        let curve = |kty: &str, crv: &str| json!({ "kty": kty, "crv": crv, "x": "AA", "y": "AA", "kid": "a" });
+        let keys = [
+            (rsa("a", &json!({})), vec![Algorithm::RS256, Algorithm::PS512]),
+            (curve("EC", "P-256"), vec![Algorithm::ES256]),
+            (curve("EC", "P-384"), vec![Algorithm::ES384]),
+            (curve("EC", "P-521"), vec![]),
+            (curve("OKP", "Ed25519"), vec![Algorithm::EdDSA]),
+            (json!({ "kty": "oct", "k": "c2VjcmV0", "kid": "a" }), vec![]),
+        ];
+        let all = [
+            Algorithm::RS256,
+            Algorithm::PS512,
+            Algorithm::ES256,
+            Algorithm::ES384,
+            Algorithm::EdDSA,
+            Algorithm::HS256,
+            Algorithm::HS512,
+        ];
+        for (key, checks) in keys {
+            for algorithm in all {
+                let may = found(std::slice::from_ref(&key), Some("a"), algorithm).is_some();
+                assert_eq!(may, checks.contains(&algorithm), "{key} {algorithm:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_keys_with_one_id_the_one_that_may_is_meant_and_of_two_that_may_none() {
+        let (signs, encrypts) = (rsa("a", &json!({ "use": "sig" })), rsa("a", &json!({ "use": "enc" })));
+        assert!(found(&[encrypts.clone(), signs.clone()], Some("a"), Algorithm::RS256).is_some());
+        assert!(found(&[encrypts, signs.clone()], None, Algorithm::RS256).is_some());
+        assert_eq!(found(&[signs.clone(), signs], Some("a"), Algorithm::RS256), None);
     }
 }

@@ -30,13 +30,22 @@ struct Provider {
 
 impl Provider {
     async fn start() -> Self {
+        Self::with(&[json!({ "alg": "EdDSA", "use": "sig", "kid": "k1" })]).await
+    }
+
+    /// Serves the one key under several descriptions.
+    async fn with(described: &[Value]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (asked, is_well) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
         let hangs = Arc::new(AtomicBool::new(false));
         let (counted, well, hanging) = (asked.clone(), is_well.clone(), hangs.clone());
-        let key = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "k1", "x": PUBLIC });
-        let body = json!({ "keys": [key] }).to_string();
+        let key = |about: &Value| {
+            let mut key = json!({ "kty": "OKP", "crv": "Ed25519", "x": PUBLIC });
+            key.as_object_mut().unwrap().extend(about.as_object().unwrap().clone());
+            key
+        };
+        let body = json!({ "keys": described.iter().map(key).collect::<Vec<_>>() }).to_string();
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
@@ -161,6 +170,60 @@ async fn what_is_wrong_with_a_token_is_told_and_lets_nobody_in() {
     assert!(without.starts_with("spile::http::role: the token gives no role"), "{without}");
     let own = refused(&server, "spile_nonsense", StatusCode::UNAUTHORIZED).await;
     assert!(own.contains("not known here"), "{own}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_for_signatures_of_the_tokens_kind_lets_nobody_in() {
+    let described = [
+        json!({ "kid": "enc", "use": "enc" }),
+        json!({ "kid": "alg", "alg": "ES256" }),
+        json!({ "kid": "ops", "key_ops": ["sign"] }),
+        json!({ "kid": "twice", "use": "sig" }),
+        json!({ "kid": "twice", "use": "sig", "alg": "EdDSA" }),
+        json!({ "kid": "both", "use": "enc" }),
+        json!({ "kid": "both", "use": "sig", "key_ops": ["verify"] }),
+    ];
+    let (folder, provider) = (Folder::project(), Provider::with(&described).await);
+    let server = provider.serve(&folder);
+    let token = |kid: &str| signed(&provider.claims("viewer"), kid);
+    let ask = |kid: &str| server.bare(Method::GET, "/api/integrations").bearer_auth(token(kid));
+    super::json(ask("both"), StatusCode::OK).await;
+    for kid in ["enc", "alg", "ops", "twice"] {
+        let said = refused(&server, &token(kid), StatusCode::UNAUTHORIZED).await;
+        assert!(said.ends_with("its issuer has no such key"), "{kid}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn times_of_tokens_may_have_fractions_and_critical_headers_are_not_passed_over() {
+    let (folder, provider) = (Folder::project(), Provider::start().await);
+    let server = provider.serve(&folder);
+    let now = Timestamp::now().as_second();
+    let with = |exp: Value, nbf: Value| {
+        let mut claims = provider.claims("viewer");
+        (claims["exp"], claims["nbf"]) = (exp, nbf);
+        signed(&claims, "k1")
+    };
+    let ask = |token: &str| server.bare(Method::GET, "/api/integrations").bearer_auth(token);
+    let later = |seconds: i64| json!(f64::from(u32::try_from(now + seconds).unwrap()) + 0.75);
+    super::json(ask(&with(later(600), later(-60))), StatusCode::OK).await;
+    for (token, why) in [
+        (with(later(-300), later(-600)), "its time is over"),
+        (with(later(600), later(300)), "its time has not begun"),
+        (with(json!("soon"), later(-60)), "it is none"),
+    ] {
+        let said = refused(&server, &token, StatusCode::UNAUTHORIZED).await;
+        assert!(said.ends_with(why), "{said}");
+    }
+    for crit in [json!(["exp"]), json!(["b64"]), json!(["https://example.com/ours"]), json!([])] {
+        let der = base64::engine::general_purpose::STANDARD.decode(PRIVATE).unwrap();
+        let mut header = Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::EdDSA) };
+        header.crit = serde_json::from_value(crit.clone()).unwrap();
+        let claims = provider.claims("viewer");
+        let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(&der)).unwrap();
+        let said = refused(&server, &token, StatusCode::UNAUTHORIZED).await;
+        assert!(said.ends_with("it has a critical header that is not known here"), "{crit}: {said}");
+    }
 }
 
 #[tokio::test]
