@@ -3,11 +3,13 @@
 
 Usage: comment.py PLAN.md
 
-The first line of PLAN.md is the hidden mark by which the comment is found again. On GitHub it needs GITHUB_TOKEN,
+The first line of PLAN.md is the hidden mark by which the comment is found again: it is the first line of a comment whose
+author is whoever writes now. A comment of somebody else that quotes the mark is left alone. On GitHub it needs GITHUB_TOKEN,
 GITHUB_REPOSITORY and the number of the pull request in PULL_REQUEST; on GitLab GITLAB_TOKEN with the scope `api`, and what
-CI sets there by itself. Only Python's own library is used.
+CI sets there by itself. COMMENT_AUTHOR names the bot of an app whose token it is, `NAME[bot]`. Only Python's own library is used.
 """
 
+import functools
 import json
 import os
 import sys
@@ -27,7 +29,7 @@ def main() -> int:
         return 1
     place = GitHub() if "GITHUB_REPOSITORY" in os.environ else GitLab()
     try:
-        known = next((one for one in place.comments() if mark in one["body"]), None)
+        known = next((one for one in place.comments() if is_ours(one, mark, place)), None)
         place.write(known, body)
     except urllib.error.HTTPError as error:
         # A pull request from a fork may not write comments: the plan is in the job's summary all the same.
@@ -35,6 +37,11 @@ def main() -> int:
         return 0 if error.code == 403 else 1
     print("the comment was written again" if known else "the comment was written")
     return 0
+
+
+def is_ours(comment: dict, mark: str, place) -> bool:
+    first = (comment.get("body") or "").partition("\n")[0].strip()
+    return first == mark and place.wrote(comment)
 
 
 def send(method: str, url: str, headers: dict, data: dict | None = None):
@@ -50,13 +57,27 @@ def send(method: str, url: str, headers: dict, data: dict | None = None):
 
 class GitHub:
     def __init__(self):
-        api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
-        self.repository = f"{api}/repos/{os.environ['GITHUB_REPOSITORY']}"
+        self.api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
+        self.repository = f"{self.api}/repos/{os.environ['GITHUB_REPOSITORY']}"
         self.list = f"{self.repository}/issues/{os.environ['PULL_REQUEST']}/comments"
         self.headers = {
             "Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}",
             "Accept": "application/vnd.github+json",
         }
+
+    def wrote(self, comment):
+        """Tells whether the token's own user wrote a comment. The token of a workflow has none: it is GitHub's bot."""
+        return comment["user"]["login"] == self.user()
+
+    @functools.cache
+    def user(self):
+        try:
+            return send("GET", f"{self.api}/user", self.headers)[0]["login"]
+        except urllib.error.HTTPError as error:
+            # "Resource not accessible by integration": the token of a workflow, or of an app, which names its bot itself.
+            if error.code not in (401, 403):
+                raise
+            return os.environ.get("COMMENT_AUTHOR", "github-actions[bot]")
 
     def comments(self):
         page = f"{self.list}?per_page=100"
@@ -74,8 +95,16 @@ class GitHub:
 class GitLab:
     def __init__(self):
         project, request = os.environ["CI_PROJECT_ID"], os.environ["CI_MERGE_REQUEST_IID"]
-        self.list = f"{os.environ['CI_API_V4_URL']}/projects/{project}/merge_requests/{request}/notes"
+        self.api = os.environ["CI_API_V4_URL"]
+        self.list = f"{self.api}/projects/{project}/merge_requests/{request}/notes"
         self.headers = {"PRIVATE-TOKEN": os.environ["GITLAB_TOKEN"]}
+
+    def wrote(self, comment):
+        return comment["author"]["id"] == self.user()
+
+    @functools.cache
+    def user(self):
+        return send("GET", f"{self.api}/user", self.headers)[0]["id"]
 
     def comments(self):
         page = f"{self.list}?per_page=100"

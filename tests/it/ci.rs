@@ -70,8 +70,32 @@ fn a_merge_applies_and_a_guard_stops_it() {
     script(&folder, "deploy", &[]).exits(64);
 }
 
+/// A comment, by whom it was written.
+struct Comment {
+    author: &'static str,
+    body: String,
+}
+
+impl Comment {
+    fn by(author: &'static str, body: &str) -> Self {
+        Self { author, body: body.to_owned() }
+    }
+
+    /// As both servers show it.
+    fn shown(&self, id: u64) -> Value {
+        json!({"id": id, "body": self.body, "user": {"login": self.author}, "author": {"id": number(self.author)}})
+    }
+}
+
+/// Whose tokens are used here: on GitHub a workflow's own, which knows no user.
+const BOT: &str = "github-actions[bot]";
+
+fn number(author: &str) -> usize {
+    author.len()
+}
+
 /// Comments by number, as the server keeps them.
-type Comments = Arc<Mutex<BTreeMap<u64, String>>>;
+type Comments = Arc<Mutex<BTreeMap<u64, Comment>>>;
 
 /// Answers as GitHub and GitLab do for comments: lists of two on a page, writing and writing again.
 fn server(comments: &Comments) -> String {
@@ -96,10 +120,14 @@ fn answer(mut connection: TcpStream, comments: &Comments, base: &str) {
     let last = path.split('?').next().unwrap().rsplit('/').next().unwrap();
     let (status, link, result) = match (is_signed, method) {
         (false, _) => ("403 Forbidden", String::new(), json!({"message": "no"})),
+        (true, "GET") if path == "/user" => {
+            ("403 Forbidden", String::new(), json!({"message": "Resource not accessible by integration"}))
+        }
+        (true, "GET") if path == "/api/v4/user" => ("200 OK", String::new(), json!({"id": number(BOT)})),
         (true, "GET") => {
             let page: usize = path.split("page=").last().and_then(|n| n.parse().ok()).filter(|n| *n < 50).unwrap_or(1);
             let shown = comments.iter().skip((page - 1) * 2).take(2);
-            let shown: Vec<Value> = shown.map(|(id, body)| json!({"id": id, "body": body})).collect();
+            let shown: Vec<Value> = shown.map(|(id, comment)| comment.shown(*id)).collect();
             let address = format!("{base}{}?per_page=100&page={}", path.split('?').next().unwrap(), page + 1);
             let more = comments.len() > page * 2;
             (
@@ -110,11 +138,11 @@ fn answer(mut connection: TcpStream, comments: &Comments, base: &str) {
         }
         (true, "POST") => {
             let id = comments.len() as u64 + 1;
-            comments.insert(id, body["body"].as_str().unwrap().to_owned());
+            comments.insert(id, Comment::by(BOT, body["body"].as_str().unwrap()));
             ("201 Created", String::new(), json!({"id": id}))
         }
         (true, _) => {
-            body["body"].as_str().unwrap().clone_into(comments.get_mut(&last.parse().unwrap()).unwrap());
+            body["body"].as_str().unwrap().clone_into(&mut comments.get_mut(&last.parse().unwrap()).unwrap().body);
             ("200 OK", String::new(), json!({}))
         }
     };
@@ -145,7 +173,15 @@ fn request(connection: &mut TcpStream) -> (String, Value) {
 fn the_comment_is_written_once_and_then_written_again() {
     let folder = Folder::project();
     let comments: Comments = Arc::default();
-    comments.lock().unwrap().extend([(1, "nice".to_owned()), (2, "<!-- spile plan other/dev -->".to_owned())]);
+    let others = [
+        Comment::by(BOT, "nice"),
+        Comment::by(BOT, "<!-- spile plan other/dev -->"),
+        // A person's whose first line is the mark, and one of ours that quotes it.
+        Comment::by("mallory", "<!-- spile plan acme/dev -->\nmine"),
+        Comment::by(BOT, "see `<!-- spile plan acme/dev -->`\n<!-- spile plan acme/dev -->"),
+    ];
+    let before: Vec<String> = others.iter().map(|comment| comment.body.clone()).collect();
+    comments.lock().unwrap().extend((1..).zip(others));
     let address = server(&comments);
     let gitlab = format!("{address}/api/v4");
     let places: [Vec<(&str, &str)>; 2] = [
@@ -167,13 +203,15 @@ fn the_comment_is_written_once_and_then_written_again() {
         folder.spile("plan --out-markdown plan.md").exits(0);
         let mut first = command(&folder, &recipe("comment.py"));
         assert!(run(first.arg("plan.md").envs(place.iter().copied())).exits(0).out.ends_with(word));
-        assert_eq!(comments.lock().unwrap()[&3], folder.read("plan.md"));
+        assert_eq!(comments.lock().unwrap()[&5].body, folder.read("plan.md"));
         folder.integration(&format!("more-{round}"), "data");
         folder.spile("plan --out-markdown plan.md").exits(0);
         let mut again = command(&folder, &recipe("comment.py"));
         assert!(run(again.arg("plan.md").envs(place.iter().copied())).exits(0).out.ends_with("written again\n"));
-        assert_eq!(comments.lock().unwrap()[&3], folder.read("plan.md"));
-        assert_eq!(comments.lock().unwrap().len(), 3, "never another one");
+        assert_eq!(comments.lock().unwrap()[&5].body, folder.read("plan.md"));
+        assert_eq!(comments.lock().unwrap().len(), 5, "never another one");
+        let now: Vec<String> = comments.lock().unwrap().values().take(4).map(|one| one.body.clone()).collect();
+        assert_eq!(now, before, "comments of others, and what only quotes the mark, are left alone");
     }
     let mut fork = command(&folder, &recipe("comment.py"));
     let place =
@@ -215,8 +253,61 @@ fn the_composite_action_reviews_and_comments() {
         bash.env("GITHUB_REPOSITORY", "a/b").env("GITHUB_API_URL", &address);
         run(&mut bash).exits(0);
     }
-    assert_eq!(comments.lock().unwrap()[&1], folder.read("plan.md"));
+    assert_eq!(comments.lock().unwrap()[&1].body, folder.read("plan.md"));
     assert_eq!(folder.read("output"), "exit-code=2\n");
+}
+
+/// Every workflow of this repository and of the recipes, as text and as data.
+fn workflows() -> Vec<(PathBuf, String, Value)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = std::fs::read_dir(root.join(".github/workflows")).unwrap().map(|file| file.unwrap().path());
+    let all = own.chain([recipe("github/workflow.yml"), recipe("github/action.yml")]);
+    all.map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap(), yaml(&path))).collect()
+}
+
+/// Tells what is wrong with a line of a workflow that uses an action: one of others stands by its commit, with the version.
+fn unpinned(line: &str) -> Option<&str> {
+    let used = line.trim().trim_start_matches("- ").strip_prefix("uses:")?.trim();
+    let (action, version) = used.split_once(" # ").unwrap_or((used, ""));
+    let commit = action.split_once('@').map_or("", |(_, commit)| commit);
+    let is_commit = commit.len() == 40 && commit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_named = version.strip_prefix('v').is_some_and(|version| version.split('.').count() == 3);
+    (!action.starts_with("./") && !(is_commit && is_named)).then_some(used)
+}
+
+#[test]
+fn every_action_stands_by_its_commit() {
+    assert_eq!(unpinned("  - uses: actions/checkout@v5"), Some("actions/checkout@v5"));
+    assert_eq!(unpinned("uses: a/b@main # v1.0.0"), Some("a/b@main # v1.0.0"));
+    let mut pinned = 0;
+    for (path, text, _) in workflows() {
+        pinned += text.lines().filter(|line| line.contains("uses: actions/")).count();
+        let found: Vec<&str> = text.lines().filter_map(unpinned).collect();
+        assert!(found.is_empty(), "{}: {found:?}", path.display());
+    }
+    assert!(pinned > 10, "it looks at nothing: {pinned}");
+    for page in ["docs/ci.md", "docs/outputs.md", "docs/release.md", "README.md"] {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        assert_eq!(text.lines().filter_map(unpinned).collect::<Vec<_>>(), Vec::<&str>::new(), "{page}");
+    }
+}
+
+#[test]
+fn no_checkout_leaves_its_token_and_a_job_may_write_only_what_it_says_itself() {
+    for (path, _, workflow) in workflows() {
+        let Some(jobs) = workflow["jobs"].as_object() else { continue };
+        assert_eq!(workflow["permissions"], json!({"contents": "read"}), "{}", path.display());
+        for (name, job) in jobs {
+            for step in job["steps"].as_array().into_iter().flatten() {
+                let is_checkout = step["uses"].as_str().is_some_and(|uses| uses.starts_with("actions/checkout@"));
+                let keeps = &step["with"]["persist-credentials"];
+                assert!(!is_checkout || *keeps == json!(false), "{}: {name}", path.display());
+            }
+        }
+    }
+    let recipe = yaml(&recipe("github/workflow.yml"));
+    assert_eq!(recipe["jobs"]["apply"]["permissions"], json!({"contents": "read"}));
+    assert_eq!(recipe["jobs"]["review"]["permissions"], json!({"contents": "read", "pull-requests": "write"}));
 }
 
 #[test]
