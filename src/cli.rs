@@ -36,6 +36,7 @@ pub mod up;
 pub mod which;
 
 use std::ffi::OsString;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -192,7 +193,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
-    let runtime = match runtime.enable_all().build() {
+    let runtime = match room().and_then(|()| runtime.enable_all().build()) {
         Ok(runtime) => runtime,
         Err(source) => {
             let error = Error::Io { doing: "start", path: "the event loop".to_owned(), source };
@@ -210,6 +211,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         exit_code(&error)
     });
     ExitCode::from(output.closed(code))
+}
+
+/// Fails where too few files may be opened: the event loop panics where a pair of its sockets cannot be made. What is
+/// opened here is more than it opens.
+fn room() -> std::io::Result<()> {
+    const PAIRS: usize = 4;
+    (0..PAIRS).map(|_| UnixStream::pair()).collect::<std::io::Result<Vec<_>>>().map(drop)
 }
 
 /// Keeps a value out of the words about a command line: of `secrets set SLUG KEY VALUE` it is a secret.

@@ -4,6 +4,7 @@ mod ci_formats;
 mod disks;
 mod drift;
 mod exits;
+mod few_files;
 mod fmt;
 mod formats;
 mod lint;

@@ -1,0 +1,39 @@
+//! The program where it may open few files: it says so, and never panics.
+
+use std::process::{Command, Stdio};
+
+use super::program::{Came, run};
+use crate::folder::Folder;
+
+/// Runs a command line where so many files may be open, those included that it is started with.
+fn with_files(folder: &Folder, most: u32, line: &str) -> Option<Came> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" {line}"), env!("CARGO_BIN_EXE_spile")]);
+    let came = run(shell.current_dir(folder.path()).stdin(Stdio::null()));
+    // The program needs a few to be started at all: what fails then is the system's loader.
+    (came.code != 127 && !came.notes.contains("error while loading shared libraries")).then_some(came)
+}
+
+#[test]
+fn few_files_are_an_error_that_says_so_and_no_panic() {
+    let folder = Folder::project();
+    let (mut refused, mut done) = (0, 0);
+    for line in ["check", "plan", "plan --offline", "schema", "status", "doctor", "fmt --check"] {
+        for most in (4..=20).chain([24, 32, 64]) {
+            let Some(came) = with_files(&folder, most, line) else { continue };
+            let all = format!("{}{}", came.out, came.notes);
+            assert!(
+                [0, 1].contains(&came.code) && !all.contains("panicked"),
+                "{line} with {most}: {}: {all}",
+                came.code
+            );
+            // The doctor goes on with what it can look at, and reports the rest.
+            if came.code == 1 && line != "doctor" {
+                assert!(all.contains("Too many open files"), "{line} with {most}: {all}");
+            }
+            refused += u32::from(came.code == 1);
+            done += u32::from(came.code == 0);
+        }
+    }
+    assert!(refused > 10 && done > 10, "{refused} were refused, {done} were done");
+}
