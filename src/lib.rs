@@ -10,7 +10,7 @@
 //! | 3 world | [`world`] | effects, one file for each outside system: files, SQLite, Meltano |
 //! | 2 change | [`record`], [`plan`], [`render`], [`run`], [`alert`], [`import`], [`definition`], [`discovered`], [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | what is kept, what would change, what is written, how runs went, what people are told, what is taken over, what others define, what a source offers, what a connector asks, what editors offer and are told of files, what form files have, what may become a mistake; pure |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | text in, checked values out; pure |
-//! | 0 words | [`name`], [`secret`], [`secrecy`], [`source`], [`problem`], [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | names, secrets and what looks like one, places, mistakes, TOML read and written, YAML with its places, values, digests |
+//! | 0 words | [`name`], [`secret`], [`secrecy`], [`source`], [`problem`], [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`], [`visible`] | names, secrets and what looks like one, places, mistakes, TOML read and written, YAML with its places, values, digests, characters that nobody sees |
 //!
 //! # The way of a file
 //! ```text
@@ -57,5 +57,6 @@ pub mod table;
 pub mod toml_text;
 pub mod value;
 pub mod view;
+pub mod visible;
 pub mod world;
 pub mod yaml;

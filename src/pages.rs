@@ -7,10 +7,11 @@ pub mod words;
 
 use std::sync::LazyLock;
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, HtmlEscape, Output, State, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::view::report::ProblemData;
+use crate::visible::{is_turning, straight};
 
 /// The templates, by name.
 const TEMPLATES: [(&str, &str); 16] = [
@@ -35,12 +36,27 @@ const TEMPLATES: [(&str, &str); 16] = [
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    engine.set_formatter(straightened);
+    engine.add_filter("exact", exact);
     for (name, text) in TEMPLATES {
         // A test renders each of them: one that cannot be parsed never leaves this house.
         let _ = engine.add_template(name, text);
     }
     engine
 });
+
+/// Writes a value as a page shows it: whatever turns the direction of text is written as what it is.
+fn straightened(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+    match value.as_str().filter(|text| !value.is_safe() && text.contains(is_turning)) {
+        Some(text) => minijinja::escape_formatter(out, state, &Value::from(straight(text).into_owned())),
+        None => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+/// The value of a control, which comes back with the form: it stays as it is.
+fn exact(value: &Value) -> Value {
+    value.as_str().map_or_else(|| value.clone(), |text| Value::from_safe_string(HtmlEscape(text).to_string()))
+}
 
 /// What every page has around it.
 #[derive(Debug, Clone, Serialize)]

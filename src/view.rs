@@ -24,6 +24,7 @@ pub mod upgrade;
 use anstyle::{AnsiColor, Style};
 
 use crate::plan::Action;
+pub use crate::visible::plain;
 
 /// Green: what comes, and what went well.
 pub const GOOD: Style = AnsiColor::Green.on_default();
@@ -42,20 +43,26 @@ pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Returns text without what would steer a terminal or turn its direction, colours apart: names and values may come from
-/// anywhere, a plan file from somebody else.
+/// Returns text in which nothing steers a terminal or turns its direction, colours apart: names and values may come from
+/// anywhere, a plan file from somebody else. Where no colour of ours stands in a text, [`plain`] leaves none.
 #[must_use]
 pub fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let (kept, step) = match colour(rest) {
-            Some(length) => (&rest[..length], length),
-            None if is_steering(c) => ("\u{fffd}", c.len_utf8()),
-            None => (&rest[..c.len_utf8()], c.len_utf8()),
+        let step = match colour(rest) {
+            Some(length) => length,
+            // An end of a line as files of Windows have it.
+            None if rest.starts_with("\r\n") => "\r\n".len(),
+            None => c.len_utf8(),
         };
-        shown.push_str(kept);
-        rest = &rest[step..];
+        let (next, left) = rest.split_at(step);
+        if step == c.len_utf8() {
+            shown.push_str(&plain(next))
+        } else {
+            shown.push_str(next)
+        }
+        rest = left;
     }
     shown
 }
@@ -64,12 +71,13 @@ pub fn harmless(text: &str) -> String {
 fn colour(text: &str) -> Option<usize> {
     let codes = text.strip_prefix("\u{1b}[")?;
     let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-    codes[end..].starts_with('m').then_some(end + 3)
+    (codes[end..].starts_with('m') && !hides(&codes[..end])).then_some(end + 3)
 }
 
-fn is_steering(c: char) -> bool {
-    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || c.is_control() && !matches!(c, '\n' | '\t')
+/// Tells whether a style may hide text: it blinks, is inverse or concealed, black, or has a background.
+fn hides(codes: &str) -> bool {
+    let hides = |code: &str| code.parse::<u16>().is_ok_and(|code| matches!(code, 5..=8 | 30 | 40..=49 | 100..));
+    !codes.starts_with("38;") && codes.split(';').any(hides)
 }
 
 /// Returns the sign of an action and its colour, as Terraform has them.
@@ -90,7 +98,9 @@ mod tests {
     fn only_colours_steer_a_terminal() {
         let red = styled(BAD, "x");
         assert_eq!(harmless(&red), red);
-        assert_eq!(harmless("a\u{1b}[2Jb\u{9b}1Ac\u{202e}d\te\n"), "a\u{fffd}[2Jb\u{fffd}1Ac\u{fffd}d\te\n");
-        assert_eq!(harmless("\u{1b}[31"), "\u{fffd}[31");
+        assert_eq!(harmless("a\u{1b}[2Jb\u{9b}1Ac\u{202e}d\te\n"), "a\\u{1b}[2Jb\\u{9b}1Ac\\u{202e}d\te\n");
+        assert_eq!(harmless("\u{1b}[31"), "\\u{1b}[31");
+        assert_eq!(harmless("\u{1b}[8mx\u{1b}[37;47my"), "\\u{1b}[8mx\\u{1b}[37;47my", "nothing is hidden");
+        assert_eq!(harmless("a\rb\r\nc"), "a\\u{d}b\r\nc");
     }
 }

@@ -8,6 +8,7 @@ use super::{Alert, Sending, Subject};
 use crate::name::{ChannelName, EnvironmentName, IntegrationId, Slug};
 use crate::run::{Run, RunKind};
 use crate::settings::AlertKind;
+use crate::visible::is_steering;
 
 /// The version of a message's form.
 const VERSION: u32 = 1;
@@ -195,8 +196,7 @@ fn title(alert: &Alert, frame: Frame<'_>) -> String {
 
 /// Returns a text of one line and of bounded length: it comes from plugins, and goes into subjects and terminals.
 fn plain(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown = |c: char| if c.is_control() || turns(c) || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c };
+    let shown = |c: char| if is_steering(c) || c.is_control() { ' ' } else { c };
     let mut plain: String = text.trim().chars().take(LONGEST).map(shown).collect();
     if text.trim().chars().nth(LONGEST).is_some() {
         plain.push('…');

@@ -120,7 +120,7 @@ pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) 
     let run = ops::history::run(&world, &loaded, &args.of).await?;
     let log = ops::run::Log::of(world.project.root(), &run);
     // Where it was too long for one piece.
-    output.bytes(&log.before()?);
+    output.foreign(&log.before()?);
     let mut shown = 0;
     loop {
         // Asked before reading: what a run wrote before it ended is then read too.
@@ -128,7 +128,7 @@ pub(super) async fn logs(args: &LogsArgs, global: &Global, output: &mut Output) 
         match log.after(shown, u64::MAX)? {
             Some(more) => {
                 shown = more.end;
-                output.bytes(&more.bytes);
+                output.foreign(&more.bytes);
             }
             // A run that has just begun has written nothing yet.
             None if lasts => {}

@@ -12,7 +12,8 @@ use crate::ops::{Error, Event};
 use crate::run::{Run, RunStatus};
 use crate::secret::Secret;
 use crate::view::report::ErrorData;
-use crate::view::{self, BAD, CHANGED, GOOD, QUIET, STRONG, styled};
+use crate::view::{self, BAD, CHANGED, GOOD, QUIET, STRONG, plain, styled};
+use crate::visible;
 
 /// Where results, notes and questions go.
 pub struct Output {
@@ -22,6 +23,8 @@ pub struct Output {
     talk: Talk,
     asks: bool,
     live: bool,
+    /// Whether whoever reads this takes lines for commands: GitHub's runner does.
+    runs_commands: bool,
     progress: Progress,
     /// Why results could not be written.
     lost: Option<io::Error>,
@@ -62,6 +65,7 @@ impl Output {
             talk,
             asks: !global.no_input && io::stdin().is_terminal(),
             live: io::stderr().is_terminal(),
+            runs_commands: super::variable("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
             progress: Progress::default(),
             lost: None,
         }
@@ -97,10 +101,27 @@ impl Output {
         }
     }
 
-    /// Writes to standard output. A reader that has gone away wants no more: that is no error.
+    /// Writes to standard output, so that nothing in it steers a terminal. A reader that has gone away wants no more: that
+    /// is no error.
     pub fn text(&mut self, text: &str) {
-        let written = self.results.write_all(text.as_bytes()).and_then(|()| self.results.flush());
+        let shown = match self.format {
+            Format::Json | Format::Sarif => visible::json(text).into_owned(),
+            Format::Text if self.runs_commands => without_commands(&view::harmless(text)),
+            Format::Text | Format::Markdown | Format::Junit | Format::Github => view::harmless(text),
+        };
+        let written = self.results.write_all(shown.as_bytes()).and_then(|()| self.results.flush());
         self.heed(written);
+    }
+
+    /// Writes bytes of somebody else's, such as a log: to a terminal so that nothing in them steers it, and as they are to
+    /// a file or another program.
+    pub fn foreign(&mut self, bytes: &[u8]) {
+        if io::stdout().is_terminal() || self.runs_commands {
+            // What is cut within a character shows so, and in its place.
+            self.text(&String::from_utf8_lossy(bytes));
+        } else {
+            self.bytes(bytes);
+        }
     }
 
     /// Writes bytes to standard output as they are. A reader that has gone away is no error here either.
@@ -125,8 +146,10 @@ impl Output {
 
     /// Writes to standard error. Where that is closed there is nobody left to tell.
     pub fn note(&mut self, text: &str) {
+        let shown = view::harmless(text);
+        let shown = if self.runs_commands { without_commands(&shown) } else { shown };
         let Self { notes, progress, .. } = self;
-        let _ = progress.aside(|| notes.write_all(text.as_bytes()));
+        let _ = progress.aside(|| notes.write_all(shown.as_bytes()));
     }
 
     /// Writes an error: to standard error for people; for programs its data are the result.
@@ -229,9 +252,10 @@ impl Output {
 
     /// Writes a line that something is not as it should be, and the next step.
     pub(super) fn warning(&mut self, message: &str, help: Option<&str>) {
-        self.note(&format!("{} {message}\n", styled(CHANGED.bold(), &format!("{:>12}", "Warning"))));
+        let head = styled(CHANGED.bold(), &format!("{:>12}", "Warning"));
+        self.note(&format!("{head} {}\n", plain(message)));
         if let Some(help) = help {
-            self.note(&format!("{:>12} {}\n", "", styled(QUIET, help)));
+            self.note(&format!("{:>12} {}\n", "", styled(QUIET, &plain(help))));
         }
     }
 
@@ -249,7 +273,7 @@ impl Output {
             RunStatus::Failed => {
                 let error = run.error.as_deref().unwrap_or_default();
                 let head = styled(BAD.bold(), &format!("{:>12}", "Failed"));
-                self.note(&format!("{head} {slug}: {error}\n"));
+                self.note(&format!("{head} {slug}: {}\n", plain(error)));
                 self.note(&format!("{:>12} {}\n", "", styled(QUIET, &format!("whole log: spile logs {slug}"))));
             }
         }
@@ -267,5 +291,27 @@ impl Output {
     /// Writes a line that stands out.
     pub fn headline(&mut self, text: &str) {
         self.note(&format!("{}\n", styled(STRONG, text)));
+    }
+}
+
+/// Breaks what GitHub's runner would take for a command of ours: `::` at the start of a line, `##[` anywhere.
+fn without_commands(text: &str) -> String {
+    let broken = |line: &str| {
+        let line = line.replace("##[", "## [");
+        let start = line.len() - line.trim_start().len();
+        if line[start..].starts_with("::") { format!("{}: :{}", &line[..start], &line[start + 2..]) } else { line }
+    };
+    text.split_inclusive('\n').map(broken).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_a_command_to_a_runner() {
+        let text = "a ::b\n  ::error file=x::y\r\n\t::add-mask::z\n##[group]a ##[endgroup]\n :: \n";
+        let broken = "a ::b\n  : :error file=x::y\r\n\t: :add-mask::z\n## [group]a ## [endgroup]\n : : \n";
+        assert_eq!(without_commands(text), broken);
     }
 }

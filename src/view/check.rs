@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::junit::{suite, xml};
 use super::report::ProblemData;
 use crate::problem::{Problem, Report};
+use crate::visible::plain;
 
 /// Where a problem's code is explained.
 const CODES: &str = "docs/codes.md";
@@ -139,7 +140,7 @@ pub fn github(report: &Report, way: &Path) -> String {
 
 /// As the runner's own toolkit escapes a message.
 fn message(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    plain(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {

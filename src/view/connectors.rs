@@ -172,6 +172,6 @@ mod tests {
         assert_eq!(line(&"word ".repeat(30), 20), "word word word…");
         assert_eq!(line(&"ä".repeat(30), 20).chars().count(), 20);
         assert_eq!(line("", 20), "");
-        assert_eq!(line("a\u{1b}[2Jb", 20), "a\u{fffd}[2Jb");
+        assert_eq!(line("a\u{1b}[2Jb", 20), "a\\u{1b}[2Jb");
     }
 }

@@ -6,6 +6,7 @@ use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpa
 
 use crate::problem::{Problem, Report};
 use crate::source::Source;
+use crate::visible::{is_steering, plain};
 
 /// How many lines are shown around a label.
 pub(super) const CONTEXT: usize = 1;
@@ -55,7 +56,7 @@ impl Excerpt {
         let first = labels.first().map_or(0, |label| source.line(span(label).start)).saturating_sub(CONTEXT);
         let last = labels.iter().map(|label| source.line(span(label).end)).max().unwrap_or_default() + CONTEXT;
         let mut excerpt = Self {
-            name: source.path().display().to_string(),
+            name: plain(&source.path().display().to_string()).into_owned(),
             text: String::new(),
             first_line: first,
             labels: Vec::new(),
@@ -73,7 +74,7 @@ impl Excerpt {
         for label in &labels {
             let found = span(label);
             let (start, end) = (moved(found.start), moved(found.end));
-            let words = label.label().map(str::to_owned);
+            let words = label.label().map(|words| plain(words).into_owned());
             let (_, column) = source.place(found).line_and_column();
             let moved = if label.primary() { LabeledSpan::new_primary_with_span } else { LabeledSpan::new_with_span };
             excerpt.labels.push((column - 1, moved(words, (start, end.saturating_sub(start)))));
@@ -93,10 +94,27 @@ impl Excerpt {
             from..line.floor_char_boundary((from + LONGEST).min(content))
         };
         self.text += if shown.start > 0 { "…" } else { "" };
-        pieces.push((whole.start + shown.start..whole.start + shown.end, self.text.len()));
-        self.text += &line[shown.clone()];
+        self.add_shown(text, whole.start + shown.start..whole.start + shown.end, pieces);
         self.text += if shown.end < content { "…" } else { "" };
         self.text += if shown.end < line.len() { &line[content..] } else { "" };
+    }
+
+    /// Adds a part of a line; what steers or turns is written as what it is, so that labels stand below what they mean.
+    fn add_shown(&mut self, text: &str, part: Range<usize>, pieces: &mut Vec<(Range<usize>, usize)>) {
+        let mut from = part.start;
+        for (at, c) in text[part.clone()].char_indices().filter(|(_, c)| is_steering(*c)) {
+            let at = part.start + at;
+            pieces.push((from..at, self.text.len()));
+            self.text += &text[from..at];
+            pieces.push((at..at, self.text.len()));
+            from = at + c.len_utf8();
+            // An end of a line as files of Windows have it.
+            if !(c == '\r' && text[from..].starts_with('\n')) {
+                self.text += &plain(&text[at..from]);
+            }
+        }
+        pieces.push((from..part.end, self.text.len()));
+        self.text += &text[from..part.end];
     }
 
     /// Returns the labels, where they are in this excerpt.
@@ -157,6 +175,17 @@ mod tests {
         assert_eq!(lines[9..12], ["   ╭─[a.toml:3:906]", &format!(" 2 │ {start}"), &format!(" 3 │ {end}")]);
         assert_eq!(lines[12], format!("   · {}┬", " ".repeat(61)));
         assert_eq!(lines[17], "   ╭─[a.toml:3:1105]");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_or_turns_text_is_shown_as_what_it_is() {
+        let text = "\u{1b}]0;x\u{7} a\r\nb = \"\u{202e}x\" # שלום\r\nc\r = 1";
+        let told = told(text, &[(text.find("x\"").unwrap(), 1), (text.find("= 1").unwrap(), 1)]);
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines[2], " 1 │ \\u{1b}]0;x\\u{7} a");
+        assert_eq!(lines[3], " 2 │ b = \"\\u{202e}x\" # שלום");
+        assert_eq!(lines[4], format!("   · {}┬", " ".repeat("b = \"\\u{202e}".len())), "{told}");
+        assert!(told.contains("c\\u{d} = 1") && !told.contains(|c| is_steering(c)), "{told:?}");
     }
 
     #[test]

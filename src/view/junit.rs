@@ -11,7 +11,8 @@ pub(super) fn suite(name: &str, (tests, failures): (usize, usize), cases: &str) 
 
 /// Text in XML 1.0, which has no way to say most control characters.
 pub(super) fn xml(text: &str) -> String {
-    let escaped = text.chars().map(|c| match c {
+    let escaped = crate::visible::plain(text);
+    let escaped = escaped.chars().map(|c| match c {
         '&' => "&amp;".to_owned(),
         '<' => "&lt;".to_owned(),
         '>' => "&gt;".to_owned(),

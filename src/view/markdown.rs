@@ -1,9 +1,11 @@
 //! Pieces of Markdown in which any text stays what it is.
 
+use crate::visible::plain;
+
 /// Returns text as a span of code: whatever stands in it, backticks and line ends included.
 #[must_use]
 pub fn code(text: &str) -> String {
-    let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let flat = plain(text).replace(['\n', '\t'], " ");
     let fence = "`".repeat(longest_run(&flat) + 1);
     // Blanks beside the fence are taken away again; without them a backtick at an end would be part of it.
     let gap = if flat.starts_with('`') || flat.ends_with('`') || flat.trim().is_empty() { " " } else { "" };
@@ -14,6 +16,7 @@ pub fn code(text: &str) -> String {
 /// Returns text as a block of code.
 #[must_use]
 pub fn block(language: &str, text: &str) -> String {
+    let text = &plain(text);
     let fence = "`".repeat(longest_run(text).max(2) + 1);
     let end = if text.ends_with('\n') { "" } else { "\n" };
     format!("{fence}{language}\n{text}{end}{fence}\n")
@@ -22,7 +25,8 @@ pub fn block(language: &str, text: &str) -> String {
 /// Returns text as HTML shows it.
 #[must_use]
 pub fn html(text: &str) -> String {
-    let escaped = text.chars().map(|c| match c {
+    let escaped = plain(text);
+    let escaped = escaped.chars().map(|c| match c {
         '&' => "&amp;".to_owned(),
         '<' => "&lt;".to_owned(),
         '>' => "&gt;".to_owned(),
@@ -57,6 +61,9 @@ mod tests {
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(code("`a``"), "``` `a`` ```");
         assert_eq!(code("a\nb"), "`a b`");
+        assert_eq!(code("a\u{202e}b\r"), "`a\\u{202e}b\\u{d}`");
+        assert_eq!(html("\u{1b}[2J\u{2066}"), "&#92;u{1b}&#91;2J&#92;u{2066}");
+        assert_eq!(block("diff", "+\u{202e}\n"), "```diff\n+\\u{202e}\n```\n");
         assert_eq!(code(""), "`   `");
         assert_eq!(block("diff", "```\nx"), "````diff\n```\nx\n````\n");
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
-use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, sign, styled, upgrade};
+use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, plain, sign, styled, upgrade};
 use crate::ops::counted;
 use crate::plan::{Action, Compared, Consequence, SecretChange};
 use crate::record::row::WRAPPING;
@@ -26,9 +26,9 @@ pub fn text(plan: &PlanData) -> String {
         integration(&mut text, changes);
     }
     for one in &plan.upgrades {
-        line(&mut text, 2, &format!("{} {}", styled(CHANGED, "upgrade:"), upgrade::head(one)));
+        line(&mut text, 2, &format!("{} {}", styled(CHANGED, "upgrade:"), plain(&upgrade::head(one))));
         for phrase in upgrade::phrases(&one.upgrade) {
-            line(&mut text, 6, &phrase);
+            line(&mut text, 6, &plain(&phrase));
         }
         text.push('\n');
     }
@@ -82,12 +82,12 @@ pub fn word(consequence: Consequence) -> &'static str {
 /// Says what follows, for which streams, and where bookmarks go: the same for both targets of an integration.
 fn consequences(changes: &[ChangeData]) -> Vec<String> {
     let Some(change) = changes.first() else { return Vec::new() };
-    let mut sentences = Vec::new();
+    let mut sentences: Vec<String> = Vec::new();
     if change.consequence > Consequence::None {
-        sentences.push(format!("! {}: {}", word(change.consequence), change.reasons.join("; ")));
+        sentences.push(format!("! {}: {}", word(change.consequence), plain(&change.reasons.join("; "))));
     }
     if !change.streams.is_empty() && change.consequence > Consequence::Restart {
-        sentences.push(format!("  streams: {}", streams(change)));
+        sentences.push(format!("  streams: {}", plain(&streams(change))));
     }
     if let Some(state) = &change.state {
         sentences.push(format!("  its bookmarks move from `{}` to `{}` before the next sync", state.from, state.to));
@@ -112,11 +112,11 @@ fn target(text: &mut String, change: &ChangeData, whole: Action) {
     let note = if change.action == whole { String::new() } else { format!(" ({} {sign})", styled(style, "differs:")) };
     line(text, 6, &format!("{name}{note}"));
     if change.action != Action::Update && is_file {
-        line(text, 8, &format!("{} {}", styled(style, sign), change.title));
+        line(text, 8, &format!("{} {}", styled(style, sign), plain(&change.title)));
         return;
     }
     if change.action == Action::Delete {
-        line(text, 8, &format!("{} {}", styled(style, sign), change.kind));
+        line(text, 8, &format!("{} {}", styled(style, sign), plain(&change.kind)));
         return;
     }
     let width = change.fields.iter().map(|field| field.path().chars().count()).max().unwrap_or(0);
@@ -132,7 +132,7 @@ fn target(text: &mut String, change: &ChangeData, whole: Action) {
 }
 
 fn field(field: &FieldData, width: usize) -> String {
-    let path = format!("{:width$}", field.path());
+    let path = format!("{:width$}", plain(field.path()));
     match field {
         FieldData::Secret { secret, .. } => {
             let (sign, words) = self::secret(field.path(), *secret);
@@ -169,7 +169,7 @@ pub fn secret(path: &str, change: SecretChange) -> (Action, &'static str) {
 /// Returns a value in one line, its middle left out where it is long.
 #[must_use]
 pub fn value(value: &serde_json::Value) -> String {
-    let written = value.to_string();
+    let written = plain(&value.to_string()).into_owned();
     let length = written.chars().count();
     if length <= LONG {
         return written;
@@ -183,7 +183,7 @@ fn diff(plan: &PlanData) -> String {
     let mut text = String::new();
     for file in &plan.files {
         let verb = if file.action == Action::Create { "created" } else { "rendered again" };
-        line(&mut text, 2, &format!("{} will be {verb}", styled(STRONG, &file.path)));
+        line(&mut text, 2, &format!("{} will be {verb}", styled(STRONG, &plain(&file.path))));
         for diff in file.diff.lines() {
             let style = match diff.as_bytes().first() {
                 Some(b'+') => GOOD,
@@ -193,7 +193,7 @@ fn diff(plan: &PlanData) -> String {
             };
             let shown: String = diff.chars().take(WIDE).collect();
             let cut = if shown.len() < diff.len() { " …" } else { "" };
-            line(&mut text, 6, &styled(style, &format!("{shown}{cut}")));
+            line(&mut text, 6, &styled(style, &format!("{}{cut}", plain(&shown))));
         }
         text.push('\n');
     }
@@ -216,7 +216,8 @@ fn notes(text: &mut String, plan: &PlanData) {
     text.push_str(&super::drift::text(&plan.drift, plan.meltano_edited));
     for foreign in &plan.unmanaged {
         let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
-        line(text, 2, &styled(QUIET, &format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id)));
+        let note = format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id);
+        line(text, 2, &styled(QUIET, &plain(&note)));
     }
     if !plan.guards.is_empty() {
         let note = format!("apply will refuse this without {}", lifted_by(plan));

@@ -10,6 +10,7 @@ use super::plan_data::{ChangeData, FieldData, PlanData, action};
 use super::upgrade;
 use crate::plan::{Action, Compared, Consequence, PluginUpgrade};
 use crate::render::FILE_NAME;
+use crate::visible::plain;
 
 /// The most characters of a comment.
 pub const MOST: usize = 65_000;
@@ -43,7 +44,7 @@ pub fn markdown(plan: &PlanData) -> String {
 pub fn mark(project: &str, environment: &str) -> String {
     // Two dashes would end the comment.
     let name = format!("{}/{}", short(project), short(environment)).replace("--", "-\u{2010}").replace('>', "");
-    format!("<!-- spile plan {} -->", name.replace('\n', " "))
+    format!("<!-- spile plan {} -->", plain(&name).replace('\n', " "))
 }
 
 /// The start of a name: the numbers behind it always fit.

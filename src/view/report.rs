@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::excerpt::{self, Excerpt, Masked};
 use crate::ops::Error;
 use crate::problem::{Problem, Report};
+use crate::visible::plain;
 
 /// A problem as data: the same in every face.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -84,13 +85,14 @@ pub fn error(error: &Error) -> String {
         _ => String::new(),
     };
     let data = ErrorData::from(error);
-    let mut text = format!("{problems}{}: {}\n", super::styled(super::BAD.bold(), "error"), data.message);
+    let head = super::styled(super::BAD.bold(), "error");
+    let mut text = format!("{problems}{head}: {}\n", plain(&data.message));
     let causes = data.causes.into_iter().map(|cause| ("because:", cause));
     // Problems have theirs beside them.
     let code = Some(data.code).filter(|code| problems.is_empty() && !code.is_empty());
     let more = data.help.map(|help| ("help:", help)).into_iter().chain(code.map(|code| ("code:", code)));
     for (word, sentence) in causes.chain(more) {
-        text = format!("{text}  {} {sentence}\n", super::styled(super::QUIET, word));
+        text = format!("{text}  {} {}\n", super::styled(super::QUIET, word), plain(&sentence));
     }
     text
 }
@@ -130,7 +132,8 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        self.problem.finding().help()
+        let help = self.problem.finding().help()?;
+        Some(Box::new(plain(&help.to_string()).into_owned()))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -150,7 +153,7 @@ impl std::fmt::Debug for Shown<'_> {
 
 impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self.problem.finding(), f)
+        f.write_str(&plain(&self.problem.finding().to_string()))
     }
 }
 

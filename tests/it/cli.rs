@@ -16,4 +16,5 @@ mod projects;
 mod saved_plans;
 pub mod schemas;
 mod scopes;
+mod steering;
 mod switches;

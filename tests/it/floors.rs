@@ -3,7 +3,7 @@
 use crate::sources::{self, SourceFile};
 
 const FLOORS: [&[&str]; 6] = [
-    &["name", "secret", "secrecy", "source", "problem", "value", "table", "toml_text", "yaml", "digest"],
+    &["name", "secret", "secrecy", "source", "problem", "value", "table", "toml_text", "yaml", "digest", "visible"],
     &["connector", "integration", "settings", "sops"],
     &[
         "record",

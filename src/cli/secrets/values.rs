@@ -216,7 +216,7 @@ pub(super) async fn import(args: &ImportArgs, desk: &Desk, output: &mut Output) 
 
 pub(super) fn export(args: &NameArgs, desk: &Desk, output: &mut Output) -> Done {
     let file = desk.find(&args.slug)?;
-    output.text(&format!("{}\n", file.exported()?));
+    output.bytes(format!("{}\n", file.exported()?).as_bytes());
     Ok(0)
 }
 

@@ -1,0 +1,105 @@
+//! Characters that nobody sees and that change what is seen: they steer a terminal, or turn the direction of text.
+//!
+//! Names, values and messages come from files, plugins and registries of anybody. Wherever people read them these
+//! characters are written as what they are: `\u{202e}`. Letters of right-to-left scripts and joined emoji stay.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Tells whether a character turns the direction of the text that follows, or is a mark of a direction.
+#[must_use]
+pub fn is_turning(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Tells whether a character does more in a text of lines than to be seen: it is a control, or turns, or ends a line for
+/// some readers and not for others.
+#[must_use]
+pub fn is_steering(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        '\u{2028}' | '\u{2029}' => true,
+        c => c.is_control() || is_turning(c),
+    }
+}
+
+/// Returns a text in which every character is seen.
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
+    escaped(text, is_steering)
+}
+
+/// Returns a text that reads in one direction; controls, of which pages show nothing, stay.
+#[must_use]
+pub fn straight(text: &str) -> Cow<'_, str> {
+    escaped(text, is_turning)
+}
+
+fn escaped(text: &str, is_special: fn(char) -> bool) -> Cow<'_, str> {
+    let Some(first) = text.find(is_special) else { return Cow::Borrowed(text) };
+    let mut shown = text[..first].to_owned();
+    for c in text[first..].chars() {
+        if is_special(c) {
+            // Writing to a string does not fail.
+            let _ = write!(shown, "{}", c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Returns JSON of the same value in which every character is seen: what steers can stand in its strings only.
+#[must_use]
+pub fn json(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_steering) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_steering(c) && c != '\r' {
+            // All of them are in the first plane.
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_or_turns_is_seen_and_what_people_write_stays() {
+        assert_eq!(plain("a\u{1b}[2J\rb\u{9b}c\u{7f}\0"), "a\\u{1b}[2J\\u{d}b\\u{9b}c\\u{7f}\\u{0}");
+        for c in
+            "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars()
+        {
+            let seen = format!("a\\u{{{:x}}}b", u32::from(c));
+            let text = format!("a{c}b");
+            assert_eq!((&*plain(&text), &*straight(&text)), (seen.as_str(), seen.as_str()));
+        }
+        for text in [
+            "",
+            "a\tb\nc",
+            "שלום עולם",
+            "مرحبا",
+            "👩\u{200d}👩\u{200d}👧 🏳\u{fe0f}\u{200d}🌈",
+            "می\u{200c}خواهم",
+            "é 漢字",
+        ] {
+            assert!(matches!(plain(text), Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_stays_json_of_the_same_value() {
+        let value = serde_json::json!({ "a\u{202e}": ["\u{9b}\u{7f}\u{2028}\u{61c}", "\u{1b}\r\n"] });
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let shown = json(&text);
+        assert!(!shown.contains(is_steering), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
+}
