@@ -94,7 +94,7 @@ pub struct Global {
     /// Never ask: a question that has no answer on the command line is an error
     #[arg(long, global = true)]
     no_input: bool,
-    /// Send the registry's key, or a mail server's password, to this host, which `spile.toml` names; several: one comma each
+    /// Send the registry's key, or a mail server's password, to this host, which `spile.toml` names; put commas between several
     #[arg(long, value_name = "HOST", global = true, value_delimiter = ',')]
     trust_registry: Vec<TrustedHost>,
 }

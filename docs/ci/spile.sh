@@ -10,6 +10,8 @@
 # SPILE_CHECK    how problems are written: text, github, junit or sarif (text)
 # SPILE_REPORT   where they are written, besides the log, for junit and sarif (spile-check.xml, spile-check.sarif)
 # SPILE_PLAN     further words for `spile plan` (--offline: without the registry; "" where its variables are set)
+# SPILE_TRUST_REGISTRY   hosts that `spile.toml` names and that may get a key; not needed where the address is a variable
+# SPILE_ALLOW_VARIABLES  variables that `spile.toml` may read besides SUPABASE_* and SPILE_*
 # SPILE_APPLY    further words for `spile apply`, such as `--allow delete=2`
 set -euo pipefail
 

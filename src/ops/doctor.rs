@@ -56,7 +56,7 @@ pub async fn doctor(project: &Project, environment: Option<&str>, (host, outside
             findings.extend(channels(&loaded, environment, outside));
             findings.push(secrets(&outside.keys, &loaded).await);
         }
-        Err(error) => findings.push(bad("files", &error, Some("run `spile check`".to_owned()))),
+        Err(error) => findings.push(files(&error)),
     }
     findings.push(own_folder(".spile", &project.own()));
     findings.push(own_folder(".meltano", &Own::of_meltano(project.root())));
@@ -70,6 +70,18 @@ fn good(subject: &'static str, found: impl Into<String>) -> Finding {
 fn bad(subject: &'static str, error: &(dyn miette::Diagnostic + 'static), help: Option<String>) -> Finding {
     let help = help.or_else(|| error.help().map(|help| help.to_string()));
     Finding { subject, verdict: Verdict::Bad, found: error.to_string(), help }
+}
+
+/// Says what is wrong with the files: the first of it with its place, for the rest there is `check`.
+fn files(error: &Error) -> Finding {
+    let finding = bad("files", error, Some("run `spile check`".to_owned()));
+    match error {
+        Error::Problems(report) => match problems("files", report).next() {
+            Some(first) => Finding { found: format!("{}; {}", finding.found, first.found), ..finding },
+            None => finding,
+        },
+        _ => finding,
+    }
 }
 
 /// Says which hosts of `spile.toml` keys and passwords may be sent to.

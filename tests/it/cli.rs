@@ -18,3 +18,4 @@ pub mod schemas;
 mod scopes;
 mod steering;
 mod switches;
+mod trust;

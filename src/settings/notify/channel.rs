@@ -53,18 +53,18 @@ fn required(table: &Table<'_>, key: &'static str, example: &'static str, problem
 }
 
 fn slack(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
-    let url = table.required_text("url", "\"${SLACK_WEBHOOK_URL}\"", problems)?;
-    let name = variable(&url, ("the address of the webhook", "url", "SLACK_WEBHOOK_URL"), problems);
+    let url = table.required_text("url", "\"${SPILE_SLACK_URL}\"", problems)?;
+    let name = variable(&url, ("the address of the webhook", "url", "SPILE_SLACK_URL"), problems);
     let value = name.map_or(Given::Literal(url.value), |name| Given::Variable(name.value));
     Some(Sender::Slack { url: Placed { value, place: url.place } })
 }
 
 fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
-    let url = table.required_text("url", "\"${HOOK_URL}\"", problems);
+    let url = table.required_text("url", "\"${SPILE_HOOK_URL}\"", problems);
     let secret = table.secret_text("secret", problems);
-    let words = ("what webhooks are signed with", "secret", "HOOK_SECRET");
+    let words = ("what webhooks are signed with", "secret", "SPILE_HOOK_SECRET");
     let secret = secret.and_then(|secret| variable(&secret, words, problems));
-    let url = given(url?, ("url", "HOOK_URL"), literal_url, problems);
+    let url = given(url?, ("url", "SPILE_HOOK_URL"), literal_url, problems);
     Some(Sender::Webhook { url, secret })
 }
 
@@ -98,7 +98,7 @@ fn literal_url(url: &Placed<String>, problems: &mut Problems) {
     let is_key = KEY_HOSTS.iter().any(|known| host == *known || host.ends_with(&format!(".{known}")));
     let has_user = !parsed.username().is_empty() || parsed.password().is_some();
     if is_key || has_user || parsed.query().is_some() {
-        literal(url, ("the address of the webhook", "url", "HOOK_URL"), problems);
+        literal(url, ("the address of the webhook", "url", "SPILE_HOOK_URL"), problems);
     }
 }
 
@@ -119,9 +119,9 @@ fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let password = table.secret_text("password", problems);
     let from = table.required_text("from", "\"spile@example.com\"", problems);
     let to = required(table, "to", "[\"data@example.com\"]", problems).then(|| table.texts("to", problems)).flatten();
-    let words = ("the password of the mail server", "password", "SMTP_PASSWORD");
+    let words = ("the password of the mail server", "password", "SPILE_SMTP_PASSWORD");
     let password = password.and_then(|password| variable(&password, words, problems));
-    let server = server.map(|server| given(server, ("server", "SMTP_SERVER"), check_server, problems));
+    let server = server.map(|server| given(server, ("server", "SPILE_SMTP_SERVER"), check_server, problems));
     for address in from.iter().chain(to.iter().flat_map(|to| &to.value)) {
         check_address(address, problems);
     }
@@ -134,7 +134,7 @@ fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
 fn check_server(server: &Placed<String>, problems: &mut Problems) {
     match server.parse::<MailServer>() {
         Ok(server_url) if server_url.url().password().is_some() => {
-            literal(server, ("the password of the mail server", "password", "SMTP_PASSWORD"), problems);
+            literal(server, ("the password of the mail server", "password", "SPILE_SMTP_PASSWORD"), problems);
         }
         Ok(_) => {}
         Err(_) => {

@@ -69,7 +69,7 @@ pub enum NotifyMistake {
     #[error("`url` is no address that takes a webhook")]
     #[diagnostic(
         code(spile::notify::url),
-        help("write `https://...`, or a variable that holds it: `url = \"${{HOOK_URL}}\"`")
+        help("write `https://...`, or a variable that holds it: `url = \"${{SPILE_HOOK_URL}}\"`")
     )]
     Url {
         /// Where.
