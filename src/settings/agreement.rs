@@ -42,11 +42,17 @@ pub struct Agreement {
     pub what: Sent,
 }
 
+impl fmt::Display for Agreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} in `{}` to `{}`", self.what, self.variable, self.host)
+    }
+}
+
 impl Agreement {
     /// Returns the question that a person answers.
     #[must_use]
     pub fn question(&self) -> String {
-        format!("`spile.toml` names a host. Send the {} in `{}` to `{}`?", self.what, self.variable, self.host)
+        format!("`spile.toml` names a host. Send {self}?")
     }
 
     /// Returns the next step where nobody has agreed.

@@ -113,7 +113,7 @@ pub enum RegistryMistake {
         span: SourceSpan,
     },
     /// The file names a host that nobody on this machine has agreed to.
-    #[error("nobody agreed on this machine to send `{}` to `{}`", .agreement.variable, .agreement.host)]
+    #[error("nobody agreed on this machine to send {}", .agreement)]
     #[diagnostic(code(spile::registry::host_not_agreed), help("{}", .agreement.help()))]
     NotAgreed {
         /// What would have to be agreed to.

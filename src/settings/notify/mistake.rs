@@ -56,7 +56,7 @@ pub enum NotifyMistake {
         span: SourceSpan,
     },
     /// The file names a mail server that nobody on this machine has agreed to.
-    #[error("nobody agreed on this machine to send `{}` to `{}`", .agreement.variable, .agreement.host)]
+    #[error("nobody agreed on this machine to send {}", .agreement)]
     #[diagnostic(code(spile::notify::host_not_agreed), help("{}", .agreement.help()))]
     NotAgreed {
         /// What would have to be agreed to.
