@@ -7,6 +7,7 @@ mod lint;
 mod notify;
 mod outputs;
 mod registry;
+mod run_environment;
 mod sync;
 mod variables;
 
@@ -27,6 +28,7 @@ pub use lint::{LINTS, Lint};
 pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Registry, RegistryMistake, Resolved, Supabase};
+pub use run_environment::{RunEnvironment, RunMistake};
 pub use sync::Sync;
 pub use variables::{Given, Mixed, NoValue, NotAName, VariableName, Variables};
 
@@ -116,6 +118,8 @@ pub struct ProjectSettings {
     pub lint: Lint,
     /// How runs are carried out.
     pub sync: Sync,
+    /// Which variables of the environment runs get.
+    pub run: RunEnvironment,
     /// Whom to tell of what goes wrong.
     pub notify: Vec<Channel>,
     /// What is rendered beside `meltano.yml`.
@@ -177,6 +181,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let guard = table.table("guard", problems).map(|table| guard(table, problems));
     let lint = table.table("lint", problems).map(|table| lint::read(table, problems));
     let sync = table.table("sync", problems).map(|table| sync::read(table, problems));
+    let run = run_environment::read(&table, problems);
     let mut environments = BTreeMap::new();
     if let Some(table) = table.table("environments", problems) {
         self::environments(&table, &registry, &mut environments, problems);
@@ -203,6 +208,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
         guard: guard.unwrap_or_default(),
         lint: lint.unwrap_or_default(),
         sync: sync.unwrap_or_default(),
+        run,
         notify,
         outputs,
     })

@@ -23,6 +23,7 @@ pub(super) fn schema() -> Value {
         ("guard", guard()),
         ("lint", lint()),
         ("sync", sync()),
+        ("run", run()),
         ("notify", tables(&channel(), "Channels that are told what goes wrong.")),
     ];
     document("A project of spile", table(top, &["project"]))
@@ -141,6 +142,13 @@ fn sync() -> Value {
         ("keep_logs", keep_logs),
     ];
     table(keys, &[])
+}
+
+fn run() -> Value {
+    let mut env = texts("Variables of the environment that plugins and their installers get besides the usual ones.");
+    env["items"] = json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" });
+    env["examples"] = json!([["AWS_PROFILE", "GOOGLE_APPLICATION_CREDENTIALS"]]);
+    table([("env", env)], &[])
 }
 
 fn channel() -> Value {

@@ -163,6 +163,7 @@ fn the_schemas_have_the_keys_that_the_readers_know() {
         (Subject::Project, "spile.toml", format!("{project}[meltano]\n"), "/properties/meltano"),
         (Subject::Project, "spile.toml", format!("{project}[guard]\n"), "/properties/guard"),
         (Subject::Project, "spile.toml", format!("{project}[sync]\n"), "/properties/sync"),
+        (Subject::Project, "spile.toml", format!("{project}[run]\n"), "/properties/run"),
         (Subject::Project, "spile.toml", format!("{project}[[outputs]]\n"), "/properties/outputs/items"),
         (
             Subject::Project,

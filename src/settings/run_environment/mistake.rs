@@ -1,0 +1,62 @@
+//! What can be wrong with `[run]` beyond its form.
+
+use miette::{Diagnostic, SourceSpan};
+
+/// What can be wrong with `[run]` beyond its form.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum RunMistake {
+    /// A text that no variable can be called.
+    #[error("`{name}` is not the name of a variable")]
+    #[diagnostic(
+        code(spile::run::variable_name),
+        help("write the name alone, such as `env = [\"AWS_PROFILE\"]`: letters, digits and underscores")
+    )]
+    VariableName {
+        /// What was written.
+        name: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// A variable that the registry or a channel is opened with.
+    #[error("`{name}` cannot be passed on to plugins: `{table}` uses it")]
+    #[diagnostic(
+        code(spile::run::withheld_variable),
+        help("remove it from `env`; if a plugin needs the same value, give it to the plugin as a secret of its own")
+    )]
+    Withheld {
+        /// The variable.
+        name: String,
+        /// The table that uses it.
+        table: &'static str,
+        /// Where it is passed on.
+        #[label("passed on here")]
+        span: SourceSpan,
+        /// Where it is used.
+        #[label("used here")]
+        named_at: SourceSpan,
+    },
+    /// A variable of sops or of spile itself.
+    #[error("`{name}` cannot be passed on to plugins: it may lead to the keys of secrets")]
+    #[diagnostic(
+        code(spile::run::key_variable),
+        help("remove it from `env`: variables of `SOPS_*` and `SPILE_*` never reach a plugin")
+    )]
+    KeySource {
+        /// The variable.
+        name: String,
+        /// Where it is passed on.
+        #[label("passed on here")]
+        span: SourceSpan,
+    },
+    /// A variable that spile sets or removes for each run.
+    #[error("`{name}` cannot be passed on to plugins: it would change what a run does")]
+    #[diagnostic(code(spile::run::reserved_variable), help("remove it from `env`: spile decides what runs get here"))]
+    Reserved {
+        /// The variable.
+        name: String,
+        /// Where it is passed on.
+        #[label("passed on here")]
+        span: SourceSpan,
+    },
+}

@@ -1,0 +1,60 @@
+//! Which variables the tables of `spile.toml` name that are opened with them.
+//!
+//! Read from the file as it stands, and not from what its readers make of it: a key that a reader passes over, or that
+//! is added later, counts as well.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::table::Table;
+
+/// A variable that a table names.
+pub(super) struct Named {
+    /// The variable.
+    pub variable: String,
+    /// The table, as files write it.
+    pub table: &'static str,
+    /// The text that names it.
+    pub span: Range<usize>,
+}
+
+const REGISTRY: &str = "[registry]";
+const ENVIRONMENT: &str = "[environments.*.registry]";
+const NOTIFY: &str = "[[notify]]";
+
+/// Finds every variable that `[registry]`, those of environments, and `[[notify]]` name.
+pub(super) fn in_settings(top: &Table<'_>) -> Vec<Named> {
+    let mut found = Vec::new();
+    let top = top.raw();
+    walk(top.get("registry"), REGISTRY, &mut found);
+    walk(top.get("notify"), NOTIFY, &mut found);
+    for environment in tables_in(top.get("environments")) {
+        walk(environment.get("registry"), ENVIRONMENT, &mut found);
+    }
+    found
+}
+
+fn tables_in<'a>(value: Option<&'a Spanned<DeValue<'a>>>) -> impl Iterator<Item = &'a DeTable<'a>> {
+    let table = value.and_then(|value| value.get_ref().as_table());
+    table.into_iter().flat_map(|table| table.values()).filter_map(|value| value.get_ref().as_table())
+}
+
+fn walk(value: Option<&Spanned<DeValue<'_>>>, table: &'static str, found: &mut Vec<Named>) {
+    let Some(value) = value else { return };
+    match value.get_ref() {
+        DeValue::String(text) => {
+            let named = variables(text).map(|name| Named { variable: name.to_owned(), table, span: value.span() });
+            found.extend(named);
+        }
+        DeValue::Array(items) => items.iter().for_each(|item| walk(Some(item), table, found)),
+        DeValue::Table(members) => members.values().for_each(|member| walk(Some(member), table, found)),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
+}
+
+/// Returns the names in `${NAME}`.
+fn variables(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.trim())
+}
