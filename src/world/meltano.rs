@@ -38,7 +38,7 @@ use crate::run::Cause;
 use crate::run::log::{Entry, Tally};
 use crate::settings::Meltano as Pinned;
 use call::Call;
-use child::{Channel, Ended, Limits, Lost};
+use child::{Channel, Ended, LONGEST_LINE, Limits, Lost};
 use mask::Mask;
 use private::Private;
 use run_log::RunLog;
@@ -326,7 +326,7 @@ impl<'a> Listener<'a> {
     }
 
     fn hear(&mut self, line: &[u8]) -> io::Result<()> {
-        let line = &*self.mask.apply(line);
+        let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
         self.log.write(line)?;
         let text = String::from_utf8_lossy(line);
         let entry = Entry::parse(&text);

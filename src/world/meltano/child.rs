@@ -17,8 +17,11 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long what a child left behind may hold its output open; then it is killed.
 const LEFTOVERS: Duration = Duration::from_secs(3);
 
-/// The most bytes of a line of a log; what is longer is cut, so that memory is bounded.
-const LONGEST_LINE: usize = 1024 * 1024;
+/// The most bytes of a line of a log; what is longer is to be cut by who hears it, so that memory is bounded.
+pub(super) const LONGEST_LINE: usize = 1024 * 1024;
+
+/// How much of a longer line is heard besides, for a secret that stands across where it is cut.
+const BEYOND: usize = 64 * 1024;
 
 /// What ends a child before it ends itself.
 pub(super) struct Limits<'a> {
@@ -216,7 +219,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             let end = read.iter().position(|byte| *byte == b'\n');
             let part = &read[..end.unwrap_or(read.len())];
-            let room = LONGEST_LINE.saturating_sub(self.line.len());
+            let room = (LONGEST_LINE + BEYOND).saturating_sub(self.line.len());
             self.line.extend_from_slice(&part[..part.len().min(room)]);
             let (is_end, used) = (read.is_empty(), end.map_or(read.len(), |end| end + 1));
             reader.consume(used);
@@ -253,7 +256,7 @@ mod tests {
     async fn a_line_without_an_end_is_cut_and_the_next_one_is_whole() {
         let (ended, lengths) = shell("head -c 3000000 /dev/zero; echo; echo abc; printf last", None).await;
         assert!(matches!(ended, Ok(Ended::Exited(status)) if status.success()));
-        assert_eq!(lengths, [LONGEST_LINE, 3, 4]);
+        assert_eq!(lengths, [LONGEST_LINE + BEYOND, 3, 4]);
     }
 
     #[tokio::test]

@@ -1,33 +1,50 @@
-//! What plugins print: their own secrets are struck out of it.
+//! What plugins print: secrets are struck out of it, however often they were encoded on the way.
 //!
 //! spile's own output cannot hold a secret, by type. A tap is somebody else's program, and some print the address they
-//! connect to, password and all, when that fails. This is a second line: it knows the values of this run and the forms
-//! in which programs print them, and nothing else.
+//! connect to, password and all, when that fails. This is a second line: it knows the values of this run and looks for
+//! them in the text as it is and in what every usual encoding of it says. A plugin that wants to get a secret out can.
+
+mod blocks;
+mod layer;
+mod texts;
+mod view;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::io;
+use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use serde_json::Value;
+use aho_corasick::AhoCorasick;
 
 use crate::secret::Secret;
+use layer::Layer;
+use view::View;
 
-/// Shorter values are words of any language: striking them out would leave nothing of a log.
-const SHORTEST: usize = 5;
+/// How many encodings are undone, one inside the other: four of a program's, and the log's own.
+const DEEPEST: usize = 5;
 
-/// A secret of JSON has other texts in it than secrets, such as `string`.
-const SHORTEST_INSIDE: usize = 8;
+/// How much of a text is looked at in one piece, so that memory is bounded.
+const WINDOW: usize = 512 * 1024;
+
+/// How far two pieces of a text reach into each other: as long as a secret may be that stands across their border, in all
+/// its encodings. Of a longer secret each line is one by itself.
+const OVERLAP: usize = 64 * 1024;
 
 /// What stands in a log where a secret stood.
-const STRUCK: &[u8] = b"(secret)";
+pub(super) const STRUCK: &str = "(secret)";
 
-/// The secrets of one run, in the forms in which programs print them.
+/// The secrets of one run, and how they are found.
 #[derive(Debug)]
-pub(super) struct Mask(Option<AhoCorasick>);
+pub(super) struct Mask(Option<Sought>);
+
+/// What is looked for.
+#[derive(Debug)]
+struct Sought {
+    /// The secrets.
+    whole: AhoCorasick,
+    /// Their ends, for what undoes an encoding may take the first letter of a secret for the end of an escape before it.
+    ends: AhoCorasick,
+}
 
 impl Mask {
     /// Makes one; where there is nothing to strike out, lines pass as they are.
@@ -35,150 +52,123 @@ impl Mask {
     /// # Errors
     /// When there is more than can be looked for, which is gigabytes.
     pub(super) fn of<'a>(secrets: impl Iterator<Item = &'a Secret>) -> io::Result<Self> {
-        let texts: Vec<String> = secrets.flat_map(|secret| texts(secret.expose())).collect();
-        let forms: BTreeSet<String> = texts.iter().flat_map(|text| forms(text)).collect();
-        if forms.is_empty() {
+        let texts: BTreeSet<String> = secrets.flat_map(|secret| texts::of(secret.expose())).collect();
+        if texts.is_empty() {
             return Ok(Self(None));
         }
-        // A form may begin like another: then all of the longer one is the secret.
-        let found = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(forms);
-        found.map(|found| Self(Some(found))).map_err(io::Error::other)
+        let ends: BTreeSet<&str> = texts.iter().flat_map(|text| texts::ends(text)).collect();
+        let built = |texts: Vec<&str>| AhoCorasick::new(texts).map_err(io::Error::other);
+        let whole = built(texts.iter().map(String::as_str).collect())?;
+        Ok(Self(Some(Sought { whole, ends: built(ends.into_iter().collect())? })))
     }
 
-    /// Strikes the secrets out of a line.
-    pub(super) fn apply<'a>(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
-        match &self.0 {
-            Some(secrets) if secrets.is_match(line) => {
-                Cow::Owned(secrets.replace_all_bytes(line, &vec![STRUCK; secrets.patterns_len()]))
-            }
-            Some(_) | None => Cow::Borrowed(line),
+    /// Strikes the secrets out of a text.
+    pub(super) fn apply<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        self.apply_up_to(text.len(), text)
+    }
+
+    /// Strikes the secrets out of the first `most` bytes of a text. What follows is left out, and looked at all the same:
+    /// a secret may stand across that border.
+    pub(super) fn apply_up_to<'a>(&self, most: usize, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let most = most.min(text.len());
+        let spans = self.0.as_ref().map(|sought| sought.spans(text)).unwrap_or_default();
+        let mut spans = spans.into_iter().filter(|span| span.start < most).peekable();
+        if spans.peek().is_none() {
+            return Cow::Borrowed(&text[..most]);
         }
+        let (mut struck, mut at) = (Vec::with_capacity(most), 0);
+        for span in spans {
+            struck.extend_from_slice(&text[at..span.start]);
+            struck.extend_from_slice(STRUCK.as_bytes());
+            at = span.end;
+        }
+        struck.extend_from_slice(text.get(at..most).unwrap_or_default());
+        Cow::Owned(struck)
+    }
+
+    /// Tells whether a text holds a secret.
+    pub(super) fn finds(&self, text: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|sought| !sought.spans(text).is_empty())
     }
 }
 
-/// What of a secret is one by itself: all of it, each of its lines, the texts of its JSON, the password of its address.
-fn texts(secret: &str) -> Vec<String> {
-    let mut texts = vec![secret.to_owned()];
-    texts.extend(secret.lines().map(|line| line.trim().to_owned()));
-    if let Ok(json) = serde_json::from_str(secret) {
-        texts_of_json(&json, &mut texts);
-    }
-    let password = secret.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')?.0.split_once(':'));
-    texts.extend(password.map(|(_, password)| password.to_owned()));
-    texts.retain(|text| text.len() >= SHORTEST);
-    texts
-}
-
-fn texts_of_json(json: &Value, texts: &mut Vec<String>) {
-    match json {
-        Value::String(text) if text.len() >= SHORTEST_INSIDE => texts.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| texts_of_json(item, texts)),
-        Value::Object(members) => members.values().for_each(|member| texts_of_json(member, texts)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+impl Sought {
+    /// Returns where secrets are, in order and apart from each other.
+    fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for start in (0..text.len()).step_by(WINDOW) {
+            let from = start.saturating_sub(OVERLAP);
+            let window = &text[from..text.len().min(start + WINDOW + OVERLAP)];
+            let mut look = Look { sought: self, seen: BTreeSet::new(), found: Vec::new() };
+            look.through(window);
+            found.extend(apart(look.found).into_iter().map(|span| from + span.start..from + span.end));
+        }
+        apart(found)
     }
 }
 
-/// The text itself, as JSON, as Python's, in URLs and in base64.
-fn forms(text: &str) -> Vec<String> {
-    let json = serde_json::json!(text).to_string();
-    let json = json.trim_matches('"').to_owned();
-    let twice = serde_json::json!(json).to_string().trim_matches('"').to_owned();
-    let ascii = escaped_beyond_ascii(&json);
-    let python = text.replace('\\', "\\\\").replace('\n', "\\n").replace('\'', "\\'");
-    let mut forms = vec![text.to_owned(), json, twice, ascii, python];
-    // Of `quote` a slash stays, `quote_plus` makes a plus of a space, and others write their digits small.
-    let in_urls = ["", "/"].into_iter().flat_map(|kept| {
-        let url = in_url(text, kept);
-        [url.replace("%20", "+"), in_small_digits(&url), url]
+/// Puts together what overlaps.
+fn apart(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    spans.sort_by_key(|span| (span.start, span.end));
+    spans.dedup_by(|next, last| {
+        let overlaps = next.start < last.end;
+        if overlaps {
+            last.end = last.end.max(next.end);
+        }
+        overlaps
     });
-    forms.extend(in_urls);
-    forms.extend([&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD].map(|engine| engine.encode(text)));
-    forms.sort();
-    forms.dedup();
-    forms
+    spans
 }
 
-/// JSON as Python writes it: everything beyond ASCII as `\uXXXX`.
-fn escaped_beyond_ascii(json: &str) -> String {
-    json.chars().fold(String::new(), |mut text, letter| {
-        if letter.is_ascii() {
-            text.push(letter);
-        } else {
-            for unit in letter.encode_utf16(&mut [0; 2]) {
-                // Writing to a string does not fail.
-                let _ = write!(text, "\\u{unit:04x}");
+/// A search through one text and all that it says in some encoding, the fewest encodings first: two ways to one view need
+/// only one look, and the shorter of them leaves the most to be undone.
+struct Look<'a> {
+    sought: &'a Sought,
+    seen: BTreeSet<u64>,
+    found: Vec<Range<usize>>,
+}
+
+impl Look<'_> {
+    fn through(&mut self, text: &[u8]) {
+        let text = View::of(text);
+        self.at(&text, Escapes::None);
+        let mut views = self.said_by(&text);
+        for depth in 1..=DEEPEST {
+            let mut next = Vec::new();
+            for view in views {
+                self.at(&view, Escapes::Some);
+                if depth < DEEPEST {
+                    next.extend(self.said_by(&view));
+                }
             }
+            views = next;
         }
-        text
-    })
+    }
+
+    fn at(&mut self, view: &View<'_>, escapes: Escapes) {
+        let whole = self.sought.whole.find_overlapping_iter(view.bytes()).map(|found| view.span(found.range()));
+        self.found.extend(whole);
+        if escapes == Escapes::Some {
+            let ends = self.sought.ends.find_overlapping_iter(view.bytes());
+            self.found.extend(ends.filter_map(|found| view.span_behind_escape(found.range())));
+        }
+    }
+
+    /// Returns what a text says in each encoding, where that was not looked at before.
+    fn said_by(&mut self, view: &View<'_>) -> Vec<View<'static>> {
+        let layers = Layer::ALL.into_iter().filter_map(|layer| layer.undo(view));
+        let mut said: Vec<View<'static>> = layers.chain(blocks::texts_in(view)).collect();
+        said.retain(|view| self.seen.insert(view.fingerprint()));
+        said
+    }
 }
 
-/// Percent-encoding; beside what no address needs to have encoded, `kept` stays as it is.
-fn in_url(text: &str, kept: &str) -> String {
-    text.bytes().fold(String::new(), |mut url, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || kept.as_bytes().contains(&byte) {
-            url.push(byte.into());
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(url, "%{byte:02X}");
-        }
-        url
-    })
-}
-
-/// `%2F` as `%2f`.
-fn in_small_digits(url: &str) -> String {
-    let mut parts = url.split('%');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        let (digits, rest) = part.split_at(part.len().min(2));
-        format!("{text}%{}{rest}", digits.to_lowercase())
-    })
+/// Whether escapes were undone on the way to a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    None,
+    Some,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn struck(secret: &str, line: &str) -> String {
-        let secret = Secret::new(secret);
-        let mask = Mask::of([&secret].into_iter()).unwrap();
-        String::from_utf8(mask.apply(line.as_bytes()).into_owned()).unwrap()
-    }
-
-    #[test]
-    fn a_secret_is_struck_out_in_every_form_that_programs_print() {
-        assert_eq!(struck("p@ss w\u{f6}rd", "x p@ss w\u{f6}rd y"), "x (secret) y");
-        assert_eq!(struck("p@ss w\u{f6}rd", "db://u:p%40ss%20w%C3%B6rd@h"), "db://u:(secret)@h");
-        assert_eq!(struck("p@ss w\u{f6}rd", r#"{"a": "p@ss w\u00f6rd"}"#), r#"{"a": "(secret)"}"#);
-        assert_eq!(struck("a\"quote", r#""a\"quote""#), r#""(secret)""#);
-        assert_eq!(struck("-----BEGIN\nabcdef\n-----END", "line 2: abcdef"), "line 2: (secret)");
-        assert_eq!(struck("aB3/xY+z0==", "k=aB3/xY%2Bz0%3D%3D&"), "k=(secret)&");
-        assert_eq!(struck("aB3/xY+z0==", "k=aB3%2fxY%2bz0%3d%3d&"), "k=(secret)&");
-        assert_eq!(struck("p@ss word", "p%40ss+word"), "(secret)");
-        assert_eq!(struck("hunter2", "aHVudGVyMg=="), "(secret)");
-        assert_eq!(struck("hunter2", "aHVudGVyMg."), "(secret).");
-        assert_eq!(struck("?>??>?", "Pz4_Pz4_"), "(secret)");
-        assert_eq!(
-            struck(r#"{"type": "x", "key": "hunter22"}"#, "{'type': 'x', 'key': 'hunter22'}"),
-            "{'type': 'x', 'key': '(secret)'}"
-        );
-        assert_eq!(
-            struck("db://u:hunter2@host/x", "no user u with password hunter2"),
-            "no user u with password (secret)"
-        );
-    }
-
-    #[test]
-    fn a_secret_of_any_size_is_struck_out() {
-        let lines: Vec<String> = (0..20_000).map(|number| format!("certificate {number}\n")).collect();
-        let store = lines.concat();
-        assert_eq!(struck(&store, "x certificate 19999 y"), "x (secret) y");
-        assert_eq!(struck(&store, &store), "(secret)");
-    }
-
-    #[test]
-    fn short_values_would_leave_nothing_of_a_log() {
-        assert_eq!(struck("a", "a cat"), "a cat");
-    }
-}
+mod tests;
