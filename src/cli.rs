@@ -55,7 +55,9 @@ use crate::view;
 use crate::world::editor::Editor;
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
-use crate::world::{Agreements, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders, World};
+use crate::world::{
+    Agreements, ChildEnvironment, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders, World,
+};
 use output::Output;
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry.
@@ -489,5 +491,9 @@ fn editor() -> Editor {
 /// Reads what of the environment children are given and installers need.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn host() -> Host {
-    Host { path: std::env::var_os("PATH").unwrap_or_default(), python: std::env::var_os("SPILE_PYTHON") }
+    Host {
+        path: std::env::var_os("PATH").unwrap_or_default(),
+        python: std::env::var_os("SPILE_PYTHON"),
+        environment: ChildEnvironment::of(std::env::vars_os()),
+    }
 }

@@ -3,6 +3,7 @@
 pub mod agreements;
 pub mod alerts;
 pub mod audit;
+pub mod child_environment;
 pub mod command;
 pub mod discoveries;
 pub mod door;
@@ -45,6 +46,7 @@ use crate::source::Placed;
 pub use agreements::Agreements;
 pub use alerts::Alerts;
 pub use audit::{Audit, Deed};
+pub use child_environment::ChildEnvironment;
 pub use discoveries::Discoveries;
 pub use jwks::Jwks;
 pub use keys::Keys;
@@ -175,7 +177,7 @@ impl World {
             registry,
             alerts: Arc::new(memory::MemoryAlerts::default()),
             notifier: Notifier::new(outside.variables.clone(), outside.agreements.clone()),
-            meltano: Meltano::new(project.root(), &settings.meltano),
+            meltano: Meltano::new(project.root(), settings),
             meltano_file: Arc::new(MeltanoFile::new(project)),
             outputs: OutputFiles::new(project, settings.outputs.iter().map(|output| output.path.clone()).collect()),
             keys: outside.keys.clone(),

@@ -95,7 +95,7 @@ pub fn found(
     (loaded, integration): (&Loaded, &Integration),
     environment: &EnvironmentName,
 ) -> Result<Option<Discovered>, Error> {
-    let meltano = Meltano::new(root, &loaded.settings.meltano);
+    let meltano = Meltano::new(root, &loaded.settings);
     let key = key(&meltano, (loaded, integration), environment)?;
     let discoveries = Discoveries::of(&root.join(OWN_FOLDER));
     discoveries

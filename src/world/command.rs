@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 
 use miette::Diagnostic;
 
+use super::child_environment::inheriting;
 use crate::secret::Secret;
 
 /// A command that cannot be started.
@@ -16,7 +17,8 @@ pub struct NotStarted {
     source: std::io::Error,
 }
 
-/// Runs a command with more variables than the user has, and waits for its end. Signals of the terminal reach it, for it
+/// Runs a command with more variables than the user has, and waits for its end. It is the user's own and gets what the
+/// user has. Signals of the terminal reach it, for it
 /// stays in the terminal's group.
 ///
 /// # Errors
@@ -28,7 +30,7 @@ pub async fn run(
 ) -> Result<ExitStatus, NotStarted> {
     let program = words.first().cloned().unwrap_or_default();
     let failed = |source| NotStarted { program: program.to_string_lossy().into_owned(), source };
-    let mut command = tokio::process::Command::new(&program);
+    let mut command = tokio::process::Command::from(inheriting(&program));
     command.args(&words[1.min(words.len())..]);
     for name in hidden {
         command.env_remove(name);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use zeroize::Zeroizing;
 
+use super::child_environment::inheriting;
 use super::own::Own;
 use crate::secret::Secret;
 
@@ -97,14 +98,13 @@ impl Editor {
         edited
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the editor is the user's, in the user's terminal")]
     fn run(&self, path: &Path) -> Result<(), EditorError> {
         let words = match &self.command {
             Some(command) => shlex::split(command).ok_or(EditorError::Command)?,
             None => vec![self.usual().ok_or(EditorError::Missing)?],
         };
         let (program, arguments) = words.split_first().ok_or(EditorError::Missing)?;
-        let status = std::process::Command::new(program).args(arguments).arg(path).status();
+        let status = inheriting(program).args(arguments).arg(path).status();
         let status = status.map_err(|source| EditorError::Io { path: program.into(), source })?;
         if status.success() { Ok(()) } else { Err(EditorError::Failed { program: program.clone(), status }) }
     }

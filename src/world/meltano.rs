@@ -32,11 +32,12 @@ use std::process::ExitStatus;
 use tokio::process::Command;
 use tokio::sync::watch;
 
+use super::child_environment::withheld_in;
 use super::own::Own;
 use super::project::OWN_FOLDER;
 use crate::run::Cause;
 use crate::run::log::{Entry, Tally};
-use crate::settings::Meltano as Pinned;
+use crate::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment};
 use call::Call;
 use child::{Channel, Ended, LONGEST_LINE, Limits, Lost};
 use mask::Mask;
@@ -61,26 +62,6 @@ const LOGGING: &str = include_str!("meltano/logging.yml");
 /// How many of a log's last lines are kept for an error that quotes them.
 const LAST_LINES: usize = 60;
 
-/// Variables of the user's that would change what a run does behind its back, or double the time Meltano takes to start:
-/// images for containers often forbid Python to keep what it compiled. And the keys of sops, which open every secret: a
-/// plugin and its installer are somebody else's programs, and are given what is theirs.
-const NOT_INHERITED: [&str; 14] = [
-    "MELTANO_RUN_STATE_ID_SUFFIX",
-    "MELTANO_RUN_TIMEOUT",
-    "MELTANO_RUN_NO_STATE_UPDATE",
-    "MELTANO_CLI_LOG_LEVEL",
-    "MELTANO_CLI_LOG_CONFIG",
-    "VIRTUAL_ENV",
-    "PYTHONDONTWRITEBYTECODE",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "SOPS_AGE_KEY",
-    "SOPS_AGE_KEY_CMD",
-    "SOPS_AGE_KEY_FILE",
-    "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
-    "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
-];
-
 /// Hears how a run gets on.
 pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
 
@@ -94,16 +75,18 @@ pub struct Meltano {
     theirs: Own,
     venv: PathBuf,
     pinned: Pinned,
+    run_environment: RunEnvironment,
 }
 
 impl Meltano {
     /// Names the Meltano that a project is pinned to; nothing is read or made.
     #[must_use]
-    pub fn new(project_root: &Path, pinned: &Pinned) -> Self {
+    pub fn new(project_root: &Path, settings: &ProjectSettings) -> Self {
         let root = std::path::absolute(project_root).unwrap_or_else(|_| project_root.to_owned());
         let own_folder = root.join(OWN_FOLDER);
         let (own, theirs) = (Own::at(&own_folder), Own::of_meltano(&root));
-        Self { venv: own_folder.join(install::VENV), own, theirs, root, pinned: pinned.clone() }
+        let (pinned, run_environment) = (settings.meltano.clone(), settings.run.clone());
+        Self { venv: own_folder.join(install::VENV), own, theirs, root, pinned, run_environment }
     }
 
     /// Returns the version that the project is pinned to.
@@ -183,7 +166,7 @@ impl Meltano {
         let private = hold.private();
         self.fill(private, request)?;
         let command = self.command(request, &call, private)?;
-        let mask = Mask::of(request.variables.values()).map_err(RunError::io("keep secrets out of", &request.log))?;
+        let mask = self.mask(request).map_err(RunError::io("keep secrets out of", &request.log))?;
         let mut listener = Listener::open(&self.own, &request.log, mask, tell)?;
         let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
         let mut hear = |channel, line: &[u8]| match (&mut call.output, channel) {
@@ -210,6 +193,12 @@ impl Meltano {
         let (bookmark_before, bookmark_after) = (before.cloned(), after.cloned());
         let records = streams.values().sum();
         Ok((Finished { outcome, records, streams, bookmark_before, bookmark_after }, listener.last.into()))
+    }
+
+    /// Returns what strikes the run's secrets out of all that is said, and those of spile's own environment.
+    fn mask(&self, request: &Request) -> io::Result<Mask> {
+        let own = request.host.environment.secrets(&self.run_environment);
+        Mask::of(request.variables.values().chain(&request.masked).chain(&own))
     }
 
     /// Does what a Meltano that was killed could not: its run has ended, and its plugins need their settings no more.
@@ -249,7 +238,8 @@ impl Meltano {
     /// Returns the command, which makes only files that nobody else can read: Meltano writes the settings of plugins,
     /// secrets included, to files. No argument holds a secret.
     fn command(&self, request: &Request, call: &Call<'_>, private: &Private) -> Result<Command, RunError> {
-        let mut command = Command::new("/bin/sh");
+        let run = &self.run_environment;
+        let mut command = Command::from(request.host.environment.command("/bin/sh", run));
         // std has no umask; the shell replaces itself.
         command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(self.python()).arg(private.path("launch.py"));
         // Who has to live for it to go on: asked for by itself, that could be who took it over.
@@ -258,9 +248,11 @@ impl Meltano {
         command.args(["--environment", &request.environment]);
         let dotenv = self.root.join(".env");
         if dotenv.exists() {
-            command.arg("--env-file").arg(dotenv);
+            command.arg("--env-file").arg(&dotenv);
+            // A variable that is set goes before what that file says of it.
+            command.envs(withheld_in(&dotenv, run).into_iter().map(|name| (name, "")));
         }
-        for name in NOT_INHERITED.into_iter().chain(request.hidden.iter().map(String::as_str)) {
+        for name in &request.hidden {
             command.env_remove(name);
         }
         for (name, secret) in &request.variables {

@@ -89,7 +89,7 @@ impl Notifier {
                 webhook::send((&self.web(url)?, secret.as_ref()), parcel, patience).await
             }
             Sender::Email(email) => email::send(email, &Login::agreed(email, self)?, parcel, patience).await,
-            Sender::Desktop => desktop::send(parcel, patience).await,
+            Sender::Desktop => desktop::send(&self.variables, parcel, patience).await,
         }
     }
 

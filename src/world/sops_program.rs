@@ -17,6 +17,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
+use super::child_environment::inheriting;
 use super::meltano::Host;
 use crate::secret::Secret;
 use crate::sops::node::{Node, find};
@@ -64,7 +65,7 @@ impl Program {
     /// # Errors
     /// When it is nowhere on the path.
     pub fn find(&self) -> Result<PathBuf, ProgramError> {
-        let host = Host { path: self.path.clone(), python: None };
+        let host = Host { path: self.path.clone(), ..Host::default() };
         host.find("sops").ok_or_else(|| ProgramError::Missing { path: self.path.to_string_lossy().into_owned() })
     }
 
@@ -186,7 +187,8 @@ impl Program {
         arguments: &[OsString],
         stdin: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, ProgramError> {
-        let mut command = Command::new(self.find()?);
+        // It needs what leads to its own keys: those of clouds, of Vault, of GnuPG.
+        let mut command = Command::from(inheriting(self.find()?));
         command.arg("--config").arg(config).args(arguments).env("PATH", &self.path);
         for name in NOT_INHERITED {
             command.env_remove(name);

@@ -75,6 +75,23 @@ fn dependencies_point_down() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// Where children are started, each of which says what it is given of the environment.
+const DOORS: [&str; 2] = ["world/child_environment", "world/git"];
+
+#[test]
+fn children_are_started_where_it_is_said_what_they_get_of_the_environment() {
+    let mut found = Vec::new();
+    for file in sources::all() {
+        let path = file.path.to_string_lossy();
+        let is_door = path.ends_with("tests.rs") || DOORS.iter().any(|door| path.starts_with(door));
+        for (number, line) in file.lines().filter(|_| !is_door) {
+            let starts = line.split("Command::new(").count() > 1;
+            found.extend(starts.then(|| format!("{}:{number}: `{line}`", file.path.display())));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn floors_0_to_2_are_pure() {
     let mut found = Vec::new();

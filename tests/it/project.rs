@@ -37,6 +37,9 @@ kind = "object"
 secret = true
 "#;
 
+/// The settings of a project with that tap, which learns by a variable where it may leave notes.
+pub const FAULT: &str = "[project]\nname = 'real'\n[run]\nenv = ['TAP_FAULT_NOTES']\n";
+
 pub const FRUIT: &str = "type = 'singer-jsonl'\nloader = 'files'\n[config]\nlocal.folders = ['data']\n";
 
 pub const LOADER: &str = "type = 'jsonl'\nkind = 'loader'\nid = 'a3a1f3c0-54a5-4f0c-8d8e-1b7f0f6f7c11'\n\
@@ -81,7 +84,7 @@ impl Project {
         for file in ["pyproject.toml", "tap_fault.py"] {
             self.write(&format!("tap-fault/{file}"), &std::fs::read_to_string(tap.join(file)).unwrap());
         }
-        self.write("spile.toml", "[project]\nname = 'real'\n");
+        self.write("spile.toml", FAULT);
         self.write("connectors/fault.toml", CONNECTOR);
         self.write("integrations/files.toml", LOADER);
         self.write("integrations/things.toml", &things(mode));

@@ -10,6 +10,8 @@ use crate::cli::host;
 use crate::cli::run::{duration, pass_on};
 use crate::definition::{Asked, MOST_BYTES};
 use crate::ops::{Error, connectors};
+use crate::problem::Problems;
+use crate::settings::{self, RunEnvironment};
 use crate::source::Source;
 use crate::world::{Project, meltano};
 
@@ -51,11 +53,13 @@ impl How {
         output: &mut Output,
     ) -> Result<Source, Error> {
         let host = host();
+        let run = run_environment(project);
         let question = meltano::Asked {
             requirement,
             executable: self.executable.as_deref(),
             root: project.root(),
             host: &host,
+            run: &run,
             timeout: self.timeout.unwrap_or(PATIENCE),
         };
         let (interrupted, mut interrupt) = watch::channel(false);
@@ -64,6 +68,13 @@ impl How {
         signals.abort();
         said
     }
+}
+
+/// Returns which variables the project passes on; the usual ones, where its settings cannot be read.
+fn run_environment(project: &Project) -> RunEnvironment {
+    let mut problems = Problems::default();
+    let settings = project.settings(&mut problems).and_then(|source| settings::read(&source, &mut problems));
+    settings.map(|settings| settings.run).unwrap_or_default()
 }
 
 /// Reads one byte more than a definition may have, and no further: what is too large is told from its start.

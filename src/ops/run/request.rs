@@ -60,6 +60,7 @@ pub(in crate::ops) async fn request(
         extractor: integration.plugin_name(),
         loader: to.map(|loader| loader.plugin_name()),
         variables,
+        masked: Vec::new(),
         settings: BTreeMap::new(),
         hidden: those.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),
         plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),

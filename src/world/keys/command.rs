@@ -2,13 +2,14 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
 use super::identity::{LONGEST, Unread};
+use crate::world::child_environment::inheriting;
 
 /// How long a command may take. Somebody may have to touch a key for it.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,8 +24,7 @@ pub(super) fn output(words: &str, path: &OsStr, recipient: Option<&str>) -> Resu
 
 fn within(timeout: Duration, words: &str, path: &OsStr, recipient: Option<&str>) -> Result<Zeroizing<Vec<u8>>, Unread> {
     let words = shlex::split(words).filter(|words| !words.is_empty()).ok_or(Unread::NoCommand)?;
-    #[expect(clippy::disallowed_methods, reason = "a key's command is started by this module alone")]
-    let mut command = Command::new(&words[0]);
+    let mut command = inheriting(&words[0]);
     command.args(&words[1..]).env("PATH", path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     // In the group of spile's: one of its own could not ask for a PIN at the terminal.
     if let Some(recipient) = recipient {

@@ -15,9 +15,11 @@ use tokio::sync::watch;
 
 use super::call::Collected;
 use super::child::{self, Channel, Ended, Limits, Lost, Pieces};
+use super::mask::Mask;
 use super::venv::Venv;
 use super::{Host, InstallError};
 use crate::problem::listed;
+use crate::settings::RunEnvironment;
 use crate::world::target::io_help;
 
 /// The most bytes that are taken of what it says.
@@ -37,6 +39,8 @@ pub struct Asked<'a> {
     pub root: &'a Path,
     /// What of the machine's environment children are given.
     pub host: &'a Host,
+    /// Which variables children get.
+    pub run: &'a RunEnvironment,
     /// How long installing may take, and then answering.
     pub timeout: Duration,
 }
@@ -140,8 +144,8 @@ impl About {
         let folder = tempfile::Builder::new().prefix("spile-about-").tempdir();
         let folder = folder.map_err(|source| AboutError::Io { doing: "make", path: std::env::temp_dir(), source })?;
         let home = folder.path().join("venv");
-        let venv =
-            Venv { folder: &home, what: requirement, root: asked.root, host: asked.host, timeout: Some(asked.timeout) };
+        let (root, host, run, timeout) = (asked.root, asked.host, asked.run, Some(asked.timeout));
+        let venv = Venv { folder: &home, what: requirement, root, host, run, timeout };
         venv.make(&packages, interrupt).await?;
         let executable = executable(&venv, asked)?;
         let text = said(&venv, &executable, (asked, folder.path()), interrupt).await?;
@@ -189,24 +193,24 @@ async fn said(
     interrupt: &mut watch::Receiver<bool>,
 ) -> Result<String, AboutError> {
     let program = venv.program(executable);
-    let mut command = Command::new(&program);
+    let mut command = Command::from(asked.host.environment.command(&program, asked.run));
     command.args(["--about", "--format=json"]).current_dir(folder).stdin(Stdio::null());
     command.env("PATH", search_path(&venv.folder.join("bin"), &asked.host.path));
-    for name in super::NOT_INHERITED {
-        command.env_remove(name);
-    }
+    let mask = Mask::of(asked.host.environment.secrets(asked.run).iter());
+    let mask = mask.map_err(|source| AboutError::Io { doing: "keep secrets out of", path: program.clone(), source })?;
     let mut output = Collected::up_to(LARGEST);
     let mut last = VecDeque::new();
     let limits = Limits { timeout: Some(asked.timeout), interrupt, pieces: Pieces::Chunks };
     let mut hear = |channel, piece: &[u8]| match channel {
         Channel::Output => output.take(piece),
         Channel::Errors => {
-            last.push_back(String::from_utf8_lossy(piece).into_owned());
+            last.push_back(String::from_utf8_lossy(&mask.apply(piece)).into_owned());
             last.drain(..last.len().saturating_sub(LAST_LINES));
             Ok(())
         }
     };
     let ended = child::follow(command, limits, &mut hear).await;
+    output.strike(&mask);
     let name = executable.to_owned();
     let Some(bytes) = output.into_bytes() else {
         return Err(AboutError::Output { executable: name, what: format!("more than {} MiB", LARGEST >> 20) });

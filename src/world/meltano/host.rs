@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::InstallError;
+use crate::settings::RunEnvironment;
+use crate::world::ChildEnvironment;
 
 /// The oldest Python that Meltano runs on (`Requires-Python` of 4.4.1).
 const OLDEST: (u32, u32) = (3, 10);
@@ -19,6 +21,8 @@ pub struct Host {
     pub path: OsString,
     /// The Python that the user prefers.
     pub python: Option<OsString>,
+    /// What children are chosen variables from.
+    pub environment: ChildEnvironment,
 }
 
 /// A Python that Meltano can be installed with.
@@ -44,7 +48,7 @@ impl Host {
     pub fn python(&self) -> Result<Python, InstallError> {
         let mut too_old = None;
         for path in self.pythons() {
-            match ask(&path, &self.path) {
+            match self.ask(&path) {
                 Some((python, version)) if version < OLDEST => too_old = too_old.or(Some(python)),
                 Some((python, _)) => return Ok(python),
                 None => {}
@@ -55,6 +59,14 @@ impl Host {
             Some(Python { version, path }) => InstallError::OldPython { found: version, path, needed },
             None => InstallError::NoPython { needed },
         })
+    }
+
+    /// Asks a Python who it is; `None` where it does not run, such as a shim with nothing behind it.
+    fn ask(&self, path: &Path) -> Option<(Python, (u32, u32))> {
+        let mut command = self.environment.command(path, &RunEnvironment::default());
+        let question = "import sys; print(*sys.version_info[:3], sep='.'); print(sys.executable)";
+        let output = command.args(["-I", "-c", question]).env("PATH", &self.path).output().ok()?;
+        said(output.stdout).filter(|_| output.status.success())
     }
 
     fn pythons(&self) -> Vec<PathBuf> {
@@ -69,21 +81,17 @@ impl Host {
     }
 }
 
-fn is_program(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-/// Asks a Python who it is; `None` where it does not run, such as a shim with nothing behind it.
-fn ask(path: &Path, search: &OsString) -> Option<(Python, (u32, u32))> {
-    #[expect(clippy::disallowed_methods, reason = "Meltano's Python is started by this module alone")]
-    let mut command = std::process::Command::new(path);
-    let question = "import sys; print(*sys.version_info[:3], sep='.'); print(sys.executable)";
-    let output = command.args(["-I", "-c", question]).env("PATH", search).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+/// Reads what a Python says of itself.
+fn said(output: Vec<u8>) -> Option<(Python, (u32, u32))> {
+    let text = String::from_utf8(output).ok()?;
     let (version, executable) = text.trim_end().split_once('\n')?;
     let mut numbers = version.split('.').filter_map(|number| number.parse().ok());
     let number = (numbers.next()?, numbers.next()?);
     Some((Python { version: version.to_owned(), path: executable.into() }, number))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
@@ -95,7 +103,7 @@ mod tests {
         let path = folder.path().join("python3");
         crate::world::project::replace(&path, format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let host = Host { path: folder.path().into(), python: None };
+        let host = Host { path: folder.path().into(), ..Host::default() };
         (folder, host)
     }
 

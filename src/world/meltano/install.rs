@@ -58,7 +58,8 @@ impl Meltano {
             Ok(()) | Err(_) => {}
         }
         let what = format!("Meltano {}", self.version());
-        let venv = Venv { folder: &self.venv, what: &what, root: &self.root, host, timeout: None };
+        let run = &self.run_environment;
+        let venv = Venv { folder: &self.venv, what: &what, root: &self.root, host, run, timeout: None };
         venv.make(&[self.requirement()], interrupt).await?;
         let written = self.own.make().and_then(|own| own.replace(marker(), format!("{}\n", self.marked()).as_bytes()));
         written.map_err(InstallError::io("write", &self.venv.join(MARKER)))

@@ -28,6 +28,8 @@ pub struct Request {
     pub loader: Option<String>,
     /// Secret settings, by the variable that Meltano reads each from.
     pub variables: BTreeMap<String, Secret>,
+    /// Secrets that it is not given, and that must not show either.
+    pub masked: Vec<Secret>,
     /// Settings that differ from the project file's, by the variable that Meltano reads each from.
     pub settings: BTreeMap<String, String>,
     /// The base plugins to install.
@@ -76,7 +78,8 @@ impl Request {
 
     /// Returns the request as installers get it: what pip runs of a package has no business with its secrets.
     pub(super) fn without_secrets(&self) -> Self {
-        Self { variables: BTreeMap::new(), ..self.clone() }
+        let masked = self.variables.values().chain(&self.masked).cloned().collect();
+        Self { variables: BTreeMap::new(), masked, ..self.clone() }
     }
 }
 

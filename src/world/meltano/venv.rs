@@ -10,7 +10,9 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::child::{self, Ended, Limits, Lost, Pieces};
+use super::mask::Mask;
 use super::{Host, InstallError, Python};
+use crate::settings::RunEnvironment;
 
 /// How many of an installer's last lines are kept for its error.
 const LAST_LINES: usize = 60;
@@ -25,6 +27,8 @@ pub(super) struct Venv<'a> {
     pub root: &'a Path,
     /// What of the machine it is made with.
     pub host: &'a Host,
+    /// Which variables installers get.
+    pub run: &'a RunEnvironment,
     /// How long each step may take.
     pub timeout: Option<Duration>,
 }
@@ -89,21 +93,19 @@ impl Venv<'_> {
     }
 
     fn installer(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+        let mut command = Command::from(self.host.environment.command(program, self.run));
         command.current_dir(self.root).env("PATH", &self.host.path).env("NO_COLOR", "1").stdin(Stdio::null());
-        // An environment that the user is in would be taken for the one to install into.
-        for name in super::NOT_INHERITED {
-            command.env_remove(name);
-        }
         command
     }
 
     async fn carry_out(&self, command: Command, interrupt: &mut watch::Receiver<bool>) -> Result<(), InstallError> {
         let program = Path::new(command.as_std().get_program()).to_owned();
+        let mask = Mask::of(self.host.environment.secrets(self.run).iter());
+        let mask = mask.map_err(InstallError::io("keep secrets out of what is said by", &program))?;
         let mut last = VecDeque::new();
         let limits = Limits { timeout: self.timeout, interrupt, pieces: Pieces::Lines };
         let mut hear = |_, line: &[u8]| {
-            last.push_back(String::from_utf8_lossy(line).into_owned());
+            last.push_back(String::from_utf8_lossy(&mask.apply(line)).into_owned());
             last.drain(..last.len().saturating_sub(LAST_LINES));
             Ok(())
         };

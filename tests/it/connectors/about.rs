@@ -8,6 +8,8 @@ use crate::folder::Folder;
 
 fn project() -> Folder {
     let folder = Folder::project();
+    let settings = folder.read("spile.toml");
+    folder.write("spile.toml", &format!("{settings}\n[run]\nenv = ['TAP_ABOUT']\n"));
     let tap = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-about");
     for file in ["pyproject.toml", "tap_about.py"] {
         folder.write(&format!("tap-about/{file}"), &std::fs::read_to_string(tap.join(file)).unwrap());

@@ -21,7 +21,7 @@ impl Machines {
             let project = Project::new();
             project.add_fault("step");
             let registry = "[project]\nname = 'real'\n[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\n\
-                            key = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n";
+                            key = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n[run]\nenv = ['TAP_FAULT_NOTES']\n";
             project.write("spile.toml", registry);
             project.write("integrations/files.toml", &crate::project::LOADER.replace("'output'", "'output/all'"));
             project
