@@ -400,7 +400,7 @@ impl Global {
             return Err(Error::Problems(problems.into_report()));
         }
         let (keys, variables) = (Arc::new(keys(output)), Variables::new(variable, allowed));
-        Ok(Outside { keys, variables, agreements: Arc::new(agreements) })
+        Ok(Outside { keys, variables, agreements: Arc::new(agreements), children: host().environment })
     }
 
     /// Reads and checks the project's files. They are there until the process ends: to let go of the values of thousands,

@@ -103,6 +103,8 @@ pub struct Outside {
     pub variables: Variables,
     /// Which secrets of the environment may be sent to which hosts.
     pub agreements: Arc<Agreements>,
+    /// The environment that children get a part of.
+    pub children: ChildEnvironment,
 }
 
 impl Outside {
@@ -110,7 +112,7 @@ impl Outside {
     #[must_use]
     pub fn nothing() -> Self {
         let keys = Arc::new(Keys::new(keys::Places::default()));
-        Self { keys, variables: Variables::none(), agreements: Arc::default() }
+        Self { keys, variables: Variables::none(), agreements: Arc::default(), children: ChildEnvironment::default() }
     }
 }
 
@@ -176,7 +178,7 @@ impl World {
             runs,
             registry,
             alerts: Arc::new(memory::MemoryAlerts::default()),
-            notifier: Notifier::new(outside.variables.clone(), outside.agreements.clone()),
+            notifier: Notifier::new(outside),
             meltano: Meltano::new(project.root(), settings),
             meltano_file: Arc::new(MeltanoFile::new(project)),
             outputs: OutputFiles::new(project, settings.outputs.iter().map(|output| output.path.clone()).collect()),

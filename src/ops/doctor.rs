@@ -101,7 +101,7 @@ fn hosts(outside: &Outside) -> Finding {
 /// Says what keeps the environment's channels from being used on this machine. Nothing runs worse for it.
 fn channels(loaded: &Loaded, environment: Option<&str>, outside: &Outside) -> Vec<Finding> {
     let Ok(environment) = loaded.environment(environment) else { return Vec::new() };
-    let notifier = Notifier::new(outside.variables.clone(), outside.agreements.clone());
+    let notifier = Notifier::new(outside);
     let mut found = Problems::default();
     for channel in loaded.settings.channels_of(&environment) {
         notifier.check(&channel.sender, &mut found);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::secrecy;
 use crate::secret::Secret;
-use crate::settings::{RunEnvironment, Variables};
+use crate::settings::RunEnvironment;
 
 /// What the program that shows notifications needs to find the desktop.
 const DESKTOP: [&str; 10] = [
@@ -48,6 +48,14 @@ impl ChildEnvironment {
         let passes = |name: &OsStr| name.to_str().is_some_and(|name| run.passes(name));
         let mut command = empty(program);
         command.envs(self.0.iter().filter(|(name, _)| passes(name)));
+        command
+    }
+
+    /// Makes the command of the program that shows notifications.
+    #[must_use]
+    pub fn desktop(&self, program: &str) -> Command {
+        let mut command = empty(program);
+        command.envs(self.0.iter().filter(|(name, _)| DESKTOP.iter().any(|wanted| *name == *wanted)));
         command
     }
 
@@ -92,14 +100,6 @@ const SHORTEST_TOKEN: usize = 16;
 #[must_use]
 pub fn inheriting(program: impl AsRef<OsStr>) -> Command {
     started(program)
-}
-
-/// Makes the command of the program that shows notifications.
-#[must_use]
-pub fn desktop(program: &str, variables: Variables) -> Command {
-    let mut command = empty(program);
-    command.envs(DESKTOP.into_iter().filter_map(|name| Some((name, variables(name)?))));
-    command
 }
 
 /// Returns the variables of a `.env` that no child may get: Meltano reads that file itself.

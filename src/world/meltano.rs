@@ -12,6 +12,7 @@ mod error;
 mod hold;
 mod host;
 mod install;
+mod leftovers;
 mod loader_test;
 mod mask;
 mod plugins;
@@ -180,6 +181,7 @@ impl Meltano {
         if !matches!(&ended, Ok(Ended::Exited(status)) if status.success()) {
             self.clear_up(request)?;
         }
+        self.strike(request, &listener.mask)?;
         drop(hold);
         let outcome = match ended {
             Ok(Ended::Exited(status)) => listener.outcome(status),
@@ -208,6 +210,16 @@ impl Meltano {
         system_db::end(&theirs, request.run_id).map_err(RunError::io("write", &folder.join(system_db::FILE)))?;
         let run = request.run_id.to_string();
         private::clear(&theirs, &request.plugin_names(), |of| of == run).map_err(RunError::io("clear", &folder))
+    }
+
+    /// Strikes secrets out of what Meltano keeps of a run: its record of it, and the files of its plugins.
+    fn strike(&self, request: &Request, mask: &Mask) -> Result<(), RunError> {
+        let folder = self.meltano_folder();
+        let Ok(Some(theirs)) = self.theirs.open() else { return Ok(()) };
+        let struck = system_db::strike(&theirs, request.run_id, mask);
+        struck.map_err(RunError::io("write", &folder.join(system_db::FILE)))?;
+        let folder = folder.join("run");
+        leftovers::remove(&folder, &request.plugin_names(), mask).map_err(RunError::io("clear", &folder))
     }
 
     /// Fills the folder that Meltano takes for its project.

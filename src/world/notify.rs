@@ -16,7 +16,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::Agreements;
+use super::{Agreements, ChildEnvironment, Outside};
 use crate::problem::Problems;
 use crate::secret::Secret;
 use crate::settings::{self, Allowed, Given, NoValue, NotifyMistake, Sender, VariableName, Variables};
@@ -42,14 +42,16 @@ pub struct Parcel {
 pub struct Notifier {
     variables: Variables,
     agreements: Arc<Agreements>,
+    children: ChildEnvironment,
     patience: Patience,
 }
 
 impl Notifier {
-    /// Makes one that puts in these variables when it sends, and sends passwords where that was agreed to.
+    /// Makes one that puts in the user's variables when it sends, and sends passwords where that was agreed to.
     #[must_use]
-    pub fn new(variables: Variables, agreements: Arc<Agreements>) -> Self {
-        Self { variables, agreements, patience: Patience::default() }
+    pub fn new(outside: &Outside) -> Self {
+        let Outside { variables, agreements, children, .. } = outside.clone();
+        Self { variables, agreements, children, patience: Patience::default() }
     }
 
     /// Makes one that waits as long as it is told.
@@ -89,7 +91,7 @@ impl Notifier {
                 webhook::send((&self.web(url)?, secret.as_ref()), parcel, patience).await
             }
             Sender::Email(email) => email::send(email, &Login::agreed(email, self)?, parcel, patience).await,
-            Sender::Desktop => desktop::send(&self.variables, parcel, patience).await,
+            Sender::Desktop => desktop::send(&self.children, parcel, patience).await,
         }
     }
 

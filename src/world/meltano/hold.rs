@@ -68,6 +68,7 @@ impl Meltano {
         let bury = |holder: &Holder| {
             if let Ok(Some(theirs)) = self.theirs.open() {
                 system_db::end(&theirs, holder.run)?;
+                system_db::forget_error(&theirs, holder.run)?;
             }
             self.own.make()?.replace(buried(holder.run), holder.environment.as_bytes())
         };

@@ -6,36 +6,35 @@ use tokio::process::Command;
 
 use super::patience::Failed;
 use super::{NotSent, Parcel, Patience};
-use crate::settings::Variables;
-use crate::world::child_environment::desktop;
+use crate::world::ChildEnvironment;
 
 /// Words come as arguments and not as a script, so that no quote ends one.
 #[cfg(target_os = "macos")]
 const SCRIPT: &str = "on run words\ndisplay notification (item 2 of words) with title (item 1 of words)\nend run";
 
-pub(super) async fn send(variables: Variables, parcel: &Parcel, patience: &Patience) -> Result<String, NotSent> {
+pub(super) async fn send(children: &ChildEnvironment, parcel: &Parcel, patience: &Patience) -> Result<String, NotSent> {
     let (title, body) = parcel.text.split_once('\n').unwrap_or((&parcel.text, ""));
-    patience.tries(|| show(variables, title.trim(), body.trim())).await
+    patience.tries(|| show(children, title.trim(), body.trim())).await
 }
 
 #[cfg(target_os = "macos")]
-fn command(variables: Variables, title: &str, body: &str) -> (&'static str, Command) {
-    let mut command = Command::from(desktop("osascript", variables));
+fn command(children: &ChildEnvironment, title: &str, body: &str) -> (&'static str, Command) {
+    let mut command = Command::from(children.desktop("osascript"));
     command.args(["-e", SCRIPT, title, body]);
     ("osascript", command)
 }
 
 #[cfg(not(target_os = "macos"))]
-fn command(variables: Variables, title: &str, body: &str) -> (&'static str, Command) {
+fn command(children: &ChildEnvironment, title: &str, body: &str) -> (&'static str, Command) {
     // The body may hold marks of the desktop's; this one holds none.
     let body = body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let mut command = Command::from(desktop("notify-send", variables));
+    let mut command = Command::from(children.desktop("notify-send"));
     command.args(["--app-name=spile", "--", title, &body]);
     ("notify-send", command)
 }
 
-async fn show(variables: Variables, title: &str, body: &str) -> Result<String, Failed> {
-    let (program, mut command) = command(variables, title, body);
+async fn show(children: &ChildEnvironment, title: &str, body: &str) -> Result<String, Failed> {
+    let (program, mut command) = command(children, title, body);
     let failed = |message: String| Failed::from(NotSent::Desktop { program, message });
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.map_err(|error| failed(error.to_string()))?;

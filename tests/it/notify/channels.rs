@@ -50,7 +50,9 @@ pub fn trusting(host: &str) -> Notifier {
     let waits = vec![Duration::from_millis(10), Duration::from_millis(20)];
     let patience = Patience { each: Duration::from_millis(500), waits, longest_wait: Duration::from_secs(2) };
     let agreements = Agreements::default().trusting(&[host.parse().unwrap()], None, &mut Problems::default());
-    Notifier::new(Variables::new(variable, Allowed::default()), agreements.into()).with_patience(patience)
+    let variables = Variables::new(variable, Allowed::default());
+    let outside = Outside { variables, agreements: agreements.into(), ..Outside::nothing() };
+    Notifier::new(&outside).with_patience(patience)
 }
 
 fn slack(url: &str) -> Sender {

@@ -1,10 +1,13 @@
 """A Singer tap that does what its `mode` says: goes well, counts on from its bookmark, fails, hangs, tells secrets."""
 
 import argparse
+import base64
 import fcntl
 import hashlib
+import html
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -21,12 +24,43 @@ def say(message):
     sys.stdout.flush()
 
 
+def tell_everything(config):
+    """Says its settings and each secret in every way in which programs say such a thing."""
+    print("connecting with", config, file=sys.stderr)
+    print(json.dumps({"config": repr(config), "inner": json.dumps(config)}), file=sys.stderr)
+    for name in ("token", "certificate"):
+        secret = config.get(name) or ""
+        for user in ("", "u", "us", "user:"):
+            print("Basic", base64.b64encode((user + secret).encode()).decode(), file=sys.stderr)
+            print("Basic", base64.urlsafe_b64encode((user + secret).encode()).decode().rstrip("="), file=sys.stderr)
+        quoted = urllib.parse.quote(secret, safe="")
+        for said in (
+            secret.encode().hex(),
+            secret.encode().hex().upper(),
+            quoted,
+            quoted.lower(),
+            urllib.parse.quote_plus(secret),
+            urllib.parse.quote(quoted),
+            html.escape(secret),
+            shlex.quote(secret),
+            secret.replace("'", "''"),
+            repr(secret.encode()),
+            repr(repr(secret)),
+            json.dumps(json.dumps(secret)),
+            base64.b64encode(json.dumps(config).encode()).decode(),
+        ):
+            print("said:", said, file=sys.stderr)
+
+
 def discover(config):
     """Tells its streams; in modes that begin with `offer-`, something else."""
     mode = config.get("mode", "well")
     token = config.get("token")
     if mode == "offer-fail":
         raise PermissionError("the account may not list its tables")
+    if mode == "offer-tell":
+        tell_everything(config)
+        raise RuntimeError(f"cannot list the tables with {config}")
     if mode == "offer-silent":
         sys.exit(3)
     if mode == "offer-hang":
@@ -124,6 +158,12 @@ def main():
         token = config["token"]
         print("connecting with", config, file=sys.stderr)
         raise RuntimeError(f"cannot connect to db://user:{urllib.parse.quote(token)}@host ({json.dumps(token)})")
+    if mode == "tell-everything":
+        tell_everything(config)
+        raise RuntimeError(f"cannot connect with {config} ({base64.b64encode(config['token'].encode()).decode()})")
+    if mode == "environment":
+        print("the variables are:", *sorted(os.environ), file=sys.stderr)
+        print("the environment is:", json.dumps(dict(os.environ)), file=sys.stderr)
     if mode == "garbage":
         sys.stdout.write("this is not Singer\n")
     if mode == "nothing":
