@@ -4,7 +4,6 @@ mod access;
 mod git;
 mod values;
 
-
 use clap::Subcommand;
 
 use super::{Global, Output};

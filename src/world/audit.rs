@@ -137,7 +137,12 @@ mod tests {
             audit.add(&deed(second, if second == 1 { "b" } else { "a" })).unwrap();
         }
         // A machine that went down.
-        std::fs::OpenOptions::new().append(true).open(audit.0.path().join(FILE)).unwrap().write_all(b"{\"at\":").unwrap();
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(audit.0.path().join(FILE))
+            .unwrap()
+            .write_all(b"{\"at\":")
+            .unwrap();
         assert_eq!(audit.newest((None, 2)).unwrap(), [deed(2, "a"), deed(1, "b")]);
         assert_eq!(audit.newest((Some(&"a".parse().unwrap()), 9)).unwrap(), [deed(2, "a"), deed(0, "a")]);
         assert_eq!(audit.0.path().join(FILE).metadata().unwrap().permissions().mode() & 0o777, 0o600);

@@ -57,7 +57,10 @@ pub enum NotOwn {
     },
     /// Another user has it.
     #[error("`{folder}` belongs to another user (id {owner}), so spile does not use what is in it")]
-    #[diagnostic(code(spile::own::other_owner), help("run spile as that user, or delete `{folder}`: spile makes it anew"))]
+    #[diagnostic(
+        code(spile::own::other_owner),
+        help("run spile as that user, or delete `{folder}`: spile makes it anew")
+    )]
     OtherOwner {
         /// The folder's name.
         folder: String,

@@ -77,7 +77,9 @@ impl Lock {
 
     fn patience(self) -> Duration {
         match self {
-            Self::Project | Self::Own | Self::Outbox | Self::Runs => INTRODUCTION.get().and_then(|known| known.patience).unwrap_or(PATIENCE),
+            Self::Project | Self::Own | Self::Outbox | Self::Runs => {
+                INTRODUCTION.get().and_then(|known| known.patience).unwrap_or(PATIENCE)
+            }
             Self::Meltano | Self::Plugins => INSTALLING,
         }
     }
@@ -132,7 +134,9 @@ impl std::fmt::Display for Holder {
 #[error("another spile has been {work} for {seconds} s and is not done: {holder}")]
 #[diagnostic(
     code(spile::lock::busy),
-    help("wait until it has ended and try again; if it hangs, end it. `SPILE_LOCK_TIMEOUT=SECONDS` waits longer. {file}")
+    help(
+        "wait until it has ended and try again; if it hangs, end it. `SPILE_LOCK_TIMEOUT=SECONDS` waits longer. {file}"
+    )
 )]
 pub struct Busy {
     work: &'static str,
@@ -168,11 +172,7 @@ impl RunLock {
     ///
     /// # Errors
     /// As [`Self::hold`].
-    pub async fn hold_unless(
-        own: &Own,
-        lock: Lock,
-        interrupt: &watch::Receiver<bool>,
-    ) -> io::Result<Option<Self>> {
+    pub async fn hold_unless(own: &Own, lock: Lock, interrupt: &watch::Receiver<bool>) -> io::Result<Option<Self>> {
         let mut wait = Wait::of(&own.make()?, lock)?;
         loop {
             match wait.again()? {

@@ -44,7 +44,8 @@ impl Meltano {
         }
         if !self.has_database() {
             self.prepare(request, ("Meltano's database", &["state", "list"]), interrupt).await?;
-            let written = self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
+            let written =
+                self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
             written.map_err(RunError::io("write", &self.meltano_folder().join(DATABASE_MARKER)))?;
         }
         Ok(())

@@ -82,7 +82,9 @@ fn in_runs(folder: &OwnFolder, work: impl Fn(&Connection) -> rusqlite::Result<()
     }
     // SQLite follows no link on the whole way, and the way to the project may have some.
     let path = folder.path().canonicalize()?.join(FILE);
-    open(&path).and_then(|connection| connection.map_or(Ok(()), |connection| work(&connection))).map_err(io::Error::other)
+    open(&path)
+        .and_then(|connection| connection.map_or(Ok(()), |connection| work(&connection)))
+        .map_err(io::Error::other)
 }
 
 /// Opens a database that has a table of runs.

@@ -12,7 +12,7 @@ use spile::problem::Problems;
 use spile::settings::{Allowed, Sender, Variables};
 use spile::source::{Placed, Source};
 use spile::world::notify::{NotSent, Parcel, Patience};
-use spile::world::{Agreements, Notifier};
+use spile::world::{Agreements, Notifier, Outside};
 use uuid::Uuid;
 
 use super::receiver::{Answer, Receiver};

@@ -45,7 +45,14 @@ impl Repo {
 #[expect(clippy::disallowed_methods, reason = "a test makes its own repository")]
 fn git(at: &Path, words: &[&str]) -> String {
     let mut git = std::process::Command::new("git");
-    git.current_dir(at).args(["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "protocol.file.allow=always"]);
+    git.current_dir(at).args([
+        "-c",
+        "user.name=x",
+        "-c",
+        "user.email=x@example.com",
+        "-c",
+        "protocol.file.allow=always",
+    ]);
     let output = git.args(words).output().unwrap();
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -194,6 +201,7 @@ fn a_sparse_index_that_hides_the_folder_is_not_taken_for_nothing() {
 fn the_object_format_is_read_as_git_writes_it() {
     let sha256 = ["[extensions]\n\tobjectformat = sha256\n", "[Extensions] objectFormat=\"sha256\" # x\n"];
     assert!(sha256.into_iter().all(is_sha256));
-    let sha1 = ["", "[core]\n\tobjectformat = sha256\n", "[extensions]\n\tobjectformat = sha1\n[core]\n\tbare = false\n"];
+    let sha1 =
+        ["", "[core]\n\tobjectformat = sha256\n", "[extensions]\n\tobjectformat = sha1\n[core]\n\tbare = false\n"];
     assert!(!sha1.into_iter().any(is_sha256));
 }
