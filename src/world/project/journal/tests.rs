@@ -1,6 +1,7 @@
 //! Journals that are believed, and those that are not.
 
 use super::*;
+use crate::world::project::{create, replace};
 
 fn edit(path: &str, before: Option<&str>, after: Option<&str>) -> FileEdit {
     FileEdit { path: path.into(), before: before.map(str::to_owned), after: after.map(str::to_owned) }
