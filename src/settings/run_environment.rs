@@ -110,28 +110,28 @@ fn is_name(text: &str) -> bool {
 
 /// Reads `[run]` of the file's top table, and which variables its other tables name.
 pub(super) fn read(top: &Table<'_>, problems: &mut Problems) -> RunEnvironment {
-    let named = named::in_settings(top);
+    let opening = named::in_settings(top);
     let mut env = BTreeSet::new();
     if let Some(table) = top.table("run", problems) {
         let names = table.texts("env", problems).map(|names| names.value).unwrap_or_default();
         table.finish(problems);
         for name in names {
-            match mistake(&name, &named) {
+            match mistake(&name, &opening) {
                 Some(mistake) => problems.push(&name.place.source, mistake),
                 None => drop(env.insert(name.value)),
             }
         }
     }
-    RunEnvironment { env, withheld: named.into_iter().map(|named| named.variable).collect() }
+    RunEnvironment { env, withheld: opening.into_iter().map(|named| named.variable).collect() }
 }
 
 /// Returns why a variable cannot be passed on, if it cannot.
-fn mistake(name: &Placed<String>, named: &[Named]) -> Option<RunMistake> {
+fn mistake(name: &Placed<String>, opening: &[Named]) -> Option<RunMistake> {
     let (variable, span) = (name.value.clone(), name.place.span.clone().into());
     if !is_name(&variable) {
         return Some(RunMistake::VariableName { name: variable, span });
     }
-    if let Some(named) = named.iter().find(|named| named.variable == variable) {
+    if let Some(named) = opening.iter().find(|named| named.variable == variable) {
         let named_at = named.span.clone().into();
         return Some(RunMistake::Withheld { name: variable, table: named.table, span, named_at });
     }

@@ -250,8 +250,8 @@ proptest! {
     fn a_secret_shows_in_no_four_encodings_one_inside_the_other(
         secret in r#"[a-z]{2}[a-zA-Z0-9'"\\\n%&<>$ +/=;:,.!\xe9\xa0\x{4e16}\x{1f511}]{6,24}[a-z]{2}"#,
         encodings in prop::collection::vec(prop::sample::select(&Encoding::ALL[..]), 0..=4),
-        before in r#"[#@\[\]{}()|~^`\\%&' ]{0,12}"#,
-        after in r#"[#@\[\]{}()|~^`\\%&' ]{0,12}"#,
+        before in r"[#@\[\]{}()|~^`\\%&' ]{0,12}",
+        after in r"[#@\[\]{}()|~^`\\%&' ]{0,12}",
     ) {
         let encoded = encodings.iter().fold(secret.clone(), |text, encoding| encoding.encode(&text));
         let masked = struck_bytes(&secret, format!("{before}{encoded}{after}").as_bytes());
