@@ -118,7 +118,9 @@ pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<
     while all.iter_mut().zip(&declared).fold(false, |any, (one, known)| secrets::take(one, known, &copies) || any) {
         copies = copies::of(&all);
     }
-    all.iter_mut().for_each(|one| copies::strike_comments(one, &copies));
+    for one in &mut all {
+        copies::strike_comments(one, &copies);
+    }
     secrets::inherit(&mut all, left);
     let definitions = connectors::connectors(&mut all, &found, known, left);
     let mut files: Vec<NewFile> = Vec::new();

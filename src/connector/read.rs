@@ -153,7 +153,6 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
         select: words(&table, "select", problems),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };
-    table.plain_secrets(&[], problems);
     table.finish(problems);
     Some(connector)
 }
@@ -177,6 +176,7 @@ fn plugin(table: Table<'_>, problems: &mut Problems) -> Option<Plugin> {
     let executable = text("executable", problems);
     let capabilities = words(&table, "capabilities", problems);
     let passed = passed::read(&table, &passed::OF_PLUGINS, problems);
+    table.plain_secrets(&[], problems);
     table.finish(problems);
     let (name, namespace) = (name?.value, namespace?.value);
     Some(Plugin {
@@ -220,6 +220,10 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
     let required = flag("required", problems);
     let (resync, advanced) = (flag("resync", problems), flag("advanced", problems));
     let passed = passed::read(&table, &passed::OF_SETTINGS, problems);
+    // What people read of a setting shows examples, and of those nobody knows what is one.
+    if said != Some(false) {
+        table.plain_secret("default", problems);
+    }
     table.finish(problems);
     let name = name?;
     let kind = make.map_or(Kind::String, |make| (make.value)(choices.clone()));
@@ -417,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_secret_in_a_definition_is_told_and_hidden_and_an_example_is_none() {
-        let text = "description = 'such as postgres://user:password@host'\n[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n\
+        let text = "description = 'such as postgres://me:hunter3@host'\n[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\n\
                     pip_url = 'git+https://me:hunter2@example.com/x'\n[[settings]]\nname = 'url'\ndefault = 'redis://:hunter2@x'\n";
         let (source, mut problems) = (Source::new("connectors/x.toml", text), Problems::default());
         connector(&source, &mut problems);

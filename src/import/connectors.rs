@@ -29,6 +29,7 @@ pub struct Definition {
 
 /// A setting, as far as it is declared anywhere.
 #[derive(Debug, Default, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks, as declarations and values give them")]
 struct Declared {
     kind: Option<Kind>,
     /// Whether a value has shown what kind it really is: what is declared is often wrong, and Meltano does not ask.

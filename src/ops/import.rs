@@ -125,7 +125,9 @@ fn refused(source: &Source, mistake: import::Mistake) -> OpsError {
 
 fn all_refused(source: &Source, mistakes: Vec<import::Mistake>) -> OpsError {
     let mut problems = Problems::default();
-    mistakes.into_iter().for_each(|mistake| problems.push(source, mistake));
+    for mistake in mistakes {
+        problems.push(source, mistake);
+    }
     hide_values(source, &mut problems);
     OpsError::Problems(problems.into_report())
 }

@@ -130,7 +130,7 @@ fn forms(text: &str) -> Vec<String> {
     forms.extend(small_digits(&encoded));
     if text.len() >= SHORTEST_PART {
         forms.extend((0..3).flat_map(|offset| base64_at(text, offset)));
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         forms.extend([hex.to_uppercase(), hex]);
     }
     forms

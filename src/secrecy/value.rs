@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use super::shape::SHAPES;
+use super::shape::{SHAPES, is_marked};
 use super::{is_name, pattern};
 
 /// A secret within a text.
@@ -36,7 +36,7 @@ static USER: LazyLock<Regex> = LazyLock::new(|| pattern(r#"[A-Za-z][A-Za-z0-9+.-
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r#"(?:^|[\s;&?,{])([A-Za-z][A-Za-z0-9_.-]*(?: [A-Za-z]+)?)=("[^"]*"|'[^']*'|\{[^}]*\}|[^\s;&,"']+)"#)
 });
-/// The same with blanks around `=`, as PostgreSQL takes it; all of the text has to consist of such pairs.
+/// The same with blanks around `=`, as `libpq` takes it; all of the text has to consist of such pairs.
 static SPACED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\s*(?:[A-Za-z_]+\s*=\s*(?:'[^']*'|[^\s;='\x22]+)[\s;]*){2,}$"));
 static SPACED_PAIR: LazyLock<Regex> = LazyLock::new(|| pattern(r"([A-Za-z_]+)\s*=\s*('[^']*'|[^\s;=']+)"));
@@ -95,9 +95,10 @@ pub fn is_value(text: &str) -> bool {
 #[must_use]
 pub fn sightings(text: &str, used: Use) -> Vec<Sighting> {
     let mut found = Vec::new();
-    for (shape, pattern) in SHAPES.iter().filter_map(|shape| Some((shape, shape.of(text)?))) {
-        let shaped = pattern.find_iter(text).filter(|one| !is_masked(one.as_str()));
-        found.extend(shaped.map(|one| Sighting { what: shape.what, span: one.range() }));
+    let shapes = if is_marked(text) { SHAPES.as_slice() } else { &[] };
+    for (what, pattern) in shapes.iter().filter_map(|shape| Some((shape.what, shape.of(text)?))) {
+        let real = pattern.find_iter(text).filter(|one| !is_masked(one.as_str()));
+        found.extend(real.map(|one| Sighting { what, span: one.range() }));
     }
     found.extend(addresses(text, used));
     if used == Use::Value {
@@ -182,7 +183,7 @@ fn sighted(pair: &regex::Captures<'_>) -> Option<Sighting> {
 fn json(text: &str) -> Option<Sighting> {
     let is_json = text.trim_start().starts_with(['{', '[']);
     let value: Value = is_json.then(|| serde_json::from_str(text).ok())??;
-    holds_secret(&value).then(|| Sighting { what: "JSON with a secret in it", span: 0..text.len() })
+    holds_secret(&value).then_some(Sighting { what: "JSON with a secret in it", span: 0..text.len() })
 }
 
 fn holds_secret(value: &Value) -> bool {
@@ -200,12 +201,12 @@ fn holds_secret(value: &Value) -> bool {
 
 /// The secret key of AWS has no mark: forty characters of base64, as random as those are. A digest has other ones.
 fn aws_secret_key(text: &str) -> Option<Sighting> {
-    let has = |is: fn(&u8) -> bool| text.bytes().filter(|byte| is(byte)).count();
+    let has = |is: fn(&u8) -> bool| text.bytes().filter(&is).count();
     let is_base64 = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
     let is_mixed = [u8::is_ascii_lowercase as fn(&u8) -> bool, u8::is_ascii_uppercase].map(has).iter().all(|n| *n >= 6)
         && has(u8::is_ascii_digit) >= 1;
     let kinds = text.bytes().collect::<std::collections::BTreeSet<u8>>().len();
-    (is_base64 && is_mixed && kinds >= 22).then(|| Sighting { what: "an AWS secret key", span: 0..text.len() })
+    (is_base64 && is_mixed && kinds >= 22).then_some(Sighting { what: "an AWS secret key", span: 0..text.len() })
 }
 
 #[cfg(test)]

@@ -253,6 +253,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_document_whose_lines_git_has_ended_otherwise_is_the_same() {
+        let wrapped =
+            super::super::Wrapped { recipient: "age1x".to_owned(), enc: "-----BEGIN\nabc\n-----END\n".to_owned() };
+        let (key, mut document) = (DataKey::generate(), Document::profile(&[wrapped]));
+        document.set("a", &Secret::new("x"), &key);
+        document.seal(&key, jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let json = document.to_json();
+        let toml = super::super::rewrite("name = 'x'\n", &document).unwrap();
+        let yaml = yaml_serde::to_string(&serde_json::from_str::<serde_json::Value>(&json).unwrap()).unwrap();
+        let of_toml =
+            |text: &str| Document::from_members(node::from_toml(&crate::table::tree(text).unwrap())).unwrap().carrier();
+        let windows = |text: &str| text.replace('\n', "\r\n");
+        assert!(json.contains("abc") && toml.contains("abc\n") && yaml.contains("abc\n"), "{yaml}");
+        assert_eq!(of_toml(&windows(&toml)).to_json(), of_toml(&toml).to_json());
+        assert_eq!(Document::from_json(&windows(&json)).unwrap(), Document::from_json(&json).unwrap());
+        assert_eq!(Document::from_yaml(&windows(&yaml)).unwrap(), Document::from_yaml(&yaml).unwrap());
+    }
+
+    #[test]
     fn a_secret_is_written_anew_where_its_value_is_another_and_only_there() {
         let key = DataKey::generate();
         let mut document = Document::profile(&[]);

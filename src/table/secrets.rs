@@ -9,8 +9,7 @@ use crate::secrecy::{Use, sightings};
 use crate::source::Source;
 
 /// Keys whose texts are for people.
-const PROSE: [&str; 9] =
-    ["name", "label", "description", "documentation", "tooltip", "placeholder", "keywords", "tags", "docs"];
+const PROSE: [&str; 3] = ["name", "description", "tags"];
 
 impl Table<'_> {
     /// Reports the texts of this table that surely are secrets, but for those below keys that are checked elsewhere, and
@@ -19,6 +18,13 @@ impl Table<'_> {
         let own = self.entries.iter().filter(|(key, _)| !elsewhere.contains(&key.get_ref().as_ref()));
         for (key, value) in own {
             look(self.source, key.get_ref(), value, problems);
+        }
+    }
+
+    /// Reports the same of one key alone.
+    pub fn plain_secret(&self, key: &str, problems: &mut Problems) {
+        if let Some((_, value)) = self.entries.iter().find(|(known, _)| known.get_ref() == key) {
+            look(self.source, key, value, problems);
         }
     }
 }
