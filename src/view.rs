@@ -58,9 +58,9 @@ pub fn harmless(text: &str) -> String {
         };
         let (next, left) = rest.split_at(step);
         if step == c.len_utf8() {
-            shown.push_str(&plain(next))
+            shown.push_str(&plain(next));
         } else {
-            shown.push_str(next)
+            shown.push_str(next);
         }
         rest = left;
     }

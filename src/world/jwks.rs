@@ -87,8 +87,12 @@ fn may_check(key: &Jwk, algorithm: Algorithm) -> bool {
 
 fn is_of_kind(key: &AlgorithmParameters, algorithm: Algorithm) -> bool {
     match algorithm {
-        Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 => matches!(key, AlgorithmParameters::RSA(_)),
-        Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512 => matches!(key, AlgorithmParameters::RSA(_)),
+        Algorithm::RS256
+        | Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512 => matches!(key, AlgorithmParameters::RSA(_)),
         Algorithm::ES256 => is_on(key, &EllipticCurve::P256),
         Algorithm::ES384 => is_on(key, &EllipticCurve::P384),
         Algorithm::EdDSA => is_on(key, &EllipticCurve::Ed25519),

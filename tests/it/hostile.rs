@@ -111,7 +111,7 @@ fn no_template_of_a_project_overflows_the_stack_or_takes_all_memory() {
         ] {
             let folder = tempfile::tempdir().unwrap();
             let settings = "[project]\nname = \"hostile\"\n[[outputs]]\ntemplate = \"templates/tasks.py.j2\"\npath = \"tasks.py\"\n\
-                            [[notify]]\nname = \"own\"\nwebhook = \"${HOOK}\"\ntemplate = \"templates/own.j2\"\n";
+                            [[notify]]\nname = \"own\"\nkind = \"webhook\"\nurl = \"https://example.com/hook\"\ntemplate = \"templates/own.j2\"\n";
             let root = folder.path();
             std::fs::write(root.join("spile.toml"), settings).unwrap();
             std::fs::create_dir_all(root.join("templates")).unwrap();

@@ -147,12 +147,22 @@ const WORDS: [&str; 13] =
 fn is_link(token: &Token<'_>) -> bool {
     match token {
         Token::Ident(name) => OPERATORS.contains(name),
-        Token::TemplateData(_) | Token::VariableStart | Token::VariableEnd | Token::BlockStart | Token::BlockEnd => {
-            false
-        }
-        Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => false,
-        Token::Comma | Token::Colon | Token::Assign => false,
-        Token::BracketClose | Token::ParenClose | Token::BraceClose => false,
+        Token::TemplateData(_)
+        | Token::VariableStart
+        | Token::VariableEnd
+        | Token::BlockStart
+        | Token::BlockEnd
+        | Token::Str(_)
+        | Token::String(_)
+        | Token::Int(_)
+        | Token::Int128(_)
+        | Token::Float(_)
+        | Token::Comma
+        | Token::Colon
+        | Token::Assign
+        | Token::BracketClose
+        | Token::ParenClose
+        | Token::BraceClose => false,
         _ => true,
     }
 }

@@ -70,6 +70,18 @@ fn a_watched_template_says_what_it_says_unwatched() {
 }
 
 #[test]
+fn what_is_undefined_is_named_as_the_engine_names_it() {
+    for (text, name) in
+        [("{{ x.b }}", "`x.b`"), ("{{ x.b.c }}", "`x.b`"), ("{{ y }}", "`y`"), ("{{ x['b'] }}", "`x[\"b\"]`")]
+    {
+        let program = Template { author: Author::Program, ..template(text) };
+        let (ours, engines) = (refused(text), program.render(values()).unwrap_err());
+        assert_eq!((&ours.message, &ours.span), (&engines.message, &engines.span), "{text}");
+        assert!(ours.message.contains(name), "{text}: {}", ours.message);
+    }
+}
+
+#[test]
 fn what_nests_or_links_without_end_is_refused_before_it_is_parsed() {
     let many = |prefix: &str, link: &str, suffix: &str| {
         format!("{{{{ {} }}}}", [prefix, &link.repeat(50_000), suffix].concat())

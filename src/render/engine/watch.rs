@@ -33,7 +33,8 @@ pub(super) fn watched<'a>(code: &Instructions<'a>) -> Instructions<'a> {
     let mut passes_names = false;
     while let Some(instruction) = code.get(at) {
         starts.push(u32::try_from(steps.len()).unwrap_or(u32::MAX));
-        steps.extend(step(instruction, passes_names).into_iter().map(|one| (at, one)));
+        let made = if is_led_on(code, at) { vec![instruction.clone()] } else { step(instruction, passes_names) };
+        steps.extend(made.into_iter().map(|one| (at, one)));
         passes_names = matches!(instruction, Instruction::BuildKwargs(_) | Instruction::MergeKwargs(_));
         at += 1;
     }
@@ -50,6 +51,16 @@ pub(super) fn watched<'a>(code: &Instructions<'a>) -> Instructions<'a> {
         };
     }
     watched
+}
+
+/// Tells whether a value is asked for no more than one of its attributes: that is weighed, and the engine, where there is
+/// none, names the way to it by the instructions before.
+fn is_led_on(code: &Instructions<'_>, at: u32) -> bool {
+    let is_way = |at| matches!(code.get(at), Some(Instruction::Lookup(_) | Instruction::GetAttr(_)));
+    let is_named = matches!(code.get(at + 1), Some(Instruction::GetAttr(_)));
+    let is_item = matches!(code.get(at + 1), Some(Instruction::LoadConst(_)))
+        && matches!(code.get(at + 2), Some(Instruction::GetItem));
+    is_way(at) && (is_named || is_item)
 }
 
 /// Returns what stands for an instruction.

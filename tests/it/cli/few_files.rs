@@ -17,6 +17,7 @@ fn with_files(folder: &Folder, most: u32, line: &str) -> Option<Came> {
 #[test]
 fn few_files_are_an_error_that_says_so_and_no_panic() {
     let folder = Folder::project();
+    folder.spile("fmt").exits(0);
     let (mut refused, mut done) = (0, 0);
     for line in ["check", "plan", "plan --offline", "schema", "status", "doctor", "fmt --check"] {
         for most in (4..=20).chain([24, 32, 64]) {
