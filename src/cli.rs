@@ -323,6 +323,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::UnknownNames { .. }
         | Error::NothingToAdopt { .. }
         | Error::NoApply { .. }
+        | Error::PrunedApply { .. }
         | Error::AmbiguousApply { .. }
         | Error::NotPulled { .. }
         | Error::Declined

@@ -24,7 +24,10 @@ pub struct HistoryArgs {
 pub(super) async fn history(args: &HistoryArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (_, world, _) = global.open(output)?;
     let applies = ops::applies(&world, args.most).await?;
-    output.result(|| view::history::applies(&applies, &TimeZone::system()), &json!({ "applies": applies }));
+    let pruned = ops::history::pruned(&world).await?;
+    let zone = TimeZone::system();
+    let text = || view::history::applies(&applies, &zone) + &view::history::pruned(pruned, &zone);
+    output.result(text, &json!({ "applies": applies, "pruned": pruned }));
     Ok(0)
 }
 

@@ -159,6 +159,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::NoRun { .. }
         | Error::NoConnector { .. }
         | Error::NoApply { .. }
+        | Error::PrunedApply { .. }
         | Error::NoChannel { .. }
         | Error::NoToken { .. }
         | Error::UnknownCode { .. } => StatusCode::NOT_FOUND,

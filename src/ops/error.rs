@@ -106,6 +106,23 @@ pub enum Error {
         /// What was asked for.
         of: String,
     },
+    /// There is no such apply, and there were some that are no longer kept.
+    #[error(
+        "there is no apply `{of}` in the history of this environment; earlier applies ({applies}, up to {until:.0}) are no \
+         longer kept"
+    )]
+    #[diagnostic(
+        code(spile::plan::pruned_apply),
+        help("run `spile history` to see which are kept; to go back further, check out the files of then and run `spile apply`")
+    )]
+    PrunedApply {
+        /// What was asked for.
+        of: String,
+        /// How many are no longer kept.
+        applies: u32,
+        /// When the newest of them was.
+        until: jiff::Timestamp,
+    },
     /// More than one apply begins so.
     #[error("more than one apply begins with `{of}`")]
     #[diagnostic(code(spile::plan::ambiguous_apply), help("write more of its id, as `spile history` shows it"))]

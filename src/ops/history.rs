@@ -7,7 +7,7 @@ use super::{Error, Loaded, Which};
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::plan;
-use crate::plan::history::Applied;
+use crate::plan::history::{Applied, Pruned};
 use crate::run::{Run, RunStatus};
 use crate::world::World;
 use crate::world::runs::Standing;
@@ -67,6 +67,14 @@ pub async fn drifted(
 /// When the registry cannot be read.
 pub async fn applies(world: &World, most: usize) -> Result<Vec<Applied>, Error> {
     Ok(world.registry.applies(most).await?)
+}
+
+/// Returns what is no longer kept of the history of applies.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub async fn pruned(world: &World) -> Result<Option<Pruned>, Error> {
+    Ok(world.registry.pruned().await?)
 }
 
 /// Returns the newest runs, of some integrations or of all, newest first; also of those that no file declares any more.

@@ -2,7 +2,7 @@
 
 use super::{Error, Loaded};
 use crate::name::EnvironmentName;
-use crate::plan::history::{Applied, Left};
+use crate::plan::history::{Applied, Left, Pruned};
 use crate::plan::{Desired, Plan, Scope};
 use crate::world::World;
 
@@ -30,7 +30,10 @@ pub async fn rollback(
     loaded: &Loaded,
     (environment, of): (&EnvironmentName, &str),
 ) -> Result<Rollback, Error> {
-    let apply = find(&world.registry.applies(FAR).await?, of)?;
+    let apply = match find(&world.registry.applies(FAR).await?, of) {
+        Err(Error::NoApply { of }) => return Err(missing(of, world.registry.pruned().await?)),
+        found => found?,
+    };
     let left = world.registry.left_by(apply.id).await?;
     let Left { apply, rows, text } = left.ok_or_else(|| Error::NoApply { of: of.to_owned() })?;
     let current = super::plan::targets(world).await?;
@@ -44,6 +47,14 @@ pub async fn rollback(
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
     super::secrets::verify(&world.keys, &mut plan).await;
     Ok(Rollback { apply, plan, with_file })
+}
+
+/// Says that there is no such apply, or that it may be one of those that are no longer kept.
+fn missing(of: String, pruned: Option<Pruned>) -> Error {
+    match pruned {
+        Some(Pruned { applies, until }) => Error::PrunedApply { of, applies, until },
+        None => Error::NoApply { of },
+    }
 }
 
 /// Finds an apply by its id, or by the start of it.

@@ -30,6 +30,15 @@ pub struct Applied {
     pub deleted: u32,
 }
 
+/// Applies that a registry no longer keeps: nothing leads back to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// How many.
+    pub applies: u32,
+    /// When the newest of them was.
+    pub until: Timestamp,
+}
+
 /// What an apply left, in both targets.
 #[derive(Debug, Clone)]
 pub struct Left {

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::QUIET;
 use super::table::{Cell, table};
-use crate::plan::history::Applied;
+use crate::plan::history::{Applied, Pruned};
 
 /// How much of an id and of a commit is shown: enough to name it.
 const SHORT: usize = 12;
@@ -29,6 +29,14 @@ pub fn applies(applies: &[Applied], zone: &TimeZone) -> String {
     };
     let rows: Vec<_> = applies.iter().map(row).collect();
     table(["apply", "when", "by", "commit", "rows", "meltano.yml"], &rows)
+}
+
+/// Says what is no longer kept; nothing where all is.
+#[must_use]
+pub fn pruned(pruned: Option<Pruned>, zone: &TimeZone) -> String {
+    let Some(Pruned { applies, until }) = pruned else { return String::new() };
+    let older = if applies == 1 { "1 older apply".to_owned() } else { format!("{applies} older applies") };
+    format!("\n{older}, up to {}, no longer kept\n", super::runs::local(until, zone))
 }
 
 /// Returns the start of an id.

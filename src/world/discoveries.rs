@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn what_was_said_is_found_by_its_key_alone_and_is_its_owners() {
         let folder = tempfile::tempdir().unwrap();
-        let discoveries = Discoveries::of(folder.path());
+        let discoveries = Discoveries::of(&folder.path().join(".spile"));
         let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
         let of = (&slug, &environment);
         assert_eq!(discoveries.find(of, "a").unwrap(), None);

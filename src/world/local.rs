@@ -2,6 +2,7 @@
 
 mod alerts;
 mod history;
+mod prune;
 mod rows;
 mod runs;
 
@@ -22,7 +23,7 @@ use crate::plan::{Change, Revision, Snapshot, State, Step};
 use crate::record::Row;
 
 /// The version of `local.sql`, kept in SQLite's `user_version`.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// The size of the database's pages, in bytes.
 const PAGE: u32 = 16_384;
@@ -167,7 +168,7 @@ impl Local {
             }
             self.record_change(transaction, &apply, (*id, change), origin)?;
         }
-        Ok(())
+        self.prune(transaction)
     }
 
     fn insert(&self, to: &Transaction<'_>, id: IntegrationId, row: &Row, origin: &Origin) -> rusqlite::Result<()> {
@@ -206,6 +207,8 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     // Holds for a file without tables only. With secrets a row is 2 KB: of SQLite's usual pages each would take two.
     connection.pragma_update(None, "page_size", PAGE)?;
+    // Pages of what is pruned go back to the disk.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
     match found {
@@ -219,11 +222,21 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
             transaction.execute_batch(include_str!("local/from_1_after.sql"))?;
             transaction.execute_batch(include_str!("local/from_2.sql"))?;
         }
-        2 => transaction.execute_batch(include_str!("local/from_2.sql"))?,
+        2 => {
+            transaction.execute_batch(include_str!("local/from_2.sql"))?;
+            transaction.execute_batch(include_str!("local/from_3.sql"))?;
+        }
+        3 => transaction.execute_batch(include_str!("local/from_3.sql"))?,
         _ => {}
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    transaction.commit()?;
+    if (1..VERSION).contains(&found) {
+        // A file that was made without giving pages back has to be laid out anew, once. Where there is no room for that, or
+        // somebody reads, its pages are used again and not given back.
+        let _ = connection.execute_batch("vacuum");
+    }
+    Ok(())
 }
 
 #[async_trait]

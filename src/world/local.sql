@@ -1,4 +1,4 @@
--- The local registry, version 3. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
+-- The local registry, version 4. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
 create table integrations (
   environment text not null,
   id          text not null,

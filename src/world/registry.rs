@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Target, TargetError};
 use crate::name::IntegrationId;
-use crate::plan::history::{Applied, Left};
+use crate::plan::history::{Applied, Left, Pruned};
 use crate::record::Row;
 use crate::record::row::Sealed;
 use crate::secret::Secret;
@@ -47,6 +47,11 @@ pub trait Registry: Target<Record = Row> {
 
     /// Returns the newest applies, newest first.
     async fn applies(&self, most: usize) -> Result<Vec<Applied>, TargetError>;
+
+    /// Returns what is no longer kept of its history; `None` where all is.
+    async fn pruned(&self) -> Result<Option<Pruned>, TargetError> {
+        Ok(None)
+    }
 
     /// Returns what an apply left; `None` where there was no such apply.
     async fn left_by(&self, apply: Uuid) -> Result<Option<Left>, TargetError>;

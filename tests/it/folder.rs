@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use spile::plan::Plan;
 use spile::plan::guard::Allowance;
 use spile::secret::Secret;
 use spile::sops::{self, DataKey, Document, Wrapped};
+use spile::world::project::make_private;
 use spile::world::{Origin, Outside, Project, World};
 use walkdir::WalkDir;
 
@@ -19,7 +21,8 @@ pub struct Folder(tempfile::TempDir);
 impl Folder {
     /// Makes an empty folder.
     pub fn new() -> Self {
-        Self(tempfile::Builder::new().prefix("spile-test-").tempdir().unwrap())
+        let private = fs::Permissions::from_mode(0o700);
+        Self(tempfile::Builder::new().prefix("spile-test-").permissions(private).tempdir().unwrap())
     }
 
     /// Makes a project of one local file and one loader.
@@ -47,7 +50,7 @@ impl Folder {
 
     pub fn write(&self, path: &str, text: &str) {
         let path = self.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        self.make(path.parent().unwrap());
         fs::write(path, text).unwrap();
     }
 
@@ -63,9 +66,18 @@ impl Folder {
     pub fn lay(&self, from: &Path) {
         for file in WalkDir::new(from).into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file()) {
             let to = self.path().join(file.path().strip_prefix(from).unwrap());
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            self.make(to.parent().unwrap());
             fs::copy(file.path(), to).unwrap();
         }
+    }
+
+    /// Makes a folder, and what spile has for itself as spile makes it: for this user alone.
+    fn make(&self, folder: &Path) {
+        let own = self.join(".spile");
+        if folder.starts_with(&own) && !own.exists() {
+            make_private(&own).unwrap();
+        }
+        fs::create_dir_all(folder).unwrap();
     }
 
     /// Takes away what the user wrote, and leaves what spile made.

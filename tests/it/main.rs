@@ -22,6 +22,7 @@ mod instructions;
 mod killed;
 mod notify;
 mod outputs;
+mod own;
 mod prepared;
 mod project;
 mod properties;

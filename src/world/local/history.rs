@@ -10,7 +10,7 @@ use super::rows::json;
 use super::{Local, version};
 use crate::digest::{hash, of_json};
 use crate::name::IntegrationId;
-use crate::plan::history::{Applied, Left};
+use crate::plan::history::{Applied, Left, Pruned};
 use crate::plan::{Change, State};
 use crate::record::Row;
 use crate::world::{Origin, Registry, TargetError, Unmanaged};
@@ -105,10 +105,19 @@ impl Local {
     }
 
     fn text_as_of(&self, connection: &Connection, apply: i64) -> rusqlite::Result<Option<String>> {
-        let sql = "select f.text from integration_applies a join integration_files f on f.sha256 = a.file_sha256 \
-                   where a.environment = ?1 and a.managed_by = ?2 and a.number <= ?3 order by a.number desc limit 1";
+        let mut sql = "select f.text from integration_applies a join integration_files f on f.sha256 = a.file_sha256 \
+                       where a.environment = ?1 and a.managed_by = ?2 and a.number <= ?3 order by a.number desc limit 1"
+            .to_owned();
+        if version(connection)? >= 4 {
+            // The first that are kept may have left the file as those before them wrote it.
+            sql = format!(
+                "select text from (select 1 as place, * from ({sql}) union all \
+                 select 2, f.text from integration_pruned p join integration_files f on f.sha256 = p.file_sha256 \
+                 where p.environment = ?1 and p.managed_by = ?2) order by place limit 1"
+            );
+        }
         let values = params![self.environment.as_str(), self.project, apply];
-        connection.query_row(sql, values, |row| row.get(0)).optional()
+        connection.query_row(&sql, values, |row| row.get(0)).optional()
     }
 
     /// Opens a database that has a history.
@@ -130,6 +139,11 @@ impl Registry for Local {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let found = self.applied(&connection, None, most).map_err(|source| self.failed(source))?;
         Ok(found.into_iter().map(|(applied, _)| applied).collect())
+    }
+
+    async fn pruned(&self) -> Result<Option<Pruned>, TargetError> {
+        let Some(connection) = self.with_history()? else { return Ok(None) };
+        self.pruned_of(&connection).map_err(|source| self.failed(source))
     }
 
     async fn left_by(&self, apply: Uuid) -> Result<Option<Left>, TargetError> {

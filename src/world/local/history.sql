@@ -1,4 +1,4 @@
--- Every apply, and every change that it made. Append-only. `after` is the row as it was written, secrets as ciphertext.
+-- Every apply, and every change that it made. Append-only, but for what `integration_pruned` says. `after` is the row as it was written, secrets as ciphertext.
 create table integration_applies (
   number      integer primary key autoincrement,
   id          text not null unique,
@@ -34,11 +34,30 @@ create table integration_files (
   text   text not null
 ) without rowid;
 
+create index integration_changes_of_apply on integration_changes (apply_id);
+
+-- How far back the history goes: applies of lower numbers are gone, and of changes only the newest of each integration is
+-- left. `file_sha256` is `meltano.yml` as the newest of these applies left it.
+create table integration_pruned (
+  environment text    not null,
+  managed_by  text    not null,
+  before      integer not null,
+  applies     integer not null,
+  until       text    not null,
+  file_sha256 text,
+  primary key (environment, managed_by)
+) without rowid;
+
 create trigger integration_changes_stay before update on integration_changes
 begin select raise(abort, 'integration_changes is append-only'); end;
 create trigger integration_changes_remain before delete on integration_changes
+when not exists (select 1 from integration_pruned p
+                  where p.environment = old.environment and p.managed_by = old.managed_by
+                    and not exists (select 1 from integration_applies a where a.id = old.apply_id and a.number >= p.before))
 begin select raise(abort, 'integration_changes is append-only'); end;
 create trigger integration_applies_stay before update on integration_applies
 begin select raise(abort, 'integration_applies is append-only'); end;
 create trigger integration_applies_remain before delete on integration_applies
+when not exists (select 1 from integration_pruned p
+                  where p.environment = old.environment and p.managed_by = old.managed_by and old.number < p.before)
 begin select raise(abort, 'integration_applies is append-only'); end;

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::venv::Venv;
 use super::{Host, InstallError, Meltano, private};
+use crate::world::project::replace;
 use crate::world::run_lock::{Lock, RunLock};
 
 /// The file in the environment that is written last: without it the environment is half-made.
@@ -26,7 +27,7 @@ impl Meltano {
     #[must_use]
     pub fn is_installed(&self) -> bool {
         let own = self.own.open().ok().flatten();
-        let marker = own.and_then(|own| own.text(marker())).unwrap_or_default();
+        let marker = own.and_then(|own| own.linked_text(Path::new(VENV).join(MARKER))).unwrap_or_default();
         marker.trim() == self.marked() && self.python().exists()
     }
 
@@ -61,8 +62,8 @@ impl Meltano {
         let run = &self.run_environment;
         let venv = Venv { folder: &self.venv, what: &what, root: &self.root, host, run, timeout: None };
         venv.make(&[self.requirement()], interrupt).await?;
-        let written = self.own.make().and_then(|own| own.replace(marker(), format!("{}\n", self.marked()).as_bytes()));
-        written.map_err(InstallError::io("write", &self.venv.join(MARKER)))
+        let marker = self.venv.join(MARKER);
+        replace(&marker, format!("{}\n", self.marked()).as_bytes()).map_err(InstallError::io("write", &marker))
     }
 
     fn requirement(&self) -> String {
@@ -85,8 +86,4 @@ impl Meltano {
         let held = RunLock::hold_unless(&self.own, lock, interrupt).await;
         held.map_err(InstallError::io("lock", self.own.path()))?.ok_or(InstallError::Interrupted)
     }
-}
-
-fn marker() -> PathBuf {
-    Path::new(VENV).join(MARKER)
 }

@@ -10,6 +10,7 @@ use super::{InstallError, Meltano, Outcome, Request, RunError};
 use crate::connector::{Plugin, Role};
 use crate::digest::hash;
 use crate::world::own::OwnFolder;
+use crate::world::project::replace;
 use crate::world::run_lock::Lock;
 
 /// Where Meltano keeps what it installed into an environment, as a hash (its `venv_service.py`).
@@ -82,9 +83,9 @@ impl Meltano {
         }
         let Some(theirs) = self.believed() else { return false };
         let folder = plugin_folder(role, plugin);
-        let Some(found) = theirs.text(folder.join(FINGERPRINT)) else { return false };
+        let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return false };
         let has_python = theirs.path().join(&folder).join("venv/bin/python").exists();
-        let is_marked = || theirs.text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(plugin, &found));
+        let is_marked = || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(plugin, &found));
         has_python && (fingerprint(&plugin.pip_url).as_deref() == Some(found.as_str()) || is_marked())
     }
 
@@ -102,9 +103,10 @@ impl Meltano {
     fn remember(&self, role: Role, plugin: &Plugin) -> Result<(), RunError> {
         let folder = plugin_folder(role, plugin);
         let Some(theirs) = self.believed() else { return Ok(()) };
-        let Some(found) = theirs.text(folder.join(FINGERPRINT)) else { return Ok(()) };
+        let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return Ok(()) };
         let path = folder.join(MARKER);
-        theirs.replace(&path, remembered(plugin, &found).as_bytes()).map_err(RunError::io("write", &path))
+        let path = theirs.path().join(path);
+        replace(&path, remembered(plugin, &found).as_bytes()).map_err(RunError::io("write", &path))
     }
 }
 

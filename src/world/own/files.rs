@@ -15,6 +15,9 @@ use crate::world::project::replace_private;
 /// The most bytes of a file that is read whole: what a source with thousands of streams offers.
 pub const MOST_BYTES: u64 = 512 << 20;
 
+/// The most bytes of the mark of an environment.
+const MOST_OF_A_MARK: u64 = 64 << 10;
+
 impl OwnFolder {
     /// Returns where the folder is.
     #[must_use]
@@ -59,6 +62,18 @@ impl OwnFolder {
     #[must_use]
     pub fn text(&self, file: impl AsRef<Path>) -> Option<String> {
         self.read(file).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
+    }
+
+    /// Reads a small text of an environment of Python, which its user may have linked to another place; `None` where there is
+    /// none.
+    #[must_use]
+    pub fn linked_text(&self, file: impl AsRef<Path>) -> Option<String> {
+        let mut text = String::new();
+        // A pipe without a writer would be waited for.
+        let unblocked = OFlags::NONBLOCK.bits().cast_signed();
+        let opened = File::options().read(true).custom_flags(unblocked).open(self.path.join(file)).ok()?;
+        opened.take(MOST_OF_A_MARK).read_to_string(&mut text).ok()?;
+        Some(text)
     }
 
     /// Reads a file that says what may be done, or is to be: only this user may have been able to read or write it.

@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_later_word_of_a_run_is_not_lost_by_an_earlier_one_that_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::of(folder.path());
+        let outbox = Outbox::of(&folder.path().join(".spile"));
         assert!(outbox.turn().is_none(), "there is nothing to give");
         let began = Run { status: RunStatus::Running, finished_at: None, ..run() };
         outbox.keep(&began).unwrap();
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_no_run_of_this_environment_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::of(folder.path());
+        let outbox = Outbox::of(&folder.path().join(".spile"));
         let run = run();
         outbox.keep(&run).unwrap();
         for (name, text) in [("notes.json", "{}"), ("0d9a3f2e-7a53-4a6c-8a46-2f2f4c1d2e3f.json", "{}"), ("x", "")] {

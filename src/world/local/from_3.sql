@@ -1,0 +1,26 @@
+-- What version 4 knows of the history besides, and that it may be pruned.
+drop trigger integration_changes_remain;
+drop trigger integration_applies_remain;
+create index integration_changes_of_apply on integration_changes (apply_id);
+
+-- How far back the history goes: applies of lower numbers are gone, and of changes only the newest of each integration is
+-- left. `file_sha256` is `meltano.yml` as the newest of these applies left it.
+create table integration_pruned (
+  environment text    not null,
+  managed_by  text    not null,
+  before      integer not null,
+  applies     integer not null,
+  until       text    not null,
+  file_sha256 text,
+  primary key (environment, managed_by)
+) without rowid;
+
+create trigger integration_changes_remain before delete on integration_changes
+when not exists (select 1 from integration_pruned p
+                  where p.environment = old.environment and p.managed_by = old.managed_by
+                    and not exists (select 1 from integration_applies a where a.id = old.apply_id and a.number >= p.before))
+begin select raise(abort, 'integration_changes is append-only'); end;
+create trigger integration_applies_remain before delete on integration_applies
+when not exists (select 1 from integration_pruned p
+                  where p.environment = old.environment and p.managed_by = old.managed_by and old.number < p.before)
+begin select raise(abort, 'integration_applies is append-only'); end;
