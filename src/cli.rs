@@ -32,6 +32,7 @@ pub mod serve;
 pub mod switch;
 mod take_over;
 pub mod tokens;
+mod untrusted;
 pub mod up;
 pub mod which;
 
@@ -55,6 +56,7 @@ use crate::view;
 use crate::world::editor::Editor;
 use crate::world::keys::Places;
 use crate::world::meltano::Host;
+use crate::world::project::Trust;
 use crate::world::{
     Agreements, ChildEnvironment, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders, World,
 };
@@ -99,6 +101,11 @@ pub struct Global {
     /// Send the registry's key, or a mail server's password, to this host, which `spile.toml` names; put commas between several
     #[arg(long, value_name = "HOST", global = true, value_delimiter = ',')]
     trust_registry: Vec<TrustedHost>,
+    /// Read the files of a project that is not yours, and do nothing else: expand no variable, open no network, start no
+    /// program but git for `--changed-since`, read nothing in `.spile`. Commands that need more are refused. Also set by
+    /// `SPILE_UNTRUSTED=1`
+    #[arg(long, global = true)]
+    untrusted: bool,
 }
 
 /// How results are written.
@@ -246,6 +253,9 @@ impl Cli {
         {
             return Some(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, sentence));
         }
+        if let (Trust::Untrusted, Some(reason)) = (self.global.trust(), untrusted::refusal(&self.command)) {
+            return Some(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason.sentence()));
+        }
         let formats: &[Format] = match &self.command {
             Command::Plan(_) | Command::Apply(_) => &[Format::Text, Format::Json, Format::Markdown],
             Command::Check(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit, Format::Github],
@@ -357,6 +367,12 @@ fn exit_code(error: &Error) -> u8 {
 }
 
 impl Global {
+    /// Returns whose the project is, as the command line or the environment says.
+    fn trust(&self) -> Trust {
+        let is_said = variable("SPILE_UNTRUSTED").is_some_and(|word| !matches!(word.trim(), "" | "0" | "false"));
+        if self.untrusted || is_said { Trust::Untrusted } else { Trust::Own }
+    }
+
     fn folder(&self) -> Result<PathBuf, Error> {
         let here = std::env::current_dir();
         let here = here.map_err(|source| Error::Io { doing: "find", path: ".".to_owned(), source })?;
@@ -366,10 +382,12 @@ impl Global {
     fn project(&self) -> Result<Project, Error> {
         let folder = self.folder()?;
         // A folder that is named is the project; without a name it is looked for upwards, as cargo does.
-        if self.folder.is_some() && folder.join(crate::world::project::SETTINGS).is_file() {
-            return Ok(Project::at(folder));
-        }
-        Ok(Project::find(&folder)?)
+        let is_named = self.folder.is_some() && folder.join(crate::world::project::SETTINGS).is_file();
+        let project = if is_named { Project::at(folder) } else { Project::find(&folder)? };
+        Ok(match self.trust() {
+            Trust::Own => project,
+            Trust::Untrusted => project.untrusted(),
+        })
     }
 
     /// Reads and checks the project's files and opens the world of the environment.
@@ -386,7 +404,10 @@ impl Global {
     /// Reads and checks the project's files and opens the world without its registry.
     fn offline(&self, output: &mut Output) -> Result<(Arc<Loaded>, World, EnvironmentName), Error> {
         let (project, loaded, environment) = self.checked(output)?;
-        let world = World::offline(&project, &loaded.settings, &self.outside(&project, output)?);
+        let world = match self.trust() {
+            Trust::Own => World::offline(&project, &loaded.settings, &self.outside(&project, output)?),
+            Trust::Untrusted => World::untrusted(&project, &loaded.settings),
+        };
         Ok((loaded, world, environment))
     }
 

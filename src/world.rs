@@ -166,6 +166,13 @@ impl World {
         Self::with(project, settings, (registry, runs), outside)
     }
 
+    /// Opens a world without a way out, for a stranger's project: no registry, no variable, no key, and nothing that spile
+    /// keeps in the project's folder.
+    #[must_use]
+    pub fn untrusted(project: &Project, settings: &ProjectSettings) -> Self {
+        Self::offline(&project.clone().untrusted(), settings, &Outside::nothing())
+    }
+
     fn with(
         project: &Project,
         settings: &ProjectSettings,

@@ -9,7 +9,8 @@
 # SPILE_ENV      the environment, instead of the project's default one
 # SPILE_CHECK    how problems are written: text, github, junit or sarif (text)
 # SPILE_REPORT   where they are written, besides the log, for junit and sarif (spile-check.xml, spile-check.sarif)
-# SPILE_PLAN     further words for `spile plan` (--offline: without the registry; "" where its variables are set)
+# SPILE_PLAN     further words for `spile plan` (--untrusted: the files alone; "" where the variables of the registry are set)
+# SPILE_UNTRUSTED  true for a branch of a stranger: whatever SPILE_PLAN says, nothing but its files is read
 # SPILE_TRUST_REGISTRY   hosts that `spile.toml` names and that may get a key; not needed where the address is a variable
 # SPILE_ALLOW_VARIABLES  variables that `spile.toml` may read besides SUPABASE_* and SPILE_*
 # SPILE_APPLY    further words for `spile apply`, such as `--allow delete=2`
@@ -20,16 +21,21 @@ if [[ -n ${SPILE_ENV:-} ]]; then spile+=(--env "$SPILE_ENV"); fi
 
 review() {
   local format=${SPILE_CHECK:-text} report
+  # On GitLab a merge request of a fork says so itself.
+  if [[ ${CI_MERGE_REQUEST_SOURCE_PROJECT_ID:-} != "${CI_MERGE_REQUEST_PROJECT_ID:-}" ]]; then export SPILE_UNTRUSTED=true; fi
+  # The branch may bring links of these names, which lead anywhere.
+  rm -f -- plan.md plan.json
   case $format in
     junit | sarif)
       report=${SPILE_REPORT:-spile-check.$([[ $format == junit ]] && echo xml || echo sarif)}
-      "${spile[@]}" check --format "$format" > "$report" || { "${spile[@]}" check; }
+      rm -f -- "$report"
+      "${spile[@]}" check --untrusted --format "$format" > "$report" || { "${spile[@]}" check --untrusted; }
       ;;
-    *) "${spile[@]}" check --format "$format" ;;
+    *) "${spile[@]}" check --untrusted --format "$format" ;;
   esac
   local code=0
   # shellcheck disable=SC2086 # words are meant to be parted
-  "${spile[@]}" plan ${SPILE_PLAN---offline} --exit-code --out-markdown plan.md --out-json plan.json || code=$?
+  "${spile[@]}" plan ${SPILE_PLAN---untrusted} --exit-code --out-markdown plan.md --out-json plan.json || code=$?
   case $code in
     0 | 2 | 3) ;;
     *) exit "$code" ;;

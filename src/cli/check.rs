@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::untrusted::Refusal;
 use super::{Format, Global, Output, exit};
 use crate::ops::{self, Error};
 use crate::problem::Report;
@@ -19,6 +20,13 @@ pub struct Args {
     /// plugins without a version
     #[arg(long)]
     lint: bool,
+}
+
+impl Args {
+    /// Returns why it is refused over a project that is not the user's own.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.discover.then_some(Refusal::Believes)
+    }
 }
 
 /// Checks, and says that all is well.

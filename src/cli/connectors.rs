@@ -7,6 +7,7 @@ mod upgrade;
 
 use clap::{Subcommand, ValueEnum};
 
+use super::untrusted::Refusal;
 use super::{Global, Output};
 use crate::connector::{Role, search};
 use crate::ops::Error;
@@ -87,6 +88,18 @@ impl From<KindArg> for Role {
         match kind {
             KindArg::Extractor => Self::Extractor,
             KindArg::Loader => Self::Loader,
+        }
+    }
+}
+
+impl Args {
+    /// Returns why it is refused over a project that is not the user's own.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        match &self.command {
+            Command::List(args) => args.hub.then_some(Refusal::Believes),
+            Command::Search(_) | Command::Show(_) => None,
+            Command::Import(_) | Command::Upgrade(_) => Some(Refusal::Writes),
+            Command::Update(_) => Some(Refusal::Asks),
         }
     }
 }

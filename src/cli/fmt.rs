@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::untrusted::Refusal;
 use super::{Global, Output, exit};
 use crate::ops::{self, Error, fmt};
 use crate::view::report::ProblemData;
@@ -19,6 +20,11 @@ impl Args {
     /// Tells whether nothing is written.
     pub(super) fn only_checks(&self) -> bool {
         self.check
+    }
+
+    /// Returns why it is refused over a project that is not the user's own.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        (!self.check).then_some(Refusal::Writes)
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::untrusted::Refusal;
 use super::{Global, Output};
 use crate::ops::{self, Error};
 use crate::settings::Registry;
@@ -17,6 +18,14 @@ pub struct Args {
     /// Compare the database's version with this program's instead
     #[arg(long, conflicts_with = "supabase_dir")]
     check: bool,
+}
+
+impl Args {
+    /// Returns why it is refused over a project that is not the user's own.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        let writes = self.supabase_dir.is_some().then_some(Refusal::Writes);
+        self.check.then_some(Refusal::Asks).or(writes)
+    }
 }
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {

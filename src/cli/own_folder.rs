@@ -5,7 +5,7 @@ use miette::Diagnostic;
 
 use super::{Cli, Command, Global, Output};
 use crate::ops::Error;
-use crate::world::project::{is_interrupted, recover};
+use crate::world::project::{Trust, is_interrupted, recover};
 use crate::world::refusal::Refusal;
 use crate::world::run_lock::{self, Introduction};
 
@@ -91,7 +91,7 @@ pub(super) fn after(cli: &Cli, done: &Result<u8, Error>, output: &mut Output) {
 }
 
 fn mention(global: &Global, output: &mut Output) {
-    let Ok(project) = global.project() else { return };
+    let Some(project) = global.project().ok().filter(|project| project.trust() == Trust::Own) else { return };
     if let Err(not_own) = project.own().open() {
         let help = not_own.help().map(|help| help.to_string()).unwrap_or_default();
         let code = not_own.code().map(|code| code.to_string()).unwrap_or_default();

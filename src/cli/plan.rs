@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::scope::Scope;
+use super::untrusted::Refusal;
 use super::{Format, Global, Output, exit};
 use crate::ops::saved_plan::{SavedPlan, SavedPlanError};
 use crate::ops::{self, Error, Loaded};
@@ -11,7 +12,7 @@ use crate::view;
 use crate::view::plan_data::{PlanData, digest};
 use crate::view::report::ProblemData;
 use crate::world::door::read_named;
-use crate::world::project::replace_named;
+use crate::world::project::{Trust, replace, replace_named};
 
 /// Show what apply would change in the registry, in meltano.yml and in outputs; write nothing
 #[derive(Debug, clap::Args)]
@@ -61,14 +62,21 @@ pub struct Copies {
 
 impl Copies {
     /// Writes the files.
-    pub(super) fn write(&self, plan: &PlanData) -> Result<(), Error> {
+    pub(super) fn write(&self, plan: &PlanData, trust: Trust) -> Result<(), Error> {
         if let Some(path) = &self.out_json {
-            write(path, &serde_json::to_vec_pretty(plan).unwrap_or_default())?;
+            write(path, &serde_json::to_vec_pretty(plan).unwrap_or_default(), trust)?;
         }
         match &self.out_markdown {
-            Some(path) => write(path, view::plan_markdown::markdown(plan).as_bytes()),
+            Some(path) => write(path, view::plan_markdown::markdown(plan).as_bytes(), trust),
             None => Ok(()),
         }
+    }
+}
+
+impl Args {
+    /// Returns why it is refused over a project that is not the user's own.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.scope.adopts().then_some(Refusal::Asks)
     }
 }
 
@@ -79,18 +87,19 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         show(&plan, output);
         return Ok(code(&plan, *exit_code));
     }
-    let (loaded, world, environment) = if args.offline { global.offline(output)? } else { global.open(output)? };
+    let is_offline = args.offline || global.trust() == Trust::Untrusted;
+    let (loaded, world, environment) = if is_offline { global.offline(output)? } else { global.open(output)? };
     let mut options = args.scope.options((&world, &loaded), environment).await?;
-    if args.offline {
+    if is_offline {
         options.compared = Compared::FileOnly;
     }
     let plan = ops::plan(&world, &loaded, &options).await?;
     let plan = data(&plan, &loaded);
     show(&plan, output);
     if let Some(path) = &args.out {
-        write(path, &serde_json::to_vec_pretty(&plan.sealed((world.clock)())).unwrap_or_default())?;
+        write(path, &serde_json::to_vec_pretty(&plan.sealed((world.clock)())).unwrap_or_default(), global.trust())?;
     }
-    args.copies.write(&plan)?;
+    args.copies.write(&plan, global.trust())?;
     Ok(code(&plan, args.exit_code))
 }
 
@@ -125,6 +134,11 @@ pub(super) fn read(path: &Path) -> Result<(SavedPlan, PlanData), Error> {
     Ok((saved, plan))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    replace_named(path, bytes).map_err(|source| Error::Io { doing: "write", path: path.display().to_string(), source })
+/// Writes a file that the command line names. In a stranger's folder a link of that name was not the user's idea.
+fn write(path: &Path, bytes: &[u8], trust: Trust) -> Result<(), Error> {
+    let written = match trust {
+        Trust::Own => replace_named(path, bytes),
+        Trust::Untrusted => replace(path, bytes),
+    };
+    written.map_err(|source| Error::Io { doing: "write", path: path.display().to_string(), source })
 }

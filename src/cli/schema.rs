@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::json;
 
+use super::untrusted::Refusal;
 use super::{Global, Output};
 use crate::ops::{self, Error};
 use crate::schema::Subject;
@@ -44,6 +45,13 @@ impl From<Word> for Subject {
             Word::Project => Self::Project,
             Word::Connector => Self::Connector,
         }
+    }
+}
+
+impl Args {
+    /// Returns why it is refused over a project that is not the user's own.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        (self.out.is_some() || self.write.is_some()).then_some(Refusal::Writes)
     }
 }
 

@@ -23,6 +23,11 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Tells whether rows are to be adopted, which are in the registry.
+    pub(super) fn adopts(&self) -> bool {
+        !self.adopt.is_empty()
+    }
+
     /// Returns what to plan; asks git where that is needed.
     pub(super) async fn options(
         &self,

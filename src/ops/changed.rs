@@ -13,7 +13,7 @@ use crate::world::{Project, git};
 /// # Errors
 /// When git does not know the commit.
 pub async fn since(project: &Project, loaded: &Loaded, commit: &str) -> Result<BTreeSet<Slug>, Error> {
-    let paths = git::changed_since(project.root(), commit, &["integrations", "connectors"]).await?;
+    let paths = git::changed_since(project, commit, &["integrations", "connectors"]).await?;
     let stem = |path: &Path| Some(path.file_name()?.to_str()?.split('.').next()?.to_owned());
     let mut changed = BTreeSet::new();
     for path in &paths {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
+use super::project::{Project, Trust};
 use command::{Git, Reach, parts};
 
 pub use checked_out::checked_out;
@@ -82,8 +83,12 @@ pub async fn configure(folder: &Path, name: &str, value: &str) -> Result<(), Git
 ///
 /// # Errors
 /// When the project is in no repository, or there is no such commit.
-pub async fn changed_since(root: &Path, name: &str, folders: &[&str]) -> Result<Vec<PathBuf>, GitError> {
-    changed::since(&Git::at(root, Reach::Repository), root, (name, folders)).await
+pub async fn changed_since(project: &Project, name: &str, folders: &[&str]) -> Result<Vec<PathBuf>, GitError> {
+    let reach = match project.trust() {
+        Trust::Own => Reach::Repository,
+        Trust::Untrusted => Reach::RepositoryAlone,
+    };
+    changed::since(&Git::at(project.root(), reach), project.root(), (name, folders)).await
 }
 
 /// What a commit says of itself.

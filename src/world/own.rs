@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-use super::project::replace_private;
+use super::project::{Trust, replace_private};
 use tracked::Tracked;
 
 pub use files::MOST_BYTES;
@@ -30,6 +30,8 @@ pub struct Own {
     path: PathBuf,
     /// What its mode may not allow.
     closed: u32,
+    /// Whose the project is.
+    trust: Trust,
 }
 
 /// A folder that is this user's own.
@@ -131,13 +133,19 @@ impl Own {
     /// Names a folder of spile's own, for this user alone.
     #[must_use]
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), closed: 0o077 }
+        Self { path: path.to_owned(), closed: 0o077, trust: Trust::Own }
     }
 
     /// Names Meltano's folder of a project. Meltano itself makes it readable for others.
     #[must_use]
     pub fn of_meltano(root: &Path) -> Self {
-        Self { path: root.join(".meltano"), closed: 0o022 }
+        Self { path: root.join(".meltano"), closed: 0o022, trust: Trust::Own }
+    }
+
+    /// Names the same folder in a stranger's project: nobody looks at it, and nothing is made there.
+    #[must_use]
+    pub(super) fn unseen(self) -> Self {
+        Self { trust: Trust::Untrusted, ..self }
     }
 
     /// Returns where it is.
@@ -151,6 +159,9 @@ impl Own {
     /// # Errors
     /// When it is there and is not this user's own.
     pub fn open(&self) -> Result<Option<OwnFolder>, NotOwn> {
+        if self.trust == Trust::Untrusted {
+            return Ok(None);
+        }
         let found = match self.path.symlink_metadata() {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -166,6 +177,9 @@ impl Own {
     /// # Errors
     /// When it is not this user's own, or cannot be made.
     pub fn make(&self) -> io::Result<OwnFolder> {
+        if self.trust == Trust::Untrusted {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "nothing is written into a stranger's project"));
+        }
         if let Some(folder) = self.open()? {
             return Ok(folder);
         }

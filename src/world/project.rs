@@ -3,6 +3,7 @@
 mod files;
 mod journal;
 mod mistake;
+mod trust;
 mod write;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::world::own::Own;
 
 pub use journal::{BadJournal, FileEdit, NotWritten, Turn, is_interrupted, recover};
 pub use mistake::{FileError, Mistake};
+pub use trust::Trust;
 pub(crate) use write::sweep_temporary;
 pub use write::{add_lines, create, make_private, replace, replace_named, replace_private, with_lines};
 
@@ -79,6 +81,7 @@ pub struct IntegrationFiles {
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
+    trust: Trust,
     /// Texts that are read in place of what the files hold: changes that are checked before they are written. `None` is a
     /// file that is to go.
     unwritten: BTreeMap<PathBuf, Option<String>>,
@@ -87,7 +90,13 @@ pub struct Project {
 impl Project {
     /// Takes a folder as the project's.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), unwritten: BTreeMap::new() }
+        Self { root: root.into(), trust: Trust::Own, unwritten: BTreeMap::new() }
+    }
+
+    /// Returns the project as a stranger's: its files are read, and nothing of what spile keeps in it.
+    #[must_use]
+    pub fn untrusted(self) -> Self {
+        Self { trust: Trust::Untrusted, ..self }
     }
 
     /// Returns the project as it would be if a file had this text.
@@ -116,6 +125,21 @@ impl Project {
         found.map(Self::at).ok_or_else(|| NoProject { start: start.to_owned() })
     }
 
+    /// Returns whose the folder is.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// Returns the folder of everything that spile makes for itself, where it is believed: a stranger's is not.
+    #[must_use]
+    pub fn believed_folder(&self) -> Option<PathBuf> {
+        match self.trust {
+            Trust::Own => Some(self.own_folder()),
+            Trust::Untrusted => None,
+        }
+    }
+
     /// Returns the folder.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -131,7 +155,10 @@ impl Project {
     /// Names that folder; only its check opens what is in it.
     #[must_use]
     pub fn own(&self) -> Own {
-        Own::at(&self.own_folder())
+        match self.trust {
+            Trust::Own => Own::at(&self.own_folder()),
+            Trust::Untrusted => Own::at(&self.own_folder()).unseen(),
+        }
     }
 
     /// Returns where the local registry is.

@@ -21,7 +21,7 @@ impl Rendered {
         format!("rendered/{FILE_NAME}")
     }
 
-    /// Reads what was kept, where it is whole.
+    /// Reads what was kept, where it is whole and believed.
     #[must_use]
     pub fn of(project: &Project) -> Option<Self> {
         let mut kept = project.own().open().ok()??.text(Self::file())?;
@@ -54,6 +54,7 @@ mod tests {
         let kept = Rendered { stamp: "0123".to_owned(), text: "plugins: {}\n".to_owned() };
         kept.keep(&project).unwrap();
         assert_eq!(Rendered::of(&project), Some(kept.clone()));
+        assert_eq!(Rendered::of(&project.clone().untrusted()), None, "a stranger's");
         let path = project.own_folder().join(Rendered::file());
         let written = std::fs::read_to_string(&path).unwrap();
         for damaged in ["", "# 0123\n", &written[..written.len() - 1], &written.replace("plugins", "jobs")] {

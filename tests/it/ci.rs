@@ -56,6 +56,36 @@ fn a_review_needs_no_key_and_no_registry() {
     assert!(folder.read("spile-check.sarif").contains("\"version\": \"2.1.0\""));
 }
 
+/// The rows of a registry are asked for where `SPILE_PLAN` says so, and never for a branch of a stranger.
+#[test]
+fn a_review_of_a_fork_reads_the_files_alone() {
+    let folder = Folder::project();
+    let hosted = "\n[registry]\nkind = \"supabase\"\nurl = \"${NOT_SET}\"\nkey = \"${NOT_SET_EITHER}\"\n";
+    folder.write("spile.toml", &(folder.read("spile.toml") + hosted));
+    script(&folder, "review", &[("SPILE_PLAN", "")]).exits(1);
+    for fork in [
+        &[("SPILE_PLAN", ""), ("SPILE_UNTRUSTED", "true")][..],
+        &[("SPILE_PLAN", ""), ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "5"), ("CI_MERGE_REQUEST_PROJECT_ID", "3")],
+    ] {
+        script(&folder, "review", fork).exits(0);
+        let plan: Value = serde_json::from_str(&folder.read("plan.json")).unwrap();
+        assert_eq!(plan["compared"], "file_only");
+    }
+}
+
+/// A branch can bring a link under the name of each file that a review writes.
+#[test]
+fn a_review_writes_through_no_link_of_the_branch() {
+    let (folder, elsewhere) = (Folder::project(), Folder::new());
+    elsewhere.write("profile", "theirs");
+    for name in ["plan.md", "plan.json", "spile-check.xml"] {
+        std::os::unix::fs::symlink(elsewhere.join("profile"), folder.join(name)).unwrap();
+    }
+    script(&folder, "review", &[("SPILE_CHECK", "junit")]).exits(0);
+    assert_eq!(elsewhere.read("profile"), "theirs");
+    assert!(folder.read("plan.md").starts_with("<!-- spile plan acme/dev -->"));
+}
+
 #[test]
 fn a_merge_applies_and_a_guard_stops_it() {
     let folder = Folder::project();

@@ -1,6 +1,7 @@
 //! Files of a project that are made to take all memory, all of the stack, or forever: each is refused, soon, and by name.
 
 mod obstacles;
+pub mod yard;
 
 use std::fs::File;
 use std::path::Path;

@@ -1,3 +1,4 @@
 //! What a stranger's repository may do to who looks at it: nothing.
 
 mod git;
+mod modes;

@@ -77,13 +77,15 @@ impl Shelf {
         Ok(Self { all, project: project.clone(), kept: Kept::of(&project.own_folder()) })
     }
 
-    /// Reads the heads of all connectors, and of what is kept of the hub.
+    /// Reads the heads of all connectors, and of what is kept of the hub, where that is believed.
     ///
     /// # Errors
     /// When a definition of the project's is wrong, or what is kept cannot be read.
     pub fn with_hub(project: &Project) -> Result<Self, Error> {
         let mut shelf = Self::read(project)?;
-        for plugin in shelf.kept.index()?.map(|index| index.plugins).unwrap_or_default() {
+        // What a stranger says that the hub has said is no word of the hub's.
+        let kept = project.believed_folder().map(|_| shelf.kept.index()).transpose()?.flatten();
+        for plugin in kept.map(|index| index.plugins).unwrap_or_default() {
             let name = plugin.name();
             let (role, label, description) = (plugin.kind, plugin.label.clone(), plugin.description.clone());
             let (category, keywords) = (plugin.category.clone(), plugin.keywords.clone());

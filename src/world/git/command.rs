@@ -79,7 +79,7 @@ const KEPT_FOR_A_PUSH: [&str; 16] = [
 pub(super) enum Reach {
     /// The repository. The user's own configuration counts: it says which repositories of others are safe.
     Repository,
-    /// The repository, and no file elsewhere.
+    /// The repository, and no configuration of the user's or of the machine's.
     RepositoryAlone,
     /// A remote, by the user's own keys.
     Remote,

@@ -181,6 +181,19 @@ mod tests {
     }
 
     #[test]
+    fn a_link_of_that_name_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, path) = (folder.path().join("target"), folder.path().join("plan.md"));
+        replace(&target, b"theirs").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        replace(&path, b"ours").unwrap();
+        assert_eq!(
+            (std::fs::read(&target).unwrap(), std::fs::read(&path).unwrap()),
+            (b"theirs".to_vec(), b"ours".to_vec())
+        );
+    }
+
+    #[test]
     fn what_was_left_by_who_was_killed_is_removed_and_what_is_at_work_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let others = [".spile-plan.json", ".spile.tmp", ".spile.notes.tmp", ".spile.abc-12.tmp", "x.spile.abcdef.tmp"];

@@ -1,0 +1,77 @@
+//! `--untrusted`: which commands read a project's files and do nothing else.
+
+use super::Command;
+
+/// Why a command is of no use over a project that is not the user's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It asks the registry, or others.
+    Asks,
+    /// It reads what spile keeps in the project's folder.
+    Believes,
+    /// It opens secrets, or writes them.
+    Opens,
+    /// It starts programs.
+    Runs,
+    /// It writes.
+    Writes,
+}
+
+impl Refusal {
+    /// Says so, and what to do.
+    pub fn sentence(self) -> String {
+        let reason = match self {
+            Self::Asks => "opens network connections or asks the registry",
+            Self::Believes => "reads what spile keeps in `.spile`",
+            Self::Opens => "opens or writes secrets",
+            Self::Runs => "starts programs",
+            Self::Writes => "writes",
+        };
+        format!(
+            "this command {reason}: with `--untrusted` (or `SPILE_UNTRUSTED`) spile only reads a project's files; leave it \
+             out if you trust all that is in the folder"
+        )
+    }
+}
+
+/// Returns why a command is refused; `None` where it only reads.
+pub(super) fn refusal(command: &Command) -> Option<Refusal> {
+    match command {
+        Command::Check(args) => args.refusal(),
+        Command::Fmt(args) => args.refusal(),
+        Command::Plan(args) => args.refusal(),
+        Command::Schema(args) => args.refusal(),
+        Command::Connectors(args) => args.refusal(),
+        Command::Migrate(args) => args.refusal(),
+        Command::Secrets(args) => args.refusal(),
+        Command::Explain(_) | Command::Completions(_) | Command::Man(_) => None,
+        Command::Drift(_)
+        | Command::History(_)
+        | Command::Schedules(_)
+        | Command::Status(_)
+        | Command::Runs(_)
+        | Command::Logs(_)
+        | Command::Notify(_) => Some(Refusal::Asks),
+        Command::Tokens(_) => Some(Refusal::Believes),
+        Command::Up(_)
+        | Command::Discover(_)
+        | Command::Test(_)
+        | Command::Sync(_)
+        | Command::RunDue(_)
+        | Command::Exec(_)
+        | Command::Doctor(_) => Some(Refusal::Runs),
+        Command::Init(_)
+        | Command::New(_)
+        | Command::Edit(_)
+        | Command::Apply(_)
+        | Command::Pull(_)
+        | Command::Rollback(_)
+        | Command::Import(_)
+        | Command::Serve(_)
+        | Command::Enable(_)
+        | Command::Disable(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Lsp(_) => Some(Refusal::Writes),
+    }
+}

@@ -1,0 +1,112 @@
+//! `--untrusted` on the command line: what it takes, what it refuses, and how it is set.
+
+use crate::cli::program::{Came, run};
+use crate::folder::Folder;
+use crate::hostile::yard::Yard;
+
+#[test]
+fn what_writes_runs_or_asks_is_refused_with_the_reason() {
+    let folder = Folder::project();
+    let before = folder.files();
+    for (line, reason) in [
+        ("init", "writes"),
+        ("new shop --type postgres", "writes"),
+        ("edit fruit --set x=1", "writes"),
+        ("fmt", "writes"),
+        ("apply --yes", "writes"),
+        ("pull fruit", "writes"),
+        ("rollback x", "writes"),
+        ("import", "writes"),
+        ("serve", "writes"),
+        ("enable fruit", "writes"),
+        ("pause fruit", "writes"),
+        ("lsp", "writes"),
+        ("schema --write", "writes"),
+        ("schema --out x", "writes"),
+        ("connectors import -", "writes"),
+        ("migrate --supabase-dir x", "writes"),
+        ("up", "starts programs"),
+        ("test fruit", "starts programs"),
+        ("sync fruit", "starts programs"),
+        ("run-due", "starts programs"),
+        ("discover fruit", "starts programs"),
+        ("exec fruit -- true", "starts programs"),
+        ("doctor", "starts programs"),
+        ("status", "asks the registry"),
+        ("runs", "asks the registry"),
+        ("logs fruit", "asks the registry"),
+        ("history", "asks the registry"),
+        ("drift", "asks the registry"),
+        ("schedules", "asks the registry"),
+        ("notify list", "asks the registry"),
+        ("connectors update", "asks the registry"),
+        ("migrate --check", "asks the registry"),
+        ("plan --adopt fruit", "asks the registry"),
+        ("check --discover", "keeps in `.spile`"),
+        ("connectors list --hub", "keeps in `.spile`"),
+        ("tokens list", "keeps in `.spile`"),
+        ("secrets view fruit", "secrets"),
+        ("secrets set fruit password", "secrets"),
+    ] {
+        let refused = folder.spile(&format!("--untrusted {line}")).exits(64);
+        assert!(refused.notes.contains(reason) && refused.notes.contains("leave it out"), "{line}: {}", refused.notes);
+        assert_eq!(refused.out, "", "{line}");
+    }
+    assert_eq!(folder.files(), before, "something was written");
+}
+
+fn with_variable(folder: &Folder, line: &str, word: &str) -> Came {
+    run(folder.command(line).env("SPILE_UNTRUSTED", word))
+}
+
+#[test]
+fn the_variable_is_the_flag_and_false_is_not() {
+    let folder = Folder::project();
+    for word in ["1", "true", "yes", "TRUE"] {
+        with_variable(&folder, "fmt", word).exits(64);
+    }
+    for word in ["", "0", "false"] {
+        with_variable(&folder, "fmt", word).exits(0);
+    }
+}
+
+#[test]
+fn a_plan_of_a_stranger_compares_the_files_and_needs_no_variable() {
+    let folder = Folder::project();
+    let hosted = "\n[registry]\nkind = \"supabase\"\nurl = \"${NOT_SET}\"\nkey = \"${NOT_SET_EITHER}\"\n";
+    folder.write("spile.toml", &(folder.read("spile.toml") + hosted));
+    let plan = folder.spile("plan --untrusted --format json").exits(0).json();
+    assert_eq!(plan["compared"], "file_only");
+    assert!(!folder.join(".spile").exists(), "a plan of a stranger's project makes no folder in it");
+}
+
+/// What the first two say is believed where the folder is the user's own: the plan of the same files is another one.
+#[test]
+fn what_spile_keeps_is_not_believed() {
+    let folder = Folder::project();
+    folder.spile("apply --yes").exits(0);
+    let known = folder.spile("plan --untrusted").exits(0);
+    folder.write(".spile/applied/meltano.yml", "nobody looks here");
+    folder.write(".spile/rendered/meltano.yml", "nor here");
+    folder.write(".spile/hub/index.json", "nor here");
+    let journal = r#"{"version":1,"files":[{"path":"written.txt","before":"x","after":null}]}"#;
+    folder.write(".spile/edits.json", journal);
+    assert_eq!(folder.spile("plan --untrusted").exits(0).out, known.out);
+    folder.spile("check --untrusted").exits(0);
+    folder.spile("connectors search postgres --untrusted").exits(0);
+    assert!(!folder.join("written.txt").exists(), "the journal was believed");
+    assert!(folder.join(".spile/edits.json").exists(), "the journal was taken away");
+}
+
+#[test]
+fn a_plan_is_written_where_it_is_wanted_and_through_no_link() {
+    let yard = Yard::new();
+    let before = yard.surroundings();
+    yard.link("plan.md", yard.elsewhere("private.txt"));
+    yard.link("plan.json", "../home/.config/git/config");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spile"));
+    command.args(["plan", "--untrusted", "--out-markdown", "plan.md", "--out-json", "plan.json"]);
+    run(command.current_dir(yard.root())).exits(0);
+    assert!(yard.surroundings() == before, "a link was followed");
+    assert!(std::fs::read_to_string(yard.root().join("plan.md")).unwrap().starts_with("<!-- spile plan acme/dev -->"));
+}
