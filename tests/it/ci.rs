@@ -302,7 +302,8 @@ fn unpinned(line: &str) -> Option<&str> {
     let commit = action.split_once('@').map_or("", |(_, commit)| commit);
     let is_commit = commit.len() == 40 && commit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_named = version.strip_prefix('v').is_some_and(|version| version.split('.').count() == 3);
-    (!action.starts_with("./") && !(is_commit && is_named)).then_some(used)
+    let is_own = action.starts_with("./");
+    (!is_own && (!is_commit || !is_named)).then_some(used)
 }
 
 #[test]

@@ -64,7 +64,8 @@ fn problems_show_what_steers_as_what_it_is() {
 fn a_plan_shows_what_steers_as_what_it_is_in_every_form() {
     let folder = Folder::project();
     // What TOML can say with its own escapes.
-    let escaped: String = STEERING.chars().map(|c| format!("\\u{:04X}", u32::from(c))).collect();
+    let escaped: Vec<String> = STEERING.chars().map(|c| format!("\\u{:04X}", u32::from(c))).collect();
+    let escaped = escaped.concat();
     let text = format!(
         "type = \"singer-jsonl\"\nname = \"a{escaped}b\"\ndescription = \"{escaped}\"\nloader = \"lake\"\n\n\
          [config]\nlocal.folders = [\"x{escaped}y\", \"👩\u{200d}👧 שלום\"]\n"
