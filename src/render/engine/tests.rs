@@ -72,7 +72,7 @@ fn a_watched_template_says_what_it_says_unwatched() {
 #[test]
 fn what_is_undefined_is_named_as_the_engine_names_it() {
     for (text, name) in
-        [("{{ x.b }}", "`x.b`"), ("{{ x.b.c }}", "`x.b`"), ("{{ y }}", "`y`"), ("{{ x['b'] }}", "`x[\"b\"]`")]
+        [("{{ x.b }}", "`x.b`"), ("{{ x.b.c }}", "`x.b`"), ("{{ y }}", "`y`"), ("{{ x['b'] }}", "`x['b']`")]
     {
         let program = Template { author: Author::Program, ..template(text) };
         let (ours, engines) = (refused(text), program.render(values()).unwrap_err());
