@@ -117,17 +117,12 @@ impl Door {
     /// # Errors
     /// When it is anything else, or not below the folder.
     pub fn open(&self, path: &Path) -> Result<File, Shut> {
-        let file = self.within(path, |door, path| door.walk(path))?;
+        let file = match self.walk(path) {
+            Err(Shut::Outside) if self.links == Links::Inside => self.walk(&self.followed(path)?)?,
+            walked => walked?,
+        };
         let kind = FileType::from_raw_mode(fstat(&file).map_err(Shut::from)?.st_mode);
         if kind == FileType::RegularFile { Ok(File::from(file)) } else { Err(Shut::NotRegular) }
-    }
-
-    /// Opens a path as it is; where a link is in the way that stays inside, opens what it leads to.
-    fn within(&self, path: &Path, open: impl Fn(&Self, &Path) -> Result<OwnedFd, Shut>) -> Result<OwnedFd, Shut> {
-        match open(self, path) {
-            Err(Shut::Outside) if self.links == Links::Inside => open(self, &self.followed(path)?),
-            opened => opened,
-        }
     }
 
     /// Reads a text of at most [`MOST_BYTES`].
@@ -219,10 +214,9 @@ impl Door {
     fn followed_above(&self, path: &Path) -> Result<PathBuf, Shut> {
         let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Err(Shut::Outside) };
         match self.path.join(path).symlink_metadata() {
-            // A link that leads nowhere may lead outside as soon as somebody makes what it names.
-            Ok(_) => Err(Shut::Outside),
             Err(error) if is_missing(&error) => Ok(self.followed(above)?.join(name)),
-            Err(_) => Err(Shut::Outside),
+            // A link that leads nowhere may lead outside as soon as somebody makes what it names.
+            Ok(_) | Err(_) => Err(Shut::Outside),
         }
     }
 }

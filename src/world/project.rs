@@ -277,7 +277,7 @@ impl Project {
     /// Reads the template of `meltano.yml`: the project's own, or the built-in one.
     pub fn template(&self, problems: &mut Problems) -> Option<Source> {
         let path = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
-        self.optional_source(&path, problems).unwrap_or_else(|| Some(Source::new(path, render::TEMPLATE)))
+        self.source_or(&path, render::TEMPLATE, problems)
     }
 
     /// Reads a template of messages.

@@ -104,6 +104,64 @@ fn floors_0_to_2_are_pure() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// How a file is opened past the door, which alone knows links, pipes and files without end.
+const OPENING: [&str; 7] = [
+    "fs::read(",
+    "fs::read_to_string(",
+    "fs::read_dir(",
+    "File::open(",
+    "File::options(",
+    "OpenOptions::new(",
+    "WalkDir::new(",
+];
+
+/// Who may open files by themselves, and why: none of these is a file that a project's author writes.
+const OPENERS: [(&str, &str); 29] = [
+    ("world/door/named.rs", "the user named the file on the command line"),
+    ("world/keys/found.rs", "the user's keys"),
+    ("world/keys/made.rs", "the user's keys"),
+    ("world/editor.rs", "a private folder of its own"),
+    ("world/sops_program/scratch.rs", "a private folder of its own"),
+    ("world/machine.rs", "the system's own files"),
+    ("world/meltano/processes.rs", "the system's own files"),
+    ("world/git/checked_out.rs", "git's own folder"),
+    ("world/meltano.rs", "the names in the project's folder, which a run gets as links"),
+    ("world/project/write.rs", "folders, to sweep and to flush them"),
+    ("world/project/journal.rs", "spile's own folder"),
+    ("world/meltano_file.rs", "spile's own folder"),
+    ("world/output_file.rs", "folders, to lock them"),
+    ("ops/run/log.rs", "spile's own folder"),
+    ("world/audit.rs", "spile's own folder"),
+    ("world/discoveries.rs", "spile's own folder"),
+    ("world/hub/kept.rs", "spile's own folder"),
+    ("world/lock.rs", "spile's own folder"),
+    ("world/meltano/about.rs", "a private folder of its own"),
+    ("world/meltano/hold.rs", "spile's own folder"),
+    ("world/meltano/install.rs", "spile's own folder"),
+    ("world/meltano/plugins.rs", "Meltano's own folder"),
+    ("world/meltano/private.rs", "spile's own folder"),
+    ("world/meltano/run_log.rs", "spile's own folder"),
+    ("world/rendered.rs", "spile's own folder"),
+    ("world/runs/outbox.rs", "spile's own folder"),
+    ("world/seen.rs", "spile's own folder"),
+    ("world/supabase/cache.rs", "spile's own folder"),
+    ("world/tokens.rs", "spile's own folder"),
+];
+
+#[test]
+fn files_of_a_project_are_opened_by_its_door_alone() {
+    let may = |path: &str| OPENERS.iter().any(|(known, _)| *known == path);
+    let mut found = Vec::new();
+    for file in sources::all().iter().filter(|file| !file.path.ends_with("tests.rs")) {
+        let path = file.path.to_string_lossy().into_owned();
+        for (number, line) in file.lines().filter(|_| !may(&path)) {
+            let opened = OPENING.iter().filter(|word| line.contains(**word));
+            found.extend(opened.map(|word| format!("{path}:{number}: `{word}`: read it through `Project::door`")));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn uses_are_found_in_paths_and_in_groups() {
     assert_eq!(used("use crate::world::{Project, World};"), ["world"]);

@@ -1,6 +1,7 @@
 //! Where a definition comes from: a file, standard input, the hub as it is kept, or a tap itself.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use crate::ops::{Error, connectors};
 use crate::problem::Problems;
 use crate::settings::{self, RunEnvironment};
 use crate::source::Source;
+use crate::world::door::read_named;
 use crate::world::{Project, meltano};
 
 /// How long installing a tap may take, and then its answer, where nothing is said.
@@ -77,15 +79,14 @@ fn run_environment(project: &Project) -> RunEnvironment {
     settings.map(|settings| settings.run).unwrap_or_default()
 }
 
-/// Reads one byte more than a definition may have, and no further: what is too large is told from its start.
 fn bytes(from: &str) -> Result<Vec<u8>, Error> {
-    let io = |source| Error::Io { doing: "read", path: from.to_owned(), source };
-    let most = MOST_BYTES as u64 + 1;
-    let mut bytes = Vec::new();
-    if from == "-" {
-        io::stdin().take(most).read_to_end(&mut bytes).map_err(io)?;
-    } else {
-        std::fs::File::open(from).map_err(io)?.take(most).read_to_end(&mut bytes).map_err(io)?;
+    if from != "-" {
+        let path = Path::new(from);
+        return read_named(path).map_err(|why| Error::of_file("read", path, why));
     }
+    let io = |source| Error::Io { doing: "read", path: from.to_owned(), source };
+    let mut bytes = Vec::new();
+    // One byte more than a definition may have tells that it is too large.
+    io::stdin().take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)
 }

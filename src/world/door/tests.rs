@@ -146,7 +146,7 @@ fn where_no_links_are_taken_none_is_followed() {
     assert!(matches!(Door::without_links(&yard.folder.path().join("linked")), Err(Shut::Outside | Shut::Missing)));
 }
 
-fn names(paths: Vec<PathBuf>) -> Vec<String> {
+fn names(paths: &[PathBuf]) -> Vec<String> {
     let mut names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     names.sort();
     names
@@ -157,7 +157,7 @@ fn listed(door: &Door, folder: &str) -> (Vec<String>, Vec<String>) {
     let Listing { files, refused, .. } = door.list(Path::new(folder));
     let mut refused: Vec<String> = refused.iter().map(|one| format!("{}: {}", one.path.display(), one.why)).collect();
     refused.sort();
-    (names(files), refused)
+    (names(&files), refused)
 }
 
 #[test]

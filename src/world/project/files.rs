@@ -83,11 +83,11 @@ impl Project {
         source_of(path, self.text(path), problems)
     }
 
-    /// Reads a file that the project may do without; `None` where there is none.
-    pub(super) fn optional_source(&self, path: &Path, problems: &mut Problems) -> Option<Option<Source>> {
+    /// Reads a file that the project may do without: a built-in text stands for it.
+    pub(super) fn source_or(&self, path: &Path, built_in: &str, problems: &mut Problems) -> Option<Source> {
         match self.text(path) {
-            Err(Shut::Missing) => None,
-            text => Some(source_of(path, text, problems)),
+            Err(Shut::Missing) => Some(Source::new(path, built_in)),
+            text => source_of(path, text, problems),
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ProgramError, WholeFile};
 use crate::sops::{Rule, Rules, Scoped};
+use crate::world::door::text_named;
 
 /// A folder for one call, for its owner alone; only ciphertext and rules are ever in it.
 pub(super) struct Scratch(tempfile::TempDir);
@@ -33,8 +34,9 @@ impl Scratch {
     /// Writes the one rule of a file as a configuration. The program would match the rules against the path of the
     /// copy, and differs between its versions in what it makes of a path that is given to it.
     pub(super) fn config(&self, config: &Path, filename: &Path, which: Scoped) -> Result<PathBuf, ProgramError> {
-        let text = std::fs::read_to_string(config)
-            .map_err(|source| ProgramError::Io { doing: "read `.sops.yaml`", source })?;
+        // The project's door has found it; it may be in the repository above the project.
+        let text =
+            text_named(config).map_err(|why| ProgramError::Io { doing: "read `.sops.yaml`", source: why.into() })?;
         let rules = Rules::read(&text).map_err(ProgramError::Rules)?;
         let relative = config.parent().and_then(|folder| filename.strip_prefix(folder).ok()).unwrap_or(filename);
         let rule: &Rule = rules
