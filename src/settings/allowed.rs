@@ -49,6 +49,7 @@ pub enum AllowMistake {
 }
 
 /// Returns the words of a variable's value, which stand between commas or blanks, each with its place.
+#[must_use]
 pub fn words(source: &Source) -> Vec<Placed<String>> {
     let is_gap = |c: char| c == ',' || c.is_whitespace();
     let (mut words, mut start) = (Vec::new(), 0);

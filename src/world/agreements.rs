@@ -82,12 +82,10 @@ impl Agreements {
     pub fn trusting(mut self, option: &[TrustedHost], variable: Option<&str>, problems: &mut Problems) -> Self {
         self.trusted.extend(option.iter().map(|host| (host.clone(), TRUST_OPTION)));
         for word in settings::words(&Source::new(TRUST_VARIABLE, variable.unwrap_or_default())) {
+            let span = word.place.span.clone().into();
             match word.parse() {
                 Ok(host) => self.trusted.push((host, TRUST_VARIABLE)),
-                Err(_) => {
-                    let span = word.place.span.clone().into();
-                    problems.push(&word.place.source, NoHost { word: word.value.clone(), span });
-                }
+                Err(_) => problems.push(&word.place.source, NoHost { word: word.value.clone(), span }),
             }
         }
         self

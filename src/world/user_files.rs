@@ -161,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         assert!(read_own(&path).unwrap().is_none());
-        std::fs::write(&path, "x").unwrap();
+        crate::world::project::replace(&path, b"x").unwrap();
         for (mode, is_believed) in [(0o600, true), (0o644, true), (0o664, false), (0o666, false)] {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             assert_eq!(read_own(&path).is_ok(), is_believed, "{mode:o}");

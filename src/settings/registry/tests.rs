@@ -30,8 +30,8 @@ fn found(lines: &str) -> (Option<Resolved>, Vec<String>, String) {
     let report = problems.into_report();
     let lines = report.problems().iter().map(|one| format!("{}: {}", one.place().line_and_column().0, one.code()));
     let found = lines.map(|line| line.replace("spile::registry::", "")).collect();
-    let said = report.problems().iter().map(|one| format!("{one:?} {:?}", one.help())).collect::<String>();
-    (resolved, found, said + &report.excerpt_text(&source))
+    let said: Vec<String> = report.problems().iter().map(|one| format!("{one:?} {:?}", one.help())).collect();
+    (resolved, found, said.join("\n") + &report.excerpt_text(&source))
 }
 
 const KEY: &str = "key = '${SUPABASE_KEY}'";
