@@ -64,7 +64,7 @@ impl ChildEnvironment {
     #[must_use]
     pub fn secrets(&self, run: &RunEnvironment) -> Vec<Secret> {
         let texts = self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-        texts.flat_map(|(name, value)| secret_of(name, value, run)).map(Secret::new).collect()
+        texts.filter_map(|(name, value)| secret_of(name, value, run)).map(Secret::new).collect()
     }
 }
 
