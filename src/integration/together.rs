@@ -221,7 +221,8 @@ fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Pro
         let stem = path.strip_prefix("integrations").ok()?.file_stem()?.to_str()?;
         Some(FileName::of_stem(stem)?.slug.to_string())
     });
-    unread.retain(|name| !bases.keys().any(|slug| slug.as_str() == name));
+    let declared: BTreeSet<&str> = bases.keys().map(|slug| slug.as_str()).collect();
+    unread.retain(|name| !declared.contains(name.as_str()));
     let is_known = |loader: &str| names.contains(loader) || unread.contains(loader);
     for draft in drafts {
         let Some(loader) = draft.loader.as_ref().filter(|loader| !is_known(loader.as_str())) else { continue };

@@ -334,6 +334,30 @@ fn a_server_starts_or_says_why_not() {
     }
 }
 
+/// A project of a hundred thousand files is slow, and no more.
+#[test]
+fn a_hundred_thousand_files_are_survived() {
+    let yard = Yard::new();
+    for number in 0..100_000 {
+        fs::File::create(yard.root().join(format!("integrations/note-{number}.md"))).unwrap();
+    }
+    let (code, said) = yard.survives("check");
+    assert_eq!(code, Some(0), "{said}");
+}
+
+/// Each is wrong, and each is reported once.
+#[test]
+fn twenty_thousand_wrong_files_are_reported() {
+    let yard = Yard::new();
+    for number in 0..20_000 {
+        fs::File::create(yard.root().join(format!("integrations/n{number}.toml"))).unwrap();
+    }
+    let (code, said) = yard.survives("check --format json");
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let problems = said["error"]["problems"].as_array().unwrap();
+    assert!(code == Some(1) && problems.len() >= 20_000, "{code:?}: {}", problems.len());
+}
+
 /// What stays inside is taken, so that the others are refused for where they lead.
 #[test]
 fn links_that_stay_inside_are_followed_and_stay_links() {
