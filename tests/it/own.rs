@@ -198,7 +198,7 @@ fn an_environment_that_a_clone_brings_is_not_installed() {
     for (planted, code) in Planted::ALL {
         let folder = Folder::project();
         let settings = spile::ops::check::settings(&spile::world::Project::at(folder.path())).unwrap();
-        let meltano = spile::world::Meltano::new(folder.path(), &settings.meltano);
+        let meltano = spile::world::Meltano::new(folder.path(), &settings);
         let marker = format!("{}\n", meltano.version());
         folder.write(".spile/meltano/.spile-installed", &marker);
         folder.write(".spile/meltano/bin/python", "#!/bin/sh\ntouch pwned\n");
@@ -213,7 +213,7 @@ fn an_environment_that_a_clone_brings_is_not_installed() {
         let plugin = spile::connector::Plugin { pip_url: "tap-x".to_owned(), ..plugin(&folder) };
         let at = format!(".meltano/extractors/{}", plugin.name);
         folder.write(&format!("{at}/venv/lib/python3/site-packages/evil-1.dist-info/METADATA"), "");
-        let meltano = spile::world::Meltano::new(folder.path(), &settings.meltano);
+        let meltano = spile::world::Meltano::new(folder.path(), &settings);
         assert_eq!(meltano.installed(Role::Extractor, &plugin).unwrap(), ["evil-1"], "it is believed before");
         planted.plant(&folder, ".meltano");
         assert!(meltano.installed(Role::Extractor, &plugin).unwrap().is_empty(), "{planted:?}");

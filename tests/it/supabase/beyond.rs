@@ -102,7 +102,7 @@ async fn each_key_may_do_what_it_is_for() {
     let read = planner.read().await.unwrap();
     assert_eq!(read.state, subject.state(&[10]), "who plans reads hashes and ciphertext");
     for project in [None, Some("other")] {
-        let stranger = subject.at(subject.address(subject.database.planner_key(project)));
+        let stranger = subject.at(subject.address(&subject.database.planner_key(project)));
         let told = said(&stranger.read().await.unwrap_err());
         assert!(told.starts_with("spile::supabase::planner"), "{told}");
         assert!(told.contains("the planner's key is for") && told.contains("spile_project"), "{told}");
