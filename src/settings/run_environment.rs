@@ -185,16 +185,16 @@ mod tests {
 
     #[test]
     fn what_opens_the_registry_or_a_channel_is_withheld_wherever_it_is_named() {
-        let text = "[registry]\nkind = 'supabase'\nurl = 'https://${MELTANO_HOST}/x'\nkey = '${PIP_KEY}'\n\
+        let text = "[registry]\nkind = 'supabase'\nurl = '${MELTANO_HOST}'\nkey = '${PIP_KEY}'\n\
                     [environments.prod.registry]\nkey = '${PROD_KEY}'\n[environments.dev]\nregistry.key = '${DEV_KEY}'\n\
                     [[notify]]\nname = 'a'\nkind = 'slack'\nurl = '${UV_HOOK}'\n\
-                    [[notify]]\nname = 'b'\nkind = 'email'\nserver = 'smtp://${SMTP_USER}@${SMTP_HOST}'\n\
+                    [[notify]]\nname = 'b'\nkind = 'email'\nserver = '${SMTP_HOST}'\n\
                     password = '${SMTP_PASSWORD}'\nfrom = 'a@example.com'\nto = ['b@example.com']\n";
         let (run, problems) = read(text);
         assert_eq!(problems, [""; 0]);
         let run = run.unwrap();
         for name in
-            ["MELTANO_HOST", "PIP_KEY", "PROD_KEY", "DEV_KEY", "UV_HOOK", "SMTP_USER", "SMTP_HOST", "SMTP_PASSWORD"]
+            ["MELTANO_HOST", "PIP_KEY", "PROD_KEY", "DEV_KEY", "UV_HOOK", "SMTP_HOST", "SMTP_PASSWORD"]
         {
             assert!(run.withholds(name) && run.is_named_by_settings(name) && !run.passes(name), "{name}");
         }

@@ -183,8 +183,8 @@ impl Own {
         if let Some(folder) = self.open()? {
             return Ok(folder);
         }
-        self.check_git()?;
         fs::create_dir_all(self.path.parent().unwrap_or(&self.path))?;
+        self.check_git()?;
         match fs::DirBuilder::new().mode(0o700).create(&self.path) {
             // Whatever somebody does to `.gitignore`: what is in here goes into no commit by mistake.
             Ok(()) => replace_private(&self.path.join(IGNORE), b"*\n")?,
