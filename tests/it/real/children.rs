@@ -50,8 +50,8 @@ fn ran(project: &Project, words: &[&str]) -> Ran {
 fn a_loader_that_names_the_registrys_key_gets_nothing() {
     let project = Project::with_fault("well");
     project.write("spile.toml", &format!("{FAULT}{REGISTRY}"));
-    let named = |value: &str| LOADER.replace("[config]\n", &format!("[config]\ncustom_name = '{value}'\n"));
-    project.write("integrations/files.toml", &named("of-${SUPABASE_SECRET_KEY}-${AWS_SECRET_ACCESS_KEY}"));
+    let loader_of = |value: &str| LOADER.replace("[config]\n", &format!("[config]\ncustom_name = '{value}'\n"));
+    project.write("integrations/files.toml", &loader_of("of-${SUPABASE_SECRET_KEY}-${AWS_SECRET_ACCESS_KEY}"));
     // Meltano reads this file by itself.
     project.write(".env", &format!("SUPABASE_SECRET_KEY={KEY}\n"));
     ran(&project, &["sync", "things"]).succeeds();
@@ -59,7 +59,7 @@ fn a_loader_that_names_the_registrys_key_gets_nothing() {
     let names: Vec<_> = written.iter().map(|file| file.file_name().into_string().unwrap()).collect();
     assert_eq!(names, ["of--.jsonl"]);
     // A folder that is not there makes the loader say which one it looked for.
-    project.write("integrations/files.toml", &named("no/such/folder/${SUPABASE_SECRET_KEY}"));
+    project.write("integrations/files.toml", &loader_of("no/such/folder/${SUPABASE_SECRET_KEY}"));
     let failed = ran(&project, &["sync", "things"]).fails();
     assert!(!format!("{}{}", failed.stdout(), failed.stderr()).contains("canary"), "{}", failed.stdout());
     assert!(!project.newest_run().to_string().contains("canary"));
