@@ -98,7 +98,10 @@ fn mention(global: &Global, output: &mut Output) {
         output.warning(&not_own.to_string(), Some(&format!("{help} ({code})")));
     } else if is_interrupted(project.root()) {
         let what = "a change of several files was interrupted: some have their new text, others not";
-        output.warning(what, Some("run the command again: it puts the files back first, as every command that writes"));
+        output.warning(
+            what,
+            Some("`spile apply`, `spile fmt` and every other command that writes puts the files back first"),
+        );
     }
 }
 

@@ -16,7 +16,7 @@ use crate::connector::Connector;
 use crate::integration::field;
 use crate::ops::{Error, secrets};
 use crate::problem::Report;
-use crate::world::TargetError;
+use crate::world::{self, TargetError};
 
 /// Why a request is not answered as it wanted.
 #[derive(Debug, Clone, Serialize)]
@@ -153,6 +153,10 @@ fn errors(report: &Report, connector: Option<&Connector>) -> Vec<FieldError> {
 
 /// What the user's wish was wrong with is 4xx; what is wrong elsewhere, 5xx.
 fn status(error: &Error) -> StatusCode {
+    // Another process is at work, and is done soon.
+    if let Some(world::refusal::Refusal::Busy(_)) = world::refusal::Refusal::behind(error) {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
     match error {
         Error::Connectors(crate::ops::connectors::ConnectorsError::Unknown { .. })
         | Error::UnknownNames { .. }

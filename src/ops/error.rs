@@ -113,7 +113,9 @@ pub enum Error {
     )]
     #[diagnostic(
         code(spile::plan::pruned_apply),
-        help("run `spile history` to see which are kept; to go back further, check out the files of then and run `spile apply`")
+        help(
+            "run `spile history` to see which are kept; to go back further, check out the files of then and run `spile apply`"
+        )
     )]
     PrunedApply {
         /// What was asked for.

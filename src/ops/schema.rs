@@ -38,17 +38,16 @@ pub fn write(project: &Project, folder: &Path) -> Result<Vec<PathBuf>, Error> {
         let name = format!("{}.json", subject.word());
         let text = format!("{:#}\n", schema::of(subject, &catalog));
         let path = folder.join(&name);
-        match folder.strip_prefix(OWN_FOLDER) {
-            Ok(below) => put_own(project, &below.join(&name), &text)?,
-            Err(_) => {
-                make(&project.root().join(folder))?;
-                // The folder is the user's choice; a link in it was not.
-                replace(&project.root().join(&path), text.as_bytes()).map_err(|source| Error::Io {
-                    doing: "write",
-                    path: path.display().to_string(),
-                    source,
-                })?;
-            }
+        if let Ok(below) = folder.strip_prefix(OWN_FOLDER) {
+            put_own(project, &below.join(&name), &text)?;
+        } else {
+            make(&project.root().join(folder))?;
+            // The folder is the user's choice; a link in it was not.
+            replace(&project.root().join(&path), text.as_bytes()).map_err(|source| Error::Io {
+                doing: "write",
+                path: path.display().to_string(),
+                source,
+            })?;
         }
         written.push(path);
     }

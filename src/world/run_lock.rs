@@ -24,7 +24,7 @@ const FOLDER: &str = "locks";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long an installation is waited for: a slow network and a large tap take minutes.
-const INSTALLING: Duration = Duration::from_secs(30 * 60);
+const INSTALLING: Duration = Duration::from_mins(30);
 
 /// After how long a wait is mentioned.
 const SILENCE: Duration = Duration::from_secs(1);

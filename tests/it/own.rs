@@ -135,7 +135,9 @@ fn a_committed_journal_is_not_believed() {
         fs::set_permissions(folder.join(".spile/edits.json"), Permissions::from_mode(0o600)).unwrap();
         planted.plant(&folder, ".spile");
         let config = fs::read(folder.join(".git/config")).unwrap();
-        for line in ["check", "fmt --check", "schema", "plan --offline", "plan --offline --changed-since HEAD", "doctor"] {
+        for line in
+            ["check", "fmt --check", "schema", "plan --offline", "plan --offline --changed-since HEAD", "doctor"]
+        {
             folder.spile(line);
         }
         let refused = folder.spile("fmt").exits(1).notes;

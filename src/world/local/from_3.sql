@@ -1,11 +1,11 @@
 -- What version 4 knows of the history besides, and that it may be pruned.
-drop trigger integration_changes_remain;
-drop trigger integration_applies_remain;
-create index integration_changes_of_apply on integration_changes (apply_id);
+drop trigger if exists integration_changes_remain;
+drop trigger if exists integration_applies_remain;
+create index if not exists integration_changes_of_apply on integration_changes (apply_id);
 
 -- How far back the history goes: applies of lower numbers are gone, and of changes only the newest of each integration is
 -- left. `file_sha256` is `meltano.yml` as the newest of these applies left it.
-create table integration_pruned (
+create table if not exists integration_pruned (
   environment text    not null,
   managed_by  text    not null,
   before      integer not null,

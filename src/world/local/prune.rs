@@ -45,7 +45,8 @@ impl Local {
                    join integration_changes c on c.apply_id = a.id \
                    where a.environment = ?1 and a.managed_by = ?2 and a.number < ?3 group by c.integration_id";
         let mut statement = of.prepare(sql)?;
-        let newest = statement.query_map(params![environment, project, before], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let newest =
+            statement.query_map(params![environment, project, before], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let newest: Vec<(String, i64)> = newest.collect::<rusqlite::Result<_>>()?;
         let earlier = "delete from integration_changes where environment = ?1 and managed_by = ?2 \
                        and integration_id = ?3 and number < ?4";
@@ -76,7 +77,7 @@ impl Local {
 }
 
 /// How many pages are given back at most: all that are free.
-const PAGES: i64 = i32::MAX as i64;
+const PAGES: i64 = 0x7fff_ffff;
 
 #[cfg(test)]
 mod tests;

@@ -85,7 +85,8 @@ impl Meltano {
         let folder = plugin_folder(role, plugin);
         let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return false };
         let has_python = theirs.path().join(&folder).join("venv/bin/python").exists();
-        let is_marked = || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(plugin, &found));
+        let is_marked =
+            || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(plugin, &found));
         has_python && (fingerprint(&plugin.pip_url).as_deref() == Some(found.as_str()) || is_marked())
     }
 

@@ -143,10 +143,8 @@ impl<'a> Input<'a> {
             let content = self.take(length)?;
             match name {
                 b"link" => rest.base = base(content, hash)?,
-                // Entries may be folders; what is in such a folder is not listed.
-                b"sdir" => {}
-                // What begins with a capital may be passed over.
-                [b'A'..=b'Z', ..] => {}
+                // Of the first, entries may be folders whose files are not listed. What begins with a capital may be passed over.
+                b"sdir" | [b'A'..=b'Z', ..] => {}
                 _ => return Err(Broken::Unknown),
             }
         }
@@ -159,7 +157,7 @@ fn base(content: &[u8], hash: usize) -> Result<Option<Base>, Broken> {
     if id.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
-    let hexadecimal = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = id.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     // The second bitmap says which entries are another's now: their paths stay.
     let deleted = if rest.is_empty() { Bitmap::default() } else { Bitmap::read(rest).ok_or(Broken::Damaged)? };
     Ok(Some(Base { id: hexadecimal, deleted }))

@@ -37,8 +37,14 @@ pub(super) enum Tracked {
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp([i64; 5]);
 
+/// What was found of a folder, and the indexes as they were then.
+struct Seen {
+    stamps: Vec<Option<Stamp>>,
+    found: Tracked,
+}
+
 /// What was found, by folder: an index of thousands of files is read once.
-static SEEN: Mutex<BTreeMap<PathBuf, (Vec<Option<Stamp>>, Tracked)>> = Mutex::new(BTreeMap::new());
+static SEEN: Mutex<BTreeMap<PathBuf, Seen>> = Mutex::new(BTreeMap::new());
 
 /// Tells whether a repository that the folder is in tracks it, or anything in it. All repositories upwards are asked: one
 /// may have been made inside of another that brought the folder.
@@ -57,12 +63,12 @@ pub(super) fn tracked(root: &Path, name: &str) -> Tracked {
     let folder = root.join(name);
     let stamps: Vec<_> = repositories.iter().map(Repository::stamp).collect();
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, found)) = seen.get(&folder).filter(|(known, _)| *known == stamps) {
-        return found.clone();
+    if let Some(known) = seen.get(&folder).filter(|known| known.stamps == stamps) {
+        return known.found.clone();
     }
-    let each = repositories.iter().map(|repository| repository.tracks(&folder));
-    let found = each.into_iter().find(|found| *found != Tracked::No).unwrap_or(Tracked::No);
-    seen.insert(folder, (stamps, found.clone()));
+    let mut each = repositories.iter().map(|repository| repository.tracks(&folder));
+    let found = each.find(|found| *found != Tracked::No).unwrap_or(Tracked::No);
+    seen.insert(folder, Seen { stamps, found: found.clone() });
     found
 }
 

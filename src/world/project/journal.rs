@@ -65,7 +65,7 @@ pub struct BadJournal {
 }
 
 impl BadJournal {
-    fn new(why: impl Into<String>) -> io::Error {
+    fn of(why: impl Into<String>) -> io::Error {
         Refusal::from(Self { why: why.into() }).into()
     }
 }
@@ -188,16 +188,16 @@ fn own(root: &Path) -> Own {
 
 /// Reads a journal; `None` where it is another version's.
 fn parsed(bytes: &[u8]) -> io::Result<Option<Written>> {
-    let damaged = |error: serde_json::Error| BadJournal::new(format!("it cannot be read ({error})"));
+    let damaged = |error: serde_json::Error| BadJournal::of(format!("it cannot be read ({error})"));
     if serde_json::from_slice::<Head>(bytes).map_err(damaged)?.version != VERSION {
         return Ok(None);
     }
     let written: Written = serde_json::from_slice(bytes).map_err(damaged)?;
     if written.files.len() > MOST_FILES {
-        return Err(BadJournal::new(format!("it names more than {MOST_FILES} files")));
+        return Err(BadJournal::of(format!("it names more than {MOST_FILES} files")));
     }
     if let Some(file) = written.files.iter().find(|file| !is_inside(&file.path)) {
-        return Err(BadJournal::new(format!("it names `{}`, which is no file of the project's", file.path.display())));
+        return Err(BadJournal::of(format!("it names `{}`, which is no file of the project's", file.path.display())));
     }
     Ok(Some(written))
 }
@@ -251,7 +251,7 @@ fn read(root: &Path, path: &Path) -> io::Result<Option<String>> {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(Shut::Missing) => Ok(None),
         Err(Shut::Io(error)) => Err(error),
-        Err(shut) => Err(BadJournal::new(format!("it names `{}`, and {shut}", path.display()))),
+        Err(shut) => Err(BadJournal::of(format!("it names `{}`, and {shut}", path.display()))),
     }
 }
 

@@ -43,15 +43,20 @@ fn a_meltano_yml_that_cannot_be_written_leaves_what_is_left_to_the_next_apply() 
     folder.spile("apply --yes").exits(0);
     folder.integration("fruit", "elsewhere");
     let runs_as_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-    if runs_as_root {
-        for path in [".spile", ".spile/registry.db"] {
-            std::os::unix::fs::chown(folder.join(path), Some(NOBODY), Some(NOBODY)).unwrap();
+    // What is another user's is not believed: who runs spile owns all of it.
+    let give_to = |user: u32| {
+        for item in
+            walkdir::WalkDir::new(folder.join(".spile")).into_iter().map(Result::unwrap).filter(|_| runs_as_root)
+        {
+            std::os::unix::fs::chown(item.path(), Some(user), Some(user)).unwrap();
         }
-    }
+    };
+    give_to(NOBODY);
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o555)).unwrap();
     let before = folder.read("meltano.yml");
     let applied = as_a_stranger(&folder, "apply --yes");
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    give_to(0);
     assert!(applied.exits(1).notes.contains("cannot write `meltano.yml`"));
     assert_eq!(folder.read("meltano.yml"), before);
     let left = folder.spile("plan --format json").exits(0).json();

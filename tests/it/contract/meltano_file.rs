@@ -79,5 +79,7 @@ async fn a_link_stays_a_link() {
 #[tokio::test]
 async fn nothing_but_the_file_is_left_in_the_folder() {
     let file = rendered().await;
-    assert_eq!(file.files(), [".spile/applied/meltano.yml", "meltano.yml"].map(std::path::PathBuf::from));
+    // The lock stays, so that nobody locks a file that another has removed.
+    let left = [".spile/.gitignore", ".spile/applied/meltano.yml", ".spile/locks/project.lock", "meltano.yml"];
+    assert_eq!(file.files(), left.map(std::path::PathBuf::from));
 }
