@@ -101,11 +101,8 @@ pub struct Global {
     /// Send the registry's key, or a mail server's password, to this host, which `spile.toml` names; put commas between several
     #[arg(long, value_name = "HOST", global = true, value_delimiter = ',')]
     trust_registry: Vec<TrustedHost>,
-    /// Read the files of a project that is not yours, and do nothing else: expand no variable, open no network, start no
-    /// program but git for `--changed-since`, read nothing in `.spile`. Commands that need more are refused. Also set by
-    /// `SPILE_UNTRUSTED=1`
-    #[arg(long, global = true)]
-    untrusted: bool,
+    #[command(flatten)]
+    standing: untrusted::Standing,
 }
 
 /// How results are written.
@@ -369,8 +366,7 @@ fn exit_code(error: &Error) -> u8 {
 impl Global {
     /// Returns whose the project is, as the command line or the environment says.
     fn trust(&self) -> Trust {
-        let is_said = variable("SPILE_UNTRUSTED").is_some_and(|word| !matches!(word.trim(), "" | "0" | "false"));
-        if self.untrusted || is_said { Trust::Untrusted } else { Trust::Own }
+        self.standing.trust(variable("SPILE_UNTRUSTED").as_deref())
     }
 
     fn folder(&self) -> Result<PathBuf, Error> {

@@ -1,6 +1,25 @@
 //! `--untrusted`: which commands read a project's files and do nothing else.
 
 use super::Command;
+use crate::world::project::Trust;
+
+/// Whose the project is.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Standing {
+    /// Read the files of a project that is not yours, and do nothing else: expand no variable, open no network, start no
+    /// program but git for `--changed-since`, read nothing in `.spile`. Commands that need more are refused. Also set by
+    /// `SPILE_UNTRUSTED=1`
+    #[arg(long, global = true)]
+    untrusted: bool,
+}
+
+impl Standing {
+    /// Returns whose the project is, as the flag and the variable say.
+    pub(super) fn trust(self, variable: Option<&str>) -> Trust {
+        let is_said = variable.is_some_and(|word| !matches!(word.trim(), "" | "0" | "false"));
+        if self.untrusted || is_said { Trust::Untrusted } else { Trust::Own }
+    }
+}
 
 /// Why a command is of no use over a project that is not the user's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -88,7 +88,7 @@ pub async fn changed_since(project: &Project, name: &str, folders: &[&str]) -> R
         Trust::Own => Reach::Repository,
         Trust::Untrusted => Reach::RepositoryAlone,
     };
-    changed::since(&Git::at(project.root(), reach), project.root(), (name, folders)).await
+    changed::since(&Git::at(project.root(), reach), project.root(), name, folders).await
 }
 
 /// What a commit says of itself.

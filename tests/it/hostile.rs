@@ -1,6 +1,7 @@
 //! Files of a project that are made to take all memory, all of the stack, or forever: each is refused, soon, and by name.
 
 mod obstacles;
+pub mod tricks;
 pub mod yard;
 
 use std::fs::File;

@@ -22,8 +22,7 @@ type Committed = BTreeMap<PathBuf, String>;
 ///
 /// # Errors
 /// When the folder is in no repository, or there is no such commit.
-pub(super) async fn since(git: &Git<'_>, root: &Path, asked: (&str, &[&str])) -> Result<Vec<PathBuf>, GitError> {
-    let (name, folders) = asked;
+pub(super) async fn since(git: &Git<'_>, root: &Path, name: &str, folders: &[&str]) -> Result<Vec<PathBuf>, GitError> {
     let base = base(git, name).await?;
     let words = [&["ls-tree", "-r", "-z", &base, "--"], folders].concat();
     let mut committed = committed(&git.succeeds("ls-tree", &words).await?);
@@ -76,10 +75,7 @@ fn committed(output: &[u8]) -> Committed {
 /// Tells whether a file holds what was committed, but for the ends of its lines: git may have been asked to write those
 /// otherwise. One that cannot be read holds something else.
 fn is_same(item: &DirEntry, was: &str) -> bool {
-    let found = match read(item) {
-        Ok(Some(found)) => found,
-        Ok(None) | Err(_) => return false,
-    };
+    let Ok(Some(found)) = read(item) else { return false };
     let unix = || found.split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
     git_blob(&found, was.len()) == was || found.contains(&b'\r') && git_blob(&unix(), was.len()) == was
 }

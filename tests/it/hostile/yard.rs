@@ -45,7 +45,7 @@ impl Yard {
     }
 
     /// Takes away what is at a path of the project, and makes the folders above it.
-    fn clear(&self, path: &str) -> PathBuf {
+    pub(super) fn clear(&self, path: &str) -> PathBuf {
         let path = self.root().join(path);
         if path.is_dir() && !path.is_symlink() {
             std::fs::remove_dir_all(&path).unwrap();
@@ -70,20 +70,9 @@ impl Yard {
         let _ = symlink(to, self.clear(path));
     }
 
-    /// Puts a pipe in the place of what is there, which nobody writes into.
-    pub fn pipe(&self, path: &str) {
-        let _ = nix::unistd::mkfifo(&self.clear(path), nix::sys::stat::Mode::S_IRWXU);
-    }
-
     /// Puts a folder in the place of what is there.
     pub fn folder(&self, path: &str) {
         let _ = std::fs::create_dir_all(self.clear(path));
-    }
-
-    /// Puts a socket in the place of what is there.
-    pub fn socket(&self, path: &str) {
-        // The path of a socket may not be long; which one that is does not matter.
-        let _ = std::os::unix::net::UnixListener::bind(self.clear(path));
     }
 
     /// Lets a file be run.
