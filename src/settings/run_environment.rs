@@ -193,9 +193,7 @@ mod tests {
         let (run, problems) = read(text);
         assert_eq!(problems, [""; 0]);
         let run = run.unwrap();
-        for name in
-            ["MELTANO_HOST", "PIP_KEY", "PROD_KEY", "DEV_KEY", "UV_HOOK", "SMTP_HOST", "SMTP_PASSWORD"]
-        {
+        for name in ["MELTANO_HOST", "PIP_KEY", "PROD_KEY", "DEV_KEY", "UV_HOOK", "SMTP_HOST", "SMTP_PASSWORD"] {
             assert!(run.withholds(name) && run.is_named_by_settings(name) && !run.passes(name), "{name}");
         }
     }

@@ -6,8 +6,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::Read;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -28,9 +26,6 @@ const DESKTOP: [&str; 10] = [
     "WAYLAND_DISPLAY",
     "XAUTHORITY",
 ];
-
-/// The most bytes of a `.env` that are looked at.
-const LARGEST: u64 = 1024 * 1024;
 
 /// The environment that spile was started with, for its children; read by the command line, once.
 #[derive(Clone, Default)]
@@ -104,15 +99,8 @@ pub fn inheriting(program: impl AsRef<OsStr>) -> Command {
 
 /// Returns the variables of a `.env` that no child may get: Meltano reads that file itself.
 #[must_use]
-pub fn withheld_in(dotenv: &Path, run: &RunEnvironment) -> Vec<String> {
-    let mut text = Vec::new();
-    let is_file = dotenv.metadata().is_ok_and(|metadata| metadata.is_file());
-    if let Some(file) = std::fs::File::open(dotenv).ok().filter(|_| is_file) {
-        // What cannot be read, Meltano cannot read either.
-        let _ = file.take(LARGEST).read_to_end(&mut text);
-    }
-    let text = String::from_utf8_lossy(&text).into_owned();
-    text.lines().filter_map(assigned).filter(|name| run.withholds(name)).map(str::to_owned).collect()
+pub fn withheld_in(dotenv: &str, run: &RunEnvironment) -> Vec<String> {
+    dotenv.lines().filter_map(assigned).filter(|name| run.withholds(name)).map(str::to_owned).collect()
 }
 
 /// Returns the variable that a line of a `.env` sets.
@@ -201,12 +189,9 @@ mod tests {
 
     #[test]
     fn what_a_dotenv_sets_of_the_registrys_own_is_found_however_it_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(".env");
         let text =
             "A=1\nexport SUPABASE_SECRET_KEY=x\n 'SOPS_AGE_KEY' = y\nMELTANO_ADDRESS\t=z\nexported=1\n# SPILE_X=1\n";
-        crate::world::project::replace(&path, text.as_bytes()).unwrap();
-        assert_eq!(withheld_in(&path, &run(REGISTRY)), ["SUPABASE_SECRET_KEY", "SOPS_AGE_KEY", "MELTANO_ADDRESS"]);
-        assert!(withheld_in(&folder.path().join("none"), &run(REGISTRY)).is_empty());
+        assert_eq!(withheld_in(text, &run(REGISTRY)), ["SUPABASE_SECRET_KEY", "SOPS_AGE_KEY", "MELTANO_ADDRESS"]);
+        assert!(withheld_in("", &run(REGISTRY)).is_empty());
     }
 }

@@ -34,6 +34,7 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::child_environment::withheld_in;
+use super::door::{Door, Shut};
 use super::own::Own;
 use super::project::OWN_FOLDER;
 use crate::run::Cause;
@@ -65,6 +66,9 @@ const LAST_LINES: usize = 60;
 
 /// Hears how a run gets on.
 pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
+
+/// The variables that a project sets for Meltano.
+const DOTENV: &str = ".env";
 
 /// The pinned Meltano of a project.
 #[derive(Debug, Clone)]
@@ -247,6 +251,15 @@ impl Meltano {
         Ok(())
     }
 
+    /// Reads the variables that the project sets for Meltano, which reads them itself; `None` where there are none.
+    fn dotenv(&self) -> Result<Option<String>, RunError> {
+        match Door::to_project(&self.root).and_then(|door| door.read(Path::new(DOTENV))) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(Shut::Missing) => Ok(None),
+            Err(why) => Err(RunError::io("read", &self.root.join(DOTENV))(why.into())),
+        }
+    }
+
     /// Returns the command, which makes only files that nobody else can read: Meltano writes the settings of plugins,
     /// secrets included, to files. No argument holds a secret.
     fn command(&self, request: &Request, call: &Call<'_>, private: &Private) -> Result<Command, RunError> {
@@ -258,11 +271,10 @@ impl Meltano {
         command.arg(std::process::id().to_string());
         command.arg("--log-config").arg(private.path("logging.yml"));
         command.args(["--environment", &request.environment]);
-        let dotenv = self.root.join(".env");
-        if dotenv.exists() {
-            command.arg("--env-file").arg(&dotenv);
+        if let Some(text) = self.dotenv()? {
+            command.arg("--env-file").arg(self.root.join(DOTENV));
             // A variable that is set goes before what that file says of it.
-            command.envs(withheld_in(&dotenv, run).into_iter().map(|name| (name, "")));
+            command.envs(withheld_in(&text, run).into_iter().map(|name| (name, "")));
         }
         for name in &request.hidden {
             command.env_remove(name);

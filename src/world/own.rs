@@ -178,7 +178,10 @@ impl Own {
     /// When it is not this user's own, or cannot be made.
     pub fn make(&self) -> io::Result<OwnFolder> {
         if self.trust == Trust::Untrusted {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "nothing is written into a stranger's project"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "nothing is written into a stranger's project",
+            ));
         }
         if let Some(folder) = self.open()? {
             return Ok(folder);

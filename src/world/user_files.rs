@@ -1,7 +1,7 @@
 //! The user's own files, outside every repository: what a clone brings is never taken for them.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -92,7 +92,8 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>, NotBelieved> {
     let unread = |error: std::io::Error| refused(&error.to_string(), "make it a file that you can read");
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // A home that this user may not enter, as after `sudo`, holds nothing of this user's.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => return Ok(None),
         Err(error) => return unread(error),
     };
     if !metadata.is_file() || metadata.len() > MOST {

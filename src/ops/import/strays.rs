@@ -6,6 +6,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::import::Note;
 use crate::secrecy::{Copies, is_name, said};
+use crate::world::door::Door;
 
 /// How many files are looked at, how deep, and how many bytes one may have: a project's own texts.
 const MOST_FILES: usize = 5_000;
@@ -21,17 +22,20 @@ pub(super) fn notes(folder: &Path, copies: &Copies) -> Vec<Note> {
     if copies.is_empty() {
         return Vec::new();
     }
+    let Ok(door) = Door::to_project(folder) else { return Vec::new() };
     let walk = WalkDir::new(folder).max_depth(DEEPEST).sort_by_file_name().into_iter();
     let files = walk.filter_entry(is_own).flatten().filter(|item| item.file_type().is_file());
     let mut notes = Vec::new();
     for item in files.take(MOST_FILES) {
         let path = item.path().strip_prefix(folder).unwrap_or(item.path());
-        let is_small = item.metadata().is_ok_and(|metadata| metadata.len() <= MOST_BYTES);
         // The file itself is written anew, and its backups are none.
-        if !is_small || path == Path::new(crate::render::FILE_NAME) {
+        if path == Path::new(crate::render::FILE_NAME) {
             continue;
         }
-        let Ok(text) = std::fs::read_to_string(item.path()) else { continue };
+        // What is large or no text holds no copy that somebody wrote.
+        let Some(text) = door.read_up_to(path, MOST_BYTES).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            continue;
+        };
         let lines = text.lines().enumerate().filter(|(_, line)| holds(line, copies));
         notes.extend(lines.map(|(index, _)| note(path, index + 1)));
     }

@@ -34,7 +34,7 @@ create table integration_files (
   text   text not null
 ) without rowid;
 
-create index integration_changes_of_apply on integration_changes (apply_id);
+create index if not exists integration_changes_of_apply on integration_changes (apply_id);
 
 -- How far back the history goes: applies of lower numbers are gone, and of changes only the newest of each integration is
 -- left. `file_sha256` is `meltano.yml` as the newest of these applies left it.
