@@ -1,5 +1,7 @@
 //! The bound of the history, and what stays of it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -23,7 +25,7 @@ fn row(number: u128, name: &str) -> Row {
         connector: "shop".to_owned(),
         name: name.to_owned(),
         enabled: true,
-        config: Default::default(),
+        config: BTreeMap::default(),
         secrets: None,
     }
 }
@@ -57,14 +59,14 @@ fn applied(folder: &tempfile::TempDir, times: usize) -> Local {
     let local = local(folder);
     let mut connection = local.create().unwrap();
     connection.pragma_update(None, "synchronous", "off").unwrap();
-    let create = |number| (id(number), Change::Create { after: row(number, "first").into() });
+    let create = |number| (id(number), Change::Create { after: row(number, "first") });
     let first = step(vec![create(1), create(2), create(3)]);
     apply(&local, &mut connection, (&first, &origin(0, Some("the first file"))));
-    let gone = step(vec![(id(3), Change::Delete { before: row(3, "first").into() })]);
+    let gone = step(vec![(id(3), Change::Delete { before: row(3, "first") })]);
     apply(&local, &mut connection, (&gone, &origin(1, None)));
     for number in 2..times {
         let (before, after) = (row(1, &format!("name {}", number - 1)), row(1, &format!("name {number}")));
-        let change = step(vec![(id(1), Change::Update { before: before.into(), after: after.into() })]);
+        let change = step(vec![(id(1), Change::Update { before, after })]);
         let text = "x".repeat(8000) + &number.to_string();
         // The last hundred leave the file alone.
         let text = (number + 150 < times).then_some(text.as_str());
@@ -128,7 +130,7 @@ async fn what_another_project_or_environment_has_applied_stays() {
     let folder = tempfile::tempdir().unwrap();
     let other = Local { project: "other".to_owned(), ..local(&folder) };
     let mut connection = other.create().unwrap();
-    let create = step(vec![(id(9), Change::Create { after: row(9, "theirs").into() })]);
+    let create = step(vec![(id(9), Change::Create { after: row(9, "theirs") })]);
     apply(&other, &mut connection, (&create, &origin(0, Some("their file"))));
     drop(connection);
     applied(&folder, 300);

@@ -48,7 +48,7 @@ mod tests {
 
     fn written(bits: u32, words: &[u64]) -> Vec<u8> {
         let mut bytes = [bits.to_be_bytes(), u32::try_from(words.len()).unwrap().to_be_bytes()].concat();
-        words.iter().for_each(|word| bytes.extend(word.to_be_bytes()));
+        bytes.extend(words.iter().flat_map(|word| word.to_be_bytes()));
         bytes.extend(0_u32.to_be_bytes());
         bytes
     }
