@@ -188,14 +188,14 @@ async fn pages_work_from_files_where_the_registry_is_down() {
     folder.write(
         "spile.toml",
         &format!(
-            "{}\n[registry]\nkind = \"supabase\"\nurl = \"http://127.0.0.1:9\"\nkey = \"${{KEY}}\"\n",
+            "{}\n[registry]\nkind = \"supabase\"\nurl = \"${{SUPABASE_URL}}\"\nkey = \"${{SUPABASE_KEY}}\"\n",
             folder.read("spile.toml")
         ),
     );
     let server = Server::start(
         |words| {
             let mut command = folder.command(&words.join(" "));
-            command.env("KEY", "sb_secret_nothing");
+            command.env("SUPABASE_URL", "http://127.0.0.1:9").env("SUPABASE_KEY", "sb_secret_nothing");
             command
         },
         &[],

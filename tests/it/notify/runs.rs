@@ -11,8 +11,8 @@ const PATH: &str = "canary-Vt55-path";
 /// Adds a webhook and a Slack channel, whose secrets are canaries.
 fn with_channels(project: &Project, receiver: &Receiver) {
     let text = format!(
-        "{}[[notify]]\nname = 'ops'\nkind = 'webhook'\nurl = '{}/hook'\nsecret = '${{HOOK}}'\n\
-         [[notify]]\nname = 'team'\nkind = 'slack'\nurl = '${{SLACK}}'\n",
+        "{}[[notify]]\nname = 'ops'\nkind = 'webhook'\nurl = '{}/hook'\nsecret = '${{SPILE_HOOK}}'\n\
+         [[notify]]\nname = 'team'\nkind = 'slack'\nurl = '${{SPILE_SLACK}}'\n",
         project.read("spile.toml"),
         receiver.url
     );
@@ -21,7 +21,7 @@ fn with_channels(project: &Project, receiver: &Receiver) {
 
 fn spile(project: &Project, receiver: &Receiver, words: &[&str]) -> Ran {
     let mut command = project.command(words);
-    command.env("HOOK", HOOK).env("SLACK", format!("{}/{PATH}", receiver.url));
+    command.env("SPILE_HOOK", HOOK).env("SPILE_SLACK", format!("{}/{PATH}", receiver.url));
     let output = command.output().unwrap();
     nothing_of_a_canary("the output", &[output.stdout.as_slice(), &output.stderr].concat());
     Ran(output)
