@@ -1,6 +1,7 @@
 //! Connectors: what one tap or target is called, where it is installed from and which settings it has.
 
 pub mod builtin;
+pub mod bundled;
 pub mod catalog;
 pub mod head;
 pub mod kind;

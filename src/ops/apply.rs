@@ -3,9 +3,10 @@
 use miette::Diagnostic;
 
 use super::{Error, Event, Loaded, Tell, plan};
+use crate::connector::bundled::Bundled;
 use crate::plan::Plan;
 use crate::plan::guard::Allowance;
-use crate::world::{Origin, Rendered, TargetError, World};
+use crate::world::{Origin, Rendered, TargetError, World, bundled};
 
 /// What apply is told besides the plan.
 #[derive(Debug, Clone)]
@@ -33,6 +34,7 @@ pub async fn apply(
     if !breaches.is_empty() {
         return Err(Error::Refused(breaches));
     }
+    lay(world, loaded);
     if plan.is_empty() {
         settle(world, loaded, tell).await;
         keep(world, loaded);
@@ -71,6 +73,15 @@ async fn settle(world: &World, loaded: &Loaded, tell: Tell<'_>) {
     if let Err(error) = world.meltano_file.settle(&loaded.rendered).await {
         let message = format!("it cannot be kept what was applied, to be compared with later: {error}");
         tell(Event::Unseen { message, help: error.help().map(|help| help.to_string()) });
+    }
+}
+
+/// Writes the plugins that are part of the program, so that Meltano by itself finds them too. A run writes them again where
+/// they are missing, and says why it cannot.
+fn lay(world: &World, loaded: &Loaded) {
+    let plugins = loaded.integrations.iter().filter_map(|one| Bundled::of(&one.connector.plugin.pip_url));
+    for bundled in plugins {
+        let _ = bundled::lay(&world.project.own(), bundled);
     }
 }
 

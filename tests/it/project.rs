@@ -180,9 +180,10 @@ impl Ran {
 /// programs side by side wait for each other.
 pub fn seed() -> PathBuf {
     static MADE: Once = Once::new();
-    // Another tap is another plugin: what was installed of the old one is of no use.
-    let tap = spile::digest::hash(include_bytes!("../taps/tap-fault/tap_fault.py"));
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-{}", &tap[..8]));
+    // Another tap is another plugin: what was installed of the old one is of no use. So it is with what the program brings.
+    let bundled = spile::connector::bundled::ALL.map(|bundled| bundled.wheel()).concat();
+    let plugins = [include_bytes!("../taps/tap-fault/tap_fault.py").as_slice(), &bundled].concat();
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-{}", &spile::digest::hash(&plugins)[..8]));
     let seed = root.join("seed");
     MADE.call_once(|| {
         std::fs::create_dir_all(&seed).unwrap();

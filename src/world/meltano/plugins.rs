@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 use super::{InstallError, Meltano, Outcome, Request, RunError};
+use crate::connector::bundled::{Bundled, FOLDER};
 use crate::connector::{Plugin, Role};
 use crate::digest::hash;
+use crate::world::bundled;
 use crate::world::own::OwnFolder;
 use crate::world::project::replace;
 use crate::world::run_lock::Lock;
@@ -38,6 +40,9 @@ impl Meltano {
         let _lock = self.lock(Lock::Plugins, interrupt).await?;
         let missing = request.plugins.iter().filter(|(role, plugin)| !self.has_plugin(*role, plugin));
         for (role, plugin) in missing {
+            if let Some(wheel) = Bundled::of(&plugin.pip_url) {
+                bundled::lay(&self.own, wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
+            }
             // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
             let what = format!("{role} `{}`", plugin.name);
             self.prepare(request, (&what, &["install", &plugin.name]), interrupt).await?;

@@ -96,6 +96,36 @@ fn a_rest_api_is_read_and_one_that_is_ill_for_a_moment_is_tried_again() {
     assert_eq!(project.newest_run()["cause"], "network");
 }
 
+/// The first row of texts was once taken for a header, and dropped with exit code 0.
+#[test]
+fn a_stream_of_texts_alone_arrives_whole_in_duckdb() {
+    let project = with_sources();
+    let text = json!({ "type": ["null", "string"] });
+    let schema = json!({ "type": "object", "properties": { "id": text, "name": text } });
+    let head = json!({ "type": "SCHEMA", "stream": "words", "schema": schema, "key_properties": ["id"] });
+    let record = |at: usize| json!({ "type": "RECORD", "stream": "words", "record": { "id": format!("a{at}"), "name": format!("n{at}") } });
+    let lines: Vec<String> = std::iter::once(head).chain((0..5).map(record)).map(|line| line.to_string()).collect();
+    project.write("data/words.singer.jsonl", &format!("{}\n", lines.join("\n")));
+    project.write("integrations/words.toml", &FRUIT.replace("'files'", "'warehouse'"));
+    project.write("integrations/warehouse.toml", super::WAREHOUSE);
+    project.spile(&["apply", "--yes"]).succeeds();
+    project.spile(&["sync", "words"]).succeeds();
+    assert_eq!(
+        asked_of_duckdb(&project, "select string_agg(id || name, ' ' order by id) from words"),
+        "a0n0 a1n1 a2n2 a3n3 a4n4"
+    );
+    assert_eq!(project.newest_run()["records"], 5);
+}
+
+/// Returns the one value that a question to the database file gives.
+fn asked_of_duckdb(project: &Project, question: &str) -> String {
+    let python = project.path().join(".meltano/loaders/target-duckdb/venv/bin/python");
+    let ask = format!("import duckdb; print(duckdb.connect('warehouse.duckdb').sql(\"{question}\").fetchall()[0][0])");
+    let said = Command::new(python).args(["-c", &ask]).current_dir(project.path()).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8_lossy(&said.stdout).trim().to_owned()
+}
+
 #[test]
 fn local_files_are_read_into_duckdb() {
     let project = with_sources();
@@ -104,10 +134,6 @@ fn local_files_are_read_into_duckdb() {
     project.write("integrations/warehouse.toml", super::WAREHOUSE);
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync", "fruit"]).succeeds();
-    let python = project.path().join(".meltano/loaders/target-duckdb/venv/bin/python");
-    let ask =
-        "import duckdb; print(duckdb.connect('warehouse.duckdb').sql('select count(*) from fruit').fetchall()[0][0])";
-    let said = Command::new(python).args(["-c", ask]).current_dir(project.path()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), "3", "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(asked_of_duckdb(&project, "select count(*) from fruit"), "3");
     assert_eq!(project.newest_run()["records"], 3);
 }

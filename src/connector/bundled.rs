@@ -1,0 +1,122 @@
+//! Plugins that are part of the program: Python packages, each built into a wheel that pip and uv install from a file.
+//!
+//! A wheel and not a folder with a build script: it installs without a build tool from the network, and it is one file
+//! whose bytes are known, so that nothing a repository plants beside it runs.
+
+mod zip;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::digest;
+
+/// Where wheels are written, relative to the project: `pip_url` names this path, which is the same for everybody.
+pub const FOLDER: &str = ".spile/plugins";
+
+/// A Python package that is part of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bundled {
+    /// The name of the package as Python imports it.
+    package: &'static str,
+    /// Its version. It changes with every change of the files: by it Meltano and people tell installations apart.
+    version: &'static str,
+    /// The command that it installs, and the function behind it.
+    command: (&'static str, &'static str),
+    /// What it needs, as `Requires-Dist` has it.
+    requires: &'static [&'static str],
+    /// Its modules: name and text.
+    modules: &'static [(&'static str, &'static str)],
+}
+
+/// The loader of DuckDB. DuckDB is pinned here, for newer versions changed how they read and write; the newest one has no
+/// package for Python 3.10.
+const TARGET_DUCKDB: Bundled = Bundled {
+    package: "spile_target_duckdb",
+    version: "1.0.0",
+    command: ("target-duckdb", "spile_target_duckdb.target:main"),
+    requires: &["duckdb==2.0.1; python_version >= \"3.11\"", "duckdb==1.5.6; python_version < \"3.11\""],
+    modules: &[
+        ("__init__.py", include_str!("bundled/spile_target_duckdb/__init__.py")),
+        ("columns.py", include_str!("bundled/spile_target_duckdb/columns.py")),
+        ("exact.py", include_str!("bundled/spile_target_duckdb/exact.py")),
+        ("stream.py", include_str!("bundled/spile_target_duckdb/stream.py")),
+        ("table.py", include_str!("bundled/spile_target_duckdb/table.py")),
+        ("target.py", include_str!("bundled/spile_target_duckdb/target.py")),
+    ],
+};
+
+/// All of them.
+pub const ALL: [Bundled; 1] = [TARGET_DUCKDB];
+
+impl Bundled {
+    /// Returns the package that a `pip_url` installs; `None` where that comes from elsewhere.
+    #[must_use]
+    pub fn of(pip_url: &str) -> Option<Self> {
+        ALL.into_iter().find(|bundled| pip_url.split_whitespace().any(|word| word == bundled.pip_url()))
+    }
+
+    /// Returns what pip is asked to install: a path that begins in the project's folder.
+    #[must_use]
+    pub fn pip_url(&self) -> String {
+        format!("./{FOLDER}/{}", self.file_name())
+    }
+
+    /// Returns the name of the wheel.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}-{}-py3-none-any.whl", self.package, self.version)
+    }
+
+    /// Returns the wheel: the same bytes on every machine.
+    #[must_use]
+    pub fn wheel(&self) -> Vec<u8> {
+        let mut files: Vec<(String, String)> =
+            self.modules.iter().map(|(name, text)| (format!("{}/{name}", self.package), (*text).to_owned())).collect();
+        let info = format!("{}-{}.dist-info", self.package, self.version);
+        let wheel = "Wheel-Version: 1.0\nGenerator: spile\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
+        let (command, function) = self.command;
+        files.push((format!("{info}/METADATA"), self.metadata()));
+        files.push((format!("{info}/WHEEL"), wheel.to_owned()));
+        files.push((format!("{info}/entry_points.txt"), format!("[console_scripts]\n{command} = {function}\n")));
+        let name = format!("{info}/RECORD");
+        let record = format!("{}{name},,\n", files.iter().map(recorded).collect::<String>());
+        files.push((name, record));
+        zip::stored(&files)
+    }
+
+    fn metadata(&self) -> String {
+        let requires: String = self.requires.iter().map(|one| format!("Requires-Dist: {one}\n")).collect();
+        let (name, version) = (self.package.replace('_', "-"), self.version);
+        format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: >=3.10\n{requires}")
+    }
+}
+
+/// Returns a file's line in `RECORD`: name, hash and size (the binary distribution format of the Python Packaging Guide).
+fn recorded((name, text): &(String, String)) -> String {
+    let hash = URL_SAFE_NO_PAD.encode(digest::sha256(text.as_bytes()));
+    format!("{name},sha256={hash},{}\n", text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wheel_changes_only_together_with_its_version() {
+        let hashes = ALL.map(|bundled| (bundled.file_name(), digest::hash(&bundled.wheel())));
+        let known = [("spile_target_duckdb-1.0.0-py3-none-any.whl", TARGET_DUCKDB_SHA256)];
+        let known = known.map(|(name, hash)| (name.to_owned(), hash.to_owned()));
+        assert_eq!(hashes, known, "raise the version, then name its hash here");
+    }
+
+    const TARGET_DUCKDB_SHA256: &str = "cd7b4105112875e4fb79298c50f60856fe640068a9f922bc5469c7e6af3516f9";
+
+    #[test]
+    fn a_bundled_plugin_is_known_by_its_path() {
+        let pip_url = TARGET_DUCKDB.pip_url();
+        assert_eq!(Bundled::of(&pip_url), Some(TARGET_DUCKDB));
+        assert_eq!(Bundled::of(&format!("{pip_url} duckdb==1.5.6")), Some(TARGET_DUCKDB));
+        assert_eq!(Bundled::of("target-duckdb==0.8.0"), None);
+        assert_eq!(Bundled::of("./.spile/plugins/other-1.0.0-py3-none-any.whl"), None);
+    }
+}
