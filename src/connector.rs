@@ -3,6 +3,7 @@
 pub mod builtin;
 pub mod bundled;
 pub mod catalog;
+pub mod faulty;
 pub mod head;
 pub mod kind;
 pub mod passed;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use miette::{Diagnostic, SourceSpan};
 
+use super::faulty::Faulty;
 use super::kind::{Choice, word_of};
 use super::{Connector, Group, Kind, Lock, Plugin, Role, Setting, passed};
 use crate::problem::Problems;
@@ -96,6 +97,26 @@ pub enum Mistake {
         #[label("here")]
         span: SourceSpan,
     },
+    /// A package that is known to lose rows.
+    #[error("`{pip_url}` loses rows: it {what}")]
+    #[diagnostic(
+        code(spile::connector::loses_rows),
+        severity(Warning),
+        help(
+            "run `spile connectors upgrade {name}`: the built-in loader reads the same settings and opens the same files"
+        )
+    )]
+    LosesRows {
+        /// The connector.
+        name: String,
+        /// What pip installs.
+        pip_url: String,
+        /// What it does.
+        what: &'static str,
+        /// Where that stands.
+        #[label("installed from here")]
+        span: SourceSpan,
+    },
     /// A group that names a setting nobody defines.
     #[error("the group `{label}` names the unknown setting `{name}`")]
     #[diagnostic(code(spile::connector::group), help("name settings of this definition"))]
@@ -153,8 +174,17 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
         select: words(&table, "select", problems),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };
+    warn_of_loss(&connector, table.source, problems);
     table.finish(problems);
     Some(connector)
+}
+
+fn warn_of_loss(connector: &Connector, source: &Source, problems: &mut Problems) {
+    let pip_url = &connector.plugin.pip_url;
+    let Some(faulty) = Faulty::of(pip_url) else { return };
+    let span = span_of_pip_url(source).unwrap_or(0..0).into();
+    let (name, pip_url) = (connector.name.clone(), pip_url.clone());
+    problems.push(source, Mistake::LosesRows { name, pip_url, what: faulty.what, span });
 }
 
 fn lock(table: Table<'_>, problems: &mut Problems) -> Option<Lock> {

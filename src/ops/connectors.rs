@@ -1,6 +1,7 @@
 //! `connectors`: what there is, finding it, and taking over definitions that others wrote.
 
 mod about;
+mod built_in;
 mod error;
 mod hub;
 mod import;
@@ -10,6 +11,7 @@ mod update;
 mod upgrade;
 
 pub use about::about;
+pub use built_in::{BUILT_IN, built_in};
 pub use error::Error as ConnectorsError;
 pub use hub::hub;
 pub use import::{Imported, Overwriting, import, read};

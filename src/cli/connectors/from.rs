@@ -1,4 +1,4 @@
-//! Where a definition comes from: a file, standard input, the hub as it is kept, or a tap itself.
+//! Where a definition comes from: a file, standard input, the program, the hub as it is kept, or a tap itself.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -44,6 +44,9 @@ impl How {
         }
         if let Some(name) = from.strip_prefix("hub:") {
             return connectors::hub(project, name, asked);
+        }
+        if let Some(name) = from.strip_prefix(connectors::BUILT_IN) {
+            return connectors::built_in(name, asked);
         }
         connectors::read(from, bytes(from)?)
     }

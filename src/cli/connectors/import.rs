@@ -13,7 +13,8 @@ use crate::view;
 pub(super) struct Args {
     /// A file, or `-` for standard input: a definition of the Meltano hub as YAML or JSON, a lock file of Meltano, a
     /// meltano.yml, or what a tap says with `--about --format=json`. Or `hub:PLUGIN`, such as `hub:tap-github`: what
-    /// `connectors update` has kept. Or `pip:REQUIREMENT`: that is installed for a moment and asked
+    /// `connectors update` has kept. Or `pip:REQUIREMENT`: that is installed for a moment and asked. Or
+    /// `builtin:NAME`: a built-in connector, to be changed
     from: String,
     /// The connector's name, instead of the plugin's without `tap-` or `target-`
     #[arg(long)]

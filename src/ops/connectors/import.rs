@@ -88,11 +88,11 @@ pub(super) fn lock(source: &Source, asked: &Asked) -> Lock {
     Lock { from, sha256: hash(source.text().as_bytes()) }
 }
 
-/// Returns what is wrong with the file that would be written.
+/// Returns what is wrong with the file that would be written; what is only worth knowing, `check` tells.
 pub(super) fn faults(path: &Path, text: &str) -> Report {
     let mut problems = Problems::default();
     connector::connector(&Source::new(path, text), &mut problems);
-    problems.into_report()
+    if problems.any_error() { problems.into_report() } else { Report::default() }
 }
 
 /// Returns the file of a connector: the one that it has, or one of its name. An extractor and a loader may share a name;

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::import::{faults, lock};
-use super::{ConnectorsError, Origin, Shelf, Shown, newer};
-use crate::connector::{Connector, Role};
+use super::{BUILT_IN, ConnectorsError, Origin, Shelf, Shown, newer};
+use crate::connector::faulty::Faulty;
+use crate::connector::{Connector, Role, Setting};
 use crate::definition::{self, Asked, Definition};
 use crate::name::Slug;
 use crate::ops::edits::Edits;
@@ -63,12 +64,15 @@ pub fn own(project: &Project, name: &str, role: Option<Role>) -> Result<Shown, E
     }
 }
 
-/// Returns where a newer definition of a connector comes from, as `connectors import` takes it: from where the older one
-/// came, or from what is kept of the hub.
+/// Returns where a newer definition of a connector comes from, as `connectors import` takes it: from the program, where its
+/// package loses rows, from where the older one came, or from what is kept of the hub.
 ///
 /// # Errors
 /// When nothing is known of either.
 pub fn source_of(project: &Project, connector: &Connector) -> Result<String, Error> {
+    if let Some(faulty) = Faulty::of(&connector.plugin.pip_url) {
+        return Ok(format!("{BUILT_IN}{}", faulty.instead));
+    }
     if let Some(lock) = connector.lock.as_ref().filter(|lock| lock.from.starts_with("pip:")) {
         // The newest is wanted, not the one of then.
         return Ok(lock.from.split("==").next().unwrap_or(&lock.from).trim().to_owned());
@@ -97,12 +101,19 @@ pub fn prepare(project: &Project, shown: &Shown, (source, asked): (&Source, &Ask
     let Some(Definition { connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
         return Err(Error::Problems(problems.into_report()));
     };
-    if (connector.role, &connector.plugin.name) != (older.role, &older.plugin.name) {
+    // `import` calls the plugin that integrations of a Meltano project inherit from `<plugin>-base`.
+    let plugin = older.plugin.name.strip_suffix("-base").unwrap_or(&older.plugin.name);
+    if connector.role != older.role || ![plugin, &older.plugin.name].contains(&connector.plugin.name.as_str()) {
         let shown = |one: &Connector| format!("{} `{}`", one.role, one.plugin.name);
         let (wanted, found) = (shown(older), shown(&connector));
         return Err(ConnectorsError::OtherPlugin { name: older.name.clone(), wanted, found }.into());
     }
     let (mut merged, kept) = definition::merge(older, connector);
+    // The names of plugins are in the ids under which Meltano keeps bookmarks.
+    merged.plugin.name.clone_from(&older.plugin.name);
+    if asked.from.as_deref().is_some_and(|from| from.starts_with(BUILT_IN)) {
+        keep_settings(&mut merged, older);
+    }
     notes.extend(kept);
     merged.lock = Some(lock(source, &asked));
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -124,6 +135,15 @@ pub fn prepare(project: &Project, shown: &Shown, (source, asked): (&Source, &Ask
         before,
         text,
     })
+}
+
+/// Keeps the settings that an older definition has and the built-in one spares people, such as second names of others: the
+/// plugin reads them all, and integrations may use them.
+fn keep_settings(merged: &mut Connector, older: &Connector) {
+    let missing = older.settings.iter().filter(|setting| merged.setting(&setting.name).is_none());
+    let missing: Vec<Setting> = missing.cloned().collect();
+    merged.settings.extend(missing);
+    merged.groups.clone_from(&older.groups);
 }
 
 /// Returns which integrations use a connector, and what would be wrong with the project if it said something else.

@@ -297,3 +297,37 @@ fn what_cannot_be_upgraded_is_told_with_the_way_out() {
     folder.spile("connectors upgrade weather --yes").exits(0);
     assert!(folder.read("connectors/weather.toml").contains("tap-weather==1.0"));
 }
+
+#[test]
+fn a_loader_that_loses_rows_is_told_and_upgraded_to_the_built_in_one() {
+    let folder = Folder::project();
+    folder.write("hub.yml", include_str!("../../connectors/hub/loaders_target-duckdb_jwills.yml"));
+    folder.spile("connectors import hub.yml").exits(0);
+    // `filepath` is a second name that the built-in definition does not list.
+    let lake = "kind = \"loader\"\ntype = \"duckdb\"\n[config]\nfilepath = \"lake.duckdb\"\ndefault_target_schema = \"main\"\n";
+    folder.write("integrations/lake.toml", lake);
+    let warned = folder.spile("check --format json").exits(0).json();
+    assert_eq!(warned["problems"][0]["code"], "spile::connector::loses_rows", "{warned:#}");
+    let text = folder.spile("check").exits(0).out;
+    assert!(text.contains("`target-duckdb~=0.8` loses rows") && text.contains("connectors upgrade duckdb"), "{text}");
+    folder.spile("apply --yes").exits(0);
+    folder.spile("connectors upgrade duckdb --yes").exits(0);
+    let own = folder.read("connectors/duckdb.toml");
+    assert!(own.contains("pip_url = \"./.spile/plugins/spile_target_duckdb-"), "{own}");
+    assert!(own.contains("from = \"builtin:duckdb\"") && own.contains("\"filepath\""), "{own}");
+    assert_eq!(folder.spile("check --format json").exits(0).json()["problems"], json!([]));
+    let before = folder.read("meltano.yml");
+    folder.spile("apply --yes").exits(0);
+    assert!(before.contains("target-duckdb~=0.8") && !folder.read("meltano.yml").contains("target-duckdb~=0.8"));
+    let name = |text: &str| text.lines().find(|line| line.contains("target-duckdb--lake")).map(str::to_owned);
+    assert_eq!(
+        name(&before),
+        name(&folder.read("meltano.yml")),
+        "the plugin keeps its name, and its bookmarks with it"
+    );
+    assert!(
+        folder.join(".spile/plugins/spile_target_duckdb-1.0.0-py3-none-any.whl").exists(),
+        "Meltano by itself finds it"
+    );
+    assert!(folder.spile("connectors upgrade duckdb --from builtin:duckdb").exits(0).out.contains("is up to date"));
+}
