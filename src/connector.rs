@@ -85,8 +85,20 @@ pub struct Connector {
     pub metadata: serde_json::Map<String, Value>,
     /// What an integration selects that says nothing of it, as Meltano's `select`; nothing means everything.
     pub select: Vec<String>,
+    /// What it does not keep of the records that it moves.
+    pub losses: Vec<Loss>,
     /// What it was made of, where it was.
     pub lock: Option<Lock>,
+}
+
+/// Something that a connector does not keep of records, found by `cargo test --test it certify`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// The types of fields that it is about, as discoveries write them, such as `string (date-time)`; none, where that is
+    /// not known of a field.
+    pub types: Vec<String>,
+    /// What becomes of them, to be read behind the connector's name.
+    pub what: String,
 }
 
 /// What a connector was made of: by it a newer definition is told from the same one.

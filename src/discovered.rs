@@ -12,7 +12,7 @@ mod read;
 mod rules;
 mod stream;
 
-pub use check::{Against, check, matching, near_stream};
+pub use check::{Against, check, check_losses, matching, near_stream};
 pub use field::{Field, Inclusion};
 pub use kept::Discovered;
 pub use key::key;

@@ -6,7 +6,7 @@ use miette::{Diagnostic, SourceSpan};
 
 use super::faulty::Faulty;
 use super::kind::{Choice, word_of};
-use super::{Connector, Group, Kind, Lock, Plugin, Role, Setting, passed};
+use super::{Connector, Group, Kind, Lock, Loss, Plugin, Role, Setting, passed};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Table};
@@ -172,6 +172,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
             _ => serde_json::Map::new(),
         },
         select: words(&table, "select", problems),
+        losses: losses(&table, problems),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };
     warn_of_loss(&connector, table.source, problems);
@@ -332,6 +333,17 @@ fn groups(table: &Table<'_>, settings: &[Setting], problems: &mut Problems) -> V
         groups.push(Group { label: label.value, settings: names.into_iter().map(|name| name.value).collect() });
     }
     groups
+}
+
+fn losses(table: &Table<'_>, problems: &mut Problems) -> Vec<Loss> {
+    let tables = table.tables("losses", problems);
+    let loss = |table: Table<'_>| {
+        let types = words(&table, "types", problems);
+        let what = table.required_text("what", "\"keeps times in UTC\"", problems);
+        table.finish(problems);
+        Some(Loss { types, what: what?.value })
+    };
+    tables.into_iter().filter_map(loss).collect()
 }
 
 fn words(table: &Table<'_>, key: &'static str, problems: &mut Problems) -> Vec<String> {

@@ -11,6 +11,7 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     let mut merged = newer;
     merged.name.clone_from(&older.name);
     merged.one_group = older.one_group;
+    merged.losses.clone_from(&older.losses);
     if older.category.is_some() {
         merged.category.clone_from(&older.category);
     }

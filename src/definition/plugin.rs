@@ -118,6 +118,7 @@ pub(super) fn read(
         one_group: false,
         metadata: metadata(&members, role, &mut reader),
         select: select(&members, role, &mut reader),
+        losses: Vec::new(),
         lock: None,
     };
     leftovers(&members, &mut reader);

@@ -40,6 +40,11 @@ pub fn text(connector: &Connector, stem: &str) -> String {
         line(&mut text, "label", &json!(group.label));
         line(&mut text, "settings", &json!(group.settings));
     }
+    for loss in &connector.losses {
+        text.push_str("\n[[losses]]\n");
+        list(&mut text, "types", &loss.types);
+        line(&mut text, "what", &json!(loss.what));
+    }
     for (stream, metadata) in &connector.metadata {
         let _ = writeln!(text, "\n[metadata.{}]", key(stream));
         lines(&mut text, metadata.as_object().unwrap_or(&Map::new()));

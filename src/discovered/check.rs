@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::{Field, Inclusion, Mistake, Rules, Stream};
+use crate::connector::Connector;
 use crate::integration::Draft;
 use crate::integration::select::{Glob, Pattern, as_pattern, breadcrumb, fault, stream_part};
 use crate::problem::{Problems, did_you_mean, listed};
-use crate::source::Placed;
+use crate::source::{Place, Placed};
 
 /// How many names a help lists at most.
 const LISTED: usize = 8;
@@ -48,7 +49,30 @@ pub fn matching<'a>(streams: &'a [Stream], pattern: &Pattern) -> Vec<(&'a Stream
     found.map(|stream| (stream, stream.fields.iter().filter(is_meant).collect())).collect()
 }
 
+/// Finds fields that are read and that a connector does not keep as they are; `place` is where it is chosen.
+pub fn check_losses(connector: &Connector, against: Against<'_>, place: &Place, problems: &mut Problems) {
+    for loss in &connector.losses {
+        let fields: Vec<String> =
+            against.streams.iter().flat_map(|stream| against.taken_of(stream, &loss.types)).collect();
+        if !fields.is_empty() {
+            let (connector, what) = (connector.name.clone(), loss.what.clone());
+            let (fields, within) = (some(fields.into_iter()), against.within.to_owned());
+            let span = place.span.clone().into();
+            problems.push(&place.source, Mistake::NotKept { connector, what, fields, within, span });
+        }
+    }
+}
+
 impl Against<'_> {
+    /// Returns the fields of some types that are read of a stream, as patterns write them.
+    fn taken_of(&self, stream: &Stream, types: &[String]) -> Vec<String> {
+        let (is_taken, fields) = self.rules.take(stream);
+        let is_meant = |field: &Field| field.types.iter().any(|kind| types.contains(kind));
+        let taken = stream.fields.iter().zip(fields).filter(|(field, taken)| taken.is_read() && is_meant(field));
+        let name = |field: &Field| format!("{}.{}", as_pattern(&stream.name), field.name());
+        if is_taken.is_read() { taken.map(|(field, _)| name(field)).collect() } else { Vec::new() }
+    }
+
     fn check_pattern(&self, written: &Placed<String>, problems: &mut Problems) {
         let pattern = Pattern::parse(written);
         let found = matching(self.streams, &pattern);
@@ -319,6 +343,29 @@ mod tests {
         ] {
             assert_eq!(message(pattern), [told]);
         }
+    }
+
+    #[test]
+    fn fields_that_a_loader_does_not_keep_are_named_where_it_is_chosen() {
+        let text = "kind = 'loader'\nplugin = { name = 'target-x', namespace = 'x' }\n\
+                    losses = [{ types = ['object'], what = 'flattens' }, { what = 'forgets' }]\n";
+        let loader = crate::connector::read::connector(&Source::new("x.toml", text), &mut Problems::default()).unwrap();
+        let mut streams = source();
+        for (at, kind) in [(1, "object"), (3, "string")] {
+            streams[0].fields[at].types.push(kind.to_owned());
+        }
+        let draft = draft("shop.toml", "loader = 'lake'\n");
+        let place = &draft.loader.as_ref().unwrap().place;
+        let told = |selected: &str| {
+            let rules = Rules::selecting(&[selected.to_owned()].into());
+            let mut problems = Problems::default();
+            let against = super::Against { streams: &streams, rules: &rules, within: "" };
+            check_losses(&loader, against, place, &mut problems);
+            assert!(!problems.any_error());
+            problems.into_report().problems().iter().map(Problem::message).collect::<Vec<_>>()
+        };
+        assert_eq!(told("*.*"), ["`x` flattens: `public-orders.customer`"]);
+        assert_eq!(told("public-orders.id"), [""; 0], "what is not read is not lost");
     }
 
     #[test]

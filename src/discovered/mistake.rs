@@ -121,6 +121,28 @@ pub enum Mistake {
         #[label("is read all the same")]
         span: SourceSpan,
     },
+    /// Fields that a connector does not keep as they are.
+    #[error("`{connector}` {what}: {fields}{within}")]
+    #[diagnostic(
+        code(spile::select::not_kept),
+        severity(Warning),
+        help(
+            "leave them out of `select`, or choose another loader; `spile connectors show {connector}` shows what each does not keep"
+        )
+    )]
+    NotKept {
+        /// The connector.
+        connector: String,
+        /// What becomes of them.
+        what: String,
+        /// Some of the fields, with their streams, in words.
+        fields: String,
+        /// The environment, in words, where it is not the default one.
+        within: String,
+        /// Where the connector is named.
+        #[label("chosen here")]
+        span: SourceSpan,
+    },
     /// A field that is selected and never read.
     #[error("`{pattern}` changes nothing: the tap cannot read {fields}")]
     #[diagnostic(

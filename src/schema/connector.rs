@@ -22,6 +22,7 @@ pub(super) fn schema() -> Value {
         ("groups", tables(&group(), "Alternatives of which at least one has to be set in full.")),
         ("select", texts("What an integration reads that has no `select` of its own.")),
         ("metadata", open_table("Replication metadata by stream that integrations start from.")),
+        ("losses", tables(&loss(), "What it does not keep of the records that it moves.")),
         ("lock", lock()),
     ];
     document("A connector of spile", table(top, &["plugin"]))
@@ -92,6 +93,14 @@ fn lock() -> Value {
         ("sha256", text("The SHA-256 of the definition, in hexadecimal.")),
     ];
     table(keys, &["from", "sha256"])
+}
+
+fn loss() -> Value {
+    let keys = [
+        ("types", texts("The types of fields that it is about, such as `string (date-time)`.")),
+        ("what", text("What becomes of them, to be read behind the connector's name.")),
+    ];
+    table(keys, &["what"])
 }
 
 fn group() -> Value {

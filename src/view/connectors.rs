@@ -76,6 +76,12 @@ fn one(Shown { connector, origin }: &Shown) -> String {
         text.push_str(&settings(connector));
     }
     text.push_str(&groups(connector));
+    if !connector.losses.is_empty() {
+        text.push_str("\nWhat it does not keep:\n");
+        for loss in &connector.losses {
+            let _ = writeln!(text, "  {}", harmless(&loss.what));
+        }
+    }
     text
 }
 

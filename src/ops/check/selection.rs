@@ -86,6 +86,7 @@ impl Check<'_> {
                     let rules = Rules::of(integration, integration.at(environment));
                     let against = Against { streams: &found.streams, rules: &rules, within: &within };
                     discovered::check(&draft, against, problems);
+                    self.losses((integration, &draft), against, problems);
                 }
                 None if integration.at(environment).enabled && (is_its_own || self.only.is_some()) => {
                     unknown.push(environment.clone());
@@ -96,6 +97,17 @@ impl Check<'_> {
         unknown.sort_by_key(|environment| environment != default);
         let is_known = unknown.is_empty() || !selects(integration);
         Ok((!is_known).then(|| Undiscovered { slug: integration.slug.clone(), environments: unknown }))
+    }
+
+    /// Tells which fields do not arrive as they are, of an integration whose loader is known.
+    fn losses(&self, (integration, draft): (&Integration, &Draft), against: Against<'_>, problems: &mut Problems) {
+        if let Some(place) = draft.connector.as_ref().map(|connector| &connector.place) {
+            discovered::check_losses(&integration.connector, against, place, problems);
+        }
+        let Some(named) = &draft.loader else { return };
+        if let Some(loader) = self.loaded.integrations.find(&named.value) {
+            discovered::check_losses(&loader.connector, against, &named.place, problems);
+        }
     }
 
     /// Returns what the files say in an environment, with the places of each file.

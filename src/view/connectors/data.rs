@@ -50,6 +50,7 @@ pub fn show(shown: &[Shown]) -> Value {
             "settings": connector.settings.iter().map(setting_data).collect::<Vec<_>>(),
             "groups": connector.groups.iter().map(|group| json!({"label": group.label, "settings": group.settings})).collect::<Vec<_>>(),
             "one_group": connector.one_group,
+            "losses": connector.losses,
         })
     };
     json!({ "connectors": shown.iter().map(one).collect::<Vec<_>>() })
