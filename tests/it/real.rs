@@ -2,6 +2,7 @@
 
 mod api;
 mod causes;
+mod certify;
 mod children;
 mod discover;
 mod kills;

@@ -11,7 +11,7 @@ use crate::supabase::postgres::Postgres;
 
 const CSV: &str = "type = 'csv'\nkind = 'loader'\n[config]\noutput_path = 'tables'\n";
 
-fn postgres(port: u16, database: &str) -> String {
+pub fn postgres(port: u16, database: &str) -> String {
     format!(
         "type = 'postgres'\nkind = 'loader'\n[config]\nhost = '127.0.0.1'\nport = {port}\nuser = 'shop'\n\
          database = '{database}'\ndefault_target_schema = 'raw'\n"
@@ -19,7 +19,7 @@ fn postgres(port: u16, database: &str) -> String {
 }
 
 /// A project for which the loaders of these tests are installed; once, for all that share the seed.
-fn with_loaders() -> Project {
+pub fn with_loaders() -> Project {
     static MADE: Once = Once::new();
     let seed = seed();
     MADE.call_once(|| {
@@ -40,7 +40,7 @@ fn with_loaders() -> Project {
 }
 
 /// A project with a loader of every kind, `lake` the one of Postgres.
-fn declared(lake: &str) -> Project {
+pub fn declared(lake: &str) -> Project {
     let project = Project::new();
     for (slug, text) in [("files", LOADER), ("csv", CSV), ("duck", WAREHOUSE), ("lake", lake)] {
         project.write(&format!("integrations/{slug}.toml"), text);
