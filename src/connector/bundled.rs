@@ -85,7 +85,7 @@ impl Bundled {
     }
 
     fn metadata(&self) -> String {
-        let requires: String = self.requires.iter().map(|one| format!("Requires-Dist: {one}\n")).collect();
+        let requires: String = self.requires.iter().flat_map(|one| ["Requires-Dist: ", one, "\n"]).collect();
         let (name, version) = (self.package.replace('_', "-"), self.version);
         format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: >=3.10\n{requires}")
     }
