@@ -20,8 +20,9 @@ mod place;
 pub use listing::{Entry, Kind, Listing, Refused};
 pub use named::{read_named, text_named};
 
-/// How many bytes a file of a project may have: a thousand times what the largest one has.
-pub const MOST_BYTES: u64 = 8 << 20;
+/// How many bytes a file of a project may have: a hundred times what the largest one has. What reads it takes up to forty
+/// times as much memory, for every line and value has a place.
+pub const MOST_BYTES: u64 = 1 << 20;
 
 /// The folders of a project that no file of it leads into: git's, spile's and Meltano's own.
 const PRIVATE: [&str; 3] = [".git", ".spile", ".meltano"];

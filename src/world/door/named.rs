@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::{Bounds, MOST_BYTES, Shut, bounded};
+use super::{Bounds, Shut, bounded};
+
+/// How many bytes such a file may have: a saved plan of ten thousand integrations has some dozens of megabytes.
+const MOST_BYTES: u64 = 128 << 20;
 
 /// Reads a file that the user named: a regular one, or a pipe or terminal of theirs, of at most [`MOST_BYTES`].
 ///

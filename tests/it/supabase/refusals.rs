@@ -142,8 +142,8 @@ async fn tables_and_functions_that_are_not_there() {
 async fn migrations_of_other_programs() {
     let Some(subject) = HostedRows::start() else { return };
     let versions = [
-        (1, "spile::supabase::old", ["is of version 1, this program needs 4", "run the migration"]),
-        (5, "spile::supabase::new", ["is of version 5, this program knows 4", "use a newer spile"]),
+        (1, "spile::supabase::old", ["is of version 1, this program needs 5", "run the migration"]),
+        (6, "spile::supabase::new", ["is of version 6, this program knows 5", "use a newer spile"]),
     ];
     for otherwise in ["", "drop function public.spile_state(jsonb)"] {
         subject.database.sql(otherwise);
