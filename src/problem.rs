@@ -1,12 +1,14 @@
 //! Mistakes of the user's, collected: a run reports all of them at once, each with its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use miette::{Diagnostic, Severity};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use crate::secrecy::NOT_SHOWN;
 use crate::source::{Place, Source};
 
 /// A mistake of the user's: what was found, where, and how to mend it.
@@ -16,12 +18,14 @@ pub struct Problem {
     /// The file it is in.
     pub source: Source,
     finding: Box<dyn Diagnostic + Send + Sync>,
+    /// What is a secret in that file: a sentence that quotes it says so instead.
+    secrets: Arc<[String]>,
 }
 
 impl Problem {
     /// Joins a finding with the file it is in.
     pub fn new(source: &Source, finding: impl Diagnostic + Send + Sync + 'static) -> Self {
-        Self { source: source.clone(), finding: Box::new(finding) }
+        Self { source: source.clone(), finding: Box::new(finding), secrets: Arc::default() }
     }
 
     /// Returns what was found: message, code, labels and help.
@@ -39,13 +43,19 @@ impl Problem {
     /// Returns the message: one sentence in lower case.
     #[must_use]
     pub fn message(&self) -> String {
-        self.finding.to_string()
+        self.struck(self.finding.to_string())
     }
 
     /// Returns the next step.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        self.finding.help().map(|help| help.to_string())
+        self.finding.help().map(|help| self.struck(help.to_string()))
+    }
+
+    /// Returns a sentence without the secrets of the file.
+    #[must_use]
+    pub fn struck(&self, sentence: String) -> String {
+        self.secrets.iter().fold(sentence, |sentence, secret| sentence.replace(secret.as_str(), NOT_SHOWN))
     }
 
     /// Returns the place of the first label, or the start of the file.
@@ -140,10 +150,35 @@ impl Problems {
     /// is said once.
     #[must_use]
     pub fn into_report(mut self) -> Report {
+        let mut secrets: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
+        for place in &self.hidden {
+            secrets.entry(place.source.path().to_owned()).or_default().extend(quoted(place));
+        }
+        // The longest first: one may be a part of another.
+        let sorted = |texts: BTreeSet<String>| {
+            let mut texts: Vec<String> = texts.into_iter().collect();
+            texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+            Arc::from(texts)
+        };
+        let secrets: BTreeMap<PathBuf, Arc<[String]>> =
+            secrets.into_iter().map(|(path, texts)| (path, sorted(texts))).collect();
+        for problem in &mut self.found {
+            problem.secrets = secrets.get(problem.source.path()).cloned().unwrap_or_default();
+        }
         self.found.sort_by_cached_key(Problem::order);
         self.found.dedup_by(|a, b| a.order() == b.order());
         Report { problems: self.found, hidden: self.hidden }
     }
+}
+
+/// The shortest text that is struck out of sentences: a shorter one is a part of many words.
+const SHORTEST: usize = 5;
+
+/// Returns what stands at a hidden place, as a sentence may quote it: with and without what encloses it there.
+fn quoted(place: &Place) -> impl Iterator<Item = String> {
+    let text = place.source.text().get(place.span.clone()).unwrap_or_default().trim();
+    let inner = text.trim_matches(['"', '\'', '`']).trim();
+    [text, inner].into_iter().filter(|text| text.len() >= SHORTEST).map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 /// The problems of a run, sorted by file and place, each once.

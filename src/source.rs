@@ -90,7 +90,9 @@ impl Place {
     /// Returns `path:line` as editors and CI logs understand it.
     #[must_use]
     pub fn to_reference(&self) -> String {
-        format!("{}:{}", self.source.path().display(), self.line_and_column().0)
+        // A line break in a name would begin a line of the name's author.
+        let path = self.source.path().display().to_string().replace('\n', "\\n");
+        format!("{path}:{}", self.line_and_column().0)
     }
 }
 

@@ -5,6 +5,7 @@ use miette::Diagnostic;
 
 use super::{Cli, Command, Global, Output};
 use crate::ops::Error;
+use crate::world::own::Own;
 use crate::world::project::{Trust, is_interrupted, recover};
 use crate::world::refusal::Refusal;
 use crate::world::run_lock::{self, Introduction};
@@ -92,7 +93,8 @@ pub(super) fn after(cli: &Cli, done: &Result<u8, Error>, output: &mut Output) {
 
 fn mention(global: &Global, output: &mut Output) {
     let Some(project) = global.project().ok().filter(|project| project.trust() == Trust::Own) else { return };
-    if let Err(not_own) = project.own().open() {
+    let folders = [project.own(), Own::of_meltano(project.root())];
+    if let Some(not_own) = folders.iter().find_map(|own| own.open().err()) {
         let help = not_own.help().map(|help| help.to_string()).unwrap_or_default();
         let code = not_own.code().map(|code| code.to_string()).unwrap_or_default();
         output.warning(&not_own.to_string(), Some(&format!("{help} ({code})")));

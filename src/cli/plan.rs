@@ -134,10 +134,17 @@ pub(super) fn read(path: &Path) -> Result<(SavedPlan, PlanData), Error> {
     Ok((saved, plan))
 }
 
+/// Tells whether a path from here passes through a link to a folder: a stranger may have laid it.
+fn leads_elsewhere(path: &Path) -> bool {
+    let above = path.ancestors().skip(1).take_while(|folder| !folder.as_os_str().is_empty());
+    path.is_relative() && above.into_iter().any(Path::is_symlink)
+}
+
 /// Writes a file that the command line names. In a stranger's folder a link of that name was not the user's idea.
 fn write(path: &Path, bytes: &[u8], trust: Trust) -> Result<(), Error> {
     let written = match trust {
         Trust::Own => replace_named(path, bytes),
+        Trust::Untrusted if leads_elsewhere(path) => Err(std::io::Error::other("a link is in the way")),
         Trust::Untrusted => replace(path, bytes),
     };
     written.map_err(|source| Error::Io { doing: "write", path: path.display().to_string(), source })

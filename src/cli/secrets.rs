@@ -67,8 +67,8 @@ impl Args {
     /// Returns why it is refused over a project that is not the user's own.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         match &self.command {
-            Command::Textconv(_) => None,
-            Command::Init(_)
+            Command::Textconv(_)
+            | Command::Init(_)
             | Command::Set(_)
             | Command::Unset(_)
             | Command::Edit(_)

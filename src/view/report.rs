@@ -132,8 +132,8 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        let help = self.problem.finding().help()?;
-        Some(Box::new(plain(&help.to_string()).into_owned()))
+        let help = self.problem.help()?;
+        Some(Box::new(plain(&help).into_owned()))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -153,7 +153,7 @@ impl std::fmt::Debug for Shown<'_> {
 
 impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&plain(&self.problem.finding().to_string()))
+        f.write_str(&plain(&self.problem.message()))
     }
 }
 

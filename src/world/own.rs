@@ -9,14 +9,14 @@ mod files;
 mod index;
 mod tracked;
 
-use std::fs::{self, Metadata};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-use super::project::{Trust, replace_private};
+use super::project::Trust;
 use tracked::Tracked;
 
 pub use files::MOST_BYTES;
@@ -190,12 +190,21 @@ impl Own {
         self.check_git()?;
         match fs::DirBuilder::new().mode(0o700).create(&self.path) {
             // Whatever somebody does to `.gitignore`: what is in here goes into no commit by mistake.
-            Ok(()) => replace_private(&self.path.join(IGNORE), b"*\n")?,
+            Ok(()) => self.ignore()?,
             // Somebody else was faster.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
         self.open()?.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Keeps git away from a new folder. The file is not replaced as others are: a kill would leave half of it behind.
+    fn ignore(&self) -> io::Result<()> {
+        let file = File::options().write(true).create_new(true).mode(0o600).open(self.path.join(IGNORE));
+        match file.and_then(|mut file| file.write_all(b"*\n")) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     fn check(&self, found: &Metadata) -> Result<(), NotOwn> {

@@ -1,6 +1,7 @@
 //! The user's own files, outside every repository: what a clone brings is never taken for them.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -99,17 +100,28 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>, NotBelieved> {
     if !metadata.is_file() || metadata.len() > MOST {
         return refused("it is no file, or too large", "put a file of at most 1 MiB there");
     }
-    if ![0, rustix::process::geteuid().as_raw()].contains(&metadata.uid()) {
+    if ![0, this_user()].contains(&metadata.uid()) {
         return refused("it belongs to another user", "make it your own");
     }
     if metadata.mode() & 0o022 != 0 {
         return refused("others can write it", "run `chmod 600` on it");
+    }
+    // Who may write to its folder may put another file there.
+    let folder = path.parent().and_then(|folder| folder.metadata().ok());
+    let is_open = |folder: &Metadata| ![0, this_user()].contains(&folder.uid()) || folder.mode() & 0o022 != 0;
+    if folder.as_ref().is_some_and(is_open) {
+        return refused("others can write to its folder", "run `chmod 700` on the folder");
     }
     let mut text = String::new();
     match std::fs::File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text)) {
         Ok(_) => Ok(Some(text)),
         Err(error) => unread(error),
     }
+}
+
+/// Returns the user that this process acts as.
+fn this_user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod migrate;
 mod new;
 pub mod program;
 mod projects;
+mod quoted;
 mod saved_plans;
 pub mod schemas;
 mod scopes;

@@ -116,7 +116,7 @@ const OPENING: [&str; 7] = [
 ];
 
 /// Who may open files by themselves, and why: none of these is a file that a project's author writes.
-const OPENERS: [(&str, &str); 19] = [
+const OPENERS: [(&str, &str); 20] = [
     ("world/door/named.rs", "the user named the file on the command line"),
     ("world/keys/found.rs", "the user's keys"),
     ("world/keys/made.rs", "the user's keys"),
@@ -128,6 +128,7 @@ const OPENERS: [(&str, &str); 19] = [
     ("world/git/file.rs", "git's own folder"),
     ("world/git/changed.rs", "the names of files, which are opened by `world/git/file.rs`"),
     ("world/meltano/leftovers.rs", "Meltano's own folder"),
+    ("world/own.rs", "spile's own folder"),
     ("world/own/files.rs", "spile's own folder"),
     ("world/user_files.rs", "the user's own settings"),
     ("ops/import/strays.rs", "the names of files, which are opened by the door"),
