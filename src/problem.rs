@@ -55,7 +55,7 @@ impl Problem {
     /// Returns a sentence without the secrets of the file.
     #[must_use]
     pub fn struck(&self, sentence: String) -> String {
-        self.secrets.iter().fold(sentence, |sentence, secret| sentence.replace(secret.as_str(), NOT_SHOWN))
+        self.secrets.iter().fold(sentence, |sentence, secret| without(&sentence, secret))
     }
 
     /// Returns the place of the first label, or the start of the file.
@@ -173,6 +173,20 @@ impl Problems {
 
 /// The shortest text that is struck out of sentences: a shorter one is a part of many words.
 const SHORTEST: usize = 5;
+
+/// Returns a sentence in which a text is not shown where it stands by itself, and not as a part of a word.
+fn without(sentence: &str, secret: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = sentence;
+    while let Some(at) = rest.find(secret) {
+        let (before, after) = (&rest[..at], &rest[at + secret.len()..]);
+        let is_part = before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
+        shown.push_str(before);
+        shown.push_str(if is_part { secret } else { NOT_SHOWN });
+        rest = after;
+    }
+    shown + rest
+}
 
 /// Returns what stands at a hidden place, as a sentence may quote it: with and without what encloses it there.
 fn quoted(place: &Place) -> impl Iterator<Item = String> {

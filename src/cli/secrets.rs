@@ -6,7 +6,6 @@ mod values;
 
 use clap::Subcommand;
 
-use super::untrusted::Refusal;
 use super::{Global, Output};
 use crate::ops::Error;
 use crate::ops::secrets::{Access, SecretsFile};
@@ -61,24 +60,6 @@ impl Args {
             | Command::Import(_)
             | Command::Rotate(_)
             | Command::Updatekeys(_) => false,
-        }
-    }
-
-    /// Returns why it is refused over a project that is not the user's own.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        match &self.command {
-            Command::Textconv(_)
-            | Command::Init(_)
-            | Command::Set(_)
-            | Command::Unset(_)
-            | Command::Edit(_)
-            | Command::View(_)
-            | Command::Encrypt(_)
-            | Command::Import(_)
-            | Command::Export(_)
-            | Command::Rotate(_)
-            | Command::Updatekeys(_)
-            | Command::Resolve(_) => Some(Refusal::Opens),
         }
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn refusal(command: &Command) -> Option<Refusal> {
         Command::Schema(args) => args.refusal(),
         Command::Connectors(args) => args.refusal(),
         Command::Migrate(args) => args.refusal(),
-        Command::Secrets(args) => args.refusal(),
+        Command::Secrets(_) => Some(Refusal::Opens),
         Command::Explain(_) | Command::Completions(_) | Command::Man(_) => None,
         Command::Drift(_)
         | Command::History(_)
