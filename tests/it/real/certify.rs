@@ -31,7 +31,7 @@ type Verdicts = BTreeMap<String, String>;
 #[test]
 fn every_built_in_loader_keeps_what_the_documentation_says() {
     let Some(server) = Postgres::shared() else { return };
-    server.sql("postgres", "create database certified").unwrap();
+    server.sql("postgres", "create database certified template template0").unwrap();
     server.sql("certified", "grant create on database certified to shop").unwrap();
     drop(with_loaders());
     let project = declared(&postgres(server.port, "certified"));
