@@ -192,7 +192,12 @@ fn without(sentence: &str, secret: &str) -> String {
 fn quoted(place: &Place) -> impl Iterator<Item = String> {
     let text = place.source.text().get(place.span.clone()).unwrap_or_default().trim();
     let inner = text.trim_matches(['"', '\'', '`']).trim();
-    [text, inner].into_iter().filter(|text| text.len() >= SHORTEST).map(str::to_owned).collect::<Vec<_>>().into_iter()
+    // A text of several lines, such as a key, is quoted with its line breaks, and may be cut at one.
+    let broken = inner.replace("\\r", "").replace("\\n", "\n");
+    let lines = broken.lines().map(str::trim).filter(|line| *line != inner).map(str::to_owned);
+    let whole = [text, inner].map(str::to_owned).into_iter();
+    let all: Vec<String> = whole.chain(lines).filter(|text| text.len() >= SHORTEST).collect();
+    all.into_iter()
 }
 
 /// The problems of a run, sorted by file and place, each once.

@@ -14,6 +14,9 @@ fn no_sentence_quotes_a_secret_that_excerpts_hide() {
         format!("{fruit}schedule = \"{SECRET}\"\n"),
         format!("{fruit}schedule = \"@hourly\"\ntimezone = \"{SECRET}\"\n"),
         format!("id = \"{SECRET}\"\n{fruit}"),
+        format!(
+            "{fruit}schedule = \"-----BEGIN PRIVATE KEY-----\\nHunter2Leak/U46nD7dcHW1nOLgGKs0b\\n-----END PRIVATE KEY-----\"\n"
+        ),
     ];
     for text in texts {
         for form in ["text", "json", "sarif", "github", "junit"] {

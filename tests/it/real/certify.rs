@@ -38,7 +38,9 @@ fn every_built_in_loader_keeps_what_the_documentation_says() {
     project.spile(&["apply", "--yes"]).succeeds();
     let verdicts = std::thread::scope(|scope| {
         let project = &project;
-        let runs = LOADERS.map(|loader| scope.spawn(move || certified(project, loader)));
+        // One after the other: of two that begin in a new project, one finds Meltano's database half made.
+        let asked = LOADERS.map(|loader| (loader, config(project, &format!("{}--{}", loader.2, loader.1))));
+        let runs = asked.map(|(loader, config)| scope.spawn(move || certified(project, loader, &config)));
         runs.map(|run| run.join().unwrap())
     });
     let table = table(&verdicts);
@@ -56,12 +58,12 @@ fn every_built_in_loader_keeps_what_the_documentation_says() {
 }
 
 /// Runs all cases over one loader, as Meltano would start it.
-fn certified(project: &Project, (name, slug, plugin): (&str, &str, &str)) -> Verdicts {
+fn certified(project: &Project, (name, _, plugin): (&str, &str, &str), config: &Value) -> Verdicts {
     let venv = project.path().join(".meltano/loaders").join(plugin).join("venv/bin");
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loaders");
     let mut command = Command::new(venv.join("python"));
     command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(project.path()).arg(scripts.join("certify.py"));
-    command.arg(name).arg(venv.join(plugin)).arg(config(project, &format!("{plugin}--{slug}")).to_string());
+    command.arg(name).arg(venv.join(plugin)).arg(config.to_string());
     let ran = Ran(command.output().unwrap()).succeeds();
     serde_json::from_str(&ran.stdout()).unwrap()
 }
