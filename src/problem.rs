@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aho_corasick::{AhoCorasick, Match};
 use miette::{Diagnostic, Severity};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -19,13 +20,13 @@ pub struct Problem {
     pub source: Source,
     finding: Box<dyn Diagnostic + Send + Sync>,
     /// What is a secret in that file: a sentence that quotes it says so instead.
-    secrets: Arc<[String]>,
+    secrets: Option<Arc<AhoCorasick>>,
 }
 
 impl Problem {
     /// Joins a finding with the file it is in.
     pub fn new(source: &Source, finding: impl Diagnostic + Send + Sync + 'static) -> Self {
-        Self { source: source.clone(), finding: Box::new(finding), secrets: Arc::default() }
+        Self { source: source.clone(), finding: Box::new(finding), secrets: None }
     }
 
     /// Returns what was found: message, code, labels and help.
@@ -55,7 +56,10 @@ impl Problem {
     /// Returns a sentence without the secrets of the file.
     #[must_use]
     pub fn struck(&self, sentence: String) -> String {
-        self.secrets.iter().fold(sentence, |sentence, secret| without(&sentence, secret))
+        match &self.secrets {
+            Some(secrets) => without(&sentence, secrets),
+            None => sentence,
+        }
     }
 
     /// Returns the place of the first label, or the start of the file.
@@ -154,14 +158,10 @@ impl Problems {
         for place in &self.hidden {
             secrets.entry(place.source.path().to_owned()).or_default().extend(quoted(place));
         }
-        // The longest first: one may be a part of another.
-        let sorted = |texts: BTreeSet<String>| {
-            let mut texts: Vec<String> = texts.into_iter().collect();
-            texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-            Arc::from(texts)
-        };
-        let secrets: BTreeMap<PathBuf, Arc<[String]>> =
-            secrets.into_iter().map(|(path, texts)| (path, sorted(texts))).collect();
+        // One search for all of them: a file may have thousands, and as many mistakes.
+        // It cannot fail for what a file of a mebibyte holds.
+        let search = |texts: BTreeSet<String>| AhoCorasick::new(texts).ok().map(Arc::new);
+        let secrets: BTreeMap<PathBuf, _> = secrets.into_iter().map(|(path, texts)| (path, search(texts))).collect();
         for problem in &mut self.found {
             problem.secrets = secrets.get(problem.source.path()).cloned().unwrap_or_default();
         }
@@ -174,18 +174,24 @@ impl Problems {
 /// The shortest text that is struck out of sentences: a shorter one is a part of many words.
 const SHORTEST: usize = 5;
 
-/// Returns a sentence in which a text is not shown where it stands by itself, and not as a part of a word.
-fn without(sentence: &str, secret: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = sentence;
-    while let Some(at) = rest.find(secret) {
-        let (before, after) = (&rest[..at], &rest[at + secret.len()..]);
-        let is_part = before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
-        shown.push_str(before);
-        shown.push_str(if is_part { secret } else { NOT_SHOWN });
-        rest = after;
+/// Returns a sentence in which no secret is shown where it stands by itself, and not as a part of a word.
+fn without(sentence: &str, secrets: &AhoCorasick) -> String {
+    let stands_alone = |found: &Match| {
+        let (before, after) = (&sentence[..found.start()], &sentence[found.end()..]);
+        !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
+    };
+    let mut spans: Vec<_> =
+        secrets.find_overlapping_iter(sentence).filter(stands_alone).map(|found| found.range()).collect();
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+    let (mut shown, mut at) = (String::new(), 0);
+    for span in spans {
+        if span.start >= at {
+            shown.push_str(&sentence[at..span.start]);
+            shown.push_str(NOT_SHOWN);
+        }
+        at = at.max(span.end);
     }
-    shown + rest
+    shown + &sentence[at..]
 }
 
 /// Returns what stands at a hidden place, as a sentence may quote it: with and without what encloses it there.
