@@ -5,11 +5,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, Match};
 use miette::{Diagnostic, Severity};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::secrecy::NOT_SHOWN;
+use crate::secrecy::Redaction;
 use crate::source::{Place, Source};
 
 /// A mistake of the user's: what was found, where, and how to mend it.
@@ -20,13 +19,13 @@ pub struct Problem {
     pub source: Source,
     finding: Box<dyn Diagnostic + Send + Sync>,
     /// What is a secret in that file: a sentence that quotes it says so instead.
-    secrets: Option<Arc<AhoCorasick>>,
+    secrets: Arc<Redaction>,
 }
 
 impl Problem {
     /// Joins a finding with the file it is in.
     pub fn new(source: &Source, finding: impl Diagnostic + Send + Sync + 'static) -> Self {
-        Self { source: source.clone(), finding: Box::new(finding), secrets: None }
+        Self { source: source.clone(), finding: Box::new(finding), secrets: Arc::default() }
     }
 
     /// Returns what was found: message, code, labels and help.
@@ -44,22 +43,19 @@ impl Problem {
     /// Returns the message: one sentence in lower case.
     #[must_use]
     pub fn message(&self) -> String {
-        self.struck(self.finding.to_string())
+        self.struck(&self.finding.to_string())
     }
 
     /// Returns the next step.
     #[must_use]
     pub fn help(&self) -> Option<String> {
-        self.finding.help().map(|help| self.struck(help.to_string()))
+        self.finding.help().map(|help| self.struck(&help.to_string()))
     }
 
     /// Returns a sentence without the secrets of the file.
     #[must_use]
-    pub fn struck(&self, sentence: String) -> String {
-        match &self.secrets {
-            Some(secrets) => without(&sentence, secrets),
-            None => sentence,
-        }
+    pub fn struck(&self, sentence: &str) -> String {
+        self.secrets.strike(sentence)
     }
 
     /// Returns the place of the first label, or the start of the file.
@@ -159,9 +155,8 @@ impl Problems {
             secrets.entry(place.source.path().to_owned()).or_default().extend(quoted(place));
         }
         // One search for all of them: a file may have thousands, and as many mistakes.
-        // It cannot fail for what a file of a mebibyte holds.
-        let search = |texts: BTreeSet<String>| AhoCorasick::new(texts).ok().map(Arc::new);
-        let secrets: BTreeMap<PathBuf, _> = secrets.into_iter().map(|(path, texts)| (path, search(texts))).collect();
+        let redaction = |texts| Arc::new(Redaction::of(texts));
+        let secrets: BTreeMap<PathBuf, _> = secrets.into_iter().map(|(path, texts)| (path, redaction(texts))).collect();
         for problem in &mut self.found {
             problem.secrets = secrets.get(problem.source.path()).cloned().unwrap_or_default();
         }
@@ -169,29 +164,6 @@ impl Problems {
         self.found.dedup_by(|a, b| a.order() == b.order());
         Report { problems: self.found, hidden: self.hidden }
     }
-}
-
-/// The shortest text that is struck out of sentences: a shorter one is a part of many words.
-const SHORTEST: usize = 5;
-
-/// Returns a sentence in which no secret is shown where it stands by itself, and not as a part of a word.
-fn without(sentence: &str, secrets: &AhoCorasick) -> String {
-    let stands_alone = |found: &Match| {
-        let (before, after) = (&sentence[..found.start()], &sentence[found.end()..]);
-        !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
-    };
-    let mut spans: Vec<_> =
-        secrets.find_overlapping_iter(sentence).filter(stands_alone).map(|found| found.range()).collect();
-    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
-    let (mut shown, mut at) = (String::new(), 0);
-    for span in spans {
-        if span.start >= at {
-            shown.push_str(&sentence[at..span.start]);
-            shown.push_str(NOT_SHOWN);
-        }
-        at = at.max(span.end);
-    }
-    shown + &sentence[at..]
 }
 
 /// Returns what stands at a hidden place, as a sentence may quote it: with and without what encloses it there.
@@ -202,7 +174,7 @@ fn quoted(place: &Place) -> impl Iterator<Item = String> {
     let broken = inner.replace("\\r", "").replace("\\n", "\n");
     let lines = broken.lines().map(str::trim).filter(|line| *line != inner).map(str::to_owned);
     let whole = [text, inner].map(str::to_owned).into_iter();
-    let all: Vec<String> = whole.chain(lines).filter(|text| text.len() >= SHORTEST).collect();
+    let all: Vec<String> = whole.chain(lines).collect();
     all.into_iter()
 }
 

@@ -2,6 +2,7 @@
 
 mod copies;
 mod name;
+mod redaction;
 mod shape;
 mod value;
 
@@ -15,6 +16,7 @@ use crate::yaml::{Content, Document, Node, comments};
 
 pub use copies::Copies;
 pub use name::{is_name, is_never};
+pub use redaction::Redaction;
 pub use value::{Sighting, Use, is_real, is_value, sightings};
 
 /// What is told in place of a word that may be a secret.

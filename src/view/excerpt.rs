@@ -74,7 +74,7 @@ impl Excerpt {
         for label in &labels {
             let found = span(label);
             let (start, end) = (moved(found.start), moved(found.end));
-            let words = label.label().map(|words| plain(&problem.struck(words.to_owned())).into_owned());
+            let words = label.label().map(|words| plain(&problem.struck(words)).into_owned());
             let (_, column) = source.place(found).line_and_column();
             let moved = if label.primary() { LabeledSpan::new_primary_with_span } else { LabeledSpan::new_with_span };
             excerpt.labels.push((column - 1, moved(words, (start, end.saturating_sub(start)))));
