@@ -187,9 +187,10 @@ fn of_two_schedulers_each_moment_is_run_by_one() {
     std::thread::sleep(Duration::from_secs(3));
     stops(&mut one);
     stops(&mut other);
-    let mut slugs: Vec<String> = runs(&project).iter().map(|run| run["slug"].as_str().unwrap().to_owned()).collect();
-    slugs.sort();
-    assert_eq!(slugs, ["copy-0", "copy-1", "copy-2", "copy-3", "copy-4"]);
+    let all = runs(&project);
+    let mut slugs: Vec<&str> = all.iter().map(|run| run["slug"].as_str().unwrap()).collect();
+    slugs.sort_unstable();
+    assert_eq!(slugs, ["copy-0", "copy-1", "copy-2", "copy-3", "copy-4"], "{all:#?}");
     kill_all(&project);
 }
 
