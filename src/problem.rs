@@ -8,7 +8,7 @@ use std::sync::Arc;
 use miette::{Diagnostic, Severity};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::secrecy::Redaction;
+use crate::secrecy::{self, Redaction};
 use crate::source::{Place, Source};
 
 /// A mistake of the user's: what was found, where, and how to mend it.
@@ -52,10 +52,23 @@ impl Problem {
         self.finding.help().map(|help| self.struck(&help.to_string()))
     }
 
-    /// Returns a sentence without the secrets of the file.
+    /// Returns a sentence without the secrets of the file, and without those of other files that have a known form.
     #[must_use]
     pub fn struck(&self, sentence: &str) -> String {
-        self.secrets.strike(sentence)
+        secrecy::struck(&self.secrets.strike(sentence)).into_owned()
+    }
+
+    /// Returns the path of the file as it is shown: what somebody wrote in the place of a name may be a secret.
+    #[must_use]
+    pub fn path(&self) -> String {
+        secrecy::struck(&self.source.path().display().to_string()).into_owned()
+    }
+
+    /// Returns `path:line` as editors and CI logs understand it.
+    #[must_use]
+    pub fn to_reference(&self) -> String {
+        // A line break in a name would begin a line of the name's author.
+        format!("{}:{}", self.path().replace('\n', "\\n"), self.place().line_and_column().0)
     }
 
     /// Returns the place of the first label, or the start of the file.
@@ -81,7 +94,7 @@ impl Problem {
 
 impl fmt::Debug for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} [{}]", self.place().to_reference(), self.message(), self.code())
+        write!(f, "{}: {} [{}]", self.to_reference(), self.message(), self.code())
     }
 }
 
@@ -150,6 +163,7 @@ impl Problems {
     /// is said once.
     #[must_use]
     pub fn into_report(mut self) -> Report {
+        self.hide_known_forms();
         let mut secrets: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
         for place in &self.hidden {
             secrets.entry(place.source.path().to_owned()).or_default().extend(quoted(place));
@@ -166,15 +180,33 @@ impl Problems {
     }
 }
 
+impl Problems {
+    /// Keeps secrets of a known form out of excerpts of every file that a problem is about, wherever they stand in it.
+    fn hide_known_forms(&mut self) {
+        let mut seen: Vec<&Source> = Vec::new();
+        let mut hidden = Vec::new();
+        for source in self.found.iter().map(|problem| &problem.source) {
+            // The problems of a file mostly come one after the other.
+            if !seen.iter().rev().any(|known| known.is(source)) {
+                seen.push(source);
+                hidden.extend(secrecy::in_text(source.text()).into_iter().map(|span| source.place(span)));
+            }
+        }
+        self.hidden.extend(hidden);
+    }
+}
+
 /// Returns what stands at a hidden place, as a sentence may quote it: with and without what encloses it there.
 fn quoted(place: &Place) -> impl Iterator<Item = String> {
     let text = place.source.text().get(place.span.clone()).unwrap_or_default().trim();
     let inner = text.trim_matches(['"', '\'', '`']).trim();
+    // What is said is quoted, and not how it is written.
+    let said = secrecy::unescaped(inner);
     // A text of several lines, such as a key, is quoted with its line breaks, and may be cut at one.
-    let broken = inner.replace("\\r", "").replace("\\n", "\n");
+    let broken = said.clone().unwrap_or_else(|| inner.replace("\\r", "").replace("\\n", "\n"));
     let lines = broken.lines().map(str::trim).filter(|line| *line != inner).map(str::to_owned);
     let whole = [text, inner].map(str::to_owned).into_iter();
-    let all: Vec<String> = whole.chain(lines).collect();
+    let all: Vec<String> = whole.chain(said).chain(lines).collect();
     all.into_iter()
 }
 

@@ -4,6 +4,7 @@ mod copies;
 mod name;
 mod redaction;
 mod shape;
+mod text;
 mod value;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use crate::yaml::{Content, Document, Node, comments};
 pub use copies::Copies;
 pub use name::{is_name, is_never};
 pub use redaction::Redaction;
+pub use text::{in_text, struck, unescaped};
 pub use value::{Sighting, Use, is_real, is_value, sightings};
 
 /// What is told in place of a word that may be a secret.

@@ -148,6 +148,8 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
     let stem = table.source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = table.text("name", problems).unwrap_or_else(|| Placed { value: stem, place: table.source.start() });
     check_name("connector", &name, problems);
+    // Before anything that ends the reading: what is said of a wrong word quotes it.
+    table.plain_secrets(&["settings"], problems);
     let role = table.choice("kind", &Role::WORDS, problems).map_or(Role::Extractor, |role| role.value);
     let example = "{ name = \"tap-x\", namespace = \"tap_x\" }";
     let plugin = table.required_table("plugin", example, problems).and_then(|table| plugin(table, problems));
@@ -207,7 +209,6 @@ fn plugin(table: Table<'_>, problems: &mut Problems) -> Option<Plugin> {
     let executable = text("executable", problems);
     let capabilities = words(&table, "capabilities", problems);
     let passed = passed::read(&table, &passed::OF_PLUGINS, problems);
-    table.plain_secrets(&[], problems);
     table.finish(problems);
     let (name, namespace) = (name?.value, namespace?.value);
     Some(Plugin {
@@ -236,6 +237,9 @@ fn settings(table: &Table<'_>, problems: &mut Problems) -> Vec<Setting> {
     settings
 }
 
+/// What people read of a setting shows examples, and of those nobody knows what is one. The default is looked at by itself.
+const EXAMPLES: [&str; 6] = ["default", "label", "description", "placeholder", "tooltip", "documentation"];
+
 fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>, Setting)> {
     let name = table.required_text("name", "\"start_date\"", problems);
     if let Some(name) = &name {
@@ -251,7 +255,7 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
     let required = flag("required", problems);
     let (resync, advanced) = (flag("resync", problems), flag("advanced", problems));
     let passed = passed::read(&table, &passed::OF_SETTINGS, problems);
-    // What people read of a setting shows examples, and of those nobody knows what is one.
+    table.plain_secrets(&EXAMPLES, problems);
     if said != Some(false) {
         table.plain_secret("default", problems);
     }

@@ -144,7 +144,7 @@ fn errors(report: &Report, connector: Option<&Connector>) -> Vec<FieldError> {
             code: problem.code(),
             message: problem.message(),
             help: problem.help(),
-            file: place.source.path().display().to_string(),
+            file: problem.path(),
             line: place.line_and_column().0,
         }
     };

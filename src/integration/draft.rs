@@ -92,7 +92,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         protect: table.flag("protect", problems),
         config: config(&table, problems),
     };
-    table.plain_secrets(&["config", "secrets", "sops"], problems);
+    table.plain_secrets(&["config", "secrets"], problems);
     table.finish(problems);
     draft
 }

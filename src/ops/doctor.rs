@@ -114,7 +114,7 @@ fn problems(subject: &'static str, report: &Report) -> impl Iterator<Item = Find
     report.problems().iter().map(move |problem| Finding {
         subject,
         verdict: Verdict::Bad,
-        found: format!("{}: {}", problem.place().to_reference(), problem.message()),
+        found: format!("{}: {}", problem.to_reference(), problem.message()),
         help: problem.help(),
     })
 }

@@ -138,9 +138,7 @@ impl Scheduler {
                 self.opened = Opened { loaded, world, options: Options { places, ..options } };
             }
             Err(Error::Problems(report)) => {
-                let line = |problem: &crate::problem::Problem| {
-                    format!("{}: {}", problem.source.path().display(), problem.message())
-                };
+                let line = |problem: &crate::problem::Problem| format!("{}: {}", problem.path(), problem.message());
                 let problems = report.problems().iter().filter(|problem| problem.is_error()).map(line).collect();
                 self.tell(Event::NotReread { problems });
             }

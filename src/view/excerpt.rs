@@ -56,7 +56,7 @@ impl Excerpt {
         let first = labels.first().map_or(0, |label| source.line(span(label).start)).saturating_sub(CONTEXT);
         let last = labels.iter().map(|label| source.line(span(label).end)).max().unwrap_or_default() + CONTEXT;
         let mut excerpt = Self {
-            name: plain(&source.path().display().to_string()).replace('\n', "\\n"),
+            name: plain(&problem.path()).replace('\n', "\\n"),
             text: String::new(),
             first_line: first,
             labels: Vec::new(),

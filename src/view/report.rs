@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::excerpt::{self, Excerpt, Masked};
 use crate::ops::Error;
 use crate::problem::{Problem, Report};
+use crate::secrecy::struck;
 use crate::visible::plain;
 
 /// A problem as data: the same in every face.
@@ -38,7 +39,7 @@ impl From<&Problem> for ProblemData {
             severity: if problem.is_error() { "error" } else { "warning" }.to_owned(),
             message: problem.message(),
             help: problem.help(),
-            file: place.source.path().display().to_string(),
+            file: problem.path(),
             line,
             column,
             span: (place.span.start, place.span.len()),
@@ -69,9 +70,9 @@ impl From<&Error> for ErrorData {
         };
         Self {
             code: error.shown().code().map(|code| code.to_string()).unwrap_or_default(),
-            message: error.shown().to_string(),
-            causes: error.causes(),
-            help: error.shown().help().map(|help| help.to_string()),
+            message: struck(&error.shown().to_string()).into_owned(),
+            causes: error.causes().iter().map(|cause| struck(cause).into_owned()).collect(),
+            help: error.shown().help().map(|help| struck(&help.to_string()).into_owned()),
             problems,
         }
     }

@@ -16,10 +16,12 @@ use crate::world::Project;
 /// Renders a test with the template of each channel that has its own.
 pub(super) fn check(project: &Project, source: &Source, problems: &mut Problems) {
     // What else is wrong with the settings is reported where they are read.
-    let Some(settings) = settings::read(source, &mut Problems::default()) else { return };
+    let mut known = Problems::default();
+    let Some(settings) = settings::read(source, &mut known) else { return };
     let (environment, pages) = (&settings.default_environment, settings.url.as_deref());
     for channel in &settings.notify {
-        let Some(path) = &channel.template else { continue };
+        // A secret in the place of a path is no path: nothing is opened by it, and nothing is said of a file of that name.
+        let Some(path) = channel.template.as_ref().filter(|path| !known.is_hidden(&path.place)) else { continue };
         let Some(template) = project.notify_template(Path::new(&path.value), problems) else { continue };
         let frame = Frame { project: &settings.name, environment, pages, channel: &channel.name };
         let message = Message::test(frame, (Timestamp::UNIX_EPOCH, Uuid::nil()));

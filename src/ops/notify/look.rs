@@ -138,7 +138,7 @@ fn files(report: &Report, now: Timestamp) -> Vec<Alert> {
             key: Key::new(AlertKind::Misconfigured, path.display()),
             integration: slug_of(path).map(|slug| Subject { id: None, slug, tags: None }),
             since: now,
-            sentence: format!("{}: {}{more}", first.place().to_reference(), first.message()),
+            sentence: format!("{}: {}{more}", first.to_reference(), first.message()),
             help: first.help(),
             file: Some(path.to_owned()),
             command: Some("spile check".to_owned()),
