@@ -148,18 +148,24 @@ impl Allowed {
         }
     }
 
+    /// Tells whether no list can allow a variable.
+    #[must_use]
+    pub fn never_admits(name: &VariableName) -> bool {
+        name.as_str().starts_with(NEVER)
+    }
+
     /// Tells whether `spile.toml` may name a variable.
     #[must_use]
     pub fn admits(&self, name: &VariableName) -> bool {
         let is_built_in = BUILT_IN.iter().any(|start| name.as_str().starts_with(start));
         let is_allowed = is_built_in || self.more.iter().any(|(pattern, _)| pattern.matches(name));
-        is_allowed && !name.as_str().starts_with(NEVER)
+        is_allowed && !Self::never_admits(name)
     }
 
     /// Returns the next step for a name that is not admitted.
     #[must_use]
     pub fn help(name: &VariableName) -> String {
-        if name.as_str().starts_with(NEVER) {
+        if Self::never_admits(name) {
             return "name another variable: those of sops hold the keys that open secrets".to_owned();
         }
         format!(

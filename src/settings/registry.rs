@@ -240,12 +240,24 @@ fn value(name: &Placed<VariableName>, variables: &Variables, problems: &mut Prob
     let finding = match variables.value(&name.value) {
         Ok(value) => return Some(value),
         Err(NoValue::Unset) => RegistryMistake::Unset { name: name.value.clone(), span },
-        Err(NoValue::NotAllowed) => {
-            RegistryMistake::NotAllowed { help: Allowed::help(name), name: name.value.clone(), span }
-        }
+        Err(NoValue::NotAllowed) => not_allowed(name),
     };
     problems.push(&name.place.source, finding);
     None
+}
+
+fn not_allowed(name: &Placed<VariableName>) -> RegistryMistake {
+    let span = name.place.span.clone().into();
+    RegistryMistake::NotAllowed { help: Allowed::help(name), name: name.value.clone(), span }
+}
+
+/// Reports a variable that can be allowed nowhere: for that nobody has to know what this machine allows.
+fn check_name(name: &Placed<VariableName>, problems: &mut Problems) -> Result<(), Reported> {
+    if !Allowed::never_admits(name) {
+        return Ok(());
+    }
+    problems.push(&name.place.source, not_allowed(name));
+    Err(Reported)
 }
 
 /// The kinds of registries by their word.
@@ -339,14 +351,20 @@ fn read_url(url: Placed<String>, problems: &mut Problems) -> Result<Placed<Given
             address(&text, &place, problems).ok_or(Reported)?;
             Ok(Placed { value: Given::Literal(text), place })
         }
-        Ok(variable) => Ok(Placed { value: variable, place }),
+        Ok(Given::Variable(name)) => {
+            let name = Placed { value: name, place };
+            check_name(&name, problems)?;
+            Ok(name.map(Given::Variable))
+        }
     }
 }
 
 /// Reads the variable that holds a key; all other text is taken for the key itself.
 fn read_key(key: Placed<String>, problems: &mut Problems) -> Result<Placed<VariableName>, Reported> {
     if let Ok(Given::Variable(name)) = key.value.parse() {
-        return Ok(Placed { value: name, place: key.place });
+        let name = Placed { value: name, place: key.place };
+        check_name(&name, problems)?;
+        return Ok(name);
     }
     problems.hide(&key.place);
     let span = key.place.span.clone().into();

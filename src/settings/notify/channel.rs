@@ -7,6 +7,7 @@ use lettre::message::Mailbox;
 
 use super::{AlertKind, Channel, Email, MOST_PER_HOUR, NotifyMistake, REPEAT, Sender};
 use crate::problem::{Problems, did_you_mean, listed};
+use crate::settings::allowed::Allowed;
 use crate::settings::host::MailServer;
 use crate::settings::variables::{Given, VariableName};
 use crate::source::Placed;
@@ -77,7 +78,11 @@ fn given(
 ) -> Placed<Given> {
     match written.value.parse() {
         Ok(Given::Literal(_)) => look(&written, problems),
-        Ok(Given::Variable(name)) => return Placed { value: Given::Variable(name), place: written.place },
+        Ok(Given::Variable(name)) => {
+            let name = Placed { value: name, place: written.place };
+            check_name(&name, problems);
+            return name.map(Given::Variable);
+        }
         Err(_) => {
             problems.hide(&written.place);
             let span = written.place.span.clone().into();
@@ -159,10 +164,21 @@ type SecretWords = (&'static str, &'static str, &'static str);
 /// Reads the variable that holds a secret; all other text is taken for the secret itself.
 fn variable(written: &Placed<String>, words: SecretWords, problems: &mut Problems) -> Option<Placed<VariableName>> {
     if let Ok(Given::Variable(name)) = written.parse() {
-        return Some(Placed { value: name, place: written.place.clone() });
+        let name = Placed { value: name, place: written.place.clone() };
+        check_name(&name, problems);
+        return Some(name);
     }
     literal(written, words, problems);
     None
+}
+
+/// Reports a variable that can be allowed nowhere.
+fn check_name(name: &Placed<VariableName>, problems: &mut Problems) {
+    if Allowed::never_admits(name) {
+        let span = name.place.span.clone().into();
+        let finding = NotifyMistake::NotAllowed { help: Allowed::help(name), name: name.value.clone(), span };
+        problems.push(&name.place.source, finding);
+    }
 }
 
 fn literal(written: &Placed<String>, (what, key, variable): SecretWords, problems: &mut Problems) {

@@ -337,6 +337,24 @@ fn check_and_offline_plans_read_no_variable_and_need_no_agreement() {
     clone.spile("plan --offline").exits(0);
 }
 
+/// What this machine allows is known where a variable is read; what none can allow is known before.
+#[test]
+fn a_variable_of_sops_is_refused_by_check_wherever_it_stands() {
+    for lines in [
+        "url = '${SOPS_AGE_KEY}'\nkey = '${SUPABASE_KEY}'".to_owned(),
+        "url = 'https://x.supabase.co'\nkey = '${SOPS_AGE_KEY}'".to_owned(),
+        channel("kind = 'slack'\nurl = '${SOPS_AGE_KEY}'"),
+        channel("kind = 'webhook'\nurl = '${SOPS_AGE_KEY}'"),
+        channel("kind = 'webhook'\nurl = '${SPILE_URL}'\nsecret = '${SOPS_AGE_KEY}'"),
+        channel("kind = 'email'\nserver = '${SOPS_AGE_KEY}'\nfrom = 'a@example.com'\nto = ['b@example.com']"),
+    ] {
+        for words in ["check", "check --untrusted", "plan --offline"] {
+            let said = Clone::with(&lines).spile(words).exits(1).notes;
+            assert!(said.contains("variable_not_allowed") && said.contains("spile.toml:"), "{lines}: {said}");
+        }
+    }
+}
+
 fn channel(lines: &str) -> String {
     format!("url = 'https://x.supabase.co'\nkey = '${{SUPABASE_KEY}}'\n[[notify]]\nname = 'ops'\n{lines}")
 }
