@@ -33,6 +33,7 @@ pub mod supabase;
 pub mod target;
 pub mod tokens;
 pub mod user_files;
+pub mod way;
 
 use std::sync::Arc;
 

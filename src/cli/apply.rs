@@ -88,7 +88,7 @@ async fn exec_new(args: &Args, global: &Global, output: &mut Output) -> Result<u
     if let Some(asked) = args.plan_id.as_ref().filter(|asked| !data.id.starts_with(asked.as_str())) {
         return Err(Error::OtherPlan { asked: asked.clone(), found: data.id });
     }
-    args.copies.write(&data, global.trust())?;
+    args.copies.write(&data, &world.project)?;
     carry_out((&world, &loaded), (&plan, &data), &args.consent, output).await?;
     Ok(0)
 }
@@ -107,7 +107,7 @@ async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Outp
     if saved.id != now.id {
         return Err(Error::Stale { moved: view::moved::between(&reviewed, &now) });
     }
-    args.copies.write(&now, global.trust())?;
+    args.copies.write(&now, &world.project)?;
     carry_out((&world, &loaded), (&plan, &now), &args.consent, output).await?;
     Ok(0)
 }

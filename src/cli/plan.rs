@@ -11,8 +11,11 @@ use crate::plan::{Compared, Plan};
 use crate::view;
 use crate::view::plan_data::{PlanData, digest};
 use crate::view::report::ProblemData;
+use crate::world::Project;
 use crate::world::door::read_named;
 use crate::world::project::{Trust, replace, replace_named};
+use crate::world::user_files::repositories;
+use crate::world::way::way;
 
 /// Show what apply would change in the registry, in meltano.yml and in outputs; write nothing
 #[derive(Debug, clap::Args)]
@@ -62,12 +65,12 @@ pub struct Copies {
 
 impl Copies {
     /// Writes the files.
-    pub(super) fn write(&self, plan: &PlanData, trust: Trust) -> Result<(), Error> {
+    pub(super) fn write(&self, plan: &PlanData, project: &Project) -> Result<(), Error> {
         if let Some(path) = &self.out_json {
-            write(path, &serde_json::to_vec_pretty(plan).unwrap_or_default(), trust)?;
+            write(path, &serde_json::to_vec_pretty(plan).unwrap_or_default(), project)?;
         }
         match &self.out_markdown {
-            Some(path) => write(path, view::plan_markdown::markdown(plan).as_bytes(), trust),
+            Some(path) => write(path, view::plan_markdown::markdown(plan).as_bytes(), project),
             None => Ok(()),
         }
     }
@@ -97,9 +100,10 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let plan = data(&plan, &loaded);
     show(&plan, output);
     if let Some(path) = &args.out {
-        write(path, &serde_json::to_vec_pretty(&plan.sealed((world.clock)())).unwrap_or_default(), global.trust())?;
+        let sealed = serde_json::to_vec_pretty(&plan.sealed((world.clock)())).unwrap_or_default();
+        write(path, &sealed, &world.project)?;
     }
-    args.copies.write(&plan, global.trust())?;
+    args.copies.write(&plan, &world.project)?;
     Ok(code(&plan, args.exit_code))
 }
 
@@ -134,18 +138,22 @@ pub(super) fn read(path: &Path) -> Result<(SavedPlan, PlanData), Error> {
     Ok((saved, plan))
 }
 
-/// Tells whether a path from here passes through a link to a folder: a stranger may have laid it.
-fn leads_elsewhere(path: &Path) -> bool {
-    let above = path.ancestors().skip(1).take_while(|folder| !folder.as_os_str().is_empty());
-    path.is_relative() && above.into_iter().any(Path::is_symlink)
+/// Tells whether the way to a file follows a link that lies in a stranger's repository: they laid it. A link of the file's
+/// own name is not followed.
+fn leads_elsewhere(path: &Path, project: &Project) -> std::io::Result<bool> {
+    let above = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let repositories = repositories(project.root(), None);
+    let is_theirs = |link: &PathBuf| repositories.iter().any(|root| link.starts_with(root));
+    Ok(way(above)?.links.iter().any(is_theirs))
 }
 
 /// Writes a file that the command line names. In a stranger's folder a link of that name was not the user's idea.
-fn write(path: &Path, bytes: &[u8], trust: Trust) -> Result<(), Error> {
-    let written = match trust {
+fn write(path: &Path, bytes: &[u8], project: &Project) -> Result<(), Error> {
+    let written = match project.trust() {
         Trust::Own => replace_named(path, bytes),
-        Trust::Untrusted if leads_elsewhere(path) => Err(std::io::Error::other("a link is in the way")),
-        Trust::Untrusted => replace(path, bytes),
+        Trust::Untrusted => leads_elsewhere(path, project).and_then(|leads| {
+            if leads { Err(std::io::Error::other("a link is in the way")) } else { replace(path, bytes) }
+        }),
     };
     written.map_err(|source| Error::Io { doing: "write", path: path.display().to_string(), source })
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 
 use super::Project;
+use super::way::way;
 use crate::problem::Problems;
 use crate::settings::Allowed;
 use crate::source::Source;
@@ -66,7 +67,8 @@ impl UserFolders {
 
 /// Returns the project's folder and the repositories that it is in. A home that is kept in git is a repository of the
 /// user's own, unless it is the project's.
-fn repositories(root: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+#[must_use]
+pub fn repositories(root: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let (root, home) = (real(root), home.map(real));
     let mut found: Vec<PathBuf> =
         root.ancestors().filter(|folder| folder.join(".git").exists()).map(Path::to_owned).collect();
@@ -106,17 +108,29 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>, NotBelieved> {
     if metadata.mode() & 0o022 != 0 {
         return refused("others can write it", "run `chmod 600` on it");
     }
-    // Who may write to its folder may put another file there.
-    let folder = path.parent().and_then(|folder| folder.metadata().ok());
-    let is_open = |folder: &Metadata| ![0, this_user()].contains(&folder.uid()) || folder.mode() & 0o022 != 0;
-    if folder.as_ref().is_some_and(is_open) {
-        return refused("others can write to its folder", "run `chmod 700` on the folder");
+    match way(path) {
+        Ok(way) => {
+            if let Some(folder) = way.folders.iter().find(|folder| is_open(folder)) {
+                let folder = folder.display();
+                let help = format!("run `chmod go-w {folder}`; it has to belong to you or to root");
+                return refused(&format!("others can write to `{folder}`"), &help);
+            }
+        }
+        Err(error) => return unread(error),
     }
     let mut text = String::new();
     match std::fs::File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text)) {
         Ok(_) => Ok(Some(text)),
         Err(error) => unread(error),
     }
+}
+
+/// Tells whether others may put something else in the place of what a folder holds. In a sticky one, as `/tmp` is, they
+/// may not.
+fn is_open(folder: &Path) -> bool {
+    const STICKY: u32 = 0o1000;
+    let others_write = |found: &Metadata| found.mode() & 0o022 != 0 && found.mode() & STICKY == 0;
+    folder.metadata().is_ok_and(|found| ![0, this_user()].contains(&found.uid()) || others_write(&found))
 }
 
 /// Returns the user that this process acts as.
@@ -180,5 +194,22 @@ mod tests {
             assert_eq!(read_own(&path).is_ok(), is_believed, "{mode:o}");
         }
         assert!(read_own(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_file_below_a_folder_that_others_can_write_to_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let above = folder.path().join("above");
+        let path = above.join("home/.config/spile/config.toml");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        crate::world::project::replace(&path, b"x").unwrap();
+        let linked = folder.path().join("linked.toml");
+        std::os::unix::fs::symlink(&path, &linked).unwrap();
+        for (mode, is_believed) in [(0o755, true), (0o775, false), (0o777, false), (0o1777, true)] {
+            std::fs::set_permissions(&above, PermissionsExt::from_mode(mode)).unwrap();
+            for path in [&path, &linked] {
+                assert_eq!(read_own(path).is_ok(), is_believed, "{mode:o} {}", path.display());
+            }
+        }
     }
 }

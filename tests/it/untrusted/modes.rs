@@ -110,3 +110,29 @@ fn a_plan_is_written_where_it_is_wanted_and_through_no_link() {
     assert!(yard.surroundings() == before, "a link was followed");
     assert!(std::fs::read_to_string(yard.root().join("plan.md")).unwrap().starts_with("<!-- spile plan acme/dev -->"));
 }
+
+/// A branch can bring a link to any folder, and whoever runs a review may spell the way to a file in any way.
+#[test]
+fn a_plan_is_written_through_no_folder_that_a_stranger_has_linked() {
+    let yard = Yard::new();
+    let before = yard.surroundings();
+    yard.link("linked", yard.elsewhere(""));
+    let root = yard.root().to_owned();
+    let around = root.join("integrations/../linked/new.md");
+    let through = yard.elsewhere("").join("way");
+    std::os::unix::fs::symlink(&root, &through).unwrap();
+    for file in ["linked/new.md".into(), root.join("linked/new.md"), around, through.join("linked/new.md")] {
+        for option in ["--out", "--out-json", "--out-markdown"] {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spile"));
+            let came = run(command.args(["plan", "--untrusted", option]).arg(&file).current_dir(&root)).exits(1);
+            assert!(came.notes.contains("a link is in the way"), "{option} {}: {}", file.display(), came.notes);
+        }
+    }
+    // A link that the user has laid, outside the project, is theirs.
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spile"));
+    command.args(["plan", "--untrusted", "--out"]).arg(through.join("new.json")).current_dir(&root);
+    run(&mut command).exits(0);
+    assert!(root.join("new.json").exists());
+    std::fs::remove_file(through).unwrap();
+    assert!(yard.surroundings() == before, "a link was followed");
+}
