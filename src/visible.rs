@@ -49,9 +49,14 @@ fn escaped(text: &str, is_special: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Returns JSON of the same value in which every character is seen: what steers can stand in its strings only.
+/// Returns JSON of the same value in which every character is seen: what steers can stand in its strings only. `##[` stands
+/// only there as well, and GitHub's runner takes it for the start of a command wherever it is printed.
 #[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
+    const COMMAND: &str = "##[";
+    if text.contains(COMMAND) {
+        return Cow::Owned(json(&text.replace(COMMAND, "##\\u005b")).into_owned());
+    }
     if !text.contains(is_steering) {
         return Cow::Borrowed(text);
     }
@@ -96,10 +101,11 @@ mod tests {
 
     #[test]
     fn json_stays_json_of_the_same_value() {
-        let value = serde_json::json!({ "a\u{202e}": ["\u{9b}\u{7f}\u{2028}\u{61c}", "\u{1b}\r\n"] });
+        let value =
+            serde_json::json!({ "a\u{202e}": ["\u{9b}\u{7f}\u{2028}\u{61c}", "\u{1b}\r\n", "##[group]", "###[[1"] });
         let text = serde_json::to_string_pretty(&value).unwrap();
         let shown = json(&text);
-        assert!(!shown.contains(is_steering), "{shown}");
+        assert!(!shown.contains(is_steering) && !shown.contains("##["), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 }

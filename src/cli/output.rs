@@ -106,7 +106,8 @@ impl Output {
     pub fn text(&mut self, text: &str) {
         let shown = match self.format {
             Format::Json | Format::Sarif => visible::json(text).into_owned(),
-            Format::Text if self.runs_commands => without_commands(&view::harmless(text)),
+            Format::Text | Format::Markdown if self.runs_commands => without_commands(&view::harmless(text)),
+            // These two have ways of their own to say the same.
             Format::Text | Format::Markdown | Format::Junit | Format::Github => view::harmless(text),
         };
         let written = self.results.write_all(shown.as_bytes()).and_then(|()| self.results.flush());

@@ -6,7 +6,7 @@ use std::path::Path;
 use miette::Severity;
 use serde_json::{Value, json};
 
-use super::junit::{suite, xml};
+use super::junit::{attribute, suite, xml};
 use super::report::ProblemData;
 use crate::problem::{Problem, Report};
 use crate::visible::plain;
@@ -108,8 +108,8 @@ fn case(file: &str, problems: &[ProblemData], failed: bool) -> String {
         format!("{file}:{line}:{column}: {severity}: {message} [{code}]{help}")
     };
     let text = xml(&problems.iter().map(told).collect::<Vec<_>>().join("\n"));
-    let name = xml(file);
-    let first = problems.first().map(|problem| xml(&problem.message)).unwrap_or_default();
+    let name = attribute(file);
+    let first = problems.first().map(|problem| attribute(&problem.message)).unwrap_or_default();
     let inner = if failed {
         format!("<failure message=\"{first}\">{text}</failure>")
     } else {
@@ -140,7 +140,8 @@ pub fn github(report: &Report, way: &Path) -> String {
 
 /// As the runner's own toolkit escapes a message.
 fn message(text: &str) -> String {
-    plain(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    // An older form of commands is looked for anywhere in a line, and has no way to be escaped.
+    plain(text).replace("##[", "## [").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::junit::{suite, xml};
+use super::junit::{attribute, suite, xml};
 use super::runs::{duration, records, status_cell};
 use super::table::{Cell, table};
 use super::{BAD, QUIET, harmless, styled};
@@ -61,15 +61,16 @@ pub fn data(ended: &[Ended]) -> Value {
 pub fn junit(ended: &[Ended]) -> String {
     let failures = ended.iter().filter(|(run, _)| run.status == RunStatus::Failed).count();
     let case = |(run, mend): &Ended| {
-        let file = mend.as_ref().map(|mend| format!(" file=\"{}\"", xml(&mend.path.display().to_string())));
+        let file = mend.as_ref().map(|mend| format!(" file=\"{}\"", attribute(&mend.path.display().to_string())));
         let inner = match run.status {
             RunStatus::Ok => String::new(),
             RunStatus::Cancelled | RunStatus::Running => "<skipped/>".to_owned(),
             RunStatus::Failed => {
-                let error = xml(run.error.as_deref().unwrap_or_default());
+                let error = run.error.as_deref().unwrap_or_default();
+                let (message, error) = (attribute(error), xml(error));
                 let cause = run.cause.map(crate::run::Cause::word).unwrap_or_default();
                 let told = mend.as_ref().map(|mend| xml(&mended(run, mend))).unwrap_or_default();
-                format!("<failure type=\"{cause}\" message=\"{error}\">{error}\n{told}</failure>")
+                format!("<failure type=\"{cause}\" message=\"{message}\">{error}\n{told}</failure>")
             }
         };
         format!(

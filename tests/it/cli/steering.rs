@@ -102,3 +102,24 @@ fn no_text_of_a_file_is_a_command_to_a_runner() {
         }
     }
 }
+
+#[test]
+fn no_form_of_a_report_holds_a_command_to_a_runner() {
+    let value = "::error::a\\n::add-mask::b\\n ##[group]c";
+    let folder = Folder::project();
+    folder.write("integrations/bad.toml", &format!("type = \"{value}\"\n\"{value}\" = 1\n"));
+    folder.write("integrations/##[error]x.toml", "type = 1\n");
+    for form in ["text", "json", "sarif", "junit", "markdown", "github"] {
+        let mut command = folder.command(&format!("check --format {form}"));
+        let came = run(command.env("GITHUB_ACTIONS", "true")).exits(1);
+        let said = format!("{}{}", came.out, came.notes);
+        assert!(said.contains("add-mask"), "{form}: {said}");
+        for line in said.lines() {
+            let is_own = form == "github" && line.starts_with("::error file=");
+            assert!(is_own || !line.trim_start().starts_with("::"), "{form}: {line}");
+            assert!(!line.contains("##["), "{form}: {line}");
+        }
+    }
+    let junit = folder.spile("check --format junit").out;
+    assert!(junit.contains("&#10;&#58;:add-mask::b&#10;") && junit.contains("\n&#58;:add-mask::b\n"), "{junit}");
+}
