@@ -18,11 +18,13 @@ use crate::connector::Catalog;
 use crate::import::{self, Adopted, Import, Left, NewFile, Note};
 use crate::problem::Problems;
 use crate::render::{FILE_NAME, read::is_rendered};
-use crate::secrecy::Copies;
+use crate::secrecy::{Clear, Copies, clear};
+use crate::secret::Secret;
 use crate::sops::DataKey;
 use crate::source::Source;
 use crate::world::project::{SETTINGS, recover};
 use crate::world::{Keys, Project};
+use crate::yaml::Document;
 use attempt::{Failed, attempt};
 
 pub use error::Error;
@@ -114,7 +116,7 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
             Err(Failed::Again) if left.len() > known => {}
             Err(Failed::Again) => return Err(refused(&whole, unfaithful("the file as a whole"))),
             Err(Failed::Refused(error)) => return Err(*error),
-            Err(Failed::Differs(path)) => return Err(refused(&whole, unfaithful(&path))),
+            Err(Failed::Differs(path)) => return Err(refused(&whole, unfaithful(&import.copies.struck(&path)))),
         }
     }
 }
@@ -136,16 +138,29 @@ fn all_refused(source: &Source, mistakes: Vec<import::Mistake>) -> OpsError {
 const PLAIN: [&str; 9] =
     ["name", "inherit_from", "variant", "namespace", "interval", "job", "version", "default_environment", "kind"];
 
-/// Keeps out of excerpts what may be a secret in a text that nobody has understood.
+/// Keeps out of excerpts what may be a secret in a text that nobody has understood, and copies of what is one, wherever
+/// they stand.
 fn hide_values(source: &Source, problems: &mut Problems) {
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {
-        let (key, from) = line.split_once(':').map_or(("", 0), |(key, _)| (key, key.len() + 1));
-        if !PLAIN.contains(&key.trim_start_matches([' ', '-']).trim()) {
-            problems.hide(&source.place(start + from..start + line.len()));
+        let (key, value) = line.split_once(':').unwrap_or(("", line));
+        let is_plain = PLAIN.contains(&key.trim_start_matches([' ', '-']).trim()) && is_word(value.trim());
+        if !is_plain {
+            problems.hide(&source.place(start + line.len() - value.len()..start + line.len()));
         }
         start += line.len();
     }
+    let Ok(document) = Document::parse(source.text()) else { return };
+    let said = |clear: Clear| Secret::new(source.text()[clear.span].trim_matches(['"', '\'']));
+    let secrets: Vec<Secret> = clear(&document).into_iter().map(said).collect();
+    for span in Copies::of(secrets.iter()).spans(source.text()) {
+        problems.hide(&source.place(span));
+    }
+}
+
+/// Tells whether a value is one word, with nothing behind it.
+fn is_word(value: &str) -> bool {
+    value.trim_matches(['"', '\'']).chars().all(|c| c.is_alphanumeric() || "-_.@/*>=<~^".contains(c))
 }
 
 fn unfaithful(what: &str) -> import::Mistake {

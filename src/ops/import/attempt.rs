@@ -43,7 +43,8 @@ pub(super) fn attempt(
         Ok(()) => Ok(loaded),
         Err(import::Difference { plugin: Some(key), path }) => {
             let at = import.adopted.iter().find(|one| one.key == key).map_or(0, |one| one.at);
-            left.insert(key, Why { what: format!("`{path}` would be another one"), at });
+            let what = format!("`{}` would be another one", import.copies.struck(&path));
+            left.insert(key, Why { what, at });
             Err(Failed::Again)
         }
         Err(import::Difference { plugin: None, path }) => Err(Failed::Differs(path)),

@@ -109,6 +109,21 @@ fn a_copy_that_something_may_read_stops_the_import_with_its_place() {
 const ONE: &str = "plugins:\n  loaders:\n  - {name: target-a, namespace: a, config: {password: hunter2}}\n";
 
 #[test]
+fn no_copy_is_shown_where_an_import_is_refused() {
+    let plugins = "plugins:\n  loaders:\n  - name: target-xhunter2xyz\n    namespace: a # hunter2xyz\n    config: {password: hunter2xyz}\n";
+    for text in [
+        plugins.to_owned(),
+        plugins.replace("target-xhunter2xyz", "target:a"),
+        format!("environments:\n- name: xhunter2xyz # hunter2xyz\n  config: &c {{a: [1}}\n{plugins}"),
+        format!("environments:\n- name: x-hunter2xyz\n  config: !!set {{a, b}}\n{plugins}"),
+    ] {
+        let refused = with(&text).spile(&["import", "--yes"]).fails();
+        let told = refused.stderr() + &refused.stdout();
+        assert!(!told.contains("hunter2xyz"), "{text}{told}");
+    }
+}
+
+#[test]
 fn readers_are_whom_the_rules_name_or_who_is_given_or_the_user() {
     let recipient = "age14ahrky60k25p7dn7uy8k923f7z90ljnqwau0ywhqugh2a45f55zqkjx38d";
     let project = with(ONE);
