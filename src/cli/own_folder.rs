@@ -94,11 +94,13 @@ pub(super) fn after(cli: &Cli, done: &Result<u8, Error>, output: &mut Output) {
 fn mention(global: &Global, output: &mut Output) {
     let Some(project) = global.project().ok().filter(|project| project.trust() == Trust::Own) else { return };
     let folders = [project.own(), Own::of_meltano(project.root())];
-    if let Some(not_own) = folders.iter().find_map(|own| own.open().err()) {
+    let not_own: Vec<_> = folders.iter().filter_map(|own| own.open().err()).collect();
+    for not_own in &not_own {
         let help = not_own.help().map(|help| help.to_string()).unwrap_or_default();
         let code = not_own.code().map(|code| code.to_string()).unwrap_or_default();
         output.warning(&not_own.to_string(), Some(&format!("{help} ({code})")));
-    } else if is_interrupted(project.root()) {
+    }
+    if not_own.is_empty() && is_interrupted(project.root()) {
         let what = "a change of several files was interrupted: some have their new text, others not";
         output.warning(
             what,

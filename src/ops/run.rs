@@ -29,6 +29,7 @@ use crate::run::{Run, RunKind};
 use crate::settings::Sync;
 use crate::world::World;
 use crate::world::meltano::Host;
+use crate::world::project::OWN_FOLDER;
 use crate::world::runs::PAUSED;
 use ended::Ended;
 use job::Job;
@@ -223,6 +224,8 @@ pub(super) async fn install(
 ) -> Result<(), Error> {
     world.meltano.sweep()?;
     if !world.meltano.is_installed() {
+        // Where nothing can be installed, nobody hears that it is.
+        world.project.own().make().map_err(|source| Error::Io { doing: "use", path: OWN_FOLDER.to_owned(), source })?;
         tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
         world.meltano.install(host, &mut interrupt.clone()).await?;
     }

@@ -69,6 +69,14 @@ pub enum GitError {
     },
 }
 
+/// Makes sure that a folder is in a repository.
+///
+/// # Errors
+/// When it is not, or git is of no use.
+pub async fn check(folder: &Path) -> Result<(), GitError> {
+    Git::at(folder, Reach::Repository).succeeds("rev-parse", &["rev-parse", "--git-dir"]).await.map(drop)
+}
+
 /// Sets a key of the repository's configuration.
 ///
 /// # Errors

@@ -6,6 +6,8 @@ mod prune;
 mod rows;
 mod runs;
 
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,6 +100,24 @@ impl Local {
         Connection::open_with_flags(folder.join(self.file()), flags).map_err(|source| self.failed(source))
     }
 
+    /// Makes the database's file for its owner alone, and closes one that is open to others. SQLite gives its working files
+    /// the mode of the database.
+    fn make_file(&self, own: &OwnFolder) -> io::Result<()> {
+        let path = own.place(self.file())?;
+        match path.symlink_metadata() {
+            // By its path: whoever opens and closes the file once more lets go of the locks that SQLite holds on it here.
+            Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+                std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match own.create_new(self.file()) {
+                // Somebody else was faster.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                Ok(_) | Err(_) => Ok(()),
+            },
+            found => found.map(drop),
+        }
+    }
+
     /// Sets the connection up and returns the database's version.
     fn prepare(&self, connection: &Connection) -> Result<i64, TargetError> {
         let version = || connection.busy_timeout(PATIENCE).and_then(|()| version(connection));
@@ -112,6 +132,7 @@ impl Local {
     fn create(&self) -> Result<Connection, TargetError> {
         let path = self.own.path().to_owned();
         let own = self.own.make().map_err(|source| TargetError::Io { doing: "make", path, source })?;
+        self.make_file(&own).map_err(|source| TargetError::Io { doing: "make", path: self.path.clone(), source })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = self.connect(&own, flags)?;
         if self.prepare(&connection)? < VERSION {

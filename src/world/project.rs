@@ -25,7 +25,7 @@ pub use journal::{BadJournal, FileEdit, NotWritten, Turn, is_interrupted, recove
 pub use mistake::{FileError, Mistake};
 pub use trust::Trust;
 pub(crate) use write::sweep_temporary;
-pub use write::{add_lines, create, make_private, replace, replace_named, replace_private, with_lines};
+pub use write::{add_lines, check_lines, create, make_private, replace, replace_named, replace_private, with_lines};
 
 /// The file that makes a folder a project.
 pub const SETTINGS: &str = "spile.toml";

@@ -296,3 +296,30 @@ fn who_waits_says_for_whom_and_gives_up_in_the_end() {
     let text = folder.read(".spile/locks/project.lock");
     assert_eq!(text, "", "who is done is not named");
 }
+
+#[test]
+fn both_folders_are_mentioned_where_neither_is_believed() {
+    let folder = Folder::project();
+    for (own, mode) in [(".spile", 0o755), (".meltano", 0o777)] {
+        fs::create_dir(folder.join(own)).unwrap();
+        fs::set_permissions(folder.join(own), Permissions::from_mode(mode)).unwrap();
+    }
+    let notes = folder.spile("check").exits(0).notes;
+    assert!(notes.contains("`.spile` is open") && notes.contains("`.meltano` is open"), "{notes}");
+    let refused = folder.spile("discover fruit").exits(1).notes;
+    assert!(refused.contains("spile::own::open_to_others") && !refused.contains("Installing"), "{refused}");
+}
+
+#[test]
+fn the_local_registry_is_its_owners_alone() {
+    let folder = Folder::project();
+    folder.spile("apply --yes").exits(0);
+    let registry = folder.join(".spile/registry.db");
+    let mode = || registry.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    // As earlier versions have left it.
+    fs::set_permissions(&registry, Permissions::from_mode(0o644)).unwrap();
+    folder.integration("more", "data");
+    folder.spile("apply --yes").exits(0);
+    assert_eq!(mode(), 0o600);
+}

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Error;
 use crate::ops;
 use crate::world::keys::{Keys, make_identity};
-use crate::world::project::{SOPS_RULES, add_lines};
+use crate::world::project::{SOPS_RULES, add_lines, check_lines};
 use crate::world::{Project, git};
 
 /// What was made, and what was there.
@@ -46,11 +46,16 @@ const DRIVERS: [(&str, &str); 4] = [
 /// # Errors
 /// When a key or a file cannot be written.
 pub async fn setup(project: &Project, keys: &Keys, with_git: bool) -> Result<Setup, ops::Error> {
-    let (recipients, key) = own_keys(keys)?;
-    let mut made = Setup { key, recipients, ..Setup::default() };
     let written = |path: &'static str| move |why| ops::Error::of_file("write", Path::new(path), why);
     let anywhere = Path::new("integrations/any.toml");
+    // What is in the way is found before anything is made.
     let rules = project.sops_rules(anywhere)?;
+    if with_git {
+        check_lines(project, Path::new(GIT_ATTRIBUTES)).map_err(written(GIT_ATTRIBUTES))?;
+        git::check(project.root()).await.map_err(Error::from)?;
+    }
+    let (recipients, key) = own_keys(keys)?;
+    let mut made = Setup { key, recipients, ..Setup::default() };
     if let Some((path, text)) = rules {
         // Whether a rule lets them read this or that file is found out where it is used; who is not named reads nothing.
         made.is_recipient = made.recipients.iter().any(|recipient| text.contains(recipient.as_str()));

@@ -152,13 +152,21 @@ impl OwnFolder {
         Ok(path)
     }
 
-    /// Returns where a file is that is there, for programs that open it by its path; `None` where there is none.
+    /// Returns where a file is that is there, for programs that open it by its path; `None` where there is none. It is not
+    /// opened: whoever closes a database here lets go of the locks that `SQLite` holds on it in this process.
     ///
     /// # Errors
     /// As [`Self::place`]. Nothing is made.
     pub fn found(&self, file: impl AsRef<Path>) -> io::Result<Option<PathBuf>> {
         let file = file.as_ref();
-        Ok(self.open(file)?.map(|_| self.path.join(file)))
+        let Some(folder) = self.there(file.parent().unwrap_or(Path::new("")))? else { return Ok(None) };
+        let path = folder.join(file.file_name().unwrap_or_default());
+        match path.symlink_metadata() {
+            Ok(found) => self.check_file(file, &found)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        Ok(Some(path))
     }
 
     /// Replaces a file as a whole; only this user can read it.
@@ -192,6 +200,14 @@ impl OwnFolder {
     /// As [`Self::append`].
     pub fn lock_file(&self, file: impl AsRef<Path>) -> io::Result<File> {
         self.with(file, File::options().read(true).write(true).create(true).truncate(false))
+    }
+
+    /// Makes an empty file where there is none.
+    ///
+    /// # Errors
+    /// When there is one, or it cannot be made.
+    pub fn create_new(&self, file: impl AsRef<Path>) -> io::Result<File> {
+        self.with(file, File::options().write(true).create_new(true))
     }
 
     fn with(&self, file: impl AsRef<Path>, options: &mut fs::OpenOptions) -> io::Result<File> {

@@ -105,12 +105,23 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When it is no regular file inside the project, or cannot be written.
 pub fn add_lines(project: &Project, path: &Path, lines: &[&str]) -> Result<(), Shut> {
-    let door = project.door()?;
-    let text = match door.text(path) {
-        Err(Shut::Missing) => String::new(),
-        text => text?,
-    };
-    door.replace(path, with_lines(text, lines).as_bytes())
+    let text = lines_of(project, path)?;
+    project.door()?.replace(path, with_lines(text, lines).as_bytes())
+}
+
+/// Makes sure that lines can be added to a project's file: it is a text inside the project, or not there.
+///
+/// # Errors
+/// When it is anything else.
+pub fn check_lines(project: &Project, path: &Path) -> Result<(), Shut> {
+    lines_of(project, path).map(drop)
+}
+
+fn lines_of(project: &Project, path: &Path) -> Result<String, Shut> {
+    match project.door()?.text(path) {
+        Err(Shut::Missing) => Ok(String::new()),
+        text => text,
+    }
 }
 
 /// Returns a text of lines with those that it does not have yet.

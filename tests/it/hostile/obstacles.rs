@@ -103,6 +103,11 @@ impl Yard {
         }
     }
 
+    /// Tells whether the user has a key of age's.
+    fn has_key(&self) -> bool {
+        self.0.path().join("home/.config/sops/age/keys.txt").exists()
+    }
+
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
         command.args(line.split(' ')).current_dir(self.root()).env_clear();
@@ -241,6 +246,7 @@ fn the_creation_rules_are_read_through_the_door() {
         let yard = Yard::new();
         yard.obstruct(".sops.yaml", obstacle);
         yard.refuses("secrets init", ".sops.yaml", obstacle);
+        assert!(!yard.has_key(), "a key was made for nothing");
     }
 }
 
@@ -250,6 +256,7 @@ fn the_attributes_of_git_are_not_written_through_a_link() {
         let yard = Yard::new();
         yard.obstruct(".gitattributes", obstacle);
         yard.refuses("secrets init --git", ".gitattributes", obstacle);
+        assert!(!yard.has_key(), "a key was made for nothing");
     }
 }
 
