@@ -18,7 +18,7 @@ use crate::connector::Catalog;
 use crate::import::{self, Adopted, Import, Left, NewFile, Note};
 use crate::problem::Problems;
 use crate::render::{FILE_NAME, read::is_rendered};
-use crate::secrecy::{Clear, Copies, clear};
+use crate::secrecy::{Copies, clear, is_name, said};
 use crate::secret::Secret;
 use crate::sops::DataKey;
 use crate::source::Source;
@@ -150,17 +150,25 @@ fn hide_values(source: &Source, problems: &mut Problems) {
         }
         start += line.len();
     }
-    let Ok(document) = Document::parse(source.text()) else { return };
-    let said = |clear: Clear| Secret::new(source.text()[clear.span].trim_matches(['"', '\'']));
-    let secrets: Vec<Secret> = clear(&document).into_iter().map(said).collect();
+    // Lines tell it also where the text is no YAML.
+    let on_line = |line| said(line).filter(|(name, _)| is_name(name)).map(|(_, value)| &line[value]);
+    let mut secrets: Vec<Secret> = source.text().lines().filter_map(on_line).map(bare).collect();
+    if let Ok(document) = Document::parse(source.text()) {
+        secrets.extend(clear(&document).into_iter().map(|clear| bare(&source.text()[clear.span])));
+    }
     for span in Copies::of(secrets.iter()).spans(source.text()) {
         problems.hide(&source.place(span));
     }
 }
 
+/// Returns a value without what encloses it.
+fn bare(value: &str) -> Secret {
+    Secret::new(value.trim_matches(['"', '\'', '}', ']', ',', ' ', '\r']))
+}
+
 /// Tells whether a value is one word, with nothing behind it.
 fn is_word(value: &str) -> bool {
-    value.trim_matches(['"', '\'']).chars().all(|c| c.is_alphanumeric() || "-_.@/*>=<~^".contains(c))
+    value.trim_matches(['"', '\'']).chars().all(|c| c.is_alphanumeric() || "-_.@/*>=<~^:".contains(c))
 }
 
 fn unfaithful(what: &str) -> import::Mistake {

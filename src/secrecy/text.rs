@@ -19,8 +19,7 @@ pub fn in_text(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = spans(0, text, Use::Prose).collect();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        // Most lines are `key = value`, and no connection string.
-        if line.contains('=') {
+        if may_hold_pairs(line) {
             found.extend(spans(start, line, Use::Value));
         }
         for piece in quoted(line).into_iter().filter(|piece| piece.len() >= SHORTEST) {
@@ -33,6 +32,13 @@ pub fn in_text(text: &str) -> Vec<Range<usize>> {
         start += line.len();
     }
     found
+}
+
+/// Tells whether a line may be a connection string; most are `key = value`.
+fn may_hold_pairs(line: &str) -> bool {
+    let signs = line.match_indices('=').map(|(at, _)| at);
+    let is_tight = |at: usize| line[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+    signs.clone().count() > 1 || signs.into_iter().any(is_tight)
 }
 
 fn moved(span: Range<usize>, by: usize) -> Range<usize> {

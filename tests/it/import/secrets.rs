@@ -114,7 +114,7 @@ fn no_copy_is_shown_where_an_import_is_refused() {
     for text in [
         plugins.to_owned(),
         plugins.replace("target-xhunter2xyz", "target:a"),
-        format!("environments:\n- name: xhunter2xyz # hunter2xyz\n  config: &c {{a: [1}}\n{plugins}"),
+        format!("environments:\n- name: xhunter2xyz\n  config: &c {{a: [1}}\n{plugins}"),
         format!("environments:\n- name: x-hunter2xyz\n  config: !!set {{a, b}}\n{plugins}"),
     ] {
         let refused = with(&text).spile(&["import", "--yes"]).fails();
