@@ -55,9 +55,8 @@ fn quoted(line: &str) -> Vec<Range<usize>> {
                 open = None;
             }
             Some(('"', _)) => is_escaped = c == '\\' && !is_escaped,
-            Some(_) => {}
             None if matches!(c, '"' | '\'') => open = Some((c, at + 1)),
-            None => {}
+            Some(_) | None => {}
         }
     }
     found
