@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_secret_of_a_known_form_is_found_wherever_it_stands() {
-        for text in [format!("# {TOKEN}\n"), format!("[a.{TOKEN}]\n"), format!("a: {TOKEN}\n"), format!("{TOKEN}")] {
+        for text in [format!("# {TOKEN}\n"), format!("[a.{TOKEN}]\n"), format!("a: {TOKEN}\n"), TOKEN.to_owned()] {
             assert_eq!(found(&text), [TOKEN], "{text}");
         }
         assert!(found(&format!("a = 1\nb = \"{TOKEN}\"\n")).contains(&TOKEN));

@@ -117,7 +117,7 @@ fn a_plan_is_written_through_no_folder_that_a_stranger_has_linked() {
     let yard = Yard::new();
     let before = yard.surroundings();
     yard.link("linked", yard.elsewhere(""));
-    let root = yard.root().to_owned();
+    let root = yard.root().clone();
     let around = root.join("integrations/../linked/new.md");
     let through = yard.elsewhere("").join("way");
     std::os::unix::fs::symlink(&root, &through).unwrap();
