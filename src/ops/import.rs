@@ -151,8 +151,12 @@ fn hide_values(source: &Source, problems: &mut Problems) {
         start += line.len();
     }
     // Lines tell it also where the text is no YAML.
-    let on_line = |line| said(line).filter(|(name, _)| is_name(name)).map(|(_, value)| &line[value]);
-    let mut secrets: Vec<Secret> = source.text().lines().filter_map(on_line).map(bare).collect();
+    let in_piece = |piece: &str| said(piece).filter(|(name, _)| is_name(name)).map(|(_, value)| bare(&piece[value]));
+    // A line may hold a whole mapping.
+    let on_line = |line: &str| -> Vec<Secret> {
+        std::iter::once(line).chain(line.split(['{', '[', ','])).filter_map(in_piece).collect()
+    };
+    let mut secrets: Vec<Secret> = source.text().lines().flat_map(on_line).collect();
     if let Ok(document) = Document::parse(source.text()) {
         secrets.extend(clear(&document).into_iter().map(|clear| bare(&source.text()[clear.span])));
     }

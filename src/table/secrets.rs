@@ -38,7 +38,7 @@ impl Table<'_> {
 
 fn look(source: &Source, key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) {
     match value.get_ref() {
-        DeValue::String(text) => {
+        DeValue::String(text) if !is_ciphertext(text) => {
             let used = if PROSE.contains(&key) { Use::Prose } else { Use::Value };
             report(source, key, (text, used, value.span()), problems);
         }
@@ -49,11 +49,19 @@ fn look(source: &Source, key: &str, value: &Spanned<DeValue<'_>>, problems: &mut
                 look(source, key.get_ref(), value, problems);
             }
         }
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
     }
 }
 
+/// No secret of a known form that has small letters alone is shorter: `sk_test_` and ten more.
+const SHORTEST: usize = 18;
+
 fn look_at_key(source: &Source, key: &Spanned<Cow<'_, str>>, problems: &mut Problems) {
+    let is_small = |letter: u8| letter.is_ascii_lowercase() || letter == b'_';
+    // Nearly all keys are short words, and all of a project are many.
+    if key.get_ref().len() < SHORTEST && key.get_ref().bytes().all(is_small) {
+        return;
+    }
     report(source, key.get_ref(), (key.get_ref(), Use::Value, key.span()), problems);
 }
 
@@ -71,11 +79,48 @@ fn look_at_names(source: &Source, value: &Spanned<DeValue<'_>>, problems: &mut P
     }
 }
 
+/// Tells whether a text is in the form of what sops encrypts: a value, or the key of a file wrapped for age. In neither
+/// is there a letter that base64 does not have, and every file has several hundred of them.
+fn is_ciphertext(text: &str) -> bool {
+    let is_base64 = |letter: u8| letter.is_ascii_alphanumeric() || b"+/=".contains(&letter);
+    let is_value = |inner: &str| {
+        let parts: Vec<&str> =
+            inner.split(',').filter_map(|part| part.split_once(':')).map(|(_, value)| value).collect();
+        parts.len() == 4 && inner.starts_with("data:") && parts.iter().all(|part| part.bytes().all(is_base64))
+    };
+    let value = text.strip_prefix("ENC[AES256_GCM,").and_then(|rest| rest.strip_suffix(']'));
+    let frame = ("-----BEGIN AGE ENCRYPTED FILE-----\n", "-----END AGE ENCRYPTED FILE-----");
+    let wrapped = text.trim_end().strip_prefix(frame.0).and_then(|rest| rest.strip_suffix(frame.1));
+    value.is_some_and(is_value) || wrapped.is_some_and(|lines| lines.bytes().all(|at| at == b'\n' || is_base64(at)))
+}
+
 fn report(source: &Source, key: &str, (text, used, span): (&str, Use, Range<usize>), problems: &mut Problems) {
     let Some(seen) = sightings(text, used).into_iter().next() else { return };
     let place = source.place(span.clone());
     if !problems.is_hidden(&place) {
         problems.hide(&place);
         problems.push(source, Mistake::Secret { key: key.to_owned(), what: seen.what, span: span.into() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_sops_writes_is_ciphertext() {
+        let value = "ENC[AES256_GCM,data:f+iA,iv:pvv0t3BmMx0=,tag:aGk=,type:str]";
+        let wrapped = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5cHRpb24=\n-----END AGE ENCRYPTED FILE-----\n";
+        assert!(is_ciphertext(value) && is_ciphertext(wrapped));
+        for other in [
+            &value.replace("f+iA", "password=hunter2;x_y"),
+            &value.replace("tag:", ""),
+            &value.replace("data:", "ghp_"),
+            &wrapped.replace("YWdl", "ghp_"),
+            "ENC[ghp_0123456789abcdefghijklmnopqrstuvwxAB]",
+            "hunter2",
+        ] {
+            assert!(!is_ciphertext(other), "{other}");
+        }
     }
 }
