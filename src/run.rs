@@ -1,5 +1,6 @@
 //! A run: one test or sync of one integration, as the registry remembers it.
 
+pub mod arrival;
 mod cause;
 pub mod due;
 pub mod log;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 
+pub use arrival::Arrival;
 pub use cause::Cause;
 pub use due::Tries;
 
@@ -119,8 +121,25 @@ pub struct Run {
     pub scheduled_for: Option<Timestamp>,
     /// The machine it ran on.
     pub host: Option<String>,
+    /// What else was found out about it.
+    pub details: Details,
     /// Its whole log, relative to the project, as the registry remembers it: to be shown. [`Run::log_path`] is to be opened.
     pub log: PathBuf,
+}
+
+/// What is found out about a run on its way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// What arrived, by stream, where the destination was asked.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub arrivals: BTreeMap<String, Arrival>,
+    /// The packages that its plugins are programs of, with their versions, by the plugin's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub packages: BTreeMap<String, String>,
+    /// The SHA-256 of the catalog that its tap was given, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<String>,
 }
 
 /// The folder of all logs, relative to the project.

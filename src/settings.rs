@@ -29,7 +29,7 @@ pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Registry, RegistryMistake, Resolved, Supabase};
 pub use run_environment::{RunEnvironment, RunMistake};
-pub use sync::Sync;
+pub use sync::{Sync, Verify};
 pub use variables::{Given, Mixed, NoValue, NotAName, VariableName, Variables};
 
 /// The Meltano that is installed where `spile.toml` pins none.

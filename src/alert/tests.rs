@@ -1,5 +1,5 @@
 use super::*;
-use crate::run::{RunKind, RunStatus};
+use crate::run::{Details, RunKind, RunStatus};
 
 #[test]
 fn a_key_is_read_back() {
@@ -53,6 +53,7 @@ pub(crate) fn run(kind: RunKind, status: RunStatus, second: i64) -> Run {
         bookmark_after: None,
         scheduled_for: None,
         host: None,
+        details: Details::default(),
         log: "x.log".into(),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use crate::name::EnvironmentName;
 use crate::ops::run::{From, Options, Places, Results, Retries, WhenBusy, jobs};
 use crate::ops::{self, Error, Loaded};
 use crate::run::{Run, RunKind, RunStatus};
-use crate::settings::Sync;
+use crate::settings::{Sync, Verify};
 use crate::view;
 use crate::world::World;
 
@@ -51,6 +52,9 @@ pub struct SyncArgs {
     /// Say what would be synced, and from where; start nothing
     #[arg(long)]
     dry_run: bool,
+    /// Count the rows of the loader's tables before and after, or do not; left out: what `[sync]` says
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "count", value_parser = verify())]
+    verify: Option<Verify>,
     /// Do not wait for an integration that something else runs: say who does
     #[arg(long)]
     no_wait: bool,
@@ -77,6 +81,13 @@ fn moment(text: &str) -> Result<String, String> {
     }
     let date = text.parse::<Date>().map(|date| format!("{date}T00:00:00Z"));
     date.map_err(|_| "write a date such as `2026-01-31`, or a moment such as `2026-01-31T06:00:00Z`".to_owned())
+}
+
+/// Reads how a sync proves that its records have arrived.
+fn verify() -> impl TypedValueParser<Value = Verify> {
+    let meant = |word: String| Verify::WORDS.into_iter().find(|(known, _)| *known == word);
+    PossibleValuesParser::new(Verify::WORDS.map(|(word, _)| word))
+        .map(move |word| meant(word).map_or(Verify::Count, |(_, verify)| verify))
 }
 
 impl Args {
@@ -120,6 +131,7 @@ impl SyncArgs {
         let most = self.retries.unwrap_or(settings.retries);
         Options {
             from,
+            verify: self.verify.unwrap_or(settings.verify),
             retries: Retries { most, after: settings.retry_after },
             when_busy: if self.no_wait { WhenBusy::Refuse } else { WhenBusy::Wait },
             ..self.run.options(settings, environment)

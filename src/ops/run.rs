@@ -26,7 +26,7 @@ use crate::connector::Role;
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::run::{Run, RunKind};
-use crate::settings::Sync;
+use crate::settings::{Sync, Verify};
 use crate::world::World;
 use crate::world::meltano::Host;
 use crate::world::project::OWN_FOLDER;
@@ -59,6 +59,8 @@ pub struct Options {
     pub when_busy: WhenBusy,
     /// From where a sync reads.
     pub from: From,
+    /// How a sync proves that its records have arrived.
+    pub verify: Verify,
     /// Which moment of its schedule a run serves.
     pub scheduled_for: BTreeMap<IntegrationId, Timestamp>,
     /// What of the machine's environment children are given.
@@ -111,6 +113,7 @@ impl Options {
             retries: Retries { most: sync.retries, after: sync.retry_after },
             when_busy: WhenBusy::Wait,
             from: From::Bookmark,
+            verify: sync.verify,
             scheduled_for: BTreeMap::new(),
             host,
             interrupt: watch::channel(false).1,

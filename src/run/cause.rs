@@ -36,11 +36,13 @@ pub enum Cause {
     Secrets,
     /// The registry refuses, or cannot be reached.
     Registry,
+    /// The destination has fewer rows than the records that went there ask for.
+    LostRecords,
 }
 
 impl Cause {
     /// All of them, by the registry's word.
-    pub const WORDS: [(&'static str, Self); 14] = [
+    pub const WORDS: [(&'static str, Self); 15] = [
         ("credentials", Self::Credentials),
         ("network", Self::Network),
         ("permission", Self::Permission),
@@ -55,6 +57,7 @@ impl Cause {
         ("busy", Self::Busy),
         ("secrets", Self::Secrets),
         ("registry", Self::Registry),
+        ("lost_records", Self::LostRecords),
     ];
 
     /// Returns the registry's word.
@@ -99,6 +102,9 @@ impl Cause {
             Self::Busy => "wait until it has ended: `spile runs NAME` shows it",
             Self::Secrets => "bring the key: `spile doctor` says where keys are looked for",
             Self::Registry => "check the registry: `spile doctor` asks it",
+            Self::LostRecords => {
+                "look in the log for what the loader says of them, then read everything again with `spile sync NAME --full-refresh`"
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Cause;
+use super::{Arrival, Cause, Details};
 use reason::Reasons;
 
 /// Who speaks in a line.
@@ -40,6 +40,10 @@ pub enum Entry {
     BookmarkBefore(Value),
     /// The Singer state that was kept last, told by `launch.py`.
     BookmarkAfter(Value),
+    /// What arrived in the destination, by stream; told by `launch.py` when the loader has ended.
+    Arrived(BTreeMap<String, Arrival>),
+    /// What runs: told by `launch.py` when a plugin starts.
+    Facts(Details),
     /// Records that a plugin says it has handled since it said so last.
     Metric {
         /// Who says so.
@@ -100,6 +104,8 @@ struct Line {
     spile_records: Option<BTreeMap<String, u64>>,
     spile_bookmark_before: Option<Value>,
     spile_bookmark_after: Option<Value>,
+    spile_arrivals: Option<BTreeMap<String, Arrival>>,
+    spile_facts: Option<Details>,
     #[serde(rename = "_logger")]
     logger: String,
 }
@@ -129,6 +135,12 @@ impl Line {
         }
         if let Some(state) = self.spile_bookmark_after {
             return Entry::BookmarkAfter(state);
+        }
+        if let Some(arrivals) = self.spile_arrivals {
+            return Entry::Arrived(arrivals);
+        }
+        if let Some(facts) = self.spile_facts {
+            return Entry::Facts(facts);
         }
         if let Some((stream, records)) = metric(text, &self.metric_info) {
             return Entry::Metric { speaker, stream, records };
@@ -200,6 +212,7 @@ pub struct Tally {
     counted: Option<BTreeMap<String, u64>>,
     before: Option<Value>,
     after: Option<Value>,
+    details: Details,
     metrics: BTreeMap<Speaker, BTreeMap<String, u64>>,
     failure: Option<Failure>,
     succeeded: Option<bool>,
@@ -213,6 +226,11 @@ impl Tally {
             Entry::Counted(records) => self.counted = Some(records),
             Entry::BookmarkBefore(state) => self.before = Some(state),
             Entry::BookmarkAfter(state) => self.after = Some(state),
+            Entry::Arrived(arrivals) => self.details.arrivals.extend(arrivals),
+            Entry::Facts(facts) => {
+                self.details.packages.extend(facts.packages);
+                self.details.catalog = facts.catalog.or(self.details.catalog.take());
+            }
             Entry::Metric { speaker, stream, records } => {
                 *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
             }
@@ -242,6 +260,12 @@ impl Tally {
     #[must_use]
     pub fn bookmarks(&self) -> (Option<&Value>, Option<&Value>) {
         (self.before.as_ref(), self.after.as_ref())
+    }
+
+    /// Returns what else was told.
+    #[must_use]
+    pub fn details(&self) -> &Details {
+        &self.details
     }
 
     /// Returns what kind of thing went wrong.

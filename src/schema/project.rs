@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, whole, word};
-use crate::settings::{AlertKind, Builtin, Guard, LINTS, MELTANO_VERSION, Sync};
+use crate::settings::{AlertKind, Builtin, Guard, LINTS, MELTANO_VERSION, Sync, Verify};
 
 /// A variable of the environment and nothing else.
 const VARIABLE: &str = r"^\$\{[A-Za-z0-9_]+\}$";
@@ -134,12 +134,16 @@ fn sync() -> Value {
     retries["default"] = json!(default.retries);
     let mut keep_logs = whole((1, MOST), "Of how many runs of an integration the logs are kept.");
     keep_logs["default"] = json!(default.keep_logs);
+    let mut verify = text("How a sync proves that its records have arrived.");
+    verify["enum"] = json!(Verify::WORDS.map(|(word, _)| word));
+    verify["default"] = json!("count");
     let keys = [
         ("jobs", whole((1, MOST), "How many runs at a time.")),
         ("timeout", text("How long one may take, such as `2h`.")),
         ("retries", retries),
         ("retry_after", text("How long is waited before the first further try, such as `10s`.")),
         ("keep_logs", keep_logs),
+        ("verify", verify),
     ];
     table(keys, &[])
 }

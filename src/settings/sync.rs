@@ -20,11 +20,34 @@ pub struct Sync {
     pub retry_after: Duration,
     /// Of how many runs of an integration the logs are kept.
     pub keep_logs: u16,
+    /// How a sync proves that its records have arrived.
+    pub verify: Verify,
+}
+
+/// How a sync proves that its records have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// The rows of the loader's tables are counted before and after.
+    Count,
+    /// Not at all.
+    Off,
+}
+
+impl Verify {
+    /// All of them, by the words of files and options.
+    pub const WORDS: [(&'static str, Self); 2] = [("count", Self::Count), ("off", Self::Off)];
 }
 
 impl Default for Sync {
     fn default() -> Self {
-        Self { jobs: None, timeout: None, retries: 2, retry_after: Duration::from_secs(10), keep_logs: 50 }
+        Self {
+            jobs: None,
+            timeout: None,
+            retries: 2,
+            retry_after: Duration::from_secs(10),
+            keep_logs: 50,
+            verify: Verify::Count,
+        }
     }
 }
 
@@ -43,6 +66,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
         retries: table.whole("retries", (0..=u16::MAX, "a whole number"), problems).unwrap_or(default.retries),
         retry_after: retry_after.unwrap_or(default.retry_after),
         keep_logs: table.whole("keep_logs", ABOVE_0, problems).unwrap_or(default.keep_logs),
+        verify: table.choice("verify", &Verify::WORDS, problems).map_or(default.verify, |verify| verify.value),
     };
     table.finish(problems);
     sync

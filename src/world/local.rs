@@ -25,7 +25,7 @@ use crate::plan::{Change, Revision, Snapshot, State, Step};
 use crate::record::Row;
 
 /// The version of `local.sql`, kept in SQLite's `user_version`.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// The size of the database's pages, in bytes.
 const PAGE: u32 = 16_384;
@@ -243,12 +243,13 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
             transaction.execute_batch(include_str!("local/from_1_after.sql"))?;
             transaction.execute_batch(include_str!("local/from_2.sql"))?;
         }
-        2 => {
-            transaction.execute_batch(include_str!("local/from_2.sql"))?;
-            transaction.execute_batch(include_str!("local/from_3.sql"))?;
-        }
-        3 => transaction.execute_batch(include_str!("local/from_3.sql"))?,
         _ => {}
+    }
+    // The history of version 4 came with its table above.
+    let steps = [(2, include_str!("local/from_2.sql")), (3, include_str!("local/from_3.sql"))];
+    let later = steps.into_iter().filter(|(step, _)| found >= 2 && *step >= found).map(|(_, sql)| sql);
+    for sql in later.chain((found > 0).then_some(include_str!("local/from_4.sql"))) {
+        transaction.execute_batch(sql)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;

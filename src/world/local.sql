@@ -1,4 +1,4 @@
--- The local registry, version 4. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
+-- The local registry, version 5. Times are RFC 3339 in UTC; `config` and `secrets` hold JSON.
 create table integrations (
   environment text not null,
   id          text not null,
@@ -37,6 +37,7 @@ create table integration_runs (
   bookmark_after  text,
   scheduled_for   text,
   host            text,
+  details         text not null default '{}',
   check ((status = 'running') = (finished_at is null))
 ) without rowid;
 create index integration_runs_newest on integration_runs (environment, started_at desc);

@@ -39,7 +39,7 @@ use super::own::Own;
 use super::project::OWN_FOLDER;
 use crate::run::Cause;
 use crate::run::log::{Entry, Tally};
-use crate::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment};
+use crate::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment, Verify};
 use call::Call;
 use child::{Channel, Ended, LONGEST_LINE, Limits, Lost};
 use mask::Mask;
@@ -57,6 +57,9 @@ pub use run_log::{before as log_before, keep_logs};
 
 /// Starts Meltano with a counter of records between tap and target.
 const LAUNCH: &str = include_str!("meltano/launch.py");
+
+/// Counts the rows of a loader's tables.
+const ROWS: &str = include_str!("meltano/rows.py");
 
 /// Makes Meltano log JSON.
 const LOGGING: &str = include_str!("meltano/logging.yml");
@@ -198,7 +201,9 @@ impl Meltano {
         let (before, after) = listener.tally.bookmarks();
         let (bookmark_before, bookmark_after) = (before.cloned(), after.cloned());
         let records = streams.values().sum();
-        Ok((Finished { outcome, records, streams, bookmark_before, bookmark_after }, listener.last.into()))
+        let details = listener.tally.details().clone();
+        let finished = Finished { outcome, records, streams, bookmark_before, bookmark_after, details };
+        Ok((finished, listener.last.into()))
     }
 
     /// Returns what strikes the run's secrets out of all that is said, and those of spile's own environment.
@@ -229,7 +234,8 @@ impl Meltano {
     /// Fills the folder that Meltano takes for its project.
     fn fill(&self, private: &Private, request: &Request) -> Result<(), RunError> {
         let files = [("meltano.yml", request.project_file.as_str()), ("launch.py", LAUNCH), ("logging.yml", LOGGING)];
-        for (name, text) in files {
+        let counts = (request.verify == Verify::Count).then_some(("rows.py", ROWS));
+        for (name, text) in files.into_iter().chain(counts) {
             private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
         }
         if request.surroundings == Surroundings::Project {
@@ -351,6 +357,8 @@ impl<'a> Listener<'a> {
             Entry::Counted(_)
             | Entry::BookmarkBefore(_)
             | Entry::BookmarkAfter(_)
+            | Entry::Arrived(_)
+            | Entry::Facts(_)
             | Entry::Metric { .. }
             | Entry::BlockEnded(_)
             | Entry::RunEnded { .. } => {}

@@ -1,6 +1,7 @@
 //! End to end with the real Meltano.
 
 mod api;
+mod arrivals;
 mod causes;
 mod certify;
 mod children;

@@ -92,6 +92,7 @@ pub(super) fn help(cause: Cause, (slug, log): (&Slug, &Path)) -> String {
         | Cause::NothingSelected
         | Cause::NotInstalled
         | Cause::Busy
+        | Cause::LostRecords
         | Cause::Secrets
         | Cause::Registry => cause.help(),
     };

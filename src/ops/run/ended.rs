@@ -3,7 +3,7 @@
 use super::results::{Refused, Why};
 use crate::name::Slug;
 use crate::ops::Error;
-use crate::run::{Cause, Run, RunStatus};
+use crate::run::{Arrival, Cause, Details, Run, RunStatus, arrival};
 use crate::world::World;
 use crate::world::meltano::{Finished, InstallError, Outcome, RunError};
 
@@ -25,12 +25,15 @@ pub(super) type How = (RunStatus, Option<String>, Option<Cause>);
 /// Takes what an attempt moved into the run, and returns how it ended.
 pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
     run.records = Some(run.records.unwrap_or_default() + finished.records);
+    let missing = arrival::lost(&finished.streams, &finished.details.arrivals);
+    take_details(&mut run.details, finished.details);
     for (stream, records) in finished.streams {
         *run.streams.entry(stream).or_default() += records;
     }
     run.bookmark_before = run.bookmark_before.take().or(finished.bookmark_before);
     run.bookmark_after = finished.bookmark_after.or(run.bookmark_after.take());
     match finished.outcome {
+        Outcome::Succeeded if missing.is_some() => (RunStatus::Failed, missing, Some(Cause::LostRecords)),
         Outcome::Succeeded => (RunStatus::Ok, None, None),
         Outcome::Failed { message, cause } => (RunStatus::Failed, Some(message), Some(cause)),
         Outcome::TimedOut { after } => {
@@ -39,6 +42,16 @@ pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
         }
         Outcome::Interrupted => (RunStatus::Cancelled, None, None),
     }
+}
+
+/// Takes in what a further attempt found out: its tables have held what they held before the first one.
+fn take_details(known: &mut Details, found: Details) {
+    for (stream, arrival) in found.arrivals {
+        let before = known.arrivals.get(&stream).and_then(|first| first.before).or(arrival.before);
+        known.arrivals.insert(stream, Arrival { before, ..arrival });
+    }
+    known.packages.extend(found.packages);
+    known.catalog = found.catalog.or(known.catalog.take());
 }
 
 pub(super) fn finish(run: &mut Run, (status, error, cause): How, now: jiff::Timestamp) {

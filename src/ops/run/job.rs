@@ -17,7 +17,7 @@ use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
-use crate::run::{Cause, Run, RunKind, RunStatus, Tries, log_path, mention};
+use crate::run::{Cause, Details, Run, RunKind, RunStatus, Tries, log_path, mention};
 use crate::world::meltano::{Finished, Hold, InstallError, Progress, Request, RunError, Span};
 use crate::world::{World, machine};
 
@@ -150,6 +150,7 @@ impl Job {
             bookmark_after: None,
             scheduled_for: self.options.scheduled_for.get(&self.integration.id).copied(),
             host: Some(machine::name()),
+            details: Details::default(),
             log: log_path(&self.integration.slug, id),
             environment,
         }
@@ -236,6 +237,9 @@ impl Job {
         };
         let plugins = (&self.integration, self.loader());
         let mut request = super::request(&self.world, &self.loaded, plugins, invocation).await?;
+        if self.kind == RunKind::Sync {
+            request.verify = self.options.verify;
+        }
         match &self.options.from {
             From::Bookmark => {}
             From::Beginning => request.span = Span::Everything,

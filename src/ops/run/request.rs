@@ -14,6 +14,7 @@ use crate::name::EnvironmentName;
 use crate::ops::{Error, Loaded, secrets};
 use crate::plan;
 use crate::render::Purpose;
+use crate::settings::Verify;
 use crate::world::World;
 use crate::world::meltano::{Hold, Host, Request, Span, Surroundings};
 
@@ -66,6 +67,7 @@ pub(in crate::ops) async fn request(
         plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
         project_file,
         span: Span::New,
+        verify: Verify::Off,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
         log: world.project.root().join(&invocation.log),
         timeout: invocation.timeout,

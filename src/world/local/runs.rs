@@ -30,6 +30,9 @@ const COLUMNS_3: [(&str, &str); 8] = [
     ("host", "null"),
 ];
 
+/// That of version 5, likewise.
+const DETAILS: (&str, &str) = ("details", "'{}'");
+
 #[async_trait]
 impl Runs for Local {
     async fn record(&self, run: &Run) -> Result<(), TargetError> {
@@ -166,17 +169,19 @@ impl Local {
 
     /// Returns what is read of a run, in the order of [`run`].
     pub(super) fn columns(&self, connection: &Connection) -> Result<String, TargetError> {
-        let has_all = version(connection).map_err(|source| self.failed(source))? >= 3;
-        let column = |(name, without): (&str, &str)| if has_all { name.to_owned() } else { without.to_owned() };
-        Ok(format!("{COLUMNS}, {}", COLUMNS_3.map(column).join(", ")))
+        let version = version(connection).map_err(|source| self.failed(source))?;
+        let column =
+            |since| move |(name, without): (&'static str, &'static str)| if version >= since { name } else { without };
+        Ok(format!("{COLUMNS}, {}, {}", COLUMNS_3.map(column(3)).join(", "), column(5)(DETAILS)))
     }
 }
 
 fn upsert(connection: &Connection, run: &Run) -> rusqlite::Result<()> {
     let columns = COLUMNS_3.map(|(name, _)| name).join(", ");
     let sql = format!(
-        "insert or replace into integration_runs ({COLUMNS}, {columns}) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+        "insert or replace into integration_runs ({COLUMNS}, {columns}, {}) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        DETAILS.0
     );
     let values = params![
         run.id.to_string(),
@@ -200,6 +205,7 @@ fn upsert(connection: &Connection, run: &Run) -> rusqlite::Result<()> {
         run.bookmark_after.as_ref().map(json),
         run.scheduled_for.map(sortable),
         run.host,
+        json(&run.details),
     ];
     connection.execute(&sql, values).map(drop)
 }
@@ -237,6 +243,7 @@ pub(super) fn run(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
         bookmark_after: from_json(row, 18)?,
         scheduled_for: row.get::<_, Option<String>>(19)?.and_then(|at| at.parse().ok()),
         host: row.get(20)?,
+        details: from_json(row, 21)?.unwrap_or_default(),
     })
 }
 

@@ -1,7 +1,7 @@
 """Starts Meltano as its own command does, with some things added that it has no switch for.
 
 Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled.
-Bookmarks are told, those that the tap begins with and those that it leaves, whatever backend keeps them. The files with
+Where `rows.py` is beside it, the loader's tables are counted before and after. Bookmarks are told, those that the tap begins with and those that it leaves, whatever backend keeps them. The files with
 the settings of plugins, secrets included, bear the name of the run. A tap that is asked what it offers is given nothing
 that an earlier run has left. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with
 its plugins when it does not.
@@ -12,10 +12,14 @@ id is told it, which it would else write into the run's own `meltano.yml` each t
 
 import atexit
 import gc
+import glob
+import hashlib
 import json
 import os
 import re
+import select
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -24,10 +28,140 @@ import time
 USUAL = re.compile(r'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]*)"')
 
 
+def package_of(program):
+    """Returns the package that a plugin's program belongs to, with its version; `None` where it is none of Python's."""
+    folder = os.path.dirname(os.path.dirname(program))
+    for packages in glob.glob(os.path.join(glob.escape(folder), "lib", "python*", "site-packages")):
+        for found in glob.glob(os.path.join(glob.escape(packages), "*.dist-info", "entry_points.txt")):
+            with open(found, encoding="utf-8") as file:
+                names = [line.partition("=")[0].strip() for line in file]
+            if os.path.basename(program) in names:
+                return os.path.basename(os.path.dirname(found)).removesuffix(".dist-info").replace("-", " ", 1)
+    return None
+
+
+def tell_facts(invoker):
+    """Tells which package a plugin is, and which catalog it is given."""
+    facts = {}
+    if package := package_of(str(invoker.exec_path())):
+        facts["packages"] = {invoker.plugin.name: package}
+    catalog = invoker.files.get("catalog")
+    if catalog and os.path.exists(catalog):
+        with open(catalog, "rb") as file:
+            facts["catalog"] = hashlib.sha256(file.read()).hexdigest()
+    if facts:
+        print(json.dumps({"event": "Plugin", "level": "info", "spile_facts": facts}), file=sys.stderr, flush=True)
+
+
+class Arrivals:
+    """Has the tables of a loader counted before its records go into them, and when it has ended.
+
+    A table is counted when its stream's schema comes by: its records come later, and wait until that is done.
+    """
+
+    SECONDS = 30
+    # Of so many records the keys are looked at.
+    KEYS = 100_000
+    # Streams in a line.
+    PIECE = 100
+    ENDED = "the program that counts has ended"
+    NO_PYTHON = "its program is no Python package's"
+
+    def __init__(self, script):
+        self.script = script
+        self.block = self.counter = None
+        self.answers = b""
+        self.streams, self.keys, self.seen = {}, {}, {}
+        self.schemas = set()
+        self.left = self.KEYS
+        atexit.register(self.tell)
+
+    def start(self, block):
+        """Starts what counts, in the environment of the loader, which is about to start."""
+        program = str(block.invoker.exec_path())
+        python = os.path.join(os.path.dirname(program), "python")
+        if not os.path.exists(python):
+            return
+        command = [python, self.script, os.path.basename(program), str(block.invoker.files["config"])]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.block, self.counter = block, subprocess.Popen(command, env=block.invoker.env(), **pipes)
+        self.answer()
+
+    def ask(self, what):
+        try:
+            self.counter.stdin.write(json.dumps(what).encode() + b"\n")
+            self.counter.stdin.flush()
+            return self.answer()
+        except OSError:
+            return {"unknown": self.ENDED}
+
+    def answer(self):
+        until = time.monotonic() + self.SECONDS
+        while b"\n" not in self.answers:
+            readable, _, _ = select.select([self.counter.stdout], [], [], max(until - time.monotonic(), 0))
+            piece = readable and os.read(self.counter.stdout.fileno(), 1 << 16)
+            if not piece:
+                self.counter.kill()
+                late = f"it does not answer within {self.SECONDS} seconds"
+                return {"unknown": self.ENDED if readable else late}
+            self.answers += piece
+        line, _, self.answers = self.answers.partition(b"\n")
+        return json.loads(line)
+
+    def writeline(self, line):
+        """Takes in a line before the loader does: what it does about a schema may already change its table."""
+        # Some taps say the schema before every record.
+        if ('"SCHEMA"' not in line and '"ACTIVATE_VERSION"' not in line) or hash(line) in self.schemas:
+            return
+        self.schemas.add(hash(line))
+        try:
+            message = json.loads(line)
+            kind, stream = message["type"], message["stream"]
+        except (KeyError, TypeError, ValueError):
+            return
+        if kind == "ACTIVATE_VERSION" and stream in self.streams:
+            self.streams[stream]["deletes"] = True
+        if kind != "SCHEMA" or stream in self.streams:
+            return
+        self.keys[stream] = message.get("key_properties") or []
+        self.streams[stream] = found = self.ask(message) if self.counter else {"unknown": self.NO_PYTHON}
+        if "rows" in found:
+            found["before"] = found.pop("rows")
+
+    def record(self, stream, line):
+        keys = self.keys.get(stream)
+        if not keys or self.left == 0:
+            return
+        self.left -= 1
+        try:
+            record = json.loads(line)["record"]
+            self.seen.setdefault(stream, set()).add(hash(repr([record.get(key) for key in keys])))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            self.left = 0
+
+    def tell(self):
+        handle = self.block and self.block._process_handle
+        # Of a loader that failed nobody expects anything.
+        if not self.streams or (handle and handle.returncode != 0):
+            return
+        counts = self.ask(None) if self.counter else {}
+        for stream, found in self.streams.items():
+            count = counts.get(stream, {})
+            found.update({"after": count["rows"]} if "rows" in count else count)
+            if stream in self.seen:
+                found["keys"] = len(self.seen[stream])
+        pieces = list(self.streams.items())
+        for start in range(0, len(pieces), self.PIECE):
+            told = dict(pieces[start : start + self.PIECE])
+            line = {"event": "Rows of tables", "level": "info", "spile_arrivals": told}
+            print(json.dumps(line), file=sys.stderr, flush=True)
+
+
 class Counter:
     """Counts the records of a tap: one of the writers that Meltano hands every line to."""
 
-    def __init__(self):
+    def __init__(self, arrivals):
+        self.arrivals = arrivals
         self.records = {}
         self.told = {}
         self.next = time.monotonic() + 1
@@ -40,6 +174,8 @@ class Counter:
         if stream is None:
             return
         self.records[stream] = self.records.get(stream, 0) + 1
+        if self.arrivals:
+            self.arrivals.record(stream, line)
         if time.monotonic() >= self.next:
             self.tell()
 
@@ -64,18 +200,28 @@ def count_records():
     """Hooks a counter behind the target's input, so that it counts only what the target was given."""
     from meltano.core.block.singer import SingerBlock
 
-    proxy = SingerBlock.proxy_stdout
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rows.py")
+    arrivals = Arrivals(script) if os.path.exists(script) else None
+    proxy, begin = SingerBlock.proxy_stdout, SingerBlock.start
+
+    async def start(self):
+        tell_facts(self.invoker)
+        if arrivals and self.invoker.plugin.type == "loaders":
+            arrivals.start(self)
+        await begin(self)
 
     def proxy_stdout(self):
         if self._stdout_future is not None or self.invoker.plugin.type != "extractors":
             return proxy(self)
-        counter = Counter()
+        counter = Counter(arrivals)
+        if arrivals:
+            self.outputs.insert(0, arrivals)
         self.stdout_link(counter)
         future = proxy(self)
         future.add_done_callback(counter.tell)
         return future
 
-    SingerBlock.proxy_stdout = proxy_stdout
+    SingerBlock.proxy_stdout, SingerBlock.start = proxy_stdout, start
 
 
 class Bookmarks:

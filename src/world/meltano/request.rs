@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::{Hold, Host};
 use crate::connector::{Plugin, Role};
-use crate::run::Cause;
+use crate::run::{Cause, Details};
 use crate::secret::Secret;
+use crate::settings::Verify;
 
 /// What one invocation needs.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct Request {
     pub surroundings: Surroundings,
     /// What a run reads.
     pub span: Span,
+    /// Whether the loader's tables are counted.
+    pub verify: Verify,
     /// Where the whole log goes; what is there stays in front of it.
     pub log: PathBuf,
     /// Variables of the user's that it must not see: those of base plugins, which Meltano hands to every plugin that
@@ -129,4 +132,6 @@ pub struct Finished {
     pub bookmark_before: Option<Value>,
     /// The Singer state that was kept last, where it told.
     pub bookmark_after: Option<Value>,
+    /// What else was found out.
+    pub details: Details,
 }

@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
     use crate::name::IntegrationId;
-    use crate::run::{RunKind, RunStatus};
+    use crate::run::{Details, RunKind, RunStatus};
 
     fn run() -> Run {
         Run {
@@ -136,6 +136,7 @@ mod tests {
             bookmark_after: None,
             scheduled_for: None,
             host: None,
+            details: Details::default(),
             log: PathBuf::new(),
         }
     }

@@ -90,6 +90,7 @@ alter table public.integration_runs add column if not exists bookmark_before jso
 alter table public.integration_runs add column if not exists bookmark_after  jsonb;
 alter table public.integration_runs add column if not exists scheduled_for   timestamptz;
 alter table public.integration_runs add column if not exists host            text;
+alter table public.integration_runs add column if not exists details         jsonb   not null default '{}';
 create index if not exists integration_runs_newest on public.integration_runs (environment, started_at desc);
 create index if not exists integration_runs_newest_of
   on public.integration_runs (environment, integration_id, started_at desc);

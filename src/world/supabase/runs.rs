@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Supabase, SupabaseError};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
-use crate::run::{Cause, Run, RunKind, RunStatus, Tries};
+use crate::run::{Cause, Details, Run, RunKind, RunStatus, Tries};
 use crate::world::runs::Standing;
 use crate::world::{Runs, TargetError};
 
@@ -39,6 +39,7 @@ pub(super) struct StoredRun {
     bookmark_after: Option<Value>,
     scheduled_for: Option<Timestamp>,
     host: Option<String>,
+    details: Details,
 }
 
 /// What was tried of an integration's schedule, as `spile_tries` answers.
@@ -77,6 +78,7 @@ impl From<StoredRun> for Run {
             bookmark_after: run.bookmark_after,
             scheduled_for: run.scheduled_for,
             host: run.host,
+            details: run.details,
         }
     }
 }
@@ -106,6 +108,7 @@ impl Supabase {
             "bookmark_after": run.bookmark_after,
             "scheduled_for": run.scheduled_for,
             "host": run.host,
+            "details": run.details,
         })
     }
 

@@ -1,6 +1,6 @@
 //! The history of runs in the hosted registry.
 
-use spile::run::{Cause, Run, RunKind, RunStatus};
+use spile::run::{Cause, Details, Run, RunKind, RunStatus};
 use spile::world::Runs;
 use uuid::Uuid;
 
@@ -101,6 +101,7 @@ pub fn run(number: u8, status: RunStatus) -> Run {
         bookmark_after: Some(serde_json::json!({ "bookmarks": { "things": 7 } })),
         scheduled_for: Some(at(0)),
         host: Some("worker".to_owned()),
+        details: Details::default(),
         log: ".spile/logs/x.log".into(),
     }
 }

@@ -1,0 +1,141 @@
+//! What arrived where a sync wrote to: the rows of a table before and after, and what the records that were sent ask for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of the records of one stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Arrival {
+    /// What the table, or the file, is called; nothing where that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// How many rows it had when the stream's schema came by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// How many it had when the loader had ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// How many different keys the records had, at least; nothing where the stream has no key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
+    /// What the loader does with rows that are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
+    /// Whether the tap had old rows deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deletes: bool,
+    /// Why the destination could not be asked: a clause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+/// What a loader does with the rows that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Load {
+    /// Each record is a new row.
+    Append,
+    /// A record takes the place of the row with its key.
+    Merge,
+    /// Each run begins with an empty table.
+    Replace,
+    /// Something else, of which nothing can be expected.
+    #[serde(other)]
+    Other,
+}
+
+/// Rows that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// How many rows there would be, at least.
+    pub least: u64,
+    /// How many there are.
+    pub found: u64,
+}
+
+impl Arrival {
+    /// Returns what is missing of so many records. Where more is there than they ask for, others may write there too.
+    #[must_use]
+    pub fn lost(&self, records: u64) -> Option<Lost> {
+        let kept = self.before.filter(|_| !self.deletes).unwrap_or_default();
+        let least = match (self.load?, self.keys) {
+            (Load::Append, _) => kept + records,
+            (Load::Replace, None) => records,
+            (Load::Merge | Load::Replace, keys) => keys.unwrap_or_default(),
+            (Load::Other, _) => 0,
+        };
+        let found = self.after?;
+        (found < least).then_some(Lost { least, found })
+    }
+}
+
+/// Returns the sentence that says which rows of a run are missing; nothing where all that can be told adds up.
+#[must_use]
+pub fn lost(streams: &BTreeMap<String, u64>, arrivals: &BTreeMap<String, Arrival>) -> Option<String> {
+    let mut by_table: BTreeMap<&Option<String>, usize> = BTreeMap::new();
+    for arrival in arrivals.values() {
+        *by_table.entry(&arrival.table).or_default() += 1;
+    }
+    // Of streams that share a table nobody can tell whose rows are there.
+    let alone = arrivals.iter().filter(|(_, arrival)| by_table.get(&arrival.table) == Some(&1));
+    let missing = alone.filter_map(|(stream, arrival)| {
+        let records = streams.get(stream).copied().unwrap_or_default();
+        let Lost { least, found } = arrival.lost(records)?;
+        let table = arrival.table.as_deref().unwrap_or("its table");
+        Some(format!(
+            "`{table}` has {found} rows after {records} records of `{stream}`, and has to have {least} at least"
+        ))
+    });
+    let missing: Vec<String> = missing.collect();
+    (!missing.is_empty()).then(|| format!("rows are missing: {}", missing.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(load: Load, (before, after): (u64, u64), keys: Option<u64>) -> Arrival {
+        let table = Some("raw.rows".to_owned());
+        Arrival { table, before: Some(before), after: Some(after), keys, load: Some(load), ..Arrival::default() }
+    }
+
+    #[test]
+    fn rows_are_missing_where_fewer_are_there_than_the_records_ask_for() {
+        let lost = |arrival: Arrival| arrival.lost(5).map(|lost| (lost.least, lost.found));
+        assert_eq!(lost(arrival(Load::Append, (10, 15), None)), None);
+        assert_eq!(lost(arrival(Load::Append, (10, 17), Some(5))), None, "others write there too");
+        assert_eq!(lost(arrival(Load::Append, (10, 14), None)), Some((15, 14)));
+        assert_eq!(lost(Arrival { deletes: true, ..arrival(Load::Append, (10, 5), None) }), None);
+        assert_eq!(lost(arrival(Load::Merge, (10, 10), Some(5))), None);
+        assert_eq!(lost(arrival(Load::Merge, (0, 4), Some(5))), Some((5, 4)));
+        assert_eq!(lost(arrival(Load::Merge, (0, 4), Some(4))), None, "a key came twice");
+        assert_eq!(lost(arrival(Load::Replace, (10, 5), None)), None);
+        assert_eq!(lost(arrival(Load::Replace, (10, 4), None)), Some((5, 4)));
+        assert_eq!(lost(arrival(Load::Replace, (10, 4), Some(4))), None);
+        assert_eq!(lost(arrival(Load::Other, (10, 0), Some(5))), None);
+    }
+
+    #[test]
+    fn of_what_cannot_be_asked_nothing_is_expected() {
+        let silent = Arrival { unknown: Some("it is down".to_owned()), ..Arrival::default() };
+        assert_eq!(silent.lost(5), None);
+        assert_eq!(Arrival { after: None, ..arrival(Load::Append, (1, 0), None) }.lost(5), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_by_table_and_not_of_a_table_that_streams_share() {
+        let streams = BTreeMap::from([("a".to_owned(), 5), ("b".to_owned(), 5)]);
+        let less = arrival(Load::Append, (0, 4), None);
+        let other = Arrival { table: Some("raw.other".to_owned()), ..less.clone() };
+        let arrivals = BTreeMap::from([("a".to_owned(), less.clone()), ("b".to_owned(), other)]);
+        assert_eq!(
+            lost(&streams, &arrivals).unwrap(),
+            "rows are missing: `raw.rows` has 4 rows after 5 records of `a`, and has to have 5 at least; \
+             `raw.other` has 4 rows after 5 records of `b`, and has to have 5 at least"
+        );
+        let shared = BTreeMap::from([("a".to_owned(), less.clone()), ("b".to_owned(), less)]);
+        assert_eq!(lost(&streams, &shared), None);
+    }
+}
