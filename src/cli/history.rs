@@ -1,4 +1,4 @@
-//! `spile history`, `spile status`, `spile runs` and `spile logs`
+//! `spile history`, `spile status`, `spile runs`, `spile runs show` and `spile logs`
 
 use std::time::Duration;
 
@@ -69,7 +69,10 @@ pub(super) async fn status(args: &StatusArgs, global: &Global, output: &mut Outp
 
 /// Show the newest runs, of some integrations or of all
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RunsArgs {
+    #[command(subcommand)]
+    one: Option<OneRun>,
     #[command(flatten)]
     which: Which,
     /// How many; with `--stats` of how many they are worked out
@@ -78,6 +81,17 @@ pub struct RunsArgs {
     /// Show what the newest syncs of each integration come to
     #[arg(long)]
     stats: bool,
+}
+
+/// What is shown of a single run.
+#[derive(Debug, clap::Subcommand)]
+enum OneRun {
+    /// Show all that is known of a run: its streams, what arrived, its bookmarks and its plugins
+    Show {
+        /// The integration's name, for its newest run, or the run's id
+        #[arg(value_name = "SLUG|RUN")]
+        of: String,
+    },
 }
 
 /// What is said where integrations are there, and none of them is asked for.
@@ -90,6 +104,13 @@ pub(super) async fn runs(args: &RunsArgs, global: &Global, output: &mut Output) 
     let (loaded, world, environment) = global.open(output)?;
     world.meltano.sweep()?;
     ops::run::bury(&world, &environment).await?;
+    if let Some(OneRun::Show { of }) = &args.one {
+        let run = ops::history::run(&world, &loaded, of).await?;
+        let applied = ops::history::applied_at(&world, run.started_at).await?;
+        let text = || view::runs::run(&run, applied.as_ref(), &TimeZone::system());
+        output.result(text, &json!({ "run": run, "applied": applied }));
+        return Ok(0);
+    }
     let most = args.most.unwrap_or(if args.stats { MOST.1 } else { MOST.0 });
     let runs = ops::runs(&world, &loaded, &args.which.chosen(), most).await?;
     if args.stats {

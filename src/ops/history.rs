@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{Error, Loaded, Which};
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
@@ -11,6 +13,9 @@ use crate::plan::history::{Applied, Pruned};
 use crate::run::{Run, RunStatus};
 use crate::world::World;
 use crate::world::runs::Standing;
+
+/// So many applies are looked through for the one that was live: more than a registry keeps.
+const KEPT: usize = 1000;
 
 /// An integration, how it stands and its last run.
 #[derive(Debug, Clone)]
@@ -67,6 +72,15 @@ pub async fn drifted(
 /// When the registry cannot be read.
 pub async fn applies(world: &World, most: usize) -> Result<Vec<Applied>, Error> {
     Ok(world.registry.applies(most).await?)
+}
+
+/// Returns the apply whose state was live at a moment; nothing where it is no longer kept, or nothing was applied before.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub async fn applied_at(world: &World, at: Timestamp) -> Result<Option<Applied>, Error> {
+    let applies = world.registry.applies(KEPT).await?;
+    Ok(applies.into_iter().find(|applied| applied.at <= at))
 }
 
 /// Returns what is no longer kept of the history of applies.

@@ -1,6 +1,6 @@
 //! Runs and standings as people read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::table::{Cell, table};
 use super::{BAD, CHANGED, GOOD, QUIET};
 use crate::ops::history::Status;
+use crate::plan::history::Applied;
 use crate::run::stats::Stats;
 use crate::run::{Run, RunKind, RunStatus};
 
@@ -32,6 +33,68 @@ pub fn runs(runs: &[Run], zone: &TimeZone) -> String {
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
     table(["integration", "kind", "status", "records", "seconds", "started", "run", "error"], &rows)
+}
+
+/// Returns all that is known of a run.
+#[must_use]
+pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
+    let tries = if run.attempts == 1 { String::new() } else { format!(", tried {} times", run.attempts) };
+    let whole = if run.full_refresh { ", everything again" } else { "" };
+    let mut facts = vec![
+        ("run", run.id.to_string()),
+        ("integration", run.slug.to_string()),
+        ("environment", run.environment.to_string()),
+        ("kind", format!("{}{whole}", run.kind.word())),
+        ("status", format!("{}{tries}", run.status.word())),
+        ("started", local(run.started_at, zone)),
+        ("seconds", duration(run)),
+        ("records", records(run)),
+    ];
+    let said = [
+        ("error", run.error.clone()),
+        ("cause", run.cause.map(|cause| cause.word().to_owned())),
+        ("scheduled", run.scheduled_for.map(|at| local(at, zone))),
+        ("machine", run.host.clone()),
+        ("state id", run.state_id.clone()),
+        ("bookmark before", run.bookmark_before.as_ref().map(ToString::to_string)),
+        ("bookmark after", run.bookmark_after.as_ref().map(ToString::to_string)),
+        ("catalog", run.details.catalog.as_ref().map(|hash| format!("sha256 {hash}"))),
+        ("plan", applied.map(|applied| format!("{}, applied {}", applied.plan, local(applied.at, zone)))),
+    ];
+    facts.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    facts.extend(run.details.packages.iter().map(|(plugin, package)| ("plugin", format!("{plugin}: {package}"))));
+    facts.push(("log", run.log.display().to_string()));
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let facts: String = facts.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
+    facts + &arrivals(run)
+}
+
+/// Returns what became of the records of each stream; nothing where none is known.
+fn arrivals(run: &Run) -> String {
+    let names: BTreeSet<&String> = run.streams.keys().chain(run.details.arrivals.keys()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let count = |count: Option<u64>| count.map_or("-".to_owned(), grouped);
+    let row = |name: &&String| -> [Cell; 6] {
+        let arrival = run.details.arrivals.get(*name).cloned().unwrap_or_default();
+        let records = run.streams.get(*name).copied().unwrap_or_default();
+        let note = match (arrival.lost(records), &arrival.unknown) {
+            (Some(lost), _) => Cell::styled(format!("at least {} expected", grouped(lost.least)), BAD),
+            (None, Some(why)) => Cell::styled(format!("not counted: {why}"), QUIET),
+            (None, None) => "".into(),
+        };
+        [
+            name.as_str().into(),
+            grouped(records).into(),
+            arrival.table.unwrap_or_else(|| "-".to_owned()).into(),
+            count(arrival.before).into(),
+            count(arrival.after).into(),
+            note,
+        ]
+    };
+    let rows: Vec<_> = names.iter().map(row).collect();
+    format!("\n{}", table(["stream", "records", "table", "rows before", "rows after", ""], &rows))
 }
 
 /// Returns how every integration stands.
