@@ -65,8 +65,8 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
     facts.extend(run.details.packages.iter().map(|(plugin, package)| ("plugin", format!("{plugin}: {package}"))));
     facts.push(("log", run.log.display().to_string()));
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let facts: String = facts.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
-    facts + &arrivals(run)
+    let lines: Vec<String> = facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    format!("{}\n{}", lines.join("\n"), arrivals(run))
 }
 
 /// Returns what became of the records of each stream; nothing where none is known.

@@ -66,7 +66,7 @@ fn arrivals(project: &Project) -> Value {
 #[test]
 fn every_built_in_loader_is_asked_what_has_arrived() {
     let Some(server) = Postgres::shared() else { return };
-    let project = with_fruit(&server, "arrived");
+    let project = with_fruit(server, "arrived");
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync"]).succeeds();
     let arrived = |table: &str, load: &str, rows: [u64; 2]| json!({ "table": table, "load": load, "before": rows[0], "after": rows[1], "keys": 3 });
@@ -100,7 +100,7 @@ fn every_built_in_loader_is_asked_what_has_arrived() {
 #[test]
 fn a_loader_that_loses_a_record_and_says_nothing_makes_a_failed_run() {
     let Some(server) = Postgres::shared() else { return };
-    let project = with_fruit(&server, "lossy");
+    let project = with_fruit(server, "lossy");
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/loaders/target-lossy");
     for file in ["pyproject.toml", "target_lossy.py"] {
         project.write(&format!("target-lossy/{file}"), &std::fs::read_to_string(package.join(file)).unwrap());
