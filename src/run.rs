@@ -48,8 +48,10 @@ impl RunKind {
 pub enum RunStatus {
     /// It has begun and not ended.
     Running,
-    /// It ended well.
+    /// It succeeded.
     Ok,
+    /// It succeeded, and something about it needs a look.
+    Warning,
     /// It ended with an error.
     Failed,
     /// Somebody stopped it.
@@ -58,8 +60,13 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// All of them, by the registry's word.
-    pub const WORDS: [(&'static str, Self); 4] =
-        [("running", Self::Running), ("ok", Self::Ok), ("failed", Self::Failed), ("cancelled", Self::Cancelled)];
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("running", Self::Running),
+        ("ok", Self::Ok),
+        ("warning", Self::Warning),
+        ("failed", Self::Failed),
+        ("cancelled", Self::Cancelled),
+    ];
 
     /// Returns the registry's word.
     #[must_use]
@@ -67,11 +74,20 @@ impl RunStatus {
         Self::WORDS.into_iter().find(|(_, status)| *status == self).map_or("", |(word, _)| word)
     }
 
+    /// Tells whether a run that ended so did what it was started for.
+    #[must_use]
+    pub fn succeeded(self) -> bool {
+        match self {
+            Self::Ok | Self::Warning => true,
+            Self::Running | Self::Failed | Self::Cancelled => false,
+        }
+    }
+
     /// Returns what becomes of an integration's `status` when a run ends so; `None` where it says nothing.
     #[must_use]
     pub fn integration_status(self) -> Option<&'static str> {
         match self {
-            Self::Ok => Some("active"),
+            Self::Ok | Self::Warning => Some("active"),
             Self::Failed => Some("error"),
             Self::Running | Self::Cancelled => None,
         }
@@ -105,7 +121,7 @@ pub struct Run {
     pub records: Option<u64>,
     /// The same by stream.
     pub streams: BTreeMap<String, u64>,
-    /// What went wrong, in a sentence.
+    /// What went wrong, or needs a look, in a sentence.
     pub error: Option<String>,
     /// What kind of thing that is.
     pub cause: Option<Cause>,

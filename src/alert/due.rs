@@ -132,13 +132,13 @@ fn over(seen: &Seen, (wanted, policy): (&BTreeMap<&Key, &Alert>, &Policy), told:
     over.into_values().collect()
 }
 
-/// Tells whether a success shows that what lasted is over: a failure ends with a later success, and only a later sync
-/// makes up for one that is late.
+/// Tells whether a success shows that what lasted is over: a failure ends with a later success. Only a later sync makes
+/// up for one that is late or that gave a warning.
 fn ends(well: &Alert, kind: AlertKind, entry: &Entry) -> bool {
     let is_sync = well.run.as_ref().is_some_and(|run| run.kind == RunKind::Sync && run.started_at > entry.since);
     match kind {
         AlertKind::Failure => well.since >= entry.since,
-        AlertKind::Stale => is_sync,
+        AlertKind::Stale | AlertKind::Warning => is_sync,
         AlertKind::Misconfigured | AlertKind::ActionRequired | AlertKind::Recovery => false,
     }
 }

@@ -189,6 +189,7 @@ fn title(alert: &Alert, frame: Frame<'_>) -> String {
         AlertKind::Misconfigured => "the files are wrong",
         AlertKind::ActionRequired => "something is to be done",
         AlertKind::Stale => "no sync for too long",
+        AlertKind::Warning => "the sync succeeded with a warning",
         AlertKind::Recovery => "works again",
     };
     format!("{about}: {what}")

@@ -23,7 +23,7 @@ pub struct AllEnds(BTreeMap<IntegrationId, Ends>);
 impl FromIterator<Run> for AllEnds {
     fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
         let mut all = Self::default();
-        for run in runs.into_iter().filter(|run| matches!(run.status, RunStatus::Ok | RunStatus::Failed)) {
+        for run in runs.into_iter().filter(|run| run.status.succeeded() || run.status == RunStatus::Failed) {
             let key = (run.kind.word(), run.status.word());
             let ends = all.0.entry(run.integration).or_default();
             if ends.0.get(&key).is_none_or(|known| (known.started_at, known.id) <= (run.started_at, run.id)) {
@@ -47,10 +47,12 @@ impl AllEnds {
         let (mut alerts, mut well) = (Vec::new(), Vec::new());
         for integration in enabled {
             let Some(ends) = self.of(&integration.id) else { continue };
-            match ends.failing() {
-                Some(run) => alerts.push(failure(integration, run)),
-                None => well.extend(ends.successes().map(|run| recovery(integration, run))),
+            if let Some(run) = ends.failing() {
+                alerts.push(failure(integration, run));
+                continue;
             }
+            alerts.extend(ends.warning().map(|run| warning(integration, run)));
+            well.extend(ends.successes().map(|run| recovery(integration, run)));
         }
         (alerts, well)
     }
@@ -70,8 +72,8 @@ impl Ends {
     /// Returns the newest failure that nothing has mended since.
     #[must_use]
     pub fn failing(&self) -> Option<&Run> {
-        let sync = self.newest(RunKind::Sync, RunStatus::Ok);
-        let test = self.newest(RunKind::Test, RunStatus::Ok);
+        let sync = self.newest_success(RunKind::Sync);
+        let test = self.newest_success(RunKind::Test);
         let is_later = |run: &Run, than: &Run| run.started_at > than.started_at;
         let lasts = |run: &&Run| {
             let mended_by_test = run.kind == RunKind::Test && test.is_some_and(|test| is_later(test, run));
@@ -81,9 +83,20 @@ impl Ends {
         failed.into_iter().flatten().filter(lasts).max_by_key(|run| run.started_at)
     }
 
+    /// Returns the newest sync where it succeeded with a warning.
+    #[must_use]
+    pub fn warning(&self) -> Option<&Run> {
+        self.last_ended_sync().filter(|run| run.status == RunStatus::Warning)
+    }
+
+    fn newest_success(&self, kind: RunKind) -> Option<&Run> {
+        let both = [RunStatus::Ok, RunStatus::Warning].into_iter().filter_map(|status| self.newest(kind, status));
+        both.max_by_key(|run| run.started_at)
+    }
+
     /// Returns the newest sync and the newest test that succeeded.
     fn successes(&self) -> impl Iterator<Item = &Run> {
-        [RunKind::Sync, RunKind::Test].into_iter().filter_map(|kind| self.newest(kind, RunStatus::Ok))
+        [RunKind::Sync, RunKind::Test].into_iter().filter_map(|kind| self.newest_success(kind))
     }
 
     /// Returns the newest run, however it ended.
@@ -101,8 +114,12 @@ impl Ends {
     /// Returns the newest sync that succeeded.
     #[must_use]
     pub fn last_sync(&self) -> Option<&Run> {
-        self.newest(RunKind::Sync, RunStatus::Ok)
+        self.newest_success(RunKind::Sync)
     }
+}
+
+fn warning(integration: &Integration, run: &Run) -> Alert {
+    Alert { key: Key::new(AlertKind::Warning, integration.id), ..failure(integration, run) }
 }
 
 fn failure(integration: &Integration, run: &Run) -> Alert {

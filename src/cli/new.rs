@@ -22,7 +22,7 @@ use crate::ops::new::{self, Prepared};
 use crate::ops::secrets::{Access, SecretsFile, Values, to_set};
 use crate::ops::{self, Error, Loaded};
 use crate::problem::{Problems, did_you_mean, listed};
-use crate::run::{Run, RunStatus};
+use crate::run::Run;
 use crate::secret::Secret;
 use crate::world::door::text_named;
 use crate::world::{Keys, Program, Project};
@@ -249,7 +249,7 @@ async fn finish(prepared: &Prepared, answers: &Answers, (global, output): (&Glob
     }
     if answers.test
         && let Some(run) = tested(prepared, (global, output)).await?
-        && run.status != RunStatus::Ok
+        && !run.status.succeeded()
     {
         let world = prepared.offline(&global.outside(&prepared.project, output)?);
         return Ok(super::run::show((&world, &prepared.loaded), &[run], output));

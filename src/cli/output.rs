@@ -263,12 +263,16 @@ impl Output {
     fn ended(&mut self, run: &Run) {
         let slug = &run.slug;
         match run.status {
-            RunStatus::Ok => {
+            RunStatus::Ok | RunStatus::Warning => {
                 let moved = run.records.filter(|_| run.kind == crate::run::RunKind::Sync);
                 let moved = moved.map(|records| {
                     format!(": {}", crate::ops::counted(usize::try_from(records).unwrap_or(usize::MAX), "record"))
                 });
                 self.step("Finished", &format!("{slug}{}", moved.unwrap_or_default()));
+                if run.status == RunStatus::Warning {
+                    let what = run.error.as_deref().unwrap_or_default();
+                    self.warning(&format!("{slug}: {what}"), None);
+                }
             }
             RunStatus::Cancelled | RunStatus::Running => self.step("Stopped", slug.as_str()),
             RunStatus::Failed => {

@@ -13,7 +13,7 @@ use super::{Format, Global, Output, exit, host};
 use crate::name::EnvironmentName;
 use crate::ops::run::{From, Options, Places, Results, Retries, WhenBusy, jobs};
 use crate::ops::{self, Error, Loaded};
-use crate::run::{Run, RunKind, RunStatus};
+use crate::run::{Run, RunKind};
 use crate::settings::{Sync, Verify};
 use crate::view;
 use crate::world::World;
@@ -246,5 +246,5 @@ pub(super) fn show((world, loaded): (&World, &Loaded), runs: &[Run], output: &mu
         Format::Junit => output.text(&view::results::junit(&results)),
         _ => output.result(|| view::results::results(&results), &view::results::data(&results)),
     }
-    if runs.iter().all(|run| run.status == RunStatus::Ok) { 0 } else { exit::FAILED }
+    if runs.iter().all(|run| run.status.succeeded()) { 0 } else { exit::FAILED }
 }

@@ -18,7 +18,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let plan = ops::plan(&world, &loaded, &planned).await?;
     apply::carry_out((&world, &loaded), (&plan, &super::plan::data(&plan, &loaded)), &args.consent, output).await?;
     let tests = run::all((&world, &loaded), (RunKind::Test, environment.clone()), output).await?;
-    if tests.iter().any(|test| test.status != crate::run::RunStatus::Ok) {
+    if tests.iter().any(|test| !test.status.succeeded()) {
         return Ok(run::show((&world, &loaded), &tests, output));
     }
     let syncs = run::all((&world, &loaded), (RunKind::Sync, environment), output).await?;

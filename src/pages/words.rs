@@ -20,6 +20,7 @@ pub struct State {
 pub fn run_state(status: RunStatus) -> State {
     match status {
         RunStatus::Ok => State { word: "ok", tone: "good" },
+        RunStatus::Warning => State { word: "warning", tone: "warn" },
         RunStatus::Failed => State { word: "failed", tone: "bad" },
         RunStatus::Running => State { word: "running", tone: "warn" },
         RunStatus::Cancelled => State { word: "stopped", tone: "warn" },

@@ -34,7 +34,7 @@ impl Tries {
                 RunStatus::Running => {}
                 RunStatus::Cancelled => tries.lost += 1,
                 RunStatus::Failed if run.cause == Some(Cause::Killed) => tries.lost += 1,
-                RunStatus::Ok | RunStatus::Failed => tries.ended += 1,
+                RunStatus::Ok | RunStatus::Warning | RunStatus::Failed => tries.ended += 1,
             }
         }
         Some(tries)

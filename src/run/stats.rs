@@ -33,7 +33,8 @@ pub struct Stats {
 #[must_use]
 pub fn stats(runs: &[Run]) -> Vec<Stats> {
     let mut by_integration: BTreeMap<IntegrationId, Vec<&Run>> = BTreeMap::new();
-    let ended = |run: &&Run| matches!(run.status, RunStatus::Ok | RunStatus::Failed) && run.kind == RunKind::Sync;
+    let has_ended = |run: &Run| run.status.succeeded() || run.status == RunStatus::Failed;
+    let ended = |run: &&Run| has_ended(run) && run.kind == RunKind::Sync;
     for run in runs.iter().filter(ended) {
         by_integration.entry(run.integration).or_default().push(run);
     }
@@ -44,11 +45,11 @@ pub fn stats(runs: &[Run]) -> Vec<Stats> {
 
 fn of(runs: &[&Run]) -> Option<Stats> {
     let newest = runs.first()?;
-    let went_well = || runs.iter().filter(|run| run.status == RunStatus::Ok);
+    let went_well = || runs.iter().filter(|run| run.status.succeeded());
     let mut seconds: Vec<f64> = went_well().filter_map(|run| run.seconds()).collect();
     seconds.sort_by(f64::total_cmp);
     let mut causes = BTreeMap::new();
-    for cause in runs.iter().filter_map(|run| run.cause) {
+    for cause in runs.iter().filter(|run| run.status == RunStatus::Failed).filter_map(|run| run.cause) {
         *causes.entry(cause).or_default() += 1;
     }
     Some(Stats {

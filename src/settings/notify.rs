@@ -36,17 +36,20 @@ pub enum AlertKind {
     ActionRequired,
     /// A scheduled integration has not been synced for too long.
     Stale,
+    /// A sync succeeded, and something about it needs a look.
+    Warning,
     /// The first success after a failure.
     Recovery,
 }
 
 impl AlertKind {
     /// All of them, by the word that files and messages have.
-    pub const WORDS: [(&'static str, Self); 5] = [
+    pub const WORDS: [(&'static str, Self); 6] = [
         ("failure", Self::Failure),
         ("misconfigured", Self::Misconfigured),
         ("action_required", Self::ActionRequired),
         ("stale", Self::Stale),
+        ("warning", Self::Warning),
         ("recovery", Self::Recovery),
     ];
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::junit::{attribute, suite, xml};
 use super::runs::{duration, records, status_cell};
 use super::table::{Cell, table};
-use super::{BAD, QUIET, harmless, styled};
+use super::{BAD, CHANGED, QUIET, harmless, styled};
 use crate::ops::run::{Mend, Would};
 use crate::run::{Run, RunStatus};
 
@@ -16,14 +16,15 @@ pub type Ended = (Run, Option<Mend>);
 #[must_use]
 pub fn results(ended: &[Ended]) -> String {
     let row = |(run, _): &Ended| -> [Cell; 7] {
+        let style = if run.status == RunStatus::Warning { CHANGED } else { BAD };
         [
             run.slug.as_str().into(),
             run.kind.word().into(),
             status_cell(run.status),
             records(run).into(),
             duration(run).into(),
-            Cell::styled(run.cause.map(crate::run::Cause::word).unwrap_or_default(), BAD),
-            Cell::styled(harmless(run.error.as_deref().unwrap_or_default()), BAD),
+            Cell::styled(run.cause.map(crate::run::Cause::word).unwrap_or_default(), style),
+            Cell::styled(harmless(run.error.as_deref().unwrap_or_default()), style),
         ]
     };
     let rows: Vec<_> = ended.iter().map(row).collect();
@@ -31,7 +32,8 @@ pub fn results(ended: &[Ended]) -> String {
     let mends: Vec<String> = ended
         .iter()
         .filter_map(|(run, mend)| {
-            let head = styled(BAD, run.slug.as_str());
+            let style = if run.status == RunStatus::Warning { CHANGED } else { BAD };
+            let head = styled(style, run.slug.as_str());
             mend.as_ref().map(|mend| format!("\n{head}\n{}", mended(run, mend)))
         })
         .collect();
@@ -64,6 +66,11 @@ pub fn junit(ended: &[Ended]) -> String {
         let file = mend.as_ref().map(|mend| format!(" file=\"{}\"", attribute(&mend.path.display().to_string())));
         let inner = match run.status {
             RunStatus::Ok => String::new(),
+            RunStatus::Warning => {
+                let error = xml(run.error.as_deref().unwrap_or_default());
+                let told = mend.as_ref().map(|mend| xml(&mended(run, mend))).unwrap_or_default();
+                format!("<system-out>warning: {error}\n{told}</system-out>")
+            }
             RunStatus::Cancelled | RunStatus::Running => "<skipped/>".to_owned(),
             RunStatus::Failed => {
                 let error = run.error.as_deref().unwrap_or_default();

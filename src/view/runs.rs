@@ -187,7 +187,7 @@ pub(super) fn status_cell(status: RunStatus) -> Cell {
     let style = match status {
         RunStatus::Ok => GOOD,
         RunStatus::Failed => BAD,
-        RunStatus::Running | RunStatus::Cancelled => CHANGED,
+        RunStatus::Warning | RunStatus::Running | RunStatus::Cancelled => CHANGED,
     };
     Cell::styled(status.word(), style)
 }

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::runs::local;
 use super::table::{Cell, table};
-use super::{BAD, CHANGED, GOOD, QUIET};
+use super::{CHANGED, QUIET};
 use crate::integration::Tick;
 use crate::name::Slug;
 use crate::ops::schedules::Scheduled;
-use crate::run::{Run, RunStatus};
+use crate::run::Run;
 
 /// Returns the schedules as a table, in the reader's own time.
 #[must_use]
@@ -34,8 +34,7 @@ pub fn schedules(scheduled: &[Scheduled], (zone, now): (&TimeZone, Timestamp)) -
 }
 
 fn status(run: &Run) -> Cell {
-    let style = if run.status == RunStatus::Ok { GOOD } else { BAD };
-    Cell::styled(run.status.word(), style)
+    super::runs::status_cell(run.status)
 }
 
 fn next(one: &Scheduled, (zone, now): (&TimeZone, Timestamp)) -> Cell {

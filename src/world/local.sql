@@ -21,7 +21,7 @@ create table integration_runs (
   integration_id text not null,
   slug           text not null,
   kind           text not null check (kind in ('test', 'sync')),
-  status         text not null check (status in ('running', 'ok', 'failed', 'cancelled')),
+  status         text not null check (status in ('running', 'ok', 'warning', 'failed', 'cancelled')),
   state_id       text,
   loader_id      text,
   started_at     text not null,

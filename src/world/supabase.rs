@@ -40,7 +40,7 @@ pub use error::SupabaseError;
 pub use leases::{LEASE_SECONDS, Lease};
 
 /// The version of `migration.sql` that this program works with.
-pub const VERSION: i64 = 5;
+pub const VERSION: i64 = 6;
 
 /// The version of what `spile_apply` takes.
 const PAYLOAD: i64 = 1;

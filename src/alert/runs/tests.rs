@@ -1,12 +1,14 @@
 use super::*;
 use crate::alert::tests::{at, id, run};
 
-/// What is known after runs, one a second: `s` and `t` succeeded, `S` and `T` failed, `c` was cancelled.
+/// What is known after runs, one a second: `s` and `t` succeeded, `w` did with a warning, `S` and `T` failed, `c` was
+/// cancelled.
 fn after(runs: &str) -> Option<(char, usize)> {
     let told = runs.chars().enumerate().map(|(second, c)| {
         let kind = if c.eq_ignore_ascii_case(&'t') { RunKind::Test } else { RunKind::Sync };
         let status = match c {
             'c' => RunStatus::Cancelled,
+            'w' => RunStatus::Warning,
             c if c.is_uppercase() => RunStatus::Failed,
             _ => RunStatus::Ok,
         };
@@ -19,6 +21,7 @@ fn after(runs: &str) -> Option<(char, usize)> {
     let second = |run: &Run| usize::try_from(run.started_at.as_second() - at(0).as_second()).unwrap();
     match (ends.failing(), ends.successes().max_by_key(|run| run.started_at)) {
         (Some(run), _) => Some(('!', second(run))),
+        (None, Some(_)) if ends.warning().is_some() => Some(('~', second(ends.warning()?))),
         (None, Some(run)) => Some(('.', second(run))),
         (None, None) => None,
     }
@@ -39,6 +42,10 @@ fn the_newest_failure_lasts_until_a_success_of_its_kind() {
         ("Ts", Some(('.', 1))),
         ("sTtc", Some(('.', 2))),
         ("SsT", Some(('!', 2))),
+        ("Sw", Some(('~', 1))),
+        ("wS", Some(('!', 1))),
+        ("ws", Some(('.', 1))),
+        ("swt", Some(('~', 1))),
     ] {
         assert_eq!(after(runs), known, "{runs}");
     }

@@ -83,7 +83,7 @@ async fn begin(who: &Who, app: &App, (kind, id, seconds): (RunKind, &str, u64)) 
 }
 
 fn ended_as(run: &Run) -> Response {
-    let success = run.status == RunStatus::Ok;
+    let success = run.status.succeeded();
     let message = match (run.status, &run.error, run.records) {
         (_, Some(error), _) => error.clone(),
         (RunStatus::Cancelled, None, _) => "it was stopped".to_owned(),

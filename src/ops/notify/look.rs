@@ -66,7 +66,7 @@ impl Looked {
             let since = since(&ends, integration.id, standing);
             self.seen.alerts.extend(stale(integration, watched.environment, (since, now)));
         }
-        self.seen.whole.extend([AlertKind::Failure, AlertKind::Stale]);
+        self.seen.whole.extend([AlertKind::Failure, AlertKind::Stale, AlertKind::Warning]);
     }
 
     /// What a plan finds: drift, and what it is refused for.

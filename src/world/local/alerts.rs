@@ -20,7 +20,7 @@ impl Alerts for Local {
         let sql = format!(
             "select {columns} from (select *, row_number() over \
              (partition by integration_id, kind, status order by started_at desc, id desc) as place \
-             from integration_runs where environment = ?1 and status in ('ok', 'failed') \
+             from integration_runs where environment = ?1 and status in ('ok', 'warning', 'failed') \
              and (?2 is null or integration_id in (select value from json_each(?2)))) where place = 1"
         );
         let of = of.map(|ids| json(&ids.iter().map(ToString::to_string).collect::<Vec<_>>()));

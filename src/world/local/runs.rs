@@ -81,7 +81,7 @@ impl Runs for Local {
     async fn tries(&self, now: Timestamp) -> Result<BTreeMap<IntegrationId, Tries>, TargetError> {
         let Some(connection) = self.open()? else { return Ok(BTreeMap::new()) };
         let sql = "select integration_id, scheduled_for, \
-                   sum(status = 'ok' or (status = 'failed' and cause is not 'killed')), \
+                   sum(status in ('ok', 'warning') or (status = 'failed' and cause is not 'killed')), \
                    sum(status = 'cancelled' or cause is 'killed') from integration_runs join \
                    (select integration_id as newest_of, max(scheduled_for) as newest from integration_runs \
                    where environment = ?1 and scheduled_for <= ?2 group by integration_id) \

@@ -1,4 +1,4 @@
--- spile's registry, version 5. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
+-- spile's registry, version 6. For PostgreSQL 15 and later, run by the role that owns `public` (`postgres` on Supabase).
 -- It can be run again, and over a table `integrations` of its eight columns that is already there, with ids of type
 -- text or uuid. It holds no `begin`: `supabase db push` makes a file one transaction, and so does `psql -1`.
 
@@ -72,7 +72,7 @@ create table if not exists public.integration_runs (
   integration_id text        not null,
   slug           text        not null,
   kind           text        not null check (kind in ('test', 'sync')),
-  status         text        not null check (status in ('running', 'ok', 'failed', 'cancelled')),
+  status         text        not null check (status in ('running', 'ok', 'warning', 'failed', 'cancelled')),
   state_id       text,
   loader_id      text,
   started_at     timestamptz not null,
@@ -91,6 +91,16 @@ alter table public.integration_runs add column if not exists bookmark_after  jso
 alter table public.integration_runs add column if not exists scheduled_for   timestamptz;
 alter table public.integration_runs add column if not exists host            text;
 alter table public.integration_runs add column if not exists details         jsonb   not null default '{}';
+do $$ begin
+  -- Before version 6 no run succeeded with a warning. The other words are the same, so no row has to be judged again.
+  if not exists (select from pg_catalog.pg_constraint
+                  where conrelid = 'public.integration_runs'::regclass and conname = 'integration_runs_status_check'
+                    and pg_catalog.pg_get_constraintdef(oid) like '%warning%') then
+    alter table public.integration_runs drop constraint if exists integration_runs_status_check;
+    alter table public.integration_runs add constraint integration_runs_status_check
+      check (status in ('running', 'ok', 'warning', 'failed', 'cancelled')) not valid;
+  end if;
+end $$;
 create index if not exists integration_runs_newest on public.integration_runs (environment, started_at desc);
 create index if not exists integration_runs_newest_of
   on public.integration_runs (environment, integration_id, started_at desc);
@@ -203,7 +213,7 @@ create or replace trigger integration_files_stay
 
 -- Not `immutable`, though it is: Postgres would fold it into a plan, and not ask who calls it when the plan is used again.
 create or replace function public.spile_version() returns integer
-language sql stable security invoker set search_path = '' as 'select 5';
+language sql stable security invoker set search_path = '' as 'select 6';
 comment on function public.spile_version() is 'The version of spile''s tables and functions.';
 
 -- The client builds the same text from what it has read: for each row, in the order of its id's bytes,
@@ -362,7 +372,7 @@ create or replace function public.spile_tries(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(to_jsonb(t)), '[]') from (
     select r.integration_id, r.scheduled_for as moment,
-           count(*) filter (where r.status = 'ok' or (r.status = 'failed' and r.cause is distinct from 'killed')) as ended,
+           count(*) filter (where r.status in ('ok', 'warning') or (r.status = 'failed' and r.cause is distinct from 'killed')) as ended,
            count(*) filter (where r.status = 'cancelled' or r.cause = 'killed') as lost
       from (
         select n.environment, n.integration_id, max(n.scheduled_for) as moment
@@ -393,7 +403,7 @@ begin
       select distinct on (r.integration_id, r.kind, r.status) r.*
         from public.integration_runs r
        where r.managed_by = payload->>'managed_by' and r.environment = payload->>'environment'
-         and r.status in ('ok', 'failed') and (ids is null or r.integration_id = any(ids))
+         and r.status in ('ok', 'warning', 'failed') and (ids is null or r.integration_id = any(ids))
        order by r.integration_id, r.kind, r.status, r.started_at desc, r.id desc
     ) r);
 end $$;

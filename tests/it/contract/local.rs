@@ -4,7 +4,7 @@ use miette::Diagnostic;
 use rusqlite::Connection;
 use spile::plan::{Foreign, Last};
 use spile::run::RunStatus;
-use spile::world::{Registry, Runs, Target, TargetError};
+use spile::world::{Alerts, Registry, Runs, Target, TargetError};
 
 use super::harness::{LocalRows, Subject, id, row};
 use crate::folder::{Folder, origin};
@@ -157,6 +157,29 @@ async fn a_run_is_kept_with_all_that_is_known_of_it() {
     target.set_status(&[id(10)], "paused").await.unwrap();
     target.record(&run(3, RunStatus::Ok)).await.unwrap();
     assert_eq!(target.standings().await.unwrap()[&id(10)].status, "paused", "a run does not wake it");
+}
+
+#[tokio::test]
+async fn a_run_with_a_warning_is_kept_also_where_the_database_is_of_a_version_that_knew_none() {
+    let registry = with_rows(&[10]).await;
+    let target = registry.of("acme", "dev");
+    target.record(&run(1, RunStatus::Ok)).await.unwrap();
+    // As version 4 had it.
+    registry.sql("create table old as select * from integration_runs; drop table integration_runs").unwrap();
+    let made = include_str!("../../../src/world/local.sql");
+    let (_, runs) = made.split_once("create table integration_runs").unwrap();
+    let (runs, _) = runs.split_once("\n\n").unwrap();
+    let runs = format!("create table integration_runs{}", runs.replace("'warning', ", ""));
+    assert!(!runs.contains("warning"));
+    let fill = "insert into integration_runs select * from old; drop table old; pragma user_version = 4";
+    registry.sql(&format!("{runs}; {fill}")).unwrap();
+    target.record(&run(2, RunStatus::Warning)).await.unwrap();
+    assert_eq!(target.newest(None, 9).await.unwrap(), [run(2, RunStatus::Warning), run(1, RunStatus::Ok)]);
+    assert_eq!(target.ends(None).await.unwrap().len(), 2);
+    assert_eq!(target.standings().await.unwrap()[&id(10)].status, "active");
+    let connection = Connection::open(registry.path()).unwrap();
+    let indexes = "select count(*) from sqlite_master where type = 'index' and name like 'integration_runs_newest%'";
+    assert_eq!(connection.query_row(indexes, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
 }
 
 /// The tables as version 1 made them, with a row and its creation.

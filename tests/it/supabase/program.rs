@@ -35,7 +35,7 @@ impl Project {
 #[test]
 fn the_program_plans_applies_and_tells_how_things_stand() {
     let Some(project) = Project::start() else { return };
-    assert!(project.spile("migrate --check", "service_role").exits(0).out.contains("version 5"));
+    assert!(project.spile("migrate --check", "service_role").exits(0).out.contains("version 6"));
     project.spile("plan --exit-code", "spile_planner").exits(2);
     let refused = project.spile("apply --yes", "spile_planner").exits(1);
     assert!(refused.notes.contains("apply needs a secret or service_role key"), "{}", refused.notes);

@@ -46,6 +46,32 @@ async fn tables_of_version_1_are_brought_up_and_what_they_remember_stays() {
     assert_eq!(supabase.sql("select count(*) from integration_changes"), "3");
 }
 
+#[test]
+fn a_table_of_runs_that_knows_no_warning_learns_it() {
+    let Some(supabase) = Supabase::migrated() else { return };
+    supabase.sql(
+        "alter table integration_runs drop constraint integration_runs_status_check;
+         alter table integration_runs add constraint integration_runs_status_check
+           check (status in ('running', 'ok', 'failed', 'cancelled'));",
+    );
+    supabase.migrate();
+    supabase.migrate();
+    let insert = |word: &str| {
+        format!(
+            "insert into integration_runs (id, managed_by, environment, integration_id, slug, kind, status, started_at, finished_at)
+             values (gen_random_uuid(), 'acme', 'prod', 'x', 'x', 'sync', '{word}', now(), now())"
+        )
+    };
+    supabase.sql(&insert("warning"));
+    let ends = "select jsonb_array_length(spile_ends('{\"managed_by\": \"acme\", \"environment\": \"prod\"}'))";
+    assert_eq!(supabase.sql(ends), "1");
+    let refused = format!(
+        "do $$ begin {}; raise exception 'it was taken'; exception when check_violation then null; end $$",
+        insert("odd")
+    );
+    supabase.sql(&refused);
+}
+
 #[tokio::test]
 async fn the_migration_leaves_the_rows_of_a_table_that_is_there() {
     for kind in ["text", "uuid"] {
