@@ -3,6 +3,7 @@
 pub mod arrival;
 mod cause;
 pub mod due;
+pub mod finding;
 pub mod log;
 pub mod mention;
 pub mod stats;

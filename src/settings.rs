@@ -29,7 +29,7 @@ pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Registry, RegistryMistake, Resolved, Supabase};
 pub use run_environment::{RunEnvironment, RunMistake};
-pub use sync::{Sync, Verify};
+pub use sync::{CatalogAge, Severity, Sync, Verify};
 pub use variables::{Given, Mixed, NoValue, NotAName, VariableName, Variables};
 
 /// The Meltano that is installed where `spile.toml` pins none.
@@ -437,6 +437,22 @@ mod tests {
             ["spile.toml:4: `timeout`: `-5m` is no length of time [spile::toml::invalid]"]
         );
         assert_eq!(none("timeout = '0s'").len(), 1);
+        let of = |text: &str| parsed(&format!("[project]\nname = 'a'\n[sync]\n{text}\n")).0.unwrap().sync;
+        assert_eq!(of("").catalog, CatalogAge::Within(Duration::from_hours(24)));
+        assert_eq!(of("catalog = '2d 12h'").catalog, CatalogAge::Within(Duration::from_hours(60)));
+        assert_eq!(
+            [of("catalog = 'always'").catalog, of("catalog = 'kept'").catalog],
+            [CatalogAge::Always, CatalogAge::Kept]
+        );
+        assert_eq!(
+            [of("empty = 'ok'").empty, of("missing_stream = 'fail'").missing_stream],
+            [Severity::Ok, Severity::Fail]
+        );
+        assert_eq!(
+            none("catalog = '-1d'"),
+            ["spile.toml:4: `catalog`: `-1d` is no age of a catalog [spile::toml::invalid]"]
+        );
+        assert_eq!(none("missing_stream = 'ok'\nfailed_discovery = 'ok'\nempty = 'no'").len(), 3);
         assert_eq!(none("retry_after = '0s'"), [""; 0]);
         let codes: Vec<_> = found.iter().map(|problem| problem.split('[').next_back().unwrap()).collect();
         assert_eq!(

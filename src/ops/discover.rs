@@ -103,7 +103,7 @@ pub fn found(
         .map_err(io("read", &discoveries.path(&integration.slug, environment)))
 }
 
-fn key(
+pub(super) fn key(
     meltano: &Meltano,
     (loaded, integration): (&Loaded, &Integration),
     environment: &EnvironmentName,
@@ -248,7 +248,7 @@ impl Ask<'_> {
     }
 }
 
-fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.display().to_string();
     move |source| Error::Io { doing, path, source }
 }

@@ -1,9 +1,11 @@
 //! `test` and `sync`: runs of the real Meltano, several at a time, each remembered by the registry.
 
+mod catalog;
 mod died;
 mod ended;
 mod held;
 mod job;
+mod judge;
 mod lease;
 mod log;
 pub mod mend;

@@ -38,11 +38,21 @@ pub enum Cause {
     Registry,
     /// The destination has fewer rows than the records that went there ask for.
     LostRecords,
+    /// The source does not offer a stream that the files name.
+    MissingStream,
+    /// Streams arrived that are not selected.
+    Unselected,
+    /// The tap could not be asked for its streams, and its last catalog was used.
+    OldCatalog,
+    /// No record arrived, where there used to be some.
+    Empty,
+    /// Far fewer records of a stream arrived than usual.
+    Shrunk,
 }
 
 impl Cause {
     /// All of them, by the registry's word.
-    pub const WORDS: [(&'static str, Self); 15] = [
+    pub const WORDS: [(&'static str, Self); 20] = [
         ("credentials", Self::Credentials),
         ("network", Self::Network),
         ("permission", Self::Permission),
@@ -58,6 +68,11 @@ impl Cause {
         ("secrets", Self::Secrets),
         ("registry", Self::Registry),
         ("lost_records", Self::LostRecords),
+        ("missing_stream", Self::MissingStream),
+        ("unselected", Self::Unselected),
+        ("old_catalog", Self::OldCatalog),
+        ("empty", Self::Empty),
+        ("shrunk", Self::Shrunk),
     ];
 
     /// Returns the registry's word.
@@ -105,6 +120,15 @@ impl Cause {
             Self::LostRecords => {
                 "look in the log for what the loader says of them, then read everything again with `spile sync NAME --full-refresh`"
             }
+            Self::MissingStream => {
+                "correct `select` and `metadata`: `spile discover NAME --refresh` shows what there is"
+            }
+            Self::Unselected => {
+                "the tap does not heed `select`: remove it, or give the connector the capability the tap has"
+            }
+            Self::OldCatalog => "ask the source: `spile discover NAME --refresh` shows why it cannot be asked",
+            Self::Empty => "check that the settings still name the place where the records are: `spile test NAME`",
+            Self::Shrunk => "compare with the source; `spile runs NAME` shows how many there were before",
         }
     }
 }

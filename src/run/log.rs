@@ -31,6 +31,32 @@ pub enum Level {
     Error,
 }
 
+/// What became of the catalog of a tap, and what it has to do with the selection.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct CatalogFacts {
+    /// Whether it was discovered in this run.
+    pub discovered: bool,
+    /// Why that failed, where the last catalog was used instead.
+    pub failed: Option<String>,
+    /// Streams, or patterns of them, that the files name and the catalog does not have.
+    pub missing: Vec<String>,
+    /// Streams that arrived and are not selected.
+    pub unselected: Vec<String>,
+    /// How many streams of the catalog are selected, where it has told.
+    pub selected: Option<u64>,
+}
+
+impl CatalogFacts {
+    fn add(&mut self, more: Self) {
+        self.discovered |= more.discovered;
+        self.failed = more.failed.or(self.failed.take());
+        self.missing.extend(more.missing);
+        self.unselected.extend(more.unselected);
+        self.selected = more.selected.or(self.selected);
+    }
+}
+
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
@@ -44,6 +70,8 @@ pub enum Entry {
     Arrived(BTreeMap<String, Arrival>),
     /// What runs: told by `launch.py` when a plugin starts.
     Facts(Details),
+    /// What became of the tap's catalog, told by `launch.py`.
+    Catalog(CatalogFacts),
     /// Records that a plugin says it has handled since it said so last.
     Metric {
         /// Who says so.
@@ -106,6 +134,7 @@ struct Line {
     spile_bookmark_after: Option<Value>,
     spile_arrivals: Option<BTreeMap<String, Arrival>>,
     spile_facts: Option<Details>,
+    spile_catalog: Option<CatalogFacts>,
     #[serde(rename = "_logger")]
     logger: String,
 }
@@ -141,6 +170,9 @@ impl Line {
         }
         if let Some(facts) = self.spile_facts {
             return Entry::Facts(facts);
+        }
+        if let Some(facts) = self.spile_catalog {
+            return Entry::Catalog(facts);
         }
         if let Some((stream, records)) = metric(text, &self.metric_info) {
             return Entry::Metric { speaker, stream, records };
@@ -213,6 +245,7 @@ pub struct Tally {
     before: Option<Value>,
     after: Option<Value>,
     details: Details,
+    catalog: CatalogFacts,
     metrics: BTreeMap<Speaker, BTreeMap<String, u64>>,
     failure: Option<Failure>,
     succeeded: Option<bool>,
@@ -231,6 +264,7 @@ impl Tally {
                 self.details.packages.extend(facts.packages);
                 self.details.catalog = facts.catalog.or(self.details.catalog.take());
             }
+            Entry::Catalog(facts) => self.catalog.add(facts),
             Entry::Metric { speaker, stream, records } => {
                 *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
             }
@@ -266,6 +300,12 @@ impl Tally {
     #[must_use]
     pub fn details(&self) -> &Details {
         &self.details
+    }
+
+    /// Returns what became of the tap's catalog.
+    #[must_use]
+    pub fn catalog(&self) -> &CatalogFacts {
+        &self.catalog
     }
 
     /// Returns what kind of thing went wrong.

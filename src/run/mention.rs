@@ -39,8 +39,10 @@ pub fn line(text: &str, connector: &Connector, sought: &Sought<'_>) -> Option<us
             let is_address = |name: &str| ADDRESSES.iter().any(|word| name.contains(word));
             settings.iter().find(|(name, _)| is_address(name)).map(|(_, span)| span.clone())
         }
-        Cause::NothingSelected => key(&file, "select"),
-        Cause::MissingSetting => key(&file, "config"),
+        Cause::NothingSelected | Cause::MissingStream | Cause::Unselected => {
+            key(&file, "select").or_else(|| key(&file, "metadata"))
+        }
+        Cause::MissingSetting | Cause::Empty => key(&file, "config"),
         _ => None,
     });
     let at = at.or_else(|| key(&file, "type"))?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, whole, word};
-use crate::settings::{AlertKind, Builtin, Guard, LINTS, MELTANO_VERSION, Sync, Verify};
+use crate::settings::{AlertKind, Builtin, CatalogAge, Guard, LINTS, MELTANO_VERSION, Severity, Sync, Verify};
 
 /// A variable of the environment and nothing else.
 const VARIABLE: &str = r"^\$\{[A-Za-z0-9_]+\}$";
@@ -137,6 +137,15 @@ fn sync() -> Value {
     let mut verify = text("How a sync proves that its records have arrived.");
     verify["enum"] = json!(Verify::WORDS.map(|(word, _)| word));
     verify["default"] = json!("count");
+    let mut catalog =
+        text("How old the catalog of streams may be: `1d`, `12h`, `always` (a new one each time) or `kept`.");
+    catalog["default"] = json!(CatalogAge::DEFAULT.0);
+    catalog["examples"] = json!(["1d", "12h", "always", "kept"]);
+    let severity = |from: usize, description: &str| {
+        let mut severity = word(Severity::WORDS[from..].iter().map(|(word, _)| *word), description);
+        severity["default"] = json!("warn");
+        severity
+    };
     let keys = [
         ("jobs", whole((1, MOST), "How many runs at a time.")),
         ("timeout", text("How long one may take, such as `2h`.")),
@@ -144,6 +153,22 @@ fn sync() -> Value {
         ("retry_after", text("How long is waited before the first further try, such as `10s`.")),
         ("keep_logs", keep_logs),
         ("verify", verify),
+        ("catalog", catalog),
+        (
+            "failed_discovery",
+            severity(1, "What comes of a run whose tap cannot be asked, while there is a catalog of an earlier run."),
+        ),
+        (
+            "missing_stream",
+            severity(1, "What comes of a run when the source does not offer a stream that the files name."),
+        ),
+        (
+            "empty",
+            severity(
+                0,
+                "What comes of a sync without records, or with a tenth of the usual ones, after syncs that had them.",
+            ),
+        ),
     ];
     table(keys, &[])
 }

@@ -2,10 +2,40 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::own::Own;
 use crate::discovered::Discovered;
 use crate::name::{EnvironmentName, Slug};
+use crate::settings::CatalogAge;
+
+/// The catalog that runs use: Meltano keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Used {
+    /// What it holds for: a hash of all that it depends on, the selection included.
+    pub key: String,
+    /// When the tap said it.
+    pub discovered_at: Timestamp,
+}
+
+impl Used {
+    /// Tells whether a run with this key may use it now.
+    #[must_use]
+    pub fn will_do(&self, key: &str, (age, now): (CatalogAge, Timestamp)) -> bool {
+        let is_young = match age {
+            CatalogAge::Always => false,
+            CatalogAge::Kept => true,
+            // One from the future is of a clock that was wrong.
+            CatalogAge::Within(most) => {
+                Duration::try_from(now.duration_since(self.discovered_at)).is_ok_and(|age| age < most)
+            }
+        };
+        is_young && self.key == key
+    }
+}
 
 /// The folder of what taps have said.
 #[derive(Debug, Clone)]
@@ -31,13 +61,35 @@ impl Discoveries {
         Ok(kept.filter(|kept| kept.key == key))
     }
 
-    /// Keeps what was said, in the place of what was said before.
+    /// Keeps what was said, in the place of what was said before. Runs ask for a catalog of their own again.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn keep(&self, (slug, environment): (&Slug, &EnvironmentName), discovered: &Discovered) -> io::Result<()> {
         let bytes = serde_json::to_vec(discovered).map_err(io::Error::from)?;
-        self.0.make()?.replace(file(slug, environment), &bytes)
+        let own = self.0.make()?;
+        own.replace(file(slug, environment), &bytes)?;
+        // What is known here now, runs shall know too: the next one asks.
+        own.remove(used(slug, environment))
+    }
+
+    /// Returns which catalog the runs of an integration used last, where they asked for one themselves.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn used(&self, (slug, environment): (&Slug, &EnvironmentName)) -> io::Result<Option<Used>> {
+        let Ok(Some(own)) = self.0.open() else { return Ok(None) };
+        let bytes = own.read(used(slug, environment))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Remembers which catalog runs use from now on.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn use_from_now(&self, (slug, environment): (&Slug, &EnvironmentName), new: &Used) -> io::Result<()> {
+        let bytes = serde_json::to_vec(new).map_err(io::Error::from)?;
+        self.0.make()?.replace(used(slug, environment), &bytes)
     }
 
     /// Returns where it is kept. No dot is part of a name.
@@ -51,11 +103,13 @@ fn file(slug: &Slug, environment: &EnvironmentName) -> String {
     format!("catalogs/{slug}.{environment}.json")
 }
 
+fn used(slug: &Slug, environment: &EnvironmentName) -> String {
+    format!("catalogs/{slug}.{environment}.used.json")
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-
-    use jiff::Timestamp;
 
     use super::*;
 
@@ -75,5 +129,32 @@ mod tests {
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         std::fs::File::options().write(true).truncate(true).open(&path).unwrap();
         assert_eq!(discoveries.find(of, "a").unwrap(), None, "a broken file is asked for again");
+    }
+
+    #[test]
+    fn a_catalog_will_do_while_it_is_young_and_nothing_has_changed() {
+        let day = Duration::from_hours(24);
+        let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
+        let used = Used { key: "a".to_owned(), discovered_at: at(100) };
+        let will_do = |key, age, hours| used.will_do(key, (age, at(hours)));
+        assert!(will_do("a", CatalogAge::Within(day), 123) && !will_do("a", CatalogAge::Within(day), 124));
+        assert!(!will_do("a", CatalogAge::Within(day), 99), "a clock that was set back");
+        assert!(will_do("a", CatalogAge::Kept, 9000) && !will_do("b", CatalogAge::Kept, 101));
+        assert!(!will_do("a", CatalogAge::Always, 100));
+    }
+
+    #[test]
+    fn runs_ask_again_after_a_discovery() {
+        let folder = tempfile::tempdir().unwrap();
+        let discoveries = Discoveries::of(&folder.path().join(".spile"));
+        let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+        let of = (&slug, &environment);
+        let used = Used { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH };
+        assert_eq!(discoveries.used(of).unwrap(), None);
+        discoveries.use_from_now(of, &used).unwrap();
+        assert_eq!(discoveries.used(of).unwrap(), Some(used));
+        let said = Discovered { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH, streams: Vec::new() };
+        discoveries.keep(of, &said).unwrap();
+        assert_eq!(discoveries.used(of).unwrap(), None);
     }
 }

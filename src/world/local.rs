@@ -248,7 +248,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     // The history of version 4 came with its table above.
     let steps = [(2, include_str!("local/from_2.sql")), (3, include_str!("local/from_3.sql"))];
     let later = steps.into_iter().filter(|(step, _)| found >= 2 && *step >= found).map(|(_, sql)| sql);
-    for sql in later.chain((found > 0).then_some(include_str!("local/from_4.sql"))) {
+    for sql in later.chain((1..VERSION).contains(&found).then_some(include_str!("local/from_4.sql"))) {
         transaction.execute_batch(sql)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;

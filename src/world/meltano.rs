@@ -46,13 +46,14 @@ use mask::Mask;
 use private::Private;
 use run_log::RunLog;
 
+pub use crate::run::log::CatalogFacts;
 pub use about::{About, AboutError, Asked};
 pub use discover::Discovery;
 pub use error::{InstallError, RunError};
 pub use hold::{Hold, NotHeld};
 pub use host::{Host, Python};
 pub use private::Holder;
-pub use request::{Finished, Outcome, Progress, Request, Span, Surroundings};
+pub use request::{Catalog, Finished, Outcome, Progress, Request, Span, Surroundings};
 pub use run_log::{before as log_before, keep_logs};
 
 /// Starts Meltano with a counter of records between tap and target.
@@ -201,8 +202,8 @@ impl Meltano {
         let (before, after) = listener.tally.bookmarks();
         let (bookmark_before, bookmark_after) = (before.cloned(), after.cloned());
         let records = streams.values().sum();
-        let details = listener.tally.details().clone();
-        let finished = Finished { outcome, records, streams, bookmark_before, bookmark_after, details };
+        let (details, catalog) = (listener.tally.details().clone(), listener.tally.catalog().clone());
+        let finished = Finished { outcome, records, streams, bookmark_before, bookmark_after, details, catalog };
         Ok((finished, listener.last.into()))
     }
 
@@ -274,7 +275,7 @@ impl Meltano {
         // std has no umask; the shell replaces itself.
         command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(self.python()).arg(private.path("launch.py"));
         // Who has to live for it to go on: asked for by itself, that could be who took it over.
-        command.arg(std::process::id().to_string());
+        command.arg(std::process::id().to_string()).arg(request.catalog.word());
         command.arg("--log-config").arg(private.path("logging.yml"));
         command.args(["--environment", &request.environment]);
         if let Some(text) = self.dotenv()? {
@@ -359,6 +360,7 @@ impl<'a> Listener<'a> {
             | Entry::BookmarkAfter(_)
             | Entry::Arrived(_)
             | Entry::Facts(_)
+            | Entry::Catalog(_)
             | Entry::Metric { .. }
             | Entry::BlockEnded(_)
             | Entry::RunEnded { .. } => {}

@@ -2,6 +2,7 @@
 
 mod api;
 mod arrivals;
+mod catalogs;
 mod causes;
 mod certify;
 mod children;

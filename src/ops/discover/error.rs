@@ -80,7 +80,15 @@ pub enum Error {
 pub(super) fn help(cause: Cause, (slug, log): (&Slug, &Path)) -> String {
     let log = format!("the whole log is `{}`", log.display());
     let step = match cause {
-        Cause::Crash | Cause::Killed | Cause::Timeout => return log,
+        Cause::Crash
+        | Cause::Killed
+        | Cause::Timeout
+        // What runs alone come to.
+        | Cause::MissingStream
+        | Cause::Unselected
+        | Cause::OldCatalog
+        | Cause::Empty
+        | Cause::Shrunk => return log,
         Cause::Network => "check the address and that this machine reaches it",
         Cause::Output => {
             "what a tap writes to its standard output has to be its catalog alone: look for another version"

@@ -17,7 +17,7 @@ use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
-use crate::run::{Cause, Details, Run, RunKind, RunStatus, Tries, log_path, mention};
+use crate::run::{Cause, Details, Run, RunKind, RunStatus, Tries, log_path};
 use crate::world::meltano::{Finished, Hold, InstallError, Progress, Request, RunError, Span};
 use crate::world::{World, machine};
 
@@ -161,7 +161,11 @@ impl Job {
         let mut after = self.options.retries.after;
         loop {
             let outcome = match self.attempt(run, hold).await {
-                Ok(finished) => self.judged(took_in(run, finished)),
+                Ok(finished) => {
+                    let facts = finished.catalog.clone();
+                    let how = took_in(run, finished);
+                    self.judged(run, how, &facts).await
+                }
                 // Stopped while its plugins were installed.
                 Err(
                     Error::Install(InstallError::Interrupted)
@@ -185,13 +189,6 @@ impl Job {
         }
     }
 
-    /// Knows a setting that was looked for in vain from a crash.
-    fn judged(&self, (status, error, cause): How) -> How {
-        let misses = |reason: &String| mention::misses_a_setting(reason, &self.integration.connector);
-        let is_missing = cause == Some(Cause::Crash) && error.as_ref().is_some_and(misses);
-        (status, error, if is_missing { Some(Cause::MissingSetting) } else { cause })
-    }
-
     /// Waits before a further try; `false` when the user wants an end meanwhile.
     async fn rests(&self, run: &Run, (_, error, _): &How, after: Duration) -> bool {
         let reason = error.clone().unwrap_or_default();
@@ -202,28 +199,31 @@ impl Job {
     }
 
     async fn attempt(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Finished, Error> {
-        let request = self.request(run, hold).await?;
+        let mut request = self.request(run, hold).await?;
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
         if !meltano.is_ready(&request) {
             self.tell(Event::Preparing { slug: run.slug.clone() });
             meltano.make_ready(&request, &mut interrupt).await?;
         }
-        match self.kind {
-            RunKind::Test if self.integration.role() == Role::Loader => {
-                let loader = (&*self.integration, &self.options.environment);
-                loader_test::carry_out(&self.world, loader, request, &mut interrupt).await
-            }
-            RunKind::Test => Ok(meltano.test(&request, &mut interrupt).await?),
+        if self.integration.role() == Role::Loader {
+            let loader = (&*self.integration, &self.options.environment);
+            return loader_test::carry_out(&self.world, loader, request, &mut interrupt).await;
+        }
+        request.catalog = self.catalog()?;
+        let finished = match self.kind {
+            RunKind::Test => meltano.test(&request, &mut interrupt).await?,
             RunKind::Sync => {
                 self.follow_rename(run, &request).await?;
                 let mut tell = |progress| {
                     let Progress::Records { stream, records } = progress;
                     self.tell(Event::Records { slug: run.slug.clone(), stream, records });
                 };
-                Ok(meltano.run(&request, &mut interrupt, &mut tell).await?)
+                meltano.run(&request, &mut interrupt, &mut tell).await?
             }
-        }
+        };
+        self.remember_catalog(&finished.catalog)?;
+        Ok(finished)
     }
 
     async fn request(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Request, Error> {

@@ -16,7 +16,7 @@ use crate::plan;
 use crate::render::Purpose;
 use crate::settings::Verify;
 use crate::world::World;
-use crate::world::meltano::{Hold, Host, Request, Span, Surroundings};
+use crate::world::meltano::{Catalog, Hold, Host, Request, Span, Surroundings};
 
 /// What is special about one invocation of Meltano.
 #[derive(Debug, Clone)]
@@ -68,6 +68,7 @@ pub(in crate::ops) async fn request(
         project_file,
         span: Span::New,
         verify: Verify::Off,
+        catalog: Catalog::Kept,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
         log: world.project.root().join(&invocation.log),
         timeout: invocation.timeout,

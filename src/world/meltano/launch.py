@@ -1,16 +1,19 @@
 """Starts Meltano as its own command does, with some things added that it has no switch for.
 
-Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled.
-Where `rows.py` is beside it, the loader's tables are counted before and after. Bookmarks are told, those that the tap begins with and those that it leaves, whatever backend keeps them. The files with
-the settings of plugins, secrets included, bear the name of the run. A tap that is asked what it offers is given nothing
-that an earlier run has left. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with
-its plugins when it does not.
+Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled. Where
+`rows.py` is beside it, the loader's tables are counted before and after. Bookmarks are told, those that the tap begins with
+and those that it leaves, whatever backend keeps them. The files with the settings of plugins, secrets included, bear the name
+of the run. A tap that is asked what it offers is given nothing that an earlier run has left. A catalog that is too old is
+discovered anew, and what the catalog says of the selection is told: streams that are selected and missing, and streams that
+arrive and are not selected. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with its
+plugins when it does not.
 
 And it starts faster: nothing that Meltano imports becomes garbage, so none is looked for until it is there, and its project's
 id is told it, which it would else write into the run's own `meltano.yml` each time.
 """
 
 import atexit
+import fnmatch
 import gc
 import glob
 import hashlib
@@ -196,7 +199,7 @@ class Counter:
             print(json.dumps(line), file=sys.stderr, flush=True)
 
 
-def count_records():
+def count_records(counters):
     """Hooks a counter behind the target's input, so that it counts only what the target was given."""
     from meltano.core.block.singer import SingerBlock
 
@@ -214,6 +217,7 @@ def count_records():
         if self._stdout_future is not None or self.invoker.plugin.type != "extractors":
             return proxy(self)
         counter = Counter(arrivals)
+        counters.append(counter)
         if arrivals:
             self.outputs.insert(0, arrivals)
         self.stdout_link(counter)
@@ -277,6 +281,187 @@ def tell_bookmarks():
     atexit.register(bookmarks.tell_last)
 
 
+class Catalogs:
+    """Keeps the catalog of a tap fresh, and tells what it has to do with the selection."""
+
+    def __init__(self, wanted, counters):
+        # `kept` leaves it to Meltano; `renew` discovers anew; `try` does too, and keeps the old one where that fails.
+        self.wanted = wanted
+        self.counters = counters
+        self.is_discovered = False
+        # The catalog of this run with the rules applied, or the patterns that the tap is never told.
+        self.catalog = None
+        self.ignored = None
+
+    def tell(self, event, **facts):
+        print(json.dumps({"event": event, "level": "info", "spile_catalog": facts}), file=sys.stderr, flush=True)
+
+    async def discover(self, discover, tap, invoker):
+        catalog, key = invoker.files["catalog"], invoker.files["catalog_cache_key"]
+        before = None
+        if self.wanted != "kept" and not invoker.plugin_config_extras["_catalog"]:
+            before = self.usable(tap, invoker)
+            key.unlink(missing_ok=True)
+        try:
+            await discover(tap, invoker)
+        except self.Lacks:
+            raise
+        except Exception as error:
+            if self.wanted != "try" or before is None:
+                raise
+            catalog.write_bytes(before[0])
+            key.write_text(before[1])
+            self.tell("The tap's discovery failed, and its last catalog is used", failed=str(error)[-2000:])
+            return
+        if self.is_discovered:
+            self.tell("The catalog is discovered anew", discovered=True)
+
+    @staticmethod
+    def usable(tap, invoker):
+        """Returns the last catalog and its key, where it is one of the same settings."""
+        try:
+            catalog = invoker.files["catalog"].read_bytes()
+            key = invoker.files["catalog_cache_key"].read_text()
+        except OSError:
+            return None
+        return (catalog, key) if catalog and key == tap.catalog_cache_key(invoker) else None
+
+    def compare(self, rules, catalog):
+        """Tells which streams are wanted by name or pattern, and not in the catalog."""
+        self.catalog = catalog
+        streams = [stream.get("tap_stream_id", "") for stream in catalog.get("streams", []) if isinstance(stream, dict)]
+        known, missing = set(streams), []
+        for rule in rules:
+            pattern = rule.tap_stream_id
+            is_wanted = isinstance(pattern, str) and rule.value is not False
+            if is_wanted and pattern not in missing and pattern not in known and not fnmatch.filter(streams, pattern):
+                missing.append(pattern)
+        if missing:
+            self.tell("Not in the catalog: " + ", ".join(missing), missing=missing)
+
+    def tell_selected(self):
+        """Tells how many streams are selected, and which have arrived though they are not."""
+        arrived = sorted({stream for counter in self.counters for stream in counter.records})
+        if self.ignored is not None:
+            is_selected = self.selected_by(self.ignored)
+            unselected = [stream for stream in arrived if not is_selected(stream)]
+        else:
+            unselected = self.unselected(arrived)
+        if self.catalog is not None:
+            count = sum(map(self.is_selected, self.catalog.get("streams", [])))
+            self.tell(f"{count} streams are selected", selected=count)
+        if unselected:
+            self.tell("Not selected, and read: " + ", ".join(unselected), unselected=unselected)
+
+    def unselected(self, arrived):
+        # A stream may bear another name than its id; of one that no entry is about nothing is known.
+        selected, known = set(), set()
+        for stream in (self.catalog or {}).get("streams", []):
+            names = {stream.get("tap_stream_id"), stream.get("stream")} & set(arrived)
+            known |= names
+            if names and self.is_selected(stream):
+                selected |= names
+        return [stream for stream in arrived if stream in known - selected]
+
+    @staticmethod
+    def is_selected(stream):
+        own = [one["metadata"] for one in stream.get("metadata", []) if not one.get("breadcrumb")]
+        says = own[0] if own else stream
+        return says.get("inclusion") == "automatic" or says.get("selected") is True
+
+    @staticmethod
+    def selected_by(patterns):
+        from meltano.core.plugin.singer.catalog import select_metadata_rules
+
+        rules = [rule for rule in select_metadata_rules(patterns) if not rule.breadcrumb]
+
+        def is_selected(stream):
+            said = [rule.value for rule in rules if rule.match(stream, [])]
+            return bool(said) and said[-1] is True
+
+        return is_selected
+
+
+class Matching:
+    """Which rules are about a node of a catalog, remembered: most nodes of thousands of streams get the same answer."""
+
+    def __init__(self):
+        self.rules = None
+
+    def __call__(self, rules, stream, breadcrumb=None):
+        if rules is not self.rules:
+            self.rules, self.stream, self.known = rules, None, {}
+        if stream != self.stream:
+            self.stream = stream
+            self.of_stream = [rule for rule in rules if rule.match(stream)]
+            self.names = tuple(map(id, self.of_stream))
+        key = (self.names, None if breadcrumb is None else ".".join(breadcrumb))
+        if key not in self.known:
+            self.known[key] = [rule for rule in self.of_stream if rule.match(stream, breadcrumb)]
+        return self.known[key]
+
+
+def quicken():
+    """Makes Meltano faster with large catalogs: rules are matched once, and the file has no indentation."""
+    from meltano.core.plugin.singer import tap
+    from meltano.core.plugin.singer.catalog import MetadataRule
+
+    dumps = tap.json_dumps
+    tap.json_dumps = lambda value, **options: dumps(value, **{**options, "indent": None})
+    MetadataRule.matching = Matching()
+
+
+async def redirect(stream, *files, write_str=False):
+    """Writes what a tap says of its streams to files, whatever its lines are.
+
+    Meltano reads it line by line, and waits for ever for a tap whose catalog is one line of more than 10 MiB.
+    """
+    while stream and (data := await stream.read(1 << 16)):
+        for file in files:
+            file.write(data.decode(errors="replace") if write_str else data)
+
+
+def watch_catalogs(wanted, counters):
+    """Hooks into where Meltano discovers the catalog of a tap and where it applies the selection to it."""
+    from meltano.core.plugin.error import PluginLacksCapabilityError
+    from meltano.core.plugin.singer import tap
+    from meltano.core.plugin.singer.tap import SingerTap
+
+    catalogs = Catalogs(wanted, counters)
+    catalogs.Lacks = PluginLacksCapabilityError
+    discover, run, apply, warn = (
+        SingerTap.discover_catalog,
+        SingerTap.run_discovery,
+        SingerTap.apply_catalog_rules,
+        SingerTap.warn_property_not_found,
+    )
+
+    async def discover_catalog(self, invoker):
+        await catalogs.discover(discover, self, invoker)
+
+    async def run_discovery(self, *args, **kwargs):
+        await run(self, *args, **kwargs)
+        catalogs.is_discovered = True
+
+    async def apply_catalog_rules(self, invoker, *args, **kwargs):
+        try:
+            await apply(self, invoker, *args, **kwargs)
+        except PluginLacksCapabilityError:
+            catalogs.ignored = invoker.plugin_config_extras["_select"]
+            raise
+
+    def warn_property_not_found(self, rules, catalog):
+        catalogs.compare(rules, catalog)
+        warn(self, rules, catalog)
+
+    tap._stream_redirect = redirect
+    SingerTap.discover_catalog = discover_catalog
+    SingerTap.run_discovery = run_discovery
+    SingerTap.apply_catalog_rules = apply_catalog_rules
+    SingerTap.warn_property_not_found = warn_property_not_found
+    atexit.register(catalogs.tell_selected)
+
+
 def name_settings():
     """Names the files with a plugin's settings after the run, so that those of a run that was killed are known."""
     from meltano.core.plugin.singer.base import SingerPlugin
@@ -314,15 +499,20 @@ if __name__ == "__main__":
     gc.disable()
     name_project()
     threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
+    wanted = sys.argv.pop(1)
     try:
         name_settings()
+        counters = []
         if "run" in sys.argv:
-            count_records()
+            count_records(counters)
             tell_bookmarks()
+        if "--discover" not in sys.argv:
+            watch_catalogs(wanted, counters)
+            quicken()
         if "--discover" in sys.argv:
             discover_afresh()
     except Exception as error:  # Another Meltano than this was written for: it runs all the same.
-        print(f"records are not counted, or bookmarks not told: {error}", file=sys.stderr)
+        print(f"records are not counted, bookmarks not told, or catalogs not watched: {error}", file=sys.stderr)
     from meltano.cli import main
 
     gc.freeze()

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Hold, Host};
 use crate::connector::{Plugin, Role};
+use crate::run::log::CatalogFacts;
 use crate::run::{Cause, Details};
 use crate::secret::Secret;
 use crate::settings::Verify;
@@ -41,6 +42,8 @@ pub struct Request {
     pub span: Span,
     /// Whether the loader's tables are counted.
     pub verify: Verify,
+    /// Where the tap's catalog comes from.
+    pub catalog: Catalog,
     /// Where the whole log goes; what is there stays in front of it.
     pub log: PathBuf,
     /// Variables of the user's that it must not see: those of base plugins, which Meltano hands to every plugin that
@@ -62,6 +65,28 @@ pub enum Surroundings {
     /// The files and folders of the user's project, as links: what others wrote may name some, by paths that begin in
     /// the project, and Meltano keeps definitions of plugins in `plugins/`.
     Project,
+}
+
+/// Where the catalog of a tap comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Catalog {
+    /// From where Meltano takes it: its last one, as long as the settings stay as they are.
+    Kept,
+    /// From the tap, which is asked anew.
+    Renewed,
+    /// From the tap, which is asked anew; from the last one of the same settings where that fails.
+    RenewedWherePossible,
+}
+
+impl Catalog {
+    /// Returns the word that `launch.py` knows.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Renewed => "renew",
+            Self::RenewedWherePossible => "try",
+        }
+    }
 }
 
 /// What a run reads.
@@ -134,4 +159,6 @@ pub struct Finished {
     pub bookmark_after: Option<Value>,
     /// What else was found out.
     pub details: Details,
+    /// What became of the tap's catalog.
+    pub catalog: CatalogFacts,
 }

@@ -78,6 +78,27 @@ fn log_name(run: &Value) -> String {
 }
 
 #[test]
+fn a_new_column_of_postgres_and_a_new_table_arrive() {
+    let Some(postgres) = Postgres::shared() else { return };
+    orders(postgres, "orders_that_grow");
+    let project = with_sources();
+    project.spile(&["secrets", "init"]).succeeds();
+    shop(&project, (postgres.port, "orders_that_grow"), "public-*.*");
+    password(&project, "hunter2");
+    project.spile(&["apply", "--yes"]).succeeds();
+    project.spile(&["sync", "shop"]).succeeds();
+    let change = "alter table orders add column reason text;
+                  create table refunds(id int primary key); insert into refunds select generate_series(1, 7);
+                  grant select on refunds to shop;";
+    postgres.sql("orders_that_grow", change).unwrap();
+    project.spile(&["discover", "shop", "--refresh"]).succeeds();
+    project.spile(&["sync", "shop", "--full-refresh"]).succeeds();
+    let text = project.read("output/public-orders.jsonl");
+    assert_eq!(text.lines().filter(|line| line.contains("\"reason\"")).count(), 50);
+    assert_eq!(count(&project, "output/public-refunds.jsonl"), 7);
+}
+
+#[test]
 fn a_rest_api_is_read_and_one_that_is_ill_for_a_moment_is_tried_again() {
     let api = Api::start(json!([{ "id": 1, "name": "apple" }, { "id": 2, "name": "pear" }]));
     let project = with_sources();

@@ -91,6 +91,47 @@ def discover(config):
     say({"streams": [entry]})
 
 
+def offered():
+    """What the source of the mode `source` has now: a file beside it says, for each stream, its fields and records."""
+    return load(os.path.join(os.environ["TAP_FAULT_NOTES"], "streams.json"))
+
+
+def has_note(name):
+    return os.path.exists(os.path.join(os.environ["TAP_FAULT_NOTES"], name))
+
+
+def offer():
+    """Tells the streams of the source, and notes that it was asked."""
+    with open(os.path.join(os.environ["TAP_FAULT_NOTES"], "asked"), "a") as asked:
+        asked.write("once\n")
+    if has_note("down"):
+        raise ConnectionError("the source is down")
+    streams = []
+    for name, stream in offered().items():
+        fields = {field: {"type": ["null", "string", "integer"]} for field in stream["fields"]}
+        metadata = [{"breadcrumb": ["properties", field], "metadata": {"inclusion": "available"}} for field in fields]
+        metadata.append({"breadcrumb": [], "metadata": {"inclusion": "available"}})
+        schema = {"type": "object", "properties": fields}
+        streams.append({"tap_stream_id": name, "stream": name, "schema": schema, "metadata": metadata})
+    say({"streams": streams})
+
+
+def read_whole(catalog):
+    """Reads what is selected, as the catalog has it; everything, where it is heedless."""
+    for stream in catalog["streams"]:
+        selected = {tuple(one["breadcrumb"]): one["metadata"].get("selected") for one in stream["metadata"]}
+        source = offered().get(stream["tap_stream_id"])
+        if source is None or not (selected[()] or has_note("heedless")):
+            continue
+        properties = stream["schema"]["properties"]
+        fields = [field for field in properties if selected.get(("properties", field)) or has_note("heedless")]
+        schema = {"type": "object", "properties": {field: properties[field] for field in fields}}
+        say({"type": "SCHEMA", "stream": stream["stream"], "schema": schema, "key_properties": []})
+        for number in range(source["records"]):
+            record = {field: number if field == "id" else f"{field} {number}" for field in fields}
+            say({"type": "RECORD", "stream": stream["stream"], "record": record})
+
+
 def load(path):
     if not path:
         return {}
@@ -139,6 +180,8 @@ def main():
     keys = [name for name in os.environ if name.startswith("SOPS_AGE_")]
     if keys:
         sys.exit(f"a tap is given keys: {keys}")
+    if mode == "source":
+        return offer() if arguments.discover else read_whole(load(arguments.catalog))
     if arguments.discover:
         return discover(config)
     if mode == "stubborn":

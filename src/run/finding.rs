@@ -1,0 +1,173 @@
+//! What is not as expected of a run that succeeded: streams that are missing or that nobody selected, records that did
+//! not come.
+//!
+//! Pure: what Meltano said, what the project wants, and the runs before are given.
+
+use serde_json::Value;
+
+use super::log::CatalogFacts;
+use super::{Cause, Run, RunKind};
+use crate::settings::{Severity, Sync};
+
+/// How many earlier syncs say what is usual.
+const EARLIER: usize = 10;
+
+/// How many syncs that read on from a bookmark have to have had records before one without is worth a warning: such a
+/// sync may find nothing new.
+const STEADY: usize = 3;
+
+/// From how many records on a stream can shrink: of a handful a few come and go.
+const LEAST: u64 = 10;
+
+/// One thing that is not as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What comes of it.
+    pub severity: Severity,
+    /// What kind of thing it is.
+    pub cause: Cause,
+    /// What it is, in a sentence.
+    pub sentence: String,
+}
+
+/// Returns what the catalog of a run's tap shows.
+#[must_use]
+pub fn of_catalog(facts: &CatalogFacts, wanted: &Sync) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |severity, cause, sentence| findings.push(Finding { severity, cause, sentence });
+    if !facts.unselected.is_empty() {
+        let streams = listed(&facts.unselected);
+        add(
+            Severity::Fail,
+            Cause::Unselected,
+            format!("`select` does not take {streams}, and the tap read it all the same"),
+        );
+    }
+    if let Some(sentence) = missing(&facts.missing) {
+        add(wanted.missing_stream, Cause::MissingStream, sentence);
+    } else if facts.selected == Some(0) {
+        add(wanted.missing_stream, Cause::NothingSelected, "`select` takes no stream of the source".to_owned());
+    }
+    if let Some(reason) = &facts.failed {
+        let last = reason.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+        let sentence = format!("the tap could not be asked for its streams, and its last catalog was used: {last}");
+        add(wanted.failed_discovery, Cause::OldCatalog, sentence);
+    }
+    findings
+}
+
+/// Says which streams the files name and the source does not offer.
+#[must_use]
+pub fn missing(streams: &[String]) -> Option<String> {
+    match streams {
+        [] => None,
+        [one] if one == "*" => Some("the source offers no stream".to_owned()),
+        [one] => Some(format!("the files name `{one}`, and the source does not offer it")),
+        _ => Some(format!("the files name {}, and the source does not offer them", listed(streams))),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let (shown, more) = names.split_at(names.len().min(5));
+    let mut shown: Vec<String> = shown.iter().map(|name| format!("`{name}`")).collect();
+    if !more.is_empty() {
+        shown.push(format!("{} more", more.len()));
+    }
+    shown.join(", ")
+}
+
+/// What is known of an integration besides its runs.
+pub struct Known<'a> {
+    /// Runs of it, the newest first.
+    pub earlier: &'a [Run],
+    /// Whether a stream is read, by its name.
+    pub is_read: &'a dyn Fn(&str) -> bool,
+    /// Why there may be no records, where something is seen.
+    pub likely: Option<String>,
+}
+
+/// Returns which records did not come in a sync that succeeded.
+#[must_use]
+pub fn of_records(run: &Run, known: &Known<'_>, severity: Severity) -> Vec<Finding> {
+    let is_like = |one: &&Run| {
+        let same = one.kind == RunKind::Sync && one.loader == run.loader && one.environment == run.environment;
+        same && one.id != run.id && one.status.succeeded()
+    };
+    let earlier: Vec<&Run> = known.earlier.iter().filter(is_like).collect();
+    if run.records.unwrap_or_default() > 0 {
+        return shrunk(run, (&earlier, known), severity);
+    }
+    let Some(with_some) = earlier.iter().find(|one| one.records.unwrap_or_default() > 0) else { return Vec::new() };
+    let reads_on = |one: &Run| one.streams.keys().chain(with_some.streams.keys()).any(|stream| reads_on(one, stream));
+    if reads_on(run) {
+        let mut like = earlier.iter().filter(|one| reads_on(one)).take(EARLIER).peekable();
+        let (count, is_steady) = like
+            .by_ref()
+            .fold((0, true), |(count, is_steady), one| (count + 1, is_steady && one.records.unwrap_or_default() > 0));
+        if count < STEADY || !is_steady {
+            return Vec::new();
+        }
+    }
+    let before = with_some.records.unwrap_or_default();
+    let likely = known.likely.as_ref().map(|likely| format!(": {likely}")).unwrap_or_default();
+    let sentence = format!("no record arrived, and the last sync that had some moved {before}{likely}");
+    vec![Finding { severity, cause: Cause::Empty, sentence }]
+}
+
+/// Returns the streams that were read whole and had a tenth of their usual records at most.
+fn shrunk(run: &Run, (earlier, known): (&[&Run], &Known<'_>), severity: Severity) -> Vec<Finding> {
+    let mut streams: Vec<&String> = earlier.iter().take(EARLIER).flat_map(|one| one.streams.keys()).collect();
+    streams.sort();
+    streams.dedup();
+    streams.retain(|stream| !reads_on(run, stream) && (known.is_read)(stream));
+    let finding = |stream: &String| {
+        let usual = usual(stream, earlier)?;
+        let now = run.streams.get(stream).copied().unwrap_or_default();
+        let sentence = format!("`{stream}` had {now} records, and usually has {usual}");
+        let has_shrunk = usual >= LEAST && now <= usual / 10;
+        has_shrunk.then_some(Finding { severity, cause: Cause::Shrunk, sentence })
+    };
+    streams.into_iter().filter_map(finding).collect()
+}
+
+/// Returns how many records a stream usually has where it is read whole: the median of the newest syncs that had some.
+fn usual(stream: &str, earlier: &[&Run]) -> Option<u64> {
+    let whole = earlier.iter().filter(|one| !reads_on(one, stream));
+    let counts = whole.filter_map(|one| one.streams.get(stream).copied()).filter(|count| *count > 0);
+    let mut counts: Vec<u64> = counts.take(EARLIER).collect();
+    counts.sort_unstable();
+    counts.get(counts.len() / 2).copied()
+}
+
+/// Tells whether a sync read a stream on from a bookmark, and not whole.
+fn reads_on(run: &Run, stream: &str) -> bool {
+    let Some(state) = run.bookmark_before.as_ref().filter(|_| !run.full_refresh) else { return false };
+    match state.get("bookmarks") {
+        Some(bookmarks) => bookmarks.get(stream).is_some_and(says),
+        // Of a form of its own: what it is about cannot be told.
+        None => says(state),
+    }
+}
+
+/// Tells whether a bookmark says anything: libraries of taps write an empty one for streams that are read whole.
+fn says(bookmark: &Value) -> bool {
+    match bookmark {
+        Value::Null => false,
+        Value::Object(inner) => inner.values().any(says),
+        Value::Array(inner) => inner.iter().any(says),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
+
+/// Returns what findings come to: the gravest, with what all of them say; none where nothing comes of any.
+#[must_use]
+pub fn gravest(findings: &[Finding]) -> Option<Finding> {
+    let severity = findings.iter().map(|one| one.severity).max().filter(|worst| *worst > Severity::Ok)?;
+    let cause = findings.iter().find(|one| one.severity == severity)?.cause;
+    let counted: Vec<&str> =
+        findings.iter().filter(|one| one.severity > Severity::Ok).map(|one| one.sentence.as_str()).collect();
+    Some(Finding { severity, cause, sentence: counted.join("; ") })
+}
+
+#[cfg(test)]
+mod tests;
