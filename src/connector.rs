@@ -117,6 +117,12 @@ impl Connector {
         format!("{}--{slug}", self.plugin.name)
     }
 
+    /// Tells whether Meltano can tell the tap what to read. Where not, the tap reads what it will, whatever is selected.
+    #[must_use]
+    pub fn can_select(&self) -> bool {
+        self.plugin.capabilities.iter().any(|one| one == "catalog" || one == "properties")
+    }
+
     /// Tells whether one of the groups of settings is set in full, where there are any.
     pub fn has_a_group(&self, is_set: impl Fn(&str) -> bool) -> bool {
         let in_full = |group: &Group| group.settings.iter().all(|name| is_set(name));

@@ -144,10 +144,9 @@ impl Rules {
 /// reads what it will.
 #[must_use]
 pub fn can_select(integration: &Integration) -> bool {
-    let can = &integration.connector.plugin.capabilities;
     // Of a plugin that the user's template defines the connector need not say what it can do.
-    let is_unknown = can.is_empty() && integration.plugin.is_some();
-    is_unknown || can.iter().any(|one| one == "catalog" || one == "properties")
+    let is_unknown = integration.connector.plugin.capabilities.is_empty() && integration.plugin.is_some();
+    is_unknown || integration.connector.can_select()
 }
 
 fn taken(mut inclusion: Inclusion, effects: impl Iterator<Item = Effect>) -> Taken {

@@ -79,7 +79,8 @@ fn what_is_selected_counts_where_the_tap_can_be_told() {
     assert_eq!(take("'catalog'", select, "users"), (Excluded, vec![Excluded, Excluded]));
     let own = "select = ['orders.*']\n[metadata.orders.a]\nselected = true\n[metadata.orders.b]\nselected = false";
     assert_eq!(take("'catalog'", own, "orders"), (Selected, vec![Selected, Excluded]));
-    assert_eq!(take("'discover'", select, "users"), (Automatic, vec![Automatic, Automatic]));
+    let own = format!("plugin = 'tap-y'\n{select}");
+    assert_eq!(take("'discover'", &own, "users"), (Automatic, vec![Automatic, Automatic]));
 }
 
 #[test]

@@ -154,6 +154,9 @@ fn declaration(
     if completeness == Completeness::Whole {
         required(draft, connector, &config, problems);
     }
+    if connector.role == Role::Extractor {
+        selection(draft, connector, problems);
+    }
     let metadata = match draft.metadata.as_ref().map(|metadata| &metadata.value) {
         Some(Value::Object(metadata)) => metadata.clone(),
         _ => serde_json::Map::new(),
@@ -174,6 +177,23 @@ fn declaration(
         tags: draft.tags.iter().flat_map(|tags| &tags.value).map(|tag| tag.value.clone()).collect(),
         config,
         secrets: super::secrets::shared(draft),
+    }
+}
+
+/// Refuses a selection that the tap never hears of. Of a plugin that the user's template defines, Meltano says the same in
+/// its log and reads on, so that is told with what is discovered.
+fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
+    if connector.can_select() || draft.plugin.is_some() {
+        return;
+    }
+    let places = [
+        ("select", draft.select.as_ref().map(|select| &select.place)),
+        ("metadata", draft.metadata.as_ref().map(|metadata| &metadata.place)),
+    ];
+    for (key, place) in places {
+        let Some(place) = place else { continue };
+        let connector = connector.name.clone();
+        problems.push(&place.source, Mistake::NoSelection { key, connector, span: place.span.clone().into() });
     }
 }
 
@@ -212,6 +232,10 @@ fn schedule(written: &Placed<String>, draft: &Draft, problems: &mut Problems) ->
 }
 
 fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> BTreeSet<String> {
+    if patterns.value.is_empty() {
+        let span = patterns.place.span.clone().into();
+        problems.push(&patterns.place.source, Mistake::EmptySelection { span });
+    }
     for pattern in &patterns.value {
         if let Some(fault) = select::fault(pattern) {
             let span = pattern.place.span.clone().into();

@@ -40,7 +40,8 @@ pub(crate) const LOADER: &str = "type = 'jsonl'\nkind = 'loader'\n";
 
 #[test]
 fn metadata_are_those_of_the_base_with_those_of_the_environment_laid_over_them() {
-    let base = format!("{EXTRACTOR}[metadata.orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'at'\n");
+    let api = "type = 'rest-api'\nconfig.api_url = 'https://a.example'\nconfig.streams = [{ name = 'orders', path = '/o' }]\n";
+    let base = format!("{api}[metadata.orders]\nreplication-method = 'INCREMENTAL'\nreplication-key = 'at'\n");
     let overlay = "[metadata.orders]\nreplication-key = 'id'\n[metadata.refunds]\nreplication-method = 'FULL_TABLE'\n";
     let (found, problems) = integrations(&[("bank", EXTRACTOR), ("shop", &base), ("shop.prod", overlay)]);
     assert_eq!(problems, Vec::<String>::new());
@@ -51,6 +52,31 @@ fn metadata_are_those_of_the_base_with_those_of_the_environment_laid_over_them()
     assert_eq!(metadata("shop", "dev"), json!({"orders": orders("at")}));
     let both = json!({"orders": orders("id"), "refunds": {"replication-method": "FULL_TABLE"}});
     assert_eq!(metadata("shop", "prod"), both);
+}
+
+#[test]
+fn a_selection_is_refused_where_the_tap_never_hears_of_it_and_where_it_takes_nothing() {
+    let of = |head: &str, tail: &str| integrations(&[("shop", &format!("{head}{EXTRACTOR}{tail}"))]).1;
+    let told = |key: &str, line: usize| {
+        format!(
+            "integrations/shop.toml:{line}: `singer-jsonl` cannot select: Meltano has no way to tell its tap what `{key}` \
+             says [spile::integration::no_selection]"
+        )
+    };
+    assert_eq!(of("select = ['a.*']\n", ""), [told("select", 1)]);
+    assert_eq!(of("", "[metadata.a]\nreplication-method = 'FULL_TABLE'\n"), [told("metadata", 3)]);
+    let overlay = integrations(&[("shop", EXTRACTOR), ("shop.prod", "select = ['a.*']\n")]).1;
+    assert_eq!(overlay, [told("select", 1).replace("shop.toml", "shop.prod.toml")]);
+    assert_eq!(of("plugin = 'tap-own'\nselect = ['a.*']\n", ""), [""; 0], "Meltano says so of what others defined");
+    let empty = integrations(&[(
+        "shop",
+        "type = 'rest-api'\nselect = []\nconfig.api_url = 'https://a.example'\nconfig.streams = []\n",
+    )])
+    .1;
+    assert_eq!(
+        empty,
+        ["integrations/shop.toml:2: `select` is empty: no stream would be read [spile::integration::empty_selection]"]
+    );
 }
 
 #[test]

@@ -28,8 +28,12 @@ pub(super) async fn chosen(
         }
     };
     let count = names.len();
-    let choices = names.into_iter().map(|name| Choice { shown: name.clone(), is: name }).collect();
-    let taken = ask::all("Which streams are read?", choices)?;
+    let choices = || names.iter().map(|name| Choice { shown: name.clone(), is: name.clone() }).collect();
+    let mut taken = ask::all("Which streams are read?", choices())?;
+    while taken.is_empty() {
+        output.note("none is chosen: choose at least one\n");
+        taken = ask::all("Which streams are read?", choices())?;
+    }
     if taken.len() == count {
         return Ok(Vec::new());
     }

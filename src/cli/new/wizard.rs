@@ -12,7 +12,6 @@ use crate::name::Slug;
 use crate::ops::Error;
 use crate::ops::new::{self, Prepared, path_of};
 use crate::ops::secrets::{Values, setup, to_set};
-use crate::run::RunStatus;
 
 pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
     let connector = match &args.connector {
@@ -38,7 +37,7 @@ pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &m
     };
     let first = async |answered: &Answered| make(answered, &file.select).await;
     let (mut prepared, trial) = settled(&mut answered, first, (global, output)).await?;
-    if trial == Trial::Passed && file.select.is_empty() && connector.role == Role::Extractor {
+    if trial == Trial::Passed && file.select.is_empty() && connector.can_select() {
         let select = streams::chosen(&prepared, (global, output)).await?;
         prepared = make(&answered, &select).await?;
     }
@@ -113,7 +112,7 @@ async fn trial(
         return Ok(Trial::Waived);
     }
     let run = match tested(prepared, (global, output)).await? {
-        Some(run) if run.status != RunStatus::Ok => run,
+        Some(run) if !run.status.succeeded() => run,
         _ => return Ok(Trial::Passed),
     };
     output.note(&told(&run));

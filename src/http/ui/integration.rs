@@ -14,7 +14,7 @@ use super::form::Posted;
 use super::integrations::{confirm, next, state};
 use super::shell::{At, Trouble, fault};
 use crate::connector::Role;
-use crate::discovered::{Rules, Stream};
+use crate::discovered::{Rules, Stream, can_select};
 use crate::form;
 use crate::http::api::find;
 use crate::http::change::{self, Bulk, Change, Made};
@@ -111,6 +111,8 @@ fn general(at: &At, one: &Integration, (posted, refusal): (Option<&Posted>, Opti
     if one.role() == Role::Extractor {
         fields.push(loaders(at, &loader));
         fields.push(text("schedule", ("Schedule", SCHEDULE), schedule));
+    }
+    if can_select(one) {
         fields.push(text(
             "select",
             ("Streams", "Patterns such as orders.*, between commas; empty: all."),

@@ -24,8 +24,8 @@ use crate::ops::new::{self, Prepared};
 use crate::ops::{self, author};
 use crate::pages::fields::{FieldData, Fields, Known};
 use crate::pages::plan::PlanPage;
+use crate::run::Run;
 use crate::run::mention::{self, Sought};
-use crate::run::{Run, RunStatus};
 use crate::view::plan_data::PlanData;
 use crate::world::{Outside, World};
 
@@ -70,10 +70,16 @@ fn gone() -> Refusal {
         .help("begin again in the marketplace")
 }
 
-/// Returns the steps that a connector has: a destination has no streams, and no schedule.
+/// Returns the steps that a connector has: a destination has no schedule, and where the tap cannot be told what to read
+/// there are no streams to choose.
 fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
     let is_source = draft.connector.role == Role::Extractor;
-    STEPS.into_iter().filter(|(step, _)| is_source || !matches!(*step, "streams" | "schedule")).collect()
+    let has = |step: &str| match step {
+        "streams" => is_source && draft.connector.can_select(),
+        "schedule" => is_source,
+        _ => true,
+    };
+    STEPS.into_iter().filter(|(step, _)| has(step)).collect()
 }
 
 /// Renders a step, with what was refused where something was.
@@ -136,7 +142,7 @@ fn general(at: &At, draft: &Draft, faults: &std::collections::BTreeMap<String, S
 }
 
 fn tested((draft, file): (&Draft, &str), run: &Run) -> Value {
-    let ok = run.status == RunStatus::Ok;
+    let ok = run.status.succeeded();
     let message = if ok { "The connection works.".to_owned() } else { run.error.clone().unwrap_or_default() };
     let line = run.cause.filter(|_| !ok).and_then(|cause| {
         let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
@@ -207,10 +213,7 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
         ("settings", _) => at.app.drafts().update(&id, |draft| settle(draft, &posted)).ok_or_else(gone)?.map(|()| true),
         ("test", "test") => test(at, (&id, &draft)).await.map(|()| false),
         ("streams", "discover") => discover(at, (&id, &draft)).await.map(|()| false),
-        ("streams", _) => {
-            at.app.drafts().update(&id, |draft| choose(draft, &posted));
-            Ok(true)
-        }
+        ("streams", _) => at.app.drafts().update(&id, |draft| choose(draft, &posted)).ok_or_else(gone)?.map(|()| true),
         ("schedule", _) => {
             at.app.drafts().update(&id, |draft| {
                 posted.get("loader").trim().clone_into(&mut draft.loader);
@@ -320,11 +323,20 @@ async fn discover(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
     noted
 }
 
-fn choose(draft: &mut Draft, posted: &Posted) {
-    let Some(all) = &draft.streams else { return };
+fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
+    let Some(all) = &draft.streams else { return Ok(()) };
     let taken = posted.all("stream");
     let is_all = all.iter().all(|name| taken.contains(name));
+    if taken.is_empty() && !all.is_empty() {
+        let refusal = Refusal::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "spile::integration::empty_selection",
+            "no stream is checked",
+        );
+        return Err(refusal.help("check at least one"));
+    }
     draft.select = if is_all { Vec::new() } else { taken.iter().map(|name| pattern(name)).collect() };
+    Ok(())
 }
 
 /// Returns the pattern of `select` that takes a stream with all its fields.

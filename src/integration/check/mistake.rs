@@ -246,6 +246,34 @@ pub enum Mistake {
         #[label("here")]
         span: SourceSpan,
     },
+    /// A selection of no stream.
+    #[error("`select` is empty: no stream would be read")]
+    #[diagnostic(
+        code(spile::integration::empty_selection),
+        help("name the streams, such as `select = [\"orders.*\"]`, or remove `select` to read all of them")
+    )]
+    EmptySelection {
+        /// Where it stands.
+        #[label("takes no stream")]
+        span: SourceSpan,
+    },
+    /// A selection that the tap never hears of.
+    #[error("`{connector}` cannot select: Meltano has no way to tell its tap what `{key}` says")]
+    #[diagnostic(
+        code(spile::integration::no_selection),
+        help(
+            "remove `{key}`: the tap reads all it finds; if it takes a catalog, add `catalog` to the capabilities of the connector"
+        )
+    )]
+    NoSelection {
+        /// `select` or `metadata`.
+        key: &'static str,
+        /// The connector.
+        connector: String,
+        /// Where it stands.
+        #[label("has no effect")]
+        span: SourceSpan,
+    },
     /// An overlay says what only the base may say.
     #[error("`{key}` cannot differ between environments")]
     #[diagnostic(code(spile::integration::overlay_key), help("write it in `{base}`, or make another integration"))]

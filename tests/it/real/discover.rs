@@ -259,11 +259,18 @@ fn a_tap_that_heeds_no_selection_is_told() {
     project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
     project.write("integrations/fruit.toml", &format!("select = ['fruit.*', '!fruit.name']\n{FRUIT}"));
     project.write("integrations/files.toml", LOADER);
-    let checked = project.json(&["check", "--discover"]);
-    assert_eq!(checked["problems"][0]["code"], "spile::select::no_effect", "{checked:#}");
+    let checked = project.json(&["check"]);
+    let problem = &checked["problems"][0];
+    assert_eq!(
+        (&problem["code"], &problem["line"]),
+        (&json!("spile::integration::no_selection"), &json!(1)),
+        "{checked:#}"
+    );
+    project.spile(&["sync", "fruit"]).fails();
+    project.write("integrations/fruit.toml", FRUIT);
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync", "fruit"]).succeeds();
-    assert!(project.read("output/fruit.jsonl").contains("\"name\": \"apple\""), "what is left out is read");
+    assert!(project.read("output/fruit.jsonl").contains("\"name\": \"apple\""), "all of it is read");
     let offer = project.json(&["discover", "fruit", "fruit"]);
     let fields = offer["streams"][0]["fields"].as_array().unwrap();
     assert!(fields.iter().all(|field| field["selected"] == true), "{offer:#}");
