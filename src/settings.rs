@@ -4,6 +4,7 @@ mod agreement;
 mod allowed;
 mod host;
 mod lint;
+mod meltano;
 mod notify;
 mod outputs;
 mod registry;
@@ -11,7 +12,7 @@ mod run_environment;
 mod sync;
 mod variables;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use miette::{Diagnostic, SourceSpan};
 
@@ -25,15 +26,13 @@ pub use agreement::{Agreement, Sent, TRUST_OPTION, TRUST_VARIABLE};
 pub use allowed::{ALLOW, AllowMistake, Allowed, words};
 pub use host::{Host, MailServer, NotAHost, NotAMailServer, NotAWebAddress, TrustedHost, WebAddress, secure};
 pub use lint::{LINTS, Lint};
+pub use meltano::{MELTANO_VERSION, Meltano};
 pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Registry, RegistryMistake, Resolved, Supabase};
 pub use run_environment::{RunEnvironment, RunMistake};
 pub use sync::{CatalogAge, Severity, Sync, Verify};
 pub use variables::{Given, Mixed, NoValue, NotAName, VariableName, Variables};
-
-/// The Meltano that is installed where `spile.toml` pins none.
-pub const MELTANO_VERSION: &str = "4.4.1";
 
 /// What can be wrong with `spile.toml` beyond its form.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -126,21 +125,6 @@ pub struct ProjectSettings {
     pub outputs: Vec<OutputSettings>,
 }
 
-/// The Meltano that runs are carried out with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meltano {
-    /// Its version.
-    pub version: String,
-    /// What of it is not part of every installation: `s3`, `gcs`, `azure` for bookmarks in a bucket.
-    pub extras: BTreeSet<String>,
-}
-
-impl Default for Meltano {
-    fn default() -> Self {
-        Self { version: MELTANO_VERSION.to_owned(), extras: BTreeSet::new() }
-    }
-}
-
 /// An environment's own settings.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
@@ -177,7 +161,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let head = table.required_table("project", example, problems).map(|table| head(table, problems));
     let registry = table.table("registry", problems).map(|table| RegistryTable::read(table, problems));
     let registry = registry.unwrap_or_default();
-    let meltano = table.table("meltano", problems).map(|table| meltano(table, problems));
+    let meltano = table.table("meltano", problems).map(|table| meltano::read(table, problems));
     let guard = table.table("guard", problems).map(|table| guard(table, problems));
     let lint = table.table("lint", problems).map(|table| lint::read(table, problems));
     let sync = table.table("sync", problems).map(|table| sync::read(table, problems));
@@ -256,30 +240,6 @@ fn default_environment(
     }
     environments.entry(written.value.clone()).or_default();
     Some(written.value)
-}
-
-fn meltano(table: Table<'_>, problems: &mut Problems) -> Meltano {
-    let version = table.text("version", problems);
-    let extras = table.texts("extras", problems);
-    table.finish(problems);
-    let is_exact = |version: &str| {
-        version.starts_with(|c: char| c.is_ascii_digit())
-            && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
-    };
-    if let Some(version) = version.as_ref().filter(|version| !is_exact(version)) {
-        let span = version.place.span.clone().into();
-        let finding = Mistake::MeltanoVersion { version: version.value.clone(), span };
-        problems.push(&version.place.source, finding);
-    }
-    let extras = extras.map(|extras| extras.value).unwrap_or_default();
-    for extra in extras.iter().filter(|extra| extra.parse::<crate::name::Slug>().is_err()) {
-        let span = extra.place.span.clone().into();
-        problems.push(&extra.place.source, Mistake::MeltanoExtra { extra: extra.value.clone(), span });
-    }
-    Meltano {
-        version: version.map_or_else(|| MELTANO_VERSION.to_owned(), |version| version.value),
-        extras: extras.into_iter().map(|extra| extra.value).collect(),
-    }
 }
 
 fn guard(table: Table<'_>, problems: &mut Problems) -> Guard {

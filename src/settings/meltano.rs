@@ -1,0 +1,50 @@
+//! `[meltano]` in `spile.toml`: the Meltano that runs are carried out with.
+
+use std::collections::BTreeSet;
+
+use super::Mistake;
+use crate::problem::Problems;
+use crate::table::Table;
+
+/// The Meltano that is installed where `spile.toml` pins none.
+pub const MELTANO_VERSION: &str = "4.4.1";
+
+/// The Meltano that runs are carried out with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meltano {
+    /// Its version.
+    pub version: String,
+    /// What of it is not part of every installation: `s3`, `gcs`, `azure` for bookmarks in a bucket.
+    pub extras: BTreeSet<String>,
+}
+
+impl Default for Meltano {
+    fn default() -> Self {
+        Self { version: MELTANO_VERSION.to_owned(), extras: BTreeSet::new() }
+    }
+}
+
+/// Reads the table.
+pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Meltano {
+    let version = table.text("version", problems);
+    let extras = table.texts("extras", problems);
+    table.finish(problems);
+    let is_exact = |version: &str| {
+        version.starts_with(|c: char| c.is_ascii_digit())
+            && version.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+    };
+    if let Some(version) = version.as_ref().filter(|version| !is_exact(version)) {
+        let span = version.place.span.clone().into();
+        let finding = Mistake::MeltanoVersion { version: version.value.clone(), span };
+        problems.push(&version.place.source, finding);
+    }
+    let extras = extras.map(|extras| extras.value).unwrap_or_default();
+    for extra in extras.iter().filter(|extra| extra.parse::<crate::name::Slug>().is_err()) {
+        let span = extra.place.span.clone().into();
+        problems.push(&extra.place.source, Mistake::MeltanoExtra { extra: extra.value.clone(), span });
+    }
+    Meltano {
+        version: version.map_or_else(|| MELTANO_VERSION.to_owned(), |version| version.value),
+        extras: extras.into_iter().map(|extra| extra.value).collect(),
+    }
+}
