@@ -337,6 +337,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::NotConverged { .. }
         | Error::NotRunnable { .. }
         | Error::BrokenOff { .. }
+        | Error::Bookmarks { .. }
         | Error::Install(_)
         | Error::Run(_)
         | Error::Discover(_)

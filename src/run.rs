@@ -6,6 +6,7 @@ pub mod due;
 pub mod finding;
 pub mod log;
 pub mod mention;
+pub mod refresh;
 pub mod stats;
 
 use std::collections::BTreeMap;

@@ -26,7 +26,7 @@ pub use agreement::{Agreement, Sent, TRUST_OPTION, TRUST_VARIABLE};
 pub use allowed::{ALLOW, AllowMistake, Allowed, words};
 pub use host::{Host, MailServer, NotAHost, NotAMailServer, NotAWebAddress, TrustedHost, WebAddress, secure};
 pub use lint::{LINTS, Lint};
-pub use meltano::{MELTANO_VERSION, Meltano};
+pub use meltano::{MELTANO_VERSION, Meltano, StateBackend};
 pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Registry, RegistryMistake, Resolved, Supabase};

@@ -3,6 +3,7 @@
 pub mod agreements;
 pub mod alerts;
 pub mod audit;
+pub mod bookmarks;
 pub mod bundled;
 pub mod child_environment;
 pub mod command;

@@ -245,6 +245,15 @@ impl Output {
             Event::Reread { integrations } => {
                 self.step("Read", &format!("the files again: {}", crate::ops::counted(*integrations, "integration")));
             }
+            Event::ResumedRefresh { slug, unfinished } => {
+                self.step("Going on", &view::runs::resumed(slug, unfinished));
+            }
+            Event::TookBookmark { slug, host, at } => {
+                self.step("Going on", &format!("with `{slug}` where `{host}` stopped at {at:.0}"));
+            }
+            Event::CopiedBookmark { slug } => {
+                self.step("Copied", &format!("the bookmarks of `{slug}` from `.meltano/meltano.db` into the registry"));
+            }
             Event::MovedState { slug, from, to } => {
                 self.step("Moved", &format!("the bookmarks of `{slug}` from `{from}` to `{to}`"));
             }

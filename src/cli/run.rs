@@ -17,6 +17,7 @@ use crate::run::{Run, RunKind};
 use crate::settings::{Sync, Verify};
 use crate::view;
 use crate::world::World;
+use crate::world::meltano::Missing;
 
 /// Test connections: starts each plugin as a sync would, and keeps nothing of what comes
 #[derive(Debug, Clone, clap::Args)]
@@ -43,12 +44,8 @@ pub struct Pace {
 pub struct SyncArgs {
     #[command(flatten)]
     run: Args,
-    /// Read everything again, whatever the bookmark says
-    #[arg(long, conflicts_with = "since")]
-    full_refresh: bool,
-    /// Read everything again from that moment on, where the tap has a `start_date`
-    #[arg(long, value_name = "DATE", value_parser = moment)]
-    since: Option<String>,
+    #[command(flatten)]
+    start: Start,
     /// Say what would be synced, and from where; start nothing
     #[arg(long)]
     dry_run: bool,
@@ -61,6 +58,20 @@ pub struct SyncArgs {
     /// How often one that failed for a reason that may pass, such as the network, is tried again
     #[arg(long, value_name = "N")]
     retries: Option<u16>,
+}
+
+/// From where a sync reads
+#[derive(Debug, Clone, clap::Args)]
+struct Start {
+    /// Read everything again, whatever the bookmark says
+    #[arg(long, conflicts_with = "since")]
+    full_refresh: bool,
+    /// Read everything again from that moment on, where the tap has a `start_date`
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    since: Option<String>,
+    /// Copy the bookmark from where it is known to where bookmarks are kept now, when that has none
+    #[arg(long, conflicts_with_all = ["full_refresh", "since"])]
+    take_bookmark: bool,
 }
 
 /// A number is seconds, as it is for `timeout` of the shell.
@@ -123,7 +134,7 @@ impl Pace {
 
 impl SyncArgs {
     fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
-        let from = match (self.full_refresh, &self.since) {
+        let from = match (self.start.full_refresh, &self.start.since) {
             (_, Some(moment)) => From::Moment(moment.clone()),
             (true, None) => From::Beginning,
             (false, None) => From::Bookmark,
@@ -133,6 +144,7 @@ impl SyncArgs {
             from,
             verify: self.verify.unwrap_or(settings.verify),
             retries: Retries { most, after: settings.retry_after },
+            missing_bookmark: if self.start.take_bookmark { Missing::Copy } else { Missing::Refuse },
             when_busy: if self.no_wait { WhenBusy::Refuse } else { WhenBusy::Wait },
             ..self.run.options(settings, environment)
         }

@@ -1,4 +1,5 @@
-//! Plugins that are part of the program: Python packages, each built into a wheel that pip and uv install from a file.
+//! Plugins and add-ons that are part of the program: Python packages, each built into a wheel that pip and uv install from a
+//! file, and that Python imports from as it is.
 //!
 //! A wheel and not a folder with a build script: it installs without a build tool from the network, and it is one file
 //! whose bytes are known, so that nothing a repository plants beside it runs.
@@ -20,12 +21,21 @@ pub struct Bundled {
     package: &'static str,
     /// Its version. It changes with every change of the files: by it Meltano and people tell installations apart.
     version: &'static str,
-    /// The command that it installs, and the function behind it.
-    command: (&'static str, &'static str),
+    /// By what others find it: a group of entry points, its name there, and what is behind it.
+    entry: Entry,
     /// What it needs, as `Requires-Dist` has it.
     requires: &'static [&'static str],
     /// Its modules: name and text.
     modules: &'static [(&'static str, &'static str)],
+}
+
+/// An entry point, as `entry_points.txt` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    /// `console_scripts` for a command.
+    group: &'static str,
+    name: &'static str,
+    object: &'static str,
 }
 
 /// The loader of DuckDB. DuckDB is pinned here, for newer versions changed how they read and write; the newest one has no
@@ -33,7 +43,7 @@ pub struct Bundled {
 const TARGET_DUCKDB: Bundled = Bundled {
     package: "spile_target_duckdb",
     version: "1.0.0",
-    command: ("target-duckdb", "spile_target_duckdb.target:main"),
+    entry: Entry { group: "console_scripts", name: "target-duckdb", object: "spile_target_duckdb.target:main" },
     requires: &["duckdb==2.0.1; python_version >= \"3.11\"", "duckdb==1.5.6; python_version < \"3.11\""],
     modules: &[
         ("__init__.py", include_str!("bundled/spile_target_duckdb/__init__.py")),
@@ -45,7 +55,20 @@ const TARGET_DUCKDB: Bundled = Bundled {
     ],
 };
 
-/// All of them.
+/// The add-on of Meltano that keeps state in a hosted registry; `spile` is the scheme of its address.
+pub const STATE_BACKEND: Bundled = Bundled {
+    package: "spile_state_backend",
+    version: "1.0.0",
+    entry: Entry {
+        group: "meltano.state_backends",
+        name: "spile",
+        object: "spile_state_backend:RegistryStateStoreManager",
+    },
+    requires: &[],
+    modules: &[("__init__.py", include_str!("bundled/spile_state_backend/__init__.py"))],
+};
+
+/// All plugins.
 pub const ALL: [Bundled; 1] = [TARGET_DUCKDB];
 
 impl Bundled {
@@ -74,10 +97,10 @@ impl Bundled {
             self.modules.iter().map(|(name, text)| (format!("{}/{name}", self.package), (*text).to_owned())).collect();
         let info = format!("{}-{}.dist-info", self.package, self.version);
         let wheel = "Wheel-Version: 1.0\nGenerator: spile\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
-        let (command, function) = self.command;
+        let Entry { group, name, object } = self.entry;
         files.push((format!("{info}/METADATA"), self.metadata()));
         files.push((format!("{info}/WHEEL"), wheel.to_owned()));
-        files.push((format!("{info}/entry_points.txt"), format!("[console_scripts]\n{command} = {function}\n")));
+        files.push((format!("{info}/entry_points.txt"), format!("[{group}]\n{name} = {object}\n")));
         let name = format!("{info}/RECORD");
         let record = format!("{}{name},,\n", files.iter().map(recorded).collect::<String>());
         files.push((name, record));
@@ -103,11 +126,16 @@ mod tests {
 
     #[test]
     fn a_wheel_changes_only_together_with_its_version() {
-        let hashes = ALL.map(|bundled| (bundled.file_name(), digest::hash(&bundled.wheel())));
-        let known = [("spile_target_duckdb-1.0.0-py3-none-any.whl", TARGET_DUCKDB_SHA256)];
+        let hashes = [ALL[0], STATE_BACKEND].map(|bundled| (bundled.file_name(), digest::hash(&bundled.wheel())));
+        let known = [
+            ("spile_target_duckdb-1.0.0-py3-none-any.whl", TARGET_DUCKDB_SHA256),
+            ("spile_state_backend-1.0.0-py3-none-any.whl", STATE_BACKEND_SHA256),
+        ];
         let known = known.map(|(name, hash)| (name.to_owned(), hash.to_owned()));
         assert_eq!(hashes, known, "raise the version, then name its hash here");
     }
+
+    const STATE_BACKEND_SHA256: &str = "92fcf6dd15c04bec98b2558d726c2653fc4757ed9d58893cc9c296438f0545cf";
 
     const TARGET_DUCKDB_SHA256: &str = "cd7b4105112875e4fb79298c50f60856fe640068a9f922bc5469c7e6af3516f9";
 

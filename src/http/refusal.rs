@@ -194,6 +194,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Secrets(_)
         | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. }) => StatusCode::CONFLICT,
         Error::Target(_)
+        | Error::Bookmarks { .. }
         | Error::Install(_)
         | Error::Run(_)
         | Error::Discover(_)

@@ -190,6 +190,18 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Run(#[from] RunError),
+    /// The registry does not take what is known of bookmarks.
+    #[error("the bookmarks of `{id}` cannot be kept in the registry")]
+    #[diagnostic(
+        code(spile::run::bookmarks),
+        help("nothing was read; run `spile doctor`, and sync again: the next one begins where the last one stopped")
+    )]
+    Bookmarks {
+        /// The state id.
+        id: String,
+        /// Why.
+        source: crate::world::supabase::NotKept,
+    },
     /// A source does not say what it offers.
     #[error(transparent)]
     #[diagnostic(transparent)]

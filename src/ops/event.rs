@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::name::{ChannelName, Slug};
+use crate::run::refresh::Unfinished;
 use crate::run::{Run, RunKind};
 
 /// Something an operation tells while it works.
@@ -119,6 +121,27 @@ pub enum Event {
         message: String,
         /// The next step.
         help: Option<String>,
+    },
+    /// A run goes on with a full refresh that broke off.
+    ResumedRefresh {
+        /// The integration.
+        slug: Slug,
+        /// Which, and what it has left.
+        unfinished: Unfinished,
+    },
+    /// A run goes on from the bookmarks that another machine left.
+    TookBookmark {
+        /// The integration.
+        slug: Slug,
+        /// The other machine.
+        host: String,
+        /// When it left them.
+        at: Timestamp,
+    },
+    /// The registry was given the bookmarks that this machine had.
+    CopiedBookmark {
+        /// The integration.
+        slug: Slug,
     },
     /// Bookmarks followed a rename.
     MovedState {

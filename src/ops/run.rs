@@ -1,5 +1,6 @@
 //! `test` and `sync`: runs of the real Meltano, several at a time, each remembered by the registry.
 
+mod bookmarks;
 mod catalog;
 mod died;
 mod ended;
@@ -30,7 +31,7 @@ use crate::name::{EnvironmentName, IntegrationId};
 use crate::run::{Run, RunKind};
 use crate::settings::{Sync, Verify};
 use crate::world::World;
-use crate::world::meltano::Host;
+use crate::world::meltano::{Host, Missing};
 use crate::world::project::OWN_FOLDER;
 use crate::world::runs::PAUSED;
 use ended::Ended;
@@ -63,6 +64,8 @@ pub struct Options {
     pub from: From,
     /// How a sync proves that its records have arrived.
     pub verify: Verify,
+    /// What to do where the backend of its bookmarks has none and another place has.
+    pub missing_bookmark: Missing,
     /// Which moment of its schedule a run serves.
     pub scheduled_for: BTreeMap<IntegrationId, Timestamp>,
     /// What of the machine's environment children are given.
@@ -116,6 +119,7 @@ impl Options {
             when_busy: WhenBusy::Wait,
             from: From::Bookmark,
             verify: sync.verify,
+            missing_bookmark: Missing::Refuse,
             scheduled_for: BTreeMap::new(),
             host,
             interrupt: watch::channel(false).1,

@@ -48,11 +48,13 @@ pub enum Cause {
     Empty,
     /// Far fewer records of a stream arrived than usual.
     Shrunk,
+    /// Its bookmarks are missing, another project's, or cannot be read or kept.
+    Bookmark,
 }
 
 impl Cause {
     /// All of them, by the registry's word.
-    pub const WORDS: [(&'static str, Self); 20] = [
+    pub const WORDS: [(&'static str, Self); 21] = [
         ("credentials", Self::Credentials),
         ("network", Self::Network),
         ("permission", Self::Permission),
@@ -73,6 +75,7 @@ impl Cause {
         ("old_catalog", Self::OldCatalog),
         ("empty", Self::Empty),
         ("shrunk", Self::Shrunk),
+        ("bookmark", Self::Bookmark),
     ];
 
     /// Returns the registry's word.
@@ -129,6 +132,9 @@ impl Cause {
             Self::OldCatalog => "ask the source: `spile discover NAME --refresh` shows why it cannot be asked",
             Self::Empty => "check that the settings still name the place where the records are: `spile test NAME`",
             Self::Shrunk => "compare with the source; `spile runs NAME` shows how many there were before",
+            Self::Bookmark => {
+                "look where bookmarks are kept (`state_backend` in `spile.toml`); `spile sync NAME --full-refresh` does without one"
+            }
         }
     }
 }

@@ -72,6 +72,9 @@ pub enum Entry {
     Facts(Details),
     /// What became of the tap's catalog, told by `launch.py`.
     Catalog(CatalogFacts),
+    /// Why a run is not begun: what is kept of its bookmarks is missing, another project's, or cannot be read; told by
+    /// `launch.py`.
+    BookmarksRefused(String),
     /// Records that a plugin says it has handled since it said so last.
     Metric {
         /// Who says so.
@@ -135,6 +138,7 @@ struct Line {
     spile_arrivals: Option<BTreeMap<String, Arrival>>,
     spile_facts: Option<Details>,
     spile_catalog: Option<CatalogFacts>,
+    spile_bookmarks_refused: Option<String>,
     #[serde(rename = "_logger")]
     logger: String,
 }
@@ -173,6 +177,9 @@ impl Line {
         }
         if let Some(facts) = self.spile_catalog {
             return Entry::Catalog(facts);
+        }
+        if let Some(why) = self.spile_bookmarks_refused {
+            return Entry::BookmarksRefused(why);
         }
         if let Some((stream, records)) = metric(text, &self.metric_info) {
             return Entry::Metric { speaker, stream, records };
@@ -246,6 +253,7 @@ pub struct Tally {
     after: Option<Value>,
     details: Details,
     catalog: CatalogFacts,
+    refused: Option<String>,
     metrics: BTreeMap<Speaker, BTreeMap<String, u64>>,
     failure: Option<Failure>,
     succeeded: Option<bool>,
@@ -265,6 +273,7 @@ impl Tally {
                 self.details.catalog = facts.catalog.or(self.details.catalog.take());
             }
             Entry::Catalog(facts) => self.catalog.add(facts),
+            Entry::BookmarksRefused(why) => self.refused = Some(why),
             Entry::Metric { speaker, stream, records } => {
                 *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
             }
@@ -311,6 +320,9 @@ impl Tally {
     /// Returns what kind of thing went wrong.
     #[must_use]
     pub fn cause(&self) -> Cause {
+        if self.refused.is_some() {
+            return Cause::Bookmark;
+        }
         match &self.failure {
             Some(Failure::Locked { .. }) => Cause::Busy,
             Some(Failure::Plugins(codes)) if killed(codes).is_some() => Cause::Killed,
@@ -329,6 +341,9 @@ impl Tally {
     /// Returns the line that says best what went wrong.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
+        if let Some(refused) = &self.refused {
+            return Some(refused.clone());
+        }
         match &self.failure {
             // Meltano's own sentence advises an option that only its own command has.
             Some(Failure::Locked { since }) => Some(format!(

@@ -67,7 +67,11 @@ fn meltano() -> Value {
     let mut version = text("The Meltano that is installed.");
     version["default"] = json!(MELTANO_VERSION);
     version["pattern"] = json!("^[0-9][0-9A-Za-z.]*$");
-    table([("version", version), ("extras", texts("What is installed with it: `s3`, `gcs`, `azure`."))], &[])
+    let mut backend = text("Where bookmarks are kept: `registry`, `local`, or an address that Meltano understands.");
+    backend["pattern"] = json!("^(registry|local|[a-z0-9+.-]+://.+)$");
+    backend["examples"] = json!(["registry", "local", "s3://bucket/folder"]);
+    let extras = texts("What is installed with it: `s3`, `gcs`, `azure`.");
+    table([("version", version), ("extras", extras), ("state_backend", backend)], &[])
 }
 
 fn output() -> Value {

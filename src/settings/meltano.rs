@@ -1,10 +1,14 @@
 //! `[meltano]` in `spile.toml`: the Meltano that runs are carried out with.
 
+mod state_backend;
+
 use std::collections::BTreeSet;
 
 use super::Mistake;
 use crate::problem::Problems;
 use crate::table::Table;
+
+pub use state_backend::StateBackend;
 
 /// The Meltano that is installed where `spile.toml` pins none.
 pub const MELTANO_VERSION: &str = "4.4.1";
@@ -16,11 +20,13 @@ pub struct Meltano {
     pub version: String,
     /// What of it is not part of every installation: `s3`, `gcs`, `azure` for bookmarks in a bucket.
     pub extras: BTreeSet<String>,
+    /// Where bookmarks are kept, where it says so.
+    pub state_backend: Option<StateBackend>,
 }
 
 impl Default for Meltano {
     fn default() -> Self {
-        Self { version: MELTANO_VERSION.to_owned(), extras: BTreeSet::new() }
+        Self { version: MELTANO_VERSION.to_owned(), extras: BTreeSet::new(), state_backend: None }
     }
 }
 
@@ -28,6 +34,10 @@ impl Default for Meltano {
 pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Meltano {
     let version = table.text("version", problems);
     let extras = table.texts("extras", problems);
+    let state_backend = table.text("state_backend", problems).and_then(|written| {
+        let read = StateBackend::read(&written);
+        read.map_err(|mistake| problems.push(&written.place.source, mistake)).ok()
+    });
     table.finish(problems);
     let is_exact = |version: &str| {
         version.starts_with(|c: char| c.is_ascii_digit())
@@ -43,8 +53,10 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Meltano {
         let span = extra.place.span.clone().into();
         problems.push(&extra.place.source, Mistake::MeltanoExtra { extra: extra.value.clone(), span });
     }
+    let needed = state_backend.as_ref().and_then(StateBackend::extra);
     Meltano {
         version: version.map_or_else(|| MELTANO_VERSION.to_owned(), |version| version.value),
-        extras: extras.into_iter().map(|extra| extra.value).collect(),
+        extras: extras.into_iter().map(|extra| extra.value).chain(needed.map(str::to_owned)).collect(),
+        state_backend,
     }
 }

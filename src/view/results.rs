@@ -100,12 +100,15 @@ pub fn would(all: &[Would]) -> String {
     }
     let row = |one: &Would| -> [Cell; 5] {
         let bookmark = one.bookmark.as_ref().map(|state| harmless(&state.to_string()));
+        let bookmark =
+            bookmark.unwrap_or_else(|| "none known: it would read everything, or what Meltano knows".to_owned());
+        let goes_on = one.unfinished_refresh.map(|run| format!("goes on with the full refresh of the run {run}: "));
         [
             one.slug.as_str().into(),
             one.loader.as_ref().map_or("-", |slug| slug.as_str()).into(),
             one.state_id.as_deref().unwrap_or("-").into(),
             if one.is_running { "yes".into() } else { Cell::styled("no", QUIET) },
-            bookmark.unwrap_or_else(|| "none known: it would read everything, or what Meltano knows".to_owned()).into(),
+            format!("{}{bookmark}", goes_on.unwrap_or_default()).into(),
         ]
     };
     let rows: Vec<_> = all.iter().map(row).collect();

@@ -8,8 +8,10 @@ use jiff::tz::TimeZone;
 
 use super::table::{Cell, table};
 use super::{BAD, CHANGED, GOOD, QUIET};
+use crate::name::Slug;
 use crate::ops::history::Status;
 use crate::plan::history::Applied;
+use crate::run::refresh::{Left, Unfinished};
 use crate::run::stats::Stats;
 use crate::run::{Run, RunKind, RunStatus};
 
@@ -205,4 +207,14 @@ pub(super) fn duration(run: &Run) -> String {
 
 pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// Returns that a full refresh that broke off is gone on with.
+#[must_use]
+pub fn resumed(slug: &Slug, Unfinished { run, left }: &Unfinished) -> String {
+    let from = match left {
+        Left::Bookmarks => "what it had done is not read again",
+        Left::Nothing => "from its beginning, for it had kept no bookmark",
+    };
+    format!("with the full refresh of `{slug}` that broke off in the run {run}: {from}")
 }

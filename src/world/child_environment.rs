@@ -46,6 +46,13 @@ impl ChildEnvironment {
         command
     }
 
+    /// Returns the value of a variable, where a child of a run gets it.
+    #[must_use]
+    pub fn passed(&self, name: &str, run: &RunEnvironment) -> Option<String> {
+        let value = self.0.get(OsStr::new(name)).filter(|_| run.passes(name))?;
+        Some(value.to_string_lossy().into_owned())
+    }
+
     /// Makes the command of the program that shows notifications.
     #[must_use]
     pub fn desktop(&self, program: &str) -> Command {
@@ -101,6 +108,14 @@ pub fn inheriting(program: impl AsRef<OsStr>) -> Command {
 #[must_use]
 pub fn withheld_in(dotenv: &str, run: &RunEnvironment) -> Vec<String> {
     dotenv.lines().filter_map(assigned).filter(|name| run.withholds(name)).map(str::to_owned).collect()
+}
+
+/// Returns what a `.env` sets a variable to; the last time counts, as for whoever reads it.
+#[must_use]
+pub fn assigned_in(dotenv: &str, name: &str) -> Option<String> {
+    let line = dotenv.lines().rfind(|line| assigned(line) == Some(name))?;
+    let value = line.split_once('=').map(|(_, value)| value.trim())?;
+    Some(value.trim_matches(['\'', '"']).to_owned())
 }
 
 /// Returns the variable that a line of a `.env` sets.
@@ -193,5 +208,7 @@ mod tests {
             "A=1\nexport SUPABASE_SECRET_KEY=x\n 'SOPS_AGE_KEY' = y\nMELTANO_ADDRESS\t=z\nexported=1\n# SPILE_X=1\n";
         assert_eq!(withheld_in(text, &run(REGISTRY)), ["SUPABASE_SECRET_KEY", "SOPS_AGE_KEY", "MELTANO_ADDRESS"]);
         assert!(withheld_in("", &run(REGISTRY)).is_empty());
+        assert_eq!(assigned_in("A = 'x'\nB=y\nexport A=\"z z\"\n", "A").as_deref(), Some("z z"));
+        assert_eq!(assigned_in("AB=1\n# A=1\n", "A"), None);
     }
 }

@@ -5,6 +5,7 @@
 //! shares `.meltano` (environments of plugins, state, catalogs) with the user's own `meltano run`.
 
 mod about;
+mod bookmarks;
 mod call;
 mod child;
 mod discover;
@@ -48,6 +49,7 @@ use run_log::RunLog;
 
 pub use crate::run::log::CatalogFacts;
 pub use about::{About, AboutError, Asked};
+pub use bookmarks::{Backend, Bookmarks, Elsewhere, IsHosted, Missing};
 pub use discover::Discovery;
 pub use error::{InstallError, RunError};
 pub use hold::{Hold, NotHeld};
@@ -210,7 +212,9 @@ impl Meltano {
     /// Returns what strikes the run's secrets out of all that is said, and those of spile's own environment.
     fn mask(&self, request: &Request) -> io::Result<Mask> {
         let own = request.host.environment.secrets(&self.run_environment);
-        Mask::of(request.variables.values().chain(&request.masked).chain(&own))
+        let broker = request.bookmarks.as_ref().and_then(|bookmarks| bookmarks.broker.as_ref());
+        let token = broker.map(|broker| broker.token());
+        Mask::of(request.variables.values().chain(&request.masked).chain(&own).chain(token))
     }
 
     /// Does what a Meltano that was killed could not: its run has ended, and its plugins need their settings no more.
@@ -239,6 +243,7 @@ impl Meltano {
         for (name, text) in files.into_iter().chain(counts) {
             private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
         }
+        Self::tell_bookmarks(private, request)?;
         if request.surroundings == Surroundings::Project {
             self.link(private)?;
         }
@@ -286,12 +291,18 @@ impl Meltano {
         for name in &request.hidden {
             command.env_remove(name);
         }
+        if request.span == Span::Everything {
+            // Else the new bookmarks would be laid over the old ones: where it breaks off, the next run would go on from the
+            // old ones of all streams that it had not come to.
+            command.env("MELTANO_RUN_STATE_STRATEGY", "overwrite");
+        }
         for (name, secret) in &request.variables {
             command.env(name, secret.expose());
         }
         command
             .args(call.arguments)
             .envs(&request.settings)
+            .envs(request.bookmarks.as_ref().and_then(Bookmarks::variable))
             .current_dir(&self.root)
             .env("PATH", self.path(&request.host))
             .env("MELTANO_PROJECT_ROOT", private.folder())
@@ -361,6 +372,7 @@ impl<'a> Listener<'a> {
             | Entry::Arrived(_)
             | Entry::Facts(_)
             | Entry::Catalog(_)
+            | Entry::BookmarksRefused(_)
             | Entry::Metric { .. }
             | Entry::BlockEnded(_)
             | Entry::RunEnded { .. } => {}

@@ -16,6 +16,7 @@ mod leases;
 mod refusal;
 mod rows;
 mod runs;
+mod states;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use rows::{Drifted, Held, Other, Page, Stored};
 pub use address::Address;
 pub use error::SupabaseError;
 pub use leases::{LEASE_SECONDS, Lease};
+pub use states::{Kept as KeptState, NotKept, Writer};
 
 /// The version of `migration.sql` that this program works with.
 pub const VERSION: i64 = 6;

@@ -102,7 +102,8 @@ pub(super) fn help(cause: Cause, (slug, log): (&Slug, &Path)) -> String {
         | Cause::Busy
         | Cause::LostRecords
         | Cause::Secrets
-        | Cause::Registry => cause.help(),
+        | Cause::Registry
+        | Cause::Bookmark => cause.help(),
     };
     format!("{}; {log}", step.replace("NAME", slug.as_str()))
 }

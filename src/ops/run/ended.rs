@@ -88,6 +88,7 @@ pub(super) fn cause(error: &Error) -> Cause {
         }
         Error::Secrets(_) => Cause::Secrets,
         Error::Target(_) => Cause::Registry,
+        Error::Bookmarks { .. } => Cause::Bookmark,
         _ => Cause::Crash,
     }
 }

@@ -17,8 +17,10 @@ use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
+use crate::run::refresh::{self, Left};
 use crate::run::{Cause, Details, Run, RunKind, RunStatus, Tries, log_path};
-use crate::world::meltano::{Finished, Hold, InstallError, Progress, Request, RunError, Span};
+use crate::world::meltano::{Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span};
+use crate::world::supabase::NotKept;
 use crate::world::{World, machine};
 
 /// One run, with all it needs.
@@ -60,11 +62,29 @@ impl Job {
             // Others may be held all the same.
             Err(error) => return self.failed(run, error),
         };
-        let ended = self.run_held((run, held.hold.as_ref()), &lost).await;
+        let ended = match self.going_on(run.clone()).await {
+            Ok(run) => self.run_held((run, held.hold.as_ref()), &lost).await,
+            Err(error) => self.failed(run, error),
+        };
         if let Some(lease) = held.lease {
             lease.give_back().await;
         }
         ended
+    }
+
+    /// Makes it a part of the full refresh that broke off before it, where one did and nothing else was asked for.
+    async fn going_on(&mut self, run: Run) -> Result<Run, Error> {
+        if self.kind != RunKind::Sync || self.options.from != From::Bookmark {
+            return Ok(run);
+        }
+        let known = self.world.runs.newest(Some(run.integration), 100).await?;
+        let Some(unfinished) = refresh::unfinished(&known, run.loader, run.id) else { return Ok(run) };
+        match unfinished.left {
+            Left::Bookmarks => {}
+            Left::Nothing => self.options.from = From::Beginning,
+        }
+        self.tell(Event::ResumedRefresh { slug: run.slug.clone(), unfinished });
+        Ok(Run { full_refresh: true, ..run })
     }
 
     async fn run_held(&self, (mut run, hold): (Run, Option<&Arc<Hold>>), lost: &watch::Sender<bool>) -> Ended {
@@ -214,12 +234,16 @@ impl Job {
         let finished = match self.kind {
             RunKind::Test => meltano.test(&request, &mut interrupt).await?,
             RunKind::Sync => {
-                self.follow_rename(run, &request).await?;
+                let broker = self.give_bookmarks(run, &mut request).await?;
                 let mut tell = |progress| {
                     let Progress::Records { stream, records } = progress;
                     self.tell(Event::Records { slug: run.slug.clone(), stream, records });
                 };
-                meltano.run(&request, &mut interrupt, &mut tell).await?
+                let finished = meltano.run(&request, &mut interrupt, &mut tell).await?;
+                match broker {
+                    Some(broker) => kept(broker.finish().await, finished),
+                    None => finished,
+                }
             }
         };
         self.remember_catalog(&finished.catalog)?;
@@ -240,11 +264,13 @@ impl Job {
         if self.kind == RunKind::Sync {
             request.verify = self.options.verify;
         }
+        // A further try goes on with what the one before it has left.
+        let span = if run.bookmark_after.is_none() { Span::Everything } else { Span::New };
         match &self.options.from {
             From::Bookmark => {}
-            From::Beginning => request.span = Span::Everything,
+            From::Beginning => request.span = span,
             From::Moment(moment) => {
-                request.span = Span::Everything;
+                request.span = span;
                 let variable = environment_variable(&self.integration.plugin_name(), START);
                 request.settings.insert(variable, moment.clone());
             }
@@ -252,25 +278,31 @@ impl Job {
         Ok(request)
     }
 
-    /// Moves the bookmarks of the last sync when only names have changed since: the integration's or its loader's.
+    /// Moves the bookmarks of the last sync when only names have changed since.
     ///
     /// Done here and not by apply, which may run where there is no Meltano.
-    async fn follow_rename(&self, run: &Run, request: &Request) -> Result<(), Error> {
-        let known = self.world.runs.newest(Some(run.integration), 100).await?;
-        let is_last = |known: &&Run| known.kind == RunKind::Sync && known.id != run.id && known.state_id.is_some();
-        let Some(last) = known.iter().find(is_last) else { return Ok(()) };
-        let (Some(from), Some(to)) = (&last.state_id, &run.state_id) else { return Ok(()) };
-        let same_plugin = is_state_of(from, &run.environment, &self.integration);
-        if from != to && last.loader == run.loader && same_plugin {
-            self.world.meltano.move_state(request, (from, to), &mut self.options.interrupt.clone()).await?;
-            self.tell(Event::MovedState { slug: run.slug.clone(), from: from.clone(), to: to.clone() });
-        }
+    pub(super) async fn follow_rename(&self, run: &Run, request: &Request) -> Result<(), Error> {
+        let (Some(from), Some(to)) = (self.renamed_from(run).await?, &run.state_id) else { return Ok(()) };
+        self.world.meltano.move_state(request, (&from, to), &mut self.options.interrupt.clone()).await?;
+        self.tell(Event::MovedState { slug: run.slug.clone(), from, to: to.clone() });
         Ok(())
     }
 }
 
+/// Makes a failure of a run whose bookmarks the registry does not have as it left them.
+fn kept(kept: Result<(), NotKept>, finished: Finished) -> Finished {
+    let Err(why) = kept else { return finished };
+    let cause = match &why {
+        NotKept::Lease => Cause::Busy,
+        NotKept::Version { .. } => Cause::Bookmark,
+        NotKept::Registry(_) => Cause::Registry,
+    };
+    let message = format!("the bookmarks that it left are not kept: {why}");
+    Finished { outcome: Outcome::Failed { message, cause }, ..finished }
+}
+
 /// Tells whether bookmarks are those of an extractor, whatever it and its loader are called in the files.
-fn is_state_of(id: &str, environment: &EnvironmentName, extractor: &Integration) -> bool {
+pub(super) fn is_state_of(id: &str, environment: &EnvironmentName, extractor: &Integration) -> bool {
     match &extractor.plugin {
         Some(name) => id.starts_with(&format!("{environment}:{name}-to-")),
         None => id.starts_with(&format!("{environment}:{}--", extractor.connector.plugin.name)),

@@ -70,6 +70,7 @@ pub(in crate::ops) async fn request(
         verify: Verify::Off,
         catalog: Catalog::Kept,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
+        bookmarks: None,
         log: world.project.root().join(&invocation.log),
         timeout: invocation.timeout,
         host: invocation.host,
@@ -80,7 +81,7 @@ pub(in crate::ops) async fn request(
 /// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
 /// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
 /// means the user's project there too.
-fn project_file((root, loaded): (&Path, &Loaded), those: &Integrations) -> Result<String, Error> {
+pub(super) fn project_file((root, loaded): (&Path, &Loaded), those: &Integrations) -> Result<String, Error> {
     let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
     let there = loaded.integrations.filtered(is_there);
     let entries = plan::entries(&there, &loaded.settings);

@@ -2,7 +2,8 @@
 
 Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled. Where
 `rows.py` is beside it, the loader's tables are counted before and after. Bookmarks are told, those that the tap begins with
-and those that it leaves, whatever backend keeps them. The files with the settings of plugins, secrets included, bear the name
+and those that it leaves, whatever backend keeps them; where there have to be some, or they are another project's, the tap is
+not started. The files with the settings of plugins, secrets included, bear the name
 of the run. A tap that is asked what it offers is given nothing that an earlier run has left. A catalog that is too old is
 discovered anew, and what the catalog says of the selection is told: streams that are selected and missing, and streams that
 arrive and are not selected. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with its
@@ -462,6 +463,100 @@ def watch_catalogs(wanted, counters):
     atexit.register(catalogs.tell_selected)
 
 
+class Guard:
+    """Keeps a run from beginning with bookmarks that are not its own, or from nothing where there have to be some."""
+
+    # Beside the Singer state, in whatever keeps it: Meltano carries along what it does not know.
+    MARK = "spile_project"
+
+    def __init__(self, told):
+        self.project = told["project"]
+        self.marks = told["marks"]
+        self.elsewhere = told.get("elsewhere")
+
+    def state_of(self, look_up, service, state_id):
+        from meltano.core.plugin.error import PluginExecutionError
+
+        try:
+            state = look_up(service, state_id)
+        except Exception as error:
+            refuse(f"what keeps the bookmarks cannot be read: {error}")
+            raise
+        owner = state.get(self.MARK, self.project)
+        if self.marks and owner != self.project:
+            refuse(f"the bookmarks of `{state_id}` are those of the project `{owner}`: give each project a place of its own")
+            raise PluginExecutionError("the bookmarks are another project's")
+        if state or self.elsewhere is None:
+            return state
+        if not self.elsewhere["copy"]:
+            refuse(
+                f"nothing is kept under `{state_id}` where bookmarks are kept now, and another place has bookmarks of it: "
+                "add `--take-bookmark` to copy them, or `--full-refresh` to read everything again"
+            )
+            raise PluginExecutionError("bookmarks are missing")
+        return self.copied(service, state_id)
+
+    def copied(self, service, state_id):
+        from meltano.core.state_store import MeltanoState
+
+        state = MeltanoState.from_json(state_id, self.elsewhere["state"])
+        service.set_state(state_id, state.json_merged())
+        self.elsewhere = None
+        return json.loads(state.json_merged())
+
+    def marked(self, text):
+        return json.dumps({**json.loads(text), self.MARK: self.project}) if self.marks else text
+
+
+def refuse(why):
+    print(json.dumps({"event": "Bookmarks", "level": "error", "spile_bookmarks_refused": why}), file=sys.stderr, flush=True)
+
+
+def take_bookmarks():
+    """Reads what spile tells of the bookmarks, and removes it: it may hold a token, which is no plugin's business."""
+    root = os.environ["MELTANO_PROJECT_ROOT"]
+    path = os.path.join(root, "bookmarks.json")
+    try:
+        with open(path) as file:
+            told = json.load(file)
+    except FileNotFoundError:
+        return None
+    os.unlink(path)
+    if "registry" in told:
+        sys.path.append(os.path.join(root, told["wheel"]))
+        import spile_state_backend
+
+        spile_state_backend.connect(told["registry"])
+    return told
+
+
+def guard_bookmarks(told):
+    """Hooks into where Meltano reads state, a full refresh included, and into where it writes it."""
+    from meltano.core.plugin.singer.tap import SingerTap
+    from meltano.core.state_service import StateService
+
+    guard = Guard(told)
+    get_state, keep, look_up = StateService.get_state, StateService.add_state, SingerTap.look_up_state
+
+    def guarded_state(self, state_id):
+        return guard.state_of(get_state, self, state_id)
+
+    def add_state(self, job, new_state, *args, **kwargs):
+        keep(self, job, guard.marked(new_state), *args, **kwargs)
+
+    async def look_up_state(self, plugin_invoker):
+        context = plugin_invoker.context
+        if context and context.job and context.full_refresh:
+            # Meltano would find out after everything is read that what it leaves cannot be kept.
+            with StateService(project=context.project, session=context.session) as service:
+                service.get_state(context.job.job_name)
+        await look_up(self, plugin_invoker)
+
+    StateService.get_state = guarded_state
+    StateService.add_state = add_state
+    SingerTap.look_up_state = look_up_state
+
+
 def name_settings():
     """Names the files with a plugin's settings after the run, so that those of a run that was killed are known."""
     from meltano.core.plugin.singer.base import SingerPlugin
@@ -499,9 +594,11 @@ if __name__ == "__main__":
     gc.disable()
     name_project()
     threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
-    wanted = sys.argv.pop(1)
+    wanted, told = sys.argv.pop(1), take_bookmarks()
     try:
         name_settings()
+        if told is not None:
+            guard_bookmarks(told)
         counters = []
         if "run" in sys.argv:
             count_records(counters)
@@ -512,7 +609,7 @@ if __name__ == "__main__":
         if "--discover" in sys.argv:
             discover_afresh()
     except Exception as error:  # Another Meltano than this was written for: it runs all the same.
-        print(f"records are not counted, bookmarks not told, or catalogs not watched: {error}", file=sys.stderr)
+        print(f"records are not counted, bookmarks not told or guarded, or catalogs not watched: {error}", file=sys.stderr)
     from meltano.cli import main
 
     gc.freeze()

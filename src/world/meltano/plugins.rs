@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 
-use super::{InstallError, Meltano, Outcome, Request, RunError};
+use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
 use crate::connector::bundled::{Bundled, FOLDER};
 use crate::connector::{Plugin, Role};
 use crate::digest::hash;
@@ -49,7 +49,8 @@ impl Meltano {
             self.remember(*role, plugin)?;
         }
         if !self.has_database() {
-            self.prepare(request, ("Meltano's database", &["state", "list"]), interrupt).await?;
+            let request = Request { bookmarks: Some(Bookmarks::in_the_database()), ..request.clone() };
+            self.prepare(&request, ("Meltano's database", &["state", "list"]), interrupt).await?;
             let written =
                 self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
             written.map_err(RunError::io("write", &self.meltano_folder().join(DATABASE_MARKER)))?;

@@ -107,7 +107,12 @@ impl Private {
 
     /// Writes a file that only its owner can read.
     pub(super) fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        create(&self.path(name))?.write_all(text.as_bytes())
+        self.write_bytes(name, text.as_bytes())
+    }
+
+    /// Writes a file that is no text.
+    pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        create(&self.path(name))?.write_all(bytes)
     }
 
     /// Returns the locked file once more, to be read from where `input` begins in it: the lock lasts until all of them

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Hold, Host};
+use super::{Bookmarks, Hold, Host};
 use crate::connector::{Plugin, Role};
 use crate::run::log::CatalogFacts;
 use crate::run::{Cause, Details};
@@ -44,6 +44,8 @@ pub struct Request {
     pub verify: Verify,
     /// Where the tap's catalog comes from.
     pub catalog: Catalog,
+    /// Where its bookmarks are kept; left to Meltano where none are looked up.
+    pub bookmarks: Option<Bookmarks>,
     /// Where the whole log goes; what is there stays in front of it.
     pub log: PathBuf,
     /// Variables of the user's that it must not see: those of base plugins, which Meltano hands to every plugin that

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -54,6 +54,26 @@ fn forget_error_in(connection: &Connection, run: Uuid) -> rusqlite::Result<()> {
     overwrite(connection, changed)
 }
 
+/// Returns what is kept under a state id, in the form in which every other backend keeps it.
+pub(super) fn state(folder: &OwnFolder, id: &str) -> io::Result<Option<String>> {
+    let mut found = None;
+    in_runs(folder, |connection| {
+        found = state_in(connection, id)?;
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn state_in(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
+    // Meltano writes each half as JSON. What says nothing is no bookmark.
+    let sql = "select coalesce(completed_state, '{}'), coalesce(partial_state, '{}') from state where state_id = ?1";
+    let halves = connection.query_row(sql, [id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+    let halves = halves.optional()?.map(|(completed, partial)| [completed, partial]);
+    let says_something = |half: &String| !matches!(half.trim(), "{}" | "null");
+    let halves = halves.filter(|halves| halves.iter().any(says_something));
+    Ok(halves.map(|[completed, partial]| format!("{{\"completed\": {completed}, \"partial\": {partial}}}")))
+}
+
 /// Strikes secrets out of what a run said there, and out of what the database keeps of it besides. Bookmarks stay.
 pub(super) fn strike(folder: &OwnFolder, run: Uuid, mask: &Mask) -> io::Result<()> {
     in_runs(folder, |connection| strike_in(connection, run, mask))
@@ -73,7 +93,7 @@ fn strike_in(connection: &Connection, run: Uuid, mask: &Mask) -> rusqlite::Resul
 }
 
 /// Does something to Meltano's database, where there is one with runs in it; it is not made.
-fn in_runs(folder: &OwnFolder, work: impl Fn(&Connection) -> rusqlite::Result<()>) -> io::Result<()> {
+fn in_runs(folder: &OwnFolder, work: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> io::Result<()> {
     if folder.found(FILE)?.is_none() {
         return Ok(());
     }
@@ -165,6 +185,23 @@ mod tests {
         assert_eq!(states, ["FAIL", "RUNNING", "SUCCESS"]);
         let payload: String = database.query_row("select payload from runs", [], |row| row.get(0)).unwrap();
         assert_eq!(payload, r#"{"a":1,"error":"The process was killed."}"#);
+    }
+
+    #[test]
+    fn bookmarks_are_found_in_the_form_of_every_other_backend() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Own::of_meltano(folder.path()).make().unwrap();
+        assert_eq!(state(&own, "dev:a-to-b").unwrap(), None);
+        let database = Connection::open(own.path().join(FILE)).unwrap();
+        database
+            .execute_batch("create table runs (run_id); create table state (state_id, partial_state, completed_state)")
+            .unwrap();
+        let sql = "insert into state values ('dev:a-to-b', null, '{\"singer_state\": {\"last\": 1.0}}'), ('dev:b', '{}', '{}')";
+        database.execute_batch(sql).unwrap();
+        let found = state(&own, "dev:a-to-b").unwrap();
+        assert_eq!(found.as_deref(), Some(r#"{"completed": {"singer_state": {"last": 1.0}}, "partial": {}}"#));
+        assert_eq!(state(&own, "dev:b").unwrap(), None);
+        assert_eq!(state(&own, "dev:c").unwrap(), None);
     }
 
     const SECRET: &str = "hunter2-and-\"more\"";

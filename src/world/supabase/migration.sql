@@ -134,6 +134,22 @@ create table if not exists public.integration_leases (
 );
 comment on table public.integration_leases is 'Which run holds an integration now, and until when.';
 
+-- Bookmarks: what Meltano keeps of each pipeline, so that every machine goes on where the last one stopped. A row is never
+-- deleted: a bookmark that was cleared is null, and stays so whatever an old machine remembers.
+create table if not exists public.integration_states (
+  managed_by  text        not null,
+  environment text        not null,
+  state_id    text        not null,
+  version     bigint      not null check (version > 0),
+  state       text,
+  run         uuid        not null,
+  host        text        not null,
+  updated_at  timestamptz not null default now(),
+  primary key (managed_by, environment, state_id)
+);
+comment on table public.integration_states is 'The bookmarks of each pipeline, as Meltano keeps them, and which run left them.';
+comment on column public.integration_states.state is 'JSON to the byte, {"completed": {}, "partial": {}}, as Meltano merges them; null: cleared.';
+
 -- Alerts: what the channels of `[[notify]]` were told. One document for each, which is changed as a whole or not at all:
 -- of several machines one claims a message.
 create table if not exists public.integration_alerts (
@@ -472,13 +488,58 @@ language sql volatile security invoker set search_path = '' as $$
 $$;
 comment on function public.spile_release(jsonb) is 'Gives back the lease that the run {"managed_by", "environment", "run"} has.';
 
+-- Writes the bookmarks of a pipeline, where they are still the version that was read, 0 where there was none, and where the
+-- run has the lease of the integration. The lease is locked meanwhile: it cannot pass to another machine in between.
+--   {"managed_by", "environment", "state_id", "integration_id", "run": uuid, "host", "version": n, "state": text | null}
+--   -> {"written": boolean, "why": null | "lease" | "version", "version": n}: of what is there now
+create or replace function public.spile_keep_state(payload jsonb) returns jsonb
+language plpgsql volatile security invoker set search_path = '' as $$
+declare
+  known constant bigint := (payload->>'version')::bigint;
+  found_version bigint;
+begin
+  perform from public.integration_leases l
+    where l.managed_by = payload->>'managed_by' and l.environment = payload->>'environment'
+      and l.integration_id = payload->>'integration_id' and l.run = (payload->>'run')::uuid
+      for update;
+  if not found then
+    return jsonb_build_object('written', false, 'why', 'lease', 'version', known);
+  end if;
+  insert into public.integration_states as s (managed_by, environment, state_id, version, state, run, host)
+  select payload->>'managed_by', payload->>'environment', payload->>'state_id', 1, payload->>'state',
+         (payload->>'run')::uuid, payload->>'host'
+   where known = 0
+      on conflict on constraint integration_states_pkey do nothing
+  returning s.version into found_version;
+  if found_version is null then
+    update public.integration_states s
+       set version = s.version + 1, state = payload->>'state', run = (payload->>'run')::uuid,
+           host = payload->>'host', updated_at = now()
+     where s.managed_by = payload->>'managed_by' and s.environment = payload->>'environment'
+       and s.state_id = payload->>'state_id'
+       -- The same once more was sent again, because the answer was lost.
+       and (s.version = known or s.version = known + 1 and s.run = (payload->>'run')::uuid
+                                 and s.state is not distinct from payload->>'state')
+    returning s.version into found_version;
+  end if;
+  if found_version is not null then
+    return jsonb_build_object('written', true, 'why', null, 'version', found_version);
+  end if;
+  return jsonb_build_object('written', false, 'why', 'version', 'version', (
+    select s.version from public.integration_states s
+     where s.managed_by = payload->>'managed_by' and s.environment = payload->>'environment'
+       and s.state_id = payload->>'state_id'));
+end $$;
+comment on function public.spile_keep_state(jsonb) is
+  'Writes the bookmarks of a pipeline for the run that has the lease, if they have not changed since "version".';
+
 -- What is open to those who have no business here: a table that a visitor of the dashboard may read or write.
 create or replace function public.spile_exposure() returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object('table', t.name, 'role', r.rolname, 'may', p.may)
            order by t.name, r.rolname, p.may), '[]')
     from unnest(array['integrations', 'integration_runs', 'integration_changes', 'integration_applies',
-                      'integration_files', 'integration_leases', 'integration_alerts']) as t(name)
+                      'integration_files', 'integration_leases', 'integration_alerts', 'integration_states']) as t(name)
    cross join pg_catalog.pg_roles r
    cross join unnest(array['select', 'insert', 'update', 'delete']) as p(may)
    where r.rolname in ('anon', 'authenticated')
@@ -683,15 +744,17 @@ alter table public.integration_applies enable row level security;
 alter table public.integration_files   enable row level security;
 alter table public.integration_leases  enable row level security;
 alter table public.integration_alerts  enable row level security;
+alter table public.integration_states  enable row level security;
 
 revoke all on public.integrations, public.integration_runs, public.integration_changes, public.integration_applies,
-  public.integration_files, public.integration_leases, public.integration_alerts from public, anon, authenticated, service_role;
+  public.integration_files, public.integration_leases, public.integration_alerts, public.integration_states
+  from public, anon, authenticated, service_role;
 revoke all on sequence public.integration_changes_number_seq, public.integration_applies_number_seq
   from public, anon, authenticated, service_role;
 revoke all on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_state(jsonb),
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
   public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
-  public.spile_keep_alerts(jsonb), public.spile_exposure(),
+  public.spile_keep_alerts(jsonb), public.spile_keep_state(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version(), public.spile_planner_project(), public.spile_may_plan(text),
   public.spile_others(text), public.integrations_touch(),
   public.integration_changes_stay(), public.integration_runs_end()
@@ -701,12 +764,12 @@ grant usage on schema public to service_role;
 grant select, insert, update, delete on public.integrations to service_role;
 grant select, insert, update on public.integration_runs to service_role;
 grant select, insert, update, delete on public.integration_leases to service_role;
-grant select, insert, update on public.integration_alerts to service_role;
+grant select, insert, update on public.integration_alerts, public.integration_states to service_role;
 grant select, insert on public.integration_changes, public.integration_applies, public.integration_files to service_role;
 grant execute on function public.spile_apply(jsonb), public.spile_rows(jsonb), public.spile_state(jsonb),
   public.spile_applies(jsonb), public.spile_left(jsonb), public.spile_last_runs(jsonb), public.spile_lease(jsonb),
   public.spile_release(jsonb), public.spile_tries(jsonb), public.spile_ends(jsonb),
-  public.spile_keep_alerts(jsonb), public.spile_exposure(),
+  public.spile_keep_alerts(jsonb), public.spile_keep_state(jsonb), public.spile_exposure(),
   public.spile_revision(text, text), public.spile_version(), public.spile_planner_project(), public.spile_may_plan(text),
   public.spile_others(text) to service_role;
 
@@ -723,7 +786,8 @@ do $$ begin
     return;
   end if;
   revoke all on public.integrations, public.integration_runs, public.integration_changes, public.integration_applies,
-    public.integration_files, public.integration_leases, public.integration_alerts from spile_planner;
+    public.integration_files, public.integration_leases, public.integration_alerts, public.integration_states
+    from spile_planner;
   grant usage on schema public to spile_planner;
   grant select (id, slug, type, name, enabled, config, secrets, managed_by, environment, content_hash)
     on public.integrations to spile_planner;

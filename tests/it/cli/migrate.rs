@@ -17,7 +17,7 @@ fn the_supabase_cli_gets_a_migration_once() {
     let files: Vec<_> = std::fs::read_dir(folder.join("supabase/migrations")).unwrap().collect();
     assert_eq!(files.len(), 1, "{files:?}");
     let name = files[0].as_ref().unwrap().file_name().into_string().unwrap();
-    assert!(name.ends_with("_spile_v5.sql") && name[..14].chars().all(|c| c.is_ascii_digit()), "{name}");
+    assert!(name.ends_with("_spile_v6.sql") && name[..14].chars().all(|c| c.is_ascii_digit()), "{name}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Dice {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Victim {
+pub(super) enum Victim {
     Spile,
     Meltano,
     Tap,
@@ -41,12 +41,12 @@ enum Victim {
 
 const VICTIMS: [Victim; 5] = [Victim::Spile, Victim::Meltano, Victim::Tap, Victim::Target, Victim::Everything];
 
-fn number(name: &str) -> Option<u64> {
+pub(super) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 /// Sends SIGKILL to the project's processes whose command line is the victim's.
-fn kill(project: &Project, child: &mut Child, victim: Victim) {
+pub(super) fn kill(project: &Project, child: &mut Child, victim: Victim) {
     let is_victim = |line: &str| match victim {
         Victim::Spile => false,
         Victim::Meltano => line.contains("launch.py"),
@@ -140,7 +140,7 @@ fn killed_at_random_moments_the_next_sync_goes_on_and_nothing_is_left() {
 }
 
 /// Waits until no process of the run is left: Meltano notices within a second that its spile is gone.
-fn wait_for_quiet(project: &Project, told: &str) {
+pub(super) fn wait_for_quiet(project: &Project, told: &str) {
     let begun = Instant::now();
     while !processes_of(project).is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{told}: still there are {:?}", processes_of(project));

@@ -1,4 +1,7 @@
-//! Two machines, as two checkouts of one project: they share a hosted registry and a state backend, and nothing else.
+//! Two machines, as two checkouts of one project: they share a hosted registry and a destination, and nothing else.
+
+mod bookmarks;
+mod kills;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -6,6 +9,9 @@ use std::time::Duration;
 
 use crate::project::{Project, Ran, kill_all, wait, wait_for_the_tap};
 use crate::supabase::hosted::HostedRows;
+
+/// Where Meltano keeps the bookmarks of the one integration.
+const STATE: &str = "dev:tap-fault--things-to-target-jsonl--files";
 
 struct Machines {
     subject: HostedRows,
@@ -23,7 +29,8 @@ impl Machines {
             let registry = "[project]\nname = 'real'\n[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\n\
                             key = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n[run]\nenv = ['TAP_FAULT_NOTES']\n";
             project.write("spile.toml", registry);
-            project.write("integrations/files.toml", &crate::project::LOADER.replace("'output'", "'output/all'"));
+            let output = format!("'{}'", shared.path().join("output").display());
+            project.write("integrations/files.toml", &crate::project::LOADER.replace("'output'", &output));
             project
         };
         let machines = Self { one: checkout(), other: checkout(), subject, shared };
@@ -38,13 +45,30 @@ impl Machines {
 
     fn command(&self, machine: &Project, words: &[&str]) -> Command {
         let mut command = machine.command(words);
-        let state = self.shared.path().join("state");
         command
             .env("SUPABASE_URL", &self.subject.database.url)
             .env("SUPABASE_SECRET_KEY", self.subject.database.key("service_role"))
-            .env("MELTANO_STATE_BACKEND_URI", format!("file://{}", state.display()))
             .env("TAP_FAULT_NOTES", self.notes());
         command
+    }
+
+    fn sync(&self, machine: &Project) -> Ran {
+        Ran(self.command(machine, &["sync", "things"]).output().unwrap()).succeeds()
+    }
+
+    /// The rows that the destination holds, by their ids.
+    fn rows(&self) -> Vec<i64> {
+        let text = std::fs::read_to_string(self.shared.path().join("output/things.jsonl")).unwrap_or_default();
+        let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_i64().unwrap();
+        text.lines().map(id).collect()
+    }
+
+    /// The bookmark that the registry keeps; 0 where there is none.
+    fn kept(&self) -> i64 {
+        let state =
+            self.subject.database.sql(&format!("select state from integration_states where state_id = '{STATE}'"));
+        let state: serde_json::Value = serde_json::from_str(&state).unwrap_or_default();
+        state["completed"]["singer_state"]["bookmarks"]["things"]["last"].as_i64().unwrap_or_default()
     }
 
     fn began(&self) -> Vec<String> {

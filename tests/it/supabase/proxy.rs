@@ -23,6 +23,10 @@ pub enum Fault {
     Twice,
     /// The request gets through twice at the same time; the second answer comes back.
     TwiceAtOnce,
+    /// It does not get through, nor is it answered, until the proxy lets go of it; then it is cut.
+    HeldBefore,
+    /// It gets through, and is not answered until the proxy lets go of it; then it is cut.
+    HeldAfter,
     /// It takes a while.
     Slow,
     /// A gateway without a server behind it.
@@ -92,6 +96,8 @@ struct Script {
     at: Option<(String, usize, Fault)>,
     /// What was asked for, in the order of arrival.
     seen: Vec<Seen>,
+    /// Whether a request is held.
+    holds: bool,
 }
 
 /// A proxy before a server; it lives as long as the runtime that started it.
@@ -153,6 +159,16 @@ impl Proxy {
         self.script.lock().unwrap().then = Some(fault);
     }
 
+    /// Tells whether a request is held.
+    pub fn holds(&self) -> bool {
+        self.script.lock().unwrap().holds
+    }
+
+    /// Lets go of the request that is held.
+    pub fn let_go(&self) {
+        self.script.lock().unwrap().holds = false;
+    }
+
     /// Returns what was asked for since the last time.
     pub fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.script.lock().unwrap().seen)
@@ -171,6 +187,15 @@ async fn serve(mut client: TcpStream, server: &str, script: &Mutex<Script>) -> s
         script.seen.push(seen);
         fault
     };
+    if fault == Fault::HeldAfter {
+        forward(server, &request).await?;
+    }
+    if matches!(fault, Fault::HeldBefore | Fault::HeldAfter) {
+        script.lock().unwrap().holds = true;
+        while script.lock().unwrap().holds {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
     if let Some(answer) = answer(fault, server, &request).await? {
         client.write_all(&answer).await?;
     }
@@ -180,7 +205,7 @@ async fn serve(mut client: TcpStream, server: &str, script: &Mutex<Script>) -> s
 /// Lets a request through as a fault has it; `None` where nothing comes back.
 async fn answer(fault: Fault, server: &str, request: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
     Ok(match fault {
-        Fault::CutBefore => None,
+        Fault::CutBefore | Fault::HeldBefore | Fault::HeldAfter => None,
         Fault::CutWithin => {
             let mut server = TcpStream::connect(server).await?;
             server.write_all(&request[..request.len() / 2]).await?;

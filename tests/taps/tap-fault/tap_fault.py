@@ -16,6 +16,9 @@ import urllib.parse
 # More than a log may hold.
 FLOOD = 70_000
 
+# The streams of the mode `three`.
+THREE = ["first", "second", "third"]
+
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}, "proof": {"type": ["null", "string"]}}}
 
 
@@ -81,14 +84,17 @@ def discover(config):
     if mode == "offer-secret":
         print("connecting with", config, file=sys.stderr)
         return say({"streams": [{"tap_stream_id": f"of {token}", "schema": {"properties": {token: {"type": token}}}}]})
-    entry = {
-        "tap_stream_id": "things",
-        "stream": "things",
-        "schema": SCHEMA,
-        "key_properties": ["id"],
-        "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
-    }
-    say({"streams": [entry]})
+    entries = [
+        {
+            "tap_stream_id": stream,
+            "stream": stream,
+            "schema": SCHEMA,
+            "key_properties": ["id"],
+            "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
+        }
+        for stream in (THREE if mode == "three" else ["things"])
+    ]
+    say({"streams": entries})
 
 
 def offered():
@@ -169,6 +175,23 @@ def step(state):
         time.sleep(0.05)
 
 
+def three(state):
+    """Counts on in three streams, one after the other, a bookmark after each. Breaks off at the stream that a note names."""
+    note = os.path.join(os.environ["TAP_FAULT_NOTES"], "breaks")
+    breaks = open(note).read().strip() if os.path.exists(note) else None
+    bookmarks = dict(state.get("bookmarks", {}))
+    for stream in THREE:
+        if stream == breaks:
+            os.unlink(note)
+            raise RuntimeError("it broke off")
+        last = bookmarks.get(stream, {}).get("last", 0)
+        say({"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": ["id"]})
+        for number in range(last + 1, last + 4):
+            say({"type": "RECORD", "stream": stream, "record": {"id": number}})
+        bookmarks[stream] = {"last": last + 3}
+        say({"type": "STATE", "value": {"bookmarks": bookmarks}})
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("--config", "--state", "--catalog", "--properties"):
@@ -218,6 +241,8 @@ def main():
             print(f"{number} of {FLOOD}: {'x' * 1000}", file=sys.stderr)
     if mode == "step":
         return step(load(arguments.state))
+    if mode == "three":
+        return three(load(arguments.state))
     first = load(arguments.state).get("bookmarks", {}).get("things", {}).get("last", 0) + 1
     say({"type": "SCHEMA", "stream": "things", "schema": SCHEMA, "key_properties": ["id"]})
     for number in range(first, first + 3):

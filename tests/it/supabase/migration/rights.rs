@@ -21,6 +21,7 @@ async fn nobody_else_sees_or_does_anything() {
             "integration_applies",
             "integration_files",
             "integration_alerts",
+            "integration_states",
         ] {
             let (status, answer) = api.get(table).await;
             assert_eq!((status, &answer["code"]), (401, &json!("42501")), "{role} {table}: {answer}");
@@ -32,7 +33,8 @@ async fn nobody_else_sees_or_does_anything() {
             ("spile_state", owner.clone()),
             ("spile_tries", owner.clone()),
             ("spile_ends", owner.clone()),
-            ("spile_keep_alerts", owner),
+            ("spile_keep_alerts", owner.clone()),
+            ("spile_keep_state", owner),
             ("spile_revision", json!({ "managed_by": "acme", "environment": "prod" })),
             ("spile_version", json!({})),
         ];
@@ -65,7 +67,9 @@ async fn the_planner_reads_hashes_and_ciphertext_and_writes_nothing() {
     assert_eq!(api.call("spile_version", &json!({})).await, (200, json!(VERSION)));
     let owner = json!({ "managed_by": "acme", "environment": "prod" });
     assert_eq!(api.call("spile_revision", &owner).await, (200, json!(revision(&supabase))));
-    for hidden in ["integrations?select=status", "integration_runs", "integration_changes?select=actor"] {
+    for hidden in
+        ["integrations?select=status", "integration_runs", "integration_changes?select=actor", "integration_states"]
+    {
         assert_eq!(api.get(hidden).await.0, 401, "{hidden}");
     }
     let planned = json!({ "payload": payload(&revision(&supabase), &[create(2, "b")]) });

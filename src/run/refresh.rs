@@ -1,0 +1,90 @@
+//! Full refreshes that broke off: the next sync goes on with them.
+//!
+//! A full refresh writes its bookmarks over those that were there before. Where it broke off, those of the streams that it
+//! had done are kept, and the next sync begins all others anew; where it broke off before it had any, all is begun anew.
+
+use uuid::Uuid;
+
+use super::{Run, RunKind, RunStatus};
+use crate::name::IntegrationId;
+
+/// A full refresh that broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The last run of it.
+    pub run: Uuid,
+    /// What it has left.
+    pub left: Left,
+}
+
+/// What a full refresh that broke off has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Bookmarks of its own, from which it goes on.
+    Bookmarks,
+    /// Nothing: what is kept are the bookmarks from before it.
+    Nothing,
+}
+
+/// Finds the full refresh into a loader that is to be gone on with, in the runs of an integration, the newest first; `except`
+/// is the run that asks.
+#[must_use]
+pub fn unfinished(runs: &[Run], loader: Option<IntegrationId>, except: Uuid) -> Option<Unfinished> {
+    let is_of = |run: &&Run| run.kind == RunKind::Sync && run.loader == loader && run.id != except;
+    let mut broken_off = runs.iter().filter(is_of).take_while(|run| run.full_refresh && run.status != RunStatus::Ok);
+    let last = broken_off.next()?;
+    // One that went on with another begins with bookmarks of that one, and one that was asked for with none.
+    let left =
+        std::iter::once(last).chain(broken_off).find_map(|run| match (&run.bookmark_after, &run.bookmark_before) {
+            (Some(_), _) => Some(Left::Bookmarks),
+            (None, None) => Some(Left::Nothing),
+            (None, Some(_)) => None,
+        });
+    Some(Unfinished { run: last.id, left: left.unwrap_or(Left::Bookmarks) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::tests::run;
+    use serde_json::json;
+
+    /// A run as written: `f` for a full refresh that failed, `o` for one that ended well, `n` for an ordinary sync that
+    /// failed; then what it began with and left, `-` for none.
+    fn runs(written: &[&str]) -> Vec<Run> {
+        let one = |(number, text): (usize, &&str)| {
+            let is_some = |at: usize| text.as_bytes()[at] != b'-';
+            let status = if text.starts_with('o') { RunStatus::Ok } else { RunStatus::Failed };
+            Run {
+                id: Uuid::from_u128(number as u128 + 1),
+                full_refresh: !text.starts_with('n'),
+                bookmark_before: is_some(1).then(|| json!({})),
+                bookmark_after: is_some(2).then(|| json!({})),
+                ..run(RunKind::Sync, status, 0)
+            }
+        };
+        written.iter().enumerate().map(one).collect()
+    }
+
+    #[test]
+    fn a_full_refresh_that_broke_off_is_gone_on_with_and_one_that_kept_nothing_begun_anew() {
+        let left = |written: &[&str]| {
+            let runs = runs(written);
+            unfinished(&runs, runs.first()?.loader, Uuid::nil()).map(|unfinished| unfinished.left)
+        };
+        assert_eq!(left(&[]), None);
+        assert_eq!(left(&["o--", "f-a"]), None);
+        assert_eq!(left(&["nba", "f-a"]), None, "who synced since has gone on from there");
+        assert_eq!(left(&["f-a", "o-a"]), Some(Left::Bookmarks));
+        assert_eq!(left(&["f--", "f-a"]), Some(Left::Nothing), "it was asked for anew");
+        assert_eq!(left(&["fb-", "f-a"]), Some(Left::Bookmarks));
+        assert_eq!(left(&["fb-", "f--"]), Some(Left::Nothing));
+    }
+
+    #[test]
+    fn what_another_loader_got_and_the_run_itself_do_not_count() {
+        let runs = runs(&["f-a", "o--"]);
+        assert_eq!(unfinished(&runs, runs[0].loader, runs[0].id), None);
+        assert_eq!(unfinished(&runs, Some(IntegrationId(Uuid::nil())), Uuid::nil()), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! `state_backend` of `[meltano]`: where bookmarks are kept, where the project says so.
+
+use url::Url;
+
+use crate::source::Placed;
+use crate::table::Mistake;
+
+/// The word for the registry.
+const REGISTRY: &str = "registry";
+
+/// The word for Meltano's own database.
+const LOCAL: &str = "local";
+
+/// The addresses that Meltano needs more than itself for, and the extra that brings it.
+const EXTRAS: [(&str, &str); 3] = [("s3", "s3"), ("gs", "gcs"), ("azure", "azure")];
+
+/// Where bookmarks are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateBackend {
+    /// In the hosted registry; where that is a file, with Meltano.
+    Registry,
+    /// In Meltano's own database, on each machine.
+    Local,
+    /// At an address that Meltano understands, such as `s3://bucket/folder`.
+    At(String),
+}
+
+impl StateBackend {
+    /// Reads what is written.
+    ///
+    /// # Errors
+    /// When it is neither of the words nor an address, or holds a password.
+    pub(super) fn read(written: &Placed<String>) -> Result<Self, Mistake> {
+        let text = written.as_str();
+        let mistake = |message: String, help: &str| {
+            let (span, help) = (written.place.span.clone().into(), Some(help.to_owned()));
+            Mistake::Invalid { key: "state_backend".to_owned(), message, span, help }
+        };
+        if [REGISTRY, LOCAL].contains(&text) {
+            return Ok(if text == REGISTRY { Self::Registry } else { Self::Local });
+        }
+        let Some(url) = Url::parse(text).ok().filter(|url| text.contains("://") && url.scheme() != "spile") else {
+            let help = "write `registry`, `local`, or an address of Meltano's, such as `s3://bucket/folder`";
+            return Err(mistake(format!("`{text}` is no place that keeps bookmarks"), help));
+        };
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+            let help = "leave it out, and set Meltano's variable for it where spile runs, such as \
+                        `MELTANO_STATE_BACKEND_S3_AWS_SECRET_ACCESS_KEY`";
+            return Err(mistake("the address says who asks, or more".to_owned(), help));
+        }
+        Ok(Self::At(text.to_owned()))
+    }
+
+    /// Returns the extra of Meltano's package that it needs.
+    pub(super) fn extra(&self) -> Option<&'static str> {
+        let Self::At(address) = self else { return None };
+        let scheme = address.split("://").next()?;
+        EXTRAS.into_iter().find(|(known, _)| *known == scheme).map(|(_, extra)| extra)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+
+    fn read(text: &str) -> Result<StateBackend, String> {
+        let written = Placed { value: text.to_owned(), place: Source::new("spile.toml", "").start() };
+        StateBackend::read(&written).map_err(|mistake| mistake.to_string())
+    }
+
+    #[test]
+    fn a_word_or_an_address_is_taken_and_what_it_needs_is_known() {
+        assert_eq!(read("registry"), Ok(StateBackend::Registry));
+        assert_eq!(read("local"), Ok(StateBackend::Local));
+        for (address, extra) in [
+            ("s3://bucket/folder", Some("s3")),
+            ("gs://bucket", Some("gcs")),
+            ("azure://container/a", Some("azure")),
+            ("file:///srv/state", None),
+        ] {
+            let read = read(address).unwrap();
+            assert_eq!((&read, read.extra()), (&StateBackend::At(address.to_owned()), extra));
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_or_holds_a_password_is_refused_and_the_password_is_not_said() {
+        for text in ["supabase", "", "s3:bucket", "spile://registry", "/srv/state"] {
+            assert!(read(text).unwrap_err().contains("no place that keeps bookmarks"), "{text}");
+        }
+        for text in ["s3://key:hunter2@bucket", "azure://c?sig=hunter2"] {
+            let said = read(text).unwrap_err();
+            assert!(said.contains("says who asks") && !said.contains("hunter2"), "{said}");
+        }
+    }
+}

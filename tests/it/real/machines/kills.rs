@@ -1,0 +1,63 @@
+//! Kills between the moment when the destination has the rows and the moment when the registry has the bookmark.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::Machines;
+use crate::real::kills::{Victim, kill, number, wait_for_quiet};
+use crate::supabase::proxy::{Fault, Proxy};
+
+/// Whom the kills are for, and whether what they were about to hear had been written.
+const KINDS: [(Victim, Fault); 6] = [
+    (Victim::Spile, Fault::HeldBefore),
+    (Victim::Meltano, Fault::HeldAfter),
+    (Victim::Everything, Fault::HeldBefore),
+    (Victim::Spile, Fault::HeldAfter),
+    (Victim::Meltano, Fault::HeldBefore),
+    (Victim::Everything, Fault::HeldAfter),
+];
+
+/// How many rows a run of the tap reads, which the target of the tests confirms as one batch.
+const BATCH: usize = 20;
+
+/// Six kills, one of each kind, on two machines in turn; `SPILE_KILLS=50` for more.
+#[test]
+fn killed_between_the_rows_and_their_bookmark_nothing_is_lost_and_one_batch_repeated() {
+    let Some(machines) = Machines::start() else { return };
+    let proxy = Proxy::beside(&machines.subject.database.url);
+    let kills = number("SPILE_KILLS").unwrap_or(KINDS.len() as u64);
+    for round in 0..kills {
+        let (victim, fault) = KINDS[usize::try_from(round).unwrap() % KINDS.len()];
+        let machine = if round % 2 == 0 { &machines.one } else { &machines.other };
+        let told = format!("round {round}: {victim:?}, {fault:?}");
+        let (kept, rows) = (machines.kept(), machines.rows().len());
+        proxy.at(("POST /rpc/spile_keep_state", 0), fault);
+        let mut command = machines.command(machine, &["sync", "things", "-q"]);
+        command.env("SUPABASE_URL", &proxy.url).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let begun = Instant::now();
+        while !proxy.holds() {
+            assert!(begun.elapsed() < Duration::from_mins(4), "{told}: no bookmark was on its way");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(machines.began().last().unwrap(), &kept.to_string(), "{told}: it began elsewhere");
+        assert_eq!(machines.rows().len(), rows + BATCH, "{told}: the rows are there before their bookmark is");
+        kill(machine, &mut child, victim);
+        proxy.let_go();
+        child.wait().unwrap();
+        wait_for_quiet(machine, &told);
+        let now = machines.kept();
+        assert!(now == kept || now == kept + 20, "{told}: {now} is kept after {kept}");
+        // As a minute makes it.
+        machines.subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
+    }
+    machines.sync(&machines.one);
+    let mut rows = machines.rows();
+    let all = rows.len();
+    rows.sort_unstable();
+    rows.dedup();
+    assert_eq!(rows, (1..=machines.kept()).collect::<Vec<_>>(), "every row up to the bookmark is there");
+    let repeated = all - rows.len();
+    assert!(repeated <= BATCH * usize::try_from(kills).unwrap(), "{repeated} rows were repeated by {kills} kills");
+    assert!(!machines.notes().join("twice").exists());
+}

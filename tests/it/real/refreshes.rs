@@ -1,0 +1,78 @@
+//! Full refreshes that break off: the next sync goes on with them, and never with what was before them.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::project::{Project, Ran, things};
+
+const STREAMS: [&str; 3] = ["first", "second", "third"];
+
+fn three() -> Project {
+    let project = Project::new();
+    project.add_fault("three");
+    project.write("integrations/things.toml", &things("three"));
+    project.write("notes/x", "");
+    project.spile(&["apply", "--yes"]).succeeds();
+    project
+}
+
+fn sync(project: &Project, words: &[&str]) -> Ran {
+    let mut command = project.command(&[&["sync", "things"], words].concat());
+    command.env("TAP_FAULT_NOTES", project.path().join("notes"));
+    Ran(command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap())
+}
+
+/// The rows that the destination holds of each stream, by their ids.
+fn rows(project: &Project) -> [Vec<i64>; 3] {
+    STREAMS.map(|stream| {
+        let path = project.path().join(format!("output/{stream}.jsonl"));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_i64().unwrap()).collect()
+    })
+}
+
+fn would(project: &Project) -> Value {
+    project.json(&["sync", "--dry-run"])["would_sync"][0].clone()
+}
+
+#[test]
+fn a_full_refresh_that_broke_off_after_one_of_three_streams_is_gone_on_with() {
+    let project = three();
+    for _ in 0..2 {
+        sync(&project, &[]).succeeds();
+    }
+    assert_eq!(rows(&project), [1, 1, 1].map(|_| (1..=6).collect::<Vec<_>>()));
+    project.write("notes/breaks", "second");
+    let broken = sync(&project, &["--full-refresh"]).fails();
+    assert!(broken.stdout().contains("it broke off"), "{}", broken.stdout());
+    let id = project.newest_run()["id"].clone();
+    let would = would(&project);
+    assert_eq!(would["unfinished_refresh"], id, "{would}");
+    assert_eq!(would["bookmark"]["bookmarks"], serde_json::json!({ "first": { "last": 3 } }), "{would}");
+    let resumed = sync(&project, &[]).succeeds();
+    let told = format!("Going on with the full refresh of `things` that broke off in the run {}", id.as_str().unwrap());
+    assert!(resumed.stderr().contains(&told), "{}", resumed.stderr());
+    // The first stream goes on, and the others are read again from their beginning.
+    let first = [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6].to_vec();
+    let other = [1, 2, 3, 4, 5, 6, 1, 2, 3].to_vec();
+    assert_eq!(rows(&project), [first, other.clone(), other]);
+    let run = project.newest_run();
+    assert_eq!((&run["full_refresh"], &run["bookmark_before"]), (&true.into(), &would["bookmark"]));
+    let next = sync(&project, &[]).succeeds();
+    assert!(!next.stderr().contains("Going on"), "it is finished: {}", next.stderr());
+    assert_eq!(rows(&project).map(|rows| *rows.last().unwrap()), [9, 6, 6]);
+    assert_eq!(project.newest_run()["full_refresh"], false);
+}
+
+#[test]
+fn a_full_refresh_that_broke_off_before_its_first_bookmark_is_begun_anew() {
+    let project = three();
+    sync(&project, &[]).succeeds();
+    project.write("notes/breaks", "first");
+    sync(&project, &["--full-refresh"]).fails();
+    assert_eq!(would(&project)["bookmark"], Value::Null);
+    let resumed = sync(&project, &[]).succeeds();
+    assert!(resumed.stderr().contains("from its beginning, for it had kept no bookmark"), "{}", resumed.stderr());
+    assert_eq!(rows(&project), [1, 1, 1].map(|_| [1, 2, 3, 1, 2, 3].to_vec()));
+}
