@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod faulty;
 pub mod head;
 pub mod kind;
+pub mod naming;
 pub mod passed;
 pub mod read;
 pub mod search;
@@ -20,6 +21,7 @@ use crate::name::Slug;
 pub use catalog::Catalog;
 pub use head::Head;
 pub use kind::Kind;
+pub use naming::Naming;
 
 /// Which side of a pipeline a plugin is: Meltano's `extractors` or `loaders`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,6 +89,10 @@ pub struct Connector {
     pub select: Vec<String>,
     /// What it does not keep of the records that it moves.
     pub losses: Vec<Loss>,
+    /// Which tables it writes streams to, if that is known of a loader.
+    pub naming: Option<Naming>,
+    /// Whether its settings name its streams: two integrations of it have none in common unless a discovery says so.
+    pub own_streams: bool,
     /// What it was made of, where it was.
     pub lock: Option<Lock>,
 }

@@ -11,6 +11,7 @@ mod mistake;
 mod read;
 mod rules;
 mod stream;
+pub mod tables;
 
 pub use check::{Against, check, check_losses, matching, near_stream};
 pub use field::{Field, Inclusion};

@@ -5,6 +5,7 @@ pub mod draft;
 pub mod field;
 mod file_name;
 pub mod keys;
+pub mod load;
 pub mod rewrite;
 pub mod schedule;
 pub mod secrets;
@@ -25,6 +26,7 @@ use crate::value::Settings;
 
 pub use draft::Draft;
 pub use file_name::FileName;
+pub use load::Load;
 pub use schedule::Schedule;
 pub use secrets::Secrets;
 pub use timetable::{Tick, Timetable};
@@ -64,6 +66,14 @@ impl Integration {
         self.plugin.clone().unwrap_or_else(|| self.connector.plugin_name(&self.slug))
     }
 
+    /// Tells whether its tap keeps no bookmark, so that every run reads everything again. Of a tap whose definition says
+    /// nothing of what it can do, that is not known.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        let can = &self.connector.plugin.capabilities;
+        self.role() == Role::Extractor && !can.is_empty() && can.iter().all(|one| one != "state")
+    }
+
     /// Returns which side of a pipeline it is.
     #[must_use]
     pub fn role(&self) -> Role {
@@ -82,6 +92,8 @@ pub struct Declaration {
     pub enabled: bool,
     /// The loader its records go to.
     pub loader: Option<Slug>,
+    /// How they land there.
+    pub load: Load,
     /// When it is synced.
     pub schedule: Option<Schedule>,
     /// How the schedule is kept; `meltano.yml` says nothing of it.
@@ -103,6 +115,8 @@ pub struct Declaration {
 pub struct Integrations {
     by_id: BTreeMap<IntegrationId, Arc<Integration>>,
     by_slug: BTreeMap<Slug, IntegrationId>,
+    /// The loaders in which an integration chooses its schema.
+    divided: BTreeSet<Slug>,
 }
 
 impl Integrations {
@@ -128,6 +142,12 @@ impl Integrations {
         self.by_slug.values().filter_map(|id| self.get(id))
     }
 
+    /// Tells whether a loader writes each extractor's records to a schema of its own, because one of them asks for it.
+    #[must_use]
+    pub fn is_divided(&self, loader: &Slug) -> bool {
+        self.divided.contains(loader)
+    }
+
     /// Returns those that `keep` says.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&Integration) -> bool) -> Self {
@@ -140,7 +160,12 @@ impl FromIterator<Arc<Integration>> for Integrations {
         // Mostly they come in the order of their names, and what is sorted makes a map at once.
         let all: Vec<Arc<Integration>> = iter.into_iter().collect();
         let by_slug = all.iter().map(|integration| (integration.slug.clone(), integration.id)).collect();
-        Self { by_id: all.into_iter().map(|integration| (integration.id, integration)).collect(), by_slug }
+        let declared = |one: &Arc<Integration>| {
+            let all = one.overlays.values().chain([&one.base]).filter(|declared| one.divides(declared));
+            all.filter_map(|declared| declared.loader.clone()).collect::<Vec<_>>()
+        };
+        let divided = all.iter().flat_map(declared).collect();
+        Self { by_id: all.into_iter().map(|integration| (integration.id, integration)).collect(), by_slug, divided }
     }
 }
 

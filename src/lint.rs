@@ -84,6 +84,25 @@ pub enum Lint {
         #[label("declared here")]
         span: SourceSpan,
     },
+    /// A tap that keeps no bookmark.
+    #[error("`{slug}` reads everything again in each run: the tap of `{connector}` keeps no bookmark")]
+    #[diagnostic(
+        code(spile::lint::no_state),
+        severity(Warning),
+        help(
+            "choose another tap for what is large; if the tap takes a bookmark, add `state` to the capabilities of the \
+             connector, or allow it with `[lint] allow = [\"no_state\"]` in `spile.toml`"
+        )
+    )]
+    NoState {
+        /// The integration.
+        slug: Slug,
+        /// The connector.
+        connector: String,
+        /// Its type.
+        #[label("has no `state` among its capabilities")]
+        span: SourceSpan,
+    },
     /// A connector of which every install may be another one.
     #[error("`{pip_url}` of the connector `{name}` names no version")]
     #[diagnostic(
@@ -135,10 +154,24 @@ impl Lints<'_> {
             let (slug, span) = (draft.slug.clone(), secrets.place.span.clone().into());
             add("old_secret", &secrets.place, Lint::OldSecret { slug, days, span });
         }
-        let place = draft.connector.as_ref().map(|connector| connector.place.clone());
-        if let Some(place) = place.filter(|_| self.is_unused(integration)) {
-            let (slug, span) = (draft.slug.clone(), place.span.clone().into());
+        let Some(place) = draft.connector.as_ref().map(|connector| connector.place.clone()) else { return };
+        let (slug, span) = (draft.slug.clone(), place.span.clone().into());
+        if self.is_unused(integration) {
             add("unused_loader", &place, Lint::UnusedLoader { slug, span });
+        }
+        self.no_state(draft, problems);
+    }
+
+    /// Tells of a tap that keeps no bookmark, of an integration that is synced.
+    pub fn no_state(&self, draft: &Draft, problems: &mut Problems) {
+        let Some(integration) = self.integrations.find(draft.slug.as_str()) else { return };
+        let is_synced = integration.at(self.environment).loader.is_some();
+        let place = draft.connector.as_ref().map(|connector| &connector.place);
+        let is_wanted = is_synced && integration.forgets() && !self.settings.allow.contains("no_state");
+        if let Some(place) = place.filter(|_| is_wanted) {
+            let (slug, connector) = (draft.slug.clone(), integration.connector.name.clone());
+            let span = place.span.clone().into();
+            problems.push(&place.source, Lint::NoState { slug, connector, span });
         }
     }
 

@@ -15,12 +15,14 @@ pub mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::of_json;
 use crate::integration::Integrations;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::problem::Report;
 use crate::record::{Entry, Record, Row};
 
 pub use change::{Change, Difference, FieldChange, SecretChange};
@@ -75,6 +77,10 @@ pub struct Plan {
     /// without a key it is the same plan.
     #[serde(skip)]
     pub seen: BTreeMap<IntegrationId, BTreeMap<String, SecretChange>>,
+    /// What is no mistake but worth a word before it is applied. It follows from what is known of the sources, so it is
+    /// not part of what the plan is.
+    #[serde(skip)]
+    pub advice: Arc<Report>,
 }
 
 /// What both targets hold, as read.
@@ -144,6 +150,7 @@ impl Plan {
             is_edited: current.meltano.is_edited && !meltano.is_empty(),
             existing: known.len(),
             seen: BTreeMap::new(),
+            advice: Arc::default(),
             registry,
             meltano,
         }

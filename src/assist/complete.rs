@@ -5,7 +5,7 @@ use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 use crate::discovered::Stream;
 use crate::form::first_sentence;
-use crate::integration::keys::{KEYS, TABLES};
+use crate::integration::keys::{KEYS, OF_LOAD, TABLES};
 use crate::integration::schedule::PRESETS;
 use crate::integration::select::as_pattern;
 
@@ -51,6 +51,7 @@ pub fn offers(text: &str, offset: usize, known: Known<'_>) -> Vec<Offer> {
     match (cursor.table, &cursor.spot) {
         ("", Spot::Key(_)) => keys(text),
         ("", Spot::Value { key, before, quote }) => quoted(values((key, &said(before, *quote)), known), *quote),
+        ("load", Spot::Key(_)) => load(text),
         ("config", Spot::Key(_)) => known.connector.map(|connector| settings(text, connector)).unwrap_or_default(),
         ("config", Spot::Value { key, quote, .. }) => {
             let setting = known.connector.and_then(|connector| connector.setting(key.trim_matches('"')));
@@ -76,11 +77,20 @@ fn keys(text: &str) -> Vec<Offer> {
     open.map(offer).collect()
 }
 
+fn load(text: &str) -> Vec<Offer> {
+    let open = OF_LOAD.into_iter().filter(|(name, _)| !is_there(text, name));
+    let offer = |(name, what): (&str, &str)| Offer {
+        text: format!("{name} = {}", example(name)),
+        ..Offer::new(name, "", what)
+    };
+    open.map(offer).collect()
+}
+
 /// Returns what is written behind a key, to be gone on with.
 fn example(key: &str) -> &'static str {
     match key {
         "enabled" => "false",
-        "protect" => "true",
+        "protect" | "shared_tables" => "true",
         "select" | "tags" => "[\"\"]",
         "kind" => "\"loader\"",
         "jitter" => "\"10m\"",
@@ -221,6 +231,8 @@ mod tests {
             |name: &str| Field { path: vec![name.to_owned()], types: Vec::new(), inclusion: Inclusion::Available };
         let stream = Stream {
             name: "Account".to_owned(),
+            sent_as: None,
+            schema: None,
             primary_key: Vec::new(),
             replication_key: None,
             replication_method: None,
@@ -262,6 +274,7 @@ mod tests {
         let settings = labels("[config]\napi_type = 'REST'\n|");
         assert!(settings.iter().any(|text| text.starts_with("start_date = 2024")), "{settings:?}");
         assert!(!settings.iter().any(|text| text.starts_with("api_type") || text.starts_with("client_secret")));
+        assert_eq!(labels("[load]\nschema = 'x'\n|"), ["shared_tables = true"]);
         let keys = labels("type = 'salesforce'\n|");
         assert!(
             keys.contains(&"schedule = \"\"".to_owned()) && !keys.iter().any(|key| key.starts_with("type")),

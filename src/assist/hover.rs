@@ -17,6 +17,7 @@ pub fn hover(text: &str, offset: usize, connector: Option<&Connector>) -> Option
     let said = match (table, is_key) {
         ("", true) => Some(keys::what(word).to_owned()).filter(|what| !what.is_empty()),
         ("", false) => connector.filter(|connector| connector.name == word).map(self::connector),
+        ("load", true) => keys::OF_LOAD.iter().find(|(key, _)| *key == word).map(|(_, what)| (*what).to_owned()),
         ("config" | "secrets", true) => connector?.setting(word).map(setting),
         _ => None,
     };
@@ -63,6 +64,8 @@ mod tests {
             "{setting}"
         );
         assert_eq!(at("REST"), None);
+        let load = hover("[load]\nschema = 'eu'\n", 8, None).unwrap().0;
+        assert!(load.contains("load_schema"), "{load}");
         assert_eq!(hover("x = 1\n\ntype = 'a'", 8, None).unwrap().1, 7..11, "behind an empty line");
     }
 }

@@ -119,6 +119,7 @@ pub(super) async fn carry_out(
     consent: &Consent,
     output: &mut Output,
 ) -> Result<(), Error> {
+    plan::advise(plan, output);
     plan::show(data, output);
     let allowance = consent.allowance();
     let options = ops::apply::Options { allowance, origin: origin(world, data) };

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::untrusted::Refusal;
 use super::{Format, Global, Output, exit};
+use crate::ops::check::Knowledge;
 use crate::ops::{self, Error};
 use crate::problem::Report;
 use crate::view::report::ProblemData;
@@ -13,7 +14,7 @@ use crate::world::Project;
 /// Read and check every file of the project; touch nothing, need no network and no key
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Also hold `select` and `metadata` against what `spile discover` was told of the sources
+    /// Also hold `select`, `metadata` and the tables of all streams against what `spile discover` was told of the sources
     #[arg(long)]
     discover: bool,
     /// Also tell what is no mistake and may become one: schedules too dense, secrets too old, loaders that nothing uses,
@@ -37,6 +38,11 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     } else {
         ops::check(&project).map(|loaded| (loaded, Vec::new()))
     };
+    let knowledge = if args.discover { Knowledge::Discovered } else { Knowledge::Selected };
+    let checked = checked.and_then(|(loaded, undiscovered)| {
+        let loaded = ops::check::with_tables(&project, loaded, (global.environment.as_deref(), knowledge))?;
+        Ok((loaded, undiscovered))
+    });
     let (mut loaded, undiscovered) = match checked {
         Ok(checked) => checked,
         Err(Error::Problems(report)) if for_ci(&report, &project, output) => return Ok(exit::FAILED),

@@ -97,6 +97,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         options.compared = Compared::FileOnly;
     }
     let plan = ops::plan(&world, &loaded, &options).await?;
+    advise(&plan, output);
     let plan = data(&plan, &loaded);
     show(&plan, output);
     if let Some(path) = &args.out {
@@ -112,6 +113,13 @@ fn code(plan: &PlanData, wanted: bool) -> u8 {
         (false, ..) | (true, true, _) => 0,
         (true, false, false) => exit::CHANGES,
         (true, false, true) => exit::DESTRUCTIVE,
+    }
+}
+
+/// Says what is worth a word before the plan is applied; for programs it is part of the plan.
+pub(super) fn advise(plan: &Plan, output: &mut Output) {
+    if !plan.advice.problems().is_empty() {
+        output.note(&view::report::problems(&plan.advice));
     }
 }
 

@@ -6,7 +6,7 @@ use miette::{Diagnostic, SourceSpan};
 
 use super::faulty::Faulty;
 use super::kind::{Choice, word_of};
-use super::{Connector, Group, Kind, Lock, Loss, Plugin, Role, Setting, passed};
+use super::{Connector, Group, Kind, Lock, Loss, Naming, Plugin, Role, Setting, passed};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Table};
@@ -149,12 +149,13 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
     let name = table.text("name", problems).unwrap_or_else(|| Placed { value: stem, place: table.source.start() });
     check_name("connector", &name, problems);
     // Before anything that ends the reading: what is said of a wrong word quotes it.
-    table.plain_secrets(&["settings"], problems);
+    table.plain_secrets(&[&EXAMPLES, ["settings"].as_slice()].concat(), problems);
     let role = table.choice("kind", &Role::WORDS, problems).map_or(Role::Extractor, |role| role.value);
     let example = "{ name = \"tap-x\", namespace = \"tap_x\" }";
     let plugin = table.required_table("plugin", example, problems).and_then(|table| plugin(table, problems));
     let settings = settings(&table, problems);
     let groups = groups(&table, &settings, problems);
+    let naming = table.table("naming", problems).map(|table| Naming::read(table, &settings, problems));
     let text = |key, problems: &mut Problems| table.text(key, problems).map(|text| text.value);
     let connector = Connector {
         label: text("label", problems).unwrap_or_else(|| name.value.clone()),
@@ -175,6 +176,8 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
         },
         select: words(&table, "select", problems),
         losses: losses(&table, problems),
+        naming,
+        own_streams: table.flag("own_streams", problems).is_some_and(|flag| flag.value),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };
     warn_of_loss(&connector, table.source, problems);
@@ -237,7 +240,8 @@ fn settings(table: &Table<'_>, problems: &mut Problems) -> Vec<Setting> {
     settings
 }
 
-/// What people read of a setting shows examples, and of those nobody knows what is one. The default is looked at by itself.
+/// What people read of a connector and its settings shows examples, and of those nobody knows what is one. The default is
+/// looked at by itself.
 const EXAMPLES: [&str; 6] = ["default", "label", "description", "placeholder", "tooltip", "documentation"];
 
 fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>, Setting)> {

@@ -12,6 +12,8 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     merged.name.clone_from(&older.name);
     merged.one_group = older.one_group;
     merged.losses.clone_from(&older.losses);
+    merged.naming.clone_from(&older.naming);
+    merged.own_streams = older.own_streams;
     if older.category.is_some() {
         merged.category.clone_from(&older.category);
     }

@@ -119,6 +119,8 @@ pub(super) fn read(
         metadata: metadata(&members, role, &mut reader),
         select: select(&members, role, &mut reader),
         losses: Vec::new(),
+        naming: None,
+        own_streams: false,
         lock: None,
     };
     leftovers(&members, &mut reader);

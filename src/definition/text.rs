@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use crate::connector::kind::word_of;
-use crate::connector::{Connector, Kind, Plugin, Setting};
+use crate::connector::{Connector, Kind, Naming, Plugin, Setting};
 use crate::toml_text::{key, value};
 
 /// Returns the file of a connector that stands in `<stem>.toml`; reading it gives the same connector.
@@ -28,8 +28,10 @@ pub fn text(connector: &Connector, stem: &str) -> String {
     }
     list(&mut text, "keywords", &connector.keywords);
     list(&mut text, "select", &connector.select);
-    if connector.one_group {
-        line(&mut text, "one_group", &json!(true));
+    for (name, is_set) in [("one_group", connector.one_group), ("own_streams", connector.own_streams)] {
+        if is_set {
+            line(&mut text, name, &json!(true));
+        }
     }
     plugin(&mut text, &connector.plugin);
     for setting in &connector.settings {
@@ -44,6 +46,10 @@ pub fn text(connector: &Connector, stem: &str) -> String {
         text.push_str("\n[[losses]]\n");
         list(&mut text, "types", &loss.types);
         line(&mut text, "what", &json!(loss.what));
+    }
+    if let Some(naming) = &connector.naming {
+        text.push_str("\n[naming]\n");
+        self::naming(&mut text, naming);
     }
     for (stream, metadata) in &connector.metadata {
         let _ = writeln!(text, "\n[metadata.{}]", key(stream));
@@ -105,6 +111,14 @@ fn setting(text: &mut String, setting: &Setting) {
         line(text, "secret", &json!(false));
     }
     lines(text, &setting.passed);
+}
+
+/// What is left out is what a rule has that says nothing.
+fn naming(text: &mut String, naming: &Naming) {
+    let (written, default) = (json!(naming), json!(Naming::default()));
+    for (name, said) in written.as_object().into_iter().flatten().filter(|(name, said)| default[*name] != **said) {
+        line(text, name, said);
+    }
 }
 
 fn list(text: &mut String, name: &str, words: &[String]) {

@@ -8,7 +8,7 @@ use crate::integration::Integration;
 use crate::name::EnvironmentName;
 
 /// Counts the forms of what is kept: another form is another key.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 /// Returns a hash of all that the answer of a tap depends on: where it is installed from, and what is `installed` of it;
 /// the environment; the settings. Of secrets it is the ciphertexts, so no key is needed and no plain text is hashed.

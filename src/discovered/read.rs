@@ -151,7 +151,7 @@ impl<T> Lenient<T> {
 
 impl Written {
     fn into_stream(self) -> Option<Stream> {
-        let name = self.tap_stream_id.or(self.stream)?;
+        let name = self.tap_stream_id.or_else(|| self.stream.clone())?;
         let entries = self.metadata.unwrap_or_default();
         let by_path: BTreeMap<Vec<String>, &Map<String, Value>> =
             entries.iter().filter_map(|entry| Some((path(&entry.breadcrumb)?, &entry.metadata))).collect();
@@ -162,6 +162,8 @@ impl Written {
         let primary_key = self.key_properties.filter(|keys| !keys.is_empty());
         let replication_keys = texts("valid-replication-keys").unwrap_or_default();
         Some(Stream {
+            sent_as: self.stream.filter(|stream| *stream != name),
+            schema: text("schema-name").or_else(|| text("database-name")),
             primary_key: primary_key
                 .or_else(|| texts("table-key-properties"))
                 .or_else(|| texts("view-key-properties"))
@@ -269,7 +271,7 @@ mod tests {
                 "odd": true,
             }},
             "metadata": [
-                {"breadcrumb": [], "metadata": {"inclusion": "available", "table-key-properties": ["id"],
+                {"breadcrumb": [], "metadata": {"inclusion": "available", "schema-name": "public", "table-key-properties": ["id"],
                     "valid-replication-keys": ["at"], "forced-replication-method": "INCREMENTAL"}},
                 {"breadcrumb": ["properties", "id"], "metadata": {"inclusion": "automatic"}},
                 {"breadcrumb": ["properties", "at"], "metadata": {"inclusion": "available"}},
@@ -282,6 +284,8 @@ mod tests {
         };
         let wanted = Stream {
             name: "public-orders".to_owned(),
+            sent_as: Some("orders".to_owned()),
+            schema: Some("public".to_owned()),
             primary_key: vec!["id".to_owned()],
             replication_key: Some("at".to_owned()),
             replication_method: Some("INCREMENTAL".to_owned()),

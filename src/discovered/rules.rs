@@ -180,6 +180,8 @@ mod tests {
         };
         Stream {
             name: "orders".to_owned(),
+            sent_as: None,
+            schema: None,
             primary_key: Vec::new(),
             replication_key: None,
             replication_method: None,

@@ -9,6 +9,12 @@ use super::{Field, Inclusion};
 pub struct Stream {
     /// Its name as patterns of `select` write it: Singer's `tap_stream_id`.
     pub name: String,
+    /// What its records are sent as, if that differs from the name: Singer's `stream`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_as: Option<String>,
+    /// The schema, or the database, that the source keeps it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// The fields that tell its records apart.
     pub primary_key: Vec<String>,
     /// The field that says how new a record is.
@@ -19,4 +25,20 @@ pub struct Stream {
     pub inclusion: Inclusion,
     /// Its fields, sorted; a nested one stands behind the one that it is in.
     pub fields: Vec<Field>,
+}
+
+impl Stream {
+    /// Returns the name that its records are sent under.
+    #[must_use]
+    pub fn sent(&self) -> &str {
+        self.sent_as.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Returns the name that people know its table by: without the schema in front of it.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        let prefix = self.schema.as_ref().and_then(|schema| self.sent().strip_prefix(schema.as_str()));
+        let table = prefix.and_then(|rest| rest.strip_prefix(['-', '.', '_'])).filter(|table| !table.is_empty());
+        table.unwrap_or(self.sent())
+    }
 }

@@ -40,6 +40,8 @@ pub(super) fn stream(name: &str, fields: &[(&str, Inclusion)]) -> Stream {
     };
     Stream {
         name: name.to_owned(),
+        sent_as: None,
+        schema: None,
         primary_key: Vec::new(),
         replication_key: None,
         replication_method: None,

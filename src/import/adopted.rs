@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::found::{Environment, Found, Plugin, is_all_managed, is_plain};
 use super::part::{Part, Why, head};
 use super::plugin_key::PluginKey;
+use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::yaml::edit::line_end;
 use crate::yaml::{Document, Node};
@@ -71,6 +72,11 @@ fn one(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> Resul
         overlays.insert(named, part);
     }
     overlays.retain(|_, part| !part.is_empty());
+    let base = Part::read(document, plugin.item)?;
+    let schemas = overlays.values().chain([&base]).find_map(|part| part.load_schema.as_ref());
+    if let Some(schema) = schemas.filter(|_| plugin.key.role == Role::Loader) {
+        return Err(Why { what: "it is a loader with a `load_schema`".to_owned(), at: schema.at });
+    }
     Ok(Adopted {
         key: plugin.key.clone(),
         at: plugin.item.span.start,
@@ -79,7 +85,7 @@ fn one(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> Resul
         ancestors: ancestors(found, plugin),
         connector: String::new(),
         loader: None,
-        base: Part::read(document, plugin.item)?,
+        base,
         overlays,
     })
 }
@@ -107,7 +113,9 @@ fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginK
 /// integration.
 fn is_only_a_base(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> bool {
     let is_parent = found.parents.contains(&plugin.key);
-    let says_nothing = || Part::read(document, plugin.item).is_ok_and(|part| part.is_empty());
+    // Where records go is for the plugins that inherit it.
+    let says_nothing =
+        || Part::read(document, plugin.item).is_ok_and(|part| Part { load_schema: None, ..part }.is_empty());
     let is_overlaid = || {
         let name = Some(plugin.key.name.as_str());
         let mut items = found.environments.iter().flat_map(|environment| environment.items(plugin.key.role));
@@ -148,7 +156,7 @@ fn named(adopted: &mut [Adopted], found: &Found<'_>) {
 
 /// Names the loader of an extractor where jobs and schedules pair it with one only, or where there is one only.
 fn loaders(adopted: &mut [Adopted], found: &Found<'_>) {
-    let is_loader = |one: &&Adopted| one.key.role == crate::connector::Role::Loader;
+    let is_loader = |one: &&Adopted| one.key.role == Role::Loader;
     let loaders: BTreeMap<String, Slug> =
         adopted.iter().filter(is_loader).map(|one| (one.key.name.clone(), one.slug.clone())).collect();
     for one in adopted.iter_mut().filter(|one| !is_loader(&&**one)) {

@@ -74,8 +74,8 @@ pub fn strike_comments(one: &mut Adopted, copies: &Copies) {
         }
     };
     for part in std::iter::once(&mut one.base).chain(one.overlays.values_mut()) {
-        let Part { config, select, metadata, comments, head, .. } = part;
-        let said = config.iter_mut().chain(metadata).chain(select.iter_mut().flatten());
+        let Part { config, select, metadata, load_schema, comments, head, .. } = part;
+        let said = config.iter_mut().chain(metadata).chain(load_schema).chain(select.iter_mut().flatten());
         said.for_each(|said| strike(&mut said.comments));
         strike(comments);
         strike(head);

@@ -82,6 +82,11 @@ fn body(part: &Part) -> String {
             headed(&mut body, "config", said);
         }
     }
+    if let Some(said) = &part.load_schema {
+        body.push_str("\n[load]\n");
+        comments(&mut body, &said.comments, "");
+        let _ = writeln!(body, "schema = {}", value(&said.value));
+    }
     for said in &part.metadata {
         headed(&mut body, "metadata", said);
     }

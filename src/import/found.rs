@@ -9,7 +9,7 @@ use crate::connector::Role;
 use crate::yaml::{Content, Document, Node, Pair, Style, Values};
 
 /// The keys of a plugin that become files.
-pub const KEYS: [&str; 3] = ["config", "select", "metadata"];
+pub const KEYS: [&str; 4] = ["config", "select", "metadata", "load_schema"];
 
 /// The lists of plugins that spile manages.
 pub const ROLES: [Role; 2] = [Role::Extractor, Role::Loader];

@@ -1,4 +1,4 @@
-//! The parts of a plugin that become files: `config`, `select` and `metadata`, of the plugin or of one environment.
+//! The parts of a plugin that become files: `config`, `select`, `metadata` and `load_schema`, of the plugin or of one environment.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,8 @@ pub struct Part {
     pub select: Option<Vec<Said>>,
     /// `metadata`
     pub metadata: Vec<Said>,
+    /// `load_schema`
+    pub load_schema: Option<Said>,
     /// Settings that were taken out of `config`, to be encrypted.
     pub secrets: BTreeMap<String, Secret>,
     /// Whether those of an environment are in the place of the base's, also where there are none.
@@ -68,6 +70,7 @@ impl Part {
             return Err(Why { what: "its `metadata` is of another form".to_owned(), at: said.at });
         }
         part.select = reader.select()?;
+        part.load_schema = reader.load_schema()?;
         Ok(part)
     }
 
@@ -77,6 +80,7 @@ impl Part {
         self.config.is_empty()
             && self.select.is_none()
             && self.metadata.is_empty()
+            && self.load_schema.is_none()
             && self.secrets.is_empty()
             && !self.replaces
     }
@@ -149,6 +153,22 @@ impl Reader<'_> {
         let after_key = self.item.pair(key).map(|pair| (pair.key.span.end, pair.value.span.start));
         let start = found.map_or(0, |found| found.span.start);
         after_key.filter(|(_, value)| *value == start).map_or(start, |(end, _)| end)
+    }
+
+    fn load_schema(&self) -> Result<Option<Said>, Why> {
+        let key = "load_schema";
+        match self.value(key)? {
+            None | Some((Value::Null, _)) => Ok(None),
+            Some((Value::String(text), at)) if !text.trim().is_empty() && text.trim() == text => {
+                let found = self.item.pair(key).map(|pair| {
+                    let end = line_end(self.document.text, pair.span().end);
+                    comments(self.document.text, pair.key.span.end..end, self.item)
+                });
+                let comments = found.into_iter().flatten().map(|(_, text)| text.to_owned()).collect();
+                Ok(Some(Said { name: key.to_owned(), value: Value::String(text), comments, at }))
+            }
+            Some((_, at)) => Err(Why { what: format!("its `{key}` is of another form"), at }),
+        }
     }
 
     fn select(&self) -> Result<Option<Vec<Said>>, Why> {

@@ -167,6 +167,7 @@ fn declaration(
         description: draft.description.as_ref().map(|description| description.value.clone()),
         enabled: draft.enabled.as_ref().is_none_or(|enabled| enabled.value),
         loader: loader.and_then(|loader| loader.parse().ok()),
+        load: draft.load.as_ref().map(super::load::LoadDraft::load).unwrap_or_default(),
         schedule: draft.schedule.as_ref().and_then(|schedule| self::schedule(schedule, draft, problems)),
         timing: timing(draft, problems),
         select: match &draft.select {
@@ -205,6 +206,7 @@ fn loader_keys(draft: &Draft, problems: &mut Problems) {
         ("jitter", draft.jitter.as_ref().map(|jitter| &jitter.place)),
         ("catch_up", draft.catch_up.as_ref().map(|catch_up| &catch_up.place)),
         ("select", draft.select.as_ref().map(|select| &select.place)),
+        ("load", draft.load.as_ref().map(|load| &load.place)),
         ("metadata", draft.metadata.as_ref().map(|metadata| &metadata.place)),
     ];
     for (key, place) in places {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::FileName;
+use super::load::LoadDraft;
 use super::secrets::{self, SecretsDraft};
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
@@ -37,6 +38,8 @@ pub struct Draft {
     pub enabled: Option<Placed<bool>>,
     /// `loader`
     pub loader: Option<Placed<String>>,
+    /// `[load]`
+    pub load: Option<LoadDraft>,
     /// `schedule`
     pub schedule: Option<Placed<String>>,
     /// `timezone`
@@ -81,6 +84,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         description: table.text("description", problems),
         enabled: table.flag("enabled", problems),
         loader: table.text("loader", problems),
+        load: LoadDraft::read(&table, problems),
         schedule: table.text("schedule", problems),
         timezone: table.text("timezone", problems),
         jitter: table.text("jitter", problems),
@@ -135,6 +139,10 @@ impl Draft {
         let is_said_again = |base: &&Placed<String>| overlay.metadata_streams.iter().any(|over| **over == ***base);
         let kept = self.metadata_streams.iter().filter(|base| !is_said_again(base)).cloned();
         let metadata_streams = kept.chain(overlay.metadata_streams.iter().cloned()).collect();
+        let load = match (self.load.clone(), overlay.load) {
+            (Some(base), Some(over)) => Some(base.overlaid(over)),
+            (base, over) => over.or(base),
+        };
         let metadata = match (self.metadata.clone(), overlay.metadata) {
             (Some(base), Some(over)) => Some(merged(base, over)),
             (base, over) => over.or(base),
@@ -151,6 +159,7 @@ impl Draft {
             description: overlay.description.or_else(|| self.description.clone()),
             enabled: overlay.enabled.or_else(|| self.enabled.clone()),
             loader: overlay.loader.or_else(|| self.loader.clone()),
+            load,
             schedule: overlay.schedule.or_else(|| self.schedule.clone()),
             timezone: overlay.timezone.or_else(|| self.timezone.clone()),
             jitter: overlay.jitter.or_else(|| self.jitter.clone()),

@@ -1,7 +1,7 @@
 //! The keys of an integration's file, in the order of the documentation, with what each is.
 
 /// The keys and the tables.
-pub const KEYS: [(&str, &str); 19] = [
+pub const KEYS: [(&str, &str); 20] = [
     ("id", "A UUID that survives a rename of the file; without it a rename is a delete and a create."),
     ("type", "The connector: what the integration reads from or writes to."),
     ("plugin", "The plugin's name in `meltano.yml`, where the project's template defines it itself."),
@@ -17,6 +17,7 @@ pub const KEYS: [(&str, &str); 19] = [
     ("select", "Which streams and fields are read: `stream.field`, `*`, `!` before what is left out."),
     ("tags", "Words to find it by."),
     ("protect", "`true`: apply never deletes it, even when its file is gone."),
+    ("load", "How records land in the loader: `schema`, a schema of their own, and `shared_tables`."),
     ("config", "The connector's settings."),
     ("metadata", "Meltano's stream metadata, by patterns of streams."),
     ("secrets", "Its secret settings, encrypted; written by `spile secrets`."),
@@ -24,10 +25,17 @@ pub const KEYS: [(&str, &str); 19] = [
 ];
 
 /// The tables among them.
-pub const TABLES: [&str; 4] = ["config", "metadata", "secrets", "sops"];
+pub const TABLES: [&str; 5] = ["load", "config", "metadata", "secrets", "sops"];
 
 /// Those that only an extractor has.
-pub const OF_EXTRACTORS: [&str; 7] = ["loader", "schedule", "timezone", "jitter", "catch_up", "select", "metadata"];
+pub const OF_EXTRACTORS: [&str; 8] =
+    ["loader", "schedule", "timezone", "jitter", "catch_up", "select", "load", "metadata"];
+
+/// The keys of `[load]`.
+pub const OF_LOAD: [(&str, &str); 2] = [
+    ("schema", "The schema that the records go to, instead of the loader's own: Meltano's `load_schema`."),
+    ("shared_tables", "`true`: its tables may hold rows of other streams and integrations too."),
+];
 
 /// Returns what a key is; nothing of one that there is not.
 #[must_use]

@@ -8,7 +8,7 @@ use miette::{Diagnostic, SourceSpan};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::check::{self, Completeness, Context, environment_variable};
-use super::{Draft, FileName, Integration, Integrations};
+use super::{Draft, FileName, Integration, Integrations, load};
 use crate::connector::{Catalog, Role};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::{Problems, did_you_mean, listed};
@@ -161,7 +161,9 @@ pub fn integrations(
     }
     loaders(drafts, &bases, problems);
     shared_names(&found, problems);
-    found.into_iter().map(|(_, integration)| integration).collect()
+    let all = found.into_iter().map(|(_, integration)| integration).collect();
+    load::check(drafts, &all, problems);
+    all
 }
 
 fn bases<'a>(drafts: &'a [Draft], problems: &mut Problems) -> BTreeMap<&'a Slug, &'a Draft> {

@@ -3,6 +3,7 @@
 mod connectors;
 mod lint;
 mod selection;
+mod tables;
 mod templates;
 
 use std::collections::BTreeMap;
@@ -27,8 +28,11 @@ use crate::world::project::IntegrationFiles;
 use crate::world::{self, Project};
 
 pub use connectors::ConnectorFiles;
+pub(super) use lint::forgetting;
 pub use lint::with_lints;
 pub use selection::{Undiscovered, with_selection};
+pub(super) use tables::before_plan;
+pub use tables::{Knowledge, with_tables};
 
 /// A project's files, checked.
 #[derive(Debug)]

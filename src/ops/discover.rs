@@ -2,6 +2,7 @@
 
 mod error;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::run::{self, Invocation};
 use super::{Error, Event, Loaded, Tell};
 use crate::connector::{Plugin, Role};
+use crate::discovered::tables::Writer;
 use crate::discovered::{self, Discovered, Field, NoCatalog, Rules, Stream, Taken};
 use crate::integration::Integration;
 use crate::integration::select::Pattern;
@@ -59,6 +61,8 @@ pub struct Offer {
     pub discovered: Discovered,
     /// What the integration takes of it.
     pub rules: Rules,
+    /// The tables that its loader would make, by stream; nothing where that is not known.
+    pub tables: BTreeMap<String, String>,
 }
 
 /// Returns what the source of an integration offers: what its tap said last, or says now.
@@ -83,7 +87,20 @@ pub async fn discover(
         None => ask.answer(tell).await?,
     };
     let rules = Rules::of(integration, integration.at(&options.environment));
-    Ok(Offer { integration: integration.clone(), discovered, rules })
+    let tables = tables((loaded, integration), &options.environment, &discovered.streams);
+    Ok(Offer { integration: integration.clone(), discovered, rules, tables })
+}
+
+/// Returns the tables that the loader of an integration would make of streams.
+fn tables(
+    (loaded, integration): (&Loaded, &Integration),
+    environment: &EnvironmentName,
+    streams: &[Stream],
+) -> BTreeMap<String, String> {
+    let loader = integration.at(environment).loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
+    let Some(loader) = loader else { return BTreeMap::new() };
+    let writer = Writer { integration, loader, environment, streams: Some(streams.iter().collect()), is_other: true };
+    writer.tables().into_iter().map(|one| (one.stream.name.clone(), one.placement.name())).collect()
 }
 
 /// Returns what the tap of an integration said last, where that still holds; starts nothing and needs no key.
@@ -128,6 +145,8 @@ pub struct Shown<'a> {
     pub stream: &'a Stream,
     /// Whether it is read.
     pub taken: Taken,
+    /// The table that its loader would make, where that is known.
+    pub table: Option<&'a str>,
     /// Its fields.
     pub fields: Vec<(&'a Field, Taken)>,
 }
@@ -155,7 +174,8 @@ pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<Shown<'a>>
         let mut meant = fields.into_iter().peekable();
         let is_meant = |(field, _): &(&Field, Taken)| meant.next_if(|one| std::ptr::eq(*one, *field)).is_some();
         let fields = stream.fields.iter().zip(all).filter(is_meant).collect();
-        Shown { stream, taken, fields }
+        let table = offer.tables.get(&stream.name).map(String::as_str);
+        Shown { stream, taken, table, fields }
     });
     Ok(shown.collect())
 }

@@ -6,8 +6,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Error;
+use crate::connector::naming::Said;
 use crate::integration::Integration;
 use crate::integration::check::environment_variable;
+use crate::integration::load::{LoaderSettings, schema_setting};
 use crate::name::EnvironmentName;
 use crate::secrecy::has_expansion;
 use crate::world::World;
@@ -35,6 +37,8 @@ pub(super) async fn carry_out(
         let root = world.project.root();
         TestFolder { was_there: root.join(&folder).exists(), path: root.join(inner) }
     });
+    // A loader that follows the schemas of its extractors is tested without one.
+    request.settings.extend(schema(loader, environment));
     let finished = world.meltano.test_loader(&request, interrupt).await;
     drop(folder);
     Ok(finished?)
@@ -51,6 +55,14 @@ fn folder(loader: &Integration, environment: &EnvironmentName) -> Option<(&'stat
     let written = written.or(connector.setting(setting).and_then(|setting| setting.default.as_ref()));
     let path = written.and_then(Value::as_str).unwrap_or_default();
     (!has_expansion(path)).then(|| (setting, PathBuf::from(path)))
+}
+
+/// Returns the variable of the setting that names the schema, and the schema that the loader's file names.
+fn schema(loader: &Integration, environment: &EnvironmentName) -> Option<(String, String)> {
+    let setting = schema_setting(&loader.connector)?;
+    let schema =
+        LoaderSettings::of(loader, environment).text(setting).filter(|schema| !has_expansion(schema))?.to_owned();
+    Some((environment_variable(&loader.plugin_name(), setting), schema))
 }
 
 /// A folder for the test alone; removed when it is dropped.

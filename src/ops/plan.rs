@@ -1,10 +1,11 @@
 //! `plan`: reads both targets and works out what would change; writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tokio::try_join;
 
-use super::check::{Rendered, mistaken};
+use super::check::{Rendered, before_plan, forgetting, mistaken};
 use super::{Error, Loaded};
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::{
@@ -40,6 +41,7 @@ impl Options {
 /// # Errors
 /// When a target cannot be read, or the scope names what is not there.
 pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
+    let advice = before_plan(&world.project, loaded, &options.environment)?;
     let asked = Desired {
         registry: plan::rows(&loaded.integrations, &options.environment),
         meltano: loaded.entries.clone(),
@@ -72,6 +74,8 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
     plan.spared = spared;
+    let of = (&changed(&plan), &options.environment, (world.clock)());
+    plan.advice = Arc::new(advice.and(forgetting(&world.project, loaded, of)));
     plan.outputs = outputs(loaded, &plan.scope, &current)?;
     if options.compared == Compared::FileOnly {
         plan.compared = Compared::FileOnly;
@@ -79,6 +83,11 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     }
     super::secrets::verify(&world.keys, &mut plan).await;
     Ok(plan)
+}
+
+/// Returns the integrations that are new in `meltano.yml`, or change there.
+fn changed(plan: &Plan) -> BTreeSet<Slug> {
+    plan.meltano.changes.values().filter_map(|change| change.after()).map(|entry| entry.slug.clone()).collect()
 }
 
 /// Works out what happens to the files beside `meltano.yml`.

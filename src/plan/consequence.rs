@@ -1,5 +1,6 @@
 //! What follows from a change for the data: nothing, a restart, streams read again, or data lost.
 
+mod schemas;
 mod selected;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Current, Difference, FieldChange, Step};
+use crate::integration::load::is_reference;
 use crate::integration::{Integration, Integrations};
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::record::{Entry, Record, Row};
+use schemas::Loaders;
 use selected::newly_selected;
 
 /// What follows from a change, from harmless to grave.
@@ -72,6 +75,7 @@ pub(super) fn judge(
             verdict.add(Consequence::DataLoss, format!("the row and the bookmarks of `{}` go", before.slug()), all());
         }
     }
+    let loaders = Loaders::of(current, meltano, environment);
     for (id, change) in &meltano.changes {
         let verdict = verdicts.entry(*id).or_default();
         let all = || change.record().streams(environment);
@@ -79,7 +83,13 @@ pub(super) fn judge(
         if let Change::Update { before, after } = change {
             if loader_moved(before, after, current, meltano) {
                 verdict.add(Consequence::FullRefresh, "another loader starts without a bookmark".to_owned(), all());
-            } else if before.base_plugin() == after.base_plugin() {
+                continue;
+            }
+            if loaders.moves(before, after) {
+                let reason = "the records go to another schema, which has none of those from before".to_owned();
+                verdict.add(Consequence::Resync, reason, all());
+            }
+            if before.base_plugin() == after.base_plugin() {
                 let ids = before.state_id(environment).zip(after.state_id(environment));
                 verdict.state = ids.filter(|(from, to)| from != to);
             }
@@ -96,7 +106,8 @@ fn field_verdicts<R: Record>(
     verdict: &mut Verdict,
 ) {
     let fields = if matches!(change, Change::Update { .. }) { change.fields() } else { Vec::new() };
-    for field in fields {
+    // A loader that begins to follow its extractors moves none of their records by that.
+    for field in fields.into_iter().filter(|field| !follows(&field.difference)) {
         if let Some((consequence, reason)) = of_field(&field.path, integration) {
             let streams = streams_of(&field, all);
             // Where less is selected, nothing is read again.
@@ -104,6 +115,14 @@ fn field_verdicts<R: Record>(
                 verdict.add(consequence, reason, streams);
             }
         }
+    }
+}
+
+/// Tells whether a setting follows the extractors, or did.
+fn follows(difference: &Difference) -> bool {
+    match difference {
+        Difference::Plain { before, after } => before.iter().chain(after).any(is_reference),
+        Difference::Secret(_) => false,
     }
 }
 

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Field, Fields, PluginDefinition, Record, spread};
 use crate::connector::Role;
+use crate::connector::naming::Said;
 use crate::integration::check::environment_variable;
+use crate::integration::load::{LoaderSettings, SCHEMA_REFERENCE, schema_setting};
 use crate::integration::select::stream_part;
 use crate::integration::{Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, Slug};
@@ -62,16 +64,31 @@ pub struct Setup {
     /// `metadata`
     #[serde(default)]
     pub metadata: Map<String, Value>,
+    /// `load_schema`, of extractors; left out where there is none, so that entries of before there was one hash as they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_schema: Option<String>,
 }
 
 impl Setup {
-    fn of(integration: &Integration, declaration: &Declaration) -> Self {
+    fn of(integration: &Integration, environment: Option<&EnvironmentName>, all: &Integrations) -> Self {
+        let declaration = declared(integration, environment);
         let select = &declaration.select;
         let mut config = declaration.config.clone();
         if integration.plugin.is_some() {
             config.extend(references(&integration.plugin_name(), declaration));
         }
-        Self { config, select: (!select.is_empty()).then(|| select.clone()), metadata: declaration.metadata.clone() }
+        if integration.role() == Role::Loader
+            && all.is_divided(&integration.slug)
+            && let Some(setting) = schema_setting(&integration.connector)
+        {
+            config.insert(setting.to_owned(), json!(SCHEMA_REFERENCE));
+        }
+        Self {
+            config,
+            select: (!select.is_empty()).then(|| select.clone()),
+            metadata: declaration.metadata.clone(),
+            load_schema: load_schema(declaration, environment, all),
+        }
     }
 
     /// Returns what this setup says otherwise than `base`. Meltano merges `config` key by key.
@@ -83,7 +100,8 @@ impl Setup {
             (None, Some(_)) => Some(BTreeSet::from(["*.*".to_owned()])),
             (select, base) => select.filter(|select| base.as_ref() != Some(select)),
         };
-        Self { config, select, metadata }
+        let load_schema = self.load_schema.filter(|schema| base.load_schema.as_ref() != Some(schema));
+        Self { config, select, metadata, load_schema }
     }
 
     fn is_empty(&self) -> bool {
@@ -95,6 +113,9 @@ impl Setup {
         spread(fields, &format!("{prefix}metadata"), &self.metadata);
         if let Some(select) = &self.select {
             fields.insert(format!("{prefix}select"), Field::Plain(json!(select)));
+        }
+        if let Some(schema) = &self.load_schema {
+            fields.insert(format!("{prefix}load_schema"), Field::Plain(json!(schema)));
         }
     }
 }
@@ -109,9 +130,9 @@ impl Entry {
         (all, settings): (&Integrations, &ProjectSettings),
     ) -> Self {
         let default = integration.at(&settings.default_environment);
-        let base = Setup::of(integration, &integration.base);
-        let overlay = |(environment, declaration): (&EnvironmentName, &Declaration)| {
-            let differing = Setup::of(integration, declaration).differing_from(&base);
+        let base = Setup::of(integration, None, all);
+        let overlay = |environment: &EnvironmentName| {
+            let differing = Setup::of(integration, Some(environment), all).differing_from(&base);
             (!differing.is_empty()).then(|| (environment.clone(), differing))
         };
         let loader = default.loader.as_ref().filter(|_| default.enabled).and_then(|loader| all.find(loader.as_str()));
@@ -129,7 +150,7 @@ impl Entry {
             plugin: integration.plugin_name(),
             origin,
             definition,
-            environments: integration.overlays.iter().filter_map(overlay).collect(),
+            environments: environments(integration, all).into_iter().filter_map(overlay).collect(),
             base,
             loader: loader.map(|loader| loader.plugin_name()),
             interval: schedule.map(ToString::to_string),
@@ -157,6 +178,34 @@ impl Entry {
     pub fn base_plugin(&self) -> &str {
         self.definition.name()
     }
+}
+
+fn declared<'a>(integration: &'a Integration, environment: Option<&EnvironmentName>) -> &'a Declaration {
+    environment.map_or(&integration.base, |environment| integration.at(environment))
+}
+
+/// Returns the environments in which an integration may differ: those of its overlays, and of its loader's if the loader
+/// follows the schemas of its extractors.
+fn environments<'a>(integration: &'a Integration, all: &'a Integrations) -> BTreeSet<&'a EnvironmentName> {
+    let declared = integration.overlays.values().chain([&integration.base]);
+    let loaders = declared.filter_map(|declared| divided_loader(declared, all));
+    let of_loaders: Vec<&EnvironmentName> = loaders.flat_map(|loader| loader.overlays.keys()).collect();
+    integration.overlays.keys().chain(of_loaders).collect()
+}
+
+fn divided_loader<'a>(declaration: &Declaration, all: &'a Integrations) -> Option<&'a Integration> {
+    let loader = declaration.loader.as_ref().filter(|loader| all.is_divided(loader))?;
+    all.find(loader.as_str()).map(AsRef::as_ref)
+}
+
+/// Returns the extractor's schema: its own, or its loader's if that one follows the schemas of its extractors.
+fn load_schema(declaration: &Declaration, environment: Option<&EnvironmentName>, all: &Integrations) -> Option<String> {
+    let of_loader = || {
+        let loader = divided_loader(declaration, all)?;
+        let settings = LoaderSettings { connector: &loader.connector, declaration: declared(loader, environment) };
+        settings.text(schema_setting(&loader.connector)?).map(str::to_owned)
+    };
+    declaration.load.schema.clone().or_else(of_loader)
 }
 
 /// Returns the secrets of a plugin whose definition may not list them, as the variables that a run sets: Meltano looks

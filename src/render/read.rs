@@ -99,6 +99,8 @@ struct Mark {
     protect: bool,
     #[serde(default)]
     imported: bool,
+    #[serde(default)]
+    load_schema: bool,
 }
 
 #[derive(Deserialize)]
@@ -121,7 +123,7 @@ impl Plugin {
     }
 
     fn setup(self) -> Result<Setup, Unreadable> {
-        let keys = ["config", "select", "metadata"];
+        let keys = ["config", "select", "metadata", "load_schema"];
         let said = self.rest.into_iter().filter(|(key, _)| keys.contains(&key.as_str()));
         Ok(Setup::deserialize(Value::Object(said.collect()))?)
     }
@@ -264,13 +266,20 @@ fn back_of(document: Document) -> Result<Back, Unreadable> {
                 };
                 (Origin::Made, definition.clone())
             };
+            let (mut base, mut environments) =
+                (plugin.setup()?, overlays.remove(&(plural, name.clone())).unwrap_or_default());
+            if mark.imported && !mark.load_schema {
+                // The template's own.
+                std::iter::once(&mut base).chain(environments.values_mut()).for_each(|setup| setup.load_schema = None);
+                environments.retain(|_, setup| *setup != Setup::default());
+            }
             let entry = Entry {
                 role,
                 protect: mark.protect,
                 origin,
                 definition,
-                base: plugin.setup()?,
-                environments: overlays.remove(&(plural, name.clone())).unwrap_or_default(),
+                base,
+                environments,
                 loader: loaders.get(mark.slug.as_str()).cloned(),
                 interval: intervals.get(mark.slug.as_str()).cloned(),
                 plugin: name,

@@ -150,6 +150,9 @@ struct Mark<'a> {
     id: IntegrationId,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     imported: bool,
+    /// Whether an imported plugin's `load_schema` is spile's: the template may say one of its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    load_schema: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     protect: bool,
     slug: &'a Slug,
@@ -157,7 +160,9 @@ struct Mark<'a> {
 
 fn plugin(id: IntegrationId, entry: &Entry) -> Value {
     let (protect, imported) = (entry.protect, entry.origin == Origin::Imported);
-    let spile = Mark { id, imported, protect, slug: &entry.slug };
+    let says_schema = |setup: &Setup| setup.load_schema.is_some();
+    let load_schema = imported && (says_schema(&entry.base) || entry.environments.values().any(says_schema));
+    let spile = Mark { id, imported, load_schema, protect, slug: &entry.slug };
     Value::from(Serde(PluginValue {
         name: &entry.plugin,
         inherit_from: entry.base_plugin(),
@@ -193,8 +198,11 @@ fn environment(name: &EnvironmentName, entries: &Sorted) -> serde_json::Value {
 fn overlays(name: &EnvironmentName, entries: &Sorted) -> BTreeMap<&'static str, Vec<serde_json::Value>> {
     let mut plugins = BTreeMap::from(LISTS.map(|list| (list, Vec::new())));
     for (_, entry) in entries {
-        let Some(Setup { config, select, metadata }) = entry.environments.get(name) else { continue };
-        let overlay = json!({"name": entry.plugin, "config": config, "select": select, "metadata": metadata});
+        let Some(Setup { config, select, metadata, load_schema }) = entry.environments.get(name) else { continue };
+        let mut overlay = json!({"name": entry.plugin, "config": config, "select": select, "metadata": metadata});
+        if let Some(schema) = load_schema {
+            overlay["load_schema"] = json!(schema);
+        }
         plugins.entry(entry.role.plural()).or_default().push(overlay);
     }
     plugins

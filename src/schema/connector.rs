@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, word};
+use crate::connector::naming::{Letters, Part};
 use crate::connector::passed::{self, Form};
 use crate::connector::{Kind, Role};
 
@@ -23,6 +24,8 @@ pub(super) fn schema() -> Value {
         ("select", texts("What an integration reads that has no `select` of its own.")),
         ("metadata", open_table("Replication metadata by stream that integrations start from.")),
         ("losses", tables(&loss(), "What it does not keep of the records that it moves.")),
+        ("naming", naming()),
+        ("own_streams", flag("Whether its settings name its streams.")),
         ("lock", lock()),
     ];
     document("A connector of spile", table(top, &["plugin"]))
@@ -101,6 +104,22 @@ fn loss() -> Value {
         ("what", text("What becomes of them, to be read behind the connector's name.")),
     ];
     table(keys, &["what"])
+}
+
+fn naming() -> Value {
+    let longest =
+        json!({ "description": "How many characters a table's name may have.", "type": "integer", "minimum": 1 });
+    let keys = [
+        ("separator", text("What separates the catalog, the schema and the table in a stream's name.")),
+        ("table", word(Part::WORDS.map(|(word, _)| word), "Which part of the name becomes the table's.")),
+        ("letters", word(Letters::WORDS.map(|(word, _)| word), "What happens to the letters of a name.")),
+        ("schema_setting", text("The setting that names one schema for all streams.")),
+        ("mapping_setting", text("The setting that maps schemas of the source to `{ target_schema = … }`.")),
+        ("stream_schema", flag("Whether the stream's own schema is used if no setting names one.")),
+        ("longest", longest),
+        ("file", text("The name of the file, such as `{stream_name}.csv`; braces hold settings too.")),
+    ];
+    table(keys, &[])
 }
 
 fn group() -> Value {

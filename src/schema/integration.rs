@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::form::{self, Key, document, flag, open_table, text, texts, word};
 use super::setting;
 use crate::connector::{Catalog, Connector, Role};
-use crate::integration::keys::{OF_EXTRACTORS, what};
+use crate::integration::keys::{OF_EXTRACTORS, OF_LOAD, what};
 use crate::integration::schedule::PRESETS;
 
 /// Returns the schema of an integration's own file.
@@ -57,6 +57,7 @@ fn shared() -> Vec<Key> {
         ("select", texts(what("select"))),
         ("metadata", metadata()),
         ("tags", texts(what("tags"))),
+        ("load", load()),
         ("config", open_table(what("config"))),
         ("secrets", open_table(what("secrets"))),
         ("sops", open_table(what("sops"))),
@@ -70,6 +71,13 @@ fn schedule() -> Value {
         "anyOf": [{ "enum": PRESETS }, { "pattern": r"^\s*[^@\s]\S*(\s+\S+){4}\s*$" }],
         "examples": ["0 6 * * 1-5"],
     })
+}
+
+fn load() -> Value {
+    let [(schema, of_schema), (shared, of_shared)] = OF_LOAD;
+    let mut load = form::table([(schema, text(of_schema)), (shared, flag(of_shared))], &[]);
+    load["description"] = json!(what("load"));
+    load
 }
 
 fn metadata() -> Value {

@@ -7,7 +7,7 @@ use crate::problem::{Problems, did_you_mean, listed};
 use crate::table::{self, Table};
 
 /// The lints, as `allow` names them.
-pub const LINTS: [&str; 4] = ["dense_schedule", "old_secret", "unpinned_pip_url", "unused_loader"];
+pub const LINTS: [&str; 5] = ["dense_schedule", "no_state", "old_secret", "unpinned_pip_url", "unused_loader"];
 
 /// Which lints are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub fn streams(offer: &Offer, shown: &[Shown<'_>], zone: &TimeZone) -> String {
     if shown.is_empty() {
         return "the source offers no stream at all: look at what its account may see\n".to_owned();
     }
-    let row = |shown: &Shown<'_>| -> [Cell; 6] {
+    let row = |shown: &Shown<'_>| -> [Cell; 7] {
         let stream = shown.stream;
         [
             harmless(&stream.name).into(),
@@ -27,10 +27,11 @@ pub fn streams(offer: &Offer, shown: &[Shown<'_>], zone: &TimeZone) -> String {
             harmless(stream.replication_method.as_deref().unwrap_or_default()).into(),
             stream.fields.len().to_string().into(),
             selected(shown),
+            harmless(shown.table.unwrap_or_default()).into(),
         ]
     };
     let rows: Vec<_> = shown.iter().map(row).collect();
-    let table = table(["stream", "primary key", "replication key", "method", "fields", "selected"], &rows);
+    let table = table(["stream", "primary key", "replication key", "method", "fields", "selected", "table"], &rows);
     let at = local(offer.discovered.discovered_at, zone);
     let taken = shown.iter().filter(|shown| shown.taken.is_read()).count();
     let foot = format!("{}, {taken} selected; the source said so at {at}", counted(shown.len(), "stream"));
@@ -104,6 +105,7 @@ pub fn data(offer: &Offer, shown: &[Shown<'_>]) -> Value {
             "replication_key": shown.stream.replication_key,
             "replication_method": shown.stream.replication_method,
             "selected": shown.taken.is_read(),
+            "table": shown.table,
             "fields": shown.fields.iter().map(field).collect::<Vec<_>>(),
         })
     };

@@ -100,8 +100,12 @@ pub fn would(all: &[Would]) -> String {
     }
     let row = |one: &Would| -> [Cell; 5] {
         let bookmark = one.bookmark.as_ref().map(|state| harmless(&state.to_string()));
-        let bookmark =
-            bookmark.unwrap_or_else(|| "none known: it would read everything, or what Meltano knows".to_owned());
+        let unknown = if one.forgets {
+            "its tap keeps none: it reads everything in each run"
+        } else {
+            "none known: it would read everything, or what Meltano knows"
+        };
+        let bookmark = bookmark.unwrap_or_else(|| unknown.to_owned());
         let goes_on = one.unfinished_refresh.map(|run| format!("goes on with the full refresh of the run {run}: "));
         [
             one.slug.as_str().into(),

@@ -10,6 +10,7 @@ mod discover;
 mod kills;
 mod loaders;
 mod machines;
+mod naming;
 mod refreshes;
 mod schedules;
 mod selection;

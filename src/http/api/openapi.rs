@@ -220,6 +220,11 @@ fn written() -> Value {
         "name": text(), "description": maybe("string"), "enabled": { "type": "boolean" }, "loader": maybe("string"),
         "schedule": maybe("string"), "timezone": maybe("string"), "jitter": maybe("string"), "catch_up": maybe("string"),
         "select": texts(), "tags": texts(), "protect": { "type": "boolean" },
+        "load": {
+            "type": "object",
+            "properties": { "schema": text(), "shared_tables": { "type": "boolean" } },
+            "description": "A schema of its own for the records, and whether its tables may hold rows of others",
+        },
         "metadata": { "type": "object" },
         "config": { "type": "object", "description": "All settings that are no secrets, by name" },
         "secrets": {

@@ -1,11 +1,14 @@
 //! `check --lint`: what is no mistake in the files, and may become one.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{Loaded, drafts};
 use crate::connector::read;
 use crate::lint::Lints;
-use crate::problem::Problems;
+use crate::name::{EnvironmentName, Slug};
+use crate::problem::{Problems, Report};
 use crate::world::Project;
 
 /// Adds to what was checked the lints of the files, which are read once more for their places.
@@ -30,4 +33,25 @@ pub fn with_lints(project: &Project, mut loaded: Loaded, now: Timestamp) -> Load
     }
     loaded.advice = std::mem::take(&mut loaded.advice).and(problems.into_report());
     loaded
+}
+
+/// Returns which of these integrations read everything again in each run.
+pub(in crate::ops) fn forgetting(
+    project: &Project,
+    loaded: &Loaded,
+    (changed, environment, now): (&BTreeSet<Slug>, &EnvironmentName, Timestamp),
+) -> Report {
+    let forgets = |slug: &&Slug| loaded.integrations.find(slug.as_str()).is_some_and(|one| one.forgets());
+    let changed: BTreeSet<&Slug> = changed.iter().filter(forgets).collect();
+    if changed.is_empty() {
+        return Report::default();
+    }
+    let lints = Lints { settings: &loaded.settings.lint, integrations: &loaded.integrations, environment, now };
+    // All is well with the files: of reading them once more nothing is told.
+    let files = project.integrations(&mut Problems::default());
+    let (drafts, mut problems) = (drafts(files, &mut Problems::default()), Problems::default());
+    for draft in drafts.iter().filter(|draft| draft.environment.is_none() && changed.contains(&draft.slug)) {
+        lints.no_state(draft, &mut problems);
+    }
+    problems.into_report()
 }

@@ -31,6 +31,8 @@ pub struct Would {
     pub bookmark: Option<Value>,
     /// The full refresh that broke off and is gone on with, by its last run.
     pub unfinished_refresh: Option<Uuid>,
+    /// Whether its tap keeps no bookmark, so that everything is read again.
+    pub forgets: bool,
     /// Whether something runs it now.
     pub is_running: bool,
 }
@@ -57,7 +59,9 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         let unfinished = unfinished.filter(|_| options.from == From::Bookmark);
         let begins_anew = unfinished.is_some_and(|unfinished| unfinished.left == Left::Nothing);
         let begins_anew = begins_anew || options.from != From::Bookmark;
-        let bookmark = kept.map_or_else(told, |kept| kept.bookmark).filter(|_| !begins_anew);
+        // What a tap leaves that keeps no bookmark, Meltano keeps and never gives back to it.
+        let forgets = integration.forgets();
+        let bookmark = kept.map_or_else(told, |kept| kept.bookmark).filter(|_| !begins_anew && !forgets);
         let unfinished_refresh = unfinished.map(|unfinished| unfinished.run);
         let is_running = known.iter().any(|run| run.kind == RunKind::Sync && run.status == RunStatus::Running);
         all.push(Would {
@@ -66,6 +70,7 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
             state_id,
             bookmark,
             unfinished_refresh,
+            forgets,
             is_running,
         });
     }

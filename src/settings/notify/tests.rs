@@ -16,7 +16,7 @@ fn a_channel_that_says_little_is_told_of_everything_once_a_day() {
     let (settings, problems) = read("[[notify]]\nname = 'a'\nkind = 'slack'\nurl = '${URL}'\n");
     assert_eq!(problems, Vec::<String>::new());
     let channel = &settings.unwrap().notify[0];
-    assert_eq!((channel.on.len(), channel.repeat, channel.most_per_hour), (5, Some(REPEAT), 20));
+    assert_eq!((channel.on.len(), channel.repeat, channel.most_per_hour), (6, Some(REPEAT), 20));
     assert_eq!(channel.sender.word(), "slack");
 }
 

@@ -51,6 +51,8 @@ pub fn show(shown: &[Shown]) -> Value {
             "groups": connector.groups.iter().map(|group| json!({"label": group.label, "settings": group.settings})).collect::<Vec<_>>(),
             "one_group": connector.one_group,
             "losses": connector.losses,
+            "naming": connector.naming,
+            "own_streams": connector.own_streams,
         })
     };
     json!({ "connectors": shown.iter().map(one).collect::<Vec<_>>() })

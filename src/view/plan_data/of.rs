@@ -28,6 +28,7 @@ impl PlanData {
             Scope::Everything => None,
             Scope::Only(slugs) => Some(slugs.iter().cloned().collect::<Vec<_>>()),
         };
+        let advice = plan.advice.problems().iter().map(ProblemData::from);
         let adopted = plan.touched().into_iter().filter(|(_, id)| plan.adopts(id)).map(|(slug, _)| slug);
         Self {
             format_version: FORMAT.to_owned(),
@@ -55,7 +56,7 @@ impl PlanData {
             meltano_edited: plan.is_edited,
             unmanaged: plan.unmanaged.clone(),
             guards: plan.breaches(guard, Allowance::default()).into_iter().map(GuardData::from).collect(),
-            problems,
+            problems: advice.chain(problems).collect(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The files of an own folder: read, written and listed through no link, and only where they are this user's.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -109,13 +109,7 @@ impl OwnFolder {
     pub fn folder(&self, folder: impl AsRef<Path>) -> io::Result<PathBuf> {
         let mut path = self.path.clone();
         for part in folder.as_ref().components() {
-            match part {
-                Component::Normal(name) => path.push(name),
-                Component::CurDir => continue,
-                Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
-                    return Err(self.not_used(folder.as_ref(), &Shut::Outside).into());
-                }
-            }
+            path.push(self.inside(folder.as_ref(), part)?);
             match DirBuilder::new().mode(0o700).create(&path) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 Ok(()) | Err(_) => self.check_folder(folder.as_ref(), &path)?,
@@ -243,14 +237,25 @@ impl OwnFolder {
     /// Returns where a folder in it is that no link leads to; `None` where there is none.
     fn there(&self, folder: &Path) -> io::Result<Option<PathBuf>> {
         let mut path = self.path.clone();
-        for part in folder {
-            path.push(part);
+        for part in folder.components() {
+            path.push(self.inside(folder, part)?);
             match self.check_folder(folder, &path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 checked => checked?,
             }
         }
         Ok(Some(path))
+    }
+
+    /// Returns a part of a path, which does not lead out.
+    fn inside<'a>(&self, named: &Path, part: Component<'a>) -> Result<&'a OsStr, NotOwn> {
+        match part {
+            Component::Normal(name) => Ok(name),
+            Component::CurDir => Ok(OsStr::new("")),
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                Err(self.not_used(named, &Shut::Outside))
+            }
+        }
     }
 
     fn check_file(&self, file: &Path, found: &Metadata) -> Result<(), NotOwn> {

@@ -2,7 +2,14 @@
 
 use crate::folder::Folder;
 
+/// What is told, without what is told of the project's first integration in each of these tests.
 fn lints(folder: &Folder) -> Vec<(String, String, u64)> {
+    let mut all = all_lints(folder);
+    all.retain(|(code, ..)| code != "no_state");
+    all
+}
+
+fn all_lints(folder: &Folder) -> Vec<(String, String, u64)> {
     let json = folder.spile("check --lint --format json").exits(0).json();
     super::schemas::holds("check", &json);
     let of = |one: &serde_json::Value| {
@@ -35,6 +42,30 @@ fn what_may_become_a_mistake_is_told_where_that_is_wanted() {
     assert!(text.contains("is synced every 2 minutes") && text.contains("ok:"), "{text}");
     let sarif = folder.spile("check --lint --format sarif").exits(0).out;
     assert!(sarif.contains("spile::lint::unused_loader"), "{sarif}");
+}
+
+#[test]
+fn a_tap_that_keeps_no_bookmark_is_told_where_it_is_planned_and_before_it_runs() {
+    let folder = Folder::project();
+    assert_eq!(all_lints(&folder), [("no_state".to_owned(), "integrations/fruit.toml".to_owned(), 1)]);
+    let codes = |plan: &serde_json::Value| {
+        let problems = plan["problems"].as_array().unwrap().iter();
+        problems.map(|one| one["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&folder.spile("plan --format json").exits(0).json()), ["spile::lint::no_state"]);
+    folder.spile("apply --yes").exits(0);
+    assert_eq!(
+        codes(&folder.spile("plan --format json").exits(0).json()),
+        [""; 0],
+        "of what stays nothing is said again"
+    );
+    let would = folder.spile("sync --dry-run --format json").exits(0).json();
+    assert_eq!(would["would_sync"][0]["forgets"], true);
+    let text = folder.spile("sync --dry-run").exits(0).out;
+    assert!(text.contains("its tap keeps none: it reads everything in each run"), "{text}");
+    let settings = folder.read("spile.toml");
+    folder.write("spile.toml", &format!("{settings}\n[lint]\nallow = [\"no_state\"]\n"));
+    assert_eq!(all_lints(&folder), []);
 }
 
 #[test]

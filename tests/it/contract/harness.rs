@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Map, json};
+use serde_json::json;
 use spile::connector::Role;
 use spile::name::IntegrationId;
 use spile::plan::{Foreign, Snapshot, State, Step};
@@ -113,7 +113,7 @@ pub fn entry(number: u8) -> Entry {
         protect: false,
         origin: Origin::Made,
         definition: Arc::new(definition.as_object().cloned().unwrap().into()),
-        base: Setup { config: [("n".to_owned(), json!(number))].into(), select: None, metadata: Map::new() },
+        base: Setup { config: [("n".to_owned(), json!(number))].into(), select: None, ..Setup::default() },
         environments: [].into(),
         loader: None,
         interval: None,

@@ -23,10 +23,11 @@ fn setup() -> impl Strategy<Value = Setup> {
     let config = btree_map(prop_oneof!["[a-z_]{1,8}(\\.[a-z_]{1,8})?", key()], value(), 0..4);
     let select = option::of(btree_set(text(), 1..4));
     let metadata = btree_map(key(), table(value()).prop_map(Value::Object), 0..3);
-    (config, select, metadata).prop_map(|(config, select, metadata)| Setup {
+    (config, select, metadata, option::of(text())).prop_map(|(config, select, metadata, load_schema)| Setup {
         config,
         select,
         metadata: metadata.into_iter().collect(),
+        load_schema,
     })
 }
 

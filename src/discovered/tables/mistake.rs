@@ -1,0 +1,123 @@
+//! What can be wrong with the tables that streams end up in.
+
+use miette::{Diagnostic, SourceSpan};
+
+/// What can be wrong with the tables that streams end up in.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// Rows of several streams would be mixed.
+    #[error("{who}{within} would write {what}: their rows would be mixed")]
+    #[diagnostic(code(spile::tables::shared))]
+    Shared {
+        /// One integration, or two.
+        who: String,
+        /// What would be written where, in words.
+        what: String,
+        /// The environment, in words, if it is not the default one.
+        within: String,
+        /// Where the loader is chosen.
+        #[label("into this loader")]
+        span: SourceSpan,
+        /// The ways out.
+        #[help]
+        help: String,
+    },
+    /// The same in an imported project, which did so before.
+    #[error("{who}{within} write {what}: their rows are mixed")]
+    #[diagnostic(code(spile::tables::imported_shared), severity(Warning))]
+    ImportedShared {
+        /// One integration, or two.
+        who: String,
+        /// What is written where, in words.
+        what: String,
+        /// The environment, in words, if it is not the default one.
+        within: String,
+        /// Where the loader is chosen.
+        #[label("into this loader")]
+        span: SourceSpan,
+        /// The ways out.
+        #[help]
+        help: String,
+    },
+    /// Integrations of one connector in one place, of which nobody knows all streams.
+    #[error("{who}{within} read `{connector}` into the same place, and may share tables")]
+    #[diagnostic(code(spile::tables::maybe_shared), severity(Warning))]
+    MaybeShared {
+        /// The integrations.
+        who: String,
+        /// Their connector.
+        connector: String,
+        /// The environment, in words, if it is not the default one.
+        within: String,
+        /// Where the loader is chosen.
+        #[label("into this loader")]
+        span: SourceSpan,
+        /// The ways out.
+        #[help]
+        help: String,
+    },
+    /// A table that is not called like its stream.
+    #[error("`{loader}` names tables of `{slug}`{within} differently: {what}")]
+    #[diagnostic(
+        code(spile::tables::renamed),
+        severity(Warning),
+        help("query the tables by these names, or rename the streams with the extractor's `stream_maps`")
+    )]
+    Renamed {
+        /// The integration.
+        slug: String,
+        /// The loader.
+        loader: String,
+        /// Which streams, and what their tables are called.
+        what: String,
+        /// The environment, in words, if it is not the default one.
+        within: String,
+        /// Where the loader is chosen.
+        #[label("into this loader")]
+        span: SourceSpan,
+    },
+    /// A table whose name the loader refuses.
+    #[error(
+        "`{loader}` refuses the names of tables of `{slug}`{within}, which are longer than {longest} characters: {what}"
+    )]
+    #[diagnostic(
+        code(spile::tables::too_long),
+        severity(Warning),
+        help("leave the streams out of `select`, or rename them with the extractor's `stream_maps`: a run would fail")
+    )]
+    TooLong {
+        /// The integration.
+        slug: String,
+        /// The loader.
+        loader: String,
+        /// How many characters it takes.
+        longest: usize,
+        /// Which streams.
+        what: String,
+        /// The environment, in words, if it is not the default one.
+        within: String,
+        /// Where the loader is chosen.
+        #[label("into this loader")]
+        span: SourceSpan,
+    },
+    /// A schema that neither the loader nor the integration names.
+    #[error("`{loader}` takes a schema for `{slug}`{within} that nobody asked for: {what}")]
+    #[diagnostic(
+        code(spile::tables::other_schema),
+        severity(Warning),
+        help("name the schema: `schema = \"…\"` in `[load]` of the integration, or the loader's own setting")
+    )]
+    OtherSchema {
+        /// The integration.
+        slug: String,
+        /// The loader.
+        loader: String,
+        /// Which streams, and where they go.
+        what: String,
+        /// The environment, in words, if it is not the default one.
+        within: String,
+        /// Where the loader is chosen.
+        #[label("into this loader")]
+        span: SourceSpan,
+    },
+}

@@ -1,0 +1,50 @@
+//! Tables that are called otherwise than their streams, and schemas that nobody asked for.
+
+use super::{Mistake, Within, Writer, Written, some};
+use crate::connector::naming::{Letters, SchemaChoice};
+use crate::problem::Problems;
+
+/// Tells of the tables of one integration whose names surprise.
+pub(super) fn check(writer: &Writer<'_>, tables: &[Written<'_>], within: &Within<'_>, problems: &mut Problems) {
+    let Some(naming) = writer.naming().filter(|naming| naming.file.is_none() && writer.is_other) else { return };
+    let is_same = |one: &str, other: &str| match naming.letters {
+        Letters::Kept => one == other,
+        Letters::Lower | Letters::Snake => one.to_lowercase() == other.to_lowercase(),
+    };
+    let is_renamed = |written: &&Written<'_>| !is_same(written.stream.table(), &written.placement.table);
+    let own = writer.schema();
+    let is_odd = |written: &&Written<'_>| match written.placement.chosen_by {
+        SchemaChoice::Stream => written.placement.schema != written.stream.schema,
+        SchemaChoice::Mapping => own.is_some() && own != written.placement.schema,
+        SchemaChoice::Setting => writer.declaration().load.schema.is_some() && own.is_none(),
+        SchemaChoice::Connection => false,
+    };
+    let long: Vec<&Written<'_>> = tables.iter().filter(|written| naming.is_too_long(&written.placement)).collect();
+    let renamed: Vec<&Written<'_>> = tables.iter().filter(is_renamed).collect();
+    let odd: Vec<&Written<'_>> = tables.iter().filter(is_odd).collect();
+    let Some(place) =
+        (within.place)(writer.integration).filter(|_| !(renamed.is_empty() && odd.is_empty() && long.is_empty()))
+    else {
+        return;
+    };
+    let words = |tables: &[&Written<'_>]| {
+        let each = tables.iter().map(|one| format!("`{}` to `{}`", one.stream.name, one.placement.name()));
+        some(each.collect(), ", ")
+    };
+    let (slug, loader) = (writer.integration.slug.to_string(), writer.loader.slug.to_string());
+    let span = place.span.clone().into();
+    if let Some(longest) = naming.longest.filter(|_| !long.is_empty()) {
+        let what = some(long.iter().map(|one| format!("`{}`", one.stream.name)).collect(), ", ");
+        let (slug, loader, within) = (slug.clone(), loader.clone(), within.words.to_owned());
+        problems.push(&place.source, Mistake::TooLong { slug, loader, longest, what, within, span });
+    }
+    if !renamed.is_empty() {
+        let (what, within) = (words(&renamed), within.words.to_owned());
+        let mistake = Mistake::Renamed { slug: slug.clone(), loader: loader.clone(), what, within, span };
+        problems.push(&place.source, mistake);
+    }
+    if !odd.is_empty() {
+        let (what, within) = (words(&odd), within.words.to_owned());
+        problems.push(&place.source, Mistake::OtherSchema { slug, loader, what, within, span });
+    }
+}
