@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use toml_edit::{Decor, DocumentMut, Item, Key, Table, value};
 
 use super::first_sentence;
@@ -35,6 +35,8 @@ pub struct NewFile {
     pub tags: BTreeSet<String>,
     /// Values of settings that are no secrets.
     pub config: Settings,
+    /// Replication metadata, by stream.
+    pub metadata: Map<String, Value>,
 }
 
 impl NewFile {
@@ -52,6 +54,7 @@ impl NewFile {
             select: Vec::new(),
             tags: BTreeSet::new(),
             config: Settings::new(),
+            metadata: Map::new(),
         }
     }
 
@@ -84,6 +87,9 @@ impl NewFile {
         if !self.config.is_empty() {
             file.insert("config", Item::Table(self.config()?));
         }
+        if !self.metadata.is_empty() {
+            file.insert("metadata", Item::Table(self.metadata()?));
+        }
         Ok(format!("{}{file}", self.head()))
     }
 
@@ -114,6 +120,23 @@ impl NewFile {
             insert(&mut table, &keys, (value(written), &comment));
         }
         Ok(table)
+    }
+
+    /// A table for each stream.
+    fn metadata(&self) -> Result<Table, NotWritable> {
+        let mut all = Table::new();
+        all.set_implicit(true);
+        for (stream, keys) in &self.metadata {
+            let mut table = Table::new();
+            for (key, said) in keys.as_object().into_iter().flatten() {
+                let not_writable = |reason| NotWritable { table: Some("metadata"), key: stream.clone(), reason };
+                if let Some(said) = to_toml(said).map_err(not_writable)? {
+                    table.insert(key, value(said));
+                }
+            }
+            all.insert(stream, Item::Table(table));
+        }
+        Ok(all)
     }
 
     /// Tells whether another setting has a value where the tables of a nested one would stand: beside `a`, `a.b` can
@@ -196,6 +219,18 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn metadata_are_a_table_for_each_stream() {
+        let catalog = Catalog::new(&[], &mut Problems::default());
+        let keys = json!({ "replication-method": "INCREMENTAL", "replication-key": "updated_at" });
+        let metadata = Map::from_iter([("public-a.b".to_owned(), keys)]);
+        let file = NewFile { metadata, ..new(catalog.find(Role::Extractor, "postgres").unwrap()) };
+        let text = file.text().unwrap();
+        let table =
+            "\n[metadata.\"public-a.b\"]\nreplication-method = \"INCREMENTAL\"\nreplication-key = \"updated_at\"\n";
+        assert!(text.ends_with(table), "{text}");
     }
 
     #[test]

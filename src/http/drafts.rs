@@ -1,11 +1,12 @@
 //! Integrations that somebody is making: answers and secrets in memory, until they are saved or left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::connector::Connector;
 use crate::ops::author::Wanted;
+use crate::ops::discover::Offered;
 use crate::run::Run;
 use crate::secret::Secret;
 use crate::value::Settings;
@@ -42,7 +43,9 @@ pub struct Draft {
     /// What is read.
     pub select: Vec<String>,
     /// What its source offers, where it was asked.
-    pub streams: Option<Vec<String>>,
+    pub streams: Option<Vec<Offered>>,
+    /// The streams that are read as a whole each time, though only what is new could be.
+    pub in_full: BTreeSet<String>,
     /// How its test came out.
     pub run: Option<Run>,
     /// How often its settings were said: what comes of earlier ones is nothing to it.
@@ -64,6 +67,7 @@ impl Draft {
             schedule: String::new(),
             select: Vec::new(),
             streams: None,
+            in_full: BTreeSet::new(),
             run: None,
             settled: 0,
             keys: Arc::new(keys),
@@ -79,8 +83,22 @@ impl Draft {
         if !self.select.is_empty() {
             keys.insert("select".to_owned(), self.select.clone().into());
         }
+        let metadata = self.metadata();
+        if !metadata.is_empty() {
+            keys.insert("metadata".to_owned(), metadata.into());
+        }
         let secrets = self.secrets.iter().map(|(name, secret)| (name.clone(), Some(secret.clone())));
         Wanted { keys, config: Some(self.config.clone()), secrets: secrets.collect() }
+    }
+
+    /// Tells whether a stream is read.
+    pub fn takes(&self, stream: &Offered) -> bool {
+        if self.select.is_empty() { stream.is_usual } else { self.select.contains(&stream.pattern()) }
+    }
+
+    fn metadata(&self) -> serde_json::Map<String, serde_json::Value> {
+        let all = self.streams.iter().flatten().filter(|one| self.takes(one) && !self.in_full.contains(&one.name));
+        all.filter_map(|one| Some((one.name.clone(), one.metadata()?))).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -14,9 +15,9 @@ use super::run::{self, Invocation};
 use super::{Error, Event, Loaded, Tell};
 use crate::connector::{Plugin, Role};
 use crate::discovered::tables::Writer;
-use crate::discovered::{self, Discovered, Field, NoCatalog, Rules, Stream, Taken};
+use crate::discovered::{self, Discovered, Field, NoCatalog, Proposal, Rules, Stream, Taken};
 use crate::integration::Integration;
-use crate::integration::select::Pattern;
+use crate::integration::select::{Pattern, as_pattern};
 use crate::name::EnvironmentName;
 use crate::run::Cause;
 use crate::world::meltano::{Host, Meltano, Outcome, Request, keep_logs};
@@ -138,6 +139,56 @@ fn plugin(loaded: &Loaded, integration: &Integration) -> Plugin {
     run::installed(integration, &loaded.rendered)
 }
 
+/// A stream as it is offered to be chosen.
+#[derive(Debug, Clone)]
+pub struct Offered {
+    /// Its name.
+    pub name: String,
+    /// The fields that tell its records apart.
+    pub primary_key: Vec<String>,
+    /// Whether it is read if nobody chooses: tables of the database's own are not.
+    pub is_usual: bool,
+    /// How it is best read.
+    pub proposal: Proposal,
+}
+
+impl Offered {
+    /// Returns the pattern of `select` that takes it with all its fields.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        format!("{}.*", as_pattern(&self.name))
+    }
+
+    /// Returns the metadata by which only what is new is read; nothing if the tap does that by itself, or cannot.
+    #[must_use]
+    pub fn metadata(&self) -> Option<Value> {
+        let key = self.proposal.replication_key.as_ref().filter(|_| self.proposal.has_to_be_said)?;
+        Some(json!({ "replication-method": "INCREMENTAL", "replication-key": key }))
+    }
+}
+
+impl Offer {
+    /// Returns the streams as they are offered to be chosen: first those that are read if nobody chooses.
+    #[must_use]
+    pub fn offered(&self) -> Vec<Offered> {
+        let offered = |(stream, is_usual): (&Stream, bool)| Offered {
+            name: stream.name.clone(),
+            primary_key: stream.primary_key.clone(),
+            is_usual,
+            proposal: Proposal::of(stream),
+        };
+        let all = self.discovered.streams.iter().map(|stream| (stream, self.is_usual(stream)));
+        let (usual, others): (Vec<_>, Vec<_>) = all.partition(|(_, is_usual)| *is_usual);
+        usual.into_iter().chain(others).map(offered).collect()
+    }
+
+    /// Tells whether a stream is read if nobody chooses.
+    fn is_usual(&self, stream: &Stream) -> bool {
+        let select = &self.integration.connector.select;
+        select.is_empty() || Rules::selecting(&select.iter().cloned().collect()).take(stream).0.is_read()
+    }
+}
+
 /// A stream, and of its fields those that are shown, with whether each is read.
 #[derive(Debug, Clone)]
 pub struct Shown<'a> {
@@ -177,7 +228,10 @@ pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<Shown<'a>>
         let table = offer.tables.get(&stream.name).map(String::as_str);
         Shown { stream, taken, table, fields }
     });
-    Ok(shown.collect())
+    let mut shown: Vec<Shown<'_>> = shown.collect();
+    // People's tables first: a database has more of its own.
+    shown.sort_by_cached_key(|shown| !offer.is_usual(shown.stream));
+    Ok(shown)
 }
 
 /// Refuses what has no streams to tell of.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::runs::local;
 use super::table::{Cell, table};
 use super::{CHANGED, GOOD, QUIET, STRONG, harmless, styled};
-use crate::discovered::{Field, Taken};
+use crate::discovered::{Field, Proposal, Taken};
 use crate::name::EnvironmentName;
 use crate::ops::check::Undiscovered;
 use crate::ops::counted;
@@ -87,6 +87,12 @@ pub fn undiscovered(unknown: &[Undiscovered], default: &EnvironmentName) -> Stri
     unknown.iter().map(one).collect()
 }
 
+/// Returns how a stream is best read, as data.
+fn proposal(shown: &Shown<'_>) -> Value {
+    let Proposal { replication_key, why, .. } = Proposal::of(shown.stream);
+    json!({ "replication_key": replication_key, "why": why })
+}
+
 /// Returns all of it as data.
 #[must_use]
 pub fn data(offer: &Offer, shown: &[Shown<'_>]) -> Value {
@@ -106,6 +112,7 @@ pub fn data(offer: &Offer, shown: &[Shown<'_>]) -> Value {
             "replication_method": shown.stream.replication_method,
             "selected": shown.taken.is_read(),
             "table": shown.table,
+            "proposal": proposal(shown),
             "fields": shown.fields.iter().map(field).collect::<Vec<_>>(),
         })
     };

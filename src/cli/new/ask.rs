@@ -9,6 +9,7 @@ use crate::ops::Error;
 use crate::secret::Secret;
 
 /// A choice of a list: what is shown, and what it stands for.
+#[derive(Clone)]
 pub(super) struct Choice<T> {
     pub(super) shown: String,
     pub(super) is: T,
@@ -71,9 +72,9 @@ pub(super) fn any<T: Display>(label: &str, among: Vec<T>) -> Result<Vec<T>, Erro
     question.with_help_message("space takes one, enter goes on").prompt().map_err(left)
 }
 
-/// Asks which of several are left out: all are taken at first.
-pub(super) fn all<T: Display>(label: &str, among: Vec<T>) -> Result<Vec<T>, Error> {
-    let question = MultiSelect::new(label, among).with_page_size(12).with_all_selected_by_default();
+/// Asks which of several are taken: some are at first.
+pub(super) fn preset<T: Display>(label: &str, among: Vec<T>, taken: &[usize]) -> Result<Vec<T>, Error> {
+    let question = MultiSelect::new(label, among).with_page_size(12).with_default(taken);
     let help = "type to search, space leaves one out, left none and right all, enter goes on";
     question.with_help_message(help).prompt().map_err(left)
 }

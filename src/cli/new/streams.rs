@@ -1,46 +1,75 @@
 //! What is read of a source: the streams that it offers, asked once its connection has been tested.
 
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use super::ask::{self, Choice, Default};
 use crate::cli::discover::PATIENCE;
 use crate::cli::run::pass_on;
 use crate::cli::{Global, Output, host};
-use crate::ops::discover::{Freshness, Options};
+use crate::ops::discover::{Freshness, Offered, Options};
 use crate::ops::new::Prepared;
 use crate::ops::{self, Error};
 use crate::world::World;
 
-/// Asks which streams are read, and returns them as `select` has them; nothing where that is all, nobody wants to choose,
-/// or the source does not say what it offers.
-pub(super) async fn chosen(
-    prepared: &Prepared,
-    (global, output): (&Global, &mut Output),
-) -> Result<Vec<String>, Error> {
-    if !ask::yes("Choose the streams that are read? (its source is asked what it offers)", Default::No)? {
-        return Ok(Vec::new());
-    }
-    let names = match offered(prepared, (global, output)).await {
-        Ok(names) => names,
-        Err(error) => {
-            output.error(&error);
-            return Ok(Vec::new());
-        }
-    };
-    let count = names.len();
-    let choices = || names.iter().map(|name| Choice { shown: name.clone(), is: name.clone() }).collect();
-    let mut taken = ask::all("Which streams are read?", choices())?;
-    while taken.is_empty() {
-        output.note("none is chosen: choose at least one\n");
-        taken = ask::all("Which streams are read?", choices())?;
-    }
-    if taken.len() == count {
-        return Ok(Vec::new());
-    }
-    Ok(taken.into_iter().map(|choice| format!("{}.*", choice.is.replace('.', "\\."))).collect())
+/// What is to be read.
+#[derive(Debug, std::default::Default)]
+pub(super) struct Chosen {
+    /// The streams, as `select` has them; nothing for those that are read if nobody chooses.
+    pub(super) select: Vec<String>,
+    /// How they are read, by stream.
+    pub(super) metadata: Map<String, Value>,
 }
 
-async fn offered(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Vec<String>, Error> {
+/// Asks which streams are read and how; nothing is chosen if nobody wants to, or if the source does not say what it offers.
+pub(super) async fn chosen(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Chosen, Error> {
+    if !ask::yes("Choose the streams that are read? (its source is asked what it offers)", Default::No)? {
+        return Ok(Chosen::default());
+    }
+    let offered = match offered(prepared, (global, output)).await {
+        Ok(offered) => offered,
+        Err(error) => {
+            output.error(&error);
+            return Ok(Chosen::default());
+        }
+    };
+    let usual: Vec<usize> = offered.iter().enumerate().filter(|(_, one)| one.is_usual).map(|(at, _)| at).collect();
+    let count = usual.len();
+    let choices: Vec<_> = offered.into_iter().map(|one| Choice { shown: shown(&one), is: one }).collect();
+    let mut taken = ask::preset("Which streams are read?", choices.clone(), &usual)?;
+    while taken.is_empty() {
+        output.note("none is chosen: choose at least one\n");
+        taken = ask::preset("Which streams are read?", choices.clone(), &usual)?;
+    }
+    let taken: Vec<Offered> = taken.into_iter().map(|choice| choice.is).collect();
+    let metadata = incremental(&taken, output)?;
+    let is_usual = taken.len() == count && taken.iter().all(|one| one.is_usual);
+    let select = if is_usual { Vec::new() } else { taken.iter().map(Offered::pattern).collect() };
+    Ok(Chosen { select, metadata })
+}
+
+/// Returns a stream with its key, and by what it is best read.
+fn shown(one: &Offered) -> String {
+    let key = if one.primary_key.is_empty() { "no key".to_owned() } else { one.primary_key.join(", ") };
+    let by = one.proposal.replication_key.as_ref().map(|column| format!("; new rows by {column}")).unwrap_or_default();
+    format!("{}  ({key}{by})", one.name)
+}
+
+/// Proposes to read only what is new, with the reason for each stream.
+fn incremental(taken: &[Offered], output: &mut Output) -> Result<Map<String, Value>, Error> {
+    let proposed: Map<String, Value> =
+        taken.iter().filter_map(|one| Some((one.name.clone(), one.metadata()?))).collect();
+    if proposed.is_empty() {
+        return Ok(proposed);
+    }
+    let reasons = taken.iter().filter(|one| proposed.contains_key(&one.name));
+    let reasons: Vec<String> = reasons.map(|one| format!("  {}: {}\n", one.name, one.proposal.why)).collect();
+    output.note(&reasons.concat());
+    let question = "Read only new and changed rows of these? (otherwise everything, each time)";
+    Ok(if ask::yes(question, Default::Yes)? { proposed } else { Map::new() })
+}
+
+async fn offered(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Vec<Offered>, Error> {
     let world =
         World::offline(&prepared.project, &prepared.loaded.settings, &global.outside(&prepared.project, output)?);
     let (interrupted, interrupt) = watch::channel(false);
@@ -55,5 +84,5 @@ async fn offered(prepared: &Prepared, (global, output): (&Global, &mut Output)) 
     let of = (prepared.slug.as_str(), &options);
     let offer = ops::discover(&world, &prepared.loaded, of, &mut |event| output.event(&event)).await;
     signals.abort();
-    Ok(offer?.discovered.streams.into_iter().map(|stream| stream.name).collect())
+    Ok(offer?.offered())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answered::Answered;
 use super::ask::{self, Asked, Choice, Default};
+use super::streams::Chosen;
 use super::{Args, Desk, edit_of, file, given, save, secrets, streams, tested, told};
 use crate::cli::{Global, Output};
 use crate::connector::{Connector, Role};
@@ -31,15 +32,18 @@ pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &m
     if connector.role == Role::Extractor {
         pipeline(&mut file, desk)?;
     }
-    let make = async |answered: &Answered, select: &[String]| {
-        let file = NewFile { config: answered.config.clone(), select: select.to_vec(), ..file.clone() };
+    let make = async |answered: &Answered, chosen: &Chosen| {
+        let Chosen { select, metadata } = chosen;
+        let (config, select, metadata) = (answered.config.clone(), select.clone(), metadata.clone());
+        let file = NewFile { config, select, metadata, ..file.clone() };
         new::prepare(desk.access(), (&slug, &file, &answered.secrets)).await
     };
-    let first = async |answered: &Answered| make(answered, &file.select).await;
+    let given = Chosen { select: file.select.clone(), ..Chosen::default() };
+    let first = async |answered: &Answered| make(answered, &given).await;
     let (mut prepared, trial) = settled(&mut answered, first, (global, output)).await?;
     if trial == Trial::Passed && file.select.is_empty() && connector.can_select() {
-        let select = streams::chosen(&prepared, (global, output)).await?;
-        prepared = make(&answered, &select).await?;
+        let chosen = streams::chosen(&prepared, (global, output)).await?;
+        prepared = make(&answered, &chosen).await?;
     }
     output.text(&prepared.text);
     if !ask::yes(&format!("Write `{}`?", prepared.path.display()), Default::Yes)? {

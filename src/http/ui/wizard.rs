@@ -18,7 +18,7 @@ use crate::http::drafts::Draft;
 use crate::http::refusal::Refusal;
 use crate::integration::field;
 use crate::name::Slug;
-use crate::ops::discover::{Freshness, Options};
+use crate::ops::discover::{Freshness, Offered, Options};
 use crate::ops::edits::Written;
 use crate::ops::new::{self, Prepared};
 use crate::ops::{self, author};
@@ -120,9 +120,7 @@ async fn page(
             data["run"] = draft.run.as_ref().map_or(Value::Null, |run| tested((draft, &file), run));
         }
         "streams" => {
-            let taken = |name: &String| draft.select.is_empty() || draft.select.contains(&pattern(name));
-            let all = draft.streams.iter().flatten().map(|name| json!({ "name": name, "taken": taken(name) }));
-            data["streams"] = all.collect();
+            data["streams"] = draft.streams.iter().flatten().map(|one| offered(draft, one)).collect();
         }
         "schedule" => data["general"] = json!(general(at, draft, &faults)),
         _ => review(at, draft, &mut data).await?,
@@ -314,7 +312,7 @@ async fn discover(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
     let of = (prepared.slug.as_str(), &options);
     let asked = ops::discover(&world(at, draft, &prepared), &prepared.loaded, of, &mut drop).await;
     let noted = note(at, ("discover", &prepared), asked.as_ref().err().map(change::failed));
-    let streams = asked?.discovered.streams.into_iter().map(|stream| stream.name).collect();
+    let streams = asked?.offered();
     at.app.drafts().update(id, |kept| {
         if kept.settled == draft.settled {
             kept.streams = Some(streams);
@@ -325,8 +323,7 @@ async fn discover(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
 
 fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
     let Some(all) = &draft.streams else { return Ok(()) };
-    let taken = posted.all("stream");
-    let is_all = all.iter().all(|name| taken.contains(name));
+    let (taken, incremental) = (posted.all("stream"), posted.all("incremental"));
     if taken.is_empty() && !all.is_empty() {
         let refusal = Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -335,13 +332,21 @@ fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
         );
         return Err(refusal.help("check at least one"));
     }
-    draft.select = if is_all { Vec::new() } else { taken.iter().map(|name| pattern(name)).collect() };
+    let is_usual = all.iter().all(|one| one.is_usual == taken.contains(&one.name));
+    let select = all.iter().filter(|one| taken.contains(&one.name)).map(Offered::pattern);
+    draft.select = if is_usual { Vec::new() } else { select.collect() };
+    let in_full = all.iter().filter(|one| one.metadata().is_some() && !incremental.contains(&one.name));
+    draft.in_full = in_full.map(|one| one.name.clone()).collect();
     Ok(())
 }
 
-/// Returns the pattern of `select` that takes a stream with all its fields.
-fn pattern(stream: &str) -> String {
-    format!("{}.*", stream.replace('.', "\\."))
+/// Returns a stream as the page offers it, with how it is best read and why.
+fn offered(draft: &Draft, one: &Offered) -> Value {
+    json!({
+        "name": one.name, "taken": draft.takes(one), "key": one.primary_key.join(", "), "why": one.proposal.why,
+        "by": one.proposal.replication_key, "can_choose": one.metadata().is_some(),
+        "incremental": !draft.in_full.contains(&one.name),
+    })
 }
 
 async fn save(at: &At, here: (&str, &str)) -> Result<Response, Trouble> {

@@ -101,6 +101,8 @@ impl Job {
 fn nameless(name: &str) -> Stream {
     Stream {
         name: name.to_owned(),
+        sent_as: None,
+        schema: None,
         primary_key: Vec::new(),
         replication_key: None,
         replication_method: None,

@@ -77,6 +77,42 @@ fn log_name(run: &Value) -> String {
     format!("{}.log", run["id"].as_str().unwrap())
 }
 
+/// 74 of 74 streams were taken, the database's own among them, and the run failed.
+#[test]
+fn postgres_without_a_selection_reads_peoples_tables_alone_and_all_of_them() {
+    let Some(postgres) = Postgres::shared() else { return };
+    orders(postgres, "orders_unselected");
+    let more = "drop table hidden; create schema sales; create table sales.refunds(id int primary key, reason text);
+                insert into sales.refunds values (1, 'late'), (2, 'broken');
+                grant usage on schema sales to shop; grant select on sales.refunds to shop";
+    postgres.sql("orders_unselected", more).unwrap();
+    let project = with_sources();
+    project.spile(&["secrets", "init"]).succeeds();
+    shop(&project, (postgres.port, "orders_unselected"), "");
+    let text = project.read("integrations/shop.toml");
+    project.write(
+        "integrations/shop.toml",
+        &text.replace("select = ['']\n", "").replace("filter_schemas = ['public']\n", ""),
+    );
+    password(&project, "hunter2");
+    let offer = project.json(&["discover", "shop"]);
+    crate::cli::schemas::holds("discover", &offer);
+    let streams = offer["streams"].as_array().unwrap();
+    let name = |stream: &Value| stream["stream"].as_str().unwrap().to_owned();
+    let (own, system) = streams.split_at(2);
+    assert_eq!(own.iter().map(name).collect::<Vec<_>>(), ["public-orders", "sales-refunds"]);
+    assert!(system.len() > 50 && system.iter().all(|stream| stream["selected"] == false), "{system:?}");
+    assert_eq!(own[0]["proposal"]["replication_key"], "updated_at", "{}", own[0]);
+    assert_eq!(own[1]["proposal"]["why"], "no column tells when a row last changed");
+    project.spile(&["apply", "--yes"]).succeeds();
+    project.spile(&["sync", "shop"]).succeeds();
+    let files = std::fs::read_dir(project.path().join("output")).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    assert_eq!(files, ["public-orders.jsonl", "sales-refunds.jsonl"]);
+    assert_eq!((count(&project, "output/public-orders.jsonl"), count(&project, "output/sales-refunds.jsonl")), (50, 2));
+}
+
 #[test]
 fn a_new_column_of_postgres_and_a_new_table_arrive() {
     let Some(postgres) = Postgres::shared() else { return };
