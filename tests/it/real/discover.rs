@@ -260,7 +260,7 @@ fn a_tap_that_heeds_no_selection_is_told() {
     project.write("integrations/fruit.toml", &format!("select = ['fruit.*', '!fruit.name']\n{FRUIT}"));
     project.write("integrations/files.toml", LOADER);
     let checked = project.json(&["check"]);
-    let problem = &checked["problems"][0];
+    let problem = &checked["error"]["problems"][0];
     assert_eq!(
         (&problem["code"], &problem["line"]),
         (&json!("spile::integration::no_selection"), &json!(1)),

@@ -124,9 +124,10 @@ def offer():
 
 def read_whole(catalog):
     """Reads what is selected, as the catalog has it; everything, where it is heedless."""
+    offers = offered()
     for stream in catalog["streams"]:
         selected = {tuple(one["breadcrumb"]): one["metadata"].get("selected") for one in stream["metadata"]}
-        source = offered().get(stream["tap_stream_id"])
+        source = offers.get(stream["tap_stream_id"])
         if source is None or not (selected[()] or has_note("heedless")):
             continue
         properties = stream["schema"]["properties"]
