@@ -169,30 +169,19 @@ fn a_tap_that_reads_what_is_not_selected_fails() {
     assert_eq!(run["error"], "`select` does not take `refunds`, and the tap read it all the same");
 }
 
-/// Meltano applies the selection to each stream and field of a catalog: that is the most of it.
+/// The tap writes it as one line of more than 10 MiB, for which Meltano alone waits for ever.
 #[test]
-fn a_catalog_of_5000_streams_costs_less_than_two_seconds() {
+fn a_catalog_of_5000_streams_in_one_line_is_read() {
     let source = Source::new("['s17.*']");
-    let fields: Vec<String> = (0..10).map(|number| format!("field_{number}")).collect();
+    let fields: Vec<String> = (0..20).map(|number| format!("field_{number}")).collect();
     let stream = json!({ "fields": fields, "records": 3 });
-    let few: Value = (0..20).map(|number| (format!("s{number}"), stream.clone())).collect();
     let many: Value = (0..5000).map(|number| (format!("s{number}"), stream.clone())).collect();
-    let timed = |streams: &Value| {
-        source.offers(streams);
-        source.runs(&["discover", "things", "--refresh"]).succeeds();
-        let begun = std::time::Instant::now();
-        let (code, run) = source.syncs();
-        assert_eq!((code, source.rows("s17").len()), (0, 3), "{run}");
-        begun.elapsed()
-    };
-    timed(&few);
-    let of_few = timed(&few);
-    let of_many = timed(&many);
-    assert!(of_many < of_few + Duration::from_secs(10), "{of_few:?}, then {of_many:?}");
-    eprintln!("{of_few:?} for 20 streams, {of_many:?} for 5,000");
+    source.offers(&many);
+    let (code, run) = source.syncs();
+    assert_eq!((code, source.rows("s17").len()), (0, 3), "{run}");
 }
 
-/// Eighteen pieces of fruit, in a folder that is not there any more the next time.
+/// Pieces of fruit, in a folder that is not there any more the next time.
 #[test]
 fn a_sync_without_records_after_some_is_told_with_the_likely_reason() {
     let project = Project::new();
