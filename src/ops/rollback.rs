@@ -35,8 +35,14 @@ pub async fn rollback(
         found => found?,
     };
     let left = world.registry.left_by(apply.id).await?;
-    let Left { apply, rows, text } = left.ok_or_else(|| Error::NoApply { of: of.to_owned() })?;
-    let current = super::plan::targets(world).await?;
+    let Left { apply, rows, adopted, text } = left.ok_or_else(|| Error::NoApply { of: of.to_owned() })?;
+    let mut current = super::plan::targets(world).await?;
+    // Of what was adopted before that was kept, only who keeps it goes back.
+    let released = adopted.into_iter().filter_map(|(id, row)| {
+        let row = row.or_else(|| current.registry.state.get(&id).cloned())?;
+        Some((id, row))
+    });
+    current.registry.released = released.collect();
     let with_file = text.is_some();
     let text = text.unwrap_or_else(|| current.meltano.document.clone());
     let meltano = if with_file { super::plan::left_entries(&text)? } else { current.meltano.state.clone() };

@@ -32,6 +32,13 @@ pub enum Change<R> {
         /// The record to be.
         after: R,
     },
+    /// It was adopted, and becomes nobody's again.
+    Release {
+        /// The record as read.
+        before: R,
+        /// What it held before it was adopted, and holds again.
+        after: R,
+    },
     /// It goes.
     Delete {
         /// The record as read.
@@ -45,7 +52,7 @@ impl<R> Change<R> {
     pub fn action(&self) -> Action {
         match self {
             Self::Create { .. } => Action::Create,
-            Self::Update { .. } | Self::Adopt { .. } => Action::Update,
+            Self::Update { .. } | Self::Adopt { .. } | Self::Release { .. } => Action::Update,
             Self::Delete { .. } => Action::Delete,
         }
     }
@@ -57,6 +64,7 @@ impl<R> Change<R> {
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
             Self::Adopt { .. } => "adopt",
+            Self::Release { .. } => "release",
             Self::Delete { .. } => "delete",
         }
     }
@@ -66,16 +74,27 @@ impl<R> Change<R> {
     pub fn before(&self) -> Option<&R> {
         match self {
             Self::Create { .. } => None,
-            Self::Update { before, .. } | Self::Adopt { before, .. } | Self::Delete { before } => Some(before),
+            Self::Update { before, .. }
+            | Self::Adopt { before, .. }
+            | Self::Release { before, .. }
+            | Self::Delete { before } => Some(before),
         }
     }
 
-    /// Returns the record to be.
+    /// Returns the record to be, of those that the project keeps.
     #[must_use]
     pub fn after(&self) -> Option<&R> {
         match self {
             Self::Create { after } | Self::Update { after, .. } | Self::Adopt { after, .. } => Some(after),
-            Self::Delete { .. } => None,
+            Self::Release { .. } | Self::Delete { .. } => None,
+        }
+    }
+
+    /// Returns what is there afterwards, whoever keeps it.
+    fn there(&self) -> Option<&R> {
+        match self {
+            Self::Release { after, .. } => Some(after),
+            Self::Create { .. } | Self::Update { .. } | Self::Adopt { .. } | Self::Delete { .. } => self.after(),
         }
     }
 
@@ -84,7 +103,7 @@ impl<R> Change<R> {
     pub fn record(&self) -> &R {
         match self {
             Self::Create { after } | Self::Update { after, .. } | Self::Adopt { after, .. } => after,
-            Self::Delete { before } => before,
+            Self::Release { before, .. } | Self::Delete { before } => before,
         }
     }
 }
@@ -144,7 +163,7 @@ impl<R: Record> Change<R> {
     #[must_use]
     pub fn fields(&self) -> Vec<FieldChange> {
         let mut before = self.before().map(Record::fields).unwrap_or_default();
-        let mut after = self.after().map(Record::fields).unwrap_or_default();
+        let mut after = self.there().map(Record::fields).unwrap_or_default();
         let paths: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
         let change = |path: String| {
             let difference = Difference::between(before.remove(&path), after.remove(&path))?;
@@ -164,7 +183,7 @@ impl<R: Record> Change<R> {
     /// Returns how many fields stay as they are.
     #[must_use]
     pub fn unchanged(&self) -> usize {
-        let (Some(before), Some(after)) = (self.before(), self.after()) else { return 0 };
+        let (Some(before), Some(after)) = (self.before(), self.there()) else { return 0 };
         let (before, after) = (before.fields(), after.fields());
         before.iter().filter(|(path, before)| after.get(*path).is_some_and(|after| after.same(before))).count()
     }

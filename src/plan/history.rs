@@ -1,10 +1,13 @@
 //! Applies of the past, as a registry remembers them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::State;
+use crate::name::IntegrationId;
 use crate::record::Row;
 
 /// An apply of the past.
@@ -46,6 +49,8 @@ pub struct Left {
     pub apply: Applied,
     /// The rows of the project in its environment.
     pub rows: State<Row>,
+    /// Rows that later applies have adopted, as they were before; `None` where that is not known.
+    pub adopted: BTreeMap<IntegrationId, Option<Row>>,
     /// The text of `meltano.yml`, where it was kept.
     pub text: Option<String>,
 }

@@ -127,6 +127,9 @@ pub struct Snapshot<R: Record> {
     pub drifted: BTreeMap<IntegrationId, Last<R>>,
     /// Records of nobody's that are to be adopted.
     pub adopted: State<R>,
+    /// Records that were nobody's before they were adopted, as they were then: where one is not wanted any more, it is let
+    /// go of.
+    pub released: State<R>,
     /// What the target holds besides records.
     pub document: R::Document,
     /// Whether the document is not as the last apply left it, as the target can tell.
@@ -139,7 +142,8 @@ impl<R: Record> Snapshot<R> {
     /// Returns what a target holds that is as it was left: this project's records, a document, and the mark of both.
     #[must_use]
     pub fn new(state: State<R>, document: R::Document, revision: Revision) -> Self {
-        let (foreign, drifted, adopted) = (Vec::new(), BTreeMap::new(), State::default());
-        Self { state, foreign, drifted, adopted, document, is_edited: false, revision }
+        let (foreign, drifted) = (Vec::new(), BTreeMap::new());
+        let (adopted, released) = (State::default(), State::default());
+        Self { state, foreign, drifted, adopted, released, document, is_edited: false, revision }
     }
 }

@@ -47,7 +47,11 @@ impl<R: Record> Step<R> {
             Some((*id, change))
         });
         let gone = current.state.iter().filter(|(id, _)| desired.get(id).is_none());
-        let gone = gone.map(|(id, before)| (*id, Change::Delete { before: before.clone() }));
+        let gone = gone.map(|(id, before)| {
+            let before = before.clone();
+            let released = current.released.get(id).cloned();
+            (*id, released.map_or(Change::Delete { before: before.clone() }, |after| Change::Release { before, after }))
+        });
         Self {
             revision: current.revision.clone(),
             changes: wanted.chain(gone).collect(),

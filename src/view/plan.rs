@@ -62,6 +62,9 @@ pub fn verb(changes: &[ChangeData]) -> String {
         (Action::Update, None) if changes.iter().any(|change| change.adopted) => {
             "will be adopted: its row is nobody's".to_owned()
         }
+        (Action::Update, None) if changes.iter().any(|change| change.released) => {
+            "will be let go of: its row becomes unmanaged, as it was before it was adopted".to_owned()
+        }
         (Action::Update, None) => "will be updated".to_owned(),
         (Action::Delete, _) => "will be deleted".to_owned(),
     }

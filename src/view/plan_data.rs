@@ -82,6 +82,9 @@ pub struct ChangeData {
     pub action: Action,
     /// Whether its row was nobody's.
     pub adopted: bool,
+    /// Whether its row becomes nobody's again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
     /// The name it had, where it has another one.
     pub renamed_from: Option<Slug>,
     /// What the target calls the record.

@@ -148,7 +148,7 @@ impl Local {
             let (after, adopts) = match change {
                 Change::Create { after } => (after, false),
                 Change::Adopt { after, .. } => (after, true),
-                Change::Update { .. } | Change::Delete { .. } => continue,
+                Change::Update { .. } | Change::Release { .. } | Change::Delete { .. } => continue,
             };
             let values = params![self.environment.as_str(), id.to_string()];
             let found = transaction.query_row(sql, values, |row| row.get::<_, Option<String>>(0)).optional();
@@ -180,14 +180,16 @@ impl Local {
     fn carry_out(&self, transaction: &Transaction<'_>, step: &Step<Row>, origin: &Origin) -> rusqlite::Result<()> {
         let apply = self.record_apply(transaction, origin)?;
         for (id, change) in &step.changes {
+            let held = self.held_before(transaction, (*id, change))?;
             match change {
                 Change::Create { after } => self.insert(transaction, *id, after, origin)?,
                 Change::Update { after, .. } | Change::Adopt { after, .. } => {
                     self.update(transaction, *id, after, origin)?;
                 }
+                Change::Release { after, .. } => self.release(transaction, *id, after, origin)?,
                 Change::Delete { .. } => self.delete(transaction, *id)?,
             }
-            self.record_change(transaction, &apply, (*id, change), origin)?;
+            self.record_change(transaction, &apply, (*id, change, held), origin)?;
         }
         self.prune(transaction)
     }
@@ -212,6 +214,29 @@ impl Local {
         let values =
             params![environment, id, slug, row.connector, row.name, row.enabled, config, secrets, at, self.project];
         to.prepare_cached(sql)?.execute(values).map(drop)
+    }
+
+    /// Returns what a row holds that is about to be adopted, as JSON for the history. Of secrets that nobody had encrypted
+    /// nothing is kept: there stands the ciphertext that takes their place.
+    fn held_before(
+        &self,
+        of: &Transaction<'_>,
+        (id, change): (IntegrationId, &Change<Row>),
+    ) -> rusqlite::Result<Option<String>> {
+        let Change::Adopt { before, after } = change else { return Ok(None) };
+        let sql = "select secrets from integrations where environment = ?1 and id = ?2";
+        let values = params![self.environment.as_str(), id.to_string()];
+        let secrets: String = of.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+        let is_plain = before.secrets.is_none() && secrets != rows::NO_SECRETS;
+        let secrets = if is_plain { after.secrets.clone() } else { before.secrets.clone() };
+        Ok(Some(json(&Row { secrets, ..before.clone() })))
+    }
+
+    /// Lets go of a row, which holds again what it held before it was adopted.
+    fn release(&self, to: &Transaction<'_>, id: IntegrationId, row: &Row, origin: &Origin) -> rusqlite::Result<()> {
+        self.update(to, id, row, origin)?;
+        let sql = "update integrations set managed_by = null where environment = ?1 and id = ?2";
+        to.prepare_cached(sql)?.execute(params![self.environment.as_str(), id.to_string()]).map(drop)
     }
 
     fn delete(&self, from: &Transaction<'_>, id: IntegrationId) -> rusqlite::Result<()> {

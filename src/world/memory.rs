@@ -13,7 +13,7 @@ use super::{Alerts, Origin, Registry, Runs, Target, TargetError, Unmanaged};
 use crate::digest::hash;
 use crate::name::{ChannelName, IntegrationId};
 use crate::plan::history::{Applied, Left};
-use crate::plan::{Action, Foreign, Revision, Snapshot, State, Step};
+use crate::plan::{Action, Change, Foreign, Revision, Snapshot, State, Step};
 use crate::record::{Record, Row};
 use crate::run::{Run, Tries};
 
@@ -31,6 +31,8 @@ struct Held<R: Record> {
     version: u64,
     failing: bool,
     unmanaged: State<R>,
+    /// What was adopted, as it was, by how many applies there were before.
+    adopted: Vec<(usize, IntegrationId, R)>,
     applies: Vec<(Applied, State<R>, Option<String>)>,
 }
 
@@ -43,6 +45,7 @@ impl<R: Record> Default for Memory<R> {
             version: 0,
             failing: false,
             unmanaged: State::default(),
+            adopted: Vec::new(),
             applies: Vec::new(),
         };
         Self { held: Mutex::new(held) }
@@ -92,8 +95,17 @@ impl<R: Record> Target for Memory<R> {
             if step.is_empty() && origin.rendered.is_none() {
                 return Ok(());
             }
-            for id in step.changes.keys() {
+            for (id, change) in &step.changes {
                 held.unmanaged.remove(id);
+                match change {
+                    Change::Adopt { before, .. } => held.adopted.push((held.applies.len(), *id, before.clone())),
+                    Change::Release { after, .. } => {
+                        held.adopted.retain(|(_, of, _)| of != id);
+                        held.unmanaged.insert(*id, after.clone());
+                    }
+                    Change::Delete { .. } => held.adopted.retain(|(_, of, _)| of != id),
+                    Change::Create { .. } | Change::Update { .. } => {}
+                }
             }
             held.state = step.applied_to(std::mem::take(&mut held.state));
             held.document = step.after.clone();
@@ -137,8 +149,11 @@ impl Registry for Memory<Row> {
 
     async fn left_by(&self, apply: Uuid) -> Result<Option<Left>, TargetError> {
         Ok(self.with(|held| {
-            let (apply, rows, text) = held.applies.iter().find(|(known, ..)| known.id == apply)?.clone();
-            Some(Left { apply, rows, text })
+            let number = held.applies.iter().position(|(known, ..)| known.id == apply)?;
+            let (apply, rows, text) = held.applies.get(number)?.clone();
+            let later = held.adopted.iter().filter(|(at, ..)| *at > number);
+            let adopted = later.map(|(_, id, row)| (*id, Some(row.clone()))).collect();
+            Some(Left { apply, rows, adopted, text })
         }))
     }
 }

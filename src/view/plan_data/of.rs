@@ -75,6 +75,7 @@ fn changes<R: Record>(plan: &Plan, target: &str, step: &Step<R>) -> Vec<ChangeDa
             target: target.to_owned(),
             action: change.action(),
             adopted: matches!(change, Change::Adopt { .. }),
+            released: matches!(change, Change::Release { .. }),
             renamed_from: before.filter(|before| before != record.slug()),
             title: record.title().to_owned(),
             kind: record.kind().to_owned(),

@@ -1,4 +1,5 @@
--- Version 5 knows runs that succeeded with a warning, and details of a run, as JSON. SQLite cannot change a check: the table is made anew.
+-- Version 5 knows runs that succeeded with a warning, and details of a run, as JSON. SQLite cannot change a check: the table
+-- is made anew.
 alter table integration_runs rename to integration_runs_4;
 drop index if exists integration_runs_newest;
 drop index if exists integration_runs_newest_of;
@@ -38,3 +39,38 @@ select id, environment, integration_id, slug, kind, status, state_id, loader_id,
 drop table integration_runs_4;
 create index integration_runs_newest on integration_runs (environment, started_at desc);
 create index integration_runs_newest_of on integration_runs (environment, integration_id, started_at desc);
+
+-- And rows that are let go of, and what an adopted row held before.
+create table integration_changes_5 (
+  number         integer primary key autoincrement,
+  apply_id       text,
+  plan           text not null,
+  environment    text not null,
+  integration_id text not null,
+  op             text not null check (op in ('create', 'update', 'delete', 'adopt', 'release')),
+  managed_by     text not null,
+  before_hash    text,
+  after_hash     text,
+  after          text,
+  actor          text not null,
+  source_rev     text,
+  at             text not null,
+  before         text
+);
+insert into integration_changes_5
+       (number, apply_id, plan, environment, integration_id, op, managed_by, before_hash, after_hash, after, actor, source_rev, at)
+select number, apply_id, plan, environment, integration_id, op, managed_by, before_hash, after_hash, after, actor, source_rev, at
+  from integration_changes;
+drop trigger integration_changes_stay;
+drop trigger integration_changes_remain;
+drop table integration_changes;
+alter table integration_changes_5 rename to integration_changes;
+create index integration_changes_newest_of on integration_changes (environment, managed_by, integration_id, number);
+create index integration_changes_of_apply on integration_changes (apply_id);
+create trigger integration_changes_stay before update on integration_changes
+begin select raise(abort, 'integration_changes is append-only'); end;
+create trigger integration_changes_remain before delete on integration_changes
+when not exists (select 1 from integration_pruned p
+                  where p.environment = old.environment and p.managed_by = old.managed_by
+                    and not exists (select 1 from integration_applies a where a.id = old.apply_id and a.number >= p.before))
+begin select raise(abort, 'integration_changes is append-only'); end;

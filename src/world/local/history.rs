@@ -10,14 +10,14 @@ use super::rows::json;
 use super::{Local, version};
 use crate::digest::{hash, of_json};
 use crate::name::IntegrationId;
+use crate::plan::Change;
 use crate::plan::history::{Applied, Left, Pruned};
-use crate::plan::{Change, State};
 use crate::record::Row;
 use crate::world::{Origin, Registry, TargetError, Unmanaged};
 
 const APPLIES: &str = "select a.id, a.plan, a.actor, a.source_rev, a.at, a.file_sha256, \
     (select count(*) from integration_changes c where c.apply_id = a.id and c.op = 'create'), \
-    (select count(*) from integration_changes c where c.apply_id = a.id and c.op in ('update', 'adopt')), \
+    (select count(*) from integration_changes c where c.apply_id = a.id and c.op in ('update', 'adopt', 'release')), \
     (select count(*) from integration_changes c where c.apply_id = a.id and c.op = 'delete'), a.number \
     from integration_applies a where a.environment = ?1 and a.managed_by = ?2";
 
@@ -46,12 +46,12 @@ impl Local {
         &self,
         to: &Transaction<'_>,
         apply: &str,
-        (id, change): (IntegrationId, &Change<Row>),
+        (id, change, held): (IntegrationId, &Change<Row>, Option<String>),
         origin: &Origin,
     ) -> rusqlite::Result<()> {
         let sql = "insert into integration_changes (apply_id, plan, environment, integration_id, op, managed_by, \
-                   before_hash, after_hash, after, actor, source_rev, at) \
-                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                   before_hash, after_hash, after, actor, source_rev, at, before) \
+                   values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         let after = change.after().map(json);
         let values = params![
             apply,
@@ -66,6 +66,7 @@ impl Local {
             origin.actor,
             origin.commit,
             origin.at.to_string(),
+            held,
         ];
         to.prepare_cached(sql)?.execute(values).map(drop)
     }
@@ -102,6 +103,28 @@ impl Local {
         let mut statement = connection.prepare(sql)?;
         let values = params![self.environment.as_str(), self.project, apply];
         statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+
+    /// Returns the rows that applies after that one have adopted and still keep, as they were before, where that is known.
+    fn adopted_after(&self, connection: &Connection, apply: i64) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+        let before = if version(connection)? >= 5 { "c.before" } else { "null" };
+        let sql = format!(
+            "select c.integration_id, c.op, {before} from integration_changes c \
+             join integration_applies a on a.id = c.apply_id \
+             where c.environment = ?1 and c.managed_by = ?2 and a.number > ?3 and c.op <> 'update' order by c.number"
+        );
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query(params![self.environment.as_str(), self.project, apply])?;
+        let mut adopted = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let (id, op): (String, String) = (row.get(0)?, row.get(1)?);
+            if op == "adopt" {
+                adopted.insert(id, row.get(2)?);
+            } else {
+                adopted.remove(&id);
+            }
+        }
+        Ok(adopted)
     }
 
     fn text_as_of(&self, connection: &Connection, apply: i64) -> rusqlite::Result<Option<String>> {
@@ -152,17 +175,26 @@ impl Registry for Local {
         let Some((apply, number)) = self.applied(&connection, Some(apply), 1).map_err(failed)?.pop() else {
             return Ok(None);
         };
-        let mut rows = State::default();
-        for (id, after) in self.rows_as_of(&connection, number).map_err(failed)? {
-            let Some(after) = after else { continue };
-            let unreadable = |message: String| TargetError::Row { id: id.clone(), message };
-            let row = serde_json::from_str(&after).map_err(|error| unreadable(error.to_string()))?;
-            let id = id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;
-            rows.insert(IntegrationId(id), row);
+        let kept = self.rows_as_of(&connection, number).map_err(failed)?;
+        let kept = kept.into_iter().filter_map(|(id, after)| Some((id, after?)));
+        let rows = kept.map(|(id, after)| read(&id, &after)).collect::<Result<_, _>>()?;
+        let mut adopted = BTreeMap::new();
+        for (id, before) in self.adopted_after(&connection, number).map_err(failed)? {
+            let Ok(known) = id.parse().map(IntegrationId) else { continue };
+            let before = before.map(|before| read(&id, &before)).transpose()?;
+            adopted.insert(known, before.map(|(_, row)| row));
         }
         let text = self.text_as_of(&connection, number).map_err(failed)?;
-        Ok(Some(Left { apply, rows, text }))
+        Ok(Some(Left { apply, rows, adopted, text }))
     }
+}
+
+/// Reads a row of the history.
+fn read(id: &str, text: &str) -> Result<(IntegrationId, Row), TargetError> {
+    let unreadable = |message: String| TargetError::Row { id: id.to_owned(), message };
+    let row = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+    let id = id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;
+    Ok((IntegrationId(id), row))
 }
 
 fn applied(row: &SqlRow<'_>) -> rusqlite::Result<(Applied, i64)> {

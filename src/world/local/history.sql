@@ -1,4 +1,5 @@
 -- Every apply, and every change that it made. Append-only, but for what `integration_pruned` says. `after` is the row as it was written, secrets as ciphertext.
+-- `before` is what an adopted row held; secrets that nobody had encrypted are in it as the ciphertext that took their place.
 create table integration_applies (
   number      integer primary key autoincrement,
   id          text not null unique,
@@ -17,14 +18,15 @@ create table integration_changes (
   plan           text not null,
   environment    text not null,
   integration_id text not null,
-  op             text not null check (op in ('create', 'update', 'delete', 'adopt')),
+  op             text not null check (op in ('create', 'update', 'delete', 'adopt', 'release')),
   managed_by     text not null,
   before_hash    text,
   after_hash     text,
   after          text,
   actor          text not null,
   source_rev     text,
-  at             text not null
+  at             text not null,
+  before         text
 );
 create index integration_changes_newest_of on integration_changes (environment, managed_by, integration_id, number);
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::rows::{self, Declared, Nobodys};
+use super::rows::{self, Before, Declared, Nobodys};
 use super::{Supabase, check_version};
 use crate::digest::hash;
 use crate::name::IntegrationId;
@@ -28,6 +28,7 @@ pub(super) fn file(text: &str) -> Value {
 struct LeftRows {
     apply: Applied,
     rows: Vec<LeftRow>,
+    adopted: Vec<LeftAdopted>,
     text: Option<String>,
 }
 
@@ -35,6 +36,13 @@ struct LeftRows {
 struct LeftRow {
     id: String,
     row: Declared,
+}
+
+/// A row that a later apply has adopted.
+#[derive(Deserialize)]
+struct LeftAdopted {
+    id: String,
+    before: Option<Before>,
 }
 
 #[async_trait]
@@ -64,6 +72,11 @@ impl Registry for Supabase {
             let row = rows::row(row).ok_or_else(|| unreadable("its history is not what spile writes"))?;
             rows.insert(IntegrationId(id.parse().map_err(|_| unreadable("its id is no UUID"))?), row);
         }
-        Ok(Some(Left { apply: left.apply, rows, text: left.text }))
+        let read = |LeftAdopted { id, before }: LeftAdopted| {
+            let before = before.and_then(Before::into_row);
+            Some((IntegrationId(id.parse().ok()?), before))
+        };
+        let adopted = left.adopted.into_iter().filter_map(read).collect();
+        Ok(Some(Left { apply: left.apply, rows, adopted, text: left.text }))
     }
 }

@@ -195,7 +195,7 @@ create table if not exists public.integration_changes (
   plan           text        not null,
   environment    text        not null,
   integration_id text        not null,
-  op             text        not null check (op in ('create', 'update', 'delete', 'adopt')),
+  op             text        not null check (op in ('create', 'update', 'delete', 'adopt', 'release')),
   managed_by     text        not null,
   before_hash    text,
   after_hash     text,
@@ -204,10 +204,22 @@ create table if not exists public.integration_changes (
   at             timestamptz not null default now()
 );
 alter table public.integration_changes add column if not exists after jsonb;
+alter table public.integration_changes add column if not exists before jsonb;
+do $$ begin
+  if exists (select from pg_catalog.pg_constraint
+              where conrelid = 'public.integration_changes'::regclass and conname = 'integration_changes_op_check'
+                and pg_catalog.pg_get_constraintdef(oid) not like '%release%') then
+    alter table public.integration_changes drop constraint integration_changes_op_check;
+    alter table public.integration_changes add constraint integration_changes_op_check
+      check (op in ('create', 'update', 'delete', 'adopt', 'release'));
+  end if;
+end $$;
 create index if not exists integration_changes_apply_idx on public.integration_changes (apply_id);
 create index if not exists integration_changes_newest_of
   on public.integration_changes (managed_by, environment, integration_id, number desc) include (after_hash);
 comment on table public.integration_changes is 'Every change that spile has applied. Append-only.';
+comment on column public.integration_changes.before is
+  'What an adopted row held; where its secrets were not ciphertext, what took their place.';
 comment on column public.integration_changes.after is 'What files declare of the row, as it was written; null: it was deleted.';
 
 create or replace function public.integration_changes_stay() returns trigger
@@ -341,13 +353,14 @@ language sql stable security invoker set search_path = '' as $$
              and (payload->>'apply_id' is null or a.id::text = payload->>'apply_id')
            order by a.number desc limit coalesce((payload->>'most')::bigint, 100)) a
    cross join lateral (
-     select count(*) filter (where c.op = 'create') as created, count(*) filter (where c.op in ('update', 'adopt')) as updated,
+     select count(*) filter (where c.op = 'create') as created, count(*) filter (where c.op in ('update', 'adopt', 'release')) as updated,
             count(*) filter (where c.op = 'delete') as deleted
        from public.integration_changes c where c.apply_id = a.id) n
 $$;
 comment on function public.spile_applies(jsonb) is 'The newest applies of {"managed_by", "environment", "most"}.';
 
--- What an apply left: {"apply", "rows": [{"id", "row"}], "text"}, or null where there was no such apply. What was changed
+-- What an apply left: {"apply", "rows": [{"id", "row"}], "adopted": [{"id", "before"}], "text"}, the third of which are
+-- the rows that later applies have adopted and still keep, as they were before; or null where there was no such apply. What was changed
 -- before version 2 came before every apply that has a number; of those changes no row was kept.
 create or replace function public.spile_left(payload jsonb) returns jsonb
 language sql stable security invoker set search_path = '' as $$
@@ -361,6 +374,14 @@ language sql stable security invoker set search_path = '' as $$
          where c.managed_by = a.managed_by and c.environment = a.environment and coalesce(b.number, 0) <= a.number
          order by c.integration_id, c.number desc) l
        where l.after is not null),
+    'adopted', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', l.id, 'before', l.before) order by l.id collate "C"), '[]') from (
+        select distinct on (c.integration_id) c.integration_id as id, c.op, c.before
+          from public.integration_changes c
+          join public.integration_applies b on b.id = c.apply_id
+         where c.managed_by = a.managed_by and c.environment = a.environment and b.number > a.number and c.op <> 'update'
+         order by c.integration_id, c.number desc) l
+       where l.op = 'adopt'),
     'text', (
       select f.text from public.integration_applies b join public.integration_files f on f.sha256 = b.file_sha256
        where b.managed_by = a.managed_by and b.environment = a.environment and b.number <= a.number
@@ -554,9 +575,9 @@ comment on function public.spile_exposure() is 'The rights that anon and authent
 --   {"v": 1, "managed_by": text, "environment": text, "apply_id": uuid, "plan": text, "actor": text,
 --    "source_rev": text | null, "revision": hex, "max_deletes": 0,
 --    "file": {"sha256": hex, "text": text | null} | null,                          -- what meltano.yml becomes with it
---    "changes": [{"op": "create" | "update" | "delete" | "adopt", "id": text,
+--    "changes": [{"op": "create" | "update" | "delete" | "adopt" | "release", "id": text,
 --                 "expect": <content_hash as read>,                               -- not for create
---                 "row": {"slug", "type", "name", "enabled", "config", "secrets"}}]}  -- not for delete
+--                 "row": {"slug", "type", "name", "enabled", "config", "secrets"}}]}  -- not for delete and release
 -- The payload is taken apart once, into arrays: a temporary table would need a right and churn the catalogs.
 create or replace function public.spile_apply(payload jsonb) returns jsonb
 language plpgsql volatile security invoker
@@ -579,6 +600,7 @@ declare
   created bigint;
   updated bigint;
   deleted bigint;
+  released bigint;
 begin
   if payload->>'v' is distinct from '1' then
     raise sqlstate 'PT400' using message = 'this version of the payload is not known',
@@ -606,9 +628,9 @@ begin
   select jsonb_agg(jsonb_build_object('id', c.id, 'why', c.why)) into bad from (
     select c.id, case
         when coalesce(c.id, '') = '' then 'no id'
-        when c.op is null or c.op not in ('create', 'update', 'delete', 'adopt') then 'no such op'
+        when c.op is null or c.op not in ('create', 'update', 'delete', 'adopt', 'release') then 'no such op'
         when c.op <> 'create' and c.expect is null then 'no expect'
-        when c.op <> 'delete' and (
+        when c.op not in ('delete', 'release') and (
              jsonb_typeof(c.doc->'slug') is distinct from 'string' or c.doc->>'slug' = ''
           or jsonb_typeof(c.doc->'type') is distinct from 'string'
           or jsonb_typeof(c.doc->'name') is distinct from 'string'
@@ -630,7 +652,7 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('spile_apply', 0));
 
   -- Sent again, because the answer was lost.
-  select count(*) filter (where c.op = 'create'), count(*) filter (where c.op in ('update', 'adopt')),
+  select count(*) filter (where c.op = 'create'), count(*) filter (where c.op in ('update', 'adopt', 'release')),
          count(*) filter (where c.op = 'delete')
     into created, updated, deleted from public.integration_changes c
    where c.apply_id = apply and c.managed_by = project and c.environment = env;
@@ -688,22 +710,49 @@ begin
     from gone g;
   get diagnostics deleted = row_count;
 
+  -- What was adopted holds again what it held before; where that is not known, what it holds now.
+  with freed as (
+    update public.integrations i
+       set slug = r.slug, type = r.type, name = r.name, enabled = r.enabled, config = r.config, secrets = r.secrets,
+           managed_by = null, environment = r.environment
+      from unnest(ops, ids, expects) as c(op, id, expect)
+      join public.integrations p on p.id::text = c.id
+      left join lateral (
+        select h.before from public.integration_changes h
+         where h.managed_by = project and h.environment = env and h.integration_id = c.id and h.op = 'adopt'
+         order by h.number desc limit 1) h on true
+     cross join lateral jsonb_populate_record(p, coalesce(h.before, '{"environment": null}')) r
+     where c.op = 'release' and i.id = p.id
+    returning c.id, c.op, c.expect as before
+  )
+  insert into public.integration_changes
+         (apply_id, plan, environment, integration_id, op, managed_by, before_hash, actor, source_rev)
+  select apply, payload->>'plan', env, f.id, f.op, project, f.before, payload->>'actor', payload->>'source_rev'
+    from freed f;
+  get diagnostics released = row_count;
+
   with kept as (
     update public.integrations i
        set slug = r.slug, type = r.type, name = r.name, enabled = r.enabled, config = r.config, secrets = r.secrets,
            managed_by = project, environment = env
-      from unnest(ops, ids, expects, docs) as c(op, id, expect, doc),
-           jsonb_populate_record(null::public.integrations, c.doc) r
-     where c.op in ('update', 'adopt') and i.id::text = c.id
-    returning c.id, c.op, c.expect as before, i.content_hash as after, jsonb_build_object('slug', i.slug, 'type', i.type,
+      from unnest(ops, ids, expects, docs) as c(op, id, expect, doc)
+      join public.integrations p on p.id::text = c.id
+     cross join lateral jsonb_populate_record(null::public.integrations, c.doc) r
+     where c.op in ('update', 'adopt') and i.id = p.id
+    returning case when c.op = 'adopt' then jsonb_build_object('slug', p.slug, 'type', p.type, 'name', p.name,
+        'enabled', p.enabled, 'config', p.config, 'environment', p.environment,
+        'secrets', case when p.secrets = '{}' or jsonb_exists(p.secrets, 'document') then p.secrets
+                        else r.secrets end) end as held,
+      c.id, c.op, c.expect as before, i.content_hash as after, jsonb_build_object('slug', i.slug, 'type', i.type,
       'name', i.name, 'enabled', i.enabled, 'config', i.config, 'secrets', i.secrets) as written
   )
   insert into public.integration_changes
-         (apply_id, plan, environment, integration_id, op, managed_by, before_hash, after_hash, after, actor, source_rev)
-  select apply, payload->>'plan', env, k.id, k.op, project, k.before, k.after, k.written, payload->>'actor',
+         (apply_id, plan, environment, integration_id, op, managed_by, before_hash, after_hash, before, after, actor, source_rev)
+  select apply, payload->>'plan', env, k.id, k.op, project, k.before, k.after, k.held, k.written, payload->>'actor',
          payload->>'source_rev'
     from kept k;
   get diagnostics updated = row_count;
+  updated := updated + released;
 
   -- The record of the table's own type turns the id into a uuid where ids are.
   with made as (

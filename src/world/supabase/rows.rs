@@ -138,10 +138,9 @@ fn sealed(secrets: Value) -> Result<Option<Sealed>, serde_json::Error> {
     }
 }
 
-/// A row of nobody's.
+/// What a row of nobody's holds.
 #[derive(Debug, Deserialize)]
-pub(super) struct Nobodys {
-    id: String,
+pub(super) struct Before {
     slug: Option<String>,
     #[serde(rename = "type")]
     connector: String,
@@ -150,13 +149,15 @@ pub(super) struct Nobodys {
     enabled: bool,
     config: Value,
     secrets: Value,
-    pub(super) managed_by: Option<String>,
 }
 
-impl Nobodys {
-    /// Returns the row; `None` where no integration can have its id.
-    pub(super) fn into_unmanaged(self) -> Option<(IntegrationId, Unmanaged)> {
-        let id = IntegrationId(self.id.parse().ok()?);
+impl Before {
+    /// Returns the row as integrations are; `None` where it has no name that one could have.
+    pub(super) fn into_row(self) -> Option<Row> {
+        self.into_unmanaged().map(|unmanaged| unmanaged.row)
+    }
+
+    fn into_unmanaged(self) -> Option<Unmanaged> {
         let slug = self.slug.and_then(|slug| slug.parse().ok()).or_else(|| Slug::from_words(&self.name))?;
         let config = match self.config {
             Value::Object(members) => members.into_iter().collect(),
@@ -164,7 +165,24 @@ impl Nobodys {
         };
         let (connector, name, enabled) = (self.connector, self.name, self.enabled);
         let row = Row { slug, connector, name, enabled, config, secrets: None };
-        Some((id, Unmanaged::new(row, &self.secrets)))
+        Some(Unmanaged::new(row, &self.secrets))
+    }
+}
+
+/// A row of nobody's.
+#[derive(Debug, Deserialize)]
+pub(super) struct Nobodys {
+    id: String,
+    pub(super) managed_by: Option<String>,
+    #[serde(flatten)]
+    held: Before,
+}
+
+impl Nobodys {
+    /// Returns the row; `None` where no integration can have its id.
+    pub(super) fn into_unmanaged(self) -> Option<(IntegrationId, Unmanaged)> {
+        let id = IntegrationId(self.id.parse().ok()?);
+        Some((id, self.held.into_unmanaged()?))
     }
 }
 

@@ -149,6 +149,19 @@ fn a_row_of_nobodys_is_adopted_when_it_is_asked_for() {
     let status = folder.spile("status --format json").exits(0).json();
     let nuts = status["integrations"].as_array().unwrap().iter().find(|one| one["slug"] == "nuts").unwrap();
     assert_eq!(nuts["created_at"], "2020-01-01T00:00:00Z", "it is the row that was there");
+    let applies = folder.spile("history --format json").exits(0).json();
+    let first = applies["applies"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+    let back = folder.spile(&format!("rollback {first} --yes")).exits(0);
+    let said = format!("{}{}", back.out, back.notes);
+    assert!(said.contains("nuts will be let go of: its row becomes unmanaged"), "{said}");
+    assert!(said.contains("[\"data\"] -> [\"old\"]"), "{said}");
+    folder.remove("integrations/nuts.toml");
+    let plan = folder.spile("plan --format json").exits(0).json();
+    assert_eq!(plan["unmanaged"][0]["name"], "Nuts", "{plan}");
+    let kept = rusqlite::Connection::open(folder.join(".spile/registry.db")).unwrap();
+    let row = "select managed_by is null, config from integrations where slug = 'nuts'";
+    let row: (bool, String) = kept.query_row(row, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(row, (true, "{\"local.folders\":[\"old\"]}".to_owned()));
 }
 
 #[test]

@@ -72,6 +72,35 @@ pub async fn rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(kept: 
     assert!(matches!(again, Err(TargetError::Stale { .. })), "{again:?}");
 }
 
+pub async fn what_was_adopted_since_is_let_go_of_as_it_was(kept: Kept<'_>) {
+    let registry = kept.registry.as_ref();
+    apply(registry, &[10], None).await;
+    (kept.add_unmanaged)(id(20), &row(20));
+    let before = registry.unmanaged().await.unwrap()[&id(20)].clone();
+    let first = registry.applies(1).await.unwrap()[0].id;
+    let mut read = registry.read().await.unwrap();
+    read.adopted = [(id(20), before.row.clone())].into_iter().collect();
+    registry.write(&Step::between(&read, &state(&[10, 21]), ()), &origin("p")).await.unwrap();
+    apply(registry, &[10, 22], None).await;
+    let left = registry.left_by(first).await.unwrap().unwrap();
+    assert_eq!(left.rows, state(&[10]));
+    assert_eq!(left.adopted.clone().into_iter().collect::<Vec<_>>(), [(id(20), Some(row(20)))]);
+    let mut current = registry.read().await.unwrap();
+    current.released = left.adopted.into_iter().filter_map(|(of, row)| Some((of, row?))).collect();
+    let step = Step::between(&current, &left.rows, ());
+    assert!(matches!(&step.changes[&id(20)], Change::Release { after, .. } if *after == row(20)), "{step:?}");
+    registry.write(&step, &origin("p")).await.unwrap();
+    let after = registry.read().await.unwrap();
+    assert_eq!((after.state, after.drifted.len()), (state(&[10]), 0));
+    let unmanaged = registry.unmanaged().await.unwrap();
+    assert_eq!(unmanaged.keys().copied().collect::<Vec<_>>(), [id(20)]);
+    assert_eq!(unmanaged[&id(20)].row, before.row, "it holds again what it held");
+    let last = registry.applies(1).await.unwrap()[0].clone();
+    assert_eq!((last.updated, last.deleted), (1, 0));
+    let left = registry.left_by(first).await.unwrap().unwrap();
+    assert!(left.adopted.is_empty(), "it is not kept any more");
+}
+
 fn in_memory() -> (Arc<Memory<Row>>, Arc<Memory<Row>>) {
     let memory = Arc::new(Memory::default());
     (memory.clone(), memory)
@@ -106,6 +135,21 @@ async fn memory_adopts() {
     let (registry, memory) = in_memory();
     let add = |id, row: &Row| memory.add_unmanaged(id, row.clone());
     rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add }).await;
+}
+
+#[tokio::test]
+async fn memory_lets_go() {
+    let (registry, memory) = in_memory();
+    let add = |id, row: &Row| memory.add_unmanaged(id, row.clone());
+    what_was_adopted_since_is_let_go_of_as_it_was(Kept { registry, add_unmanaged: &add }).await;
+}
+
+#[tokio::test]
+async fn sqlite_lets_go() {
+    let rows = LocalRows(Folder::new());
+    let registry = rows.of("acme", "dev");
+    let add = |id, row: &Row| insert(&rows, id, row);
+    what_was_adopted_since_is_let_go_of_as_it_was(Kept { registry, add_unmanaged: &add }).await;
 }
 
 #[tokio::test]

@@ -21,19 +21,31 @@ async fn what_every_apply_left_is_remembered() {
     registries::what_every_apply_left_is_remembered(Kept { registry, add_unmanaged: &|_, _| () }).await;
 }
 
+/// Puts a row of nobody's into a hosted registry.
+fn insert(subject: &HostedRows, id: IntegrationId, row: &Row) {
+    let secrets = row.secrets.as_ref().map_or_else(|| json!({}), |sealed| json!(sealed));
+    let row = json!({"id": id, "slug": row.slug, "type": row.connector, "name": row.name, "enabled": row.enabled,
+            "config": row.config, "secrets": secrets});
+    let quoted = row.to_string().replace('\'', "''");
+    subject.database.sql(&format!(
+        "insert into public.integrations (id, slug, type, name, enabled, config, secrets) select id, slug, type, name, \
+             enabled, config, secrets from jsonb_populate_record(null::public.integrations, '{quoted}')"
+    ));
+}
+
+#[tokio::test]
+async fn what_was_adopted_since_is_let_go_of_as_it_was() {
+    let Some(subject) = HostedRows::start() else { return };
+    let (registry, add) = (Arc::new(subject.of("acme", "dev")), |id, row: &Row| insert(&subject, id, row));
+    registries::what_was_adopted_since_is_let_go_of_as_it_was(Kept { registry, add_unmanaged: &add }).await;
+    let row = "select managed_by is null, environment is null, slug from integrations where managed_by is null";
+    assert!(subject.database.sql(row).starts_with("t|t|"), "{}", subject.database.sql(row));
+}
+
 #[tokio::test]
 async fn rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all() {
     let Some(subject) = HostedRows::start() else { return };
-    let add = |id: IntegrationId, row: &Row| {
-        let secrets = row.secrets.as_ref().map_or_else(|| json!({}), |sealed| json!(sealed));
-        let row = json!({"id": id, "slug": row.slug, "type": row.connector, "name": row.name, "enabled": row.enabled,
-            "config": row.config, "secrets": secrets});
-        let quoted = row.to_string().replace('\'', "''");
-        subject.database.sql(&format!(
-            "insert into public.integrations (id, slug, type, name, enabled, config, secrets) select id, slug, type, name, \
-             enabled, config, secrets from jsonb_populate_record(null::public.integrations, '{quoted}')"
-        ));
-    };
+    let add = |id: IntegrationId, row: &Row| insert(&subject, id, row);
     let registry = Arc::new(subject.of("acme", "dev"));
     registries::rows_of_nobodys_are_adopted_as_they_were_shown_or_not_at_all(Kept { registry, add_unmanaged: &add })
         .await;
