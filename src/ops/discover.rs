@@ -98,9 +98,10 @@ fn tables(
     environment: &EnvironmentName,
     streams: &[Stream],
 ) -> BTreeMap<String, String> {
-    let loader = integration.at(environment).loader.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
-    let Some(loader) = loader else { return BTreeMap::new() };
-    let writer = Writer { integration, loader, environment, streams: Some(streams.iter().collect()), is_other: true };
+    let target = integration.at(environment).loader.as_ref();
+    let Some(target) = target.and_then(|slug| loaded.integrations.find(slug.as_str())) else { return BTreeMap::new() };
+    let writer =
+        Writer { integration, loader: target, environment, streams: Some(streams.iter().collect()), is_other: true };
     writer.tables().into_iter().map(|one| (one.stream.name.clone(), one.placement.name())).collect()
 }
 

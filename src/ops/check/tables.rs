@@ -107,8 +107,8 @@ fn writing<'a>(loaded: &'a Loaded, environment: &EnvironmentName) -> Vec<Pair<'a
     let extractors = loaded.integrations.by_slug().filter(|one| one.role() == Role::Extractor);
     let pair = |one: &'a std::sync::Arc<Integration>| {
         let declaration = one.at(environment);
-        let loader = declaration.loader.as_ref().filter(|_| declaration.enabled)?;
-        Some((one.as_ref(), loaded.integrations.find(loader.as_str())?.as_ref()))
+        let target = declaration.loader.as_ref().filter(|_| declaration.enabled)?;
+        Some((one.as_ref(), loaded.integrations.find(target.as_str())?.as_ref()))
     };
     extractors.filter_map(pair).collect()
 }
