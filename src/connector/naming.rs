@@ -59,7 +59,7 @@ pub enum Part {
     Whole,
     /// What follows the last separator: the rule of Meltano's SDK.
     Last,
-    /// What follows the catalog and the schema, joined by `_`: the rule of PipelineWise.
+    /// What follows the catalog and the schema, joined by `_`: the rule of `PipelineWise`.
     Rest,
 }
 
@@ -75,7 +75,7 @@ pub enum Letters {
     /// They stay as they are; upper and lower case differ.
     #[default]
     Kept,
-    /// They become lower case, and dots become `_`: the rule of PipelineWise.
+    /// They become lower case, and dots become `_`: the rule of `PipelineWise`.
     Lower,
     /// They become snake case, as `conform_name` of Meltano's SDK does it.
     Snake,
@@ -227,10 +227,7 @@ fn filled(rule: &str, stream: &str, settings: &impl Said) -> String {
         let Some((words, behind)) = after.split_once('}') else { return text + "{" + after };
         let value =
             |word: &str| if word == STREAM { Some(stream.to_owned()) } else { settings.text(word).map(str::to_owned) };
-        match words.split('|').find_map(value) {
-            Some(value) => text.push_str(&value),
-            None => text.push_str(&format!("{{{words}}}")),
-        }
+        text += &words.split('|').find_map(value).unwrap_or_else(|| format!("{{{words}}}"));
         rest = behind;
     }
     text + rest

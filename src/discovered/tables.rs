@@ -100,7 +100,7 @@ impl<'a> Writer<'a> {
         let written = |stream: &&'a Stream| {
             let placement = naming.place(stream.sent(), schema.as_deref(), &settings);
             let key = format!("{destination}\n{}", naming.key(&placement));
-            Written { stream: *stream, placement, key }
+            Written { stream, placement, key }
         };
         self.streams.iter().flatten().map(written).collect()
     }

@@ -35,7 +35,7 @@ pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &m
     let make = async |answered: &Answered, chosen: &Chosen| {
         let Chosen { select, metadata } = chosen;
         let (config, select, metadata) = (answered.config.clone(), select.clone(), metadata.clone());
-        let file = NewFile { config, select, metadata, ..file.clone() };
+        let file = NewFile { select, config, metadata, ..file.clone() };
         new::prepare(desk.access(), (&slug, &file, &answered.secrets)).await
     };
     let given = Chosen { select: file.select.clone(), ..Chosen::default() };
