@@ -100,8 +100,8 @@ fn a_schema_that_comes_from_a_streams_name_surprises_unless_the_source_has_it() 
     let all = declared(&[("shop", STRIPE), ("lake", &loader)]);
     let told = found(&all, &[("shop", Some(&[of_database("public-orders"), stream("Web-Events", &[])]))]);
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("`Web-Events` to `Web.Events` [spile::tables::renamed]"), "{told:?}");
-    assert!(told[1].contains("nobody asked for: `Web-Events` to `Web.Events`"), "{told:?}");
+    assert!(told[0].contains("nobody asked for: `Web-Events` to `Web.Events`"), "{told:?}");
+    assert!(told[1].contains("`Web-Events` to `Web.Events` [spile::tables::renamed]"), "{told:?}");
 }
 
 #[test]
