@@ -181,10 +181,10 @@ fn declaration(
     }
 }
 
-/// Refuses a selection that the tap never hears of. Of a plugin that the user's template defines, Meltano says the same in
-/// its log and reads on, so that is told with what is discovered.
+/// Refuses a selection that the tap never hears of. Of a plugin that the user's template defines, and of one whose definition
+/// does not say what it can do, a run finds that out.
 fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
-    if connector.can_select() || draft.plugin.is_some() {
+    if connector.can_select() || draft.plugin.is_some() || connector.plugin.capabilities.is_empty() {
         return;
     }
     let places = [

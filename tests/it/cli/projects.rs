@@ -120,7 +120,10 @@ fn where_nothing_fails_that_is_said() {
 #[test]
 fn what_taps_are_told_of_streams_is_checked_as_far_as_it_is_known() {
     let folder = Folder::project();
-    let fruit = folder.read("integrations/fruit.toml");
+    let connector = "[plugin]\nname = 'tap-fruits'\nnamespace = 'tap_fruits'\npip_url = 'tap-fruits'\n\
+                     capabilities = ['catalog']\n[[settings]]\nname = 'local.folders'\nkind = 'array'\n";
+    folder.write("connectors/fruits.toml", connector);
+    let fruit = folder.read("integrations/fruit.toml").replace("singer-jsonl", "fruits");
     let metadata = "[metadata.fruit]\nreplication-method = 'INCREMENTEL'\nreplication-key = 5\nown = { x = 1 }\n";
     folder.write("integrations/fruit.toml", &format!("{fruit}{metadata}"));
     let told = folder.spile("check").exits(1).notes;
