@@ -45,6 +45,24 @@ impl Role {
             Self::Loader => "loaders",
         }
     }
+
+    /// Returns the word as a sentence names one of them.
+    #[must_use]
+    pub fn with_article(self) -> &'static str {
+        match self {
+            Self::Extractor => "an extractor",
+            Self::Loader => "a loader",
+        }
+    }
+
+    /// Returns the other side of a pipeline.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Extractor => Self::Loader,
+            Self::Loader => Self::Extractor,
+        }
+    }
 }
 
 impl fmt::Display for Role {

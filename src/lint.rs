@@ -9,7 +9,7 @@ use crate::connector::{Connector, Role};
 use crate::definition::is_pinned;
 use crate::integration::{Draft, Integration, Integrations, Timetable};
 use crate::name::{EnvironmentName, Slug};
-use crate::problem::Problems;
+use crate::problem::{Problems, counted};
 use crate::settings::Lint as Settings;
 use crate::source::{Place, Source};
 
@@ -37,7 +37,7 @@ const MOMENTS: usize = 60;
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum Lint {
     /// A schedule that asks a source more often than it bears.
-    #[error("`{slug}` is synced every {minutes} minutes{why}")]
+    #[error("`{slug}` is synced every {}{why}", interval(*.minutes))]
     #[diagnostic(
         code(spile::lint::dense_schedule),
         severity(Warning),
@@ -55,7 +55,7 @@ pub enum Lint {
         span: SourceSpan,
     },
     /// A secret that nobody has replaced for long.
-    #[error("the secrets of `{slug}` are {days} days old")]
+    #[error("the secrets of `{slug}` are {} old", counted(*.days, "day"))]
     #[diagnostic(
         code(spile::lint::old_secret),
         severity(Warning),
@@ -223,4 +223,9 @@ impl Lints<'_> {
         };
         !self.integrations.iter().any(|one| declared(one).contains(&integration.slug))
     }
+}
+
+/// Returns how often something happens, after `every`.
+fn interval(minutes: i64) -> String {
+    if minutes == 1 { "minute".to_owned() } else { format!("{minutes} minutes") }
 }

@@ -53,8 +53,4 @@ pub use which::Which;
 
 pub(crate) use error::unknown_names;
 
-/// Returns `1 problem`, `2 problems`.
-#[must_use]
-pub fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
+pub use crate::problem::counted;

@@ -149,7 +149,7 @@ impl Problems {
 
     /// Returns what the files with errors are called, where `name` calls them something.
     #[must_use]
-    pub fn unread(&self, name: impl Fn(&Path) -> Option<String>) -> BTreeSet<String> {
+    pub fn unread<N>(&self, name: impl Fn(&Path) -> Option<N>) -> Vec<N> {
         self.found.iter().filter(|one| one.is_error()).filter_map(|one| name(one.source.path())).collect()
     }
 
@@ -266,6 +266,13 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
         .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
 }
 
+/// Returns a number of things in words: `1 file`, `3 files`.
+#[must_use]
+pub fn counted<N: PartialEq + From<u8> + fmt::Display>(count: N, noun: &str) -> String {
+    let ending = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
 /// Returns the names as a sentence lists them: `` `a`, `b`, `c` ``.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
@@ -275,6 +282,13 @@ pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        let of = |count: u64| counted(count, "file");
+        assert_eq!([of(0), of(1), of(2)], ["0 files", "1 file", "2 files"]);
+        assert_eq!(counted(1.0, "record"), "1 record");
+    }
 
     #[test]
     fn only_near_names_are_suggested() {

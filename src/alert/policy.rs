@@ -88,13 +88,16 @@ pub enum OnlyMistake {
     },
 }
 
-/// Checks the words of a channel's `only`.
-pub fn check(channel: &Channel, integrations: &Integrations, problems: &mut Problems) {
+/// Checks the words of a channel's `only`. `integrations` are all of the project; `None` where some cannot be read, for a
+/// word may name one of those.
+pub fn check(channel: &Channel, integrations: Option<&Integrations>, problems: &mut Problems) {
+    let is_named =
+        |selector: &Selector, all: &Integrations| all.iter().any(|one| names(selector, &Subject::from(&**one)));
     for written in &channel.only {
         let (word, span) = (written.value.clone(), written.place.span.clone().into());
         match written.parse::<Selector>() {
             Err(_) => problems.push(&written.place.source, OnlyMistake::Word { word, span }),
-            Ok(selector) if !integrations.iter().any(|one| names(&selector, &Subject::from(&**one))) => {
+            Ok(selector) if integrations.is_some_and(|all| !is_named(&selector, all)) => {
                 problems.push(&written.place.source, OnlyMistake::Nothing { word, span });
             }
             Ok(_) => {}

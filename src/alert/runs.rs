@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{Alert, Key, Subject};
 use crate::integration::{Integration, Integrations};
 use crate::name::IntegrationId;
+use crate::problem::counted;
 use crate::run::{Cause, Run, RunKind, RunStatus};
 use crate::settings::AlertKind;
 
@@ -135,8 +136,9 @@ fn recovery(integration: &Integration, run: &Run) -> Alert {
     let sentence = match (run.kind, run.records) {
         (RunKind::Test, _) => "the test succeeds again".to_owned(),
         (RunKind::Sync, None) => "the sync succeeds again".to_owned(),
-        (RunKind::Sync, Some(1)) => "the sync succeeds again: it moved 1 record".to_owned(),
-        (RunKind::Sync, Some(records)) => format!("the sync succeeds again: it moved {records} records"),
+        (RunKind::Sync, Some(records)) => {
+            format!("the sync succeeds again: it moved {}", counted(records, "record"))
+        }
     };
     Alert { key: Key::new(AlertKind::Recovery, integration.id), ..told_by(integration, (run, sentence)) }
 }

@@ -117,6 +117,16 @@ impl Kind {
         }
     }
 
+    /// Returns the options as a person types them; none where any value of the kind will do.
+    #[must_use]
+    pub fn option_words(&self) -> Vec<String> {
+        match self {
+            Self::Options(choices) => choices.iter().map(|choice| word_of(&choice.value)).collect(),
+            Self::String | Self::File | Self::Date | Self::Email => Vec::new(),
+            Self::Integer | Self::Decimal | Self::Boolean | Self::Array | Self::Object => Vec::new(),
+        }
+    }
+
     /// Tells whether a text can be a secret of this kind: secrets are texts in their files, whatever their kind; lists and
     /// tables are JSON.
     #[must_use]

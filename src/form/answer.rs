@@ -28,7 +28,7 @@ pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
         Kind::Options(choices) => {
             let is_it = |word: &str| word.eq_ignore_ascii_case(text);
             let found = choices.iter().find(|choice| is_it(&word_of(&choice.value)) || is_it(&choice.label));
-            let words: Vec<String> = choices.iter().map(|choice| word_of(&choice.value)).collect();
+            let words = setting.kind.option_words();
             let names = || words.iter().map(String::as_str);
             let found = found.ok_or_else(|| {
                 did_you_mean(text, names()).unwrap_or_else(|| format!("choose one of {}", listed(names())))

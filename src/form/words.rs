@@ -121,11 +121,13 @@ pub fn missing(given: &Given, connector: &Connector, problems: &mut Problems) {
     let source = Source::new("--type", &*connector.name);
     for setting in ranked(connector, Rank::Required).filter(|setting| !given.has(&setting.name)) {
         let name = &setting.name;
-        let (_, example) = setting.kind.wanted();
+        let options = setting.kind.option_words();
         let flag = if setting.secret {
             format!("--secret {name}=@FILE")
+        } else if options.is_empty() {
+            format!("--set {name}={}", setting.kind.wanted().1.trim_matches('"'))
         } else {
-            format!("--set {name}={}", example.trim_matches('"'))
+            format!("--set {name}={}", options.join("|"))
         };
         let (connector, span) = (connector.name.clone(), (0..connector.name.len()).into());
         problems.push(&source, Mistake::Missing { connector, name: name.clone(), flag, span });

@@ -125,18 +125,30 @@ fn connector(draft: &Draft, catalog: &Catalog, problems: &mut Problems) -> Optio
     };
     let found = catalog.find(role, name);
     if found.is_none() {
-        let other = if role == Role::Extractor { Role::Loader } else { Role::Extractor };
-        let help = if catalog.names(other).any(|known| known == name.as_str()) {
-            format!("`{}` is a {other}: add `kind = \"{other}\"`", name.value)
-        } else {
-            did_you_mean(name, catalog.names(role)).unwrap_or_else(|| {
-                format!("choose one of {}, or define it in `connectors/`", listed(catalog.names(role)))
-            })
-        };
+        let help = near_connector((draft, role), name, catalog);
         let span = name.place.span.clone().into();
         problems.push(&name.place.source, Mistake::UnknownType { role, name: name.value.clone(), span, help });
     }
     found
+}
+
+/// Returns what to write instead of a `type` that names no connector of that role.
+fn near_connector((draft, role): (&Draft, Role), name: &str, catalog: &Catalog) -> String {
+    // A file that holds the loader of a name shared with an extractor may be called `NAME-loader.toml`, and so its connector.
+    let by_role = format!("{name}-{role}");
+    if catalog.names(role).any(|known| known == by_role) {
+        return format!("did you mean `{by_role}`? To call it `{name}`, add `name = \"{name}\"` to its definition");
+    }
+    let choices = || format!("choose one of {}, or define the {role} in `connectors/`", listed(catalog.names(role)));
+    let other = role.other();
+    if catalog.names(other).any(|known| known == name) {
+        let is = format!("`{name}` is {}", other.with_article());
+        return match &draft.role {
+            None => format!("{is}: add `kind = \"{other}\"`"),
+            Some(_) => format!("{is}: write `kind = \"{other}\"` if you mean that one, or {}", choices()),
+        };
+    }
+    did_you_mean(name, catalog.names(role)).unwrap_or_else(choices)
 }
 
 fn declaration(

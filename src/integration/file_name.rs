@@ -1,5 +1,7 @@
 //! What the name of a file says.
 
+use std::path::Path;
+
 use crate::name::{EnvironmentName, Slug};
 
 /// The name of a file and, for an overlay, its environment.
@@ -20,6 +22,15 @@ impl FileName {
             None => (stem, None),
         };
         Some(Self { slug: slug.parse().ok()?, environment })
+    }
+
+    /// Reads the path of a file below `integrations/`; `None` where it is another file.
+    #[must_use]
+    pub fn of_path(path: &Path) -> Option<Self> {
+        if path.extension()? != "toml" {
+            return None;
+        }
+        Self::of_stem(path.strip_prefix("integrations").ok()?.file_stem()?.to_str()?)
     }
 }
 

@@ -120,3 +120,76 @@ fn connectors_share_a_plugin_where_they_install_the_same_in_the_same_list() {
     assert_eq!(problems("extractor", "a==2"), [differ]);
     assert_eq!(problems("loader", "a==1"), [differ]);
 }
+
+/// Reads files of which some are no TOML, and tells what is wrong with them.
+fn problems_of_broken(files: &[(&str, &str)]) -> Vec<String> {
+    let mut problems = Problems::default();
+    let name = |stem: &str| FileName::of_stem(stem).unwrap();
+    let source = |stem: &str, text: &str| Source::new(format!("integrations/{stem}.toml"), text);
+    let mut drafts: Vec<Draft> =
+        files.iter().filter_map(|(stem, text)| draft::read(&source(stem, text), name(stem), &mut problems)).collect();
+    let sidecar = Source::new("integrations/shop.secrets.yaml", "sops: {}\n");
+    secrets::attach(&mut drafts, &[(name("shop"), sidecar)], &mut problems);
+    together::integrations(&drafts, &project(), &Catalog::new(&[], &mut Problems::default()), &mut problems);
+    let report = problems.into_report();
+    report.problems().iter().map(|problem| format!("{} {}", problem.path(), problem.code())).collect()
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_missing_to_its_overlay_and_its_sidecar() {
+    let overlay = ("shop.prod", "name = 'x'\n");
+    assert_eq!(problems_of_broken(&[("shop", "type = \n"), overlay]), ["integrations/shop.toml spile::toml::syntax"]);
+    let alone = [
+        "integrations/shop.prod.toml spile::integration::overlay_without_base",
+        "integrations/shop.secrets.yaml spile::secrets::sidecar_alone",
+    ];
+    assert_eq!(problems_of_broken(&[overlay]), alone);
+    let broken_overlays = problems_of_broken(&[("shop.dev", "type = \n"), overlay]);
+    assert_eq!(broken_overlays[1..], alone, "an overlay is no base: {broken_overlays:?}");
+}
+
+#[test]
+fn a_type_of_the_other_kind_is_named_with_what_to_write() {
+    let connector = |kind: &str, name: &str| {
+        format!("kind = '{kind}'\n[plugin]\nname = '{name}'\nnamespace = 'fast'\npip_url = 'x==1'\n")
+    };
+    let help = |connectors: &[(&str, &str)], text: &str| {
+        let mut problems = Problems::default();
+        let source = |(stem, text): &(&str, &str)| Source::new(format!("connectors/{stem}.toml"), *text);
+        let catalog = Catalog::new(&connectors.iter().map(source).collect::<Vec<_>>(), &mut problems);
+        let file = Source::new("integrations/x.toml", text);
+        let draft = draft::read(&file, FileName::of_stem("x").unwrap(), &mut problems).unwrap();
+        together::integrations(&[draft], &project(), &catalog, &mut problems);
+        problems.into_report().problems()[0].help().unwrap()
+    };
+    let (tap, target) = (connector("extractor", "tap-fast"), connector("loader", "target-fast"));
+    let loader = "type = 'fast'\nkind = 'loader'\n";
+    let told = help(&[("fast", &tap)], loader);
+    assert!(
+        told.starts_with(
+            "`fast` is an extractor: write `kind = \"extractor\"` if you mean that one, or choose one of `"
+        ) && told.ends_with("or define the loader in `connectors/`"),
+        "{told}"
+    );
+    let told = help(&[("fast", &target)], "type = 'fast'\n");
+    assert_eq!(told, "`fast` is a loader: add `kind = \"loader\"`");
+    let both = [("fast", tap.as_str()), ("fast-loader", target.as_str())];
+    assert_eq!(
+        help(&both, loader),
+        "did you mean `fast-loader`? To call it `fast`, add `name = \"fast\"` to its definition"
+    );
+}
+
+#[test]
+fn the_options_of_a_missing_setting_are_named() {
+    let connector = "[plugin]\nname = 'tap-x'\nnamespace = 'tap_x'\npip_url = 'x==1'\n[[settings]]\nname = 'mode'\n\
+                     kind = 'options'\nrequired = true\noptions = ['fast', 'full']\n";
+    let mut problems = Problems::default();
+    let catalog = Catalog::new(&[Source::new("connectors/x.toml", connector)], &mut problems);
+    let file = Source::new("integrations/x.toml", "type = 'x'\n");
+    let draft = draft::read(&file, FileName::of_stem("x").unwrap(), &mut problems).unwrap();
+    together::integrations(&[draft], &project(), &catalog, &mut problems);
+    let report = problems.into_report();
+    let helps: Vec<_> = report.problems().iter().filter_map(|problem| problem.help()).collect();
+    assert_eq!(helps, ["add `mode` under `[config]`, with one of `fast`, `full`"]);
+}

@@ -188,6 +188,7 @@ fn overlays<'a>(
     problems: &mut Problems,
 ) -> BTreeMap<&'a Slug, Vec<&'a Draft>> {
     let mut overlays: BTreeMap<&Slug, Vec<&Draft>> = BTreeMap::new();
+    let unread = unread_bases(problems);
     for draft in drafts {
         let Some(environment) = &draft.environment else { continue };
         if !settings.environments.contains_key(environment) {
@@ -199,7 +200,7 @@ fn overlays<'a>(
         }
         if bases.contains_key(&draft.slug) {
             overlays.entry(&draft.slug).or_default().push(draft);
-        } else {
+        } else if !unread.contains(&draft.slug) {
             let slug = draft.slug.clone();
             problems.push(&draft.source, Mistake::OverlayWithoutBase { slug, span: (0..0).into() });
         }
@@ -213,19 +214,21 @@ fn id_twice(later: &Draft, first: &Integration, problems: &mut Problems) {
     problems.push(&later.source, Mistake::IdTwice { slug: later.slug.clone(), other, span });
 }
 
+/// Returns the integrations whose own file is wrong as a whole: it is no draft, and there all the same.
+fn unread_bases(problems: &Problems) -> BTreeSet<Slug> {
+    let bases = problems.unread(FileName::of_path).into_iter().filter(|name| name.environment.is_none());
+    bases.map(|name| name.slug).collect()
+}
+
 /// Looks at drafts, so that an integration or a loader with another mistake is neither passed over nor reported twice.
 fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Problems) {
     let is_loader = |draft: &Draft| draft.role.as_ref().is_some_and(|role| role.value == Role::Loader);
     let names: BTreeSet<&str> =
         bases.values().filter(|draft| is_loader(draft)).map(|draft| draft.slug.as_str()).collect();
-    // A file that is wrong as a whole is no draft, and may be the loader that is named.
-    let mut unread = problems.unread(|path| {
-        let stem = path.strip_prefix("integrations").ok()?.file_stem()?.to_str()?;
-        Some(FileName::of_stem(stem)?.slug.to_string())
-    });
-    let declared: BTreeSet<&str> = bases.keys().map(|slug| slug.as_str()).collect();
-    unread.retain(|name| !declared.contains(name.as_str()));
-    let is_known = |loader: &str| names.contains(loader) || unread.contains(loader);
+    // A file that is wrong as a whole may be the loader that is named.
+    let mut unread = unread_bases(problems);
+    unread.retain(|slug| !bases.contains_key(slug));
+    let is_known = |loader: &str| names.contains(loader) || unread.iter().any(|slug| slug.as_str() == loader);
     for draft in drafts {
         let Some(loader) = draft.loader.as_ref().filter(|loader| !is_known(loader.as_str())) else { continue };
         if bases.get(&draft.slug).is_some_and(|base| is_loader(base)) {

@@ -237,8 +237,9 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let mut outputs = Vec::new();
     let integrations = settings.as_ref().map(|known| together::integrations(&drafts, known, &catalog, &mut problems));
     drafts.into_par_iter().for_each(drop);
-    for (settings, integrations) in settings.iter().zip(&integrations) {
-        settings.notify.iter().for_each(|channel| policy::check(channel, integrations, &mut problems));
+    let all = integrations.as_ref().filter(|_| !problems.any_error());
+    for channel in settings.iter().flat_map(|settings| &settings.notify) {
+        policy::check(channel, all, &mut problems);
     }
     if let (Some(settings), Some(integrations), false) = (&settings, &integrations, problems.any_error()) {
         outputs = self::outputs((settings, integrations), &files.output_templates, &mut problems);

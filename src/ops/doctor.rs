@@ -183,10 +183,12 @@ async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
     let Some((path, error)) = closed.first() else {
         return good("secrets", format!("{} with secrets, all open here", super::counted(count, "file")));
     };
+    let verb = if closed.len() == 1 { "does" } else { "do" };
+    let files = super::counted(count, "file");
     Finding {
         subject: "secrets",
         verdict: Verdict::Advice,
-        found: format!("{} of {} do not open here; `{path}`: {error}", closed.len(), super::counted(count, "file")),
+        found: format!("{} of {files} {verb} not open here; `{path}`: {error}", closed.len()),
         help: miette::Diagnostic::help(error).map(|help| help.to_string()),
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::problem::counted;
 use crate::run::{Run, RunStatus};
 
 /// How wide a bar is with the gap behind it.
@@ -46,7 +47,7 @@ pub struct Bar {
 pub fn records(runs: &[Run]) -> Option<Chart> {
     #[expect(clippy::cast_precision_loss, reason = "bars are some pixels high")]
     let value = |run: &Run| run.records.unwrap_or(0) as f64;
-    chart(runs, ("Records", &|records| format!("{records} records")), &value)
+    chart(runs, ("Records", &|records| counted(records, "record")), &value)
 }
 
 /// Returns how long syncs took as bars; `None` where there are fewer than two.

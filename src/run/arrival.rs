@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::problem::counted;
+
 /// What became of the records of one stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -85,7 +87,9 @@ pub fn lost(streams: &BTreeMap<String, u64>, arrivals: &BTreeMap<String, Arrival
         let Lost { least, found } = arrival.lost(records)?;
         let table = arrival.table.as_deref().unwrap_or("its table");
         Some(format!(
-            "`{table}` has {found} rows after {records} records of `{stream}`, and has to have {least} at least"
+            "`{table}` has {} after {} of `{stream}`, and has to have {least} at least",
+            counted(found, "row"),
+            counted(records, "record")
         ))
     });
     let missing: Vec<String> = missing.collect();

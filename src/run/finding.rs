@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::log::CatalogFacts;
 use super::{Cause, Run, RunKind};
+use crate::problem::counted;
 use crate::settings::{Severity, Sync};
 
 /// How many earlier syncs say what is usual.
@@ -123,7 +124,7 @@ fn shrunk(run: &Run, (earlier, known): (&[&Run], &Known<'_>), severity: Severity
     let finding = |stream: &String| {
         let usual = usual(stream, earlier)?;
         let now = run.streams.get(stream).copied().unwrap_or_default();
-        let sentence = format!("`{stream}` had {now} records, and usually has {usual}");
+        let sentence = format!("`{stream}` had {}, and usually has {usual}", counted(now, "record"));
         let has_shrunk = usual >= LEAST && now <= usual / 10;
         has_shrunk.then_some(Finding { severity, cause: Cause::Shrunk, sentence })
     };

@@ -103,10 +103,17 @@ fn lines(file: &Regranted) -> String {
 
 fn last_line(files: &[Regranted], is_check: bool) -> String {
     let left = files.iter().any(|file| !file.removed.is_empty());
-    let verb = if is_check { "differs from" } else { "now follows" };
     let note = if left { "; who lost access still knows the old values: change them at their sources" } else { "" };
     match files.len() {
         0 => "every file follows `.sops.yaml`\n".to_owned(),
-        count => format!("{} {verb} `.sops.yaml`{note}\n", counted(count, "file")),
+        count => {
+            let verb = match (is_check, count) {
+                (true, 1) => "differs from",
+                (true, _) => "differ from",
+                (false, 1) => "now follows",
+                (false, _) => "now follow",
+            };
+            format!("{} {verb} `.sops.yaml`{note}\n", counted(count, "file"))
+        }
     }
 }

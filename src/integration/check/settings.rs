@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::{Draft, Mistake, values};
-use crate::connector::kind::word_of;
-use crate::connector::{Connector, Group, Kind, Setting};
+use crate::connector::{Connector, Group, Setting};
 use crate::integration::secrets::Mistake as SecretMistake;
 use crate::name::Slug;
 use crate::problem::{Problems, did_you_mean, listed};
@@ -116,14 +115,13 @@ fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
     }
     let Err(found) = setting.kind.check(value) else { return };
     let (wanted, example) = setting.kind.wanted();
-    let help = match &setting.kind {
-        Kind::Options(choices) => {
-            let words: Vec<String> = choices.iter().map(|choice| word_of(&choice.value)).collect();
-            let names = || words.iter().map(String::as_str);
-            let near = value.as_str().and_then(|text| did_you_mean(text, names()));
-            near.unwrap_or_else(|| format!("choose one of {}", listed(names())))
-        }
-        _ => format!("write {wanted}, such as `{} = {example}`", setting.name),
+    let words = setting.kind.option_words();
+    let names = || words.iter().map(String::as_str);
+    let help = if words.is_empty() {
+        format!("write {wanted}, such as `{} = {example}`", setting.name)
+    } else {
+        let near = value.as_str().and_then(|text| did_you_mean(text, names()));
+        near.unwrap_or_else(|| format!("choose one of {}", listed(names())))
     };
     let span = value.place.span.clone().into();
     problems.push(&value.place.source, Mistake::WrongKind { name: setting.name.clone(), found, wanted, span, help });
@@ -157,10 +155,14 @@ pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, 
             continue;
         }
         let name = setting.name.clone();
+        let words = setting.kind.option_words();
         let help = if setting.secret {
             format!("run `spile secrets set {} {name}`", draft.slug)
-        } else {
+        } else if words.is_empty() {
             format!("add `{name} = {}` under `[config]`", setting.kind.wanted().1)
+        } else {
+            let options = listed(words.iter().map(String::as_str));
+            format!("add `{name}` under `[config]`, with one of {options}")
         };
         let span = place.span.clone().into();
         problems.push(&place.source, Mistake::MissingSetting { name, span, help });

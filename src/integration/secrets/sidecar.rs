@@ -13,9 +13,14 @@ use crate::source::{Place, Source};
 
 /// Reads sidecars and gives each to the draft that it belongs to.
 pub fn attach(drafts: &mut [Draft], sidecars: &[(FileName, Source)], problems: &mut Problems) {
+    // A file that is wrong as a whole is no draft, and there all the same.
+    let unread = problems.unread(FileName::of_path);
     for (name, source) in sidecars {
         let own = |draft: &&mut Draft| draft.slug == name.slug && draft.environment == name.environment;
         let Some(draft) = drafts.iter_mut().find(own) else {
+            if unread.contains(name) {
+                continue;
+            }
             let environment = name.environment.as_ref().map(|name| format!(".{name}")).unwrap_or_default();
             let base = format!("{}{environment}.toml", name.slug);
             problems.hide(&source.place(0..source.text().len()));

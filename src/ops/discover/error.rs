@@ -6,6 +6,7 @@ use miette::Diagnostic;
 
 use crate::discovered::NoCatalog;
 use crate::name::Slug;
+use crate::problem::counted;
 use crate::run::Cause;
 
 /// The tap of an integration does not say what its source offers.
@@ -48,7 +49,7 @@ pub enum Error {
         help: String,
     },
     /// It took too long.
-    #[error("the source of `{slug}` has not said in {seconds} seconds what it offers")]
+    #[error("the source of `{slug}` has not said in {} what it offers", counted(*.seconds, "second"))]
     #[diagnostic(code(spile::discover::timeout), help("give it more time with `--timeout`"))]
     TimedOut {
         /// The integration.

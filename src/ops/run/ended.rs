@@ -3,6 +3,7 @@
 use super::results::{Refused, Why};
 use crate::name::Slug;
 use crate::ops::Error;
+use crate::problem::counted;
 use crate::run::{Arrival, Cause, Details, Run, RunStatus, arrival};
 use crate::world::World;
 use crate::world::meltano::{Finished, InstallError, Outcome, RunError};
@@ -37,7 +38,7 @@ pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
         Outcome::Succeeded => (RunStatus::Ok, None, None),
         Outcome::Failed { message, cause } => (RunStatus::Failed, Some(message), Some(cause)),
         Outcome::TimedOut { after } => {
-            let message = format!("stopped after {} seconds", after.as_secs());
+            let message = format!("stopped after {}", counted(after.as_secs(), "second"));
             (RunStatus::Failed, Some(message), Some(Cause::Timeout))
         }
         Outcome::Interrupted => (RunStatus::Cancelled, None, None),

@@ -18,7 +18,7 @@ use super::child::{self, Channel, Ended, Limits, Lost, Pieces};
 use super::mask::Mask;
 use super::venv::Venv;
 use super::{Host, InstallError};
-use crate::problem::listed;
+use crate::problem::{counted, listed};
 use crate::settings::RunEnvironment;
 use crate::world::target::io_help;
 
@@ -92,7 +92,7 @@ pub enum AboutError {
         line: String,
     },
     /// It took too long.
-    #[error("`{executable} --about --format=json` has not answered in {seconds} seconds")]
+    #[error("`{executable} --about --format=json` has not answered in {}", counted(*.seconds, "second"))]
     #[diagnostic(
         code(spile::about::timeout),
         help("give it more time with `--timeout`, or import a definition of it instead")
