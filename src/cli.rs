@@ -360,6 +360,8 @@ fn exit_code(error: &Error) -> u8 {
         | Error::OpenDoor { .. }
         | Error::NoToken { .. }
         | Error::NoRun { .. }
+        | Error::Folder { .. }
+        | Error::NoFile { .. }
         | Error::Io { .. } => exit::FAILED,
     }
 }

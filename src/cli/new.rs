@@ -234,7 +234,7 @@ fn secret((name, from): (&str, &SecretSource), output: &mut Output) -> Result<Se
             let io = |source| Error::Io { doing: "read", path: "standard input".to_owned(), source };
             std::io::stdin().read_to_string(&mut text).map_err(io)?;
         }
-        SecretSource::File(path) => *text = text_named(path).map_err(|why| Error::of_file("read", path, why))?,
+        SecretSource::File(path) => *text = text_named(path).map_err(|why| Error::of_named(path, why))?,
     }
     // Editors end files with a line end that is no part of a secret.
     let value = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));

@@ -139,7 +139,7 @@ pub(super) fn data(plan: &Plan, loaded: &Loaded) -> PlanData {
 
 /// Reads a saved plan.
 pub(super) fn read(path: &Path) -> Result<(SavedPlan, PlanData), Error> {
-    let bytes = read_named(path).map_err(|why| Error::of_file("read", path, why))?;
+    let bytes = read_named(path).map_err(|why| Error::of_named(path, why))?;
     let (saved, value) = SavedPlan::read(&bytes, digest)?;
     let plan = serde_json::from_value(value);
     let plan = plan.map_err(|error| SavedPlanError::Form { what: error.to_string() })?;
@@ -163,5 +163,5 @@ fn write(path: &Path, bytes: &[u8], project: &Project) -> Result<(), Error> {
             if leads { Err(std::io::Error::other("a link is in the way")) } else { replace(path, bytes) }
         }),
     };
-    written.map_err(|source| Error::Io { doing: "write", path: path.display().to_string(), source })
+    written.map_err(|source| Error::of_written(path, source))
 }

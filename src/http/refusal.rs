@@ -208,6 +208,8 @@ fn status(error: &Error) -> StatusCode {
         | Error::BrokenOff { .. }
         | Error::NotHosted
         | Error::OpenDoor { .. }
+        | Error::Folder { .. }
+        | Error::NoFile { .. }
         | Error::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -1,5 +1,6 @@
 //! How operations end when they do not end well.
 
+use std::io;
 use std::path::Path;
 
 use miette::Diagnostic;
@@ -340,6 +341,25 @@ pub enum Error {
         /// What was asked for.
         of: String,
     },
+    /// The command line names a folder where a file is read or written.
+    #[error("`{path}` is a folder, and a file is needed")]
+    #[diagnostic(code(spile::files::folder), help("{help}"))]
+    Folder {
+        /// What was named.
+        path: String,
+        /// The next step.
+        help: &'static str,
+    },
+    /// The command line names a file that does not exist.
+    #[error("there is no file `{path}`")]
+    #[diagnostic(
+        code(spile::files::missing),
+        help("check the path: it starts at the folder that you are in, wherever the project is")
+    )]
+    NoFile {
+        /// What was named.
+        path: String,
+    },
     /// A file of the project's cannot be written.
     #[error("cannot {doing} `{path}`")]
     #[diagnostic(code(spile::files::io), help("{}", io_help(.source)))]
@@ -381,6 +401,25 @@ impl Error {
         match why {
             Shut::Io(source) => Self::Io { doing, path: path.display().to_string(), source },
             why => FileError::new(path, why).into(),
+        }
+    }
+
+    /// Says why a file that the command line names cannot be read.
+    pub(crate) fn of_named(path: &Path, why: Shut) -> Self {
+        let named = || path.display().to_string();
+        match why {
+            Shut::NotRegular => Self::Folder { path: named(), help: "name one of the files in it" },
+            Shut::Io(source) if source.kind() == io::ErrorKind::NotFound => Self::NoFile { path: named() },
+            why => Self::of_file("read", path, why),
+        }
+    }
+
+    /// Says why a file that the command line names cannot be written.
+    pub(crate) fn of_written(path: &Path, source: io::Error) -> Self {
+        let path = path.display().to_string();
+        match source.kind() {
+            io::ErrorKind::IsADirectory => Self::Folder { path, help: "add the name of the file to write" },
+            _ => Self::Io { doing: "write", path, source },
         }
     }
 

@@ -66,11 +66,7 @@ pub fn write(project: &Project, folder: &Path) -> Result<Vec<PathBuf>, Error> {
 /// # Errors
 /// When the file cannot be written.
 pub fn put(path: &Path, text: &str) -> Result<(), Error> {
-    replace_named(path, text.as_bytes()).map_err(|source| Error::Io {
-        doing: "write",
-        path: path.display().to_string(),
-        source,
-    })
+    replace_named(path, text.as_bytes()).map_err(|source| Error::of_written(path, source))
 }
 
 /// Writes one schema into spile's own folder.

@@ -85,7 +85,7 @@ fn run_environment(project: &Project) -> RunEnvironment {
 fn bytes(from: &str) -> Result<Vec<u8>, Error> {
     if from != "-" {
         let path = Path::new(from);
-        return read_named(path).map_err(|why| Error::of_file("read", path, why));
+        return read_named(path).map_err(|why| Error::of_named(path, why));
     }
     let io = |source| Error::Io { doing: "read", path: from.to_owned(), source };
     let mut bytes = Vec::new();

@@ -57,5 +57,5 @@ pub(super) fn textconv(args: &TextconvArgs, output: &mut Output) -> Result<u8, E
 }
 
 fn read(path: &Path) -> Result<String, Error> {
-    text_named(path).map_err(|why| Error::of_file("read", path, why))
+    text_named(path).map_err(|why| Error::of_named(path, why))
 }

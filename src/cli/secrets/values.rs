@@ -236,5 +236,5 @@ fn all_of_standard_input() -> Result<Secret, ops::Error> {
 }
 
 fn read(path: &str) -> Result<Secret, ops::Error> {
-    text_named(Path::new(path)).map(Secret::new).map_err(|why| ops::Error::of_file("read", Path::new(path), why))
+    text_named(Path::new(path)).map(Secret::new).map_err(|why| ops::Error::of_named(Path::new(path), why))
 }

@@ -77,6 +77,29 @@ fn nothing_is_written_of_what_is_refused() {
 }
 
 #[test]
+fn a_folder_where_a_file_is_named_and_a_file_that_is_not_there_are_told_with_the_next_step() {
+    let folder = Folder::project();
+    folder.write("things/x", "");
+    let before = folder.files();
+    for command in ["connectors import", "apply", "plan show", "secrets textconv"] {
+        for (named, code, help) in [
+            ("things", "spile::files::folder", "name one of the files in it"),
+            ("nowhere", "spile::files::missing", "check the path: it starts at the folder that you are in"),
+        ] {
+            let json = folder.spile(&format!("{command} {named} --format json")).exits(1).json();
+            assert_eq!(json["error"]["code"], code, "{command}: {json}");
+            assert!(json["error"]["help"].as_str().unwrap().starts_with(help), "{command}: {json}");
+        }
+    }
+    for command in ["plan --out", "plan --out-json", "plan --out-markdown", "schema --out"] {
+        let came = folder.spile(&format!("{command} things")).exits(1);
+        assert!(came.notes.contains("`things` is a folder, and a file is needed"), "{command}: {}", came.notes);
+        assert!(came.notes.contains("add the name of the file to write"), "{command}: {}", came.notes);
+    }
+    assert_eq!(folder.files(), before);
+}
+
+#[test]
 fn what_is_not_kept_is_told() {
     let folder = Folder::project();
     let definition = "name: tap-weather\nnamespace: tap_weather\npip_url: tap-weather\nrequires: {files: []}\nusage: long\n\
