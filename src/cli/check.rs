@@ -8,7 +8,7 @@ use crate::ops::check::Knowledge;
 use crate::ops::{self, Error};
 use crate::problem::Report;
 use crate::view::report::ProblemData;
-use crate::view::{self, GOOD, styled};
+use crate::view::{self, BAD, GOOD, styled};
 use crate::world::Project;
 
 /// Read and check every file of the project; touch nothing, need no network and no key
@@ -21,6 +21,9 @@ pub struct Args {
     /// plugins without a version
     #[arg(long)]
     lint: bool,
+    /// Fail also where there are only warnings, or sources that `--discover` knows nothing of
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Args {
@@ -30,7 +33,7 @@ impl Args {
     }
 }
 
-/// Checks, and says that all is well.
+/// Checks, and says that all is well, or what `--strict` does not let pass.
 pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let project = global.project()?;
     let checked = if args.discover {
@@ -55,8 +58,10 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     if !output.is_json() {
         output.note(&view::discover::undiscovered(&undiscovered, &loaded.settings.default_environment));
     }
+    let passes = !args.strict || loaded.advice.problems().is_empty() && undiscovered.is_empty();
+    let code = if passes { 0 } else { exit::FAILED };
     if for_ci(&loaded.advice, &project, output) {
-        return Ok(0);
+        return Ok(code);
     }
     let count = loaded.integrations.iter().count();
     let advice: Vec<ProblemData> = loaded.advice.problems().iter().map(ProblemData::from).collect();
@@ -66,10 +71,20 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     }
     let text = || {
         let counted = ops::counted(count, "integration");
-        format!("{}{} {counted}, no problems\n", view::report::problems(&loaded.advice), styled(GOOD.bold(), "ok:"))
+        let end = if passes {
+            format!("{} {counted}, no problems", styled(GOOD.bold(), "ok:"))
+        } else {
+            let warnings = ops::counted(loaded.advice.problems().len(), "warning");
+            let unknown = match undiscovered.len() {
+                0 => String::new(),
+                count => format!(", {} not asked what it offers", ops::counted(count, "source")),
+            };
+            format!("{} {counted}, {warnings}{unknown}: `--strict` lets none pass", styled(BAD.bold(), "failed:"))
+        };
+        format!("{}{end}\n", view::report::problems(&loaded.advice))
     };
     output.result(text, &data);
-    Ok(0)
+    Ok(code)
 }
 
 /// Writes problems in a form that CI systems read, where that is wanted.

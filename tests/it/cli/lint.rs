@@ -102,3 +102,46 @@ fn lints_that_are_not_wanted_are_not_told() {
     let refused = folder.spile("check").exits(1);
     assert!(refused.notes.contains("did you mean `unused_loader`?"), "{}", refused.notes);
 }
+
+#[test]
+fn warnings_fail_where_checks_are_strict() {
+    let folder = Folder::project();
+    assert!(folder.spile("check --lint --strict").exits(0).out.contains("ok: 2 integrations, no problems"));
+    folder.write("integrations/spare.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
+    folder.spile("check --strict").exits(0);
+    folder.spile("check --lint").exits(0);
+    let failed = folder.spile("check --lint --strict").exits(1).out;
+    assert!(failed.contains("failed: 3 integrations, 1 warning: `--strict` lets none pass"), "{failed}");
+    let json = folder.spile("check --lint --strict --format json").exits(1).json();
+    super::schemas::holds("check", &json);
+    assert_eq!(json["problems"].as_array().unwrap().len(), 1);
+    for format in ["sarif", "junit", "github"] {
+        folder.spile(&format!("check --lint --strict --format {format}")).exits(1);
+    }
+}
+
+#[test]
+fn a_source_that_was_never_asked_fails_where_checks_are_strict() {
+    let folder = Folder::project();
+    let shop = "type = \"postgres\"\nloader = \"lake\"\nselect = [\"public-orders.*\"]\n[config]\nhost = \"h\"\nuser = \"u\"\n\
+                password = \"$P\"\ndatabase = \"d\"\n";
+    folder.write("integrations/shop.toml", shop);
+    folder.spile("check --strict").exits(0);
+    let passed = folder.spile("check --discover").exits(0);
+    assert!(passed.notes.contains("run `spile discover shop`"), "{}", passed.notes);
+    let failed = folder.spile("check --discover --strict").exits(1);
+    let said = "3 integrations, 0 warnings, 1 source not asked what it offers: `--strict` lets none pass";
+    assert!(failed.out.contains(said) && failed.notes.contains("run `spile discover shop`"), "{}", failed.out);
+}
+
+#[test]
+fn a_channel_may_name_an_integration_that_cannot_be_read() {
+    let folder = Folder::project();
+    let channel = "\n[notify.team]\nkind = \"desktop\"\nonly = [\"fruit\", \"fruits\"]\n";
+    folder.write("spile.toml", &(folder.read("spile.toml") + channel));
+    let warned = folder.spile("check").exits(0).out;
+    assert!(warned.contains("`fruits` names no integration") && !warned.contains("`fruit` names"), "{warned}");
+    folder.write("integrations/fruit.toml", "type = ");
+    let refused = folder.spile("check").exits(1).notes;
+    assert!(!refused.contains("names no integration"), "{refused}");
+}

@@ -180,6 +180,7 @@ fn what_is_selected_is_held_against_what_the_source_offers() {
     let checked = project.json(&["check", "--discover"]);
     holds("check", &checked);
     assert_eq!(checked["undiscovered"], json!([{ "slug": "shop", "environments": ["dev", "prod"] }]));
+    project.spile(&["check", "--discover", "--strict"]).fails();
     project.spile(&["discover", "shop"]).succeeds();
     project.spile(&["discover", "shop", "--env", "prod"]).succeeds();
     // No key is needed.
