@@ -30,6 +30,15 @@ alter table public.integrations add column if not exists content_hash text gener
     '\', '\\')::bytea), 'hex')
 ) stored;
 
+-- A dashboard inserts without an id. A table that was there may have ids of its own kind, which are left to it.
+do $$ begin
+  if exists (select from pg_catalog.pg_attribute
+              where attrelid = 'public.integrations'::regclass and attname = 'id' and not atthasdef
+                and attidentity = '' and atttypid in ('text'::regtype, 'uuid'::regtype)) then
+    alter table public.integrations alter column id set default gen_random_uuid();
+  end if;
+end $$;
+
 comment on table public.integrations is 'Integrations. Those with managed_by are kept equal to files in git by spile.';
 comment on column public.integrations.slug is 'The name of the file that declares it.';
 comment on column public.integrations.secrets is 'Ciphertext only: {} or {"names": [...], "document": "<sops>"}.';

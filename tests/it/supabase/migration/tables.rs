@@ -97,6 +97,28 @@ async fn the_migration_leaves_the_rows_of_a_table_that_is_there() {
 }
 
 #[tokio::test]
+async fn a_dashboard_inserts_a_row_without_an_id() {
+    for kind in ["text", "uuid"] {
+        let Some(supabase) = Supabase::start() else { return };
+        supabase.sql(&EIGHT_COLUMNS.replace("ID", kind));
+        supabase.migrate();
+        supabase.migrate();
+        supabase.sql("insert into integrations (type, name) values ('crm', 'by hand')");
+        let made = supabase.sql("select id from integrations where name = 'by hand'");
+        assert_eq!(made.parse::<uuid::Uuid>().unwrap().to_string(), made, "{kind}: it is as spile writes ids");
+        let api = Api::new(&supabase, "service_role");
+        let (status, answer) = api.apply_now(&[create(1, "a")]).await;
+        assert_eq!((status, &answer["created"]), (200, &json!(1)), "{kind}: {answer}");
+    }
+    let Some(supabase) = Supabase::start() else { return };
+    let own = EIGHT_COLUMNS.replace("ID", "text default 'theirs'");
+    supabase.sql(&own);
+    supabase.migrate();
+    supabase.sql("insert into integrations (type, name) values ('crm', 'by hand')");
+    assert_eq!(supabase.sql("select id from integrations where name = 'by hand'"), "theirs", "its own default stays");
+}
+
+#[tokio::test]
 async fn the_hash_covers_what_files_declare_and_a_run_changes_neither_it_nor_the_time() {
     let Some(supabase) = Supabase::migrated() else { return };
     let api = Api::new(&supabase, "service_role");
