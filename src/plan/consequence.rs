@@ -37,7 +37,8 @@ pub enum Consequence {
 pub struct Verdict {
     /// The gravest.
     pub consequence: Consequence,
-    /// A sentence for each field that has one.
+    /// A sentence for each field that has one. What follows in other environments, which share `meltano.yml`, is named as
+    /// theirs and adds nothing to `consequence`: their own plans weigh it.
     pub reasons: BTreeSet<String>,
     /// The streams that are concerned, as `select` names them; `*` stands for all of the source.
     pub streams: BTreeSet<String>,
@@ -53,7 +54,7 @@ impl Verdict {
     }
 
     fn is_silent(&self) -> bool {
-        self.consequence == Consequence::None && self.state.is_none()
+        self.reasons.is_empty() && self.state.is_none()
     }
 }
 
@@ -79,8 +80,15 @@ pub(super) fn judge(
     for (id, change) in &meltano.changes {
         let verdict = verdicts.entry(*id).or_default();
         let all = || change.record().streams(environment);
-        field_verdicts(change, (integrations.get(id).map(AsRef::as_ref), &all), verdict);
         if let Change::Update { before, after } = change {
+            let integration = integrations.get(id).map(AsRef::as_ref);
+            entry_verdicts((before, after), (integration, environment), verdict);
+            for other in other_environments([before, after], environment) {
+                let mut theirs = Verdict::default();
+                entry_verdicts((before, after), (integration, other), &mut theirs);
+                let theirs: Vec<String> = theirs.reasons.difference(&verdict.reasons).cloned().collect();
+                verdict.reasons.extend(theirs.iter().map(|reason| format!("in `{other}`, {reason}")));
+            }
             if loader_moved(before, after, current, meltano) {
                 verdict.add(Consequence::FullRefresh, "another loader starts without a bookmark".to_owned(), all());
                 continue;
@@ -99,6 +107,24 @@ pub(super) fn judge(
     verdicts
 }
 
+/// Judges how an entry changes in one environment.
+fn entry_verdicts(
+    (before, after): (&Entry, &Entry),
+    (integration, environment): (Option<&Integration>, &EnvironmentName),
+    verdict: &mut Verdict,
+) {
+    let all = || after.streams(environment);
+    if let Some(change) = Change::between(&before.within(environment), &after.within(environment)) {
+        field_verdicts(&change, (integration, &all), verdict);
+    }
+}
+
+/// Returns the environments in which one of the entries differs from its base, but for the one that is planned.
+fn other_environments<'a>(entries: [&'a Entry; 2], planned: &EnvironmentName) -> BTreeSet<&'a EnvironmentName> {
+    let all = entries.into_iter().flat_map(|entry| entry.environments.keys());
+    all.filter(|environment| *environment != planned).collect()
+}
+
 /// Judges the fields of a change; `all` are the streams that the integration reads.
 fn field_verdicts<R: Record>(
     change: &Change<R>,
@@ -111,7 +137,7 @@ fn field_verdicts<R: Record>(
         if let Some((consequence, reason)) = of_field(&field.path, integration) {
             let streams = streams_of(&field, all);
             // Where less is selected, nothing is read again.
-            if !streams.is_empty() || without_environment(&field.path) != "select" {
+            if !streams.is_empty() || field.path != "select" {
                 verdict.add(consequence, reason, streams);
             }
         }
@@ -128,7 +154,7 @@ fn follows(difference: &Difference) -> bool {
 
 /// Returns the streams that a changed field concerns: those newly selected, the one whose replication it is, or all.
 fn streams_of(field: &FieldChange, all: &dyn Fn() -> BTreeSet<String>) -> BTreeSet<String> {
-    let path = without_environment(&field.path);
+    let path = field.path.as_str();
     match (path.split_once('.'), &field.difference) {
         (Some(("metadata", stream)), _) => BTreeSet::from([stream.to_owned()]),
         (None, Difference::Plain { before, after }) if path == "select" => {
@@ -138,14 +164,7 @@ fn streams_of(field: &FieldChange, all: &dyn Fn() -> BTreeSet<String>) -> BTreeS
     }
 }
 
-/// `environments.prod.config.host` is `config.host`.
-fn without_environment(path: &str) -> &str {
-    path.strip_prefix("environments.").and_then(|rest| rest.split_once('.')).map_or(path, |(_, rest)| rest)
-}
-
-/// Fields of overlays count like those of the base.
 fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequence, String)> {
-    let path = without_environment(path);
     let (field, rest) = path.split_once('.').unwrap_or((path, ""));
     match field {
         "config" | "secrets" => {

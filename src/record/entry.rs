@@ -104,6 +104,14 @@ impl Setup {
         Self { config, select, metadata, load_schema }
     }
 
+    /// Returns this setup with what an environment says otherwise.
+    fn overlaid(mut self, over: &Self) -> Self {
+        self.config.extend(over.config.clone());
+        self.metadata.extend(over.metadata.clone());
+        self.select = over.select.clone().or(self.select);
+        self
+    }
+
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -171,6 +179,16 @@ impl Entry {
         let patterns = select.into_iter().flatten().filter(|pattern| !pattern.starts_with('!'));
         let streams: BTreeSet<String> = patterns.map(|pattern| stream_part(pattern).to_owned()).collect();
         if streams.is_empty() { BTreeSet::from(["*".to_owned()]) } else { streams }
+    }
+
+    /// Returns the entry as it holds in one environment.
+    #[must_use]
+    pub fn within(&self, environment: &EnvironmentName) -> Self {
+        let base = match self.environments.get(environment) {
+            Some(over) => self.base.clone().overlaid(over),
+            None => self.base.clone(),
+        };
+        Self { base, environments: BTreeMap::new(), ..self.clone() }
     }
 
     /// Returns the name of the base plugin.

@@ -86,8 +86,11 @@ pub fn word(consequence: Consequence) -> &'static str {
 fn consequences(changes: &[ChangeData]) -> Vec<String> {
     let Some(change) = changes.first() else { return Vec::new() };
     let mut sentences: Vec<String> = Vec::new();
+    let reasons = plain(&change.reasons.join("; ")).to_string();
     if change.consequence > Consequence::None {
-        sentences.push(format!("! {}: {}", word(change.consequence), plain(&change.reasons.join("; "))));
+        sentences.push(format!("! {}: {reasons}", word(change.consequence)));
+    } else if !reasons.is_empty() {
+        sentences.push(format!("  {reasons}"));
     }
     if !change.streams.is_empty() && change.consequence > Consequence::Restart {
         sentences.push(format!("  streams: {}", plain(&streams(change))));

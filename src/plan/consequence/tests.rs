@@ -61,14 +61,29 @@ fn only_streams_that_were_not_read_before_are_read_from_the_start() {
 }
 
 #[test]
-fn another_replication_reads_its_own_stream_again_in_whatever_environment() {
+fn another_replication_reads_its_own_stream_again_and_elsewhere_only_where_it_changes() {
     let replication = || [("orders".to_owned(), json!({"replication-method": "FULL_TABLE"}))].into_iter().collect();
     let again = told(Consequence::Resync, "the replication of `orders` changes", &["orders"]);
     assert_eq!(of_plugin(|shop| shop.base.metadata = replication()), again);
-    let overlaid = of_plugin(|shop| {
-        shop.environments.entry("prod".parse().unwrap()).or_default().metadata = replication();
-    });
-    assert_eq!(overlaid, again);
+    let overlaid = |environment: &str| {
+        of_plugin(|shop| {
+            shop.environments.entry(environment.parse().unwrap()).or_default().metadata = replication();
+        })
+    };
+    assert_eq!(overlaid("dev"), again);
+    let elsewhere = "in `prod`, the replication of `orders` changes".to_owned();
+    assert_eq!(overlaid("prod"), Some(Verdict { reasons: [elsewhere].into(), ..Verdict::default() }));
+}
+
+#[test]
+fn what_an_environment_says_itself_does_not_change_with_the_base() {
+    let mut before = shop();
+    let dev = before.environments.entry("dev".parse().unwrap()).or_default();
+    dev.select = Some(["orders.*".to_owned()].into());
+    let mut after = before.clone();
+    select(&mut after, &["refunds.*"]);
+    after.environments.insert("prod".parse().unwrap(), after.environments["dev"].clone());
+    assert_eq!(verdict((row(1, "a"), before), (row(1, "a"), after)), None);
 }
 
 #[test]
