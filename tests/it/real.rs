@@ -120,6 +120,9 @@ fn a_sync_goes_on_from_its_bookmark_also_by_hand_and_after_a_rename() {
     std::fs::rename(project.path().join("integrations/things.toml"), project.path().join("integrations/stuff.toml"))
         .unwrap();
     project.spile(&["apply", "--yes"]).succeeds();
+    let would = project.json(&["sync", "--dry-run"])["would_sync"][0].clone();
+    assert_eq!(would["state_id"], "dev:tap-fault--stuff-to-target-jsonl--files");
+    assert_eq!(would["bookmark"]["bookmarks"]["things"]["last"], 6, "it moves along before the sync: {would}");
     project.spile(&["sync"]).succeeds();
     let ids: Vec<i64> = project
         .read("output/things.jsonl")

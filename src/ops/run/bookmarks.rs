@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::job::{Job, is_state_of};
+use crate::integration::Integration;
+use crate::name::{EnvironmentName, IntegrationId};
 use crate::ops::{Error, Event};
 use crate::run::{Run, RunKind};
 use crate::world::bookmarks::Broker;
@@ -126,11 +128,30 @@ impl Job {
     /// Returns the state id that the last sync had when only names have changed since: the integration's or its loader's.
     pub(super) async fn renamed_from(&self, run: &Run) -> Result<Option<String>, Error> {
         let known = self.world.runs.newest(Some(run.integration), 100).await?;
-        let is_last = |known: &&Run| known.kind == RunKind::Sync && known.id != run.id && known.state_id.is_some();
-        let last = known.into_iter().find(|run| is_last(&run));
-        let from = last.filter(|last| last.loader == run.loader && last.state_id != run.state_id);
-        let from = from.and_then(|last| last.state_id);
-        Ok(from.filter(|from| is_state_of(from, &run.environment, &self.integration)))
+        let earlier = known.iter().filter(|known| known.id != run.id);
+        let (environment, loader, id) = (&run.environment, run.loader, run.state_id.as_deref());
+        Ok(Pipeline { extractor: &self.integration, environment, loader, id }.renamed_from(earlier))
+    }
+}
+
+/// What is synced: an extractor into a loader, in an environment.
+pub(super) struct Pipeline<'a> {
+    /// The extractor.
+    pub extractor: &'a Integration,
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// The loader.
+    pub loader: Option<IntegrationId>,
+    /// The id of its state, as the two are called now.
+    pub id: Option<&'a str>,
+}
+
+impl Pipeline<'_> {
+    /// Returns the state id that the last of the earlier runs had, when only names have changed since.
+    pub(super) fn renamed_from<'r>(&self, mut earlier: impl Iterator<Item = &'r Run>) -> Option<String> {
+        let last = earlier.find(|known| known.kind == RunKind::Sync && known.state_id.is_some())?;
+        let from = last.state_id.as_deref().filter(|from| last.loader == self.loader && Some(*from) != self.id)?;
+        is_state_of(from, self.environment, self.extractor).then(|| from.to_owned())
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::bookmarks::backend;
+use super::bookmarks::{Pipeline, backend};
 use super::request::project_file;
 use super::{From, Options, chosen};
 use crate::integration::Integration;
@@ -49,19 +49,26 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         let to = slug.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
         let state_id = to.map(|to| state_id(environment, &integration.plugin_name(), &to.plugin_name()));
         let known = world.runs.newest(Some(integration.id), 100).await?;
-        let is_of = |run: &&crate::run::Run| run.state_id == state_id && run.bookmark_after.is_some();
-        let told = || known.iter().find(is_of).and_then(|run| run.bookmark_after.clone());
-        let kept = match (&state_id, to) {
-            (Some(id), Some(to)) => kept(world, loaded, (options, id, [&integration, to])).await?,
-            (Some(_) | None, _) => None,
-        };
+        let pipeline =
+            Pipeline { extractor: &integration, environment, loader: to.map(|to| to.id), id: state_id.as_deref() };
+        // The sync begins by moving what is kept under the names of before.
+        let ids = [pipeline.renamed_from(known.iter()), state_id.clone()];
+        let mut bookmark = None;
+        for (id, to) in ids.iter().flatten().filter_map(|id| Some((id, to?))) {
+            if bookmark.is_none() {
+                let told =
+                    || known.iter().find(|run| run.state_id.as_ref() == Some(id) && run.bookmark_after.is_some());
+                let kept = kept(world, loaded, (options, id, [&integration, to])).await?;
+                bookmark = kept.map_or_else(|| told()?.bookmark_after.clone(), |kept| kept.bookmark);
+            }
+        }
         let unfinished = refresh::unfinished(&known, to.map(|to| to.id), Uuid::nil());
         let unfinished = unfinished.filter(|_| options.from == From::Bookmark);
         let begins_anew = unfinished.is_some_and(|unfinished| unfinished.left == Left::Nothing);
         let begins_anew = begins_anew || options.from != From::Bookmark;
         // What a tap leaves that keeps no bookmark, Meltano keeps and never gives back to it.
         let forgets = integration.forgets();
-        let bookmark = kept.map_or_else(told, |kept| kept.bookmark).filter(|_| !begins_anew && !forgets);
+        let bookmark = bookmark.filter(|_| !begins_anew && !forgets);
         let unfinished_refresh = unfinished.map(|unfinished| unfinished.run);
         let is_running = known.iter().any(|run| run.kind == RunKind::Sync && run.status == RunStatus::Running);
         all.push(Would {
