@@ -122,8 +122,15 @@ impl Kind {
     pub fn option_words(&self) -> Vec<String> {
         match self {
             Self::Options(choices) => choices.iter().map(|choice| word_of(&choice.value)).collect(),
-            Self::String | Self::File | Self::Date | Self::Email => Vec::new(),
-            Self::Integer | Self::Decimal | Self::Boolean | Self::Array | Self::Object => Vec::new(),
+            Self::String
+            | Self::File
+            | Self::Date
+            | Self::Email
+            | Self::Integer
+            | Self::Decimal
+            | Self::Boolean
+            | Self::Array
+            | Self::Object => Vec::new(),
         }
     }
 

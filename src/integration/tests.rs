@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::connector::Catalog;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::settings::{self, ProjectSettings};
 use crate::source::Source;
 
@@ -190,6 +190,6 @@ fn the_options_of_a_missing_setting_are_named() {
     let draft = draft::read(&file, FileName::of_stem("x").unwrap(), &mut problems).unwrap();
     together::integrations(&[draft], &project(), &catalog, &mut problems);
     let report = problems.into_report();
-    let helps: Vec<_> = report.problems().iter().filter_map(|problem| problem.help()).collect();
+    let helps: Vec<_> = report.problems().iter().filter_map(Problem::help).collect();
     assert_eq!(helps, ["add `mode` under `[config]`, with one of `fast`, `full`"]);
 }
