@@ -65,7 +65,7 @@ fn every_wrong_answer_is_told_at_once_and_nothing_is_written() {
     let loader = folder
         .spile("new shop --type postgres --loader lkae --set host=h user=u database=d --secret password=@nowhere")
         .exits(1);
-    assert!(loader.notes.contains("cannot read `nowhere`"), "{}", loader.notes);
+    assert!(loader.notes.contains("there is no file `nowhere`"), "{}", loader.notes);
     folder.spile("new Shop --type postgres").exits(64);
     assert_eq!(folder.files(), before);
     let bare = Folder::project();

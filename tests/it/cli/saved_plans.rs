@@ -137,7 +137,7 @@ fn what_is_no_saved_plan_is_refused_and_nothing_is_written() {
         }
         assert_eq!(folder.files(), before);
     }
-    assert!(folder.spile("apply missing.json --yes").exits(1).notes.contains("cannot read `missing.json`"));
+    assert!(folder.spile("apply missing.json --yes").exits(1).notes.contains("there is no file `missing.json`"));
     folder.write("spile.toml", "[project]\nname = \"other\"\n[environments.dev]\n[environments.prod]\n");
     let refused = folder.spile("apply good.json --yes").exits(1).notes;
     assert!(refused.contains("for the project `acme`, and this is `other`"), "{refused}");
