@@ -18,7 +18,7 @@ use crate::connector::Catalog;
 use crate::import::{self, Adopted, Import, Left, NewFile, Note};
 use crate::problem::Problems;
 use crate::render::{FILE_NAME, read::is_rendered};
-use crate::secrecy::{Copies, clear, is_name, said};
+use crate::secrecy::{self, Copies, clear, is_name, said};
 use crate::secret::Secret;
 use crate::sops::DataKey;
 use crate::source::Source;
@@ -261,6 +261,11 @@ fn prepared(
                 )),
             });
         }
+    }
+    // A note names what it is about, and that may be a secret that stands where nobody looks for one.
+    for note in &mut notes {
+        note.message = secrecy::struck(&note.message).into_owned();
+        note.help = note.help.as_deref().map(|help| secrecy::struck(help).into_owned());
     }
     notes.sort();
     Ok(Prepared {

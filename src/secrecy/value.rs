@@ -143,7 +143,14 @@ fn addresses(text: &str, used: Use) -> Vec<Sighting> {
     if !text.contains("://") || !text.contains('@') {
         return Vec::new();
     }
-    let passwords = USER.find_iter(text).filter_map(|user| password(text, user.end()));
+    let mut from = 0;
+    // An address may be the path of another: the next one may begin where the scheme of this one ends.
+    let users = std::iter::from_fn(|| {
+        let user = USER.find_at(text, from)?;
+        from = user.start() + user.as_str().find("://").unwrap_or_default() + 3;
+        Some(user)
+    });
+    let passwords = users.filter_map(|user| password(text, user.end()));
     let real = passwords.filter(|span| is_real(&text[span.clone()]) && !is_example(&text[span.clone()]));
     real.map(|span| Sighting { what: "an address with a password", span }).collect()
 }
@@ -245,6 +252,15 @@ mod tests {
             "urn:a:b@c",
         ] {
             assert_eq!(seen(text), Vec::<&str>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_be_the_path_of_another() {
+        for text in
+            ["x://postgres://me:hunter2@db/x", "a+b://x://y://me:hunter2@db", "git+https://h/postgres://me:hunter2@db"]
+        {
+            assert_eq!(seen(text), ["hunter2"], "{text}");
         }
     }
 

@@ -41,6 +41,8 @@ pub struct Agreements {
     /// The hosts that the command line and the environment trust, with the word that says so.
     trusted: Vec<(TrustedHost, &'static str)>,
     file: Option<PathBuf>,
+    /// Where it may not lie: a branch could bring it.
+    repositories: Vec<PathBuf>,
     /// What was agreed to since the program began: it holds also where it cannot be kept.
     now: Mutex<BTreeSet<Agreement>>,
 }
@@ -74,7 +76,7 @@ impl Agreements {
     #[must_use]
     pub fn of(folders: &UserFolders) -> Self {
         let file = folders.state.as_ref().map(|folder| folder.join("registries.json"));
-        Self { file, ..Self::default() }
+        Self { file, repositories: folders.repositories.clone(), ..Self::default() }
     }
 
     /// Trusts the hosts of the command line and of `SPILE_TRUST_REGISTRY`.
@@ -131,7 +133,7 @@ impl Agreements {
     fn kept(&self) -> io::Result<Kept> {
         let none = Kept { version: VERSION, agreed: BTreeSet::new() };
         let Some(file) = &self.file else { return Ok(none) };
-        let Some(text) = read_own(file).map_err(io::Error::other)? else { return Ok(none) };
+        let Some(text) = read_own(file, &self.repositories).map_err(io::Error::other)? else { return Ok(none) };
         let kept: Kept = serde_json::from_str(&text)?;
         if kept.version == VERSION { Ok(kept) } else { Err(io::Error::other("a newer spile wrote it")) }
     }
@@ -154,7 +156,7 @@ mod tests {
     }
 
     fn at(folder: &Path) -> Agreements {
-        Agreements::of(&UserFolders { config: None, state: Some(folder.join("state/spile")) })
+        Agreements::of(&UserFolders { state: Some(folder.join("state/spile")), ..UserFolders::default() })
     }
 
     #[test]

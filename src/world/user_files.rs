@@ -34,6 +34,8 @@ pub struct UserFolders {
     pub config: Option<PathBuf>,
     /// `$XDG_STATE_HOME/spile`, or `~/.local/state/spile`
     pub state: Option<PathBuf>,
+    /// The project's folder and the repositories that it is in: a file that is linked into one of these is not the user's own.
+    pub repositories: Vec<PathBuf>,
 }
 
 impl UserFolders {
@@ -48,7 +50,8 @@ impl UserFolders {
             let base = absolute(name).or_else(|| Some(home.as_ref()?.join(below)))?;
             Some(base.join("spile")).filter(|folder| !repositories.iter().any(|root| real(folder).starts_with(root)))
         };
-        Self { config: folder("XDG_CONFIG_HOME", ".config"), state: folder("XDG_STATE_HOME", ".local/state") }
+        let (config, state) = (folder("XDG_CONFIG_HOME", ".config"), folder("XDG_STATE_HOME", ".local/state"));
+        Self { config, state, repositories }
     }
 
     /// Returns which variables `spile.toml` may name, as the user's `config.toml` and a variable say.
@@ -56,7 +59,7 @@ impl UserFolders {
         let mut allowed = Allowed::default();
         allowed.read_variable(variable.unwrap_or_default(), problems);
         let Some(path) = self.config.as_ref().map(|folder| folder.join("config.toml")) else { return allowed };
-        match read_own(&path) {
+        match read_own(&path, &self.repositories) {
             Ok(Some(text)) => allowed.read_file(&Source::new(path, text), problems),
             Ok(None) => {}
             Err(error) => problems.push(&Source::new(path, ""), error),
@@ -87,8 +90,8 @@ fn real(path: &Path) -> PathBuf {
 /// Reads a file of the user's own; `None` where there is none.
 ///
 /// # Errors
-/// When somebody else could have written it, or it cannot be read.
-pub(super) fn read_own(path: &Path) -> Result<Option<String>, NotBelieved> {
+/// When somebody else could have written it, it lies in one of the repositories, or it cannot be read.
+pub(super) fn read_own(path: &Path, repositories: &[PathBuf]) -> Result<Option<String>, NotBelieved> {
     let refused = |why: &str, help: &str| {
         Err(NotBelieved { path: path.display().to_string(), why: why.to_owned(), help: help.to_owned() })
     };
@@ -101,6 +104,10 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>, NotBelieved> {
     };
     if !metadata.is_file() || metadata.len() > MOST {
         return refused("it is no file, or too large", "put a file of at most 1 MiB there");
+    }
+    let place = real(path);
+    if repositories.iter().any(|root| place.starts_with(root)) {
+        return refused("it lies in the project's repository", "put a file of your own there, and no link");
     }
     if ![0, this_user()].contains(&metadata.uid()) {
         return refused("it belongs to another user", "make it your own");
@@ -158,7 +165,8 @@ mod tests {
         assert_eq!(found.state.unwrap(), home.join(".local/state/spile"));
         let found = beside(&project, &[("HOME", &home), ("XDG_CONFIG_HOME", &config)]);
         assert_eq!(found.config.unwrap(), config.join("spile"));
-        assert_eq!(beside(&project, &[("XDG_CONFIG_HOME", Path::new("config"))]), UserFolders::default());
+        let relative = beside(&project, &[("XDG_CONFIG_HOME", Path::new("config"))]);
+        assert_eq!((relative.config, relative.state), (None, None));
     }
 
     #[test]
@@ -169,8 +177,22 @@ mod tests {
         std::fs::create_dir(folder.path().join("clone/.git")).unwrap();
         std::os::unix::fs::symlink(&project, folder.path().join("link")).unwrap();
         for home in ["clone/data", "clone/data/x", "clone", "link"] {
-            assert_eq!(beside(&project, &[("HOME", &folder.path().join(home))]), UserFolders::default(), "{home}");
+            let found = beside(&project, &[("HOME", &folder.path().join(home))]);
+            assert_eq!((found.config, found.state), (None, None), "{home}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_linked_into_the_repository_is_not_the_users_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let brought = folder.path().join("clone/c.toml");
+        std::fs::create_dir(folder.path().join("clone")).unwrap();
+        crate::world::project::replace(&brought, b"x").unwrap();
+        let link = folder.path().join("config.toml");
+        std::os::unix::fs::symlink(&brought, &link).unwrap();
+        let repository = real(&folder.path().join("clone"));
+        assert!(read_own(&link, &[]).is_ok());
+        assert!(read_own(&link, &[repository]).unwrap_err().to_string().contains("lies in the project's repository"));
     }
 
     #[test]
@@ -187,13 +209,13 @@ mod tests {
     fn a_file_that_others_can_write_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        assert!(read_own(&path).unwrap().is_none());
+        assert!(read_own(&path, &[]).unwrap().is_none());
         crate::world::project::replace(&path, b"x").unwrap();
         for (mode, is_believed) in [(0o600, true), (0o644, true), (0o664, false), (0o666, false)] {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-            assert_eq!(read_own(&path).is_ok(), is_believed, "{mode:o}");
+            assert_eq!(read_own(&path, &[]).is_ok(), is_believed, "{mode:o}");
         }
-        assert!(read_own(folder.path()).is_err());
+        assert!(read_own(folder.path(), &[]).is_err());
     }
 
     #[test]
@@ -208,7 +230,7 @@ mod tests {
         for (mode, is_believed) in [(0o755, true), (0o775, false), (0o777, false), (0o1777, true)] {
             std::fs::set_permissions(&above, PermissionsExt::from_mode(mode)).unwrap();
             for path in [&path, &linked] {
-                assert_eq!(read_own(path).is_ok(), is_believed, "{mode:o} {}", path.display());
+                assert_eq!(read_own(path, &[]).is_ok(), is_believed, "{mode:o} {}", path.display());
             }
         }
     }

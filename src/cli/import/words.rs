@@ -9,7 +9,7 @@ use similar::TextDiff;
 use crate::import::{NewFile, Note};
 use crate::ops::counted;
 use crate::ops::import::{Prepared, Readers, Written};
-use crate::secrecy::masked;
+use crate::secrecy::{self, masked};
 use crate::view::{CHANGED, GOOD, QUIET, STRONG, styled};
 
 /// Returns what an import would do, for people.
@@ -100,7 +100,9 @@ fn encrypted(prepared: &Prepared) -> impl Iterator<Item = (String, &str)> {
 
 fn diff(prepared: &Prepared) -> String {
     let (names, copies) = (encrypted(prepared).map(|(_, name)| name).collect::<BTreeSet<&str>>(), &prepared.copies);
-    let (before, after) = (masked(&prepared.original, &names, copies), masked(&prepared.rendered, &names, copies));
+    // Lines around a change may hold a secret where nobody looks for one, such as the name of a key.
+    let shown = |text: &str| secrecy::struck(&masked(text, &names, copies)).into_owned();
+    let (before, after) = (shown(&prepared.original), shown(&prepared.rendered));
     TextDiff::from_lines(before.as_str(), after.as_str())
         .unified_diff()
         .context_radius(2)

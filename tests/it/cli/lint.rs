@@ -106,6 +106,7 @@ fn lints_that_are_not_wanted_are_not_told() {
 #[test]
 fn warnings_fail_where_checks_are_strict() {
     let folder = Folder::project();
+    folder.write("spile.toml", &format!("{}\n[lint]\nallow = [\"no_state\"]\n", folder.read("spile.toml")));
     assert!(folder.spile("check --lint --strict").exits(0).out.contains("ok: 2 integrations, no problems"));
     folder.write("integrations/spare.toml", "type = \"jsonl\"\nkind = \"loader\"\n");
     folder.spile("check --strict").exits(0);
@@ -137,7 +138,7 @@ fn a_source_that_was_never_asked_fails_where_checks_are_strict() {
 #[test]
 fn a_channel_may_name_an_integration_that_cannot_be_read() {
     let folder = Folder::project();
-    let channel = "\n[notify.team]\nkind = \"desktop\"\nonly = [\"fruit\", \"fruits\"]\n";
+    let channel = "\n[[notify]]\nname = \"team\"\nkind = \"desktop\"\nonly = [\"fruit\", \"fruits\"]\n";
     folder.write("spile.toml", &(folder.read("spile.toml") + channel));
     let warned = folder.spile("check").exits(0).out;
     assert!(warned.contains("`fruits` names no integration") && !warned.contains("`fruit` names"), "{warned}");

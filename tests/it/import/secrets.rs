@@ -106,6 +106,26 @@ fn a_copy_that_something_may_read_stops_the_import_with_its_place() {
     assert!(project.read("meltano.yml") == text && !project.path().join("integrations").exists());
 }
 
+/// Where nobody looks for a secret: as the name of a variable, a plugin or a key.
+#[test]
+fn no_note_and_no_diff_of_an_import_shows_a_secret_of_a_known_form() {
+    let token = "ghp_0123456789abcdefghijklmnopqrstuvwxAB";
+    let plugin =
+        "plugins:\n  extractors:\n  - name: tap-x\n    namespace: x\n    pip_url: x\n    config:\n      a: 1\n";
+    for text in [
+        format!("env:\n  {token}: {token}\n{plugin}"),
+        plugin.replace("tap-x", token),
+        plugin.replace("a: 1", &format!("{token}: [null]")),
+        plugin.replace("a: 1", &format!("{token}: 1\n      password: hunter2xyz")),
+    ] {
+        for words in [["import", "--yes", "--format", "text"], ["import", "--yes", "--format", "json"]] {
+            let ran = with(&format!("version: 1\n{text}")).spile(&words);
+            let told = ran.stdout() + &ran.stderr();
+            assert!(!told.contains(token), "{text}{told}");
+        }
+    }
+}
+
 const ONE: &str = "plugins:\n  loaders:\n  - {name: target-a, namespace: a, config: {password: hunter2}}\n";
 
 #[test]
