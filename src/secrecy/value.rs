@@ -146,9 +146,9 @@ fn addresses(text: &str, used: Use) -> Vec<Sighting> {
     let mut from = 0;
     // An address may be the path of another: the next one may begin where the scheme of this one ends.
     let users = std::iter::from_fn(|| {
-        let user = USER.find_at(text, from)?;
-        from = user.start() + user.as_str().find("://").unwrap_or_default() + 3;
-        Some(user)
+        let found = USER.find_at(text, from)?;
+        from = found.start() + found.as_str().find("://").unwrap_or_default() + 3;
+        Some(found)
     });
     let passwords = users.filter_map(|user| password(text, user.end()));
     let real = passwords.filter(|span| is_real(&text[span.clone()]) && !is_example(&text[span.clone()]));
