@@ -48,7 +48,7 @@ fn a_postgres_that_refuses_is_told_by_why_it_refuses() {
     declare(postgres.port, "orders_refused", "public-hidden.*");
     told("sync", ("permission", "permission denied for table hidden", "password = "));
     declare(postgres.port, "orders_refused", "public-nothing.*");
-    told("test", ("nothing_selected", "No RECORD or BATCH message received", "select = "));
+    told("test", ("missing_stream", "the files name `public-nothing`, and the source does not offer it", "select = "));
     let text = project.read("integrations/shop.toml");
     assert!(!text.contains("hunter2"));
 }
