@@ -25,7 +25,7 @@ pub fn make(root: &Path, count: usize, settings: &str) {
     for number in 1..count {
         let text = format!(
             "type = \"postgres\"\nname = \"Shop {number}\"\nloader = \"files\"\nschedule = \"@hourly\"\n\
-             select = [\"public-orders.*\"]\n\n[config]\nhost = \"first.example.com\"\nuser = \"u{number}\"\n\
+             select = [\"public-orders.*\"]\n\n[load]\nshared_tables = true\n\n[config]\nhost = \"first.example.com\"\nuser = \"u{number}\"\n\
              database = \"shop\"\n\n"
         );
         let wrapped = Wrapped { recipient: "age1nobody".to_owned(), enc: WRAPPED.to_owned() };

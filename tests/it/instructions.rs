@@ -25,7 +25,7 @@ fn project() -> Folder {
         let text = format!(
             "type = \"postgres\"\nname = \"Shop {number}\"\nloader = \"files\"\nschedule = \"@hourly\"\n\
              select = [\"public-orders.*\"]\n\n[config]\nhost = \"first.example.com\"\nuser = \"reader\"\n\
-             database = \"shop\"\n\n"
+             database = \"shop\"\n\n[load]\nshared_tables = true\n\n"
         );
         folder.write(&format!("integrations/shop-{number:03}.toml"), &with_secrets(&text, &["password"]));
     }
