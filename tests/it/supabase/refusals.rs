@@ -6,6 +6,7 @@ use serde_json::json;
 use spile::name::IntegrationId;
 use spile::plan::{State, Step};
 use spile::record::Row;
+use spile::world::supabase::VERSION;
 use spile::world::{Supabase, Target};
 use uuid::Uuid;
 
@@ -141,9 +142,12 @@ async fn tables_and_functions_that_are_not_there() {
 #[tokio::test]
 async fn migrations_of_other_programs() {
     let Some(subject) = HostedRows::start() else { return };
+    let newer = VERSION + 1;
+    let old = format!("is of version 1, this program needs {VERSION}");
+    let new = format!("is of version {newer}, this program knows {VERSION}");
     let versions = [
-        (1, "spile::supabase::old", ["is of version 1, this program needs 5", "run the migration"]),
-        (6, "spile::supabase::new", ["is of version 6, this program knows 5", "use a newer spile"]),
+        (1, "spile::supabase::old", [old.as_str(), "run the migration"]),
+        (newer, "spile::supabase::new", [new.as_str(), "use a newer spile"]),
     ];
     for otherwise in ["", "drop function public.spile_state(jsonb)"] {
         subject.database.sql(otherwise);
