@@ -109,6 +109,7 @@ impl Setup {
         self.config.extend(over.config.clone());
         self.metadata.extend(over.metadata.clone());
         self.select = over.select.clone().or(self.select);
+        self.load_schema = over.load_schema.clone().or(self.load_schema);
         self
     }
 

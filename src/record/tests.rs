@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::entry::Setup;
 use super::*;
 use crate::integration::tests::{EXTRACTOR, integrations, project};
 use crate::integration::{Integration, Integrations, Secrets};
@@ -41,4 +42,23 @@ fn only_a_plugin_of_the_projects_own_is_told_from_which_variables_its_secrets_co
     assert_eq!(config(&shop(None)), json!({"local.folders": ["x"]}));
     let with_reference = json!({"local.folders": ["x"], "s3.api-key": "${TAP_OWN_S3_API_KEY}"});
     assert_eq!(config(&shop(Some("tap-own"))), with_reference);
+}
+
+#[test]
+fn an_entry_holds_in_an_environment_with_all_that_is_said_otherwise_there() {
+    let mut entry = entry(&shop(None));
+    let schema = |name: &str| Some(name.to_owned());
+    entry.base.load_schema = schema("raw");
+    let prod = Setup {
+        config: [("a".to_owned(), json!(2))].into(),
+        load_schema: schema("prod"),
+        select: Some(["b.*".to_owned()].into()),
+        ..Setup::default()
+    };
+    entry.environments = [("prod".parse().unwrap(), prod)].into();
+    let within = |environment: &str| entry.within(&environment.parse().unwrap());
+    assert_eq!(within("dev").base, entry.base);
+    let there = within("prod");
+    assert_eq!((&there.base.load_schema, &there.base.config["a"]), (&schema("prod"), &json!(2)));
+    assert_eq!((there.base.select, there.environments.len()), (Some(["b.*".to_owned()].into()), 0));
 }

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use super::{Run, RunKind, RunStatus};
+use super::{Run, RunKind};
 use crate::name::IntegrationId;
 
 /// A full refresh that broke off.
@@ -31,7 +31,7 @@ pub enum Left {
 #[must_use]
 pub fn unfinished(runs: &[Run], loader: Option<IntegrationId>, except: Uuid) -> Option<Unfinished> {
     let is_of = |run: &&Run| run.kind == RunKind::Sync && run.loader == loader && run.id != except;
-    let mut broken_off = runs.iter().filter(is_of).take_while(|run| run.full_refresh && run.status != RunStatus::Ok);
+    let mut broken_off = runs.iter().filter(is_of).take_while(|run| run.full_refresh && !run.status.succeeded());
     let last = broken_off.next()?;
     // One that went on with another begins with bookmarks of that one, and one that was asked for with none.
     let left =
@@ -47,14 +47,19 @@ pub fn unfinished(runs: &[Run], loader: Option<IntegrationId>, except: Uuid) -> 
 mod tests {
     use super::*;
     use crate::alert::tests::run;
+    use crate::run::RunStatus;
     use serde_json::json;
 
-    /// A run as written: `f` for a full refresh that failed, `o` for one that ended well, `n` for an ordinary sync that
-    /// failed; then what it began with and left, `-` for none.
+    /// A run as written: `f` for a full refresh that failed, `o` for one that ended well and `w` for one with a warning,
+    /// `n` for an ordinary sync that failed; then what it began with and left, `-` for none.
     fn runs(written: &[&str]) -> Vec<Run> {
         let one = |(number, text): (usize, &&str)| {
             let is_some = |at: usize| text.as_bytes()[at] != b'-';
-            let status = if text.starts_with('o') { RunStatus::Ok } else { RunStatus::Failed };
+            let status = match text.as_bytes()[0] {
+                b'o' => RunStatus::Ok,
+                b'w' => RunStatus::Warning,
+                _ => RunStatus::Failed,
+            };
             Run {
                 id: Uuid::from_u128(number as u128 + 1),
                 full_refresh: !text.starts_with('n'),
@@ -74,6 +79,7 @@ mod tests {
         };
         assert_eq!(left(&[]), None);
         assert_eq!(left(&["o--", "f-a"]), None);
+        assert_eq!(left(&["w--", "f-a"]), None, "a warning is no end half-way");
         assert_eq!(left(&["nba", "f-a"]), None, "who synced since has gone on from there");
         assert_eq!(left(&["f-a", "o-a"]), Some(Left::Bookmarks));
         assert_eq!(left(&["f--", "f-a"]), Some(Left::Nothing), "it was asked for anew");
