@@ -229,16 +229,7 @@ mod tests {
         let connector = Catalog::new(&[], &mut Problems::default()).find(Role::Extractor, "salesforce").unwrap();
         let field =
             |name: &str| Field { path: vec![name.to_owned()], types: Vec::new(), inclusion: Inclusion::Available };
-        let stream = Stream {
-            name: "Account".to_owned(),
-            sent_as: None,
-            schema: None,
-            primary_key: Vec::new(),
-            replication_key: None,
-            replication_method: None,
-            inclusion: Inclusion::Available,
-            fields: vec![field("Id"), field("Name")],
-        };
+        let stream = Stream { fields: vec![field("Id"), field("Name")], ..Stream::named("Account") };
         let known = Known {
             connector: Some(&connector),
             connectors: &[("salesforce".to_owned(), "CRM".to_owned())],

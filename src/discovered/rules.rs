@@ -179,13 +179,6 @@ mod tests {
             inclusion,
         };
         Stream {
-            name: "orders".to_owned(),
-            sent_as: None,
-            schema: None,
-            primary_key: Vec::new(),
-            replication_key: None,
-            replication_method: None,
-            inclusion: Inclusion::Available,
             fields: vec![
                 field("a", Inclusion::Available),
                 field("blob", Inclusion::Unsupported),
@@ -193,6 +186,7 @@ mod tests {
                 field("who", Inclusion::Available),
                 field("who.name", Inclusion::Available),
             ],
+            ..Stream::named("orders")
         }
     }
 

@@ -28,6 +28,21 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Returns a stream of which only the name is known.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            sent_as: None,
+            schema: None,
+            primary_key: Vec::new(),
+            replication_key: None,
+            replication_method: None,
+            inclusion: Inclusion::Available,
+            fields: Vec::new(),
+        }
+    }
+
     /// Returns the name that its records are sent under.
     #[must_use]
     pub fn sent(&self) -> &str {

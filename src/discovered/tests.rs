@@ -38,16 +38,7 @@ pub(super) fn stream(name: &str, fields: &[(&str, Inclusion)]) -> Stream {
         types: Vec::new(),
         inclusion: *inclusion,
     };
-    Stream {
-        name: name.to_owned(),
-        sent_as: None,
-        schema: None,
-        primary_key: Vec::new(),
-        replication_key: None,
-        replication_method: None,
-        inclusion: Inclusion::Available,
-        fields: fields.iter().map(field).collect(),
-    }
+    Stream { fields: fields.iter().map(field).collect(), ..Stream::named(name) }
 }
 
 /// A stream with two fields.

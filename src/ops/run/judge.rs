@@ -8,7 +8,7 @@ use super::From;
 use super::ended::{How, error_line};
 use super::job::Job;
 use crate::connector::Role;
-use crate::discovered::{Inclusion, Rules, Stream, can_select};
+use crate::discovered::{Rules, Stream, can_select};
 use crate::ops::Error;
 use crate::run::finding::{self, Finding, Known};
 use crate::run::{Cause, Run, RunKind, RunStatus, mention};
@@ -62,7 +62,7 @@ impl Job {
         }
         let earlier = self.world.runs.newest(Some(run.integration), 100).await?;
         let rules = Rules::of(&self.integration, self.integration.at(&self.options.environment));
-        let is_read = |name: &str| rules.take(&nameless(name)).0.is_read();
+        let is_read = |name: &str| rules.take(&Stream::named(name)).0.is_read();
         let known = Known { earlier: &earlier, is_read: &is_read, likely: self.absent_folder() };
         Ok(finding::of_records(run, &known, severity))
     }
@@ -94,20 +94,6 @@ impl Job {
             let state = texts(value).into_iter().find_map(|text| Some((text, absence(root, text)?)));
             state.map(|(text, absence)| format!("`{name}` names `{text}`, {absence}"))
         })
-    }
-}
-
-/// A stream of which only the name is known.
-fn nameless(name: &str) -> Stream {
-    Stream {
-        name: name.to_owned(),
-        sent_as: None,
-        schema: None,
-        primary_key: Vec::new(),
-        replication_key: None,
-        replication_method: None,
-        inclusion: Inclusion::Available,
-        fields: Vec::new(),
     }
 }
 
