@@ -160,6 +160,18 @@ pub struct Details {
     pub catalog: Option<String>,
 }
 
+impl Details {
+    /// Takes in what was found out later: tables held before what they held when they were looked at first.
+    pub fn add(&mut self, later: Self) {
+        for (stream, arrival) in later.arrivals {
+            let before = self.arrivals.get(&stream).and_then(|first| first.before).or(arrival.before);
+            self.arrivals.insert(stream, Arrival { before, ..arrival });
+        }
+        self.packages.extend(later.packages);
+        self.catalog = later.catalog.or(self.catalog.take());
+    }
+}
+
 /// The folder of all logs, relative to the project.
 const LOGS: &str = ".spile/logs";
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Arrival, Cause, Details};
+use super::{Cause, Details};
 use reason::Reasons;
 
 /// Who speaks in a line.
@@ -66,9 +66,7 @@ pub enum Entry {
     BookmarkBefore(Value),
     /// The Singer state that was kept last, told by `launch.py`.
     BookmarkAfter(Value),
-    /// What arrived in the destination, by stream; told by `launch.py` when the loader has ended.
-    Arrived(BTreeMap<String, Arrival>),
-    /// What runs: told by `launch.py` when a plugin starts.
+    /// What runs, and what arrived in the destination: told by `launch.py` when a plugin starts, and when the loader has ended.
     Facts(Details),
     /// What became of the tap's catalog, told by `launch.py`.
     Catalog(CatalogFacts),
@@ -135,7 +133,6 @@ struct Line {
     spile_records: Option<BTreeMap<String, u64>>,
     spile_bookmark_before: Option<Value>,
     spile_bookmark_after: Option<Value>,
-    spile_arrivals: Option<BTreeMap<String, Arrival>>,
     spile_facts: Option<Details>,
     spile_catalog: Option<CatalogFacts>,
     spile_bookmarks_refused: Option<String>,
@@ -168,9 +165,6 @@ impl Line {
         }
         if let Some(state) = self.spile_bookmark_after {
             return Entry::BookmarkAfter(state);
-        }
-        if let Some(arrivals) = self.spile_arrivals {
-            return Entry::Arrived(arrivals);
         }
         if let Some(facts) = self.spile_facts {
             return Entry::Facts(facts);
@@ -267,11 +261,7 @@ impl Tally {
             Entry::Counted(records) => self.counted = Some(records),
             Entry::BookmarkBefore(state) => self.before = Some(state),
             Entry::BookmarkAfter(state) => self.after = Some(state),
-            Entry::Arrived(arrivals) => self.details.arrivals.extend(arrivals),
-            Entry::Facts(facts) => {
-                self.details.packages.extend(facts.packages);
-                self.details.catalog = facts.catalog.or(self.details.catalog.take());
-            }
+            Entry::Facts(facts) => self.details.add(facts),
             Entry::Catalog(facts) => self.catalog.add(facts),
             Entry::BookmarksRefused(why) => self.refused = Some(why),
             Entry::Metric { speaker, stream, records } => {

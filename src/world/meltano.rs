@@ -369,7 +369,6 @@ impl<'a> Listener<'a> {
             Entry::Counted(_)
             | Entry::BookmarkBefore(_)
             | Entry::BookmarkAfter(_)
-            | Entry::Arrived(_)
             | Entry::Facts(_)
             | Entry::Catalog(_)
             | Entry::BookmarksRefused(_)

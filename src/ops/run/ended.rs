@@ -4,7 +4,7 @@ use super::results::{Refused, Why};
 use crate::name::Slug;
 use crate::ops::Error;
 use crate::problem::counted;
-use crate::run::{Arrival, Cause, Details, Run, RunStatus, arrival};
+use crate::run::{Cause, Run, RunStatus, arrival};
 use crate::world::World;
 use crate::world::meltano::{Finished, InstallError, Outcome, RunError};
 
@@ -27,7 +27,7 @@ pub(super) type How = (RunStatus, Option<String>, Option<Cause>);
 pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
     run.records = Some(run.records.unwrap_or_default() + finished.records);
     let missing = arrival::lost(&finished.streams, &finished.details.arrivals);
-    take_details(&mut run.details, finished.details);
+    run.details.add(finished.details);
     for (stream, records) in finished.streams {
         *run.streams.entry(stream).or_default() += records;
     }
@@ -43,16 +43,6 @@ pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
         }
         Outcome::Interrupted => (RunStatus::Cancelled, None, None),
     }
-}
-
-/// Takes in what a further attempt found out: its tables have held what they held before the first one.
-fn take_details(known: &mut Details, found: Details) {
-    for (stream, arrival) in found.arrivals {
-        let before = known.arrivals.get(&stream).and_then(|first| first.before).or(arrival.before);
-        known.arrivals.insert(stream, Arrival { before, ..arrival });
-    }
-    known.packages.extend(found.packages);
-    known.catalog = found.catalog.or(known.catalog.take());
 }
 
 pub(super) fn finish(run: &mut Run, (status, error, cause): How, now: jiff::Timestamp) {

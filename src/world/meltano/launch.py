@@ -3,11 +3,10 @@
 Records are counted on their way from the tap to the target: many taps and targets do not say how many they handled. Where
 `rows.py` is beside it, the loader's tables are counted before and after. Bookmarks are told, those that the tap begins with
 and those that it leaves, whatever backend keeps them; where there have to be some, or they are another project's, the tap is
-not started. The files with the settings of plugins, secrets included, bear the name
-of the run. A tap that is asked what it offers is given nothing that an earlier run has left. A catalog that is too old is
-discovered anew, and what the catalog says of the selection is told: streams that are selected and missing, and streams that
-arrive and are not selected. And when spile dies, Meltano is asked to stop, so that it closes its run, and is killed with its
-plugins when it does not.
+not started. The files with the settings of plugins, secrets included, bear the name of the run. A tap that is asked what it
+offers is given nothing that an earlier run has left. A catalog that is too old is discovered anew, and what the catalog says
+of the selection is told: streams that are selected and missing, and streams that arrive and are not selected. And when spile
+dies, Meltano is asked to stop, so that it closes its run, and is killed with its plugins when it does not.
 
 And it starts faster: nothing that Meltano imports becomes garbage, so none is looked for until it is there, and its project's
 id is told it, which it would else write into the run's own `meltano.yml` each time.
@@ -32,6 +31,15 @@ import time
 USUAL = re.compile(r'\s*\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]*)"')
 
 
+def line_of(event, level="info", **facts):
+    """Returns a line of the log that says something to spile, in members that Meltano's own lines do not have."""
+    return json.dumps({"event": event, "level": level, **facts})
+
+
+def say(*args, **facts):
+    print(line_of(*args, **facts), file=sys.stderr, flush=True)
+
+
 def package_of(program):
     """Returns the package that a plugin's program belongs to, with its version; `None` where it is none of Python's."""
     folder = os.path.dirname(os.path.dirname(program))
@@ -54,7 +62,7 @@ def tell_facts(invoker):
         with open(catalog, "rb") as file:
             facts["catalog"] = hashlib.sha256(file.read()).hexdigest()
     if facts:
-        print(json.dumps({"event": "Plugin", "level": "info", "spile_facts": facts}), file=sys.stderr, flush=True)
+        say("Plugin", spile_facts=facts)
 
 
 class Arrivals:
@@ -156,9 +164,7 @@ class Arrivals:
                 found["keys"] = len(self.seen[stream])
         pieces = list(self.streams.items())
         for start in range(0, len(pieces), self.PIECE):
-            told = dict(pieces[start : start + self.PIECE])
-            line = {"event": "Rows of tables", "level": "info", "spile_arrivals": told}
-            print(json.dumps(line), file=sys.stderr, flush=True)
+            say("Rows of tables", spile_facts={"arrivals": dict(pieces[start : start + self.PIECE])})
 
 
 class Counter:
@@ -196,8 +202,7 @@ class Counter:
         self.next = time.monotonic() + 1
         if self.records != self.told:
             self.told = dict(self.records)
-            line = {"event": "Records so far", "level": "info", "spile_records": self.told}
-            print(json.dumps(line), file=sys.stderr, flush=True)
+            say("Records so far", spile_records=self.told)
 
 
 def count_records(counters):
@@ -255,7 +260,7 @@ class Bookmarks:
             self.tell("spile_bookmark_after", json.loads(text).get("singer_state"))
 
     def tell(self, key, state):
-        line = json.dumps({"event": "Bookmarks", "level": "info", key: state})
+        line = line_of("Bookmarks", **{key: state})
         if state and len(line) <= self.LONGEST:
             print(line, file=sys.stderr, flush=True)
 
@@ -294,9 +299,6 @@ class Catalogs:
         self.catalog = None
         self.ignored = None
 
-    def tell(self, event, **facts):
-        print(json.dumps({"event": event, "level": "info", "spile_catalog": facts}), file=sys.stderr, flush=True)
-
     async def discover(self, discover, tap, invoker):
         catalog, key = invoker.files["catalog"], invoker.files["catalog_cache_key"]
         before = None
@@ -312,10 +314,10 @@ class Catalogs:
                 raise
             catalog.write_bytes(before[0])
             key.write_text(before[1])
-            self.tell("The tap's discovery failed, and its last catalog is used", failed=str(error)[-2000:])
+            say("The tap's discovery failed, and its last catalog is used", spile_catalog={"failed": str(error)[-2000:]})
             return
         if self.is_discovered:
-            self.tell("The catalog is discovered anew", discovered=True)
+            say("The catalog is discovered anew", spile_catalog={"discovered": True})
 
     @staticmethod
     def usable(tap, invoker):
@@ -338,7 +340,7 @@ class Catalogs:
             if is_wanted and pattern not in missing and pattern not in known and not fnmatch.filter(streams, pattern):
                 missing.append(pattern)
         if missing:
-            self.tell("Not in the catalog: " + ", ".join(missing), missing=missing)
+            say("Not in the catalog: " + ", ".join(missing), spile_catalog={"missing": missing})
 
     def tell_selected(self):
         """Tells how many streams are selected, and which have arrived though they are not."""
@@ -350,9 +352,9 @@ class Catalogs:
             unselected = self.unselected(arrived)
         if self.catalog is not None:
             count = sum(map(self.is_selected, self.catalog.get("streams", [])))
-            self.tell(f"{count} streams are selected", selected=count)
+            say(f"{count} streams are selected", spile_catalog={"selected": count})
         if unselected:
-            self.tell("Not selected, and read: " + ", ".join(unselected), unselected=unselected)
+            say("Not selected, and read: " + ", ".join(unselected), spile_catalog={"unselected": unselected})
 
     def unselected(self, arrived):
         # A stream may bear another name than its id; of one that no entry is about nothing is known.
@@ -509,7 +511,7 @@ class Guard:
 
 
 def refuse(why):
-    print(json.dumps({"event": "Bookmarks", "level": "error", "spile_bookmarks_refused": why}), file=sys.stderr, flush=True)
+    say("Bookmarks", "error", spile_bookmarks_refused=why)
 
 
 def take_bookmarks():
