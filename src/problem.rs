@@ -164,6 +164,27 @@ impl Problems {
     #[must_use]
     pub fn into_report(mut self) -> Report {
         self.hide_known_forms();
+        self.sorted()
+    }
+
+    /// Keeps secrets of a known form out of excerpts of every file that a problem is about, wherever they stand in it.
+    fn hide_known_forms(&mut self) {
+        let mut sources: Vec<Source> = Vec::new();
+        let mut by_path: Vec<&Source> = self.found.iter().map(|problem| &problem.source).collect();
+        by_path.sort_by_key(|source| source.path());
+        for source in by_path {
+            // Of one path there may be several readings, but never many.
+            let of_path = sources.iter().rev().take_while(|known| known.path() == source.path());
+            if !of_path.into_iter().any(|known| known.is(source)) {
+                sources.push(source.clone());
+            }
+        }
+        for source in sources {
+            self.hidden.extend(secrecy::in_text(source.text()).into_iter().map(|span| source.place(span)));
+        }
+    }
+
+    fn sorted(mut self) -> Report {
         let mut secrets: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
         for place in &self.hidden {
             secrets.entry(place.source.path().to_owned()).or_default().extend(quoted(place));
@@ -177,22 +198,6 @@ impl Problems {
         self.found.sort_by_cached_key(Problem::order);
         self.found.dedup_by(|a, b| a.order() == b.order());
         Report { problems: self.found, hidden: self.hidden }
-    }
-}
-
-impl Problems {
-    /// Keeps secrets of a known form out of excerpts of every file that a problem is about, wherever they stand in it.
-    fn hide_known_forms(&mut self) {
-        let mut seen: Vec<&Source> = Vec::new();
-        let mut hidden = Vec::new();
-        for source in self.found.iter().map(|problem| &problem.source) {
-            // The problems of a file mostly come one after the other.
-            if !seen.iter().rev().any(|known| known.is(source)) {
-                seen.push(source);
-                hidden.extend(secrecy::in_text(source.text()).into_iter().map(|span| source.place(span)));
-            }
-        }
-        self.hidden.extend(hidden);
     }
 }
 
@@ -239,7 +244,8 @@ impl Report {
             these
         };
         let hidden = self.hidden.into_iter().chain(other.hidden).collect();
-        Problems { found: both(self.problems, other.problems), hidden }.into_report()
+        // Each has looked for secrets of a known form already.
+        Problems { found: both(self.problems, other.problems), hidden }.sorted()
     }
 
     /// Returns a source's text as excerpts may show it: secrets in plain text are overwritten, byte for
@@ -271,6 +277,14 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
 pub fn counted<N: Copy + PartialEq + From<u8> + fmt::Display>(count: N, noun: &str) -> String {
     let ending = if count == N::from(1) { "" } else { "s" };
     format!("{count} {noun}{ending}")
+}
+
+/// Returns the first of some words as a sentence lists them: `a, b and 3 more`.
+#[must_use]
+pub fn first_of(words: &[String], most: usize) -> String {
+    let (shown, more) = words.split_at(words.len().min(most));
+    let shown = shown.join(", ");
+    if more.is_empty() { shown } else { format!("{shown} and {} more", more.len()) }
 }
 
 /// Returns the names as a sentence lists them: `` `a`, `b`, `c` ``.
