@@ -92,6 +92,15 @@ impl Letters {
             Self::Snake => snake(name),
         }
     }
+
+    /// Returns a name in the form in which names that differ in nothing but letters that do not count are one.
+    #[must_use]
+    pub fn folded(self, name: &str) -> String {
+        match self {
+            Self::Kept => name.to_owned(),
+            Self::Lower | Self::Snake => name.to_lowercase(),
+        }
+    }
 }
 
 /// Where a stream's records end up.
@@ -212,10 +221,7 @@ impl Naming {
     /// Returns a placement in the form in which equal ones are the same table to the database.
     #[must_use]
     pub fn key(&self, placement: &Placement) -> String {
-        match self.letters {
-            Letters::Kept => placement.name(),
-            Letters::Lower | Letters::Snake => placement.name().to_lowercase(),
-        }
+        self.letters.folded(&placement.name())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::problem::listed;
+use crate::problem::first_of;
 
 /// What was done otherwise than a definition says, as it is found.
 #[derive(Debug, Default)]
@@ -27,10 +27,8 @@ impl Notes {
     #[must_use]
     pub fn into_sentences(self) -> Vec<String> {
         let lost = self.lost.into_iter().map(|(key, settings)| {
-            let more = settings.len().saturating_sub(3);
-            let named = listed(settings.iter().take(3).map(String::as_str));
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            format!("not kept: `{key}` of {named}{more}")
+            let quoted: Vec<String> = settings.iter().map(|setting| format!("`{setting}`")).collect();
+            format!("not kept: `{key}` of {}", first_of(&quoted, 3))
         });
         self.said.into_iter().chain(lost).collect()
     }

@@ -6,7 +6,7 @@ use super::{Field, Inclusion, Mistake, Rules, Stream};
 use crate::connector::Connector;
 use crate::integration::Draft;
 use crate::integration::select::{Glob, Pattern, as_pattern, breadcrumb, fault, stream_part};
-use crate::problem::{Problems, did_you_mean, listed};
+use crate::problem::{Problems, did_you_mean, first_of};
 use crate::source::{Place, Placed};
 
 /// How many names a help lists at most.
@@ -182,9 +182,8 @@ fn near(word: &str, names: &[String]) -> String {
 
 /// Returns some names, in words.
 fn some(names: impl Iterator<Item = String>) -> String {
-    let names: Vec<String> = names.collect();
-    let more = if names.len() > LISTED { format!(" and {} more", names.len() - LISTED) } else { String::new() };
-    format!("{}{more}", listed(names.iter().take(LISTED).map(String::as_str)))
+    let quoted: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    first_of(&quoted, LISTED)
 }
 
 fn span(written: &Placed<String>) -> miette::SourceSpan {

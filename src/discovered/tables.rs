@@ -14,7 +14,7 @@ use crate::connector::naming::{Placement, Said};
 use crate::integration::load::{LoaderSettings, schema_setting};
 use crate::integration::{Declaration, Integration};
 use crate::name::EnvironmentName;
-use crate::problem::Problems;
+use crate::problem::{Problems, first_of};
 use crate::source::Place;
 
 pub use mistake::Mistake;
@@ -92,6 +92,11 @@ impl<'a> Writer<'a> {
         Some(self.naming()?.place(stream, self.schema().as_deref(), &self.settings()))
     }
 
+    /// Tells whether there are streams of which it is known where they go.
+    fn knows_tables(&self) -> bool {
+        self.naming().is_some() && self.streams.as_ref().is_some_and(|streams| !streams.is_empty())
+    }
+
     /// Returns where each stream goes; nothing if that is not known.
     #[must_use]
     pub fn tables(&self) -> Vec<Written<'a>> {
@@ -164,7 +169,7 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
         let all: Vec<Patterns> = group.iter().map(|writer| Patterns::of(writer)).collect();
         for ((one, other), streams) in Patterns::common(&all) {
             // What is known of both has been told.
-            if group[one].tables().is_empty() || group[other].tables().is_empty() {
+            if !(group[one].knows_tables() && group[other].knows_tables()) {
                 let table = |stream: &String| {
                     let placement = group[one].place(stream).map(|placement| placement.name());
                     format!("to `{}`", placement.unwrap_or_else(|| stream.clone()))
@@ -178,7 +183,8 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
             && let Some(last) = maybe.last()
             && let Some(place) = (within.place)(last.integration)
         {
-            let who = some(maybe.iter().map(|writer| format!("`{}`", writer.integration.slug)).collect(), ", ");
+            let who: Vec<String> = maybe.iter().map(|writer| format!("`{}`", writer.integration.slug)).collect();
+            let who = first_of(&who, LISTED);
             let connector = last.integration.connector.name.clone();
             let (within, span, help) = (within.words.to_owned(), place.span.clone().into(), ways_out(last));
             let help = format!("run `spile discover` for each of them to know; else {help}");
@@ -198,7 +204,7 @@ fn shared((one, other): (&Writer<'_>, &Writer<'_>), what: &[String], within: &Wi
     } else {
         format!("`{}` and `{}`", one.integration.slug, other.integration.slug)
     };
-    let what = some(what.to_vec(), ", ");
+    let what = first_of(what, LISTED);
     let is_imported = one.integration.plugin.is_some() || other.integration.plugin.is_some();
     let (within, span) = (within.words.to_owned(), place.span.clone().into());
     let help = if is_one { out_of_one(one) } else { ways_out(other) };
@@ -232,13 +238,6 @@ fn ways_out(writer: &Writer<'_>) -> String {
 
 fn words(writer: &Writer<'_>) -> String {
     writer.integration.slug.as_str().replace('-', "_")
-}
-
-/// Lists some of the words.
-fn some(words: Vec<String>, separator: &str) -> String {
-    let more = words.len().saturating_sub(LISTED);
-    let listed = words.into_iter().take(LISTED).collect::<Vec<_>>().join(separator);
-    if more == 0 { listed } else { format!("{listed} and {more} more") }
 }
 
 #[cfg(test)]

@@ -1,17 +1,14 @@
 //! Tables that are called otherwise than their streams, and schemas that nobody asked for.
 
-use super::{Mistake, Within, Writer, Written, some};
-use crate::connector::naming::{Letters, SchemaChoice};
-use crate::problem::Problems;
+use super::{LISTED, Mistake, Within, Writer, Written};
+use crate::connector::naming::SchemaChoice;
+use crate::problem::{Problems, first_of};
 
 /// Tells of the tables of one integration whose names surprise.
 pub(super) fn check(writer: &Writer<'_>, tables: &[Written<'_>], within: &Within<'_>, problems: &mut Problems) {
     let Some(naming) = writer.naming().filter(|naming| naming.file.is_none() && writer.is_other) else { return };
-    let is_same = |one: &str, other: &str| match naming.letters {
-        Letters::Kept => one == other,
-        Letters::Lower | Letters::Snake => one.to_lowercase() == other.to_lowercase(),
-    };
-    let is_renamed = |written: &&Written<'_>| !is_same(written.stream.table(), &written.placement.table);
+    let folded = |name: &str| naming.letters.folded(name);
+    let is_renamed = |written: &&Written<'_>| folded(written.stream.table()) != folded(&written.placement.table);
     let own = writer.schema();
     let is_odd = |written: &&Written<'_>| match written.placement.chosen_by {
         SchemaChoice::Stream => written.placement.schema != written.stream.schema,
@@ -29,12 +26,13 @@ pub(super) fn check(writer: &Writer<'_>, tables: &[Written<'_>], within: &Within
     };
     let words = |tables: &[&Written<'_>]| {
         let each = tables.iter().map(|one| format!("`{}` to `{}`", one.stream.name, one.placement.name()));
-        some(each.collect(), ", ")
+        first_of(&each.collect::<Vec<_>>(), LISTED)
     };
     let (slug, loader) = (writer.integration.slug.to_string(), writer.loader.slug.to_string());
     let span = place.span.clone().into();
     if let Some(longest) = naming.longest.filter(|_| !long.is_empty()) {
-        let what = some(long.iter().map(|one| format!("`{}`", one.stream.name)).collect(), ", ");
+        let long: Vec<String> = long.iter().map(|one| format!("`{}`", one.stream.name)).collect();
+        let what = first_of(&long, LISTED);
         let (slug, loader, within) = (slug.clone(), loader.clone(), within.words.to_owned());
         problems.push(&place.source, Mistake::TooLong { slug, loader, longest, what, within, span });
     }
