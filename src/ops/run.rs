@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use uuid::Uuid;
 
@@ -160,6 +160,7 @@ async fn runs(
         events: events.clone(),
         integration,
         kind,
+        known: OnceCell::new(),
     };
     let jobs: Vec<Job> = chosen.into_iter().map(job).collect();
     if jobs.is_empty() {

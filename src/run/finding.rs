@@ -83,8 +83,8 @@ pub struct Known<'a> {
     pub earlier: &'a [Run],
     /// Whether a stream is read, by its name.
     pub is_read: &'a dyn Fn(&str) -> bool,
-    /// Why there may be no records, where something is seen.
-    pub likely: Option<String>,
+    /// Looks for why there may be no records.
+    pub likely: &'a dyn Fn() -> Option<String>,
 }
 
 /// Returns which records did not come in a sync that succeeded.
@@ -110,7 +110,7 @@ pub fn of_records(run: &Run, known: &Known<'_>, severity: Severity) -> Vec<Findi
         }
     }
     let before = with_some.records.unwrap_or_default();
-    let likely = known.likely.as_ref().map(|likely| format!(": {likely}")).unwrap_or_default();
+    let likely = (known.likely)().map(|likely| format!(": {likely}")).unwrap_or_default();
     let sentence = format!("no record arrived, and the last sync that had some moved {before}{likely}");
     vec![Finding { severity, cause: Cause::Empty, sentence }]
 }

@@ -62,10 +62,8 @@ impl Job {
             (_, super::From::Beginning | super::From::Moment(_)) => None,
             (Backend::Local, super::From::Bookmark) if self.world.supabase.is_none() => None,
             // Its own database is what it would be copied from.
-            (Backend::Local, super::From::Bookmark) => known(&self.world, run, id).await?.filter(Known::is_of_a_run),
-            (Backend::Registry | Backend::At(_) | Backend::Theirs, super::From::Bookmark) => {
-                known(&self.world, run, id).await?
-            }
+            (Backend::Local, super::From::Bookmark) => self.elsewhere(id).await?.filter(Known::is_of_a_run),
+            (Backend::Registry | Backend::At(_) | Backend::Theirs, super::From::Bookmark) => self.elsewhere(id).await?,
         };
         let elsewhere = known.map(|known| Elsewhere { state: known.state, missing: self.options.missing_bookmark });
         request.bookmarks = Some(Bookmarks { elsewhere, ..bookmarks });
@@ -95,7 +93,7 @@ impl Job {
         if self.options.from != super::From::Bookmark {
             return Ok(None);
         }
-        let Some(Known { state, from }) = known(&self.world, run, id).await? else { return Ok(None) };
+        let Some(Known { state, from }) = self.left_by_runs(id).await? else { return Ok(None) };
         let kept = keep(registry, writer, (id, 0), state).await?;
         let slug = run.slug.clone();
         self.tell(match from {
@@ -115,7 +113,7 @@ impl Job {
         let old = registry.state(&from).await.map_err(TargetError::from)?;
         let state = match old.as_ref() {
             Some(old) => old.state.clone(),
-            None => known(&self.world, run, &from).await?.map(|known| known.state),
+            None => self.left_by_runs(&from).await?.map(|known| known.state),
         };
         let Some(state) = state else { return Ok(None) };
         let kept = keep(registry, writer, (id, version), state).await?;
@@ -127,10 +125,43 @@ impl Job {
 
     /// Returns the state id that the last sync had when only names have changed since: the integration's or its loader's.
     pub(super) async fn renamed_from(&self, run: &Run) -> Result<Option<String>, Error> {
-        let known = self.world.runs.newest(Some(run.integration), 100).await?;
-        let earlier = known.iter().filter(|known| known.id != run.id);
+        let earlier = self.known().await?.iter().filter(|known| known.id != run.id);
         let (environment, loader, id) = (&run.environment, run.loader, run.state_id.as_deref());
         Ok(Pipeline { extractor: &self.integration, environment, loader, id }.renamed_from(earlier))
+    }
+
+    /// Returns the bookmarks of a state id that are known beside its backend: what the registry keeps, or runs have left.
+    async fn elsewhere(&self, id: &str) -> Result<Option<Known>, Error> {
+        let kept = match &self.world.supabase {
+            Some(registry) => registry.state(id).await.map_err(TargetError::from)?,
+            None => None,
+        };
+        match kept {
+            Some(KeptState { state: Some(state), host, updated_at: at, .. }) => {
+                Ok(Some(Known { state, from: Source::Run { host, at } }))
+            }
+            Some(_) | None => self.left_by_runs(id).await,
+        }
+    }
+
+    /// Returns the bookmarks of a state id that earlier runs have left: what the last one that told says of them, or what
+    /// Meltano's own database on this machine has, where that run was here; the database is to the point, a run's is at
+    /// most a few seconds older.
+    async fn left_by_runs(&self, id: &str) -> Result<Option<Known>, Error> {
+        let has_told = |known: &&Run| {
+            let is_of = known.state_id.as_deref() == Some(id) && known.id != self.id;
+            known.kind == RunKind::Sync && is_of && known.bookmark_after.is_some()
+        };
+        let last = self.known().await?.iter().find(has_told);
+        let here = self.world.meltano.local_state(id)?;
+        if let Some(state) = here.filter(|_| last.is_none_or(|last| was_here(&self.world, last))) {
+            return Ok(Some(Known { state, from: Source::Database }));
+        }
+        Ok(last.map(|last| {
+            let state = json!({ "completed": { "singer_state": last.bookmark_after }, "partial": {} }).to_string();
+            let (host, at) = (last.host.clone().unwrap_or_default(), last.finished_at.unwrap_or(last.started_at));
+            Known { state, from: Source::Run { host, at } }
+        }))
     }
 }
 
@@ -168,34 +199,6 @@ impl Known {
 pub(super) fn backend(world: &World, project_file: &str, host: &Host) -> Result<Backend, Error> {
     let is_hosted = if world.supabase.is_some() { IsHosted::Yes } else { IsHosted::No };
     Ok(world.meltano.backend(project_file, host, is_hosted)?)
-}
-
-/// Returns the bookmarks of a state id that are known beside its backend: what the last run left that told, or what
-/// Meltano's own database on this machine has, where that run was here; the database is to the point, a run's is at most
-/// a few seconds older.
-async fn known(world: &World, run: &Run, id: &str) -> Result<Option<Known>, Error> {
-    let in_registry = match &world.supabase {
-        Some(registry) => registry.state(id).await.map_err(TargetError::from)?,
-        None => None,
-    };
-    if let Some(KeptState { state: Some(state), host, updated_at: at, .. }) = in_registry {
-        return Ok(Some(Known { state, from: Source::Run { host, at } }));
-    }
-    let runs = world.runs.newest(Some(run.integration), 100).await?;
-    let has_told = |known: &&Run| {
-        let is_of = known.state_id.as_deref() == Some(id) && known.id != run.id;
-        known.kind == RunKind::Sync && is_of && known.bookmark_after.is_some()
-    };
-    let last = runs.iter().find(has_told);
-    let here = world.meltano.local_state(id)?;
-    if let Some(state) = here.filter(|_| last.is_none_or(|last| was_here(world, last))) {
-        return Ok(Some(Known { state, from: Source::Database }));
-    }
-    Ok(last.map(|last| {
-        let state = json!({ "completed": { "singer_state": last.bookmark_after }, "partial": {} }).to_string();
-        let (host, at) = (last.host.clone().unwrap_or_default(), last.finished_at.unwrap_or(last.started_at));
-        Known { state, from: Source::Run { host, at } }
-    }))
 }
 
 /// Tells whether a run was carried out in this folder: its log is here.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 use uuid::Uuid;
 
 use super::ended::{Ended, How, cause, error_line, finish, took_in};
@@ -32,9 +32,18 @@ pub(super) struct Job {
     pub events: mpsc::UnboundedSender<Event>,
     pub integration: Arc<Integration>,
     pub kind: RunKind,
+    /// What [`Job::known`] has read.
+    pub known: OnceCell<Vec<Run>>,
 }
 
 impl Job {
+    /// Returns the newest runs of the integration, read once: it is held from before the first call on, so that no other run
+    /// of it comes.
+    pub(super) async fn known(&self) -> Result<&[Run], Error> {
+        let read = || self.world.runs.newest(Some(self.integration.id), 100);
+        Ok(self.known.get_or_try_init(read).await?)
+    }
+
     pub(super) fn tell(&self, event: Event) {
         // Nobody listens any more only when the operation itself has ended.
         let _ = self.events.send(event);
@@ -77,8 +86,7 @@ impl Job {
         if self.kind != RunKind::Sync || self.options.from != From::Bookmark {
             return Ok(run);
         }
-        let known = self.world.runs.newest(Some(run.integration), 100).await?;
-        let Some(unfinished) = refresh::unfinished(&known, run.loader, run.id) else { return Ok(run) };
+        let Some(unfinished) = refresh::unfinished(self.known().await?, run.loader, run.id) else { return Ok(run) };
         match unfinished.left {
             Left::Bookmarks => {}
             Left::Nothing => self.options.from = From::Beginning,
@@ -138,8 +146,7 @@ impl Job {
     /// Tells whether the moment of its schedule has been served while it waited.
     async fn is_served(&self) -> Result<bool, Error> {
         let Some(moment) = self.options.scheduled_for.get(&self.integration.id) else { return Ok(false) };
-        let known = self.world.runs.newest(Some(self.integration.id), 100).await?;
-        let tries = Tries::of(&known, (self.world.clock)());
+        let tries = Tries::of(self.known().await?, (self.world.clock)());
         Ok(tries.is_some_and(|tries| tries.have_served(*moment)))
     }
 

@@ -60,10 +60,10 @@ impl Job {
         if self.kind != RunKind::Sync || severity == Severity::Ok || matches!(self.options.from, From::Moment(_)) {
             return Ok(Vec::new());
         }
-        let earlier = self.world.runs.newest(Some(run.integration), 100).await?;
+        let earlier = self.known().await?;
         let rules = Rules::of(&self.integration, self.integration.at(&self.options.environment));
         let is_read = |name: &str| rules.take(&Stream::named(name)).0.is_read();
-        let known = Known { earlier: &earlier, is_read: &is_read, likely: self.absent_folder() };
+        let known = Known { earlier, is_read: &is_read, likely: &|| self.absent_folder() };
         Ok(finding::of_records(run, &known, severity))
     }
 
