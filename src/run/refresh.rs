@@ -26,8 +26,8 @@ pub enum Left {
     Nothing,
 }
 
-/// Finds the full refresh into a loader that is to be gone on with, in the runs of an integration, the newest first; `except`
-/// is the run that asks.
+/// Finds the full refresh into a loader that the next sync continues, in the runs of an integration, the newest first;
+/// `except` is the run that asks.
 #[must_use]
 pub fn unfinished(runs: &[Run], loader: Option<IntegrationId>, except: Uuid) -> Option<Unfinished> {
     let is_of = |run: &&Run| run.kind == RunKind::Sync && run.loader == loader && run.id != except;

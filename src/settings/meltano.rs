@@ -18,7 +18,7 @@ pub const MELTANO_VERSION: &str = "4.4.1";
 pub struct Meltano {
     /// Its version.
     pub version: String,
-    /// What of it is not part of every installation: `s3`, `gcs`, `azure` for bookmarks in a bucket.
+    /// The extras of its package that are installed too: `s3`, `gcs`, `azure` for bookmarks in a bucket.
     pub extras: BTreeSet<String>,
     /// Where bookmarks are kept, where it says so.
     pub state_backend: Option<StateBackend>,

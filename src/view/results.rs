@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::junit::{attribute, suite, xml};
-use super::runs::{duration, records, status_cell};
+use super::runs::{duration, records, status_cell, status_style};
 use super::table::{Cell, table};
-use super::{BAD, CHANGED, QUIET, harmless, styled};
+use super::{QUIET, harmless, styled};
 use crate::ops::run::{Mend, Would};
 use crate::run::{Run, RunStatus};
 
@@ -16,7 +16,7 @@ pub type Ended = (Run, Option<Mend>);
 #[must_use]
 pub fn results(ended: &[Ended]) -> String {
     let row = |(run, _): &Ended| -> [Cell; 7] {
-        let style = if run.status == RunStatus::Warning { CHANGED } else { BAD };
+        let style = status_style(run.status);
         [
             run.slug.as_str().into(),
             run.kind.word().into(),
@@ -32,8 +32,7 @@ pub fn results(ended: &[Ended]) -> String {
     let mends: Vec<String> = ended
         .iter()
         .filter_map(|(run, mend)| {
-            let style = if run.status == RunStatus::Warning { CHANGED } else { BAD };
-            let head = styled(style, run.slug.as_str());
+            let head = styled(status_style(run.status), run.slug.as_str());
             mend.as_ref().map(|mend| format!("\n{head}\n{}", mended(run, mend)))
         })
         .collect();

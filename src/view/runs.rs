@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use anstyle::Style;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -186,12 +187,16 @@ pub fn stats(stats: &[Stats], zone: &TimeZone) -> String {
 }
 
 pub(super) fn status_cell(status: RunStatus) -> Cell {
-    let style = match status {
+    Cell::styled(status.word(), status_style(status))
+}
+
+/// Returns how a status, and what is said of it, looks.
+pub(super) fn status_style(status: RunStatus) -> Style {
+    match status {
         RunStatus::Ok => GOOD,
         RunStatus::Failed => BAD,
         RunStatus::Warning | RunStatus::Running | RunStatus::Cancelled => CHANGED,
-    };
-    Cell::styled(status.word(), style)
+    }
 }
 
 pub(super) fn records(run: &Run) -> String {

@@ -12,7 +12,7 @@ use crate::ops::new::Prepared;
 use crate::ops::{self, Error};
 use crate::world::World;
 
-/// What is to be read.
+/// What somebody wants to read.
 #[derive(Debug, std::default::Default)]
 pub(super) struct Chosen {
     /// The streams, as `select` has them; nothing for those that are read if nobody chooses.
@@ -36,11 +36,13 @@ pub(super) async fn chosen(prepared: &Prepared, (global, output): (&Global, &mut
     let usual: Vec<usize> = offered.iter().enumerate().filter(|(_, one)| one.is_usual).map(|(at, _)| at).collect();
     let count = usual.len();
     let choices: Vec<_> = offered.into_iter().map(|one| Choice { shown: shown(&one), is: one }).collect();
-    let mut taken = ask::preset("Which streams are read?", choices.clone(), &usual)?;
-    while taken.is_empty() {
+    let taken = loop {
+        let taken = ask::preset("Which streams are read?", choices.clone(), &usual)?;
+        if !taken.is_empty() {
+            break taken;
+        }
         output.note("none is chosen: choose at least one\n");
-        taken = ask::preset("Which streams are read?", choices.clone(), &usual)?;
-    }
+    };
     let taken: Vec<Offered> = taken.into_iter().map(|choice| choice.is).collect();
     let metadata = incremental(&taken, output)?;
     let is_usual = taken.len() == count && taken.iter().all(|one| one.is_usual);

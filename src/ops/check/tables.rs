@@ -23,7 +23,7 @@ pub enum Knowledge {
     Selected,
 }
 
-/// Adds to what was checked what is to be said of tables, in one environment or in all.
+/// Adds problems and warnings about tables to what was checked, for one environment or for all.
 ///
 /// # Errors
 /// When rows of several streams would be mixed, or a file cannot be read.
@@ -46,7 +46,7 @@ pub fn with_tables(
     Ok(loaded)
 }
 
-/// Returns what is to be said of the tables in an environment before a plan.
+/// Returns the warnings about tables that a plan of an environment shows.
 ///
 /// # Errors
 /// As [`with_tables`].
@@ -130,7 +130,7 @@ fn known(
     writing.iter().map(found).collect()
 }
 
-/// The files of integrations, read once more for their places, if something is to be said of them.
+/// The files of integrations, read once more for their places when there is a problem to point at.
 struct Files<'a> {
     project: &'a Project,
     drafts: OnceCell<Vec<Draft>>,

@@ -138,7 +138,7 @@ fn sealed(secrets: Value) -> Result<Option<Sealed>, serde_json::Error> {
     }
 }
 
-/// What a row of nobody's holds.
+/// What a row that no project manages holds.
 #[derive(Debug, Deserialize)]
 pub(super) struct Before {
     slug: Option<String>,
@@ -169,7 +169,7 @@ impl Before {
     }
 }
 
-/// A row of nobody's.
+/// A row that no project manages.
 #[derive(Debug, Deserialize)]
 pub(super) struct Nobodys {
     id: String,
