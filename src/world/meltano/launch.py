@@ -404,14 +404,95 @@ class Matching:
         return self.known[key]
 
 
+class Walk:
+    """Visits a catalog as Meltano's own executor of rules does: the same nodes, in the same order.
+
+    Meltano matches three patterns against the path of every value, and writes a line for a log that nobody reads for every
+    rule that it applies: with thousands of streams that takes several seconds.
+    """
+
+    STREAM = re.compile(r"streams\[\d+\]$")
+    METADATA = re.compile(r"metadata\[\d+\]$")
+    PROPERTY = re.compile(r"schema(\.properties\.\w*)+$")
+
+    def __init__(self, executor):
+        self.executor = executor
+        self.stream = None
+        self.known = set()
+
+    def into(self, node, path):
+        if isinstance(node, list):
+            for index, child in enumerate(node):
+                if isinstance(child, (dict, list)):
+                    self.into(child, f"{path}[{index}]")
+        elif isinstance(node, dict):
+            is_property = self.look_at(node, path)
+            for name, child in node.items():
+                if isinstance(child, (dict, list)) and not (is_property and name in ("anyOf", "type")):
+                    self.into(child, f"{path}.{name}")
+
+    def look_at(self, node, path):
+        """Applies the rules to a node, and tells whether it is a property."""
+        if path.endswith("]"):
+            if self.STREAM.search(path):
+                self.executor.stream_node(node, path)
+                self.stream = node
+                self.known = {tuple(one["breadcrumb"]) for one in node["metadata"] if "breadcrumb" in one}
+            elif self.METADATA.search(path) and "breadcrumb" in node:
+                self.executor.metadata_node(node, path)
+        # Most dictionaries of a catalog are on no such path.
+        elif ".properties." in path and self.PROPERTY.search(path):
+            self.property(path)
+            return True
+        return False
+
+    def property(self, path):
+        breadcrumb = path[path.index("properties") :].split(".")
+        # Each new one would be looked for among all of its stream.
+        if tuple(breadcrumb) not in self.known:
+            self.known.add(tuple(breadcrumb))
+            self.executor.ensure_metadata(breadcrumb)
+
+
+class Parsed:
+    """Stands in for the module `json` where Meltano reads catalogs, so that each is parsed once.
+
+    Meltano parses a catalog to see whether it is one, forgets it, and parses it again to apply the rules to it.
+    """
+
+    def __init__(self):
+        self.about, self.value = None, None
+
+    def load(self, file):
+        about = os.fstat(file.fileno())
+        about = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+        if about == self.about:
+            # It is handed out for good: what is done to it is not what the file says.
+            value, self.about, self.value = self.value, None, None
+            return value
+        self.about, self.value = about, json.load(file)
+        return self.value
+
+    def __getattr__(self, name):
+        return getattr(json, name)
+
+
 def quicken():
-    """Makes Meltano faster with large catalogs: rules are matched once, and the file has no indentation."""
+    """Makes Meltano faster with large catalogs: each is parsed once and rules are matched once."""
     from meltano.core.plugin.singer import tap
-    from meltano.core.plugin.singer.catalog import MetadataRule
+    from meltano.core.plugin.singer.catalog import MetadataExecutor, MetadataRule, SelectionType
+
+    def set_metadata(self, node, path, key, value):
+        if key == "selected" and value is True and node.get("inclusion") == SelectionType.UNSUPPORTED:
+            return
+        node[key] = value
 
     dumps = tap.json_dumps
     tap.json_dumps = lambda value, **options: dumps(value, **{**options, "indent": None})
+    tap.json = Parsed()
     MetadataRule.matching = Matching()
+    MetadataExecutor.set_metadata = set_metadata
+    MetadataExecutor.visit = lambda self, catalog: Walk(self).into(catalog, "")
 
 
 async def redirect(stream, *files, write_str=False):
@@ -615,6 +696,9 @@ if __name__ == "__main__":
     from meltano.cli import main
 
     gc.freeze()
+    # A large catalog is millions of values, none of them garbage: with the usual threshold they are looked through again
+    # and again while it is read.
+    gc.set_threshold(500_000, 20, 20)
     gc.enable()
     sys.argv[0] = "meltano"
     sys.exit(main())

@@ -1,5 +1,6 @@
 //! New tables and columns arrive, and what a selection names in vain is told; rows are counted in the destination.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -167,6 +168,17 @@ fn a_tap_that_reads_what_is_not_selected_fails() {
     let (code, run) = source.syncs();
     assert_eq!((code, &run["status"], &run["cause"]), (1, &json!("failed"), &json!("unselected")), "{run}");
     assert_eq!(run["error"], "`select` does not take `refunds`, and the tap read it all the same");
+}
+
+/// Applying rules is hastened; Meltano's own way of it is asked for the same catalogs, odd ones among them.
+#[test]
+fn a_catalog_comes_out_of_the_hastened_rules_as_out_of_meltanos_own() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = crate::project::seed().join(".spile/meltano/bin/python");
+    let mut command = std::process::Command::new(python);
+    command.arg(root.join("tests/it/real/walk.py")).arg(root.join("src/world/meltano/launch.py")).args(["1", "1000"]);
+    let said = Ran(command.output().unwrap()).succeeds().stdout();
+    assert!(said.starts_with("1000 catalogs, "), "{said}");
 }
 
 /// The tap writes it as one line of more than 10 MiB, for which Meltano alone waits for ever.
