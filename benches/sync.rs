@@ -1,7 +1,8 @@
 //! How long a sync takes beside `meltano run` of the same two plugins, in a small project and in one of a thousand
-//! integrations. `cargo bench --bench sync`; they run in turns, and besides the medians the fastest of each are compared:
+//! integrations, and what a source with thousands of streams costs beyond its tap. `cargo bench --bench sync`; they run in turns, and besides the medians the fastest of each are compared:
 //! noise only adds. Meltano and the plugins are installed first, under `target/`.
 #![allow(clippy::expect_used, reason = "a bench may fail by panicking")]
+#![allow(clippy::print_stdout, reason = "a bench prints")]
 #![allow(clippy::disallowed_methods, reason = "a bench writes files and starts the program")]
 
 mod parts;
@@ -21,6 +22,82 @@ fn main() {
     project.measure(1, "1.03");
     project.grow(1_000);
     project.measure(1_000, "0.5");
+    Offer::set_up().measure();
+}
+
+/// A source that offers as many streams as it is told, of twenty fields each; one of them is read.
+struct Offer {
+    project: Project,
+    tap: PathBuf,
+}
+
+/// How many streams a small source offers, and a large one.
+const SIZES: [usize; 2] = [20, 5_000];
+
+impl Offer {
+    fn set_up() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-catalog");
+        drop(std::fs::remove_dir_all(&folder));
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/taps/tap-fault");
+        for file in ["pyproject.toml", "tap_fault.py"] {
+            let text = std::fs::read_to_string(sources.join(file)).expect("the tests' own tap");
+            write(&folder, &format!("tap-fault/{file}"), &text);
+        }
+        let settings = "[project]\nname = 'bench'\n[run]\nenv = ['TAP_FAULT_NOTES']\n[sync]\ncatalog = 'always'\n";
+        write(&folder, "spile.toml", settings);
+        let connector = "kind = 'extractor'\nlabel = 'Fault'\n[plugin]\nname = 'tap-fault'\nnamespace = 'tap_fault'\n\
+                         pip_url = './tap-fault'\nexecutable = 'tap-fault'\n\
+                         capabilities = ['catalog', 'discover', 'state']\n[[settings]]\nname = 'mode'\n";
+        write(&folder, "connectors/fault.toml", connector);
+        let loader =
+            "type = 'jsonl'\nkind = 'loader'\n[config]\ndestination_path = 'output'\ndo_timestamp_file = false\n";
+        write(&folder, "integrations/files.toml", loader);
+        let things = "type = 'fault'\nloader = 'files'\nselect = ['s17.*']\n[config]\nmode = 'source'\n";
+        write(&folder, "integrations/things.toml", things);
+        write(&folder, "config.json", "{\"mode\": \"source\"}");
+        let this = Self { tap: folder.join("tap"), project: Project { folder } };
+        this.offers(SIZES[0]);
+        this.project.spile(&["up", "--yes"]);
+        let installed = this.project.folder.join(".meltano/extractors").read_dir().expect("plugins").flatten().next();
+        Self { tap: installed.expect("the tap").path().join("venv/bin/tap-fault"), ..this }
+    }
+
+    fn offers(&self, count: usize) {
+        let fields: Vec<String> = (0..20).map(|number| format!("\"field_{number}\"")).collect();
+        let stream = |number| format!("\"s{number}\": {{\"fields\": [{}], \"records\": 3}}", fields.join(", "));
+        let streams: Vec<String> = (0..count).map(stream).collect();
+        write(&self.project.folder, "notes/streams.json", &format!("{{{}}}", streams.join(", ")));
+    }
+
+    /// What the tap takes by itself: a discovery, and a run with the catalog that comes of it.
+    fn tap(&self) {
+        let folder = &self.project.folder;
+        let tap = || {
+            let mut command = Command::new(&self.tap);
+            command.current_dir(folder).args(["--config", "config.json"]).env("TAP_FAULT_NOTES", folder.join("notes"));
+            command
+        };
+        let catalog = tap().arg("--discover").output().expect("it starts").stdout;
+        let selected =
+            String::from_utf8(catalog).expect("JSON").replace("\"available\"", "\"available\", \"selected\": false");
+        write(folder, "catalog.json", &selected);
+        succeeds(tap().args(["--catalog", "catalog.json"]));
+    }
+
+    fn measure(&self) {
+        let [small, large] = SIZES.map(|count| {
+            self.offers(count);
+            let times = [(); 5].map(|()| (once(|| self.project.spile(&["sync", "things"])), once(|| self.tap())));
+            (fastest(&times.map(|(ours, _)| ours)), fastest(&times.map(|(_, its)| its)))
+        });
+        println!("\n### A source of {} streams\n", SIZES[1]);
+        println!("| what | how many | s | tap alone | asked |\n|---|---:|---:|---:|---|");
+        for (count, (ours, its)) in SIZES.into_iter().zip([small, large]) {
+            println!("| spile sync with a new catalog | {count} | {:.2} | {:.2} | |", ours / 1e3, its / 1e3);
+        }
+        let beyond = (large.0 - small.0) - (large.1 - small.1);
+        println!("| beyond the tap's own | | {:.2} | | 2 s |", beyond / 1e3);
+    }
 }
 
 struct Project {
@@ -66,7 +143,8 @@ impl Project {
     }
 
     fn spile(&self, words: &[&str]) {
-        succeeds(Command::new(env!("CARGO_BIN_EXE_spile")).args(words).current_dir(&self.folder));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spile"));
+        succeeds(command.args(words).current_dir(&self.folder).env("TAP_FAULT_NOTES", self.folder.join("notes")));
     }
 
     /// Runs Meltano as its users do.
