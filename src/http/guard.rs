@@ -96,10 +96,12 @@ fn wants_a_page(request: &Request) -> bool {
 
 /// A page of somebody else's can have a name that leads here: then the browser says that name.
 fn host(headers: &HeaderMap, uri: &Uri, known: &[String]) -> Result<String, Refusal> {
-    let said = headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.authority().map(Authority::as_str));
-    let said = said.unwrap_or_default();
-    if known.iter().any(|known| known.eq_ignore_ascii_case(said)) {
-        return Ok(said.to_owned());
+    // A request may say it more than once. What stands before the path counts, and no browser sends two.
+    let headers = headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
+    let mut said = uri.authority().map(Authority::as_str).into_iter().chain(headers).peekable();
+    let first = said.peek().copied().unwrap_or_default();
+    if !first.is_empty() && said.all(|said| known.iter().any(|known| known.eq_ignore_ascii_case(said))) {
+        return Ok(first.to_owned());
     }
     let detail = "the server is not called by that name";
     Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "spile::http::host", detail)
@@ -148,6 +150,11 @@ mod tests {
             assert!(told(other).is_err(), "{other}");
         }
         assert!(super::host(&HeaderMap::new(), &Uri::from_static("/"), &known).is_err());
+        let own = headers(&[(HOST, "localhost:8320")]);
+        assert!(super::host(&own, &Uri::from_static("http://evil.example/"), &known).is_err(), "said before the path");
+        let mut twice = own;
+        twice.append(HOST, HeaderValue::from_static("evil.example"));
+        assert!(super::host(&twice, &Uri::from_static("/"), &known).is_err(), "said twice");
     }
 
     #[test]
