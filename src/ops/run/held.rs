@@ -4,19 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::WhenBusy;
 use super::job::Job;
 use super::lease::{self, Leased};
-use crate::ops::{Error, Event};
+use crate::integration::Integration;
+use crate::name::EnvironmentName;
+use crate::ops::{Error, Event, Tell};
 use crate::run::Run;
+use crate::world::World;
 use crate::world::meltano::{Hold, NotHeld};
 
 /// How often an integration that something else runs is looked at.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What keeps others away while a run lasts: on this machine, and on others.
-pub(super) struct Held {
+pub(in crate::ops) struct Held {
     pub hold: Option<Arc<Hold>>,
     pub lease: Option<Leased>,
 }
@@ -25,7 +29,7 @@ pub(super) struct Held {
 type Busy = String;
 
 /// Why an integration is not held.
-pub(super) enum NotHere {
+pub(in crate::ops) enum NotHere {
     /// Something else runs it.
     Busy(Busy),
     /// The same, and it is left to that.
@@ -34,51 +38,85 @@ pub(super) enum NotHere {
     Stopped,
 }
 
-impl Job {
-    /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.
-    pub(super) fn stop_when_lost(&mut self) -> watch::Sender<bool> {
-        let (lost, mut is_lost) = watch::channel(false);
-        let (stop, stopped) = watch::channel(*self.options.interrupt.borrow());
-        let mut wanted = std::mem::replace(&mut self.options.interrupt, stopped);
-        tokio::spawn(async move {
-            let ended = stop.clone();
-            tokio::select! {
-                Ok(_) = wanted.wait_for(|wanted| *wanted) => {}
-                Ok(_) = is_lost.wait_for(|lost| *lost) => {}
-                () = ended.closed() => {}
-                else => {}
-            }
-            stop.send_replace(true);
-        });
-        lost
+impl Held {
+    /// Lets others have the integration again.
+    pub(in crate::ops) async fn give_back(self) {
+        if let Some(lease) = self.lease {
+            lease.give_back().await;
+        }
     }
+}
 
+/// Returns what turns true when the user wants an end, or when the lease is lost; that is told by setting the other one to
+/// true.
+pub(in crate::ops) fn stopped_when_lost(
+    mut wanted: watch::Receiver<bool>,
+) -> (watch::Receiver<bool>, watch::Sender<bool>) {
+    let (lost, mut is_lost) = watch::channel(false);
+    let (stop, stopped) = watch::channel(*wanted.borrow());
+    tokio::spawn(async move {
+        let ended = stop.clone();
+        tokio::select! {
+            Ok(_) = wanted.wait_for(|wanted| *wanted) => {}
+            Ok(_) = is_lost.wait_for(|lost| *lost) => {}
+            () = ended.closed() => {}
+            else => {}
+        }
+        stop.send_replace(true);
+    });
+    (stopped, lost)
+}
+
+/// Who wants to hold an integration.
+pub(in crate::ops) struct Claim<'a> {
+    /// Everything outside.
+    pub world: &'a World,
+    /// The id under which it is held.
+    pub run: Uuid,
+    /// The integration.
+    pub integration: &'a Integration,
+    /// Its loader.
+    pub loader: &'a Integration,
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// What to do if something else has it.
+    pub when_busy: WhenBusy,
+    /// Turns true when the user wants an end.
+    pub interrupt: &'a watch::Receiver<bool>,
+}
+
+impl Claim<'_> {
     /// Waits until nothing else runs the integration, or says what is in the way.
-    pub(super) async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<Held, NotHere>, Error> {
+    pub(in crate::ops) async fn held(
+        &self,
+        lost: &watch::Sender<bool>,
+        tell: Tell<'_>,
+    ) -> Result<Result<Held, NotHere>, Error> {
+        let slug = &self.integration.slug;
         let mut has_told = false;
         loop {
-            if *self.options.interrupt.borrow() {
+            if *self.interrupt.borrow() {
                 return Ok(Err(NotHere::Stopped));
             }
-            let busy = match self.try_to_hold(run, lost).await? {
+            let busy = match self.try_to_hold(lost).await? {
                 Ok(held) => {
                     // Who had it may have been killed a moment ago, and stand in Meltano's way still.
                     self.world.meltano.sweep()?;
-                    super::bury(&self.world, &run.environment).await?;
+                    super::bury(self.world, self.environment).await?;
                     return Ok(Ok(held));
                 }
                 Err(busy) => busy,
             };
-            match self.options.when_busy {
+            match self.when_busy {
                 WhenBusy::Wait => {}
                 WhenBusy::Refuse => return Ok(Err(NotHere::Busy(busy))),
                 WhenBusy::Leave => {
-                    self.tell(Event::Left { slug: run.slug.clone(), busy });
+                    tell(Event::Left { slug: slug.clone(), busy });
                     return Ok(Err(NotHere::Left));
                 }
             }
             if !has_told {
-                self.tell(Event::Waiting { slug: run.slug.clone(), busy });
+                tell(Event::Waiting { slug: slug.clone(), busy });
                 has_told = true;
             }
             tokio::time::sleep(PATIENCE).await;
@@ -87,11 +125,9 @@ impl Job {
         }
     }
 
-    /// A test reads one record and keeps no bookmark: it keeps nobody away.
-    async fn try_to_hold(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<Held, Busy>, Error> {
-        let Some(loader) = self.loader() else { return Ok(Ok(Held { hold: None, lease: None })) };
-        let plugins = vec![self.integration.plugin_name(), loader.plugin_name()];
-        let hold = match self.world.meltano.hold(run.id, run.environment.as_str(), plugins) {
+    async fn try_to_hold(&self, lost: &watch::Sender<bool>) -> Result<Result<Held, Busy>, Error> {
+        let plugins = vec![self.integration.plugin_name(), self.loader.plugin_name()];
+        let hold = match self.world.meltano.hold(self.run, self.environment.as_str(), plugins) {
             Ok(hold) => Some(hold),
             Err(NotHeld::Failed(error)) => return Err(error.into()),
             Err(NotHeld::Busy(other)) => {
@@ -100,7 +136,7 @@ impl Job {
             }
         };
         let Some(registry) = &self.world.supabase else { return Ok(Ok(Held { hold, lease: None })) };
-        Ok(match lease::take(registry, (run.integration, run.id), lost.clone()).await? {
+        Ok(match lease::take(registry, (self.integration.id, self.run), lost.clone()).await? {
             Ok(lease) => Ok(Held { hold, lease: Some(lease) }),
             Err(other) => {
                 let run = other.run.map(|run| run.to_string()).unwrap_or_default();
@@ -108,5 +144,37 @@ impl Job {
                 Err(format!("the run {run} has it on `{}`{since}", other.host.unwrap_or_default()))
             }
         })
+    }
+}
+
+impl Job {
+    /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.
+    pub(super) fn stop_when_lost(&mut self) -> watch::Sender<bool> {
+        let (stopped, lost) = stopped_when_lost(self.options.interrupt.clone());
+        self.options.interrupt = stopped;
+        lost
+    }
+
+    /// Waits until nothing else runs the integration, or says what is in the way. A test reads one record and keeps no
+    /// bookmark: it keeps nobody away.
+    pub(super) async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<Held, NotHere>, Error> {
+        let Some(loader) = self.loader() else {
+            if *self.options.interrupt.borrow() {
+                return Ok(Err(NotHere::Stopped));
+            }
+            self.world.meltano.sweep()?;
+            super::bury(&self.world, &run.environment).await?;
+            return Ok(Ok(Held { hold: None, lease: None }));
+        };
+        let claim = Claim {
+            world: &self.world,
+            run: run.id,
+            integration: &self.integration,
+            loader,
+            environment: &run.environment,
+            when_busy: self.options.when_busy,
+            interrupt: &self.options.interrupt,
+        };
+        claim.held(lost, &mut |event| self.tell(event)).await
     }
 }

@@ -75,9 +75,7 @@ impl Job {
             Ok(run) => self.run_held((run, held.hold.as_ref()), &lost).await,
             Err(error) => self.failed(run, error),
         };
-        if let Some(lease) = held.lease {
-            lease.give_back().await;
-        }
+        held.give_back().await;
         ended
     }
 

@@ -17,7 +17,7 @@ const RENEWED: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
 
 /// A lease that is renewed until it is given back.
 #[derive(Debug)]
-pub(super) struct Leased {
+pub(in crate::ops) struct Leased {
     registry: Arc<Supabase>,
     run: Uuid,
     renewing: JoinHandle<()>,
