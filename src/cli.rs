@@ -34,6 +34,7 @@ mod take_over;
 pub mod tokens;
 mod untrusted;
 pub mod up;
+pub mod verify;
 pub mod which;
 
 use std::ffi::OsString;
@@ -141,6 +142,7 @@ enum Command {
     Discover(discover::Args),
     Test(run::Args),
     Sync(run::SyncArgs),
+    Verify(verify::Args),
     Schedules(schedules::Args),
     RunDue(schedules::RunDueArgs),
     Serve(serve::Args),
@@ -289,6 +291,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
         Command::Discover(args) => discover::exec(args, global, output).await,
         Command::Test(args) => run::test(args, global, output).await,
         Command::Sync(args) => run::sync(args, global, output).await,
+        Command::Verify(args) => verify::exec(args, global, output).await,
         Command::Schedules(args) => schedules::exec(args, global, output).await,
         Command::RunDue(args) => schedules::run_due(args, global, output).await,
         Command::Serve(args) => serve::exec(args, global, output).await,
@@ -341,6 +344,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::Install(_)
         | Error::Run(_)
         | Error::Discover(_)
+        | Error::Verify(_)
         | Error::About(_)
         | Error::Secrets(_)
         | Error::Git(_)

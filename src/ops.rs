@@ -33,6 +33,7 @@ pub mod schema;
 pub mod secrets;
 pub mod switch;
 pub mod take_over;
+pub mod verify;
 pub mod which;
 
 pub use apply::apply;
@@ -49,6 +50,7 @@ pub use pull::pull;
 pub use run::{sync, test};
 pub use run_due::run_due;
 pub use schedules::schedules;
+pub use verify::verify;
 pub use which::Which;
 
 pub(crate) use error::unknown_names;

@@ -8,6 +8,7 @@ pub mod log;
 pub mod mention;
 pub mod refresh;
 pub mod stats;
+pub mod verify;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -20,6 +20,7 @@ pub mod runs;
 pub mod schedules;
 pub mod table;
 pub mod upgrade;
+pub mod verify;
 
 use anstyle::{AnsiColor, Style};
 

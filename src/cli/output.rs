@@ -210,6 +210,7 @@ impl Output {
             Event::AskingPlugin { requirement } => self.step("Asking", &format!("`{requirement}` what it takes")),
             Event::Preparing { slug } => self.step("Preparing", &format!("the plugins of `{slug}`")),
             Event::Discovering { slug } => self.step("Discovering", &format!("what `{slug}` offers")),
+            Event::Comparing { slug } => self.step("Comparing", &format!("`{slug}` with its destination")),
             Event::Began { slug, kind, .. } => {
                 let verb = if *kind == crate::run::RunKind::Test { "Testing" } else { "Syncing" };
                 self.step(verb, slug.as_str());

@@ -56,6 +56,7 @@ impl Use {
             | Command::Rollback(_)
             | Command::Test(_)
             | Command::Sync(_)
+            | Command::Verify(_)
             | Command::RunDue(_)
             | Command::Serve(_)
             | Command::Enable(_)

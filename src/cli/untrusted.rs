@@ -76,6 +76,7 @@ pub(super) fn refusal(command: &Command) -> Option<Refusal> {
         | Command::Discover(_)
         | Command::Test(_)
         | Command::Sync(_)
+        | Command::Verify(_)
         | Command::RunDue(_)
         | Command::Exec(_)
         | Command::Doctor(_) => Some(Refusal::Runs),

@@ -198,6 +198,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Install(_)
         | Error::Run(_)
         | Error::Discover(_)
+        | Error::Verify(_)
         | Error::About(_)
         | Error::Hub(_)
         | Error::Command(_) => StatusCode::SERVICE_UNAVAILABLE,

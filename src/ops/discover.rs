@@ -24,6 +24,8 @@ use crate::world::meltano::{Host, Meltano, Outcome, Request, keep_logs};
 use crate::world::project::OWN_FOLDER;
 use crate::world::{Discoveries, World};
 
+pub(super) use error::help;
+
 pub use error::Error as DiscoverError;
 
 /// How many logs of discoveries are kept for an integration.

@@ -207,6 +207,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Discover(#[from] super::discover::DiscoverError),
+    /// A source and its destination are not compared, or do not agree.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Verify(#[from] super::verify::VerifyError),
     /// A tap or target does not say what it takes.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -37,6 +37,11 @@ pub enum Event {
         /// The integration.
         slug: Slug,
     },
+    /// A source and its destination are being compared.
+    Comparing {
+        /// The integration.
+        slug: Slug,
+    },
     /// A run waits for its turn: for a place, or until Meltano is installed.
     Queued(Box<Run>),
     /// A run has begun.

@@ -38,6 +38,7 @@ use ended::Ended;
 use job::Job;
 
 pub use died::bury;
+pub(super) use held::{Claim, NotHere, stopped_when_lost};
 pub use log::{Log, More};
 pub use mend::{Mend, mend};
 pub use places::{Places, jobs};
@@ -268,13 +269,21 @@ async fn chosen(
     Ok(chosen)
 }
 
+/// Why a loader does not run by itself, and what to do.
+pub(super) const LOADER: (&str, &str) =
+    ("is a loader and runs with its extractors", "name an extractor that has it as its `loader`");
+
+/// Why an extractor without a loader does not run, and what to do.
+pub(super) const NO_LOADER: (&str, &str) =
+    ("has no loader to send its records to", "add `loader = \"SLUG\"` to its file");
+
 fn obstacle(integration: &Integration, (kind, options): (RunKind, &Options)) -> Option<(&'static str, &'static str)> {
     let is_tested = kind == RunKind::Test && options.which.names(&integration.slug);
     if integration.role() == Role::Loader && !is_tested {
-        return Some(("is a loader and runs with its extractors", "name an extractor that has it as its `loader`"));
+        return Some(LOADER);
     }
     if kind == RunKind::Sync && integration.at(&options.environment).loader.is_none() {
-        return Some(("has no loader to send its records to", "add `loader = \"SLUG\"` to its file"));
+        return Some(NO_LOADER);
     }
     let has_start = || integration.connector.settings.iter().any(|setting| setting.name == START);
     if matches!(options.from, From::Moment(_)) && !has_start() {

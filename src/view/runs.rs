@@ -153,7 +153,7 @@ pub fn pace(pace: &Pace<'_>) -> String {
 }
 
 /// Returns a number with its thousands apart: `12 345`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let place = |(at, digit): (usize, char)| {
         let is_edge = at > 0 && (digits.len() - at).is_multiple_of(3);

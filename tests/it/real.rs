@@ -15,6 +15,7 @@ mod refreshes;
 mod schedules;
 mod selection;
 mod sources;
+mod verify;
 mod wizard;
 
 use std::process::Stdio;

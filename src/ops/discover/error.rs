@@ -78,7 +78,7 @@ pub enum Error {
 }
 
 /// Returns the next step after a failure, and where all is that the tap said.
-pub(super) fn help(cause: Cause, (slug, log): (&Slug, &Path)) -> String {
+pub(in crate::ops) fn help(cause: Cause, (slug, log): (&Slug, &Path)) -> String {
     let log = format!("the whole log is `{}`", log.display());
     let step = match cause {
         Cause::Crash

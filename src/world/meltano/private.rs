@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::processes;
 use crate::world::own::{Own, OwnFolder};
+use crate::world::project::make_private;
 use crate::world::run_lock::{Lock, RunLock};
 
 /// The folder of the folders of runs, in spile's own.
@@ -113,6 +114,11 @@ impl Private {
     /// Writes a file that is no text.
     pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         create(&self.path(name))?.write_all(bytes)
+    }
+
+    /// Makes a folder in it that only its owner can look into.
+    pub(super) fn make_folder(&self, name: &str) -> io::Result<()> {
+        make_private(&self.path(name))
     }
 
     /// Returns the locked file once more, to be read from where `input` begins in it: the lock lasts until all of them

@@ -101,16 +101,23 @@ class Duck(Tables):
     def rows(self, table):
         return self.counts.get(table, 0)
 
-    def finish(self):
+    def opened(self):
+        """Returns a connection that reads; `None` where there is no file yet."""
         import duckdb
 
-        self.counts = {}
         path = self.config.get("path") or self.config.get("filepath") or ""
         is_remote = path.startswith(("md:", "motherduck:"))
         if not is_remote and not os.path.exists(path):
-            return
+            return None
         options = {"motherduck_token": self.config["token"]} if self.config.get("token") else {}
-        with duckdb.connect(path, read_only=not is_remote, config=options) as connection:
+        return duckdb.connect(path, read_only=not is_remote, config=options)
+
+    def finish(self):
+        self.counts = {}
+        connection = self.opened()
+        if connection is None:
+            return
+        with connection:
             tables = connection.execute(
                 """SELECT schema_name, table_name FROM duckdb_tables()
                 WHERE NOT internal AND NOT temporary AND database_name = coalesce(?, current_database())""",

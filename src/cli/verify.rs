@@ -1,0 +1,58 @@
+//! `spile verify`
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::discover::PATIENCE;
+use super::run::{duration, pass_on};
+use super::{Global, Output, exit, host};
+use crate::ops::run::WhenBusy;
+use crate::ops::verify::Options;
+use crate::ops::{self, Error};
+use crate::view;
+
+/// Compare a source with its destination: rows, the ranges of keys, and the values of some rows
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The integration, by name
+    slug: String,
+    /// The streams to compare; left out: all that are read
+    #[arg(value_name = "STREAM")]
+    streams: Vec<String>,
+    /// Compare the values of this many rows of each stream; 0 compares none
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    sample: u32,
+    /// How long that may take, in seconds or as `2h`; left out: 10 minutes
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+    /// Do not wait for an integration that something else runs: say who does, and fail
+    #[arg(long)]
+    no_wait: bool,
+}
+
+pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, environment) = global.open(output)?;
+    let (interrupted, interrupt) = watch::channel(false);
+    let options = Options {
+        environment,
+        streams: args.streams.clone(),
+        sample: args.sample,
+        timeout: Some(args.timeout.unwrap_or(PATIENCE)),
+        when_busy: if args.no_wait { WhenBusy::Refuse } else { WhenBusy::Wait },
+        host: host(),
+        interrupt,
+    };
+    let signals = tokio::spawn(pass_on(interrupted));
+    let mut tell = |event| output.event(&event);
+    let verified = ops::verify(&world, &loaded, (&args.slug, &options), &mut tell).await;
+    signals.abort();
+    let verified = verified?;
+    let fault = verified.fault().map(Error::from);
+    output.result(|| view::verify::streams(&verified), &view::verify::data(&verified, fault.as_ref()));
+    let Some(fault) = fault else { return Ok(0) };
+    if !output.is_json() {
+        output.error(&fault);
+    }
+    Ok(exit::FAILED)
+}

@@ -1,0 +1,203 @@
+//! `verify`: whether the destination of an integration has what its source has.
+
+mod error;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::run::{self, Claim, Invocation, LOADER, NO_LOADER, NotHere, WhenBusy};
+use super::{Error, Event, Loaded, Tell, discover};
+use crate::connector::Role;
+use crate::discovered::{Stream, near_stream};
+use crate::integration::Integration;
+use crate::integration::select::as_pattern;
+use crate::name::{EnvironmentName, Slug};
+use crate::run::verify::{Answer, Compared};
+use crate::world::World;
+use crate::world::meltano::{Comparison, Host, Outcome, Question, Request, keep_logs};
+use crate::world::project::OWN_FOLDER;
+
+pub use error::Error as VerifyError;
+
+/// How many logs of comparisons are kept for an integration.
+const LOGS: u16 = 5;
+
+/// The plugins whose sources can be asked, and what the built-in connectors for them are called.
+const SOURCES: [(&str, &str); 2] = [("tap-postgres", "postgres"), ("tap-mysql", "mysql")];
+
+/// What is compared, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The streams; all that are read where none is named.
+    pub streams: Vec<String>,
+    /// How many rows of each stream have their values compared.
+    pub sample: u32,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// What to do about an integration that something else runs.
+    pub when_busy: WhenBusy,
+    /// What of the machine's environment children are given.
+    pub host: Host,
+    /// Turns true when the user wants an end.
+    pub interrupt: watch::Receiver<bool>,
+}
+
+/// What became of a comparison.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// The integration.
+    pub slug: Slug,
+    /// The streams that were compared, by name.
+    pub streams: Vec<(String, Compared)>,
+}
+
+impl Verified {
+    /// Returns what is wrong, if something is missing or different.
+    #[must_use]
+    pub fn fault(&self) -> Option<VerifyError> {
+        let wrong = self.streams.iter().filter(|(_, compared)| !compared.is_sound());
+        let streams: Vec<String> = wrong.map(|(name, _)| name.clone()).collect();
+        (!streams.is_empty()).then(|| VerifyError::Differs { slug: self.slug.clone(), streams })
+    }
+}
+
+/// Compares the source of an integration with its destination: how many rows each stream has, the ranges of its keys, and
+/// the values of some rows. Each side is asked by its plugin's own code, in the plugin's own environment.
+///
+/// # Errors
+/// When nothing has that name, its connector is none of those that can be asked, or the comparison fails. What the figures
+/// say is no error here: [`Verified::fault`].
+pub async fn verify(
+    world: &World,
+    loaded: &Loaded,
+    (name, options): (&str, &Options),
+    tell: Tell<'_>,
+) -> Result<Verified, Error> {
+    let integration = loaded.named(name)?;
+    let loader = loader(loaded, integration, &options.environment)?;
+    run::install(world, (&options.host, &options.interrupt), tell).await?;
+    let (stopped, lost) = run::stopped_when_lost(options.interrupt.clone());
+    let claim = Claim {
+        world,
+        run: Uuid::new_v4(),
+        integration,
+        loader,
+        environment: &options.environment,
+        when_busy: options.when_busy,
+        interrupt: &stopped,
+    };
+    let slug = integration.slug.clone();
+    let held = match claim.held(&lost, tell).await? {
+        Ok(held) => held,
+        Err(NotHere::Busy(busy)) => return Err(VerifyError::Busy { slug, busy }.into()),
+        Err(NotHere::Left | NotHere::Stopped) => return Err(VerifyError::Interrupted { slug }.into()),
+    };
+    let log = log(&slug, claim.run);
+    let invocation = Invocation {
+        run: claim.run,
+        environment: options.environment.clone(),
+        log: log.clone(),
+        timeout: options.timeout,
+        host: options.host.clone(),
+        hold: held.hold.clone(),
+    };
+    let asked = match run::request(world, loaded, (integration, Some(loader)), invocation).await {
+        Ok(request) => ask(world, (&slug, &request, options), stopped.clone(), tell).await,
+        Err(error) => Err(error),
+    };
+    held.give_back().await;
+    keep_logs(world.project.root(), &log, LOGS);
+    let answer = answer(asked?, (&slug, &log))?;
+    refuse_unknown(&slug, &answer, &options.streams)?;
+    Ok(Verified { slug, streams: answer.streams.into_iter().collect() })
+}
+
+/// Returns the loader of an integration that can be compared with its source.
+fn loader<'a>(
+    loaded: &'a Loaded,
+    integration: &Integration,
+    environment: &EnvironmentName,
+) -> Result<&'a Arc<Integration>, Error> {
+    let slug = integration.slug.clone();
+    if integration.role() == Role::Loader {
+        let (reason, help) = LOADER;
+        return Err(Error::NotRunnable { slug, reason, help });
+    }
+    let loader = integration.at(environment).loader.as_ref();
+    let Some(loader) = loader.and_then(|loader| loaded.integrations.find(loader.as_str())) else {
+        let (reason, help) = NO_LOADER;
+        return Err(Error::NotRunnable { slug, reason, help });
+    };
+    let plugin = &integration.connector.plugin.name;
+    if SOURCES.iter().any(|(can, _)| can == plugin) {
+        return Ok(loader);
+    }
+    let names = SOURCES.map(|(_, connector)| format!("`{connector}`")).join(" and ");
+    Err(VerifyError::Unsupported { slug, connector: integration.connector.name.clone(), names }.into())
+}
+
+/// Apart from the logs of runs, which it must not push out.
+fn log(slug: &Slug, id: Uuid) -> PathBuf {
+    Path::new(OWN_FOLDER).join("logs").join(slug.as_str()).join("verify").join(format!("{id}.log"))
+}
+
+async fn ask(
+    world: &World,
+    (slug, request, options): (&Slug, &Request, &Options),
+    mut stopped: watch::Receiver<bool>,
+    tell: Tell<'_>,
+) -> Result<Comparison, Error> {
+    let meltano = &world.meltano;
+    if !meltano.is_ready(request) {
+        tell(Event::Preparing { slug: slug.clone() });
+        meltano.make_ready(request, &mut stopped).await?;
+    }
+    tell(Event::Comparing { slug: slug.clone() });
+    let question = Question { streams: options.streams.clone(), sample: options.sample };
+    Ok(meltano.compare(request, &question, &mut stopped).await?)
+}
+
+fn answer(asked: Comparison, (slug, log): (&Slug, &Path)) -> Result<Answer, VerifyError> {
+    let slug = slug.clone();
+    let failed = |message: String, cause| {
+        let help = discover::help(cause, (&slug, log));
+        VerifyError::Failed { slug: slug.clone(), message, help }
+    };
+    match asked.outcome {
+        Outcome::Succeeded => {}
+        Outcome::Interrupted => return Err(VerifyError::Interrupted { slug }),
+        Outcome::TimedOut { after } => return Err(VerifyError::TimedOut { slug, seconds: after.as_secs() }),
+        Outcome::Failed { message, cause } => return Err(failed(message, cause)),
+    }
+    let answer: Answer = serde_json::from_slice(&asked.answer)
+        .map_err(|error| failed(format!("the answer cannot be read: {error}"), crate::run::Cause::Crash))?;
+    match &answer.failed {
+        Some(why) => Err(failed(why.clone(), crate::run::Cause::Crash)),
+        None => Ok(answer),
+    }
+}
+
+/// Refuses names of streams that the source does not offer, or that are not read.
+fn refuse_unknown(slug: &Slug, answer: &Answer, asked: &[String]) -> Result<(), VerifyError> {
+    for name in asked {
+        let (slug, stream) = (slug.clone(), name.clone());
+        match answer.known.get(name) {
+            Some(true) => {}
+            Some(false) => {
+                return Err(VerifyError::NotRead { slug, pattern: format!("{}.*", as_pattern(name)), stream });
+            }
+            None => {
+                let read = answer.known.iter().filter(|(_, is_read)| **is_read);
+                let streams: Vec<Stream> = read.map(|(name, _)| Stream::named(name)).collect();
+                return Err(VerifyError::NoStream { slug, stream, help: near_stream(name, &streams) });
+            }
+        }
+    }
+    Ok(())
+}
