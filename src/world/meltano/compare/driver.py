@@ -17,8 +17,12 @@ EXAMPLES = 3
 NULL, EMPTY = values.digest(values.NULL), values.digest("")
 
 
+class Unknown(Exception):
+    """Why one side cannot tell."""
+
+
 class Failed(Exception):
-    """Why one side has no answer."""
+    """Why one side has no answer, though it ought to."""
 
 
 class Side:
@@ -45,8 +49,10 @@ class Side:
         if not line:
             raise Failed("the program that asks it has ended")
         said = json.loads(line)
+        if "failed" in said:
+            raise Failed(said["failed"])
         if "unknown" in said:
-            raise Failed(said["unknown"])
+            raise Unknown(said["unknown"])
         return said
 
     def end(self):
@@ -58,12 +64,9 @@ class Side:
 def compared(source, destination, stream, size):
     """Compares one stream: `stream` is what the source said of it."""
     name, told = stream
-    try:
-        before = source.ask("begin", name)["rows"]
-    except Failed as why:
-        return {"unknown": f"the source cannot be asked: {why}"}
     message = {"type": "SCHEMA", **{key: told[key] for key in ("stream", "schema", "key_properties")}}
     try:
+        before = source.ask("begin", name)["rows"]
         there = destination.ask("begin", message, told["replication_key"])
         until = (there["spans"].get(told["replication_key"]) or {}).get("greatest")
         here = source.ask("figures", until)
@@ -81,7 +84,7 @@ def compared(source, destination, stream, size):
         if is_there and size:
             found["sample"] = sampled(source.ask("sample", size, until)["rows"], destination, there)
         found["source"]["after"] = source.ask("end")["rows"]
-    except Failed as why:
+    except Unknown as why:
         return {"unknown": str(why)}
     return found
 
@@ -130,7 +133,7 @@ def compare(tap, target, asked):
             about = {key: told[to] for key, to in (("method", "method"), ("key", "key_properties"), ("replication_key", "replication_key"))}
             answer["streams"][name] = {**about, **compared(source, destination, (name, told), asked["sample"])}
         return answer
-    except Failed as why:
+    except (Failed, Unknown) as why:
         return {"failed": str(why)}
     finally:
         for side in filter(None, (source, destination)):

@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 
 import values
-from rows import Unknown, answer, module_of
+from rows import Unknown, module_of
 
 
 def selected(stream):
@@ -147,11 +147,11 @@ class Mysql:
     def ask(self, what, until=None, after=""):
         where, params = "", []
         if until is not None:
-            key = self.common.escape(self.of.replication_key)
+            key = self.common.escape(self.of.replication_key).replace("%", "%%")
             where, params = f" WHERE ({key} IS NULL OR {key} <= %s)", [self.literal(until)]
+        head, after = (text.replace("%", "%%") for text in (f"SELECT {what} FROM {self.table}", after))
         with self.connection.cursor() as cursor:
-            text = f"SELECT {what} FROM {self.table}".replace("%", "%%") + where + after
-            cursor.execute(text, params)
+            cursor.execute(head + where + after, params)
             return list(cursor.fetchall())
 
     def literal(self, text):
@@ -230,6 +230,16 @@ def source_of(entry, config, catalog):
     if module.startswith("tap_postgres") and isinstance(tap, type):
         return Postgres(tap, config, catalog)
     raise Unknown("spile does not know how to ask this tap")
+
+
+def answer(ask):
+    """Returns an answer, or why there is none: because nobody can tell, or because something went wrong."""
+    try:
+        return ask()
+    except Unknown as error:
+        return {"unknown": str(error)}
+    except Exception as error:
+        return {"failed": " ".join(str(error).split())[:400] or type(error).__name__}
 
 
 def main():
