@@ -103,12 +103,17 @@ name! {
 #[serde(transparent)]
 pub struct IntegrationId(pub Uuid);
 
+/// Returns what Meltano knows a project by: the same for the same name, on every machine.
+#[must_use]
+pub fn project_id(project: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("spile:{project}").as_bytes())
+}
+
 impl IntegrationId {
     /// Returns the id of an integration whose file gives none: `UUIDv5(UUIDv5(URL, "spile:" + project), slug)`.
     #[must_use]
     pub fn derived(project: &str, slug: &Slug) -> Self {
-        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("spile:{project}").as_bytes());
-        Self(Uuid::new_v5(&namespace, slug.as_str().as_bytes()))
+        Self(Uuid::new_v5(&project_id(project), slug.as_str().as_bytes()))
     }
 }
 

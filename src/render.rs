@@ -6,17 +6,17 @@ pub mod read;
 pub mod stamp;
 mod values;
 
-use std::borrow::Cow;
-
 use miette::{Diagnostic, SourceSpan};
 use minijinja::AutoEscape;
 use minijinja::syntax::SyntaxConfig;
+use uuid::Uuid;
 
 use crate::name::EnvironmentName;
 use crate::plan::State;
 use crate::record::Entry;
 use crate::record::entry::Origin;
 use crate::source::Source;
+use crate::yaml::write::{self, Place};
 use engine::{Author, Failure, Template};
 use values::Values;
 
@@ -107,6 +107,8 @@ pub enum Mistake {
 /// What the file says besides its entries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
+    /// `project_id`: Meltano writes one into a file that has none.
+    pub project_id: Uuid,
     /// `default_environment`
     pub default_environment: EnvironmentName,
     /// `environments`
@@ -193,10 +195,18 @@ pub fn unproven(head: &Head, entries: &State<Entry>, template: &Source) -> Resul
         fuel: FUEL_FOR_EACH * (entries.len() as u64 + 10),
     };
     let values = minijinja::value::Serde(Values::of(head, entries)).into();
-    template.render(values).map(|text| format!("{}\n", text.trim_end())).map_err(failed)
+    template.render(values).map(|text| identified(text.trim_end(), head.project_id)).map_err(failed)
 }
 
-/// Writes a value as JSON that is YAML too; what the template itself says stays as it is.
+/// Adds the project's id where the template says none: the next `meltano run` would add one of its own.
+fn identified(text: &str, id: Uuid) -> String {
+    let says_one = text.lines().any(|line| line.starts_with("project_id:"));
+    // Nothing can be added behind a table in braces.
+    let is_open = text.lines().find(|line| !line.starts_with('#')).is_some_and(|line| !line.starts_with('{'));
+    if says_one || !is_open { format!("{text}\n") } else { format!("{text}\nproject_id: {id}\n") }
+}
+
+/// Writes a value as YAML on one line; what the template itself says stays as it is.
 fn formatted(
     out: &mut minijinja::Output<'_>,
     state: &mut minijinja::State<'_, '_>,
@@ -205,20 +215,17 @@ fn formatted(
     if value.is_safe() || value.is_undefined() || *state.auto_escape() != AutoEscape::Json {
         return minijinja::escape_formatter(out, state, value);
     }
-    let json = serde_json::to_string(value)
-        .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))?;
-    out.write_str(&escaped(&json)).map_err(minijinja::Error::from)
-}
-
-/// Writes what JSON leaves as it is and YAML refuses, or takes for a line break, as an escape of both.
-fn escaped(text: &str) -> String {
-    let special =
-        |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
-    let parts = text.split_inclusive(special).map(|part| match part.char_indices().next_back() {
-        Some((at, c)) if special(c) => Cow::Owned(format!("{}\\u{:04x}", &part[..at], u32::from(c))),
-        _ => Cow::Borrowed(part),
-    });
-    parts.collect()
+    // Where the program's own macros write a value is known: alone on its line.
+    let place = if state.name() == PARTS.0 { Place::Block } else { Place::Flow };
+    let mut text = String::new();
+    if let Some(said) = value.as_str() {
+        write::text(&mut text, said, place);
+    } else {
+        let value = serde_json::to_value(value)
+            .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))?;
+        write::value(&mut text, &value, place);
+    }
+    out.write_str(&text).map_err(minijinja::Error::from)
 }
 
 fn failed(failure: Failure) -> Mistake {

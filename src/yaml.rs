@@ -8,8 +8,10 @@ pub mod edit;
 mod mistake;
 mod node;
 mod open;
+mod same;
 mod scalar;
 mod value;
+pub mod write;
 
 pub use comments::comments;
 pub use document::{Document, is_deep, may_grow};
@@ -17,4 +19,5 @@ pub use edit::Edits;
 pub use mistake::Mistake;
 pub use node::{Content, Node, Pair, Style};
 pub use open::opened;
+pub use same::says_the_same;
 pub use value::{Odd, Values};

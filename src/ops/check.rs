@@ -16,7 +16,7 @@ use crate::connector::Catalog;
 use crate::digest::hash;
 use crate::integration::draft::{self, Draft};
 use crate::integration::{Integration, Integrations, secrets, together};
-use crate::name::{EnvironmentName, Slug};
+use crate::name::{EnvironmentName, Slug, project_id};
 use crate::ops::Error;
 use crate::plan::{self, State};
 use crate::problem::{Problems, Report};
@@ -308,6 +308,7 @@ fn drafts(files: IntegrationFiles, problems: &mut Problems) -> Vec<Draft> {
 
 fn head(settings: &ProjectSettings, purpose: Purpose) -> Head {
     Head {
+        project_id: project_id(&settings.name),
         default_environment: settings.default_environment.clone(),
         environments: settings.environments.keys().cloned().collect(),
         purpose,

@@ -14,6 +14,7 @@ use crate::plan::{
 use crate::record::Entry;
 use crate::render::{FILE_NAME, read};
 use crate::world::{TargetError, World};
+use crate::yaml::says_the_same;
 
 /// What a plan is about.
 #[derive(Debug, Clone)]
@@ -65,6 +66,7 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     let desired = scope.narrow(asked, &current);
     let is_whole = scope == Scope::Everything && desired.protected.is_empty();
     let text = if is_whole { loaded.rendered.clone() } else { loaded.render(&desired.meltano)? };
+    let text = kept_where_same(text, &current.meltano, &desired.meltano);
     if is_whole && text != current.meltano.document {
         loaded.prove()?;
     }
@@ -83,6 +85,14 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     }
     super::secrets::verify(&world.keys, &mut plan).await;
     Ok(plan)
+}
+
+/// Returns the text that is there where it says what is wanted: Meltano writes the whole file anew in a form of its own as
+/// soon as it writes anything.
+fn kept_where_same(text: String, current: &Snapshot<Entry>, desired: &State<Entry>) -> String {
+    let there = &current.document;
+    let is_same = text != *there && current.state == *desired && says_the_same(&text, there);
+    if is_same { there.clone() } else { text }
 }
 
 /// Returns the integrations that are new in `meltano.yml`, or change there.

@@ -12,9 +12,9 @@ use crate::source::Source;
 /// Stamps what a text is rendered of, the version of the program included.
 #[must_use]
 pub fn stamp(head: &Head, entries: &State<Entry>, template: &Source) -> String {
-    let Head { default_environment, environments, purpose } = head;
+    let Head { project_id, default_environment, environments, purpose } = head;
     let frame = (env!("CARGO_PKG_VERSION"), PARTS.1, template.path(), template.text());
-    let frame = of_json(&(frame, default_environment, environments, *purpose == Purpose::Run));
+    let frame = of_json(&(frame, project_id, default_environment, environments, *purpose == Purpose::Run));
     let digest = |one: (&IntegrationId, &Entry)| of_json(&one);
     let all: Vec<_> = entries.iter().collect();
     let each: Vec<String> = all.into_par_iter().map(digest).collect();
@@ -56,7 +56,8 @@ mod tests {
 
     fn of(entry: Entry, default: &str, template: &str) -> String {
         let environments = vec!["dev".parse().unwrap(), "prod".parse().unwrap()];
-        let head = Head { default_environment: default.parse().unwrap(), environments, purpose: Purpose::Project };
+        let (default_environment, project_id) = (default.parse().unwrap(), crate::name::project_id("x"));
+        let head = Head { project_id, default_environment, environments, purpose: Purpose::Project };
         let entries = State::from_iter([(IntegrationId(uuid::Uuid::nil()), entry)]);
         stamp(&head, &entries, &Source::new("templates/meltano.yml.j2", template))
     }

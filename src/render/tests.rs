@@ -30,7 +30,8 @@ fn shops(count: u128) -> State<Entry> {
 
 fn head(purpose: Purpose) -> Head {
     let environment: EnvironmentName = "dev".parse().unwrap();
-    Head { default_environment: environment.clone(), environments: vec![environment], purpose }
+    let project_id = crate::name::project_id("x");
+    Head { project_id, default_environment: environment.clone(), environments: vec![environment], purpose }
 }
 
 fn rendered(entries: &State<Entry>) -> String {
@@ -71,11 +72,11 @@ fn a_plugin_of_the_projects_own_may_have_any_name_but_that_of_one_that_is_render
 }
 
 #[test]
-fn what_a_template_calls_safe_is_not_written_as_json() {
+fn what_a_template_calls_safe_is_written_as_it_is() {
     let template = "{{ marker|safe }}\n# {{ 'a: b'|safe }} {{ 'a: b' }}\n";
     let text =
         unproven(&head(Purpose::Project), &shops(0), &Source::new("templates/meltano.yml.j2", template)).unwrap();
-    assert_eq!(text, format!("{MARKER}\n# a: b \"a: b\"\n"));
+    assert_eq!(text, format!("{MARKER}\n# a: b 'a: b'\n"));
 }
 
 #[test]
@@ -87,7 +88,8 @@ fn templates_are_told_what_they_define_themselves_and_what_the_file_is_for() {
     entries.insert(id, Entry { origin: Origin::Imported, ..entries.get(&id).unwrap().clone() });
     for (purpose, run) in [(Purpose::Project, false), (Purpose::Run, true)] {
         let text = unproven(&head(purpose), &entries, &Source::new("templates/meltano.yml.j2", template)).unwrap();
-        assert_eq!(text, format!("{MARKER}\nrun: {run}\nextractors: [\"tap-x--shop-2\"]\nloaders: []\n"));
+        let id = head(purpose).project_id;
+        assert_eq!(text, format!("{MARKER}\nrun: {run}\nextractors: [tap-x--shop-2]\nloaders: []\nproject_id: {id}\n"));
     }
 }
 
@@ -99,7 +101,7 @@ fn a_value_without_quotes_has_to_be_to_meltano_what_it_is() {
         let mut shop = entries.get(&id).unwrap().clone();
         shop.base.config.insert("host".to_owned(), json!(value));
         entries.insert(id, shop);
-        let text = rendered(&entries).replace(&format!("\"{value}\""), value);
+        let text = rendered(&entries).replace(&format!("'{value}'"), value);
         compare(&text, read::back_of_any(&text), &entries).map_err(|mistake| mistake.to_string())
     };
     assert_eq!(told("db.example.com"), Ok(()));

@@ -2,6 +2,7 @@
 
 mod api;
 mod arrivals;
+mod beside;
 mod catalogs;
 mod causes;
 mod certify;

@@ -9,8 +9,7 @@ of the selection is told: streams that are selected and missing, and streams tha
 `compare` is beside it, both plugins are asked what they have, and neither runs. And when spile dies, Meltano is asked to stop,
 so that it closes its run, and is killed with its plugins when it does not.
 
-And it starts faster: nothing that Meltano imports becomes garbage, so none is looked for until it is there, and its project's
-id is told it, which it would else write into the run's own `meltano.yml` each time.
+And it starts faster: nothing that Meltano imports becomes garbage, so none is looked for until it is there.
 """
 
 import atexit
@@ -656,15 +655,6 @@ def discover_afresh():
     SingerTap.exec_args = lambda self, invoker: ["--config", invoker.files["config"]]
 
 
-def name_project():
-    """Tells Meltano the id that it gave the project when it first ran there."""
-    try:
-        with open(os.path.join(os.environ["MELTANO_SYS_DIR_ROOT"], "analytics.json")) as file:
-            os.environ.setdefault("MELTANO_PROJECT_ID", json.load(file)["project_id"])
-    except (KeyError, OSError, TypeError, ValueError):
-        pass  # It has not run there yet, and makes one now.
-
-
 def compare_instead(folder):
     """Has both plugins asked instead of run, where spile wants to know whether they agree."""
     asked = os.path.join(folder, "asked.json")
@@ -686,7 +676,6 @@ def stop_with(parent):
 
 if __name__ == "__main__":
     gc.disable()
-    name_project()
     threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
     wanted, told = sys.argv.pop(1), take_bookmarks()
     try:

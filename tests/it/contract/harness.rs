@@ -69,7 +69,8 @@ impl Sample for Entry {
 
     fn document(state: &State<Self>) -> String {
         let (default_environment, environments) = ("dev".parse().unwrap(), vec!["dev".parse().unwrap()]);
-        let head = Head { default_environment, environments, purpose: Purpose::Project };
+        let project_id = spile::name::project_id("x");
+        let head = Head { project_id, default_environment, environments, purpose: Purpose::Project };
         render::meltano_yml(&head, state, &Source::new("meltano.yml.j2", render::TEMPLATE)).unwrap()
     }
 }

@@ -50,7 +50,12 @@ fn definition(name: &'static str) -> impl Strategy<Value = Arc<PluginDefinition>
 fn head() -> impl Strategy<Value = Head> {
     btree_set(name(), 1..4).prop_map(|names| {
         let environments: Vec<EnvironmentName> = names.iter().map(|name| name.parse().unwrap()).collect();
-        Head { default_environment: environments[0].clone(), environments, purpose: Purpose::Project }
+        Head {
+            project_id: spile::name::project_id("x"),
+            default_environment: environments[0].clone(),
+            environments,
+            purpose: Purpose::Project,
+        }
     })
 }
 
@@ -133,7 +138,8 @@ fn comes_back(text: &str) -> bool {
         interval: None,
     };
     let default_environment = "dev".parse().unwrap();
-    let head = Head { default_environment, environments: Vec::new(), purpose: Purpose::Project };
+    let project_id = spile::name::project_id("x");
+    let head = Head { project_id, default_environment, environments: Vec::new(), purpose: Purpose::Project };
     let entries = State::from_iter([(IntegrationId(Uuid::nil()), entry)]);
     render::meltano_yml(&head, &entries, &template()).is_ok()
 }
