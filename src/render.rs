@@ -195,7 +195,7 @@ pub fn unproven(head: &Head, entries: &State<Entry>, template: &Source) -> Resul
         fuel: FUEL_FOR_EACH * (entries.len() as u64 + 10),
     };
     let values = minijinja::value::Serde(Values::of(head, entries)).into();
-    template.render(values).map(|text| identified(text.trim_end(), head.project_id)).map_err(failed)
+    template.render(values).map(|text| identified(text.trim_end_matches(['\n', ' ']), head.project_id)).map_err(failed)
 }
 
 /// Adds the project's id where the template says none: the next `meltano run` would add one of its own.

@@ -21,6 +21,12 @@ use crate::yaml::{self, Document, Values};
 pub fn compare(before: &str, after: &str, adopted: &[Adopted]) -> Result<(), Difference> {
     let (mut before, mut after) = (read(before)?, read(after)?);
     encrypt(&mut before, adopted);
+    if before.get("project_id").is_none()
+        && let Some(after) = after.as_object_mut()
+    {
+        // Meltano would add one itself.
+        after.remove("project_id");
+    }
     for document in [&mut before, &mut after] {
         normalise(document, adopted);
     }

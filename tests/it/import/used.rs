@@ -37,10 +37,10 @@ fn what_is_added_later_is_rendered_behind_what_was_imported() {
     project.spile(&["plan", "--exit-code"]).succeeds();
     let text = project.read("meltano.yml");
     for wanted in [
-        "name: \"tap-a-base--new\"\n    inherit_from: \"tap-a-base\"",
-        "- name: \"prod\"\n  config:\n    plugins:\n      extractors:\n      - name: \"tap-a-base--new\"\n        config:\n          \"x\": 3\n      - name: \"tap-a\"\n        config:\n          \"x\": 4\n",
-        "- name: nightly\n  tasks: [tap-a target-a]\n- name: \"new\"\n  tasks:\n  - \"tap-a-base--new target-jsonl--lake\"\n- name: \"tap-a\"\n  tasks:\n  - \"tap-a target-a\"\n",
-        "schedules:\n- name: \"new\"\n  interval: \"@daily\"\n  job: \"new\"\n- name: \"tap-a\"\n  interval: \"@hourly\"",
+        "name: tap-a-base--new\n    inherit_from: tap-a-base",
+        "- name: prod\n  config:\n    plugins:\n      extractors:\n      - name: tap-a-base--new\n        config:\n          x: 3\n      - name: tap-a\n        config:\n          x: 4\n",
+        "- name: nightly\n  tasks: [tap-a target-a]\n- name: new\n  tasks:\n  - tap-a-base--new target-jsonl--lake\n- name: tap-a\n  tasks:\n  - tap-a target-a\n",
+        "schedules:\n- name: new\n  interval: '@daily'\n  job: new\n- name: tap-a\n  interval: '@hourly'",
     ] {
         assert!(text.contains(wanted), "{wanted}\nis not in\n{text}");
     }

@@ -156,11 +156,7 @@ fn a_rollback_leaves_outputs_to_the_files() {
     folder.spile("apply --yes").exits(0);
     let first = folder.spile("history --format json").exits(0).json()["applies"][1]["id"].as_str().unwrap().to_owned();
     folder.spile(&format!("rollback {first} --yes")).exits(0);
-    assert!(
-        folder.read("meltano.yml").contains("interval: \"@daily\"\n  job: \"moons\""),
-        "{}",
-        folder.read("meltano.yml")
-    );
+    assert!(folder.read("meltano.yml").contains("interval: '@daily'\n  job: moons"), "{}", folder.read("meltano.yml"));
     assert_eq!(schedules(&folder), of(&[("fruit", "@daily"), ("moons", "@hourly")]));
 }
 
