@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use serde_json::Value;
 
 use crate::connector::{Connector, Role};
@@ -99,7 +100,7 @@ pub struct Declaration {
     /// How the schedule is kept; `meltano.yml` says nothing of it.
     pub timing: Timing,
     /// Which streams and fields are read, as Meltano's `select`.
-    pub select: BTreeSet<String>,
+    pub select: IndexSet<String>,
     /// Replication metadata by stream, as Meltano's `metadata`.
     pub metadata: serde_json::Map<String, Value>,
     /// Words to find and group it by.

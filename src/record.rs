@@ -25,6 +25,8 @@ pub type Fields = BTreeMap<String, Field>;
 pub enum Field {
     /// A value that everybody may see.
     Plain(Value),
+    /// The same, of which the order of tables counts.
+    Ordered(Value),
     /// The ciphertext of a secret.
     Secret(String),
 }
@@ -34,9 +36,11 @@ impl Field {
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Plain(a), Self::Plain(b)) => value::same(a, b),
+            (Self::Ordered(a), Self::Ordered(b)) => value::same(a, b) && value::same_order(a, b),
+            (Self::Plain(a) | Self::Ordered(a), Self::Plain(b) | Self::Ordered(b)) => value::same(a, b),
             (Self::Secret(a), Self::Secret(b)) => a == b,
-            (Self::Plain(_), Self::Secret(_)) | (Self::Secret(_), Self::Plain(_)) => false,
+            (Self::Plain(_) | Self::Ordered(_), Self::Secret(_))
+            | (Self::Secret(_), Self::Plain(_) | Self::Ordered(_)) => false,
         }
     }
 }
@@ -62,6 +66,11 @@ pub trait Record: Clone + PartialEq + Debug + Serialize + Send + Sync + 'static 
 /// Adds the members of a table to `fields`, each under `prefix`.
 fn spread<'a>(fields: &mut Fields, prefix: &str, members: impl IntoIterator<Item = (&'a String, &'a Value)>) {
     fields.extend(members.into_iter().map(|(key, value)| (format!("{prefix}.{key}"), Field::Plain(value.clone()))));
+}
+
+/// Does what [`spread`] does, for tables whose order counts.
+fn spread_in_order<'a>(fields: &mut Fields, prefix: &str, members: impl IntoIterator<Item = (&'a String, &'a Value)>) {
+    fields.extend(members.into_iter().map(|(key, value)| (format!("{prefix}.{key}"), Field::Ordered(value.clone()))));
 }
 
 #[cfg(test)]

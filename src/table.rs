@@ -8,10 +8,10 @@ mod secrets;
 mod tree;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -313,12 +313,12 @@ impl<'a> Table<'a> {
     }
 
     /// Returns every key and value with their places, for tables whose keys a connector defines.
-    pub fn nodes(&self, problems: &mut Problems) -> BTreeMap<String, Node> {
+    pub fn nodes(&self, problems: &mut Problems) -> IndexMap<String, Node> {
         self.nodes_of(self.entries, problems)
     }
 
-    fn nodes_of(&self, entries: &DeTable<'_>, problems: &mut Problems) -> BTreeMap<String, Node> {
-        let mut nodes = BTreeMap::new();
+    fn nodes_of(&self, entries: &DeTable<'_>, problems: &mut Problems) -> IndexMap<String, Node> {
+        let mut nodes = IndexMap::new();
         for (key, found) in entries {
             let content = match found.get_ref() {
                 DeValue::Table(table) => Some(Content::Members(self.nodes_of(table, problems))),

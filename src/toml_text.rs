@@ -46,18 +46,23 @@ pub fn is_long_table(value: &Value) -> bool {
     value.is_object() && inline(value).len() > WIDTH
 }
 
-/// Returns a table with its head; tables in it that are long have heads of their own, behind it.
+/// Returns a table with its head, its members in their order. From the first long table on that only tables come behind,
+/// each has a head of its own: what stands under a head has no place for what comes behind it.
 #[must_use]
 pub fn table(path: &str, members: &Map<String, Value>) -> String {
-    let (long, short): (Vec<_>, Vec<_>) = members.iter().partition(|(_, value)| is_long_table(value));
-    let mut table = format!("[{path}]\n");
-    for (name, member) in short {
+    let all: Vec<(&String, &Value)> = members.iter().collect();
+    let tables = all.iter().rposition(|(_, value)| !value.is_object()).map_or(0, |at| at + 1);
+    let heads = all[tables..].iter().position(|(_, value)| is_long_table(value)).map_or(all.len(), |at| tables + at);
+    let (lines, headed) = all.split_at(heads);
+    let mut table = if lines.is_empty() && !headed.is_empty() { String::new() } else { format!("[{path}]\n") };
+    for (name, member) in lines {
         let _ = writeln!(table, "{} = {}", key(name), value(member));
     }
-    for (name, member) in long {
+    for (name, member) in headed {
         let path = format!("{path}.{}", key(name));
         if let Some(members) = member.as_object() {
-            let _ = write!(table, "\n{}", self::table(&path, members));
+            let gap = if table.is_empty() { "" } else { "\n" };
+            let _ = write!(table, "{gap}{}", self::table(&path, members));
         }
     }
     table
@@ -99,5 +104,22 @@ mod tests {
         let deep = json!({"a": {"b": {"c d": "x".repeat(90), "e": {"f": "y".repeat(99)}}, "g": 1}});
         let back: Value = toml::from_str(&table("config", deep.as_object().unwrap())).unwrap();
         assert_eq!(back, json!({"config": deep}));
+    }
+
+    #[test]
+    fn tables_keep_their_order_whatever_has_a_head() {
+        let (long, short) = (json!({"z": "x".repeat(90), "a": 1}), json!({"y": 1}));
+        for members in [
+            json!({"c": long, "b": 1, "a": long, "d": short}),
+            json!({"c": short, "b": long, "a": short}),
+            json!({"b": long, "a": 1}),
+        ] {
+            let text = table("config", members.as_object().unwrap());
+            let mut problems = crate::problem::Problems::default();
+            let source = crate::source::Source::new("x.toml", text.as_str());
+            let read = crate::table::parse(&source, &mut problems, |table, problems| table.value("config", problems));
+            let read = read.unwrap().value;
+            assert!(read == members && crate::value::same_order(&read, &members), "{text}");
+        }
     }
 }

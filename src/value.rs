@@ -2,11 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Number, Value};
+use indexmap::IndexMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Number, Value};
 use toml::de::{DeArray, DeTable, DeValue};
 
-/// Settings by name, nested names joined by dots.
-pub type Settings = BTreeMap<String, Value>;
+/// Settings by name, nested names joined by dots. They have the order of their file where one of them is part of another, as
+/// `maps.b` and `maps.a` are of `maps`; see [`sorted`].
+pub type Settings = IndexMap<String, Value>;
+
+/// Sorts settings by their names up to the first dot: the order of the others is nobody's business, and so the same
+/// settings are written in one order.
+#[must_use]
+pub fn sorted(mut settings: Settings) -> Settings {
+    fn first(name: &str) -> &str {
+        name.split('.').next().unwrap_or_default()
+    }
+    settings.sort_by(|a, _, b, _| first(a).cmp(first(b)));
+    settings
+}
+
+/// Writes settings in one order, whatever the order of their file.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_in_one_order<S: Serializer>(settings: &Settings, serializer: S) -> Result<S::Ok, S::Error> {
+    let one_order = |value: &Value| {
+        let mut value = value.clone();
+        value.sort_all_objects();
+        value
+    };
+    let sorted: BTreeMap<&String, Value> = settings.iter().map(|(name, value)| (name, one_order(value))).collect();
+    sorted.serialize(serializer)
+}
 
 /// Why a TOML value cannot be a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +134,23 @@ pub fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Tells whether the tables of two values that are the same have one order: of rules that are applied one after the
+/// other the last wins.
+#[must_use]
+pub fn same_order(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => a.iter().zip(b).all(|(a, b)| same_order(a, b)),
+        (Value::Object(a), Value::Object(b)) => tables_in_order(a, b),
+        _ => true,
+    }
+}
+
+/// Does what [`same_order`] does, for two tables.
+#[must_use]
+pub fn tables_in_order(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    a.iter().zip(b).all(|((a_key, a), (b_key, b))| a_key == b_key && same_order(a, b))
+}
+
 /// Returns what a value is called in a message.
 #[must_use]
 pub fn kind_of(value: &Value) -> &'static str {
@@ -154,6 +199,12 @@ mod tests {
         assert_eq!(written(json!({"a": [[null]]})), Err(NotToml::Null));
         assert_eq!(written(json!([u64::MAX])), Err(NotToml::Number));
         assert_eq!(written(json!(i64::MIN)), Ok(Some(i64::MIN.to_string())));
+    }
+
+    #[test]
+    fn the_order_of_tables_counts_where_it_is_asked_for() {
+        let (a, b) = (json!({"x": [{"a": 1, "b": 2}]}), json!({"x": [{"b": 2, "a": 1}]}));
+        assert!(same(&a, &b) && a == b && !same_order(&a, &b) && same_order(&a, &a));
     }
 
     #[test]

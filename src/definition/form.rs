@@ -117,7 +117,7 @@ mod tests {
             [format!("x:1: this is no definition of a plugin: it says {said} [spile::definition::unknown_form]")]
         };
         assert_eq!(bad("{\"name\": \"tap-x\"}"), unknown("`name`"));
-        assert_eq!(bad("{\"settings\": [], \"pip_url\": \"tap-x\"}"), unknown("`pip_url`, `settings`"));
+        assert_eq!(bad("{\"settings\": [], \"pip_url\": \"tap-x\"}"), unknown("`settings`, `pip_url`"));
         assert_eq!(good("{\"name\": \"tap-x\", \"pip_url\": \"tap-x==1\"}").0.name, "x");
     }
 

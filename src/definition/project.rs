@@ -87,7 +87,7 @@ fn inherited(
     }
     // Its name in Meltano is the one that it is installed under.
     plugin.insert("name".to_owned(), json!(seen.last().unwrap_or(&name)));
-    plugin.remove("inherit_from");
+    plugin.shift_remove("inherit_from");
     Some(plugin)
 }
 

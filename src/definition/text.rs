@@ -91,7 +91,7 @@ fn setting(text: &mut String, setting: &Setting) {
     if let Kind::Options(choices) = &setting.kind {
         let option = |choice: &crate::connector::kind::Choice| match &choice.value {
             plain if word_of(plain) == choice.label => plain.clone(),
-            plain => json!({"value": plain, "label": choice.label}),
+            plain => json!({"label": choice.label, "value": plain}),
         };
         line(text, "options", &choices.iter().map(option).collect());
     }

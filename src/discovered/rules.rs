@@ -1,7 +1,6 @@
 //! What `select` and `metadata` take of a stream: the rules of Meltano 4.4's `catalog.py`, applied as it applies them.
 
-use std::collections::BTreeSet;
-
+use indexmap::IndexSet;
 use serde_json::{Map, Value};
 
 use super::{Inclusion, Stream};
@@ -70,7 +69,7 @@ impl Rules {
 
     /// Returns the rules of patterns alone; without any, everything is selected.
     #[must_use]
-    pub fn selecting(patterns: &BTreeSet<String>) -> Self {
+    pub fn selecting(patterns: &IndexSet<String>) -> Self {
         let mut rules = Self { rules: Vec::new(), are_heeded: true };
         rules.add_pattern("!*.*");
         if patterns.is_empty() {

@@ -229,7 +229,7 @@ mod tests {
         let file = NewFile { metadata, ..new(catalog.find(Role::Extractor, "postgres").unwrap()) };
         let text = file.text().unwrap();
         let table =
-            "\n[metadata.\"public-a.b\"]\nreplication-key = \"updated_at\"\nreplication-method = \"INCREMENTAL\"\n";
+            "\n[metadata.\"public-a.b\"]\nreplication-method = \"INCREMENTAL\"\nreplication-key = \"updated_at\"\n";
         assert!(text.ends_with(table), "{text}");
     }
 

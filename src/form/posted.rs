@@ -63,12 +63,12 @@ fn take(setting: &Setting, text: &str, posted: &mut Posted) {
     }
     posted.typed.insert(setting.name.clone(), text.to_owned());
     if text.trim().is_empty() {
-        posted.config.remove(&setting.name);
+        posted.config.shift_remove(&setting.name);
         return;
     }
     match answer(setting, text) {
         Ok(value) if setting.kind == Kind::Boolean && is_default(setting, &value) => {
-            posted.config.remove(&setting.name);
+            posted.config.shift_remove(&setting.name);
         }
         Ok(value) => drop(posted.config.insert(setting.name.clone(), value)),
         Err(sentence) => drop(posted.faults.insert(format!("{CONFIG}{}", setting.name), sentence)),

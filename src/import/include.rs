@@ -48,8 +48,8 @@ fn deep_merge(ours: Value, theirs: Value) -> Value {
     match (ours, theirs) {
         (Value::Object(mut ours), Value::Object(theirs)) => {
             for (key, value) in theirs {
-                let merged = match ours.remove(&key) {
-                    Some(own) => deep_merge(own, value),
+                let merged = match ours.get_mut(&key) {
+                    Some(own) => deep_merge(own.take(), value),
                     None => value,
                 };
                 ours.insert(key, merged);

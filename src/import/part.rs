@@ -135,7 +135,9 @@ impl Reader<'_> {
         let table = self.item.get(key).and_then(|node| self.document.resolve(node));
         let mut before = self.first(key, table);
         for pair in table.map(Node::pairs).unwrap_or_default() {
-            let Some((name, value)) = pair.key.text().and_then(|name| members.remove_entry(name)) else { continue };
+            let Some((name, value)) = pair.key.text().and_then(|name| members.shift_remove_entry(name)) else {
+                continue;
+            };
             let end = line_end(self.document.text, pair.span().end);
             let comments = comments(self.document.text, before..end, table.unwrap_or(self.item));
             before = end;

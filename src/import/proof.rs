@@ -116,6 +116,7 @@ fn normalise(document: &mut Value, adopted: &[Adopted]) {
             if let Some(plugin) = item(plugins, key) {
                 setup(plugin);
                 overlay(plugin, base);
+                order(plugin);
             }
         }
         for role in [Role::Extractor, Role::Loader] {
@@ -137,6 +138,11 @@ fn normalise(document: &mut Value, adopted: &[Adopted]) {
             remove(environment, "config");
         }
     }
+    for key in bases.keys() {
+        if let Some(plugin) = item(&mut document["plugins"], key) {
+            order(plugin);
+        }
+    }
     for key in ["plugins", "environments", "jobs", "schedules"] {
         for role in [Role::Extractor, Role::Loader] {
             if key == "plugins" && is_nothing(&document[key][role.plural()]) {
@@ -146,6 +152,25 @@ fn normalise(document: &mut Value, adopted: &[Adopted]) {
         if is_nothing(&document[key]) {
             remove(document, key);
         }
+    }
+}
+
+/// What Meltano flattens: settings, of which each hands its own order on to the plugin, and rules, of which the last wins.
+const FLAT: [&str; 2] = ["config", "metadata"];
+
+/// Writes down the order of what was flattened, where it counts: among all rules, and within each setting.
+fn order(plugin: &mut Value) {
+    for key in FLAT {
+        let Some(leaves) = plugin[key].as_object() else { continue };
+        let setting = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        let mut order = Map::new();
+        for name in leaves.keys() {
+            let of = if key == "config" { setting(name) } else { String::new() };
+            if let Value::Array(names) = order.entry(of).or_insert_with(|| json!([])) {
+                names.push(json!(name));
+            }
+        }
+        plugin[format!("order of {key}")] = Value::Object(order);
     }
 }
 
@@ -161,7 +186,7 @@ fn unmark(plugin: &mut Value) {
 
 /// Flattens settings and metadata as Meltano does, and sorts what has no order.
 fn setup(plugin: &mut Value) {
-    for key in ["config", "metadata"] {
+    for key in FLAT {
         let leaves = flat(&plugin[key]);
         if leaves.is_empty() { remove(plugin, key) } else { plugin[key] = Value::Object(leaves) }
     }
@@ -266,6 +291,7 @@ plugins:
     settings: [{name: password, kind: password}]
     config: {db: {host: a, port: 1}, password: canary}
     select: [b.*, a.*]
+    metadata: {u: {k: 1}, '*': {k: 2}}
   - name: tap-y
     namespace: tap_y
     pip_url: tap-y
@@ -296,7 +322,7 @@ plugins:
             ("", ""),
             ("[b.*, a.*]", "[a.*, b.*, a.*]"),
             ("{db: {host: a, port: 1}, ", "{db.host: a, db.port: 1, nothing: null, "),
-            ("    namespace: tap_x\n", "    namespace: tap_x\n    annotations: {spile: {id: x}}\n    metadata: {}\n"),
+            ("    namespace: tap_x\n", "    namespace: tap_x\n    annotations: {spile: {id: x}}\n    load_schema:\n"),
             ("host: prod, password", "host: prod, db.port: 1, password"),
             ("- name: dev\n", "- {name: dev, config: {plugins: {extractors: [{name: tap-x}], loaders: []}}}\n"),
             ("plugins:\n  extractors:\n  - name", "jobs: []\nplugins:\n  loaders: []\n  extractors:\n  - name"),
@@ -314,6 +340,13 @@ plugins:
         for (from, to, path, plugin) in [
             ("host: a", "host: b", "plugins.extractors[tap-x].config.db.host", "tap-x"),
             ("[b.*, a.*]", "[b.*]", "plugins.extractors[tap-x].select", "tap-x"),
+            ("host: a, port: 1", "port: 1, host: a", "plugins.extractors[tap-x].order of config.db[]", "tap-x"),
+            (
+                "u: {k: 1}, '*': {k: 2}",
+                "'*': {k: 2}, u: {k: 1}",
+                "plugins.extractors[tap-x].order of metadata.[]",
+                "tap-x",
+            ),
             (
                 "password: '${TAP_X_PASSWORD}'}\n    select",
                 "password: ''}\n    select",

@@ -5,9 +5,10 @@ mod settings;
 mod timing;
 mod values;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use serde_json::Value;
 
 use super::{Declaration, Draft, Integration, Schedule, schedule, select};
@@ -245,7 +246,7 @@ fn schedule(written: &Placed<String>, draft: &Draft, problems: &mut Problems) ->
     }
 }
 
-fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> BTreeSet<String> {
+fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> IndexSet<String> {
     if patterns.value.is_empty() {
         let span = patterns.place.span.clone().into();
         problems.push(&patterns.place.source, Mistake::EmptySelection { span });

@@ -1,7 +1,6 @@
 //! Drafts: what a file says, with places, not yet trusted.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::FileName;
@@ -59,7 +58,7 @@ pub struct Draft {
     /// `protect`
     pub protect: Option<Placed<bool>>,
     /// `[config]`, as written: nested tables are not yet told apart from values.
-    pub config: BTreeMap<String, Node>,
+    pub config: IndexMap<String, Node>,
     /// `[secrets]` with `[sops]`, or a sidecar's; an overlay's replace the base's as a whole.
     pub secrets: Option<SecretsDraft>,
 }
@@ -125,7 +124,7 @@ fn replication(stream: &Table<'_>, problems: &mut Problems) {
     }
 }
 
-fn config(table: &Table<'_>, problems: &mut Problems) -> BTreeMap<String, Node> {
+fn config(table: &Table<'_>, problems: &mut Problems) -> IndexMap<String, Node> {
     table.table("config", problems).map(|config| config.nodes(problems)).unwrap_or_default()
 }
 
@@ -175,9 +174,10 @@ impl Draft {
     }
 }
 
-fn merged_nodes(mut base: BTreeMap<String, Node>, over: BTreeMap<String, Node>) -> BTreeMap<String, Node> {
+/// Lays one table over another: what both have stays in its place, what is new comes behind, as Meltano goes through them.
+fn merged_nodes(mut base: IndexMap<String, Node>, over: IndexMap<String, Node>) -> IndexMap<String, Node> {
     for (name, node) in over {
-        let before = base.remove(&name).map(|before| before.content);
+        let before = base.get(&name).map(|before| before.content.clone());
         let node = node.map(|over| match (before, over) {
             (Some(Content::Members(before)), Content::Members(over)) => Content::Members(merged_nodes(before, over)),
             (_, over) => over,
@@ -195,8 +195,8 @@ fn merge(base: Value, over: Value) -> Value {
     match (base, over) {
         (Value::Object(mut base), Value::Object(over)) => {
             for (key, value) in over {
-                let value = match base.remove(&key) {
-                    Some(before) => merge(before, value),
+                let value = match base.get_mut(&key) {
+                    Some(before) => merge(before.take(), value),
                     None => value,
                 };
                 base.insert(key, value);
@@ -228,7 +228,8 @@ mod tests {
         let merged = base.overlaid(&over);
         assert_eq!(merged.name.unwrap().value, "Shop");
         assert!(!merged.enabled.unwrap().value);
-        let config: BTreeMap<_, _> = merged.config.iter().map(|(k, e)| (k.as_str(), e.value())).collect();
+        let config: std::collections::BTreeMap<_, _> =
+            merged.config.iter().map(|(k, e)| (k.as_str(), e.value())).collect();
         assert_eq!(json!(config), json!({"a": 1, "b": {"x": 1, "y": 3}, "c": 4}));
     }
 }

@@ -142,7 +142,7 @@ fn take_secrets(row: &mut Row, connector: &Connector) -> BTreeMap<String, Secret
     let names: Vec<String> =
         row.config.iter().filter(|(name, value)| is_secret(name, value)).map(|(name, _)| name.clone()).collect();
     let taken = names.into_iter().filter_map(|name| {
-        let value = row.config.remove(&name)?;
+        let value = row.config.shift_remove(&name)?;
         Some((name, Secret::new(text(&value))))
     });
     taken.collect()

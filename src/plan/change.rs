@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Action;
+use crate::record::entry::METADATA;
 use crate::record::row::{RECIPIENTS, WRAPPING};
 use crate::record::{Field, Record};
 
@@ -170,6 +171,11 @@ impl<R: Record> Change<R> {
             Some(FieldChange { path, difference })
         };
         let mut fields: Vec<FieldChange> = paths.into_iter().filter_map(change).collect();
+        // Where a rule comes or goes, the order of all of them is no news.
+        let paths: Vec<String> = fields.iter().map(|field| field.path.clone()).collect();
+        let is_order = |path: &str| path == METADATA || path.ends_with(&format!(".{METADATA}"));
+        let is_of = |path: &str| paths.iter().any(|other| other.starts_with(&format!("{path}.")));
+        fields.retain(|field| !(is_order(&field.path) && is_of(&field.path)));
         // A document's MAC changes with every value in it: that alone is no news. Where no ciphertext changes, no value
         // does.
         if fields.iter().any(|field| field.is_of_secrets() && field.path != WRAPPING) {
@@ -203,7 +209,7 @@ impl Difference {
             return None;
         }
         let plain = |field: Option<Field>| match field {
-            Some(Field::Plain(value)) => Some(value),
+            Some(Field::Plain(value) | Field::Ordered(value)) => Some(value),
             Some(Field::Secret(_)) | None => None,
         };
         Some(match (before, after) {

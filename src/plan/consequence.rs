@@ -172,6 +172,9 @@ fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequenc
             setting.resync.then(|| (Consequence::Resync, format!("`{rest}` changes which data are read")))
         }
         "select" => Some((Consequence::Resync, "newly selected streams are read from the start".to_owned())),
+        "metadata" if rest.is_empty() => {
+            Some((Consequence::Resync, "of the rules of `metadata` another one comes last, and wins".to_owned()))
+        }
         "metadata" => Some((Consequence::Resync, format!("the replication of `{rest}` changes"))),
         "type" => Some((Consequence::FullRefresh, "another connector starts without a bookmark".to_owned())),
         "plugin" if matches!(rest, "pip_url" | "executable") => {

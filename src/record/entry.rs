@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Field, Fields, PluginDefinition, Record, spread};
+use super::{Field, Fields, PluginDefinition, Record, spread, spread_in_order};
 use crate::connector::Role;
 use crate::connector::naming::Said;
 use crate::integration::check::environment_variable;
@@ -15,7 +16,7 @@ use crate::integration::select::stream_part;
 use crate::integration::{Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, Slug};
 use crate::settings::ProjectSettings;
-use crate::value::Settings;
+use crate::value::{self, Settings};
 
 /// An integration in `meltano.yml`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,6 +43,9 @@ pub struct Entry {
     pub interval: Option<String>,
 }
 
+/// The path of the field that says in which order the rules of `metadata` come. It only counts where no rule differs.
+pub const METADATA: &str = "metadata";
+
 /// Who defines a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,20 +57,30 @@ pub enum Origin {
 }
 
 /// What a plugin is set up with.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Setup {
     /// `config`
     #[serde(default)]
     pub config: Settings,
     /// `select`; `None` where it is not written.
     #[serde(default)]
-    pub select: Option<BTreeSet<String>>,
+    pub select: Option<IndexSet<String>>,
     /// `metadata`
     #[serde(default)]
     pub metadata: Map<String, Value>,
     /// `load_schema`, of extractors; left out where there is none, so that entries of before there was one hash as they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_schema: Option<String>,
+}
+
+/// Of tables in settings, and of `metadata`, the order counts, as it does to Meltano and to plugins; of `select` it does not.
+impl PartialEq for Setup {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { config, select, metadata, load_schema } = self;
+        (config, select, metadata, load_schema) == (&other.config, &other.select, &other.metadata, &other.load_schema)
+            && config.iter().zip(&other.config).all(|(a, b)| a.0 == b.0 && value::same_order(a.1, b.1))
+            && value::tables_in_order(metadata, &other.metadata)
+    }
 }
 
 impl Setup {
@@ -84,7 +98,7 @@ impl Setup {
             config.insert(setting.to_owned(), json!(SCHEMA_REFERENCE));
         }
         Self {
-            config,
+            config: value::sorted(config),
             select: (!select.is_empty()).then(|| select.clone()),
             metadata: declaration.metadata.clone(),
             load_schema: load_schema(declaration, environment, all),
@@ -93,11 +107,15 @@ impl Setup {
 
     /// Returns what this setup says otherwise than `base`. Meltano merges `config` key by key.
     fn differing_from(self, base: &Self) -> Self {
-        let config = self.config.into_iter().filter(|(key, value)| base.config.get(key) != Some(value)).collect();
-        let metadata = self.metadata.into_iter().filter(|(key, value)| base.metadata.get(key) != Some(value)).collect();
+        let differs = |value: &Value, base: Option<&Value>| {
+            base.is_none_or(|base| base != value || !value::same_order(base, value))
+        };
+        let config = self.config.into_iter().filter(|(key, value)| differs(value, base.config.get(key))).collect();
+        let metadata =
+            self.metadata.into_iter().filter(|(key, value)| differs(value, base.metadata.get(key))).collect();
         let select = match (self.select, &base.select) {
             // Nothing said means everything; said where the base selects less.
-            (None, Some(_)) => Some(BTreeSet::from(["*.*".to_owned()])),
+            (None, Some(_)) => Some(IndexSet::from(["*.*".to_owned()])),
             (select, base) => select.filter(|select| base.as_ref() != Some(select)),
         };
         let load_schema = self.load_schema.filter(|schema| base.load_schema.as_ref() != Some(schema));
@@ -107,6 +125,7 @@ impl Setup {
     /// Returns this setup with what an environment says otherwise.
     fn overlaid(mut self, over: &Self) -> Self {
         self.config.extend(over.config.clone());
+        self.config = value::sorted(self.config);
         self.metadata.extend(over.metadata.clone());
         self.select = over.select.clone().or(self.select);
         self.load_schema = over.load_schema.clone().or(self.load_schema);
@@ -118,8 +137,12 @@ impl Setup {
     }
 
     fn add_to(&self, fields: &mut Fields, prefix: &str) {
-        spread(fields, &format!("{prefix}config"), &self.config);
-        spread(fields, &format!("{prefix}metadata"), &self.metadata);
+        spread_in_order(fields, &format!("{prefix}config"), &self.config);
+        spread_in_order(fields, &format!("{prefix}metadata"), &self.metadata);
+        if self.metadata.len() > 1 {
+            let patterns: Vec<&String> = self.metadata.keys().collect();
+            fields.insert(format!("{prefix}{METADATA}"), Field::Plain(json!(patterns)));
+        }
         if let Some(select) = &self.select {
             fields.insert(format!("{prefix}select"), Field::Plain(json!(select)));
         }

@@ -45,6 +45,9 @@ impl PluginDefinition {
 
 impl From<Map<String, Value>> for PluginDefinition {
     fn from(keys: Map<String, Value>) -> Self {
+        let mut keys = keys;
+        // Two files may say one definition in two orders.
+        keys.sort_keys();
         Self { keys, digest: OnceLock::new() }
     }
 }
@@ -114,5 +117,6 @@ fn setting(setting: &Setting) -> Value {
         let options = choices.iter().map(|choice| json!({"label": choice.label, "value": choice.value})).collect();
         written.insert("options".to_owned(), options);
     }
+    written.sort_keys();
     Value::Object(written)
 }

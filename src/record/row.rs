@@ -10,7 +10,7 @@ use crate::integration::secrets::setting_of;
 use crate::integration::{Integration, Secrets};
 use crate::name::{EnvironmentName, Slug};
 use crate::sops::Document;
-use crate::value::Settings;
+use crate::value::{self, Settings};
 
 /// An integration in the registry, as far as files declare it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,8 @@ pub struct Row {
     pub name: String,
     /// `enabled`
     pub enabled: bool,
-    /// `config`
+    /// `config`, whose order no registry keeps: rows are told apart without it.
+    #[serde(serialize_with = "value::serialize_in_one_order")]
     pub config: Settings,
     /// `secrets`; left out where there are none, so that rows of before there were any hash as they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,7 @@ use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::State;
 use crate::record::entry::{Origin, Setup};
 use crate::record::{Entry, PluginDefinition};
+use crate::value::sorted;
 use crate::yaml;
 
 /// Why a text is no `meltano.yml` of spile's.
@@ -125,7 +126,8 @@ impl Plugin {
     fn setup(self) -> Result<Setup, Unreadable> {
         let keys = ["config", "select", "metadata", "load_schema"];
         let said = self.rest.into_iter().filter(|(key, _)| keys.contains(&key.as_str()));
-        Ok(Setup::deserialize(Value::Object(said.collect()))?)
+        let setup = Setup::deserialize(Value::Object(said.collect()))?;
+        Ok(Setup { config: sorted(setup.config), ..setup })
     }
 
     fn definition(self) -> (String, Arc<PluginDefinition>) {

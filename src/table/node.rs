@@ -1,8 +1,8 @@
 //! Values that keep their places all the way down, and keeping values out of excerpts.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -31,7 +31,7 @@ pub enum Content {
     /// A value that is no table.
     Leaf(Value),
     /// The members of a table.
-    Members(BTreeMap<String, Node>),
+    Members(IndexMap<String, Node>),
 }
 
 impl Node {
@@ -71,7 +71,7 @@ impl Node {
 
     /// Returns the members, where the value is a table.
     #[must_use]
-    pub fn members(&self) -> Option<&BTreeMap<String, Node>> {
+    pub fn members(&self) -> Option<&IndexMap<String, Node>> {
         match &self.content {
             Content::Leaf(_) => None,
             Content::Members(members) => Some(members),
@@ -83,7 +83,7 @@ impl Node {
         for span in &self.written {
             problems.hide(&self.place.source.place(span.clone()));
         }
-        for member in self.members().into_iter().flat_map(BTreeMap::values) {
+        for member in self.members().into_iter().flat_map(IndexMap::values) {
             member.hide(problems);
         }
     }

@@ -73,9 +73,19 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Returns the members of a table; what it says itself wins over what it merges.
+    /// Returns the members of a table; what it says itself comes before what it merges, as Meltano reads it, and wins.
     fn members(&self, node: &Node, odd: &mut Vec<Odd>) -> Map<String, Value> {
         let mut members = Map::new();
+        for pair in node.pairs().iter().filter(|pair| !is_merge(&pair.key)) {
+            let key = match self.value(&pair.key, odd) {
+                Value::String(key) => key,
+                key => {
+                    odd.push(Odd { what: "a key that is no text", at: pair.key.span.start });
+                    key.to_string()
+                }
+            };
+            members.insert(key, self.value(&pair.value, odd));
+        }
         for pair in node.pairs().iter().filter(|pair| is_merge(&pair.key)) {
             let sources =
                 if pair.value.items().is_empty() { std::slice::from_ref(&pair.value) } else { pair.value.items() };
@@ -86,16 +96,6 @@ impl<'a> Values<'a> {
                     }
                 }
             }
-        }
-        for pair in node.pairs().iter().filter(|pair| !is_merge(&pair.key)) {
-            let key = match self.value(&pair.key, odd) {
-                Value::String(key) => key,
-                key => {
-                    odd.push(Odd { what: "a key that is no text", at: pair.key.span.start });
-                    key.to_string()
-                }
-            };
-            members.insert(key, self.value(&pair.value, odd));
         }
         members
     }

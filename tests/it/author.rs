@@ -56,9 +56,9 @@ impl Desk {
 }
 
 fn wanted(keys: &Value, config: &Value, secrets: &[(&str, Option<&str>)]) -> Wanted {
-    let map = |value: &Value| -> BTreeMap<String, Value> { serde_json::from_value(value.clone()).unwrap() };
     let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), value.map(Secret::new)));
-    Wanted { keys: map(keys), config: Some(map(config)), secrets: secrets.collect() }
+    let (keys, config) = (serde_json::from_value(keys.clone()), serde_json::from_value(config.clone()));
+    Wanted { keys: keys.unwrap(), config: Some(config.unwrap()), secrets: secrets.collect() }
 }
 
 fn shop() -> Wanted {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -23,7 +25,7 @@ pub struct IntegrationData<'a> {
     enabled: bool,
     loader: Option<&'a Slug>,
     schedule: Option<String>,
-    select: &'a BTreeSet<String>,
+    select: &'a IndexSet<String>,
     tags: &'a BTreeSet<String>,
     protect: bool,
     config: &'a Settings,

@@ -101,7 +101,7 @@ pub fn faults(refusal: &Refusal) -> BTreeMap<String, String> {
 fn general(at: &At, one: &Integration, (posted, refusal): (Option<&Posted>, Option<&Refusal>)) -> Vec<FieldData> {
     let faults = refusal.map(faults).unwrap_or_default();
     let base = &one.base;
-    let join = |words: &std::collections::BTreeSet<String>| words.iter().cloned().collect::<Vec<_>>().join(", ");
+    let join = |words: Vec<&str>| words.join(", ");
     let loader = base.loader.as_ref().map(ToString::to_string).unwrap_or_default();
     let schedule = base.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut fields = vec![
@@ -116,10 +116,14 @@ fn general(at: &At, one: &Integration, (posted, refusal): (Option<&Posted>, Opti
         fields.push(text(
             "select",
             ("Streams", "Patterns such as orders.*, between commas; empty: all."),
-            join(&base.select),
+            join(base.select.iter().map(String::as_str).collect()),
         ));
     }
-    fields.push(text("tags", ("Tags", "Words to find it by, between commas."), join(&base.tags)));
+    fields.push(text(
+        "tags",
+        ("Tags", "Words to find it by, between commas."),
+        join(base.tags.iter().map(String::as_str).collect()),
+    ));
     for field in &mut fields {
         field.fault = faults.get(&field.name).cloned().unwrap_or_default();
         if let Some(posted) = posted {
@@ -270,9 +274,10 @@ fn keys(one: &Integration, posted: &Posted) -> BTreeMap<String, Value> {
             keys.insert(name.to_owned(), wanted.map_or(Value::Null, Value::from));
         }
     }
-    for (name, present) in [("select", &base.select), ("tags", &base.tags)] {
+    let (select, tags) = (base.select.iter().collect(), base.tags.iter().collect());
+    for (name, present) in [("select", select), ("tags", tags)] {
         let wanted = list(name);
-        if wanted.iter().collect::<std::collections::BTreeSet<_>>() != present.iter().collect()
+        if wanted.iter().collect::<std::collections::BTreeSet<_>>() != present
             && posted.fields.iter().any(|(known, _)| known == name)
         {
             keys.insert(name.to_owned(), if wanted.is_empty() { Value::Null } else { wanted.into() });

@@ -9,7 +9,7 @@ use crate::name::Slug;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed};
 use crate::table::Node;
-use crate::value::Settings;
+use crate::value::{Settings, sorted};
 
 pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Problems) -> Settings {
     let mut config = Settings::new();
@@ -31,7 +31,7 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
             config.insert(name, value.value);
         }
     }
-    config
+    sorted(config)
 }
 
 /// Turns `[config.local] folders = []` into `local.folders`, where the connector has such a setting.

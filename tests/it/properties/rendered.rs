@@ -14,18 +14,19 @@ use spile::record::entry::{Origin, Setup};
 use spile::record::{Entry, PluginDefinition};
 use spile::render::{self, Head, Purpose};
 use spile::source::Source;
+use spile::value::sorted;
 use uuid::Uuid;
 
 use super::values::{key, name, table, text, tries, value};
 
 /// Whatever `Entry::of` can make: an empty selection is none.
 fn setup() -> impl Strategy<Value = Setup> {
-    let config = btree_map(prop_oneof!["[a-z_]{1,8}(\\.[a-z_]{1,8})?", key()], value(), 0..4);
-    let select = option::of(btree_set(text(), 1..4));
-    let metadata = btree_map(key(), table(value()).prop_map(Value::Object), 0..3);
+    let config = vec((prop_oneof!["[a-z_]{1,8}(\\.[a-z_]{1,8})?", key()], value()), 0..4);
+    let select = option::of(vec(text(), 1..4));
+    let metadata = vec((key(), table(value()).prop_map(Value::Object)), 0..3);
     (config, select, metadata, option::of(text())).prop_map(|(config, select, metadata, load_schema)| Setup {
-        config,
-        select,
+        config: sorted(config.into_iter().collect()),
+        select: select.map(|patterns| patterns.into_iter().collect()),
         metadata: metadata.into_iter().collect(),
         load_schema,
     })

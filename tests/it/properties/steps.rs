@@ -17,7 +17,7 @@ fn rows() -> impl Strategy<Value = State<Row>> {
     let config = proptest::collection::btree_map(text(), value(), 0..3);
     let row = (name(), text(), text(), any::<bool>(), config).prop_map(|(slug, connector, name, enabled, config)| {
         let slug = slug.parse().unwrap();
-        Row { slug, connector, name, enabled, config, secrets: None }
+        Row { slug, connector, name, enabled, config: config.into_iter().collect(), secrets: None }
     });
     state(row)
 }
@@ -34,7 +34,7 @@ fn entries() -> impl Strategy<Value = State<Entry>> {
         definition: Arc::new(
             Map::from_iter([("name".to_owned(), json!("tap")), ("label".to_owned(), json!(label))]).into(),
         ),
-        base: Setup { config, ..Setup::default() },
+        base: Setup { config: config.into_iter().collect(), ..Setup::default() },
         environments: [].into(),
         loader,
         interval,

@@ -138,8 +138,8 @@ fn case() -> impl Strategy<Value = Value> {
 /// What spile says of a case, in the form of the answer.
 fn said(case: &Value) -> Value {
     let streams = discovered::read(case["catalog"].to_string().as_bytes()).unwrap();
-    let select: BTreeSet<String> = serde_json::from_value(case["select"].clone()).unwrap();
-    let rules = Rules::selecting(&select).with_metadata(case["metadata"].as_object().unwrap());
+    let select: Vec<String> = serde_json::from_value(case["select"].clone()).unwrap();
+    let rules = Rules::selecting(&select.into_iter().collect()).with_metadata(case["metadata"].as_object().unwrap());
     let word = |taken: Taken| match taken {
         Taken::Selected => "selected",
         Taken::Automatic => "automatic",

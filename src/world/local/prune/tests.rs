@@ -1,7 +1,5 @@
 //! The bound of the history, and what stays of it.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -9,6 +7,7 @@ use super::*;
 use crate::name::IntegrationId;
 use crate::plan::{Change, Revision, State, Step};
 use crate::record::Row;
+use crate::value::Settings;
 use crate::world::{Origin, Registry};
 
 fn local(folder: &tempfile::TempDir) -> Local {
@@ -25,7 +24,7 @@ fn row(number: u128, name: &str) -> Row {
         connector: "shop".to_owned(),
         name: name.to_owned(),
         enabled: true,
-        config: BTreeMap::default(),
+        config: Settings::new(),
         secrets: None,
     }
 }
