@@ -1,6 +1,5 @@
 //! `import`: every project under `tests/import/` is adopted, and means the same to Meltano afterwards.
 
-mod equal;
 mod refused;
 mod secrets;
 mod used;
@@ -22,12 +21,16 @@ pub fn fixtures() -> Vec<PathBuf> {
 
 /// Lays a fixture into a project that shares Meltano with the other tests.
 pub fn lay(name: &str) -> Project {
+    lay_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import").join(name))
+}
+
+/// Lays the files of a folder into a project that shares Meltano with the other tests.
+pub fn lay_from(fixture: &Path) -> Project {
     let project = Project::new();
     std::fs::remove_file(project.path().join("spile.toml")).unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import").join(name);
-    for file in walkdir::WalkDir::new(&fixture).into_iter().map(Result::unwrap) {
+    for file in walkdir::WalkDir::new(fixture).into_iter().map(Result::unwrap) {
         if file.file_type().is_file() {
-            let path = file.path().strip_prefix(&fixture).unwrap().to_str().unwrap();
+            let path = file.path().strip_prefix(fixture).unwrap().to_str().unwrap();
             project.write(path, &std::fs::read_to_string(file.path()).unwrap());
         }
     }

@@ -20,6 +20,7 @@ mod http;
 mod import;
 mod instructions;
 mod killed;
+mod meaning;
 mod notify;
 mod outputs;
 mod own;

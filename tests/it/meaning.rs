@@ -1,0 +1,4 @@
+//! What projects mean to Meltano, asked of its own classes: an import keeps every answer.
+
+mod oracle;
+mod projects;

@@ -1,0 +1,198 @@
+"""Says what a project means to Meltano, by Meltano's own classes.
+
+One request a line on stdin, one answer a line on stdout, both JSON. A request names a `folder`, an `environment` of
+variables, and the `discovery` that every tap is taken to make. Run by the Python of Meltano's own environment: it costs
+a second to start, and some milliseconds for each project.
+"""
+
+import copy
+import json
+import logging
+import os
+import sys
+import warnings
+
+logging.disable(logging.CRITICAL)
+warnings.simplefilter("ignore")
+os.environ["MELTANO_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+
+import structlog  # noqa: E402
+
+structlog.configure(
+    wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+    logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+)
+
+from meltano.core.block.extract_load import generate_state_id  # noqa: E402
+from meltano.core.plugin import PluginType  # noqa: E402
+from meltano.core.plugin.error import PluginNotFoundError  # noqa: E402
+from meltano.core.plugin.settings_service import PluginSettingsService  # noqa: E402
+from meltano.core.plugin.singer.catalog import (  # noqa: E402
+    MetadataExecutor,
+    SchemaExecutor,
+    select_metadata_rules,
+)
+from meltano.core.plugin.singer.mapper import SingerMapper  # noqa: E402
+from meltano.core.plugin.singer.tap import config_metadata_rules, config_schema_rules  # noqa: E402
+from meltano.core.project import Project  # noqa: E402
+from meltano.core.schedule_service import ScheduleService  # noqa: E402
+from meltano.core.task_sets_service import TaskSetsService  # noqa: E402
+from meltano.core.utils import expand_env_vars  # noqa: E402
+
+# What Meltano makes up anew for a project that says none.
+OWN = ("MELTANO_PROJECT_ID",)
+
+# The places in a file: what an environment says again as the plugin says it means the same.
+FILE = ("meltano_yml", "meltano_environment", "inherited")
+
+
+class Block:
+    """As much of a block as a state id is made of."""
+
+    def __init__(self, name):
+        self.string_id = name
+
+
+def as_json(value):
+    """Returns a value in which the order of every table counts, as Meltano hands it on."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def ordered(value):
+    """Writes tables as lists of pairs: who compares them compares their order."""
+    if isinstance(value, dict):
+        return {"table": [[key, ordered(item)] for key, item in value.items()]}
+    if isinstance(value, list):
+        return [ordered(item) for item in value]
+    return value
+
+
+def settings_of(service):
+    found = {}
+    for name, meta in service.config_with_metadata().items():
+        if meta["value"] is None:
+            continue
+        source = meta["source"].value
+        found[name] = {"value": ordered(as_json(meta["value"])), "source": "file" if source in FILE else source}
+    return found
+
+
+def environment_of(service):
+    """What a plugin's process finds in its environment, beside the machine's own."""
+    project = service.project
+    project_env = expand_env_vars({**project.settings.env, **project.dotenv_env}, os.environ)
+    active = expand_env_vars(project.environment.env, project_env) if project.environment else {}
+    root_plugin = expand_env_vars(service.plugin.env, active)
+    of_environment = service.environment_plugin_config
+    over = expand_env_vars(of_environment.env, root_plugin) if of_environment else {}
+    env = {**project_env, **service.env, **service.as_env(), **root_plugin, **active, **over}
+    return {name: str(value) for name, value in env.items() if name not in OWN and os.environ.get(name) != value}
+
+
+def catalog_of(service, discovery):
+    catalog = copy.deepcopy(discovery)
+    config = service.as_dict(extras=True)
+    rules = config_schema_rules(config["_schema"])
+    if rules:
+        SchemaExecutor(rules).visit(catalog)
+    rules = select_metadata_rules(["!*.*"])
+    rules += select_metadata_rules(config["_select"])
+    rules += config_metadata_rules(config["_metadata"])
+    MetadataExecutor(rules).visit(catalog)
+    return as_json(catalog)
+
+
+def plugin_answer(project, plugin, discovery):
+    service = PluginSettingsService(project, plugin)
+    answer = {"settings": settings_of(service), "env": environment_of(service)}
+    # The order of settings is nobody's business; the order within one is the plugin's.
+    config = as_json(service.as_dict(extras=False, process=True))
+    answer["config"] = {name: ordered(value) for name, value in config.items()}
+    if plugin.type == PluginType.EXTRACTORS:
+        try:
+            answer["catalog"] = catalog_of(service, discovery)
+        except (ValueError, AttributeError) as error:
+            # A rule that Meltano does not take is not taken afterwards either.
+            answer["catalog"] = f"{type(error).__name__}: {error}"
+    if plugin.type == PluginType.MAPPERS:
+        expandable = {**project.dotenv_env, **project.settings.env}
+        mapping = SingerMapper._get_mapping_config(plugin.extra_config)
+        answer["mapping"] = ordered(as_json(expand_env_vars(mapping, expandable)))
+    definition = plugin.parent
+    wanted = ("namespace", "pip_url", "executable", "capabilities", "variant")
+    answer["definition"] = {name: as_json(getattr(plugin, name, None)) for name in wanted}
+    answer["parent"] = definition.name if definition else None
+    return answer
+
+
+def tasks_of(project, tasks):
+    """What `meltano run` makes of tasks: the plugins in their order, by type."""
+    found = []
+    for word in tasks:
+        name = word.split(":")[0]
+        try:
+            found.append((project.plugins.find_plugin(name).type.value, word))
+        except PluginNotFoundError:
+            found.append((None, word))
+    return found
+
+
+def state_ids(project, blocks):
+    ids, consumer = [], None
+    for kind, name in blocks:
+        if kind == "extractors":
+            consumer = name
+        elif kind == "loaders" and consumer:
+            ids.append(generate_state_id(project, None, Block(consumer), Block(name)))
+            consumer = None
+    return ids
+
+
+def environment_answer(project, name, discovery):
+    if name:
+        project.activate_environment(name)
+    plugins = {}
+    for plugin in project.plugins.plugins():
+        mapping = plugin.extra_config.get("_mapping_name")
+        key = f"{plugin.type.value}/{plugin.name}" + (f"/{mapping}" if mapping else "")
+        # Meltano looks at the first of a name.
+        if key not in plugins:
+            plugins[key] = plugin_answer(project, plugin, discovery)
+    jobs, states = {}, {}
+    for job in TaskSetsService(project).list_task_sets():
+        blocks = tasks_of(project, [word for task in job.tasks for word in words(task)])
+        jobs[job.name] = {"tasks": as_json(job.tasks), "blocks": blocks}
+        states[job.name] = state_ids(project, blocks) if name else []
+    schedules = {}
+    for schedule in ScheduleService(project).schedules():
+        schedules[schedule.name] = as_json(schedule.canonical())
+    return {"plugins": plugins, "jobs": jobs, "schedules": schedules, "state_ids": states}
+
+
+def words(task):
+    return [word for one in task for word in words(one)] if isinstance(task, list) else task.split()
+
+
+def answer(request):
+    os.environ.clear()
+    os.environ.update({**KEPT, **request["environment"]})
+    names = [None]
+    project = Project(request["folder"])
+    names += [environment.name for environment in project.meltano.environments]
+    found = {}
+    for name in names:
+        if (name or "") in found:
+            continue
+        project = Project(request["folder"])
+        found[name or ""] = environment_answer(project, name, request["discovery"])
+    return found
+
+
+KEPT = dict(os.environ)
+for line in sys.stdin:
+    try:
+        said = {"answer": answer(json.loads(line))}
+    except BaseException as error:  # noqa: BLE001
+        said = {"error": f"{type(error).__name__}: {error}"}
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
