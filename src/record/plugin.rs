@@ -44,10 +44,11 @@ impl PluginDefinition {
 }
 
 impl From<Map<String, Value>> for PluginDefinition {
-    fn from(keys: Map<String, Value>) -> Self {
-        let mut keys = keys;
+    fn from(mut keys: Map<String, Value>) -> Self {
         // Two files may say one definition in two orders.
-        keys.sort_keys();
+        as_meltano_writes(&mut keys, &OF_PLUGINS);
+        let settings = keys.get_mut("settings").and_then(Value::as_array_mut).into_iter().flatten();
+        settings.filter_map(Value::as_object_mut).for_each(|setting| as_meltano_writes(setting, &OF_SETTINGS));
         Self { keys, digest: OnceLock::new() }
     }
 }
@@ -69,6 +70,78 @@ impl PartialEq for PluginDefinition {
 impl Serialize for PluginDefinition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.digest().serialize(serializer)
+    }
+}
+
+/// The keys of a definition in the order in which Meltano writes them; all others come behind, as it keeps them
+/// (`PluginDefinition`, `Variant` and `ProjectPlugin` in Meltano 4.4.1).
+const OF_PLUGINS: [&str; 22] = [
+    "name",
+    "namespace",
+    "python",
+    "hidden",
+    "label",
+    "logo_url",
+    "description",
+    "variant",
+    "original",
+    "deprecated",
+    "docs",
+    "repo",
+    "pip_url",
+    "executable",
+    "capabilities",
+    "settings_group_validation",
+    "settings",
+    "commands",
+    "requires",
+    "requires_meltano",
+    "env",
+    "supported_python_versions",
+];
+
+/// The same of a setting (`SettingDefinition`).
+const OF_SETTINGS: [&str; 18] = [
+    "name",
+    "aliases",
+    "env",
+    "env_aliases",
+    "kind",
+    "value",
+    "label",
+    "documentation",
+    "description",
+    "tooltip",
+    "options",
+    "oauth",
+    "placeholder",
+    "env_specific",
+    "hidden",
+    "sensitive",
+    "value_processor",
+    "value_post_processor",
+];
+
+/// Brings a table into the form in which Meltano writes it: in its order, and without what it takes for nothing. Of a
+/// setting's default it keeps that too.
+fn as_meltano_writes(table: &mut Map<String, Value>, order: &[&str]) {
+    table.retain(|key, value| key == "value" || !says_nothing(value));
+    table.sort_keys();
+    let place = |key: &str| order.iter().position(|known| *known == key).unwrap_or(order.len());
+    let mut members: Vec<(String, Value)> = std::mem::take(table).into_iter().collect();
+    members.sort_by_key(|(key, _)| place(key));
+    table.extend(members);
+}
+
+/// Python's idea of it, but for `false`.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(_) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
     }
 }
 
@@ -117,6 +190,5 @@ fn setting(setting: &Setting) -> Value {
         let options = choices.iter().map(|choice| json!({"label": choice.label, "value": choice.value})).collect();
         written.insert("options".to_owned(), options);
     }
-    written.sort_keys();
     Value::Object(written)
 }

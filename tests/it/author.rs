@@ -1,6 +1,5 @@
 //! Making, changing and deleting integrations by values, as pages and programs do.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;

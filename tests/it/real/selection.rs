@@ -1,6 +1,6 @@
 //! What is said to be read of a source, held against the code of the pinned Meltano that decides it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
