@@ -45,7 +45,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     };
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
-    let verified = ops::verify(&world, &loaded, (&args.slug, &options), &mut tell).await;
+    let verified = ops::verify(&world, &loaded, &args.slug, &options, &mut tell).await;
     signals.abort();
     let verified = verified?;
     let fault = verified.fault().map(Error::from);

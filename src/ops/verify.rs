@@ -16,6 +16,7 @@ use crate::discovered::{Stream, near_stream};
 use crate::integration::Integration;
 use crate::integration::select::as_pattern;
 use crate::name::{EnvironmentName, Slug};
+use crate::run::Cause;
 use crate::run::verify::{Answer, Compared};
 use crate::world::World;
 use crate::world::meltano::{Comparison, Host, Outcome, Question, Request, keep_logs};
@@ -76,13 +77,14 @@ impl Verified {
 pub async fn verify(
     world: &World,
     loaded: &Loaded,
-    (name, options): (&str, &Options),
+    name: &str,
+    options: &Options,
     tell: Tell<'_>,
 ) -> Result<Verified, Error> {
     let integration = loaded.named(name)?;
     let loader = loader(loaded, integration, &options.environment)?;
     run::install(world, (&options.host, &options.interrupt), tell).await?;
-    let (stopped, lost) = run::stopped_when_lost(options.interrupt.clone());
+    let (mut stopped, lost) = run::stopped_when_lost(options.interrupt.clone());
     let claim = Claim {
         world,
         run: Uuid::new_v4(),
@@ -90,7 +92,7 @@ pub async fn verify(
         loader,
         environment: &options.environment,
         when_busy: options.when_busy,
-        interrupt: &stopped,
+        interrupt: &stopped.clone(),
     };
     let slug = integration.slug.clone();
     let held = match claim.held(&lost, tell).await? {
@@ -98,23 +100,23 @@ pub async fn verify(
         Err(NotHere::Busy(busy)) => return Err(VerifyError::Busy { slug, busy }.into()),
         Err(NotHere::Left | NotHere::Stopped) => return Err(VerifyError::Interrupted { slug }.into()),
     };
-    let log = log(&slug, claim.run);
+    let comparing = Comparing { world, slug: &slug, options, log: log(&slug, claim.run) };
     let invocation = Invocation {
         run: claim.run,
         environment: options.environment.clone(),
-        log: log.clone(),
+        log: comparing.log.clone(),
         timeout: options.timeout,
         host: options.host.clone(),
         hold: held.hold.clone(),
     };
     let asked = match run::request(world, loaded, (integration, Some(loader)), invocation).await {
-        Ok(request) => ask(world, (&slug, &request, options), stopped.clone(), tell).await,
+        Ok(request) => comparing.ask(&request, &mut stopped, tell).await,
         Err(error) => Err(error),
     };
     held.give_back().await;
-    keep_logs(world.project.root(), &log, LOGS);
-    let answer = answer(asked?, (&slug, &log))?;
-    refuse_unknown(&slug, &answer, &options.streams)?;
+    keep_logs(world.project.root(), &comparing.log, LOGS);
+    let answer = comparing.answer(asked?)?;
+    comparing.refuse_unknown(&answer)?;
     Ok(Verified { slug, streams: answer.streams.into_iter().collect() })
 }
 
@@ -147,57 +149,69 @@ fn log(slug: &Slug, id: Uuid) -> PathBuf {
     Path::new(OWN_FOLDER).join("logs").join(slug.as_str()).join("verify").join(format!("{id}.log"))
 }
 
-async fn ask(
-    world: &World,
-    (slug, request, options): (&Slug, &Request, &Options),
-    mut stopped: watch::Receiver<bool>,
-    tell: Tell<'_>,
-) -> Result<Comparison, Error> {
-    let meltano = &world.meltano;
-    if !meltano.is_ready(request) {
-        tell(Event::Preparing { slug: slug.clone() });
-        meltano.make_ready(request, &mut stopped).await?;
-    }
-    tell(Event::Comparing { slug: slug.clone() });
-    let question = Question { streams: options.streams.clone(), sample: options.sample };
-    Ok(meltano.compare(request, &question, &mut stopped).await?)
+/// A comparison that goes on.
+struct Comparing<'a> {
+    world: &'a World,
+    slug: &'a Slug,
+    options: &'a Options,
+    log: PathBuf,
 }
 
-fn answer(asked: Comparison, (slug, log): (&Slug, &Path)) -> Result<Answer, VerifyError> {
-    let slug = slug.clone();
-    let failed = |message: String, cause| {
-        let help = discover::help(cause, (&slug, log));
-        VerifyError::Failed { slug: slug.clone(), message, help }
-    };
-    match asked.outcome {
-        Outcome::Succeeded => {}
-        Outcome::Interrupted => return Err(VerifyError::Interrupted { slug }),
-        Outcome::TimedOut { after } => return Err(VerifyError::TimedOut { slug, seconds: after.as_secs() }),
-        Outcome::Failed { message, cause } => return Err(failed(message, cause)),
+impl Comparing<'_> {
+    async fn ask(
+        &self,
+        request: &Request,
+        stopped: &mut watch::Receiver<bool>,
+        tell: Tell<'_>,
+    ) -> Result<Comparison, Error> {
+        let meltano = &self.world.meltano;
+        if !meltano.is_ready(request) {
+            tell(Event::Preparing { slug: self.slug.clone() });
+            meltano.make_ready(request, stopped).await?;
+        }
+        tell(Event::Comparing { slug: self.slug.clone() });
+        let question = Question { streams: self.options.streams.clone(), sample: self.options.sample };
+        Ok(meltano.compare(request, &question, stopped).await?)
     }
-    let answer: Answer = serde_json::from_slice(&asked.answer)
-        .map_err(|error| failed(format!("the answer cannot be read: {error}"), crate::run::Cause::Crash))?;
-    match &answer.failed {
-        Some(why) => Err(failed(why.clone(), crate::run::Cause::Crash)),
-        None => Ok(answer),
-    }
-}
 
-/// Refuses names of streams that the source does not offer, or that are not read.
-fn refuse_unknown(slug: &Slug, answer: &Answer, asked: &[String]) -> Result<(), VerifyError> {
-    for name in asked {
-        let (slug, stream) = (slug.clone(), name.clone());
-        match answer.known.get(name) {
-            Some(true) => {}
-            Some(false) => {
-                return Err(VerifyError::NotRead { slug, pattern: format!("{}.*", as_pattern(name)), stream });
-            }
-            None => {
-                let read = answer.known.iter().filter(|(_, is_read)| **is_read);
-                let streams: Vec<Stream> = read.map(|(name, _)| Stream::named(name)).collect();
-                return Err(VerifyError::NoStream { slug, stream, help: near_stream(name, &streams) });
-            }
+    fn answer(&self, asked: Comparison) -> Result<Answer, VerifyError> {
+        let slug = self.slug.clone();
+        match asked.outcome {
+            Outcome::Succeeded => {}
+            Outcome::Interrupted => return Err(VerifyError::Interrupted { slug }),
+            Outcome::TimedOut { after } => return Err(VerifyError::TimedOut { slug, seconds: after.as_secs() }),
+            Outcome::Failed { message, cause } => return Err(self.failed(message, cause)),
+        }
+        let answer: Answer = serde_json::from_slice(&asked.answer)
+            .map_err(|error| self.failed(format!("the answer cannot be read: {error}"), Cause::Crash))?;
+        match answer.failed {
+            Some(why) => Err(self.failed(why.clone(), Cause::of(&why))),
+            None => Ok(answer),
         }
     }
-    Ok(())
+
+    fn failed(&self, message: String, cause: Cause) -> VerifyError {
+        let help = discover::help(cause, (self.slug, &self.log));
+        VerifyError::Failed { slug: self.slug.clone(), message, help }
+    }
+
+    /// Refuses names of streams that the source does not offer, or that are not read.
+    fn refuse_unknown(&self, answer: &Answer) -> Result<(), VerifyError> {
+        for name in &self.options.streams {
+            let (slug, stream) = (self.slug.clone(), name.clone());
+            match answer.known.get(name) {
+                Some(true) => {}
+                Some(false) => {
+                    let pattern = format!("{}.*", as_pattern(name));
+                    return Err(VerifyError::NotRead { slug, stream, pattern });
+                }
+                None => {
+                    let read = answer.known.iter().filter(|(_, is_read)| **is_read);
+                    let streams: Vec<Stream> = read.map(|(name, _)| Stream::named(name)).collect();
+                    return Err(VerifyError::NoStream { slug, stream, help: near_stream(name, &streams) });
+                }
+            }
+        }
+        Ok(())
+    }
 }
