@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod fields;
 pub mod plan;
+pub mod record;
 pub mod words;
 
 use std::sync::LazyLock;

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 
-pub use arrival::Arrival;
+pub use arrival::{Arrival, Arrived};
 pub use cause::Cause;
 pub use due::Tries;
 
@@ -182,6 +182,12 @@ impl Run {
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         log_path(&self.slug, self.id)
+    }
+
+    /// Returns what became of the records of each stream, by name.
+    #[must_use]
+    pub fn arrived(&self) -> Vec<Arrived<'_>> {
+        arrival::arrived(&self.streams, &self.details.arrivals)
     }
 
     /// Returns how long it took, in seconds; nothing before it has ended.

@@ -1,6 +1,6 @@
 //! What arrived where a sync wrote to: the rows of a table before and after, and what the records that were sent ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,45 @@ impl Arrival {
         let found = self.after?;
         (found < least).then_some(Lost { least, found })
     }
+}
+
+/// What became of the records of a stream, as people are shown it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived<'a> {
+    /// The stream.
+    pub stream: &'a str,
+    /// How many records went to the loader.
+    pub records: u64,
+    /// What arrived, where the destination was asked.
+    pub arrival: Option<&'a Arrival>,
+}
+
+impl Arrived<'_> {
+    /// Returns which rows are missing.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        self.arrival?.lost(self.records)
+    }
+
+    /// Returns why the destination could not be asked.
+    #[must_use]
+    pub fn unknown(&self) -> Option<&str> {
+        self.arrival?.unknown.as_deref()
+    }
+}
+
+/// Returns what became of the records of each stream, by name.
+pub(super) fn arrived<'a>(
+    streams: &'a BTreeMap<String, u64>,
+    arrivals: &'a BTreeMap<String, Arrival>,
+) -> Vec<Arrived<'a>> {
+    let names: BTreeSet<&String> = streams.keys().chain(arrivals.keys()).collect();
+    let one = |stream: &'a String| Arrived {
+        stream,
+        records: streams.get(stream).copied().unwrap_or_default(),
+        arrival: arrivals.get(stream),
+    };
+    names.into_iter().map(one).collect()
 }
 
 /// Returns the sentence that says which rows of a run are missing; nothing where all that can be told adds up.

@@ -1,6 +1,6 @@
 //! Runs and standings as people read them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anstyle::Style;
@@ -14,7 +14,7 @@ use crate::ops::history::Status;
 use crate::plan::history::Applied;
 use crate::run::refresh::{Left, Unfinished};
 use crate::run::stats::Stats;
-use crate::run::{Run, RunKind, RunStatus};
+use crate::run::{Arrived, Run, RunKind, RunStatus};
 
 /// Returns the runs as a table, in the reader's own time with its offset.
 #[must_use]
@@ -74,29 +74,28 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
 
 /// Returns what became of the records of each stream; nothing where none is known.
 fn arrivals(run: &Run) -> String {
-    let names: BTreeSet<&String> = run.streams.keys().chain(run.details.arrivals.keys()).collect();
-    if names.is_empty() {
+    let all = run.arrived();
+    if all.is_empty() {
         return String::new();
     }
     let count = |count: Option<u64>| count.map_or("-".to_owned(), grouped);
-    let row = |name: &&String| -> [Cell; 6] {
-        let arrival = run.details.arrivals.get(*name).cloned().unwrap_or_default();
-        let records = run.streams.get(*name).copied().unwrap_or_default();
-        let note = match (arrival.lost(records), &arrival.unknown) {
+    let row = |one: &Arrived<'_>| -> [Cell; 6] {
+        let arrival = one.arrival.cloned().unwrap_or_default();
+        let note = match (one.lost(), one.unknown()) {
             (Some(lost), _) => Cell::styled(format!("at least {} expected", grouped(lost.least)), BAD),
             (None, Some(why)) => Cell::styled(format!("not counted: {why}"), QUIET),
             (None, None) => "".into(),
         };
         [
-            name.as_str().into(),
-            grouped(records).into(),
+            one.stream.into(),
+            grouped(one.records).into(),
             arrival.table.unwrap_or_else(|| "-".to_owned()).into(),
             count(arrival.before).into(),
             count(arrival.after).into(),
             note,
         ]
     };
-    let rows: Vec<_> = names.iter().map(row).collect();
+    let rows: Vec<_> = all.iter().map(row).collect();
     format!("\n{}", table(["stream", "records", "table", "rows before", "rows after", ""], &rows))
 }
 
@@ -153,7 +152,8 @@ pub fn pace(pace: &Pace<'_>) -> String {
 }
 
 /// Returns a number with its thousands apart: `12 345`.
-pub(super) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let place = |(at, digit): (usize, char)| {
         let is_edge = at > 0 && (digits.len() - at).is_multiple_of(3);

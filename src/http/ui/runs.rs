@@ -15,6 +15,7 @@ use crate::integration::field;
 use crate::name::Slug;
 use crate::ops::run::Log;
 use crate::ops::{self, Which};
+use crate::pages::record::{StreamRow, facts};
 use crate::pages::render;
 use crate::pages::words::RunRow;
 use crate::run::{Cause, Run};
@@ -49,18 +50,23 @@ pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Resu
 pub async fn show(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
     let found = found_run(&at.app, &at.desk, &id).await?;
     let title = format!("{} of {}", found.run.kind.word(), found.run.slug);
-    at.page("run.html.j2", &title, data(&at.desk, &found)?).await
+    at.page("run.html.j2", &title, data(&at.desk, &found).await?).await
 }
 
 /// The part of a run's page that changes while it lasts.
 pub async fn live(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
     let found = found_run(&at.app, &at.desk, &id).await?;
-    let html = render("run_live.html.j2", &data(&at.desk, &found)?).map_err(|error| mistake(&error))?;
+    let html = render("run_live.html.j2", &data(&at.desk, &found).await?).map_err(|error| mistake(&error))?;
     Ok(Html(html).into_response())
 }
 
-fn data(desk: &Desk, found: &FoundRun) -> Result<Value, Trouble> {
+async fn data(desk: &Desk, found: &FoundRun) -> Result<Value, Trouble> {
     let run = &found.run;
+    // Once it has ended: while it lasts, the page asks each second.
+    let applied = match run.finished_at {
+        Some(_) => ops::history::applied_at(&desk.world, run.started_at).await?,
+        None => None,
+    };
     let log = Log::of(desk.world.project.root(), run).end(LONGEST)?;
     let is_cut = log.len() as u64 == LONGEST;
     let log = String::from_utf8_lossy(&log);
@@ -70,7 +76,9 @@ fn data(desk: &Desk, found: &FoundRun) -> Result<Value, Trouble> {
     let cut = if is_cut || all.len() > LINES { lines.len() } else { 0 };
     let row = if found.is_waiting { RunRow::waiting } else { RunRow::of };
     let mut row = json!(row(run, Timestamp::now()));
-    row["streams"] = run.streams.iter().map(|(name, records)| json!({ "name": name, "records": records })).collect();
+    row["streams"] = json!(StreamRow::all(run));
+    row["is_counted"] = json!(!run.details.arrivals.is_empty());
+    row["facts"] = json!(facts(run, applied.as_ref()));
     row["error"] = json!(run.error);
     row["cause"] = json!(run.cause.map(Cause::word).unwrap_or_default().replace('_', " "));
     row["help"] = json!(run.cause.map(|cause| cause.help().replace("NAME", run.slug.as_str())));

@@ -40,6 +40,18 @@ async fn a_test_and_a_sync_are_the_real_thing_and_their_log_can_be_followed() {
     assert!(events.contains("event: ended") && events.contains("\"status\":\"ok\""), "{events}");
     let run = server.get(&format!("/api/runs/{id}")).await;
     assert_eq!((run["run"]["status"].clone(), run["run"]["records"].clone()), (json!("ok"), json!(1)));
+    let page = server.browser().await.page(&format!("/runs/{id}")).await;
+    let row = "<tr><td>fruit</td><td class=\"number\">1</td><td><code>output&#x2f;fruit.jsonl</code></td>\
+               <td class=\"number\">0</td><td class=\"number\">1</td>";
+    assert!(page.contains(row), "{page}");
+    let applied = project.json(&["history"])["applies"][0]["plan"].as_str().unwrap().to_owned();
+    for shown in [
+        format!("<dt>Plan</dt><dd>{applied}, applied "),
+        "tap_singer_jsonl ".to_owned(),
+        "<dt>State id</dt>".to_owned(),
+    ] {
+        assert!(page.contains(&shown), "{shown}: {page}");
+    }
     let log = server.get(&format!("/api/runs/{id}/logs")).await;
     assert!(!log["lines"].as_array().unwrap().is_empty());
     let waited = post("/api/integrations/fruit/sync?wait=90", StatusCode::OK).await;
