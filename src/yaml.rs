@@ -2,19 +2,26 @@
 //!
 //! Apart from the reader of rendered files: that one wants values, this one wants to know which bytes a value is.
 
+mod bounds;
 mod comments;
+mod compose;
+mod cursor;
 mod document;
 pub mod edit;
 mod mistake;
 mod node;
 mod open;
+mod parse;
 mod same;
 mod scalar;
+mod scan;
+mod token;
 mod value;
 pub mod write;
 
+pub use bounds::{is_deep, may_grow};
 pub use comments::comments;
-pub use document::{Document, is_deep, may_grow};
+pub use document::Document;
 pub use edit::Edits;
 pub use mistake::Mistake;
 pub use node::{Content, Node, Pair, Style};

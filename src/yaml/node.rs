@@ -117,6 +117,12 @@ impl Node {
         }
     }
 
+    /// Tells whether this is a key that merges its value into the table it stands in.
+    #[must_use]
+    pub fn is_merge(&self) -> bool {
+        matches!(&self.content, Content::Scalar { text, is_plain: true } if text == "<<") && self.tag.is_none()
+    }
+
     /// Hands this node and all below it to a visitor, in the order of the text.
     pub fn visit<'a>(&'a self, visitor: &mut dyn FnMut(&'a Self)) {
         visitor(self);

@@ -2,8 +2,24 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde_json::{Number, Value};
+
+/// The rules by which a plain scalar is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Schema {
+    /// YAML 1.2.
+    #[default]
+    Current,
+    /// YAML 1.1, where a directive says so: `yes` is true, `010` is eight.
+    Old,
+}
+
+impl Schema {
+    pub fn of(is_old: bool) -> Self {
+        if is_old { Self::Old } else { Self::Current }
+    }
+}
 
 /// Tells whether a plain scalar is no value.
 pub(super) fn is_null(text: &str) -> bool {
@@ -11,17 +27,33 @@ pub(super) fn is_null(text: &str) -> bool {
 }
 
 /// Returns the value of a plain scalar; `None` where JSON and TOML have no form for it.
-pub(super) fn plain(text: &str) -> Option<Value> {
+pub(super) fn plain(text: &str, schema: Schema) -> Option<Value> {
+    let old = (schema == Schema::Old).then(|| text.to_lowercase());
     match text {
         _ if is_null(text) => return Some(Value::Null),
         "true" | "True" | "TRUE" => return Some(Value::Bool(true)),
         "false" | "False" | "FALSE" => return Some(Value::Bool(false)),
+        _ if old.as_deref().is_some_and(|word| is_word(text, word, &["y", "yes", "on"])) => {
+            return Some(Value::Bool(true));
+        }
+        _ if old.as_deref().is_some_and(|word| is_word(text, word, &["n", "no", "off"])) => {
+            return Some(Value::Bool(false));
+        }
         _ => {}
     }
-    if is_number(text, &INTEGER) {
-        return integer(text).map(|number| Value::Number(number.into()));
+    match schema {
+        Schema::Current if is_number(text, &INTEGER) => {
+            return integer(text, 10).map(|number| Value::Number(number.into()));
+        }
+        Schema::Old if is_number(text, &OLD_INTEGER) => {
+            return old_integer(text).map(|number| Value::Number(number.into()));
+        }
+        Schema::Old if is_number(text, &SIXTIES) => return sixties(text),
+        Schema::Current | Schema::Old => {}
     }
-    if is_number(text, &FLOAT) {
+    // The older rules know no sign in front of a point.
+    let is_signed_point = text.starts_with(['-', '+']) && text[1..].starts_with('.');
+    if is_number(text, &FLOAT) && !(schema == Schema::Old && is_signed_point) {
         let float = text.replace('_', "").parse().ok()?;
         return Number::from_f64(float).map(Value::Number);
     }
@@ -29,6 +61,51 @@ pub(super) fn plain(text: &str) -> Option<Value> {
         return None;
     }
     Some(Value::String(instant(text).unwrap_or_else(|| text.to_owned())))
+}
+
+/// Returns the value of a scalar whose tag says its kind; `None` where that is another kind than these, or the text none
+/// of it. A text that is tagged as one is something else to ruamel.yaml.
+pub(super) fn of_kind(text: &str, kind: &str) -> Option<Value> {
+    match kind {
+        "null" => Some(Value::Null),
+        "bool" => match text.to_lowercase().as_str() {
+            "y" | "yes" | "true" | "on" => Some(Value::Bool(true)),
+            "n" | "no" | "false" | "off" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        "int" => integer(text, 10).map(|number| Value::Number(number.into())),
+        "float" => Number::from_f64(text.replace('_', "").parse().ok()?).map(Value::Number),
+        _ => None,
+    }
+}
+
+/// Tells whether a text has the form of a date or an instant.
+pub(super) fn is_date(text: &str) -> bool {
+    date(text).is_some()
+}
+
+/// Tells whether a text has the form of a date or an instant, and there is none such: Meltano refuses the file.
+pub(super) fn is_no_date(text: &str) -> bool {
+    let Some(found) = date(text) else { return false };
+    let part = |index| found.get(index)?.as_str().parse::<i16>().ok();
+    let small = |index| part(index).and_then(|part| i8::try_from(part).ok());
+    let date = part(1).filter(|year| *year > 0).zip(small(2).zip(small(3)));
+    let date = date.and_then(|(year, (month, day))| jiff::civil::Date::new(year, month, day).ok());
+    let is_time =
+        [(5, 24), (6, 60), (7, 60)].into_iter().all(|(index, most)| part(index).is_none_or(|part| part < most));
+    date.is_none() || !is_time
+}
+
+fn date(text: &str) -> Option<Captures<'_>> {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    DATE.captures(text).or_else(|| INSTANT.captures(text))
+}
+
+/// Tells whether a text is one of the words, in small letters, in capitals, or with a capital.
+fn is_word(text: &str, word: &str, words: &[&str]) -> bool {
+    words.contains(&word) && (text[1..] == word[1..] || text.chars().all(char::is_uppercase))
 }
 
 type Pattern = LazyLock<Regex>;
@@ -39,7 +116,13 @@ fn pattern(text: &str) -> Regex {
 }
 
 static INTEGER: Pattern =
-    LazyLock::new(|| pattern("^(?:[-+]?0b[0-1_]+|[-+]?0o[0-7_]+|[-+]?[0-9][0-9_]*|[-+]?0x[0-9a-fA-F_]+)$"));
+    LazyLock::new(|| pattern("^(?:[-+]?0b[0-1_]+|[-+]?0o[0-7_]+|[-+]?[0-9_]+|[-+]?0x[0-9a-fA-F_]+)$"));
+static OLD_INTEGER: Pattern = LazyLock::new(|| {
+    pattern(
+        "^(?:[-+]?0b[0-1_]+|[-+]?[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$",
+    )
+});
+static SIXTIES: Pattern = LazyLock::new(|| pattern(r"^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*$"));
 static FLOAT: Pattern = LazyLock::new(|| {
     pattern(
         r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+(?:[eE][-+][0-9]+)?)$",
@@ -48,15 +131,39 @@ static FLOAT: Pattern = LazyLock::new(|| {
 static NOT_FINITE: Pattern = LazyLock::new(|| pattern(r"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"));
 static INSTANT: Pattern = LazyLock::new(|| {
     pattern(
-        r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt]|[ \t]+)([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]*)?(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?$",
+        r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})([Tt]|[ \t]+)([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]*))?(?:[ \t]*(Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?$",
     )
 });
+static DATE: Pattern = LazyLock::new(|| pattern("^([0-9]{4})-([0-9]{2})-([0-9]{2})$"));
 
 fn is_number(text: &str, pattern: &Pattern) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) && pattern.is_match(text)
 }
 
-fn integer(text: &str) -> Option<i64> {
+/// Reads an integer by the older rules: a zero in front means octal, a colon counts in sixties.
+fn old_integer(text: &str) -> Option<i64> {
+    let digits = text.replace('_', "");
+    let bare = digits.trim_start_matches(['-', '+']);
+    if bare.contains(':') {
+        let value =
+            bare.split(':').try_fold(0_i64, |sum, part| sum.checked_mul(60)?.checked_add(part.parse().ok()?))?;
+        return Some(if digits.starts_with('-') { -value } else { value });
+    }
+    let is_octal = bare.len() > 1 && bare.starts_with('0');
+    integer(text, if is_octal { 8 } else { 10 })
+}
+
+/// Reads a number with a fraction that is written in sixties.
+fn sixties(text: &str) -> Option<Value> {
+    let digits = text.replace('_', "");
+    let parts = digits.trim_start_matches(['-', '+']).split(':');
+    let value = parts
+        .map(|part| part.trim_end_matches('.').parse::<f64>().ok())
+        .try_fold(0.0, |sum, part| part.map(|part| sum * 60.0 + part))?;
+    Number::from_f64(if digits.starts_with('-') { -value } else { value }).map(Value::Number)
+}
+
+fn integer(text: &str, radix: u32) -> Option<i64> {
     let digits = text.replace('_', "");
     let (sign, digits) = match digits.strip_prefix('-') {
         Some(rest) => ("-", rest),
@@ -65,19 +172,29 @@ fn integer(text: &str) -> Option<i64> {
     let (digits, radix) = [("0b", 2), ("0o", 8), ("0x", 16)]
         .into_iter()
         .find_map(|(prefix, radix)| Some((digits.strip_prefix(prefix)?, radix)))
-        .unwrap_or((digits, 10));
+        .unwrap_or((digits, radix));
     i64::from_str_radix(&format!("{sign}{digits}"), radix).ok()
 }
 
-/// An instant without quotes reaches plugins without its fraction and its offset.
+/// An instant without quotes reaches plugins without its fraction and its offset where it has a `T` or an offset in hours:
+/// ruamel.yaml keeps those apart, and Meltano's copies lose them.
 fn instant(text: &str) -> Option<String> {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
     let found = INSTANT.captures(text)?;
     let part = |index| found.get(index).map_or("", |part| part.as_str());
+    let (fraction, zone) = (part(8), part(9));
     let date = format!("{}-{:0>2}-{:0>2}", part(1), part(2), part(3));
-    Some(format!("{date}T{:0>2}:{}:{}", part(4), part(5), part(6)))
+    let instant = format!("{date}T{:0>2}:{}:{}", part(5), part(6), part(7));
+    if matches!(part(4), "T" | "t") || zone.starts_with(['-', '+']) {
+        return Some(instant);
+    }
+    let digits = format!("{:0<6}", fraction.get(..6).unwrap_or(fraction));
+    let is_more = fraction.as_bytes().get(6).is_some_and(|digit| *digit > b'4');
+    let micros = digits.parse::<u32>().unwrap_or_default() + u32::from(is_more);
+    let fraction = if micros == 0 { String::new() } else { format!(".{:0>6}", micros.min(999_999)) };
+    Some(format!("{instant}{fraction}{}", if zone == "Z" { "+00:00" } else { "" }))
 }
 
 #[cfg(test)]
@@ -111,14 +228,14 @@ mod tests {
             ("2021-01-01t10:00:00z", json!("2021-01-01t10:00:00z")),
             ("2021-1-1", json!("2021-1-1")),
         ] {
-            assert_eq!(plain(text), Some(value), "{text}");
+            assert_eq!(plain(text, Schema::Current), Some(value), "{text}");
         }
     }
 
     #[test]
     fn numbers_without_a_form_in_json_and_toml_are_none() {
         for text in [".inf", "-.INF", ".nan", "123456789012345678901234567890"] {
-            assert_eq!(plain(text), None, "{text}");
+            assert_eq!(plain(text, Schema::Current), None, "{text}");
         }
     }
 }

@@ -12,6 +12,8 @@ const MOST: usize = 1_000_000;
 /// The most levels that aliases may lead through: the text itself has fewer, and each is a call within a call.
 const DEEPEST: usize = 200;
 
+const TAGGED: &str = "a value with a tag";
+
 /// Something that neither JSON nor TOML have a form for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Odd {
@@ -64,32 +66,54 @@ impl<'a> Values<'a> {
                 Some(target) => self.value(target, odd),
                 None => Value::Null,
             },
-            Content::Scalar { text, is_plain } => tagged(node, text, *is_plain).unwrap_or_else(|what| {
+            Content::Scalar { .. } => self.scalar(node).unwrap_or_else(|what| {
+                let text = node.text().unwrap_or_default();
                 odd.push(Odd { what, at: node.span.start });
                 Value::String(format!("!{text}"))
             }),
+            // These two say only what is to be seen.
+            Content::Sequence(..) | Content::Mapping(..)
+                if !matches!(node.tag.as_deref(), None | Some("!" | "!!seq" | "!!map")) =>
+            {
+                odd.push(Odd { what: TAGGED, at: node.span.start });
+                Value::Null
+            }
             Content::Sequence(_, items) => items.iter().map(|item| self.value(item, odd)).collect(),
             Content::Mapping(..) => Value::Object(self.members(node, odd)),
+        }
+    }
+
+    /// Returns the value of a scalar, or what it is where there is no form for it.
+    fn scalar(&self, node: &Node) -> Result<Value, &'static str> {
+        let Content::Scalar { text, is_plain } = &node.content else { return Ok(Value::Null) };
+        let plain = |text| scalar::plain(text, self.document.schema).ok_or("a number without a form in TOML");
+        match node.tag.as_deref() {
+            // YAML has names for these two, and no value.
+            None | Some("!") if *is_plain && matches!(text.as_str(), "=" | "<<") => Err(TAGGED),
+            None | Some("!") if *is_plain => plain(text),
+            None | Some("!" | "tag:yaml.org,2002:str") => Ok(Value::String(text.clone())),
+            Some(tag) => {
+                let kind = tag.strip_prefix("!!").or_else(|| tag.strip_prefix("tag:yaml.org,2002:"));
+                kind.and_then(|kind| scalar::of_kind(text, kind)).ok_or(TAGGED)
+            }
         }
     }
 
     /// Returns the members of a table; what it says itself comes before what it merges, as Meltano reads it, and wins.
     fn members(&self, node: &Node, odd: &mut Vec<Odd>) -> Map<String, Value> {
         let mut members = Map::new();
-        for pair in node.pairs().iter().filter(|pair| !is_merge(&pair.key)) {
-            let key = match self.value(&pair.key, odd) {
-                Value::String(key) => key,
+        for pair in node.pairs().iter().filter(|pair| !pair.key.is_merge()) {
+            let key = match self.key(&pair.key, odd) {
+                Value::String(key) if !self.is_date(&pair.key) => key,
                 key => {
                     odd.push(Odd { what: "a key that is no text", at: pair.key.span.start });
-                    key.to_string()
+                    key.as_str().map_or_else(|| key.to_string(), str::to_owned)
                 }
             };
             members.insert(key, self.value(&pair.value, odd));
         }
-        for pair in node.pairs().iter().filter(|pair| is_merge(&pair.key)) {
-            let sources =
-                if pair.value.items().is_empty() { std::slice::from_ref(&pair.value) } else { pair.value.items() };
-            for source in sources {
+        for pair in node.pairs().iter().filter(|pair| pair.key.is_merge()) {
+            for source in self.document.merged(&pair.value) {
                 if let Value::Object(merged) = self.value(source, odd) {
                     for (key, value) in merged {
                         members.entry(key).or_insert(value);
@@ -99,19 +123,19 @@ impl<'a> Values<'a> {
         }
         members
     }
-}
 
-fn is_merge(key: &Node) -> bool {
-    matches!(&key.content, Content::Scalar { text, is_plain: true } if text == "<<")
-}
+    fn is_date(&self, key: &Node) -> bool {
+        let Some(Node { content: Content::Scalar { text, is_plain: true }, .. }) = self.document.resolve(key) else {
+            return false;
+        };
+        scalar::is_date(text)
+    }
 
-fn tagged(node: &Node, text: &str, is_plain: bool) -> Result<Value, &'static str> {
-    let number = "a number without a form in TOML";
-    match node.tag.as_deref() {
-        None if is_plain => scalar::plain(text).ok_or(number),
-        None | Some("tag:yaml.org,2002:str" | "!") => Ok(Value::String(text.to_owned())),
-        Some(tag) if tag.starts_with("tag:yaml.org,2002:") => scalar::plain(text).ok_or(number),
-        Some(_) => Err("a value with a tag"),
+    fn key(&self, node: &Node, odd: &mut Vec<Odd>) -> Value {
+        match &node.content {
+            Content::Scalar { text, is_plain: true } if text == "=" => Value::String(text.clone()),
+            _ => self.value(node, odd),
+        }
     }
 }
 
@@ -154,7 +178,7 @@ mod tests {
     #[test]
     fn aliases_cannot_lead_on_without_bound() {
         let links = (1..100_000).map(|n| format!("- &a{n} [*a{}]\n", n - 1));
-        let text = format!("x:\n- &a0 [x]\n{}y:\n  <<: *a99999\n", links.collect::<String>());
+        let text = format!("x:\n- &a0 [x]\n{}y: *a99999\n", links.collect::<String>());
         let read = move || {
             let document = Document::parse(&text).unwrap();
             let values = Values::of(&document);

@@ -37,3 +37,4 @@ mod supabase;
 mod terminal;
 mod tools;
 mod untrusted;
+mod yaml;

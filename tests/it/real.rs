@@ -8,7 +8,7 @@ mod causes;
 mod certify;
 mod children;
 mod discover;
-mod kills;
+pub mod kills;
 mod loaders;
 mod machines;
 mod naming;

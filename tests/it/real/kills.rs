@@ -18,15 +18,20 @@ const SEED: u64 = 20_261_123;
 const LONGEST: Duration = Duration::from_secs(4);
 
 /// Numbers that look random and are the same for a seed: splitmix64.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % end
+    }
+
+    /// Returns a number below that of things.
+    pub fn index(&mut self, end: usize) -> usize {
+        usize::try_from(self.below(end as u64)).unwrap()
     }
 }
 
@@ -41,7 +46,7 @@ pub(super) enum Victim {
 
 const VICTIMS: [Victim; 5] = [Victim::Spile, Victim::Meltano, Victim::Tap, Victim::Target, Victim::Everything];
 
-pub(super) fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 

@@ -1,0 +1,498 @@
+//! The parser: tokens to events, by the grammar of ruamel.yaml; the scanner says why.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Style;
+use super::cursor::unprintable;
+use super::scan::Scanner;
+use super::token::{Bracket, Event, Kind, Properties, ScalarStyle, Token, Unreadable};
+
+/// What comes next.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    FirstDocument,
+    Document,
+    DocumentContent,
+    DocumentEnd,
+    BlockNode,
+    SequenceFirst,
+    SequenceEntry,
+    /// The items of a list that stands no further right than its key.
+    IndentlessEntry,
+    MappingFirst,
+    MappingKey,
+    MappingValue,
+    FlowSequenceFirst,
+    FlowSequenceEntry,
+    /// A table of one member within a list in brackets.
+    SingleKey,
+    SingleValue,
+    SingleEnd,
+    FlowMappingFirst,
+    FlowMappingKey,
+    FlowMappingValue,
+    FlowMappingNoValue,
+    End,
+}
+
+/// Where a node stands, and so how it may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Flow,
+    Block,
+    /// The value of a key, where a list need not be indented.
+    BlockValue,
+}
+
+type Placed<'a> = (Event<'a>, Range<usize>);
+
+/// Turns a text into events, each with its bytes.
+pub(super) struct Parser<'a> {
+    scanner: Scanner<'a>,
+    state: State,
+    /// What follows when a node is whole.
+    states: Vec<State>,
+    /// What tags begin with, by handle.
+    handles: BTreeMap<&'a str, &'a str>,
+    /// Where the last token ended that was taken.
+    end: usize,
+    unprintable: Option<usize>,
+}
+
+impl<'a> Parser<'a> {
+    pub fn of(text: &'a str) -> Self {
+        Self {
+            scanner: Scanner::of(text),
+            state: State::FirstDocument,
+            states: Vec::new(),
+            handles: BTreeMap::new(),
+            end: 0,
+            unprintable: unprintable(text),
+        }
+    }
+
+    /// Tells whether the text says that it is YAML 1.1.
+    pub fn is_old(&self) -> bool {
+        self.scanner.is_old()
+    }
+
+    /// Returns the next event; `None` at the end of the text.
+    pub fn event(&mut self) -> Result<Option<Placed<'a>>, Unreadable> {
+        if let Some(at) = self.unprintable {
+            return Err(Unreadable { message: "a control character stands here".to_owned(), at });
+        }
+        match self.state {
+            State::End => Ok(None),
+            State::FirstDocument => self.first_document(),
+            State::Document => self.document(),
+            state => self.content(state).map(Some),
+        }
+    }
+
+    fn content(&mut self, state: State) -> Result<Placed<'a>, Unreadable> {
+        match state {
+            State::DocumentContent => self.document_content(),
+            State::DocumentEnd => self.document_end(),
+            State::SequenceFirst => {
+                self.take()?;
+                self.sequence_entry()
+            }
+            State::SequenceEntry => self.sequence_entry(),
+            State::IndentlessEntry => self.indentless_entry(),
+            State::MappingFirst => {
+                self.take()?;
+                self.mapping_key()
+            }
+            State::MappingKey => self.mapping_key(),
+            State::MappingValue => self.mapping_value(),
+            State::FlowSequenceFirst => {
+                self.take()?;
+                self.flow_sequence_item()
+            }
+            State::FlowSequenceEntry => self.flow_sequence_entry(),
+            State::SingleKey => self.single_key(),
+            State::SingleValue => self.single_value(),
+            State::SingleEnd => {
+                self.state = State::FlowSequenceEntry;
+                Ok((Event::MappingEnd, self.end..self.end))
+            }
+            State::FlowMappingFirst => {
+                self.take()?;
+                self.flow_mapping_member()
+            }
+            State::FlowMappingKey => self.flow_mapping_key(),
+            State::FlowMappingValue => self.flow_mapping_value(),
+            State::FlowMappingNoValue => Ok(self.nothing(State::FlowMappingKey)),
+            State::BlockNode | State::FirstDocument | State::Document | State::End => self.node(Place::Block),
+        }
+    }
+
+    // Tokens.
+
+    fn kind(&mut self) -> Result<&Kind<'a>, Unreadable> {
+        Ok(&self.scanner.peek()?.kind)
+    }
+
+    fn take(&mut self) -> Result<Token<'a>, Unreadable> {
+        let token = self.scanner.take()?;
+        self.end = token.end.byte;
+        Ok(token)
+    }
+
+    /// Takes the next token where it is of a kind.
+    fn takes(&mut self, kind: &Kind<'_>) -> Result<bool, Unreadable> {
+        let is_next = self.kind()? == kind;
+        if is_next {
+            self.take()?;
+        }
+        Ok(is_next)
+    }
+
+    fn unexpected(&mut self, wanted: &str) -> Unreadable {
+        match self.scanner.peek() {
+            Ok(token) => {
+                Unreadable::new(format!("{} stands here, and {wanted} would fit", token.kind.name()), token.start)
+            }
+            Err(error) => error,
+        }
+    }
+
+    /// Returns a node that is not written; it stands where the last token ended.
+    fn nothing(&mut self, then: State) -> Placed<'a> {
+        self.state = then;
+        let properties = Properties::default();
+        (Event::Scalar { properties, text: String::new(), style: ScalarStyle::Plain }, self.end..self.end)
+    }
+
+    fn pop(&mut self) {
+        self.state = self.states.pop().unwrap_or(State::End);
+    }
+
+    /// Goes on with a node, and with a state when it is whole.
+    fn node_then(&mut self, place: Place, then: State) -> Result<Placed<'a>, Unreadable> {
+        self.states.push(then);
+        self.node(place)
+    }
+
+    // Documents.
+
+    fn first_document(&mut self) -> Result<Option<Placed<'a>>, Unreadable> {
+        let is_explicit = matches!(
+            self.kind()?,
+            Kind::Version { .. }
+                | Kind::TagDirective { .. }
+                | Kind::OtherDirective
+                | Kind::DocumentStart
+                | Kind::StreamEnd
+        );
+        if is_explicit {
+            return self.document();
+        }
+        self.handles = defaults();
+        let start = self.scanner.peek()?.start.byte;
+        self.states.push(State::DocumentEnd);
+        self.state = State::BlockNode;
+        Ok(Some((Event::DocumentStart, start..start)))
+    }
+
+    fn document(&mut self) -> Result<Option<Placed<'a>>, Unreadable> {
+        while self.takes(&Kind::DocumentEnd)? {}
+        if *self.kind()? == Kind::StreamEnd {
+            self.state = State::End;
+            return Ok(None);
+        }
+        self.directives()?;
+        if *self.kind()? != Kind::DocumentStart {
+            return Err(self.unexpected("only `---`"));
+        }
+        let token = self.take()?;
+        self.states.push(State::DocumentEnd);
+        self.state = State::DocumentContent;
+        Ok(Some((Event::DocumentStart, token.start.byte..token.end.byte)))
+    }
+
+    fn directives(&mut self) -> Result<(), Unreadable> {
+        self.handles.clear();
+        let mut has_version = false;
+        loop {
+            let start = self.scanner.peek()?.start;
+            let wrong = |message: &str| Err(Unreadable::new(message, start));
+            match *self.kind()? {
+                Kind::Version { .. } if has_version => return wrong("the version is said twice"),
+                Kind::Version { major: 1, minor: 1 | 2 } => has_version = true,
+                Kind::Version { .. } => return wrong("only YAML 1.1 and 1.2 are read"),
+                Kind::TagDirective { handle, prefix } => {
+                    if self.handles.insert(handle, prefix).is_some() {
+                        return wrong("the handle is said twice");
+                    }
+                }
+                Kind::OtherDirective => {}
+                _ => break,
+            }
+            self.take()?;
+        }
+        for (handle, prefix) in defaults() {
+            self.handles.entry(handle).or_insert(prefix);
+        }
+        Ok(())
+    }
+
+    fn document_content(&mut self) -> Result<Placed<'a>, Unreadable> {
+        let is_empty = matches!(
+            self.kind()?,
+            Kind::Version { .. }
+                | Kind::TagDirective { .. }
+                | Kind::OtherDirective
+                | Kind::DocumentStart
+                | Kind::DocumentEnd
+                | Kind::StreamEnd
+        );
+        if !is_empty {
+            return self.node(Place::Block);
+        }
+        let nothing = self.nothing(State::End);
+        self.pop();
+        Ok(nothing)
+    }
+
+    fn document_end(&mut self) -> Result<Placed<'a>, Unreadable> {
+        let start = self.scanner.peek()?.start.byte;
+        self.state = State::Document;
+        if *self.kind()? == Kind::DocumentEnd {
+            let line = self.take()?.end.line;
+            let next = self.scanner.peek()?;
+            if next.kind != Kind::StreamEnd && next.start.line == line {
+                return Err(self.unexpected("only a comment"));
+            }
+            if !self.scanner.is_old() {
+                self.state = State::FirstDocument;
+            }
+        }
+        Ok((Event::DocumentEnd, start..start))
+    }
+
+    // Nodes.
+
+    fn node(&mut self, place: Place) -> Result<Placed<'a>, Unreadable> {
+        let start = self.scanner.peek()?.start.byte;
+        if let Kind::Alias(name) = *self.kind()? {
+            let token = self.take()?;
+            self.pop();
+            return Ok((Event::Alias(name), start..token.end.byte));
+        }
+        let before = self.end;
+        let properties = self.properties()?;
+        let has_properties = properties != Properties::default();
+        let (kind, end) = {
+            let token = self.scanner.peek()?;
+            (token.kind.clone(), token.end.byte)
+        };
+        let opened = |state, event| (state, (event, start..end));
+        let (state, event) = match kind {
+            Kind::BlockEntry if place == Place::BlockValue => {
+                (State::IndentlessEntry, (Event::SequenceStart(properties, Style::Block), start..self.end.max(start)))
+            }
+            Kind::Scalar { text, style } => {
+                self.take()?;
+                self.pop();
+                return Ok((Event::Scalar { properties, text, style }, start..end));
+            }
+            Kind::FlowStart(Bracket::Square) => {
+                opened(State::FlowSequenceFirst, Event::SequenceStart(properties, Style::Flow))
+            }
+            Kind::FlowStart(Bracket::Curly) => {
+                opened(State::FlowMappingFirst, Event::MappingStart(properties, Style::Flow))
+            }
+            Kind::BlockSequenceStart if place != Place::Flow => {
+                opened(State::SequenceFirst, Event::SequenceStart(properties, Style::Block))
+            }
+            Kind::BlockMappingStart if place != Place::Flow => {
+                opened(State::MappingFirst, Event::MappingStart(properties, Style::Block))
+            }
+            _ if has_properties => {
+                self.pop();
+                let event = Event::Scalar { properties, text: String::new(), style: ScalarStyle::Plain };
+                return Ok((event, start..self.end.max(before)));
+            }
+            _ => return Err(self.unexpected("a value")),
+        };
+        self.state = state;
+        Ok(event)
+    }
+
+    /// Takes an anchor and a tag, in any order.
+    fn properties(&mut self) -> Result<Properties<'a>, Unreadable> {
+        let mut properties = Properties::default();
+        if let Kind::Anchor(name) = *self.kind()? {
+            properties.anchor = Some(name);
+            self.take()?;
+        }
+        let start = self.scanner.peek()?.start;
+        if let Kind::Tag { handle, suffix } = *self.kind()? {
+            self.take()?;
+            let prefix = match handle.map(|handle| (handle, self.handles.get(handle))) {
+                None => "",
+                // `!!str` and `!<tag:yaml.org,2002:str>` are one to YAML, and two to ruamel.yaml.
+                Some(("!!", Some(&"tag:yaml.org,2002:"))) => "!!",
+                Some((_, Some(prefix))) => prefix,
+                Some((handle, None)) => {
+                    return Err(Unreadable::new(format!("the handle `{handle}` of the tag is not defined"), start));
+                }
+            };
+            properties.tag = Some(format!("{prefix}{suffix}"));
+            if properties.anchor.is_none()
+                && let Kind::Anchor(name) = *self.kind()?
+            {
+                properties.anchor = Some(name);
+                self.take()?;
+            }
+        }
+        Ok(properties)
+    }
+
+    // By indentation.
+
+    fn sequence_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if self.takes(&Kind::BlockEntry)? {
+            return match self.kind()? {
+                Kind::BlockEntry | Kind::BlockEnd => Ok(self.nothing(State::SequenceEntry)),
+                _ => self.node_then(Place::Block, State::SequenceEntry),
+            };
+        }
+        self.block_end("only another `-` or a line further left", Event::SequenceEnd)
+    }
+
+    fn block_end(&mut self, wanted: &str, event: Event<'a>) -> Result<Placed<'a>, Unreadable> {
+        let last = self.end;
+        if !self.takes(&Kind::BlockEnd)? {
+            return Err(self.unexpected(wanted));
+        }
+        self.end = last;
+        self.pop();
+        Ok((event, last..last))
+    }
+
+    fn indentless_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if self.takes(&Kind::BlockEntry)? {
+            return match self.kind()? {
+                Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd => Ok(self.nothing(State::IndentlessEntry)),
+                _ => self.node_then(Place::Block, State::IndentlessEntry),
+            };
+        }
+        self.pop();
+        Ok((Event::SequenceEnd, self.end..self.end))
+    }
+
+    fn mapping_key(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if self.takes(&Kind::Key)? {
+            return match self.kind()? {
+                Kind::Key | Kind::Value | Kind::BlockEnd => Ok(self.nothing(State::MappingValue)),
+                _ => self.node_then(Place::BlockValue, State::MappingValue),
+            };
+        }
+        if !self.scanner.is_old() && *self.kind()? == Kind::Value {
+            return self.nothing_before_colon(State::MappingValue);
+        }
+        self.block_end("only another key or a line further left", Event::MappingEnd)
+    }
+
+    fn nothing_before_colon(&mut self, then: State) -> Result<Placed<'a>, Unreadable> {
+        self.end = self.scanner.peek()?.start.byte;
+        Ok(self.nothing(then))
+    }
+
+    fn mapping_value(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if !self.takes(&Kind::Value)? {
+            return Ok(self.nothing(State::MappingKey));
+        }
+        match self.kind()? {
+            Kind::Key | Kind::Value | Kind::BlockEnd => Ok(self.nothing(State::MappingKey)),
+            _ => self.node_then(Place::BlockValue, State::MappingKey),
+        }
+    }
+
+    // In brackets.
+
+    fn flow_sequence_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if *self.kind()? != Kind::FlowEnd(Bracket::Square) && !self.takes(&Kind::FlowEntry)? {
+            return Err(self.unexpected("only `,` or `]`"));
+        }
+        self.flow_sequence_item()
+    }
+
+    fn flow_sequence_item(&mut self) -> Result<Placed<'a>, Unreadable> {
+        match self.kind()? {
+            Kind::Key => {
+                let start = self.scanner.peek()?.start.byte;
+                self.state = State::SingleKey;
+                Ok((Event::MappingStart(Properties::default(), Style::Flow), start..start))
+            }
+            Kind::FlowEnd(Bracket::Square) => self.flow_end(Event::SequenceEnd),
+            _ => self.node_then(Place::Flow, State::FlowSequenceEntry),
+        }
+    }
+
+    fn flow_end(&mut self, event: Event<'a>) -> Result<Placed<'a>, Unreadable> {
+        let token = self.take()?;
+        self.pop();
+        Ok((event, token.start.byte..token.end.byte))
+    }
+
+    fn single_key(&mut self) -> Result<Placed<'a>, Unreadable> {
+        self.take()?;
+        match self.kind()? {
+            Kind::Value | Kind::FlowEntry | Kind::FlowEnd(Bracket::Square) => Ok(self.nothing(State::SingleValue)),
+            _ => self.node_then(Place::Flow, State::SingleValue),
+        }
+    }
+
+    fn single_value(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if !self.takes(&Kind::Value)? {
+            return Ok(self.nothing(State::SingleEnd));
+        }
+        match self.kind()? {
+            Kind::FlowEntry | Kind::FlowEnd(Bracket::Square) => Ok(self.nothing(State::SingleEnd)),
+            _ => self.node_then(Place::Flow, State::SingleEnd),
+        }
+    }
+
+    fn flow_mapping_key(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if *self.kind()? != Kind::FlowEnd(Bracket::Curly) && !self.takes(&Kind::FlowEntry)? {
+            return Err(self.unexpected("only `,` or `}`"));
+        }
+        self.flow_mapping_member()
+    }
+
+    fn flow_mapping_member(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if self.takes(&Kind::Key)? {
+            return match self.kind()? {
+                Kind::Value | Kind::FlowEntry | Kind::FlowEnd(Bracket::Curly) => {
+                    Ok(self.nothing(State::FlowMappingValue))
+                }
+                _ => self.node_then(Place::Flow, State::FlowMappingValue),
+            };
+        }
+        let is_old = self.scanner.is_old();
+        match self.kind()? {
+            Kind::Value if !is_old => self.nothing_before_colon(State::FlowMappingValue),
+            Kind::FlowEnd(Bracket::Curly) => self.flow_end(Event::MappingEnd),
+            _ => self.node_then(Place::Flow, State::FlowMappingNoValue),
+        }
+    }
+
+    fn flow_mapping_value(&mut self) -> Result<Placed<'a>, Unreadable> {
+        if !self.takes(&Kind::Value)? {
+            return Ok(self.nothing(State::FlowMappingKey));
+        }
+        match self.kind()? {
+            Kind::FlowEntry | Kind::FlowEnd(Bracket::Curly) => Ok(self.nothing(State::FlowMappingKey)),
+            _ => self.node_then(Place::Flow, State::FlowMappingKey),
+        }
+    }
+}
+
+/// The handles that every document knows.
+fn defaults() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([("!", "!"), ("!!", "tag:yaml.org,2002:")])
+}
