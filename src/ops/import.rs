@@ -138,6 +138,9 @@ fn all_refused(source: &Source, mistakes: Vec<import::Mistake>) -> OpsError {
 const PLAIN: [&str; 9] =
     ["name", "inherit_from", "variant", "namespace", "interval", "job", "version", "default_environment", "kind"];
 
+/// What stands around values, and in front of them.
+const ENCLOSING: [char; 16] = ['[', ']', '{', '}', ',', '"', '\'', '-', '?', ':', '|', '>', ' ', '\t', '\r', '\n'];
+
 /// Keeps out of excerpts what may be a secret in a text that nobody has understood, and copies of what is one, wherever
 /// they stand.
 fn hide_values(source: &Source, problems: &mut Problems) {
@@ -146,7 +149,10 @@ fn hide_values(source: &Source, problems: &mut Problems) {
         let (key, value) = line.split_once(':').unwrap_or(("", line));
         let is_plain = PLAIN.contains(&key.trim_start_matches([' ', '-']).trim()) && is_word(value.trim());
         if !is_plain {
-            problems.hide(&source.place(start + line.len() - value.len()..start + line.len()));
+            // What encloses a value is none, and often what is wrong: a line would be hidden as a whole.
+            let from = start + line.len() - value.trim_start_matches(ENCLOSING).len();
+            let to = start + line.trim_end_matches(ENCLOSING).len();
+            problems.hide(&source.place(from..to.max(from)));
         }
         start += line.len();
     }
