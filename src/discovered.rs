@@ -3,7 +3,9 @@
 //! Pure: asking the tap is `world::meltano`'s, keeping the answer `world::discoveries`'. A *catalog* is Singer's word for
 //! that answer; here it is taken by the shelf of connectors.
 
+pub mod change;
 mod check;
+pub mod contract;
 mod field;
 mod kept;
 mod key;
@@ -14,7 +16,9 @@ mod rules;
 mod stream;
 pub mod tables;
 
+pub use change::{Change, ChangedSource, Difference, Watch};
 pub use check::{Against, check, check_losses, matching, near_stream};
+pub use contract::{Contract, Promise};
 pub use field::{Field, Inclusion};
 pub use kept::Discovered;
 pub use key::key;

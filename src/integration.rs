@@ -8,6 +8,7 @@ pub mod keys;
 pub mod load;
 pub mod rewrite;
 pub mod schedule;
+mod schema;
 pub mod secrets;
 pub mod select;
 pub mod timetable;
@@ -29,6 +30,7 @@ pub use draft::Draft;
 pub use file_name::FileName;
 pub use load::Load;
 pub use schedule::Schedule;
+pub use schema::{Aspect, Reaction, SchemaRules};
 pub use secrets::Secrets;
 pub use timetable::{Tick, Timetable};
 pub use timing::{CatchUp, Timing};
@@ -95,6 +97,8 @@ pub struct Declaration {
     pub loader: Option<Slug>,
     /// How they land there.
     pub load: Load,
+    /// What a run does about changes in what the source offers.
+    pub schema: SchemaRules,
     /// When it is synced.
     pub schedule: Option<Schedule>,
     /// How the schedule is kept; `meltano.yml` says nothing of it.

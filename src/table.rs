@@ -312,6 +312,18 @@ impl<'a> Table<'a> {
         named
     }
 
+    /// Returns every key with its text, for tables whose keys are names.
+    pub fn named_texts(&self, problems: &mut Problems) -> Vec<(String, Placed<String>)> {
+        let mut named = Vec::new();
+        for (key, found) in self.entries {
+            match found.get_ref().as_str() {
+                Some(text) => named.push((key.get_ref().to_string(), self.placed(text.to_owned(), found.span()))),
+                None => self.wrong(key.get_ref(), found, ("a string", "\"text\""), problems),
+            }
+        }
+        named
+    }
+
     /// Returns every key and value with their places, for tables whose keys a connector defines.
     pub fn nodes(&self, problems: &mut Problems) -> IndexMap<String, Node> {
         self.nodes_of(self.entries, problems)

@@ -1,11 +1,12 @@
 //! What may stand at a cursor.
 
-use super::{Cursor, Spot};
+use super::{Cursor, Spot, is_of_schema};
 use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 use crate::discovered::Stream;
 use crate::form::first_sentence;
-use crate::integration::keys::{KEYS, OF_LOAD, TABLES};
+use crate::integration::Reaction;
+use crate::integration::keys::{KEYS, OF_LOAD, OF_SCHEMA, TABLES};
 use crate::integration::schedule::PRESETS;
 use crate::integration::select::as_pattern;
 
@@ -51,7 +52,9 @@ pub fn offers(text: &str, offset: usize, known: Known<'_>) -> Vec<Offer> {
     match (cursor.table, &cursor.spot) {
         ("", Spot::Key(_)) => keys(text),
         ("", Spot::Value { key, before, quote }) => quoted(values((key, &said(before, *quote)), known), *quote),
-        ("load", Spot::Key(_)) => load(text),
+        ("load", Spot::Key(_)) => table(text, &OF_LOAD),
+        (table_name, Spot::Key(_)) if is_of_schema(table_name) => table(text, &OF_SCHEMA),
+        (table_name, Spot::Value { key, quote, .. }) if is_of_schema(table_name) => quoted(reactions(key), *quote),
         ("config", Spot::Key(_)) => known.connector.map(|connector| settings(text, connector)).unwrap_or_default(),
         ("config", Spot::Value { key, quote, .. }) => {
             let setting = known.connector.and_then(|connector| connector.setting(key.trim_matches('"')));
@@ -77,13 +80,21 @@ fn keys(text: &str) -> Vec<Offer> {
     open.map(offer).collect()
 }
 
-fn load(text: &str) -> Vec<Offer> {
-    let open = OF_LOAD.into_iter().filter(|(name, _)| !is_there(text, name));
-    let offer = |(name, what): (&str, &str)| Offer {
+/// Returns the keys of a table that are not there yet.
+fn table(text: &str, keys: &[(&str, &str)]) -> Vec<Offer> {
+    let open = keys.iter().filter(|(name, _)| !is_there(text, name));
+    let offer = |(name, what): &(&str, &str)| Offer {
         text: format!("{name} = {}", example(name)),
-        ..Offer::new(name, "", what)
+        ..Offer::new(*name, "", *what)
     };
     open.map(offer).collect()
+}
+
+/// Returns the words that a key of `[schema]` takes.
+fn reactions(key: &str) -> Vec<Offer> {
+    let what = OF_SCHEMA.iter().find(|(known, _)| *known == key).map(|(_, what)| *what);
+    let offers = |what: &str| Reaction::WORDS.map(|(word, _)| Offer::new(word, "", what)).to_vec();
+    what.map(offers).unwrap_or_default()
 }
 
 /// Returns what is written behind a key, to be gone on with.
@@ -95,6 +106,7 @@ fn example(key: &str) -> &'static str {
         "kind" => "\"loader\"",
         "jitter" => "\"10m\"",
         "catch_up" => "\"last\"",
+        "new_streams" | "new_columns" | "removed_columns" | "type_changes" => "\"ask\"",
         _ => "\"\"",
     }
 }
@@ -266,6 +278,9 @@ mod tests {
         assert!(settings.iter().any(|text| text.starts_with("start_date = 2024")), "{settings:?}");
         assert!(!settings.iter().any(|text| text.starts_with("api_type") || text.starts_with("client_secret")));
         assert_eq!(labels("[load]\nschema = 'x'\n|"), ["shared_tables = true"]);
+        assert_eq!(labels("[schema]\nnew_columns = |"), ["\"take\"", "\"ask\"", "\"fail\""]);
+        let of_stream = labels("[schema.streams.\"public-*\"]\nnew_streams = 'ask'\n|");
+        assert_eq!(of_stream, ["new_columns = \"ask\"", "removed_columns = \"ask\"", "type_changes = \"ask\""]);
         let keys = labels("type = 'salesforce'\n|");
         assert!(
             keys.contains(&"schedule = \"\"".to_owned()) && !keys.iter().any(|key| key.starts_with("type")),

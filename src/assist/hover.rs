@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Cursor;
+use super::{Cursor, is_of_schema};
 use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 use crate::integration::keys;
@@ -18,6 +18,9 @@ pub fn hover(text: &str, offset: usize, connector: Option<&Connector>) -> Option
         ("", true) => Some(keys::what(word).to_owned()).filter(|what| !what.is_empty()),
         ("", false) => connector.filter(|connector| connector.name == word).map(self::connector),
         ("load", true) => keys::OF_LOAD.iter().find(|(key, _)| *key == word).map(|(_, what)| (*what).to_owned()),
+        (table, true) if is_of_schema(table) => {
+            keys::OF_SCHEMA.iter().find(|(key, _)| *key == word).map(|(_, what)| (*what).to_owned())
+        }
         ("config" | "secrets", true) => connector?.setting(word).map(setting),
         _ => None,
     };
@@ -66,6 +69,8 @@ mod tests {
         assert_eq!(at("REST"), None);
         let load = hover("[load]\nschema = 'eu'\n", 8, None).unwrap().0;
         assert!(load.contains("load_schema"), "{load}");
+        let asks = hover("[schema.streams.x]\nnew_columns = 'ask'\n", 22, None).unwrap().0;
+        assert!(asks.contains("a column that is new"), "{asks}");
         assert_eq!(hover("x = 1\n\ntype = 'a'", 8, None).unwrap().1, 7..11, "behind an empty line");
     }
 }

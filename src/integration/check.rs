@@ -11,11 +11,11 @@ use std::sync::Arc;
 use indexmap::IndexSet;
 use serde_json::Value;
 
-use super::{Declaration, Draft, Integration, Schedule, schedule, select};
+use super::{Declaration, Draft, Integration, Reaction, Schedule, SchemaRules, schedule, select};
 use crate::connector::{Catalog, Connector, Role};
 use crate::name::IntegrationId;
 use crate::problem::{Problems, did_you_mean, listed};
-use crate::source::Placed;
+use crate::source::{Place, Placed};
 use settings::{config, required, secrets};
 use timing::{timing, without_schedule};
 
@@ -181,6 +181,7 @@ fn declaration(
         enabled: draft.enabled.as_ref().is_none_or(|enabled| enabled.value),
         loader: loader.and_then(|loader| loader.parse().ok()),
         load: draft.load.as_ref().map(super::load::LoadDraft::load).unwrap_or_default(),
+        schema: schema(draft, connector, problems),
         schedule: draft.schedule.as_ref().and_then(|schedule| self::schedule(schedule, draft, problems)),
         timing: timing(draft, problems),
         select: match &draft.select {
@@ -211,6 +212,30 @@ fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
     }
 }
 
+/// Returns what a run does about changes in the source; refuses what cannot be done because the tap cannot be asked, or told
+/// what to leave out. Of a plugin that the user's template defines, a run finds that out.
+fn schema(draft: &Draft, connector: &Connector, problems: &mut Problems) -> SchemaRules {
+    let Some(schema) = &draft.schema else { return SchemaRules::default() };
+    let can = &connector.plugin.capabilities;
+    if connector.role == Role::Extractor && draft.plugin.is_none() && !can.is_empty() {
+        let (ask, fail) = (schema.says(Reaction::Ask), schema.says(Reaction::Fail));
+        let unasked = ask.or(fail).filter(|_| can.iter().all(|one| one != "discover"));
+        let untold = ask.filter(|_| !connector.can_select());
+        let name = || connector.name.clone();
+        let span = |place: &Place| place.span.clone().into();
+        match (unasked, untold) {
+            (Some(place), _) => {
+                problems.push(&place.source, Mistake::NoDiscovery { connector: name(), span: span(place) });
+            }
+            (None, Some(place)) => {
+                problems.push(&place.source, Mistake::NothingLeftOut { connector: name(), span: span(place) });
+            }
+            (None, None) => {}
+        }
+    }
+    schema.rules()
+}
+
 fn loader_keys(draft: &Draft, problems: &mut Problems) {
     let places = [
         ("loader", draft.loader.as_ref().map(|loader| &loader.place)),
@@ -220,6 +245,7 @@ fn loader_keys(draft: &Draft, problems: &mut Problems) {
         ("catch_up", draft.catch_up.as_ref().map(|catch_up| &catch_up.place)),
         ("select", draft.select.as_ref().map(|select| &select.place)),
         ("load", draft.load.as_ref().map(|load| &load.place)),
+        ("schema", draft.schema.as_ref().map(|schema| &schema.place)),
         ("metadata", draft.metadata.as_ref().map(|metadata| &metadata.place)),
     ];
     for (key, place) in places {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::FileName;
 use super::load::LoadDraft;
+use super::schema::SchemaDraft;
 use super::secrets::{self, SecretsDraft};
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
@@ -39,6 +40,8 @@ pub struct Draft {
     pub loader: Option<Placed<String>>,
     /// `[load]`
     pub load: Option<LoadDraft>,
+    /// `[schema]`
+    pub schema: Option<SchemaDraft>,
     /// `schedule`
     pub schedule: Option<Placed<String>>,
     /// `timezone`
@@ -84,6 +87,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         enabled: table.flag("enabled", problems),
         loader: table.text("loader", problems),
         load: LoadDraft::read(&table, problems),
+        schema: SchemaDraft::read(&table, problems),
         schedule: table.text("schedule", problems),
         timezone: table.text("timezone", problems),
         jitter: table.text("jitter", problems),
@@ -142,6 +146,10 @@ impl Draft {
             (Some(base), Some(over)) => Some(base.overlaid(over)),
             (base, over) => over.or(base),
         };
+        let schema = match (self.schema.clone(), overlay.schema) {
+            (Some(base), Some(over)) => Some(base.overlaid(over)),
+            (base, over) => over.or(base),
+        };
         let metadata = match (self.metadata.clone(), overlay.metadata) {
             (Some(base), Some(over)) => Some(merged(base, over)),
             (base, over) => over.or(base),
@@ -159,6 +167,7 @@ impl Draft {
             enabled: overlay.enabled.or_else(|| self.enabled.clone()),
             loader: overlay.loader.or_else(|| self.loader.clone()),
             load,
+            schema,
             schedule: overlay.schedule.or_else(|| self.schedule.clone()),
             timezone: overlay.timezone.or_else(|| self.timezone.clone()),
             jitter: overlay.jitter.or_else(|| self.jitter.clone()),

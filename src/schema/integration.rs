@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::form::{self, Key, document, flag, open_table, text, texts, word};
 use super::setting;
 use crate::connector::{Catalog, Connector, Role};
-use crate::integration::keys::{OF_EXTRACTORS, OF_LOAD, what};
+use crate::integration::Reaction;
+use crate::integration::keys::{OF_EXTRACTORS, OF_LOAD, OF_SCHEMA, OF_SCHEMA_STREAMS, what};
 use crate::integration::schedule::PRESETS;
 
 /// Returns the schema of an integration's own file.
@@ -58,6 +59,7 @@ fn shared() -> Vec<Key> {
         ("metadata", metadata()),
         ("tags", texts(what("tags"))),
         ("load", load()),
+        ("schema", schema()),
         ("config", open_table(what("config"))),
         ("secrets", open_table(what("secrets"))),
         ("sops", open_table(what("sops"))),
@@ -78,6 +80,16 @@ fn load() -> Value {
     let mut load = form::table([(schema, text(of_schema)), (shared, flag(of_shared))], &[]);
     load["description"] = json!(what("load"));
     load
+}
+
+fn schema() -> Value {
+    let words = Reaction::WORDS.map(|(word, _)| word);
+    let keys = || OF_SCHEMA.map(|(key, what)| (key, word(words, what)));
+    let mut streams = open_table(OF_SCHEMA_STREAMS);
+    streams["additionalProperties"] = form::table(keys(), &[]);
+    let mut schema = form::table(keys().into_iter().chain([("streams", streams)]), &[]);
+    schema["description"] = json!(what("schema"));
+    schema
 }
 
 fn metadata() -> Value {

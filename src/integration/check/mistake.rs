@@ -182,6 +182,32 @@ pub enum Mistake {
         #[label("only for extractors")]
         span: SourceSpan,
     },
+    /// A watch over a source that cannot be asked.
+    #[error("the tap of `{connector}` cannot be asked for its streams, so nobody would know of a change")]
+    #[diagnostic(
+        code(spile::schema::no_discovery),
+        help("remove the line; if the tap can be asked, add `discover` to the capabilities of the connector")
+    )]
+    NoDiscovery {
+        /// The connector.
+        connector: String,
+        /// Where the word stands.
+        #[label("has no effect")]
+        span: SourceSpan,
+    },
+    /// Something to be left out of a run whose tap reads what it will.
+    #[error("the tap of `{connector}` cannot be told what to leave out")]
+    #[diagnostic(
+        code(spile::schema::nothing_left_out),
+        help("write `fail`; if the tap takes a catalog, add `catalog` to the capabilities of the connector")
+    )]
+    NothingLeftOut {
+        /// The connector.
+        connector: String,
+        /// Where the word stands.
+        #[label("leaves a change out of the run until it is accepted")]
+        span: SourceSpan,
+    },
     /// A schedule that is none.
     #[error("{message}")]
     #[diagnostic(code(spile::integration::schedule))]

@@ -48,6 +48,13 @@ pub fn as_pattern(stream: &str) -> String {
     stream.replace('.', "\\.")
 }
 
+/// Returns a name with its wildcards in brackets, so that it matches itself alone.
+#[must_use]
+pub fn escaped(name: &str) -> String {
+    let letter = |c: char| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { c.to_string() };
+    name.chars().map(letter).collect()
+}
+
 /// Returns the wildcards that match a field's [`breadcrumb`], for a field as patterns write it. Its dots part the names of
 /// nested fields; with or without a backslash, as in Meltano.
 #[must_use]

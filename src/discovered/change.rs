@@ -1,0 +1,383 @@
+//! What has changed in a source since it was last taken as good, and what a run does about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::contract::{column, path_of};
+use super::{Contract, Field, Inclusion, Promise, Rules, Stream};
+use crate::integration::select::{as_pattern, escaped};
+use crate::integration::{Aspect, Declaration, Integration, Reaction, SchemaRules};
+use crate::name::{IntegrationId, Slug};
+use crate::problem::counted;
+
+/// A source that is not what its contract says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedSource {
+    /// The integration that reads it.
+    pub id: IntegrationId,
+    /// Its name.
+    pub slug: Slug,
+    /// What commands call it, with its environment where that has to be said: `shop --env prod`.
+    pub argument: String,
+    /// When the source said what it offers.
+    pub at: Timestamp,
+    /// What has changed.
+    pub changes: Vec<Change>,
+}
+
+/// Something that has changed in a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The stream.
+    pub stream: String,
+    /// What is different.
+    pub difference: Difference,
+    /// Whether the integration reads, or has read, what has changed.
+    pub is_read: bool,
+    /// What a run does about it.
+    pub reaction: Reaction,
+}
+
+/// What is different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// There is another stream.
+    NewStream {
+        /// How many columns it has.
+        columns: usize,
+    },
+    /// A stream is gone. `[sync] missing_stream` says what comes of that.
+    LostStream,
+    /// There is another column.
+    NewColumn {
+        /// Its name.
+        column: String,
+        /// Its types.
+        types: String,
+        /// The column that may have been renamed to it.
+        may_have_been: Option<String>,
+    },
+    /// A column is gone.
+    LostColumn {
+        /// Its name.
+        column: String,
+        /// The types that it had.
+        types: String,
+        /// What it may be called now.
+        may_be_now: Option<String>,
+    },
+    /// A column has other types.
+    Retyped {
+        /// Its name.
+        column: String,
+        /// The types that it had.
+        before: String,
+        /// Its types.
+        after: String,
+    },
+    /// The records of a stream are told apart by other fields.
+    Rekeyed {
+        /// Those that it was.
+        before: Vec<String>,
+        /// Those that it is.
+        after: Vec<String>,
+    },
+}
+
+impl Difference {
+    /// Returns which key of `[schema]` says what a run does about it.
+    #[must_use]
+    pub fn aspect(&self) -> Option<Aspect> {
+        match self {
+            Self::NewStream { .. } => Some(Aspect::NewStreams),
+            Self::LostStream => None,
+            Self::NewColumn { .. } => Some(Aspect::NewColumns),
+            Self::LostColumn { .. } => Some(Aspect::RemovedColumns),
+            Self::Retyped { .. } | Self::Rekeyed { .. } => Some(Aspect::TypeChanges),
+        }
+    }
+
+    /// Returns a word for what kind of difference it is.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NewStream { .. } => "new_stream",
+            Self::LostStream => "removed_stream",
+            Self::NewColumn { .. } => "new_column",
+            Self::LostColumn { .. } => "removed_column",
+            Self::Retyped { .. } => "type_change",
+            Self::Rekeyed { .. } => "key_change",
+        }
+    }
+
+    /// Returns the column that it is about.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::NewColumn { column, .. } | Self::LostColumn { column, .. } | Self::Retyped { column, .. } => {
+                Some(column)
+            }
+            Self::NewStream { .. } | Self::LostStream | Self::Rekeyed { .. } => None,
+        }
+    }
+}
+
+impl Change {
+    /// Says what has changed, in a sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let stream = &self.stream;
+        match &self.difference {
+            Difference::NewStream { columns } => {
+                let taken = if self.is_read { "" } else { ", which `select` does not take" };
+                format!("`{stream}` is a new stream with {}{taken}", counted(*columns, "column"))
+            }
+            Difference::LostStream => format!("`{stream}` is gone"),
+            Difference::NewColumn { column, types, may_have_been } => {
+                let before = may_have_been.as_ref().map(|before| format!("; it may be a rename of `{before}`"));
+                format!("`{stream}` has a new column `{column}`{}{}", of(types), before.unwrap_or_default())
+            }
+            Difference::LostColumn { column, types, may_be_now } => {
+                let now = may_be_now.as_ref().map(|now| format!("; it may be called `{now}` now"));
+                format!("`{stream}` has lost its column `{column}`{}{}", of(types), now.unwrap_or_default())
+            }
+            Difference::Retyped { column, before, after } => {
+                format!("`{stream}.{column}` was {} and is now {}", quoted(before), quoted(after))
+            }
+            Difference::Rekeyed { before, after } => {
+                let (before, after) = (quoted(&before.join(", ")), quoted(&after.join(", ")));
+                format!("the primary key of `{stream}` was {before} and is now {after}")
+            }
+        }
+    }
+
+    /// Says what accepting it means for the destination of an integration; `argument` is what commands call it.
+    #[must_use]
+    pub fn consequence(&self, argument: &str) -> Option<String> {
+        if !self.is_read {
+            return None;
+        }
+        let said = match &self.difference {
+            Difference::NewStream { .. } => "the next sync reads all of it".to_owned(),
+            Difference::LostStream => "its table stays as it is".to_owned(),
+            Difference::NewColumn { column, .. } => {
+                format!(
+                    "rows that are already there keep `{column}` empty until `spile sync {argument} --full-refresh`"
+                )
+            }
+            Difference::LostColumn { column, .. } => {
+                format!("the table keeps `{column}` and its values, and new rows have none")
+            }
+            Difference::Retyped { column, .. } => format!(
+                "the loader changes the type of `{column}`, adds a column beside it, or refuses the records, as it does by itself"
+            ),
+            Difference::Rekeyed { .. } => {
+                "rows that are already there are told apart by the old key, and may be there twice".to_owned()
+            }
+        };
+        Some(said)
+    }
+
+    /// Tells whether it waits for somebody: it is not just taken.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.reaction != Reaction::Take
+    }
+}
+
+fn of(types: &str) -> String {
+    if types.is_empty() { String::new() } else { format!(" ({types})") }
+}
+
+fn quoted(what: &str) -> String {
+    if what.is_empty() { "nothing".to_owned() } else { format!("`{what}`") }
+}
+
+/// What a source is compared for: what an integration reads of it, and what its `[schema]` says.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch<'a> {
+    /// What it reads.
+    pub rules: &'a Rules,
+    /// What a run does about changes.
+    pub schema: &'a SchemaRules,
+}
+
+impl Watch<'_> {
+    /// Returns what has changed from one state of a source to another, by stream. A column that is not read has not changed.
+    #[must_use]
+    pub fn changes(self, before: &Contract, after: &Contract, now: &[Stream]) -> Vec<Change> {
+        let names: BTreeSet<&String> = before.streams.keys().chain(after.streams.keys()).collect();
+        let mut changes = Vec::new();
+        for name in names {
+            let stream = || now.iter().find(|stream| stream.name == *name);
+            match (before.streams.get(name), after.streams.get(name)) {
+                (None, None) => {}
+                (None, Some(new)) => {
+                    let is_read = stream().is_some_and(|stream| self.rules.take(stream).0.is_read());
+                    changes.push(self.change(name, Difference::NewStream { columns: new.columns.len() }, is_read));
+                }
+                (Some(_), None) => {
+                    let is_read = self.rules.take(&Stream::named(name)).0.is_read();
+                    changes.push(self.change(name, Difference::LostStream, is_read));
+                }
+                (Some(before), Some(after)) if before == after => {}
+                (Some(before), Some(after)) => {
+                    if let Some(stream) = stream().filter(|stream| self.rules.take(stream).0.is_read()) {
+                        changes.extend(self.of_stream(stream, before, after));
+                    }
+                }
+            }
+        }
+        changes
+    }
+
+    fn change(self, stream: &str, difference: Difference, is_read: bool) -> Change {
+        let reaction = difference.aspect().map(|aspect| self.schema.reaction(stream, aspect)).unwrap_or_default();
+        Change { stream: stream.to_owned(), difference, is_read, reaction }
+    }
+
+    fn of_stream(self, stream: &Stream, before: &Promise, after: &Promise) -> Vec<Change> {
+        let mut found = Vec::new();
+        if before.primary_key != after.primary_key {
+            let (before, after) = (before.primary_key.clone(), after.primary_key.clone());
+            found.push(Difference::Rekeyed { before, after });
+        }
+        let is_read = |name: &str| self.reads(stream, name);
+        let only_in = |one: &Promise, other: &Promise| -> BTreeMap<String, String> {
+            let missing = one.columns.iter().filter(|(name, _)| !other.columns.contains_key(*name));
+            missing.filter(|(name, _)| is_read(name)).map(|(name, types)| (name.clone(), types.clone())).collect()
+        };
+        let (lost, new) = (outermost(only_in(before, after)), outermost(only_in(after, before)));
+        let only_of = |all: &BTreeMap<String, String>, types: &str| {
+            let mut of_type = all.iter().filter(|(_, known)| *known == types).map(|(name, _)| name.clone());
+            of_type.next().filter(|_| of_type.next().is_none())
+        };
+        for (column, types) in &lost {
+            let may_be_now = only_of(&lost, types).and_then(|_| only_of(&new, types));
+            found.push(Difference::LostColumn { column: column.clone(), types: types.clone(), may_be_now });
+        }
+        for (column, types) in &new {
+            let may_have_been = only_of(&new, types).and_then(|_| only_of(&lost, types));
+            found.push(Difference::NewColumn { column: column.clone(), types: types.clone(), may_have_been });
+        }
+        for (column, types) in &after.columns {
+            let Some(before) = before.columns.get(column).filter(|before| *before != types && is_read(column)) else {
+                continue;
+            };
+            let (before, after) = (before.clone(), types.clone());
+            found.push(Difference::Retyped { column: column.clone(), before, after });
+        }
+        found.into_iter().map(|difference| self.change(&stream.name, difference, true)).collect()
+    }
+
+    /// Tells whether a column of a stream is read, or was while it was there.
+    fn reads(self, stream: &Stream, name: &str) -> bool {
+        let known = stream.fields.iter().find(|field| column(field) == name).cloned();
+        let gone = || Field { path: path_of(name), types: Vec::new(), inclusion: Inclusion::Available };
+        let fields = vec![known.unwrap_or_else(gone)];
+        let alone = Stream { inclusion: stream.inclusion, fields, ..Stream::named(&stream.name) };
+        self.rules.take(&alone).1.iter().all(|taken| taken.is_read())
+    }
+}
+
+/// Leaves out the columns that are in another one of them.
+fn outermost(columns: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_inner =
+        |name: &String| columns.keys().any(|other| name.strip_prefix(other).is_some_and(|rest| rest.starts_with('.')));
+    columns.iter().filter(|(name, _)| !is_inner(name)).map(|(name, types)| (name.clone(), types.clone())).collect()
+}
+
+/// Returns the changes for which a run fails before a record moves.
+#[must_use]
+pub fn failing(changes: &[Change]) -> Vec<&Change> {
+    changes.iter().filter(|change| change.is_read && change.reaction == Reaction::Fail).collect()
+}
+
+/// Returns the changes that a run leaves out until somebody accepts them.
+#[must_use]
+pub fn asking(changes: &[Change]) -> Vec<&Change> {
+    changes.iter().filter(|change| change.is_read && change.reaction == Reaction::Ask).collect()
+}
+
+/// Returns what a run selects so that it leaves out what has changed: a new stream or column by its own pattern, a stream
+/// whose columns or key are of another type as a whole.
+///
+/// # Errors
+/// With the changes that no pattern leaves out.
+pub fn without<'a>(
+    asking: &[&'a Change],
+    (integration, declaration): (&Integration, &Declaration),
+    now: &[Stream],
+) -> Result<BTreeSet<String>, Vec<&'a Change>> {
+    let mut selecting = declaration.clone();
+    if selecting.select.is_empty() {
+        // Of an imported project its own template says what is selected.
+        if integration.plugin.is_some() && asking.iter().any(|change| leaves_out(change)) {
+            return Err(asking.to_vec());
+        }
+        selecting.select.insert("*.*".to_owned());
+    }
+    for change in asking {
+        selecting.select.extend(patterns(change));
+    }
+    let is_read = |selecting: &Declaration, change: &Change| {
+        let rules = Rules::of(integration, selecting);
+        let stream = now.iter().find(|stream| stream.name == change.stream);
+        stream.is_some_and(|stream| match (&change.difference, change.difference.column()) {
+            (Difference::NewColumn { .. }, Some(name)) => {
+                Watch { rules: &rules, schema: &declaration.schema }.reads(stream, name)
+            }
+            (_, _) => rules.take(stream).0.is_read(),
+        })
+    };
+    // What is always read with its stream is left out with it.
+    for change in asking.iter().filter(|change| leaves_out(change)) {
+        if is_read(&selecting, change) {
+            selecting.select.insert(format!("!{}", pattern_of(&change.stream)));
+        }
+    }
+    let left: Vec<&Change> =
+        asking.iter().copied().filter(|change| leaves_out(change) && is_read(&selecting, change)).collect();
+    if left.is_empty() { Ok(selecting.select) } else { Err(left) }
+}
+
+fn leaves_out(change: &Change) -> bool {
+    match change.difference {
+        Difference::NewStream { .. }
+        | Difference::NewColumn { .. }
+        | Difference::Retyped { .. }
+        | Difference::Rekeyed { .. } => true,
+        Difference::LostColumn { .. } | Difference::LostStream => false,
+    }
+}
+
+/// Returns the patterns that leave out what has changed.
+#[must_use]
+pub fn patterns(change: &Change) -> Vec<String> {
+    let stream = pattern_of(&change.stream);
+    match &change.difference {
+        Difference::NewStream { .. } | Difference::Retyped { .. } | Difference::Rekeyed { .. } => {
+            vec![format!("!{stream}")]
+        }
+        Difference::NewColumn { column, types, .. } => {
+            let path = path_of(column);
+            // A dot in a name has no form in patterns: the stream is left out instead.
+            if path.iter().any(|part| part.contains('.')) {
+                return vec![format!("!{stream}")];
+            }
+            let parts: Vec<String> = path.iter().map(|part| escaped(part)).collect();
+            let column = parts.join(".");
+            let inner = types.contains("object").then(|| format!("!{stream}.{column}.*"));
+            std::iter::once(format!("!{stream}.{column}")).chain(inner).collect()
+        }
+        Difference::LostColumn { .. } | Difference::LostStream => Vec::new(),
+    }
+}
+
+fn pattern_of(stream: &str) -> String {
+    as_pattern(&escaped(stream))
+}
+
+#[cfg(test)]
+mod tests;

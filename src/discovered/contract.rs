@@ -1,0 +1,229 @@
+//! A contract: what a source offered when it was last taken as good, as the file in git that says so.
+//!
+//! spile alone writes it. It is sorted and has a line for each column, so that a pull request shows a line for each change.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use miette::{Diagnostic, SourceSpan};
+
+use super::{Field, Inclusion, Rules, Stream};
+use crate::connector::Connector;
+use crate::name::{EnvironmentName, Slug};
+use crate::problem::Problems;
+use crate::source::Source;
+use crate::table::{self, Table};
+use crate::toml_text::{key, string};
+
+/// The folder of contracts in a project.
+pub const FOLDER: &str = "contracts";
+
+/// How many bytes a contract may have: a hundred thousand columns have fewer.
+pub const MOST_BYTES: u64 = 4 << 20;
+
+/// What a source offered when it was last taken as good, by stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contract {
+    /// The streams, by name.
+    pub streams: BTreeMap<String, Promise>,
+}
+
+/// What a stream had.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Promise {
+    /// The fields that tell its records apart.
+    pub primary_key: Vec<String>,
+    /// The types of each column, in words, by its [`column`].
+    pub columns: BTreeMap<String, String>,
+}
+
+/// What can be wrong with a contract.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// There is none, and a sync needs one.
+    #[error("there is no `{path}`, and no sync begins without it")]
+    #[diagnostic(
+        severity(warning),
+        code(spile::contract::missing),
+        help("run `{command}`, which asks the source and writes it, and commit the file")
+    )]
+    Missing {
+        /// Where it is to be.
+        path: String,
+        /// The command that writes it.
+        command: String,
+        /// The table that asks for it.
+        #[label("needs a contract")]
+        span: SourceSpan,
+    },
+}
+
+/// Returns where the contract of an integration in an environment stands, relative to the project.
+#[must_use]
+pub fn path(slug: &Slug, environment: &EnvironmentName) -> PathBuf {
+    PathBuf::from(FOLDER).join(format!("{slug}.{environment}.toml"))
+}
+
+/// Returns the name of a field in contracts: its path, with a backslash before dots that are part of a name.
+#[must_use]
+pub fn column(field: &Field) -> String {
+    let parts: Vec<String> = field.path.iter().map(|part| part.replace('\\', "\\\\").replace('.', "\\.")).collect();
+    parts.join(".")
+}
+
+/// Returns the path of a field by its name in contracts.
+pub(super) fn path_of(column: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut letters = column.chars();
+    while let Some(letter) = letters.next() {
+        let part = parts.len() - 1;
+        match letter {
+            '\\' => parts[part].extend(letters.next()),
+            '.' => parts.push(String::new()),
+            _ => parts[part].push(letter),
+        }
+    }
+    parts
+}
+
+impl Contract {
+    /// Returns the contract that takes what a source offers as good. Left out are the streams that the connector's own
+    /// selection leaves out, a database's own tables, and the fields that the tap cannot read.
+    #[must_use]
+    pub fn of(streams: &[Stream], connector: &Connector) -> Self {
+        let own = own_rules(connector);
+        let taken = streams.iter().filter(|stream| own.take(stream).0.is_read());
+        Self { streams: taken.map(|stream| (stream.name.clone(), Promise::of(stream))).collect() }
+    }
+
+    /// Returns the text of its file.
+    #[must_use]
+    pub fn text(&self, (slug, environment): (&Slug, &EnvironmentName)) -> String {
+        let mut text = format!(
+            "# What the source of `{slug}` offered in `{environment}` when it was last accepted.\n\
+             # Written by `spile discover {slug} --accept`: do not edit it.\n"
+        );
+        for (name, promise) in &self.streams {
+            let _ = writeln!(text, "\n[streams.{}]", key(name));
+            let names: Vec<String> = promise.primary_key.iter().map(|name| string(name)).collect();
+            let _ = writeln!(text, "primary_key = [{}]", names.join(", "));
+            for (column, types) in &promise.columns {
+                let _ = writeln!(text, "columns.{} = {}", key(column), string(types));
+            }
+        }
+        text
+    }
+
+    /// Reads the text of its file.
+    #[must_use]
+    pub fn read(source: &Source, problems: &mut Problems) -> Option<Self> {
+        table::parse(source, problems, |table, problems| {
+            let mut streams = BTreeMap::new();
+            if let Some(named) = table.table("streams", problems) {
+                for (name, stream) in named.named_tables(problems) {
+                    streams.insert(name.value, Promise::read(stream, problems));
+                }
+            }
+            table.finish(problems);
+            Some(Self { streams })
+        })
+    }
+}
+
+impl Promise {
+    fn of(stream: &Stream) -> Self {
+        let readable = stream.fields.iter().filter(|field| field.inclusion != Inclusion::Unsupported);
+        let columns = readable.map(|field| (column(field), field.types.join(", "))).collect();
+        Self { primary_key: stream.primary_key.clone(), columns }
+    }
+
+    fn read(table: Table<'_>, problems: &mut Problems) -> Self {
+        let names = table.texts("primary_key", problems);
+        let primary_key = names.into_iter().flat_map(|names| names.value).map(|name| name.value).collect();
+        let mut columns = BTreeMap::new();
+        if let Some(listed) = table.table("columns", problems) {
+            columns.extend(listed.named_texts(problems).into_iter().map(|(name, types)| (name, types.value)));
+        }
+        table.finish(problems);
+        Self { primary_key, columns }
+    }
+}
+
+/// Returns the rules of what a connector leaves out by itself.
+fn own_rules(connector: &Connector) -> Rules {
+    let left_out = connector.select.iter().filter(|pattern| pattern.starts_with('!')).cloned();
+    Rules::selecting(&left_out.chain(["*.*".to_owned()]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::{Catalog, Role};
+    use crate::discovered::tests::stream;
+
+    fn names() -> (Slug, EnvironmentName) {
+        ("shop".parse().unwrap(), "dev".parse().unwrap())
+    }
+
+    fn contract(text: &str) -> (Option<Contract>, Vec<String>) {
+        let mut problems = Problems::default();
+        let read = Contract::read(&Source::new("contracts/shop.dev.toml", text), &mut problems);
+        let report = problems.into_report();
+        (read, report.problems().iter().map(crate::problem::Problem::code).collect())
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_whatever_the_names_are() {
+        let mut odd = stream("a \"b\"\n[c]", &[("id", Inclusion::Automatic), ("x.y", Inclusion::Available)]);
+        odd.fields[1].path = vec!["primary_key".to_owned(), "with.dot\\".to_owned(), "é = 1".to_owned()];
+        odd.fields[1].types = vec!["null".to_owned(), "string (\"odd\n)".to_owned()];
+        odd.primary_key = vec!["id".to_owned(), "x, y".to_owned()];
+        let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
+        let written = Contract::of(&[odd.clone(), stream("bare", &[])], &postgres);
+        let (slug, environment) = names();
+        let text = written.text((&slug, &environment));
+        assert_eq!(contract(&text), (Some(written), Vec::new()), "{text}");
+        assert_eq!(path_of(&column(&odd.fields[1])), odd.fields[1].path);
+    }
+
+    #[test]
+    fn each_column_is_a_line() {
+        let mut orders = stream("public-orders", &[("id", Inclusion::Automatic), ("reason", Inclusion::Available)]);
+        orders.primary_key = vec!["id".to_owned()];
+        orders.fields[1].types = vec!["null".to_owned(), "string".to_owned()];
+        let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
+        let (slug, environment) = names();
+        let text = Contract::of(&[orders], &postgres).text((&slug, &environment));
+        let body = text.split_once("\n\n").unwrap().1;
+        let wanted =
+            "[streams.public-orders]\nprimary_key = [\"id\"]\ncolumns.id = \"\"\ncolumns.reason = \"null, string\"\n";
+        assert_eq!(body, wanted);
+    }
+
+    #[test]
+    fn a_databases_own_tables_and_what_the_tap_cannot_read_are_left_out() {
+        let streams = [
+            stream("pg_catalog-pg_class", &[("oid", Inclusion::Available)]),
+            stream("public-orders", &[("blob", Inclusion::Unsupported), ("id", Inclusion::Available)]),
+        ];
+        let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
+        let contract = Contract::of(&streams, &postgres);
+        let streams: Vec<&String> = contract.streams.keys().collect();
+        let columns: Vec<&String> = contract.streams["public-orders"].columns.keys().collect();
+        assert_eq!((streams[0].as_str(), streams.len()), ("public-orders", 1));
+        assert_eq!((columns[0].as_str(), columns.len()), ("id", 1));
+    }
+
+    #[test]
+    fn what_is_no_contract_is_a_problem_with_a_place() {
+        for (text, code) in [
+            ("streams = 1\n", "spile::toml::wrong_kind"),
+            ("[streams.a]\ncolumns.b = 1\n", "spile::toml::wrong_kind"),
+            ("[streams.a]\nprimary = ['b']\n", "spile::toml::unknown_key"),
+            ("<<<<<<< HEAD\n", "spile::toml::conflict"),
+        ] {
+            assert_eq!(contract(text).1, [code], "{text}");
+        }
+    }
+}
