@@ -13,6 +13,7 @@ mod error;
 mod history;
 mod last_read;
 mod leases;
+mod migration;
 mod refusal;
 mod rows;
 mod runs;
@@ -39,16 +40,14 @@ use rows::{Drifted, Held, Other, Page, Stored};
 pub use address::Address;
 pub use error::SupabaseError;
 pub use leases::{LEASE_SECONDS, Lease};
+pub use migration::MIGRATION;
 pub use states::{Kept as KeptState, NotKept, Writer};
 
-/// The version of `migration.sql` that this program works with.
+/// The version of the migration that this program works with.
 pub const VERSION: i64 = 6;
 
 /// The version of what `spile_apply` takes.
 const PAYLOAD: i64 = 1;
-
-/// The migration: tables, functions, grants; it may be run again and over a table that is there.
-pub const MIGRATION: &str = include_str!("supabase/migration.sql");
 
 /// How many rows a page has: hosted projects cut an answer at a thousand.
 const PAGE: usize = 1000;
