@@ -1,5 +1,6 @@
 //! What has changed in a source since it was last taken as good, and what a run does about it.
 
+use indexmap::IndexSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -248,7 +249,7 @@ impl Watch<'_> {
             let missing = one.columns.iter().filter(|(name, _)| !other.columns.contains_key(*name));
             missing.filter(|(name, _)| is_read(name)).map(|(name, types)| (name.clone(), types.clone())).collect()
         };
-        let (lost, new) = (outermost(only_in(before, after)), outermost(only_in(after, before)));
+        let (lost, new) = (outermost(&only_in(before, after)), outermost(&only_in(after, before)));
         let only_of = |all: &BTreeMap<String, String>, types: &str| {
             let mut of_type = all.iter().filter(|(_, known)| *known == types).map(|(name, _)| name.clone());
             of_type.next().filter(|_| of_type.next().is_none())
@@ -282,7 +283,7 @@ impl Watch<'_> {
 }
 
 /// Leaves out the columns that are in another one of them.
-fn outermost(columns: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn outermost(columns: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let is_inner =
         |name: &String| columns.keys().any(|other| name.strip_prefix(other).is_some_and(|rest| rest.starts_with('.')));
     columns.iter().filter(|(name, _)| !is_inner(name)).map(|(name, types)| (name.clone(), types.clone())).collect()
@@ -309,7 +310,7 @@ pub fn without<'a>(
     asking: &[&'a Change],
     (integration, declaration): (&Integration, &Declaration),
     now: &[Stream],
-) -> Result<BTreeSet<String>, Vec<&'a Change>> {
+) -> Result<IndexSet<String>, Vec<&'a Change>> {
     let mut selecting = declaration.clone();
     if selecting.select.is_empty() {
         // Of an imported project its own template says what is selected.

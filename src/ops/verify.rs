@@ -82,14 +82,14 @@ pub async fn verify(
     tell: Tell<'_>,
 ) -> Result<Verified, Error> {
     let integration = loaded.named(name)?;
-    let loader = loader(loaded, integration, &options.environment)?;
+    let target = target(loaded, integration, &options.environment)?;
     run::install(world, (&options.host, &options.interrupt), tell).await?;
     let (mut stopped, lost) = run::stopped_when_lost(options.interrupt.clone());
     let claim = Claim {
         world,
         run: Uuid::new_v4(),
         integration,
-        loader,
+        loader: target,
         environment: &options.environment,
         when_busy: options.when_busy,
         interrupt: &stopped.clone(),
@@ -109,7 +109,7 @@ pub async fn verify(
         host: options.host.clone(),
         hold: held.hold.clone(),
     };
-    let asked = match run::request(world, loaded, (integration, Some(loader)), invocation).await {
+    let asked = match run::request(world, loaded, (integration, Some(target)), invocation).await {
         Ok(request) => comparing.ask(&request, &mut stopped, tell).await,
         Err(error) => Err(error),
     };
@@ -121,7 +121,7 @@ pub async fn verify(
 }
 
 /// Returns the loader of an integration that can be compared with its source.
-fn loader<'a>(
+fn target<'a>(
     loaded: &'a Loaded,
     integration: &Integration,
     environment: &EnvironmentName,
@@ -131,14 +131,14 @@ fn loader<'a>(
         let (reason, help) = LOADER;
         return Err(Error::NotRunnable { slug, reason, help });
     }
-    let loader = integration.at(environment).loader.as_ref();
-    let Some(loader) = loader.and_then(|loader| loaded.integrations.find(loader.as_str())) else {
+    let target = integration.at(environment).loader.as_ref();
+    let Some(target) = target.and_then(|slug| loaded.integrations.find(slug.as_str())) else {
         let (reason, help) = NO_LOADER;
         return Err(Error::NotRunnable { slug, reason, help });
     };
     let plugin = &integration.connector.plugin.name;
     if SOURCES.iter().any(|(can, _)| can == plugin) {
-        return Ok(loader);
+        return Ok(target);
     }
     let names = SOURCES.map(|(_, connector)| format!("`{connector}`")).join(" and ");
     Err(VerifyError::Unsupported { slug, connector: integration.connector.name.clone(), names }.into())

@@ -148,9 +148,8 @@ impl<'a> Scanner<'a> {
     fn is_value(&self, next: char) -> bool {
         let follows_value = || self.tokens.back().is_some_and(|token| token.kind == Kind::Value);
         match self.brackets.last() {
-            None => is_blank(next),
             Some(_) if self.is_old => true,
-            Some(Bracket::Square) => is_blank(next),
+            None | Some(Bracket::Square) => is_blank(next),
             Some(Bracket::Curly) => is_blank(next) || !follows_value(),
         }
     }

@@ -76,82 +76,61 @@ fn scalar(out: &mut String, text: &str, place: Place) {
     }
 }
 
-/// What matters of a text for how it can be written.
+/// How a text can be written.
 struct Seen {
-    /// It has what means something between brackets.
-    has_flow_indicator: bool,
-    /// It has what means something everywhere.
-    has_block_indicator: bool,
-    /// Its blanks, breaks or characters do not survive without quotes.
-    is_fragile: bool,
-    /// It can stand in single quotes.
+    plain: Plain,
+    /// Whether it can stand in single quotes.
     may_be_single: bool,
+}
+
+/// Where a text can stand without quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Plain {
+    Nowhere,
+    /// Not between brackets, where it has what means something.
+    InBlocks,
+    Everywhere,
 }
 
 impl Seen {
     fn of(text: &str) -> Self {
-        let mut seen = Self {
-            has_flow_indicator: false,
-            has_block_indicator: false,
-            is_fragile: text.is_empty(),
-            may_be_single: true,
-        };
-        if text.starts_with("---") || text.starts_with("...") {
-            seen.indicate();
-        }
-        if text.starts_with(is_blank_or_break) || text.ends_with(is_blank_or_break) {
-            seen.is_fragile = true;
-        }
-        let mut before = ' ';
+        let is_fragile = text.is_empty() || text.starts_with(is_blank_or_break) || text.ends_with(is_blank_or_break);
+        let is_marker = text.starts_with("---") || text.starts_with("...");
+        let mut plain = if is_fragile || is_marker { Plain::Nowhere } else { Plain::Everywhere };
+        let mut may_be_single = true;
+        let mut before = None;
         let mut rest = text.chars().peekable();
-        let mut is_first = true;
         while let Some(c) = rest.next() {
-            let next = rest.peek().copied();
-            seen.indicator(c, (is_first, before, next));
-            seen.character(c);
-            (is_first, before) = (false, c);
-        }
-        seen
-    }
-
-    fn indicate(&mut self) {
-        (self.has_flow_indicator, self.has_block_indicator) = (true, true);
-    }
-
-    fn indicator(&mut self, c: char, (is_first, before, next): (bool, char, Option<char>)) {
-        let ends = next.is_none_or(is_white);
-        match c {
-            '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`'
-                if is_first =>
-            {
-                self.indicate();
+            plain = plain.min(indicated(c, (before, rest.peek().copied())));
+            if is_break(c) || !is_printable(c) || c == '\u{feff}' {
+                (plain, may_be_single) = (Plain::Nowhere, false);
             }
-            '?' | ':' if is_first => {
-                // ruamel.yaml leaves `?a` and `:a` as they are, and libyaml stumbles over them in braces.
-                self.has_flow_indicator = true;
-                self.has_block_indicator |= ends;
-            }
-            '-' if is_first && ends => self.indicate(),
-            ',' | '[' | ']' | '{' | '}' => self.has_flow_indicator = true,
-            ':' if ends => self.indicate(),
-            ':' if next == Some('?') => self.has_flow_indicator = true,
-            '#' if is_white(before) => self.indicate(),
-            _ => {}
+            before = Some(c);
         }
-    }
-
-    fn character(&mut self, c: char) {
-        if is_break(c) || !is_printable(c) || c == '\u{feff}' {
-            (self.is_fragile, self.may_be_single) = (true, false);
-        }
+        Self { plain, may_be_single }
     }
 
     fn may_be_plain(&self, place: Place) -> bool {
-        !self.is_fragile
-            && match place {
-                Place::Block => !self.has_block_indicator,
-                Place::Flow => !self.has_flow_indicator,
-            }
+        match place {
+            Place::Block => self.plain >= Plain::InBlocks,
+            Place::Flow => self.plain == Plain::Everywhere,
+        }
+    }
+}
+
+/// Says where a text can stand that has this character between these two.
+fn indicated(c: char, (before, next): (Option<char>, Option<char>)) -> Plain {
+    let ends = next.is_none_or(is_white);
+    match (c, before) {
+        ('#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`', None) => {
+            Plain::Nowhere
+        }
+        ('?' | ':' | '-', None) | (':', Some(_)) if ends => Plain::Nowhere,
+        // ruamel.yaml leaves `?a` and `:a` as they are, and libyaml stumbles over them in braces.
+        ('?' | ':', None) | (',' | '[' | ']' | '{' | '}', Some(_)) => Plain::InBlocks,
+        (':', Some(_)) if next == Some('?') => Plain::InBlocks,
+        ('#', Some(before)) if is_white(before) => Plain::Nowhere,
+        _ => Plain::Everywhere,
     }
 }
 

@@ -102,7 +102,12 @@ fn a_nested_column_comes_and_goes_with_the_one_that_it_is_in() {
 fn selected(shop: &Integration, before: &[Stream], now: &[Stream]) -> Result<Vec<String>, usize> {
     let found = changes(shop, before, now);
     let selected = without(&asking(&found), (shop, &shop.base), now);
-    selected.map(|all| all.into_iter().collect()).map_err(|left| left.len())
+    let sorted = |all: indexmap::IndexSet<String>| {
+        let mut all: Vec<String> = all.into_iter().collect();
+        all.sort();
+        all
+    };
+    selected.map(sorted).map_err(|left| left.len())
 }
 
 #[test]

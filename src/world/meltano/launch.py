@@ -12,6 +12,11 @@ so that it closes its run, and is killed with its plugins when it does not.
 And it starts faster: nothing that Meltano imports becomes garbage, so none is looked for until it is there.
 """
 
+import sys
+
+# It lies in the folder of a run, among links to files of the project, which would be imported in the place of libraries.
+sys.path.pop(0)
+
 import atexit
 import fnmatch
 import gc
@@ -23,7 +28,6 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 

@@ -8,11 +8,15 @@ how many rows each of these tables has at the end.
 Names of tables are not worked out here: the loader's own code says them.
 """
 
+import sys
+
+# It lies in the folder of a run, among links to files of the project, which would be imported in the place of libraries.
+sys.path.pop(0)
+
 import csv
 import glob
 import json
 import os
-import sys
 from importlib import import_module, metadata
 
 DUCKDB = "spile_target_duckdb.target"

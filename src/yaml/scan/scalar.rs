@@ -217,38 +217,35 @@ impl<'a> Scanner<'a> {
         self.cursor.advance();
         let head = self.head()?;
         let least = self.indent + 1;
-        let (indent, mut breaks) = match head.increment {
-            Some(increment) => {
-                let indent = least.max(1) + increment - 1;
-                (indent, self.block_breaks(indent))
-            }
-            None => {
-                let (breaks, widest) = self.indentation()?;
-                (least.max(widest), breaks)
-            }
+        let (indent, mut breaks) = if let Some(increment) = head.increment {
+            let indent = least.max(1) + increment - 1;
+            (indent, self.block_breaks(indent))
+        } else {
+            let (breaks, widest) = self.indentation()?;
+            (least.max(widest), breaks)
         };
         let is_top = head.increment.is_none() && least == 0;
         let mut text = String::new();
-        let mut last = None;
+        let mut ending = None;
         while self.cursor.mark.column == indent && self.cursor.peek() != END {
             text.push_str(&breaks);
             let begins_with_blank = matches!(self.cursor.peek(), ' ' | '\t');
             text.push_str(self.cursor.take_while(|letter| !is_end(letter)));
-            last = self.cursor.take_break();
+            ending = self.cursor.take_break();
             breaks = self.block_breaks(indent);
             let is_over = is_top && self.cursor.mark.column == 0 && self.is_at_marker();
             if is_over || self.cursor.mark.column != indent || self.cursor.peek() == END {
                 break;
             }
             let is_joined = !begins_with_blank && !matches!(self.cursor.peek(), ' ' | '\t');
-            match last {
+            match ending {
                 Some('\n') if is_folded && is_joined && breaks.is_empty() => text.push(' '),
                 Some('\n') if is_folded && is_joined => {}
-                _ => text.extend(last),
+                _ => text.extend(ending),
             }
         }
         if head.chomping != Chomping::Strip {
-            text.extend(last);
+            text.extend(ending);
         }
         if head.chomping == Chomping::Keep {
             text.push_str(&breaks);

@@ -67,7 +67,9 @@ fn differ(path: &str, (before, after): (&Value, &Value), found: &mut Vec<String>
         (Value::Object(a), Value::Object(b)) => {
             let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             let of = |table: &Map<String, Value>, key: &String| table.get(key).cloned().unwrap_or(Value::Null);
-            keys.into_iter().for_each(|key| differ(&format!("{path}/{key}"), (&of(a, key), &of(b, key)), found));
+            for key in keys {
+                differ(&format!("{path}/{key}"), (&of(a, key), &of(b, key)), found);
+            }
         }
         (before, after) if before != after => found.push(format!("{path}: {before} became {after}")),
         _ => {}
