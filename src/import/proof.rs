@@ -164,7 +164,11 @@ fn order(plugin: &mut Value) {
         let Some(leaves) = plugin[key].as_object() else { continue };
         let setting = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
         let mut order = Map::new();
-        for name in leaves.keys() {
+        for (name, value) in leaves {
+            // What comes from a variable is put in behind the others, and no list of rules is a secret.
+            if value.as_str().is_some_and(|text| text.starts_with("${") && text.ends_with('}')) {
+                continue;
+            }
             let of = if key == "config" { setting(name) } else { String::new() };
             if let Value::Array(names) = order.entry(of).or_insert_with(|| json!([])) {
                 names.push(json!(name));

@@ -10,8 +10,9 @@ Names of tables are not worked out here: the loader's own code says them.
 
 import sys
 
-# It lies in the folder of a run, among links to files of the project, which would be imported in the place of libraries.
-sys.path.pop(0)
+if __name__ == "__main__":
+    # It lies in the folder of a run, among links to files of the project, which would be imported in the place of libraries.
+    sys.path.pop(0)
 
 import csv
 import glob
