@@ -332,6 +332,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::SavedPlan(_)
         | Error::UnknownNames { .. }
         | Error::NothingToAdopt { .. }
+        | Error::LargeContract { .. }
         | Error::NoApply { .. }
         | Error::PrunedApply { .. }
         | Error::AmbiguousApply { .. }

@@ -6,6 +6,7 @@ pub mod author;
 pub mod changed;
 pub mod check;
 pub mod connectors;
+pub mod contract;
 pub mod discover;
 pub mod doctor;
 pub mod edits;

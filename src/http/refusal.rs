@@ -186,6 +186,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::OtherPlan { .. }
         | Error::Taken { .. }
         | Error::Exists { .. }
+        | Error::LargeContract { .. }
         | Error::Moved { .. }
         | Error::Refused(_)
         | Error::Protected { .. }

@@ -20,7 +20,7 @@ use crate::integration::Integration;
 use crate::integration::select::{Pattern, as_pattern};
 use crate::name::EnvironmentName;
 use crate::run::Cause;
-use crate::world::meltano::{Host, Meltano, Outcome, Request, keep_logs};
+use crate::world::meltano::{Discovery, Host, Meltano, Outcome, Request, keep_logs};
 use crate::world::project::OWN_FOLDER;
 use crate::world::{Discoveries, World};
 
@@ -87,11 +87,34 @@ pub async fn discover(
     };
     let discovered = match kept {
         Some(kept) => kept,
-        None => ask.answer(tell).await?,
+        None => ask.answer(tell).await?.discovered,
     };
     let rules = Rules::of(integration, integration.at(&options.environment));
     let tables = tables((loaded, integration), &options.environment, &discovered.streams);
     Ok(Offer { integration: integration.clone(), discovered, rules, tables })
+}
+
+/// What a tap has just said.
+pub(super) struct Answer {
+    /// What its source offers, as it is kept.
+    pub(super) discovered: Discovered,
+    /// The catalog that says so, for a run; none where a secret is among the names of streams and fields, so that what is
+    /// kept says something else.
+    pub(super) catalog: Option<Arc<Vec<u8>>>,
+}
+
+/// Asks the tap of an integration what its source offers, and keeps the answer.
+///
+/// # Errors
+/// When its tap cannot be asked, or fails, or writes no catalog.
+pub(super) async fn asked(
+    world: &World,
+    (loaded, integration): (&Loaded, &Arc<Integration>),
+    options: &Options,
+    tell: Tell<'_>,
+) -> Result<Answer, Error> {
+    refuse(integration)?;
+    Ask { world, loaded, integration, options }.answer(tell).await
 }
 
 /// Returns the tables that the loader of an integration would make of streams.
@@ -262,7 +285,7 @@ struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    async fn answer(&self, tell: Tell<'_>) -> Result<Discovered, Error> {
+    async fn answer(&self, tell: Tell<'_>) -> Result<Answer, Error> {
         let slug = &self.integration.slug;
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
@@ -276,15 +299,16 @@ impl Ask<'_> {
         tell(Event::Discovering { slug: slug.clone() });
         let said = meltano.discover(&request, &mut interrupt).await?;
         keep_logs(self.world.project.root(), &log, LOGS);
-        self.judge(said.outcome, &log)?;
+        self.judge(&said.outcome, &log)?;
         let streams = discovered::read(&said.catalog).map_err(|why| self.no_catalog(why, &log))?;
+        let catalog = for_a_run(&streams, said);
         // Now that it is installed, what is installed of it is known.
         let key = key(meltano, (self.loaded, self.integration), &self.options.environment)?;
         let discovered = Discovered { key, discovered_at: (self.world.clock)(), streams };
         let discoveries = Discoveries::of(&self.world.project.own_folder());
         let of = (slug, &self.options.environment);
         discoveries.keep(of, &discovered).map_err(io("write", &discoveries.path(of.0, of.1)))?;
-        Ok(discovered)
+        Ok(Answer { discovered, catalog })
     }
 
     /// Apart from the logs of runs, which it must not push out.
@@ -305,15 +329,15 @@ impl Ask<'_> {
         run::request(self.world, self.loaded, (self.integration, None), invocation).await
     }
 
-    fn judge(&self, outcome: Outcome, log: &Path) -> Result<(), DiscoverError> {
+    fn judge(&self, outcome: &Outcome, log: &Path) -> Result<(), DiscoverError> {
         let slug = self.integration.slug.clone();
         match outcome {
             Outcome::Succeeded => Ok(()),
             Outcome::Interrupted => Err(DiscoverError::Interrupted { slug }),
             Outcome::TimedOut { after } => Err(DiscoverError::TimedOut { slug, seconds: after.as_secs() }),
             Outcome::Failed { message, cause } => {
-                let help = error::help(cause, (&slug, log));
-                Err(DiscoverError::Failed { slug, message, help })
+                let help = error::help(*cause, (&slug, log));
+                Err(DiscoverError::Failed { slug, message: message.clone(), help })
             }
         }
     }
@@ -323,6 +347,12 @@ impl Ask<'_> {
         let help = error::help(Cause::Output, (&slug, log));
         DiscoverError::NoCatalog { slug, source, help }
     }
+}
+
+/// Returns a catalog as a run needs it: as it came, where what is kept of it says the same.
+fn for_a_run(streams: &[Stream], said: Discovery) -> Option<Arc<Vec<u8>>> {
+    let Some(came) = said.unstruck else { return Some(Arc::new(said.catalog)) };
+    discovered::read(&came).is_ok_and(|came| came == streams).then(|| Arc::new(came))
 }
 
 pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {

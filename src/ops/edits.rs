@@ -142,7 +142,7 @@ impl From<NotWritten> for Error {
 /// # Errors
 /// When it leads out of the project, is no regular file, or cannot be read.
 pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
-    match project.door().and_then(|door| door.text(path)) {
+    match project.text_on_disk(path) {
         Ok(text) => Ok(Some(text)),
         Err(Shut::Missing) => Ok(None),
         Err(why) => Err(Error::of_file("read", path, why)),

@@ -59,6 +59,18 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Target(#[from] TargetError),
+    /// A source offers more than a contract holds.
+    #[error("what the source of `{slug}` offers is more than the {most} MiB of a contract")]
+    #[diagnostic(
+        code(spile::contract::too_large),
+        help("let its account see less, or take every change: remove `[schema]` from its file")
+    )]
+    LargeContract {
+        /// The integration.
+        slug: Slug,
+        /// How many MiB a contract may have.
+        most: u64,
+    },
     /// The plan to be applied is not the one that would be made now.
     #[error("the plan is stale: {}", .moved.join("; "))]
     #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]

@@ -13,6 +13,7 @@ pub mod mend;
 mod places;
 mod request;
 mod results;
+mod watched;
 mod would;
 
 use std::collections::BTreeMap;

@@ -48,13 +48,15 @@ pub enum Cause {
     Empty,
     /// Far fewer records of a stream arrived than usual.
     Shrunk,
+    /// The source is not what it was when it was last accepted.
+    SchemaChanged,
     /// Its bookmarks are missing, another project's, or cannot be read or kept.
     Bookmark,
 }
 
 impl Cause {
     /// All of them, by the registry's word.
-    pub const WORDS: [(&'static str, Self); 21] = [
+    pub const WORDS: [(&'static str, Self); 22] = [
         ("credentials", Self::Credentials),
         ("network", Self::Network),
         ("permission", Self::Permission),
@@ -75,6 +77,7 @@ impl Cause {
         ("old_catalog", Self::OldCatalog),
         ("empty", Self::Empty),
         ("shrunk", Self::Shrunk),
+        ("schema_changed", Self::SchemaChanged),
         ("bookmark", Self::Bookmark),
     ];
 
@@ -132,6 +135,9 @@ impl Cause {
             Self::OldCatalog => "ask the source: `spile discover NAME --refresh` shows why it cannot be asked",
             Self::Empty => "check that the settings still name the place where the records are: `spile test NAME`",
             Self::Shrunk => "compare with the source; `spile runs NAME` shows how many there were before",
+            Self::SchemaChanged => {
+                "look at what has changed: `spile discover NAME --changes`; `spile discover NAME --accept` takes it as good"
+            }
             Self::Bookmark => {
                 "look where bookmarks are kept (`state_backend` in `spile.toml`); `spile sync NAME --full-refresh` does without one"
             }

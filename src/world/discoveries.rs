@@ -37,6 +37,9 @@ impl Used {
     }
 }
 
+/// How many earlier answers are kept of an integration in an environment, each different from the next.
+pub const EARLIER: usize = 5;
+
 /// The folder of what taps have said.
 #[derive(Debug, Clone)]
 pub struct Discoveries(Own);
@@ -61,16 +64,57 @@ impl Discoveries {
         Ok(kept.filter(|kept| kept.key == key))
     }
 
-    /// Keeps what was said, in the place of what was said before. Runs ask for a catalog of their own again.
+    /// Keeps what was said, in the place of what was said before, which is kept beside it where it was something else. Runs
+    /// ask for a catalog of their own again.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn keep(&self, (slug, environment): (&Slug, &EnvironmentName), discovered: &Discovered) -> io::Result<()> {
         let bytes = serde_json::to_vec(discovered).map_err(io::Error::from)?;
         let own = self.0.make()?;
+        self.remember((slug, environment), discovered)?;
         own.replace(file(slug, environment), &bytes)?;
         // What is known here now, runs shall know too: the next one asks.
         own.remove(used(slug, environment))
+    }
+
+    /// Keeps what was said before, where it was something else than what is said now, and forgets the oldest.
+    fn remember(&self, of: (&Slug, &EnvironmentName), now: &Discovered) -> io::Result<()> {
+        let own = self.0.make()?;
+        let before = own.read(file(of.0, of.1))?;
+        let kept = before.as_ref().and_then(|bytes| serde_json::from_slice::<Discovered>(bytes).ok());
+        let (Some(bytes), Some(kept)) = (before, kept.filter(|kept| kept.streams != now.streams)) else {
+            return Ok(());
+        };
+        own.replace(earlier(of, kept.discovered_at.as_second()), &bytes)?;
+        let seconds = self.earlier_seconds(of)?;
+        let too_many = seconds.len().saturating_sub(EARLIER);
+        seconds[..too_many].iter().try_for_each(|second| own.remove(earlier(of, *second)))
+    }
+
+    /// Returns what was said before what is kept now, the newest first.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn earlier(&self, of: (&Slug, &EnvironmentName)) -> io::Result<Vec<Discovered>> {
+        let Ok(Some(own)) = self.0.open() else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for second in self.earlier_seconds(of)?.into_iter().rev() {
+            let bytes = own.read(earlier(of, second))?;
+            found.extend(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()));
+        }
+        Ok(found)
+    }
+
+    /// Returns when that was, the oldest first.
+    fn earlier_seconds(&self, (slug, environment): (&Slug, &EnvironmentName)) -> io::Result<Vec<i64>> {
+        let Ok(Some(own)) = self.0.open() else { return Ok(Vec::new()) };
+        let start = format!("{slug}.{environment}.");
+        let second =
+            |name: &std::ffi::OsString| name.to_str()?.strip_prefix(&start)?.strip_suffix(".json")?.parse().ok();
+        let mut seconds: Vec<i64> = own.list("catalogs")?.iter().filter_map(second).collect();
+        seconds.sort_unstable();
+        Ok(seconds)
     }
 
     /// Returns which catalog the runs of an integration used last, where they asked for one themselves.
@@ -101,6 +145,10 @@ impl Discoveries {
 
 fn file(slug: &Slug, environment: &EnvironmentName) -> String {
     format!("catalogs/{slug}.{environment}.json")
+}
+
+fn earlier((slug, environment): (&Slug, &EnvironmentName), second: i64) -> String {
+    format!("catalogs/{slug}.{environment}.{second}.json")
 }
 
 fn used(slug: &Slug, environment: &EnvironmentName) -> String {
@@ -141,6 +189,30 @@ mod tests {
         assert!(!will_do("a", CatalogAge::Within(day), 99), "a clock that was set back");
         assert!(will_do("a", CatalogAge::Kept, 9000) && !will_do("b", CatalogAge::Kept, 101));
         assert!(!will_do("a", CatalogAge::Always, 100));
+    }
+
+    #[test]
+    fn earlier_answers_are_kept_where_they_were_others_and_the_oldest_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let discoveries = Discoveries::of(&folder.path().join(".spile"));
+        let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+        let of = (&slug, &environment);
+        let said = |name: &str, second: i64| Discovered {
+            key: "a".to_owned(),
+            discovered_at: Timestamp::from_second(second).unwrap(),
+            streams: vec![crate::discovered::Stream::named(name)],
+        };
+        let names = |all: &[Discovered]| all.iter().map(|one| one.streams[0].name.clone()).collect::<Vec<_>>();
+        for (name, second) in [("a", 1), ("a", 2), ("b", 3), ("b", 4)] {
+            discoveries.keep(of, &said(name, second)).unwrap();
+        }
+        assert_eq!(names(&discoveries.earlier(of).unwrap()), ["a"]);
+        for number in 0..8 {
+            discoveries.keep(of, &said(&format!("c{number}"), 10 + number)).unwrap();
+        }
+        assert_eq!(names(&discoveries.earlier(of).unwrap()), ["c6", "c5", "c4", "c3", "c2"]);
+        let other: Slug = "shop-2".parse().unwrap();
+        assert_eq!(discoveries.earlier((&other, &environment)).unwrap(), []);
     }
 
     #[test]

@@ -131,7 +131,15 @@ impl Door {
     /// # Errors
     /// When it cannot be opened or read, is larger, or is not UTF-8.
     pub fn text(&self, path: &Path) -> Result<String, Shut> {
-        String::from_utf8(self.read(path)?).map_err(|_| Shut::NotUtf8)
+        self.text_up_to(path, MOST_BYTES)
+    }
+
+    /// Reads a text of at most so many bytes.
+    ///
+    /// # Errors
+    /// When it cannot be opened or read, is larger, or is not UTF-8.
+    pub fn text_up_to(&self, path: &Path, most: u64) -> Result<String, Shut> {
+        String::from_utf8(self.read_up_to(path, most)?).map_err(|_| Shut::NotUtf8)
     }
 
     /// Returns how many bytes a file has.

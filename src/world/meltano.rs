@@ -66,6 +66,9 @@ const LAUNCH: &str = include_str!("meltano/launch.py");
 /// Counts the rows of a loader's tables.
 const ROWS: &str = include_str!("meltano/rows.py");
 
+/// The catalog that a run is given.
+const CATALOG: &str = "catalog.json";
+
 /// Makes Meltano log JSON.
 const LOGGING: &str = include_str!("meltano/logging.yml");
 
@@ -244,6 +247,9 @@ impl Meltano {
         let counts = (request.verify == Verify::Count).then_some(("rows.py", ROWS));
         for (name, text) in files.into_iter().chain(counts) {
             private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
+        }
+        if let Catalog::Given(catalog) = &request.catalog {
+            private.write_bytes(CATALOG, catalog).map_err(RunError::io("write", &private.path(CATALOG)))?;
         }
         Self::tell_bookmarks(private, request)?;
         if request.surroundings == Surroundings::Project {

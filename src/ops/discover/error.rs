@@ -64,6 +64,18 @@ pub enum Error {
         /// The integration.
         slug: Slug,
     },
+    /// A run cannot use what the source offers.
+    #[error(
+        "a secret of `{slug}` is part of the names that its source offers, so that nobody can be shown how they change"
+    )]
+    #[diagnostic(
+        code(spile::discover::secret_names),
+        help("give it another secret, or take every change: remove `[schema]` from its file")
+    )]
+    SecretNames {
+        /// The integration.
+        slug: Slug,
+    },
     /// The source offers no such stream.
     #[error("the source of `{slug}` offers nothing that matches `{asked}`")]
     #[diagnostic(code(spile::discover::no_match), help("{help}"))]
@@ -89,7 +101,8 @@ pub(in crate::ops) fn help(cause: Cause, (slug, log): (&Slug, &Path)) -> String 
         | Cause::Unselected
         | Cause::OldCatalog
         | Cause::Empty
-        | Cause::Shrunk => return log,
+        | Cause::Shrunk
+        | Cause::SchemaChanged => return log,
         Cause::Network => "check the address and that this machine reaches it",
         Cause::Output => {
             "what a tap writes to its standard output has to be its catalog alone: look for another version"

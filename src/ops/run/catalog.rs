@@ -52,6 +52,8 @@ impl Job {
             "metadata": declared.metadata,
             "connector": [json!(connector.select), json!(connector.metadata)],
         });
-        Ok(hash(all.to_string().as_bytes()))
+        // A catalog that Meltano has discovered by itself was held against no contract.
+        let watched = if self.is_watching() { "\nwatched" } else { "" };
+        Ok(hash(format!("{all}{watched}").as_bytes()))
     }
 }

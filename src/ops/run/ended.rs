@@ -3,6 +3,7 @@
 use super::results::{Refused, Why};
 use crate::name::Slug;
 use crate::ops::Error;
+use crate::ops::discover::DiscoverError;
 use crate::problem::counted;
 use crate::run::{Cause, Run, RunStatus, arrival};
 use crate::world::World;
@@ -80,7 +81,21 @@ pub(super) fn cause(error: &Error) -> Cause {
         Error::Secrets(_) => Cause::Secrets,
         Error::Target(_) => Cause::Registry,
         Error::Bookmarks { .. } => Cause::Bookmark,
+        Error::Discover(error) => of_discovery(error),
         _ => Cause::Crash,
+    }
+}
+
+/// Returns what kept a source from saying what it offers.
+fn of_discovery(error: &DiscoverError) -> Cause {
+    match error {
+        DiscoverError::Failed { message, .. } => Cause::of(message),
+        DiscoverError::NoCatalog { .. } => Cause::Output,
+        DiscoverError::TimedOut { .. } => Cause::Timeout,
+        DiscoverError::SecretNames { .. } => Cause::SchemaChanged,
+        DiscoverError::Unsupported { .. } | DiscoverError::Interrupted { .. } | DiscoverError::NoMatch { .. } => {
+            Cause::Crash
+        }
     }
 }
 

@@ -9,14 +9,18 @@ use uuid::Uuid;
 
 use super::ended::{Ended, How, cause, error_line, finish, took_in};
 use super::held::NotHere;
+use super::judge::Found;
 use super::results::{Refused, Why};
+use super::watched::Watched;
 use super::{From, Invocation, Options, START};
 use crate::connector::Role;
 use crate::integration::Integration;
 use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
+use crate::ops::discover::DiscoverError;
 use crate::ops::{Error, Event, Loaded, loader_test};
 use crate::record::entry::state_id;
+use crate::run::finding::Finding;
 use crate::run::refresh::{self, Left};
 use crate::run::{Cause, Details, Run, RunKind, RunStatus, Tries, log_path};
 use crate::world::meltano::{Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span};
@@ -186,15 +190,16 @@ impl Job {
         let mut after = self.options.retries.after;
         loop {
             let outcome = match self.attempt(run, hold).await {
-                Ok(finished) => {
+                Ok(Attempt { finished, findings }) => {
                     let facts = finished.catalog.clone();
                     let how = took_in(run, finished);
-                    self.judged(run, how, &facts).await
+                    self.judged(run, how, Found { facts: &facts, before: findings }).await
                 }
-                // Stopped while its plugins were installed.
+                // Stopped while its plugins were installed, or its source was asked.
                 Err(
                     Error::Install(InstallError::Interrupted)
-                    | Error::Run(RunError::Install(InstallError::Interrupted)),
+                    | Error::Run(RunError::Install(InstallError::Interrupted))
+                    | Error::Discover(DiscoverError::Interrupted { .. }),
                 ) => (RunStatus::Cancelled, None, None),
                 Err(error) => (RunStatus::Failed, Some(error_line(&error)), Some(cause(&error))),
             };
@@ -223,7 +228,10 @@ impl Job {
         tokio::time::timeout(after, wanted).await.is_err()
     }
 
-    async fn attempt(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Finished, Error> {
+    async fn attempt(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Attempt, Error> {
+        if let Some(refused) = self.without_contract()? {
+            return Ok(refused.into());
+        }
         let mut request = self.request(run, hold).await?;
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
@@ -233,9 +241,17 @@ impl Job {
         }
         if self.integration.role() == Role::Loader {
             let loader = (&*self.integration, &self.options.environment);
-            return loader_test::carry_out(&self.world, loader, request, &mut interrupt).await;
+            return Ok(loader_test::carry_out(&self.world, loader, request, &mut interrupt).await?.into());
         }
-        request.catalog = self.catalog()?;
+        let mut findings = Vec::new();
+        if self.is_watching() {
+            match self.watch(&mut request).await? {
+                Watched::Go(found) => findings = found,
+                Watched::Ended(finished, findings) => return Ok(Attempt { finished, findings }),
+            }
+        } else {
+            request.catalog = self.catalog()?;
+        }
         let finished = match self.kind {
             RunKind::Test => meltano.test(&request, &mut interrupt).await?,
             RunKind::Sync => {
@@ -252,7 +268,7 @@ impl Job {
             }
         };
         self.remember_catalog(&finished.catalog)?;
-        Ok(finished)
+        Ok(Attempt { finished, findings })
     }
 
     async fn request(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Request, Error> {
@@ -291,6 +307,18 @@ impl Job {
         self.world.meltano.move_state(request, (&from, to), &mut self.options.interrupt.clone()).await?;
         self.tell(Event::MovedState { slug: run.slug.clone(), from, to: to.clone() });
         Ok(())
+    }
+}
+
+/// How one attempt of a run ended, and what was found before it read anything.
+struct Attempt {
+    finished: Finished,
+    findings: Vec<Finding>,
+}
+
+impl std::convert::From<Finished> for Attempt {
+    fn from(finished: Finished) -> Self {
+        Self { finished, findings: Vec::new() }
     }
 }
 

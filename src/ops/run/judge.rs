@@ -16,11 +16,19 @@ use crate::secrecy::has_expansion;
 use crate::settings::Severity;
 use crate::world::meltano::CatalogFacts;
 
+/// What was found out about the source of a run.
+pub(super) struct Found<'a> {
+    /// What its catalog shows.
+    pub(super) facts: &'a CatalogFacts,
+    /// What was found before it read anything.
+    pub(super) before: Vec<Finding>,
+}
+
 impl Job {
     /// Judges how an attempt ended by what is known of the integration.
-    pub(super) async fn judged(&self, run: &Run, (status, error, cause): How, facts: &CatalogFacts) -> How {
+    pub(super) async fn judged(&self, run: &Run, (status, error, cause): How, found: Found<'_>) -> How {
         match (status, cause) {
-            (RunStatus::Ok, _) => self.weighed(run, facts).await,
+            (RunStatus::Ok, _) => self.weighed(run, found).await,
             // A setting that was looked for in vain is no crash.
             (_, Some(Cause::Crash)) => {
                 let misses = |reason: &String| mention::misses_a_setting(reason, &self.integration.connector);
@@ -28,7 +36,7 @@ impl Job {
                 (status, error, if is_missing { Some(Cause::MissingSetting) } else { cause })
             }
             (_, Some(Cause::NothingSelected)) if self.integration.role() == Role::Extractor => {
-                let (error, cause) = self.nothing_came(error, facts);
+                let (error, cause) = self.nothing_came(error, found.facts);
                 (status, error, Some(cause))
             }
             _ => (status, error, cause),
@@ -36,9 +44,13 @@ impl Job {
     }
 
     /// Looks at what a run that succeeded has moved.
-    async fn weighed(&self, run: &Run, facts: &CatalogFacts) -> How {
-        let mut findings = finding::of_catalog(facts, &self.loaded.settings.sync);
+    async fn weighed(&self, run: &Run, found: Found<'_>) -> How {
+        let Found { facts, before: mut findings } = found;
+        // What is left out does not arrive, and somebody knows that already.
+        let is_held = findings.iter().any(|finding| finding.cause == Cause::SchemaChanged);
+        findings.extend(finding::of_catalog(facts, &self.loaded.settings.sync));
         match self.of_records(run).await {
+            Ok(_) if is_held => {}
             Ok(found) => findings.extend(found),
             Err(error) => {
                 let sentence = format!("how it compares with earlier runs is not known: {}", error_line(&error));

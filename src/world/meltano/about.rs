@@ -212,7 +212,7 @@ async fn said(
     let ended = child::follow(command, limits, &mut hear).await;
     output.strike(&mask);
     let name = executable.to_owned();
-    let Some(bytes) = output.into_bytes() else {
+    let Some((bytes, _)) = output.into_bytes() else {
         return Err(AboutError::Output { executable: name, what: format!("more than {} MiB", LARGEST >> 20) });
     };
     match ended {

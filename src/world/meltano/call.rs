@@ -45,6 +45,8 @@ impl Call<'_> {
 #[derive(Debug)]
 pub(super) struct Collected {
     bytes: Vec<u8>,
+    /// As it came, where a secret was struck out of it.
+    unstruck: Option<Vec<u8>>,
     most: usize,
     is_too_much: bool,
 }
@@ -52,7 +54,7 @@ pub(super) struct Collected {
 impl Collected {
     /// Makes an empty one that takes so many bytes.
     pub(super) fn up_to(most: usize) -> Self {
-        Self { bytes: Vec::new(), most, is_too_much: false }
+        Self { bytes: Vec::new(), unstruck: None, most, is_too_much: false }
     }
 
     /// Takes a piece.
@@ -72,13 +74,13 @@ impl Collected {
     /// Strikes secrets out of it, once all of it is there: one may stand across two pieces.
     pub(super) fn strike(&mut self, mask: &Mask) {
         if let Cow::Owned(struck) = mask.apply(&self.bytes) {
-            self.bytes = struck;
+            self.unstruck = Some(std::mem::replace(&mut self.bytes, struck));
         }
     }
 
-    /// Returns all of it; `None` where that was too much.
-    pub(super) fn into_bytes(self) -> Option<Vec<u8>> {
-        (!self.is_too_much).then_some(self.bytes)
+    /// Returns all of it, and as it came where a secret was struck out of it; `None` where that was too much.
+    pub(super) fn into_bytes(self) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+        (!self.is_too_much).then_some((self.bytes, self.unstruck))
     }
 }
 
@@ -96,7 +98,7 @@ mod tests {
         assert_eq!(output.into_bytes(), None);
         let mut output = Collected::up_to(10);
         output.take(b"1234567890").unwrap();
-        assert_eq!(output.into_bytes().unwrap(), b"1234567890");
+        assert_eq!(output.into_bytes().unwrap(), (b"1234567890".to_vec(), None));
     }
 
     #[test]
@@ -105,6 +107,7 @@ mod tests {
         output.take(b"{\"hun").unwrap();
         output.take(b"ter2\": 1}").unwrap();
         output.strike(&Mask::of([&Secret::new("hunter2")].into_iter()).unwrap());
-        assert_eq!(output.into_bytes().unwrap(), b"{\"(secret)\": 1}");
+        let (struck, came) = output.into_bytes().unwrap();
+        assert_eq!((struck, came.unwrap()), (b"{\"(secret)\": 1}".to_vec(), b"{\"hunter2\": 1}".to_vec()));
     }
 }

@@ -16,6 +16,8 @@ pub struct Discovery {
     pub outcome: Outcome,
     /// What it wrote: a catalog, where it went well.
     pub catalog: Vec<u8>,
+    /// The same as it came, where a secret was struck out of it: for a run alone, and never shown or kept.
+    pub unstruck: Option<Vec<u8>>,
 }
 
 impl Meltano {
@@ -36,9 +38,11 @@ impl Meltano {
         let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
         let ended = self.invoke(request, call, (interrupt, &mut |_| ())).await;
         match (output.into_bytes(), ended) {
-            (Some(catalog), Ok((Finished { outcome, .. }, _))) => Ok(Discovery { outcome, catalog }),
+            (Some((catalog, unstruck)), Ok((Finished { outcome, .. }, _))) => {
+                Ok(Discovery { outcome, catalog, unstruck })
+            }
             (Some(_), Err(error)) => Err(error),
-            (None, _) => Ok(Discovery { outcome: too_large(), catalog: Vec::new() }),
+            (None, _) => Ok(Discovery { outcome: too_large(), catalog: Vec::new(), unstruck: None }),
         }
     }
 }

@@ -26,6 +26,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -295,7 +296,8 @@ class Catalogs:
     """Keeps the catalog of a tap fresh, and tells what it has to do with the selection."""
 
     def __init__(self, wanted, counters):
-        # `kept` leaves it to Meltano; `renew` discovers anew; `try` does too, and keeps the old one where that fails.
+        # `kept` leaves it to Meltano; `renew` discovers anew; `try` does too, and keeps the old one where that fails; `given`
+        # takes the one that spile has asked for.
         self.wanted = wanted
         self.counters = counters
         self.is_discovered = False
@@ -527,8 +529,11 @@ def watch_catalogs(wanted, counters):
     async def discover_catalog(self, invoker):
         await catalogs.discover(discover, self, invoker)
 
-    async def run_discovery(self, *args, **kwargs):
-        await run(self, *args, **kwargs)
+    async def run_discovery(self, invoker, catalog_path, *args, **kwargs):
+        if wanted == "given":
+            shutil.copyfile(os.path.join(os.environ["MELTANO_PROJECT_ROOT"], "catalog.json"), catalog_path)
+        else:
+            await run(self, invoker, catalog_path, *args, **kwargs)
         catalogs.is_discovered = True
 
     async def apply_catalog_rules(self, invoker, *args, **kwargs):

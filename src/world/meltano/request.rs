@@ -1,6 +1,7 @@
 //! What one invocation of Meltano is given, and what comes of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +71,7 @@ pub enum Surroundings {
 }
 
 /// Where the catalog of a tap comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Catalog {
     /// From where Meltano takes it: its last one, as long as the settings stay as they are.
     Kept,
@@ -78,15 +79,25 @@ pub enum Catalog {
     Renewed,
     /// From the tap, which is asked anew; from the last one of the same settings where that fails.
     RenewedWherePossible,
+    /// From whoever has asked the tap: this one.
+    Given(Arc<Vec<u8>>),
+}
+
+impl fmt::Debug for Catalog {
+    // What a tap says may have a secret in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
 }
 
 impl Catalog {
     /// Returns the word that `launch.py` knows.
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Kept => "kept",
             Self::Renewed => "renew",
             Self::RenewedWherePossible => "try",
+            Self::Given(_) => "given",
         }
     }
 }
@@ -163,4 +174,20 @@ pub struct Finished {
     pub details: Details,
     /// What became of the tap's catalog.
     pub catalog: CatalogFacts,
+}
+
+impl Finished {
+    /// Returns the end of a run that was decided before anything was read.
+    #[must_use]
+    pub fn without_records(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            records: 0,
+            streams: BTreeMap::new(),
+            bookmark_before: None,
+            bookmark_after: None,
+            details: Details::default(),
+            catalog: CatalogFacts::default(),
+        }
+    }
 }

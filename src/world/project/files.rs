@@ -5,9 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use super::{Mistake, Project, SETTINGS, is_almost_one};
+use crate::discovered::contract;
 use crate::problem::Problems;
 use crate::source::Source;
-use crate::world::door::{Door, Listing, Shut};
+use crate::world::door::{Door, Listing, MOST_BYTES, Shut};
 
 impl Project {
     /// Opens the door to the project's folder, through which each of its files is read and written.
@@ -26,11 +27,27 @@ impl Project {
         self.text_through(&self.door()?, path)
     }
 
+    /// Returns the text of a file on disk, whatever is to be written there.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn text_on_disk(&self, path: &Path) -> Result<String, Shut> {
+        self.door()?.text_up_to(path, most_bytes(path))
+    }
+
+    /// Reads the contract of an integration in an environment, where there is one.
+    pub fn contract(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        match self.text(path) {
+            Err(Shut::Missing) => None,
+            text => source_of(path, text, problems),
+        }
+    }
+
     fn text_through(&self, door: &Door, path: &Path) -> Result<String, Shut> {
         match self.unwritten.get(path) {
             Some(Some(text)) => Ok(text.clone()),
             Some(None) => Err(Shut::Missing),
-            None => door.text(path),
+            None => door.text_up_to(path, most_bytes(path)),
         }
     }
 
@@ -112,6 +129,11 @@ impl Project {
             .filter(move |(path, text)| path.starts_with(folder) && text.is_some())
             .map(|(path, _)| path)
     }
+}
+
+/// Returns how many bytes a file of the project may have: spile writes contracts, of sources of any size.
+fn most_bytes(path: &Path) -> u64 {
+    if path.starts_with(contract::FOLDER) { contract::MOST_BYTES } else { MOST_BYTES }
 }
 
 /// Tells whether a folder has a name that files have which are read.
