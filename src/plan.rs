@@ -20,6 +20,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::of_json;
+use crate::discovered::ChangedSource;
 use crate::integration::Integrations;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::problem::Report;
@@ -81,6 +82,9 @@ pub struct Plan {
     /// not part of what the plan is.
     #[serde(skip)]
     pub advice: Arc<Report>,
+    /// Sources that are not what their contracts say. Apply does nothing about them, so it is not part of what the plan is.
+    #[serde(skip)]
+    pub sources: Vec<ChangedSource>,
 }
 
 /// What both targets hold, as read.
@@ -151,6 +155,7 @@ impl Plan {
             existing: known.len(),
             seen: BTreeMap::new(),
             advice: Arc::default(),
+            sources: Vec::new(),
             registry,
             meltano,
         }

@@ -1,6 +1,7 @@
 //! Values to words; pure. Colours are written always and taken out at the door where nobody sees them.
 
 mod access;
+pub mod changes;
 pub mod check;
 pub mod connectors;
 pub mod discover;

@@ -1,49 +1,92 @@
 //! `spile discover`
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use super::run::{duration, pass_on};
-use super::{Global, Output, host};
-use crate::ops::discover::{Freshness, Options};
-use crate::ops::{self, Error};
+use super::{Global, Output, exit, host};
+use crate::discovered::Change;
+use crate::name::EnvironmentName;
+use crate::ops::contract::{self, Checked, Named};
+use crate::ops::discover::{Freshness, Offer, Options};
+use crate::ops::notify::Watched;
+use crate::ops::{self, Error, Loaded};
 use crate::view;
+use crate::world::World;
 
 /// How long a tap may take where nothing is said: a large Salesforce takes minutes.
 pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Show the streams and fields that a source offers, and which of them are selected
+/// Show the streams and fields that a source offers, and which of them are selected; accept what has changed
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The integration, by name
-    slug: String,
+    #[arg(required_unless_present = "due")]
+    slug: Option<String>,
     /// A stream whose fields to show, or a pattern as `select` has them
+    #[arg(conflicts_with_all = ["changes", "accept", "due"])]
     stream: Option<String>,
     /// Ask the source again, also where its last answer still holds
-    #[arg(long)]
+    #[arg(long, conflicts_with = "due")]
     refresh: bool,
+    /// Show what has changed since the source was last accepted or, where it never was, from answer to answer
+    #[arg(long, conflicts_with = "due")]
+    changes: bool,
+    /// Take what the source offers as good: write `contracts/NAME.ENV.toml`, after showing what has changed and asking
+    #[arg(long, conflicts_with_all = ["changes", "due"])]
+    accept: bool,
+    /// Do not ask before the contract is written
+    #[arg(short, long, requires = "accept")]
+    yes: bool,
+    /// Ask every source that has a contract and has not been asked for as long as `[sync] catalog` says; exit with 1 where
+    /// a change waits for somebody
+    #[arg(long, conflicts_with = "slug")]
+    due: bool,
     /// How long that may take, in seconds or as `2h`; left out: 10 minutes
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
 
+impl Args {
+    /// Tells whether no file of the project is written.
+    pub(super) fn only_reads(&self) -> bool {
+        !self.accept
+    }
+
+    fn options(&self, environment: EnvironmentName, interrupt: watch::Receiver<bool>) -> Options {
+        Options {
+            environment,
+            freshness: if self.refresh { Freshness::Asked } else { Freshness::Kept },
+            timeout: Some(self.timeout.unwrap_or(PATIENCE)),
+            host: host(),
+            interrupt,
+        }
+    }
+}
+
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let Some(slug) = &args.slug else { return due(args, global, output).await };
     let (loaded, world, environment) = global.offline(output)?;
     let (interrupted, interrupt) = watch::channel(false);
-    let options = Options {
-        environment,
-        freshness: if args.refresh { Freshness::Asked } else { Freshness::Kept },
-        timeout: Some(args.timeout.unwrap_or(PATIENCE)),
-        host: host(),
-        interrupt,
-    };
+    let options = args.options(environment, interrupt);
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
-    let offer = ops::discover(&world, &loaded, (&args.slug, &options), &mut tell).await;
+    let offer = ops::discover(&world, &loaded, (slug, &options), &mut tell).await;
     signals.abort();
     let offer = offer?;
+    let named = Named::of(&loaded, &offer.integration, &options.environment);
+    if args.accept {
+        return accept(&world, (&offer, &named), args.yes, output);
+    }
+    if args.changes {
+        let history = contract::history(&world.project, (&offer.integration, &named.environment), &offer.discovered)?;
+        let text = || view::changes::text(&named, &history, &TimeZone::system());
+        output.result(text, &view::changes::history(&named, &history));
+        return Ok(0);
+    }
     let shown = ops::discover::shown(&offer, args.stream.as_deref())?;
     let text = || match &args.stream {
         Some(_) => view::discover::fields(&shown),
@@ -51,4 +94,40 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     };
     output.result(text, &view::discover::data(&offer, &shown));
     Ok(0)
+}
+
+/// Writes the contract of a source, after showing what has changed and asking.
+fn accept(world: &World, (offer, named): (&Offer, &Named), yes: bool, output: &mut Output) -> Result<u8, Error> {
+    let of = (&*offer.integration, &named.environment);
+    let acceptance = contract::acceptance(&world.project, of, &offer.discovered)?;
+    output
+        .result(|| view::changes::acceptance(named, &acceptance), &view::changes::acceptance_data(named, &acceptance));
+    if acceptance.edits.is_empty() {
+        return Ok(0);
+    }
+    let question = format!("Take this as good and write `{}`?", acceptance.path.display());
+    if !yes && !output.confirm(&question) {
+        return Err(Error::Declined);
+    }
+    acceptance.edits.write(&world.project)?;
+    Ok(0)
+}
+
+/// Asks the sources whose contracts are due, and tells the channels what they show.
+async fn due(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
+    let (loaded, world, environment): (Arc<Loaded>, World, EnvironmentName) = global.open(output)?;
+    let (interrupted, interrupt) = watch::channel(false);
+    let options = args.options(environment, interrupt);
+    let signals = tokio::spawn(pass_on(interrupted));
+    let mut tell = |event| output.event(&event);
+    let checked = contract::check_due(&world, &loaded, &options, &mut tell).await;
+    if checked.as_ref().is_ok_and(|checked| !checked.is_empty()) {
+        ops::notify::watch(&world, Watched::of(&loaded, &options.environment), &mut tell).await;
+    }
+    signals.abort();
+    let checked = checked?;
+    let waits = |one: &Checked| one.changes.as_ref().map_or(true, |changes| changes.iter().any(Change::is_open));
+    let code = if checked.iter().any(waits) { exit::FAILED } else { 0 };
+    output.result(|| view::changes::checked(&checked), &view::changes::checked_data(&checked));
+    Ok(code)
 }

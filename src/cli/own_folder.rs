@@ -32,7 +32,6 @@ impl Use {
             | Command::Plan(_)
             | Command::Drift(_)
             | Command::History(_)
-            | Command::Discover(_)
             | Command::Schedules(_)
             | Command::Tokens(_)
             | Command::Status(_)
@@ -45,6 +44,7 @@ impl Use {
             | Command::Schema(_) => Self::Reads,
             Command::Fmt(args) if args.only_checks() => Self::Reads,
             Command::Connectors(args) if args.only_reads() => Self::Reads,
+            Command::Discover(args) if args.only_reads() => Self::Reads,
             Command::Secrets(args) if args.only_reads() => Self::Reads,
             Command::New(_)
             | Command::Edit(_)
@@ -53,6 +53,7 @@ impl Use {
             | Command::Up(_)
             | Command::Pull(_)
             | Command::Connectors(_)
+            | Command::Discover(_)
             | Command::Rollback(_)
             | Command::Test(_)
             | Command::Sync(_)

@@ -1,6 +1,7 @@
 //! `check`: reads and checks every file of a project. All other operations begin with it.
 
 mod connectors;
+mod contracts;
 mod lint;
 mod selection;
 mod tables;
@@ -28,6 +29,7 @@ use crate::world::project::IntegrationFiles;
 use crate::world::{self, Project};
 
 pub use connectors::ConnectorFiles;
+pub use contracts::with_contracts;
 pub(super) use lint::forgetting;
 pub use lint::with_lints;
 pub use selection::{Undiscovered, with_selection};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::try_join;
 
 use super::check::{Rendered, before_plan, forgetting, mistaken};
-use super::{Error, Loaded};
+use super::{Error, Loaded, contract};
+use crate::discovered::ChangedSource;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::{
     self, Compared, Current, Desired, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot, State,
@@ -78,6 +79,7 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     plan.spared = spared;
     let of = (&changed(&plan), &options.environment, (world.clock)());
     plan.advice = Arc::new(advice.and(forgetting(&world.project, loaded, of)));
+    plan.sources = sources(world, loaded, (&plan.scope, &options.environment))?;
     plan.outputs = outputs(loaded, &plan.scope, &current)?;
     if options.compared == Compared::FileOnly {
         plan.compared = Compared::FileOnly;
@@ -93,6 +95,23 @@ fn kept_where_same(text: String, current: &Snapshot<Entry>, desired: &State<Entr
     let there = &current.document;
     let is_same = text != *there && current.state == *desired && says_the_same(&text, there);
     if is_same { there.clone() } else { text }
+}
+
+/// Returns the sources that are not what their contracts say, as far as this machine knows.
+fn sources(
+    world: &World,
+    loaded: &Loaded,
+    (scope, environment): (&Scope, &EnvironmentName),
+) -> Result<Vec<ChangedSource>, Error> {
+    let is_meant = |slug: &Slug| match scope {
+        Scope::Everything => true,
+        Scope::Only(slugs) => slugs.contains(slug),
+    };
+    let mut changed = Vec::new();
+    for integration in loaded.integrations.by_slug().filter(|one| is_meant(&one.slug) && one.at(environment).enabled) {
+        changed.extend(contract::known_changes(&world.project, (loaded, integration), environment)?);
+    }
+    Ok(changed)
 }
 
 /// Returns the integrations that are new in `meltano.yml`, or change there.

@@ -220,6 +220,7 @@ fn notes(text: &mut String, plan: &PlanData) {
         line(text, 2, &styled(QUIET, &format!("`{path}` stays: only a plan of all renders it")));
     }
     text.push_str(&super::drift::text(&plan.drift, plan.meltano_edited));
+    text.push_str(&super::changes::in_plan(&plan.sources));
     for foreign in &plan.unmanaged {
         let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
         let note = format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::changes::SourceData;
 use super::report::ProblemData;
 use crate::digest::hash;
 use crate::name::{IntegrationId, Slug};
@@ -65,6 +66,9 @@ pub struct PlanData {
     pub unmanaged: Vec<Foreign>,
     /// Guards that apply would run into.
     pub guards: Vec<GuardData>,
+    /// Sources that are not what their contracts say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceData>,
     /// What is no mistake in the files but worth a word.
     pub problems: Vec<ProblemData>,
 }

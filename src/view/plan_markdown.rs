@@ -4,6 +4,7 @@
 //! deleted stay as long as there is any room.
 
 use super::access;
+use super::changes::{SourceChange, SourceData, is_open};
 use super::markdown::{block, code, html, item};
 use super::plan::{lifted_by, no_changes, numbers, secret, streams, value, verb, word};
 use super::plan_data::{ChangeData, FieldData, PlanData, action};
@@ -73,6 +74,7 @@ fn with(plan: &PlanData, detail: Detail) -> String {
     parts.push(upgrades(plan, shown));
     parts.push(files(plan, detail));
     parts.push(drift(plan, shown));
+    parts.push(sources(plan, shown));
     let (id, version) = (html(&plan.id), html(&plan.spile_version));
     parts
         .push(format!("\n<sub><code>spile apply --plan-id {id}</code> applies this one only. spile {version}</sub>\n"));
@@ -213,6 +215,26 @@ fn drift(plan: &PlanData, most: usize) -> String {
         body.push(format!("- {} was edited by hand\n", code(FILE_NAME)));
     }
     format!("\n<details><summary>{summary}</summary>\n\n{}\n</details>\n", body.concat())
+}
+
+/// Returns the sources that are not what their contracts say, and what accepting that means.
+fn sources(plan: &PlanData, most: usize) -> String {
+    if plan.sources.is_empty() {
+        return String::new();
+    }
+    let of_source = |source: &SourceData| {
+        let change = |change: &SourceChange| {
+            let said = change.consequence.as_ref().map(|said| format!(": {}", phrase(said))).unwrap_or_default();
+            let open = if is_open(change) { format!(" ({})", code(&change.action)) } else { String::new() };
+            format!("  - {}{open}{said}\n", phrase(&change.sentence))
+        };
+        let next = format!("  - {} takes this as good\n", code(&source.accept));
+        let changes: String = source.changes.iter().take(20).map(change).collect();
+        format!("- {}\n{changes}{next}", code(source.slug.as_str()))
+    };
+    let body: String = plan.sources.iter().take(most.min(100)).map(of_source).collect();
+    let summary = format!("<b>Sources</b>: the source has changed ({})", plan.sources.len());
+    format!("\n<details><summary>{summary}</summary>\n\n{body}\n</details>\n")
 }
 
 /// A phrase with names in backticks, as HTML.

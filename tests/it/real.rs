@@ -7,6 +7,7 @@ mod catalogs;
 mod causes;
 mod certify;
 mod children;
+mod contracts;
 mod discover;
 pub mod kills;
 mod loaders;

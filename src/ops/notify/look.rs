@@ -10,6 +10,7 @@ use super::Watched;
 use crate::alert::runs::AllEnds;
 use crate::alert::stale::{Since, stale};
 use crate::alert::{Alert, Key, Seen, Subject};
+use crate::discovered::{Change, ChangedSource};
 use crate::integration::Integration;
 use crate::name::{IntegrationId, Slug};
 use crate::ops::{self, Error, Event, Loaded};
@@ -76,6 +77,7 @@ impl Looked {
             Ok(plan) => {
                 self.seen.alerts.extend(plan.drift.iter().map(|drift| drifted(loaded, drift, now)));
                 self.seen.alerts.extend(edited(&plan, now));
+                self.seen.alerts.extend(plan.sources.iter().filter_map(|source| changed(loaded, source)));
                 let breaches = plan.breaches(loaded.settings.guard, Allowance::default());
                 let refused = (!breaches.is_empty()).then(|| Error::Refused(breaches));
                 self.seen.alerts.extend(refused.map(|error| refusal("guard", &error, now)));
@@ -188,6 +190,25 @@ fn drifted(loaded: &Loaded, drift: &Drift, now: Timestamp) -> Alert {
         command: Some("spile drift".to_owned()),
         ..alert
     }
+}
+
+/// Changes of a source that somebody has to accept.
+fn changed(loaded: &Loaded, source: &ChangedSource) -> Option<Alert> {
+    let open: Vec<&Change> = source.changes.iter().filter(|change| change.is_open()).collect();
+    let (argument, first) = (&source.argument, open.first()?);
+    let more = match open.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    let said = first.consequence(argument).map(|said| format!("; when it is accepted, {said}")).unwrap_or_default();
+    let sentence = format!("its source has changed: {}{more}{said}", first.sentence());
+    let integration = loaded.integrations.get(&source.id)?;
+    let alert = to_do((source.id, "contract"), (Some(integration), integration.path.clone()), sentence, source.at);
+    Some(Alert {
+        help: Some(format!("run `spile discover {argument} --accept` to take it as good, or leave it out of `select`")),
+        command: Some(format!("spile discover {argument} --changes")),
+        ..alert
+    })
 }
 
 fn edited(plan: &Plan, now: Timestamp) -> Option<Alert> {

@@ -15,6 +15,7 @@ use crate::plan::{Action, Breach, Change, Difference, Drift, FieldChange, Output
 use crate::record::Record;
 use crate::render::FILE_NAME;
 use crate::settings::Guard;
+use crate::view::changes::SourceData;
 use crate::view::report::ProblemData;
 
 impl PlanData {
@@ -56,6 +57,7 @@ impl PlanData {
             meltano_edited: plan.is_edited,
             unmanaged: plan.unmanaged.clone(),
             guards: plan.breaches(guard, Allowance::default()).into_iter().map(GuardData::from).collect(),
+            sources: plan.sources.iter().map(SourceData::from).collect(),
             problems: advice.chain(problems).collect(),
         }
     }

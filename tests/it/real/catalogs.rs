@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::project::{FAULT, FRUIT, LOADER, Project, Ran};
 
 /// A project whose source has what a file says; its records go to JSON Lines.
-struct Source {
-    project: Project,
+pub(super) struct Source {
+    pub(super) project: Project,
 }
 
 impl Source {
-    fn new(select: &str) -> Self {
+    pub(super) fn new(select: &str) -> Self {
         let source = Self { project: Project::new() };
         source.project.add_fault("source");
         source.settings("");
@@ -22,7 +22,7 @@ impl Source {
         source
     }
 
-    fn settings(&self, sync: &str) {
+    pub(super) fn settings(&self, sync: &str) {
         self.project.write("spile.toml", &format!("{FAULT}[sync]\nretries = 0\n{sync}\n"));
     }
 
@@ -32,7 +32,7 @@ impl Source {
             .write("integrations/things.toml", &things.replace("[config]", &format!("select = {select}\n[config]")));
     }
 
-    fn offers(&self, streams: &Value) {
+    pub(super) fn offers(&self, streams: &Value) {
         self.project.write("notes/streams.json", &streams.to_string());
     }
 
@@ -40,7 +40,7 @@ impl Source {
         self.project.write(&format!("notes/{name}"), "");
     }
 
-    fn runs(&self, words: &[&str]) -> Ran {
+    pub(super) fn runs(&self, words: &[&str]) -> Ran {
         let notes = self.project.path().join("notes");
         Ran(self.project.command(words).env("TAP_FAULT_NOTES", notes).output().unwrap())
     }
@@ -69,7 +69,7 @@ impl Source {
 const GROWN: &str =
     r#"{ "orders": { "fields": ["id", "reason"], "records": 5 }, "refunds": { "fields": ["id"], "records": 2 } }"#;
 
-fn grown() -> Value {
+pub(super) fn grown() -> Value {
     serde_json::from_str(GROWN).unwrap()
 }
 
