@@ -11,6 +11,7 @@ mod app;
 mod assets;
 mod begin;
 mod change;
+mod contract;
 mod desk;
 mod drafts;
 mod entrance;

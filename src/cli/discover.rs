@@ -32,15 +32,8 @@ pub struct Args {
     /// Ask the source again, also where its last answer still holds
     #[arg(long, conflicts_with = "due")]
     refresh: bool,
-    /// Show what has changed since the source was last accepted or, where it never was, from answer to answer
-    #[arg(long, conflicts_with = "due")]
-    changes: bool,
-    /// Take what the source offers as good: write `contracts/NAME.ENV.toml`, after showing what has changed and asking
-    #[arg(long, conflicts_with_all = ["changes", "due"])]
-    accept: bool,
-    /// Do not ask before the contract is written
-    #[arg(short, long, requires = "accept")]
-    yes: bool,
+    #[command(flatten)]
+    contract: ContractArgs,
     /// Ask every source that has a contract and has not been asked for as long as `[sync] catalog` says; exit with 1 where
     /// a change waits for somebody
     #[arg(long, conflicts_with = "slug")]
@@ -50,10 +43,24 @@ pub struct Args {
     timeout: Option<Duration>,
 }
 
+/// What is done about changes of a source
+#[derive(Debug, clap::Args)]
+struct ContractArgs {
+    /// Show what has changed since the source was last accepted or, where it never was, from answer to answer
+    #[arg(long, conflicts_with = "due")]
+    changes: bool,
+    /// Take what the source offers as good: write `contracts/NAME.ENV.toml`, after showing what has changed and asking
+    #[arg(long, conflicts_with_all = ["changes", "due"])]
+    accept: bool,
+    /// Do not ask before the contract is written
+    #[arg(short, long, requires = "accept")]
+    yes: bool,
+}
+
 impl Args {
     /// Tells whether no file of the project is written.
     pub(super) fn only_reads(&self) -> bool {
-        !self.accept
+        !self.contract.accept
     }
 
     fn options(&self, environment: EnvironmentName, interrupt: watch::Receiver<bool>) -> Options {
@@ -78,10 +85,10 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     signals.abort();
     let offer = offer?;
     let named = Named::of(&loaded, &offer.integration, &options.environment);
-    if args.accept {
-        return accept(&world, (&offer, &named), args.yes, output);
+    if args.contract.accept {
+        return accept(&world, (&offer, &named), args.contract.yes, output);
     }
-    if args.changes {
+    if args.contract.changes {
         let history = contract::history(&world.project, (&offer.integration, &named.environment), &offer.discovered)?;
         let text = || view::changes::text(&named, &history, &TimeZone::system());
         output.result(text, &view::changes::history(&named, &history));

@@ -3,6 +3,7 @@
 mod bulk;
 mod catalog;
 mod changes;
+mod contracts;
 mod health;
 mod integrations;
 mod logs;
@@ -41,6 +42,7 @@ pub fn routes() -> Router<App> {
         .route("/connectors/{type}", get(catalog::one))
         .route("/connectors/{type}/schema", get(catalog::schema))
         .route("/discover", get(catalog::discovered).post(catalog::discover))
+        .route("/contracts", get(contracts::changes).post(contracts::answer))
         .route("/bulk", post(bulk::bulk))
         .route("/notifications", get(notifications::list).post(notifications::mark))
         .route("/audit", get(notifications::audit))

@@ -39,6 +39,8 @@ pub struct Change<'a> {
     pub slugs: &'a [Slug],
     /// What is done, as the message of a commit begins.
     pub verb: &'static str,
+    /// What else the message says, a line each; nothing where all is said.
+    pub details: String,
 }
 
 /// What became of a change.
@@ -100,7 +102,8 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made
             slugs.iter().map(Slug::as_str).collect::<Vec<_>>().join(", ")
         ),
     };
-    let message = format!("{} {of}\n\nBy {}, through spile's server.\n", change.verb, who.name);
+    let details = if change.details.is_empty() { String::new() } else { format!("{}\n", change.details) };
+    let message = format!("{} {of}\n\n{details}By {}, through spile's server.\n", change.verb, who.name);
     let (project, author) = (&app.setup().project, who.author());
     let written = change.edits.carry_out(project, (&destination, &author, &message)).await;
     app.forget_files().await;
@@ -258,7 +261,7 @@ async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
         Bulk::Disable => "Disable",
         _ => "Delete",
     };
-    let made = carry_out(app, who, &Change { edits, slugs, verb }).await?;
+    let made = carry_out(app, who, &Change { edits, slugs, verb, details: String::new() }).await?;
     Ok(Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: Some(made) })
 }
 

@@ -30,6 +30,7 @@ pub fn routes() -> Router<App> {
         .route("/integrations/{slug}", get(integration::show))
         .route("/integrations/{slug}/settings", post(integration::save))
         .route("/integrations/{slug}/delete", get(integration::ask_delete))
+        .route("/integrations/{slug}/contract", post(integration::contract))
         .route("/integrations/{slug}/{action}", post(integration::act))
         .route("/marketplace", get(catalog::marketplace))
         .route("/check/{kind}/{type}", post(catalog::check))

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::plan::Action;
+use crate::view::changes::SourceData;
 use crate::view::plan::{lifted_by, no_changes, numbers, secret, value, verb, word};
 use crate::view::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
 use crate::view::upgrade;
@@ -22,6 +23,8 @@ pub struct PlanPage {
     pub integrations: Vec<Changed>,
     /// What changes of plugins.
     pub upgrades: Vec<Upgraded>,
+    /// Sources that are not what their contracts say.
+    pub sources: Vec<SourceData>,
     /// What acknowledges the guards; empty where there are none.
     pub guards: String,
     /// What happens to files.
@@ -75,6 +78,7 @@ impl From<&PlanData> for PlanPage {
             numbers: numbers(plan),
             integrations: plan.integrations().into_iter().filter_map(changed).collect(),
             upgrades: plan.upgrades.iter().map(upgraded).collect(),
+            sources: plan.sources.clone(),
             guards: lifted_by(plan),
             files: plan.files.clone(),
         }

@@ -30,7 +30,9 @@ pub fn text(named: &Named, history: &History, zone: &TimeZone) -> String {
             let mut text = String::new();
             for step in steps {
                 let head = format!("between {} and {}", local(step.since, zone), local(step.at, zone));
-                text += &format!("{}\n{}", styled(STRONG, &head), lines(&data(&named.argument, &step.changes)));
+                text += &styled(STRONG, &head);
+                text.push('\n');
+                text += &lines(&data(&named.argument, &step.changes));
             }
             if steps.is_empty() {
                 text += "the source has offered the same as long as its answers are kept\n";

@@ -44,6 +44,13 @@ pub struct Of {
     integration: String,
 }
 
+impl Of {
+    /// Returns whose it is, by id or name.
+    pub fn integration(&self) -> &str {
+        &self.integration
+    }
+}
+
 pub async fn list(
     _who: Who,
     State(app): State<App>,

@@ -88,7 +88,8 @@ pub async fn create(
     let program = app.program();
     let prepared = author::create(change::access(&app, (&keys, &program)), (&slug, &connector), &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&connector)))?;
-    let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&slug), verb: "Add" };
+    let change =
+        Change { edits: prepared.edits(), slugs: std::slice::from_ref(&slug), verb: "Add", details: String::new() };
     let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.find(slug.as_str()).cloned().ok_or_else(gone)?;
     let mut response = answer(&app, (StatusCode::CREATED, &made), &did).await?;
@@ -113,7 +114,12 @@ pub async fn update(
     let (keys, program) = (&desk.world.keys, app.program());
     let prepared = author::change(change::access(&app, (keys, &program)), integration, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&integration.connector)))?;
-    let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&integration.slug), verb: "Change" };
+    let change = Change {
+        edits: prepared.edits(),
+        slugs: std::slice::from_ref(&integration.slug),
+        verb: "Change",
+        details: String::new(),
+    };
     let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.get(&integration.id).cloned().ok_or_else(gone)?;
     answer(&app, (StatusCode::OK, &made), &did).await
@@ -131,7 +137,12 @@ pub async fn remove(
     let integration = find(&desk, &id)?;
     holds(&desk, integration, &headers)?;
     let removal = author::remove(&app.setup().project, integration)?;
-    let change = Change { edits: removal.edits, slugs: std::slice::from_ref(&removal.slug), verb: "Delete" };
+    let change = Change {
+        edits: removal.edits,
+        slugs: std::slice::from_ref(&removal.slug),
+        verb: "Delete",
+        details: String::new(),
+    };
     let did = change::carry_out(&app, &who, &change).await?;
     Ok(Json(did.told(json!({ "success": true }))))
 }

@@ -21,7 +21,7 @@ const fn get(path: &'static str, id: &'static str, summary: &'static str, gives:
 const LIMIT: (&str, &str) = ("limit", "integer");
 const KIND: (&str, &str) = ("kind", "kind");
 
-const OPERATIONS: [Operation; 24] = [
+const OPERATIONS: [Operation; 26] = [
     get("/api/health", "health", "Tells how the server is; nobody has to be signed in", "Health"),
     Operation {
         query: &[("q", "string"), LIMIT, ("after", "string")],
@@ -101,6 +101,25 @@ const OPERATIONS: [Operation; 24] = [
         method: "post",
         body: Some("Discover"),
         ..get("/api/discover", "discover", "Asks a source what it offers", "Object")
+    },
+    Operation {
+        query: &[("integration!", "string")],
+        ..get(
+            "/api/contracts",
+            "getChanges",
+            "Returns what has changed in a source since it was last accepted",
+            "Object",
+        )
+    },
+    Operation {
+        method: "post",
+        body: Some("Acceptance"),
+        ..get(
+            "/api/contracts",
+            "acceptChanges",
+            "Accepts what has changed in a source, or leaves a part of it out",
+            "Object",
+        )
     },
     Operation {
         method: "post",
@@ -225,6 +244,7 @@ fn written() -> Value {
             "properties": { "schema": text(), "shared_tables": { "type": "boolean" } },
             "description": "A schema of its own for the records, and whether its tables may hold rows of others",
         },
+        "schema": { "type": "object", "description": "What a run does when the source changes" },
         "metadata": { "type": "object" },
         "config": { "type": "object", "description": "All settings that are no secrets, by name" },
         "secrets": {
@@ -238,6 +258,26 @@ fn written() -> Value {
 fn applied() -> Value {
     let description = "Where changes are applied at once: whether this one was, and in `not_applied` why not";
     json!({ "type": "boolean", "description": description })
+}
+
+/// What accepts changes of a source.
+fn acceptance() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "integration": text(),
+            "discovered_at": { "type": "string", "format": "date-time", "description": "As it was told with the changes" },
+            "leave_out": {
+                "type": "object",
+                "properties": { "stream": text(), "column": maybe("string") },
+                "required": ["stream"],
+                "additionalProperties": false,
+                "description": "A stream or column that is new, for `select` to leave out; without it all is accepted",
+            },
+        },
+        "required": ["integration", "discovered_at"],
+        "additionalProperties": false,
+    })
 }
 
 fn schemas() -> Value {
@@ -309,6 +349,7 @@ fn schemas() -> Value {
             "additionalProperties": false,
         },
         "Discover": { "type": "object", "properties": { "integration": text() }, "required": ["integration"] },
+        "Acceptance": acceptance(),
         "Marks": {
             "type": "object",
             "properties": { "read": texts(), "unread": texts() },

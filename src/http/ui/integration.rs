@@ -18,14 +18,17 @@ use crate::discovered::{Rules, Stream, can_select};
 use crate::form;
 use crate::http::api::find;
 use crate::http::change::{self, Bulk, Change, Made};
+use crate::http::contract::Wish;
 use crate::http::refusal::Refusal;
 use crate::integration::Integration;
 use crate::ops::author::{self, Wanted};
+use crate::ops::contract::{History, Named};
 use crate::ops::edits::Written;
 use crate::ops::{self, Which};
 use crate::pages::chart;
 use crate::pages::fields::{Control, FieldData, Fields, Known, OptionData};
 use crate::pages::words::{RunRow, ago, moment};
+use crate::view;
 use crate::world::git;
 
 /// How much of its history is shown.
@@ -66,7 +69,7 @@ async fn page(
     });
     let data = json!({
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),
-        "general": general(at, one, (posted, refusal)), "settings": settings(one), "streams": streams(at, one, now),
+        "general": general(at, one, (posted, refusal)), "settings": settings(one), "streams": streams(at, one, now), "source": source(at, one, now),
         "history": history(at, one, now).await, "fault": refusal.map(fault),
     });
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
@@ -184,6 +187,44 @@ fn streams(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
     Some(json!({ "when": ago(kept.discovered_at, now), "all": all }))
 }
 
+/// Returns what has changed in its source since it was last accepted, and whether it ever was.
+fn source(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
+    let desk = &at.desk;
+    let known = crate::http::contract::known(desk, one).ok()??;
+    let history = ops::contract::history(&desk.world.project, (one, &desk.environment), &known).ok()?;
+    let named = Named::of(&desk.loaded, one, &desk.environment);
+    let (has_contract, changes) = match &history {
+        History::SinceContract(changes) => (true, view::changes::data(&named.argument, changes)),
+        History::ByAnswer(_) => (false, Vec::new()),
+    };
+    let needs_one = one.at(&desk.environment).schema.need_contract();
+    // A source that nobody watches and that is as it was is no news.
+    if changes.is_empty() && (has_contract || !needs_one) {
+        return None;
+    }
+    Some(json!({
+        "when": ago(known.discovered_at, now), "at": known.discovered_at, "has_contract": has_contract,
+        "changes": changes,
+    }))
+}
+
+/// Accepts what has changed in its source, or leaves a part of it out.
+pub async fn contract(Path(slug): Path<String>, posted: Posted) -> Result<Response, Trouble> {
+    let at = &posted.at;
+    let one = find(&at.desk, &slug)?.clone();
+    let column = Some(posted.get("column").to_owned()).filter(|column| !column.is_empty());
+    let wish = match posted.get("wish") {
+        "leave_out" => Wish::LeaveOut { stream: posted.get("stream").to_owned(), column },
+        _ => Wish::Accept,
+    };
+    // A form that is not the page's own names no moment at which the source said anything.
+    let seen = posted.get("at").parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    match crate::http::contract::carry_out(&at.app, &at.who, (&one.slug, seen), &wish).await {
+        Ok(made) => Ok(goes_on(&made, &format!("/integrations/{}", one.slug))),
+        Err(refusal) => page(at, &one, (None, Some(&refusal))).await,
+    }
+}
+
 /// Returns who changed its file and who did what here, the newest first.
 async fn history(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
     let root = at.desk.world.project.root();
@@ -234,7 +275,12 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
             return page(at, &one, (Some(&posted), Some(&refusal))).await;
         }
     };
-    let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&one.slug), verb: "Change" };
+    let change = Change {
+        edits: prepared.edits(),
+        slugs: std::slice::from_ref(&one.slug),
+        verb: "Change",
+        details: String::new(),
+    };
     match change::carry_out(&at.app, &at.who, &change).await {
         Ok(made) => Ok(goes_on(&made, &format!("/integrations/{}", one.slug))),
         Err(refusal) => page(at, &one, (Some(&posted), Some(&refusal))).await,

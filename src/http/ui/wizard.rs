@@ -355,7 +355,12 @@ async fn save(at: &At, here: (&str, &str)) -> Result<Response, Trouble> {
     let draft = find(at, here.0)?;
     let saved = async {
         let prepared = prepare(at, &draft).await?;
-        let change = Change { edits: prepared.edits(), slugs: std::slice::from_ref(&prepared.slug), verb: "Add" };
+        let change = Change {
+            edits: prepared.edits(),
+            slugs: std::slice::from_ref(&prepared.slug),
+            verb: "Add",
+            details: String::new(),
+        };
         let made = change::carry_out(&at.app, &at.who, &change).await?;
         Ok::<_, Refusal>((prepared.slug.clone(), made))
     };

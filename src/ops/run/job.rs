@@ -247,7 +247,7 @@ impl Job {
         if self.is_watching() {
             match self.watch(&mut request).await? {
                 Watched::Go(found) => findings = found,
-                Watched::Ended(finished, findings) => return Ok(Attempt { finished, findings }),
+                Watched::Ended(finished, findings) => return Ok(Attempt { finished: *finished, findings }),
             }
         } else {
             request.catalog = self.catalog()?;

@@ -23,7 +23,7 @@ pub(super) enum Watched {
     /// It may be read, with what is told of it afterwards.
     Go(Vec<Finding>),
     /// The run has ended before it began to read.
-    Ended(Finished, Vec<Finding>),
+    Ended(Box<Finished>, Vec<Finding>),
 }
 
 /// What a source offers, and the catalog that a run of it uses.
@@ -77,7 +77,7 @@ impl Job {
         let fails = failing(&changes);
         if !fails.is_empty() {
             let message = format!("the source has changed: {}", listed(&fails, Change::sentence));
-            return Ok(Watched::Ended(failed(message), findings));
+            return Ok(Watched::Ended(Box::new(failed(message)), findings));
         }
         let asks = asking(&changes);
         if asks.is_empty() {
@@ -99,7 +99,7 @@ impl Job {
             Err(left) => {
                 let changes = listed(&left, Change::sentence);
                 let message = format!("the source has changed, and no pattern leaves it out: {changes}");
-                return Watched::Ended(failed(message), findings);
+                return Watched::Ended(Box::new(failed(message)), findings);
             }
         };
         let sentence = format!("the source has changed: {}", listed(asks, left_out));
@@ -110,7 +110,7 @@ impl Job {
         let rules = Rules::of(&self.integration, &selecting);
         if !now.streams.iter().any(|stream| rules.take(stream).0.is_read()) {
             // Many taps fail without a stream.
-            return Watched::Ended(Finished::without_records(Outcome::Succeeded), findings);
+            return Watched::Ended(Box::new(Finished::without_records(Outcome::Succeeded)), findings);
         }
         let variable = environment_variable(&request.extractor, "_select");
         request.settings.insert(variable, json!(selecting.select).to_string());

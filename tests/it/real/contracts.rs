@@ -1,9 +1,11 @@
 //! Contracts of sources: what changes in a real Postgres, and what arrives of it by each word of `[schema]`.
 
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::catalogs::Source;
 use crate::cli::schemas::holds;
+use crate::http::Server;
 use crate::project::{Project, things, with_sources};
 use crate::supabase::postgres::Postgres;
 
@@ -94,6 +96,27 @@ const FAILING: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// Checks what is told of the source that has changed.
+fn changes_are_told(project: &Project) {
+    let shown = project.json(&["discover", "ask", "--changes", "--refresh"]);
+    holds("changes", &shown);
+    let changes = shown["steps"][0]["changes"].as_array().unwrap();
+    let told: Vec<_> =
+        changes.iter().map(|one| (one["stream"].as_str().unwrap(), one["kind"].as_str().unwrap())).collect();
+    let wanted = [
+        ("public-adds", "new_column"),
+        ("public-drops", "removed_column"),
+        ("public-fresh", "new_stream"),
+        ("public-renames", "removed_column"),
+        ("public-renames", "new_column"),
+        ("public-retypes", "type_change"),
+    ];
+    assert_eq!(told, wanted, "{shown:#}");
+    assert_eq!(changes[4]["may_be_rename_of"], "why");
+    let empty = "rows that are already there keep `reason` empty until `spile sync ask --full-refresh`";
+    assert_eq!(changes[0]["consequence"], empty);
+}
+
 #[test]
 fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails() {
     let Some(postgres) = Postgres::shared() else { return };
@@ -127,23 +150,7 @@ fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails
     assert_eq!((shapes(&project, "take"), shapes(&project, "ask")), (all.clone(), all));
 
     postgres.sql(DATABASE, CHANGE).unwrap();
-    let shown = project.json(&["discover", "ask", "--changes", "--refresh"]);
-    holds("changes", &shown);
-    let changes = shown["steps"][0]["changes"].as_array().unwrap();
-    let told: Vec<_> =
-        changes.iter().map(|one| (one["stream"].as_str().unwrap(), one["kind"].as_str().unwrap())).collect();
-    let wanted = [
-        ("public-adds", "new_column"),
-        ("public-drops", "removed_column"),
-        ("public-fresh", "new_stream"),
-        ("public-renames", "removed_column"),
-        ("public-renames", "new_column"),
-        ("public-retypes", "type_change"),
-    ];
-    assert_eq!(told, wanted, "{shown:#}");
-    assert_eq!(changes[4]["may_be_rename_of"], "why");
-    let empty = "rows that are already there keep `reason` empty until `spile sync ask --full-refresh`";
-    assert_eq!(changes[0]["consequence"], empty);
+    changes_are_told(&project);
 
     clear(&project);
     let slugs = FAILING.map(|(slug, ..)| slug);
@@ -222,4 +229,40 @@ fn a_contract_is_checked_without_a_sync_and_whoever_has_to_accept_it_is_told() {
     source.runs(&["discover", "--due"]).succeeds();
     assert_eq!(source.project.json(&["plan"])["sources"], Value::Null);
     assert!(!waits("its source has changed"), "it ends when it is accepted");
+}
+
+/// As a page shows it and the API answers it: a new column is left out, and then all else is accepted.
+#[tokio::test]
+async fn changes_of_a_source_are_left_out_and_accepted_by_page_and_api() {
+    let source = Source::new("['orders.*']");
+    let text = format!("{}\n[schema]\nnew_columns = 'ask'\nnew_streams = 'ask'\n", things("source"));
+    source.project.write("integrations/things.toml", &text);
+    source.runs(&["discover", "things", "--accept", "--yes"]).succeeds();
+    source.offers(&super::catalogs::grown());
+    source.runs(&["discover", "things", "--refresh"]).succeeds();
+    let server = Server::start(|words| source.project.command(words), &[]);
+    let told = server.get("/api/contracts?integration=things").await;
+    let changes = told["changes"]["steps"][0]["changes"].as_array().unwrap();
+    assert_eq!(changes.iter().map(|one| &one["kind"]).collect::<Vec<_>>(), ["new_column", "new_stream"], "{told:#}");
+    let browser = server.browser().await;
+    let page = browser.page("/integrations/things").await;
+    assert!(page.contains("The source has changed") && page.contains("Take these changes"), "{page}");
+    assert!(page.contains("keep `reason` empty until"), "{page}");
+    let at = told["discovered_at"].as_str().unwrap();
+    let seen = [("wish", "leave_out"), ("at", at), ("stream", "orders"), ("column", "reason")];
+    let goes = browser.goes("/integrations/things/contract", &seen).await;
+    assert_eq!(goes, "/integrations/things?did=saved");
+    let file = source.project.read("integrations/things.toml");
+    assert!(file.contains("\"*.*\"") && file.contains("\"!orders.reason\""), "{file}");
+    let told = server.get("/api/contracts?integration=things").await;
+    assert_eq!(told["changes"]["steps"][0]["changes"].as_array().unwrap().len(), 1, "{told:#}");
+
+    let accept = |at: &str| json!({ "integration": "things", "discovered_at": at });
+    let way = (Method::POST, "/api/contracts");
+    let stale = server.send(way.clone(), &accept("2026-01-01T00:00:00Z"), StatusCode::CONFLICT).await;
+    assert_eq!(stale["code"], "spile::http::precondition");
+    server.send(way, &accept(at), StatusCode::OK).await;
+    assert!(source.project.read("contracts/things.dev.toml").contains("[streams.refunds]"));
+    let told = server.get("/api/contracts?integration=things").await;
+    assert_eq!(told["changes"]["steps"][0]["changes"], json!([]));
 }
