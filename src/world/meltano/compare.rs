@@ -72,7 +72,7 @@ impl Meltano {
         let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
         let ended = self.invoke(&request, call, (interrupt, &mut |_| ())).await;
         match (output.into_bytes(), ended) {
-            (Some(answer), Ok((Finished { outcome, .. }, _))) => Ok(Comparison { outcome, answer }),
+            (Some(answer), Ok((Finished { outcome, .. }, _))) => Ok(Comparison { outcome, answer: answer.0 }),
             (Some(_), Err(error)) => Err(error),
             (None, _) => Ok(Comparison { outcome: too_large(), answer: Vec::new() }),
         }
