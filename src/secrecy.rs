@@ -156,7 +156,7 @@ mod tests {
         let names = BTreeSet::from(["pin", "x.keys"]);
         assert_eq!(
             masked(text, &names, &Copies::default()),
-            "pin: ***\nk: [{keys: [***]}]\na: # password: ***\n  password: ***\n  l: [{token: ***}]\n  pem: |\n    ***\nb: $PASSWORD\n"
+            "pin: ***\nk: [{keys: [***]}]\na: # password: ***\n  password: ***\n  l: [{token: ***}]\n  pem: ***\nb: $PASSWORD\n"
         );
     }
 }
