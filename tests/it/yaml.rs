@@ -1,5 +1,6 @@
 //! YAML as Meltano reads it: its own loader and ours are asked for the same texts.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -52,23 +53,40 @@ fn ours(text: &str) -> Value {
     if !odd.is_empty() {
         return json!({ "odd": true });
     }
-    let mut places = Vec::new();
-    keys(text, &document.root, &mut places);
-    json!({ "value": value, "places": places })
+    let mut places = Places { document: &document, found: Vec::new(), seen: BTreeSet::new() };
+    places.add(&document.root);
+    json!({ "value": value, "places": places.found })
 }
 
-/// Adds the keys of all tables, with the places of keys and values.
-fn keys(text: &str, node: &Node, found: &mut Vec<Value>) {
-    for pair in node.pairs() {
-        if !pair.key.is_merge() {
-            let (key, value) = (place(text, pair.key.span.start), place(text, pair.value.span.start));
-            let name = pair.key.text().unwrap_or_default();
-            let is_elsewhere = matches!(pair.value.content, Content::Alias(_)) || pair.value.span.is_empty();
-            found.push(json!([name, key.0, key.1, value.0, value.1, is_elsewhere]));
+/// The places of keys and values, as they are found.
+struct Places<'a> {
+    document: &'a Document<'a>,
+    found: Vec<Value>,
+    /// The anchors whose nodes were looked at: an alias leads to what was not.
+    seen: BTreeSet<usize>,
+}
+
+impl Places<'_> {
+    fn add(&mut self, node: &Node) {
+        let anchor = match node.content {
+            Content::Alias(anchor) => Some(anchor),
+            _ => node.anchor,
+        };
+        if anchor.is_some_and(|anchor| !self.seen.insert(anchor)) {
+            return;
         }
-        keys(text, &pair.value, found);
+        let Some(node) = self.document.resolve(node) else { return };
+        for pair in node.pairs().iter().filter(|pair| !pair.key.is_merge()) {
+            let place = |node: &Node| {
+                let is_here = !matches!(node.content, Content::Alias(_)) && !node.span.is_empty();
+                is_here.then(|| place(self.document.text, node.span.start))
+            };
+            let name = self.document.resolve(&pair.key).and_then(Node::text);
+            self.found.push(json!([name, place(&pair.key), place(&pair.value)]));
+            self.add(&pair.value);
+        }
+        node.items().iter().for_each(|item| self.add(item));
     }
-    node.items().iter().for_each(|item| keys(text, item, found));
 }
 
 /// Returns the line and the column of a byte, as Python counts in a file that it opened as text.
@@ -78,14 +96,15 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count(), line.chars().filter(|letter| *letter != '\u{feff}').count())
 }
 
-/// Tells whether keys and values stand where Meltano's loader says. An alias, and a value that is not written, have no
-/// place of their own there.
+/// Tells whether keys and values stand where Meltano's loader says. An alias, and what is not written, have no place of
+/// their own there.
 fn are_there(ours: &Value, theirs: &Value) -> bool {
     let (ours, theirs) = (ours.as_array().unwrap(), theirs.as_array().unwrap());
+    let is_there = |our: &Value, their: &[Value]| our.is_null() || our.as_array().unwrap() == their;
     ours.len() == theirs.len()
         && ours.iter().zip(theirs).all(|(our, their)| {
-            let (our, their) = (our.as_array().unwrap(), their.as_array().unwrap());
-            our[..3] == their[..3] && (our[5] == json!(true) || our[3..5] == their[3..5])
+            let their = their.as_array().unwrap();
+            our[0] == their[0] && is_there(&our[1], &their[1..3]) && is_there(&our[2], &their[3..5])
         })
 }
 
