@@ -4,6 +4,7 @@
 //! and order stay; and what comes out is compared with what went in, value by value.
 
 mod adopted;
+mod anchors;
 mod connectors;
 mod copies;
 mod files;

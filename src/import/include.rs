@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Mistake;
+use super::{Mistake, anchors};
 use crate::source::Source;
 use crate::yaml::edit::{column, dash, line_end, line_start, shifted};
 use crate::yaml::{self, Content, Document, Edits, Node, Pair, Style, Values, comments, opened};
@@ -23,17 +23,17 @@ pub fn merged(main: &Source, included: &[Source]) -> Result<String, Refusal> {
     let unread = |source| move |mistake: yaml::Mistake| of(source)(mistake.into());
     let mut text = without_paths(main.text()).map_err(of(main))?;
     for source in included {
-        let theirs = opened(source.text(), &lists_and_tables).map_err(unread(source))?;
         text = opened(&text, &lists_and_tables).map_err(unread(main))?;
+        let theirs = anchors::apart(source.text(), &text).map_err(unread(source))?;
+        let theirs = opened(&theirs, &lists_and_tables).map_err(unread(source))?;
         let (ours, other) =
             (Document::parse(&text).map_err(unread(main))?, Document::parse(&theirs).map_err(unread(source))?);
         let mut merge = Merge { ours: &ours, theirs: &other, edits: Edits::default() };
         merge.tables(&ours.root, &other.root).map_err(of(source))?;
         let wanted = deep_merge(value(&ours), value(&other));
         let merged = merge.edits.apply(&text, &str::to_owned);
-        // Anchors of one name in both files, for one, mean something else in one text.
         if Document::parse(&merged).map(|merged| value(&merged)).ok() != Some(wanted) {
-            return Err(of(source)(Mistake::IncludeAnchors { span: (0..0).into() }));
+            return Err(of(source)(Mistake::IncludeDiffers { span: (0..0).into() }));
         }
         text = merged;
     }
@@ -93,15 +93,19 @@ struct Merge<'a> {
 
 impl Merge<'_> {
     fn tables(&mut self, ours: &Node, theirs: &Node) -> Result<(), Mistake> {
+        let own = |pair: &Pair| ours.pair(pair.key.text().unwrap_or_default());
+        for pair in theirs.pairs() {
+            if let Some(own) = own(pair) {
+                self.merge(own, pair)?;
+            }
+        }
+        // New keys come behind what the last key of ours has got: its lines end where theirs begin.
         let mut before = theirs.span.start;
         for pair in theirs.pairs() {
-            let key = pair.key.text().unwrap_or_default();
-            let lead = before;
-            before = pair.span().end;
-            match ours.pair(key) {
-                None => self.add_pair(ours, pair, lead),
-                Some(own) => self.merge(own, pair)?,
+            if own(pair).is_none() {
+                self.add_pair(ours, pair, before);
             }
+            before = pair.span().end;
         }
         Ok(())
     }
@@ -210,9 +214,27 @@ mod tests {
     }
 
     #[test]
-    fn files_whose_anchors_would_get_in_each_others_way_are_refused() {
+    fn anchors_of_one_name_in_two_files_stay_two_anchors() {
         let main = "a: &x {v: 1}\nplugins: {extractors: [{name: p}]}\nb: *x\n";
-        assert!(all(main, &["plugins: {extractors: [{name: q, c: &x {v: 2}}]}\n"]).is_err());
+        let other = "plugins: {extractors: [{name: q, c: &x {v: 2}, d: *x}]}\n";
+        let merged = all(main, &[other, "c: &x 3\nd: [*x]\n"]).unwrap();
+        assert_eq!(
+            merged,
+            "a: &x {v: 1}\nplugins:\n  extractors:\n    - {name: p}\n    - {name: q, c: &x-2 {v: 2}, d: *x-2}\nb: *x\nc: &x-3 3\nd:\n  - *x-3\n"
+        );
+    }
+
+    #[test]
+    fn keys_are_merged_in_whatever_order_the_files_have_them() {
+        let main = "plugins:\n  extractors:\n  - name: a\n";
+        let other =
+            "schedules:\n- name: s\nplugins:\n  mappers:\n  - name: m\n  extractors:\n  - name: b\nenv: {A: 1}\n";
+        let wanted = "plugins:\n  extractors:\n  - name: a\n  - name: b\n  mappers:\n  - name: m\nschedules:\n- name: s\nenv:\n  A: 1\n";
+        assert_eq!(all(main, &[other]).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_list_in_the_place_of_a_text_is_refused() {
         assert!(all("env: {A: [1]}\n", &["env: {A: 1}\n"]).is_err());
     }
 

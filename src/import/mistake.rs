@@ -28,7 +28,7 @@ pub enum Mistake {
     },
     /// Another form than Meltano takes.
     #[error("{what} is {found}, not {wanted}")]
-    #[diagnostic(code(spile::import::form), help("mend it until `meltano compile` takes it, then import again"))]
+    #[diagnostic(code(spile::import::form), help("give it that form, then import again; Meltano refuses the file too"))]
     Form {
         /// What has the form.
         what: String,
@@ -61,9 +61,12 @@ pub enum Mistake {
         span: SourceSpan,
     },
     /// A file that is included means something else in one text with the others.
-    #[error("the file cannot be put into one text with `meltano.yml`: its anchors mean something else there")]
-    #[diagnostic(code(spile::import::include_anchors), help("give its anchors other names, then import again"))]
-    IncludeAnchors {
+    #[error("the file cannot be put into one text with `meltano.yml`: it would mean something else there")]
+    #[diagnostic(
+        code(spile::import::include_differs),
+        help("write the keys that both files have by indentation, without anchors, then import again")
+    )]
+    IncludeDiffers {
         /// The file's start.
         #[label("this file")]
         span: SourceSpan,

@@ -11,6 +11,9 @@ use crate::ops::{self};
 use crate::render::FILE_NAME;
 use crate::world::project::{SOPS_RULES, with_lines};
 
+/// The first line of a file that was merged into the template: who changes it would wait for ever.
+const NOT_READ: &str = "# Nothing reads this file any more: `spile import` merged it into templates/meltano.yml.j2.\n";
+
 /// What was written.
 #[derive(Debug, Default, Serialize)]
 pub struct Written {
@@ -47,6 +50,11 @@ pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Writte
         edits.set(file.path.clone(), None, Some(text));
     }
     edits.set(FILE_NAME, before, Some(prepared.rendered.clone()));
+    for path in &prepared.included {
+        if let Some(text) = edits::read(project, path)? {
+            edits.set(path.clone(), Some(text.clone()), Some(format!("{NOT_READ}{text}")));
+        }
+    }
     let ignored = edits::read(project, Path::new(".gitignore"))?;
     edits.set(".gitignore", ignored.clone(), Some(with_lines(ignored.unwrap_or_default(), &["/.spile/"])));
     let mut files = edits.write(project)?;

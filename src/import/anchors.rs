@@ -1,0 +1,61 @@
+//! Anchors of files that become one text: each file has its own, and may have names that another has too.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::yaml::{self, Content, Document, Edits, Node};
+
+/// Returns a text in which no anchor has a name that one of another text has; its aliases follow.
+///
+/// # Errors
+/// When one of the texts cannot be parsed.
+pub fn apart(text: &str, other: &str) -> Result<String, yaml::Mistake> {
+    let (document, other) = (Document::parse(text)?, Document::parse(other)?);
+    let own = names(&document);
+    let theirs: BTreeSet<&str> = names(&other).into_iter().map(|name| &other.text[name]).collect();
+    let all: BTreeSet<&str> = own.iter().map(|name| &text[name.clone()]).collect();
+    let is_free = |name: &String| !theirs.contains(name.as_str()) && !all.contains(name.as_str());
+    let mut edits = Edits::default();
+    for place in own.into_iter().filter(|place| theirs.contains(&text[place.clone()])) {
+        let name = &text[place.clone()];
+        let free = (2..).map(|number| format!("{name}-{number}")).find(is_free);
+        edits.replace(place, free.unwrap_or_default());
+    }
+    Ok(edits.apply(text, &str::to_owned))
+}
+
+/// Returns where the names of anchors and aliases stand.
+fn names(document: &Document<'_>) -> Vec<Range<usize>> {
+    let mut names = Vec::new();
+    document.root.visit(&mut |node| names.extend(name(document.text, node)));
+    names
+}
+
+fn name(text: &str, node: &Node) -> Option<Range<usize>> {
+    let mut start = node.span.start;
+    if node.anchor.is_none() && !matches!(node.content, Content::Alias(_)) {
+        return None;
+    }
+    if text[start..].starts_with('!') {
+        // An anchor may stand behind a tag.
+        let after = text[start..].find(char::is_whitespace)?;
+        start += after + text[start + after..].find('&')?;
+    }
+    let start = start + 1;
+    let is_end = |letter: char| letter.is_whitespace() || matches!(letter, ',' | '[' | ']' | '{' | '}');
+    let length = text[start..].find(is_end).unwrap_or(text.len() - start);
+    Some(start..start + length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_anchors_that_both_texts_have_get_another_name() {
+        let text = "a: &x 1\nb: !<tag:yaml.org,2002:str> &y 2\nc: [*x,*y, &x-2 3]\nd: '&x *x'\n*x : &z 4\n";
+        let wanted = "a: &x-3 1\nb: !<tag:yaml.org,2002:str> &y-2 2\nc: [*x-3,*y-2, &x-2 3]\nd: '&x *x'\n*x-3 : &z 4\n";
+        assert_eq!(apart(text, "e: &x 1\nf: &y 2\n").unwrap(), wanted);
+        assert_eq!(apart(text, "e: 1\n").unwrap(), text);
+    }
+}
