@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::value::expansion::has_variable;
 use crate::yaml::{Content, Document, Node, comments};
 
 pub use copies::Copies;
@@ -29,14 +30,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).unwrap()
 }
 
-static EXPANSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"\$(?:\{\w+\}|[A-Z][A-Z0-9_]*)"));
 static IN_COMMENT: LazyLock<Regex> = LazyLock::new(|| pattern(r#"([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(\S.*)$"#));
-
-/// Tells whether Meltano would put variables into a text.
-#[must_use]
-pub fn has_expansion(text: &str) -> bool {
-    EXPANSION.is_match(text)
-}
 
 /// A secret that stands in plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +56,7 @@ fn walk(node: &Node, name: &str, (is_secret, found): Finder<'_>) {
         Content::Scalar { text, is_plain } => {
             let is_word = *is_plain && matches!(text.as_str(), "true" | "false" | "null" | "~");
             let says = !text.is_empty() && !is_word && text != NOT_SHOWN;
-            if says && ((is_secret(name) && !has_expansion(text)) || is_value(text)) {
+            if says && ((is_secret(name) && !has_variable(text)) || is_value(text)) {
                 found.push(Clear { name: name.to_owned(), span: node.span.clone() });
             }
         }
@@ -101,7 +95,7 @@ pub fn in_comments(document: &Document<'_>, is_secret: &dyn Fn(&str) -> bool) ->
     let all = comments(document.text, 0..document.text.len(), &document.root).into_iter();
     let clear = |(at, comment): (usize, &str)| {
         let (name, value) = said(comment).filter(|(name, _)| is_secret(name))?;
-        let is_open = has_expansion(&comment[value.clone()]) || comment[value.clone()] == *NOT_SHOWN;
+        let is_open = has_variable(&comment[value.clone()]) || comment[value.clone()] == *NOT_SHOWN;
         (!is_open).then(|| Clear { name, span: at + value.start..at + value.end })
     };
     all.filter_map(clear).collect()
@@ -142,12 +136,6 @@ mod tests {
     fn values_that_are_secrets_under_any_name_are_known() {
         assert!(is_value("postgresql://me:hunter2@db/x") && is_value("Bearer abcdefgh12345"));
         assert!(!is_value("https://example.com:8080/a@b") && !is_value("eyes"));
-        assert!(
-            has_expansion("Bearer ${token}")
-                && has_expansion("$A")
-                && !has_expansion("pa$$word")
-                && !has_expansion("$.page")
-        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::connector::{Catalog, Connector, Kind};
 use crate::integration::check::is_reference;
 use crate::secrecy;
 use crate::toml_text::value;
+use crate::value::expansion::has_variable;
 
 /// Definitions that Meltano keeps beside the project, by plugin.
 pub type Locks = BTreeMap<PluginKey, Value>;
@@ -200,7 +201,7 @@ fn lines(text: &mut String, members: &Map<String, Value>, order: &[&str]) {
 
 impl Declared {
     fn fit(&mut self, said: &Said) -> Result<(), Why> {
-        if said.value.as_str().is_some_and(|text| text.starts_with('$')) {
+        if said.value.as_str().is_some_and(has_variable) {
             return Ok(());
         }
         let is_option = |option: &Value| option["value"] == said.value;

@@ -11,6 +11,7 @@ use crate::connector::read::is_setting;
 use crate::name::EnvironmentName;
 use crate::secrecy::{self, Copies};
 use crate::secret::Secret;
+use crate::value::expansion::has_variable;
 
 /// The settings that are declared as secrets, with their kinds.
 pub type DeclaredSecrets = BTreeMap<String, Option<String>>;
@@ -52,7 +53,7 @@ impl Judge<'_> {
     /// Returns a value that is to be encrypted, as Meltano reads it from a variable.
     fn text(&self, value: &Value, is_secret: bool) -> Option<String> {
         match value {
-            Value::String(text) if text.is_empty() || secrecy::has_expansion(text) => None,
+            Value::String(text) if text.is_empty() || has_variable(text) => None,
             Value::String(text) => {
                 (is_secret || secrecy::is_value(text) || self.copies.is_in(text)).then(|| text.clone())
             }

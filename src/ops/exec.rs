@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{Error, Loaded, run, secrets};
 use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
-use crate::secrecy::has_expansion;
 use crate::secret::Secret;
+use crate::value::expansion::given;
 use crate::world::{World, command};
 
 /// Runs a command with the variables from which Meltano reads the settings of an integration, secrets decrypted.
@@ -25,9 +25,9 @@ pub async fn exec(
     let integration = loaded.named(name)?;
     let plugin = integration.plugin_name();
     // What names variables is Meltano's to put together; given as it is, it would stand for itself.
-    let config = integration.at(environment).config.iter().filter(|(_, value)| !has_expansion(&text(value)));
+    let config = integration.at(environment).config.iter().filter_map(|(name, value)| Some((name, given(value)?)));
     let mut variables: secrets::Values =
-        config.map(|(name, value)| (environment_variable(&plugin, name), Secret::new(text(value)))).collect();
+        config.map(|(name, value)| (environment_variable(&plugin, name), Secret::new(text(&value)))).collect();
     variables.extend(secrets::variables(&world.keys, integration, environment).await?);
     Ok(command::run(words, &variables, &run::base_variables(integration, &loaded.integrations)).await?)
 }

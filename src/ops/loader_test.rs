@@ -11,7 +11,7 @@ use crate::integration::Integration;
 use crate::integration::check::environment_variable;
 use crate::integration::load::{LoaderSettings, schema_setting};
 use crate::name::EnvironmentName;
-use crate::secrecy::has_expansion;
+use crate::value::expansion::plain;
 use crate::world::World;
 use crate::world::meltano::{Finished, Request};
 
@@ -54,14 +54,13 @@ fn folder(loader: &Integration, environment: &EnvironmentName) -> Option<(&'stat
     let written = loader.at(environment).config.get(setting);
     let written = written.or(connector.setting(setting).and_then(|setting| setting.default.as_ref()));
     let path = written.and_then(Value::as_str).unwrap_or_default();
-    (!has_expansion(path)).then(|| (setting, PathBuf::from(path)))
+    plain(path).map(|path| (setting, PathBuf::from(&*path)))
 }
 
 /// Returns the variable of the setting that names the schema, and the schema that the loader's file names.
 fn schema(loader: &Integration, environment: &EnvironmentName) -> Option<(String, String)> {
     let setting = schema_setting(&loader.connector)?;
-    let schema =
-        LoaderSettings::of(loader, environment).text(setting).filter(|schema| !has_expansion(schema))?.to_owned();
+    let schema = plain(LoaderSettings::of(loader, environment).text(setting)?)?.into_owned();
     Some((environment_variable(&loader.plugin_name(), setting), schema))
 }
 

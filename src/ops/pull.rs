@@ -11,6 +11,7 @@ use crate::name::EnvironmentName;
 use crate::plan::{Change, Difference, FieldChange};
 use crate::record::Row;
 use crate::sops;
+use crate::value::expansion::to_file;
 use crate::world::World;
 
 /// What was written, and what not.
@@ -86,7 +87,9 @@ fn rewritten(
         };
         match path.split_once('.') {
             Some(("secrets" | "sops", _)) => with_secrets = true,
-            Some(("config", key)) => edits.push(Edit { table: Some("config"), key: key.to_owned(), value }),
+            Some(("config", key)) => {
+                edits.push(Edit { table: Some("config"), key: key.to_owned(), value: value.as_ref().map(to_file) });
+            }
             _ if path == "sops" => with_secrets = true,
             _ if path == "name" || path == "enabled" => edits.push(Edit { table: None, key: path.clone(), value }),
             _ => {

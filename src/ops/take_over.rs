@@ -16,6 +16,7 @@ use crate::name::{IntegrationId, Slug};
 use crate::record::Row;
 use crate::secret::Secret;
 use crate::sops;
+use crate::value::expansion::to_file;
 use crate::world::World;
 use crate::world::registry::Unmanaged;
 
@@ -159,7 +160,7 @@ fn edits(row: &Row, id: IntegrationId) -> Vec<Edit> {
     edits.extend(config.map(|(key, value)| Edit {
         table: Some("config"),
         key: key.clone(),
-        value: Some(value.clone()),
+        value: Some(to_file(value)),
     }));
     edits
 }

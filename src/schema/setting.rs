@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::form::closed;
 use crate::connector::{Connector, Kind, Setting};
 
-/// What Meltano replaces by a variable of the environment: what that will be cannot be known in a file.
-const BEGINS_WITH_VARIABLE: &str = r"^\$";
+/// A text that is a variable of the environment and nothing else: what that will be cannot be known in a file.
+const REFERENCE: &str = r"^\$([A-Z][A-Z0-9_]*|\{\w+\})$";
 
 /// A variable and nothing else; in place of a secret nothing else may stand.
 const VARIABLE: &str = r"^\$([A-Z][A-Z0-9_]*|\{[A-Z][A-Z0-9_]*\})$";
@@ -62,7 +62,13 @@ fn plain(setting: &Setting) -> Value {
     if let Some(default) = &setting.default {
         schema["default"] = default.clone();
     }
-    schema["anyOf"] = json!([kind(&setting.kind), { "type": "string", "pattern": BEGINS_WITH_VARIABLE }]);
+    let variables = json!({
+        "type": "object",
+        "properties": { "env": { "type": "string" } },
+        "required": ["env"],
+        "additionalProperties": false,
+    });
+    schema["anyOf"] = json!([kind(&setting.kind), { "type": "string", "pattern": REFERENCE }, variables]);
     schema
 }
 

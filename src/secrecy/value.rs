@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::shape::{SHAPES, is_marked};
 use super::{is_name, pattern};
+use crate::value::expansion::has_variable;
 
 /// A secret within a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +124,7 @@ pub fn is_real(text: &str) -> bool {
         && !is_bracketed('{', '}')
         && !is_bracketed('[', ']')
         && !(is_bracketed('%', '%') || text.starts_with("%(") || text == "%s")
-        && !super::has_expansion(text)
+        && !has_variable(text)
         && text != super::NOT_SHOWN
         && !STAND_INS.contains(&plain.as_str())
 }

@@ -67,6 +67,24 @@ pub enum Mistake {
         #[help]
         help: String,
     },
+    /// A text that looks as if Meltano replaced a variable in it.
+    #[error("`{name}` holds `${variable}`, which stays as it is written: a text is literal")]
+    #[diagnostic(
+        code(spile::settings::literal_variable),
+        severity(Warning),
+        help(
+            "to have the variable put in, write `{{ env = \"...\" }}` around the whole text; to say that the text is meant, write a backslash before the dollar: `'\\${variable}'`"
+        )
+    )]
+    LiteralVariable {
+        /// The setting.
+        name: String,
+        /// The variable.
+        variable: String,
+        /// The value.
+        #[label("a literal text")]
+        span: SourceSpan,
+    },
     /// A secret in plain text.
     #[error("`{name}` is a secret and stands in plain text")]
     #[diagnostic(

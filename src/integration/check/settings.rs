@@ -9,7 +9,14 @@ use crate::name::Slug;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed};
 use crate::table::Node;
-use crate::value::{Settings, sorted};
+use crate::value::{Settings, expansion, sorted};
+
+/// Whether what stands in texts may be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    Open,
+    Secret,
+}
 
 pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Problems) -> Settings {
     let mut config = Settings::new();
@@ -17,7 +24,9 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
         let mut found = Vec::new();
         flatten(connector, name, node, &mut found);
         for (name, node) in found {
-            let value = node.placed();
+            let is_secret = connector.setting(&name).is_some_and(|setting| setting.secret);
+            let texts = if is_secret { Texts::Secret } else { Texts::Open };
+            let value = in_meltanos_form(&name, node, texts, problems);
             match connector.setting(&name) {
                 Some(setting) if setting.secret && !value.as_str().is_some_and(holds_nothing) => {
                     plain_secret(draft, (&name, node), problems);
@@ -34,13 +43,27 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
     sorted(config)
 }
 
+/// Returns a value as Meltano reads it, and warns of texts that look as if a variable were replaced in them.
+fn in_meltanos_form(name: &str, node: &Node, of: Texts, problems: &mut Problems) -> Placed<Value> {
+    let written = node.placed();
+    let mut variables = Vec::new();
+    let value = expansion::from_file(&written.value, &mut |text| {
+        variables.extend(expansion::variables(text).next().map(str::to_owned));
+    });
+    for variable in variables.into_iter().take(1).filter(|_| of == Texts::Open) {
+        let span = written.place.span.clone().into();
+        problems.push(&written.place.source, Mistake::LiteralVariable { name: name.to_owned(), variable, span });
+    }
+    Placed { value, place: written.place }
+}
+
 /// Turns `[config.local] folders = []` into `local.folders`, where the connector has such a setting.
 fn flatten<'a>(connector: &Connector, name: &str, node: &'a Node, found: &mut Vec<(String, &'a Node)>) {
     let prefix = format!("{name}.");
     let nested =
         connector.setting(name).is_none() && connector.settings.iter().any(|setting| setting.name.starts_with(&prefix));
     match node.members() {
-        Some(members) if nested => {
+        Some(members) if nested && expansion::of_table(&node.value()).is_none() => {
             for (key, member) in members {
                 flatten(connector, &format!("{prefix}{key}"), member, found);
             }
@@ -72,13 +95,7 @@ fn holds_nothing(text: &str) -> bool {
 /// Tells whether a value only names an environment variable, which Meltano puts in its place: `$NAME`, `${NAME}`.
 #[must_use]
 pub fn is_reference(text: &str) -> bool {
-    let name = text.strip_prefix('$');
-    let name = name.map(|name| name.strip_prefix('{').and_then(|name| name.strip_suffix('}')).unwrap_or(name));
-    let is_name = |name: &str| {
-        name.starts_with(|c: char| c.is_ascii_uppercase())
-            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-    };
-    name.is_some_and(is_name)
+    expansion::reference(text).is_some()
 }
 
 /// Checks that every secret is a setting, and set once.
@@ -109,8 +126,8 @@ pub fn environment_variable(plugin: &str, setting: &str) -> String {
 }
 
 fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
-    // Meltano replaces `$NAME` in values by the variable; what it will be cannot be known here.
-    if value.as_str().is_some_and(|text| text.starts_with('$')) {
+    // What a variable will be cannot be known here.
+    if value.as_str().is_some_and(expansion::has_variable) {
         return;
     }
     let Err(found) = setting.kind.check(value) else { return };

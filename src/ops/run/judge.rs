@@ -12,8 +12,8 @@ use crate::discovered::{Rules, Stream, can_select};
 use crate::ops::Error;
 use crate::run::finding::{self, Finding, Known};
 use crate::run::{Cause, Run, RunKind, RunStatus, mention};
-use crate::secrecy::has_expansion;
 use crate::settings::Severity;
+use crate::value::expansion::has_variable;
 use crate::world::meltano::CatalogFacts;
 
 /// What was found out about the source of a run.
@@ -125,7 +125,7 @@ fn texts(value: &Value) -> Vec<&str> {
 
 /// Says what is wrong with a path, relative to the project; nothing of one that is a pattern, an address or a variable.
 fn absence(root: &Path, text: &str) -> Option<&'static str> {
-    if text.is_empty() || text.contains("://") || text.contains(['*', '?', '[']) || has_expansion(text) {
+    if text.is_empty() || text.contains("://") || text.contains(['*', '?', '[']) || has_variable(text) {
         return None;
     }
     let path = root.join(text);
