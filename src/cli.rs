@@ -340,6 +340,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::Declined
         | Error::NotConverged { .. }
         | Error::NotRunnable { .. }
+        | Error::VariableMissing { .. }
         | Error::BrokenOff { .. }
         | Error::Bookmarks { .. }
         | Error::Install(_)

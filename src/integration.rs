@@ -95,6 +95,8 @@ pub struct Declaration {
     pub enabled: bool,
     /// The loader its records go to.
     pub loader: Option<Slug>,
+    /// The mappers that they go through on the way there, by the names that Meltano's tasks call them by.
+    pub mappers: Vec<String>,
     /// How they land there.
     pub load: Load,
     /// What a run does about changes in what the source offers.

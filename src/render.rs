@@ -4,6 +4,7 @@ pub(crate) mod engine;
 pub mod output;
 pub mod read;
 pub mod stamp;
+pub mod steps;
 mod values;
 
 use miette::{Diagnostic, SourceSpan};

@@ -176,6 +176,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::AmbiguousApply { .. }
         | Error::NotPulled { .. }
         | Error::NotRunnable { .. }
+        | Error::VariableMissing { .. }
         | Error::Import(_)
         | Error::Connectors(_)
         | Error::Unsaid { .. }

@@ -7,6 +7,7 @@ use super::part::{Part, Why, head};
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
+use crate::render::steps::{More, Run};
 use crate::yaml::edit::line_end;
 use crate::yaml::{Document, Node};
 
@@ -27,6 +28,10 @@ pub struct Adopted {
     pub connector: String,
     /// The loader that its records go to, where that is clear.
     pub loader: Option<Slug>,
+    /// The mappers that they go through on the way.
+    pub mappers: Vec<String>,
+    /// Why it has no loader of its own, where jobs run it as more than a run of spile would do.
+    pub more: Option<More>,
     /// What holds everywhere.
     pub base: Part,
     /// What is different in environments.
@@ -85,6 +90,8 @@ fn one(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> Resul
         ancestors: ancestors(found, plugin),
         connector: String::new(),
         loader: None,
+        mappers: Vec::new(),
+        more: None,
         base,
         overlays,
     })
@@ -154,17 +161,22 @@ fn named(adopted: &mut [Adopted], found: &Found<'_>) {
     }
 }
 
-/// Names the loader of an extractor where jobs and schedules pair it with one only, or where there is one only.
+/// Names the loader of an extractor, and the mappers on the way there, where a job is that and nothing else; or the only
+/// loader that there is, where no job runs the extractor.
 fn loaders(adopted: &mut [Adopted], found: &Found<'_>) {
     let is_loader = |one: &&Adopted| one.key.role == Role::Loader;
     let loaders: BTreeMap<String, Slug> =
         adopted.iter().filter(is_loader).map(|one| (one.key.name.clone(), one.slug.clone())).collect();
     for one in adopted.iter_mut().filter(|one| !is_loader(&&**one)) {
-        let paired = found.pairs.get(&one.key.name);
-        one.loader = match (paired, loaders.values().next()) {
-            (Some(paired), _) if paired.len() == 1 => paired.first().and_then(|name| loaders.get(name)).cloned(),
-            (None, Some(only)) if loaders.len() == 1 => Some(only.clone()),
-            _ => None,
-        };
+        match Run::of(&found.steps, &one.key.name) {
+            Run::Never if loaders.len() == 1 => one.loader = loaders.values().next().cloned(),
+            Run::Never => {}
+            // Without its loader, which stays in the template, nothing of it is said.
+            Run::As(pair) => {
+                one.loader = loaders.get(&pair.loader).cloned();
+                one.mappers = if one.loader.is_some() { pair.mappers } else { Vec::new() };
+            }
+            Run::Otherwise(more) => one.more = Some(more),
+        }
     }
 }

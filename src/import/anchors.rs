@@ -18,7 +18,9 @@ pub fn apart(text: &str, other: &str) -> Result<String, yaml::Mistake> {
     let mut edits = Edits::default();
     for place in own.into_iter().filter(|place| theirs.contains(&text[place.clone()])) {
         let name = &text[place.clone()];
-        let free = (2..).map(|number| format!("{name}-{number}")).find(is_free);
+        // Of one more than there are, one is free.
+        let most = theirs.len() + all.len() + 2;
+        let free = (2..=most).map(|number| format!("{name}-{number}")).find(is_free);
         edits.replace(place, free.unwrap_or_default());
     }
     Ok(edits.apply(text, &str::to_owned))

@@ -9,6 +9,7 @@ use crate::connector::Role;
 use crate::integration::FileName;
 use crate::secret::Secret;
 use crate::toml_text::{is_long_table, key, string, table, value};
+use crate::value::expansion;
 
 /// A file that import makes.
 #[derive(Debug)]
@@ -62,6 +63,9 @@ fn head(one: &Adopted) -> String {
     if let Some(loader) = &one.loader {
         line("loader", loader.as_str());
     }
+    if !one.mappers.is_empty() {
+        let _ = writeln!(head, "mappers = {}", value(&one.mappers.clone().into()));
+    }
     head
 }
 
@@ -72,7 +76,8 @@ fn body(part: &Part) -> String {
     }
     if !part.config.is_empty() || !part.comments.is_empty() {
         body.push_str("\n[config]\n");
-        let (long, short): (Vec<&Said>, Vec<&Said>) = part.config.iter().partition(|said| is_long_table(&said.value));
+        let written: Vec<Said> = part.config.iter().map(written).collect();
+        let (long, short): (Vec<&Said>, Vec<&Said>) = written.iter().partition(|said| is_long_table(&said.value));
         for said in short {
             comments(&mut body, &said.comments, "");
             let _ = writeln!(body, "{} = {}", key(&said.name), value(&said.value));
@@ -88,13 +93,18 @@ fn body(part: &Part) -> String {
         let _ = writeln!(body, "schema = {}", value(&said.value));
     }
     for said in &part.metadata {
-        headed(&mut body, "metadata", said);
+        headed(&mut body, "metadata", &written(said));
     }
     if part.replaces && part.secrets.is_empty() {
         // Nothing in the place of what the base has.
         body.push_str("\n[secrets]\n");
     }
     body
+}
+
+/// Returns what is said as a file says it, where a text is literal.
+fn written(said: &Said) -> Said {
+    Said { value: expansion::to_file(&said.value), ..said.clone() }
 }
 
 /// Adds a table with a head of its own.

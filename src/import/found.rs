@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
+use crate::render::steps::{self, Job};
 use crate::yaml::{Content, Document, Node, Pair, Style, Values};
 
 /// The keys of a plugin that become files.
@@ -22,8 +23,8 @@ pub struct Found<'a> {
     pub environments: Vec<Environment<'a>>,
     /// The names of jobs and schedules.
     pub jobs: BTreeSet<String>,
-    /// The loaders that each extractor is paired with.
-    pub pairs: BTreeMap<String, BTreeSet<String>>,
+    /// What jobs and schedules run.
+    pub steps: Vec<Job>,
     /// The plugins that jobs and schedules name.
     pub used: BTreeSet<String>,
     /// The plugins that others inherit from.
@@ -64,7 +65,7 @@ impl<'a> Found<'a> {
             plugins: Vec::new(),
             environments: Vec::new(),
             jobs: BTreeSet::new(),
-            pairs: BTreeMap::new(),
+            steps: steps::jobs(&value(&document.root)),
             used: BTreeSet::new(),
             parents: BTreeSet::new(),
             places: BTreeMap::new(),
@@ -90,33 +91,15 @@ impl<'a> Found<'a> {
         for job in list("jobs") {
             found.jobs.extend(job["name"].as_str().map(str::to_owned));
             for task in job["tasks"].as_array().into_iter().flatten() {
-                found.task(&words(task));
+                found.used.extend(words(task));
             }
         }
         for schedule in list("schedules") {
             found.jobs.extend(schedule["name"].as_str().map(str::to_owned));
             let word = |key: &str| schedule[key].as_str().map(str::to_owned);
-            found.task(&[word("extractor"), word("loader")].into_iter().flatten().collect::<Vec<_>>());
+            found.used.extend([word("extractor"), word("loader")].into_iter().flatten());
         }
         found
-    }
-
-    /// Takes an extractor and the next loader behind it for a pair.
-    fn task(&mut self, words: &[String]) {
-        let is = |role, word: &str| self.places.contains_key(&PluginKey { role, name: word.to_owned() });
-        let mut extractor = None;
-        let mut pairs = Vec::new();
-        for word in words {
-            if is(Role::Loader, word) && extractor.is_some() {
-                pairs.extend(extractor.take().map(|from: &String| (from.clone(), word.clone())));
-            } else if is(Role::Extractor, word) {
-                extractor = Some(word);
-            }
-        }
-        self.used.extend(words.iter().cloned());
-        for (extractor, loader) in pairs {
-            self.pairs.entry(extractor).or_default().insert(loader);
-        }
     }
 
     /// Returns the plugin of that list and name which Meltano sees.

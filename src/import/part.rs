@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::connector::read::is_setting;
 use crate::secret::Secret;
+use crate::value::expansion::{has_variable, reference};
 use crate::yaml::edit::line_end;
 use crate::yaml::{Document, Node, Odd, Values, comments};
 
@@ -161,7 +162,7 @@ impl Reader<'_> {
         let key = "load_schema";
         match self.value(key)? {
             None | Some((Value::Null, _)) => Ok(None),
-            Some((Value::String(text), at)) if !text.trim().is_empty() && text.trim() == text => {
+            Some((Value::String(text), at)) if !text.trim().is_empty() && text.trim() == text && !is_mixed(&text) => {
                 let found = self.item.pair(key).map(|pair| {
                     let end = line_end(self.document.text, pair.span().end);
                     comments(self.document.text, pair.key.span.end..end, self.item)
@@ -184,6 +185,10 @@ impl Reader<'_> {
             Value::Array(patterns) if patterns.iter().all(Value::is_string) => patterns,
             _ => return Err(why("its `select` is of another form")),
         };
+        let is_mixed = |pattern: &Value| pattern.as_str().is_some_and(is_mixed);
+        if patterns.iter().any(is_mixed) {
+            return Err(why("its `select` holds a variable within a pattern"));
+        }
         let list = self.item.get("select").and_then(|node| self.document.resolve(node));
         let nodes = list.map(Node::items).unwrap_or_default();
         let mut before = self.first("select", list);
@@ -201,6 +206,11 @@ impl Reader<'_> {
         }
         Ok(Some(said))
     }
+}
+
+/// Tells whether Meltano puts a variable into a part of a text: a file has no form for that where it says no setting.
+fn is_mixed(text: &str) -> bool {
+    has_variable(text) && reference(text).is_none()
 }
 
 fn say(

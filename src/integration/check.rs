@@ -5,6 +5,7 @@ mod settings;
 mod timing;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::connector::{Catalog, Connector, Role};
 use crate::name::IntegrationId;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed};
+use crate::value::expansion;
 use settings::{config, required, secrets};
 use timing::{timing, without_schedule};
 
@@ -171,7 +173,9 @@ fn declaration(
         selection(draft, connector, problems);
     }
     let metadata = match draft.metadata.as_ref().map(|metadata| &metadata.value) {
-        Some(Value::Object(metadata)) => metadata.clone(),
+        Some(Value::Object(metadata)) => {
+            metadata.iter().map(|(key, rule)| (key.clone(), expansion::from_file(rule, &mut |_| ()))).collect()
+        }
         _ => serde_json::Map::new(),
     };
     let loader = draft.loader.as_ref();
@@ -180,6 +184,12 @@ fn declaration(
         description: draft.description.as_ref().map(|description| description.value.clone()),
         enabled: draft.enabled.as_ref().is_none_or(|enabled| enabled.value),
         loader: loader.and_then(|loader| loader.parse().ok()),
+        mappers: draft
+            .mappers
+            .iter()
+            .flat_map(|names| &names.value)
+            .filter_map(|name| plugin(name, problems))
+            .collect(),
         load: draft.load.as_ref().map(super::load::LoadDraft::load).unwrap_or_default(),
         schema: schema(draft, connector, problems),
         schedule: draft.schedule.as_ref().and_then(|schedule| self::schedule(schedule, draft, problems)),
@@ -239,6 +249,7 @@ fn schema(draft: &Draft, connector: &Connector, problems: &mut Problems) -> Sche
 fn loader_keys(draft: &Draft, problems: &mut Problems) {
     let places = [
         ("loader", draft.loader.as_ref().map(|loader| &loader.place)),
+        ("mappers", draft.mappers.as_ref().map(|mappers| &mappers.place)),
         ("schedule", draft.schedule.as_ref().map(|schedule| &schedule.place)),
         ("timezone", draft.timezone.as_ref().map(|timezone| &timezone.place)),
         ("jitter", draft.jitter.as_ref().map(|jitter| &jitter.place)),
@@ -284,7 +295,10 @@ fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> In
             problems.push(&pattern.place.source, finding);
         }
     }
-    patterns.value.iter().map(|pattern| pattern.value.clone()).collect()
+    // Patterns are held against the names that streams really have.
+    let plain =
+        |pattern: &Placed<String>| expansion::plain(pattern).map_or_else(|| pattern.value.clone(), Cow::into_owned);
+    patterns.value.iter().map(plain).collect()
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub struct Draft {
     pub enabled: Option<Placed<bool>>,
     /// `loader`
     pub loader: Option<Placed<String>>,
+    /// `mappers`
+    pub mappers: Option<Placed<Vec<Placed<String>>>>,
     /// `[load]`
     pub load: Option<LoadDraft>,
     /// `[schema]`
@@ -86,6 +88,7 @@ fn draft(table: Table<'_>, name: FileName, problems: &mut Problems) -> Draft {
         description: table.text("description", problems),
         enabled: table.flag("enabled", problems),
         loader: table.text("loader", problems),
+        mappers: table.texts("mappers", problems),
         load: LoadDraft::read(&table, problems),
         schema: SchemaDraft::read(&table, problems),
         schedule: table.text("schedule", problems),
@@ -166,6 +169,7 @@ impl Draft {
             description: overlay.description.or_else(|| self.description.clone()),
             enabled: overlay.enabled.or_else(|| self.enabled.clone()),
             loader: overlay.loader.or_else(|| self.loader.clone()),
+            mappers: overlay.mappers.or_else(|| self.mappers.clone()),
             load,
             schema,
             schedule: overlay.schedule.or_else(|| self.schedule.clone()),

@@ -1,7 +1,7 @@
 //! The keys of an integration's file, in the order of the documentation, with what each is.
 
 /// The keys and the tables.
-pub const KEYS: [(&str, &str); 21] = [
+pub const KEYS: [(&str, &str); 22] = [
     ("id", "A UUID that survives a rename of the file; without it a rename is a delete and a create."),
     ("type", "The connector: what the integration reads from or writes to."),
     ("plugin", "The plugin's name in `meltano.yml`, where the project's template defines it itself."),
@@ -10,6 +10,7 @@ pub const KEYS: [(&str, &str); 21] = [
     ("description", "What it is for."),
     ("enabled", "`false`: row and plugin stay, job and schedule leave, and unnamed runs pass over it."),
     ("loader", "The name of a loader: where its records go; needed to sync."),
+    ("mappers", "The mappers of Meltano that its records go through on the way there, in order: `[\"hide-names\"]`."),
     ("schedule", "When it is synced: five cron fields, or a preset such as `@hourly`."),
     ("timezone", "The time zone of `schedule`, such as `Europe/Berlin`; left out: UTC."),
     ("jitter", "By how much runs may be later, so that not all begin at once: `10m`."),
@@ -32,8 +33,8 @@ pub const KEYS: [(&str, &str); 21] = [
 pub const TABLES: [&str; 6] = ["load", "schema", "config", "metadata", "secrets", "sops"];
 
 /// Those that only an extractor has.
-pub const OF_EXTRACTORS: [&str; 9] =
-    ["loader", "schedule", "timezone", "jitter", "catch_up", "select", "load", "schema", "metadata"];
+pub const OF_EXTRACTORS: [&str; 10] =
+    ["loader", "mappers", "schedule", "timezone", "jitter", "catch_up", "select", "load", "schema", "metadata"];
 
 /// The keys of `[load]`.
 pub const OF_LOAD: [(&str, &str); 2] = [

@@ -265,7 +265,7 @@ fn refuse(integration: &Integration) -> Result<(), Error> {
     let slug = integration.slug.clone();
     if integration.role() == Role::Loader {
         let (reason, help) = ("is a loader: it offers no streams", "name an extractor");
-        return Err(Error::NotRunnable { slug, reason, help });
+        return Err(Error::NotRunnable { slug, reason: reason.into(), help: help.into() });
     }
     let can = &integration.connector.plugin.capabilities;
     // Of a plugin that the user's template defines the connector need not say what it can do.

@@ -1,5 +1,6 @@
 //! How operations end when they do not end well.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 
@@ -181,9 +182,21 @@ pub enum Error {
         /// The integration.
         slug: Slug,
         /// Why.
-        reason: &'static str,
+        reason: Cow<'static, str>,
         /// The next step.
-        help: &'static str,
+        help: Cow<'static, str>,
+    },
+    /// Variables that settings name and that a run is not given.
+    #[error("`{slug}` needs {}, and the run is not given {}", backticked(names), if names.len() == 1 { "it" } else { "them" })]
+    #[diagnostic(
+        code(spile::run::variable_missing),
+        help("set it in `.env` or in the environment, where `[run] env` in `spile.toml` names what is passed on")
+    )]
+    VariableMissing {
+        /// The integration.
+        slug: Slug,
+        /// The variables.
+        names: Vec<String>,
     },
     /// A run ended in the middle of our own code.
     #[error("the run of `{slug}` broke off")]
@@ -494,4 +507,8 @@ pub(crate) fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
         (true, false) => format!("known are {}", listed(known.iter().copied())),
     };
     Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
+}
+
+fn backticked(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

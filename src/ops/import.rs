@@ -257,7 +257,13 @@ fn prepared(
     notes.extend(strays::notes(project.root(), &import.copies));
     notes.extend(import::left_in_clear(&loaded.rendered));
     for one in &import.adopted {
-        if one.loader.is_none() && one.key.role == crate::connector::Role::Extractor {
+        if let Some(more) = &one.more {
+            notes.push(Note {
+                line: None,
+                message: format!("the {} {}: spile does not sync it", one.key, more.why),
+                help: Some(format!("run `{}` for all of the job", more.command)),
+            });
+        } else if one.loader.is_none() && one.key.role == crate::connector::Role::Extractor {
             notes.push(Note {
                 line: None,
                 message: format!("the {} goes to no loader, or to several", one.key),

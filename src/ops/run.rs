@@ -10,6 +10,7 @@ mod judge;
 mod lease;
 mod log;
 pub mod mend;
+mod obstacle;
 mod places;
 mod request;
 mod results;
@@ -26,7 +27,6 @@ use tokio::task::{Id, JoinSet};
 use uuid::Uuid;
 
 use super::{Error, Event, Loaded, Tell, Which};
-use crate::connector::Role;
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::run::{Run, RunKind};
@@ -37,12 +37,15 @@ use crate::world::project::OWN_FOLDER;
 use crate::world::runs::PAUSED;
 use ended::Ended;
 use job::Job;
+use obstacle::Obstacle;
 
 pub use died::bury;
 pub(super) use held::{Claim, NotHere, stopped_when_lost};
 pub use log::{Log, More};
 pub use mend::{Mend, mend};
+pub(super) use obstacle::{LOADER, NO_LOADER};
 pub use places::{Places, jobs};
+use request::variables;
 pub(super) use request::{Invocation, base_variables, installed, request};
 pub use results::{Refused, Results, Why};
 pub use would::{Would, would};
@@ -252,9 +255,11 @@ async fn chosen(
 ) -> Result<Vec<Arc<Integration>>, Error> {
     let which = &options.which;
     let mut chosen = which.among(world, loaded).await?;
+    let jobs = obstacle::jobs(loaded, (kind, &chosen));
+    let obstacle = |integration: &Integration| obstacle::of(integration, &jobs, (kind, options));
     let is_named = |integration: &Integration| which.names(&integration.slug);
     for integration in chosen.iter().filter(|integration| is_named(integration)) {
-        if let Some((reason, help)) = obstacle(integration, (kind, options)) {
+        if let Some(Obstacle { reason, help }) = obstacle(integration) {
             return Err(Error::NotRunnable { slug: integration.slug.clone(), reason, help });
         }
     }
@@ -265,32 +270,9 @@ async fn chosen(
     let is_paused = |id| standings.get(&id).is_some_and(|standing| standing.status == PAUSED);
     chosen.retain(|integration| {
         let is_awake = integration.at(&options.environment).enabled && !is_paused(integration.id);
-        is_named(integration) || is_awake && obstacle(integration, (kind, options)).is_none()
+        is_named(integration) || is_awake && obstacle(integration).is_none()
     });
     Ok(chosen)
-}
-
-/// Why a loader does not run by itself, and what to do.
-pub(super) const LOADER: (&str, &str) =
-    ("is a loader and runs with its extractors", "name an extractor that has it as its `loader`");
-
-/// Why an extractor without a loader does not run, and what to do.
-pub(super) const NO_LOADER: (&str, &str) =
-    ("has no loader to send its records to", "add `loader = \"SLUG\"` to its file");
-
-fn obstacle(integration: &Integration, (kind, options): (RunKind, &Options)) -> Option<(&'static str, &'static str)> {
-    let is_tested = kind == RunKind::Test && options.which.names(&integration.slug);
-    if integration.role() == Role::Loader && !is_tested {
-        return Some(LOADER);
-    }
-    if kind == RunKind::Sync && integration.at(&options.environment).loader.is_none() {
-        return Some(NO_LOADER);
-    }
-    let has_start = || integration.connector.settings.iter().any(|setting| setting.name == START);
-    if matches!(options.from, From::Moment(_)) && !has_start() {
-        return Some(("has no setting `start_date`", "leave out `--since`, or read everything with `--full-refresh`"));
-    }
-    None
 }
 
 /// How long a test may take where nothing is said: discovery of a large Salesforce takes minutes.

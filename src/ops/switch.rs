@@ -151,7 +151,7 @@ async fn with_rows(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec<
         let is_loader = one.role() == crate::connector::Role::Loader;
         let reason = if is_loader { "is a loader and has no row of its own" } else { reason };
         let help = if is_loader { "name the extractors that have it as their `loader`" } else { help };
-        return Err(Error::NotRunnable { slug: one.slug.clone(), reason, help });
+        return Err(Error::NotRunnable { slug: one.slug.clone(), reason: reason.into(), help: help.into() });
     }
     found.retain(|one| standings.contains_key(&one.id));
     Ok(found)

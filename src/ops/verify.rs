@@ -129,12 +129,12 @@ fn target<'a>(
     let slug = integration.slug.clone();
     if integration.role() == Role::Loader {
         let (reason, help) = LOADER;
-        return Err(Error::NotRunnable { slug, reason, help });
+        return Err(Error::NotRunnable { slug, reason: reason.into(), help: help.into() });
     }
     let target = integration.at(environment).loader.as_ref();
     let Some(target) = target.and_then(|slug| loaded.integrations.find(slug.as_str())) else {
         let (reason, help) = NO_LOADER;
-        return Err(Error::NotRunnable { slug, reason, help });
+        return Err(Error::NotRunnable { slug, reason: reason.into(), help: help.into() });
     };
     let plugin = &integration.connector.plugin.name;
     if SOURCES.iter().any(|(can, _)| can == plugin) {

@@ -176,6 +176,10 @@ fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequenc
             Some((Consequence::Resync, "of the rules of `metadata` another one comes last, and wins".to_owned()))
         }
         "metadata" => Some((Consequence::Resync, format!("the replication of `{rest}` changes"))),
+        "mappers" => Some((
+            Consequence::Restart,
+            "records are changed otherwise on their way from now on; rows that are there stay as they are".to_owned(),
+        )),
         "type" => Some((Consequence::FullRefresh, "another connector starts without a bookmark".to_owned())),
         "plugin" if matches!(rest, "pip_url" | "executable") => {
             Some((Consequence::Restart, "the plugin is installed anew".to_owned()))

@@ -39,6 +39,7 @@ pub(super) fn entry(number: u128, host: &str) -> Entry {
         base: Setup { config: row(number, host).config, ..Setup::default() },
         environments: BTreeMap::new(),
         loader: None,
+        mappers: Vec::new(),
         interval: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Entries: integrations in `meltano.yml`, each with all that is needed to write it again.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::integration::select::stream_part;
 use crate::integration::{Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, Slug};
 use crate::settings::ProjectSettings;
+use crate::value::expansion::{escaped, plain};
 use crate::value::{self, Settings};
 
 /// An integration in `meltano.yml`.
@@ -39,6 +41,10 @@ pub struct Entry {
     pub environments: BTreeMap<EnvironmentName, Setup>,
     /// The loader's plugin, where there is a job.
     pub loader: Option<String>,
+    /// The mappers between the two, in order; kept in the annotations too, for the jobs of an imported plugin are the
+    /// template's. Left out where there are none, so that entries of before there were any hash as they did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mappers: Vec<String>,
     /// The interval of the schedule, where there is one.
     pub interval: Option<String>,
 }
@@ -99,7 +105,7 @@ impl Setup {
         }
         Self {
             config: value::sorted(config),
-            select: (!select.is_empty()).then(|| select.clone()),
+            select: (!select.is_empty()).then(|| select.iter().map(|pattern| escaped(pattern).into_owned()).collect()),
             metadata: declaration.metadata.clone(),
             load_schema: load_schema(declaration, environment, all),
         }
@@ -185,6 +191,7 @@ impl Entry {
             environments: environments(integration, all).into_iter().filter_map(overlay).collect(),
             base,
             loader: loader.map(|loader| loader.plugin_name()),
+            mappers: default.mappers.clone(),
             interval: schedule.map(ToString::to_string),
         }
     }
@@ -201,7 +208,8 @@ impl Entry {
         let over = self.environments.get(environment).and_then(|setup| setup.select.as_ref());
         let select = over.or(self.base.select.as_ref());
         let patterns = select.into_iter().flatten().filter(|pattern| !pattern.starts_with('!'));
-        let streams: BTreeSet<String> = patterns.map(|pattern| stream_part(pattern).to_owned()).collect();
+        let plain = |pattern: &'_ String| plain(pattern).map_or_else(|| pattern.clone(), Cow::into_owned);
+        let streams: BTreeSet<String> = patterns.map(|pattern| stream_part(&plain(pattern)).to_owned()).collect();
         if streams.is_empty() { BTreeSet::from(["*".to_owned()]) } else { streams }
     }
 
@@ -247,7 +255,7 @@ fn load_schema(declaration: &Declaration, environment: Option<&EnvironmentName>,
         let settings = LoaderSettings { connector: &loader.connector, declaration: declared(loader, environment) };
         settings.text(schema_setting(&loader.connector)?).map(str::to_owned)
     };
-    declaration.load.schema.clone().or_else(of_loader)
+    declaration.load.schema.as_ref().map(|schema| escaped(schema).into_owned()).or_else(of_loader)
 }
 
 /// Returns the secrets of a plugin whose definition may not list them, as the variables that a run sets: Meltano looks
@@ -284,6 +292,9 @@ impl Record for Entry {
             .into_iter()
             .filter_map(|(key, value)| Some((key.to_owned(), Field::Plain(json!(value.as_ref()?)))));
         fields.extend(written);
+        if !self.mappers.is_empty() {
+            fields.insert("mappers".to_owned(), Field::Plain(json!(self.mappers)));
+        }
         if self.protect {
             fields.insert("protect".to_owned(), Field::Plain(json!(true)));
         }

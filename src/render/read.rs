@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::MARKER;
+use super::steps::{self, Job as Steps};
 use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::State;
@@ -64,6 +65,7 @@ struct Document {
 enum Plural {
     Extractors,
     Loaders,
+    Mappers,
     #[serde(other)]
     Other,
 }
@@ -102,6 +104,8 @@ struct Mark {
     imported: bool,
     #[serde(default)]
     load_schema: bool,
+    #[serde(default)]
+    mappers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -202,6 +206,64 @@ pub fn installed(text: &str, (role, name): (Role, &str)) -> Result<Option<(Strin
     Ok(None)
 }
 
+/// Returns the mapper plugin that has a mapping, and its `pip_url`, where the text says it.
+///
+/// # Errors
+/// When it is not of Meltano's form.
+pub fn mapper(text: &str, mapping: &str) -> Result<Option<(String, Option<String>)>, Unreadable> {
+    let lists = document(text)?.plugins.unwrap_or_default();
+    let mappers = lists.into_iter().filter(|(plural, _)| *plural == Plural::Mappers);
+    let has = |plugin: &Plugin| {
+        let mappings = plugin.rest.get("mappings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        mappings.iter().any(|one| one["name"] == mapping)
+    };
+    let found = mappers.flat_map(|(_, plugins)| plugins.unwrap_or_default()).find(has);
+    Ok(found.and_then(|plugin| {
+        let pip_url = plugin.rest.get("pip_url").and_then(Value::as_str).map(str::to_owned);
+        Some((plugin.name?, pip_url))
+    }))
+}
+
+/// Returns the variables that a text sets itself, for the project, an environment or a plugin: the keys of every `env`.
+///
+/// # Errors
+/// When it is not YAML, or grows without bound.
+pub fn variables(text: &str) -> Result<BTreeSet<String>, Unreadable> {
+    let mut found = BTreeSet::new();
+    collect(&whole(text)?, &mut found);
+    Ok(found)
+}
+
+fn collect(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(members) => {
+            found.extend(members.get("env").and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned());
+            members.values().for_each(|member| collect(member, found));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Returns a text as a value; nothing of one that cannot be read, which is refused elsewhere.
+fn whole(text: &str) -> Result<Value, Unreadable> {
+    if yaml::is_deep(text) {
+        return Err(Unreadable::Deep);
+    }
+    let Ok(document) = yaml::Document::parse(text) else { return Ok(Value::Null) };
+    let values = yaml::Values::of(&document);
+    let value = values.value(&document.root, &mut Vec::new());
+    if values.is_exhausted() { Err(Unreadable::Aliases) } else { Ok(value) }
+}
+
+/// Returns the jobs of a text, as `meltano run` goes through them.
+///
+/// # Errors
+/// When it is not YAML, or grows without bound.
+pub fn jobs(text: &str) -> Result<Vec<Steps>, Unreadable> {
+    Ok(steps::jobs(&whole(text)?))
+}
+
 /// Returns the entries of a text.
 ///
 /// # Errors
@@ -233,7 +295,7 @@ pub fn back_of_any(text: &str) -> Result<Back, Unreadable> {
 fn back_of(document: Document) -> Result<Back, Unreadable> {
     let mut overlays = overlays(document.environments.unwrap_or_default());
     let jobs = document.jobs.unwrap_or_default().into_iter();
-    let loaders: BTreeMap<String, String> = jobs.filter_map(|job| Some((job.name?, loader(&job.tasks?)?))).collect();
+    let tasks: BTreeMap<String, Task> = jobs.filter_map(|job| Some((job.name?, task(&job.tasks?)?))).collect();
     let schedules = document.schedules.unwrap_or_default().into_iter();
     let intervals: BTreeMap<String, String> =
         schedules.filter_map(|schedule| Some((schedule.job?, schedule.interval?))).collect();
@@ -275,6 +337,8 @@ fn back_of(document: Document) -> Result<Back, Unreadable> {
                 std::iter::once(&mut base).chain(environments.values_mut()).for_each(|setup| setup.load_schema = None);
                 environments.retain(|_, setup| *setup != Setup::default());
             }
+            let task = tasks.get(mark.slug.as_str()).cloned();
+            let (loader, of_task) = task.map(|task| (task.loader, task.mappers)).unzip();
             let entry = Entry {
                 role,
                 protect: mark.protect,
@@ -282,7 +346,8 @@ fn back_of(document: Document) -> Result<Back, Unreadable> {
                 definition,
                 base,
                 environments,
-                loader: loaders.get(mark.slug.as_str()).cloned(),
+                loader,
+                mappers: of_task.unwrap_or(mark.mappers),
                 interval: intervals.get(mark.slug.as_str()).cloned(),
                 plugin: name,
                 slug: mark.slug,
@@ -298,7 +363,7 @@ impl Plural {
         match self {
             Self::Extractors => Some(Role::Extractor),
             Self::Loaders => Some(Role::Loader),
-            Self::Other => None,
+            Self::Mappers | Self::Other => None,
         }
     }
 }
@@ -329,10 +394,20 @@ fn overlays(environments: Vec<Environment>) -> Overlays {
     overlays
 }
 
-/// A task of a rendered job names the extractor and the loader.
-fn loader(tasks: &Value) -> Option<String> {
+/// What a rendered job does with an extractor's records.
+#[derive(Clone)]
+struct Task {
+    mappers: Vec<String>,
+    loader: String,
+}
+
+/// A task of a rendered job names the extractor, the mappers and the loader.
+fn task(tasks: &Value) -> Option<Task> {
     let task = tasks.as_array()?.first()?.as_str()?;
-    task.split_once(' ').map(|(_, loader)| loader.to_owned())
+    let (_, behind) = task.split_once(' ')?;
+    let mut mappers: Vec<String> = behind.split(' ').map(str::to_owned).collect();
+    let loader = mappers.pop()?;
+    Some(Task { mappers, loader })
 }
 
 #[cfg(test)]

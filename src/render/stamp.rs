@@ -50,6 +50,7 @@ mod tests {
             base: Setup::default(),
             environments: BTreeMap::new(),
             loader: None,
+            mappers: Vec::new(),
             interval: None,
         }
     }

@@ -21,6 +21,7 @@ fn shops(count: u128) -> State<Entry> {
             base: Setup { config: [("host".to_owned(), json!(format!("host-{number}")))].into(), ..Setup::default() },
             environments: std::collections::BTreeMap::new(),
             loader: None,
+            mappers: Vec::new(),
             interval: None,
         };
         (IntegrationId(Uuid::from_u128(number)), entry)

@@ -153,6 +153,8 @@ struct Mark<'a> {
     /// Whether an imported plugin's `load_schema` is spile's: the template may say one of its own.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     load_schema: bool,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    mappers: &'a [String],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     protect: bool,
     slug: &'a Slug,
@@ -162,7 +164,7 @@ fn plugin(id: IntegrationId, entry: &Entry) -> Value {
     let (protect, imported) = (entry.protect, entry.origin == Origin::Imported);
     let says_schema = |setup: &Setup| setup.load_schema.is_some();
     let load_schema = imported && (says_schema(&entry.base) || entry.environments.values().any(says_schema));
-    let spile = Mark { id, imported, load_schema, protect, slug: &entry.slug };
+    let spile = Mark { id, imported, load_schema, mappers: &entry.mappers, protect, slug: &entry.slug };
     Value::from(Serde(PluginValue {
         name: &entry.plugin,
         inherit_from: entry.base_plugin(),
@@ -173,11 +175,9 @@ fn plugin(id: IntegrationId, entry: &Entry) -> Value {
 
 fn jobs_and_schedules(sorted: &Sorted) -> (Value, Value) {
     let job = |(_, entry): &Kept| {
-        let loader = entry.loader.as_deref().unwrap_or_default();
-        Value::from(Serde(BTreeMap::from([
-            ("name", entry.slug.to_string()),
-            ("task", format!("{} {loader}", entry.plugin)),
-        ])))
+        let steps = std::iter::once(&entry.plugin).chain(&entry.mappers).chain(&entry.loader);
+        let task = steps.map(String::as_str).collect::<Vec<_>>().join(" ");
+        Value::from(Serde(BTreeMap::from([("name", entry.slug.to_string()), ("task", task)])))
     };
     let schedule = |(_, entry): &Kept| {
         let (slug, interval) = (entry.slug.as_str(), entry.interval.as_deref().unwrap_or_default());

@@ -51,6 +51,7 @@ fn shared() -> Vec<Key> {
         ("description", text(what("description"))),
         ("enabled", json!({ "type": "boolean", "default": true, "description": what("enabled") })),
         ("loader", text(what("loader"))),
+        ("mappers", texts(what("mappers"))),
         ("schedule", schedule()),
         ("timezone", text(what("timezone"))),
         ("jitter", text(what("jitter"))),

@@ -19,10 +19,10 @@ pub const KEY: &str = "env";
 
 /// Returns the variables that Meltano puts into a text.
 pub fn variables(text: &str) -> impl Iterator<Item = &str> {
-    VARIABLE.captures_iter(text).filter(|found| found.name("escape").is_none()).filter_map(name)
+    VARIABLE.captures_iter(text).filter(|found| found.name("escape").is_none()).filter_map(|found| name(&found))
 }
 
-fn name<'a>(found: Captures<'a>) -> Option<&'a str> {
+fn name<'a>(found: &Captures<'a>) -> Option<&'a str> {
     found.name("curly").or_else(|| found.name("normal")).map(|name| name.as_str())
 }
 
@@ -37,7 +37,7 @@ pub fn has_variable(text: &str) -> bool {
 pub fn reference(text: &str) -> Option<&str> {
     let found = VARIABLE.captures(text).filter(|found| found.name("escape").is_none())?;
     found.get(0).filter(|whole| whole.as_str() == text)?;
-    name(found)
+    name(&found)
 }
 
 /// Returns a text of a file as Meltano hands it on unchanged: a backslash stands before what it would take for a variable. A

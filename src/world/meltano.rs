@@ -25,7 +25,7 @@ mod run_log;
 mod system_db;
 mod venv;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -35,10 +35,12 @@ use std::process::ExitStatus;
 use tokio::process::Command;
 use tokio::sync::watch;
 
-use super::child_environment::withheld_in;
+use super::child_environment::{assigned_in, withheld_in};
 use super::door::{Door, Shut};
 use super::own::Own;
 use super::project::OWN_FOLDER;
+use crate::integration::check::environment_variable;
+use crate::render::read;
 use crate::run::Cause;
 use crate::run::log::{Entry, Tally};
 use crate::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment, Verify};
@@ -57,7 +59,7 @@ pub use error::{InstallError, RunError};
 pub use hold::{Hold, NotHeld};
 pub use host::{Host, Python};
 pub use private::Holder;
-pub use request::{Catalog, Finished, Outcome, Progress, Request, Span, Surroundings};
+pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Span, Surroundings};
 pub use run_log::{before as log_before, keep_logs};
 
 /// Starts Meltano with a counter of records between tap and target.
@@ -136,6 +138,7 @@ impl Meltano {
             arguments.push("--full-refresh".to_owned());
         }
         arguments.push(request.extractor.clone());
+        arguments.extend(request.mappers.iter().map(|mapper| mapper.mapping.clone()));
         arguments.extend(request.loader.clone());
         Ok(self.invoke(request, &arguments, (interrupt, tell)).await?.0)
     }
@@ -239,6 +242,28 @@ impl Meltano {
         struck.map_err(RunError::io("write", &folder.join(system_db::FILE)))?;
         let folder = folder.join("run");
         leftovers::remove(&folder, &request.plugin_names(), mask).map_err(RunError::io("clear", &folder))
+    }
+
+    /// Returns which of these variables Meltano would not find when it puts them into settings.
+    ///
+    /// # Errors
+    /// When the project's `.env` cannot be read.
+    pub fn missing(&self, request: &Request, names: BTreeSet<String>) -> Result<Vec<String>, RunError> {
+        let dotenv = self.dotenv()?.unwrap_or_default();
+        // A text that is not of Meltano's form is refused by Meltano.
+        let own = read::variables(&request.project_file).unwrap_or_default();
+        let prefixes: Vec<String> = request.plugin_names().iter().map(|name| environment_variable(name, "")).collect();
+        let is_there = |name: &String| {
+            request.host.environment.passed(name, &self.run_environment).is_some()
+                || assigned_in(&dotenv, name).is_some()
+                || request.variables.contains_key(name)
+                || request.settings.contains_key(name)
+                || own.contains(name)
+                // What Meltano itself sets: of the project, and of the plugins of the run.
+                || name.starts_with("MELTANO_")
+                || prefixes.iter().any(|prefix| name.starts_with(prefix))
+        };
+        Ok(names.into_iter().filter(|name| !is_there(name)).collect())
     }
 
     /// Fills the folder that Meltano takes for its project.

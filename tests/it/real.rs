@@ -12,6 +12,7 @@ mod discover;
 pub mod kills;
 mod loaders;
 mod machines;
+mod mappers;
 mod naming;
 mod refreshes;
 mod schedules;

@@ -237,6 +237,7 @@ fn maybe(kind: &str) -> Value {
 fn written() -> Value {
     json!({
         "name": text(), "description": maybe("string"), "enabled": { "type": "boolean" }, "loader": maybe("string"),
+        "mappers": texts(),
         "schedule": maybe("string"), "timezone": maybe("string"), "jitter": maybe("string"), "catch_up": maybe("string"),
         "select": texts(), "tags": texts(), "protect": { "type": "boolean" },
         "load": {

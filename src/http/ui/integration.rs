@@ -113,6 +113,8 @@ fn general(at: &At, one: &Integration, (posted, refusal): (Option<&Posted>, Opti
     ];
     if one.role() == Role::Extractor {
         fields.push(loaders(at, &loader));
+        let mappers = base.mappers.iter().map(String::as_str).collect();
+        fields.push(text("mappers", ("Mappers", MAPPERS), join(mappers)));
         fields.push(text("schedule", ("Schedule", SCHEDULE), schedule));
     }
     if can_select(one) {
@@ -135,6 +137,9 @@ fn general(at: &At, one: &Integration, (posted, refusal): (Option<&Posted>, Opti
     }
     fields
 }
+
+/// What mappers are, in words.
+const MAPPERS: &str = "Meltano's mappings that records go through, between commas, in order; empty: none.";
 
 /// What a schedule is, in words.
 pub const SCHEDULE: &str = "Five cron fields such as 0 6 * * 1-5, or @hourly, @daily, @weekly; empty: by hand.";
@@ -319,6 +324,10 @@ fn keys(one: &Integration, posted: &Posted) -> BTreeMap<String, Value> {
         if wanted != present && posted.fields.iter().any(|(known, _)| known == name) {
             keys.insert(name.to_owned(), wanted.map_or(Value::Null, Value::from));
         }
+    }
+    let mappers = list("mappers");
+    if mappers != base.mappers && posted.fields.iter().any(|(known, _)| known == "mappers") {
+        keys.insert("mappers".to_owned(), if mappers.is_empty() { Value::Null } else { mappers.into() });
     }
     let (select, tags) = (base.select.iter().collect(), base.tags.iter().collect());
     for (name, present) in [("select", select), ("tags", tags)] {

@@ -282,7 +282,13 @@ impl Job {
         };
         let plugins = (&self.integration, self.loader());
         let mut request = super::request(&self.world, &self.loaded, plugins, invocation).await?;
-        if self.kind == RunKind::Sync {
+        let names = super::variables([Some(&self.integration), self.loader()], &self.options.environment);
+        let names = self.world.meltano.missing(&request, names)?;
+        if !names.is_empty() {
+            return Err(Error::VariableMissing { slug: self.integration.slug.clone(), names });
+        }
+        // What a mapper leaves out or calls otherwise is not in the tables, as it should be.
+        if self.kind == RunKind::Sync && request.mappers.is_empty() {
             request.verify = self.options.verify;
         }
         // A further try goes on with what the one before it has left.

@@ -1,6 +1,6 @@
 //! What Meltano is given for one integration, alone or with its loader.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,9 @@ use crate::ops::{Error, Loaded, secrets};
 use crate::plan;
 use crate::render::Purpose;
 use crate::settings::Verify;
+use crate::value::expansion;
 use crate::world::World;
-use crate::world::meltano::{Catalog, Hold, Host, Request, Span, Surroundings};
+use crate::world::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
 
 /// What is special about one invocation of Meltano.
 #[derive(Debug, Clone)]
@@ -60,6 +61,7 @@ pub(in crate::ops) async fn request(
         environment: environment.to_string(),
         extractor: integration.plugin_name(),
         loader: to.map(|loader| loader.plugin_name()),
+        mappers: to.map(|_| mappers(integration, environment, &project_file)).unwrap_or_default(),
         variables,
         masked: Vec::new(),
         settings: BTreeMap::new(),
@@ -100,6 +102,32 @@ pub(in crate::ops) fn base_variables(integration: &Integration, all: &Integratio
         return Vec::new();
     }
     integration.connector.settings.iter().map(|setting| environment_variable(plugin, &setting.name)).collect()
+}
+
+/// Returns the variables that the settings of integrations name.
+pub(super) fn variables<'a>(
+    of: impl IntoIterator<Item = Option<&'a Arc<Integration>>>,
+    environment: &EnvironmentName,
+) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for one in of.into_iter().flatten() {
+        let declared = one.at(environment);
+        let select = declared.select.iter().filter_map(|pattern| expansion::reference(pattern));
+        found.extend(select.map(str::to_owned));
+        let rules = declared.metadata.values();
+        declared.config.values().chain(rules).for_each(|value| expansion::named(value, &mut found));
+    }
+    found
+}
+
+/// Returns what an integration's records go through. A mapping that the project does not have is Meltano's to refuse.
+fn mappers(integration: &Integration, environment: &EnvironmentName, text: &str) -> Vec<Mapper> {
+    let mapper = |mapping: &String| {
+        let (plugin, pip_url) = crate::render::read::mapper(text, mapping).ok().flatten().unwrap_or_default();
+        // What says no `pip_url` has it from the hub or its lock file.
+        Mapper { mapping: mapping.clone(), pip_url: pip_url.unwrap_or_else(|| plugin.clone()), plugin }
+    };
+    integration.at(environment).mappers.iter().map(mapper).collect()
 }
 
 /// Returns what has to be installed for an integration: what its connector says, or what the template says, from which

@@ -28,7 +28,7 @@ impl Meltano {
     /// Tells whether the plugins of a run and Meltano's database are there; starts no Python to find out.
     #[must_use]
     pub fn is_ready(&self, request: &Request) -> bool {
-        self.has_database() && request.plugins.iter().all(|(role, plugin)| self.has_plugin(*role, plugin))
+        self.has_database() && wanted(request).iter().all(|one| self.has_plugin(one))
     }
 
     /// Installs the plugins of a run that are not there, and lets Meltano make its database; parallel runs wait for
@@ -38,15 +38,14 @@ impl Meltano {
     /// When Meltano cannot be started or a plugin cannot be installed, or the user wants an end.
     pub async fn make_ready(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<(), RunError> {
         let _lock = self.lock(Lock::Plugins, interrupt).await?;
-        let missing = request.plugins.iter().filter(|(role, plugin)| !self.has_plugin(*role, plugin));
-        for (role, plugin) in missing {
-            if let Some(wheel) = Bundled::of(&plugin.pip_url) {
+        for one in wanted(request).iter().filter(|one| !self.has_plugin(one)) {
+            if let Some(wheel) = Bundled::of(one.pip_url) {
                 bundled::lay(&self.own, wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
             }
             // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
-            let what = format!("{role} `{}`", plugin.name);
-            self.prepare(request, (&what, &["install", &plugin.name]), interrupt).await?;
-            self.remember(*role, plugin)?;
+            let what = format!("{} `{}`", one.kind, one.name);
+            self.prepare(request, (&what, &["install", one.name]), interrupt).await?;
+            self.remember(one)?;
         }
         if !self.has_database() {
             let request = Request { bookmarks: Some(Bookmarks::in_the_database()), ..request.clone() };
@@ -83,17 +82,17 @@ impl Meltano {
         self.theirs.open().ok().flatten()
     }
 
-    fn has_plugin(&self, role: Role, plugin: &Plugin) -> bool {
-        if plugin.pip_url.trim().is_empty() {
+    fn has_plugin(&self, wanted: &Wanted<'_>) -> bool {
+        if wanted.pip_url.trim().is_empty() {
             return true;
         }
         let Some(theirs) = self.believed() else { return false };
-        let folder = plugin_folder(role, plugin);
+        let folder = wanted.folder();
         let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return false };
         let has_python = theirs.path().join(&folder).join("venv/bin/python").exists();
         let is_marked =
-            || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(plugin, &found));
-        has_python && (fingerprint(&plugin.pip_url).as_deref() == Some(found.as_str()) || is_marked())
+            || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(wanted, &found));
+        has_python && (fingerprint(wanted.pip_url).as_deref() == Some(found.as_str()) || is_marked())
     }
 
     /// Returns what is installed of a plugin, by name and version, as the names of its packages' folders say it; nothing
@@ -103,23 +102,51 @@ impl Meltano {
     /// When a folder cannot be read.
     pub fn installed(&self, role: Role, plugin: &Plugin) -> Result<Vec<String>, RunError> {
         let Some(theirs) = self.believed() else { return Ok(Vec::new()) };
-        let folder = theirs.path().join(plugin_folder(role, plugin)).join("venv/lib");
+        let folder = theirs.path().join(Wanted::of(role, plugin).folder()).join("venv/lib");
         packages(&folder).map_err(RunError::io("read", &folder))
     }
 
-    fn remember(&self, role: Role, plugin: &Plugin) -> Result<(), RunError> {
-        let folder = plugin_folder(role, plugin);
+    fn remember(&self, wanted: &Wanted<'_>) -> Result<(), RunError> {
+        let folder = wanted.folder();
         let Some(theirs) = self.believed() else { return Ok(()) };
         let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return Ok(()) };
         let path = folder.join(MARKER);
         let path = theirs.path().join(path);
-        replace(&path, remembered(plugin, &found).as_bytes()).map_err(RunError::io("write", &path))
+        replace(&path, remembered(wanted, &found).as_bytes()).map_err(RunError::io("write", &path))
     }
 }
 
-/// Returns where Meltano keeps a plugin, from its own folder.
-fn plugin_folder(role: Role, plugin: &Plugin) -> PathBuf {
-    Path::new(role.plural()).join(&plugin.name)
+/// A plugin that a run needs.
+struct Wanted<'a> {
+    /// What it is, as people say it.
+    kind: String,
+    /// The list of plugins that it stands in, and the folder that Meltano keeps it in.
+    list: &'static str,
+    name: &'a str,
+    pip_url: &'a str,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(role: Role, plugin: &'a Plugin) -> Self {
+        Self { kind: role.to_string(), list: role.plural(), name: &plugin.name, pip_url: &plugin.pip_url }
+    }
+
+    /// Returns where Meltano keeps it, from its own folder.
+    fn folder(&self) -> PathBuf {
+        Path::new(self.list).join(self.name)
+    }
+}
+
+/// Returns all plugins of a request, its mappers included.
+fn wanted(request: &Request) -> Vec<Wanted<'_>> {
+    let plugins = request.plugins.iter().map(|(role, plugin)| Wanted::of(*role, plugin));
+    let mappers = request.mappers.iter().map(|mapper| Wanted {
+        kind: "mapper".to_owned(),
+        list: "mappers",
+        name: &mapper.plugin,
+        pip_url: &mapper.pip_url,
+    });
+    plugins.chain(mappers).collect()
 }
 
 /// Finds the packages of each Python in an environment's `lib`.
@@ -142,8 +169,8 @@ fn children(folder: &Path) -> io::Result<Vec<String>> {
     }
 }
 
-fn remembered(plugin: &Plugin, fingerprint: &str) -> String {
-    format!("{}\n{fingerprint}\n", hash(plugin.pip_url.as_bytes()))
+fn remembered(wanted: &Wanted<'_>, fingerprint: &str) -> String {
+    format!("{}\n{fingerprint}\n", hash(wanted.pip_url.as_bytes()))
 }
 
 /// Returns Meltano's fingerprint of a `pip_url`: its sorted words, hashed; `None` where only Meltano can tell, because

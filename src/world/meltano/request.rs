@@ -29,6 +29,8 @@ pub struct Request {
     pub extractor: String,
     /// The loader's; a test has none.
     pub loader: Option<String>,
+    /// What its records go through on the way to the loader, in order.
+    pub mappers: Vec<Mapper>,
     /// Secret settings, by the variable that Meltano reads each from.
     pub variables: BTreeMap<String, Secret>,
     /// Secrets that it is not given, and that must not show either.
@@ -58,6 +60,17 @@ pub struct Request {
     pub host: Host,
     /// What keeps other runs away and lasts for several invocations; without one, each has a folder of its own.
     pub hold: Option<Arc<Hold>>,
+}
+
+/// A mapping that records go through, and the plugin that does it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapper {
+    /// The name that tasks call it by.
+    pub mapping: String,
+    /// The plugin; its definition is the template's.
+    pub plugin: String,
+    /// What is installed of it.
+    pub pip_url: String,
 }
 
 /// What Meltano finds beside the project file.
@@ -114,7 +127,8 @@ pub enum Span {
 impl Request {
     /// Returns the names of its plugins, the extractor first.
     pub(super) fn plugin_names(&self) -> Vec<String> {
-        [Some(&self.extractor), self.loader.as_ref()].into_iter().flatten().cloned().collect()
+        let mappers = self.mappers.iter().map(|mapper| &mapper.plugin);
+        std::iter::once(&self.extractor).chain(mappers).chain(&self.loader).cloned().collect()
     }
 
     /// Returns the request as installers get it: what pip runs of a package has no business with its secrets.

@@ -117,6 +117,7 @@ pub fn entry(number: u8) -> Entry {
         base: Setup { config: [("n".to_owned(), json!(number))].into(), select: None, ..Setup::default() },
         environments: [].into(),
         loader: None,
+        mappers: Vec::new(),
         interval: None,
     }
 }

@@ -81,6 +81,7 @@ fn entries() -> impl Strategy<Value = (Head, State<Entry>)> {
                 definition: definition.clone(),
                 base,
                 environments: head.environments.iter().cloned().zip(filled).collect(),
+                mappers: Vec::new(),
                 loader: job.as_ref().map(|(loader, _)| format!("target-x--{loader}")),
                 interval: job.and_then(|(_, interval)| interval),
             };
@@ -136,6 +137,7 @@ fn comes_back(text: &str) -> bool {
         base: Setup { config: [("text".to_owned(), json!(format!("a{text}b")))].into(), ..Setup::default() },
         environments: BTreeMap::new(),
         loader: None,
+        mappers: Vec::new(),
         interval: None,
     };
     let default_environment = "dev".parse().unwrap();

@@ -37,6 +37,7 @@ fn entries() -> impl Strategy<Value = State<Entry>> {
         base: Setup { config: config.into_iter().collect(), ..Setup::default() },
         environments: [].into(),
         loader,
+        mappers: Vec::new(),
         interval,
     });
     state(entry)

@@ -92,6 +92,7 @@ fn entries() -> State<Entry> {
             definition,
             base: setup.clone(),
             environments: [("prod".parse().unwrap(), setup.clone())].into(),
+            mappers: Vec::new(),
             loader: (head.role == Role::Extractor).then(|| "target-x".to_owned()),
             interval: (head.role == Role::Extractor).then(|| "0 4 * * *".to_owned()),
         };
