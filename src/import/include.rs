@@ -220,7 +220,7 @@ mod tests {
         let merged = all(main, &[other, "c: &x 3\nd: [*x]\n"]).unwrap();
         assert_eq!(
             merged,
-            "a: &x {v: 1}\nplugins:\n  extractors:\n    - {name: p}\n    - {name: q, c: &x-2 {v: 2}, d: *x-2}\nb: *x\nc: &x-3 3\nd:\n  - *x-3\n"
+            "a: &x\n  v: 1\nplugins:\n  extractors:\n    - {name: p}\n    - {name: q, c: &x-2 {v: 2}, d: *x-2}\nb: *x\nc: &x-3 3\nd:\n  - *x-3\n"
         );
     }
 
