@@ -29,7 +29,7 @@ pub use lint::{LINTS, Lint};
 pub use meltano::{MELTANO_VERSION, Meltano, StateBackend};
 pub use notify::{AlertKind, Channel, Email, NotifyMistake, Sender};
 pub use outputs::{Builtin, OutputMistake, OutputSettings};
-pub use registry::{Registry, RegistryMistake, Resolved, Supabase};
+pub use registry::{Home, NotATableName, Registry, RegistryMistake, Resolved, Supabase, TableName};
 pub use run_environment::{RunEnvironment, RunMistake};
 pub use sync::{CatalogAge, Severity, Sync, Verify};
 pub use variables::{Given, Mixed, NoValue, NotAName, VariableName, Variables};

@@ -36,9 +36,13 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         output.result(text, &json!({ "version": version }));
         return Ok(0);
     }
-    // The SQL is the same in every project but for its schema: none has to be there.
+    // The SQL is the same in every project but for its schema and table: none has to be there.
     let registry = match global.project() {
-        Ok(project) => ops::check::used(&project)?.settings.registry,
+        Ok(project) => {
+            let loaded = ops::check::used(&project)?;
+            let environment = loaded.environment(global.environment.as_deref())?;
+            loaded.settings.registry_of(&environment).clone()
+        }
         Err(_) => Registry::Local,
     };
     let sql = ops::migrate::sql(&registry);

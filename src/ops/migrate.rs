@@ -6,19 +6,22 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Error;
-use crate::settings::Registry;
+use crate::settings::{Home, Registry};
 use crate::world::door::{Door, Shut};
-use crate::world::supabase::{MIGRATION, VERSION};
+use crate::world::supabase::{VERSION, migration};
 use crate::world::{SupabaseError, World};
 
-/// Returns the migration for the schema that a registry names.
+/// Returns the migration for the schema and the table that a registry names.
 #[must_use]
 pub fn sql(registry: &Registry) -> String {
+    migration(&home(registry))
+}
+
+/// Returns where the tables of a hosted registry are; for one that is local, where they would be.
+fn home(registry: &Registry) -> Home {
     match registry {
-        Registry::Supabase(supabase) if supabase.schema != "public" => {
-            MIGRATION.replace("public.", &format!("{}.", supabase.schema))
-        }
-        Registry::Supabase(_) | Registry::Local => MIGRATION.to_owned(),
+        Registry::Supabase(supabase) => supabase.home.clone(),
+        Registry::Local => Home::default(),
     }
 }
 

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, whole, word};
-use crate::settings::{AlertKind, Builtin, CatalogAge, Guard, LINTS, MELTANO_VERSION, Severity, Sync, Verify};
+use crate::settings::{
+    AlertKind, Builtin, CatalogAge, Guard, LINTS, MELTANO_VERSION, Severity, Sync, TableName, Verify,
+};
 
 /// A variable of the environment and nothing else.
 const VARIABLE: &str = r"^\$\{[A-Za-z0-9_]+\}$";
@@ -53,12 +55,17 @@ fn environment() -> Value {
 fn registry() -> Value {
     let mut key = text("The variable that holds the key: `${SUPABASE_SECRET_KEY}`.");
     key["pattern"] = json!(VARIABLE);
+    let mut name = text("The table of integrations; the names of all that spile makes beside it are made of its name.");
+    name["default"] = json!(TableName::default().to_string());
+    name["pattern"] = json!("^[a-z][a-z0-9_]{0,39}$");
+    name["examples"] = json!(["spile_integrations"]);
     let keys = [
         ("kind", word(["local", "supabase"], "Where rows are kept: an SQLite file, or a Supabase project.")),
         ("url", text("`https://<project>.supabase.co`, or a variable.")),
         ("key", key),
         ("rest_path", text("Where the REST API is below the address.")),
         ("schema", text("The schema of the tables.")),
+        ("table", name),
     ];
     table(keys, &[])
 }

@@ -1,6 +1,8 @@
 //! `[registry]`: where rows are kept, as written; variables are put in when the registry is opened, not before, so that
 //! `check` needs none.
 
+mod table_name;
+
 use miette::{Diagnostic, SourceSpan};
 
 use super::agreement::{Agreement, Sent};
@@ -11,6 +13,8 @@ use crate::problem::Problems;
 use crate::secret::Secret;
 use crate::source::{Place, Placed};
 use crate::table::{Mistake, Table};
+
+pub use table_name::{NotATableName, TableName};
 
 /// What can be wrong with `[registry]` beyond its form.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -112,6 +116,19 @@ pub enum RegistryMistake {
         #[label("here")]
         span: SourceSpan,
     },
+    /// A table whose name would need quotes, or is taken.
+    #[error("`table` is not a name that the table of a registry can have")]
+    #[diagnostic(
+        code(spile::registry::table),
+        help(
+            "write at most 40 lower-case letters, digits and underscores, first a letter, such as `table = \"spile_integrations\"`; `spile` alone is taken"
+        )
+    )]
+    Table {
+        /// Where it stands.
+        #[label("here")]
+        span: SourceSpan,
+    },
     /// The file names a host that nobody on this machine has agreed to.
     #[error("nobody agreed on this machine to send {}", .agreement)]
     #[diagnostic(code(spile::registry::host_not_agreed), help("{}", .agreement.help()))]
@@ -166,8 +183,23 @@ pub struct Supabase {
     pub key: Placed<VariableName>,
     /// Where the REST API is below the address.
     pub rest_path: String,
-    /// The schema of the tables.
+    /// Where its tables are.
+    pub home: Home,
+}
+
+/// Where the tables of a registry are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// Their schema.
     pub schema: String,
+    /// The table of integrations; the names of all others are made of its name.
+    pub table: TableName,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self { schema: "public".to_owned(), table: TableName::default() }
+    }
 }
 
 /// An address and the key to it, variables put in. Whether the key may go there is another question:
@@ -279,6 +311,7 @@ pub(super) struct RegistryTable {
     key: Option<Result<Placed<VariableName>, Reported>>,
     rest_path: Option<Placed<String>>,
     schema: Option<Placed<String>>,
+    table: Option<Result<Placed<TableName>, Reported>>,
 }
 
 impl RegistryTable {
@@ -289,6 +322,7 @@ impl RegistryTable {
             key: table.secret_text("key", problems).map(|key| read_key(key, problems)),
             rest_path: table.text("rest_path", problems),
             schema: table.text("schema", problems),
+            table: table.text("table", problems).map(|table| read_table(table, problems)),
         };
         check_literal(("rest_path", "\"/rest/v1\""), read.rest_path.as_ref(), problems);
         check_literal(("schema", "\"public\""), read.schema.as_ref(), problems);
@@ -307,6 +341,7 @@ impl RegistryTable {
             key: self.key.or_else(|| base.key.clone()),
             rest_path: self.rest_path.or_else(|| base.rest_path.clone()),
             schema: self.schema.or_else(|| base.schema.clone()),
+            table: self.table.or_else(|| base.table.clone()),
         }
     }
 
@@ -323,11 +358,15 @@ impl RegistryTable {
             missing("key", "\"${SUPABASE_SECRET_KEY}\"");
         }
         let (Some(Ok(url)), Some(Ok(key))) = (self.url, self.key) else { return Registry::Local };
+        let Ok(table) = self.table.transpose() else { return Registry::Local };
         let text =
             |written: Option<Placed<String>>, default: &str| written.map_or(default.to_owned(), |text| text.value);
         let rest_path = text(self.rest_path, "/rest/v1");
-        let schema = text(self.schema, "public");
-        Registry::Supabase(Box::new(Supabase { url, key, rest_path, schema }))
+        let home = Home {
+            schema: text(self.schema, "public"),
+            table: table.map_or_else(TableName::default, |table| table.value),
+        };
+        Registry::Supabase(Box::new(Supabase { url, key, rest_path, home }))
     }
 }
 
@@ -370,6 +409,22 @@ fn read_key(key: Placed<String>, problems: &mut Problems) -> Result<Placed<Varia
     let span = key.place.span.clone().into();
     problems.push(&key.place.source, RegistryMistake::LiteralKey { span });
     Err(Reported)
+}
+
+/// Reads the name of the table.
+fn read_table(table: Placed<String>, problems: &mut Problems) -> Result<Placed<TableName>, Reported> {
+    if table.contains("${") {
+        check_literal(("table", "\"spile_integrations\""), Some(&table), problems);
+        return Err(Reported);
+    }
+    let place = table.place;
+    match table.value.parse() {
+        Ok(value) => Ok(Placed { value, place }),
+        Err(NotATableName) => {
+            problems.push(&place.source, RegistryMistake::Table { span: place.span.clone().into() });
+            Err(Reported)
+        }
+    }
 }
 
 /// Reports a variable where a text is put into addresses and SQL as it stands.

@@ -69,6 +69,28 @@ fn a_path_and_a_schema_take_no_variable() {
 }
 
 #[test]
+fn a_table_has_a_plain_name_of_its_own() {
+    for (table, code) in [
+        ("", "table"),
+        ("A", "table"),
+        ("a-b", "table"),
+        ("a.b", "table"),
+        ("spile", "table"),
+        ("${SUPABASE_KEY}", "no_variable"),
+    ] {
+        let lines = format!("url = 'https://h'\n{KEY}\ntable = '{table}'");
+        assert_eq!(found(&lines).1, [format!("7: {code}")], "{table}");
+    }
+    let table = |lines: &str| {
+        let text = format!("[project]\nname='a'\n[registry]\nkind='supabase'\nurl='https://h'\n{KEY}\n{lines}");
+        let settings = settings::read(&Source::new("spile.toml", text), &mut Problems::default()).unwrap();
+        let Registry::Supabase(supabase) = settings.registry else { panic!("it is local") };
+        supabase.home.table.to_string()
+    };
+    assert_eq!((table(""), table("table = 'acme_rows'")), ("integrations".to_owned(), "acme_rows".to_owned()));
+}
+
+#[test]
 fn an_address_that_no_key_may_go_to_is_refused_and_not_shown() {
     for (url, code) in [
         ("postgres://u:hunter2@h", "url"),

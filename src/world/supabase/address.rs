@@ -2,7 +2,7 @@
 
 use crate::problem::Problems;
 use crate::secret::Secret;
-use crate::settings::{self, RegistryMistake};
+use crate::settings::{self, Home, RegistryMistake};
 use crate::source::Placed;
 use crate::world::{NoWorld, Outside};
 
@@ -14,8 +14,8 @@ pub struct Address {
     pub(super) url: String,
     /// Where the REST API is below it.
     pub(super) rest_path: String,
-    /// The schema of the tables.
-    pub(super) schema: String,
+    /// Where the tables are.
+    pub(super) home: Home,
     /// A secret key, or the legacy `service_role` key.
     pub(super) key: Secret,
 }
@@ -31,8 +31,8 @@ impl Address {
         let agreement = written.agreement().filter(|agreement| !outside.agreements.cover(agreement));
         match (resolved, agreement) {
             (Some(settings::Resolved { address, key }), None) => {
-                let (rest_path, schema) = (written.rest_path.clone(), written.schema.clone());
-                Ok(Self { url: address.as_str().to_owned(), rest_path, schema, key })
+                let (rest_path, home) = (written.rest_path.clone(), written.home.clone());
+                Ok(Self { url: address.as_str().to_owned(), rest_path, home, key })
             }
             (Some(_), Some(value)) => {
                 Err(NoWorld::NotAgreed(Box::new(Placed { value, place: written.url.place.clone() })))

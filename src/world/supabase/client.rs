@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::refusal::{Refusal, is_gateway};
 use super::{Address, SupabaseError};
+use crate::settings::TableName;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -33,6 +34,8 @@ pub(super) struct Client {
     http: reqwest::Client,
     base: Arc<str>,
     host: Arc<str>,
+    /// What the names of tables and functions are made of.
+    table: Arc<TableName>,
 }
 
 impl std::fmt::Debug for Client {
@@ -57,7 +60,8 @@ impl Client {
             .map_err(|source| SupabaseError::Client { source })?;
         let path = address.rest_path.trim_matches('/');
         let gap = if path.is_empty() { "" } else { "/" };
-        Ok(Self { http, base: format!("{}{gap}{path}", address.url).into(), host: address.url.into() })
+        let base = format!("{}{gap}{path}", address.url).into();
+        Ok(Self { http, base, host: address.url.into(), table: address.home.table.into() })
     }
 
     pub(super) fn host(&self) -> String {
@@ -70,7 +74,7 @@ impl Client {
         table: &str,
         query: &[(&str, String)],
     ) -> Result<T, SupabaseError> {
-        let url = format!("{}/{table}", self.base);
+        let url = format!("{}/{}", self.base, self.table.named(table));
         self.patiently(|| self.http.request(Method::GET, &url).query(query).timeout(READ)).await
     }
 
@@ -80,13 +84,13 @@ impl Client {
         function: &str,
         arguments: &Value,
     ) -> Result<T, SupabaseError> {
-        let url = format!("{}/rpc/{function}", self.base);
+        let url = format!("{}/rpc/{}", self.base, self.table.named(function));
         self.patiently(|| self.http.request(Method::POST, &url).json(arguments).timeout(READ)).await
     }
 
     /// Sends a change-set. It may be sent again, for the database knows it by its id and does it once.
     pub(super) async fn apply(&self, body: String) -> Result<(), SupabaseError> {
-        let url = format!("{}/rpc/spile_apply", self.base);
+        let url = format!("{}/rpc/{}", self.base, self.table.named("spile_apply"));
         let request = || {
             let request = self.http.request(Method::POST, &url).timeout(APPLY);
             request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.clone())
@@ -96,7 +100,7 @@ impl Client {
 
     /// Writes rows of a table that are known by their ids, so that the same again is the same.
     pub(super) async fn upsert(&self, table: &str, rows: &Value) -> Result<(), SupabaseError> {
-        let url = format!("{}/{table}?on_conflict=id", self.base);
+        let url = format!("{}/{}?on_conflict=id", self.base, self.table.named(table));
         let request = || {
             let request = self.http.request(Method::POST, &url).json(rows).timeout(READ);
             request.header("Prefer", "resolution=merge-duplicates,return=minimal")
@@ -111,7 +115,7 @@ impl Client {
         query: &[(&str, String)],
         columns: &Value,
     ) -> Result<(), SupabaseError> {
-        let url = format!("{}/{table}", self.base);
+        let url = format!("{}/{}", self.base, self.table.named(table));
         let request = || {
             let request = self.http.request(Method::PATCH, &url).query(query).json(columns).timeout(READ);
             request.header("Prefer", "return=minimal")
@@ -209,8 +213,8 @@ fn headers(address: &Address) -> Result<HeaderMap, SupabaseError> {
         let bearer = Zeroizing::new(format!("Bearer {key}"));
         headers.insert(reqwest::header::AUTHORIZATION, secret(&bearer)?);
     }
-    if address.schema != "public" {
-        let schema = HeaderValue::from_str(&address.schema).map_err(|_| SupabaseError::KeyForm)?;
+    if address.home.schema != "public" {
+        let schema = HeaderValue::from_str(&address.home.schema).map_err(|_| SupabaseError::KeyForm)?;
         headers.insert("Accept-Profile", schema.clone());
         headers.insert("Content-Profile", schema);
     }

@@ -2,6 +2,7 @@
 
 mod bookmarks;
 mod kills;
+mod own_table;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -22,13 +23,18 @@ struct Machines {
 
 impl Machines {
     fn start() -> Option<Self> {
-        let (subject, shared) = (HostedRows::start()?, tempfile::tempdir().unwrap());
+        Some(Self::over(HostedRows::start()?, ""))
+    }
+
+    /// Starts them over a registry that further lines of `[registry]` tell of.
+    fn over(subject: HostedRows, lines: &str) -> Self {
+        let shared = tempfile::tempdir().unwrap();
         let checkout = || {
             let project = Project::new();
             project.add_fault("step");
             let registry = "[project]\nname = 'real'\n[registry]\nkind = 'supabase'\nurl = '${SUPABASE_URL}'\n\
-                            key = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n[run]\nenv = ['TAP_FAULT_NOTES']\n";
-            project.write("spile.toml", registry);
+                            key = '${SUPABASE_SECRET_KEY}'\nrest_path = ''\n";
+            project.write("spile.toml", &format!("{registry}{lines}[run]\nenv = ['TAP_FAULT_NOTES']\n"));
             let output = format!("'{}'", shared.path().join("output").display());
             project.write("integrations/files.toml", &crate::project::LOADER.replace("'output'", &output));
             project
@@ -36,7 +42,7 @@ impl Machines {
         let machines = Self { one: checkout(), other: checkout(), subject, shared };
         std::fs::create_dir(machines.notes()).unwrap();
         Ran(machines.command(&machines.one, &["apply", "--yes"]).output().unwrap()).succeeds();
-        Some(machines)
+        machines
     }
 
     fn notes(&self) -> PathBuf {

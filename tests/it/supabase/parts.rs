@@ -14,10 +14,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use spile::settings::{self, Allowed, Given, Variables};
+use spile::settings::{self, Allowed, Given, Home, Variables};
 use spile::source::{Placed, Source};
 use spile::world::Outside;
-use spile::world::supabase::{Address, MIGRATION};
+use spile::world::supabase::{Address, migration};
 
 use super::postgres::Postgres;
 use super::server::{Server, free_port, wait_for, watched};
@@ -35,7 +35,7 @@ pub fn address(url: &str, rest_path: &str, key: &str) -> Address {
         url: placed("SUPABASE_URL").map(|name| Given::Variable(name.parse().unwrap())),
         key: placed("SUPABASE_KEY").map(|name| name.parse().unwrap()),
         rest_path: rest_path.to_owned(),
-        schema: "public".to_owned(),
+        home: Home::default(),
     };
     let (url, key) = (url.to_owned(), key.to_owned());
     let read = move |name: &str| Some(if name == "SUPABASE_URL" { url.clone() } else { key.clone() });
@@ -59,16 +59,10 @@ impl Supabase {
 
     /// Starts a project in a database server of its own kind.
     pub fn over(postgres: &'static Postgres) -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        // Two at once would find the template in use.
-        static COPYING: std::sync::Mutex<()> = std::sync::Mutex::new(());
         // A second one finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let program = postrust()?;
-        let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let copying = COPYING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        postgres.sql("postgres", &format!("create database {database} template spile_template")).unwrap();
-        drop(copying);
+        let database = postgres.new_database();
         let port = free_port();
         let mut command = watched(&program, &[]);
         command.env("ENDING", "KILL");
@@ -94,8 +88,19 @@ impl Supabase {
 
     /// Runs the migration as a project's owner does, who is no superuser, and waits until the server knows it.
     pub fn migrate(&self) {
+        self.migrate_as(&Home::default()).unwrap();
+    }
+
+    /// Runs the migration of tables that may not be the usual ones; or says what Postgres said.
+    pub fn migrate_as(&self, home: &Home) -> Result<(), String> {
+        self.sql_as("postgres", &migration(home))?;
+        self.is_known();
+        Ok(())
+    }
+
+    /// Waits until the server knows what is there.
+    fn is_known(&self) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        self.sql_as("postgres", MIGRATION).unwrap();
         // The server may still know what was there before, or be about to read what was there in between: what it
         // has read since then also has a function that was made since then.
         let mark = format!("known_{}", COUNT.fetch_add(1, Ordering::Relaxed));

@@ -5,9 +5,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use spile::world::supabase::MIGRATION;
+use spile::settings::Home;
+use spile::world::supabase::migration;
 
 use super::server::{Server, free_port, wait_for, watched};
 use crate::tools::{installed, said, skipped, succeeds};
@@ -86,7 +88,18 @@ impl Postgres {
         self.sql("postgres", "create database spile_template").unwrap();
         self.sql("spile_template", include_str!("template.sql")).unwrap();
         self.sql("postgres", "create database first template spile_template").unwrap();
-        self.sql_as("postgres", "first", MIGRATION).unwrap();
+        self.sql_as("postgres", "first", &migration(&Home::default())).unwrap();
+    }
+
+    /// Makes a database as Supabase hands it over.
+    pub fn new_database(&self) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Two at once would find the template in use.
+        static COPYING: Mutex<()> = Mutex::new(());
+        let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let _copying = COPYING.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sql("postgres", &format!("create database {database} template spile_template")).unwrap();
+        database
     }
 
     pub fn sql(&self, database: &str, text: &str) -> Result<String, String> {
@@ -98,8 +111,8 @@ impl Postgres {
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", user]);
         psql.args(["-d", database, "-p", &self.port.to_string()]);
         psql.env("PGOPTIONS", "-c client_min_messages=warning");
-        // No statement that makes a database can be part of a transaction.
-        if !text.starts_with("create database") {
+        // No statement that makes a database can be part of a transaction, and some texts bring their own.
+        if !text.starts_with("create database") && !text.contains("\nbegin transaction") {
             psql.arg("-1");
         }
         let said = said(&mut psql, text);

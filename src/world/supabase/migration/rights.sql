@@ -76,5 +76,3 @@ do $$ begin
 exception when insufficient_privilege or undefined_object then
   raise notice 'spile_planner cannot be used through the API: %', sqlerrm;
 end $$;
-
-notify pgrst, 'reload schema';
