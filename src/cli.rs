@@ -355,6 +355,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::Connectors(_)
         | Error::Command(_)
         | Error::NotHosted
+        | Error::NoTableCheck { .. }
         | Error::Exists { .. }
         | Error::Moved { .. }
         | Error::Taken { .. }

@@ -7,6 +7,7 @@ pub mod connectors;
 pub mod discover;
 pub mod drift;
 mod excerpt;
+pub mod fit;
 pub mod history;
 mod junit;
 pub mod markdown;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::untrusted::Refusal;
-use super::{Global, Output};
+use super::{Global, Output, exit};
 use crate::ops::{self, Error};
 use crate::settings::Registry;
+use crate::view;
 
 /// Print the SQL that sets up a Supabase registry; it may be run again, and over a table that is there
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,11 @@ pub struct Args {
     /// Compare the database's version with this program's instead
     #[arg(long, conflicts_with = "supabase_dir")]
     check: bool,
+    /// Tell beforehand whether a table that is there fits, and change nothing: without FILE, print the SQL that asks, for psql;
+    /// with FILE, `-` for standard input, read psql's answer, and exit with 1 where something has to change
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["supabase_dir", "check"])]
+    #[expect(clippy::option_option, reason = "the flag alone asks, and with a file it answers")]
+    check_table: Option<Option<PathBuf>>,
 }
 
 impl Args {
@@ -45,6 +51,18 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         }
         Err(_) => Registry::Local,
     };
+    match &args.check_table {
+        Some(None) => {
+            output.text(&ops::migrate::fit::question(&registry));
+            return Ok(0);
+        }
+        Some(Some(answer)) => {
+            let fit = ops::migrate::fit::read(answer, &registry)?;
+            output.result(|| view::fit::text(&fit), &fit);
+            return Ok(if fit.fits { 0 } else { exit::FAILED });
+        }
+        None => {}
+    }
     let sql = ops::migrate::sql(&registry);
     let Some(folder) = &args.supabase_dir else {
         output.text(&sql);

@@ -210,6 +210,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Stopped
         | Error::BrokenOff { .. }
         | Error::NotHosted
+        | Error::NoTableCheck { .. }
         | Error::OpenDoor { .. }
         | Error::Folder { .. }
         | Error::NoFile { .. }

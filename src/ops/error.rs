@@ -271,6 +271,20 @@ pub enum Error {
         help("write `[registry]` with `kind = \"supabase\"` into `spile.toml`")
     )]
     NotHosted,
+    /// What says whether a table fits says something else.
+    #[error("`{path}` is not an answer to the SQL of `spile migrate --check-table`: {why}")]
+    #[diagnostic(
+        code(spile::registry::table_check),
+        help(
+            "run `spile migrate --check-table | psql \"$DATABASE_URL\" -XqAt -v ON_ERROR_STOP=1 | spile migrate --check-table -`"
+        )
+    )]
+    NoTableCheck {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// There is a project here already.
     #[error("`{file}` is there already")]
     #[diagnostic(

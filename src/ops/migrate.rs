@@ -1,4 +1,7 @@
-//! `migrate`: the SQL that sets up a hosted registry, printed, written for the Supabase CLI, or compared.
+//! `migrate`: the SQL that sets up a hosted registry, printed, written for the Supabase CLI, or compared; and whether a table
+//! that is there fits.
+
+pub mod fit;
 
 use std::path::{Path, PathBuf};
 

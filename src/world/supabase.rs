@@ -40,7 +40,7 @@ use rows::{Drifted, Held, Other, Page, Stored};
 pub use address::Address;
 pub use error::SupabaseError;
 pub use leases::{LEASE_SECONDS, Lease};
-pub use migration::migration;
+pub use migration::{migration, table_check};
 pub use states::{Kept as KeptState, NotKept, Writer};
 
 /// The version of the migration that this program works with.

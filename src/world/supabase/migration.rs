@@ -1,10 +1,16 @@
-//! The migration's text: tables, functions and grants. It may be run again, and over a table that is there.
+//! The migration's text: tables, functions and grants. It may be run again, and over a table that is there; whether that
+//! fits can be asked beforehand, by the same statements.
 
 use crate::settings::{Home, TableName};
 
+/// What the migration begins with: it collects what fits and what does not.
+const FIT: &str = include_str!("migration/fit.sql");
+
 /// Whatever the name of the table.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 9] = [
     include_str!("migration/head.sql"),
+    FIT,
+    include_str!("migration/refuse.sql"),
     include_str!("migration/integrations.sql"),
     include_str!("migration/runs.sql"),
     include_str!("migration/history.sql"),
@@ -23,6 +29,12 @@ const END: &str = include_str!("migration/end.sql");
 pub fn migration(home: &Home) -> String {
     let dashboard = if home.table.is_default() { "" } else { DASHBOARD };
     at(home, &(PARTS.concat() + dashboard + END))
+}
+
+/// Returns the SQL that asks what the migration would find, and changes nothing.
+#[must_use]
+pub fn table_check(home: &Home) -> String {
+    at(home, &[include_str!("migration/ask.sql"), FIT, include_str!("migration/answer.sql")].concat())
 }
 
 /// Puts the schema and the names of a registry into SQL that is written for the usual ones.

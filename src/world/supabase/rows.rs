@@ -143,27 +143,27 @@ fn sealed(secrets: Value) -> Result<Option<Sealed>, serde_json::Error> {
 pub(super) struct Before {
     slug: Option<String>,
     #[serde(rename = "type")]
-    connector: String,
-    name: String,
-    #[serde(default)]
-    enabled: bool,
+    connector: Option<String>,
+    name: Option<String>,
+    enabled: Option<bool>,
     config: Value,
     secrets: Value,
 }
 
 impl Before {
-    /// Returns the row as integrations are; `None` where it has no name that one could have.
+    /// Returns the row as integrations are; `None` where it has no type, or no name that one could have.
     pub(super) fn into_row(self) -> Option<Row> {
         self.into_unmanaged().map(|unmanaged| unmanaged.row)
     }
 
     fn into_unmanaged(self) -> Option<Unmanaged> {
-        let slug = self.slug.and_then(|slug| slug.parse().ok()).or_else(|| Slug::from_words(&self.name))?;
+        let (connector, name) = (self.connector?, self.name.unwrap_or_default());
+        let slug = self.slug.and_then(|slug| slug.parse().ok()).or_else(|| Slug::from_words(&name))?;
         let config = match self.config {
             Value::Object(members) => members.into_iter().collect(),
             _ => Settings::new(),
         };
-        let (connector, name, enabled) = (self.connector, self.name, self.enabled);
+        let enabled = self.enabled.unwrap_or_default();
         let row = Row { slug, connector, name, enabled, config, secrets: None };
         Some(Unmanaged::new(row, &self.secrets))
     }

@@ -36,3 +36,31 @@ fn a_registry_whose_variables_are_not_set_stops_a_plan_and_no_check() {
     let came = folder.spile("plan").exits(1);
     assert!(came.notes.contains("`SPILE_TEST_NO_KEY` is not set"), "{}", came.notes);
 }
+
+#[test]
+fn a_registry_may_have_a_table_of_another_name_in_each_environment() {
+    let folder = Folder::project();
+    let text = folder.read("spile.toml")
+        + "\n[registry]\nkind = \"supabase\"\nurl = \"http://127.0.0.1:9\"\nkey = \"${SUPABASE_KEY}\"\n\
+           [environments.prod.registry]\ntable = \"spile_integrations\"\n";
+    folder.write("spile.toml", &text);
+    let made =
+        |line: &str| folder.spile(line).exits(0).out.contains("create table if not exists public.spile_integrations (");
+    assert!(made("migrate --env prod") && !made("migrate --env dev"));
+    assert!(
+        folder
+            .spile("migrate --check-table --env prod")
+            .exits(0)
+            .out
+            .contains("to_regclass('public.spile_integrations')")
+    );
+    folder.write("answer.json", "{\"version\": 6, \"table\": \"public.integrations\", \"findings\": []}");
+    folder.spile("migrate --check-table answer.json").exits(0);
+    let refused = folder.spile("migrate --check-table answer.json --env prod").exits(1).notes;
+    assert!(refused.contains("the registry's table is `public.spile_integrations`"), "{refused}");
+    folder.write("answer.json", "");
+    let refused = folder.spile("migrate --check-table answer.json").exits(1).notes;
+    assert!(refused.contains("spile::registry::table_check") && refused.contains("| psql"), "{refused}");
+    folder.spile("migrate --check-table none.json").exits(1);
+    folder.spile("migrate --check-table --check").exits(64);
+}

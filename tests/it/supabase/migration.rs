@@ -4,6 +4,7 @@ mod apply;
 mod lint;
 mod refusals;
 mod rights;
+mod shapes;
 mod tables;
 
 use std::fmt::Write;

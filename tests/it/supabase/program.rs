@@ -1,8 +1,10 @@
 //! The built program over a hosted registry.
 
 use super::hosted::HostedRows;
+use super::parts;
 use super::proxy::{Fault, Proxy};
 use crate::cli::program::{Came, run};
+use crate::cli::schemas::holds;
 use crate::folder::Folder;
 
 /// A project whose registry is hosted, and the way to it.
@@ -102,4 +104,34 @@ fn an_apply_whose_line_goes_dead_is_finished_by_the_next_one() {
         project.spile("plan --exit-code", "service_role").exits(0);
     }
     assert!(left.contains(&0) && left.contains(&2) && left.iter().all(|code| [0, 2].contains(code)), "{left:?}");
+}
+
+/// The SQL that the program prints is answered by psql, and the answer read by the program.
+#[test]
+fn a_table_that_is_there_is_checked_beforehand() {
+    let (Some(database), folder) = (parts::Supabase::start(), Folder::project()) else { return };
+    database.sql(
+        "set role postgres;
+         create table integrations (id uuid primary key, name text, config json, team uuid not null);
+         revoke all on integrations from anon, authenticated",
+    );
+    let ask = || {
+        folder.write("answer.json", &database.sql_as("postgres", &folder.spile("migrate --check-table").out).unwrap())
+    };
+    ask();
+    let found = folder.spile("migrate --check-table answer.json").exits(1).out;
+    let lines = "has to change\n  `config` is json, and has to be jsonb\n      alter table public.integrations alter column config \
+                 type jsonb using config::jsonb;\n  `team` has to be given in every row";
+    assert!(found.contains(lines) && found.contains("is added\n  the column `type` text\n"), "{found}");
+    assert!(found.contains("fits\n  `id` uuid\n") && !found.contains("is changed"), "{found}");
+    assert!(found.ends_with("with `table` under `[registry]` in `spile.toml`\n"), "{found}");
+    let json = folder.spile("migrate --check-table answer.json --format json").exits(1).json();
+    holds("migrate-check-table", &json);
+    assert_eq!(json["fits"], false);
+    database.sql_as("postgres", "alter table integrations alter column config type jsonb using config::jsonb, alter column team drop not null").unwrap();
+    ask();
+    let mut piped = folder.command("migrate --check-table -");
+    let piped = piped.stdin(std::fs::File::open(folder.join("answer.json")).unwrap());
+    assert!(run(piped).exits(0).out.ends_with("can be used: the next step is `spile migrate`\n"));
+    database.migrate();
 }

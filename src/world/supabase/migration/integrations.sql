@@ -10,6 +10,14 @@ create table if not exists public.integrations (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+-- A table that was there may lack any of them. Its own rows have no type then.
+alter table public.integrations add column if not exists type        text;
+alter table public.integrations add column if not exists name        text;
+alter table public.integrations add column if not exists config      jsonb not null default '{}';
+alter table public.integrations add column if not exists secrets     jsonb not null default '{}';
+alter table public.integrations add column if not exists status      text not null default 'pending';
+alter table public.integrations add column if not exists created_at  timestamptz not null default now();
+alter table public.integrations add column if not exists updated_at  timestamptz not null default now();
 alter table public.integrations add column if not exists slug        text;
 alter table public.integrations add column if not exists enabled     boolean not null default true;
 alter table public.integrations add column if not exists managed_by  text;
