@@ -418,13 +418,11 @@ fn read_table(table: Placed<String>, problems: &mut Problems) -> Result<Placed<T
         return Err(Reported);
     }
     let place = table.place;
-    match table.value.parse() {
-        Ok(value) => Ok(Placed { value, place }),
-        Err(NotATableName) => {
-            problems.push(&place.source, RegistryMistake::Table { span: place.span.clone().into() });
-            Err(Reported)
-        }
-    }
+    let Ok(value) = table.value.parse() else {
+        problems.push(&place.source, RegistryMistake::Table { span: place.span.clone().into() });
+        return Err(Reported);
+    };
+    Ok(Placed { value, place })
 }
 
 /// Reports a variable where a text is put into addresses and SQL as it stands.

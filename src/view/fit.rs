@@ -12,14 +12,11 @@ pub fn text(fit: &Fit) -> String {
         (Standing::Added, GOOD, "is added"),
         (Standing::Fits, GOOD, "fits"),
     ];
-    let mut text = String::new();
-    for (state, style, title) in parts {
+    let part = |(state, style, title): (Standing, _, _)| {
         let lines: String = fit.findings.iter().filter(|finding| finding.state == state).map(line).collect();
-        if !lines.is_empty() {
-            text += &format!("{}\n{lines}\n", styled(style, title));
-        }
-    }
-    text + &end(fit)
+        if lines.is_empty() { lines } else { format!("{}\n{lines}\n", styled(style, title)) }
+    };
+    parts.map(part).concat() + &end(fit)
 }
 
 fn line(finding: &Finding) -> String {

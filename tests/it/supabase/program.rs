@@ -116,7 +116,7 @@ fn a_table_that_is_there_is_checked_beforehand() {
          revoke all on integrations from anon, authenticated",
     );
     let ask = || {
-        folder.write("answer.json", &database.sql_as("postgres", &folder.spile("migrate --check-table").out).unwrap())
+        folder.write("answer.json", &database.sql_as("postgres", &folder.spile("migrate --check-table").out).unwrap());
     };
     ask();
     let found = folder.spile("migrate --check-table answer.json").exits(1).out;
