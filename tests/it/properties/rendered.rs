@@ -83,6 +83,12 @@ fn entries() -> impl Strategy<Value = (Head, State<Entry>)> {
                 environments: head.environments.iter().cloned().zip(filled).collect(),
                 mappers: Vec::new(),
                 loader: job.as_ref().map(|(loader, _)| format!("target-x--{loader}")),
+                // A protected one stands for those that an import has made.
+                mappers: if protect && extracts {
+                    vec!["hide-names".to_owned(), "trim".to_owned()]
+                } else {
+                    Vec::new()
+                },
                 interval: job.and_then(|(_, interval)| interval),
             };
             (IntegrationId(Uuid::from_u128(index as u128)), entry)
