@@ -73,7 +73,9 @@ def settings_of(service):
         if meta["value"] is None:
             continue
         source = meta["source"].value
-        found[name] = {"value": ordered(as_json(meta["value"])), "source": "file" if source in FILE else source}
+        # An empty table that is written is the default that it says.
+        source = "default" if meta["value"] == {} else "file" if source in FILE else source
+        found[name] = {"value": ordered(as_json(meta["value"])), "source": source}
     return found
 
 
