@@ -53,7 +53,7 @@ const PLUGINS: &str = "plugins:\n  extractors:\n  - name: tap-a\n  - name: tap-b
 
 #[test]
 fn records_go_to_the_loader_that_jobs_and_schedules_pair_an_extractor_with() {
-    let jobs = "jobs:\n- name: one\n  tasks: [tap-a target-x, [tap-b target-y]]\n- name: two\n  \
+    let jobs = "jobs:\n- name: one\n  tasks: [tap-a target-x]\n- name: other\n  tasks: [[tap-b target-y]]\n- name: two\n  \
                 tasks: [tap-d dbt target-x, tap-d target-y]\nschedules:\n- name: three\n  extractor: tap-c\n  \
                 loader: target-x\n";
     let catalog = Catalog::new(&[], &mut Problems::default());
@@ -65,6 +65,8 @@ fn records_go_to_the_loader_that_jobs_and_schedules_pair_an_extractor_with() {
     };
     let (x, y) = ("target-x", "target-y");
     assert_eq!(loaders(&format!("{PLUGINS}{jobs}")), [x, y, x, "", ""], "two ways are none, and so is no way");
+    let both = "jobs:\n- name: one\n  tasks: [tap-a target-x, [tap-b target-y]]\n";
+    assert_eq!(loaders(&format!("{PLUGINS}{both}")), [""; 5], "a sync would do less than the job");
     let one = PLUGINS.replace("  - name: target-y\n", "");
     assert_eq!(loaders(&one), [x; 5], "the only loader is everybody's");
 }

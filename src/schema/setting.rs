@@ -147,7 +147,16 @@ mod tests {
             "title": "host",
             "description": "host",
             "default": "localhost",
-            "anyOf": [{ "type": "string" }, { "type": "string", "pattern": r"^\$" }],
+            "anyOf": [
+                { "type": "string" },
+                { "type": "string", "pattern": r"^\$([A-Z][A-Z0-9_]*|\{\w+\})$" },
+                {
+                    "type": "object",
+                    "properties": { "env": { "type": "string" } },
+                    "required": ["env"],
+                    "additionalProperties": false,
+                },
+            ],
         });
         assert_eq!(sent(&Setting { default: Some(json!("localhost")), ..plain.clone() }), schema);
         let schema = sent(&Setting { secret: true, ..plain });

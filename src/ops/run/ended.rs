@@ -79,6 +79,7 @@ pub(super) fn cause(error: &Error) -> Cause {
             Cause::DiskFull
         }
         Error::Secrets(_) => Cause::Secrets,
+        Error::VariableMissing { .. } => Cause::MissingSetting,
         Error::Target(_) => Cause::Registry,
         Error::Bookmarks { .. } => Cause::Bookmark,
         Error::Discover(error) => of_discovery(error),

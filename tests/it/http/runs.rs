@@ -66,6 +66,7 @@ async fn a_failure_leads_to_the_field_that_mends_it() {
     let project = Project::with_fault("fail");
     let text = crate::project::things("fail") + "token = '$FAULT_TOKEN'\n";
     project.write("integrations/things.toml", &text);
+    project.write(".env", "FAULT_TOKEN=run-out-long-ago\n");
     project.spile(&["apply", "--yes"]).succeeds();
     let server = Server::start(|words| project.command(words), &[]);
     let browser = server.browser().await;

@@ -81,7 +81,6 @@ fn entries() -> impl Strategy<Value = (Head, State<Entry>)> {
                 definition: definition.clone(),
                 base,
                 environments: head.environments.iter().cloned().zip(filled).collect(),
-                mappers: Vec::new(),
                 loader: job.as_ref().map(|(loader, _)| format!("target-x--{loader}")),
                 // A protected one stands for those that an import has made.
                 mappers: if protect && extracts {
