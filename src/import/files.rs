@@ -75,9 +75,13 @@ fn body(part: &Part) -> String {
         body.push_str(&list(select));
     }
     if !part.config.is_empty() || !part.comments.is_empty() {
-        body.push_str("\n[config]\n");
         let written: Vec<Said> = part.config.iter().map(written).collect();
         let (long, short): (Vec<&Said>, Vec<&Said>) = written.iter().partition(|said| is_long_table(&said.value));
+        if !short.is_empty() || !part.comments.is_empty() {
+            body.push_str("
+[config]
+");
+        }
         for said in short {
             comments(&mut body, &said.comments, "");
             let _ = writeln!(body, "{} = {}", key(&said.name), value(&said.value));

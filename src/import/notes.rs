@@ -16,6 +16,7 @@ pub(super) fn all(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted
         notes(document, found, left),
         bereft(document, found, adopted),
         numbers(document, adopted),
+        nulls(document, adopted),
         commented(document),
     ];
     notes.concat()
@@ -88,6 +89,18 @@ fn numbers(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
         help: Some("where that matters, declare it in `settings` of the plugin, with its `kind`".to_owned()),
     };
     parts.flat_map(|part| &part.numbers).map(note).collect()
+}
+
+fn nulls(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
+    let parts = adopted.iter().flat_map(|one| std::iter::once(&one.base).chain(one.overlays.values()));
+    let note = |(name, at): &(String, usize)| Note {
+        line: Some(line(document, *at)),
+        message: format!("`{name}` holds a null, which Meltano does not hand on and TOML cannot say: it is left out"),
+        help: Some(
+            "to a plugin it would have a meaning, such as a column that is dropped: write that another way".to_owned(),
+        ),
+    };
+    parts.flat_map(|part| &part.nulls).map(note).collect()
 }
 
 fn commented(document: &Document<'_>) -> Vec<Note> {

@@ -27,6 +27,8 @@ pub struct Part {
     pub replaces: bool,
     /// Those of them that are numbers, and of no kind that says so: a variable hands them over as texts.
     pub numbers: Vec<(String, usize)>,
+    /// The settings that held a null somewhere in them, which says nothing to Meltano and is not taken over.
+    pub nulls: Vec<(String, usize)>,
     /// The comments of what was taken out.
     pub comments: Vec<String>,
     /// The comments of an item that goes as a whole.
@@ -70,6 +72,7 @@ impl Part {
         if let Some(said) = part.metadata.iter().find(|said| !said.value.is_object()) {
             return Err(Why { what: "its `metadata` is of another form".to_owned(), at: said.at });
         }
+        part.nulls = reader.nulls()?;
         part.select = reader.select()?;
         part.load_schema = reader.load_schema()?;
         Ok(part)
@@ -149,6 +152,15 @@ impl Reader<'_> {
             say(&mut said, member, Vec::new(), at)?;
         }
         Ok(said)
+    }
+
+    /// Returns the settings that hold a null further in. One that is null as a whole is declared, and not set.
+    fn nulls(&self) -> Result<Vec<(String, usize)>, Why> {
+        let Some((Value::Object(members), at)) = self.value("config")? else { return Ok(Vec::new()) };
+        let table = self.item.get("config").and_then(|node| self.document.resolve(node));
+        let place = |name: &str| table.and_then(|table| table.pair(name)).map_or(at, |pair| pair.key.span.start);
+        let found = members.iter().filter(|(_, value)| !value.is_null() && holds_null(value));
+        Ok(found.map(|(name, _)| (name.clone(), place(name))).collect())
     }
 
     /// Returns where the comments of the first member can begin.

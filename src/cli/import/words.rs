@@ -24,7 +24,11 @@ pub fn text(prepared: &Prepared) -> String {
     }
     text.push_str(&readers(&prepared.readers));
     for path in &prepared.included {
-        let _ = writeln!(text, "    {} is merged into the template and not read any more", path.display());
+        let _ = writeln!(
+            text,
+            "    {} is merged into the template; its first line says that nothing reads it any more",
+            path.display()
+        );
     }
     text.push_str(&secrets(prepared));
     let _ = writeln!(text, "\n{}", styled(STRONG, "meltano.yml, which stays the same to Meltano"));
@@ -39,8 +43,7 @@ pub fn text(prepared: &Prepared) -> String {
     if !prepared.notes.is_empty() {
         let _ = writeln!(text, "\n{}", styled(STRONG, "To know"));
     }
-    prepared.notes.iter().for_each(|one| text.push_str(&note(one)));
-    text
+    text + &notes(&prepared.notes)
 }
 
 fn readers(readers: &Readers) -> String {
@@ -110,8 +113,34 @@ fn diff(prepared: &Prepared) -> String {
         .to_string()
 }
 
-fn note(note: &Note) -> String {
-    let place = note.line.map_or_else(String::new, |line| format!("meltano.yml:{line}: "));
+/// Returns the notes; those that say the same of several lines are one.
+fn notes(notes: &[Note]) -> String {
+    let mut groups: Vec<(&Note, Vec<usize>)> = Vec::new();
+    for note in notes {
+        match groups.iter_mut().find(|(first, _)| (&first.message, &first.help) == (&note.message, &note.help)) {
+            Some((_, lines)) => lines.extend(note.line),
+            None => groups.push((note, note.line.into_iter().collect())),
+        }
+    }
+    groups.into_iter().map(|(note, lines)| group(note, &lines)).collect()
+}
+
+fn group(note: &Note, lines: &[usize]) -> String {
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    let place = if lines.is_empty() { String::new() } else { format!("meltano.yml:{}: ", lines.join(", ")) };
     let help = note.help.as_ref().map_or_else(String::new, |help| format!("    {}\n", styled(QUIET, help)));
     format!("  {} {place}{}\n{help}", styled(CHANGED, "!"), note.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_that_say_the_same_of_several_lines_are_one() {
+        let note = |line, message: &str| Note { line, message: message.to_owned(), help: None };
+        let shown = notes(&[note(Some(3), "a"), note(None, "b"), note(Some(5), "a"), note(Some(9), "c")]);
+        let plain = anstream::adapter::strip_str(&shown).to_string();
+        assert_eq!(plain, "  ! meltano.yml:3, 5: a\n  ! b\n  ! meltano.yml:9: c\n");
+    }
 }
