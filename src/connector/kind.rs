@@ -20,7 +20,7 @@ pub type Make = fn(Vec<Choice>) -> Kind;
 /// What values a setting takes. The names are those of Meltano's JSON schema.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// Text.
+    /// Text; also a number or a boolean, which the plugin gets as such.
     String,
     /// A whole number.
     Integer,
@@ -159,7 +159,9 @@ impl Kind {
             to_toml(value).map_err(|reason| reason.to_string())?;
         }
         let fits = match (self, value) {
-            (Self::String | Self::File, Value::String(_))
+            // Meltano hands a number or a boolean on as it is, and a plugin may ask for just that.
+            (Self::String, Value::String(_) | Value::Number(_) | Value::Bool(_))
+            | (Self::File, Value::String(_))
             | (Self::Decimal, Value::Number(_))
             | (Self::Boolean, Value::Bool(_))
             | (Self::Array, Value::Array(_))
@@ -228,6 +230,9 @@ mod tests {
             (&Kind::Object, json!({}), json!([])),
             (&Kind::Boolean, json!(false), json!("false")),
             (&Kind::File, json!("a.json"), json!(1)),
+            (&Kind::String, json!("a"), json!(["a"])),
+            (&Kind::String, json!(false), json!({})),
+            (&Kind::String, json!(3306), json!(null)),
             (&api, json!("REST"), json!("rest")),
             (&api, json!(1.0), json!("1")),
         ] {

@@ -66,9 +66,6 @@ fn cast(kind: &Kind, value: &Value) -> Option<Value> {
         (Kind::Boolean, Some(text), _) => json!(matches!(text.to_lowercase().as_str(), "true" | "1" | "yes" | "on")),
         (Kind::Boolean, None, Value::Number(number)) => json!(number.as_i64().filter(|one| [0, 1].contains(one))? == 1),
         (Kind::Array | Kind::Object, Some(text), _) => kept(&serde_json::from_str(text).ok()?)?,
-        (Kind::String | Kind::Date | Kind::Email | Kind::File, None, Value::Number(_) | Value::Bool(_)) => {
-            json!(word_of(value))
-        }
         (Kind::Options(choices), _, _) => {
             choices.iter().find(|choice| word_of(&choice.value) == word_of(value)).map(|choice| choice.value.clone())?
         }
@@ -90,7 +87,10 @@ fn otherwise(kind: Kind, value: Value) -> (Kind, Option<Value>) {
             choices.push(Choice { label: word_of(&value), value: value.clone() });
             (Kind::Options(choices), Some(value))
         }
-        (Kind::Date | Kind::Email | Kind::File, Value::String(_)) => (Kind::String, Some(value)),
+        // As a text `false` would be true to a plugin: what is no text keeps its own type.
+        (Kind::Date | Kind::Email | Kind::File, Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
+            (Kind::String, Some(value))
+        }
         (Kind::Integer, Value::Number(_)) => (Kind::Decimal, Some(value)),
         (Kind::String, Value::Array(_) | Value::Object(_)) => (Kind::of(&value), Some(value)),
         (kind, _) => (kind, None),

@@ -115,7 +115,8 @@ fn defaults_are_read_as_meltano_reads_them() {
         ("boolean", "0", json!(false)),
         ("array", "'[\"a\", 1]'", json!(["a", 1])),
         ("object", "'{\"a\": {}}'", json!({"a": {}})),
-        ("string", "3306", json!("3306")),
+        ("string", "3306", json!(3306)),
+        ("string", "false", json!(false)),
         ("string", "null", json!(null)),
         ("date_iso8601", "2024-01-01", json!("2024-01-01")),
         ("file", "''", json!("")),
@@ -134,6 +135,7 @@ fn a_default_that_fits_no_kind_changes_the_kind_or_is_left_and_told() {
     for (kind, written, word, default) in [
         ("date_iso8601", "yesterday", "string", json!("yesterday")),
         ("email", "me", "string", json!("me")),
+        ("file", "false", "string", json!(false)),
         ("integer", "0.5", "decimal", json!(0.5)),
         ("string", "[a]", "array", json!(["a"])),
         ("integer", "many", "integer", json!(null)),

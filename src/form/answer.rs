@@ -17,7 +17,8 @@ pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
     let (wanted, example) = setting.kind.wanted();
     let refused = || format!("this is not {wanted}: write one such as {example}");
     let value = match &setting.kind {
-        Kind::String | Kind::File | Kind::Date | Kind::Email => Value::String(text.to_owned()),
+        Kind::String => like_its_default(setting, text),
+        Kind::File | Kind::Date | Kind::Email => Value::String(text.to_owned()),
         Kind::Integer => text.parse::<i64>().map(Value::from).map_err(|_| refused())?,
         Kind::Decimal => decimal(text).ok_or_else(refused)?,
         Kind::Boolean => match text.to_lowercase().as_str() {
@@ -42,6 +43,16 @@ pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
     };
     setting.kind.check(&value).map_err(|_| refused())?;
     Ok(value)
+}
+
+/// Reads a number or a boolean where the default is one: the plugin asks for that, whatever its definition calls it.
+fn like_its_default(setting: &Setting, text: &str) -> Value {
+    let value = match &setting.default {
+        Some(Value::Bool(_)) => text.parse().ok().map(Value::Bool),
+        Some(Value::Number(_)) => decimal(text),
+        _ => None,
+    };
+    value.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 fn decimal(text: &str) -> Option<Value> {
@@ -90,6 +101,18 @@ mod tests {
         assert_eq!(of(Kind::Object, "{ a = 1 }"), Ok(json!({"a": 1})));
         assert_eq!(of(Kind::Array, "[2024-01-01, 08:00:00]"), Ok(json!(["2024-01-01", "08:00:00"])));
         assert_eq!(of(Kind::Object, "{ at = 2024-01-01T00:00:00Z }"), Ok(json!({"at": "2024-01-01T00:00:00Z"})));
+    }
+
+    #[test]
+    fn a_text_is_a_number_or_a_boolean_where_the_default_is_one() {
+        let of = |default: Value, typed: &str| {
+            answer(&Setting { default: Some(default), ..setting("x", Kind::String) }, typed).unwrap()
+        };
+        assert_eq!(of(json!(false), "true"), json!(true));
+        assert_eq!(of(json!(false), "if-newer"), json!("if-newer"));
+        assert_eq!(of(json!(5), "6"), json!(6));
+        assert_eq!(of(json!("false"), "true"), json!("true"));
+        assert_eq!(of(json!("5"), "6"), json!("6"));
     }
 
     #[test]

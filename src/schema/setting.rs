@@ -98,7 +98,8 @@ fn described(setting: &Setting) -> Value {
 /// Returns what values of a kind look like; where a pattern cannot say all of it, it takes more than `check` does.
 pub(super) fn kind(kind: &Kind) -> Value {
     match kind {
-        Kind::String | Kind::File => json!({ "type": "string" }),
+        Kind::String => json!({ "type": ["string", "number", "boolean"] }),
+        Kind::File => json!({ "type": "string" }),
         Kind::Integer => json!({ "type": "integer" }),
         Kind::Decimal => json!({ "type": "number" }),
         Kind::Boolean => json!({ "type": "boolean" }),
@@ -148,7 +149,7 @@ mod tests {
             "description": "host",
             "default": "localhost",
             "anyOf": [
-                { "type": "string" },
+                { "type": ["string", "number", "boolean"] },
                 { "type": "string", "pattern": r"^\$([A-Z][A-Z0-9_]*|\{\w+\})$" },
                 {
                     "type": "object",

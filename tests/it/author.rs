@@ -105,7 +105,7 @@ async fn what_is_wrong_is_told_by_its_field() {
     let desk = Desk::new();
     let wrong = wanted(
         &json!({"loader": "lagoon", "schedule": "every day", "select": "orders"}),
-        &json!({"host": 1, "prot": 5432, "user": "me"}),
+        &json!({"host": [1], "prot": 5432, "user": "me"}),
         &[("password", Some("hunter2"))],
     );
     let mut told = told(desk.create("shop", &wrong).await.unwrap_err());

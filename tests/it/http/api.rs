@@ -87,7 +87,7 @@ async fn what_is_wrong_is_told_with_a_code_and_its_field_and_nothing_is_written(
         server_of.send((Method::POST, "/api/integrations"), &body, StatusCode::UNPROCESSABLE_ENTITY).await
     };
     let mut wrong = shop();
-    wrong["config"] = json!({"host": 1, "prot": 2});
+    wrong["config"] = json!({"host": [1], "prot": 2});
     wrong["loader"] = json!("lago");
     let refusal = post(wrong).await;
     for expected in [
