@@ -1,6 +1,7 @@
 //! Values of settings: TOML on the way in, JSON inside, compared as values and not as text.
 
 pub mod expansion;
+pub mod periods;
 
 use std::collections::BTreeMap;
 

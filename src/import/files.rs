@@ -9,7 +9,7 @@ use crate::connector::Role;
 use crate::integration::FileName;
 use crate::secret::Secret;
 use crate::toml_text::{is_long_table, key, string, table, value};
-use crate::value::expansion;
+use crate::value::{expansion, periods};
 
 /// A file that import makes.
 #[derive(Debug)]
@@ -75,12 +75,10 @@ fn body(part: &Part) -> String {
         body.push_str(&list(select));
     }
     if !part.config.is_empty() || !part.comments.is_empty() {
-        let written: Vec<Said> = part.config.iter().map(written).collect();
+        let written: Vec<Said> = part.config.iter().map(setting).collect();
         let (long, short): (Vec<&Said>, Vec<&Said>) = written.iter().partition(|said| is_long_table(&said.value));
         if !short.is_empty() || !part.comments.is_empty() {
-            body.push_str("
-[config]
-");
+            body.push_str("\n[config]\n");
         }
         for said in short {
             comments(&mut body, &said.comments, "");
@@ -109,6 +107,15 @@ fn body(part: &Part) -> String {
 /// Returns what is said as a file says it, where a text is literal.
 fn written(said: &Said) -> Said {
     Said { value: expansion::to_file(&said.value), ..said.clone() }
+}
+
+/// Returns a setting as a file says it, where a period in a key is part of it and nothing else. Keys that cannot be one table
+/// stay as they are, and the proof finds whether Meltano sees a difference.
+fn setting(said: &Said) -> Said {
+    match periods::nested(&said.value) {
+        Some(value) => written(&Said { value, ..said.clone() }),
+        None => written(said),
+    }
 }
 
 /// Adds a table with a head of its own.

@@ -10,6 +10,7 @@ use crate::integration::check::environment_variable;
 use crate::name::EnvironmentName;
 use crate::secret::Secret;
 use crate::value::expansion::given;
+use crate::value::periods;
 use crate::world::{World, command};
 
 /// Runs a command with the variables from which Meltano reads the settings of an integration, secrets decrypted.
@@ -25,7 +26,8 @@ pub async fn exec(
     let integration = loaded.named(name)?;
     let plugin = integration.plugin_name();
     // What names variables is Meltano's to put together; given as it is, it would stand for itself.
-    let config = integration.at(environment).config.iter().filter_map(|(name, value)| Some((name, given(value)?)));
+    let config = integration.at(environment).config.iter();
+    let config = config.filter_map(|(name, value)| Some((name, periods::escaped(&given(value)?))));
     let mut variables: secrets::Values =
         config.map(|(name, value)| (environment_variable(&plugin, name), Secret::new(text(&value)))).collect();
     variables.extend(secrets::variables(&world.keys, integration, environment).await?);

@@ -16,6 +16,7 @@ mod textconv;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::connector::Kind;
 use crate::integration::check::environment_variable;
 use crate::integration::{Integration, Secrets};
 use crate::name::EnvironmentName;
@@ -23,6 +24,7 @@ use crate::plan::{Change, Difference, FieldChange, Plan, SecretChange};
 use crate::record::row::Sealed;
 use crate::secret::Secret;
 use crate::sops::Leaf;
+use crate::value::periods;
 use crate::world::Keys;
 use crate::world::keys::OpenError;
 use crate::world::sops_program::Format;
@@ -49,8 +51,12 @@ pub async fn variables(keys: &Keys, integration: &Integration, environment: &Env
     let Some(secrets) = &integration.at(environment).secrets else { return Ok(Values::new()) };
     let leaves = opened(keys, secrets).await.map_err(|error| Error::opening(&secrets.path, error))?;
     let plugin = integration.plugin_name();
-    let values = Secrets::values(leaves).into_iter();
-    Ok(values.map(|(name, value)| (environment_variable(&plugin, &name), value)).collect())
+    let is_table = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.kind == Kind::Object);
+    let values = Secrets::values(leaves).into_iter().map(|(name, value)| {
+        let whole = is_table(&name).then(|| periods::escaped_json(value.expose())).flatten();
+        (environment_variable(&plugin, &name), whole.map_or(value, Secret::new))
+    });
+    Ok(values.collect())
 }
 
 /// Opens what a file has of secrets, or the sidecar beside it.

@@ -18,7 +18,7 @@ use crate::integration::{Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, Slug};
 use crate::settings::ProjectSettings;
 use crate::value::expansion::{escaped, plain};
-use crate::value::{self, Settings};
+use crate::value::{self, Settings, periods};
 
 /// An integration in `meltano.yml`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -93,7 +93,8 @@ impl Setup {
     fn of(integration: &Integration, environment: Option<&EnvironmentName>, all: &Integrations) -> Self {
         let declaration = declared(integration, environment);
         let select = &declaration.select;
-        let mut config = declaration.config.clone();
+        let mut config: Settings =
+            declaration.config.iter().map(|(name, value)| (name.clone(), periods::escaped(value))).collect();
         if integration.plugin.is_some() {
             config.extend(references(&integration.plugin_name(), declaration));
         }

@@ -14,6 +14,7 @@ mod loaders;
 mod machines;
 mod mappers;
 mod naming;
+mod periods;
 mod refreshes;
 mod schedules;
 mod selection;
