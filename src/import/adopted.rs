@@ -32,6 +32,8 @@ pub struct Adopted {
     pub mappers: Vec<String>,
     /// Why it has no loader of its own, where jobs run it as more than a run of spile would do.
     pub more: Option<More>,
+    /// The settings that only a key without a value declared.
+    pub declared: Vec<String>,
     /// What holds everywhere.
     pub base: Part,
     /// What is different in environments.
@@ -92,6 +94,7 @@ fn one(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> Resul
         loader: None,
         mappers: Vec::new(),
         more: None,
+        declared: Vec::new(),
         base,
         overlays,
     })

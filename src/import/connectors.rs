@@ -161,6 +161,10 @@ impl Definition {
             declared.is_open |= is_open(said);
             declared.fit(said)?;
         }
+        for name in &one.declared {
+            let declared = settings_now.settings.entry(name.clone()).or_default();
+            declared.is_secret |= secrecy::is_name(name) && !declared.is_said_open;
+        }
         for name in one.base.secrets.keys().chain(one.overlays.values().flat_map(|part| part.secrets.keys())) {
             settings_now.settings.entry(name.clone()).or_default().is_secret = true;
         }
@@ -265,7 +269,8 @@ fn is_texts(value: &Value) -> bool {
     value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
 }
 
-fn settings(plugin: &Value) -> impl Iterator<Item = &Value> {
+/// Returns the settings that a plugin declares.
+pub(super) fn settings(plugin: &Value) -> impl Iterator<Item = &Value> {
     plugin["settings"].as_array().into_iter().flatten()
 }
 

@@ -1,10 +1,13 @@
 //! The notes of an import: what stays as it is, and why; what is left of secrets in plain text.
 
+use std::ops::Range;
+
 use super::adopted::{Adopted, Left};
 use super::copies::Struck;
 use super::found::Found;
 use super::note::Note;
-use std::ops::Range;
+use super::part::Part;
+use crate::integration::check::environment_variable;
 
 use crate::name::EnvironmentName;
 use crate::secrecy;
@@ -17,6 +20,7 @@ pub(super) fn all(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted
         bereft(document, found, adopted),
         numbers(document, adopted),
         nulls(document, adopted),
+        valueless(document, adopted),
         commented(document),
     ];
     notes.concat()
@@ -101,6 +105,23 @@ fn nulls(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
         ),
     };
     parts.flat_map(|part| &part.nulls).map(note).collect()
+}
+
+fn valueless(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
+    let note = |(one, (name, at)): (&Adopted, &(String, usize))| {
+        let variable = environment_variable(&one.key.name, name);
+        Note {
+            line: Some(line(document, *at)),
+            message: format!("`{name}` has no value, and after the import Meltano does not read it from `{variable}`"),
+            help: Some("if you set that variable, declare the setting in `settings` of the plugin".to_owned()),
+        }
+    };
+    parts(adopted).flat_map(|(one, part)| part.valueless.iter().map(move |name| (one, name))).map(note).collect()
+}
+
+/// Returns the parts of all plugins.
+fn parts(adopted: &[Adopted]) -> impl Iterator<Item = (&Adopted, &Part)> {
+    adopted.iter().flat_map(|one| std::iter::once(&one.base).chain(one.overlays.values()).map(move |part| (one, part)))
 }
 
 fn commented(document: &Document<'_>) -> Vec<Note> {

@@ -29,6 +29,8 @@ pub struct Part {
     pub numbers: Vec<(String, usize)>,
     /// The settings that held a null somewhere in them, which says nothing to Meltano and is not taken over.
     pub nulls: Vec<(String, usize)>,
+    /// The settings that have no value at all.
+    pub valueless: Vec<(String, usize)>,
     /// The comments of what was taken out.
     pub comments: Vec<String>,
     /// The comments of an item that goes as a whole.
@@ -72,7 +74,8 @@ impl Part {
         if let Some(said) = part.metadata.iter().find(|said| !said.value.is_object()) {
             return Err(Why { what: "its `metadata` is of another form".to_owned(), at: said.at });
         }
-        part.nulls = reader.nulls()?;
+        part.nulls = reader.members_that(|value| !value.is_null() && holds_null(value))?;
+        part.valueless = reader.members_that(Value::is_null)?;
         part.select = reader.select()?;
         part.load_schema = reader.load_schema()?;
         Ok(part)
@@ -154,12 +157,12 @@ impl Reader<'_> {
         Ok(said)
     }
 
-    /// Returns the settings that hold a null further in. One that is null as a whole is declared, and not set.
-    fn nulls(&self) -> Result<Vec<(String, usize)>, Why> {
+    /// Returns the settings whose value is of some kind, and where they stand.
+    fn members_that(&self, is: fn(&Value) -> bool) -> Result<Vec<(String, usize)>, Why> {
         let Some((Value::Object(members), at)) = self.value("config")? else { return Ok(Vec::new()) };
         let table = self.item.get("config").and_then(|node| self.document.resolve(node));
         let place = |name: &str| table.and_then(|table| table.pair(name)).map_or(at, |pair| pair.key.span.start);
-        let found = members.iter().filter(|(_, value)| !value.is_null() && holds_null(value));
+        let found = members.iter().filter(|(name, value)| is_setting(name) && is(value));
         Ok(found.map(|(name, _)| (name.clone(), place(name))).collect())
     }
 

@@ -21,6 +21,7 @@ use crate::yaml::{self, Document, Values};
 pub fn compare(before: &str, after: &str, adopted: &[Adopted]) -> Result<(), Difference> {
     let (mut before, mut after) = (read(before)?, read(after)?);
     encrypt(&mut before, adopted);
+    declare(&mut before, adopted);
     if before.get("project_id").is_none()
         && let Some(after) = after.as_object_mut()
     {
@@ -80,6 +81,18 @@ fn encrypt(document: &mut Value, adopted: &[Adopted]) {
                 refer(plugin, one, part);
             }
         }
+    }
+}
+
+/// Puts the settings that a key without a value declared behind those that are declared in a list.
+fn declare(document: &mut Value, adopted: &[Adopted]) {
+    for one in adopted.iter().filter(|one| !one.declared.is_empty()) {
+        let Some(plugin) = item(&mut document["plugins"], &one.key) else { continue };
+        if plugin["settings"].is_null() {
+            plugin["settings"] = json!([]);
+        }
+        let declared = one.declared.iter().map(|name| json!({ "name": name }));
+        plugin["settings"].as_array_mut().into_iter().for_each(|list| list.extend(declared.clone()));
     }
 }
 

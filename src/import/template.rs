@@ -12,7 +12,7 @@ use super::found::{Found, ROLES, managed};
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
 use crate::yaml::edit::{column, dash, line_end, line_start};
-use crate::yaml::{Content, Document, Edits, Node, Pair};
+use crate::yaml::{Content, Document, Edits, Node, Pair, Style};
 
 /// How the template begins.
 const HEAD: &str = "{#- The frame of meltano.yml: all that spile does not manage is yours, edit it here. See docs/templates.md. -#}\n\
@@ -174,10 +174,36 @@ impl Surgery<'_> {
         if let Some(name) = item.pair("name") {
             let end = line_end(self.text, name.value.span.end);
             self.edits.insert(end, format!("\n{{{{- spile.{call}({plugin}, {width}) }}}}"));
+            self.declare(one, item, end);
         }
         for pair in managed(item) {
             self.owners.push((pair.span(), one.key.clone()));
             self.remove_pair(item, pair);
+        }
+    }
+
+    /// Declares the settings that had a key without a value, which no file of an integration can have.
+    fn declare(&mut self, one: &Adopted, item: &Node, after_name: usize) {
+        let names = || one.declared.iter().map(|name| escaped(&quoted(name)));
+        let lines = |dash: usize| names().map(move |name| format!("\n{:dash$}- name: {name}", "")).collect::<String>();
+        let last = item.get("settings").and_then(|list| list.items().last());
+        match item.get("settings").map(|list| (list, &list.content)) {
+            _ if one.declared.is_empty() => {}
+            None => {
+                let width = self.column(item);
+                self.edits.insert(after_name, format!("\n{:width$}settings:{}", "", lines(width)));
+            }
+            Some((_, Content::Sequence(Style::Block, _))) => {
+                let (dash, end) = last.map_or((0, 0), |last| (self.dash(last), line_end(self.text, last.span.end)));
+                self.edits.insert(end, lines(dash));
+            }
+            Some((list, _)) => {
+                let tables = names().map(|name| format!("{{name: {name}}}")).collect::<Vec<_>>().join(", ");
+                match last {
+                    Some(last) => self.edits.insert(last.span.end, format!(", {tables}")),
+                    None => self.edits.insert(list.span.end - 1, tables),
+                }
+            }
         }
     }
 

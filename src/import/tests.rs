@@ -104,3 +104,51 @@ fn what_looks_like_a_secret_and_stays_is_told_with_its_line() {
     assert_eq!(told, ["`password` looks like a secret and stays in plain text, in line 5 of the new file"]);
     assert!(left_in_clear("env: {A: $B}\n").is_empty());
 }
+
+/// Returns the template that an import makes, all that its connectors say, and what is said of it.
+fn of(text: &str) -> (String, String, Vec<String>) {
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let import = import(&prepared(text).unwrap(), (&catalog, &Locks::default()), &mut Left::new()).unwrap();
+    let files = import.files.iter().map(|file| file.text.as_str()).collect();
+    let notes = import.notes.into_iter().map(|note| format!("{:?}: {}", note.line, note.message)).collect();
+    (import.template, files, notes)
+}
+
+#[test]
+fn a_setting_that_only_a_key_without_a_value_declares_stays_declared() {
+    let plugin = |settings: &str| {
+        format!(
+            "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n{settings}    \
+             config: {{auth_token: null, host: a, _select: null}}\n"
+        )
+    };
+    for (settings, kept) in [
+        ("", "\n    settings:\n    - name: \"auth_token\"\n    namespace: tap_x\n"),
+        ("    settings: []\n", "\n    settings: [{name: \"auth_token\"}]\n"),
+        ("    settings: [{name: b},]\n", "\n    settings: [{name: b}, {name: \"auth_token\"},]\n"),
+        (
+            "    settings:\n      - name: b # c\n",
+            "\n    settings:\n      - name: b # c\n      - name: \"auth_token\"\n",
+        ),
+    ] {
+        let (template, files, notes) = of(&plugin(settings));
+        assert!(template.contains(kept), "{template}");
+        assert!(files.contains("name = \"auth_token\"\nsecret = true\n"), "{files}");
+        assert!(!notes.iter().any(|note| note.contains("auth_token")), "{notes:?}");
+    }
+    for settings in ["    settings: [{name: auth_token, kind: password}]\n", "    inherit_from: tap-hub\n"] {
+        let text = plugin(settings).replace("    namespace: tap_x\n    inherit", "    inherit");
+        let (template, _, notes) = of(&text);
+        assert!(!template.contains("\"auth_token\""), "it is declared elsewhere: {template}");
+        assert!(!notes.iter().any(|note| note.contains("auth_token")), "{notes:?}");
+    }
+}
+
+#[test]
+fn a_setting_that_an_environment_declares_without_a_value_is_told() {
+    let text = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\nenvironments:\n- name: dev\n  config:\n    \
+                plugins:\n      extractors:\n      - name: tap-x\n        config:\n          auth_token:\n          host: a\n";
+    let told = "Some(12): `auth_token` has no value, and after the import Meltano does not read it from \
+                `TAP_X_AUTH_TOKEN`";
+    assert!(of(text).2.contains(&told.to_owned()), "{:?}", of(text).2);
+}

@@ -26,7 +26,9 @@ fn projects(folder: &str) -> Vec<PathBuf> {
 
 #[test]
 fn imported_projects_mean_the_same_to_meltano() {
-    let variables = Variables::from([("USD".to_owned(), "12".to_owned())]);
+    let variables = Variables::from(
+        [("USD", "12"), ("TAP_X_AUTH_TOKEN", "from-outside")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
     let mut wrong = Vec::new();
     for folder in [projects("import"), projects("meaning")].concat() {
         // What is encrypted comes back as variables of a run: `import::secrets` looks at those.

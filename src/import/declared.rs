@@ -1,0 +1,57 @@
+//! Settings that a key without a value declares: Meltano sets them to nothing, and reads them from their variables.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::adopted::Adopted;
+use super::connectors::{Locks, settings};
+use super::found::Found;
+use super::plugin_key::PluginKey;
+use super::secrets::flatten;
+use crate::yaml::{Content, Node};
+
+/// Keeps of the keys without a value those that declare a setting which nothing else declares. They are kept in the
+/// plugin's own `settings`; where nothing can be put in there, and in environments, they are lost.
+pub(super) fn settle(one: &mut Adopted, found: &Found<'_>, locks: &Locks) {
+    let chain: Vec<&PluginKey> = std::iter::once(&one.key).chain(&one.ancestors).collect();
+    let is_custom = || {
+        let root = chain.last().and_then(|key| found.plugin(key));
+        root.is_some_and(|plugin| plugin.value["namespace"].is_string())
+    };
+    // The settings of any other plugin are not known here, and one of the same name must not be put in their place.
+    let is_known = chain.iter().any(|key| locks.contains_key(key)) || is_custom();
+    let mut names = names(&chain, found, locks);
+    let mut settle = |keys: &mut Vec<(String, usize)>| {
+        keys.retain(|(name, _)| is_known && !name.starts_with('_') && names.insert(name.clone()));
+    };
+    settle(&mut one.base.valueless);
+    one.overlays.values_mut().for_each(|part| settle(&mut part.valueless));
+    let is_open = found.plugin(&one.key).is_some_and(|plugin| can_be_added_to(plugin.item, &plugin.value));
+    if is_open {
+        one.declared = one.base.valueless.drain(..).map(|(name, _)| name).collect();
+    }
+}
+
+/// Returns the settings that are declared in any other way: in a list, or by a value.
+fn names(chain: &[&PluginKey], found: &Found<'_>, locks: &Locks) -> BTreeSet<String> {
+    let plugins = || chain.iter().filter_map(|key| found.plugin(key)).map(|plugin| &plugin.value);
+    let lists = plugins().chain(chain.iter().filter_map(|key| locks.get(key))).flat_map(settings);
+    let mut names: BTreeSet<String> = lists.filter_map(|one| one["name"].as_str()).map(str::to_owned).collect();
+    for (index, plugin) in plugins().enumerate() {
+        let mut leaves = Vec::new();
+        flatten("", &plugin["config"], &mut leaves);
+        // What a parent declares, it declares for its children, without a value too.
+        let leaves = leaves.into_iter().filter(|(_, value)| index > 0 || !value.is_null());
+        names.extend(leaves.map(|(name, _)| name));
+    }
+    names
+}
+
+fn can_be_added_to(item: &Node, value: &Value) -> bool {
+    match item.get("settings") {
+        Some(list) => matches!(list.content, Content::Sequence(..)),
+        // A merge key may bring some.
+        None => value.get("settings").is_none(),
+    }
+}
