@@ -313,7 +313,9 @@ fn choices(table: &Table<'_>, problems: &mut Problems) -> Vec<Choice> {
     items.into_iter().filter_map(choice).collect()
 }
 
-fn is_option(value: &serde_json::Value) -> bool {
+/// Tells whether a value can be one of the options of a setting.
+#[must_use]
+pub fn is_option(value: &serde_json::Value) -> bool {
     value.is_string() || value.is_number() || value.is_boolean()
 }
 

@@ -10,7 +10,7 @@ use super::found::{Found, Plugin};
 use super::part::{Said, Why};
 use super::plugin_key::PluginKey;
 use super::secrets::Known;
-use crate::connector::read::is_setting;
+use crate::connector::read::{is_option, is_setting};
 use crate::connector::{Catalog, Connector, Kind};
 use crate::integration::check::is_reference;
 use crate::secrecy;
@@ -141,7 +141,7 @@ impl Definition {
         }
         if word == "options" && !declared.is_seen {
             let options = setting["options"].as_array().cloned().unwrap_or_default();
-            declared.options = options.into_iter().filter(|option| option["value"].is_string()).collect();
+            declared.options = options.into_iter().filter(|option| is_option(&option["value"])).collect();
         }
         for word in ["label", "description"] {
             declared.words.extend(setting[word].as_str().map(|text| (word.to_owned(), json!(text))));
@@ -157,9 +157,11 @@ impl Definition {
         let parts = std::iter::once(&one.base).chain(one.overlays.values());
         for said in parts.flat_map(|part| &part.config) {
             let declared = settings_now.settings.entry(said.name.clone()).or_default();
-            declared.is_secret |= secrecy::is_name(&said.name) && !declared.is_said_open;
             declared.is_open |= is_open(said);
             declared.fit(said)?;
+            // What has to be one of a list is no secret, whatever its name.
+            let is_chosen = !declared.options.is_empty();
+            declared.is_secret |= secrecy::is_name(&said.name) && !declared.is_said_open && !is_chosen;
         }
         for name in &one.declared {
             let declared = settings_now.settings.entry(name.clone()).or_default();
@@ -296,13 +298,17 @@ pub fn declared(one: &Adopted, found: &Found<'_>, (catalog, locks): (&Catalog, &
     let mut known = Known::default();
     let chain = std::iter::once(&one.key).chain(&one.ancestors);
     for key in chain {
-        let declared = found.plugin(key).map(|plugin: &Plugin<'_>| settings(&plugin.value));
-        for setting in declared.into_iter().flatten().chain(locks.get(key).into_iter().flat_map(settings)) {
+        let declared = found.plugin(key).map(|plugin: &Plugin<'_>| settings(&plugin.value)).into_iter().flatten();
+        let declared: Vec<&Value> = declared.collect();
+        known.own.extend(declared.iter().filter_map(|setting| setting["name"].as_str()).map(str::to_owned));
+        for setting in declared.into_iter().chain(locks.get(key).into_iter().flat_map(settings)) {
             let kind = setting["kind"].as_str().map(str::to_owned);
             let Some(name) = setting["name"].as_str() else { continue };
             match is_secret(setting) {
                 Some(true) => drop(known.secret.insert(name.to_owned(), kind)),
                 Some(false) => drop(known.open.insert(name.to_owned())),
+                // What has to be one of a list is no secret, whatever its name.
+                None if kind.as_deref() == Some("options") => drop(known.chosen.insert(name.to_owned())),
                 None => {}
             }
         }

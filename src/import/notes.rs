@@ -1,8 +1,12 @@
 //! The notes of an import: what stays as it is, and why; what is left of secrets in plain text.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use serde_json::Value;
+
 use super::adopted::{Adopted, Left};
+use super::connectors::settings;
 use super::copies::Struck;
 use super::found::Found;
 use super::note::Note;
@@ -21,6 +25,8 @@ pub(super) fn all(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted
         numbers(document, adopted),
         nulls(document, adopted),
         valueless(document, adopted),
+        groups(document, found, adopted),
+        called(document, adopted),
         commented(document),
     ];
     notes.concat()
@@ -117,6 +123,48 @@ fn valueless(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
         }
     };
     parts(adopted).flat_map(|(one, part)| part.valueless.iter().map(move |name| (one, name))).map(note).collect()
+}
+
+/// Says which members of groups are no settings, so that a group is never complete.
+fn groups(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for plugin in adopted.iter().filter_map(|one| found.plugin(&one.key)) {
+        let Some(pair) = plugin.item.pair("settings_group_validation") else { continue };
+        let declared: BTreeSet<&str> = settings(&plugin.value).filter_map(|setting| setting["name"].as_str()).collect();
+        // Where a plugin declares none, its settings are declared elsewhere.
+        if declared.is_empty() {
+            continue;
+        }
+        let groups = plugin.value["settings_group_validation"].as_array().into_iter().flatten();
+        let members: BTreeSet<&str> = groups.filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect();
+        for name in members.difference(&declared) {
+            notes.push(Note {
+                line: Some(line(document, pair.key.span.start)),
+                message: format!("`{name}`, in a group of settings of the {}, is not one of its settings", plugin.key),
+                help: Some("check its spelling, or declare it in `settings` of the plugin".to_owned()),
+            });
+        }
+    }
+    notes
+}
+
+/// Says what was encrypted only because a definition says so.
+fn called(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
+    let note = |(one, (name, at)): (&Adopted, &(String, usize))| {
+        let variable = environment_variable(&one.key.name, name);
+        Note {
+            line: Some(line(document, *at)),
+            message: format!(
+                "`{name}` is encrypted only because its definition marks it as a secret: `meltano run` without spile \
+                 needs `{variable}`"
+            ),
+            help: Some(
+                "if it is no secret, declare it with `sensitive: false` in `settings` of the plugin before you import"
+                    .to_owned(),
+            ),
+        }
+    };
+    parts(adopted).flat_map(|(one, part)| part.called.iter().map(move |name| (one, name))).map(note).collect()
 }
 
 /// Returns the parts of all plugins.

@@ -29,6 +29,8 @@ pub struct Part {
     pub numbers: Vec<(String, usize)>,
     /// The settings that held a null somewhere in them, which says nothing to Meltano and is not taken over.
     pub nulls: Vec<(String, usize)>,
+    /// Those of them that only a definition elsewhere calls secrets: neither their names nor their values say so.
+    pub called: Vec<(String, usize)>,
     /// The settings that have no value at all.
     pub valueless: Vec<(String, usize)>,
     /// The comments of what was taken out.

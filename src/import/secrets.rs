@@ -23,6 +23,10 @@ pub struct Known {
     pub secret: DeclaredSecrets,
     /// Those that are declared as none.
     pub open: BTreeSet<String>,
+    /// Those that the file itself declares, whatever it says of them.
+    pub own: BTreeSet<String>,
+    /// Those that take one of a list, and of which nothing is declared.
+    pub chosen: BTreeSet<String>,
 }
 
 /// Takes the secrets out of what a plugin is set to: what is declared as one, or has the name or the form of one, or is a
@@ -47,7 +51,8 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn is_secret(&self, name: &str) -> bool {
-        self.known.secret.contains_key(name) || (secrecy::is_name(name) && !self.known.open.contains(name))
+        let is_open = || self.known.open.contains(name) || self.known.chosen.contains(name);
+        self.known.secret.contains_key(name) || (secrecy::is_name(name) && !is_open())
     }
 
     /// Returns a value that is to be encrypted, as Meltano reads it from a variable.
@@ -74,6 +79,10 @@ fn split(part: &mut Part, said: Said, judge: &Judge<'_>) {
     match secret {
         Some(secret) => {
             let is_declared = matches!(kind, Some(Some(kind)) if kind == "integer" || kind == "decimal");
+            let has_signs = secrecy::is_name(&said.name) || secrecy::is_value(&secret) || judge.copies.is_in(&secret);
+            if kind.is_some() && !has_signs && !judge.known.own.contains(&said.name) {
+                part.called.push((said.name.clone(), said.at));
+            }
             if said.value.is_number() && !is_declared {
                 part.numbers.push((said.name.clone(), said.at));
             }

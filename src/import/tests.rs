@@ -108,7 +108,10 @@ fn what_looks_like_a_secret_and_stays_is_told_with_its_line() {
 /// Returns the template that an import makes, all that its connectors say, and what is said of it.
 fn of(text: &str) -> (String, String, Vec<String>) {
     let catalog = Catalog::new(&[], &mut Problems::default());
-    let import = import(&prepared(text).unwrap(), (&catalog, &Locks::default()), &mut Left::new()).unwrap();
+    let lock = serde_json::json!({"settings": [{"name": "account", "sensitive": true}]});
+    let key = PluginKey { role: crate::connector::Role::Extractor, name: "tap-locked".to_owned() };
+    let locks = Locks::from([(key, lock)]);
+    let import = import(&prepared(text).unwrap(), (&catalog, &locks), &mut Left::new()).unwrap();
     let files = import.files.iter().map(|file| file.text.as_str()).collect();
     let notes = import.notes.into_iter().map(|note| format!("{:?}: {}", note.line, note.message)).collect();
     (import.template, files, notes)
@@ -151,4 +154,34 @@ fn a_setting_that_an_environment_declares_without_a_value_is_told() {
     let told = "Some(12): `auth_token` has no value, and after the import Meltano does not read it from \
                 `TAP_X_AUTH_TOKEN`";
     assert!(of(text).2.contains(&told.to_owned()), "{:?}", of(text).2);
+}
+
+const CHOSEN: &str = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n    settings:\n    \
+                      - {name: auth_token, kind: options, options: [{label: A, value: a}, {label: B, value: b}]}\n    \
+                      - {name: retries, kind: options, options: [{label: A, value: 1}, {label: B, value: 2}]}\n    \
+                      - {name: pin, sensitive: true}\n    settings_group_validation: [[pin, nope]]\n    \
+                      config: {auth_token: a, retries: 2, pin: me}\n  - name: tap-locked\n    config: {account: me}\n";
+
+#[test]
+fn what_has_to_be_one_of_a_list_is_no_secret_and_keeps_its_list() {
+    let (_, files, _) = of(CHOSEN);
+    assert!(files.contains("auth_token = \"a\"\n"), "{files}");
+    let options = "options = [{ label = \"A\", value = \"a\" }, { label = \"B\", value = \"b\" }]\n";
+    let setting = format!("name = \"auth_token\"\nkind = \"options\"\n{options}");
+    assert!(files.contains(&setting) && !files.contains(&format!("{setting}secret")), "{files}");
+    let options = "options = [{ label = \"A\", value = 1 }, { label = \"B\", value = 2 }]\n";
+    assert!(files.contains(&format!("name = \"retries\"\nkind = \"options\"\n{options}")), "{files}");
+}
+
+#[test]
+fn what_definitions_say_wrongly_is_told() {
+    let notes = of(CHOSEN).2;
+    for told in [
+        "Some(9): `nope`, in a group of settings of the extractor `tap-x`, is not one of its settings",
+        "Some(12): `account` is encrypted only because its definition marks it as a secret: `meltano run` without spile \
+         needs `TAP_LOCKED_ACCOUNT`",
+    ] {
+        assert!(notes.iter().any(|note| note == told), "{notes:?}");
+    }
+    assert!(!notes.iter().any(|note| note.contains("pin")), "the file itself says that it is a secret: {notes:?}");
 }
