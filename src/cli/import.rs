@@ -1,11 +1,13 @@
 //! `spile import`
 
+mod report;
 mod words;
 
 use jiff::Timestamp;
 
 use super::{Global, Output, take_over};
 use crate::name::Slug;
+use crate::ops::import::report::Report;
 use crate::ops::import::{Options, carry_out, prepare};
 use crate::ops::secrets::Access;
 use crate::ops::{self, Error};
@@ -21,6 +23,9 @@ pub struct Args {
     /// Of these rows, only those of these names
     #[arg(value_name = "SLUG", requires = "registry")]
     rows: Vec<Slug>,
+    /// Say what would become what, what stays in the template, what spile does not run and which secrets it found; write nothing
+    #[arg(long, conflicts_with_all = ["yes", "registry"])]
+    report: bool,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -41,6 +46,11 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let options = Options { name: args.name.clone(), recipients: args.recipients.clone() };
     let folder = global.folder()?;
     let prepared = prepare(&folder, &keys, &options)?;
+    if args.report {
+        let report = Report::of(&prepared);
+        output.result(|| report::text(&report), &report);
+        return Ok(0);
+    }
     if !output.is_json() {
         output.text(&words::text(&prepared));
     }

@@ -5,6 +5,7 @@ mod attempt;
 mod error;
 mod proof;
 mod read;
+pub mod report;
 mod strays;
 mod write;
 
@@ -58,6 +59,8 @@ pub struct Prepared {
     pub files: Vec<NewFile>,
     /// The plugins that become integrations.
     pub adopted: Vec<Adopted>,
+    /// The plugins that stay in the template, and why.
+    pub left: Left,
     /// Who may read the secrets.
     pub readers: Readers,
     /// What the user should know.
@@ -110,7 +113,8 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
                 for note in &mut import.notes {
                     note.line = line_before(source.text(), &text, note);
                 }
-                return prepared(project, keys, (source, included), (import, files, loaded), options);
+                let prepared = prepared(project, keys, (source, included), (import, files, loaded), options)?;
+                return Ok(Prepared { left, ..prepared });
             }
             // What cannot be said stays as it is, and the rest is tried again.
             Err(Failed::Again) if left.len() > known => {}
@@ -288,6 +292,7 @@ fn prepared(
         copies: import.copies,
         included,
         files,
+        left: Left::new(),
         readers,
         notes,
     })

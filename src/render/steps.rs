@@ -136,6 +136,14 @@ impl Job {
         })
     }
 
+    /// Returns the extractor and the pair of a job that is one pair and nothing else.
+    #[must_use]
+    pub fn only_pair(&self) -> Option<(&str, Pair)> {
+        let Some(Step::Extractor(extractor)) = self.steps.first() else { return None };
+        let pair = self.pairs(extractor).next()?;
+        self.beyond(Some(&pair)).is_none().then_some((extractor, pair))
+    }
+
     fn has(&self, extractor: &str) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Extractor(name) if name == extractor))
     }

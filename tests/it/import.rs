@@ -1,6 +1,7 @@
 //! `import`: every project under `tests/import/` is adopted, and means the same to Meltano afterwards.
 
 mod refused;
+mod report;
 mod secrets;
 mod used;
 

@@ -125,6 +125,11 @@ fn notes(notes: &[Note]) -> String {
     groups.into_iter().map(|(note, lines)| group(note, &lines)).collect()
 }
 
+/// Returns a note as a line, and its next step.
+pub(super) fn note(note: &Note) -> String {
+    group(note, note.line.as_slice())
+}
+
 fn group(note: &Note, lines: &[usize]) -> String {
     let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     let place = if lines.is_empty() { String::new() } else { format!("meltano.yml:{}: ", lines.join(", ")) };
