@@ -19,7 +19,8 @@ fn a_key_with_a_period_reaches_the_tap_whole() {
     // The tap says its settings and fails.
     project.spile(&["sync", "things", "--retries", "0"]).fails();
     let log = project.spile(&["logs", "things"]).succeeds().stdout();
-    for whole in ["'stream_maps': {'main.orders': {'a.b': 'x.y'}, 'users': {'id': 'c.d'}}", "'abc.xyz': '(secret)'"] {
+    // Meltano puts such keys behind the others of their table.
+    for whole in ["'stream_maps': {'users': {'id': 'c.d'}, 'main.orders': {'a.b': 'x.y'}}", "'abc.xyz': '(secret)'"] {
         assert!(log.contains(whole), "{whole}\nis not in\n{log}");
     }
     let dumped =
