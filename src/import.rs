@@ -114,7 +114,9 @@ pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<
             left.insert(key, Why { what, at });
         }
     }
-    all.iter_mut().for_each(|one| declared::settle(one, &found, known.1));
+    for one in &mut all {
+        declared::settle(one, &found, known.1);
+    }
     let declared: Vec<_> = all.iter().map(|one| connectors::declared(one, &found, known)).collect();
     let mut copies = Copies::default();
     // What is a copy of a secret is one too, and has copies of its own.

@@ -185,8 +185,11 @@ impl Surgery<'_> {
     /// Declares the settings that had a key without a value, which no file of an integration can have.
     fn declare(&mut self, one: &Adopted, item: &Node, after_name: usize) {
         let names = || one.declared.iter().map(|name| escaped(&quoted(name)));
-        let lines = |dash: usize| names().map(move |name| format!("\n{:dash$}- name: {name}", "")).collect::<String>();
-        let last = item.get("settings").and_then(|list| list.items().last());
+        let lines = |dash: usize| {
+            let lines: Vec<String> = names().map(|name| format!("\n{:dash$}- name: {name}", "")).collect();
+            lines.concat()
+        };
+        let end = item.get("settings").and_then(|list| list.items().last());
         match item.get("settings").map(|list| (list, &list.content)) {
             _ if one.declared.is_empty() => {}
             None => {
@@ -194,13 +197,13 @@ impl Surgery<'_> {
                 self.edits.insert(after_name, format!("\n{:width$}settings:{}", "", lines(width)));
             }
             Some((_, Content::Sequence(Style::Block, _))) => {
-                let (dash, end) = last.map_or((0, 0), |last| (self.dash(last), line_end(self.text, last.span.end)));
+                let (dash, end) = end.map_or((0, 0), |end| (self.dash(end), line_end(self.text, end.span.end)));
                 self.edits.insert(end, lines(dash));
             }
             Some((list, _)) => {
                 let tables = names().map(|name| format!("{{name: {name}}}")).collect::<Vec<_>>().join(", ");
-                match last {
-                    Some(last) => self.edits.insert(last.span.end, format!(", {tables}")),
+                match end {
+                    Some(end) => self.edits.insert(end.span.end, format!(", {tables}")),
                     None => self.edits.insert(list.span.end - 1, tables),
                 }
             }

@@ -253,7 +253,8 @@ fn json(executable: &str, bytes: &[u8]) -> Result<String, AboutError> {
 }
 
 fn search_path(bin: &Path, path: &OsString) -> OsString {
-    let folders = std::iter::once(bin.to_owned()).chain(std::env::split_paths(path));
+    let folders =
+        std::iter::once(bin.to_owned()).chain(std::env::split_paths(path).filter(|folder| folder.is_absolute()));
     std::env::join_paths(folders).unwrap_or_else(|_| path.clone())
 }
 

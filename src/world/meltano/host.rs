@@ -38,7 +38,9 @@ impl Host {
     /// Returns the program of that name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<PathBuf> {
-        std::env::split_paths(&self.path).map(|folder| folder.join(name)).find(|path| is_program(path))
+        // A folder that depends on where somebody stands may be the project's.
+        let folders = std::env::split_paths(&self.path).filter(|folder| folder.is_absolute());
+        folders.map(|folder| folder.join(name)).find(|path| is_program(path))
     }
 
     /// Returns the preferred Python, or the first on the path that is new enough.
@@ -105,6 +107,14 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         let host = Host { path: folder.path().into(), ..Host::default() };
         (folder, host)
+    }
+
+    #[test]
+    fn no_program_is_taken_from_where_somebody_stands() {
+        let found = |path: &str| Host { path: path.into(), ..Host::default() }.find("run");
+        assert_eq!((found(".ci"), found("")), (None, None));
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci");
+        assert_eq!(found(folder.to_str().unwrap()), Some(folder.join("run")));
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn a_stream_that_the_source_does_not_offer_is_a_warning_or_a_failure() {
     let source = Source::new("['orders.*', 'refunds.*', 'gone-*.*', '!others.*']");
     let (code, run) = source.syncs();
     assert_eq!((code, &run["status"], &run["cause"]), (0, &json!("warning"), &json!("missing_stream")), "{run}");
-    let told = "the files name `gone-*`, `refunds`, and the source does not offer them";
+    let told = "the files name `refunds`, `gone-*`, and the source does not offer them";
     assert_eq!((&run["error"], source.rows("orders").len()), (&json!(told), 5));
     let status = source.project.json(&["status"]);
     assert_eq!(status["integrations"].as_array().unwrap().iter().filter(|one| one["status"] == "error").count(), 0);
