@@ -50,18 +50,21 @@ fn ran(project: &Project, words: &[&str]) -> Ran {
 fn a_loader_that_names_the_registrys_key_gets_nothing() {
     let project = Project::with_fault("well");
     project.write("spile.toml", &format!("{FAULT}{REGISTRY}"));
-    let loader_of = |value: &str| LOADER.replace("[config]\n", &format!("[config]\ncustom_name = '{value}'\n"));
-    project.write("integrations/files.toml", &loader_of("of-${SUPABASE_SECRET_KEY}-${AWS_SECRET_ACCESS_KEY}"));
+    let loader_of = |value: &str| LOADER.replace("[config]\n", &format!("[config]\ncustom_name = {value}\n"));
     // Meltano reads this file by itself.
     project.write(".env", &format!("SUPABASE_SECRET_KEY={KEY}\n"));
-    ran(&project, &["sync", "things"]).succeeds();
-    let written: Vec<_> = std::fs::read_dir(project.path().join("output")).unwrap().flatten().collect();
-    let names: Vec<_> = written.iter().map(|file| file.file_name().into_string().unwrap()).collect();
-    assert_eq!(names, ["of--.jsonl"]);
-    // A folder that is not there makes the loader say which one it looked for.
-    project.write("integrations/files.toml", &loader_of("no/such/folder/${SUPABASE_SECRET_KEY}"));
+    // What a run is not given ends it before it begins.
+    let named = "{ env = 'of-${SUPABASE_SECRET_KEY}-${AWS_SECRET_ACCESS_KEY}' }";
+    project.write("integrations/files.toml", &loader_of(named));
     let failed = ran(&project, &["sync", "things"]).fails();
-    assert!(!format!("{}{}", failed.stdout(), failed.stderr()).contains("canary"), "{}", failed.stdout());
+    assert!(failed.stdout().contains("`AWS_SECRET_ACCESS_KEY`"), "{}", failed.stdout());
+    assert!(!project.path().join("output").exists());
+    // Within a text it is no variable, and a folder that is not there makes the loader say which one it looked for.
+    for value in ["{ env = 'no/such/folder/${SUPABASE_SECRET_KEY}' }", "'no/such/folder/${SUPABASE_SECRET_KEY}'"] {
+        project.write("integrations/files.toml", &loader_of(value));
+        let failed = ran(&project, &["sync", "things"]).fails();
+        assert!(!format!("{}{}", failed.stdout(), failed.stderr()).contains("canary"), "{}", failed.stdout());
+    }
     assert!(!project.newest_run().to_string().contains("canary"));
 }
 

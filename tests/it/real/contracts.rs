@@ -60,7 +60,9 @@ fn arrived(project: &Project, slug: &str, table: &str) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let columns = |line: &str| {
         let row: Value = serde_json::from_str(line).unwrap();
-        row.as_object().unwrap().keys().cloned().collect()
+        let mut names: Vec<String> = row.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
     };
     text.lines().map(columns).collect()
 }
