@@ -711,5 +711,7 @@ if __name__ == "__main__":
     # and again while it is read.
     gc.set_threshold(500_000, 20, 20)
     gc.enable()
+    # At the end everything is given back at once.
+    atexit.register(gc.freeze)
     sys.argv[0] = "meltano"
     sys.exit(main())
