@@ -8,6 +8,8 @@ use tokio::try_join;
 use super::check::{Rendered, before_plan, forgetting, mistaken};
 use super::{Error, Loaded, contract};
 use crate::discovered::ChangedSource;
+use crate::discovered::contract::path;
+use crate::integration::Integration;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 use crate::plan::{
     self, Compared, Current, Desired, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot, State,
@@ -107,8 +109,13 @@ fn sources(
         Scope::Everything => true,
         Scope::Only(slugs) => slugs.contains(slug),
     };
+    // Where their folder cannot be looked into, reading one says why.
+    let contracts = world.project.contracts().ok();
+    let may_have_one =
+        |one: &Integration| contracts.as_ref().is_none_or(|there| there.contains(&path(&one.slug, environment)));
     let mut changed = Vec::new();
-    for integration in loaded.integrations.by_slug().filter(|one| is_meant(&one.slug) && one.at(environment).enabled) {
+    let meant = loaded.integrations.by_slug().filter(|one| is_meant(&one.slug) && one.at(environment).enabled);
+    for integration in meant.filter(|one| may_have_one(one)) {
         changed.extend(contract::known_changes(&world.project, (loaded, integration), environment)?);
     }
     Ok(changed)

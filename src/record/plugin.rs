@@ -126,10 +126,9 @@ const OF_SETTINGS: [&str; 18] = [
 /// setting's default it keeps that too.
 fn as_meltano_writes(table: &mut Map<String, Value>, order: &[&str]) {
     table.retain(|key, value| key == "value" || !says_nothing(value));
-    table.sort_keys();
     let place = |key: &str| order.iter().position(|known| *known == key).unwrap_or(order.len());
     let mut members: Vec<(String, Value)> = std::mem::take(table).into_iter().collect();
-    members.sort_by_key(|(key, _)| place(key));
+    members.sort_by(|(a, _), (b, _)| (place(a), a).cmp(&(place(b), b)));
     table.extend(members);
 }
 

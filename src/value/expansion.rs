@@ -19,7 +19,13 @@ pub const KEY: &str = "env";
 
 /// Returns the variables that Meltano puts into a text.
 pub fn variables(text: &str) -> impl Iterator<Item = &str> {
-    VARIABLE.captures_iter(text).filter(|found| found.name("escape").is_none()).filter_map(|found| name(&found))
+    let found = may_have_one(text).then(|| VARIABLE.captures_iter(text)).into_iter().flatten();
+    found.filter(|found| found.name("escape").is_none()).filter_map(|found| name(&found))
+}
+
+/// Most texts have no dollar, and most projects no text with one: for them the pattern is not even compiled.
+fn may_have_one(text: &str) -> bool {
+    text.contains('$')
 }
 
 fn name<'a>(found: &Captures<'a>) -> Option<&'a str> {
@@ -35,7 +41,7 @@ pub fn has_variable(text: &str) -> bool {
 /// Returns the variable that a text names and nothing else: `$NAME`, `${NAME}`.
 #[must_use]
 pub fn reference(text: &str) -> Option<&str> {
-    let found = VARIABLE.captures(text).filter(|found| found.name("escape").is_none())?;
+    let found = may_have_one(text).then(|| VARIABLE.captures(text))?.filter(|found| found.name("escape").is_none())?;
     found.get(0).filter(|whole| whole.as_str() == text)?;
     name(&found)
 }
@@ -44,7 +50,7 @@ pub fn reference(text: &str) -> Option<&str> {
 /// reference stays one, and so does what has its backslash.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    if reference(text).is_some() {
+    if !may_have_one(text) || reference(text).is_some() {
         return Cow::Borrowed(text);
     }
     VARIABLE.replace_all(text, |found: &Captures<'_>| match found.name("escape") {
@@ -56,6 +62,9 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 /// Returns what a plugin is given for a text of Meltano's form; `None` where that depends on variables.
 #[must_use]
 pub fn plain(text: &str) -> Option<Cow<'_, str>> {
+    if !may_have_one(text) {
+        return Some(Cow::Borrowed(text));
+    }
     if has_variable(text) {
         return None;
     }

@@ -43,6 +43,20 @@ impl Project {
         }
     }
 
+    /// Returns which contracts there are, by their paths, from one look at their folder.
+    ///
+    /// # Errors
+    /// When that cannot be looked into.
+    pub fn contracts(&self) -> Result<BTreeSet<PathBuf>, Shut> {
+        let folder = Path::new(contract::FOLDER);
+        let listed = match self.door()?.entries(folder) {
+            Err(Shut::Missing) => Vec::new(),
+            entries => entries?,
+        };
+        let unwritten = self.unwritten.keys().filter(|path| path.starts_with(folder)).cloned();
+        Ok(listed.into_iter().map(|entry| folder.join(entry.name)).chain(unwritten).collect())
+    }
+
     fn text_through(&self, door: &Door, path: &Path) -> Result<String, Shut> {
         match self.unwritten.get(path) {
             Some(Some(text)) => Ok(text.clone()),
