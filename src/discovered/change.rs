@@ -27,6 +27,12 @@ pub struct ChangedSource {
     pub changes: Vec<Change>,
 }
 
+/// Returns the command that takes a source as good; `argument` is what commands call its integration.
+#[must_use]
+pub fn accept(argument: &str) -> String {
+    format!("spile discover {argument} --accept")
+}
+
 /// Something that has changed in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {

@@ -92,17 +92,15 @@ fn bereft(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> Ve
 }
 
 fn numbers(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
-    let parts = adopted.iter().flat_map(|one| std::iter::once(&one.base).chain(one.overlays.values()));
     let note = |(name, at): &(String, usize)| Note {
         line: Some(line(document, *at)),
         message: format!("`{name}` is a number, and reaches the plugin as a text now that it is encrypted"),
         help: Some("where that matters, declare it in `settings` of the plugin, with its `kind`".to_owned()),
     };
-    parts.flat_map(|part| &part.numbers).map(note).collect()
+    parts(adopted).flat_map(|(_, part)| &part.numbers).map(note).collect()
 }
 
 fn nulls(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
-    let parts = adopted.iter().flat_map(|one| std::iter::once(&one.base).chain(one.overlays.values()));
     let note = |(name, at): &(String, usize)| Note {
         line: Some(line(document, *at)),
         message: format!("`{name}` holds a null, which Meltano does not hand on and TOML cannot say: it is left out"),
@@ -110,7 +108,7 @@ fn nulls(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
             "to a plugin it would have a meaning, such as a column that is dropped: write that another way".to_owned(),
         ),
     };
-    parts.flat_map(|part| &part.nulls).map(note).collect()
+    parts(adopted).flat_map(|(_, part)| &part.nulls).map(note).collect()
 }
 
 fn valueless(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {

@@ -12,6 +12,7 @@ use super::secrets::flatten;
 use crate::connector::Role;
 use crate::integration::check::environment_variable;
 use crate::value;
+use crate::value::expansion::reference;
 use crate::yaml::{self, Document, Values};
 
 /// Compares the values of two texts, as far as import does not mean to change them.
@@ -179,7 +180,7 @@ fn order(plugin: &mut Value) {
         let mut order = Map::new();
         for (name, value) in leaves {
             // What comes from a variable is put in behind the others, and no list of rules is a secret.
-            if value.as_str().is_some_and(|text| text.starts_with("${") && text.ends_with('}')) {
+            if value.as_str().is_some_and(|text| text.starts_with("${") && reference(text).is_some()) {
                 continue;
             }
             let of = if key == "config" { setting(name) } else { String::new() };

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::edits::{self, Edits};
 use super::{Error, Loaded, Tell, discover};
 use crate::connector::Role;
-use crate::discovered::{Change, ChangedSource, Contract, Discovered, Rules, Watch, contract};
+use crate::discovered::{Change, ChangedSource, Contract, Discovered, Rules, Watch, change, contract};
 use crate::integration::Integration;
 use crate::name::{EnvironmentName, Slug};
 use crate::problem::Problems;
@@ -58,7 +58,7 @@ impl Named {
     /// Returns the command that takes its source as good.
     #[must_use]
     pub fn accept(&self) -> String {
-        format!("spile discover {} --accept", self.argument)
+        change::accept(&self.argument)
     }
 }
 

@@ -51,10 +51,16 @@ pub fn of_catalog(facts: &CatalogFacts, wanted: &Sync) -> Vec<Finding> {
     }
     if let Some(reason) = &facts.failed {
         let last = reason.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-        let sentence = format!("the tap could not be asked for its streams, and its last catalog was used: {last}");
-        add(wanted.failed_discovery, Cause::OldCatalog, sentence);
+        findings.push(old_catalog(last, wanted));
     }
     findings
+}
+
+/// Returns what comes of a tap that could not be asked for its streams, so that its last catalog was used.
+#[must_use]
+pub fn old_catalog(reason: &str, wanted: &Sync) -> Finding {
+    let sentence = format!("the tap could not be asked for its streams, and its last catalog was used: {reason}");
+    Finding { severity: wanted.failed_discovery, cause: Cause::OldCatalog, sentence }
 }
 
 /// Says which streams the files name and the source does not offer.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::report::ErrorData;
 use super::runs::local;
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, harmless, plain, styled};
-use crate::discovered::{Change, ChangedSource, Difference};
+use crate::discovered::{Change, ChangedSource, Difference, change};
 use crate::integration::Reaction;
 use crate::name::Slug;
 use crate::ops::contract::{Acceptance, Checked, History, Named, Step};
@@ -157,7 +157,7 @@ pub struct SourceData {
 impl From<&ChangedSource> for SourceData {
     fn from(source: &ChangedSource) -> Self {
         let changes = data(&source.argument, &source.changes);
-        let accept = format!("spile discover {} --accept", source.argument);
+        let accept = change::accept(&source.argument);
         Self { slug: source.slug.clone(), discovered_at: source.at, accept, changes }
     }
 }

@@ -12,6 +12,7 @@ use super::integrations::find;
 use crate::connector::{Role, search};
 use crate::http::app::App;
 use crate::http::change;
+use crate::http::contract;
 use crate::http::refusal::Refusal;
 use crate::http::who::{self, Who};
 use crate::ops;
@@ -100,8 +101,7 @@ pub async fn discovered(
     let Query(of) = of?;
     let desk = app.desk().await?;
     let integration = find(&desk, &of.integration)?;
-    let root = desk.world.project.root();
-    let kept = ops::discover::found(root, (&desk.loaded, integration), &desk.environment)?;
+    let kept = contract::known(&desk, integration)?;
     Ok(Json(json!({ "integration": integration.slug, "discovered": kept })))
 }
 

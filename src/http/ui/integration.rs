@@ -184,8 +184,7 @@ fn settings(one: &Integration) -> Vec<Value> {
 /// Returns the streams that its source said last that it offers.
 fn streams(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
     let desk = &at.desk;
-    let root = desk.world.project.root();
-    let kept = ops::discover::found(root, (&desk.loaded, one), &desk.environment).ok()??;
+    let kept = crate::http::contract::known(desk, one).ok()??;
     let rules = Rules::of(one, one.at(&desk.environment));
     let of = |stream: &Stream| json!({ "name": stream.name, "taken": rules.take(stream).0.is_read() });
     let all: Vec<Value> = kept.streams.iter().map(of).collect();

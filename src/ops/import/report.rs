@@ -101,8 +101,8 @@ pub struct Sealed {
 }
 
 /// The keys of the file that are spile's to say afterwards, or that are lists of things.
-const KNOWN: [&str; 7] =
-    ["plugins", "jobs", "schedules", "environments", "default_environment", "project_id", "include_paths"];
+const KNOWN: [&str; 8] =
+    ["version", "plugins", "jobs", "schedules", "environments", "default_environment", "project_id", "include_paths"];
 
 impl Report {
     /// Makes the report of an import that was worked out.
@@ -176,7 +176,7 @@ fn kept(document: &Value, prepared: &Prepared) -> Vec<Kept> {
         kept.extend(names(&document[list]).map(|name| Kept { list: list.to_owned(), name: shown(name), why: None }));
     }
     let keys = document.as_object().into_iter().flatten().map(|(key, _)| key);
-    let others = keys.filter(|key| !KNOWN.contains(&key.as_str()) && key.as_str() != "version");
+    let others = keys.filter(|key| !KNOWN.contains(&key.as_str()));
     kept.extend(others.map(|key| Kept { list: "keys".to_owned(), name: shown(key), why: None }));
     kept
 }

@@ -10,7 +10,7 @@ use super::Watched;
 use crate::alert::runs::AllEnds;
 use crate::alert::stale::{Since, stale};
 use crate::alert::{Alert, Key, Seen, Subject};
-use crate::discovered::{Change, ChangedSource};
+use crate::discovered::{Change, ChangedSource, change};
 use crate::integration::Integration;
 use crate::name::{IntegrationId, Slug};
 use crate::ops::{self, Error, Event, Loaded};
@@ -205,7 +205,7 @@ fn changed(loaded: &Loaded, source: &ChangedSource) -> Option<Alert> {
     let integration = loaded.integrations.get(&source.id)?;
     let alert = to_do((source.id, "contract"), (Some(integration), integration.path.clone()), sentence, source.at);
     Some(Alert {
-        help: Some(format!("run `spile discover {argument} --accept` to take it as good, or leave it out of `select`")),
+        help: Some(format!("run `{}` to take it as good, or leave it out of `select`", change::accept(argument))),
         command: Some(format!("spile discover {argument} --changes")),
         ..alert
     })

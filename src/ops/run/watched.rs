@@ -10,7 +10,7 @@ use crate::integration::check::environment_variable;
 use crate::ops::contract::Named;
 use crate::ops::discover::{Freshness, Options};
 use crate::ops::{self, Error, discover};
-use crate::run::finding::Finding;
+use crate::run::finding::{Finding, old_catalog};
 use crate::run::{Cause, RunKind};
 use crate::settings::Severity;
 use crate::world::meltano::{Catalog, Finished, Outcome, Request};
@@ -65,10 +65,7 @@ impl Job {
         request.catalog = offered.catalog;
         let mut findings = Vec::new();
         if let Some(reason) = offered.failed {
-            let severity = self.loaded.settings.sync.failed_discovery;
-            let sentence =
-                format!("the tap could not be asked for its streams, and its last catalog was used: {reason}");
-            findings.push(Finding { severity, cause: Cause::OldCatalog, sentence });
+            findings.push(old_catalog(&reason, &self.loaded.settings.sync));
         }
         let contract = if self.kind == RunKind::Sync { self.contract()? } else { None };
         let Some(contract) = contract else { return Ok(Watched::Go(findings)) };

@@ -11,10 +11,11 @@ use crate::run::Cause;
 const FOLDER: &str = "compare";
 
 /// What asks.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("driver.py", include_str!("compare/driver.py")),
     ("source.py", include_str!("compare/source.py")),
     ("destination.py", include_str!("compare/destination.py")),
+    ("serving.py", include_str!("compare/serving.py")),
     ("values.py", include_str!("compare/values.py")),
     ("rows.py", ROWS),
 ];

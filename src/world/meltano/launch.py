@@ -423,7 +423,6 @@ class Walk:
 
     def __init__(self, executor):
         self.executor = executor
-        self.stream = None
         self.known = set()
 
     def into(self, node, path):
@@ -442,7 +441,6 @@ class Walk:
         if path.endswith("]"):
             if self.STREAM.search(path):
                 self.executor.stream_node(node, path)
-                self.stream = node
                 self.known = {tuple(one["breadcrumb"]) for one in node["metadata"] if "breadcrumb" in one}
             elif self.METADATA.search(path) and "breadcrumb" in node:
                 self.executor.metadata_node(node, path)

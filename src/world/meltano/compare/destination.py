@@ -13,6 +13,7 @@ from decimal import Decimal
 import rows
 import values
 from rows import Unknown, answer
+from serving import serve
 
 # The keys of a file that are told apart at most.
 KEYS = 2_000_000
@@ -276,15 +277,5 @@ class Session:
         return {"rows": found}
 
 
-def main():
-    # Whatever the loader's code prints is no answer.
-    output, sys.stdout = sys.stdout, sys.stderr
-    session = answer(lambda: Session(*sys.argv[1:3]))
-    for line in sys.stdin:
-        name, *arguments = json.loads(line)
-        said = session if isinstance(session, dict) else answer(lambda: getattr(session, name)(*arguments))
-        print(json.dumps(said), file=output, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(lambda: Session(*sys.argv[1:3]), answer)

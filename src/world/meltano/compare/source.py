@@ -12,6 +12,7 @@ from importlib import import_module
 
 import values
 from rows import Unknown, module_of
+from serving import serve
 
 
 def selected(stream):
@@ -242,15 +243,5 @@ def answer(ask):
         return {"failed": " ".join(str(error).split())[:400] or type(error).__name__}
 
 
-def main():
-    # Whatever the tap's code prints is no answer.
-    output, sys.stdout = sys.stdout, sys.stderr
-    session = answer(lambda: Session(*sys.argv[1:4]))
-    for line in sys.stdin:
-        name, *arguments = json.loads(line)
-        said = session if isinstance(session, dict) else answer(lambda: getattr(session, name)(*arguments))
-        print(json.dumps(said), file=output, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(lambda: Session(*sys.argv[1:4]), answer)
