@@ -5,16 +5,16 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// How long a child that was asked to stop may take; then it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long what a child left behind may hold its output open; then it is killed.
+/// How long what a child leaves behind may go on: with an open output, or after the child was stopped. Then it is killed.
 const LEFTOVERS: Duration = Duration::from_secs(3);
 
 /// The most bytes of a line of a log; what is longer is to be cut by who hears it, so that memory is bounded.
@@ -122,6 +122,9 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
             stop = Some(Stop::Deaf(error));
         }
     }
+    if stop.is_some() {
+        group.wait_until_empty().await;
+    }
     group.ended();
     match (stop, status) {
         (Some(Stop::Deaf(error)), _) => Err(Lost::Hearing(error)),
@@ -175,6 +178,26 @@ impl Group {
         if let Some(leader) = self.0 {
             // The last of it may have ended in the meantime.
             let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+
+    /// Waits for the members that outlive a stopped leader, and kills those that take too long. A plugin whose output
+    /// goes to Meltano holds none of ours open, so the end of the output says nothing about it.
+    async fn wait_until_empty(&self) {
+        let Some(leader) = self.0 else { return };
+        let mut deadline = Instant::now() + LEFTOVERS;
+        let mut is_killed = false;
+        while test_kill_process_group(leader).is_ok() {
+            if Instant::now() >= deadline {
+                if is_killed {
+                    // Not even a kill ends it: it hangs in the kernel, and nothing more can be done.
+                    return;
+                }
+                self.kill();
+                is_killed = true;
+                deadline += LEFTOVERS;
+            }
+            sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -281,6 +304,23 @@ mod tests {
     async fn a_child_that_takes_too_long_is_stopped() {
         let (ended, _) = shell("sleep 60", Some(Duration::from_millis(100))).await;
         assert!(matches!(ended, Ok(Ended::TimedOut)));
+    }
+
+    #[tokio::test]
+    async fn nothing_that_a_stopped_child_started_runs_on_even_without_an_output() {
+        let mut leader = String::new();
+        let (_keep, mut interrupt) = watch::channel(false);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "echo $$; sleep 60 > /dev/null 2>&1 & exec sleep 61"]).stdin(Stdio::null());
+        let timeout = Some(Duration::from_millis(500));
+        let limits = Limits { timeout, interrupt: &mut interrupt, pieces: Pieces::Lines };
+        let mut hear = |_, line: &[u8]| {
+            leader.push_str(&String::from_utf8_lossy(line));
+            Ok(())
+        };
+        assert!(matches!(follow(command, limits, &mut hear).await, Ok(Ended::TimedOut)));
+        let leader = Pid::from_raw(leader.parse().unwrap()).unwrap();
+        assert!(test_kill_process_group(leader).is_err(), "the sleep in the background still runs");
     }
 
     #[tokio::test]
