@@ -22,10 +22,10 @@ mod tools;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use spile::name::IntegrationId;
-use spile::plan::{State, Step};
-use spile::record::Row;
-use spile::world::{Origin, Target};
+use spile_core::name::IntegrationId;
+use spile_core::plan::{State, Step};
+use spile_core::record::Row;
+use spile_world::{Origin, Target};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -202,10 +202,10 @@ impl Project<'_> {
     }
 
     /// The registry, without the rest of the program.
-    fn target(&self, url: &str) -> spile::world::Supabase {
+    fn target(&self, url: &str) -> spile_world::Supabase {
         let address = parts::address(url, "", &self.supabase.key("service_role"));
         let environment = "dev".parse().unwrap();
-        spile::world::Supabase::new(address, ("bench", &environment), &self.folder.path().join(".spile")).unwrap()
+        spile_world::Supabase::new(address, ("bench", &environment), &self.folder.path().join(".spile")).unwrap()
     }
 
     /// Returns the addresses of the pages of ids and hashes.

@@ -64,7 +64,7 @@ fn local(count: usize) -> f64 {
 
 /// Renders `meltano.yml` of a project that was read before.
 fn render(root: &Path, runs: usize) -> Took {
-    let loaded = spile::ops::check::used(&spile::world::Project::at(root)).expect("a project");
+    let loaded = spile_ops::check::used(&spile_world::Project::at(root)).expect("a project");
     Took::wall(timed(runs, || drop(loaded.render(&loaded.entries).expect("it is rendered"))))
 }
 

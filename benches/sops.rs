@@ -9,8 +9,8 @@ use std::io::{Read, Write};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use age::x25519::Identity;
-use spile::secret::Secret;
-use spile::sops::{DataKey, Document, Enc, Wrapped, node, rewrite};
+use spile_core::secret::Secret;
+use spile_core::sops::{DataKey, Document, Enc, Wrapped, node, rewrite};
 use toml::de::DeTable;
 
 use parts::{Against, Took, in_turns, once, row, table};

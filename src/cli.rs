@@ -46,22 +46,22 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::name::EnvironmentName;
-use crate::ops::saved_plan::SavedPlanError;
-use crate::ops::{self, Error, Loaded};
-use crate::problem::Problems;
-use crate::secrecy::NOT_SHOWN;
-use crate::secret::Secret;
-use crate::settings::{ALLOW, Agreement, ProjectSettings, TRUST_VARIABLE, TrustedHost, Variables};
-use crate::view;
-use crate::world::editor::Editor;
-use crate::world::keys::Places;
-use crate::world::meltano::Host;
-use crate::world::project::Trust;
-use crate::world::{
+use output::Output;
+use spile_core::name::EnvironmentName;
+use spile_core::problem::Problems;
+use spile_core::secrecy::NOT_SHOWN;
+use spile_core::secret::Secret;
+use spile_core::settings::{ALLOW, Agreement, ProjectSettings, TRUST_VARIABLE, TrustedHost, Variables};
+use spile_ops::saved_plan::SavedPlanError;
+use spile_ops::{self as ops, Error, Loaded};
+use spile_view as view;
+use spile_world::editor::Editor;
+use spile_world::keys::Places;
+use spile_world::meltano::Host;
+use spile_world::project::Trust;
+use spile_world::{
     Agreements, ChildEnvironment, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders, World,
 };
-use output::Output;
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry.
 #[derive(Debug, Parser)]
@@ -388,7 +388,7 @@ impl Global {
     fn project(&self) -> Result<Project, Error> {
         let folder = self.folder()?;
         // A folder that is named is the project; without a name it is looked for upwards, as cargo does.
-        let is_named = self.folder.is_some() && folder.join(crate::world::project::SETTINGS).is_file();
+        let is_named = self.folder.is_some() && folder.join(spile_world::project::SETTINGS).is_file();
         let project = if is_named { Project::at(folder) } else { Project::find(&folder)? };
         Ok(match self.trust() {
             Trust::Own => project,

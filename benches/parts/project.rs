@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use spile::secret::Secret;
-use spile::sops::{DataKey, Document, Wrapped, rewrite};
+use spile_core::secret::Secret;
+use spile_core::sops::{DataKey, Document, Wrapped, rewrite};
 use toml::de::DeTable;
 
 use super::write;

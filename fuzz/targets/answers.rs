@@ -8,9 +8,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Mutex, OnceLock};
 
 use jiff::Timestamp;
-use spile::secret::Secret;
-use spile::world::supabase::Address;
-use spile::world::{Alerts, Registry, Runs, Supabase, Target};
+use spile_core::secret::Secret;
+use spile_world::supabase::Address;
+use spile_world::{Alerts, Registry, Runs, Supabase, Target};
 
 const STATUSES: [u16; 8] = [200, 201, 204, 400, 401, 404, 409, 500];
 

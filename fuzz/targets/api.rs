@@ -8,10 +8,10 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
-use spile::http::{App, Login, Setup, Writing, router};
-use spile::world::keys::Places;
-use spile::world::meltano::Host;
-use spile::world::{Keys, Outside, Project};
+use spile_server::{App, Login, Setup, Writing, router};
+use spile_world::keys::Places;
+use spile_world::meltano::Host;
+use spile_world::{Keys, Outside, Project};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -74,7 +74,7 @@ fn server() -> &'static (Runtime, Router) {
             hosts: vec!["localhost".to_owned()],
             jobs: Some(1),
             timeout: None,
-            turns: spile::ops::run::Places::new(1),
+            turns: spile_ops::run::Places::new(1),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         (runtime, router(&app))

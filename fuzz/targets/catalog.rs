@@ -1,7 +1,7 @@
 //! What sources say that they offer.
 #![no_main]
 
-use spile::discovered::read;
+use spile_core::discovered::read;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     if let Ok(streams) = read(bytes) {

@@ -1,10 +1,10 @@
 //! Definitions that others wrote: refused for a reason, or a connector whose file is one.
 #![no_main]
 
-use spile::connector::read::connector;
-use spile::definition::{self, Asked};
-use spile::problem::Problems;
-use spile::source::Source;
+use spile_core::connector::read::connector;
+use spile_core::definition::{self, Asked};
+use spile_core::problem::Problems;
+use spile_core::source::Source;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     for name in ["tap.yml", "tap.json", "meltano.yml"] {

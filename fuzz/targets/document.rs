@@ -1,8 +1,8 @@
 //! Documents in every format: read, opened, written as JSON, rewritten into a TOML file, changed and sealed again.
 #![no_main]
 
-use spile::secret::Secret;
-use spile::sops::{DataKey, Document, SECRETS, node, rewrite};
+use spile_core::secret::Secret;
+use spile_core::sops::{DataKey, Document, SECRETS, node, rewrite};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let key = DataKey::from_bytes(&[7; 32]).expect("32 bytes");

@@ -1,7 +1,7 @@
 //! `ENC[...]`: any text is refused or written again as it was.
 #![no_main]
 
-use spile::sops::{DataKey, Enc};
+use spile_core::sops::{DataKey, Enc};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     if let Ok(enc) = text.parse::<Enc>() {

@@ -1,7 +1,7 @@
 //! What Meltano, taps and targets print: told apart, counted, and never more than a line long.
 #![no_main]
 
-use spile::run::log::{Entry, Tally};
+use spile_core::run::log::{Entry, Tally};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let mut tally = Tally::default();

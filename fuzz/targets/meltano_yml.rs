@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use spile::connector::{Catalog, Role};
-use spile::import::{self, Left, Locks};
-use spile::problem::Problems;
-use spile::render::read;
+use spile_core::connector::{Catalog, Role};
+use spile_core::import::{self, Left, Locks};
+use spile_core::problem::Problems;
+use spile_core::render::read;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let _ = (read::entries(text), read::back(text).is_ok(), read::installed(text, (Role::Extractor, "tap-x")));

@@ -1,7 +1,7 @@
 //! The `sops` block in every format: whatever it holds, every question about it is answered.
 #![no_main]
 
-use spile::sops::{Document, Metadata, node};
+use spile_core::sops::{Document, Metadata, node};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     for metadata in [json(text), yaml(text), toml(text)].into_iter().flatten() {

@@ -2,9 +2,9 @@
 //! project.
 #![no_main]
 
-use spile::ops::saved_plan::SavedPlan;
-use spile::view::plan_data::PlanData;
-use spile::view::{plan, plan_markdown};
+use spile_ops::saved_plan::SavedPlan;
+use spile_view::plan_data::PlanData;
+use spile_view::{plan, plan_markdown};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     // Any digest passes: what is behind it is what is tried.

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use spile::format;
-use spile::integration::FileName;
-use spile::ops::Error;
-use spile::ops::check::{ConnectorFiles, Files, checked};
-use spile::problem::Problems;
-use spile::source::Source;
-use spile::view::report;
-use spile::{render, settings};
+use spile_core::format;
+use spile_core::integration::FileName;
+use spile_ops::Error;
+use spile_ops::check::{ConnectorFiles, Files, checked};
+use spile_core::problem::Problems;
+use spile_core::source::Source;
+use spile_view::report;
+use spile_core::{render, settings};
 
 /// What stands before a file's text: `--- integrations/shop.toml`.
 const HEAD: &str = "--- ";

@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::scope::Scope;
 use super::{Global, Output, plan};
-use crate::name::EnvironmentName;
-use crate::ops::saved_plan::SavedPlanError;
-use crate::ops::{self, Error, Loaded};
-use crate::plan::Plan;
-use crate::plan::guard::Allowance;
-use crate::view::plan_data::PlanData;
-use crate::view::{self, GOOD, styled};
-use crate::world::{Origin, World};
+use spile_core::name::EnvironmentName;
+use spile_core::plan::Plan;
+use spile_core::plan::guard::Allowance;
+use spile_ops::saved_plan::SavedPlanError;
+use spile_ops::{self as ops, Error, Loaded};
+use spile_view::plan_data::PlanData;
+use spile_view::{self as view, GOOD, styled};
+use spile_world::{Origin, World};
 
 /// Change the registry, meltano.yml and outputs to what the files ask for, after showing the plan and asking
 #[derive(Debug, clap::Args)]

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::untrusted::Refusal;
 use super::{Format, Global, Output, exit};
-use crate::ops::check::Knowledge;
-use crate::ops::{self, Error};
-use crate::problem::Report;
-use crate::view::report::ProblemData;
-use crate::view::{self, BAD, GOOD, styled};
-use crate::world::Project;
+use spile_core::problem::Report;
+use spile_ops::check::Knowledge;
+use spile_ops::{self as ops, Error};
+use spile_view::report::ProblemData;
+use spile_view::{self as view, BAD, GOOD, styled};
+use spile_world::Project;
 
 /// Read and check every file of the project; touch nothing, need no network and no key
 #[derive(Debug, clap::Args)]

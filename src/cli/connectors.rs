@@ -9,10 +9,10 @@ use clap::{Subcommand, ValueEnum};
 
 use super::untrusted::Refusal;
 use super::{Global, Output};
-use crate::connector::{Role, search};
-use crate::ops::Error;
-use crate::ops::connectors::{Shelf, Standing};
-use crate::view;
+use spile_core::connector::{Role, search};
+use spile_ops::Error;
+use spile_ops::connectors::{Shelf, Standing};
+use spile_view as view;
 
 /// List, find and show connectors, and take over those that others define
 #[derive(Debug, clap::Args)]

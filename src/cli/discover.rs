@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 use super::run::{duration, pass_on};
 use super::{Global, Output, exit, host};
-use crate::discovered::Change;
-use crate::name::EnvironmentName;
-use crate::ops::contract::{self, Checked, Named};
-use crate::ops::discover::{Freshness, Offer, Options};
-use crate::ops::notify::Watched;
-use crate::ops::{self, Error, Loaded};
-use crate::view;
-use crate::world::World;
+use spile_core::discovered::Change;
+use spile_core::name::EnvironmentName;
+use spile_ops::contract::{self, Checked, Named};
+use spile_ops::discover::{Freshness, Offer, Options};
+use spile_ops::notify::Watched;
+use spile_ops::{self as ops, Error, Loaded};
+use spile_view as view;
+use spile_world::World;
 
 /// How long a tap may take where nothing is said: a large Salesforce takes minutes.
 pub(super) const PATIENCE: Duration = Duration::from_mins(10);

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{Global, Output, exit, host};
-use crate::ops::doctor::{Finding, Verdict};
-use crate::ops::{self, Error};
-use crate::view::{BAD, CHANGED, GOOD, QUIET, styled};
+use spile_ops::doctor::{Finding, Verdict};
+use spile_ops::{self as ops, Error};
+use spile_view::{BAD, CHANGED, GOOD, QUIET, styled};
 
 /// Look at everything that runs depend on, and say the next step where something is missing
 #[derive(Debug, clap::Args)]

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{Global, Output, exit};
-use crate::ops::{self, Error};
-use crate::view::plan_data::DriftData;
-use crate::view::{self, GOOD, styled};
+use spile_ops::{self as ops, Error};
+use spile_view::plan_data::DriftData;
+use spile_view::{self as view, GOOD, styled};
 
 /// Show what something else has changed since the last apply; exit with 2 where there is something
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 
 use super::{Global, Output, exit};
-use crate::ops::{self, Error};
+use spile_ops::{self as ops, Error};
 
 /// Run a command with the settings of an integration as the variables that Meltano reads them from, secrets included
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! `spile explain`
 
 use super::{Global, Output};
-use crate::ops::{self, Error};
+use spile_ops::{self as ops, Error};
 
 /// Say what a code means and what to do: `spile explain spile::settings::missing`
 #[derive(Debug, clap::Args)]

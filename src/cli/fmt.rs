@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::untrusted::Refusal;
 use super::{Global, Output, exit};
-use crate::ops::{self, Error, fmt};
-use crate::view::report::ProblemData;
-use crate::view::{self, GOOD, styled};
+use spile_ops::{self as ops, Error, fmt};
+use spile_view::report::ProblemData;
+use spile_view::{self as view, GOOD, styled};
 
 /// Bring files into their form: keys in the order of the documentation, blank lines, comments kept; secrets untouched
 #[derive(Debug, clap::Args)]

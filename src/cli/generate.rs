@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use super::{Cli, Output};
-use crate::ops::Error;
+use spile_ops::Error;
 
 /// Write completions for a shell to standard output
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ fn command(name: &str) -> Result<Box<clap::Command>, String> {
     let mut program = Cli::command();
     program.build();
     let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
-    let known = || format!("the commands are {}", crate::problem::listed(names));
+    let known = || format!("the commands are {}", spile_core::problem::listed(names));
     program.find_subcommand(name).cloned().map(Box::new).ok_or_else(known)
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::which::Which;
 use super::{Global, Output};
-use crate::ops::{self, Error};
-use crate::view;
+use spile_ops::{self as ops, Error};
+use spile_view as view;
 
 /// How often a log that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -114,7 +114,7 @@ pub(super) async fn runs(args: &RunsArgs, global: &Global, output: &mut Output) 
     let most = args.most.unwrap_or(if args.stats { MOST.1 } else { MOST.0 });
     let runs = ops::runs(&world, &loaded, &args.which.chosen(), most).await?;
     if args.stats {
-        let stats = crate::run::stats::stats(&runs);
+        let stats = spile_core::run::stats::stats(&runs);
         output.result(|| view::runs::stats(&stats, &TimeZone::system()), &json!({ "stats": stats }));
         return Ok(0);
     }

@@ -6,13 +6,13 @@ mod words;
 use jiff::Timestamp;
 
 use super::{Global, Output, take_over};
-use crate::name::Slug;
-use crate::ops::import::report::Report;
-use crate::ops::import::{Options, carry_out, prepare};
-use crate::ops::secrets::Access;
-use crate::ops::{self, Error};
-use crate::view::{GOOD, STRONG, styled};
-use crate::world::Project;
+use spile_core::name::Slug;
+use spile_ops::import::report::Report;
+use spile_ops::import::{Options, carry_out, prepare};
+use spile_ops::secrets::Access;
+use spile_ops::{self as ops, Error};
+use spile_view::{GOOD, STRONG, styled};
+use spile_world::Project;
 
 /// Adopt the Meltano project of this folder: its plugins become files, the rest of meltano.yml becomes a template
 #[derive(Debug, clap::Args)]

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{Global, Output};
-use crate::ops::{self, Error};
-use crate::view::{STRONG, styled};
+use spile_ops::{self as ops, Error};
+use spile_view::{STRONG, styled};
 
 /// Make a project here that works at once, with an example that needs no account
 #[derive(Debug, clap::Args)]

@@ -18,9 +18,9 @@ use lsp_types::{
 };
 
 use super::{Global, Output, keys, program};
-use crate::assist::Encoding;
-use crate::ops::Error;
 use desk::Desk;
+use spile_core::assist::Encoding;
+use spile_ops::Error;
 
 /// Serve an editor: diagnostics, completion, what a word means, quick fixes, renaming; over standard input and output
 #[derive(Debug, clap::Args)]

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::untrusted::Refusal;
 use super::{Global, Output, exit};
-use crate::ops::{self, Error};
-use crate::settings::Registry;
-use crate::view;
+use spile_core::settings::Registry;
+use spile_ops::{self as ops, Error};
+use spile_view as view;
 
 /// Print the SQL that sets up a Supabase registry; it may be run again, and over a table that is there
 #[derive(Debug, clap::Args)]

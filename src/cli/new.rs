@@ -14,18 +14,18 @@ use zeroize::Zeroizing;
 
 use super::run::Pace;
 use super::{Global, Output, Site, keys, program};
-use crate::connector::{Connector, Role};
-use crate::form::{self, Given, NewFile, SecretSource, Words};
-use crate::integration::rewrite::Edit;
-use crate::name::{IntegrationId, Slug};
-use crate::ops::new::{self, Prepared};
-use crate::ops::secrets::{Access, SecretsFile, Values, to_set};
-use crate::ops::{self, Error, Loaded};
-use crate::problem::{Problems, did_you_mean, listed};
-use crate::run::Run;
-use crate::secret::Secret;
-use crate::world::door::text_named;
-use crate::world::{Keys, Program, Project};
+use spile_core::connector::{Connector, Role};
+use spile_core::form::{self, Given, NewFile, SecretSource, Words};
+use spile_core::integration::rewrite::Edit;
+use spile_core::name::{IntegrationId, Slug};
+use spile_core::problem::{Problems, did_you_mean, listed};
+use spile_core::run::Run;
+use spile_core::secret::Secret;
+use spile_ops::new::{self, Prepared};
+use spile_ops::secrets::{Access, SecretsFile, Values, to_set};
+use spile_ops::{self as ops, Error, Loaded};
+use spile_world::door::text_named;
+use spile_world::{Keys, Program, Project};
 
 /// Make an integration: asks for what is not said, tests it, encrypts its secrets, writes its file
 #[derive(Debug, clap::Args)]

@@ -3,13 +3,13 @@
 use clap::Subcommand;
 
 use super::{Global, Output, Site, agrees, exit};
-use crate::name::EnvironmentName;
-use crate::ops::notify::Watched;
-use crate::ops::{self, Error, Event, Loaded};
-use crate::problem::{Problems, Report, did_you_mean, listed};
-use crate::settings::{Channel, ProjectSettings};
-use crate::view::notify::{self, OverviewData, SentData, TestedData};
-use crate::world::{Outside, Project, World};
+use spile_core::name::EnvironmentName;
+use spile_core::problem::{Problems, Report, did_you_mean, listed};
+use spile_core::settings::{Channel, ProjectSettings};
+use spile_ops::notify::Watched;
+use spile_ops::{self as ops, Error, Event, Loaded};
+use spile_view::notify::{self, OverviewData, SentData, TestedData};
+use spile_world::{Outside, Project, World};
 
 /// Tell people what goes wrong: try the channels, send what is due, show what is told
 #[derive(Debug, clap::Args)]

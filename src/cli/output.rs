@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{Format, Global, exit};
-use crate::ops::{Error, Event};
-use crate::run::{Run, RunStatus};
-use crate::secret::Secret;
-use crate::view::report::ErrorData;
-use crate::view::{self, BAD, CHANGED, GOOD, QUIET, STRONG, plain, styled};
-use crate::visible;
+use spile_core::run::{Run, RunStatus};
+use spile_core::secret::Secret;
+use spile_core::visible;
+use spile_ops::{Error, Event};
+use spile_view::report::ErrorData;
+use spile_view::{self as view, BAD, CHANGED, GOOD, QUIET, STRONG, plain, styled};
 
 /// Where results, notes and questions go.
 pub struct Output {
@@ -205,14 +205,14 @@ impl Output {
         match event {
             Event::InstallingMeltano { version } => self.step("Installing", &format!("Meltano {version}")),
             Event::AskingHub { definitions } => {
-                self.step("Asking", &format!("the hub for {}", crate::ops::counted(*definitions, "definition")));
+                self.step("Asking", &format!("the hub for {}", spile_ops::counted(*definitions, "definition")));
             }
             Event::AskingPlugin { requirement } => self.step("Asking", &format!("`{requirement}` what it takes")),
             Event::Preparing { slug } => self.step("Preparing", &format!("the plugins of `{slug}`")),
             Event::Discovering { slug } => self.step("Discovering", &format!("what `{slug}` offers")),
             Event::Comparing { slug } => self.step("Comparing", &format!("`{slug}` with its destination")),
             Event::Began { slug, kind, .. } => {
-                let verb = if *kind == crate::run::RunKind::Test { "Testing" } else { "Syncing" };
+                let verb = if *kind == spile_core::run::RunKind::Test { "Testing" } else { "Syncing" };
                 self.step(verb, slug.as_str());
                 self.progress.begin(slug, self.live && self.talk == Talk::Normal);
             }
@@ -244,7 +244,7 @@ impl Output {
                 }
             }
             Event::Reread { integrations } => {
-                self.step("Read", &format!("the files again: {}", crate::ops::counted(*integrations, "integration")));
+                self.step("Read", &format!("the files again: {}", spile_ops::counted(*integrations, "integration")));
             }
             Event::ResumedRefresh { slug, unfinished } => {
                 self.step("Going on", &view::runs::resumed(slug, unfinished));
@@ -274,9 +274,9 @@ impl Output {
         let slug = &run.slug;
         match run.status {
             RunStatus::Ok | RunStatus::Warning => {
-                let moved = run.records.filter(|_| run.kind == crate::run::RunKind::Sync);
+                let moved = run.records.filter(|_| run.kind == spile_core::run::RunKind::Sync);
                 let moved = moved.map(|records| {
-                    format!(": {}", crate::ops::counted(usize::try_from(records).unwrap_or(usize::MAX), "record"))
+                    format!(": {}", spile_ops::counted(usize::try_from(records).unwrap_or(usize::MAX), "record"))
                 });
                 self.step("Finished", &format!("{slug}{}", moved.unwrap_or_default()));
                 if run.status == RunStatus::Warning {

@@ -4,11 +4,11 @@
 use miette::Diagnostic;
 
 use super::{Cli, Command, Global, Output};
-use crate::ops::Error;
-use crate::world::own::Own;
-use crate::world::project::{Trust, is_interrupted, recover};
-use crate::world::refusal::Refusal;
-use crate::world::run_lock::{self, Introduction};
+use spile_ops::Error;
+use spile_world::own::Own;
+use spile_world::project::{Trust, is_interrupted, recover};
+use spile_world::refusal::Refusal;
+use spile_world::run_lock::{self, Introduction};
 
 /// What a command does with the files of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use super::scope::Scope;
 use super::untrusted::Refusal;
 use super::{Format, Global, Output, exit};
-use crate::ops::saved_plan::{SavedPlan, SavedPlanError};
-use crate::ops::{self, Error, Loaded};
-use crate::plan::{Compared, Plan};
-use crate::view;
-use crate::view::plan_data::{PlanData, digest};
-use crate::view::report::ProblemData;
-use crate::world::Project;
-use crate::world::door::read_named;
-use crate::world::project::{Trust, replace, replace_named};
-use crate::world::user_files::repositories;
-use crate::world::way::way;
+use spile_core::plan::{Compared, Plan};
+use spile_ops::saved_plan::{SavedPlan, SavedPlanError};
+use spile_ops::{self as ops, Error, Loaded};
+use spile_view as view;
+use spile_view::plan_data::{PlanData, digest};
+use spile_view::report::ProblemData;
+use spile_world::Project;
+use spile_world::door::read_named;
+use spile_world::project::{Trust, replace, replace_named};
+use spile_world::user_files::repositories;
+use spile_world::way::way;
 
 /// Show what apply would change in the registry, in meltano.yml and in outputs; write nothing
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::name::Slug;
-use crate::view::runs::{Pace, pace};
+use spile_core::name::Slug;
+use spile_view::runs::{Pace, pace};
 
 /// How often a run is told of where there is no terminal.
 const PAUSE: Duration = Duration::from_secs(10);

@@ -1,9 +1,9 @@
 //! `spile rollback`
 
 use super::{Global, Output, apply};
-use crate::ops::Error;
-use crate::ops::rollback::{Rollback, rollback};
-use crate::view::{STRONG, styled};
+use spile_ops::Error;
+use spile_ops::rollback::{Rollback, rollback};
+use spile_view::{STRONG, styled};
 
 /// Bring the registry and meltano.yml back to what an earlier apply left, after showing the plan and asking
 #[derive(Debug, clap::Args)]

@@ -10,14 +10,14 @@ use tokio::sync::watch;
 
 use super::which::Which;
 use super::{Format, Global, Output, exit, host};
-use crate::name::EnvironmentName;
-use crate::ops::run::{From, Options, Places, Results, Retries, WhenBusy, jobs};
-use crate::ops::{self, Error, Loaded};
-use crate::run::{Run, RunKind};
-use crate::settings::{Sync, Verify};
-use crate::view;
-use crate::world::World;
-use crate::world::meltano::Missing;
+use spile_core::name::EnvironmentName;
+use spile_core::run::{Run, RunKind};
+use spile_core::settings::{Sync, Verify};
+use spile_ops::run::{From, Options, Places, Results, Retries, WhenBusy, jobs};
+use spile_ops::{self as ops, Error, Loaded};
+use spile_view as view;
+use spile_world::World;
+use spile_world::meltano::Missing;
 
 /// Test connections: starts each plugin as a sync would, and keeps nothing of what comes
 #[derive(Debug, Clone, clap::Args)]

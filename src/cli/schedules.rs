@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 use super::run::{Pace, due, show};
 use super::which::Which;
 use super::{Global, Output};
-use crate::ops::{self, Error};
-use crate::view;
-use crate::view::schedules::{ScheduledData, TickData};
+use spile_ops::{self as ops, Error};
+use spile_view as view;
+use spile_view::schedules::{ScheduledData, TickData};
 
 /// Show when integrations are synced next, and how their last sync went
 #[derive(Debug, clap::Args)]

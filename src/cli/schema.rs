@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::untrusted::Refusal;
 use super::{Global, Output};
-use crate::ops::{self, Error};
-use crate::schema::Subject;
+use spile_core::schema::Subject;
+use spile_ops::{self as ops, Error};
 
 /// Print the JSON Schema of a kind of file, or write all of them for editors
 #[derive(Debug, clap::Args)]

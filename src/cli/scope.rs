@@ -1,9 +1,9 @@
 //! Which integrations a plan is about, as the command line says it.
 
-use crate::name::{EnvironmentName, Slug};
-use crate::ops::{self, Error, Loaded};
-use crate::plan::{Compared, Selection, Selector};
-use crate::world::World;
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::plan::{Compared, Selection, Selector};
+use spile_ops::{self as ops, Error, Loaded};
+use spile_world::World;
 
 /// Which integrations; all others stay as they are, and what is not named by its whole name is not deleted
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -7,10 +7,10 @@ mod values;
 use clap::Subcommand;
 
 use super::{Global, Output};
-use crate::ops::Error;
-use crate::ops::secrets::{Access, SecretsFile};
-use crate::world::own::Own;
-use crate::world::{Keys, Program, Project};
+use spile_ops::Error;
+use spile_ops::secrets::{Access, SecretsFile};
+use spile_world::own::Own;
+use spile_world::{Keys, Program, Project};
 
 /// Set, edit and show secrets, and say who may read them
 #[derive(Debug, clap::Args)]

@@ -9,12 +9,12 @@ use tokio::sync::watch;
 
 use super::run::{Pace, pass_on};
 use super::{Global, Output, Site, host, places};
-use crate::http::{self, App, Login, Setup, Trust, Writing};
-use crate::ops::edits::Destination;
-use crate::ops::run::{Places, jobs};
-use crate::ops::scheduler::{self, Opened};
-use crate::ops::{self, Error};
-use crate::world::{Outside, World};
+use spile_ops::edits::Destination;
+use spile_ops::run::{Places, jobs};
+use spile_ops::scheduler::{self, Opened};
+use spile_ops::{self as ops, Error};
+use spile_server::{self, App, Login, Setup, Trust, Writing};
+use spile_world::{Outside, World};
 
 /// Serve pages and an API: the same files and operations as the command line; and keep schedules
 #[derive(Debug, clap::Args)]
@@ -135,7 +135,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
             let (app, listener) = open(args, global, &outside, (address, &turns, output)).await?;
             let stop = interrupt.clone();
             let pages = async {
-                http::serve(&app, listener, stop).await;
+                spile_server::serve(&app, listener, stop).await;
                 Ok(())
             };
             if args.scheduler {

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::which::Named;
 use super::{Global, Output};
-use crate::name::Slug;
-use crate::ops::switch::{Place, Switch};
-use crate::ops::{self, Error};
-use crate::view::{GOOD, styled};
+use spile_core::name::Slug;
+use spile_ops::switch::{Place, Switch};
+use spile_ops::{self as ops, Error};
+use spile_view::{GOOD, styled};
 
 /// Write `enabled = true` into the files of integrations; with `--env`, into those of that environment alone
 #[derive(Debug, clap::Args)]

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::{Global, Output, program};
-use crate::name::Slug;
-use crate::ops::secrets::Access;
-use crate::ops::take_over::{TakenOver, take_over, write};
-use crate::ops::{self, Error};
-use crate::view::{GOOD, QUIET, STRONG, styled};
+use spile_core::name::Slug;
+use spile_ops::secrets::Access;
+use spile_ops::take_over::{TakenOver, take_over, write};
+use spile_ops::{self as ops, Error};
+use spile_view::{GOOD, QUIET, STRONG, styled};
 
 /// Makes files for rows of nobody's, after showing them and asking.
 pub(super) async fn exec(names: &[Slug], (yes, global): (bool, &Global), output: &mut Output) -> Result<u8, Error> {
@@ -36,7 +36,7 @@ fn text(made: &TakenOver) -> String {
     let file = |file: &ops::take_over::NewFile| {
         let secrets = match file.encrypted.as_slice() {
             [] => String::new(),
-            names => format!(", with {} encrypted", crate::problem::listed(names.iter().map(String::as_str))),
+            names => format!(", with {} encrypted", spile_core::problem::listed(names.iter().map(String::as_str))),
         };
         format!("  {} {}{secrets}\n", styled(GOOD, "+"), file.path.display())
     };

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Global, Output};
-use crate::ops::Error;
-use crate::view::table::table;
-use crate::world::Tokens;
-use crate::world::tokens::{KeptToken, Role, Token};
+use spile_ops::Error;
+use spile_view::table::table;
+use spile_world::Tokens;
+use spile_world::tokens::{KeptToken, Role, Token};
 
 /// Make, list and revoke tokens of programs that use the API of `spile serve`
 #[derive(Debug, clap::Args)]

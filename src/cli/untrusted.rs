@@ -1,7 +1,7 @@
 //! `--untrusted`: which commands read a project's files and do nothing else.
 
 use super::Command;
-use crate::world::project::Trust;
+use spile_world::project::Trust;
 
 /// Whose the project is.
 #[derive(Debug, Clone, Copy, clap::Args)]

@@ -1,8 +1,8 @@
 //! `spile up`
 
 use super::{Global, Output, apply, run};
-use crate::ops::{self, Error};
-use crate::run::RunKind;
+use spile_core::run::RunKind;
+use spile_ops::{self as ops, Error};
 
 /// The whole job: check, plan, apply, install Meltano and its plugins, test, sync
 #[derive(Debug, clap::Args)]

@@ -7,10 +7,10 @@ use tokio::sync::watch;
 use super::discover::PATIENCE;
 use super::run::{duration, pass_on};
 use super::{Global, Output, exit, host};
-use crate::ops::run::WhenBusy;
-use crate::ops::verify::Options;
-use crate::ops::{self, Error};
-use crate::view;
+use spile_ops::run::WhenBusy;
+use spile_ops::verify::Options;
+use spile_ops::{self as ops, Error};
+use spile_view as view;
 
 /// Compare a source with its destination: rows, the ranges of keys, and the values of some rows
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,8 @@
 //! Which integrations a command is for, as the command line says it.
 
-use crate::ops;
-use crate::ops::which::State;
-use crate::plan::Selector;
+use spile_core::plan::Selector;
+use spile_ops as ops;
+use spile_ops::which::State;
 
 /// Which integrations; all, where nothing is said
 #[derive(Debug, Clone, Default, clap::Args)]

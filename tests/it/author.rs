@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use spile::integration::{Integration, field};
-use spile::name::Slug;
-use spile::ops::author::{self, Wanted};
-use spile::ops::edits::{Destination, Written};
-use spile::ops::secrets::Access;
-use spile::ops::{self, Error, Loaded};
-use spile::secret::Secret;
-use spile::world::git::Author;
-use spile::world::keys::Places;
-use spile::world::{Keys, Program, Project};
+use spile_core::integration::{Integration, field};
+use spile_core::name::Slug;
+use spile_core::secret::Secret;
+use spile_ops::author::{self, Wanted};
+use spile_ops::edits::{Destination, Written};
+use spile_ops::secrets::Access;
+use spile_ops::{self as ops, Error, Loaded};
+use spile_world::git::Author;
+use spile_world::keys::Places;
+use spile_world::{Keys, Program, Project};
 
 use crate::folder::Folder;
 
@@ -49,7 +49,7 @@ impl Desk {
 
     async fn create(&self, slug: &str, wanted: &Wanted) -> Result<ops::new::Prepared, Error> {
         let slug: Slug = slug.parse().unwrap();
-        let connector = self.loaded().catalog.find(spile::connector::Role::Extractor, "postgres").unwrap();
+        let connector = self.loaded().catalog.find(spile_core::connector::Role::Extractor, "postgres").unwrap();
         author::create(self.access(), (&slug, &connector), wanted).await
     }
 }
@@ -71,7 +71,7 @@ fn shop() -> Wanted {
 /// Returns the codes of problems with the fields that they are about.
 fn told(error: Error) -> Vec<(String, Option<String>)> {
     let Error::Problems(report) = error else { panic!("{error}") };
-    let connector = spile::connector::Catalog::built_in(spile::connector::Role::Extractor, "postgres");
+    let connector = spile_core::connector::Catalog::built_in(spile_core::connector::Role::Extractor, "postgres");
     report.problems().iter().map(|one| (one.code(), field::of(one, connector.as_deref()))).collect()
 }
 

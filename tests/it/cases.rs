@@ -11,10 +11,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use spile::ops::Error;
-use spile::view;
-use spile::view::plan_data::PlanData;
-use spile::world::TargetError;
+use spile_ops::Error;
+use spile_view as view;
+use spile_view::plan_data::PlanData;
+use spile_world::TargetError;
 
 use crate::folder::{Folder, Opened};
 

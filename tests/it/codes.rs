@@ -22,7 +22,7 @@ fn written() -> BTreeMap<String, Vec<String>> {
         }
     }
     // Refusals of the server are made where requests are looked at: several may say the same.
-    for file in sources::all().iter().filter(|file| file.module() == "http") {
+    for file in sources::all().iter().filter(|file| file.room() == "server") {
         let code: String = file.lines().map(|(_, line)| line).collect();
         for rest in code.split("\"spile::").skip(1) {
             let word = rest.split('"').next().unwrap();
@@ -82,6 +82,6 @@ fn every_page_is_what_explain_prints_for_its_code() {
         let code = format!("spile::{}", path.file_stem().unwrap().to_string_lossy().replace('-', "::"));
         assert!(known.contains_key(&code), "{}: nothing has the code `{code}`", path.display());
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(spile::ops::explain::explain(&code).unwrap().text, text, "{}", path.display());
+        assert_eq!(spile_ops::explain::explain(&code).unwrap().text, text, "{}", path.display());
     }
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::errno::Errno;
-use spile::ops::secrets::SecretsFile;
-use spile::world::keys::Places;
-use spile::world::project::recover;
-use spile::world::{Keys, Project};
+use spile_ops::secrets::SecretsFile;
+use spile_world::keys::Places;
+use spile_world::project::recover;
+use spile_world::{Keys, Project};
 
 use crate::folder::{Folder, Opened, with_secrets};
 use crate::tools;
@@ -176,7 +176,7 @@ fn litter(folder: &Folder) -> Vec<String> {
 }
 
 /// Works out in this process what an apply would do: another reader than the program.
-fn plan(folder: &Folder) -> spile::plan::Plan {
+fn plan(folder: &Folder) -> spile_core::plan::Plan {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let opened = Opened::at(folder, None).unwrap_or_else(|error| panic!("{error:?}"));
     runtime.block_on(opened.plan()).unwrap()

@@ -6,13 +6,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use spile::ops::{self, Error, Loaded};
-use spile::plan::Plan;
-use spile::plan::guard::Allowance;
-use spile::secret::Secret;
-use spile::sops::{self, DataKey, Document, Wrapped};
-use spile::world::project::make_private;
-use spile::world::{Origin, Outside, Project, World};
+use spile_core::plan::Plan;
+use spile_core::plan::guard::Allowance;
+use spile_core::secret::Secret;
+use spile_core::sops::{self, DataKey, Document, Wrapped};
+use spile_ops::{self as ops, Error, Loaded};
+use spile_world::project::make_private;
+use spile_world::{Origin, Outside, Project, World};
 use walkdir::WalkDir;
 
 /// A folder that is gone when the test ends.

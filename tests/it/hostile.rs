@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use spile::ops::{Error, check};
-use spile::world::Project;
+use spile_ops::{Error, check};
+use spile_world::Project;
 
 /// What a debug build may take on a busy machine.
 const SOON: Duration = Duration::from_secs(20);

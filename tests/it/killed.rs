@@ -33,13 +33,13 @@ fn apply_and_kill(folder: &Folder, after: Duration) {
 #[tokio::test]
 async fn a_run_that_was_killed_is_not_forgotten_by_who_knows_no_runs() {
     let folder = Folder::project();
-    let loaded = spile::ops::check(&spile::world::Project::at(folder.path())).unwrap();
-    let outside = spile::world::Outside::nothing();
-    let project = spile::world::Project::at(folder.path());
-    let unsaved = spile::world::World::offline(&project, &loaded.settings, &outside);
+    let loaded = spile_ops::check(&spile_world::Project::at(folder.path())).unwrap();
+    let outside = spile_world::Outside::nothing();
+    let project = spile_world::Project::at(folder.path());
+    let unsaved = spile_world::World::offline(&project, &loaded.settings, &outside);
     let marker = ".spile/died/0d9a3f2e-7a53-4a6c-8a46-2f2f4c1d2e3f";
     folder.write(marker, "dev");
-    spile::ops::run::bury(&unsaved, &"dev".parse().unwrap()).await.unwrap();
+    spile_ops::run::bury(&unsaved, &"dev".parse().unwrap()).await.unwrap();
     assert!(folder.join(marker).exists(), "the registry has not been told yet");
 }
 

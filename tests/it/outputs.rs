@@ -8,12 +8,12 @@ mod literals;
 use std::path::Path;
 use std::process::Command;
 
-use spile::name::{IntegrationId, Slug};
-use spile::plan::State;
-use spile::problem::Problems;
-use spile::render::{Output, Task};
-use spile::settings;
-use spile::source::Source;
+use spile_core::name::{IntegrationId, Slug};
+use spile_core::plan::State;
+use spile_core::problem::Problems;
+use spile_core::render::{Output, Task};
+use spile_core::settings;
+use spile_core::source::Source;
 
 use crate::tools;
 

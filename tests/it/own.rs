@@ -5,9 +5,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use spile::connector::Role;
-use spile::world::tokens::Role as Right;
-use spile::world::{Audit, Local, Registry, Rendered, Runs, SeenAlerts, Target, Tokens};
+use spile_core::connector::Role;
+use spile_world::tokens::Role as Right;
+use spile_world::{Audit, Local, Registry, Rendered, Runs, SeenAlerts, Target, Tokens};
 
 use crate::folder::Folder;
 use crate::tools;
@@ -69,8 +69,8 @@ fn with_everything() -> Folder {
     folder
 }
 
-fn deed() -> spile::world::Deed {
-    spile::world::Deed {
+fn deed() -> spile_world::Deed {
+    spile_world::Deed {
         at: jiff::Timestamp::UNIX_EPOCH,
         actor: "evil".to_owned(),
         subject: None,
@@ -85,7 +85,7 @@ fn deed() -> spile::world::Deed {
 fn of_what_is_planted_in_spiles_folder_nothing_is_believed() {
     for (planted, code) in Planted::ALL {
         let folder = with_everything();
-        let (own, project) = (folder.join(".spile"), spile::world::Project::at(folder.path()));
+        let (own, project) = (folder.join(".spile"), spile_world::Project::at(folder.path()));
         let local = || Local::new(own.join("registry.db"), "acme", &"dev".parse().unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let rows = || runtime.block_on(local().read()).unwrap().state.len();
@@ -99,7 +99,7 @@ fn of_what_is_planted_in_spiles_folder_nothing_is_believed() {
         Tokens::of(&own).make(("x", Right::Viewer), jiff::Timestamp::UNIX_EPOCH).unwrap_err();
         Audit::of(&own).newest((None, 9)).unwrap_err();
         Audit::of(&own).add(&deed()).unwrap_err();
-        let seen = spile::alert::Seen { alerts: Vec::new(), well: Vec::new(), whole: [].into() };
+        let seen = spile_core::alert::Seen { alerts: Vec::new(), well: Vec::new(), whole: [].into() };
         assert!(SeenAlerts::of(&own).look(&seen, "x").is_empty());
 
         // Who reads goes on and says so once; who writes is refused.
@@ -199,8 +199,8 @@ fn who_only_reads_leaves_an_interrupted_change_as_it_is_and_who_writes_undoes_it
 fn an_environment_that_a_clone_brings_is_not_installed() {
     for (planted, code) in Planted::ALL {
         let folder = Folder::project();
-        let settings = spile::ops::check::settings(&spile::world::Project::at(folder.path())).unwrap();
-        let meltano = spile::world::Meltano::new(folder.path(), &settings);
+        let settings = spile_ops::check::settings(&spile_world::Project::at(folder.path())).unwrap();
+        let meltano = spile_world::Meltano::new(folder.path(), &settings);
         let marker = format!("{}\n", meltano.version());
         folder.write(".spile/meltano/.spile-installed", &marker);
         folder.write(".spile/meltano/bin/python", "#!/bin/sh\ntouch pwned\n");
@@ -212,10 +212,10 @@ fn an_environment_that_a_clone_brings_is_not_installed() {
         assert!(!folder.join("pwned").exists());
 
         let folder = Folder::project();
-        let plugin = spile::connector::Plugin { pip_url: "tap-x".to_owned(), ..plugin(&folder) };
+        let plugin = spile_core::connector::Plugin { pip_url: "tap-x".to_owned(), ..plugin(&folder) };
         let at = format!(".meltano/extractors/{}", plugin.name);
         folder.write(&format!("{at}/venv/lib/python3/site-packages/evil-1.dist-info/METADATA"), "");
-        let meltano = spile::world::Meltano::new(folder.path(), &settings);
+        let meltano = spile_world::Meltano::new(folder.path(), &settings);
         assert_eq!(meltano.installed(Role::Extractor, &plugin).unwrap(), ["evil-1"], "it is believed before");
         planted.plant(&folder, ".meltano");
         assert!(meltano.installed(Role::Extractor, &plugin).unwrap().is_empty(), "{planted:?}");
@@ -224,8 +224,8 @@ fn an_environment_that_a_clone_brings_is_not_installed() {
     }
 }
 
-fn plugin(folder: &Folder) -> spile::connector::Plugin {
-    let loaded = spile::ops::check(&spile::world::Project::at(folder.path())).unwrap();
+fn plugin(folder: &Folder) -> spile_core::connector::Plugin {
+    let loaded = spile_ops::check(&spile_world::Project::at(folder.path())).unwrap();
     loaded.integrations.find("fruit").unwrap().connector.plugin.clone()
 }
 
@@ -284,8 +284,8 @@ fn a_lock_on_the_projects_folder_keeps_nobody_waiting() {
 #[test]
 fn who_waits_says_for_whom_and_gives_up_in_the_end() {
     let folder = Folder::project();
-    let own = spile::world::own::Own::at(&folder.join(".spile"));
-    let held = spile::world::run_lock::RunLock::hold(&own, spile::world::run_lock::Lock::Project).unwrap();
+    let own = spile_world::own::Own::at(&folder.join(".spile"));
+    let held = spile_world::run_lock::RunLock::hold(&own, spile_world::run_lock::Lock::Project).unwrap();
     let mut command = folder.command("disable fruit");
     let came = crate::cli::program::run(command.env("SPILE_LOCK_TIMEOUT", "2")).exits(1);
     let pid = format!("process {}", std::process::id());

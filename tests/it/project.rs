@@ -63,7 +63,7 @@ impl Project {
         for (own, name) in [(".spile", "meltano"), (".meltano", "extractors"), (".meltano", "loaders")] {
             let shared = seed.join(own).join(name);
             let own = folder.path().join(own);
-            spile::world::project::make_private(&own).unwrap();
+            spile_world::project::make_private(&own).unwrap();
             std::os::unix::fs::symlink(shared, own.join(name)).unwrap();
         }
         let project = Self { folder: Place::Temporary(folder) };
@@ -181,9 +181,10 @@ impl Ran {
 pub fn seed() -> PathBuf {
     static MADE: Once = Once::new();
     // Another tap is another plugin: what was installed of the old one is of no use. So it is with what the program brings.
-    let bundled = spile::connector::bundled::ALL.map(|bundled| bundled.wheel()).concat();
+    let bundled = spile_core::connector::bundled::ALL.map(|bundled| bundled.wheel()).concat();
     let plugins = [include_bytes!("../taps/tap-fault/tap_fault.py").as_slice(), &bundled].concat();
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-{}", &spile::digest::hash(&plugins)[..8]));
+    let root =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("real-{}", &spile_core::digest::hash(&plugins)[..8]));
     let seed = root.join("seed");
     MADE.call_once(|| {
         std::fs::create_dir_all(&seed).unwrap();
@@ -192,7 +193,7 @@ pub fn seed() -> PathBuf {
         let project = Project { folder: Place::Kept(seed.clone()) };
         project.add_fault("well");
         project.write("integrations/fruit.toml", FRUIT);
-        project.write("data/fruit.singer.jsonl", include_str!("../../src/ops/init/fruit.singer.jsonl"));
+        project.write("data/fruit.singer.jsonl", include_str!("../../crates/spile-ops/src/init/fruit.singer.jsonl"));
         project.spile(&["apply", "--yes"]).succeeds();
         project.spile(&["sync"]).succeeds();
     });

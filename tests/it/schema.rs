@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use serde_json::Value;
-use spile::connector::Catalog;
-use spile::ops::{self, Error};
-use spile::problem::Problems;
-use spile::schema::{self, Subject};
-use spile::world::Project;
+use spile_core::connector::Catalog;
+use spile_core::problem::Problems;
+use spile_core::schema::{self, Subject};
+use spile_ops::{self as ops, Error};
+use spile_world::Project;
 
 use crate::folder::Folder;
 

@@ -15,8 +15,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use spile::sops::node::{self, Node};
-use spile::sops::{DataKey, Document, Kind, Leaf, NotADocument, Wrapped, bool_of};
+use spile_core::sops::node::{self, Node};
+use spile_core::sops::{DataKey, Document, Kind, Leaf, NotADocument, Wrapped, bool_of};
 use toml::de::DeTable;
 
 /// The documents and their keys.

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use age::secrecy::ExposeSecret;
 use miette::Diagnostic;
-use spile::secret::Secret;
-use spile::sops::node::Node;
-use spile::sops::{DataKey, Document, Kind};
-use spile::world::keys::{Keys, Places, wrap};
-use spile::world::project::replace;
-use spile::world::sops_program::{Format, Program, WholeFile};
+use spile_core::secret::Secret;
+use spile_core::sops::node::Node;
+use spile_core::sops::{DataKey, Document, Kind};
+use spile_world::keys::{Keys, Places, wrap};
+use spile_world::project::replace;
+use spile_world::sops_program::{Format, Program, WholeFile};
 
 use crate::tools;
 

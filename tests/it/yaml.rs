@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use spile::yaml::{Content, Document, Node, Values};
+use spile_core::yaml::{Content, Document, Node, Values};
 
 use crate::project::seed;
 use crate::real::kills::{Dice, number};

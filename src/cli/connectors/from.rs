@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use super::Output;
 use crate::cli::host;
 use crate::cli::run::{duration, pass_on};
-use crate::definition::{Asked, MOST_BYTES};
-use crate::ops::{Error, connectors};
-use crate::problem::Problems;
-use crate::settings::{self, RunEnvironment};
-use crate::source::Source;
-use crate::world::door::read_named;
-use crate::world::{Project, meltano};
+use spile_core::definition::{Asked, MOST_BYTES};
+use spile_core::problem::Problems;
+use spile_core::settings::{self, RunEnvironment};
+use spile_core::source::Source;
+use spile_ops::{Error, connectors};
+use spile_world::door::read_named;
+use spile_world::{Project, meltano};
 
 /// How long installing a tap may take, and then its answer, where nothing is said.
 const PATIENCE: Duration = Duration::from_mins(5);

@@ -2,11 +2,11 @@
 
 use super::from::How;
 use super::{Global, KindArg, Output};
-use crate::connector::Role;
-use crate::definition::Asked;
-use crate::ops::Error;
-use crate::ops::connectors::{self, Overwriting};
-use crate::view;
+use spile_core::connector::Role;
+use spile_core::definition::Asked;
+use spile_ops::Error;
+use spile_ops::connectors::{self, Overwriting};
+use spile_view as view;
 
 /// What is imported, and as what.
 #[derive(Debug, clap::Args)]

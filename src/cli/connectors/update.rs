@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::{Global, Output};
 use crate::cli::{exit, variable};
-use crate::ops::{Error, connectors};
-use crate::view;
-use crate::world::hub::{Address, Hub};
+use spile_ops::{Error, connectors};
+use spile_view as view;
+use spile_world::hub::{Address, Hub};
 
 /// Which hub is asked.
 #[derive(Debug, clap::Args)]

@@ -2,11 +2,11 @@
 
 use super::from::How;
 use super::{Global, KindArg, Output};
-use crate::connector::Role;
-use crate::definition::Asked;
-use crate::ops::Error;
-use crate::ops::connectors::{self, Prepared};
-use crate::view;
+use spile_core::connector::Role;
+use spile_core::definition::Asked;
+use spile_ops::Error;
+use spile_ops::connectors::{self, Prepared};
+use spile_view as view;
 
 /// What is upgraded, and how.
 #[derive(Debug, clap::Args)]
@@ -52,7 +52,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 
 fn write(
     prepared: Prepared,
-    project: &crate::world::Project,
+    project: &spile_world::Project,
     (args, output): (&Args, &mut Output),
 ) -> Result<u8, Error> {
     if !prepared.problems.problems().is_empty() && !args.force {

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::words::note;
-use crate::ops::counted;
-use crate::ops::import::report::{Became, Kept, NotRun, Report, Sealed};
-use crate::view::{GOOD, QUIET, STRONG, styled};
+use spile_ops::counted;
+use spile_ops::import::report::{Became, Kept, NotRun, Report, Sealed};
+use spile_view::{GOOD, QUIET, STRONG, styled};
 
 /// Returns a report for people.
 #[must_use]

@@ -6,11 +6,11 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use crate::import::{NewFile, Note};
-use crate::ops::counted;
-use crate::ops::import::{Prepared, Readers, Written};
-use crate::secrecy::{self, masked};
-use crate::view::{CHANGED, GOOD, QUIET, STRONG, styled};
+use spile_core::import::{NewFile, Note};
+use spile_core::secrecy::{self, masked};
+use spile_ops::counted;
+use spile_ops::import::{Prepared, Readers, Written};
+use spile_view::{CHANGED, GOOD, QUIET, STRONG, styled};
 
 /// Returns what an import would do, for people.
 #[must_use]

@@ -12,8 +12,8 @@ use super::ENCRYPT;
 use super::answers::Answer;
 use super::desk::{self, Desk};
 use super::diagnose::diagnostic;
-use crate::ops::secrets::{self, SecretsFile};
-use crate::problem::Problem;
+use spile_core::problem::Problem;
+use spile_ops::secrets::{self, SecretsFile};
 
 /// The codes of secrets that stand in plain text.
 const PLAIN: [&str; 2] = ["spile::secrets::plaintext", "spile::secrets::not_encrypted"];
@@ -88,7 +88,7 @@ pub(super) async fn execute(desk: &Desk, params: Value, connection: &Connection)
     let files = SecretsFile::all(&project).map_err(|error| error.to_string())?;
     let file = files.into_iter().find(|file| file.source.path() == relative).ok_or("this is no integration")?;
     let found = secrets::encrypted(desk.access(&project), &file).await;
-    let told = |error: crate::ops::Error| {
+    let told = |error: spile_ops::Error| {
         let help = miette::Diagnostic::help(&error).map(|help| format!(": {help}")).unwrap_or_default();
         format!("{error}{help}")
     };

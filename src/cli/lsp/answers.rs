@@ -10,11 +10,11 @@ use lsp_types::{
 use serde_json::Value;
 
 use super::desk::{self, Desk};
-use crate::assist::{self, Cursor, Known, Spot};
-use crate::connector::{Connector, Role};
-use crate::form::first_sentence;
-use crate::ops;
-use crate::ops::Loaded;
+use spile_core::assist::{self, Cursor, Known, Spot};
+use spile_core::connector::{Connector, Role};
+use spile_core::form::first_sentence;
+use spile_ops as ops;
+use spile_ops::Loaded;
 
 /// What is answered, or why nothing is.
 pub(super) type Answer = Result<Value, String>;
@@ -106,7 +106,7 @@ fn named(text: &str, loaded: &Loaded) -> (Role, Option<std::sync::Arc<Connector>
 }
 
 /// Returns what the source of a file offers, where it was asked.
-fn streams(desk: &Desk, path: &Path, loaded: &Loaded) -> Vec<crate::discovered::Stream> {
+fn streams(desk: &Desk, path: &Path, loaded: &Loaded) -> Vec<spile_core::discovered::Stream> {
     let slug = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.split('.').next());
     let integration = slug.and_then(|slug| loaded.integrations.find(slug));
     let (Some(integration), Some(project)) = (integration, desk.project()) else { return Vec::new() };

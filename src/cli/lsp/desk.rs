@@ -10,12 +10,12 @@ use lsp_types::{Position, PublishDiagnosticsParams, Range, Uri};
 
 use super::diagnose::{Found, diagnostics};
 use super::range::range;
-use crate::assist::{Encoding, offset};
 use crate::cli::Global;
-use crate::ops::secrets::Access;
-use crate::ops::{self, Error, Loaded};
-use crate::problem::Report;
-use crate::world::{Keys, Program, Project};
+use spile_core::assist::{Encoding, offset};
+use spile_core::problem::Report;
+use spile_ops::secrets::Access;
+use spile_ops::{self as ops, Error, Loaded};
+use spile_world::{Keys, Program, Project};
 
 pub(super) struct Desk {
     global: Global,
@@ -76,7 +76,7 @@ impl Desk {
     }
 
     /// Returns the problems of a file.
-    pub(super) fn problems(&self, root: &Path, path: &Path) -> impl Iterator<Item = &crate::problem::Problem> {
+    pub(super) fn problems(&self, root: &Path, path: &Path) -> impl Iterator<Item = &spile_core::problem::Problem> {
         let path = path.strip_prefix(root).unwrap_or(path).to_owned();
         self.report.problems().iter().filter(move |problem| problem.source.path() == path)
     }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use lsp_types::{Diagnostic, DiagnosticSeverity, NumberOrString};
 
 use super::range::range;
-use crate::assist::Encoding;
-use crate::problem::{Problem, Report};
+use spile_core::assist::Encoding;
+use spile_core::problem::{Problem, Report};
 
 pub(super) type Found = Vec<Diagnostic>;
 

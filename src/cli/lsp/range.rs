@@ -2,7 +2,7 @@
 
 use lsp_types::{Position, Range};
 
-use crate::assist::{Encoding, position};
+use spile_core::assist::{Encoding, position};
 
 /// Returns the range of a span of bytes.
 pub(super) fn range(text: &str, span: std::ops::Range<usize>, encoding: Encoding) -> Range {

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::answers::{Answer, is_integration};
 use super::desk::{self, Desk};
-use crate::assist::{Cursor, Spot};
-use crate::integration::Integration;
-use crate::name::Slug;
+use spile_core::assist::{Cursor, Spot};
+use spile_core::integration::Integration;
+use spile_core::name::Slug;
 
 /// Renames the integration of a file, or the loader that the cursor is on.
 pub(super) fn rename(desk: &Desk, params: Value) -> Answer {
     let params: RenameParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
-    let new: Slug = params.new_name.parse().map_err(|error: crate::name::NotAName| error.to_string())?;
+    let new: Slug = params.new_name.parse().map_err(|error: spile_core::name::NotAName| error.to_string())?;
     let at = params.text_document_position;
     let path = desk::path(&at.text_document.uri).filter(|path| is_integration(path));
     let path = path.ok_or("only integrations are renamed")?;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::ask::{self, Asked, Choice, Default};
-use crate::connector::kind::word_of;
-use crate::connector::{Connector, Group, Kind, Setting};
-use crate::form::{self, Rank, answer, first_sentence, label};
-use crate::ops::Error;
-use crate::ops::secrets::Values;
-use crate::value::Settings;
+use spile_core::connector::kind::word_of;
+use spile_core::connector::{Connector, Group, Kind, Setting};
+use spile_core::form::{self, Rank, answer, first_sentence, label};
+use spile_core::value::Settings;
+use spile_ops::Error;
+use spile_ops::secrets::Values;
 
 /// The answers so far.
 pub(super) struct Answered {
@@ -88,7 +88,7 @@ impl Answered {
         }
         let value = match &setting.kind {
             Kind::Options(choices) => {
-                let shown = |choice: &crate::connector::kind::Choice| {
+                let shown = |choice: &spile_core::connector::kind::Choice| {
                     let is_its_own = choice.label == word_of(&choice.value);
                     if is_its_own {
                         choice.label.clone()

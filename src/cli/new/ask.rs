@@ -5,8 +5,8 @@ use std::fmt::{self, Display};
 use inquire::validator::{ErrorMessage, Validation};
 use inquire::{Confirm, InquireError, MultiSelect, Password, PasswordDisplayMode, Select, Text};
 
-use crate::ops::Error;
-use crate::secret::Secret;
+use spile_core::secret::Secret;
+use spile_ops::Error;
 
 /// A choice of a list: what is shown, and what it stands for.
 #[derive(Clone)]

@@ -7,10 +7,10 @@ use super::ask::{self, Choice, Default};
 use crate::cli::discover::PATIENCE;
 use crate::cli::run::pass_on;
 use crate::cli::{Global, Output, host};
-use crate::ops::discover::{Freshness, Offered, Options};
-use crate::ops::new::Prepared;
-use crate::ops::{self, Error};
-use crate::world::World;
+use spile_ops::discover::{Freshness, Offered, Options};
+use spile_ops::new::Prepared;
+use spile_ops::{self as ops, Error};
+use spile_world::World;
 
 /// What somebody wants to read.
 #[derive(Debug, std::default::Default)]

@@ -7,12 +7,12 @@ use super::ask::{self, Asked, Choice, Default};
 use super::streams::Chosen;
 use super::{Args, Desk, edit_of, file, given, save, secrets, streams, tested, told};
 use crate::cli::{Global, Output};
-use crate::connector::{Connector, Role};
-use crate::form::{NewFile, first_sentence};
-use crate::name::Slug;
-use crate::ops::Error;
-use crate::ops::new::{self, Prepared, path_of};
-use crate::ops::secrets::{Values, setup, to_set};
+use spile_core::connector::{Connector, Role};
+use spile_core::form::{NewFile, first_sentence};
+use spile_core::name::Slug;
+use spile_ops::Error;
+use spile_ops::new::{self, Prepared, path_of};
+use spile_ops::secrets::{Values, setup, to_set};
 
 pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
     let connector = match &args.connector {
@@ -150,7 +150,7 @@ fn pick(desk: &Desk, role: Role) -> Result<Arc<Connector>, Error> {
 fn name(desk: &Desk, connector: &Connector) -> Result<Slug, Error> {
     let root = desk.project.root().to_owned();
     let check = move |text: &str| {
-        let slug: Slug = text.parse().map_err(|error: crate::name::NotAName| error.to_string())?;
+        let slug: Slug = text.parse().map_err(|error: spile_core::name::NotAName| error.to_string())?;
         let path = path_of(&slug);
         if root.join(&path).exists() { Err(format!("`{}` is there already", path.display())) } else { Ok(()) }
     };
@@ -195,7 +195,7 @@ fn pipeline(file: &mut NewFile, desk: &Desk) -> Result<(), Error> {
     if file.loader.is_some() && file.schedule.is_none() {
         let help = "five cron fields, or @hourly @daily @weekly @monthly @yearly; empty: by hand";
         let check = |text: &str| {
-            let parsed = || text.parse::<crate::integration::Schedule>().map(drop);
+            let parsed = || text.parse::<spile_core::integration::Schedule>().map(drop);
             if text.trim().is_empty() { Ok(()) } else { parsed().map_err(|error| error.to_string()) }
         };
         let asked = Asked { label: "When is it synced?", help, default: "" };

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::Desk;
 use crate::cli::{Output, exit};
-use crate::ops::secrets::{self, Changed, Regranted};
-use crate::ops::{Error, counted};
-use crate::view::{CHANGED, styled};
+use spile_ops::secrets::{self, Changed, Regranted};
+use spile_ops::{Error, counted};
+use spile_view::{CHANGED, styled};
 
 /// What to prepare
 #[derive(Debug, clap::Args)]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::{Output, exit};
-use crate::ops::Error;
-use crate::ops::secrets::{self, Versions};
-use crate::problem::listed;
-use crate::world::door::text_named;
-use crate::world::project::replace_named;
+use spile_core::problem::listed;
+use spile_ops::Error;
+use spile_ops::secrets::{self, Versions};
+use spile_world::door::text_named;
+use spile_world::project::replace_named;
 
 /// The versions of a file, as git's merge drivers get them: `%O %A %B %P`
 #[derive(Debug, clap::Args)]

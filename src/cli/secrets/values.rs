@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::Desk;
 use crate::cli::{Output, exit};
-use crate::connector::Connector;
-use crate::ops::secrets::{self, Changed, Error, SecretsFile, Values, edit as editing};
-use crate::ops::{self, counted};
-use crate::secret::Secret;
-use crate::world::door::text_named;
+use spile_core::connector::Connector;
+use spile_core::secret::Secret;
+use spile_ops::secrets::{self, Changed, Error, SecretsFile, Values, edit as editing};
+use spile_ops::{self as ops, counted};
+use spile_world::door::text_named;
 
 /// An integration
 #[derive(Debug, clap::Args)]
@@ -92,7 +92,7 @@ pub(super) async fn unset(args: &UnsetArgs, desk: &Desk, output: &mut Output) ->
     let file = desk.find(&args.slug)?;
     let names = file.names()?;
     if !names.contains(&args.key) {
-        let help = format!("its secrets are {}", crate::problem::listed(names.iter().map(String::as_str)));
+        let help = format!("its secrets are {}", spile_core::problem::listed(names.iter().map(String::as_str)));
         let connector = format!("`{}`", args.slug);
         return Err(Error::Unknown { connector, name: args.key.clone(), help }.into());
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use spile::render::MARKER;
+use spile_core::render::MARKER;
 
 use crate::folder::Folder;
 

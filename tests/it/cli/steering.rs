@@ -7,7 +7,7 @@ use crate::folder::Folder;
 const STEERING: &str = "\u{1b}[2J\u{1b}]0;t\u{7}\u{1b}[8m\r\u{9b}1A\u{202e}\u{2066}\u{61c}\u{200f}\u{7f}";
 
 fn is_steering(c: char) -> bool {
-    spile::visible::is_steering(c)
+    spile_core::visible::is_steering(c)
 }
 
 /// Leaves out the colors that the program itself writes.

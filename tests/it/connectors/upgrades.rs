@@ -79,7 +79,7 @@ fn answer(mut stream: TcpStream, said: &Mutex<Said>) {
     let mut said = said.lock().unwrap();
     said.asked.push(path.to_owned());
     let found = said.answers.get(path).cloned();
-    let etag = found.as_ref().map(|text| format!("\"{}\"", spile::digest::hash(text.as_bytes())));
+    let etag = found.as_ref().map(|text| format!("\"{}\"", spile_core::digest::hash(text.as_bytes())));
     let is_known = etag.as_ref().is_some_and(|etag| head.to_lowercase().contains(&format!("if-none-match: {etag}")));
     said.unchanged += usize::from(is_known);
     let (status, body) = match found {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use spile::alert::told::Entry;
-use spile::alert::{Key, Told};
-use spile::name::ChannelName;
-use spile::run::{Run, RunKind, RunStatus};
-use spile::settings::AlertKind;
-use spile::world::alerts::Kept;
-use spile::world::memory::MemoryAlerts;
-use spile::world::{Alerts, Local, Runs};
+use spile_core::alert::told::Entry;
+use spile_core::alert::{Key, Told};
+use spile_core::name::ChannelName;
+use spile_core::run::{Run, RunKind, RunStatus};
+use spile_core::settings::AlertKind;
+use spile_world::alerts::Kept;
+use spile_world::memory::MemoryAlerts;
+use spile_world::{Alerts, Local, Runs};
 
 use super::harness::id;
 use crate::folder::Folder;

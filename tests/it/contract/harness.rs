@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
-use spile::connector::Role;
-use spile::name::IntegrationId;
-use spile::plan::{Foreign, Snapshot, State, Step};
-use spile::record::entry::{Origin, Setup};
-use spile::record::row::Sealed;
-use spile::record::{Entry, Record, Row};
-use spile::render::{self, Head, Purpose};
-use spile::source::Source;
-use spile::world::{Local, MeltanoFile, Memory, Project, Target};
+use spile_core::connector::Role;
+use spile_core::name::IntegrationId;
+use spile_core::plan::{Foreign, Snapshot, State, Step};
+use spile_core::record::entry::{Origin, Setup};
+use spile_core::record::row::Sealed;
+use spile_core::record::{Entry, Record, Row};
+use spile_core::render::{self, Head, Purpose};
+use spile_core::source::Source;
+use spile_world::{Local, MeltanoFile, Memory, Project, Target};
 use uuid::Uuid;
 
 use crate::folder::Folder;
@@ -69,7 +69,7 @@ impl Sample for Entry {
 
     fn document(state: &State<Self>) -> String {
         let (default_environment, environments) = ("dev".parse().unwrap(), vec!["dev".parse().unwrap()]);
-        let project_id = spile::name::project_id("x");
+        let project_id = spile_core::name::project_id("x");
         let head = Head { project_id, default_environment, environments, purpose: Purpose::Project };
         render::meltano_yml(&head, state, &Source::new("meltano.yml.j2", render::TEMPLATE)).unwrap()
     }

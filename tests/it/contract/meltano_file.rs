@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use spile::render::MARKER;
-use spile::world::TargetError;
+use spile_core::render::MARKER;
+use spile_world::TargetError;
 
 use super::harness::{File, Subject};
 use crate::folder::{Folder, origin};

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Barrier};
 
-use spile::plan::Step;
-use spile::world::{Memory, Target, TargetError};
+use spile_core::plan::Step;
+use spile_world::{Memory, Target, TargetError};
 
 use super::harness::{File, LocalRows, MemoryEntries, MemoryRows, Sample, Subject, id};
 use crate::folder::{Folder, origin};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use spile::name::IntegrationId;
-use spile::plan::{Change, State, Step};
-use spile::record::Row;
-use spile::world::{Memory, Origin, Registry, TargetError};
+use spile_core::name::IntegrationId;
+use spile_core::plan::{Change, State, Step};
+use spile_core::record::Row;
+use spile_world::{Memory, Origin, Registry, TargetError};
 
 use super::harness::{LocalRows, id, row};
 use crate::folder::{Folder, origin};

@@ -1,9 +1,9 @@
 //! What every memory of runs promises of schedules.
 
 use jiff::Timestamp;
-use spile::run::{Cause, Run, RunStatus, Tries};
-use spile::world::memory::MemoryRuns;
-use spile::world::{Local, Runs};
+use spile_core::run::{Cause, Run, RunStatus, Tries};
+use spile_world::memory::MemoryRuns;
+use spile_world::{Local, Runs};
 use uuid::Uuid;
 
 use super::harness::id;

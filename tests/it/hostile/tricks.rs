@@ -78,7 +78,7 @@ fn yaml() -> Vec<Trick> {
         (0..50_000).fold(String::from("plugins:\n  extractors:\n"), |text, at| text + &format!("  - name: tap-{at}\n"));
     let of = |(what, text): (&'static str, String)| {
         Trick::new(format!("{what} in meltano.yml"), move |yard| {
-            yard.write("meltano.yml", format!("{}\n{text}", spile::render::MARKER));
+            yard.write("meltano.yml", format!("{}\n{text}", spile_core::render::MARKER));
         })
     };
     [("aliases of aliases", bomb), ("deep brackets", deep), ("many plugins", wide)].map(of).into()

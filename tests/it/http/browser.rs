@@ -36,7 +36,7 @@ async fn somebody_adds_salesforce_syncs_and_mends_a_failure_by_keyboard_alone() 
     let (Some(tools), Some(chromium)) = (tools::installed(&name, "npm", install), chromium()) else { return };
     let project = Project::with_fault("renewal");
     project.write("integrations/fruit.toml", FRUIT);
-    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
     project.spile(&["secrets", "init"]).succeeds();
     project.spile_with(&["secrets", "set", "things", "token", "--stdin"], "run-out-long-ago\n").succeeds();
     project.spile(&["apply", "--yes"]).succeeds();

@@ -117,7 +117,7 @@ const LOCK: &str = r#"{"plugin_type": "loaders", "name": "target-jsonl", "namesp
 #[test]
 fn an_imported_project_goes_up_in_one_command_and_keeps_its_state_ids() {
     let project = with(REAL);
-    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
     project.write(".env", "FRUIT=data\n");
     project.write("plugins/loaders/target-jsonl--andyh1203.lock", LOCK);
     std::fs::create_dir_all(project.path().join("output")).unwrap();

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use miette::Diagnostic;
-use spile::problem::Problems;
-use spile::settings::{Allowed, Sender, Variables};
-use spile::source::{Placed, Source};
-use spile::world::notify::{NotSent, Parcel, Patience};
-use spile::world::{Agreements, Notifier, Outside};
+use spile_core::problem::Problems;
+use spile_core::settings::{Allowed, Sender, Variables};
+use spile_core::source::{Placed, Source};
+use spile_world::notify::{NotSent, Parcel, Patience};
+use spile_world::{Agreements, Notifier, Outside};
 use uuid::Uuid;
 
 use super::receiver::{Answer, Receiver};

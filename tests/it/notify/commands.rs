@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
-use spile::name::IntegrationId;
-use spile::run::{Run, RunKind, RunStatus};
-use spile::world::{Local, Runs};
+use spile_core::name::IntegrationId;
+use spile_core::run::{Run, RunKind, RunStatus};
+use spile_world::{Local, Runs};
 
 use super::receiver::{Answer, Receiver};
 use crate::cli::program::{Came, run};
@@ -102,7 +102,7 @@ fn a_failure_is_sent_once_and_then_its_recovery() {
     let [body] = &receiver.take()[..] else { panic!("one") };
     let body = body.json();
     assert_eq!((&body["kind"], &body["sentence"]), (&json!("failure"), &json!("it failed")));
-    assert_eq!(body["help"], spile::run::Cause::Network.help());
+    assert_eq!(body["help"], spile_core::run::Cause::Network.help());
     assert_eq!((&body["file"], &body["command"]), (&json!("integrations/fruit.toml"), &json!("spile logs fruit")));
     assert_eq!(body["url"], "https://spile.example.com/integrations/fruit");
     assert_eq!((&body["run"]["kind"], &body["run"]["cause"]), (&json!("sync"), &json!("network")));

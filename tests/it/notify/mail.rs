@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use miette::Diagnostic;
-use spile::settings::{Email, Sender};
-use spile::world::Notifier;
+use spile_core::settings::{Email, Sender};
+use spile_world::Notifier;
 
 use super::channels::{notifier, parcel, placed, trusting};
 use crate::cli::program::run;

@@ -3,11 +3,11 @@
 use std::process::Stdio;
 use std::sync::Arc;
 
-use spile::name::IntegrationId;
-use spile::ops;
-use spile::run::{Run, RunStatus};
-use spile::settings::{Allowed, Variables};
-use spile::world::{Outside, Project, World};
+use spile_core::name::IntegrationId;
+use spile_core::run::{Run, RunStatus};
+use spile_core::settings::{Allowed, Variables};
+use spile_ops as ops;
+use spile_world::{Outside, Project, World};
 
 use super::commands::{project, remember};
 use super::receiver::{Answer, Receiver};

@@ -1,7 +1,7 @@
 //! What `spile notify send` sees.
 
 use serde_json::json;
-use spile::run::RunStatus;
+use spile_core::run::RunStatus;
 
 use super::commands::{project, remember, send};
 use super::receiver::{Came, Receiver};

@@ -69,7 +69,7 @@ impl Airflow {
     }
 }
 
-fn loaded(declared: &str, all: Vec<spile::render::Task>) -> Option<Value> {
+fn loaded(declared: &str, all: Vec<spile_core::render::Task>) -> Option<Value> {
     let folder = tempfile::tempdir().unwrap();
     let airflow = Airflow::at(folder.path())?;
     let file = folder.path().join("spile.py");

@@ -1,7 +1,7 @@
 //! Outputs in plans and applies: shown, applied, refused and left as they are.
 
 use serde_json::{Value, json};
-use spile::render::output::tasks_of;
+use spile_core::render::output::tasks_of;
 
 use crate::folder::Folder;
 

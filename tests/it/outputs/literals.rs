@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use proptest::prelude::*;
-use spile::render::Output;
-use spile::render::output::tasks_of;
-use spile::source::Source;
+use spile_core::render::Output;
+use spile_core::render::output::tasks_of;
+use spile_core::source::Source;
 
 use super::kubernetes::documents;
 use super::{HOSTILE, output, task, tasks};

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use spile::alert::due::{self, Outcome};
-use spile::alert::{Alert, Key, Policy, Seen, Subject, Told};
-use spile::name::IntegrationId;
-use spile::settings::AlertKind;
+use spile_core::alert::due::{self, Outcome};
+use spile_core::alert::{Alert, Key, Policy, Seen, Subject, Told};
+use spile_core::name::IntegrationId;
+use spile_core::settings::AlertKind;
 use uuid::Uuid;
 
 const MOST: usize = 3;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
-use spile::connector::{Catalog, Connector, Kind, Role, Setting};
-use spile::ops::Error;
-use spile::problem::Problems;
-use spile::record::{Entry, Row};
-use spile::view;
-use spile::world::{Memory, World};
+use spile_core::connector::{Catalog, Connector, Kind, Role, Setting};
+use spile_core::problem::Problems;
+use spile_core::record::{Entry, Row};
+use spile_ops::Error;
+use spile_view as view;
+use spile_world::{Memory, World};
 
 use super::values::{number, table, text, tries, value};
 use crate::folder::{Folder, Opened, with_secrets};

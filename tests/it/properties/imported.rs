@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
-use spile::ops::import::{Options, carry_out, prepare};
-use spile::ops::secrets::Access;
-use spile::world::keys::Places;
-use spile::world::{Keys, Program, Project};
+use spile_ops::import::{Options, carry_out, prepare};
+use spile_ops::secrets::Access;
+use spile_world::keys::Places;
+use spile_world::{Keys, Program, Project};
 
 use super::declared::{files, shown};
 use super::values::tries;

@@ -7,14 +7,14 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use spile::connector::Role;
-use spile::name::{EnvironmentName, IntegrationId};
-use spile::plan::State;
-use spile::record::entry::{Origin, Setup};
-use spile::record::{Entry, PluginDefinition};
-use spile::render::{self, Head, Purpose};
-use spile::source::Source;
-use spile::value::sorted;
+use spile_core::connector::Role;
+use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_core::plan::State;
+use spile_core::record::entry::{Origin, Setup};
+use spile_core::record::{Entry, PluginDefinition};
+use spile_core::render::{self, Head, Purpose};
+use spile_core::source::Source;
+use spile_core::value::sorted;
 use uuid::Uuid;
 
 use super::values::{key, name, table, text, tries, value};
@@ -52,7 +52,7 @@ fn head() -> impl Strategy<Value = Head> {
     btree_set(name(), 1..4).prop_map(|names| {
         let environments: Vec<EnvironmentName> = names.iter().map(|name| name.parse().unwrap()).collect();
         Head {
-            project_id: spile::name::project_id("x"),
+            project_id: spile_core::name::project_id("x"),
             default_environment: environments[0].clone(),
             environments,
             purpose: Purpose::Project,
@@ -146,7 +146,7 @@ fn comes_back(text: &str) -> bool {
         interval: None,
     };
     let default_environment = "dev".parse().unwrap();
-    let project_id = spile::name::project_id("x");
+    let project_id = spile_core::name::project_id("x");
     let head = Head { project_id, default_environment, environments: Vec::new(), purpose: Purpose::Project };
     let entries = State::from_iter([(IntegrationId(Uuid::nil()), entry)]);
     render::meltano_yml(&head, &entries, &template()).is_ok()

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Map, json};
-use spile::connector::Role;
-use spile::name::IntegrationId;
-use spile::plan::{Revision, Snapshot, State, Step};
-use spile::record::entry::{Origin, Setup};
-use spile::record::{Entry, Record, Row};
+use spile_core::connector::Role;
+use spile_core::name::IntegrationId;
+use spile_core::plan::{Revision, Snapshot, State, Step};
+use spile_core::record::entry::{Origin, Setup};
+use spile_core::record::{Entry, Record, Row};
 use uuid::Uuid;
 
 use super::values::{name, text, tries, value};

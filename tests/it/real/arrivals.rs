@@ -45,7 +45,7 @@ fn with_fruit(server: &Postgres, database: &str) -> Project {
     server.sql(database, &format!("grant create on database {database} to shop")).unwrap();
     drop(with_loaders());
     let project = declared(&postgres(server.port, database));
-    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
     for loader in ["files", "csv", "duck", "lake"] {
         project.write(&format!("integrations/to-{loader}.toml"), &source(loader));
     }

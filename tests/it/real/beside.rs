@@ -4,13 +4,13 @@ use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use spile::connector::{Catalog, Head, Role};
-use spile::name::{EnvironmentName, IntegrationId};
-use spile::plan::State;
-use spile::record::entry::{Origin, Setup};
-use spile::record::{Entry, PluginDefinition};
-use spile::render::{self, Purpose};
-use spile::source::Source;
+use spile_core::connector::{Catalog, Head, Role};
+use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_core::plan::State;
+use spile_core::record::entry::{Origin, Setup};
+use spile_core::record::{Entry, PluginDefinition};
+use spile_core::render::{self, Purpose};
+use spile_core::source::Source;
 use uuid::Uuid;
 
 use crate::project::{Project, Ran};
@@ -71,7 +71,7 @@ fn entries() -> State<Entry> {
     let config = texts.iter().enumerate().map(|(at, text)| (format!("c{at}"), json!(text)));
     let nested = json!({"of": texts, "more": {"a: b": [1, 2.5, true], "": []}, "*": texts[4]});
     let setup = Setup {
-        config: spile::value::sorted(
+        config: spile_core::value::sorted(
             config.chain([("nested".to_owned(), nested.clone()), ("true".to_owned(), json!(false))]).collect(),
         ),
         select: Some(texts.iter().filter(|text| !text.is_empty()).map(|text| (*text).to_owned()).collect()),
@@ -110,7 +110,7 @@ const REWRITE: &str = "import pathlib, sys\n\
 fn a_rendered_file_is_written_as_meltano_writes_it() {
     let environments: Vec<EnvironmentName> = ["dev", "prod", "off"].map(|name| name.parse().unwrap()).into();
     let head = render::Head {
-        project_id: spile::name::project_id("x"),
+        project_id: spile_core::name::project_id("x"),
         default_environment: environments[0].clone(),
         environments,
         purpose: Purpose::Project,

@@ -176,7 +176,10 @@ fn a_catalog_comes_out_of_the_hastened_rules_as_out_of_meltanos_own() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = crate::project::seed().join(".spile/meltano/bin/python");
     let mut command = std::process::Command::new(python);
-    command.arg(root.join("tests/it/real/walk.py")).arg(root.join("src/world/meltano/launch.py")).args(["1", "1000"]);
+    command
+        .arg(root.join("tests/it/real/walk.py"))
+        .arg(root.join("crates/spile-world/src/meltano/launch.py"))
+        .args(["1", "1000"]);
     let said = Ran(command.output().unwrap()).succeeds().stdout();
     assert!(said.starts_with("1000 catalogs, "), "{said}");
 }
@@ -198,7 +201,7 @@ fn a_catalog_of_5000_streams_in_one_line_is_read() {
 fn a_sync_without_records_after_some_is_told_with_the_likely_reason() {
     let project = Project::new();
     project.add_fault("well");
-    let fruit = include_str!("../../../src/ops/init/fruit.singer.jsonl");
+    let fruit = include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl");
     project.write("data/fruit.singer.jsonl", fruit);
     project.write("integrations/fruit.toml", FRUIT);
     project.write("integrations/files.toml", LOADER);

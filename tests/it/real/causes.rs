@@ -57,7 +57,7 @@ fn a_postgres_that_refuses_is_told_by_why_it_refuses() {
 fn a_setting_that_only_the_tap_misses_is_told() {
     let project = with_sources();
     // The tap's own check, where the connector's has been left out.
-    let connector = include_str!("../../../src/connector/builtin/extractors/rest-api.toml");
+    let connector = include_str!("../../../crates/spile-core/src/connector/builtin/extractors/rest-api.toml");
     project.write("connectors/rest-api.toml", &connector.replace("required = true\n", ""));
     project.write(
         "integrations/api.toml",
@@ -102,7 +102,7 @@ fn a_tap_that_says_nothing_at_all_ends_well_and_one_that_floods_is_bounded() {
     assert_eq!(run["records"], 3);
     let log = project.path().join(run["log"].as_str().unwrap());
     let size = |path: &std::path::Path| path.metadata().unwrap().len();
-    let before = spile::world::meltano::log_before(&log);
+    let before = spile_world::meltano::log_before(&log);
     assert!(size(&log) < 33 << 20 && size(&before) < 33 << 20);
     let shown = project.spile(&["logs", "things"]).succeeds().0.stdout;
     assert_eq!(shown.len() as u64, size(&log) + size(&before), "both pieces are shown");

@@ -20,7 +20,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_source_is_asked_again_only_when_something_has_changed_or_it_is_wanted() {
     let project = Project::with_fault("well");
-    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
     project.write("integrations/fruit.toml", FRUIT);
     let asks = |words: &[&str]| project.spile(words).succeeds().stderr().contains("Discovering");
     assert!(asks(&["discover", "fruit"]));
@@ -257,7 +257,7 @@ fn a_field_that_is_always_read_is_told_where_it_is_left_out() {
 #[test]
 fn a_tap_that_heeds_no_selection_is_told() {
     let project = Project::with_fault("well");
-    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
     project.write("integrations/fruit.toml", &format!("select = ['fruit.*', '!fruit.name']\n{FRUIT}"));
     project.write("integrations/files.toml", LOADER);
     let checked = project.json(&["check"]);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use spile::discovered::{self, Rules, Stream, Taken};
+use spile_core::discovered::{self, Rules, Stream, Taken};
 
 use crate::project::seed;
 
@@ -54,7 +54,7 @@ fn meltano(question: &Value) -> Value {
     let python = seed().join(".spile/meltano/bin/python");
     let mut command = Command::new(python);
     let mut child = command
-        .args(["-c", MELTANO, concat!(env!("CARGO_MANIFEST_DIR"), "/src/world/meltano/launch.py")])
+        .args(["-c", MELTANO, concat!(env!("CARGO_MANIFEST_DIR"), "/crates/spile-world/src/meltano/launch.py")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -179,7 +179,7 @@ fn what_is_said_to_be_read_is_what_the_pinned_meltano_reads() {
     }
     for (pair, matches) in globs.iter().zip(answer["globs"].as_array().unwrap()) {
         let (glob, text) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
-        let glob = spile::integration::select::Glob::from(glob);
+        let glob = spile_core::integration::select::Glob::from(glob);
         assert_eq!(glob.matches(text), matches.as_bool().unwrap(), "{pair}");
     }
     let matched = answer["globs"].as_array().unwrap().iter().filter(|matches| **matches == true).count();

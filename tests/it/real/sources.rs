@@ -188,7 +188,7 @@ fn asked_of_duckdb(project: &Project, question: &str) -> String {
 #[test]
 fn local_files_are_read_into_duckdb() {
     let project = with_sources();
-    project.write("data/fruit.singer.jsonl", include_str!("../../../src/ops/init/fruit.singer.jsonl"));
+    project.write("data/fruit.singer.jsonl", include_str!("../../../crates/spile-ops/src/init/fruit.singer.jsonl"));
     project.write("integrations/fruit.toml", &FRUIT.replace("'files'", "'warehouse'"));
     project.write("integrations/warehouse.toml", super::WAREHOUSE);
     project.spile(&["apply", "--yes"]).succeeds();

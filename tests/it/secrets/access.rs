@@ -206,12 +206,12 @@ fn a_plan_is_the_same_one_with_and_without_a_key() {
 #[test]
 fn a_document_of_another_profile_is_brought_into_ours_by_a_rotation() {
     let desk = Desk::new();
-    let key = spile::sops::DataKey::generate();
-    let wrapped = spile::world::keys::wrap(&key, &desk.public_key()).unwrap();
-    let mut document = spile::sops::Document::profile(&[wrapped]);
-    document.set("api_key", &spile::secret::Secret::new("hunter2"), &key);
+    let key = spile_core::sops::DataKey::generate();
+    let wrapped = spile_world::keys::wrap(&key, &desk.public_key()).unwrap();
+    let mut document = spile_core::sops::Document::profile(&[wrapped]);
+    document.set("api_key", &spile_core::secret::Secret::new("hunter2"), &key);
     document.seal(&key, jiff::Timestamp::UNIX_EPOCH).unwrap();
-    let text = spile::sops::rewrite(SHOP, &document).unwrap().replace("version = \"3.9.0\"\n", "");
+    let text = spile_core::sops::rewrite(SHOP, &document).unwrap().replace("version = \"3.9.0\"\n", "");
     desk.folder.write("integrations/shop.toml", &text);
     desk.run(&["check"]).fails("or run `spile secrets rotate shop`");
     desk.run(&["secrets", "rotate", "shop"]).succeeds();

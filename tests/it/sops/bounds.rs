@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use spile::sops::{DataKey, Document, NotADocument, Rules, node, rewrite};
+use spile_core::sops::{DataKey, Document, NotADocument, Rules, node, rewrite};
 use toml::de::DeTable;
 
 /// What a debug build may take for a text of 100 kB on a busy machine.
@@ -41,8 +41,8 @@ fn deep_yaml_is_refused() {
         assert!(is_refused(&soon(|| Document::from_yaml(&deep))), "{opening}");
         assert!(is_refused(&soon(|| Document::from_yaml(&opening.repeat(DEEP)))), "{opening}");
         assert!(soon(|| Rules::read(&deep)).is_err(), "{opening}");
-        let rendered = format!("{}\nx: {}", spile::render::MARKER, opening.repeat(DEEP));
-        assert!(soon(|| spile::render::read::entries(&rendered)).is_err(), "{opening}");
+        let rendered = format!("{}\nx: {}", spile_core::render::MARKER, opening.repeat(DEEP));
+        assert!(soon(|| spile_core::render::read::entries(&rendered)).is_err(), "{opening}");
     }
 }
 

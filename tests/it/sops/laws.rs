@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use spile::secret::Secret;
-use spile::sops::node::{Members, Node};
-use spile::sops::{DataKey, Document, Enc, Kind, Metadata, Wrapped, rewrite};
+use spile_core::secret::Secret;
+use spile_core::sops::node::{Members, Node};
+use spile_core::sops::{DataKey, Document, Enc, Kind, Metadata, Wrapped, rewrite};
 
 use super::toml;
 use crate::properties::values::{key, text, tries};

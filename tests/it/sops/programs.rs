@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
-use spile::secret::Secret;
-use spile::sops::{DataKey, Document};
+use spile_core::secret::Secret;
+use spile_core::sops::{DataKey, Document};
 
 use super::laws::{sealed, secret, secrets};
 use super::{assert_holds, folder, identities, read, recipient, unwrap, wrap};

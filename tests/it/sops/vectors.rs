@@ -1,7 +1,7 @@
 //! Documents that others made open, with their MACs, and hold what they should.
 
 use super::{assert_holds, documents, identities, read, text, unwrap};
-use spile::sops::NotADocument;
+use spile_core::sops::NotADocument;
 
 /// Documents that spile leaves to the official program: keys in groups, and scopes that comments decide.
 const PROGRAM: [&str; 4] =
@@ -71,5 +71,5 @@ fn a_document_with_aliases_is_refused_before_each_copies_what_it_stands_for() {
     let items = "x, ".repeat(20_000);
     let text = format!("a: &a [{items}]\nb: [{}]\nsops: {{}}\n", "*a, ".repeat(20_000));
     assert_eq!(read("aliases.yaml", &text), Err(NotADocument::Aliases));
-    assert!(spile::sops::Rules::read(&text).unwrap_err().to_string().contains("aliases"));
+    assert!(spile_core::sops::Rules::read(&text).unwrap_err().to_string().contains("aliases"));
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use spile::name::IntegrationId;
-use spile::plan::{Last, State, Step};
-use spile::record::Row;
-use spile::world::{Target, TargetError};
+use spile_core::name::IntegrationId;
+use spile_core::plan::{Last, State, Step};
+use spile_core::record::Row;
+use spile_world::{Target, TargetError};
 use uuid::Uuid;
 
 use super::hosted::{HostedRows, said};

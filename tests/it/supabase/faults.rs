@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use spile::world::{Supabase, Target, TargetError};
+use spile_world::{Supabase, Target, TargetError};
 
 use super::hosted::HostedRows;
 use super::proxy::{Fault, Proxy};

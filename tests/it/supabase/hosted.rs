@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use miette::Diagnostic;
-use spile::plan::Foreign;
-use spile::record::Row;
-use spile::world::supabase::Address;
-use spile::world::{Supabase, Target, TargetError};
+use spile_core::plan::Foreign;
+use spile_core::record::Row;
+use spile_world::supabase::Address;
+use spile_world::{Supabase, Target, TargetError};
 
 use super::parts::{self, address};
 use crate::contract::harness::{Subject, others};

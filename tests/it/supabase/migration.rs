@@ -104,7 +104,7 @@ fn revision(supabase: &Supabase) -> String {
         writeln!(text, "{id}:{hash}").unwrap();
         text
     });
-    spile::digest::hash(text.as_bytes())
+    spile_core::digest::hash(text.as_bytes())
 }
 
 /// A checksum of all that is in the tables.

@@ -14,10 +14,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use spile::settings::{self, Allowed, Given, Home, Variables};
-use spile::source::{Placed, Source};
-use spile::world::Outside;
-use spile::world::supabase::{Address, migration};
+use spile_core::settings::{self, Allowed, Given, Home, Variables};
+use spile_core::source::{Placed, Source};
+use spile_world::Outside;
+use spile_world::supabase::{Address, migration};
 
 use super::postgres::Postgres;
 use super::server::{Server, free_port, wait_for, watched};

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use spile::settings::Home;
-use spile::world::supabase::migration;
+use spile_core::settings::Home;
+use spile_world::supabase::migration;
 
 use super::server::{Server, free_port, wait_for, watched};
 use crate::tools::{installed, said, skipped, succeeds};

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use spile::name::IntegrationId;
-use spile::plan::{State, Step};
-use spile::record::Row;
-use spile::world::supabase::VERSION;
-use spile::world::{Supabase, Target};
+use spile_core::name::IntegrationId;
+use spile_core::plan::{State, Step};
+use spile_core::record::Row;
+use spile_world::supabase::VERSION;
+use spile_world::{Supabase, Target};
 use uuid::Uuid;
 
 use super::hosted::{HostedRows, said};

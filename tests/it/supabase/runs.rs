@@ -1,7 +1,7 @@
 //! The history of runs in the hosted registry.
 
-use spile::run::{Cause, Details, Run, RunKind, RunStatus};
-use spile::world::Runs;
+use spile_core::run::{Cause, Details, Run, RunKind, RunStatus};
+use spile_world::Runs;
 use uuid::Uuid;
 
 use super::hosted::HostedRows;

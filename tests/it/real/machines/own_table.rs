@@ -1,8 +1,8 @@
 //! A registry beside a dashboard that has a table `integrations`, and one `integration_runs`, of its own.
 
 use serde_json::Value;
-use spile::settings::Home;
-use spile::world::supabase::migration;
+use spile_core::settings::Home;
+use spile_world::supabase::migration;
 
 use super::Machines;
 use crate::folder::Folder;

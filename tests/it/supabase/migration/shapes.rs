@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use spile::settings::{Home, TableName};
-use spile::world::supabase::{migration, table_check};
+use spile_core::settings::{Home, TableName};
+use spile_world::supabase::{migration, table_check};
 
 use crate::supabase::postgres::Postgres;
 

@@ -1,0 +1,402 @@
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::{Asked, Definition, MOST_BYTES, read, text};
+use crate::connector::{self, Connector, Kind, Role};
+use crate::problem::Problems;
+use crate::source::Source;
+
+pub(super) const HEAD: &str = "name: tap-x\nnamespace: tap_x\npip_url: tap-x==1\n";
+
+/// Reads a definition and proves that its file says the same.
+pub(super) fn good(definition: &str) -> (Connector, Vec<String>) {
+    let mut problems = Problems::default();
+    let found = read(&Source::new("x.yml", definition), &Asked::default(), &mut problems);
+    let report = problems.into_report();
+    assert!(report.problems().is_empty(), "{report:?}");
+    let Definition { connector, notes } = found.unwrap();
+    for stem in ["x", "other"] {
+        let file = text(&connector, stem);
+        let mut problems = Problems::default();
+        let back =
+            connector::read::connector(&Source::new(format!("connectors/{stem}.toml"), file.as_str()), &mut problems);
+        let report = problems.into_report();
+        assert!(report.problems().is_empty(), "{report:?}\n{file}");
+        assert_eq!(back.unwrap(), connector, "{file}");
+    }
+    (connector, notes)
+}
+
+pub(super) fn settings(list: &str) -> (Connector, Vec<String>) {
+    good(&format!("{HEAD}settings:\n{list}"))
+}
+
+/// Returns what is wrong with a definition.
+pub(super) fn bad(definition: &str) -> Vec<String> {
+    bad_as(definition, &Asked::default())
+}
+
+pub(super) fn bad_as(definition: &str, asked: &Asked) -> Vec<String> {
+    let mut problems = Problems::default();
+    let found = read(&Source::new("x", definition), asked, &mut problems);
+    assert_eq!(found, None, "{definition}");
+    problems.into_report().problems().iter().map(|problem| format!("{problem:?}")).collect()
+}
+
+#[test]
+fn a_definition_of_the_hub_becomes_a_connector() {
+    let (connector, notes) =
+        good(include_str!("../../../../tests/connectors/hub/extractors_tap-salesforce_meltanolabs.yml"));
+    assert_eq!(
+        (connector.role, connector.name.as_str(), connector.label.as_str()),
+        (Role::Extractor, "salesforce", "Salesforce")
+    );
+    assert_eq!(connector.plugin.pip_url, "git+https://github.com/MeltanoLabs/tap-salesforce.git@v1.9.0");
+    assert_eq!(connector.category.as_deref(), Some("APIs"));
+    assert_eq!(connector.logo.as_deref(), Some("https://hub.meltano.com/assets/logos/extractors/salesforce.png"));
+    assert!(connector.select.contains(&"Lead.*".to_owned()));
+    let setting = connector.setting("security_token").unwrap();
+    assert!(
+        setting.secret && setting.description.as_ref().unwrap().contains("1. Sign in to your [Salesforce Account]")
+    );
+    assert_eq!(connector.groups.len(), 2);
+    assert_ne!(connector.groups[0].label, connector.groups[1].label);
+    assert_eq!(notes, Vec::<String>::new());
+}
+
+#[test]
+fn json_says_what_yaml_says() {
+    let yaml = include_str!("../../../../tests/connectors/hub/loaders_target-postgres_meltanolabs.yml");
+    let mut value: Value = yaml_serde::from_str(yaml).unwrap();
+    let lock = || value.to_string();
+    let from_yaml = good(yaml);
+    assert_eq!(good(&lock()), from_yaml);
+    value["plugin_type"] = json!("loaders");
+    assert_eq!(good(&value.to_string()), from_yaml);
+}
+
+#[test]
+fn kinds_that_meltano_has_given_up_become_marks() {
+    let (connector, notes) = settings(
+        "- {name: a, kind: password}\n- {name: b, kind: oauth}\n- {name: c, kind: hidden, value: 5}\n- {name: d, sensitive: true, kind: object}\n- {name: e, kind: text}\n",
+    );
+    let is = |name: &str| connector.setting(name).unwrap().clone();
+    assert!(is("a").secret && is("b").secret && is("d").secret && !is("c").secret);
+    assert_eq!((is("a").kind, is("d").kind, is("c").kind), (Kind::String, Kind::Object, Kind::Integer));
+    assert_eq!(is("c").passed["hidden"], json!(true));
+    assert_eq!(notes, ["`e` has the kind `text`, which Meltano does not know: `string` is taken"]);
+}
+
+#[test]
+fn what_is_a_secret_by_its_name_is_one_and_what_only_sounds_so_is_none() {
+    let names = ["password", "api_key", "private_key", "auth_tokens", "ssh.passphrase"];
+    let plain = ["token_url", "auth_token_expiry", "primary_key", "max_tokens", "use_password"];
+    let list: String = names.iter().chain(&plain).fold(String::new(), |mut list, name| {
+        let kind = if name.ends_with("auth_tokens") { "array" } else { "string" };
+        writeln!(list, "- {{name: {name}, kind: {kind}}}").unwrap();
+        list
+    });
+    let (connector, notes) = settings(&format!("{list}- {{name: secret_count, kind: integer}}\n"));
+    for setting in &connector.settings {
+        assert_eq!(setting.secret, names.contains(&setting.name.as_str()), "{}", setting.name);
+    }
+    assert_eq!(notes.len(), names.len(), "{notes:?}");
+}
+
+#[test]
+fn defaults_are_read_as_meltano_reads_them() {
+    for (kind, written, wanted) in [
+        ("integer", "'5'", json!(5)),
+        ("integer", "5.0", json!(5)),
+        ("decimal", "'0.5'", json!(0.5)),
+        ("decimal", "1", json!(1)),
+        ("boolean", "'True'", json!(true)),
+        ("boolean", "'no'", json!(false)),
+        ("boolean", "0", json!(false)),
+        ("array", "'[\"a\", 1]'", json!(["a", 1])),
+        ("object", "'{\"a\": {}}'", json!({"a": {}})),
+        ("string", "3306", json!(3306)),
+        ("string", "false", json!(false)),
+        ("string", "null", json!(null)),
+        ("date_iso8601", "2024-01-01", json!("2024-01-01")),
+        ("file", "''", json!("")),
+        ("integer", "$PORT", json!("$PORT")),
+        ("object", "{a: null, b: 1}", json!({"b": 1})),
+    ] {
+        let (connector, _) = settings(&format!("- {{name: a, kind: {kind}, value: {written}}}\n"));
+        let setting = &connector.settings[0];
+        assert_eq!(setting.default.clone().unwrap_or_default(), wanted, "{kind} {written}");
+        assert_eq!(setting.kind.word(), kind, "{written}");
+    }
+}
+
+#[test]
+fn a_default_that_fits_no_kind_changes_the_kind_or_is_left_and_told() {
+    for (kind, written, word, default) in [
+        ("date_iso8601", "yesterday", "string", json!("yesterday")),
+        ("email", "me", "string", json!("me")),
+        ("file", "false", "string", json!(false)),
+        ("integer", "0.5", "decimal", json!(0.5)),
+        ("string", "[a]", "array", json!(["a"])),
+        ("integer", "many", "integer", json!(null)),
+        ("array", "a,b", "array", json!(null)),
+        ("object", "[]", "object", json!(null)),
+    ] {
+        let (connector, notes) = settings(&format!("- {{name: a, kind: {kind}, value: {written}}}\n"));
+        let setting = &connector.settings[0];
+        assert_eq!(
+            (setting.kind.word(), setting.default.clone().unwrap_or_default()),
+            (word, default),
+            "{kind} {written}"
+        );
+        assert_eq!(notes.len(), 1, "{kind} {written}: {notes:?}");
+    }
+    let (connector, _) = settings("- {name: port, value: 3306}\n- {name: ssl, value: false}\n- {name: host}\n");
+    let kinds: Vec<_> = connector.settings.iter().map(|setting| setting.kind.word()).collect();
+    assert_eq!(kinds, ["integer", "boolean", "string"]);
+}
+
+#[test]
+fn options_keep_their_values_and_their_labels() {
+    let (connector, notes) = settings(
+        "- {name: a, kind: options, value: 2, options: [{label: One, value: 1}, {value: two}, three, {label: No, value: null}]}\n- {name: b, kind: options}\n",
+    );
+    let Kind::Options(choices) = &connector.settings[0].kind else { panic!() };
+    let all: Vec<_> = choices.iter().map(|choice| (choice.value.clone(), choice.label.as_str())).collect();
+    assert_eq!(all, [(json!(1), "One"), (json!("two"), "two"), (json!("three"), "three"), (json!(2), "2")]);
+    assert_eq!(connector.settings[1].kind, Kind::String);
+    assert_eq!(
+        notes,
+        [
+            "not kept: an option of `a` that is null",
+            "`a` is taken for one of its options: that is what its default is, `2`",
+            "`b` has the kind `options` and lists none: it is taken for a string",
+        ]
+    );
+}
+
+#[test]
+fn what_only_meltano_reads_is_kept_and_what_it_does_not_is_told() {
+    let (connector, notes) = good(&format!(
+        "{HEAD}python: '3.11'\ncommands: {{about: --about}}\nenv: {{A: b}}\ndialect: x\nrequires: {{files: [{{name: y}}]}}\nsupported_python_versions: ['3.9']\nusage: |\n  long\nselect: [a.*]\nmetadata: {{'*': {{replication-method: FULL_TABLE}}}}\nsettings:\n- {{name: a, aliases: [b], env: A_B, placeholder: 5, value_post_processor: stringify, hidden: false, protected: true, env_aliases: [C], oauth: {{}}}}\n"
+    ));
+    assert_eq!(
+        Value::Object(connector.plugin.passed.clone()),
+        json!({"python": "3.11", "commands": {"about": "--about"}, "env": {"A": "b"}})
+    );
+    assert_eq!(
+        Value::Object(connector.settings[0].passed.clone()),
+        json!({"aliases": ["b"], "env": "A_B", "placeholder": "5", "value_post_processor": "stringify"})
+    );
+    assert_eq!((connector.select.as_slice(), connector.metadata.len()), (["a.*".to_owned()].as_slice(), 1));
+    assert_eq!(
+        notes,
+        [
+            "not kept: `dialect`, of which Meltano knows nothing for extractors",
+            "not kept: `usage`, which are words for people",
+            "not kept: `requires`, `supported_python_versions`",
+            "not kept: `env_aliases` of `a`",
+            "not kept: `protected` of `a`",
+        ]
+    );
+}
+
+#[test]
+fn odd_definitions_of_the_hub_are_taken() {
+    for odd in [
+        "name: tap-x\nnamespace: tap-x\n",
+        "name: tap-x\nnamespace: tap_x\nsettings:\n",
+        "name: tap-x\nnamespace: tap_x\nsettings: []\nsettings_group_validation:\n- []\n",
+        "name: tap-x\nnamespace: tap_x\npip_url: a b git+https://x/y.git ${MELTANO__PYTHON_VERSION}\n",
+        "name: tap-x\nnamespace: tap_x\ncapabilities: [fly, catalog, catalog]\nvariant: x\n",
+        "name: tap-x\nsettings:\n- {name: _select, kind: array, value: [a.*]}\n- {name: Start-Date.From}\n- {name: dialect+driver}\n",
+        "name: tap-x\nvariants:\n- {name: one, pip_url: tap-x}\n",
+        "---\nname: tap-x\nrepo: null\nlabel: 5\ndescription: null\nkeywords: null\n",
+        "name: x\ncapabilities: [discover]\n",
+    ] {
+        good(odd);
+    }
+    let (connector, notes) = good(
+        "name: tap-x\nnamespace: a\nsettings: [{name: a}, {name: b}]\nsettings_group_validation: [[a, c], [c], [a]]\n",
+    );
+    assert_eq!(connector.plugin.pip_url, "");
+    let groups: Vec<_> = connector.groups.iter().map(|group| group.settings.clone()).collect();
+    assert_eq!(groups, [["a".to_owned()]]);
+    assert_eq!(notes.iter().filter(|note| note.contains("`c` in a group")).count(), 2, "{notes:?}");
+}
+
+#[test]
+fn each_thing_that_is_wrong_is_said_in_its_own_words() {
+    let of = |list: &str| bad(&format!("{HEAD}settings:\n{list}"));
+    assert_eq!(bad(" \n"), ["x:1: the definition is empty [spile::definition::empty]"]);
+    assert_eq!(bad("<!doctype html>"), ["x:1: this is a web page, not a definition [spile::definition::web_page]"]);
+    assert_eq!(
+        bad("{\"name\": \"tap-x\""),
+        ["x:1: the definition is no JSON: EOF while parsing an object at line 1 column 16 [spile::definition::json]"]
+    );
+    assert_eq!(
+        bad("{\"detail\": \"Not Found\"}"),
+        ["x:1: this is no definition of a plugin: it says `detail` [spile::definition::unknown_form]"]
+    );
+    assert_eq!(
+        bad("- a\n"),
+        ["x:1: this is no definition of a plugin: it holds an array [spile::definition::unknown_form]"]
+    );
+    assert_eq!(
+        bad("{\"tap-x\": {\"default_variant\": \"a\", \"variants\": {}}}"),
+        ["x:1: this is the hub's list of plugins, not the definition of one [spile::definition::index]"]
+    );
+    assert_eq!(
+        of("- {name: a}\n- {name: a, kind: integer}\n- {name: a b}\n- {kind: string}\n- {name: c, kind: strin}\n"),
+        [
+            "x:1: the `name` of a setting that says `kind` is missing, not a string [spile::definition::form]",
+            "x:6: the setting `a` is defined twice, each time otherwise [spile::definition::setting_twice]",
+            "x:7: `a b` cannot be the name of a setting [spile::definition::name]",
+            "x:9: the setting `c` has the kind `strin`, which Meltano does not know [spile::definition::kind]",
+        ]
+    );
+    assert_eq!(
+        of("- {name: a-b, kind: password}\n- {name: A_B}\n"),
+        [
+            "x:6: the settings `a-b` and `A_B` have one variable, `A_B`, and one of them is a secret [spile::definition::variable_twice]"
+        ]
+    );
+    assert_eq!(
+        bad("name: ../../x\nnamespace: x\n"),
+        ["x:1: `../../x` cannot be the name of a plugin [spile::definition::name]"]
+    );
+    assert_eq!(
+        bad("name: map-x\nplugin_type: mappers\nnamespace: x\n"),
+        [
+            "x:1: `map-x` is one of Meltano's mappers, and connectors are extractors and loaders [spile::definition::other_type]"
+        ]
+    );
+    assert_eq!(
+        bad("name: x\nnamespace: x\n"),
+        ["x:1: nothing says whether `x` is an extractor or a loader [spile::definition::role]"]
+    );
+    let asked = Asked { name: Some("../x".into()), ..Asked::default() };
+    assert_eq!(bad_as(HEAD, &asked), ["x:1: `../x` cannot be the name of a connector [spile::definition::name]"]);
+}
+
+#[test]
+fn nothing_can_be_made_to_grow_or_to_turn_in_circles() {
+    assert_eq!(
+        bad("name: tap-x\nsettings: &a [*a]\n"),
+        ["x:2: an alias stands for something that it is a part of [spile::import::recursive]"]
+    );
+    let lines = (1..12).fold("a0: &a0 [x, x]\n".to_owned(), |mut lines, n| {
+        writeln!(lines, "a{n}: &a{n} [{}]", vec![format!("*a{}", n - 1); 9].join(", ")).unwrap();
+        lines
+    });
+    assert_eq!(
+        bad(&lines),
+        [
+            "x:1: the aliases of the file make it larger than a million values, or lead through more than 200 levels [spile::import::aliases]"
+        ]
+    );
+    let large = format!("{HEAD}usage: |\n  {}\n", "# Long\n  ".repeat(600_000));
+    assert!(large.len() > MOST_BYTES);
+    assert_eq!(bad(&large), ["x:1: the definition is larger than 2 MiB [spile::definition::too_large]"]);
+    assert_eq!(bad(&"[".repeat(100_000)).len(), 1);
+    assert_eq!(bad(&format!("a: {}", "[".repeat(100_000))).len(), 1);
+    let (connector, _) = good(&format!("{HEAD}description: |\n  {}\n", "# Long\n  ".repeat(100_000)));
+    assert!(connector.description.len() > 600_000);
+}
+
+#[test]
+fn a_plugin_of_a_project_is_taken_with_what_it_inherits() {
+    let project = "plugins:\n  extractors:\n  - {name: tap-x, namespace: tap_x, pip_url: tap-x==1, settings: [{name: a, kind: integer}, {name: b}]}\n  \
+                   - {name: tap-x--mine, inherit_from: tap-x, config: {a: 1}, settings: [{name: b, kind: boolean}]}\n  \
+                   - {name: one, inherit_from: two}\n  - {name: two, inherit_from: one}\n  - {name: lost, inherit_from: tap-hub}\n";
+    let plugin = |name: &str| Asked { plugin: Some(name.into()), ..Asked::default() };
+    let mut problems = Problems::default();
+    let found = read(&Source::new("meltano.yml", project), &plugin("tap-x--mine"), &mut problems).unwrap();
+    assert_eq!(found.connector.plugin.name, "tap-x");
+    let kinds: Vec<_> =
+        found.connector.settings.iter().map(|setting| (setting.name.as_str(), setting.kind.word())).collect();
+    assert_eq!(kinds, [("a", "integer"), ("b", "boolean")]);
+    assert_eq!(found.notes, ["not kept: `config`"]);
+    assert_eq!(
+        bad(project),
+        [
+            "x:1: there is more than one plugin in it: `tap-x`, `tap-x--mine`, `one`, `two`, `lost` [spile::definition::several]"
+        ]
+    );
+    for (name, wanted) in [
+        ("one", "`one` inherits from itself in the end [spile::definition::cycle]"),
+        ("lost", "`lost` inherits from `tap-hub`, which is not defined in it [spile::definition::parent]"),
+        ("tap-y", "there is no plugin `tap-y` in it [spile::definition::no_plugin]"),
+    ] {
+        let found = bad_as(project, &plugin(name));
+        assert!(found.len() == 1 && found[0].ends_with(wanted), "{found:?}");
+    }
+    assert_eq!(
+        bad("name: tap-x\nnamespace: x\ninherit_from: tap-y\n"),
+        ["x:3: `tap-x` inherits from `tap-y`, which is not defined in it [spile::definition::parent]"]
+    );
+}
+
+#[test]
+fn what_a_tap_says_of_itself_becomes_a_connector() {
+    let about = json!({
+        "name": "tap-x", "description": "X", "version": "1.2.3", "sdk_version": "0.54", "capabilities": ["catalog", "discover"],
+        "settings": {"type": "object", "required": ["url", "auth"], "properties": {
+            "url": {"type": ["string"], "title": "URL", "description": "Where", "format": "uri"},
+            "auth": {"type": "object", "required": ["user"], "properties": {
+                "user": {"type": "string"}, "pass": {"type": ["string", "null"], "writeOnly": true}}},
+            "more": {"type": ["object", "null"], "required": ["key"], "properties": {"key": {"type": "string", "secret": true}}},
+            "since": {"type": ["string", "null"], "format": "date-time", "default": "2024-01-01T00:00:00Z"},
+            "mode": {"type": "string", "enum": ["a", "b"], "default": "a"},
+            "size": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": 5},
+            "rate": {"type": "number"}, "maps": {"type": "object", "additionalProperties": true, "properties": {}},
+            "list": {"type": "array", "items": {"type": "object"}}, "free": {},
+            "one": {"oneOf": [{"const": 1, "title": "One"}, {"const": 2}]}
+        }}
+    });
+    let asked = Asked { pip_url: Some("tap-x==1.2.3".into()), executable: Some("tap-x".into()), ..Asked::default() };
+    let mut problems = Problems::default();
+    let found = read(&Source::new("about", about.to_string()), &asked, &mut problems).unwrap();
+    let connector = &found.connector;
+    assert_eq!(found.notes, Vec::<String>::new());
+    let said: Vec<String> = connector
+        .settings
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {}{}{}",
+                one.name,
+                one.kind.word(),
+                if one.required { " required" } else { "" },
+                if one.secret { " secret" } else { "" }
+            )
+        })
+        .collect();
+    let mut said = said;
+    said.sort();
+    assert_eq!(
+        said,
+        [
+            "auth.pass string secret",
+            "auth.user string required",
+            "free string",
+            "list array",
+            "maps object",
+            "mode options",
+            "more.key string secret",
+            "one options",
+            "rate decimal",
+            "since date_iso8601",
+            "size integer",
+            "url string required",
+        ]
+    );
+    assert_eq!(connector.plugin.namespace, "tap_x");
+    let open = Asked { pip_url: Some("tap-x".into()), ..Asked::default() };
+    let found = read(&Source::new("about", about.to_string()), &open, &mut problems).unwrap();
+    assert_eq!(
+        found.notes,
+        ["`pip_url = \"tap-x\"` names no version: pin `==1.2.3`, which said this, or every install may differ"]
+    );
+}

@@ -1,0 +1,187 @@
+//! What an import makes of the projects that the other tests hold against Meltano: as fast as it is pure, and to the byte.
+
+use std::fmt::Write;
+
+use super::*;
+use crate::problem::Problems;
+use crate::secrecy::NOT_SHOWN;
+
+/// Returns all that an import of a text writes and says; of secrets their names.
+fn written(text: &str) -> String {
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let import = import(&prepared(text).unwrap(), (&catalog, &Locks::default()), &mut Left::new()).unwrap();
+    let mut written = String::new();
+    let default = import.default_environment.map(|name| name.to_string()).unwrap_or_default();
+    let environments: Vec<&str> = import.environments.iter().map(EnvironmentName::as_str).collect();
+    writeln!(written, "environments: {} ({default})", environments.join(", ")).unwrap();
+    for one in &import.adopted {
+        let loader = one.loader.as_ref().map(ToString::to_string).unwrap_or_default();
+        let ancestors: Vec<String> = one.ancestors.iter().map(ToString::to_string).collect();
+        let Adopted { key, slug, connector, .. } = one;
+        writeln!(written, "{key} of {} is {slug}: {connector}, to {loader}", ancestors.join(", ")).unwrap();
+    }
+    for file in &import.files {
+        let secrets: Vec<_> = file.secrets.iter().map(|(name, _)| name.as_str()).collect();
+        writeln!(written, "\n== {}  secrets: {}\n{}", file.path.display(), secrets.join(", "), file.text).unwrap();
+    }
+    writeln!(written, "\n== template\n{}", import.template).unwrap();
+    for note in &import.notes {
+        writeln!(written, "{:?}: {} ({:?})", note.line, note.message, note.help).unwrap();
+    }
+    // What looks like a secret in the projects, and stays where it is.
+    regex::Regex::new("canary[a-z-]*").unwrap().replace_all(&written, NOT_SHOWN).into_owned()
+}
+
+#[test]
+fn what_an_import_writes_is_what_it_wrote_before() {
+    let projects = [
+        ("anchors", include_str!("../../../../tests/import/anchors/meltano.yml")),
+        ("brackets", include_str!("../../../../tests/import/brackets/meltano.yml")),
+        ("documented", include_str!("../../../../tests/import/documented/meltano.yml")),
+        ("odd", include_str!("../../../../tests/import/odd/meltano.yml")),
+        ("secrets", include_str!("../../../../tests/import/secrets/meltano.yml")),
+    ];
+    for (name, text) in projects {
+        insta::with_settings!({ snapshot_path => "../../../../snapshots/import", prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(name, written(text));
+        });
+    }
+}
+
+const PLUGINS: &str = "plugins:\n  extractors:\n  - name: tap-a\n  - name: tap-b\n  - name: tap-c\n  - name: tap-d\n  \
+                       - name: tap-e\n  loaders:\n  - name: target-x\n  - name: target-y\n";
+
+#[test]
+fn records_go_to_the_loader_that_jobs_and_schedules_pair_an_extractor_with() {
+    let jobs = "jobs:\n- name: one\n  tasks: [tap-a target-x]\n- name: other\n  tasks: [[tap-b target-y]]\n- name: two\n  \
+                tasks: [tap-d dbt target-x, tap-d target-y]\nschedules:\n- name: three\n  extractor: tap-c\n  \
+                loader: target-x\n";
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let loaders = |text: &str| {
+        let known = (&catalog, &Locks::default());
+        let import = import(&prepared(text).unwrap(), known, &mut Left::new()).unwrap();
+        let extractors = import.adopted.into_iter().filter(|one| one.slug.as_str().starts_with("tap"));
+        extractors.map(|one| one.loader.map(|loader| loader.to_string()).unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let (x, y) = ("target-x", "target-y");
+    assert_eq!(loaders(&format!("{PLUGINS}{jobs}")), [x, y, x, "", ""], "two ways are none, and so is no way");
+    let both = "jobs:\n- name: one\n  tasks: [tap-a target-x, [tap-b target-y]]\n";
+    assert_eq!(loaders(&format!("{PLUGINS}{both}")), [""; 5], "a sync would do less than the job");
+    let one = PLUGINS.replace("  - name: target-y\n", "");
+    assert_eq!(loaders(&one), [x; 5], "the only loader is everybody's");
+}
+
+#[test]
+fn a_form_that_is_not_meltanos_is_told_by_what_is_there() {
+    let told = |text: &str| prepared(text).unwrap_err().to_string();
+    for (text, sentence) in [
+        ("plugins: []\n", "`plugins` is a list, not a table"),
+        ("plugins:\n  extractors: {a: 1}\n", "`plugins.extractors` is a table, not a list"),
+        ("plugins:\n  extractors:\n  - tap-a\n", "an item of `plugins.extractors` is a text or a number, not a table"),
+        (
+            "plugins:\n  extractors:\n  - namespace: x\n",
+            "the `name` of an item of `plugins.extractors` is missing, not a text",
+        ),
+        (
+            "plugins:\n  extractors:\n  - name: ''\n",
+            "the `name` of an item of `plugins.extractors` is empty, not a text",
+        ),
+        (
+            "plugins:\n  extractors:\n  - name: 5\n",
+            "the `name` of an item of `plugins.extractors` is a text or a number, not a text",
+        ),
+    ] {
+        assert_eq!(told(text), sentence, "{text}");
+    }
+    let shared = "x: &x {name: tap-a}\nplugins:\n  extractors:\n  - {<<: *x, namespace: a}\n";
+    assert!(prepared(shared).is_ok(), "a merge may bring the name");
+}
+
+#[test]
+fn what_looks_like_a_secret_and_stays_is_told_with_its_line() {
+    let notes = left_in_clear("plugins:\n  utilities:\n  - name: dbt\n    config:\n      password: hunter2hunter2\n");
+    let told: Vec<&str> = notes.iter().map(|note| note.message.as_str()).collect();
+    assert_eq!(told, ["`password` looks like a secret and stays in plain text, in line 5 of the new file"]);
+    assert!(left_in_clear("env: {A: $B}\n").is_empty());
+}
+
+/// Returns the template that an import makes, all that its connectors say, and what is said of it.
+fn of(text: &str) -> (String, String, Vec<String>) {
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let lock = serde_json::json!({"settings": [{"name": "account", "sensitive": true}]});
+    let key = PluginKey { role: crate::connector::Role::Extractor, name: "tap-locked".to_owned() };
+    let locks = Locks::from([(key, lock)]);
+    let import = import(&prepared(text).unwrap(), (&catalog, &locks), &mut Left::new()).unwrap();
+    let files = import.files.iter().map(|file| file.text.as_str()).collect();
+    let notes = import.notes.into_iter().map(|note| format!("{:?}: {}", note.line, note.message)).collect();
+    (import.template, files, notes)
+}
+
+#[test]
+fn a_setting_that_only_a_key_without_a_value_declares_stays_declared() {
+    let plugin = |settings: &str| {
+        format!(
+            "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n{settings}    \
+             config: {{auth_token: null, host: a, _select: null}}\n"
+        )
+    };
+    for (settings, kept) in [
+        ("", "\n    settings:\n    - name: \"auth_token\"\n    namespace: tap_x\n"),
+        ("    settings: []\n", "\n    settings: [{name: \"auth_token\"}]\n"),
+        ("    settings: [{name: b},]\n", "\n    settings: [{name: b}, {name: \"auth_token\"},]\n"),
+        (
+            "    settings:\n      - name: b # c\n",
+            "\n    settings:\n      - name: b # c\n      - name: \"auth_token\"\n",
+        ),
+    ] {
+        let (template, files, notes) = of(&plugin(settings));
+        assert!(template.contains(kept), "{template}");
+        assert!(files.contains("name = \"auth_token\"\nsecret = true\n"), "{files}");
+        assert!(!notes.iter().any(|note| note.contains("auth_token")), "{notes:?}");
+    }
+    for settings in ["    settings: [{name: auth_token, kind: password}]\n", "    inherit_from: tap-hub\n"] {
+        let text = plugin(settings).replace("    namespace: tap_x\n    inherit", "    inherit");
+        let (template, _, notes) = of(&text);
+        assert!(!template.contains("\"auth_token\""), "it is declared elsewhere: {template}");
+        assert!(!notes.iter().any(|note| note.contains("auth_token")), "{notes:?}");
+    }
+}
+
+#[test]
+fn a_setting_that_an_environment_declares_without_a_value_is_told() {
+    let text = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\nenvironments:\n- name: dev\n  config:\n    \
+                plugins:\n      extractors:\n      - name: tap-x\n        config:\n          auth_token:\n          host: a\n";
+    let told = "Some(12): `auth_token` has no value, and after the import Meltano does not read it from \
+                `TAP_X_AUTH_TOKEN`";
+    assert!(of(text).2.contains(&told.to_owned()), "{:?}", of(text).2);
+}
+
+const CHOSEN: &str = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n    settings:\n    \
+                      - {name: auth_token, kind: options, options: [{label: A, value: a}, {label: B, value: b}]}\n    \
+                      - {name: retries, kind: options, options: [{label: A, value: 1}, {label: B, value: 2}]}\n    \
+                      - {name: pin, sensitive: true}\n    settings_group_validation: [[pin, nope]]\n    \
+                      config: {auth_token: a, retries: 2, pin: me}\n  - name: tap-locked\n    config: {account: me}\n";
+
+#[test]
+fn what_has_to_be_one_of_a_list_is_no_secret_and_keeps_its_list() {
+    let (_, files, _) = of(CHOSEN);
+    assert!(files.contains("auth_token = \"a\"\n"), "{files}");
+    let options = "options = [{ label = \"A\", value = \"a\" }, { label = \"B\", value = \"b\" }]\n";
+    let setting = format!("name = \"auth_token\"\nkind = \"options\"\n{options}");
+    assert!(files.contains(&setting) && !files.contains(&format!("{setting}secret")), "{files}");
+    let options = "options = [{ label = \"A\", value = 1 }, { label = \"B\", value = 2 }]\n";
+    assert!(files.contains(&format!("name = \"retries\"\nkind = \"options\"\n{options}")), "{files}");
+}
+
+#[test]
+fn what_definitions_say_wrongly_is_told() {
+    let notes = of(CHOSEN).2;
+    for told in [
+        "Some(9): `nope`, in a group of settings of the extractor `tap-x`, is not one of its settings",
+        "Some(12): `account` is encrypted only because its definition marks it as a secret: `meltano run` without spile \
+         needs `TAP_LOCKED_ACCOUNT`",
+    ] {
+        assert!(notes.iter().any(|note| note == told), "{notes:?}");
+    }
+    assert!(!notes.iter().any(|note| note.contains("pin")), "the file itself says that it is a secret: {notes:?}");
+}

@@ -1,0 +1,237 @@
+//! Rendering `meltano.yml` from entries, and reading entries back from it; what is rendered beside it; pure.
+
+pub(crate) mod engine;
+pub mod output;
+pub mod read;
+pub mod stamp;
+pub mod steps;
+mod values;
+
+use miette::{Diagnostic, SourceSpan};
+use minijinja::AutoEscape;
+use minijinja::syntax::SyntaxConfig;
+use uuid::Uuid;
+
+use crate::name::EnvironmentName;
+use crate::plan::State;
+use crate::record::Entry;
+use crate::record::entry::Origin;
+use crate::source::Source;
+use crate::yaml::write::{self, Place};
+use engine::{Author, Failure, Template};
+use values::Values;
+
+pub use output::{Output, Task};
+pub use stamp::stamp;
+
+/// The first line of every file that spile renders: a file without it is not overwritten.
+pub const MARKER: &str = "# Rendered by spile from integrations/: edit the files there and run `spile apply`.";
+
+/// The file's name in the project, and the template's under `templates/`.
+pub const FILE_NAME: &str = "meltano.yml";
+
+/// The template that is part of the program.
+pub const TEMPLATE: &str = include_str!("../../../templates/meltano.yml.j2");
+
+/// The macros that templates import under this name: what every `meltano.yml` has, in whatever frame it stands.
+const PARTS: (&str, &str) = ("spile", include_str!("../../../templates/parts.j2"));
+
+/// The most instructions a template may take for each entry, so that one that loops ends.
+const FUEL_FOR_EACH: u64 = 50_000;
+
+/// What can be wrong with a template of the project's own.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// The template does not parse, or fails.
+    #[error("the template fails: {message}")]
+    #[diagnostic(
+        code(spile::template::failed),
+        help("mend it, or remove it to use the built-in one; `docs/templates.md` lists what it is given")
+    )]
+    Failed {
+        /// The engine's own sentence.
+        message: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
+    /// The text is no YAML, or not of Meltano's form.
+    #[error("what the template renders is not a readable `meltano.yml`: {message}")]
+    #[diagnostic(code(spile::template::unreadable), help("compare the template with the built-in one"))]
+    Unreadable {
+        /// The reader's own sentence.
+        message: String,
+        /// The template's start.
+        #[label("this template")]
+        span: SourceSpan,
+    },
+    /// The first line is not the one that marks spile's own files.
+    #[error("the template leaves out the first line that marks a file as rendered by spile")]
+    #[diagnostic(code(spile::template::unmarked), help("write `{{{{ marker|safe }}}}` first"))]
+    Unmarked {
+        /// The template's start.
+        #[label("this template")]
+        span: SourceSpan,
+    },
+    /// Two plugins of one list have one name.
+    #[error("the template writes two {list} named `{name}`")]
+    #[diagnostic(
+        code(spile::template::plugin_twice),
+        help("give the connector another `plugin.name`: Meltano would take the first of the two and say nothing")
+    )]
+    PluginTwice {
+        /// `extractors` or `loaders`.
+        list: &'static str,
+        /// The name.
+        name: String,
+        /// The template's start.
+        #[label("this template")]
+        span: SourceSpan,
+    },
+    /// An integration did not come through.
+    #[error("the template {what} `{name}`")]
+    #[diagnostic(
+        code(spile::template::unfaithful),
+        help("write every plugin, job and schedule that the template is given, as the built-in one does")
+    )]
+    Unfaithful {
+        /// `drops`, `changes` or `adds`.
+        what: &'static str,
+        /// The integration.
+        name: String,
+        /// The template's start.
+        #[label("this template")]
+        span: SourceSpan,
+    },
+}
+
+/// What the file says besides its entries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// `project_id`: Meltano writes one into a file that has none.
+    pub project_id: Uuid,
+    /// `default_environment`
+    pub default_environment: EnvironmentName,
+    /// `environments`
+    pub environments: Vec<EnvironmentName>,
+    /// What the file is for.
+    pub purpose: Purpose,
+}
+
+/// What a file is rendered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be the project's `meltano.yml`.
+    Project,
+    /// To be seen by one run. Meltano runs in an environment only, so one is there, whatever the project's own has.
+    Run,
+}
+
+/// Renders the file and reads it back: what is not there unchanged is a mistake of the template's.
+///
+/// # Errors
+/// When the template fails, or loses or changes an entry.
+pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
+    let text = unproven(head, entries, template)?;
+    compare(&text, read::back_of_any(&text), entries)?;
+    Ok(text)
+}
+
+/// Reads back what the built-in template has rendered, which writes every value in quotes where it needs them.
+///
+/// # Errors
+/// When an entry is lost, changed or added.
+pub fn prove(text: &str, entries: &State<Entry>) -> Result<(), Mistake> {
+    compare(text, read::back(text), entries)
+}
+
+/// What is not there unchanged in what was read back is a mistake of the template's.
+fn compare(text: &str, back: Result<read::Back, read::Unreadable>, entries: &State<Entry>) -> Result<(), Mistake> {
+    let span = || (0..0).into();
+    let unreadable = |error: read::Unreadable| Mistake::Unreadable { message: error.to_string(), span: span() };
+    let read::Back { entries: back, names } = back.map_err(unreadable)?;
+    if !read::is_rendered(text) {
+        return Err(Mistake::Unmarked { span: span() });
+    }
+    if let Some((list, name)) = twice(&names, entries) {
+        return Err(Mistake::PluginTwice { list, name, span: span() });
+    }
+    let unfaithful = |what, entry: &Entry| Mistake::Unfaithful { what, name: entry.slug.to_string(), span: span() };
+    for (id, entry) in entries.iter() {
+        match back.get(id) {
+            None => return Err(unfaithful("drops", entry)),
+            Some(found) if found != entry => return Err(unfaithful("changes", entry)),
+            Some(_) => {}
+        }
+    }
+    back.iter().find(|(id, _)| entries.get(id).is_none()).map_or(Ok(()), |(_, entry)| Err(unfaithful("adds", entry)))
+}
+
+/// Finds a plugin of spile's making whose name another plugin of the list has. Only a template with plugins of its own
+/// can have two.
+fn twice(names: &read::Names, entries: &State<Entry>) -> Option<(&'static str, String)> {
+    let made = entries.iter().map(|(_, entry)| entry).filter(|entry| entry.origin == Origin::Made);
+    let mut own =
+        made.flat_map(|entry| [entry.plugin.as_str(), entry.base_plugin()].map(|name| (entry.role.plural(), name)));
+    let is_twice = |(list, name): &(&'static str, &str)| {
+        names.get(list).and_then(|names| names.get(*name)).is_some_and(|times| *times > 1)
+    };
+    own.find(is_twice).map(|(list, name)| (list, name.to_owned()))
+}
+
+/// Renders the file and does not look at it: for the built-in template, whose text is read back when it is about to be
+/// written.
+///
+/// # Errors
+/// When the template fails.
+pub fn unproven(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
+    let template = Template {
+        name: &template.path().display().to_string(),
+        text: template.text(),
+        author: if template.text() == TEMPLATE { Author::Program } else { Author::Project },
+        syntax: SyntaxConfig::default(),
+        escape: |_| AutoEscape::Json,
+        formatter: formatted,
+        import: Some(PARTS),
+        fuel: FUEL_FOR_EACH * (entries.len() as u64 + 10),
+    };
+    let values = minijinja::value::Serde(Values::of(head, entries)).into();
+    template.render(values).map(|text| identified(text.trim_end_matches(['\n', ' ']), head.project_id)).map_err(failed)
+}
+
+/// Adds the project's id where the template says none: the next `meltano run` would add one of its own.
+fn identified(text: &str, id: Uuid) -> String {
+    let says_one = text.lines().any(|line| line.starts_with("project_id:"));
+    // Nothing can be added behind a table in braces.
+    let is_open = text.lines().find(|line| !line.starts_with('#')).is_some_and(|line| !line.starts_with('{'));
+    if says_one || !is_open { format!("{text}\n") } else { format!("{text}\nproject_id: {id}\n") }
+}
+
+/// Writes a value as YAML on one line; what the template itself says stays as it is.
+fn formatted(
+    out: &mut minijinja::Output<'_>,
+    state: &mut minijinja::State<'_, '_>,
+    value: &minijinja::Value,
+) -> Result<(), minijinja::Error> {
+    if value.is_safe() || value.is_undefined() || *state.auto_escape() != AutoEscape::Json {
+        return minijinja::escape_formatter(out, state, value);
+    }
+    // Where the program's own macros write a value is known: alone on its line.
+    let place = if state.name() == PARTS.0 { Place::Block } else { Place::Flow };
+    let mut text = String::new();
+    if let Some(said) = value.as_str() {
+        write::text(&mut text, said, place);
+    } else {
+        let value = serde_json::to_value(value)
+            .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))?;
+        write::value(&mut text, &value, place);
+    }
+    out.write_str(&text).map_err(minijinja::Error::from)
+}
+
+fn failed(failure: Failure) -> Mistake {
+    Mistake::Failed { message: failure.message, span: failure.span.into() }
+}
+
+#[cfg(test)]
+mod tests;

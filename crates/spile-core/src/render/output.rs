@@ -1,0 +1,149 @@
+//! Outputs: files for a scheduler of somebody else's, rendered beside `meltano.yml` from the same integrations; pure.
+//!
+//! Templates are given names, schedules and paths, never the value of a setting: what runs an output calls `spile sync`.
+
+mod cron;
+mod literal;
+mod mark;
+mod mistake;
+mod names;
+mod schedules;
+mod task;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+use minijinja::syntax::SyntaxConfig;
+
+use super::engine::{Author, Failure, Template};
+use super::{MARKER, Mistake, failed};
+use crate::integration::Integrations;
+use crate::plan::{Scope, State};
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::settings::{Builtin, OutputSettings};
+use crate::source::Source;
+use values::Values;
+
+pub use mark::tasks_of;
+pub use mistake::OutputMistake;
+pub use task::Task;
+
+/// In how many lines the marker has to stand: others may want to be first.
+const MARKED_WITHIN: usize = 5;
+
+/// The most instructions a template may take for each integration, so that one that loops ends.
+const FUEL_FOR_EACH: u64 = 50_000;
+
+/// A file that apply renders, with its template.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// The template's text.
+    pub template: Source,
+    settings: OutputSettings,
+    project: String,
+}
+
+impl Output {
+    /// Joins what `spile.toml` says of an output of a project with the text of its template.
+    pub fn of(
+        settings: &OutputSettings,
+        (project, templates): (&str, &[Source]),
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let name = &settings.template;
+        let template = match Builtin::find(name) {
+            Some(builtin) => Some(source(builtin)),
+            None => templates.iter().find(|own| own.path() == Path::new(&name.value)).cloned(),
+        };
+        if template.is_none() {
+            let own = templates.iter().filter_map(|own| own.path().to_str());
+            let known: Vec<&str> = Builtin::ALL.iter().map(|builtin| builtin.word()).chain(own).collect();
+            let help = did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("choose one of {}, or add a `templates/*.j2`", listed(known)));
+            let span = name.place.span.clone().into();
+            problems.push(&name.place.source, OutputMistake::UnknownTemplate { name: name.value.clone(), span, help });
+        }
+        let (path, settings, project) = (settings.path.clone(), settings.clone(), project.to_owned());
+        Some(Self { path, template: template?, settings, project })
+    }
+
+    /// Returns the tasks that the files ask for.
+    #[must_use]
+    pub fn tasks(&self, integrations: &Integrations) -> State<Task> {
+        integrations.iter().filter_map(|one| Some((one.id, Task::of(one, &self.settings.environment)?))).collect()
+    }
+
+    /// Renders the file.
+    ///
+    /// # Errors
+    /// When the template fails, or does not mark the file as spile's.
+    pub fn render(&self, tasks: &State<Task>) -> Result<String, Mistake> {
+        // What stands on a line of its own and writes nothing leaves no line.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        let is_builtin = Builtin::find(&self.settings.template).is_some();
+        let template = Template {
+            name: &self.template.path().display().to_string(),
+            text: self.template.text(),
+            author: if is_builtin { Author::Program } else { Author::Project },
+            syntax: syntax.map_err(|error| failed(Failure::of(&error, "")))?,
+            escape: literal::language,
+            formatter: literal::formatted,
+            import: None,
+            fuel: FUEL_FOR_EACH * (tasks.len() as u64 + 10),
+        };
+        let values = minijinja::value::Serde(Values::of(self, tasks)).into();
+        let text = template.render(values).map(|text| format!("{}\n", text.trim_end())).map_err(failed)?;
+        if is_rendered(&text) { Ok(text) } else { Err(Mistake::Unmarked { span: (0..0).into() }) }
+    }
+
+    /// Reports the integrations that a built-in template cannot run.
+    pub fn advise(&self, (asked, text): (&State<Task>, &str), problems: &mut Problems) {
+        let name = &self.settings.template;
+        if Builtin::find(name).is_none() {
+            return;
+        }
+        let found = tasks_of(text);
+        for (_, task) in asked.iter().filter(|(id, _)| found.get(id).is_none()) {
+            let (slug, path) = (task.slug.to_string(), self.path.display().to_string());
+            let (schedule, span) = (task.schedule.clone(), name.place.span.clone().into());
+            problems.push(&name.place.source, OutputMistake::LeftOut { slug, path, schedule, span });
+        }
+    }
+
+    /// Lays a scope over the tasks that are asked for: what is out of it stays as the file has it now. `None` where that
+    /// cannot be told from the file: only what renders to the same bytes again was read in full.
+    #[must_use]
+    pub fn narrowed(&self, scope: &Scope, asked: &State<Task>, before: &str) -> Option<State<Task>> {
+        let Scope::Only(named) = scope else { return Some(asked.clone()) };
+        let current = tasks_of(before);
+        if !before.is_empty() && !self.render(&current).is_ok_and(|again| again == before) {
+            return None;
+        }
+        let is_named =
+            |id| [asked.get(id), current.get(id)].into_iter().flatten().any(|task| named.contains(&task.slug));
+        let new = asked.iter().filter(|(id, _)| is_named(id));
+        let kept = current.iter().filter(|(id, _)| !is_named(id));
+        Some(new.chain(kept).map(|(id, task)| (*id, task.clone())).collect())
+    }
+}
+
+/// Tells whether spile rendered the text of an output.
+#[must_use]
+pub fn is_rendered(text: &str) -> bool {
+    let marker = MARKER.trim_start_matches(['#', ' ']);
+    text.lines().take(MARKED_WITHIN).any(|line| line.contains(marker))
+}
+
+fn source(builtin: Builtin) -> Source {
+    match builtin {
+        Builtin::Airflow => Source::new("airflow.py.j2", include_str!("../../../../templates/airflow.py.j2")),
+        Builtin::Kubernetes => {
+            Source::new("kubernetes.yml.j2", include_str!("../../../../templates/kubernetes.yml.j2"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

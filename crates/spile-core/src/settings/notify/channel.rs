@@ -1,0 +1,225 @@
+//! One `[[notify]]`: its keys depend on its `kind`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+
+use super::{AlertKind, Channel, Email, MOST_PER_HOUR, NotifyMistake, REPEAT, Sender};
+use crate::problem::{Problems, did_you_mean, listed};
+use crate::settings::allowed::Allowed;
+use crate::settings::host::MailServer;
+use crate::settings::variables::{Given, VariableName};
+use crate::source::Placed;
+use crate::table::{Mistake, Table};
+
+/// The kinds of channels by their word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Slack,
+    Webhook,
+    Email,
+    Desktop,
+}
+
+const KINDS: [(&str, Kind); 4] =
+    [("slack", Kind::Slack), ("webhook", Kind::Webhook), ("email", Kind::Email), ("desktop", Kind::Desktop)];
+
+pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Option<Channel> {
+    let name = required(&table, "name", "\"data-alerts\"", problems).then(|| table.parsed("name", problems));
+    let kind = required(&table, "kind", "\"slack\"", problems).then(|| table.choice("kind", &KINDS, problems));
+    let sender = match kind.flatten()?.value {
+        Kind::Slack => slack(&table, problems),
+        Kind::Webhook => webhook(&table, problems),
+        Kind::Email => email(&table, problems),
+        Kind::Desktop => Some(Sender::Desktop),
+    };
+    let (on, repeat) = (on(&table, problems), repeat(&table, problems));
+    let only = table.texts("only", problems).map(|only| only.value).unwrap_or_default();
+    let most_per_hour =
+        table.whole("most_per_hour", (1..=u32::MAX, "a whole number from 1"), problems).unwrap_or(MOST_PER_HOUR);
+    let template = table.text("template", problems);
+    table.finish(problems);
+    Some(Channel { name: name.flatten()?, sender: sender?, on, only, repeat, most_per_hour, template })
+}
+
+/// Tells whether a key is there, and reports a table that lacks it.
+fn required(table: &Table<'_>, key: &'static str, example: &'static str, problems: &mut Problems) -> bool {
+    let is_there = table.key_place(key).is_some();
+    if !is_there {
+        let span = table.place().span.into();
+        problems.push(table.source, Mistake::MissingKey { key: key.to_owned(), example, span });
+    }
+    is_there
+}
+
+fn slack(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
+    let url = table.required_text("url", "\"${SPILE_SLACK_URL}\"", problems)?;
+    let name = variable(&url, ("the address of the webhook", "url", "SPILE_SLACK_URL"), problems);
+    let value = name.map_or(Given::Literal(url.value), |name| Given::Variable(name.value));
+    Some(Sender::Slack { url: Placed { value, place: url.place } })
+}
+
+fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
+    let url = table.required_text("url", "\"${SPILE_HOOK_URL}\"", problems);
+    let secret = table.secret_text("secret", problems);
+    let words = ("what webhooks are signed with", "secret", "SPILE_HOOK_SECRET");
+    let secret = secret.and_then(|secret| variable(&secret, words, problems));
+    let url = given(url?, ("url", "SPILE_HOOK_URL"), literal_url, problems);
+    Some(Sender::Webhook { url, secret })
+}
+
+/// Reads a text or one whole variable, and looks at a text.
+fn given(
+    written: Placed<String>,
+    (key, variable): (&'static str, &'static str),
+    look: fn(&Placed<String>, &mut Problems),
+    problems: &mut Problems,
+) -> Placed<Given> {
+    match written.value.parse() {
+        Ok(Given::Literal(_)) => look(&written, problems),
+        Ok(Given::Variable(name)) => {
+            let name = Placed { value: name, place: written.place };
+            check_name(&name, problems);
+            return name.map(Given::Variable);
+        }
+        Err(_) => {
+            problems.hide(&written.place);
+            let span = written.place.span.clone().into();
+            problems.push(&written.place.source, NotifyMistake::Mixed { key, variable, span });
+        }
+    }
+    written.map(Given::Literal)
+}
+
+/// Takes an address that anybody may see: without a user, a query or one of the services whose addresses are keys.
+fn literal_url(url: &Placed<String>, problems: &mut Problems) {
+    let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+    let Some(parsed) = parsed else {
+        problems.hide(&url.place);
+        return problems.push(&url.place.source, NotifyMistake::Url { span: url.place.span.clone().into() });
+    };
+    let host = parsed.host_str().unwrap_or_default();
+    let is_key = KEY_HOSTS.iter().any(|known| host == *known || host.ends_with(&format!(".{known}")));
+    let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+    if is_key || has_user || parsed.query().is_some() {
+        literal(url, ("the address of the webhook", "url", "SPILE_HOOK_URL"), problems);
+    }
+}
+
+/// Services at which whoever knows the address may post.
+const KEY_HOSTS: [&str; 8] = [
+    "hooks.slack.com",
+    "discord.com",
+    "discordapp.com",
+    "webhook.office.com",
+    "logic.azure.com",
+    "hooks.zapier.com",
+    "chat.googleapis.com",
+    "api.telegram.org",
+];
+
+fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
+    let server = table.required_text("server", "\"smtps://user@smtp.example.com:465\"", problems);
+    let password = table.secret_text("password", problems);
+    let from = table.required_text("from", "\"spile@example.com\"", problems);
+    let to = required(table, "to", "[\"data@example.com\"]", problems).then(|| table.texts("to", problems)).flatten();
+    let words = ("the password of the mail server", "password", "SPILE_SMTP_PASSWORD");
+    let password = password.and_then(|password| variable(&password, words, problems));
+    let server = server.map(|server| given(server, ("server", "SPILE_SMTP_SERVER"), check_server, problems));
+    for address in from.iter().chain(to.iter().flat_map(|to| &to.value)) {
+        check_address(address, problems);
+    }
+    if let Some(to) = to.as_ref().filter(|to| to.value.is_empty()) {
+        problems.push(&to.place.source, NotifyMistake::Nobody { span: to.place.span.clone().into() });
+    }
+    Some(Sender::Email(Box::new(Email { server: server?, password, from: from?, to: to?.value })))
+}
+
+fn check_server(server: &Placed<String>, problems: &mut Problems) {
+    match server.parse::<MailServer>() {
+        Ok(server_url) if server_url.url().password().is_some() => {
+            literal(server, ("the password of the mail server", "password", "SPILE_SMTP_PASSWORD"), problems);
+        }
+        Ok(_) => {}
+        Err(_) => {
+            problems.hide(&server.place);
+            problems.push(&server.place.source, NotifyMistake::Server { span: server.place.span.clone().into() });
+        }
+    }
+}
+
+fn check_address(address: &Placed<String>, problems: &mut Problems) {
+    if let Err(error) = address.parse::<Mailbox>() {
+        let reason = error.to_string().to_lowercase();
+        let span = address.place.span.clone().into();
+        let finding = NotifyMistake::Address { address: address.value.clone(), reason, span };
+        problems.push(&address.place.source, finding);
+    }
+}
+
+/// What a secret is, its key and a name for its variable.
+type SecretWords = (&'static str, &'static str, &'static str);
+
+/// Reads the variable that holds a secret; all other text is taken for the secret itself.
+fn variable(written: &Placed<String>, words: SecretWords, problems: &mut Problems) -> Option<Placed<VariableName>> {
+    if let Ok(Given::Variable(name)) = written.parse() {
+        let name = Placed { value: name, place: written.place.clone() };
+        check_name(&name, problems);
+        return Some(name);
+    }
+    literal(written, words, problems);
+    None
+}
+
+/// Reports a variable that can be allowed nowhere.
+fn check_name(name: &Placed<VariableName>, problems: &mut Problems) {
+    if Allowed::never_admits(name) {
+        let span = name.place.span.clone().into();
+        let finding = NotifyMistake::NotAllowed { help: Allowed::help(name), name: name.value.clone(), span };
+        problems.push(&name.place.source, finding);
+    }
+}
+
+fn literal(written: &Placed<String>, (what, key, variable): SecretWords, problems: &mut Problems) {
+    problems.hide(&written.place);
+    let span = written.place.span.clone().into();
+    problems.push(&written.place.source, NotifyMistake::LiteralSecret { what, key, variable, span });
+}
+
+fn on(table: &Table<'_>, problems: &mut Problems) -> BTreeSet<AlertKind> {
+    let Some(words) = table.texts("on", problems) else { return AlertKind::WORDS.map(|(_, kind)| kind).into() };
+    let mut on = BTreeSet::new();
+    for word in words.value {
+        if let Some((_, kind)) = AlertKind::WORDS.into_iter().find(|(known, _)| *known == word.value) {
+            on.insert(kind);
+            continue;
+        }
+        let names = || AlertKind::WORDS.iter().map(|(word, _)| *word);
+        let help = did_you_mean(&word, names()).unwrap_or_else(|| format!("choose some of {}", listed(names())));
+        let message = format!("`{}` is nothing that people are told of", word.value);
+        let finding =
+            Mistake::Invalid { key: "on".to_owned(), message, span: word.place.span.clone().into(), help: Some(help) };
+        problems.push(&word.place.source, finding);
+    }
+    on
+}
+
+/// Reads `24h`, `7d` or `never`.
+fn repeat(table: &Table<'_>, problems: &mut Problems) -> Option<Duration> {
+    let Some(text) = table.text("repeat", problems) else { return Some(REPEAT) };
+    if text.value == "never" {
+        return None;
+    }
+    let days = jiff::SpanRelativeTo::days_are_24_hours();
+    let span = text.parse::<jiff::Span>().and_then(|span| span.to_duration(days));
+    // Below a minute it would be as good as no memory at all.
+    let taken = span.ok().and_then(|span| Duration::try_from(span).ok()).filter(|span| span.as_secs() >= 60);
+    if taken.is_none() {
+        let message = format!("`{}` is no time of a minute or more", text.value);
+        let help = Some("write one such as `30m`, `24h` or `7d`, or `never`".to_owned());
+        let span = text.place.span.clone().into();
+        problems.push(&text.place.source, Mistake::Invalid { key: "repeat".to_owned(), message, span, help });
+    }
+    taken.or(Some(REPEAT))
+}

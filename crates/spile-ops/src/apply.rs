@@ -1,0 +1,100 @@
+//! `apply`: carries a plan out, and makes sure that nothing is left of it.
+
+use miette::Diagnostic;
+
+use super::{Error, Event, Loaded, Tell, plan};
+use spile_core::connector::bundled::Bundled;
+use spile_core::plan::Plan;
+use spile_core::plan::guard::Allowance;
+use spile_world::{Origin, Rendered, TargetError, World, bundled};
+
+/// What apply is told besides the plan.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which guards are lifted.
+    pub allowance: Allowance,
+    /// Who applies it, and from where.
+    pub origin: Origin,
+}
+
+/// Carries a plan out: the registry in one transaction, then each file as a whole.
+///
+/// Nothing is rolled back when a later one fails: the next plan shows exactly what is left, and the next apply
+/// finishes it.
+///
+/// # Errors
+/// When a guard refuses, a target is stale or cannot be written, or a new plan is not empty.
+pub async fn apply(
+    world: &World,
+    loaded: &Loaded,
+    (plan, options): (&Plan, &Options),
+    tell: Tell<'_>,
+) -> Result<(), Error> {
+    let breaches = plan.breaches(loaded.settings.guard, options.allowance);
+    if !breaches.is_empty() {
+        return Err(Error::Refused(breaches));
+    }
+    lay(world, loaded);
+    if plan.is_empty() {
+        settle(world, loaded, tell).await;
+        keep(world, loaded);
+        return Ok(());
+    }
+    // Files are looked at before the registry is written, so that a stale one stops all.
+    if world.meltano_file.read().await?.revision != plan.meltano.revision {
+        return Err(Error::Target(TargetError::Stale { target: "meltano.yml" }));
+    }
+    plan.outputs.steps.iter().try_for_each(|step| world.outputs.check(step))?;
+    // Also where no row changes: the registry remembers every apply.
+    world.registry.write(&plan.registry, &origin(plan, options)).await?;
+    if !plan.registry.is_empty() {
+        tell(Event::Wrote { target: "registry".to_owned() });
+    }
+    if plan.meltano.is_empty() {
+        settle(world, loaded, tell).await;
+    } else {
+        world.meltano_file.write(&plan.meltano, &options.origin).await?;
+        tell(Event::Wrote { target: "meltano.yml".to_owned() });
+    }
+    for step in &plan.outputs.steps {
+        world.outputs.write(step)?;
+        tell(Event::Wrote { target: step.path.display().to_string() });
+    }
+    keep(world, loaded);
+    match plan.left_in(&plan::targets(world).await?) {
+        0 => Ok(()),
+        left => Err(Error::NotConverged { left }),
+    }
+}
+
+/// Takes what a killed apply has written as applied. Nothing of the plan depends on it: where that cannot be kept, as in a
+/// folder that may not be written to, the next apply does.
+async fn settle(world: &World, loaded: &Loaded, tell: Tell<'_>) {
+    if let Err(error) = world.meltano_file.settle(&loaded.rendered).await {
+        let message = format!("it cannot be kept what was applied, to be compared with later: {error}");
+        tell(Event::Unseen { message, help: error.help().map(|help| help.to_string()) });
+    }
+}
+
+/// Writes the plugins that are part of the program, so that Meltano by itself finds them too. A run writes them again where
+/// they are missing, and says why it cannot.
+fn lay(world: &World, loaded: &Loaded) {
+    let plugins = loaded.integrations.iter().filter_map(|one| Bundled::of(&one.connector.plugin.pip_url));
+    for bundled in plugins {
+        let _ = bundled::lay(&world.project.own(), bundled);
+    }
+}
+
+/// Keeps what was rendered, so that plans of the same need not render it again. Where it cannot be kept, they do.
+fn keep(world: &World, loaded: &Loaded) {
+    if !loaded.is_kept {
+        let rendered = Rendered { stamp: loaded.stamp(), text: loaded.rendered.clone() };
+        let _ = rendered.keep(&world.project);
+    }
+}
+
+/// Adds the file that is written with the rows, for the history.
+fn origin(plan: &Plan, options: &Options) -> Origin {
+    let rendered = (!plan.meltano.is_empty()).then(|| plan.meltano.after.clone());
+    Origin { rendered, ..options.origin.clone() }
+}

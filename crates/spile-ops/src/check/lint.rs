@@ -1,0 +1,57 @@
+//! `check --lint`: what is no mistake in the files, and may become one.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{Loaded, drafts};
+use spile_core::connector::read;
+use spile_core::lint::Lints;
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::problem::{Problems, Report};
+use spile_world::Project;
+
+/// Adds to what was checked the lints of the files, which are read once more for their places.
+#[must_use]
+pub fn with_lints(project: &Project, mut loaded: Loaded, now: Timestamp) -> Loaded {
+    let mut problems = Problems::default();
+    let lints = Lints {
+        settings: &loaded.settings.lint,
+        integrations: &loaded.integrations,
+        environment: &loaded.settings.default_environment,
+        now,
+    };
+    // All is well with them: whatever is found now is a lint.
+    let files = project.integrations(&mut problems);
+    for draft in drafts(files, &mut problems) {
+        lints.integration(&draft, &mut problems);
+    }
+    for source in project.connectors(&mut problems) {
+        let Some(connector) = read::connector(&source, &mut problems) else { continue };
+        let span = read::span_of_pip_url(&source).unwrap_or(0..0).into();
+        lints.connector(&connector, (&source, span), &mut problems);
+    }
+    loaded.advice = std::mem::take(&mut loaded.advice).and(problems.into_report());
+    loaded
+}
+
+/// Returns which of these integrations read everything again in each run.
+pub(crate) fn forgetting(
+    project: &Project,
+    loaded: &Loaded,
+    (changed, environment, now): (&BTreeSet<Slug>, &EnvironmentName, Timestamp),
+) -> Report {
+    let forgets = |slug: &&Slug| loaded.integrations.find(slug.as_str()).is_some_and(|one| one.forgets());
+    let changed: BTreeSet<&Slug> = changed.iter().filter(forgets).collect();
+    if changed.is_empty() {
+        return Report::default();
+    }
+    let lints = Lints { settings: &loaded.settings.lint, integrations: &loaded.integrations, environment, now };
+    // All is well with the files: of reading them once more nothing is told.
+    let files = project.integrations(&mut Problems::default());
+    let (drafts, mut problems) = (drafts(files, &mut Problems::default()), Problems::default());
+    for draft in drafts.iter().filter(|draft| draft.environment.is_none() && changed.contains(&draft.slug)) {
+        lints.no_state(draft, &mut problems);
+    }
+    problems.into_report()
+}

@@ -1,0 +1,151 @@
+//! Which tables the streams of all integrations end up in: shared ones and surprising names are told before anything runs.
+
+use std::cell::OnceCell;
+
+use super::{Loaded, drafts};
+use crate::{Error, discover};
+use spile_core::connector::Role;
+use spile_core::discovered::tables::{self, Within, Writer};
+use spile_core::discovered::{Discovered, Rules};
+use spile_core::integration::{Draft, Integration};
+use spile_core::name::EnvironmentName;
+use spile_core::problem::{Problems, Report};
+use spile_core::source::Place;
+use spile_world::project::OWN_FOLDER;
+use spile_world::{Discoveries, Project};
+
+/// What is believed of the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Knowledge {
+    /// What `spile discover` was told, as long as it still holds.
+    Discovered,
+    /// Nothing but what the files select.
+    Selected,
+}
+
+/// Adds problems and warnings about tables to what was checked, for one environment or for all.
+///
+/// # Errors
+/// When rows of several streams would be mixed, or a file cannot be read.
+pub fn with_tables(
+    project: &Project,
+    mut loaded: Loaded,
+    (only, knowledge): (Option<&str>, Knowledge),
+) -> Result<Loaded, Error> {
+    let environments = match only {
+        Some(name) => vec![loaded.environment(Some(name))?],
+        None => loaded.settings.environments.keys().cloned().collect(),
+    };
+    let found = tables(project, &loaded, (&environments, knowledge))?;
+    let is_wrong = found.any_error();
+    let report = std::mem::take(&mut loaded.advice).and(found.into_report());
+    if is_wrong {
+        return Err(Error::Problems(report));
+    }
+    loaded.advice = report;
+    Ok(loaded)
+}
+
+/// Returns the warnings about tables that a plan of an environment shows.
+///
+/// # Errors
+/// As [`with_tables`].
+pub(crate) fn before_plan(project: &Project, loaded: &Loaded, environment: &EnvironmentName) -> Result<Report, Error> {
+    let knowledge = match project.believed_folder() {
+        Some(_) => Knowledge::Discovered,
+        None => Knowledge::Selected,
+    };
+    let found = tables(project, loaded, (std::slice::from_ref(environment), knowledge))?;
+    let is_wrong = found.any_error();
+    let report = found.into_report();
+    if is_wrong { Err(Error::Problems(report)) } else { Ok(report) }
+}
+
+fn tables(
+    project: &Project,
+    loaded: &Loaded,
+    (environments, knowledge): (&[EnvironmentName], Knowledge),
+) -> Result<Problems, Error> {
+    let mut problems = Problems::default();
+    let files = Files { project, drafts: OnceCell::new() };
+    for environment in environments {
+        let writing = writing(loaded, environment);
+        let known = known(project, loaded, (&writing, environment, knowledge))?;
+        let is_default = *environment == loaded.settings.default_environment;
+        let writers = writers(&writing, &known, (environment, is_default || environments.len() == 1));
+        let words = if is_default { String::new() } else { format!(" in `{environment}`") };
+        let place = |integration: &Integration| files.place(integration, environment);
+        tables::check(&writers, &Within { words: &words, place: &place }, &mut problems);
+    }
+    Ok(problems)
+}
+
+/// An integration and its loader.
+type Pair<'a> = (&'a Integration, &'a Integration);
+
+fn writers<'a>(
+    writing: &[Pair<'a>],
+    known: &'a [Option<Discovered>],
+    (environment, is_first): (&'a EnvironmentName, bool),
+) -> Vec<Writer<'a>> {
+    let writer = |(&(integration, loader), known): (&Pair<'a>, &'a Option<Discovered>)| {
+        let rules = Rules::of(integration, integration.at(environment));
+        let streams = known.as_ref().map(|known| tables::taken(&known.streams, &rules));
+        let differs = |one: &Integration| one.overlays.contains_key(environment);
+        let is_other = is_first || differs(integration) || differs(loader);
+        Writer { integration, loader, environment, streams, is_other }
+    };
+    writing.iter().zip(known).map(writer).collect()
+}
+
+/// Returns the integrations that would be synced in an environment, each with its loader.
+fn writing<'a>(loaded: &'a Loaded, environment: &EnvironmentName) -> Vec<Pair<'a>> {
+    let extractors = loaded.integrations.by_slug().filter(|one| one.role() == Role::Extractor);
+    let pair = |one: &'a std::sync::Arc<Integration>| {
+        let declaration = one.at(environment);
+        let target = declaration.loader.as_ref().filter(|_| declaration.enabled)?;
+        Some((one.as_ref(), loaded.integrations.find(target.as_str())?.as_ref()))
+    };
+    extractors.filter_map(pair).collect()
+}
+
+/// Returns what the sources offer, where that is known and believed.
+fn known(
+    project: &Project,
+    loaded: &Loaded,
+    (writing, environment, knowledge): (&[Pair<'_>], &EnvironmentName, Knowledge),
+) -> Result<Vec<Option<Discovered>>, Error> {
+    let discoveries = Discoveries::of(&project.root().join(OWN_FOLDER));
+    // Of thousands few were asked, and to tell whether an answer still holds takes longer than to look.
+    let is_kept = |one: &Integration| {
+        knowledge == Knowledge::Discovered && discoveries.path(&one.slug, environment).symlink_metadata().is_ok()
+    };
+    let found = |(one, _): &Pair<'_>| {
+        if is_kept(one) { discover::found(project.root(), (loaded, one), environment) } else { Ok(None) }
+    };
+    writing.iter().map(found).collect()
+}
+
+/// The files of integrations, read once more for their places when there is a problem to point at.
+struct Files<'a> {
+    project: &'a Project,
+    drafts: OnceCell<Vec<Draft>>,
+}
+
+impl Files<'_> {
+    /// Returns where a file chooses the loader.
+    fn place(&self, integration: &Integration, environment: &EnvironmentName) -> Option<Place> {
+        let drafts = self.drafts.get_or_init(|| {
+            let mut problems = Problems::default();
+            let files = self.project.integrations(&mut problems);
+            drafts(files, &mut problems)
+        });
+        let of = |environment: Option<&EnvironmentName>| {
+            let is_it = |draft: &&Draft| draft.slug == integration.slug && draft.environment.as_ref() == environment;
+            drafts.iter().find(is_it)
+        };
+        let loader = |draft: &Draft| draft.loader.as_ref().map(|loader| loader.place.clone());
+        let start = |draft: &Draft| draft.source.start();
+        of(Some(environment)).and_then(loader).or_else(|| of(None).and_then(loader)).or_else(|| of(None).map(start))
+    }
+}

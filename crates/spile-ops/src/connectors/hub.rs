@@ -1,0 +1,39 @@
+//! Finding a definition in what is kept of the hub.
+
+use super::ConnectorsError;
+use super::shelf::from_hub;
+use crate::Error;
+use spile_core::definition::Asked;
+use spile_core::problem::did_you_mean;
+use spile_core::source::Source;
+use spile_world::Project;
+use spile_world::hub::{Index, Kept, KeptPlugin};
+
+/// Returns the definition of `tap-github`, or of a variant of it, `tap-github--meltanolabs`; and completes with where it
+/// comes from what is asked of it.
+///
+/// # Errors
+/// When it is not kept, or not whole.
+pub fn hub(project: &Project, name: &str, asked: &mut Asked) -> Result<Source, Error> {
+    let kept = Kept::of(&project.own_folder());
+    let index = kept.index()?;
+    let Some(plugin) = index.as_ref().and_then(|index| find(index, name)) else {
+        let help = match &index {
+            None => "nothing is kept of it yet: run `spile connectors update`".to_owned(),
+            Some(index) => {
+                did_you_mean(name, index.plugins.iter().map(|one| one.plugin.as_str())).unwrap_or_else(|| {
+                    format!("look for it with `spile connectors search {name}`, or update what is kept")
+                })
+            }
+        };
+        return Err(ConnectorsError::NotInHub { name: name.to_owned(), help }.into());
+    };
+    asked.role = asked.role.or(Some(plugin.kind));
+    asked.from = Some(format!("hub:{}", plugin.indexed().name()));
+    from_hub(&kept, plugin)
+}
+
+fn find<'a>(index: &'a Index, name: &str) -> Option<&'a KeptPlugin> {
+    let named = |one: &&KeptPlugin| one.indexed().name() == name || (one.is_default && one.plugin == name);
+    index.plugins.iter().find(named)
+}

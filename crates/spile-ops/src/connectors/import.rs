@@ -1,0 +1,121 @@
+//! Taking a definition over: read, checked as a file of the project's would be, and only then written.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::ConnectorsError;
+use crate::Error;
+use crate::edits::{self, Edits};
+use spile_core::connector::{Catalog, Head, Lock, Role, read as connector};
+use spile_core::definition::{self, Asked, Definition, MOST_BYTES};
+use spile_core::digest::hash;
+use spile_core::problem::{Problems, Report};
+use spile_core::source::Source;
+use spile_world::Project;
+
+/// What becomes of a definition that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwriting {
+    /// It stays.
+    Refused,
+    /// It is replaced.
+    Forced,
+}
+
+/// A connector that was written.
+#[derive(Debug, Serialize)]
+pub struct Imported {
+    /// What integrations write as `type`.
+    pub name: String,
+    /// Which side of a pipeline it is.
+    pub kind: Role,
+    /// Its file, relative to the project.
+    pub path: PathBuf,
+    /// How many settings it has.
+    pub settings: usize,
+    /// How many of them are secrets.
+    pub secrets: usize,
+    /// What was done otherwise than the definition says.
+    pub notes: Vec<String>,
+}
+
+/// Takes the bytes of a definition as text.
+///
+/// # Errors
+/// When they are none.
+pub fn read(from: &str, bytes: Vec<u8>) -> Result<Source, Error> {
+    if bytes.len() > MOST_BYTES {
+        // It is refused, with no word about a letter that was cut.
+        return Ok(Source::new(from, String::from_utf8_lossy(&bytes)));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| ConnectorsError::NotUtf8 { from: from.to_owned() })?;
+    Ok(Source::new(from, text.trim_start_matches('\u{feff}')))
+}
+
+/// Writes the connector that a definition says.
+///
+/// # Errors
+/// When the definition is wrong, its connector is there already, or the file cannot be written; nothing is then.
+pub fn import(project: &Project, source: &Source, asked: &Asked, overwriting: Overwriting) -> Result<Imported, Error> {
+    let mut problems = Problems::default();
+    let found = definition::read(source, asked, &mut problems);
+    let Some(Definition { mut connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
+        return Err(Error::Problems(problems.into_report()));
+    };
+    connector.lock = Some(lock(source, asked));
+    let (role, name) = (connector.role, connector.name.clone());
+    let path = path(project, (role, &name), overwriting)?;
+    if Catalog::is_built_in(role, &name) {
+        notes.push(format!("it overrides the built-in {role} `{name}`: `--name` would leave both"));
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let text = definition::text(&connector, &stem);
+    let report = faults(&path, &text);
+    if !report.problems().is_empty() {
+        return Err(Error::Problems(report));
+    }
+    let mut edits = Edits::default();
+    edits.set(path.clone(), edits::read(project, &path)?, Some(text));
+    edits.write(project)?;
+    let secrets = connector.settings.iter().filter(|setting| setting.secret).count();
+    Ok(Imported { name, kind: role, path, settings: connector.settings.len(), secrets, notes })
+}
+
+/// Returns what a definition is known by.
+pub(super) fn lock(source: &Source, asked: &Asked) -> Lock {
+    let from = asked.from.clone().unwrap_or_else(|| source.path().display().to_string());
+    Lock { from, sha256: hash(source.text().as_bytes()) }
+}
+
+/// Returns what is wrong with the file that would be written; what is only worth knowing, `check` tells.
+pub(super) fn faults(path: &Path, text: &str) -> Report {
+    let mut problems = Problems::default();
+    connector::connector(&Source::new(path, text), &mut problems);
+    if problems.any_error() { problems.into_report() } else { Report::default() }
+}
+
+/// Returns the file of a connector: the one that it has, or one of its name. An extractor and a loader may share a name;
+/// the later of the two has its kind in the name of its file too.
+fn path(project: &Project, (role, name): (Role, &str), overwriting: Overwriting) -> Result<PathBuf, Error> {
+    let mut problems = Problems::default();
+    let taken = project.connector_paths(&mut problems);
+    for path in taken.iter().filter(|path| Catalog::is_named(path, (role, name))) {
+        let head = project.connector(path, &mut problems).and_then(|source| Head::read(&source, &mut problems));
+        if head.is_some_and(|head| head.role == role && head.name == name) {
+            let (name, path) = (name.to_owned(), path.clone());
+            return match overwriting {
+                Overwriting::Forced => Ok(path),
+                Overwriting::Refused => Err(ConnectorsError::Exists { role, name, path }.into()),
+            };
+        }
+    }
+    let paths = [format!("connectors/{name}.toml"), format!("connectors/{name}-{role}.toml")].map(PathBuf::from);
+    let is_free = |path: &&PathBuf| {
+        // Not all file systems tell `A` from `a`.
+        let is_same = |known: &PathBuf| known.as_os_str().eq_ignore_ascii_case(path.as_os_str());
+        !taken.iter().any(is_same) && !project.root().join(path).exists()
+    };
+    let free = paths.iter().find(is_free).cloned();
+    free.ok_or_else(|| ConnectorsError::InTheWay { path: paths[1].clone() }.into())
+}

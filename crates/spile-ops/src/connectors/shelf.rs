@@ -1,0 +1,154 @@
+//! The shelf: every connector by its head, which is enough to list and to search them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use super::ConnectorsError;
+use crate::Error;
+use spile_core::connector::{Catalog, Connector, Head, Role, read};
+use spile_core::definition::{self, Asked};
+use spile_core::problem::{Problems, did_you_mean};
+use spile_core::source::Source;
+use spile_world::Project;
+use spile_world::hub::{Kept, KeptPlugin};
+
+/// Where a connector is defined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In the program.
+    BuiltIn,
+    /// In a file of the project's.
+    File(PathBuf),
+    /// In what is kept of the hub: it has to be imported before it is used.
+    Hub(Box<KeptPlugin>),
+}
+
+/// A connector on the shelf.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// What it says of itself.
+    pub head: Head,
+    /// Where it is defined.
+    pub origin: Origin,
+}
+
+/// A connector that is looked at.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The connector.
+    pub connector: Arc<Connector>,
+    /// Where it is defined.
+    pub origin: Origin,
+}
+
+/// Every connector, by role and name.
+#[derive(Debug)]
+pub struct Shelf {
+    all: BTreeMap<(Role, String), Standing>,
+    project: Project,
+    kept: Kept,
+}
+
+impl Shelf {
+    /// Reads the heads of all connectors.
+    ///
+    /// # Errors
+    /// When a definition of the project's is wrong.
+    pub fn read(project: &Project) -> Result<Self, Error> {
+        let mut problems = Problems::default();
+        let mut all: BTreeMap<_, _> = Catalog::built_in_heads()
+            .into_iter()
+            .map(|head| ((head.role, head.name.clone()), Standing { head, origin: Origin::BuiltIn }))
+            .collect();
+        let paths = project.connector_paths(&mut problems);
+        let heads = peeked(project, &paths);
+        for (path, peeked) in paths.into_iter().zip(heads) {
+            let head = peeked.or_else(|| Head::read(&project.connector(&path, &mut problems)?, &mut problems));
+            if let Some(head) = head {
+                all.insert((head.role, head.name.clone()), Standing { head, origin: Origin::File(path) });
+            }
+        }
+        if problems.any_error() {
+            return Err(Error::Problems(problems.into_report()));
+        }
+        Ok(Self { all, project: project.clone(), kept: Kept::of(&project.own_folder()) })
+    }
+
+    /// Reads the heads of all connectors, and of what is kept of the hub, where that is believed.
+    ///
+    /// # Errors
+    /// When a definition of the project's is wrong, or what is kept cannot be read.
+    pub fn with_hub(project: &Project) -> Result<Self, Error> {
+        let mut shelf = Self::read(project)?;
+        // What a stranger says that the hub has said is no word of the hub's.
+        let kept = project.believed_folder().map(|_| shelf.kept.index()).transpose()?.flatten();
+        for plugin in kept.map(|index| index.plugins).unwrap_or_default() {
+            let name = plugin.name();
+            let (role, label, description) = (plugin.kind, plugin.label.clone(), plugin.description.clone());
+            let (category, keywords) = (plugin.category.clone(), plugin.keywords.clone());
+            let (docs, logo) = (None, None);
+            let head = Head { name: name.clone(), role, label, description, category, keywords, docs, logo };
+            shelf.all.insert((role, name), Standing { head, origin: Origin::Hub(Box::new(plugin)) });
+        }
+        Ok(shelf)
+    }
+
+    /// Returns those of a role, or all: extractors first, by name.
+    pub fn standing(&self, role: Option<Role>) -> impl Iterator<Item = &Standing> {
+        self.all.values().filter(move |one| role.is_none_or(|role| one.head.role == role))
+    }
+
+    /// Returns the connectors of that name, as a whole: an extractor and a loader may share one.
+    ///
+    /// # Errors
+    /// When there is none, or its definition is wrong.
+    pub fn show(&self, name: &str, role: Option<Role>) -> Result<Vec<Shown>, Error> {
+        let mut problems = Problems::default();
+        let found: Vec<&Standing> = self.standing(role).filter(|one| one.head.name == name).collect();
+        if found.is_empty() {
+            let names = self.standing(role).map(|one| one.head.name.as_str());
+            let help = did_you_mean(name, names)
+                .unwrap_or_else(|| format!("look for it with `spile connectors search {name}`"));
+            return Err(ConnectorsError::Unknown { name: name.to_owned(), help }.into());
+        }
+        let mut shown = Vec::new();
+        for Standing { head, origin } in found {
+            let connector = match origin {
+                Origin::BuiltIn => Catalog::built_in(head.role, name),
+                Origin::File(path) => {
+                    let source = self.project.connector(path, &mut problems);
+                    source.and_then(|source| read::connector(&source, &mut problems)).map(Arc::new)
+                }
+                Origin::Hub(plugin) => {
+                    let asked = Asked { role: Some(plugin.kind), ..Asked::default() };
+                    let found = definition::read(&from_hub(&self.kept, plugin)?, &asked, &mut problems);
+                    found.map(|found| Arc::new(found.connector))
+                }
+            };
+            shown.extend(connector.map(|connector| Shown { connector, origin: origin.clone() }));
+        }
+        if problems.any_error() {
+            return Err(Error::Problems(problems.into_report()));
+        }
+        Ok(shown)
+    }
+}
+
+/// Returns a definition of the hub as it is kept.
+pub(super) fn from_hub(kept: &Kept, plugin: &KeptPlugin) -> Result<Source, Error> {
+    let text = kept.definition(plugin)?.ok_or_else(|| ConnectorsError::NotInHub {
+        name: plugin.name(),
+        help: "what is kept of it is not whole: run `spile connectors update`".to_owned(),
+    })?;
+    Ok(Source::new(plugin.name(), text))
+}
+
+/// Reads the heads of files as far as that is easy, several at a time: opening a thousand files takes most of a search.
+/// What cannot be read so is read once more, as a whole, where its mistakes are told.
+fn peeked(project: &Project, paths: &[PathBuf]) -> Vec<Option<Head>> {
+    let peek = |path: &PathBuf| Head::peek(&project.connector_head(path, &mut Problems::default())?);
+    paths.par_iter().map(peek).collect()
+}

@@ -1,0 +1,190 @@
+//! Asking the hub what there is, and keeping it for times without a network.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use super::newer;
+use crate::{Error, Event, Tell};
+use spile_core::connector::{Head, Role};
+use spile_core::definition::{self, Definition, Indexed};
+use spile_core::digest::hash;
+use spile_core::problem::Problems;
+use spile_core::source::Source;
+use spile_world::Project;
+use spile_world::hub::{Answer, Hub, HubError, Index, Kept, KeptPlugin};
+
+/// How many definitions are asked for at once: a hub is a small server, or a host of static files.
+const AT_ONCE: usize = 8;
+
+/// After so many answers that did not come, no more are waited for.
+const ENOUGH: usize = 5;
+
+/// What an update came to.
+#[derive(Debug, Serialize)]
+pub struct Updated {
+    /// Where the hub's API is.
+    pub hub: String,
+    /// How many definitions are kept now.
+    pub plugins: usize,
+    /// Those that are new.
+    pub added: BTreeSet<String>,
+    /// Those that are not what they were.
+    pub changed: BTreeSet<String>,
+    /// Those that the hub has no more.
+    pub gone: BTreeSet<String>,
+    /// Definitions that no connector can be made of, with the reason.
+    pub refused: BTreeMap<String, String>,
+    /// Definitions that did not come, with the reason; those of before stay.
+    pub failed: BTreeMap<String, String>,
+    /// Connectors of the project for which the hub has another definition than they were made of.
+    pub upgradable: BTreeSet<String>,
+}
+
+/// A definition and what the hub answered.
+type Came = (Indexed, Result<Option<Answer>, String>);
+
+/// Asks the hub for all definitions that are not what they were, and keeps them.
+///
+/// # Errors
+/// When the hub does not say what there is, or nothing can be kept. What is kept is then as it was.
+pub async fn update((hub, project): (&Hub, &Project), now: Timestamp, tell: Tell<'_>) -> Result<Updated, Error> {
+    let kept = Kept::of(&project.own_folder());
+    let mut indexed = Vec::new();
+    for role in [Role::Extractor, Role::Loader] {
+        indexed.extend(index(hub, role).await?);
+    }
+    let before = known(hub, &kept)?;
+    tell(Event::AskingHub { definitions: indexed.len() });
+    let names: BTreeSet<Indexed> = indexed.iter().cloned().collect();
+    let mut updated = Updated {
+        hub: hub.root().to_owned(),
+        plugins: 0,
+        added: BTreeSet::new(),
+        changed: BTreeSet::new(),
+        gone: BTreeSet::new(),
+        refused: BTreeMap::new(),
+        failed: BTreeMap::new(),
+        upgradable: BTreeSet::new(),
+    };
+    let mut plugins = Vec::new();
+    for (plugin, came) in ask(hub, indexed, &before).await {
+        plugins.extend(take(&kept, before.get(&plugin), (plugin, came), &mut updated)?);
+    }
+    plugins.sort_by_key(KeptPlugin::indexed);
+    let gone: Vec<Indexed> = before.keys().filter(|plugin| !names.contains(plugin)).cloned().collect();
+    updated.gone = gone.iter().map(Indexed::name).collect();
+    updated.plugins = plugins.len();
+    let index = Index { hub: hub.root().to_owned(), updated_at: now, plugins };
+    kept.keep_index(&index, &gone)?;
+    updated.upgradable = newer::upgradable(project, &index);
+    Ok(updated)
+}
+
+async fn index(hub: &Hub, role: Role) -> Result<Vec<Indexed>, Error> {
+    let text = hub.index(role).await?;
+    let mut problems = Problems::default();
+    let source = Source::new(format!("{}/plugins/{}/index", hub.root(), role.plural()), text);
+    definition::index(&source, role, &mut problems).ok_or_else(|| Error::Problems(problems.into_report()))
+}
+
+/// Returns what is kept of the same hub and is whole.
+fn known(hub: &Hub, kept: &Kept) -> Result<BTreeMap<Indexed, KeptPlugin>, Error> {
+    let mut known = BTreeMap::new();
+    let index = kept.index()?.filter(|index| index.hub == hub.root());
+    for plugin in index.map(|index| index.plugins).unwrap_or_default() {
+        if kept.definition(&plugin)?.is_some() {
+            known.insert(plugin.indexed(), plugin);
+        }
+    }
+    Ok(known)
+}
+
+/// Asks for definitions, several at a time, until enough of them do not come.
+async fn ask(hub: &Hub, plugins: Vec<Indexed>, before: &BTreeMap<Indexed, KeptPlugin>) -> Vec<Came> {
+    let mut came: Vec<Came> = Vec::with_capacity(plugins.len());
+    let mut left = plugins.into_iter();
+    let mut asked = JoinSet::new();
+    let mut failures = 0;
+    loop {
+        while asked.len() < AT_ONCE && failures < ENOUGH {
+            let Some(plugin) = left.next() else { break };
+            let (hub, etag) = (hub.clone(), before.get(&plugin).and_then(|known| known.etag.clone()));
+            asked.spawn(async move {
+                let answer = hub.definition(&plugin, etag.as_deref()).await;
+                (plugin, answer)
+            });
+        }
+        let Some(answer) = asked.join_next().await else { break };
+        // A task that was not stopped does not fail.
+        let Ok(answer) = answer else { continue };
+        let (plugin, answer) = answer;
+        failures += usize::from(matches!(answer, Err(HubError::Unreached { .. })));
+        came.push((plugin, answer.map_err(|error| error.to_string())));
+    }
+    let missing = |plugin| (plugin, Err("it was not asked for, because the hub has stopped answering".to_owned()));
+    came.extend(left.map(missing));
+    came
+}
+
+/// Keeps what came of one definition.
+fn take(
+    kept: &Kept,
+    before: Option<&KeptPlugin>,
+    (plugin, came): Came,
+    updated: &mut Updated,
+) -> Result<Option<KeptPlugin>, Error> {
+    let name = plugin.name();
+    let answer = match came {
+        Ok(Some(answer)) => answer,
+        Ok(None) => return Ok(before.cloned().map(|before| KeptPlugin { is_default: plugin.is_default, ..before })),
+        Err(why) => {
+            updated.failed.insert(name, why);
+            return Ok(before.cloned());
+        }
+    };
+    let sha256 = hash(answer.text.as_bytes());
+    let head = match read(&plugin, &answer.text) {
+        Ok(head) => head,
+        Err(why) => {
+            updated.refused.insert(name, why);
+            return Ok(None);
+        }
+    };
+    match before {
+        None => drop(updated.added.insert(name)),
+        Some(before) if before.sha256 != sha256 => drop(updated.changed.insert(name)),
+        Some(_) => {}
+    }
+    kept.keep(&plugin, &answer.text)?;
+    let Head { label, description, category, keywords, .. } = head;
+    let Indexed { role, plugin, variant, is_default } = plugin;
+    let etag = answer.etag;
+    Ok(Some(KeptPlugin {
+        kind: role,
+        plugin,
+        variant,
+        is_default,
+        etag,
+        sha256,
+        label,
+        description,
+        category,
+        keywords,
+    }))
+}
+
+/// Reads a definition as `connectors import` would, for what a search needs of it.
+fn read(plugin: &Indexed, text: &str) -> Result<Head, String> {
+    let mut problems = Problems::default();
+    let asked = definition::Asked { role: Some(plugin.role), ..definition::Asked::default() };
+    let found = definition::read(&Source::new(plugin.name(), text), &asked, &mut problems);
+    let report = problems.into_report();
+    match (found, report.problems().first()) {
+        (Some(Definition { connector, .. }), None) => Ok(Head::from(&connector)),
+        (_, Some(problem)) => Err(problem.message()),
+        (None, None) => Err("it says nothing".to_owned()),
+    }
+}

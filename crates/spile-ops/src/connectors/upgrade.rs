@@ -1,0 +1,178 @@
+//! Upgrading a connector: a newer definition laid over it, what that changes, and for which integrations.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::import::{faults, lock};
+use super::{BUILT_IN, ConnectorsError, Origin, Shelf, Shown, newer};
+use crate::edits::Edits;
+use crate::{Error, check};
+use spile_core::connector::faulty::Faulty;
+use spile_core::connector::{Connector, Role, Setting};
+use spile_core::definition::{self, Asked, Definition};
+use spile_core::name::Slug;
+use spile_core::plan::upgrade::Upgrade;
+use spile_core::problem::{Problems, Report};
+use spile_core::record::PluginDefinition;
+use spile_core::source::Source;
+use spile_world::Project;
+use spile_world::hub::Kept;
+
+/// An upgrade that is to be written.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The connector.
+    pub name: String,
+    /// Which side of a pipeline it is.
+    pub role: Role,
+    /// Its file, relative to the project.
+    pub path: PathBuf,
+    /// What Meltano would be told otherwise; `None` where that is nothing.
+    pub upgrade: Option<Upgrade>,
+    /// What was done otherwise than the definition says.
+    pub notes: Vec<String>,
+    /// The integrations that use it.
+    pub integrations: BTreeSet<Slug>,
+    /// What would be wrong with the project's files.
+    pub problems: Report,
+    before: String,
+    text: String,
+}
+
+impl Prepared {
+    /// Tells whether the file would be the same.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.before == self.text
+    }
+}
+
+/// Returns the project's connector of that name.
+///
+/// # Errors
+/// When there is none, it is part of the program, or there are two.
+pub fn own(project: &Project, name: &str, role: Option<Role>) -> Result<Shown, Error> {
+    let shown = Shelf::read(project)?.show(name, role)?;
+    let (own, other): (Vec<_>, Vec<_>) = shown.into_iter().partition(|one| matches!(one.origin, Origin::File(_)));
+    match (<[Shown; 1]>::try_from(own), other.first()) {
+        (Ok([one]), _) => Ok(one),
+        (Err(own), Some(other)) if own.is_empty() => {
+            let (role, name) = (other.connector.role, name.to_owned());
+            Err(ConnectorsError::BuiltIn { role, name }.into())
+        }
+        (Err(_), _) => Err(ConnectorsError::Both { name: name.to_owned() }.into()),
+    }
+}
+
+/// Returns where a newer definition of a connector comes from, as `connectors import` takes it: from the program, where its
+/// package loses rows, from where the older one came, or from what is kept of the hub.
+///
+/// # Errors
+/// When nothing is known of either.
+pub fn source_of(project: &Project, connector: &Connector) -> Result<String, Error> {
+    if let Some(faulty) = Faulty::of(&connector.plugin.pip_url) {
+        return Ok(format!("{BUILT_IN}{}", faulty.instead));
+    }
+    if let Some(lock) = connector.lock.as_ref().filter(|lock| lock.from.starts_with("pip:")) {
+        // The newest is wanted, not the one of then.
+        return Ok(lock.from.split("==").next().unwrap_or(&lock.from).trim().to_owned());
+    }
+    let index = Kept::of(&project.own_folder()).index()?;
+    let found = index.as_ref().and_then(|index| newer::of(connector, index));
+    found.map(|plugin| format!("hub:{}", plugin.indexed().name())).ok_or_else(|| {
+        let name = format!("{}--{}", connector.plugin.name, connector.plugin.variant);
+        let help = "run `spile connectors update`, or say where the newer definition is with `--from`".to_owned();
+        ConnectorsError::NotInHub { name, help }.into()
+    })
+}
+
+/// Lays a newer definition over a connector, and writes nothing.
+///
+/// # Errors
+/// When the definition is wrong, or of something else.
+pub fn prepare(project: &Project, shown: &Shown, (source, asked): (&Source, &Asked)) -> Result<Prepared, Error> {
+    let Shown { connector: older, origin: Origin::File(path) } = shown else {
+        let (role, name) = (shown.connector.role, shown.connector.name.clone());
+        return Err(ConnectorsError::BuiltIn { role, name }.into());
+    };
+    let mut problems = Problems::default();
+    let asked = Asked { role: asked.role.or(Some(older.role)), name: Some(older.name.clone()), ..asked.clone() };
+    let found = definition::read(source, &asked, &mut problems);
+    let Some(Definition { connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
+        return Err(Error::Problems(problems.into_report()));
+    };
+    // `import` calls the plugin that integrations of a Meltano project inherit from `<plugin>-base`.
+    let plugin = older.plugin.name.strip_suffix("-base").unwrap_or(&older.plugin.name);
+    if connector.role != older.role || ![plugin, &older.plugin.name].contains(&connector.plugin.name.as_str()) {
+        let shown = |one: &Connector| format!("{} `{}`", one.role, one.plugin.name);
+        let (wanted, found) = (shown(older), shown(&connector));
+        return Err(ConnectorsError::OtherPlugin { name: older.name.clone(), wanted, found }.into());
+    }
+    let (mut merged, kept) = definition::merge(older, connector);
+    // The names of plugins are in the ids under which Meltano keeps bookmarks.
+    merged.plugin.name.clone_from(&older.plugin.name);
+    if asked.from.as_deref().is_some_and(|from| from.starts_with(BUILT_IN)) {
+        keep_settings(&mut merged, older);
+    }
+    notes.extend(kept);
+    merged.lock = Some(lock(source, &asked));
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let text = definition::text(&merged, &stem);
+    let report = faults(path, &text);
+    if !report.problems().is_empty() {
+        return Err(Error::Problems(report));
+    }
+    let before = project.text(path).map_err(|why| Error::of_file("read", path, why))?;
+    let (integrations, problems) = impact(project, (path, &text), older)?;
+    Ok(Prepared {
+        name: older.name.clone(),
+        role: older.role,
+        path: path.clone(),
+        upgrade: Upgrade::between(&PluginDefinition::of(older), &PluginDefinition::of(&merged)),
+        notes,
+        integrations,
+        problems,
+        before,
+        text,
+    })
+}
+
+/// Keeps the settings that an older definition has and the built-in one spares people, such as second names of others: the
+/// plugin reads them all, and integrations may use them.
+fn keep_settings(merged: &mut Connector, older: &Connector) {
+    let missing = older.settings.iter().filter(|setting| merged.setting(&setting.name).is_none());
+    let missing: Vec<Setting> = missing.cloned().collect();
+    merged.settings.extend(missing);
+    merged.groups.clone_from(&older.groups);
+}
+
+/// Returns which integrations use a connector, and what would be wrong with the project if it said something else.
+fn impact(
+    project: &Project,
+    (path, text): (&PathBuf, &str),
+    connector: &Connector,
+) -> Result<(BTreeSet<Slug>, Report), Error> {
+    let used = |loaded: &check::Loaded| {
+        let uses = loaded
+            .integrations
+            .iter()
+            .filter(|one| (one.connector.role, &one.connector.name) == (connector.role, &connector.name));
+        uses.map(|one| one.slug.clone()).collect()
+    };
+    let users = check::used(project).map(|loaded| used(&loaded)).unwrap_or_default();
+    match check::used(&project.with(path, text.to_owned())) {
+        Ok(loaded) => Ok((used(&loaded), Report::default())),
+        Err(Error::Problems(report)) => Ok((users, report)),
+        Err(other) => Err(other),
+    }
+}
+
+/// Writes an upgrade.
+///
+/// # Errors
+/// When the file has changed in the meantime, or cannot be written.
+pub fn write(project: &Project, prepared: &Prepared) -> Result<(), Error> {
+    let mut edits = Edits::default();
+    edits.set(&prepared.path, Some(prepared.before.clone()), Some(prepared.text.clone()));
+    edits.write(project).map(drop)
+}

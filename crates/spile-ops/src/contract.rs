@@ -1,0 +1,252 @@
+//! Contracts: what sources offered when they were last taken as good, held against what they offer now.
+
+use std::path::PathBuf;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::edits::{self, Edits};
+use super::{Error, Loaded, Tell, discover};
+use spile_core::connector::Role;
+use spile_core::discovered::{Change, ChangedSource, Contract, Discovered, Rules, Watch, change, contract};
+use spile_core::integration::Integration;
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::problem::Problems;
+use spile_core::settings::CatalogAge;
+use spile_world::World;
+use spile_world::runs::PAUSED;
+use spile_world::{Discoveries, Project};
+
+/// Reads the contract of an integration in an environment; none where nobody has accepted its source yet.
+///
+/// # Errors
+/// When it cannot be read, or is no contract.
+pub fn read(
+    project: &Project,
+    integration: &Integration,
+    environment: &EnvironmentName,
+) -> Result<Option<Contract>, Error> {
+    let mut problems = Problems::default();
+    let path = contract::path(&integration.slug, environment);
+    let read = project.contract(&path, &mut problems).and_then(|source| Contract::read(&source, &mut problems));
+    if problems.any_error() { Err(Error::Problems(problems.into_report())) } else { Ok(read) }
+}
+
+/// What people and commands call an integration in an environment.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// Its name.
+    pub slug: Slug,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// What commands call it, with the environment where that is not the default one: `shop --env prod`.
+    pub argument: String,
+}
+
+impl Named {
+    /// Names an integration in an environment.
+    #[must_use]
+    pub fn of(loaded: &Loaded, integration: &Integration, environment: &EnvironmentName) -> Self {
+        let slug = integration.slug.clone();
+        let is_default = *environment == loaded.settings.default_environment;
+        let argument = if is_default { slug.to_string() } else { format!("{slug} --env {environment}") };
+        Self { slug, environment: environment.clone(), argument }
+    }
+
+    /// Returns the command that takes its source as good.
+    #[must_use]
+    pub fn accept(&self) -> String {
+        change::accept(&self.argument)
+    }
+}
+
+/// Returns what has changed in a source since the state `before`.
+#[must_use]
+pub fn changes(
+    (integration, environment): (&Integration, &EnvironmentName),
+    before: &Contract,
+    now: &Discovered,
+) -> Vec<Change> {
+    let declaration = integration.at(environment);
+    let rules = Rules::of(integration, declaration);
+    let after = Contract::of(&now.streams, &integration.connector);
+    Watch { rules: &rules, schema: &declaration.schema }.changes(before, &after, &now.streams)
+}
+
+/// Returns what has changed in the source of an integration since its contract, as far as this machine knows the source;
+/// asks nobody.
+///
+/// # Errors
+/// When its contract is none, or a file cannot be read.
+pub fn known_changes(
+    project: &Project,
+    (loaded, integration): (&Loaded, &Integration),
+    environment: &EnvironmentName,
+) -> Result<Option<ChangedSource>, Error> {
+    // What a stranger's folder says of the source is not believed.
+    if integration.role() == Role::Loader || project.believed_folder().is_none() {
+        return Ok(None);
+    }
+    let Some(contract) = read(project, integration, environment)? else { return Ok(None) };
+    let Some(now) = discover::found(project.root(), (loaded, integration), environment)? else { return Ok(None) };
+    let changes = changes((integration, environment), &contract, &now);
+    let Named { slug, argument, .. } = Named::of(loaded, integration, environment);
+    let (id, at) = (integration.id, now.discovered_at);
+    Ok((!changes.is_empty()).then_some(ChangedSource { id, slug, argument, at, changes }))
+}
+
+/// What has changed in a source, and since when.
+#[derive(Debug, Clone)]
+pub enum History {
+    /// Since it was last accepted.
+    SinceContract(Vec<Change>),
+    /// Nobody has accepted it yet: what each answer that is kept said otherwise than the one before, the newest first.
+    ByAnswer(Vec<Step>),
+}
+
+/// What an answer of a source said otherwise than the one before.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// When it was given.
+    pub at: Timestamp,
+    /// When the one before was.
+    pub since: Timestamp,
+    /// What has changed.
+    pub changes: Vec<Change>,
+}
+
+/// Returns what has changed in the source of an integration: since its contract or, where there is none, from answer to
+/// answer.
+///
+/// # Errors
+/// When its contract is none, or a file cannot be read.
+pub fn history(
+    project: &Project,
+    (integration, environment): (&Integration, &EnvironmentName),
+    now: &Discovered,
+) -> Result<History, Error> {
+    let of = (integration, environment);
+    if let Some(contract) = read(project, integration, environment)? {
+        return Ok(History::SinceContract(changes(of, &contract, now)));
+    }
+    let discoveries = Discoveries::of(&project.own_folder());
+    let names = (&integration.slug, environment);
+    let earlier = discoveries.earlier(names).map_err(discover::io("read", &discoveries.path(names.0, names.1)))?;
+    let answers: Vec<&Discovered> = std::iter::once(now).chain(&earlier).collect();
+    let step = |pair: &[&Discovered]| {
+        let (after, before) = (pair[0], pair[1]);
+        let contract = Contract::of(&before.streams, &integration.connector);
+        let changes = changes(of, &contract, after);
+        Step { at: after.discovered_at, since: before.discovered_at, changes }
+    };
+    let steps = answers.windows(2).map(step).filter(|step| !step.changes.is_empty());
+    Ok(History::ByAnswer(steps.collect()))
+}
+
+/// A source that is to be taken as good.
+#[derive(Debug, Clone)]
+pub struct Acceptance {
+    /// The contract, relative to the project.
+    pub path: PathBuf,
+    /// What has changed since it was last accepted; none where it never was.
+    pub changes: Option<Vec<Change>>,
+    /// How many streams the contract has.
+    pub streams: usize,
+    /// What is written.
+    pub edits: Edits,
+}
+
+/// Works out the contract that takes what a source offers now as good.
+///
+/// # Errors
+/// When the contract would be too large, or the file that is there cannot be read.
+pub fn acceptance(
+    project: &Project,
+    (integration, environment): (&Integration, &EnvironmentName),
+    now: &Discovered,
+) -> Result<Acceptance, Error> {
+    let path = contract::path(&integration.slug, environment);
+    let contract = Contract::of(&now.streams, &integration.connector);
+    let text = contract.text((&integration.slug, environment));
+    if text.len() as u64 > contract::MOST_BYTES {
+        return Err(Error::LargeContract { slug: integration.slug.clone(), most: contract::MOST_BYTES >> 20 });
+    }
+    // One that cannot be read, after a merge that went wrong, is written anew.
+    let before = read(project, integration, environment).ok().flatten();
+    let changes = before.map(|before| changes((integration, environment), &before, now));
+    let mut edits = Edits::default();
+    edits.set(path.clone(), edits::read(project, &path)?, Some(text));
+    Ok(Acceptance { path, changes, streams: contract.streams.len(), edits })
+}
+
+/// What was found out of a source whose contract was due.
+#[derive(Debug)]
+pub struct Checked {
+    /// The integration.
+    pub named: Named,
+    /// What has changed; or why its source could not be asked.
+    pub changes: Result<Vec<Change>, Error>,
+}
+
+/// How old an answer may be where catalogs are kept for ever: somebody who asks for what is due wants to know.
+const A_DAY: Duration = Duration::from_hours(24);
+
+/// Asks the sources that have a contract and whose last answer is too old by `[sync] catalog`, one after the other, of what
+/// is enabled and not paused; moves no record.
+///
+/// # Errors
+/// When a file or the registry cannot be read; what one source says or does not say is a result.
+pub async fn check_due(
+    world: &World,
+    loaded: &Loaded,
+    options: &discover::Options,
+    tell: Tell<'_>,
+) -> Result<Vec<Checked>, Error> {
+    let standings = world.runs.standings().await?;
+    let mut checked = Vec::new();
+    for integration in loaded.integrations.by_slug().filter(|one| one.role() == Role::Extractor) {
+        let is_paused = standings.get(&integration.id).is_some_and(|standing| standing.status == PAUSED);
+        if *options.interrupt.borrow() || is_paused || !integration.at(&options.environment).enabled {
+            continue;
+        }
+        let changes = match due(world, (loaded, integration), &options.environment) {
+            Ok(None) => continue,
+            Ok(Some(contract)) => ask(world, (loaded, integration), (&contract, options), tell).await,
+            Err(error) => Err(error),
+        };
+        checked.push(Checked { named: Named::of(loaded, integration, &options.environment), changes });
+    }
+    Ok(checked)
+}
+
+/// Returns the contract of an integration whose source is to be asked.
+fn due(
+    world: &World,
+    (loaded, integration): (&Loaded, &Integration),
+    environment: &EnvironmentName,
+) -> Result<Option<Contract>, Error> {
+    let Some(contract) = read(&world.project, integration, environment)? else { return Ok(None) };
+    let found = discover::found(world.project.root(), (loaded, integration), environment)?;
+    let most = match loaded.settings.sync.catalog {
+        CatalogAge::Always => return Ok(Some(contract)),
+        CatalogAge::Kept => A_DAY,
+        CatalogAge::Within(age) => age,
+    };
+    let is_young = |found: Discovered| {
+        let age = (world.clock)().duration_since(found.discovered_at);
+        Duration::try_from(age).is_ok_and(|age| age < most)
+    };
+    Ok((!found.is_some_and(is_young)).then_some(contract))
+}
+
+async fn ask(
+    world: &World,
+    (loaded, integration): (&Loaded, &Arc<Integration>),
+    (contract, options): (&Contract, &discover::Options),
+    tell: Tell<'_>,
+) -> Result<Vec<Change>, Error> {
+    let answer = discover::asked(world, (loaded, integration), options, tell).await?;
+    Ok(changes((integration, &options.environment), contract, &answer.discovered))
+}

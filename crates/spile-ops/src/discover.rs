@@ -1,0 +1,361 @@
+//! `discover`: what a source offers, asked once and kept.
+
+mod error;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::run::{self, Invocation};
+use super::{Error, Event, Loaded, Tell};
+use spile_core::connector::{Plugin, Role};
+use spile_core::discovered::tables::Writer;
+use spile_core::discovered::{self, Discovered, Field, NoCatalog, Proposal, Rules, Stream, Taken};
+use spile_core::integration::Integration;
+use spile_core::integration::select::{Pattern, as_pattern};
+use spile_core::name::EnvironmentName;
+use spile_core::run::Cause;
+use spile_world::meltano::{Discovery, Host, Meltano, Outcome, Request, keep_logs};
+use spile_world::project::OWN_FOLDER;
+use spile_world::{Discoveries, World};
+
+pub(super) use error::help;
+
+pub use error::Error as DiscoverError;
+
+/// How many logs of discoveries are kept for an integration.
+const LOGS: u16 = 5;
+
+/// What the tap of an integration is told, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Whether an earlier answer will do.
+    pub freshness: Freshness,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// What of the machine's environment children are given.
+    pub host: Host,
+    /// Turns true when the user wants an end.
+    pub interrupt: watch::Receiver<bool>,
+}
+
+/// Whether an earlier answer will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It will, as long as nothing that it depends on has changed.
+    Kept,
+    /// The tap is asked again.
+    Asked,
+}
+
+/// What a source offers, and what of it is taken.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The integration.
+    pub integration: Arc<Integration>,
+    /// What the source offers.
+    pub discovered: Discovered,
+    /// What the integration takes of it.
+    pub rules: Rules,
+    /// The tables that its loader would make, by stream; nothing where that is not known.
+    pub tables: BTreeMap<String, String>,
+}
+
+/// Returns what the source of an integration offers: what its tap said last, or says now.
+///
+/// # Errors
+/// When nothing has that name, its tap cannot be asked, or fails, or writes no catalog.
+pub async fn discover(
+    world: &World,
+    loaded: &Loaded,
+    (name, options): (&str, &Options),
+    tell: Tell<'_>,
+) -> Result<Offer, Error> {
+    let integration = loaded.named(name)?;
+    refuse(integration)?;
+    let ask = Ask { world, loaded, integration, options };
+    let kept = match options.freshness {
+        Freshness::Kept => found(world.project.root(), (loaded, integration), &options.environment)?,
+        Freshness::Asked => None,
+    };
+    let discovered = match kept {
+        Some(kept) => kept,
+        None => ask.answer(tell).await?.discovered,
+    };
+    let rules = Rules::of(integration, integration.at(&options.environment));
+    let tables = tables((loaded, integration), &options.environment, &discovered.streams);
+    Ok(Offer { integration: integration.clone(), discovered, rules, tables })
+}
+
+/// What a tap has just said.
+pub(super) struct Answer {
+    /// What its source offers, as it is kept.
+    pub(super) discovered: Discovered,
+    /// The catalog that says so, for a run; none where a secret is among the names of streams and fields, so that what is
+    /// kept says something else.
+    pub(super) catalog: Option<Arc<Vec<u8>>>,
+}
+
+/// Asks the tap of an integration what its source offers, and keeps the answer.
+///
+/// # Errors
+/// When its tap cannot be asked, or fails, or writes no catalog.
+pub(super) async fn asked(
+    world: &World,
+    (loaded, integration): (&Loaded, &Arc<Integration>),
+    options: &Options,
+    tell: Tell<'_>,
+) -> Result<Answer, Error> {
+    refuse(integration)?;
+    Ask { world, loaded, integration, options }.answer(tell).await
+}
+
+/// Returns the tables that the loader of an integration would make of streams.
+fn tables(
+    (loaded, integration): (&Loaded, &Integration),
+    environment: &EnvironmentName,
+    streams: &[Stream],
+) -> BTreeMap<String, String> {
+    let target = integration.at(environment).loader.as_ref();
+    let Some(target) = target.and_then(|slug| loaded.integrations.find(slug.as_str())) else { return BTreeMap::new() };
+    let writer =
+        Writer { integration, loader: target, environment, streams: Some(streams.iter().collect()), is_other: true };
+    writer.tables().into_iter().map(|one| (one.stream.name.clone(), one.placement.name())).collect()
+}
+
+/// Returns what the tap of an integration said last, where that still holds; starts nothing and needs no key.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn found(
+    root: &Path,
+    (loaded, integration): (&Loaded, &Integration),
+    environment: &EnvironmentName,
+) -> Result<Option<Discovered>, Error> {
+    let meltano = Meltano::new(root, &loaded.settings);
+    let key = key(&meltano, (loaded, integration), environment)?;
+    let discoveries = Discoveries::of(&root.join(OWN_FOLDER));
+    discoveries
+        .find((&integration.slug, environment), &key)
+        .map_err(io("read", &discoveries.path(&integration.slug, environment)))
+}
+
+pub(super) fn key(
+    meltano: &Meltano,
+    (loaded, integration): (&Loaded, &Integration),
+    environment: &EnvironmentName,
+) -> Result<String, Error> {
+    let plugin = plugin(loaded, integration);
+    let mut installed = meltano.installed(Role::Extractor, &plugin)?;
+    if integration.plugin.is_some() {
+        // What the user's own template says of the plugin.
+        installed.push(loaded.template.text().to_owned());
+    }
+    Ok(discovered::key(integration, environment, (&plugin, &installed.join("\n"))))
+}
+
+fn plugin(loaded: &Loaded, integration: &Integration) -> Plugin {
+    run::installed(integration, &loaded.rendered)
+}
+
+/// A stream as it is offered to be chosen.
+#[derive(Debug, Clone)]
+pub struct Offered {
+    /// Its name.
+    pub name: String,
+    /// The fields that tell its records apart.
+    pub primary_key: Vec<String>,
+    /// Whether it is read if nobody chooses: tables of the database's own are not.
+    pub is_usual: bool,
+    /// How it is best read.
+    pub proposal: Proposal,
+}
+
+impl Offered {
+    /// Returns the pattern of `select` that takes it with all its fields.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        format!("{}.*", as_pattern(&self.name))
+    }
+
+    /// Returns the metadata by which only what is new is read; nothing if the tap does that by itself, or cannot.
+    #[must_use]
+    pub fn metadata(&self) -> Option<Value> {
+        let key = self.proposal.replication_key.as_ref().filter(|_| self.proposal.has_to_be_said)?;
+        Some(json!({ "replication-method": "INCREMENTAL", "replication-key": key }))
+    }
+}
+
+impl Offer {
+    /// Returns the streams as they are offered to be chosen: first those that are read if nobody chooses.
+    #[must_use]
+    pub fn offered(&self) -> Vec<Offered> {
+        let offered = |(stream, is_usual): (&Stream, bool)| Offered {
+            name: stream.name.clone(),
+            primary_key: stream.primary_key.clone(),
+            is_usual,
+            proposal: Proposal::of(stream),
+        };
+        let all = self.discovered.streams.iter().map(|stream| (stream, self.is_usual(stream)));
+        let (usual, others): (Vec<_>, Vec<_>) = all.partition(|(_, is_usual)| *is_usual);
+        usual.into_iter().chain(others).map(offered).collect()
+    }
+
+    /// Tells whether a stream is read if nobody chooses.
+    fn is_usual(&self, stream: &Stream) -> bool {
+        let select = &self.integration.connector.select;
+        select.is_empty() || Rules::selecting(&select.iter().cloned().collect()).take(stream).0.is_read()
+    }
+}
+
+/// A stream, and of its fields those that are shown, with whether each is read.
+#[derive(Debug, Clone)]
+pub struct Shown<'a> {
+    /// The stream.
+    pub stream: &'a Stream,
+    /// Whether it is read.
+    pub taken: Taken,
+    /// The table that its loader would make, where that is known.
+    pub table: Option<&'a str>,
+    /// Its fields.
+    pub fields: Vec<(&'a Field, Taken)>,
+}
+
+/// Returns what is shown of an offer: all, or what a name or a pattern is about.
+///
+/// # Errors
+/// When that is nothing.
+pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<Shown<'a>>, Error> {
+    let streams = &offer.discovered.streams;
+    let exact = asked.and_then(|asked| offer.discovered.stream(asked));
+    let found = match (asked, exact) {
+        (None, _) => discovered::matching(streams, &Pattern::parse("*")),
+        (Some(_), Some(stream)) => vec![(stream, stream.fields.iter().collect())],
+        (Some(asked), None) => discovered::matching(streams, &Pattern::parse(asked)),
+    };
+    if let Some(asked) = asked.filter(|_| found.iter().all(|(_, fields)| fields.is_empty()) && exact.is_none()) {
+        let (slug, asked) = (offer.integration.slug.clone(), asked.to_owned());
+        let help = discovered::near_stream(&asked, streams);
+        return Err(DiscoverError::NoMatch { slug, asked, help }.into());
+    }
+    let shown = found.into_iter().map(|(stream, fields)| {
+        let (taken, all) = offer.rules.take(stream);
+        // Both in the same order.
+        let mut meant = fields.into_iter().peekable();
+        let is_meant = |(field, _): &(&Field, Taken)| meant.next_if(|one| std::ptr::eq(*one, *field)).is_some();
+        let fields = stream.fields.iter().zip(all).filter(is_meant).collect();
+        let table = offer.tables.get(&stream.name).map(String::as_str);
+        Shown { stream, taken, table, fields }
+    });
+    let mut shown: Vec<Shown<'_>> = shown.collect();
+    // People's tables first: a database has more of its own.
+    shown.sort_by_cached_key(|shown| !offer.is_usual(shown.stream));
+    Ok(shown)
+}
+
+/// Refuses what has no streams to tell of.
+fn refuse(integration: &Integration) -> Result<(), Error> {
+    let slug = integration.slug.clone();
+    if integration.role() == Role::Loader {
+        let (reason, help) = ("is a loader: it offers no streams", "name an extractor");
+        return Err(Error::NotRunnable { slug, reason: reason.into(), help: help.into() });
+    }
+    let can = &integration.connector.plugin.capabilities;
+    // Of a plugin that the user's template defines the connector need not say what it can do.
+    let is_unknown = can.is_empty() && integration.plugin.is_some();
+    if is_unknown || can.iter().any(|one| one == "discover") {
+        return Ok(());
+    }
+    Err(DiscoverError::Unsupported { slug, connector: integration.connector.name.clone() }.into())
+}
+
+/// A question to a tap.
+struct Ask<'a> {
+    world: &'a World,
+    loaded: &'a Loaded,
+    integration: &'a Arc<Integration>,
+    options: &'a Options,
+}
+
+impl Ask<'_> {
+    async fn answer(&self, tell: Tell<'_>) -> Result<Answer, Error> {
+        let slug = &self.integration.slug;
+        let meltano = &self.world.meltano;
+        let mut interrupt = self.options.interrupt.clone();
+        run::install(self.world, (&self.options.host, &interrupt), tell).await?;
+        let log = self.log();
+        let request = self.request(&log).await?;
+        if !meltano.is_ready(&request) {
+            tell(Event::Preparing { slug: slug.clone() });
+            meltano.make_ready(&request, &mut interrupt).await?;
+        }
+        tell(Event::Discovering { slug: slug.clone() });
+        let said = meltano.discover(&request, &mut interrupt).await?;
+        keep_logs(self.world.project.root(), &log, LOGS);
+        self.judge(&said.outcome, &log)?;
+        let streams = discovered::read(&said.catalog).map_err(|why| self.no_catalog(why, &log))?;
+        let catalog = for_a_run(&streams, said);
+        // Now that it is installed, what is installed of it is known.
+        let key = key(meltano, (self.loaded, self.integration), &self.options.environment)?;
+        let discovered = Discovered { key, discovered_at: (self.world.clock)(), streams };
+        let discoveries = Discoveries::of(&self.world.project.own_folder());
+        let of = (slug, &self.options.environment);
+        discoveries.keep(of, &discovered).map_err(io("write", &discoveries.path(of.0, of.1)))?;
+        Ok(Answer { discovered, catalog })
+    }
+
+    /// Apart from the logs of runs, which it must not push out.
+    fn log(&self) -> PathBuf {
+        let folder = Path::new(OWN_FOLDER).join("logs").join(self.integration.slug.as_str()).join("discover");
+        folder.join(format!("{}.log", Uuid::new_v4()))
+    }
+
+    async fn request(&self, log: &Path) -> Result<Request, Error> {
+        let invocation = Invocation {
+            run: Uuid::new_v4(),
+            environment: self.options.environment.clone(),
+            log: log.to_owned(),
+            timeout: self.options.timeout,
+            host: self.options.host.clone(),
+            hold: None,
+        };
+        run::request(self.world, self.loaded, (self.integration, None), invocation).await
+    }
+
+    fn judge(&self, outcome: &Outcome, log: &Path) -> Result<(), DiscoverError> {
+        let slug = self.integration.slug.clone();
+        match outcome {
+            Outcome::Succeeded => Ok(()),
+            Outcome::Interrupted => Err(DiscoverError::Interrupted { slug }),
+            Outcome::TimedOut { after } => Err(DiscoverError::TimedOut { slug, seconds: after.as_secs() }),
+            Outcome::Failed { message, cause } => {
+                let help = error::help(*cause, (&slug, log));
+                Err(DiscoverError::Failed { slug, message: message.clone(), help })
+            }
+        }
+    }
+
+    fn no_catalog(&self, source: NoCatalog, log: &Path) -> DiscoverError {
+        let slug = self.integration.slug.clone();
+        let help = error::help(Cause::Output, (&slug, log));
+        DiscoverError::NoCatalog { slug, source, help }
+    }
+}
+
+/// Returns a catalog as a run needs it: as it came, where what is kept of it says the same.
+fn for_a_run(streams: &[Stream], said: Discovery) -> Option<Arc<Vec<u8>>> {
+    let Some(came) = said.unstruck else { return Some(Arc::new(said.catalog)) };
+    discovered::read(&came).is_ok_and(|came| came == streams).then(|| Arc::new(came))
+}
+
+pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.display().to_string();
+    move |source| Error::Io { doing, path, source }
+}

@@ -1,0 +1,123 @@
+//! How a discovery goes wrong.
+
+use std::path::Path;
+
+use miette::Diagnostic;
+
+use spile_core::discovered::NoCatalog;
+use spile_core::name::Slug;
+use spile_core::problem::counted;
+use spile_core::run::Cause;
+
+/// The tap of an integration does not say what its source offers.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Error {
+    /// It has no way to.
+    #[error(
+        "the tap of `{slug}` cannot be asked for its streams: `{connector}` has no `discover` among its capabilities"
+    )]
+    #[diagnostic(
+        code(spile::discover::unsupported),
+        help("write `select` by the tap's own documentation; if it can be asked, add `discover` to the connector")
+    )]
+    Unsupported {
+        /// The integration.
+        slug: Slug,
+        /// Its connector.
+        connector: String,
+    },
+    /// It failed.
+    #[error("the source of `{slug}` does not say what it offers: {message}")]
+    #[diagnostic(code(spile::discover::failed), help("{help}"))]
+    Failed {
+        /// The integration.
+        slug: Slug,
+        /// The tap's own words.
+        message: String,
+        /// The next step.
+        help: String,
+    },
+    /// It said something else.
+    #[error("the tap of `{slug}` does not say what its source offers")]
+    #[diagnostic(code(spile::discover::no_catalog), help("{help}"))]
+    NoCatalog {
+        /// The integration.
+        slug: Slug,
+        /// What it said.
+        source: NoCatalog,
+        /// The next step.
+        help: String,
+    },
+    /// It took too long.
+    #[error("the source of `{slug}` has not said in {} what it offers", counted(*.seconds, "second"))]
+    #[diagnostic(code(spile::discover::timeout), help("give it more time with `--timeout`"))]
+    TimedOut {
+        /// The integration.
+        slug: Slug,
+        /// How long it had.
+        seconds: u64,
+    },
+    /// The user wanted an end.
+    #[error("the discovery of `{slug}` was stopped")]
+    #[diagnostic(code(spile::discover::interrupted), help("run the command again"))]
+    Interrupted {
+        /// The integration.
+        slug: Slug,
+    },
+    /// A run cannot use what the source offers.
+    #[error(
+        "a secret of `{slug}` is part of the names that its source offers, so that nobody can be shown how they change"
+    )]
+    #[diagnostic(
+        code(spile::discover::secret_names),
+        help("give it another secret, or take every change: remove `[schema]` from its file")
+    )]
+    SecretNames {
+        /// The integration.
+        slug: Slug,
+    },
+    /// The source offers no such stream.
+    #[error("the source of `{slug}` offers nothing that matches `{asked}`")]
+    #[diagnostic(code(spile::discover::no_match), help("{help}"))]
+    NoMatch {
+        /// The integration.
+        slug: Slug,
+        /// What was asked for.
+        asked: String,
+        /// The nearest stream, or where to look.
+        help: String,
+    },
+}
+
+/// Returns the next step after a failure, and where all is that the tap said.
+pub(crate) fn help(cause: Cause, (slug, log): (&Slug, &Path)) -> String {
+    let log = format!("the whole log is `{}`", log.display());
+    let step = match cause {
+        Cause::Crash
+        | Cause::Killed
+        | Cause::Timeout
+        // What runs alone come to.
+        | Cause::MissingStream
+        | Cause::Unselected
+        | Cause::OldCatalog
+        | Cause::Empty
+        | Cause::Shrunk
+        | Cause::SchemaChanged => return log,
+        Cause::Network => "check the address and that this machine reaches it",
+        Cause::Output => {
+            "what a tap writes to its standard output has to be its catalog alone: look for another version"
+        }
+        Cause::DiskFull => "free some space",
+        Cause::Credentials
+        | Cause::Permission
+        | Cause::MissingSetting
+        | Cause::NothingSelected
+        | Cause::NotInstalled
+        | Cause::Busy
+        | Cause::LostRecords
+        | Cause::Secrets
+        | Cause::Registry
+        | Cause::Bookmark => cause.help(),
+    };
+    format!("{}; {log}", step.replace("NAME", slug.as_str()))
+}

@@ -1,0 +1,203 @@
+//! `doctor`: looks at everything that runs depend on and says the next step for each.
+
+use super::{Error, Loaded, check};
+use spile_core::problem::{Problems, Report};
+use spile_world::meltano::Host;
+use spile_world::own::Own;
+use spile_world::{Keys, Notifier, Outside, Project, World};
+
+/// How a finding is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is as it should be.
+    Good,
+    /// It is not there, and is only needed for some things.
+    Advice,
+    /// Nothing runs without it.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub subject: &'static str,
+    /// How it is to be taken.
+    pub verdict: Verdict,
+    /// What was found.
+    pub found: String,
+    /// The next step, where one is needed.
+    pub help: Option<String>,
+}
+
+/// Looks at Python, uv, Meltano, sops, the files, the registry of an environment, which is the default one unless it is
+/// named, and the permissions.
+pub async fn doctor(project: &Project, environment: Option<&str>, (host, outside): (&Host, &Outside)) -> Vec<Finding> {
+    let mut findings = vec![python(host), tool("uv", host, "optional: installs Meltano and plugins faster")];
+    findings.push(tool("sops", host, "optional: only for keys other than age"));
+    findings.push(good("variables", outside.variables.allowed().listed().join(", ")));
+    findings.push(hosts(outside));
+    match check(project) {
+        Ok(loaded) => {
+            findings.push(good("files", super::counted(loaded.integrations.iter().count(), "integration")));
+            let world = loaded.environment(environment).and_then(|environment| {
+                World::open(project, &loaded.settings, &environment, outside).map_err(Error::from)
+            });
+            match world {
+                Ok(world) => {
+                    findings.push(meltano(&world));
+                    findings.push(registry(&world).await);
+                    findings.extend(exposure(&world).await);
+                }
+                Err(Error::Problems(report)) => findings.extend(problems("registry", &report)),
+                Err(error) => findings.push(bad("registry", &error, None)),
+            }
+            findings.extend(channels(&loaded, environment, outside));
+            findings.push(secrets(&outside.keys, &loaded).await);
+        }
+        Err(error) => findings.push(files(&error)),
+    }
+    findings.push(own_folder(".spile", &project.own()));
+    findings.push(own_folder(".meltano", &Own::of_meltano(project.root())));
+    findings
+}
+
+fn good(subject: &'static str, found: impl Into<String>) -> Finding {
+    Finding { subject, verdict: Verdict::Good, found: found.into(), help: None }
+}
+
+fn bad(subject: &'static str, error: &(dyn miette::Diagnostic + 'static), help: Option<String>) -> Finding {
+    let help = help.or_else(|| error.help().map(|help| help.to_string()));
+    Finding { subject, verdict: Verdict::Bad, found: error.to_string(), help }
+}
+
+/// Says what is wrong with the files: the first of it with its place, for the rest there is `check`.
+fn files(error: &Error) -> Finding {
+    let finding = bad("files", error, Some("run `spile check`".to_owned()));
+    match error {
+        Error::Problems(report) => match problems("files", report).next() {
+            Some(first) => Finding { found: format!("{}; {}", finding.found, first.found), ..finding },
+            None => finding,
+        },
+        _ => finding,
+    }
+}
+
+/// Says which hosts of `spile.toml` keys and passwords may be sent to.
+fn hosts(outside: &Outside) -> Finding {
+    match outside.agreements.listed() {
+        Ok(listed) if listed.is_empty() => good("hosts", "none that `spile.toml` names is agreed to"),
+        Ok(listed) => good("hosts", listed.join(", ")),
+        Err(error) => Finding {
+            subject: "hosts",
+            verdict: Verdict::Bad,
+            found: format!("what was agreed to cannot be read: {error}"),
+            help: Some("mend or remove `registries.json` in `~/.local/state/spile`".to_owned()),
+        },
+    }
+}
+
+/// Says what keeps the environment's channels from being used on this machine. Nothing runs worse for it.
+fn channels(loaded: &Loaded, environment: Option<&str>, outside: &Outside) -> Vec<Finding> {
+    let Ok(environment) = loaded.environment(environment) else { return Vec::new() };
+    let notifier = Notifier::new(outside);
+    let mut found = Problems::default();
+    for channel in loaded.settings.channels_of(&environment) {
+        notifier.check(&channel.sender, &mut found);
+    }
+    problems("notify", &found.into_report()).map(|one| Finding { verdict: Verdict::Advice, ..one }).collect()
+}
+
+/// One finding for each problem, with its place.
+fn problems(subject: &'static str, report: &Report) -> impl Iterator<Item = Finding> {
+    report.problems().iter().map(move |problem| Finding {
+        subject,
+        verdict: Verdict::Bad,
+        found: format!("{}: {}", problem.to_reference(), problem.message()),
+        help: problem.help(),
+    })
+}
+
+fn python(host: &Host) -> Finding {
+    match host.python() {
+        Ok(python) => good("python", format!("{} at {}", python.version, python.path.display())),
+        Err(error) => bad("python", &Error::Install(error), None),
+    }
+}
+
+fn tool(name: &'static str, host: &Host, purpose: &str) -> Finding {
+    match host.find(name) {
+        Some(path) => good(name, path.display().to_string()),
+        None => Finding {
+            subject: name,
+            verdict: Verdict::Advice,
+            found: "not on PATH".to_owned(),
+            help: Some(purpose.to_owned()),
+        },
+    }
+}
+
+fn meltano(world: &World) -> Finding {
+    let version = world.meltano.version();
+    if world.meltano.is_installed() {
+        return good("meltano", format!("{version} in .spile/meltano"));
+    }
+    let help = Some("nothing to do: `spile test` and `spile sync` install it".to_owned());
+    Finding { subject: "meltano", verdict: Verdict::Advice, found: format!("{version} is not installed yet"), help }
+}
+
+async fn registry(world: &World) -> Finding {
+    match world.registry.read().await {
+        Ok(snapshot) => good("registry", super::counted(snapshot.state.len(), "row")),
+        Err(error) => bad("registry", &error, None),
+    }
+}
+
+/// Says when a hosted table is open to those who have no business there. The key of a planner may not ask.
+async fn exposure(world: &World) -> Option<Finding> {
+    let rights = world.supabase.as_ref()?.exposure().await.ok()?;
+    if rights.is_empty() {
+        return Some(good("exposure", "no table is open to visitors"));
+    }
+    Some(Finding {
+        subject: "exposure",
+        verdict: Verdict::Bad,
+        found: rights.join(", "),
+        help: Some("run the migration again: `spile migrate` prints it, and it takes these rights back".to_owned()),
+    })
+}
+
+/// Opens the secrets of every environment. Where only plans are made, no key has to be there.
+async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
+    let (mut closed, mut count) = (Vec::new(), 0);
+    for integration in loaded.integrations.iter() {
+        for declaration in std::iter::once(&integration.base).chain(integration.overlays.values()) {
+            let Some(secrets) = &declaration.secrets else { continue };
+            count += 1;
+            if let Err(error) = super::secrets::opened(keys, secrets).await {
+                closed.push((secrets.path.display().to_string(), error));
+            }
+        }
+    }
+    let Some((path, error)) = closed.first() else {
+        return good("secrets", format!("{} with secrets, all open here", super::counted(count, "file")));
+    };
+    let verb = if closed.len() == 1 { "does" } else { "do" };
+    let files = super::counted(count, "file");
+    Finding {
+        subject: "secrets",
+        verdict: Verdict::Advice,
+        found: format!("{} of {files} {verb} not open here; `{path}`: {error}", closed.len()),
+        help: miette::Diagnostic::help(error).map(|help| help.to_string()),
+    }
+}
+
+/// Says whether a folder that spile or Meltano makes is believed.
+fn own_folder(subject: &'static str, own: &Own) -> Finding {
+    match own.open() {
+        Ok(None) => good(subject, "not made yet"),
+        Ok(Some(_)) => good(subject, "this user's own, and not tracked by git"),
+        Err(not_own) => bad(subject, &not_own, None),
+    }
+}

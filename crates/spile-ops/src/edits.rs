@@ -1,0 +1,204 @@
+//! Changes of a project's files: looked at together before anything is written, then written all or none.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use spile_world::Project;
+use spile_world::door::Shut;
+use spile_world::git::{self, Author, Commit};
+use spile_world::project::{FileEdit, NotWritten, Turn};
+
+/// What files say, and what they are to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edits(BTreeMap<PathBuf, FileEdit>);
+
+/// Where changes of files go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Into the files themselves.
+    WorkingTree,
+    /// Into a commit on a branch of its own, made from what is checked out: the files stay as they are.
+    Branch {
+        /// The remote that the branch is pushed to.
+        push: Option<String>,
+    },
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Written {
+    /// Files, relative to the project.
+    Files {
+        /// Their paths.
+        files: Vec<PathBuf>,
+    },
+    /// A commit.
+    Branch {
+        /// The branch.
+        branch: String,
+        /// The commit on it.
+        commit: String,
+        /// The remote that has it.
+        pushed_to: Option<String>,
+    },
+}
+
+impl Edits {
+    /// Adds a file: what it says, and what it is to say.
+    pub fn set(&mut self, path: impl Into<PathBuf>, before: Option<String>, after: Option<String>) {
+        let path = path.into();
+        self.0.insert(path.clone(), FileEdit { path, before, after });
+    }
+
+    /// Adds those of another.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Tells whether every file would be as it is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changed().next().is_none()
+    }
+
+    /// Returns what a file is to say, where it is to be another one.
+    #[must_use]
+    pub fn text(&self, path: &Path) -> Option<&str> {
+        self.0.get(path)?.after.as_deref()
+    }
+
+    /// Returns the project as it would be.
+    #[must_use]
+    pub fn over(&self, project: &Project) -> Project {
+        let apply = |project: Project, edit: &FileEdit| match &edit.after {
+            Some(text) => project.with(&edit.path, text.clone()),
+            None => project.without(&edit.path),
+        };
+        self.0.values().fold(project.clone(), apply)
+    }
+
+    /// Returns the files that are to say something else.
+    fn changed(&self) -> impl Iterator<Item = &FileEdit> {
+        self.0.values().filter(|edit| edit.before != edit.after)
+    }
+
+    /// Writes them to where they go.
+    ///
+    /// # Errors
+    /// When a file has changed in the meantime, or cannot be written; then all are as they were.
+    pub async fn carry_out(
+        &self,
+        project: &Project,
+        (destination, author, message): (&Destination, &Author, &str),
+    ) -> Result<Written, Error> {
+        match destination {
+            Destination::WorkingTree => Ok(Written::Files { files: self.write(project)? }),
+            Destination::Branch { push } => {
+                let commit = Commit { files: self.changed().collect(), author, message };
+                let (branch, commit) = git::commit(project.root(), &commit).await?;
+                if let Some(remote) = push
+                    && let Err(error) = git::push(project.root(), remote, &branch).await
+                {
+                    // What nobody else can see is no proposal, and the next try makes it again.
+                    git::remove_branch(project.root(), &branch, &commit).await?;
+                    return Err(error.into());
+                }
+                Ok(Written::Branch { branch, commit, pushed_to: push.clone() })
+            }
+        }
+    }
+
+    /// Writes the files, and returns which.
+    ///
+    /// # Errors
+    /// As [`Self::carry_out`].
+    pub fn write(&self, project: &Project) -> Result<Vec<PathBuf>, Error> {
+        let changed: Vec<FileEdit> = self.changed().cloned().collect();
+        let turn = Turn::of(project.root());
+        let turn = turn.map_err(|source| Error::Io { doing: "lock", path: ".".to_owned(), source })?;
+        for edit in &changed {
+            if read(project, &edit.path)? != edit.before {
+                return Err(Error::Moved { path: edit.path.display().to_string() });
+            }
+        }
+        turn.change(&changed)?;
+        Ok(changed.into_iter().map(|edit| edit.path).collect())
+    }
+}
+
+impl From<NotWritten> for Error {
+    fn from(NotWritten { doing, path, source }: NotWritten) -> Self {
+        match source.downcast::<Shut>() {
+            Ok(why) => Self::of_file(doing, &path, why),
+            Err(source) => Self::Io { doing, path: path.display().to_string(), source },
+        }
+    }
+}
+
+/// Returns what a file says; `None` where there is none.
+///
+/// # Errors
+/// When it leads out of the project, is no regular file, or cannot be read.
+pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
+    match project.text_on_disk(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(Shut::Missing) => Ok(None),
+        Err(why) => Err(Error::of_file("read", path, why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spile_world::project::replace;
+
+    fn project() -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        replace(&folder.path().join("a"), b"1").unwrap();
+        let project = Project::at(folder.path());
+        (folder, project)
+    }
+
+    fn edits(files: &[(&str, Option<&str>, Option<&str>)]) -> Edits {
+        let mut edits = Edits::default();
+        for (path, before, after) in files {
+            edits.set(*path, before.map(str::to_owned), after.map(str::to_owned));
+        }
+        edits
+    }
+
+    #[test]
+    fn files_come_change_and_go_together() {
+        let (folder, project) = project();
+        let all = edits(&[("a", Some("1"), Some("2")), ("b/c", None, Some("3")), ("d", None, None)]);
+        let written = all.write(&project).unwrap();
+        assert_eq!(written, [PathBuf::from("a"), PathBuf::from("b/c")]);
+        assert_eq!(read(&project, Path::new("a")).unwrap().as_deref(), Some("2"));
+        edits(&[("b/c", Some("3"), None)]).write(&project).unwrap();
+        assert!(!folder.path().join("b/c").exists());
+        assert!(edits(&[("a", Some("2"), Some("2"))]).is_empty());
+    }
+
+    #[test]
+    fn what_has_changed_in_the_meantime_stops_all_of_it() {
+        let (folder, project) = project();
+        let stale = edits(&[("a", Some("0"), Some("2")), ("b", None, Some("3"))]);
+        assert!(matches!(stale.write(&project), Err(Error::Moved { .. })));
+        let taken = edits(&[("a", None, Some("2"))]);
+        assert!(matches!(taken.write(&project), Err(Error::Moved { .. })));
+        assert!(!folder.path().join("b").exists());
+        assert_eq!(read(&project, Path::new("a")).unwrap().as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn what_was_written_before_a_failure_is_put_back() {
+        let (folder, project) = project();
+        // A file stands where a folder would have to be.
+        let all = edits(&[("A", None, Some("new")), ("a/b", None, Some("3"))]);
+        assert!(matches!(all.write(&project), Err(Error::Io { .. })));
+        assert!(!folder.path().join("A").exists());
+        assert_eq!(read(&project, Path::new("a")).unwrap().as_deref(), Some("1"));
+    }
+}

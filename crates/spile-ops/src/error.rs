@@ -1,0 +1,531 @@
+//! How operations end when they do not end well.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::Path;
+
+use miette::Diagnostic;
+
+use super::counted;
+use spile_core::connector::Role;
+use spile_core::name::{IntegrationId, Slug};
+use spile_core::plan::{Action, Breach};
+use spile_core::problem::{Problems, Report, did_you_mean, listed};
+use spile_core::settings::{RegistryMistake, UndeclaredEnvironment};
+use spile_core::source::Placed;
+use spile_world::command::NotStarted;
+use spile_world::door::Shut;
+use spile_world::git::GitError;
+use spile_world::hub::HubError;
+use spile_world::meltano::{AboutError, InstallError, RunError};
+use spile_world::project::{FileError, NoProject};
+use spile_world::refusal::Refusal;
+use spile_world::target::io_help;
+use spile_world::{NoWorld, TargetError};
+
+/// How an operation ends when it does not end well.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Error {
+    /// The user's files are wrong.
+    #[error("{} in the files of the project", counted(.0.problems().len(), "problem"))]
+    #[diagnostic(code(spile::files::problems))]
+    Problems(Report),
+    /// The files would be wrong with an upgrade.
+    #[error("{} in the files of the project with the newer `{name}`", counted(.report.problems().len(), "problem"))]
+    #[diagnostic(
+        code(spile::connector::breaks),
+        help(
+            "mend the files first where they are right with both, or write it with `--force` and mend them then; nothing was written"
+        )
+    )]
+    Upgraded {
+        /// The connector.
+        name: String,
+        /// What would be wrong.
+        report: Report,
+    },
+    /// Answers that the command line gives are wrong.
+    #[error("{} in the answers of the command line", counted(.0.problems().len(), "problem"))]
+    #[diagnostic(code(spile::form::problems))]
+    Words(Report),
+    /// There is no project.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NoProject(#[from] NoProject),
+    /// Nobody declared the environment.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Environment(#[from] UndeclaredEnvironment),
+    /// A target refuses.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Target(#[from] TargetError),
+    /// A source offers more than a contract holds.
+    #[error("what the source of `{slug}` offers is more than the {most} MiB of a contract")]
+    #[diagnostic(
+        code(spile::contract::too_large),
+        help("let its account see less, or take every change: remove `[schema]` from its file")
+    )]
+    LargeContract {
+        /// The integration.
+        slug: Slug,
+        /// How many MiB a contract may have.
+        most: u64,
+    },
+    /// The plan to be applied is not the one that would be made now.
+    #[error("the plan is stale: {}", .moved.join("; "))]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    Stale {
+        /// What is different now, a sentence each.
+        moved: Vec<String>,
+    },
+    /// The plan is not the one that was asked for.
+    #[error("the plan that would be made now is not `{asked}`: it is `{found}`")]
+    #[diagnostic(code(spile::plan::other), help("look at the new plan: `spile plan` shows it, with its id"))]
+    OtherPlan {
+        /// The id that was asked for, or its start.
+        asked: String,
+        /// The id of the plan.
+        found: String,
+    },
+    /// A saved plan is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    SavedPlan(#[from] super::saved_plan::SavedPlanError),
+    /// Names that nothing has.
+    #[error("there is no integration {}", .names.join(", "))]
+    #[diagnostic(code(spile::integration::unknown), help("{help}"))]
+    UnknownNames {
+        /// The words, each in backticks.
+        names: Vec<String>,
+        /// The nearest names, or where to look.
+        help: String,
+    },
+    /// There is no row of nobody's for an integration.
+    #[error("there is no row to adopt for `{slug}`: none of nobody's has its id, {id}")]
+    #[diagnostic(
+        code(spile::plan::nothing_to_adopt),
+        help("write the id of the row into the file of `{slug}`: `spile plan` lists the rows of nobody's at its end")
+    )]
+    NothingToAdopt {
+        /// The integration.
+        slug: Slug,
+        /// Its id.
+        id: IntegrationId,
+    },
+    /// There is no such apply.
+    #[error("there is no apply `{of}` in the history of this environment")]
+    #[diagnostic(code(spile::plan::unknown_apply), help("run `spile history` to see which there are"))]
+    NoApply {
+        /// What was asked for.
+        of: String,
+    },
+    /// There is no such apply, and there were some that are no longer kept.
+    #[error(
+        "there is no apply `{of}` in the history of this environment; earlier applies ({applies}, up to {until:.0}) are no \
+         longer kept"
+    )]
+    #[diagnostic(
+        code(spile::plan::pruned_apply),
+        help(
+            "run `spile history` to see which are kept; to go back further, check out the files of then and run `spile apply`"
+        )
+    )]
+    PrunedApply {
+        /// What was asked for.
+        of: String,
+        /// How many are no longer kept.
+        applies: u32,
+        /// When the newest of them was.
+        until: jiff::Timestamp,
+    },
+    /// More than one apply begins so.
+    #[error("more than one apply begins with `{of}`")]
+    #[diagnostic(code(spile::plan::ambiguous_apply), help("write more of its id, as `spile history` shows it"))]
+    AmbiguousApply {
+        /// What was asked for.
+        of: String,
+    },
+    /// A row cannot be taken over into its file.
+    #[error("the row of `{slug}` cannot be written into its file: {why}")]
+    #[diagnostic(code(spile::plan::not_pulled), help("{help}"))]
+    NotPulled {
+        /// The integration.
+        slug: Slug,
+        /// Why.
+        why: String,
+        /// The next step.
+        help: &'static str,
+    },
+    /// The plan changes more than passes without a word.
+    #[error("{}", refusal(.0))]
+    #[diagnostic(code(spile::plan::guard), help("look at the plan; if it is meant, run apply again with {}", allowances(.0)))]
+    Refused(Vec<Breach>),
+    /// The user said no.
+    #[error("nothing was applied")]
+    #[diagnostic(code(spile::plan::declined), help("answer `yes`, or give `--yes` where nobody can answer"))]
+    Declined,
+    /// The targets do not hold what was written to them.
+    #[error("apply wrote everything, and {left} of it is not there afterwards")]
+    #[diagnostic(
+        code(spile::plan::not_converged),
+        help("another program writes to the same places: run `spile plan` to see what differs")
+    )]
+    NotConverged {
+        /// How many changes a new plan has.
+        left: usize,
+    },
+    /// What was asked for cannot be run.
+    #[error("`{slug}` {reason}")]
+    #[diagnostic(code(spile::run::not_runnable), help("{help}"))]
+    NotRunnable {
+        /// The integration.
+        slug: Slug,
+        /// Why.
+        reason: Cow<'static, str>,
+        /// The next step.
+        help: Cow<'static, str>,
+    },
+    /// Variables that settings name and that a run is not given.
+    #[error("`{slug}` needs {}, and the run is not given {}", backticked(names), if names.len() == 1 { "it" } else { "them" })]
+    #[diagnostic(
+        code(spile::run::variable_missing),
+        help("set it in `.env` or in the environment, where `[run] env` in `spile.toml` names what is passed on")
+    )]
+    VariableMissing {
+        /// The integration.
+        slug: Slug,
+        /// The variables.
+        names: Vec<String>,
+    },
+    /// A run ended in the middle of our own code.
+    #[error("the run of `{slug}` broke off")]
+    #[diagnostic(
+        code(spile::run::broken_off),
+        help("that is a mistake of spile's: look at what it says in its terminal, and report it")
+    )]
+    BrokenOff {
+        /// The integration.
+        slug: Slug,
+    },
+    /// Meltano cannot be installed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Install(#[from] InstallError),
+    /// Meltano cannot be started.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Run(#[from] RunError),
+    /// The registry does not take what is known of bookmarks.
+    #[error("the bookmarks of `{id}` cannot be kept in the registry")]
+    #[diagnostic(
+        code(spile::run::bookmarks),
+        help("nothing was read; run `spile doctor`, and sync again: the next one begins where the last one stopped")
+    )]
+    Bookmarks {
+        /// The state id.
+        id: String,
+        /// Why.
+        source: spile_world::supabase::NotKept,
+    },
+    /// A source does not say what it offers.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Discover(#[from] super::discover::DiscoverError),
+    /// A source and its destination are not compared, or do not agree.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Verify(#[from] super::verify::VerifyError),
+    /// A tap or target does not say what it takes.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    About(#[from] AboutError),
+    /// Secrets cannot be read or written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Secrets(#[from] super::secrets::Error),
+    /// git is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Git(#[from] GitError),
+    /// A project cannot be imported.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Import(#[from] super::import::Error),
+    /// The hub is of no use.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Hub(#[from] HubError),
+    /// Connectors cannot be found or taken over.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Connectors(#[from] super::connectors::ConnectorsError),
+    /// A command cannot be started.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Command(#[from] NotStarted),
+    /// A migration is for hosted registries.
+    #[error("the registry of this environment is a local file, which sets itself up")]
+    #[diagnostic(
+        code(spile::registry::not_hosted),
+        help("write `[registry]` with `kind = \"supabase\"` into `spile.toml`")
+    )]
+    NotHosted,
+    /// What says whether a table fits says something else.
+    #[error("`{path}` is not an answer to the SQL of `spile migrate --check-table`: {why}")]
+    #[diagnostic(
+        code(spile::registry::table_check),
+        help(
+            "run `spile migrate --check-table | psql \"$DATABASE_URL\" -XqAt -v ON_ERROR_STOP=1 | spile migrate --check-table -`"
+        )
+    )]
+    NoTableCheck {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is a project here already.
+    #[error("`{file}` is there already")]
+    #[diagnostic(
+        code(spile::project::exists),
+        help("run `spile check`, or make the project in an empty folder with `-C DIR`")
+    )]
+    Exists {
+        /// The file in the way.
+        file: String,
+    },
+    /// Somebody else wrote to a file in the meantime.
+    #[error("`{path}` has changed in the meantime")]
+    #[diagnostic(code(spile::files::moved), help("look at what is different and try again; nothing was written"))]
+    Moved {
+        /// The file, relative to the project.
+        path: String,
+    },
+    /// There is an integration of that name already.
+    #[error("there is a `{slug}` already: `{file}`")]
+    #[diagnostic(code(spile::new::taken), help("choose another name, or change it with `spile edit {slug}`"))]
+    Taken {
+        /// The name.
+        slug: Slug,
+        /// Its file.
+        file: String,
+    },
+    /// It is never to be deleted.
+    #[error("`{slug}` is protected")]
+    #[diagnostic(code(spile::author::protected), help("take `protect = true` out of its file first"))]
+    Protected {
+        /// The integration.
+        slug: Slug,
+    },
+    /// Something is not said that nobody can be asked for.
+    #[error("{what} is not said, and there is nobody to ask")]
+    #[diagnostic(code(spile::new::missing), help("{help}"))]
+    Unsaid {
+        /// What.
+        what: &'static str,
+        /// How it is said.
+        help: String,
+    },
+    /// The user left a question open.
+    #[error("nothing was written")]
+    #[diagnostic(code(spile::new::stopped), help("run it again; flags such as `--yes` answer questions: see `--help`"))]
+    Stopped,
+    /// A connector that there is not.
+    #[error("there is no {role} `{name}`")]
+    #[diagnostic(code(spile::new::unknown_type), help("{help}"))]
+    NoConnector {
+        /// Which side of a pipeline.
+        role: Role,
+        /// The name.
+        name: String,
+        /// The nearest one, or all.
+        help: String,
+    },
+    /// There is no such channel.
+    #[error("there is no channel `{name}` in this environment")]
+    #[diagnostic(code(spile::notify::no_channel), help("{help}"))]
+    NoChannel {
+        /// What was asked for.
+        name: String,
+        /// The nearest one, or all.
+        help: String,
+    },
+    /// There is no such code.
+    #[error("there is no code `{code}`")]
+    #[diagnostic(code(spile::explain::unknown), help("{help}"))]
+    UnknownCode {
+        /// What was asked for.
+        code: String,
+        /// The nearest one, or where codes are found.
+        help: String,
+    },
+    /// Everybody could come in from elsewhere.
+    #[error("`{address}` is not on this machine alone, and nobody would have to sign in")]
+    #[diagnostic(
+        code(spile::http::open_door),
+        help("leave `--no-login` out, or listen at `127.0.0.1` and leave `--host` out")
+    )]
+    OpenDoor {
+        /// Where it would listen.
+        address: String,
+    },
+    /// There is no such token.
+    #[error("there is no token `{name}`")]
+    #[diagnostic(code(spile::http::no_token), help("run `spile tokens list` to see which there are"))]
+    NoToken {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is no such run.
+    #[error("there is no run of {of} to show")]
+    #[diagnostic(code(spile::run::unknown), help("run `spile runs` to see which there are"))]
+    NoRun {
+        /// What was asked for.
+        of: String,
+    },
+    /// The command line names a folder where a file is read or written.
+    #[error("`{path}` is a folder, and a file is needed")]
+    #[diagnostic(code(spile::files::folder), help("{help}"))]
+    Folder {
+        /// What was named.
+        path: String,
+        /// The next step.
+        help: &'static str,
+    },
+    /// The command line names a file that does not exist.
+    #[error("there is no file `{path}`")]
+    #[diagnostic(
+        code(spile::files::missing),
+        help("check the path: it starts at the folder that you are in, wherever the project is")
+    )]
+    NoFile {
+        /// What was named.
+        path: String,
+    },
+    /// A file of the project's cannot be written.
+    #[error("cannot {doing} `{path}`")]
+    #[diagnostic(code(spile::files::io), help("{}", io_help(.source)))]
+    Io {
+        /// `write`, `make` and so on.
+        doing: &'static str,
+        /// The file, relative to the project.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::Problems(error.into())
+    }
+}
+
+impl From<NoWorld> for Error {
+    fn from(error: NoWorld) -> Self {
+        match error {
+            NoWorld::Problems(report) => Self::Problems(report),
+            NoWorld::NotAgreed(agreement) => {
+                let Placed { value: agreement, place } = *agreement;
+                let mut problems = Problems::default();
+                let span = place.span.clone().into();
+                problems.push(&place.source, RegistryMistake::NotAgreed { agreement, span });
+                Self::Problems(problems.into_report())
+            }
+            NoWorld::Supabase(error) => Self::Target(error.into()),
+        }
+    }
+}
+
+impl Error {
+    /// Says why a file of the project cannot be read or written.
+    pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
+        match why {
+            Shut::Io(source) => Self::Io { doing, path: path.display().to_string(), source },
+            why => FileError::new(path, why).into(),
+        }
+    }
+
+    /// Says why a file that the command line names cannot be read.
+    #[must_use]
+    pub fn of_named(path: &Path, why: Shut) -> Self {
+        let named = || path.display().to_string();
+        match why {
+            Shut::NotRegular => Self::Folder { path: named(), help: "name one of the files in it" },
+            Shut::Io(source) if source.kind() == io::ErrorKind::NotFound => Self::NoFile { path: named() },
+            why => Self::of_file("read", path, why),
+        }
+    }
+
+    /// Says why a file that the command line names cannot be written.
+    #[must_use]
+    pub fn of_written(path: &Path, source: io::Error) -> Self {
+        let path = path.display().to_string();
+        match source.kind() {
+            io::ErrorKind::IsADirectory => Self::Folder { path, help: "add the name of the file to write" },
+            _ => Self::Io { doing: "write", path, source },
+        }
+    }
+
+    /// Returns what is shown of it: what spile itself has refused, on the way up through errors of the file system, has a
+    /// code and a help of its own.
+    #[must_use]
+    pub fn shown(&self) -> &(dyn Diagnostic + 'static) {
+        Refusal::behind(self).map_or(self, |refusal| refusal)
+    }
+
+    /// Returns what it came from, outermost first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        if Refusal::behind(self).is_some() {
+            return causes;
+        }
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            causes.push(next.to_string());
+            cause = next.source();
+        }
+        causes
+    }
+}
+
+fn refusal(breaches: &[Breach]) -> String {
+    let sentence = |breach: &Breach| {
+        let Breach { action, count, of, max_percent } = breach;
+        let verb = if *action == Action::Delete { "deletes" } else { "changes" };
+        let least = if *action == Action::Delete { "one, or " } else { "" };
+        format!(
+            "the plan {verb} {count} of {}; more than {least}{max_percent} % has to be acknowledged",
+            counted(*of, "integration")
+        )
+    };
+    breaches.iter().map(sentence).collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the flags that lift guards, as a user types them.
+#[must_use]
+pub fn allowances(breaches: &[Breach]) -> String {
+    let flag = |breach: &Breach| {
+        let what = if breach.action == Action::Delete { "delete" } else { "change" };
+        format!("`--allow {what}={}`", breach.count)
+    };
+    breaches.iter().map(flag).collect::<Vec<_>>().join(" and ")
+}
+
+/// Returns the error for names that nothing has.
+#[must_use]
+pub fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
+    let near: Vec<String> = unknown.iter().filter_map(|name| did_you_mean(name, known.iter().copied())).collect();
+    let help = match (near.is_empty(), known.is_empty()) {
+        (false, _) => near.join(" "),
+        (true, true) => "this project has no integrations yet: add a file to `integrations/`".to_owned(),
+        (true, false) => format!("known are {}", listed(known.iter().copied())),
+    };
+    Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
+}
+
+fn backticked(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

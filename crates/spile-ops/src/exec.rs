@@ -1,0 +1,39 @@
+//! `exec`: a command of the user's with the settings of an integration in its environment.
+
+use std::ffi::OsString;
+use std::process::ExitStatus;
+
+use serde_json::Value;
+
+use super::{Error, Loaded, run, secrets};
+use spile_core::integration::check::environment_variable;
+use spile_core::name::EnvironmentName;
+use spile_core::secret::Secret;
+use spile_core::value::expansion::given;
+use spile_core::value::periods;
+use spile_world::{World, command};
+
+/// Runs a command with the variables from which Meltano reads the settings of an integration, secrets decrypted.
+///
+/// # Errors
+/// When there is no such integration, no key opens its secrets, or the command cannot be started.
+pub async fn exec(
+    world: &World,
+    loaded: &Loaded,
+    (name, environment): (&str, &EnvironmentName),
+    words: &[OsString],
+) -> Result<ExitStatus, Error> {
+    let integration = loaded.named(name)?;
+    let plugin = integration.plugin_name();
+    // What names variables is Meltano's to put together; given as it is, it would stand for itself.
+    let config = integration.at(environment).config.iter();
+    let config = config.filter_map(|(name, value)| Some((name, periods::escaped(&given(value)?))));
+    let mut variables: secrets::Values =
+        config.map(|(name, value)| (environment_variable(&plugin, name), Secret::new(text(&value)))).collect();
+    variables.extend(secrets::variables(&world.keys, integration, environment).await?);
+    Ok(command::run(words, &variables, &run::base_variables(integration, &loaded.integrations)).await?)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

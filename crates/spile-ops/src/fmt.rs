@@ -1,0 +1,77 @@
+//! `fmt`: brings files into their form.
+
+use std::path::PathBuf;
+
+use super::Error;
+use super::edits::Edits;
+use spile_core::connector::{Catalog, Connector, Role};
+use spile_core::format;
+use spile_core::integration::draft;
+use spile_core::problem::{Problems, Report};
+use spile_core::source::Source;
+use spile_world::Project;
+
+/// A file that is not in its form.
+#[derive(Debug, Clone)]
+pub struct Unformed {
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// What it says.
+    pub before: String,
+    /// What it is to say.
+    pub text: String,
+}
+
+/// Finds the files that are not in their form. Files that cannot be read as TOML are told, and all others looked at.
+#[must_use]
+pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
+    let mut problems = Problems::default();
+    let connectors = project.connectors(&mut problems);
+    let integrations = project.integrations(&mut problems).declared;
+    let settings = project.settings(&mut problems);
+    let catalog = Catalog::new(&connectors, &mut Problems::default());
+    let mut found = Vec::new();
+    let mut look = |source: &Source, formed: Result<String, toml_edit::TomlError>| {
+        // The ends of Windows' lines stay: within values they count.
+        if source.text().contains('\r') {
+            return;
+        }
+        if let Some(text) = formed.ok().filter(|text| text != source.text()) {
+            found.push(Unformed { path: source.path().to_owned(), before: source.text().to_owned(), text });
+        }
+    };
+    for (name, source) in &integrations {
+        let Some(draft) = draft::read(source, name.clone(), &mut Problems::default()) else {
+            // It is told why.
+            spile_core::table::parse(source, &mut problems, |_, _| Some(()));
+            continue;
+        };
+        let base = integrations.iter().find(|(of, _)| of.slug == name.slug && of.environment.is_none());
+        let base = base.and_then(|(name, source)| draft::read(source, name.clone(), &mut Problems::default()));
+        let connector = connector(&catalog, base.as_ref().unwrap_or(&draft));
+        look(source, format::integration(source.text(), connector.as_deref()));
+    }
+    for source in connectors.iter().chain(&settings) {
+        spile_core::table::parse(source, &mut problems, |_, _| Some(()));
+        look(source, format::other(source.text()));
+    }
+    found.sort_by(|a: &Unformed, b| a.path.cmp(&b.path));
+    (found, problems.into_report())
+}
+
+fn connector(catalog: &Catalog, draft: &draft::Draft) -> Option<std::sync::Arc<Connector>> {
+    let role = draft.role.as_ref().map_or(Role::Extractor, |role| role.value);
+    catalog.find(role, draft.connector.as_ref()?)
+}
+
+/// Writes files in their form, all of them or none.
+///
+/// # Errors
+/// When one cannot be written, or somebody has changed it in the meantime.
+pub fn write(project: &Project, files: &[Unformed]) -> Result<(), Error> {
+    let mut edits = Edits::default();
+    for Unformed { path, before, text } in files {
+        edits.set(path, Some(before.clone()), Some(text.clone()));
+    }
+    edits.write(project).map(drop)
+}

@@ -1,0 +1,315 @@
+//! `import`: adopts a Meltano project. Everything is worked out, checked and compared in memory; then all is written, or
+//! nothing.
+
+mod attempt;
+mod error;
+mod proof;
+mod read;
+pub mod report;
+mod strays;
+mod write;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::Error as OpsError;
+use super::check::Loaded;
+use attempt::{Failed, attempt};
+use spile_core::connector::Catalog;
+use spile_core::import::{self, Adopted, Import, Left, NewFile, Note};
+use spile_core::problem::Problems;
+use spile_core::render::{FILE_NAME, read::is_rendered};
+use spile_core::secrecy::{self, Copies, clear, is_name, said};
+use spile_core::secret::Secret;
+use spile_core::sops::DataKey;
+use spile_core::source::Source;
+use spile_core::yaml::Document;
+use spile_world::project::{SETTINGS, recover};
+use spile_world::{Keys, Project};
+
+pub use error::Error;
+pub use write::{Written, carry_out};
+
+/// Where the template is.
+const TEMPLATE: &str = "templates/meltano.yml.j2";
+
+/// What an import is told.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The project's name, instead of the folder's.
+    pub name: Option<String>,
+    /// The age recipients that may read secrets, where no `.sops.yaml` says it.
+    pub recipients: Vec<String>,
+}
+
+/// An import that was worked out, and checked; nothing is written yet.
+#[derive(Debug)]
+pub struct Prepared {
+    project: Project,
+    /// `meltano.yml` as it was read.
+    pub original: String,
+    /// `meltano.yml` as it is to be.
+    pub rendered: String,
+    /// The secrets that are encrypted, so that none is shown.
+    pub copies: Copies,
+    /// The files that are merged into it, and stay.
+    pub included: Vec<PathBuf>,
+    /// The files that are made, sorted by path.
+    pub files: Vec<NewFile>,
+    /// The plugins that become integrations.
+    pub adopted: Vec<Adopted>,
+    /// The plugins that stay in the template, and why.
+    pub left: Left,
+    /// Who may read the secrets.
+    pub readers: Readers,
+    /// What the user should know.
+    pub notes: Vec<Note>,
+}
+
+/// Who may read the secrets that are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readers {
+    /// There are no secrets.
+    Nobody,
+    /// Whom a `.sops.yaml` names.
+    Rules(PathBuf),
+    /// These recipients; `.sops.yaml` is made.
+    Given(Vec<String>),
+    /// The user, whose key is there or is made; `.sops.yaml` is made.
+    Own,
+}
+
+/// Works out what an import of a folder comes to.
+///
+/// # Errors
+/// When there is no file to import, Meltano would refuse it, a file is in the way, or what would be written does not
+/// mean the same.
+pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared, OpsError> {
+    let project = Project::at(folder);
+    recover(folder).map_err(|source| OpsError::Io { doing: "put back the files of", path: ".".to_owned(), source })?;
+    let source = read::meltano_yml(folder)?;
+    if is_rendered(source.text()) {
+        return Err(Error::Rendered.into());
+    }
+    let (included, text) = read::merged(folder, &source)?;
+    let whole = Source::new(FILE_NAME, text);
+    let text = import::prepared(whole.text()).map_err(|mistake| refused(&whole, mistake))?;
+    let locks = read::locks(folder);
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let mut left = Left::new();
+    loop {
+        let mut import =
+            import::import(&text, (&catalog, &locks), &mut left).map_err(|mistake| refused(&whole, mistake))?;
+        let known = left.len();
+        let files = own_files(&project, &mut import, options);
+        in_the_way(&project, &files)?;
+        let attempted = attempt(&project, &import, &files, &mut left);
+        if !import.left_secrets.is_empty() && !matches!(attempted, Err(Failed::Again | Failed::Refused(_))) {
+            return Err(all_refused(&Source::new(FILE_NAME, text), import.left_secrets));
+        }
+        match attempted {
+            Ok(loaded) => {
+                for note in &mut import.notes {
+                    note.line = line_before(source.text(), &text, note);
+                }
+                let prepared = prepared(project, keys, (source, included), (import, files, loaded), options)?;
+                return Ok(Prepared { left, ..prepared });
+            }
+            // What cannot be said stays as it is, and the rest is tried again.
+            Err(Failed::Again) if left.len() > known => {}
+            Err(Failed::Again) => return Err(refused(&whole, unfaithful("the file as a whole"))),
+            Err(Failed::Refused(error)) => return Err(*error),
+            Err(Failed::Differs(path)) => return Err(refused(&whole, unfaithful(&import.copies.struck(&path)))),
+        }
+    }
+}
+
+fn refused(source: &Source, mistake: import::Mistake) -> OpsError {
+    all_refused(source, vec![mistake])
+}
+
+fn all_refused(source: &Source, mistakes: Vec<import::Mistake>) -> OpsError {
+    let mut problems = Problems::default();
+    for mistake in mistakes {
+        problems.push(source, mistake);
+    }
+    hide_values(source, &mut problems);
+    OpsError::Problems(problems.into_report())
+}
+
+/// The keys whose values are no secrets, whatever stands around them.
+const PLAIN: [&str; 9] =
+    ["name", "inherit_from", "variant", "namespace", "interval", "job", "version", "default_environment", "kind"];
+
+/// What stands around values, and in front of them.
+const ENCLOSING: [char; 16] = ['[', ']', '{', '}', ',', '"', '\'', '-', '?', ':', '|', '>', ' ', '\t', '\r', '\n'];
+
+/// Keeps out of excerpts what may be a secret in a text that nobody has understood, and copies of what is one, wherever
+/// they stand.
+fn hide_values(source: &Source, problems: &mut Problems) {
+    let mut start = 0;
+    for line in source.text().split_inclusive('\n') {
+        let (key, value) = line.split_once(':').unwrap_or(("", line));
+        let is_plain = PLAIN.contains(&key.trim_start_matches([' ', '-']).trim()) && is_word(value.trim());
+        if !is_plain {
+            // What encloses a value is none, and often what is wrong: a line would be hidden as a whole.
+            let from = start + line.len() - value.trim_start_matches(ENCLOSING).len();
+            let to = start + line.trim_end_matches(ENCLOSING).len();
+            problems.hide(&source.place(from..to.max(from)));
+        }
+        start += line.len();
+    }
+    // Lines tell it also where the text is no YAML.
+    let in_piece = |piece: &str| said(piece).filter(|(name, _)| is_name(name)).map(|(_, value)| bare(&piece[value]));
+    // A line may hold a whole mapping.
+    let on_line = |line: &str| -> Vec<Secret> {
+        std::iter::once(line).chain(line.split(['{', '[', ','])).filter_map(in_piece).collect()
+    };
+    let mut secrets: Vec<Secret> = source.text().lines().flat_map(on_line).collect();
+    if let Ok(document) = Document::parse(source.text()) {
+        secrets.extend(clear(&document).into_iter().map(|clear| bare(&source.text()[clear.span])));
+    }
+    for span in Copies::of(secrets.iter()).spans(source.text()) {
+        problems.hide(&source.place(span));
+    }
+}
+
+/// Returns a value without what encloses it.
+fn bare(value: &str) -> Secret {
+    Secret::new(value.trim_matches(['"', '\'', '}', ']', ',', ' ', '\r']))
+}
+
+/// Tells whether a value is one word, with nothing behind it.
+fn is_word(value: &str) -> bool {
+    value.trim_matches(['"', '\'']).chars().all(|c| c.is_alphanumeric() || "-_.@/*>=<~^:".contains(c))
+}
+
+fn unfaithful(what: &str) -> import::Mistake {
+    import::Mistake::Unfaithful { what: what.to_owned(), span: (0..0).into() }
+}
+
+/// Returns the line of the file as it was read that a note is about. Of lines that were written by indentation it is the
+/// one which says the name.
+fn line_before(before: &str, after: &str, note: &Note) -> Option<usize> {
+    let line = note.line?;
+    if before == after {
+        return Some(line);
+    }
+    let diff = similar::TextDiff::from_lines(before, after);
+    let is_there = |op: &&similar::DiffOp| op.new_range().contains(&(line - 1));
+    let op = diff.ops().iter().find(is_there)?;
+    if op.tag() == similar::DiffTag::Equal {
+        return Some(op.old_range().start + line - op.new_range().start);
+    }
+    let name = note.message.split('`').nth(1)?;
+    let lines: Vec<&str> = before.lines().collect();
+    op.old_range().find(|index| lines.get(*index).is_some_and(|line| line.contains(name))).map(|index| index + 1)
+}
+
+/// Returns the files of the project besides those of integrations: `spile.toml`, where there is none, and the template.
+fn own_files(project: &Project, import: &mut Import, options: &Options) -> Vec<NewFile> {
+    let mut files = std::mem::take(&mut import.files);
+    let file = |path: &str, text: String| NewFile { path: path.into(), name: None, text, secrets: Vec::new() };
+    files.push(file(TEMPLATE, import.template.clone()));
+    if !project.root().join(SETTINGS).exists() {
+        files.push(file(SETTINGS, settings(project, import, options)));
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+fn settings(project: &Project, import: &Import, options: &Options) -> String {
+    let root = project.root().canonicalize().unwrap_or_else(|_| project.root().to_owned());
+    let stem = root.file_name().map(|stem| stem.to_string_lossy().into_owned());
+    let name = options.name.clone().or(stem).unwrap_or_else(|| "project".to_owned());
+    let mut text = format!(
+        "# The project: its name, its environments, its registry (left out: a local one, in .spile/registry.db).\n\n\
+         [project]\nname = {}\n",
+        serde_json::json!(name)
+    );
+    // A default that the file does not declare is no environment of it.
+    let is_declared = |name: &_| import.environments.is_empty() || import.environments.contains(name);
+    let default = import.default_environment.as_ref().filter(|name| is_declared(name));
+    if let Some(default) = default.or_else(|| import.environments.first()) {
+        let _ = writeln!(text, "default_environment = \"{default}\"");
+    }
+    let names: BTreeSet<_> = import.environments.iter().collect();
+    for name in names {
+        let _ = writeln!(text, "\n[environments.{name}]");
+    }
+    text
+}
+
+/// Nothing is overwritten but `meltano.yml`.
+fn in_the_way(project: &Project, files: &[NewFile]) -> Result<(), Error> {
+    let is_there = |file: &&NewFile| project.root().join(&file.path).exists();
+    let files: Vec<PathBuf> = files.iter().filter(is_there).map(|file| file.path.clone()).collect();
+    if files.is_empty() { Ok(()) } else { Err(Error::InTheWay { files }) }
+}
+
+fn prepared(
+    project: Project,
+    keys: &Keys,
+    (source, included): (Source, Vec<PathBuf>),
+    (import, files, loaded): (Import, Vec<NewFile>, Loaded),
+    options: &Options,
+) -> Result<Prepared, OpsError> {
+    proof::no_secret_is_left(&files, &loaded.rendered, &import.copies)?;
+    let readers = readers(&project, keys, &files, options)?;
+    let mut notes = import.notes;
+    notes.extend(strays::notes(project.root(), &import.copies));
+    notes.extend(import::left_in_clear(&loaded.rendered));
+    for one in &import.adopted {
+        if let Some(more) = &one.more {
+            notes.push(Note {
+                line: None,
+                message: format!("the {} {}: spile does not sync it", one.key, more.why),
+                help: Some(format!("run `{}` for all of the job", more.command)),
+            });
+        } else if one.loader.is_none() && one.key.role == spile_core::connector::Role::Extractor {
+            notes.push(Note {
+                line: None,
+                message: format!("the {} goes to no loader, or to several", one.key),
+                help: Some(format!(
+                    "to sync it with spile, write `loader = \"SLUG\"` into `integrations/{}.toml`",
+                    one.slug
+                )),
+            });
+        }
+    }
+    // A note names what it is about, and that may be a secret that stands where nobody looks for one.
+    for note in &mut notes {
+        note.message = secrecy::struck(&note.message).into_owned();
+        note.help = note.help.as_deref().map(|help| secrecy::struck(help).into_owned());
+    }
+    notes.sort();
+    Ok(Prepared {
+        original: source.text().to_owned(),
+        rendered: loaded.rendered,
+        adopted: import.adopted,
+        project,
+        copies: import.copies,
+        included,
+        files,
+        left: Left::new(),
+        readers,
+        notes,
+    })
+}
+
+fn readers(project: &Project, keys: &Keys, files: &[NewFile], options: &Options) -> Result<Readers, OpsError> {
+    let Some(file) = files.iter().find(|file| !file.secrets.is_empty()) else { return Ok(Readers::Nobody) };
+    if let Some((path, _)) = project.sops_rules(&file.path)? {
+        return Ok(Readers::Rules(path));
+    }
+    if options.recipients.is_empty() {
+        // Looked for here, so that what is wrong with the keys is said before anything is asked.
+        keys.found();
+        return Ok(Readers::Own);
+    }
+    for recipient in &options.recipients {
+        spile_world::keys::wrap(&DataKey::generate(), recipient).map_err(super::secrets::Error::from)?;
+    }
+    Ok(Readers::Given(options.recipients.clone()))
+}

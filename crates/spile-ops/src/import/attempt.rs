@@ -1,0 +1,108 @@
+//! An attempt: the files as a project, checked, rendered and compared with what went in, all in memory.
+
+use super::TEMPLATE;
+use crate::check::{ConnectorFiles, Files, Loaded, checked};
+use crate::{Error as OpsError, secrets};
+use spile_core::import::{self, Adopted, Import, Left, NewFile, PluginKey, Why};
+use spile_core::problem::{Problem, Problems};
+use spile_core::sops::{DataKey, Document, Wrapped};
+use spile_core::source::Source;
+use spile_world::Project;
+use spile_world::project::SETTINGS;
+
+/// Why an attempt came to nothing.
+pub(super) enum Failed {
+    /// Some plugins have to stay as they are; they were told.
+    Again,
+    /// The files are wrong.
+    Refused(Box<OpsError>),
+    /// What would be written means something else.
+    Differs(String),
+}
+
+/// Checks the files as a project, renders them, and compares what comes out with what went in.
+pub(super) fn attempt(
+    project: &Project,
+    import: &Import,
+    files: &[NewFile],
+    left: &mut Left,
+) -> Result<Loaded, Failed> {
+    let loaded = match loaded(project, files) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let OpsError::Problems(report) = &error else { return Err(Failed::Refused(Box::new(error))) };
+            let found: Vec<_> = report.problems().iter().filter_map(|problem| blamed(problem, import)).collect();
+            if found.is_empty() {
+                return Err(Failed::Refused(Box::new(error)));
+            }
+            left.extend(found);
+            return Err(Failed::Again);
+        }
+    };
+    match import::compare(&import.struck, &loaded.rendered, &import.adopted) {
+        Ok(()) => Ok(loaded),
+        Err(import::Difference { plugin: Some(key), path }) => {
+            let at = import.adopted.iter().find(|one| one.key == key).map_or(0, |one| one.at);
+            let what = format!("`{}` would be another one", import.copies.struck(&path));
+            left.insert(key, Why { what, at });
+            Err(Failed::Again)
+        }
+        Err(import::Difference { plugin: None, path }) => Err(Failed::Differs(path)),
+    }
+}
+
+/// Checks the project as it is to be. Secrets are encrypted for nobody: only that they are there is looked at.
+fn loaded(project: &Project, files: &[NewFile]) -> Result<Loaded, OpsError> {
+    let mut problems = Problems::default();
+    let mut all = Files { template: None, ..Files::default() };
+    if project.root().join(SETTINGS).exists() {
+        all.settings = project.settings(&mut problems);
+    }
+    let mut connectors = project.connectors(&mut problems);
+    all.output_templates = project.output_templates(&mut problems);
+    all.integrations = project.integrations(&mut problems);
+    for file in files {
+        let text = for_nobody(file)?;
+        let source = Source::new(&file.path, text);
+        match (&file.name, file.path.to_str()) {
+            (Some(name), _) => all.integrations.declared.push((name.clone(), source)),
+            (None, Some(SETTINGS)) => all.settings = Some(source),
+            (None, Some(TEMPLATE)) => all.template = Some(source),
+            (None, _) => connectors.push(source),
+        }
+    }
+    all.connectors = ConnectorFiles::Read(connectors);
+    checked(all, problems)
+}
+
+fn for_nobody(file: &NewFile) -> Result<String, OpsError> {
+    if file.secrets.is_empty() {
+        return Ok(file.text.clone());
+    }
+    let nobody = Wrapped { recipient: "nobody".to_owned(), enc: "nothing".to_owned() };
+    let (key, mut document) = (DataKey::generate(), Document::profile(&[nobody]));
+    for (name, secret) in &file.secrets {
+        document.set(name, secret, &key);
+    }
+    let fault = |fault| secrets::Error::fault(&file.path, fault);
+    document.seal(&key, jiff::Timestamp::UNIX_EPOCH).map_err(fault)?;
+    let merge = |error: toml_edit::TomlError| secrets::Error::Merge {
+        path: file.path.clone(),
+        message: error.message().to_owned(),
+    };
+    Ok(spile_core::sops::rewrite(&file.text, &document).map_err(merge)?)
+}
+
+/// Returns the plugin whose file a problem is in, or which the template loses.
+fn blamed(problem: &Problem, import: &Import) -> Option<(PluginKey, Why)> {
+    let path = problem.source.path();
+    let is_of = |one: &&Adopted| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let is_file = path.starts_with("integrations") && stem.split('.').next() == Some(one.slug.as_str());
+        let is_lost =
+            problem.code() == "spile::template::unfaithful" && problem.message().contains(&format!("`{}`", one.slug));
+        is_file || is_lost
+    };
+    let one = import.adopted.iter().find(is_of)?;
+    Some((one.key.clone(), Why { what: problem.message(), at: one.at }))
+}

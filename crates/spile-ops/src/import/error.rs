@@ -1,0 +1,55 @@
+//! How an import ends when it does not end well.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+
+use spile_core::problem::listed;
+
+/// How an import ends when it does not end well.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Error {
+    /// There is nothing to import.
+    #[error("there is no `meltano.yml` in `{}`", folder.display())]
+    #[diagnostic(
+        code(spile::import::missing),
+        help("go to the folder of a Meltano project, or name it with `-C DIR`; a new project is made by `spile init`")
+    )]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// spile rendered the file.
+    #[error("`meltano.yml` was rendered by spile: there is nothing to import")]
+    #[diagnostic(code(spile::import::rendered), help("edit the files in `integrations/` and run `spile plan`"))]
+    Rendered,
+    /// Files that are there already.
+    #[error("{} there already and would be overwritten", are(files))]
+    #[diagnostic(
+        code(spile::import::in_the_way),
+        help("move or rename what is in the way, then import again; nothing was written")
+    )]
+    InTheWay {
+        /// The files.
+        files: Vec<PathBuf>,
+    },
+    /// A pattern of `include_paths` that leads nowhere.
+    #[error("`{pattern}` of `include_paths` {reason}")]
+    #[diagnostic(code(spile::import::include_path), help("mend the pattern; Meltano refuses it too"))]
+    IncludePath {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file changed while the import was looked at.
+    #[error("`meltano.yml` has changed since it was read")]
+    #[diagnostic(code(spile::import::moved), help("run `spile import` again; nothing was written"))]
+    Moved,
+}
+
+fn are(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let verb = if files.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", listed(names.iter().map(String::as_str)))
+}

@@ -1,0 +1,100 @@
+//! Reading a Meltano project: its file, what that includes, and the definitions that Meltano keeps beside it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Error;
+use crate as ops;
+use spile_core::connector::Role;
+use spile_core::import::{self, Locks, PluginKey};
+use spile_core::render::FILE_NAME;
+use spile_core::source::Source;
+use spile_world::door::{Door, Shut};
+
+mod pattern;
+
+/// Opens the door to a project that is imported.
+pub(super) fn door(folder: &Path) -> Result<Door, ops::Error> {
+    Door::to_project(folder).map_err(|why| ops::Error::of_file("open", folder, why))
+}
+
+/// Reads `meltano.yml`, if it is not larger than is read.
+pub(super) fn meltano_yml(folder: &Path) -> Result<Source, ops::Error> {
+    let door = match door(folder) {
+        Ok(door) if !matches!(door.open(Path::new(FILE_NAME)), Err(Shut::Missing)) => door,
+        Ok(_) => return Err(Error::Missing { folder: folder.to_owned() }.into()),
+        Err(error) => return Err(error),
+    };
+    sized(&door, &[FILE_NAME.into()])?;
+    text(&door, Path::new(FILE_NAME))
+}
+
+/// Reads the files that are included, and returns their paths and the text of all of them together.
+pub(super) fn merged(folder: &Path, source: &Source) -> Result<(Vec<PathBuf>, String), ops::Error> {
+    let patterns = import::include_paths(source.text()).map_err(|mistake| super::refused(source, mistake))?;
+    let door = door(folder)?;
+    let mut paths = Vec::new();
+    for pattern in patterns {
+        for path in matching(&door, &pattern)? {
+            if !paths.contains(&path) && path != Path::new(FILE_NAME) {
+                paths.push(path);
+            }
+        }
+    }
+    sized(&door, &[&[FILE_NAME.into()], paths.as_slice()].concat())?;
+    let sources: Vec<Source> = paths.iter().map(|path| text(&door, path)).collect::<Result<_, _>>()?;
+    let merged = import::merged(source, &sources).map_err(|(source, mistake)| super::refused(&source, mistake))?;
+    Ok((paths, merged))
+}
+
+/// Looks at sizes before anything is read.
+fn sized(door: &Door, paths: &[PathBuf]) -> Result<(), ops::Error> {
+    let size = |path: &PathBuf| {
+        let size = door.size(path).map_err(|why| ops::Error::of_file("read", path, why))?;
+        Ok((Source::new(path, ""), size))
+    };
+    let sizes: Vec<_> = paths.iter().map(size).collect::<Result<_, ops::Error>>()?;
+    import::fits(&sizes).map_err(|(source, mistake)| super::refused(&source, mistake))
+}
+
+fn text(door: &Door, path: &Path) -> Result<Source, ops::Error> {
+    let text = door.text(path).map_err(|why| ops::Error::of_file("read", path, why))?;
+    Ok(Source::new(path, text.trim_start_matches('\u{feff}')))
+}
+
+/// Returns the files that a pattern means, sorted; Meltano takes them as the file system gives them.
+fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, ops::Error> {
+    let wrong = |reason: String| ops::Error::from(Error::IncludePath { pattern: pattern.to_owned(), reason });
+    let relative = pattern.trim_start_matches("./");
+    if relative.is_empty() || relative.starts_with('/') {
+        return Err(wrong("is no pattern within the project".to_owned()));
+    }
+    glob::Pattern::new(relative).map_err(|error| wrong(format!("is no pattern: {}", error.msg)))?;
+    let found = pattern::matching(door, relative).map_err(|pattern::Refused { path, why }| {
+        wrong(match why {
+            Shut::Outside => format!("leads out of the project: `{}`", path.display()),
+            Shut::NotRegular => format!("names `{}`, which is no file", path.display()),
+            why => format!("cannot be followed: `{}`: {why}", path.display()),
+        })
+    })?;
+    Ok(found)
+}
+
+/// Reads the lock files of plugins: what the hub said of them. They add to what is known; without them it is less.
+pub(super) fn locks(folder: &Path) -> Locks {
+    let mut locks = Locks::new();
+    let Ok(door) = door(folder) else { return locks };
+    for role in [Role::Extractor, Role::Loader] {
+        let plugins = Path::new("plugins").join(role.plural());
+        let names = door.entries(&plugins).unwrap_or_default().into_iter().map(|entry| plugins.join(entry.name));
+        for path in names.filter(|path| path.extension().is_some_and(|end| end == "lock")) {
+            let text = door.read(&path).unwrap_or_default();
+            let Ok(lock) = serde_json::from_slice::<Value>(&text) else { continue };
+            if let Some(name) = lock["name"].as_str() {
+                locks.entry(PluginKey { role, name: name.to_owned() }).or_insert(lock);
+            }
+        }
+    }
+    locks
+}

@@ -1,0 +1,96 @@
+//! The files that a pattern of Meltano's `include_paths` means, found through the door: a link out of the project is refused
+//! where it stands, and not searched behind.
+
+use std::path::{Path, PathBuf};
+
+use glob::Pattern;
+
+use spile_world::door::{Door, Entry, Kind, Refused as NotTaken, Shut};
+
+/// How many names are looked at. Links to folders of links would otherwise have no end.
+const MOST_NAMES: usize = 200_000;
+
+pub(super) use spile_world::door::Refused;
+
+/// What is looked for in a folder: the parts of the pattern from there on.
+struct Search<'a> {
+    door: &'a Door,
+    found: Vec<PathBuf>,
+    looked_at: usize,
+}
+
+/// Returns the files that a pattern means, sorted.
+///
+/// # Errors
+/// With the path that leads elsewhere, or is no file.
+pub(super) fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, Refused> {
+    let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let mut search = Search { door, found: Vec::new(), looked_at: 0 };
+    search.below(Path::new(""), &parts)?;
+    search.found.sort();
+    search.found.dedup();
+    Ok(search.found)
+}
+
+impl Search<'_> {
+    fn below(&mut self, folder: &Path, parts: &[&str]) -> Result<(), NotTaken> {
+        let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+        match *part {
+            "**" => self.everywhere(folder, rest),
+            part if part == ".." => Err(NotTaken { path: folder.join(part), why: Shut::Outside }),
+            part if Pattern::escape(part) == part => self.next(&folder.join(part), rest),
+            part => {
+                for Entry { name, .. } in self.entries(folder)? {
+                    let is_meant = Pattern::new(part).is_ok_and(|pattern| pattern.matches(&name.to_string_lossy()));
+                    if is_meant {
+                        self.next(&folder.join(name), rest)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a path: a file where the pattern ends, a folder where it goes on.
+    fn next(&mut self, path: &Path, rest: &[&str]) -> Result<(), NotTaken> {
+        if !rest.is_empty() {
+            return self.below(path, rest);
+        }
+        match self.door.open(path) {
+            Ok(_) => self.found.push(path.to_owned()),
+            Err(Shut::Missing) => {}
+            Err(why) => return Err(NotTaken { path: path.to_owned(), why }),
+        }
+        Ok(())
+    }
+
+    /// Looks in a folder and in all below it; links to folders are not followed here, as Python does.
+    fn everywhere(&mut self, folder: &Path, rest: &[&str]) -> Result<(), NotTaken> {
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            if rest.is_empty() {
+                // Meltano would take folders for files, and stop.
+                return Err(NotTaken { path: folder.join("**"), why: Shut::NotRegular });
+            }
+            self.below(&folder, rest)?;
+            let entries = self.entries(&folder)?;
+            folders.extend(entries.iter().filter(|one| one.kind == Kind::Folder).map(|one| folder.join(&one.name)));
+        }
+        Ok(())
+    }
+
+    /// Returns the names in a folder; none where there is no such folder.
+    fn entries(&mut self, folder: &Path) -> Result<Vec<Entry>, NotTaken> {
+        let refused = |why| NotTaken { path: folder.to_owned(), why };
+        let entries = match self.door.entries(folder) {
+            Err(Shut::Missing | Shut::NotAFolder) => Vec::new(),
+            entries => entries.map_err(refused)?,
+        };
+        self.looked_at += entries.len();
+        if self.looked_at > MOST_NAMES {
+            return Err(refused(Shut::TooMany { most: MOST_NAMES }));
+        }
+        // The private folders hold no file of the project.
+        Ok(entries.into_iter().filter(|one| !spile_world::door::is_private(&one.name)).collect())
+    }
+}

@@ -1,0 +1,63 @@
+//! Copies of secrets in files that an import does not write: they are named, so that somebody removes them.
+
+use std::path::Path;
+
+use walkdir::{DirEntry, WalkDir};
+
+use spile_core::import::Note;
+use spile_core::secrecy::{Copies, is_name, said};
+use spile_world::door::Door;
+
+/// How many files are looked at, how deep, and how many bytes one may have: a project's own texts.
+const MOST_FILES: usize = 5_000;
+const DEEPEST: usize = 8;
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Folders of others: of git, of Meltano, of spile, of package managers.
+const PASSED_OVER: [&str; 9] =
+    [".git", ".meltano", ".spile", ".venv", "venv", "node_modules", "__pycache__", "target", ".tox"];
+
+/// Returns a note for each line of a project's other files that holds a secret.
+pub(super) fn notes(folder: &Path, copies: &Copies) -> Vec<Note> {
+    if copies.is_empty() {
+        return Vec::new();
+    }
+    let Ok(door) = Door::to_project(folder) else { return Vec::new() };
+    let walk = WalkDir::new(folder).max_depth(DEEPEST).sort_by_file_name().into_iter();
+    let files = walk.filter_entry(is_own).flatten().filter(|item| item.file_type().is_file());
+    let mut notes = Vec::new();
+    for item in files.take(MOST_FILES) {
+        let path = item.path().strip_prefix(folder).unwrap_or(item.path());
+        // The file itself is written anew, and its backups are none.
+        if path == Path::new(spile_core::render::FILE_NAME) {
+            continue;
+        }
+        // What is large or no text holds no copy that somebody wrote.
+        let Some(text) = door.read_up_to(path, MOST_BYTES).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            continue;
+        };
+        let lines = text.lines().enumerate().filter(|(_, line)| holds(line, copies));
+        notes.extend(lines.map(|(index, _)| note(path, index + 1)));
+    }
+    notes
+}
+
+fn is_own(item: &DirEntry) -> bool {
+    !(item.file_type().is_dir() && PASSED_OVER.iter().any(|name| item.file_name() == *name))
+}
+
+/// Tells whether a line holds a copy; a simple one where it is said to be a secret.
+fn holds(line: &str, copies: &Copies) -> bool {
+    let is_said = |(name, value): (String, std::ops::Range<usize>)| {
+        is_name(&name) && copies.is_exactly(line[value].trim().trim_matches(['"', '\'']))
+    };
+    copies.is_in(line) || said(line).is_some_and(is_said)
+}
+
+fn note(path: &Path, line: usize) -> Note {
+    Note {
+        line: None,
+        message: format!("`{}:{line}` holds a copy of an encrypted secret, in plain text", path.display()),
+        help: Some("remove it there; and change it at its source if that file was ever shared".to_owned()),
+    }
+}

@@ -1,0 +1,45 @@
+//! `init`: makes a project that works at once, with an example that needs no account.
+
+use std::path::Path;
+
+use super::Error;
+use super::edits::{self, Edits};
+use spile_world::Project;
+use spile_world::project::{SETTINGS, recover, with_lines};
+
+/// What a new project consists of, by path; `{project}` stands for its name.
+const FILES: [(&str, &str); 5] = [
+    (SETTINGS, include_str!("init/spile.toml")),
+    (super::schema::TAPLO, include_str!("init/taplo.toml")),
+    ("integrations/example.toml", include_str!("init/example.toml")),
+    ("integrations/files.toml", include_str!("init/files.toml")),
+    ("data/fruit.singer.jsonl", include_str!("init/fruit.singer.jsonl")),
+];
+
+/// What git must not keep.
+const IGNORED: [&str; 3] = ["/.spile/", "/.meltano/", "/output/"];
+
+/// Makes a project, all of it or nothing, and returns the paths of its files. What is there already stays as it is.
+///
+/// # Errors
+/// When there is a project already, or the folder cannot be written to.
+pub fn init(folder: &Path, name: Option<&str>) -> Result<Vec<String>, Error> {
+    let project = Project::at(folder);
+    let io = |doing| move |source| Error::Io { doing, path: folder.display().to_string(), source };
+    std::fs::create_dir_all(folder).map_err(io("make"))?;
+    recover(folder).map_err(io("put back the files of"))?;
+    if folder.join(SETTINGS).exists() {
+        return Err(Error::Exists { file: SETTINGS.to_owned() });
+    }
+    let stem = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let stem = stem.file_name().map(|stem| stem.to_string_lossy().into_owned());
+    let name = name.map(ToOwned::to_owned).or(stem).unwrap_or_else(|| "project".to_owned());
+    let name = serde_json::json!(name).to_string();
+    let mut edits = Edits::default();
+    for (path, text) in FILES.iter().filter(|(path, _)| !folder.join(path).exists()) {
+        edits.set(*path, None, Some(text.replace("{project}", &name)));
+    }
+    let ignored = edits::read(&project, Path::new(".gitignore"))?;
+    edits.set(".gitignore", ignored.clone(), Some(with_lines(ignored.unwrap_or_default(), &IGNORED)));
+    Ok(edits.write(&project)?.into_iter().map(|path| path.display().to_string()).collect())
+}

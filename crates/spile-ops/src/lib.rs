@@ -1,0 +1,90 @@
+//! Operations: one public function for each thing that people do with a project.
+//!
+//! An operation reads, lets `spile-core` decide, and writes. The command line and the server call it, and show what it
+//! returns with `spile-view`; neither decides anything itself.
+//!
+//! | operation | module | changes |
+//! |---|---|---|
+//! | read and check files | [`check`](mod@check), [`fmt`], [`schema`], [`explain`] | nothing, or the form of files |
+//! | compare and change | [`plan`](mod@plan), [`apply`](mod@apply), [`pull`](mod@pull), [`rollback`], [`history`] | the registry, `meltano.yml`, outputs |
+//! | write files | [`new`], [`author`], [`edits`], [`switch`], [`import`], [`init`](mod@init), [`take_over`], [`connectors`], [`secrets`] | files of the project |
+//! | run | [`run`], [`discover`](mod@discover), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
+//! | keep schedules | [`schedules`](mod@schedules), [`run_due`](mod@run_due), [`scheduler`], [`notify`] | the records of runs, and what was sent |
+//!
+//! ```
+//! use spile_core::name::EnvironmentName;
+//! use spile_ops::plan::Options;
+//! use spile_world::{Outside, Project, World};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let root = folder.path();
+//! std::fs::write(root.join("spile.toml"), "[project]\nname = 'acme'\n[environments.dev]\n")?;
+//! std::fs::create_dir(root.join("integrations"))?;
+//! std::fs::write(root.join("integrations/lake.toml"), "type = 'jsonl'\nkind = 'loader'\n")?;
+//!
+//! let project = Project::at(root);
+//! let loaded = spile_ops::check(&project)?; // or every mistake of every file
+//! let world = World::offline(&project, &loaded.settings, &Outside::nothing());
+//! let options = Options::everything("dev".parse::<EnvironmentName>()?);
+//! let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! let plan = runtime.block_on(spile_ops::plan(&world, &loaded, &options))?;
+//! assert_eq!(plan.summary().create, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod apply;
+pub mod author;
+pub mod changed;
+pub mod check;
+pub mod connectors;
+pub mod contract;
+pub mod discover;
+pub mod doctor;
+pub mod edits;
+mod error;
+mod event;
+pub mod exec;
+pub mod explain;
+pub mod fmt;
+pub mod history;
+pub mod import;
+pub mod init;
+mod loader_test;
+pub mod migrate;
+pub mod new;
+pub mod notify;
+pub mod plan;
+pub mod pull;
+pub mod rollback;
+pub mod run;
+pub mod run_due;
+pub mod saved_plan;
+pub mod scheduler;
+pub mod schedules;
+pub mod schema;
+pub mod secrets;
+pub mod switch;
+pub mod take_over;
+pub mod verify;
+pub mod which;
+
+pub use apply::apply;
+pub use check::{Loaded, check};
+pub use discover::discover;
+pub use doctor::doctor;
+pub use error::{Error, allowances};
+pub use event::{Event, Tell};
+pub use exec::exec;
+pub use history::{applies, drifted, runs, status};
+pub use init::init;
+pub use plan::plan;
+pub use pull::pull;
+pub use run::{sync, test};
+pub use run_due::run_due;
+pub use schedules::schedules;
+pub use verify::verify;
+pub use which::Which;
+
+pub use error::unknown_names;
+
+pub use spile_core::problem::counted;

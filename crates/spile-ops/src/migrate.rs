@@ -1,0 +1,84 @@
+//! `migrate`: the SQL that sets up a hosted registry, printed, written for the Supabase CLI, or compared; and whether a table
+//! that is there fits.
+
+pub mod fit;
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::Error;
+use spile_core::settings::{Home, Registry};
+use spile_world::door::{Door, Shut};
+use spile_world::supabase::{VERSION, migration};
+use spile_world::{SupabaseError, World};
+
+/// Returns the migration for the schema and the table that a registry names.
+#[must_use]
+pub fn sql(registry: &Registry) -> String {
+    migration(&home(registry))
+}
+
+/// Returns where the tables of a hosted registry are; for one that is local, where they would be.
+fn home(registry: &Registry) -> Home {
+    match registry {
+        Registry::Supabase(supabase) => supabase.home.clone(),
+        Registry::Local => Home::default(),
+    }
+}
+
+/// Where a migration is for the Supabase CLI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it was there already, to the byte.
+    pub was_there: bool,
+}
+
+/// Writes the migration below the Supabase CLI's folder, under a name of this moment. The same text is written once.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn write(folder: &Path, sql: &str, now: Timestamp) -> Result<Written, Error> {
+    let failed = |doing, path: &Path| {
+        let path = folder.join(path);
+        move |why| Error::of_file(doing, &path, why)
+    };
+    let migrations = Path::new("migrations");
+    std::fs::create_dir_all(folder).map_err(|error| failed("make", Path::new(""))(Shut::Io(error)))?;
+    let door = Door::to_project(folder).map_err(failed("open", Path::new("")))?;
+    let entries = match door.entries(migrations) {
+        Err(Shut::Missing) => Vec::new(),
+        entries => entries.map_err(failed("read", migrations))?,
+    };
+    for path in entries.into_iter().map(|entry| migrations.join(entry.name)) {
+        let is_ours = path.to_string_lossy().ends_with(".sql");
+        if is_ours && door.text(&path).is_ok_and(|text| text == sql) {
+            return Ok(Written { path: folder.join(path), was_there: true });
+        }
+    }
+    let stamp = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d%H%M%S").to_string();
+    let path = migrations.join(format!("{stamp}_spile_v{VERSION}.sql"));
+    door.create(&path, sql.as_bytes()).map_err(failed("write", &path))?;
+    Ok(Written { path: folder.join(path), was_there: false })
+}
+
+/// Compares the database's version with the program's, and returns it.
+///
+/// # Errors
+/// When the registry is not a hosted one, cannot be asked, or is of another version.
+pub async fn check(world: &World) -> Result<i64, Error> {
+    let Some(supabase) = &world.supabase else { return Err(Error::NotHosted) };
+    let found = supabase.version().await.map_err(hosted)?;
+    match found {
+        VERSION => Ok(found),
+        found if found < VERSION => Err(hosted(SupabaseError::Old { found, wanted: VERSION })),
+        found => Err(hosted(SupabaseError::New { found, known: VERSION })),
+    }
+}
+
+fn hosted(error: SupabaseError) -> Error {
+    Error::Target(error.into())
+}

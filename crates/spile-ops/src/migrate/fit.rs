@@ -1,0 +1,117 @@
+//! Whether a table that is there fits, as the SQL of `spile migrate --check-table` answers.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Error;
+use spile_core::settings::{Home, Registry};
+use spile_world::door::text_named;
+use spile_world::supabase::{VERSION, table_check};
+
+/// Where a program's input is, by the name that a file has.
+const STDIN: &str = "/dev/stdin";
+
+/// What the migration would find.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fit {
+    /// The table, with its schema.
+    pub table: String,
+    /// Whether the migration can be run as things are.
+    pub fits: bool,
+    /// What fits, what is added and taken, what has to change: in the order of the table.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that the migration would find.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What becomes of it.
+    pub state: Standing,
+    /// A sentence.
+    pub what: String,
+    /// SQL that makes it fit, and after which an app writes as before; `None` where there is none.
+    pub fix: Option<String>,
+}
+
+/// What becomes of something that the migration finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It stays as it is.
+    Fits,
+    /// It is made.
+    Added,
+    /// It is taken or made otherwise.
+    Changed,
+    /// The migration refuses it.
+    Conflict,
+}
+
+/// What the SQL answers.
+#[derive(Deserialize)]
+struct Answer {
+    version: i64,
+    table: String,
+    findings: Vec<Finding>,
+}
+
+/// Returns the SQL that asks, and changes nothing.
+#[must_use]
+pub fn question(registry: &Registry) -> String {
+    table_check(&super::home(registry))
+}
+
+/// Reads what psql printed of [`question`], from a file that the user named; `-` is standard input.
+///
+/// # Errors
+/// When the file cannot be read, or holds something else: another program's answer, or one about another table.
+pub fn read(path: &Path, registry: &Registry) -> Result<Fit, Error> {
+    let opened = if path == Path::new("-") { Path::new(STDIN) } else { path };
+    let text = text_named(opened).map_err(|why| Error::of_named(path, why))?;
+    parsed(&text, &super::home(registry)).map_err(|why| Error::NoTableCheck { path: path.display().to_string(), why })
+}
+
+fn parsed(text: &str, home: &Home) -> Result<Fit, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty; psql says why on its standard error".to_owned());
+    }
+    let value = serde_json::from_str::<Value>(text).map_err(|_| "it is no JSON".to_owned())?;
+    let answer = Answer::deserialize(value).map_err(|_| "its JSON is another program's".to_owned())?;
+    let table = format!("{}.{}", home.schema, home.table);
+    if answer.version != VERSION {
+        return Err(format!("it is of version {}, and this program is of {VERSION}", answer.version));
+    }
+    if answer.table != table {
+        return Err(format!("it is about `{}`, and the registry's table is `{table}`", answer.table));
+    }
+    let fits = answer.findings.iter().all(|finding| finding.state != Standing::Conflict);
+    Ok(Fit { table, fits, findings: answer.findings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_answer_is_refused_by_what_it_is() {
+        let answer = |version: i64, table: &str| {
+            format!(
+                r#"{{"version": {version}, "table": "{table}", "findings": [{{"state": "conflict", "what": "w", "fix": null}}]}}"#
+            )
+        };
+        let read = |text: &str| parsed(text, &Home::default());
+        assert!(!read(&answer(VERSION, "public.integrations")).unwrap().fits);
+        for (text, why) in [
+            ("\n", "it is empty"),
+            ("ERROR: no", "no JSON"),
+            ("{}", "another program's"),
+            (&answer(1, "public.integrations"), "of version 1"),
+            (&answer(VERSION, "public.others"), "about `public.others`"),
+        ] {
+            let told = read(text).unwrap_err();
+            assert!(told.contains(why), "{text}: {told}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `new` and `edit`: an integration's file from answers, its secrets encrypted at once, checked before it is written.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::edits::Edits;
+use super::run::{self, Options};
+use super::secrets::{Access, SecretEdit, SecretsFile, Values, to_set};
+use super::{Error, Loaded, Tell, Which, check};
+use spile_core::form::NewFile;
+use spile_core::integration::FileName;
+use spile_core::integration::rewrite::{Edit, NotRewritten, rewrite};
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::plan::{Plan, Selection};
+use spile_core::problem::Problems;
+use spile_core::run::Run;
+use spile_core::source::Source;
+use spile_world::{Outside, Project, World};
+
+/// A file that is to be written.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The integration.
+    pub slug: Slug,
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// What it says now; `None` where it is not there yet.
+    pub before: Option<String>,
+    /// What it is to say: secrets as ciphertext.
+    pub text: String,
+    /// The project as it would be with it.
+    pub project: Project,
+    /// The same, checked.
+    pub loaded: Arc<Loaded>,
+}
+
+impl Prepared {
+    /// Returns what is to be written.
+    #[must_use]
+    pub fn edits(&self) -> Edits {
+        let mut edits = Edits::default();
+        edits.set(&self.path, self.before.clone(), Some(self.text.clone()));
+        edits
+    }
+}
+
+impl Prepared {
+    /// Opens a world for what is not written yet: no registry hears of it.
+    #[must_use]
+    pub fn offline(&self, outside: &Outside) -> World {
+        World::offline(&self.project, &self.loaded.settings, outside)
+    }
+}
+
+/// Works out what applying a file would do that is not written yet, or was just now.
+///
+/// # Errors
+/// When a target cannot be read.
+pub async fn plan(world: &World, prepared: &Prepared, environment: &EnvironmentName) -> Result<Plan, Error> {
+    let mut options = super::plan::Options::everything(environment.clone());
+    options.selection = Selection::exactly([prepared.slug.clone()]);
+    let world = World { project: prepared.project.clone(), ..world.clone() };
+    super::plan(&world, &prepared.loaded, &options).await
+}
+
+/// Returns where the file of an integration is.
+#[must_use]
+pub fn path_of(slug: &Slug) -> PathBuf {
+    Path::new("integrations").join(format!("{slug}.toml"))
+}
+
+/// Makes the file of a new integration, and writes nothing.
+///
+/// # Errors
+/// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
+pub async fn prepare(access: Access<'_>, (slug, file, secrets): (&Slug, &NewFile, &Values)) -> Result<Prepared, Error> {
+    let text = file.text().map_err(|error| unwritten(&path_of(slug), error.into()))?;
+    prepare_text(access, slug, (text, secrets)).await
+}
+
+/// Says what was wished for and cannot stand in a file.
+pub(super) fn unwritten(path: &Path, error: NotRewritten) -> Error {
+    match error {
+        NotRewritten::Toml(error) => {
+            super::secrets::Error::Merge { path: path.to_owned(), message: error.message().to_owned() }.into()
+        }
+        NotRewritten::Value(error) => {
+            let mut problems = Problems::default();
+            problems.push(&Source::new(path, ""), error);
+            Error::Problems(problems.into_report())
+        }
+    }
+}
+
+/// Makes the file of a new integration of a text without secrets, and writes nothing.
+///
+/// # Errors
+/// As [`prepare`].
+pub async fn prepare_text(
+    access: Access<'_>,
+    slug: &Slug,
+    (text, secrets): (String, &Values),
+) -> Result<Prepared, Error> {
+    let path = path_of(slug);
+    if access.project.root().join(&path).exists() {
+        return Err(Error::Taken { slug: slug.clone(), file: path.display().to_string() });
+    }
+    prepared(access, (slug, None), (path, None), (text, &to_set(secrets))).await
+}
+
+/// Makes an integration's file, or its overlay for an environment, say something else, and writes nothing. Every byte that is not about that stays.
+///
+/// # Errors
+/// When there is none, its secrets do not open, or the project would be wrong with it.
+pub async fn changed(
+    access: Access<'_>,
+    (slug, environment): (&str, Option<&str>),
+    (edits, secrets): (&[Edit], &[SecretEdit]),
+) -> Result<Prepared, Error> {
+    let file = SecretsFile::find(access.project, slug, environment)?;
+    if let Some(sidecar) = file.sidecar.as_ref().filter(|_| !secrets.is_empty()) {
+        let (slug, path) = (file.name.slug.clone(), sidecar.path().to_owned());
+        return Err(super::secrets::Error::InSidecar { slug, path }.into());
+    }
+    let path = file.source.path().to_owned();
+    let before = file.source.text().to_owned();
+    let text = rewrite(&before, edits).map_err(|error| unwritten(&path, error))?;
+    let FileName { slug, environment } = &file.name;
+    prepared(access, (slug, environment.as_ref()), (path.clone(), Some(before)), (text, secrets)).await
+}
+
+async fn prepared(
+    access: Access<'_>,
+    (slug, environment): (&Slug, Option<&EnvironmentName>),
+    (path, before): (PathBuf, Option<String>),
+    (mut text, secrets): (String, &[SecretEdit]),
+) -> Result<Prepared, Error> {
+    if !secrets.is_empty() {
+        let name = FileName { slug: slug.clone(), environment: environment.cloned() };
+        text = SecretsFile::new(name, &path, &text)?.sealed_text(access, secrets).await?;
+    }
+    let project = access.project.with(&path, text.clone());
+    let loaded = Arc::new(check(&project)?);
+    Ok(Prepared { slug: slug.clone(), path, before, text, project, loaded })
+}
+
+/// Tests a file that is not written yet: reads one record from its source, or writes one to its destination. The registry hears nothing of it.
+///
+/// # Errors
+/// When nothing can be started; a test that fails is a result.
+pub async fn test(world: &World, prepared: &Prepared, options: &Options, tell: Tell<'_>) -> Result<Option<Run>, Error> {
+    let options = Options { which: Which::exactly([prepared.slug.clone()]), ..options.clone() };
+    Ok(run::test(world, &prepared.loaded, &options, tell).await?.all().pop())
+}
+
+/// Writes a file that was prepared.
+///
+/// # Errors
+/// When it has changed in the meantime, or cannot be written.
+pub fn save(project: &Project, prepared: &Prepared) -> Result<(), Error> {
+    prepared.edits().write(project).map(drop)
+}

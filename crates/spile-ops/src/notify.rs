@@ -1,0 +1,149 @@
+//! Notifications: who is told what, decided from what is known and sent; a run never waits for it to go well.
+//!
+//! [`after`] tells what runs have shown, [`watch`] everything else too: what is late, wrong, or has drifted.
+
+mod deliver;
+mod look;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::{Error, Loaded, Tell};
+use deliver::{Delivery, Letterhead, post};
+use spile_core::alert::runs::AllEnds;
+use spile_core::alert::{Alert, Message, Seen, Told};
+use spile_core::name::EnvironmentName;
+use spile_core::problem::Report;
+use spile_core::run::Run;
+use spile_core::settings::{Channel, ProjectSettings};
+use spile_world::World;
+
+/// What is watched: a project's files in one environment, or what is wrong with them.
+#[derive(Debug, Clone, Copy)]
+pub struct Watched<'a> {
+    /// What `spile.toml` says.
+    pub settings: &'a ProjectSettings,
+    /// The files, or why there are none to go by.
+    pub files: Result<&'a Loaded, &'a Report>,
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+}
+
+impl<'a> Watched<'a> {
+    /// Takes files that are well.
+    #[must_use]
+    pub fn of(loaded: &'a Loaded, environment: &'a EnvironmentName) -> Self {
+        Self { settings: &loaded.settings, files: Ok(loaded), environment }
+    }
+}
+
+/// Tells what runs that have just ended show: what fails, and what is well again. What does not get through is told as
+/// an event, and sent by the next invocation.
+pub async fn after(world: &World, (loaded, environment): (&Loaded, &EnvironmentName), runs: &[Run], tell: Tell<'_>) {
+    let watched = Watched::of(loaded, environment);
+    let has_channels = !loaded.settings.channels_of(environment).is_empty();
+    let of: Vec<_> = runs.iter().map(|run| run.integration).collect();
+    if !has_channels || of.is_empty() {
+        return;
+    }
+    // Where the registry cannot be asked, these runs are what is known.
+    let known = world.alerts.ends(Some(&of)).await.unwrap_or_default();
+    let ends: AllEnds = known.into_iter().chain(runs.iter().cloned()).collect();
+    let (alerts, well) = ends.seen_of(&loaded.integrations);
+    deliver(world, watched, Seen { alerts, well, ..Seen::default() }, tell).await;
+}
+
+/// Looks at everything, and tells what is due: what fails, what is late, what is wrong with the files, what has drifted.
+/// Returns what is wrong now, told or not.
+pub async fn watch(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Vec<Alert> {
+    if watched.settings.channels_of(watched.environment).is_empty() {
+        return Vec::new();
+    }
+    let looked = look::look(world, watched).await;
+    for unseen in looked.unseen {
+        tell(unseen);
+    }
+    let alerts = looked.seen.alerts.clone();
+    deliver(world, watched, looked.seen, tell).await;
+    alerts
+}
+
+/// Sends to each channel what is due there, all at once.
+async fn deliver(world: &World, watched: Watched<'_>, seen: Seen, tell: Tell<'_>) {
+    let seen = Arc::new(seen);
+    let mut deliveries = JoinSet::new();
+    for channel in watched.settings.channels_of(watched.environment) {
+        let head = Letterhead::new(watched);
+        let delivery = Delivery { world: world.clone(), channel: channel.clone(), head };
+        let seen = seen.clone();
+        deliveries.spawn(async move { delivery.run(&seen).await });
+    }
+    for event in deliveries.join_all().await.into_iter().flatten() {
+        tell(event);
+    }
+}
+
+/// What came back when a channel was tried.
+#[derive(Debug)]
+pub struct Tested {
+    /// The channel.
+    pub channel: Channel,
+    /// What came back.
+    pub answer: Result<String, spile_world::notify::NotSent>,
+    /// What is wrong with its template, where the built-in one was sent.
+    pub template: Option<String>,
+}
+
+/// Sends a test to each of these channels.
+pub async fn test(world: &World, watched: Watched<'_>, channels: &[&Channel]) -> Vec<Tested> {
+    let mut tests = JoinSet::new();
+    for (at, channel) in channels.iter().enumerate() {
+        let (world, channel, head) = (world.clone(), (*channel).clone(), Letterhead::new(watched));
+        tests.spawn(async move {
+            let message = Message::test(head.frame(&channel), ((world.clock)(), Uuid::new_v4()));
+            let (answer, template) = post(&world, &channel, &message).await;
+            (at, Tested { channel, answer, template })
+        });
+    }
+    let mut tested = tests.join_all().await;
+    tested.sort_by_key(|(at, _)| *at);
+    tested.into_iter().map(|(_, tested)| tested).collect()
+}
+
+/// What is wrong now, and what each channel knows of it.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// What is wrong now.
+    pub seen: Seen,
+    /// The channels of the environment, and what they were told.
+    pub channels: Vec<(Channel, Told)>,
+    /// When that was.
+    pub at: Timestamp,
+}
+
+/// Looks at everything, and at what each channel was told of it; sends nothing.
+///
+/// # Errors
+/// When it cannot be read what channels were told.
+pub async fn overview(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Result<Overview, Error> {
+    let seen = seen(world, watched, tell).await;
+    let mut channels = Vec::new();
+    for channel in watched.settings.channels_of(watched.environment) {
+        channels.push((channel.clone(), world.alerts.told(&channel.name).await?.told));
+    }
+    Ok(Overview { seen, channels, at: (world.clock)() })
+}
+
+/// Looks at everything, and returns what is wrong now; what could not be looked at is told.
+pub async fn seen(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Seen {
+    let looked = look::look(world, watched).await;
+    for unseen in looked.unseen {
+        tell(unseen);
+    }
+    let mut seen = looked.seen;
+    seen.alerts.sort_by(|a, b| (a.kind(), a.since, &a.key).cmp(&(b.kind(), b.since, &b.key)));
+    seen
+}

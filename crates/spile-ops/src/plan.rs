@@ -1,0 +1,197 @@
+//! `plan`: reads both targets and works out what would change; writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::try_join;
+
+use super::check::{Rendered, before_plan, forgetting, mistaken};
+use super::{Error, Loaded, contract};
+use spile_core::discovered::ChangedSource;
+use spile_core::discovered::contract::path;
+use spile_core::integration::Integration;
+use spile_core::name::{EnvironmentName, IntegrationId, Slug};
+use spile_core::plan::{
+    self, Compared, Current, Desired, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot, State,
+};
+use spile_core::record::Entry;
+use spile_core::render::{FILE_NAME, read};
+use spile_core::yaml::says_the_same;
+use spile_world::{TargetError, World};
+
+/// What a plan is about.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The environment whose rows are planned.
+    pub environment: EnvironmentName,
+    /// Which integrations.
+    pub selection: Selection,
+    /// Those whose row is nobody's, and is to become this project's.
+    pub adopt: BTreeSet<Slug>,
+    /// What is compared.
+    pub compared: Compared,
+}
+
+impl Options {
+    /// Returns what a plan of all there is, is about.
+    #[must_use]
+    pub fn everything(environment: EnvironmentName) -> Self {
+        Self { environment, selection: Selection::default(), adopt: BTreeSet::new(), compared: Compared::Both }
+    }
+}
+
+/// Works out what apply would do.
+///
+/// # Errors
+/// When a target cannot be read, or the scope names what is not there.
+pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<Plan, Error> {
+    let advice = before_plan(&world.project, loaded, &options.environment)?;
+    let asked = Desired {
+        registry: plan::rows(&loaded.integrations, &options.environment),
+        meltano: loaded.entries.clone(),
+        protected: BTreeSet::new(),
+    };
+    world.meltano_file.learn(&loaded.rendered, &asked.meltano);
+    world.registry.learn(&(), &asked.registry);
+    let mut current = targets(world).await?;
+    if !options.adopt.is_empty() {
+        adopt(world, loaded, options, &mut current).await?;
+    }
+    if options.compared == Compared::FileOnly {
+        current.registry = Snapshot::new(asked.registry.clone(), (), Revision("offline".to_owned()));
+    } else if current.meltano.document.is_empty()
+        && current.registry.state.ids().any(|id| asked.registry.get(id).is_none())
+    {
+        current.remembered = remembered(world).await?;
+    }
+    let selected = options.selection.among(&loaded.integrations, || kept(&current));
+    let Selected { scope, spared } = selected.map_err(|unknown| no_such(&unknown, loaded))?;
+    let desired = scope.narrow(asked, &current);
+    let is_whole = scope == Scope::Everything && desired.protected.is_empty();
+    let text = if is_whole { loaded.rendered.clone() } else { loaded.render(&desired.meltano)? };
+    let text = kept_where_same(text, &current.meltano, &desired.meltano);
+    if is_whole && text != current.meltano.document {
+        loaded.prove()?;
+    }
+    if !is_whole {
+        world.meltano_file.learn(&text, &desired.meltano);
+    }
+    let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
+    let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
+    plan.spared = spared;
+    let of = (&changed(&plan), &options.environment, (world.clock)());
+    plan.advice = Arc::new(advice.and(forgetting(&world.project, loaded, of)));
+    plan.sources = sources(world, loaded, (&plan.scope, &options.environment))?;
+    plan.outputs = outputs(loaded, &plan.scope, &current)?;
+    if options.compared == Compared::FileOnly {
+        plan.compared = Compared::FileOnly;
+        plan.existing = current.meltano.state.len();
+    }
+    super::secrets::verify(&world.keys, &mut plan).await;
+    Ok(plan)
+}
+
+/// Returns the text that is there where it says what is wanted: Meltano writes the whole file anew in a form of its own as
+/// soon as it writes anything.
+fn kept_where_same(text: String, current: &Snapshot<Entry>, desired: &State<Entry>) -> String {
+    let there = &current.document;
+    let is_same = text != *there && current.state == *desired && says_the_same(&text, there);
+    if is_same { there.clone() } else { text }
+}
+
+/// Returns the sources that are not what their contracts say, as far as this machine knows.
+fn sources(
+    world: &World,
+    loaded: &Loaded,
+    (scope, environment): (&Scope, &EnvironmentName),
+) -> Result<Vec<ChangedSource>, Error> {
+    let is_meant = |slug: &Slug| match scope {
+        Scope::Everything => true,
+        Scope::Only(slugs) => slugs.contains(slug),
+    };
+    // Where their folder cannot be looked into, reading one says why.
+    let contracts = world.project.contracts().ok();
+    let may_have_one =
+        |one: &Integration| contracts.as_ref().is_none_or(|there| there.contains(&path(&one.slug, environment)));
+    let mut changed = Vec::new();
+    let meant = loaded.integrations.by_slug().filter(|one| is_meant(&one.slug) && one.at(environment).enabled);
+    for integration in meant.filter(|one| may_have_one(one)) {
+        changed.extend(contract::known_changes(&world.project, (loaded, integration), environment)?);
+    }
+    Ok(changed)
+}
+
+/// Returns the integrations that are new in `meltano.yml`, or change there.
+fn changed(plan: &Plan) -> BTreeSet<Slug> {
+    plan.meltano.changes.values().filter_map(|change| change.after()).map(|entry| entry.slug.clone()).collect()
+}
+
+/// Works out what happens to the files beside `meltano.yml`.
+fn outputs(loaded: &Loaded, scope: &Scope, current: &Current) -> Result<Outputs, Error> {
+    let mut outputs = Outputs::default();
+    for Rendered { output, tasks, text } in &loaded.outputs {
+        let before = current.outputs.get(&output.path).cloned().unwrap_or_default();
+        let narrowed = output.narrowed(scope, tasks, &before);
+        let after = match narrowed {
+            Some(narrowed) if narrowed == *tasks => text.clone(),
+            Some(narrowed) => output.render(&narrowed).map_err(|mistake| mistaken(&output.template, mistake))?,
+            None if *text == before => continue,
+            None => {
+                outputs.left.push(output.path.clone());
+                continue;
+            }
+        };
+        if before != after {
+            outputs.steps.push(OutputStep { path: output.path.clone(), before, after });
+        }
+    }
+    Ok(outputs)
+}
+
+/// Makes rows of nobody's part of what is planned.
+async fn adopt(world: &World, loaded: &Loaded, options: &Options, current: &mut Current) -> Result<(), Error> {
+    let unmanaged = world.registry.unmanaged().await?;
+    for slug in &options.adopt {
+        let id = loaded.named(slug.as_str())?.id;
+        let Some(found) = unmanaged.get(&id) else { return Err(Error::NothingToAdopt { slug: slug.clone(), id }) };
+        current.registry.adopted.insert(id, found.row.clone());
+        current.registry.foreign.retain(|foreign| foreign.id != id.to_string());
+    }
+    Ok(())
+}
+
+/// Reads both targets.
+pub(super) async fn targets(world: &World) -> Result<Current, Error> {
+    let (registry, meltano) = try_join!(world.registry.read(), world.meltano_file.read())?;
+    Ok(Current { registry, meltano, outputs: world.outputs.read()?, remembered: State::default() })
+}
+
+/// Reads what the last apply left in `meltano.yml`, from the registry: a clone that has no such file must delete nothing
+/// that is protected.
+async fn remembered(world: &World) -> Result<State<Entry>, Error> {
+    let Some(last) = world.registry.applies(1).await?.pop() else { return Ok(State::default()) };
+    let text = world.registry.left_by(last.id).await?.and_then(|left| left.text).unwrap_or_default();
+    Ok(left_entries(&text)?)
+}
+
+/// Returns what a text holds that an apply has left.
+pub(super) fn left_entries(text: &str) -> Result<State<Entry>, TargetError> {
+    let unreadable =
+        |error: read::Unreadable| TargetError::Unreadable { path: FILE_NAME.into(), message: error.to_string() };
+    if text.is_empty() { Ok(State::default()) } else { read::entries(text).map_err(unreadable) }
+}
+
+/// Names what the targets keep, as they call it.
+fn kept(current: &Current) -> BTreeMap<Slug, IntegrationId> {
+    let rows = current.registry.state.iter().map(|(id, row)| (row.slug.clone(), *id));
+    let entries = current.meltano.state.iter().map(|(id, entry)| (entry.slug.clone(), *id));
+    rows.chain(entries).collect()
+}
+
+fn no_such(words: &[String], loaded: &Loaded) -> Error {
+    let tags = loaded.integrations.iter().flat_map(|known| &known.base.tags).map(|tag| format!("#{tag}"));
+    let tags: BTreeSet<String> = tags.collect();
+    let names = loaded.integrations.by_slug().map(|known| known.slug.as_str());
+    let known: Vec<&str> = names.chain(tags.iter().map(String::as_str)).collect();
+    super::unknown_names(words, &known)
+}

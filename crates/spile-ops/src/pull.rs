@@ -1,0 +1,119 @@
+//! `pull`: writes what somebody else has changed in a row into the integration's file, so that both say the same.
+
+use std::path::PathBuf;
+
+use super::edits::{self, Edits};
+use super::{Error, Loaded, check};
+use spile_core::connector::Role;
+use spile_core::integration::Integration;
+use spile_core::integration::rewrite::{Edit, NotRewritten, rewrite};
+use spile_core::name::EnvironmentName;
+use spile_core::plan::{Change, Difference, FieldChange};
+use spile_core::record::Row;
+use spile_core::sops;
+use spile_core::value::expansion::to_file;
+use spile_world::World;
+
+/// What was written, and what not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pulled {
+    /// The file, relative to the project; nothing was written where no field differs.
+    pub path: PathBuf,
+    /// The fields that the file now says as the row does.
+    pub fields: Vec<FieldChange>,
+}
+
+/// Makes an integration's file say what its row says; comments and layout stay. The changed file is checked before it is
+/// written.
+///
+/// # Errors
+/// When there is no row, a field of it cannot stand in the file, or the file would be wrong.
+pub async fn pull(
+    world: &World,
+    loaded: &Loaded,
+    (environment, slug): (&EnvironmentName, &str),
+) -> Result<Pulled, Error> {
+    let integration = loaded.named(slug)?;
+    let refused = |why: &str, help| Error::NotPulled { slug: integration.slug.clone(), why: why.to_owned(), help };
+    if integration.role() == Role::Loader {
+        return Err(refused("loaders have none", "run `spile apply` to make `meltano.yml` what its file says"));
+    }
+    let rows = world.registry.read().await?.state;
+    let row = rows.get(&integration.id);
+    let row = row.ok_or_else(|| refused("there is none", "run `spile apply` to make it, or remove the file"))?;
+    let path = file(integration, environment);
+    let wanted = Row::of(integration, environment);
+    let fields = Change::between(&wanted, row).map(|change| change.fields()).unwrap_or_default();
+    if fields.is_empty() {
+        return Ok(Pulled { path, fields });
+    }
+    let before = edits::read(&world.project, &path)?;
+    let said = before.as_deref().unwrap_or_default();
+    let text = rewritten(integration, (environment, said), row, &fields)?;
+    let changed = check(&world.project.with(&path, text.clone()))?;
+    let now = changed.integrations.get(&integration.id).map(|now| Row::of(now, environment));
+    if now.is_none_or(|now| Change::between(&now, row).is_some()) {
+        let help = "write it into the file by hand, or run `spile apply` to make the row what the file says";
+        return Err(refused("the file would still say something else", help));
+    }
+    let mut edits = Edits::default();
+    edits.set(path.clone(), before, Some(text));
+    edits.write(&world.project)?;
+    Ok(Pulled { path, fields })
+}
+
+/// Returns the file whose word counts in an environment: its overlay, where there is one.
+fn file(integration: &Integration, environment: &EnvironmentName) -> PathBuf {
+    if integration.overlays.contains_key(environment) {
+        integration.path.with_extension(format!("{environment}.toml"))
+    } else {
+        integration.path.clone()
+    }
+}
+
+fn rewritten(
+    integration: &Integration,
+    (environment, text): (&EnvironmentName, &str),
+    row: &Row,
+    fields: &[FieldChange],
+) -> Result<String, Error> {
+    let refused = |why: String, help| Error::NotPulled { slug: integration.slug.clone(), why, help };
+    let mut edits = Vec::new();
+    let mut with_secrets = false;
+    for FieldChange { path, difference } in fields {
+        let value = match difference {
+            Difference::Plain { after, .. } => after.clone(),
+            Difference::Secret(_) => None,
+        };
+        match path.split_once('.') {
+            Some(("secrets" | "sops", _)) => with_secrets = true,
+            Some(("config", key)) => {
+                edits.push(Edit { table: Some("config"), key: key.to_owned(), value: value.as_ref().map(to_file) });
+            }
+            _ if path == "sops" => with_secrets = true,
+            _ if path == "name" || path == "enabled" => edits.push(Edit { table: None, key: path.clone(), value }),
+            _ => {
+                let help = "change the file by hand, or run `spile apply` to make the row what the file says";
+                return Err(refused(format!("its `{path}` is not the file's to change"), help));
+            }
+        }
+    }
+    let unreadable = |error: NotRewritten| refused(error.to_string(), "run `spile check`");
+    let text = rewrite(text, &edits).map_err(unreadable)?;
+    if !with_secrets {
+        return Ok(text);
+    }
+    let declaration = integration.at(environment);
+    if declaration.secrets.as_ref().is_some_and(|secrets| secrets.sidecar.is_some()) {
+        let help = "change the sidecar with sops, or run `spile apply` to make the row what it says";
+        return Err(refused("its secrets differ, and are in a sidecar".to_owned(), help));
+    }
+    match &row.secrets {
+        None => sops::rewrite(&text, &sops::Document::profile(&[])).map_err(|error| unreadable(error.into())),
+        Some(sealed) => {
+            let help = "run `spile apply` to make the row what the file says";
+            let document = sealed.open().ok_or_else(|| refused("its secrets are no sops document".to_owned(), help))?;
+            sops::rewrite(&text, &document).map_err(|error| unreadable(error.into()))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `rollback`: a plan to what an earlier apply left.
+
+use super::{Error, Loaded};
+use spile_core::name::EnvironmentName;
+use spile_core::plan::history::{Applied, Left, Pruned};
+use spile_core::plan::{Desired, Plan, Scope};
+use spile_world::World;
+
+/// How far back an apply is looked for by the start of its id.
+const FAR: usize = 1000;
+
+/// A plan to what an earlier apply left.
+#[derive(Debug)]
+pub struct Rollback {
+    /// The apply.
+    pub apply: Applied,
+    /// What leads back to it.
+    pub plan: Plan,
+    /// Whether `meltano.yml` goes back too: of very large ones, the hosted registry keeps only the hash.
+    pub with_file: bool,
+}
+
+/// Works out what leads back to what an apply left: rows with the ciphertexts of then, `meltano.yml` as it was. Files are
+/// not touched.
+///
+/// # Errors
+/// When there is no such apply, or a target cannot be read.
+pub async fn rollback(
+    world: &World,
+    loaded: &Loaded,
+    (environment, of): (&EnvironmentName, &str),
+) -> Result<Rollback, Error> {
+    let apply = match find(&world.registry.applies(FAR).await?, of) {
+        Err(Error::NoApply { of }) => return Err(missing(of, world.registry.pruned().await?)),
+        found => found?,
+    };
+    let left = world.registry.left_by(apply.id).await?;
+    let Left { apply, rows, adopted, text } = left.ok_or_else(|| Error::NoApply { of: of.to_owned() })?;
+    let mut current = super::plan::targets(world).await?;
+    // Of what was adopted before that was kept, only who keeps it goes back.
+    let released = adopted.into_iter().filter_map(|(id, row)| {
+        let row = row.or_else(|| current.registry.state.get(&id).cloned())?;
+        Some((id, row))
+    });
+    current.registry.released = released.collect();
+    let with_file = text.is_some();
+    let text = text.unwrap_or_else(|| current.meltano.document.clone());
+    let meltano = if with_file { super::plan::left_entries(&text)? } else { current.meltano.state.clone() };
+    let desired = Desired { registry: rows, meltano, protected: std::collections::BTreeSet::new() };
+    let desired = Scope::Everything.narrow(desired, &current);
+    let text = if desired.protected.is_empty() { text } else { loaded.render(&desired.meltano)? };
+    let head = (loaded.settings.name.clone(), environment.clone(), Scope::Everything);
+    let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
+    super::secrets::verify(&world.keys, &mut plan).await;
+    Ok(Rollback { apply, plan, with_file })
+}
+
+/// Says that there is no such apply, or that it may be one of those that are no longer kept.
+fn missing(of: String, pruned: Option<Pruned>) -> Error {
+    match pruned {
+        Some(Pruned { applies, until }) => Error::PrunedApply { of, applies, until },
+        None => Error::NoApply { of },
+    }
+}
+
+/// Finds an apply by its id, or by the start of it.
+fn find(applies: &[Applied], of: &str) -> Result<Applied, Error> {
+    let mut found = applies.iter().filter(|apply| apply.id.to_string().starts_with(&of.to_lowercase()));
+    match (found.next(), found.next()) {
+        (Some(apply), None) if !of.is_empty() => Ok(apply.clone()),
+        (None, _) | (Some(_), None) => Err(Error::NoApply { of: of.to_owned() }),
+        (Some(_), Some(_)) => Err(Error::AmbiguousApply { of: of.to_owned() }),
+    }
+}

@@ -1,0 +1,330 @@
+//! `test` and `sync`: runs of the real Meltano, several at a time, each remembered by the registry.
+
+mod bookmarks;
+mod catalog;
+mod died;
+mod ended;
+mod held;
+mod job;
+mod judge;
+mod lease;
+mod log;
+pub mod mend;
+mod obstacle;
+mod places;
+mod request;
+mod results;
+mod watched;
+mod would;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::task::{Id, JoinSet};
+use uuid::Uuid;
+
+use super::{Error, Event, Loaded, Tell, Which};
+use ended::Ended;
+use job::Job;
+use obstacle::Obstacle;
+use spile_core::integration::Integration;
+use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_core::run::{Run, RunKind};
+use spile_core::settings::{Sync, Verify};
+use spile_world::World;
+use spile_world::meltano::{Host, Missing};
+use spile_world::project::OWN_FOLDER;
+use spile_world::runs::PAUSED;
+
+pub use died::bury;
+pub(super) use held::{Claim, NotHere, stopped_when_lost};
+pub use log::{Log, More};
+pub use mend::{Mend, mend};
+pub(super) use obstacle::{LOADER, NO_LOADER};
+pub use places::{Places, jobs};
+use request::variables;
+pub(super) use request::{Invocation, base_variables, installed, request};
+pub use results::{Refused, Results, Why};
+pub use would::{Would, would};
+
+/// What to run, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The integrations; those that are not named by their whole name have to be enabled, not paused, and able to run.
+    pub which: Which,
+    /// How many at a time.
+    pub places: Arc<Places>,
+    /// How long one may take.
+    pub timeout: Option<Duration>,
+    /// How often, and after how long, one that failed for a reason that may pass is tried again.
+    pub retries: Retries,
+    /// What to do about an integration that something else runs.
+    pub when_busy: WhenBusy,
+    /// From where a sync reads.
+    pub from: From,
+    /// How a sync proves that its records have arrived.
+    pub verify: Verify,
+    /// What to do where the backend of its bookmarks has none and another place has.
+    pub missing_bookmark: Missing,
+    /// Which moment of its schedule a run serves.
+    pub scheduled_for: BTreeMap<IntegrationId, Timestamp>,
+    /// What of the machine's environment children are given.
+    pub host: Host,
+    /// Turns true when the user wants an end.
+    pub interrupt: watch::Receiver<bool>,
+}
+
+/// How often a run is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retries {
+    /// How often at most.
+    pub most: u16,
+    /// How long is waited before the first further try; before each next one twice as long.
+    pub after: Duration,
+}
+
+/// What to do about an integration that something else runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// Wait until it has ended.
+    Wait,
+    /// Say who it is, and fail.
+    Refuse,
+    /// Say who it is, and leave it at that.
+    Leave,
+}
+
+/// From where a sync reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// From its bookmark.
+    Bookmark,
+    /// From the beginning.
+    Beginning,
+    /// From that moment on, given to the setting `start_date`.
+    Moment(String),
+}
+
+impl Options {
+    /// Returns how all that is enabled is run in an environment, where nothing else is said: by as many at a time as there
+    /// are places, with the project's own patience.
+    #[must_use]
+    pub fn of(sync: &Sync, environment: EnvironmentName, (places, host): (Arc<Places>, Host)) -> Self {
+        Self {
+            environment,
+            which: Which::default(),
+            places,
+            timeout: sync.timeout,
+            retries: Retries { most: sync.retries, after: sync.retry_after },
+            when_busy: WhenBusy::Wait,
+            from: From::Bookmark,
+            verify: sync.verify,
+            missing_bookmark: Missing::Refuse,
+            scheduled_for: BTreeMap::new(),
+            host,
+            interrupt: watch::channel(false).1,
+        }
+    }
+}
+
+/// Tests connections: reads one record from each source and throws it away.
+///
+/// # Errors
+/// When nothing can be started; a run that fails is a result.
+pub async fn test(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
+    let options = Options { timeout: options.timeout.or(Some(TEST)), ..options.clone() };
+    runs(world, loaded, (RunKind::Test, &options), tell).await
+}
+
+/// Moves records from extractors to their loaders.
+///
+/// # Errors
+/// When nothing can be started; a run that fails is a result.
+pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
+    runs(world, loaded, (RunKind::Sync, options), tell).await
+}
+
+async fn runs(
+    world: &World,
+    loaded: &Arc<Loaded>,
+    (kind, options): (RunKind, &Options),
+    tell: Tell<'_>,
+) -> Result<Results, Error> {
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let chosen = chosen(world, loaded, (kind, options)).await?;
+    let job = |integration| Job {
+        id: Uuid::new_v4(),
+        world: world.clone(),
+        loaded: loaded.clone(),
+        options: options.clone(),
+        events: events.clone(),
+        integration,
+        kind,
+        known: OnceCell::new(),
+    };
+    let jobs: Vec<Job> = chosen.into_iter().map(job).collect();
+    if jobs.is_empty() {
+        return Ok(Results::default());
+    }
+    if !world.meltano.is_installed() {
+        for job in &jobs {
+            tell(job.queued());
+        }
+    }
+    install(world, (&options.host, &options.interrupt), tell).await?;
+    bury(world, &options.environment).await?;
+    let mut running = Running::default();
+    for job in jobs {
+        running.begin(job, &options.places);
+    }
+    drop(events);
+    while let Some(event) = heard.recv().await {
+        tell(event);
+    }
+    Ok(running.ended(world).await)
+}
+
+/// The runs that were begun together.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Ended>,
+    /// What each is about, for one that panics says nothing.
+    runs: BTreeMap<Id, Run>,
+}
+
+impl Running {
+    fn begin(&mut self, job: Job, places: &Arc<Places>) {
+        let (run, places) = (job.begun(), places.clone());
+        let task = self.tasks.spawn(async move {
+            let free = places.take_free();
+            let _place = if let Some(place) = free {
+                place
+            } else {
+                job.tell(job.queued());
+                places.take(&mut job.options.interrupt.clone()).await
+            };
+            job.run().await
+        });
+        self.runs.insert(task.id(), run);
+    }
+
+    /// Waits for all of them: what became of one hides nothing of the others.
+    async fn ended(mut self, world: &World) -> Results {
+        let mut results = Results::default();
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            match ended {
+                Ok((_, ended)) => results.add(ended),
+                Err(error) => {
+                    if let Some(run) = self.runs.remove(&error.id()) {
+                        results.add(ended::broken(world, run).await);
+                    }
+                }
+            }
+        }
+        results.sort();
+        results
+    }
+}
+
+/// Installs the pinned Meltano, where it is not there yet, and clears what killed runs left behind.
+pub(super) async fn install(
+    world: &World,
+    (host, interrupt): (&Host, &watch::Receiver<bool>),
+    tell: Tell<'_>,
+) -> Result<(), Error> {
+    world.meltano.sweep()?;
+    if !world.meltano.is_installed() {
+        // Where nothing can be installed, nobody hears that it is.
+        world.project.own().make().map_err(|source| Error::Io { doing: "use", path: OWN_FOLDER.to_owned(), source })?;
+        tell(Event::InstallingMeltano { version: world.meltano.version().to_owned() });
+        world.meltano.install(host, &mut interrupt.clone()).await?;
+    }
+    Ok(())
+}
+
+/// Returns what to run: what is named, and of the rest that is meant what is enabled, not paused, and can run.
+async fn chosen(
+    world: &World,
+    loaded: &Loaded,
+    (kind, options): (RunKind, &Options),
+) -> Result<Vec<Arc<Integration>>, Error> {
+    let which = &options.which;
+    let mut chosen = which.among(world, loaded).await?;
+    let jobs = obstacle::jobs(loaded, (kind, &chosen));
+    let obstacle = |integration: &Integration| obstacle::of(integration, &jobs, (kind, options));
+    let is_named = |integration: &Integration| which.names(&integration.slug);
+    for integration in chosen.iter().filter(|integration| is_named(integration)) {
+        if let Some(Obstacle { reason, help }) = obstacle(integration) {
+            return Err(Error::NotRunnable { slug: integration.slug.clone(), reason, help });
+        }
+    }
+    if chosen.iter().all(|integration| is_named(integration)) {
+        return Ok(chosen);
+    }
+    let standings = world.runs.standings().await?;
+    let is_paused = |id| standings.get(&id).is_some_and(|standing| standing.status == PAUSED);
+    chosen.retain(|integration| {
+        let is_awake = integration.at(&options.environment).enabled && !is_paused(integration.id);
+        is_named(integration) || is_awake && obstacle(integration).is_none()
+    });
+    Ok(chosen)
+}
+
+/// How long a test may take where nothing is said: discovery of a large Salesforce takes minutes.
+const TEST: Duration = Duration::from_mins(5);
+
+/// The setting of taps that says from when on they read; a convention of Singer's.
+const START: &str = "start_date";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spile_core::name::IntegrationId;
+    use spile_core::problem::Problems;
+    use spile_core::run::{RunStatus, Start};
+    use spile_core::source::Source;
+    use spile_world::{Outside, Project};
+
+    fn run(status: RunStatus, number: u128) -> Run {
+        let start = Start {
+            id: uuid::Uuid::from_u128(number),
+            integration: IntegrationId(uuid::Uuid::from_u128(1)),
+            slug: "shop".parse().unwrap(),
+            environment: "dev".parse().unwrap(),
+            kind: RunKind::Sync,
+            at: Timestamp::UNIX_EPOCH,
+        };
+        Run { status, ..Run::start(start) }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_breaks_off_hides_nothing_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = Source::new("spile.toml", "[project]\nname = 'x'\n");
+        let settings = spile_core::settings::read(&text, &mut Problems::default()).unwrap();
+        let outside = Outside::nothing();
+        let world = World::offline(&Project::at(folder.path()), &settings, &outside);
+        let begun = run(RunStatus::Running, 1);
+        let never = run(RunStatus::Running, 2);
+        let well = run(RunStatus::Ok, 3);
+        world.runs.record(&begun).await.unwrap();
+        let mut running = Running::default();
+        for run in [&begun, &never] {
+            let task = running.tasks.spawn(async { unreachable!("a mistake") });
+            running.runs.insert(task.id(), run.clone());
+        }
+        let ended = Ended::Ran(Box::new(well.clone()));
+        running.tasks.spawn(async { ended });
+        let results = running.ended(&world).await;
+        let ran: Vec<_> = results.ran.iter().map(|run| (run.id, run.status)).collect();
+        assert!(ran.len() == 2 && ran.contains(&(well.id, RunStatus::Ok)), "{ran:?}");
+        assert!(ran.contains(&(begun.id, RunStatus::Failed)), "the registry knows how it ended: {ran:?}");
+        assert_eq!(world.runs.get(begun.id).await.unwrap().unwrap().status, RunStatus::Failed);
+        assert!(matches!(&results.refused[..], [Refused { run, why: Why::Failed(_) }] if run.id == never.id));
+    }
+}

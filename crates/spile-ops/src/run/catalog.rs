@@ -1,0 +1,59 @@
+//! Which catalog a run selects its streams from: the last one, or a new one.
+
+use serde_json::json;
+
+use super::job::Job;
+use crate::{Error, discover};
+use spile_core::digest::hash;
+use spile_core::settings::Severity;
+use spile_world::Discoveries;
+use spile_world::discoveries::Used;
+use spile_world::meltano::{Catalog, CatalogFacts};
+
+impl Job {
+    /// Decides where the catalog comes from. Its plugin has to be installed: another version is another answer.
+    pub(super) fn catalog(&self) -> Result<Catalog, Error> {
+        let sync = &self.loaded.settings.sync;
+        let of = (&self.integration.slug, &self.options.environment);
+        let discoveries = self.discoveries();
+        let used = discoveries.used(of).map_err(discover::io("read", &discoveries.path(of.0, of.1)))?;
+        let key = self.catalog_key()?;
+        if used.is_some_and(|used| used.will_do(&key, (sync.catalog, (self.world.clock)()))) {
+            return Ok(Catalog::Kept);
+        }
+        let may_be_old = sync.failed_discovery != Severity::Fail;
+        Ok(if may_be_old { Catalog::RenewedWherePossible } else { Catalog::Renewed })
+    }
+
+    /// Remembers a catalog that a run has asked for.
+    pub(super) fn remember_catalog(&self, facts: &CatalogFacts) -> Result<(), Error> {
+        if !facts.discovered {
+            return Ok(());
+        }
+        let of = (&self.integration.slug, &self.options.environment);
+        let discoveries = self.discoveries();
+        let used = Used { key: self.catalog_key()?, discovered_at: (self.world.clock)() };
+        discoveries.use_from_now(of, &used).map_err(discover::io("write", &discoveries.path(of.0, of.1)))
+    }
+
+    fn discoveries(&self) -> Discoveries {
+        Discoveries::of(&self.world.project.own_folder())
+    }
+
+    /// Returns a hash of all that the catalog of a run depends on. The selection is part of it, though the tap says the
+    /// same whatever is selected: a stream that has just been selected may be newer than the last catalog.
+    fn catalog_key(&self) -> Result<String, Error> {
+        let environment = &self.options.environment;
+        let source = discover::key(&self.world.meltano, (&self.loaded, &self.integration), environment)?;
+        let (declared, connector) = (self.integration.at(environment), &self.integration.connector);
+        let all = json!({
+            "source": source,
+            "select": declared.select,
+            "metadata": declared.metadata,
+            "connector": [json!(connector.select), json!(connector.metadata)],
+        });
+        // A catalog that Meltano has discovered by itself was held against no contract.
+        let watched = if self.is_watching() { "\nwatched" } else { "" };
+        Ok(hash(format!("{all}{watched}").as_bytes()))
+    }
+}

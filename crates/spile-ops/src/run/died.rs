@@ -1,0 +1,31 @@
+//! Runs that were killed: the registry still takes them to be running, until somebody tells it.
+
+use crate::Error;
+use spile_core::name::EnvironmentName;
+use spile_core::run::{Cause, Run, RunStatus};
+use spile_world::World;
+
+/// Tells the registry of the runs of an environment that were killed on this machine.
+///
+/// # Errors
+/// When what is remembered of them cannot be read, or the registry refuses.
+pub async fn bury(world: &World, environment: &EnvironmentName) -> Result<(), Error> {
+    if !world.runs.lasts() {
+        // A test of what is not saved yet knows no runs but its own: others are for whoever knows them.
+        return Ok(());
+    }
+    for id in world.meltano.died(environment.as_str())? {
+        let known = world.runs.get(id).await?;
+        if let Some(run) = known.filter(|run| run.status == RunStatus::Running) {
+            let (error, finished_at) = (Some("it was killed, or the machine went down".to_owned()), (world.clock)());
+            let ended = (RunStatus::Failed, Some(Cause::Killed), Some(finished_at.max(run.started_at)));
+            let (status, cause, finished_at) = ended;
+            world.runs.record(&Run { status, finished_at, error, cause, ..run }).await?;
+        }
+        if let Some(hosted) = &world.supabase {
+            hosted.release(id).await.map_err(spile_world::TargetError::from)?;
+        }
+        world.meltano.forget(id);
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Keeping others away from an integration while a run lasts: on this machine, and on others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::WhenBusy;
+use super::job::Job;
+use super::lease::{self, Leased};
+use crate::{Error, Event, Tell};
+use spile_core::integration::Integration;
+use spile_core::name::EnvironmentName;
+use spile_core::run::Run;
+use spile_world::World;
+use spile_world::meltano::{Hold, NotHeld};
+
+/// How often an integration that something else runs is looked at.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What keeps others away while a run lasts: on this machine, and on others.
+pub(crate) struct Held {
+    pub hold: Option<Arc<Hold>>,
+    pub lease: Option<Leased>,
+}
+
+/// Who runs an integration, as a sentence.
+type Busy = String;
+
+/// Why an integration is not held.
+pub(crate) enum NotHere {
+    /// Something else runs it.
+    Busy(Busy),
+    /// The same, and it is left to that.
+    Left,
+    /// The user wants an end.
+    Stopped,
+}
+
+impl Held {
+    /// Lets others have the integration again.
+    pub(crate) async fn give_back(self) {
+        if let Some(lease) = self.lease {
+            lease.give_back().await;
+        }
+    }
+}
+
+/// Returns what turns true when the user wants an end, or when the lease is lost; that is told by setting the other one to
+/// true.
+pub(crate) fn stopped_when_lost(mut wanted: watch::Receiver<bool>) -> (watch::Receiver<bool>, watch::Sender<bool>) {
+    let (lost, mut is_lost) = watch::channel(false);
+    let (stop, stopped) = watch::channel(*wanted.borrow());
+    tokio::spawn(async move {
+        let ended = stop.clone();
+        tokio::select! {
+            Ok(_) = wanted.wait_for(|wanted| *wanted) => {}
+            Ok(_) = is_lost.wait_for(|lost| *lost) => {}
+            () = ended.closed() => {}
+            else => {}
+        }
+        stop.send_replace(true);
+    });
+    (stopped, lost)
+}
+
+/// Who wants to hold an integration.
+pub(crate) struct Claim<'a> {
+    /// Everything outside.
+    pub world: &'a World,
+    /// The id under which it is held.
+    pub run: Uuid,
+    /// The integration.
+    pub integration: &'a Integration,
+    /// Its loader.
+    pub loader: &'a Integration,
+    /// The environment.
+    pub environment: &'a EnvironmentName,
+    /// What to do if something else has it.
+    pub when_busy: WhenBusy,
+    /// Turns true when the user wants an end.
+    pub interrupt: &'a watch::Receiver<bool>,
+}
+
+impl Claim<'_> {
+    /// Waits until nothing else runs the integration, or says what is in the way.
+    pub(crate) async fn held(
+        &self,
+        lost: &watch::Sender<bool>,
+        tell: Tell<'_>,
+    ) -> Result<Result<Held, NotHere>, Error> {
+        let slug = &self.integration.slug;
+        let mut has_told = false;
+        loop {
+            if *self.interrupt.borrow() {
+                return Ok(Err(NotHere::Stopped));
+            }
+            let busy = match self.try_to_hold(lost).await? {
+                Ok(held) => {
+                    // Who had it may have been killed a moment ago, and stand in Meltano's way still.
+                    self.world.meltano.sweep()?;
+                    super::bury(self.world, self.environment).await?;
+                    return Ok(Ok(held));
+                }
+                Err(busy) => busy,
+            };
+            match self.when_busy {
+                WhenBusy::Wait => {}
+                WhenBusy::Refuse => return Ok(Err(NotHere::Busy(busy))),
+                WhenBusy::Leave => {
+                    tell(Event::Left { slug: slug.clone(), busy });
+                    return Ok(Err(NotHere::Left));
+                }
+            }
+            if !has_told {
+                tell(Event::Waiting { slug: slug.clone(), busy });
+                has_told = true;
+            }
+            tokio::time::sleep(PATIENCE).await;
+            // What holds it may have been killed.
+            self.world.meltano.sweep()?;
+        }
+    }
+
+    async fn try_to_hold(&self, lost: &watch::Sender<bool>) -> Result<Result<Held, Busy>, Error> {
+        let plugins = vec![self.integration.plugin_name(), self.loader.plugin_name()];
+        let hold = match self.world.meltano.hold(self.run, self.environment.as_str(), plugins) {
+            Ok(hold) => Some(hold),
+            Err(NotHeld::Failed(error)) => return Err(error.into()),
+            Err(NotHeld::Busy(other)) => {
+                let (run, since) = (other.run, other.since);
+                return Ok(Err(format!("the run {run} has it here since {since:.0}, by process {}", other.process.id)));
+            }
+        };
+        let Some(registry) = &self.world.supabase else { return Ok(Ok(Held { hold, lease: None })) };
+        Ok(match lease::take(registry, (self.integration.id, self.run), lost.clone()).await? {
+            Ok(lease) => Ok(Held { hold, lease: Some(lease) }),
+            Err(other) => {
+                let run = other.run.map(|run| run.to_string()).unwrap_or_default();
+                let since = other.since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
+                Err(format!("the run {run} has it on `{}`{since}", other.host.unwrap_or_default()))
+            }
+        })
+    }
+}
+
+impl Job {
+    /// Lets a lost lease end the run as the user's wish for an end does. Returns what is set to true then.
+    pub(super) fn stop_when_lost(&mut self) -> watch::Sender<bool> {
+        let (stopped, lost) = stopped_when_lost(self.options.interrupt.clone());
+        self.options.interrupt = stopped;
+        lost
+    }
+
+    /// Waits until nothing else runs the integration, or says what is in the way. A test reads one record and keeps no
+    /// bookmark: it keeps nobody away.
+    pub(super) async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<Held, NotHere>, Error> {
+        let Some(loader) = self.loader() else {
+            if *self.options.interrupt.borrow() {
+                return Ok(Err(NotHere::Stopped));
+            }
+            self.world.meltano.sweep()?;
+            super::bury(&self.world, &run.environment).await?;
+            return Ok(Ok(Held { hold: None, lease: None }));
+        };
+        let claim = Claim {
+            world: &self.world,
+            run: run.id,
+            integration: &self.integration,
+            loader,
+            environment: &run.environment,
+            when_busy: self.options.when_busy,
+            interrupt: &self.options.interrupt,
+        };
+        claim.held(lost, &mut |event| self.tell(event)).await
+    }
+}

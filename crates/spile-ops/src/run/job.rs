@@ -1,0 +1,339 @@
+//! One run of one integration, from its beginning to its entry in the registry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OnceCell, mpsc, watch};
+use uuid::Uuid;
+
+use super::ended::{Ended, How, cause, error_line, finish, took_in};
+use super::held::NotHere;
+use super::judge::Found;
+use super::results::{Refused, Why};
+use super::watched::Watched;
+use super::{From, Invocation, Options, START};
+use crate::discover::DiscoverError;
+use crate::{Error, Event, Loaded, loader_test};
+use spile_core::connector::Role;
+use spile_core::integration::Integration;
+use spile_core::integration::check::environment_variable;
+use spile_core::name::EnvironmentName;
+use spile_core::record::entry::state_id;
+use spile_core::run::finding::Finding;
+use spile_core::run::refresh::{self, Left};
+use spile_core::run::{Cause, Run, RunKind, RunStatus, Start, Tries};
+use spile_world::meltano::{Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span};
+use spile_world::supabase::NotKept;
+use spile_world::{World, machine};
+
+/// One run, with all it needs.
+pub(super) struct Job {
+    pub id: Uuid,
+    pub world: World,
+    pub loaded: Arc<Loaded>,
+    pub options: Options,
+    pub events: mpsc::UnboundedSender<Event>,
+    pub integration: Arc<Integration>,
+    pub kind: RunKind,
+    /// What [`Job::known`] has read.
+    pub known: OnceCell<Vec<Run>>,
+}
+
+impl Job {
+    /// Returns the newest runs of the integration, read once: it is held from before the first call on, so that no other run
+    /// of it comes.
+    pub(super) async fn known(&self) -> Result<&[Run], Error> {
+        let read = || self.world.runs.newest(Some(self.integration.id), 100);
+        Ok(self.known.get_or_try_init(read).await?)
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        // Nobody listens any more only when the operation itself has ended.
+        let _ = self.events.send(event);
+    }
+
+    /// Says that it waits for its turn.
+    pub(super) fn queued(&self) -> Event {
+        Event::Queued(Box::new(self.begun()))
+    }
+
+    pub(super) fn loader(&self) -> Option<&Arc<Integration>> {
+        let slug = self.integration.at(&self.options.environment).loader.as_ref()?;
+        self.loaded.integrations.find(slug.as_str()).filter(|_| self.kind == RunKind::Sync)
+    }
+
+    /// Runs, and remembers the run from its beginning; unless something is in the way of that.
+    pub(super) async fn run(mut self) -> Ended {
+        let run = self.begun();
+        let lost = self.stop_when_lost();
+        let held = match self.held(&run, &lost).await {
+            Ok(Ok(held)) => held,
+            Ok(Err(NotHere::Busy(busy))) => return self.refused(run, (busy, Cause::Busy), Why::Busy),
+            Ok(Err(NotHere::Left)) => return Ended::Left(run.slug),
+            Ok(Err(NotHere::Stopped)) => return self.stopped(run),
+            // Others may be held all the same.
+            Err(error) => return self.failed(run, error),
+        };
+        let ended = match self.going_on(run.clone()).await {
+            Ok(run) => self.run_held((run, held.hold.as_ref()), &lost).await,
+            Err(error) => self.failed(run, error),
+        };
+        held.give_back().await;
+        ended
+    }
+
+    /// Makes it a part of the full refresh that broke off before it, where one did and nothing else was asked for.
+    async fn going_on(&mut self, run: Run) -> Result<Run, Error> {
+        if self.kind != RunKind::Sync || self.options.from != From::Bookmark {
+            return Ok(run);
+        }
+        let Some(unfinished) = refresh::unfinished(self.known().await?, run.loader, run.id) else { return Ok(run) };
+        match unfinished.left {
+            Left::Bookmarks => {}
+            Left::Nothing => self.options.from = From::Beginning,
+        }
+        self.tell(Event::ResumedRefresh { slug: run.slug.clone(), unfinished });
+        Ok(Run { full_refresh: true, ..run })
+    }
+
+    async fn run_held(&self, (mut run, hold): (Run, Option<&Arc<Hold>>), lost: &watch::Sender<bool>) -> Ended {
+        if *self.options.interrupt.borrow() {
+            return self.stopped(run);
+        }
+        match self.is_served().await {
+            Ok(false) => {}
+            Ok(true) => return Ended::Served,
+            Err(error) => return self.failed(run, error),
+        }
+        run.started_at = (self.world.clock)();
+        if let Err(error) = self.world.runs.record(&run).await {
+            return self.failed(run, error.into());
+        }
+        self.tell(Event::Began { slug: run.slug.clone(), kind: self.kind, run: run.id });
+        self.carry_out(&mut run, hold).await;
+        if *lost.borrow() {
+            let why = "another machine has taken its lease: this one was out of the registry's reach for too long";
+            (run.error, run.cause) = (Some(why.to_owned()), Some(Cause::Busy));
+            run.status = RunStatus::Failed;
+        }
+        if let Err(error) = self.world.runs.record(&run).await {
+            let error = error_line(&error.into());
+            let how = run.error.take().map(|how| format!(" ({how})")).unwrap_or_default();
+            run.error = Some(format!("it has ended{how}, and the registry does not take that: {error}"));
+            (run.status, run.cause) = (RunStatus::Failed, Some(Cause::Registry));
+        }
+        self.tell(Event::Ended(Box::new(run.clone())));
+        Ended::Ran(Box::new(run))
+    }
+
+    /// Ends a run that has not begun. Nothing has run, so the registry hears nothing of it.
+    fn refused(&self, mut run: Run, (how, cause): (String, Cause), why: Why) -> Ended {
+        finish(&mut run, (RunStatus::Failed, Some(how), Some(cause)), (self.world.clock)());
+        self.tell(Event::Ended(Box::new(run.clone())));
+        Ended::Refused(Box::new(Refused { run, why }))
+    }
+
+    fn failed(&self, run: Run, error: Error) -> Ended {
+        self.refused(run, (error_line(&error), cause(&error)), Why::Failed(error))
+    }
+
+    fn stopped(&self, mut run: Run) -> Ended {
+        let how = "stopped before it began".to_owned();
+        finish(&mut run, (RunStatus::Cancelled, Some(how), None), (self.world.clock)());
+        self.tell(Event::Ended(Box::new(run.clone())));
+        Ended::Refused(Box::new(Refused { run, why: Why::Stopped }))
+    }
+
+    /// Tells whether the moment of its schedule has been served while it waited.
+    async fn is_served(&self) -> Result<bool, Error> {
+        let Some(moment) = self.options.scheduled_for.get(&self.integration.id) else { return Ok(false) };
+        let tries = Tries::of(self.known().await?, (self.world.clock)());
+        Ok(tries.is_some_and(|tries| tries.have_served(*moment)))
+    }
+
+    /// Returns the run as it begins.
+    pub(super) fn begun(&self) -> Run {
+        let environment = self.options.environment.clone();
+        let loader = self.loader();
+        let state_id =
+            loader.map(|loader| state_id(&environment, &self.integration.plugin_name(), &loader.plugin_name()));
+        let start = Start {
+            id: self.id,
+            integration: self.integration.id,
+            slug: self.integration.slug.clone(),
+            environment,
+            kind: self.kind,
+            at: (self.world.clock)(),
+        };
+        Run {
+            state_id,
+            loader: loader.map(|loader| loader.id),
+            full_refresh: self.options.from != From::Bookmark,
+            scheduled_for: self.options.scheduled_for.get(&self.integration.id).copied(),
+            host: Some(machine::name()),
+            ..Run::start(start)
+        }
+    }
+
+    /// Runs until it goes well, or fails in a way that does not pass by itself, or has been tried often enough.
+    async fn carry_out(&self, run: &mut Run, hold: Option<&Arc<Hold>>) {
+        let mut after = self.options.retries.after;
+        loop {
+            let outcome = match self.attempt(run, hold).await {
+                Ok(Attempt { finished, findings }) => {
+                    let facts = finished.catalog.clone();
+                    let how = took_in(run, finished);
+                    self.judged(run, how, Found { facts: &facts, before: findings }).await
+                }
+                // Stopped while its plugins were installed, or its source was asked.
+                Err(
+                    Error::Install(InstallError::Interrupted)
+                    | Error::Run(RunError::Install(InstallError::Interrupted))
+                    | Error::Discover(DiscoverError::Interrupted { .. }),
+                ) => (RunStatus::Cancelled, None, None),
+                Err(error) => (RunStatus::Failed, Some(error_line(&error)), Some(cause(&error))),
+            };
+            let may_pass = outcome.0 == RunStatus::Failed && outcome.2.is_some_and(Cause::may_pass);
+            let is_left = run.attempts <= u32::from(self.options.retries.most) && self.kind == RunKind::Sync;
+            if !may_pass || !is_left || !self.rests(run, &outcome, after).await {
+                finish(run, outcome, (self.world.clock)());
+                spile_world::meltano::keep_logs(
+                    self.world.project.root(),
+                    &run.log,
+                    self.loaded.settings.sync.keep_logs,
+                );
+                return;
+            }
+            run.attempts += 1;
+            after *= 2;
+        }
+    }
+
+    /// Waits before a further try; `false` when the user wants an end meanwhile.
+    async fn rests(&self, run: &Run, (_, error, _): &How, after: Duration) -> bool {
+        let reason = error.clone().unwrap_or_default();
+        self.tell(Event::Retrying { slug: run.slug.clone(), reason, after });
+        let mut interrupt = self.options.interrupt.clone();
+        let wanted = interrupt.wait_for(|wanted| *wanted);
+        tokio::time::timeout(after, wanted).await.is_err()
+    }
+
+    async fn attempt(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Attempt, Error> {
+        if let Some(refused) = self.without_contract()? {
+            return Ok(refused.into());
+        }
+        let mut request = self.request(run, hold).await?;
+        let meltano = &self.world.meltano;
+        let mut interrupt = self.options.interrupt.clone();
+        if !meltano.is_ready(&request) {
+            self.tell(Event::Preparing { slug: run.slug.clone() });
+            meltano.make_ready(&request, &mut interrupt).await?;
+        }
+        if self.integration.role() == Role::Loader {
+            let loader = (&*self.integration, &self.options.environment);
+            return Ok(loader_test::carry_out(&self.world, loader, request, &mut interrupt).await?.into());
+        }
+        let mut findings = Vec::new();
+        if self.is_watching() {
+            match self.watch(&mut request).await? {
+                Watched::Go(found) => findings = found,
+                Watched::Ended(finished, findings) => return Ok(Attempt { finished: *finished, findings }),
+            }
+        } else {
+            request.catalog = self.catalog()?;
+        }
+        let finished = match self.kind {
+            RunKind::Test => meltano.test(&request, &mut interrupt).await?,
+            RunKind::Sync => {
+                let broker = self.give_bookmarks(run, &mut request).await?;
+                let mut tell = |progress| {
+                    let Progress::Records { stream, records } = progress;
+                    self.tell(Event::Records { slug: run.slug.clone(), stream, records });
+                };
+                let finished = meltano.run(&request, &mut interrupt, &mut tell).await?;
+                match broker {
+                    Some(broker) => kept(broker.finish().await, finished),
+                    None => finished,
+                }
+            }
+        };
+        self.remember_catalog(&finished.catalog)?;
+        Ok(Attempt { finished, findings })
+    }
+
+    async fn request(&self, run: &Run, hold: Option<&Arc<Hold>>) -> Result<Request, Error> {
+        let invocation = Invocation {
+            run: run.id,
+            environment: self.options.environment.clone(),
+            log: run.log.clone(),
+            timeout: self.options.timeout,
+            host: self.options.host.clone(),
+            hold: hold.cloned(),
+        };
+        let plugins = (&self.integration, self.loader());
+        let mut request = super::request(&self.world, &self.loaded, plugins, invocation).await?;
+        let names = super::variables([Some(&self.integration), self.loader()], &self.options.environment);
+        let names = self.world.meltano.missing(&request, names)?;
+        if !names.is_empty() {
+            return Err(Error::VariableMissing { slug: self.integration.slug.clone(), names });
+        }
+        // What a mapper leaves out or calls otherwise is not in the tables, as it should be.
+        if self.kind == RunKind::Sync && request.mappers.is_empty() {
+            request.verify = self.options.verify;
+        }
+        // A further try goes on with what the one before it has left.
+        let span = if run.bookmark_after.is_none() { Span::Everything } else { Span::New };
+        match &self.options.from {
+            From::Bookmark => {}
+            From::Beginning => request.span = span,
+            From::Moment(moment) => {
+                request.span = span;
+                let variable = environment_variable(&self.integration.plugin_name(), START);
+                request.settings.insert(variable, moment.clone());
+            }
+        }
+        Ok(request)
+    }
+
+    /// Moves the bookmarks of the last sync when only names have changed since.
+    ///
+    /// Done here and not by apply, which may run where there is no Meltano.
+    pub(super) async fn follow_rename(&self, run: &Run, request: &Request) -> Result<(), Error> {
+        let (Some(from), Some(to)) = (self.renamed_from(run).await?, &run.state_id) else { return Ok(()) };
+        self.world.meltano.move_state(request, (&from, to), &mut self.options.interrupt.clone()).await?;
+        self.tell(Event::MovedState { slug: run.slug.clone(), from, to: to.clone() });
+        Ok(())
+    }
+}
+
+/// How one attempt of a run ended, and what was found before it read anything.
+struct Attempt {
+    finished: Finished,
+    findings: Vec<Finding>,
+}
+
+impl std::convert::From<Finished> for Attempt {
+    fn from(finished: Finished) -> Self {
+        Self { finished, findings: Vec::new() }
+    }
+}
+
+/// Makes a failure of a run whose bookmarks the registry does not have as it left them.
+fn kept(kept: Result<(), NotKept>, finished: Finished) -> Finished {
+    let Err(why) = kept else { return finished };
+    let cause = match &why {
+        NotKept::Lease => Cause::Busy,
+        NotKept::Version { .. } => Cause::Bookmark,
+        NotKept::Registry(_) => Cause::Registry,
+    };
+    let message = format!("the bookmarks that it left are not kept: {why}");
+    Finished { outcome: Outcome::Failed { message, cause }, ..finished }
+}
+
+/// Tells whether bookmarks are those of an extractor, whatever it and its loader are called in the files.
+pub(super) fn is_state_of(id: &str, environment: &EnvironmentName, extractor: &Integration) -> bool {
+    match &extractor.plugin {
+        Some(name) => id.starts_with(&format!("{environment}:{name}-to-")),
+        None => id.starts_with(&format!("{environment}:{}--", extractor.connector.plugin.name)),
+    }
+}

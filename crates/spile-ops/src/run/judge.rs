@@ -1,0 +1,153 @@
+//! How a run that has ended is judged: whether what it moved is what was expected.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::From;
+use super::ended::{How, error_line};
+use super::job::Job;
+use crate::Error;
+use spile_core::connector::Role;
+use spile_core::discovered::{Rules, Stream, can_select};
+use spile_core::run::finding::{self, Finding, Known};
+use spile_core::run::{Cause, Run, RunKind, RunStatus, mention};
+use spile_core::settings::Severity;
+use spile_core::value::expansion::has_variable;
+use spile_world::meltano::CatalogFacts;
+
+/// What was found out about the source of a run.
+pub(super) struct Found<'a> {
+    /// What its catalog shows.
+    pub(super) facts: &'a CatalogFacts,
+    /// What was found before it read anything.
+    pub(super) before: Vec<Finding>,
+}
+
+impl Job {
+    /// Judges how an attempt ended by what is known of the integration.
+    pub(super) async fn judged(&self, run: &Run, (status, error, cause): How, found: Found<'_>) -> How {
+        match (status, cause) {
+            (RunStatus::Ok, _) => self.weighed(run, found).await,
+            // A setting that was looked for in vain is no crash.
+            (_, Some(Cause::Crash)) => {
+                let misses = |reason: &String| mention::misses_a_setting(reason, &self.integration.connector);
+                let is_missing = error.as_ref().is_some_and(misses);
+                (status, error, if is_missing { Some(Cause::MissingSetting) } else { cause })
+            }
+            (_, Some(Cause::NothingSelected)) if self.integration.role() == Role::Extractor => {
+                let (error, cause) = self.nothing_came(error, found.facts);
+                (status, error, Some(cause))
+            }
+            _ => (status, error, cause),
+        }
+    }
+
+    /// Looks at what a run that succeeded has moved.
+    async fn weighed(&self, run: &Run, found: Found<'_>) -> How {
+        let Found { facts, before: mut findings } = found;
+        // What is left out does not arrive, and somebody knows that already.
+        let is_held = findings.iter().any(|finding| finding.cause == Cause::SchemaChanged);
+        findings.extend(finding::of_catalog(facts, &self.loaded.settings.sync));
+        match self.of_records(run).await {
+            Ok(_) if is_held => {}
+            Ok(found) => findings.extend(found),
+            Err(error) => {
+                let sentence = format!("how it compares with earlier runs is not known: {}", error_line(&error));
+                findings.push(Finding { severity: Severity::Warn, cause: Cause::Registry, sentence });
+            }
+        }
+        match finding::gravest(&findings) {
+            None => (RunStatus::Ok, None, None),
+            Some(Finding { severity, cause, sentence }) => {
+                let status = if severity == Severity::Fail { RunStatus::Failed } else { RunStatus::Warning };
+                (status, Some(sentence), Some(cause))
+            }
+        }
+    }
+
+    /// Compares the records of a sync with those of earlier ones. Of a sync from a moment on nobody knows what is usual.
+    async fn of_records(&self, run: &Run) -> Result<Vec<Finding>, Error> {
+        let severity = self.loaded.settings.sync.empty;
+        if self.kind != RunKind::Sync || severity == Severity::Ok || matches!(self.options.from, From::Moment(_)) {
+            return Ok(Vec::new());
+        }
+        let earlier = self.known().await?;
+        let rules = Rules::of(&self.integration, self.integration.at(&self.options.environment));
+        let is_read = |name: &str| rules.take(&Stream::named(name)).0.is_read();
+        let known = Known { earlier, is_read: &is_read, likely: &|| self.absent_folder() };
+        Ok(finding::of_records(run, &known, severity))
+    }
+
+    /// Says why a source gave no record when it was asked for one.
+    fn nothing_came(&self, error: Option<String>, facts: &CatalogFacts) -> (Option<String>, Cause) {
+        if let Some(missing) = finding::missing(&facts.missing) {
+            return (Some(format!("no record came: {missing}")), Cause::MissingStream);
+        }
+        if let Some(absent) = self.absent_folder() {
+            return (Some(format!("no record came: {absent}")), Cause::Empty);
+        }
+        match facts.selected {
+            Some(0) => (Some("`select` takes no stream of the source".to_owned()), Cause::NothingSelected),
+            Some(_) => (Some("the source has no record of the streams that are selected".to_owned()), Cause::Empty),
+            // It reads what it will, so the selection is not to blame.
+            None if !can_select(&self.integration) => {
+                (Some("the source has no record where the settings point".to_owned()), Cause::Empty)
+            }
+            None => (error, Cause::NothingSelected),
+        }
+    }
+
+    /// Says which folder or file the settings name that is not there.
+    fn absent_folder(&self) -> Option<String> {
+        let config = &self.integration.at(&self.options.environment).config;
+        let root = self.world.project.root();
+        config.iter().filter(|(name, _)| names_files(name)).find_map(|(name, value)| {
+            let state = texts(value).into_iter().find_map(|text| Some((text, absence(root, text)?)));
+            state.map(|(text, absence)| format!("`{name}` names `{text}`, {absence}"))
+        })
+    }
+}
+
+/// Tells whether a setting names files or folders of this machine.
+fn names_files(setting: &str) -> bool {
+    let last = setting.rsplit(['.', '_', '-']).next().unwrap_or_default();
+    matches!(last, "folder" | "folders" | "directory" | "directories" | "file" | "files")
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+    }
+}
+
+/// Says what is wrong with a path, relative to the project; nothing of one that is a pattern, an address or a variable.
+fn absence(root: &Path, text: &str) -> Option<&'static str> {
+    if text.is_empty() || text.contains("://") || text.contains(['*', '?', '[']) || has_variable(text) {
+        return None;
+    }
+    let path = root.join(text);
+    match path.metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("which is not there"),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_not_there_is_told_from_what_is_no_path() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(absence(root.path(), "dat"), Some("which is not there"));
+        assert_eq!(absence(root.path(), "."), None);
+        for other in ["", "s3://bucket/dat", "data/*.csv", "$HOME/dat"] {
+            assert_eq!(absence(root.path(), other), None, "{other}");
+        }
+        assert!(names_files("local.folders") && names_files("key_file"));
+        assert!(!names_files("s3.prefix") && !names_files("profile") && !names_files("api_path"));
+    }
+}

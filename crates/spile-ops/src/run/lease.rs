@@ -1,0 +1,71 @@
+//! The lease of an integration in a hosted registry, kept for as long as its run lasts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::Error;
+use spile_core::name::IntegrationId;
+use spile_world::supabase::{LEASE_SECONDS, Lease};
+use spile_world::{Supabase, TargetError, machine};
+
+/// How often it is renewed: twice may fail before it ends.
+const RENEWED: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);
+
+/// A lease that is renewed until it is given back.
+#[derive(Debug)]
+pub(crate) struct Leased {
+    registry: Arc<Supabase>,
+    run: Uuid,
+    renewing: JoinHandle<()>,
+}
+
+/// Takes the lease, or says who has it. Where it is taken away later, which happens only to a machine that the registry
+/// has not heard of for long, `lost` turns true.
+///
+/// # Errors
+/// When the registry cannot be asked.
+pub(super) async fn take(
+    registry: &Arc<Supabase>,
+    (of, run): (IntegrationId, Uuid),
+    lost: watch::Sender<bool>,
+) -> Result<Result<Leased, Lease>, Error> {
+    let machine = machine::name();
+    let found = registry.lease(of, (run, &machine)).await.map_err(TargetError::from)?;
+    if !found.granted {
+        return Ok(Err(found));
+    }
+    let renewing = tokio::spawn({
+        let registry = registry.clone();
+        async move {
+            loop {
+                tokio::time::sleep(RENEWED).await;
+                // While the registry is down nobody else is given the lease. Where it is away for this machine alone, another
+                // may be: that is known here when it can be asked again.
+                if registry.lease(of, (run, &machine)).await.is_ok_and(|found| !found.granted) {
+                    lost.send_replace(true);
+                    return;
+                }
+            }
+        }
+    });
+    Ok(Ok(Leased { registry: registry.clone(), run, renewing }))
+}
+
+impl Leased {
+    /// Gives it back.
+    pub(super) async fn give_back(self) {
+        self.renewing.abort();
+        // It ends by itself.
+        let _ = self.registry.release(self.run).await;
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        self.renewing.abort();
+    }
+}

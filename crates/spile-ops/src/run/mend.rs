@@ -1,0 +1,52 @@
+//! Where a failed run is mended: the file and line, and the page.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::Loaded;
+use spile_core::integration::Integration;
+use spile_core::run::mention::{self, Sought};
+use spile_core::run::{Cause, Run};
+use spile_world::World;
+
+/// Where to mend what made a run fail, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mend {
+    /// The next step.
+    pub help: String,
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// The line in it.
+    pub line: Option<usize>,
+    /// The integration's page, where the project has an address.
+    pub url: Option<String>,
+}
+
+/// Returns where a failed run is mended; `None` for one that went well, or whose integration is gone.
+#[must_use]
+pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<Mend> {
+    let cause = run.cause?;
+    let integration = loaded.integrations.get(&run.integration)?;
+    let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
+    let found = files(integration, run).into_iter().find_map(|path| {
+        // What cannot be read now was read before; the file itself is named all the same.
+        let text = world.project.text(&path).ok()?;
+        let line = mention::line(&text, &integration.connector, &sought)?;
+        Some((path, line))
+    });
+    let (path, line) = found.map_or((integration.path.clone(), None), |(path, line)| (path, Some(line)));
+    let url = loaded.settings.url.as_ref().map(|url| format!("{url}/integrations/{}", integration.slug));
+    Some(Mend { help: help(cause, run), path, line, url })
+}
+
+/// The file of the environment first: it says what holds there.
+fn files(integration: &Integration, run: &Run) -> Vec<PathBuf> {
+    let overlay = integration.path.with_file_name(format!("{}.{}.toml", integration.slug, run.environment));
+    let has_overlay = integration.overlays.contains_key(&run.environment);
+    has_overlay.then_some(overlay).into_iter().chain([integration.path.clone()]).collect()
+}
+
+fn help(cause: Cause, run: &Run) -> String {
+    cause.help().replace("NAME", run.slug.as_str())
+}

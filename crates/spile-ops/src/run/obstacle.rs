@@ -1,0 +1,92 @@
+//! What is in the way of a run before it begins: it would do nothing, or less than the job of Meltano that it stands for.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{From, Loaded, Options, START};
+use spile_core::connector::Role;
+use spile_core::integration::Integration;
+use spile_core::render::read;
+use spile_core::render::steps::{Job, More, Run};
+use spile_core::run::RunKind;
+
+/// Why a loader does not run by itself, and what to do.
+pub(crate) const LOADER: (&str, &str) =
+    ("is a loader and runs with its extractors", "name an extractor that has it as its `loader`");
+
+/// Why an extractor without a loader does not run, and what to do.
+pub(crate) const NO_LOADER: (&str, &str) =
+    ("has no loader to send its records to", "add `loader = \"SLUG\"` to its file");
+
+/// What is in the way of a run.
+pub(super) struct Obstacle {
+    /// What the integration is or has, as a phrase.
+    pub reason: Cow<'static, str>,
+    /// The next step.
+    pub help: Cow<'static, str>,
+}
+
+impl Obstacle {
+    fn new(reason: impl Into<Cow<'static, str>>, help: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: reason.into(), help: help.into() }
+    }
+
+    fn of_job(More { why, command, .. }: More) -> Self {
+        let help = format!("run `{command}`: it does all of the job, and a sync of spile would do less");
+        Self::new(why, help)
+    }
+}
+
+/// Returns the jobs that the template has of its own, where a sync is to stand for one of them.
+pub(super) fn jobs(loaded: &Loaded, (kind, chosen): (RunKind, &[Arc<Integration>])) -> Vec<Job> {
+    if kind != RunKind::Sync || chosen.iter().all(|one| one.plugin.is_none()) {
+        return Vec::new();
+    }
+    let made: BTreeSet<&str> = loaded.integrations.iter().map(|one| one.slug.as_str()).collect();
+    // A text that cannot be read was refused before.
+    let mut jobs = read::jobs(&loaded.rendered).unwrap_or_default();
+    jobs.retain(|job| !made.contains(job.name.as_str()));
+    jobs
+}
+
+/// Returns what is in the way of a run.
+pub(super) fn of(integration: &Integration, jobs: &[Job], (kind, options): (RunKind, &Options)) -> Option<Obstacle> {
+    let is_tested = kind == RunKind::Test && options.which.names(&integration.slug);
+    if integration.role() == Role::Loader && !is_tested {
+        return Some(Obstacle::new(LOADER.0, LOADER.1));
+    }
+    if let Some(less) = less_than_a_job(integration, jobs, options).filter(|_| kind == RunKind::Sync) {
+        return Some(less);
+    }
+    if kind == RunKind::Sync && integration.at(&options.environment).loader.is_none() {
+        return Some(Obstacle::new(NO_LOADER.0, NO_LOADER.1));
+    }
+    let has_start = || integration.connector.settings.iter().any(|setting| setting.name == START);
+    if matches!(options.from, From::Moment(_)) && !has_start() {
+        return Some(Obstacle::new(
+            "has no setting `start_date`",
+            "leave out `--since`, or read everything with `--full-refresh`",
+        ));
+    }
+    None
+}
+
+/// Returns what a run would leave out that a job of the template does: a mapper always, for it may be what hides names; the
+/// rest where nobody has said the loader, and so that the pair may run by itself.
+fn less_than_a_job(integration: &Integration, jobs: &[Job], options: &Options) -> Option<Obstacle> {
+    let plugin = integration.plugin.as_ref()?;
+    let declared = integration.at(&options.environment);
+    let missing = Run::mappers(jobs, plugin).into_iter().find(|(mapper, _)| !declared.mappers.contains(mapper));
+    if let Some((mapper, more)) = missing {
+        let help = format!(
+            "add `mappers = [\"{mapper}\"]` to its file, or run `{}`: without it records would arrive as the source has them",
+            more.command
+        );
+        return Some(Obstacle::new(more.why, help));
+    }
+    match Run::of(jobs, plugin) {
+        Run::Otherwise(more) if declared.loader.is_none() => Some(Obstacle::of_job(more)),
+        Run::Otherwise(_) | Run::As(_) | Run::Never => None,
+    }
+}

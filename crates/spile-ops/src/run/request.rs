@@ -1,0 +1,141 @@
+//! What Meltano is given for one integration, alone or with its loader.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::{Error, Loaded, secrets};
+use spile_core::connector::Plugin;
+use spile_core::integration::check::environment_variable;
+use spile_core::integration::{Integration, Integrations};
+use spile_core::name::EnvironmentName;
+use spile_core::plan;
+use spile_core::render::Purpose;
+use spile_core::settings::Verify;
+use spile_core::value::expansion;
+use spile_world::World;
+use spile_world::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
+
+/// What is special about one invocation of Meltano.
+#[derive(Debug, Clone)]
+pub(crate) struct Invocation {
+    /// The run's id.
+    pub run: Uuid,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Where the log goes, relative to the project.
+    pub log: PathBuf,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// What of the machine's environment children are given.
+    pub host: Host,
+    /// What keeps other runs of it away.
+    pub hold: Option<Arc<Hold>>,
+}
+
+/// Returns what Meltano is given to run an integration, with its loader where there is one: their secrets, decrypted
+/// now, and a project file of only them.
+///
+/// # Errors
+/// When no key opens their secrets, or the template fails.
+pub(crate) async fn request(
+    world: &World,
+    loaded: &Loaded,
+    (integration, to): (&Arc<Integration>, Option<&Arc<Integration>>),
+    invocation: Invocation,
+) -> Result<Request, Error> {
+    let is_one = |id| id == integration.id || to.is_some_and(|loader| id == loader.id);
+    let those: Integrations = loaded.integrations.filtered(|integration| is_one(integration.id));
+    let environment = &invocation.environment;
+    let mut variables = BTreeMap::new();
+    for one in those.iter() {
+        variables.extend(secrets::variables(&world.keys, one, environment).await?);
+    }
+    let project_file = project_file((world.project.root(), loaded), &those)?;
+    let is_imported = those.iter().any(|one| one.plugin.is_some());
+    Ok(Request {
+        run_id: invocation.run,
+        environment: environment.to_string(),
+        extractor: integration.plugin_name(),
+        loader: to.map(|loader| loader.plugin_name()),
+        mappers: to.map(|_| mappers(integration, environment, &project_file)).unwrap_or_default(),
+        variables,
+        masked: Vec::new(),
+        settings: BTreeMap::new(),
+        hidden: those.iter().flat_map(|one| base_variables(one, &loaded.integrations)).collect(),
+        plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
+        project_file,
+        span: Span::New,
+        verify: Verify::Off,
+        catalog: Catalog::Kept,
+        surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },
+        bookmarks: None,
+        log: world.project.root().join(&invocation.log),
+        timeout: invocation.timeout,
+        host: invocation.host,
+        hold: invocation.hold,
+    })
+}
+
+/// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
+/// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
+/// means the user's project there too.
+pub(super) fn project_file((root, loaded): (&Path, &Loaded), those: &Integrations) -> Result<String, Error> {
+    let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
+    let there = loaded.integrations.filtered(is_there);
+    let entries = plan::entries(&there, &loaded.settings);
+    let text = loaded.rendered_for(Purpose::Run, &entries)?;
+    let root = serde_json::json!(root.to_string_lossy()).to_string();
+    let root = root.trim_matches('"');
+    Ok(text.replace("${MELTANO_PROJECT_ROOT}", root).replace("$MELTANO_PROJECT_ROOT", root))
+}
+
+/// Returns the variables of the base plugin, which Meltano would hand to every plugin that inherits from it; not those
+/// that are an imported plugin's own.
+pub(crate) fn base_variables(integration: &Integration, all: &Integrations) -> Vec<String> {
+    let plugin = &integration.connector.plugin.name;
+    let is_own = all.iter().any(|one| one.plugin.as_ref().is_some_and(|name| name == plugin));
+    if integration.plugin.is_some() || is_own {
+        return Vec::new();
+    }
+    integration.connector.settings.iter().map(|setting| environment_variable(plugin, &setting.name)).collect()
+}
+
+/// Returns the variables that the settings of integrations name.
+pub(super) fn variables<'a>(
+    of: impl IntoIterator<Item = Option<&'a Arc<Integration>>>,
+    environment: &EnvironmentName,
+) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for one in of.into_iter().flatten() {
+        let declared = one.at(environment);
+        let select = declared.select.iter().filter_map(|pattern| expansion::reference(pattern));
+        found.extend(select.map(str::to_owned));
+        let rules = declared.metadata.values();
+        declared.config.values().chain(rules).for_each(|value| expansion::named(value, &mut found));
+    }
+    found
+}
+
+/// Returns what an integration's records go through. A mapping that the project does not have is Meltano's to refuse.
+fn mappers(integration: &Integration, environment: &EnvironmentName, text: &str) -> Vec<Mapper> {
+    let mapper = |mapping: &String| {
+        let (plugin, pip_url) = spile_core::render::read::mapper(text, mapping).ok().flatten().unwrap_or_default();
+        // What says no `pip_url` has it from the hub or its lock file.
+        Mapper { mapping: mapping.clone(), pip_url: pip_url.unwrap_or_else(|| plugin.clone()), plugin }
+    };
+    integration.at(environment).mappers.iter().map(mapper).collect()
+}
+
+/// Returns what has to be installed for an integration: what its connector says, or what the template says, from which
+/// the text was rendered.
+pub(crate) fn installed(integration: &Integration, text: &str) -> Plugin {
+    let Some(name) = &integration.plugin else { return integration.connector.plugin.clone() };
+    // A text that cannot be read was refused before; what says no `pip_url` has it from the hub or its lock file.
+    let found = spile_core::render::read::installed(text, (integration.role(), name)).ok().flatten();
+    let (name, pip_url) = found.unwrap_or_else(|| (name.clone(), None));
+    Plugin { pip_url: pip_url.unwrap_or_else(|| name.clone()), name, ..integration.connector.plugin.clone() }
+}

@@ -1,0 +1,181 @@
+//! What a run does when its source is not what it was when it was last taken as good.
+
+use serde_json::json;
+
+use super::ended::error_line;
+use super::job::Job;
+use crate::contract::Named;
+use crate::discover::{Freshness, Options};
+use crate::{self as ops, Error, discover};
+use spile_core::discovered::change::{asking, failing, without};
+use spile_core::discovered::{Change, Contract, Difference, Discovered, Rules, contract};
+use spile_core::integration::check::environment_variable;
+use spile_core::run::finding::{Finding, old_catalog};
+use spile_core::run::{Cause, RunKind};
+use spile_core::settings::Severity;
+use spile_world::meltano::{Catalog, Finished, Outcome, Request};
+
+/// How many changes an error names.
+const NAMED: usize = 20;
+
+/// What is known of the source before a run reads anything of it.
+pub(super) enum Watched {
+    /// It may be read, with what is told of it afterwards.
+    Go(Vec<Finding>),
+    /// The run has ended before it began to read.
+    Ended(Box<Finished>, Vec<Finding>),
+}
+
+/// What a source offers, and the catalog that a run of it uses.
+struct Offered {
+    discovered: Discovered,
+    catalog: Catalog,
+    /// Why the source could not be asked, where an earlier answer has to do.
+    failed: Option<String>,
+}
+
+impl Job {
+    /// Tells whether changes in the source are not just taken.
+    pub(super) fn is_watching(&self) -> bool {
+        self.integration.at(&self.options.environment).schema.need_contract()
+    }
+
+    /// Returns why a sync cannot begin at all: nobody has said what its source has to be like.
+    pub(super) fn without_contract(&self) -> Result<Option<Finished>, Error> {
+        if !self.is_watching() || self.kind != RunKind::Sync || self.contract()?.is_some() {
+            return Ok(None);
+        }
+        let environment = &self.options.environment;
+        let path = contract::path(&self.integration.slug, environment);
+        let message = format!(
+            "`[schema]` needs a contract, and there is no `{}`: `{}` writes it",
+            path.display(),
+            Named::of(&self.loaded, &self.integration, environment).accept()
+        );
+        Ok(Some(failed(message)))
+    }
+
+    fn contract(&self) -> Result<Option<Contract>, Error> {
+        ops::contract::read(&self.world.project, &self.integration, &self.options.environment)
+    }
+
+    /// Holds the source against its contract, and makes the request leave out what is not taken.
+    pub(super) async fn watch(&self, request: &mut Request) -> Result<Watched, Error> {
+        let offered = self.offered().await?;
+        request.catalog = offered.catalog;
+        let mut findings = Vec::new();
+        if let Some(reason) = offered.failed {
+            findings.push(old_catalog(&reason, &self.loaded.settings.sync));
+        }
+        let contract = if self.kind == RunKind::Sync { self.contract()? } else { None };
+        let Some(contract) = contract else { return Ok(Watched::Go(findings)) };
+        let of = (&*self.integration, &self.options.environment);
+        let changes = ops::contract::changes(of, &contract, &offered.discovered);
+        let fails = failing(&changes);
+        if !fails.is_empty() {
+            let message = format!("the source has changed: {}", listed(&fails, Change::sentence));
+            return Ok(Watched::Ended(Box::new(failed(message)), findings));
+        }
+        let asks = asking(&changes);
+        if asks.is_empty() {
+            return Ok(Watched::Go(findings));
+        }
+        Ok(self.leave_out(&asks, (&offered.discovered, request), findings))
+    }
+
+    /// Makes the request leave out changes that nobody has accepted.
+    fn leave_out(
+        &self,
+        asks: &[&Change],
+        (now, request): (&Discovered, &mut Request),
+        mut findings: Vec<Finding>,
+    ) -> Watched {
+        let declaration = self.integration.at(&self.options.environment);
+        let select = match without(asks, (&self.integration, declaration), &now.streams) {
+            Ok(select) => select,
+            Err(left) => {
+                let changes = listed(&left, Change::sentence);
+                let message = format!("the source has changed, and no pattern leaves it out: {changes}");
+                return Watched::Ended(Box::new(failed(message)), findings);
+            }
+        };
+        let sentence = format!("the source has changed: {}", listed(asks, left_out));
+        // Before what else is found: it is the cause.
+        findings.insert(0, Finding { severity: Severity::Warn, cause: Cause::SchemaChanged, sentence });
+        let mut selecting = declaration.clone();
+        selecting.select = select;
+        let rules = Rules::of(&self.integration, &selecting);
+        if !now.streams.iter().any(|stream| rules.take(stream).0.is_read()) {
+            // Many taps fail without a stream.
+            return Watched::Ended(Box::new(Finished::without_records(Outcome::Succeeded)), findings);
+        }
+        let variable = environment_variable(&request.extractor, "_select");
+        request.settings.insert(variable, json!(selecting.select).to_string());
+        Watched::Go(findings)
+    }
+
+    /// Returns what the source offers: what it said last, where that still holds; else it is asked, once for the comparison
+    /// and for the run.
+    async fn offered(&self) -> Result<Offered, Error> {
+        let wanted = self.catalog()?;
+        let root = self.world.project.root();
+        let environment = &self.options.environment;
+        let kept = discover::found(root, (&self.loaded, &self.integration), environment)?;
+        if wanted == Catalog::Kept
+            && let Some(discovered) = kept
+        {
+            return Ok(Offered { discovered, catalog: Catalog::Kept, failed: None });
+        }
+        match (self.ask().await, kept) {
+            (Ok(offered), _) => Ok(offered),
+            (Err(error), Some(discovered)) if wanted == Catalog::RenewedWherePossible && may_be_old(&error) => {
+                Ok(Offered { discovered, catalog: Catalog::Kept, failed: Some(error_line(&error)) })
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn ask(&self) -> Result<Offered, Error> {
+        let options = Options {
+            environment: self.options.environment.clone(),
+            freshness: Freshness::Asked,
+            timeout: self.options.timeout,
+            host: self.options.host.clone(),
+            interrupt: self.options.interrupt.clone(),
+        };
+        let mut tell = |event| self.tell(event);
+        let answer = discover::asked(&self.world, (&self.loaded, &self.integration), &options, &mut tell).await?;
+        let slug = || self.integration.slug.clone();
+        let catalog = answer.catalog.ok_or_else(|| discover::DiscoverError::SecretNames { slug: slug() })?;
+        Ok(Offered { discovered: answer.discovered, catalog: Catalog::Given(catalog), failed: None })
+    }
+}
+
+/// Tells whether an earlier answer of the source may do in the place of one that failed.
+fn may_be_old(error: &Error) -> bool {
+    !matches!(
+        error,
+        Error::Discover(discover::DiscoverError::Interrupted { .. } | discover::DiscoverError::SecretNames { .. })
+    )
+}
+
+fn failed(message: String) -> Finished {
+    Finished::without_records(Outcome::Failed { message, cause: Cause::SchemaChanged })
+}
+
+/// Says what has changed, and what the run does without.
+fn left_out(change: &Change) -> String {
+    let does = match &change.difference {
+        Difference::NewStream { .. } | Difference::NewColumn { .. } => "left out",
+        Difference::Retyped { .. } | Difference::Rekeyed { .. } => "the stream is held back",
+        Difference::LostColumn { .. } | Difference::LostStream => return change.sentence(),
+    };
+    format!("{} ({does})", change.sentence())
+}
+
+fn listed(changes: &[&Change], say: impl Fn(&Change) -> String) -> String {
+    let said: Vec<String> = changes.iter().map(|change| say(change)).collect();
+    let more = said.len().saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+    format!("{}{more}", said[..said.len().min(NAMED)].join("; "))
+}

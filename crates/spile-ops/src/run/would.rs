@@ -1,0 +1,146 @@
+//! `sync --dry-run`: what would be synced, and from where.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::bookmarks::{Pipeline, backend};
+use super::request::project_file;
+use super::{From, Options, chosen};
+use crate::{Error, Loaded};
+use spile_core::integration::Integration;
+use spile_core::name::Slug;
+use spile_core::record::entry::state_id;
+use spile_core::run::refresh::{self, Left};
+use spile_core::run::{RunKind, RunStatus};
+use spile_world::meltano::Backend;
+use spile_world::{TargetError, World};
+
+/// What a sync of an integration would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Would {
+    /// The integration.
+    pub slug: Slug,
+    /// Where its records would go.
+    pub loader: Option<Slug>,
+    /// Under which id Meltano keeps its bookmarks.
+    pub state_id: Option<String>,
+    /// What is kept there, where that can be asked here, or what the last sync left, where it told.
+    pub bookmark: Option<Value>,
+    /// The full refresh that broke off and is gone on with, by its last run.
+    pub unfinished_refresh: Option<Uuid>,
+    /// Whether its tap keeps no bookmark, so that everything is read again.
+    pub forgets: bool,
+    /// Whether something runs it now.
+    pub is_running: bool,
+}
+
+/// Returns what a sync would do; starts nothing.
+///
+/// # Errors
+/// As a sync, before it starts anything.
+pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Result<Vec<Would>, Error> {
+    let mut all = Vec::new();
+    for integration in chosen(world, loaded, (RunKind::Sync, options)).await? {
+        let environment = &options.environment;
+        let slug = integration.at(environment).loader.clone();
+        let to = slug.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
+        let state_id = to.map(|to| state_id(environment, &integration.plugin_name(), &to.plugin_name()));
+        let known = world.runs.newest(Some(integration.id), 100).await?;
+        let pipeline =
+            Pipeline { extractor: &integration, environment, loader: to.map(|to| to.id), id: state_id.as_deref() };
+        // The sync begins by moving what is kept under the names of before.
+        let ids = [pipeline.renamed_from(known.iter()), state_id.clone()];
+        let mut bookmark = None;
+        for (id, to) in ids.iter().flatten().filter_map(|id| Some((id, to?))) {
+            if bookmark.is_none() {
+                let told =
+                    || known.iter().find(|run| run.state_id.as_ref() == Some(id) && run.bookmark_after.is_some());
+                let kept = kept(world, loaded, (options, id, [&integration, to])).await?;
+                bookmark = kept.map_or_else(|| told()?.bookmark_after.clone(), |kept| kept.bookmark);
+            }
+        }
+        let unfinished = refresh::unfinished(&known, to.map(|to| to.id), Uuid::nil());
+        let unfinished = unfinished.filter(|_| options.from == From::Bookmark);
+        let begins_anew = unfinished.is_some_and(|unfinished| unfinished.left == Left::Nothing);
+        let begins_anew = begins_anew || options.from != From::Bookmark;
+        // What a tap leaves that keeps no bookmark, Meltano keeps and never gives back to it.
+        let forgets = integration.forgets();
+        let bookmark = bookmark.filter(|_| !begins_anew && !forgets);
+        let unfinished_refresh = unfinished.map(|unfinished| unfinished.run);
+        let is_running = known.iter().any(|run| run.kind == RunKind::Sync && run.status == RunStatus::Running);
+        all.push(Would {
+            slug: integration.slug.clone(),
+            loader: slug,
+            state_id,
+            bookmark,
+            unfinished_refresh,
+            forgets,
+            is_running,
+        });
+    }
+    Ok(all)
+}
+
+/// What a backend that can be asked here keeps.
+struct Kept {
+    bookmark: Option<Value>,
+}
+
+/// Returns what the registry keeps, or Meltano's own database on this machine; `None` where only the last run tells.
+async fn kept(
+    world: &World,
+    loaded: &Loaded,
+    (options, id, those): (&Options, &str, [&Arc<Integration>; 2]),
+) -> Result<Option<Kept>, Error> {
+    let those = loaded.integrations.filtered(|one| those.iter().any(|wanted| wanted.id == one.id));
+    let project_file = project_file((world.project.root(), loaded), &those)?;
+    let state = match (backend(world, &project_file, &options.host)?, &world.supabase) {
+        (Backend::Registry, Some(registry)) => {
+            let Some(kept) = registry.state(id).await.map_err(TargetError::from)? else { return Ok(None) };
+            kept.state
+        }
+        (Backend::Local, _) => match world.meltano.local_state(id)? {
+            Some(state) => Some(state),
+            None => return Ok(None),
+        },
+        (Backend::Registry | Backend::At(_) | Backend::Theirs, _) => return Ok(None),
+    };
+    Ok(Some(Kept { bookmark: state.as_deref().and_then(merged) }))
+}
+
+/// Returns the Singer state that a tap would be given: what is partial lies over what is complete.
+fn merged(state: &str) -> Option<Value> {
+    let state: Value = serde_json::from_str(state).ok()?;
+    let mut merged = state["completed"]["singer_state"].clone();
+    lay_over(&mut merged, &state["partial"]["singer_state"]);
+    Some(merged).filter(|merged| !merged.is_null())
+}
+
+fn lay_over(below: &mut Value, above: &Value) {
+    match (below, above) {
+        (_, Value::Null) => {}
+        (Value::Object(below), Value::Object(above)) => {
+            for (key, value) in above {
+                lay_over(below.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_partial_lies_over_what_is_complete_as_in_meltano() {
+        let state = r#"{"completed": {"singer_state": {"a": {"x": 1, "y": 1}, "b": 1}}, "partial": {"singer_state": {"a": {"x": 2}, "c": 3}}}"#;
+        assert_eq!(merged(state), Some(json!({"a": {"x": 2, "y": 1}, "b": 1, "c": 3})));
+        assert_eq!(merged(r#"{"completed": {"singer_state": {"b": 1}}, "partial": {}}"#), Some(json!({"b": 1})));
+        assert_eq!(merged(r#"{"completed": {}, "partial": {}}"#), None);
+    }
+}

@@ -1,0 +1,25 @@
+//! `run-due`: syncs what schedules ask for now, and no more.
+
+use std::sync::Arc;
+
+use super::run::{Options, Results, WhenBusy};
+use super::{Error, Loaded, Tell, Which, run, schedules};
+use spile_world::World;
+
+/// Syncs what is due now, in the environment of the options; what something else runs is left for the next time.
+///
+/// # Errors
+/// When the registry cannot be read or nothing can be started; a run that fails is a result.
+pub async fn run_due(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
+    let due = schedules::now(world, loaded, &options.environment).await?.due;
+    if due.is_empty() {
+        return Ok(Results::default());
+    }
+    let options = Options {
+        which: Which::exactly(due.iter().map(|(integration, _)| integration.slug.clone())),
+        scheduled_for: due.iter().map(|(integration, tick)| (integration.id, tick.moment)).collect(),
+        when_busy: WhenBusy::Leave,
+        ..options.clone()
+    };
+    run::sync(world, loaded, &options, tell).await
+}

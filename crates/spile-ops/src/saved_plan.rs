@@ -1,0 +1,162 @@
+//! Saved plans: a plan file is a receipt of what was reviewed. Apply works the plan out again, and it has to be the same.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use miette::Diagnostic;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::plan::Options;
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::plan::{Compared, Selection};
+
+/// The main part of the versions that this program reads.
+const MAJOR: &str = "1.";
+
+/// What of a saved plan decides whether and how it is applied.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct SavedPlan {
+    /// Its id.
+    pub id: String,
+    /// The project it is for.
+    pub project: String,
+    /// The environment it is for.
+    pub environment: EnvironmentName,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Which integrations it is about; `None` is all of them.
+    pub scope: Option<Vec<Slug>>,
+    /// Integrations whose row is to be adopted.
+    pub adopted: BTreeSet<Slug>,
+    /// Integrations that no file declares and that it leaves as they are.
+    pub spared: BTreeSet<Slug>,
+    /// What was compared.
+    pub compared: Compared,
+}
+
+/// Why a saved plan is of no use.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum SavedPlanError {
+    /// It is no plan.
+    #[error("the file is no saved plan: {what}")]
+    #[diagnostic(code(spile::plan::file), help("write it anew with `spile plan --out FILE`"))]
+    Form {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// It is of a form that this program does not know.
+    #[error("the plan is of format {found}, this program reads 1.x")]
+    #[diagnostic(code(spile::plan::file_version), help("plan and apply with the same spile"))]
+    Version {
+        /// Its version.
+        found: String,
+    },
+    /// Something has changed it.
+    #[error("the plan file was changed after it was made: its digest is not that of what it says")]
+    #[diagnostic(
+        code(spile::plan::file_edited),
+        help("change the project's files instead, and write the plan anew with `spile plan --out FILE`")
+    )]
+    Edited,
+    /// It is another project's.
+    #[error("the plan is for the project `{found}`, and this is `{here}`")]
+    #[diagnostic(code(spile::plan::file_project), help("apply it in its own project: name that with `-C DIR`"))]
+    Project {
+        /// The plan's.
+        found: String,
+        /// This one.
+        here: String,
+    },
+    /// It is another environment's.
+    #[error("the plan is for the environment `{found}`, and `{asked}` was asked for")]
+    #[diagnostic(code(spile::plan::file_environment), help("leave out `--env`: the plan says where it belongs"))]
+    Environment {
+        /// The plan's.
+        found: EnvironmentName,
+        /// The command line's.
+        asked: String,
+    },
+    /// It is too old.
+    #[error("the plan was made {} ago, and at most {} were allowed", spoken(*age), spoken(*most))]
+    #[diagnostic(
+        code(spile::plan::file_age),
+        help("make a new one with `spile plan --out FILE`, and have it reviewed")
+    )]
+    TooOld {
+        /// Its age.
+        age: SignedDuration,
+        /// What was allowed.
+        most: SignedDuration,
+    },
+    /// It does not know the registry.
+    #[error("the plan was made offline: it does not know the registry")]
+    #[diagnostic(code(spile::plan::file_offline), help("make it without `--offline`"))]
+    Offline,
+}
+
+impl SavedPlan {
+    /// Reads a plan file; what it says, and what of it decides about its use. `digest` tells the digest of a file's JSON.
+    ///
+    /// # Errors
+    /// When it is no plan, of another version, or not as it was written.
+    pub fn read(bytes: &[u8], digest: fn(&Value) -> String) -> Result<(Self, Value), SavedPlanError> {
+        let saved: Value = serde_json::from_slice(bytes).map_err(|error| form(&error))?;
+        let found = saved["format_version"].as_str().filter(|_| saved["changes"].is_array());
+        let found = found.ok_or_else(|| SavedPlanError::Form { what: "it is some other JSON".to_owned() })?;
+        if !found.starts_with(MAJOR) {
+            return Err(SavedPlanError::Version { found: found.to_owned() });
+        }
+        if saved["digest"].as_str() != Some(&digest(&saved)) {
+            return Err(SavedPlanError::Edited);
+        }
+        let plan = Self::deserialize(&saved).map_err(|error| form(&error))?;
+        Ok((plan, saved))
+    }
+
+    /// Refuses a plan that is for somewhere else, or too old.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn check(&self, here: &str, (now, most): (Timestamp, Option<SignedDuration>)) -> Result<(), SavedPlanError> {
+        if self.project != here {
+            return Err(SavedPlanError::Project { found: self.project.clone(), here: here.to_owned() });
+        }
+        if self.compared == Compared::FileOnly {
+            return Err(SavedPlanError::Offline);
+        }
+        // A clock that is ahead makes no plan younger than none.
+        let age = now.duration_since(self.created_at).abs();
+        match most.filter(|most| age > *most) {
+            Some(most) => Err(SavedPlanError::TooOld { age, most }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns what to plan again.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let everything = Options::everything(self.environment.clone());
+        let selection = match &self.scope {
+            None => Selection::default(),
+            Some(slugs) if slugs.is_empty() => Selection { changed: Some(BTreeSet::new()), ..Selection::default() },
+            Some(slugs) => Selection::exactly(slugs.iter().cloned()),
+        };
+        let selection = Selection { spared: self.spared.clone(), ..selection };
+        Options { selection, adopt: self.adopted.clone(), ..everything }
+    }
+}
+
+fn form(error: &serde_json::Error) -> SavedPlanError {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it ends in the middle".to_owned(),
+        serde_json::error::Category::Syntax => format!("it is no JSON from line {} on", error.line()),
+        serde_json::error::Category::Data | serde_json::error::Category::Io => error.to_string(),
+    };
+    SavedPlanError::Form { what }
+}
+
+/// `1h 30m`, in whole seconds.
+fn spoken(duration: SignedDuration) -> String {
+    format!("{:#}", SignedDuration::from_secs(duration.as_secs()))
+}

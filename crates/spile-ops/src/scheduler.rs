@@ -1,0 +1,224 @@
+//! `serve --scheduler`: runs what is due, when it is due, until it is told to stop.
+//!
+//! It keeps nothing in memory that counts: what is due is worked out from the files, the wall clock and what the registry
+//! knows of runs. So it may be killed, started twice, or run on several machines, and a clock may jump.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use miette::Diagnostic;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+
+use super::notify::{self, Watched};
+use super::run::{Options, WhenBusy};
+use super::{Error, Event, Loaded, Tell, Which, run, schedules};
+use spile_core::integration::{Integration, Tick};
+use spile_core::name::IntegrationId;
+use spile_world::World;
+
+/// How often it looks for files that have changed.
+const FILES: Duration = Duration::from_secs(5);
+
+/// How long at most it does not ask the registry: somebody may have resumed something, clocks may jump.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How often everything is looked at that people are told of.
+const WATCH: Duration = Duration::from_mins(5);
+
+/// A project as it is read, and how its integrations are run.
+#[derive(Clone)]
+pub struct Opened {
+    /// Its files.
+    pub loaded: Arc<Loaded>,
+    /// Its outside.
+    pub world: World,
+    /// How syncs are run; which of them is the scheduler's to say.
+    pub options: Options,
+}
+
+/// Reads the project.
+pub type Open<'a> = &'a mut (dyn FnMut() -> Result<Opened, Error> + Send);
+
+/// Runs what is due until the options' interrupt says so; runs that go on then are stopped and waited for.
+///
+/// # Errors
+/// When the project cannot be read at the beginning. Later it goes on with what it had, and tells.
+pub async fn serve(open: Open<'_>, tell: Tell<'_>) -> Result<(), Error> {
+    let opened = open()?;
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let mut interrupt = opened.options.interrupt.clone();
+    let mut scheduler = Scheduler {
+        mark: opened.world.project.mark(),
+        opened,
+        events,
+        running: JoinSet::new(),
+        in_hand: BTreeMap::new(),
+        trouble: None,
+        watched: None,
+    };
+    while !*interrupt.borrow() {
+        let pause = scheduler.look(open).await;
+        let wakes = Instant::now() + pause;
+        let mut files = tokio::time::interval(FILES);
+        files.reset();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(wakes) => break,
+                _ = files.tick() => if scheduler.have_changed() { break },
+                _ = interrupt.wait_for(|wanted| *wanted) => break,
+                Some(event) = heard.recv() => tell(event),
+                Some(ended) = scheduler.running.join_next_with_id() => scheduler.ended(ended),
+            }
+        }
+    }
+    while let Some(ended) = scheduler.running.join_next_with_id().await {
+        scheduler.ended(ended);
+    }
+    while let Ok(event) = heard.try_recv() {
+        tell(event);
+    }
+    Ok(())
+}
+
+struct Scheduler {
+    opened: Opened,
+    /// The files that were read.
+    mark: u64,
+    events: mpsc::UnboundedSender<Event>,
+    running: JoinSet<()>,
+    /// Which integration each is about, if any: one that panics is not in hand any more either.
+    in_hand: BTreeMap<Id, IntegrationId>,
+    /// What was told of last, and still lasts.
+    trouble: Option<String>,
+    watched: Option<Instant>,
+}
+
+impl Scheduler {
+    /// Starts what is due. Returns after how long there is something to look at.
+    async fn look(&mut self, open: Open<'_>) -> Duration {
+        self.reread(open);
+        self.watch();
+        let Opened { loaded, world, options } = &self.opened;
+        let now = match schedules::now(world, loaded, &options.environment).await {
+            Ok(now) => now,
+            Err(error) => {
+                self.tell_trouble(&error);
+                return LOOK;
+            }
+        };
+        self.trouble = None;
+        for (integration, tick) in &now.due {
+            self.start(integration, *tick);
+        }
+        let at = (self.opened.world.clock)();
+        let until = now.next.map(|next| next.duration_since(at).max(SignedDuration::ZERO));
+        until.map_or(LOOK, |until| until.unsigned_abs().min(LOOK)).max(Duration::from_millis(100))
+    }
+
+    fn have_changed(&self) -> bool {
+        self.opened.world.project.mark() != self.mark
+    }
+
+    /// Takes the files as they are now, if they have changed and are well.
+    fn reread(&mut self, open: Open<'_>) {
+        if !self.have_changed() {
+            return;
+        }
+        // Before they are read: what is written meanwhile is another change.
+        self.mark = self.opened.world.project.mark();
+        match open() {
+            Ok(Opened { loaded, world, options }) => {
+                self.tell(Event::Reread { integrations: loaded.integrations.iter().count() });
+                // Runs that go on take turns with those to come.
+                let places = self.opened.options.places.clone();
+                self.opened = Opened { loaded, world, options: Options { places, ..options } };
+            }
+            Err(Error::Problems(report)) => {
+                let line =
+                    |problem: &spile_core::problem::Problem| format!("{}: {}", problem.path(), problem.message());
+                let problems = report.problems().iter().filter(|problem| problem.is_error()).map(line).collect();
+                self.tell(Event::NotReread { problems });
+            }
+            Err(error) => self.tell(Event::NotReread { problems: vec![error.to_string()] }),
+        }
+    }
+
+    fn start(&mut self, integration: &Arc<Integration>, tick: Tick) {
+        if self.in_hand.values().any(|id| *id == integration.id) {
+            return;
+        }
+        let Opened { loaded, world, options } = self.opened.clone();
+        let (id, events) = (integration.id, self.events.clone());
+        let options = Options {
+            which: Which::exactly([integration.slug.clone()]),
+            scheduled_for: [(id, tick.moment)].into(),
+            when_busy: WhenBusy::Leave,
+            ..options
+        };
+        let task = self.running.spawn(async move {
+            let mut tell = |event| drop(events.send(event));
+            match run::sync(&world, &loaded, &options, &mut tell).await {
+                Ok(results) => {
+                    let stopped = stopped(options.interrupt.clone());
+                    tokio::select! {
+                        () = notify::after(&world, (&loaded, &options.environment), &results.ran, &mut tell) => {}
+                        () = stopped => {}
+                    }
+                }
+                Err(error) => tell(unseen(&error)),
+            }
+        });
+        self.in_hand.insert(task.id(), id);
+    }
+
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        self.in_hand.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
+    }
+
+    /// Looks now and then at everything that people are told of, beside the runs.
+    fn watch(&mut self) {
+        if self.watched.is_some_and(|at| at.elapsed() < WATCH) {
+            return;
+        }
+        self.watched = Some(Instant::now());
+        let Opened { loaded, world, options } = self.opened.clone();
+        let events = self.events.clone();
+        self.running.spawn(async move {
+            let mut tell = |event| drop(events.send(event));
+            tokio::select! {
+                _ = notify::watch(&world, Watched::of(&loaded, &options.environment), &mut tell) => {}
+                () = stopped(options.interrupt.clone()) => {}
+            }
+        });
+    }
+
+    /// Tells of something that is in the way, once for as long as it lasts.
+    fn tell_trouble(&mut self, error: &Error) {
+        let message = error.to_string();
+        if self.trouble.as_ref() != Some(&message) {
+            self.tell(unseen(error));
+            self.trouble = Some(message);
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // Whoever listens is there for as long as the scheduler is.
+        let _ = self.events.send(event);
+    }
+}
+
+/// Ends when the user wants an end.
+async fn stopped(mut interrupt: watch::Receiver<bool>) {
+    if interrupt.wait_for(|wanted| *wanted).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn unseen(error: &Error) -> Event {
+    let message = error.causes().into_iter().fold(error.to_string(), |line, cause| format!("{line}: {cause}"));
+    Event::Unseen { message, help: error.help().map(|help| help.to_string()) }
+}

@@ -1,0 +1,112 @@
+//! `schema`: JSON Schemas of the project's files, printed, or written where editors find them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Error;
+use spile_core::connector::Catalog;
+use spile_core::problem::Problems;
+use spile_core::schema::{self, Subject};
+use spile_world::Project;
+use spile_world::door::Shut;
+use spile_world::project::{OWN_FOLDER, replace, replace_named};
+
+/// The configuration that tells taplo which schema is whose.
+pub const TAPLO: &str = ".taplo.toml";
+
+/// Where schemas are, below the project, unless somebody says otherwise.
+pub const FOLDER: &str = ".spile/schemas";
+
+/// Returns the schema of a kind of file, with the project's own connectors where there is a project.
+///
+/// # Errors
+/// When a connector of the project's is wrong.
+pub fn schema(project: Option<&Project>, subject: Subject) -> Result<Value, Error> {
+    Ok(schema::of(subject, &catalog(project)?))
+}
+
+/// Writes the schemas into a folder, relative to the project, and `.taplo.toml` if it is not there. Returns the paths of
+/// what was written.
+///
+/// # Errors
+/// As [`schema`], and when a file cannot be written.
+pub fn write(project: &Project, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let catalog = catalog(Some(project))?;
+    let mut written = Vec::new();
+    for subject in Subject::ALL {
+        let name = format!("{}.json", subject.word());
+        let text = format!("{:#}\n", schema::of(subject, &catalog));
+        let path = folder.join(&name);
+        if let Ok(below) = folder.strip_prefix(OWN_FOLDER) {
+            put_own(project, &below.join(&name), &text)?;
+        } else {
+            make(&project.root().join(folder))?;
+            // The folder is the user's choice; a link in it was not.
+            replace(&project.root().join(&path), text.as_bytes()).map_err(|source| Error::Io {
+                doing: "write",
+                path: path.display().to_string(),
+                source,
+            })?;
+        }
+        written.push(path);
+    }
+    let taplo = Path::new(TAPLO);
+    let failed = |why| Error::of_file("write", taplo, why);
+    let door = project.door().map_err(failed)?;
+    if matches!(door.open(taplo), Err(Shut::Missing)) {
+        door.create(taplo, taplo_rules(folder).as_bytes()).map_err(failed)?;
+        written.push(PathBuf::from(TAPLO));
+    }
+    Ok(written)
+}
+
+/// Writes one schema to a file that the user named.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn put(path: &Path, text: &str) -> Result<(), Error> {
+    replace_named(path, text.as_bytes()).map_err(|source| Error::of_written(path, source))
+}
+
+/// Writes one schema into spile's own folder.
+fn put_own(project: &Project, file: &Path, text: &str) -> Result<(), Error> {
+    project.own().make().and_then(|own| own.replace(file, text.as_bytes())).map_err(|source| Error::Io {
+        doing: "write",
+        path: Path::new(OWN_FOLDER).join(file).display().to_string(),
+        source,
+    })
+}
+
+fn make(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(|source| Error::Io {
+        doing: "make",
+        path: folder.display().to_string(),
+        source,
+    })
+}
+
+fn catalog(project: Option<&Project>) -> Result<Catalog, Error> {
+    let mut problems = Problems::default();
+    let own = project.map(|project| project.connectors(&mut problems)).unwrap_or_default();
+    let catalog = Catalog::new(&own, &mut problems);
+    if problems.any_error() { Err(Error::Problems(problems.into_report())) } else { Ok(catalog) }
+}
+
+/// Returns the rules of taplo; of two rules for one file it takes only one, so none of these overlap.
+#[must_use]
+pub fn taplo_rules(folder: &Path) -> String {
+    let rules = [
+        (Subject::Project, "include = [\"spile.toml\"]"),
+        (Subject::Integration, "include = [\"integrations/**/*.toml\"]\nexclude = [\"integrations/**/*.*.toml\"]"),
+        (Subject::Overlay, "include = [\"integrations/**/*.*.toml\"]"),
+        (Subject::Connector, "include = [\"connectors/**/*.toml\"]"),
+    ];
+    let head = "# Which schema is whose, for taplo and Even Better TOML. `spile schema --write` makes the schemas.\n";
+    let rule = |(subject, files): &(Subject, &str)| {
+        let path = folder.join(format!("{}.json", subject.word())).display().to_string();
+        let path = Value::String(path);
+        format!("\n[[rule]]\n{files}\n\n[rule.schema]\nenabled = true\npath = {path}\n")
+    };
+    std::iter::once(head.to_owned()).chain(rules.iter().map(rule)).collect()
+}

@@ -1,0 +1,98 @@
+//! Secrets of integrations: set, edited, rotated and given to others, each file rewritten around them.
+
+mod access;
+pub mod edit;
+mod encrypt;
+mod error;
+mod file;
+mod import;
+mod merge;
+mod rule;
+mod sealed;
+mod settings;
+mod setup;
+mod textconv;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use spile_core::connector::Kind;
+use spile_core::integration::check::environment_variable;
+use spile_core::integration::{Integration, Secrets};
+use spile_core::name::EnvironmentName;
+use spile_core::plan::{Change, Difference, FieldChange, Plan, SecretChange};
+use spile_core::record::row::Sealed;
+use spile_core::secret::Secret;
+use spile_core::sops::Leaf;
+use spile_core::value::periods;
+use spile_world::Keys;
+use spile_world::keys::OpenError;
+use spile_world::sops_program::Format;
+
+pub use access::{Regranted, regranted, rotate, update_keys};
+pub use encrypt::{encrypt, encrypted};
+pub use error::Error;
+pub use file::{Access, Changed, SecretEdit, SecretsFile, to_set};
+pub use import::{Found, import};
+pub use merge::{Merged, Versions, merge};
+pub(super) use sealed::sealed;
+pub use setup::{Setup, setup};
+pub(super) use setup::{own_keys, rules_for};
+pub use textconv::textconv;
+
+/// Values of settings by name.
+pub type Values = BTreeMap<String, Secret>;
+
+/// Returns the secret settings of an integration, by the variable that Meltano reads each from.
+///
+/// # Errors
+/// When no key opens them, or they were changed by hand.
+pub async fn variables(keys: &Keys, integration: &Integration, environment: &EnvironmentName) -> Result<Values, Error> {
+    let Some(secrets) = &integration.at(environment).secrets else { return Ok(Values::new()) };
+    let leaves = opened(keys, secrets).await.map_err(|error| Error::opening(&secrets.path, error))?;
+    let plugin = integration.plugin_name();
+    let is_table = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.kind == Kind::Object);
+    let values = Secrets::values(leaves).into_iter().map(|(name, value)| {
+        let whole = is_table(&name).then(|| periods::escaped_json(value.expose())).flatten();
+        (environment_variable(&plugin, &name), whole.map_or(value, Secret::new))
+    });
+    Ok(values.collect())
+}
+
+/// Opens what a file has of secrets, or the sidecar beside it.
+///
+/// # Errors
+/// When no key opens them, or they were changed by hand.
+pub(super) async fn opened(keys: &Keys, secrets: &Secrets) -> Result<Vec<Leaf>, OpenError> {
+    match &secrets.sidecar {
+        Some(text) => keys.open_text(&secrets.document, text, Format::of(&secrets.path)).await,
+        None => keys.open(&secrets.document).await,
+    }
+}
+
+/// Looks, where a key is at hand, whether secrets whose ciphertext changes change their values too. Where nothing
+/// changes, no key is read.
+pub(super) async fn verify(keys: &Arc<Keys>, plan: &mut Plan) {
+    for (id, change) in &plan.registry.changes {
+        let Change::Update { before, after } = change else { continue };
+        let fields = change.fields();
+        let unverified = fields.iter().filter(|field| field.difference == Difference::Secret(SecretChange::Unverified));
+        let unverified: Vec<&FieldChange> = unverified.collect();
+        let (Some(before), Some(after), false) = (&before.secrets, &after.secrets, unverified.is_empty()) else {
+            continue;
+        };
+        let (Some(before), Some(after)) = (open(keys, before).await, open(keys, after).await) else { continue };
+        let seen = unverified.into_iter().map(|field| {
+            let name = field.path.strip_prefix("secrets.").unwrap_or(&field.path);
+            let is_same = before.get(name) == after.get(name);
+            (field.path.clone(), if is_same { SecretChange::Reencrypted } else { SecretChange::Changed })
+        });
+        plan.seen.insert(*id, seen.collect());
+    }
+}
+
+/// Returns the values of a row; `None` where nobody here can see them: that is no fault of a plan.
+async fn open(keys: &Keys, sealed: &Sealed) -> Option<Values> {
+    let document = sealed.open()?;
+    Some(Secrets::values(keys.open(&document).await.ok()?))
+}

@@ -1,0 +1,158 @@
+//! `enable`, `disable`, `pause` and `resume`: whether schedules and unnamed runs take an integration.
+//!
+//! Enabling is the files' to say, and so reviewed as they are. Pausing is for now: the registry remembers it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::edits::{Edits, read};
+use super::{Error, Loaded, Which, check};
+use spile_core::integration::Integration;
+use spile_core::integration::rewrite::{Edit, rewrite};
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::run::RunStatus;
+use spile_world::World;
+use spile_world::runs::PAUSED;
+
+/// What `enabled` is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// `true`
+    On,
+    /// `false`
+    Off,
+}
+
+/// Where it is to be so.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// Wherever no overlay says otherwise, and in this environment.
+    Everywhere(EnvironmentName),
+    /// In this environment alone: its overlays say so.
+    Only(EnvironmentName),
+}
+
+/// Says in files whether integrations are enabled: all files, or none. Returns those that were written.
+///
+/// # Errors
+/// When a word names nothing, a changed file would be wrong, or cannot be written.
+pub async fn switch(
+    world: &World,
+    loaded: &Loaded,
+    (which, to, place): (&Which, Switch, &Place),
+) -> Result<Vec<PathBuf>, Error> {
+    let mut all = Edits::default();
+    for integration in which.among(world, loaded).await? {
+        edits(world, &integration, (to, place), &mut all)?;
+    }
+    check(&all.over(&world.project))?;
+    all.write(&world.project)
+}
+
+/// Returns what would say in an integration's files whether it is enabled, wherever no overlay says otherwise.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn edits_of(
+    world: &World,
+    integration: &Integration,
+    (to, environment): (Switch, &EnvironmentName),
+) -> Result<Edits, Error> {
+    let mut all = Edits::default();
+    edits(world, integration, (to, &Place::Everywhere(environment.clone())), &mut all)?;
+    Ok(all)
+}
+
+fn edits(
+    world: &World,
+    integration: &Integration,
+    (to, place): (Switch, &Place),
+    all: &mut Edits,
+) -> Result<(), Error> {
+    let overlay = |environment: &EnvironmentName| integration.path.with_extension(format!("{environment}.toml"));
+    let wanted = to == Switch::On;
+    let mut edit = |path: PathBuf| {
+        let before = read(&world.project, &path)?;
+        let edit = Edit { table: None, key: "enabled".to_owned(), value: Some(Value::Bool(wanted)) };
+        let after = rewrite(before.as_deref().unwrap_or_default(), &[edit]);
+        // Files that are not TOML were refused before.
+        let after = after.map_err(|error| io("edit", &path, std::io::Error::other(error.to_string())))?;
+        all.set(path, before, Some(after));
+        Ok(())
+    };
+    match place {
+        Place::Only(environment) if integration.at(environment).enabled != wanted => edit(overlay(environment)),
+        Place::Only(_) => Ok(()),
+        Place::Everywhere(environment) => {
+            let is_said_there = integration.overlays.get(environment).is_some_and(|over| over.enabled != wanted);
+            // Where the base already says so, the overlay says otherwise.
+            if integration.base.enabled != wanted {
+                edit(integration.path.clone())?;
+            }
+            if is_said_there && says_enabled(world, &overlay(environment))? {
+                edit(overlay(environment))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn says_enabled(world: &World, path: &Path) -> Result<bool, Error> {
+    let text = read(&world.project, path)?.unwrap_or_default();
+    Ok(spile_core::table::editable(&text).is_ok_and(|file| file.contains_key("enabled")))
+}
+
+fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::Io { doing, path: path.display().to_string(), source }
+}
+
+/// Lets integrations rest until somebody resumes them: no schedule and no unnamed run takes them. Returns their names.
+///
+/// # Errors
+/// When a word names nothing, none of them has a row, or the registry refuses.
+pub async fn pause(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec<Slug>, Error> {
+    let standings = world.runs.standings().await?;
+    let mut found = with_rows(world, loaded, which).await?;
+    found.retain(|one| standings.get(&one.id).is_some_and(|standing| standing.status != PAUSED));
+    world.runs.set_status(&found.iter().map(|one| one.id).collect::<Vec<_>>(), PAUSED).await?;
+    Ok(found.iter().map(|one| one.slug.clone()).collect())
+}
+
+/// Wakes integrations that rest: their status is again what their last run gave them. Returns their names.
+///
+/// # Errors
+/// As [`pause`].
+pub async fn resume(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec<Slug>, Error> {
+    let standings = world.runs.standings().await?;
+    let mut found = with_rows(world, loaded, which).await?;
+    found.retain(|one| standings.get(&one.id).is_some_and(|standing| standing.status == PAUSED));
+    let ends: spile_core::alert::runs::AllEnds = world.alerts.ends(None).await?.into_iter().collect();
+    let mut by_status: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for one in &found {
+        let last = ends.of(&one.id).and_then(|ends| ends.last()).map_or(RunStatus::Running, |run| run.status);
+        by_status.entry(last.integration_status().unwrap_or("pending")).or_default().push(one.id);
+    }
+    for (status, ids) in by_status {
+        world.runs.set_status(&ids, status).await?;
+    }
+    Ok(found.iter().map(|one| one.slug.clone()).collect())
+}
+
+/// Finds integrations that have a row. One that is named and has none is a mistake.
+async fn with_rows(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec<Arc<Integration>>, Error> {
+    let standings = world.runs.standings().await?;
+    let mut found = which.among(world, loaded).await?;
+    let without = found.iter().find(|one| which.names(&one.slug) && !standings.contains_key(&one.id));
+    if let Some(one) = without {
+        let (reason, help) = ("has no row in the registry of this environment", "run `spile apply` first");
+        let is_loader = one.role() == spile_core::connector::Role::Loader;
+        let reason = if is_loader { "is a loader and has no row of its own" } else { reason };
+        let help = if is_loader { "name the extractors that have it as their `loader`" } else { help };
+        return Err(Error::NotRunnable { slug: one.slug.clone(), reason: reason.into(), help: help.into() });
+    }
+    found.retain(|one| standings.contains_key(&one.id));
+    Ok(found)
+}

@@ -1,0 +1,131 @@
+//! Connectors, and what sources offer.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::integrations::find;
+use crate::app::App;
+use crate::change;
+use crate::contract;
+use crate::refusal::Refusal;
+use crate::who::{self, Who};
+use spile_core::connector::{Role, search};
+use spile_core::schema;
+use spile_ops as ops;
+use spile_ops::connectors::{Shelf, Standing};
+use spile_ops::discover::{Freshness, Options, shown};
+use spile_view as view;
+
+/// How long a tap may take to say what its source offers.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// Which connectors are wanted.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    /// Words to find them by.
+    q: Option<String>,
+    /// Which side of a pipeline.
+    kind: Option<Role>,
+}
+
+/// Which side of a pipeline a connector is.
+#[derive(Debug, Deserialize)]
+pub struct Kind {
+    kind: Option<Role>,
+}
+
+/// Whose source is asked.
+#[derive(Debug, Deserialize)]
+pub struct Of {
+    integration: String,
+}
+
+impl Of {
+    /// Returns whose it is, by id or name.
+    pub fn integration(&self) -> &str {
+        &self.integration
+    }
+}
+
+pub async fn list(
+    _who: Who,
+    State(app): State<App>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Query(wanted) = wanted?;
+    let shelf = Shelf::with_hub(&app.setup().project)?;
+    Ok(Json(view::connectors::data::list(&found(&shelf, (wanted.q.as_deref(), wanted.kind)))))
+}
+
+/// Returns the connectors in which all words are found, the best first.
+pub fn found<'a>(shelf: &'a Shelf, (words, role): (Option<&str>, Option<Role>)) -> Vec<&'a Standing> {
+    let words: Vec<String> = words.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    if words.is_empty() {
+        return shelf.standing(role).collect();
+    }
+    search::search(shelf.standing(role).map(|one| (&one.head, one)), &words)
+}
+
+pub async fn one(
+    _who: Who,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    kind: Result<Query<Kind>, QueryRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let shown = Shelf::with_hub(&app.setup().project)?.show(&name, kind?.0.kind)?;
+    Ok(Json(view::connectors::data::show(&shown)))
+}
+
+/// The schema of what `POST /api/integrations` takes as `config` for a connector.
+pub async fn schema(
+    _who: Who,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    kind: Result<Query<Kind>, QueryRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let connector = change::connector(&app, (&name, kind?.0.kind.unwrap_or(Role::Extractor)))?;
+    Ok(Json(schema::settings(&connector)))
+}
+
+/// What a tap said last of its source.
+pub async fn discovered(
+    _who: Who,
+    State(app): State<App>,
+    of: Result<Query<Of>, QueryRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Query(of) = of?;
+    let desk = app.desk().await?;
+    let integration = find(&desk, &of.integration)?;
+    let kept = contract::known(&desk, integration)?;
+    Ok(Json(json!({ "integration": integration.slug, "discovered": kept })))
+}
+
+/// Asks a tap what its source offers.
+pub async fn discover(
+    who: Who,
+    State(app): State<App>,
+    of: Result<Json<Of>, JsonRejection>,
+) -> Result<Json<Value>, Refusal> {
+    who.may(who::Role::Editor)?;
+    let Json(of) = of?;
+    let desk = app.desk().await?;
+    let slug = find(&desk, &of.integration)?.slug.clone();
+    let options = Options {
+        environment: desk.environment.clone(),
+        freshness: Freshness::Asked,
+        timeout: Some(PATIENCE),
+        host: app.setup().host.clone(),
+        interrupt: app.stopping(),
+    };
+    let asked = ops::discover(&desk.world, &desk.loaded, (slug.as_str(), &options), &mut drop).await;
+    let result = asked.as_ref().err().map(change::failed);
+    let noted = app.note(&who, ("discover", &[slug]), result);
+    let offer = asked?;
+    noted?;
+    Ok(Json(view::discover::data(&offer, &shown(&offer, None)?)))
+}

@@ -1,0 +1,166 @@
+//! `GET /api/integrations` and `/api/integrations/{id}`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::shape::IntegrationData;
+use crate::app::App;
+use crate::desk::{Desk, Standings};
+use crate::refusal::Refusal;
+use crate::who::Who;
+use spile_core::digest::hash;
+use spile_core::integration::Integration;
+use spile_core::name::Slug;
+use spile_view::report::ProblemData;
+use spile_world::runs::Standing;
+
+/// How many are given where nothing is said, and at most.
+const MOST: (usize, usize) = (100, 1000);
+
+/// Which integrations are wanted.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    /// Words that name, type or tags have.
+    q: Option<String>,
+    /// How many.
+    limit: Option<usize>,
+    /// Those that come after this one, by name.
+    after: Option<Slug>,
+}
+
+/// Some integrations, in the order of their names.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    integrations: Vec<IntegrationData<'a>>,
+    registry: Reached<'a>,
+    /// The last of these, where more come after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a Slug>,
+    /// What is wrong with the files: then this is what they said before.
+    #[serde(skip_serializing_if = "<[ProblemData]>::is_empty")]
+    problems: &'a [ProblemData],
+}
+
+/// Whether the registry answers, or why it does not: then nothing of it is in the answer.
+#[derive(Debug, Serialize)]
+struct Reached<'a> {
+    reachable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
+pub async fn list(
+    _who: Who,
+    State(app): State<App>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(wanted) = wanted?;
+    let desk = app.desk().await?;
+    let standings = desk.standings().await;
+    let asked = format!("{wanted:?}");
+    // Text, numbers and maps with text keys: there is nothing that cannot be written as JSON.
+    let written = || Bytes::from(serde_json::to_vec(&listed(&desk, &standings, &wanted)).unwrap_or_default());
+    let answer = desk.lists.get(&standings, &asked, written);
+    Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
+}
+
+fn listed<'a>(desk: &'a Desk, standings: &'a Standings, wanted: &Wanted) -> Listed<'a> {
+    let limit = wanted.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
+    let is_after = |one: &&Arc<Integration>| wanted.after.as_ref().is_none_or(|after| one.slug > *after);
+    let mut found = desk.loaded.integrations.by_slug().filter(is_after).filter(|one| fits(one, wanted.q.as_deref()));
+    let known = standings.as_ref().ok();
+    let page: Vec<&Arc<Integration>> = found.by_ref().take(limit).collect();
+    let next = found.next().and(page.last()).map(|last| &last.slug);
+    let shaped = page.iter().map(|one| IntegrationData::of(one, known.and_then(|known| known.get(&one.id))));
+    let detail = standings.as_ref().err().map(String::as_str);
+    Listed {
+        integrations: shaped.collect(),
+        registry: Reached { reachable: detail.is_none(), detail },
+        next,
+        problems: &desk.wrong,
+    }
+}
+
+/// Tells whether every word is in the name, the type or a tag.
+pub fn fits(one: &Integration, words: Option<&str>) -> bool {
+    let texts = [one.slug.as_str(), &one.base.name, &one.connector.name, &one.connector.label];
+    let has = |word: &str| {
+        let word = word.to_lowercase();
+        texts
+            .iter()
+            .copied()
+            .chain(one.base.tags.iter().map(String::as_str))
+            .any(|text| text.to_lowercase().contains(&word))
+    };
+    words.unwrap_or_default().split_whitespace().all(has)
+}
+
+pub async fn one(
+    _who: Who,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let desk = app.desk().await?;
+    let integration = find(&desk, &id)?;
+    let standings = desk.standings().await;
+    let standing = standings.as_ref().ok().and_then(|known| known.get(&integration.id));
+    let etag = etag(&desk, integration, standing);
+    if tags(&headers, &IF_NONE_MATCH).any(|known| known == etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, header(&etag))]).into_response());
+    }
+    let shaped = IntegrationData::of(integration, standing);
+    Ok(([(ETAG, header(&etag))], Json(json!({ "integration": shaped }))).into_response())
+}
+
+/// Finds an integration by its id or its name.
+///
+/// # Errors
+/// When there is none.
+pub fn find<'a>(desk: &'a Desk, id: &str) -> Result<&'a Arc<Integration>, Refusal> {
+    let integrations = &desk.loaded.integrations;
+    let by_id = id.parse().ok().and_then(|id| integrations.get(&id));
+    by_id.or_else(|| integrations.find(id)).ok_or_else(|| {
+        Refusal::new(StatusCode::NOT_FOUND, "spile::integration::unknown", "there is no such integration")
+            .help("`GET /api/integrations` lists them")
+    })
+}
+
+/// Returns the mark of an integration as it is given: of what its files said, and of how the registry says that it stands.
+pub(super) fn etag(desk: &Desk, integration: &Integration, standing: Option<&Standing>) -> String {
+    let stands = standing.map(|one| hash(format!("{} {} {}", one.status, one.created_at, one.updated_at).as_bytes()));
+    format!("\"{}.{}\"", desk.mark_of(integration), stands.as_deref().map_or("0", |hash| &hash[..8]))
+}
+
+/// Refuses to build upon files that have changed since they were read. What only the registry says is in nobody's way.
+///
+/// # Errors
+/// When `If-Match` names none of what they say now.
+pub(super) fn holds(desk: &Desk, integration: &Integration, headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_of = |tag: &str| tag == "*" || tag.trim_matches('"').split('.').next() == Some(desk.mark_of(integration));
+    if !headers.contains_key(IF_MATCH) || tags(headers, &IF_MATCH).any(is_of) {
+        return Ok(());
+    }
+    let detail = "the file has changed since it was read";
+    Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "spile::http::precondition", detail)
+        .help("read it again, and make the change to what it says now"))
+}
+
+/// Returns the marks that a header names. Proxies that pack an answer call its mark a weak one.
+fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().trim_start_matches("W/"))
+}
+
+pub(super) fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,81 @@
+//! `/api/plan` and `/api/applies`
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::change;
+use crate::refusal::Refusal;
+use crate::who::{Role, Who};
+use spile_ops as ops;
+use spile_view::plan_data::PlanData;
+use spile_view::report::ProblemData;
+
+/// How many applies are given where nothing is said, and at most.
+const MOST: (usize, usize) = (20, 1000);
+
+/// What a plan is about.
+#[derive(Debug, Deserialize)]
+pub struct About {
+    /// Names of integrations between commas, or nothing for all.
+    only: Option<String>,
+}
+
+/// How many applies are wanted.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    limit: Option<usize>,
+}
+
+/// A plan that is to be applied: exactly the one that was looked at.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apply {
+    plan: String,
+    #[serde(default)]
+    only: Option<String>,
+}
+
+pub async fn plan(
+    _who: Who,
+    State(app): State<App>,
+    about: Result<Query<About>, QueryRejection>,
+) -> Result<Json<PlanData>, Refusal> {
+    let only = about?.0.only;
+    let desk = app.desk().await?;
+    let plan = change::plan(&desk, only.as_deref()).await?;
+    let problems = desk.loaded.advice.problems().iter().map(ProblemData::from).collect();
+    Ok(Json(PlanData::of(&plan, desk.loaded.settings.guard, problems)))
+}
+
+pub async fn applies(
+    _who: Who,
+    State(app): State<App>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let most = wanted?.0.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
+    let desk = app.desk().await?;
+    Ok(Json(json!({ "applies": ops::applies(&desk.world, most).await? })))
+}
+
+pub async fn apply(
+    who: Who,
+    State(app): State<App>,
+    body: Result<Json<Apply>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    who.may(Role::Admin)?;
+    let Json(body) = body?;
+    let _turn = app.turn().await;
+    let desk = app.read_anew().await?;
+    let plan = change::plan(&desk, body.only.as_deref()).await?;
+    let found = plan.id();
+    if body.plan.len() < 8 || !found.starts_with(&body.plan) {
+        return Err(ops::Error::OtherPlan { asked: body.plan, found }.into());
+    }
+    change::apply(&app, &desk, (&who, &plan)).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "plan": found, "summary": plan.summary() }))))
+}

@@ -1,0 +1,152 @@
+//! Runs: begun, listed, looked at.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::integrations::find;
+use crate::app::App;
+use crate::change;
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::who::{Role, Who};
+use spile_core::name::Slug;
+use spile_core::run::{Run, RunKind, RunStatus};
+use spile_ops::{self as ops, Error, Which};
+
+/// How many runs are given where nothing is said, and at most.
+const MOST: (usize, usize) = (50, 1000);
+
+/// The longest that a request waits for a run, in seconds.
+const LONGEST: u64 = 100;
+
+/// How long a request waits.
+#[derive(Debug, Deserialize)]
+pub struct Wait {
+    /// In seconds; 0 waits not.
+    wait: Option<u64>,
+}
+
+/// Which runs are wanted.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    /// Those of one integration, by its name.
+    integration: Option<Slug>,
+    /// How many, the newest first.
+    limit: Option<usize>,
+}
+
+pub async fn test(
+    who: Who,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    wait: Result<Query<Wait>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let seconds = wait?.0.wait.unwrap_or(LONGEST);
+    begin(&who, &app, (RunKind::Test, &id, seconds)).await
+}
+
+pub async fn sync(
+    who: Who,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    wait: Result<Query<Wait>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let seconds = wait?.0.wait.unwrap_or(0);
+    begin(&who, &app, (RunKind::Sync, &id, seconds)).await
+}
+
+async fn begin(who: &Who, app: &App, (kind, id, seconds): (RunKind, &str, u64)) -> Result<Response, Refusal> {
+    who.may(Role::Editor)?;
+    let desk = app.desk().await?;
+    let slug = find(&desk, id)?.slug.clone();
+    let begun = change::run(app, who, (&desk, kind, &slug)).await?;
+    let ended = tokio::time::timeout(Duration::from_secs(seconds.min(LONGEST)), begun.ended).await;
+    if let Ok(Ok(ended)) = ended {
+        return Ok(ended_as(&ended?));
+    }
+    let run = match found(app, &desk, &begun.id.to_string()).await {
+        Ok(found) => found.shaped(),
+        // A registry that was away has not heard of it yet.
+        Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => Value::Null,
+        Err(refusal) => return Err(refusal),
+    };
+    let has = if begun.is_waiting { "waits for its turn" } else { "has begun" };
+    let message = format!("the {} of `{slug}` {has}", kind.word());
+    Ok((StatusCode::ACCEPTED, Json(json!({ "success": true, "message": message, "run": run }))).into_response())
+}
+
+fn ended_as(run: &Run) -> Response {
+    let success = run.status.succeeded();
+    let message = match (run.status, &run.error, run.records) {
+        (_, Some(error), _) => error.clone(),
+        (RunStatus::Cancelled, None, _) => "it was stopped".to_owned(),
+        (_, None, Some(records)) if run.kind == RunKind::Sync => {
+            format!("{} moved", ops::counted(usize::try_from(records).unwrap_or(usize::MAX), "record"))
+        }
+        _ => "the connection works".to_owned(),
+    };
+    Json(json!({ "success": success, "message": message, "run": run })).into_response()
+}
+
+pub async fn list(
+    _who: Who,
+    State(app): State<App>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Query(wanted) = wanted?;
+    let desk = app.desk().await?;
+    let of = |run: &Run| wanted.integration.as_ref().is_none_or(|slug| run.slug == *slug);
+    let waiting = app.queue().all().into_iter().filter(of).map(|run| Found { run, is_waiting: true }.shaped());
+    let waiting: Vec<Value> = waiting.collect();
+    let which = wanted.integration.clone().map_or_else(Which::default, |slug| Which::exactly([slug]));
+    let most = wanted.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
+    let runs = ops::runs(&desk.world, &desk.loaded, &which, most).await?;
+    Ok(Json(json!({ "runs": runs, "waiting": waiting })))
+}
+
+pub async fn one(_who: Who, State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+    let desk = app.desk().await?;
+    let found = found(&app, &desk, &id).await?;
+    let mend = ops::run::mend(&desk.world, &desk.loaded, &found.run);
+    Ok(Json(json!({ "run": found.shaped(), "mend": mend })))
+}
+
+/// A run, as far as it is known.
+pub struct Found {
+    /// The run.
+    pub run: Run,
+    /// Whether it waits for its turn.
+    pub is_waiting: bool,
+}
+
+impl Found {
+    /// Returns the run as the API gives it.
+    pub fn shaped(&self) -> Value {
+        let mut shaped = json!(self.run);
+        if self.is_waiting {
+            shaped["status"] = json!("waiting");
+        }
+        shaped
+    }
+}
+
+/// Finds a run by its id.
+///
+/// # Errors
+/// When there is none, or it was refused when its turn came.
+pub async fn found(app: &App, desk: &Desk, id: &str) -> Result<Found, Refusal> {
+    let unknown = || Error::NoRun { of: "that id".to_owned() };
+    let id = id.parse().map_err(|_| unknown())?;
+    // One that has begun since is in the registry before it is taken out of the queue.
+    match app.queue().find(id) {
+        Some(waiting) => Ok(Found { run: waiting?, is_waiting: true }),
+        None => Ok(Found { run: desk.world.runs.get(id).await?.ok_or_else(unknown)?, is_waiting: false }),
+    }
+}

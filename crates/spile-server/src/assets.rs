@@ -1,0 +1,29 @@
+//! What pages load: part of the program.
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::app::App;
+use super::refusal;
+
+/// By name: what it is, and its bytes. htmx is by Big Sky Software, under the Zero-Clause BSD licence beside it.
+const ASSETS: [(&str, &str, &str); 4] = [
+    ("style.css", "text/css; charset=utf-8", include_str!("../../../assets/style.css")),
+    ("app.js", "text/javascript; charset=utf-8", include_str!("../../../assets/app.js")),
+    ("htmx.js", "text/javascript; charset=utf-8", include_str!("../../../assets/htmx-4.0.1.min.js")),
+    ("icon.svg", "image/svg+xml", include_str!("../../../assets/icon.svg")),
+];
+
+pub fn routes() -> Router<App> {
+    Router::new().route("/assets/{name}", get(asset))
+}
+
+async fn asset(Path(name): Path<String>) -> Response {
+    let Some((_, kind, bytes)) = ASSETS.into_iter().find(|(known, _, _)| *known == name) else {
+        return refusal::not_found().await.into_response();
+    };
+    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "max-age=600")], bytes).into_response()
+}

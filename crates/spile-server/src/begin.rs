@@ -1,0 +1,98 @@
+//! Beginning a run, which goes on when whoever began it has gone.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::app::App;
+use super::desk::Desk;
+use super::refusal::{Refusal, internal};
+use spile_core::name::Slug;
+use spile_core::run::{Run, RunKind};
+use spile_ops::run::{Options, Refused, Why};
+use spile_ops::{self as ops, Event, Which, notify};
+
+/// A run that was begun, or waits for its turn.
+pub struct Begun {
+    /// Its id.
+    pub id: Uuid,
+    /// Whether it waits.
+    pub is_waiting: bool,
+    /// How it ended, or why it did not begin.
+    pub ended: oneshot::Receiver<Result<Run, Refusal>>,
+}
+
+/// Begins a run of one integration, and returns when it has begun, or waits for its turn.
+///
+/// # Errors
+/// When it is refused: something else runs it, or it cannot be begun.
+pub(super) async fn begin(app: &App, desk: &Arc<Desk>, (kind, slug): (RunKind, &Slug)) -> Result<Begun, Refusal> {
+    let (started, has_started) = oneshot::channel();
+    let (finished, ended) = oneshot::channel();
+    let mut options = app.options(desk);
+    options.which = Which::exactly([slug.clone()]);
+    let (here, app, desk) = (app, app.clone(), desk.clone());
+    here.jobs().spawn(async move {
+        let (mut started, mut queued) = (Some(started), None);
+        let ended = carry_out(&desk, (kind, &options), &mut |event| {
+            let told = match event {
+                Event::Queued(run) => {
+                    let id = run.id;
+                    app.queue().add(*run);
+                    queued = Some(id);
+                    (id, true)
+                }
+                Event::Began { run, .. } => {
+                    app.queue().begun(run);
+                    (run, false)
+                }
+                _ => return,
+            };
+            if let Some(started) = started.take() {
+                // Nobody waits any more.
+                let _ = started.send(told);
+            }
+        })
+        .await;
+        desk.forget().await;
+        if let (Some(id), Err(refusal)) = (queued, &ended) {
+            app.queue().refused(id, refusal);
+        }
+        let _ = finished.send(ended);
+    });
+    match has_started.await {
+        Ok((id, is_waiting)) => Ok(Begun { id, is_waiting, ended }),
+        Err(_) => match ended.await {
+            Ok(Err(refusal)) => Err(refusal),
+            Ok(Ok(_)) | Err(_) => Err(internal()),
+        },
+    }
+}
+
+async fn carry_out(desk: &Desk, (kind, options): (RunKind, &Options), tell: ops::Tell<'_>) -> Result<Run, Refusal> {
+    let (world, loaded) = (&desk.world, &desk.loaded);
+    let mut results = match kind {
+        RunKind::Test => ops::test(world, loaded, options, tell).await?,
+        RunKind::Sync => ops::sync(world, loaded, options, tell).await?,
+    };
+    notify::after(world, (loaded, &desk.environment), &results.ran, tell).await;
+    match (results.ran.pop(), results.refused.pop()) {
+        (Some(run), _) => Ok(run),
+        (None, Some(refused)) => Err(refused.into()),
+        (None, None) => Err(internal()),
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(Refused { run, why }: Refused) -> Self {
+        match why {
+            Why::Busy => Self::new(StatusCode::CONFLICT, "spile::run::busy", run.error.unwrap_or_default())
+                .help("wait until that has ended"),
+            Why::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::stopping", "the server is ending")
+                .help("try again when it is there again"),
+            Why::Failed(error) => error.into(),
+        }
+    }
+}

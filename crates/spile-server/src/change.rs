@@ -1,0 +1,286 @@
+//! Changes that the server makes: by files, a branch, or an apply; for the API and for pages.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use miette::Diagnostic;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::app::App;
+use super::begin::{Begun, begin};
+use super::desk::Desk;
+use super::refusal::Refusal;
+use super::setup::Writing;
+use super::who::Who;
+use spile_core::connector::{Connector, Role};
+use spile_core::name::Slug;
+use spile_core::plan::guard::Allowance;
+use spile_core::plan::{Plan, Selection};
+use spile_core::run::RunKind;
+use spile_ops::connectors::{Origin, Shelf};
+use spile_ops::edits::{Destination, Edits, Written};
+use spile_ops::secrets::Access;
+use spile_ops::switch::Switch;
+use spile_ops::{self as ops, Error, author};
+use spile_world::{Keys, Origin as ApplyOrigin, Program};
+
+/// How many integrations are named where it is noted what was applied.
+const MOST_NAMED: usize = 100;
+
+/// A change that is to be made.
+pub struct Change<'a> {
+    /// What files are to say.
+    pub edits: Edits,
+    /// The integrations.
+    pub slugs: &'a [Slug],
+    /// What is done, as the message of a commit begins.
+    pub verb: &'static str,
+    /// What else the message says, a line each; nothing where all is said.
+    pub details: String,
+}
+
+/// What became of a change.
+pub struct Made {
+    /// What was written.
+    pub written: Written,
+    /// Whether it was applied at once, or why not, where changes are: what is written stays.
+    pub applied: Option<Result<(), Refusal>>,
+}
+
+impl Made {
+    /// Adds to an answer what it has to say besides the integration.
+    pub fn told(&self, mut answer: Value) -> Value {
+        if let Written::Branch { .. } = &self.written {
+            answer["change"] = json!(self.written);
+        }
+        if let Some(applied) = &self.applied {
+            answer["applied"] = json!(applied.is_ok());
+            if let Err(refusal) = applied {
+                answer["not_applied"] = json!(refusal);
+            }
+        }
+        answer
+    }
+}
+
+/// Returns what operations on secrets work with.
+pub fn access<'a>(app: &'a App, (keys, program): (&'a Keys, &'a Program)) -> Access<'a> {
+    Access { project: &app.setup().project, keys, program, now: Timestamp::now() }
+}
+
+/// Finds the connector of that name, built in or the project's own, used or not.
+///
+/// # Errors
+/// When there is none, or its definition is wrong.
+pub fn connector(app: &App, (name, role): (&str, Role)) -> Result<Arc<Connector>, Refusal> {
+    let shown = Shelf::read(&app.setup().project)?.show(name, Some(role))?;
+    let found = shown.into_iter().find(|one| !matches!(one.origin, Origin::Hub(_))).map(|one| one.connector);
+    found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::connector::unknown", "there is no such connector"))
+}
+
+/// Makes a change as the server is told to make them.
+///
+/// # Errors
+/// When it makes none, files have changed in the meantime, or nothing can be written.
+pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made, Refusal> {
+    let destination = match &app.setup().writing {
+        Writing::Not => {
+            return Err(read_only());
+        }
+        Writing::To(destination) => destination.clone(),
+        Writing::Applied => Destination::WorkingTree,
+    };
+    let of = match change.slugs {
+        [slug] => format!("`{slug}`"),
+        slugs => format!(
+            "{}: {}",
+            ops::counted(slugs.len(), "integration"),
+            slugs.iter().map(Slug::as_str).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    let details = if change.details.is_empty() { String::new() } else { format!("{}\n", change.details) };
+    let message = format!("{} {of}\n\n{details}By {}, through spile's server.\n", change.verb, who.name);
+    let (project, author) = (&app.setup().project, who.author());
+    let written = change.edits.carry_out(project, (&destination, &author, &message)).await;
+    app.forget_files().await;
+    let result = match &written {
+        Ok(Written::Files { .. }) => None,
+        Ok(Written::Branch { branch, .. }) => Some(format!("branch {branch}")),
+        Err(error) => Some(failed(error)),
+    };
+    let noted = app.note(who, (&change.verb.to_lowercase(), change.slugs), result);
+    let written = written?;
+    noted?;
+    let applied = match app.setup().writing {
+        Writing::Applied => Some(apply_changed(app, who, change.slugs).await),
+        Writing::Not | Writing::To(_) => None,
+    };
+    Ok(Made { written, applied })
+}
+
+/// Applies what has just been written.
+async fn apply_changed(app: &App, who: &Who, slugs: &[Slug]) -> Result<(), Refusal> {
+    let desk = app.read_anew().await?;
+    let mut options = ops::plan::Options::everything(desk.environment.clone());
+    options.selection = Selection::known_of(slugs.iter().cloned());
+    let plan = ops::plan(&desk.world, &desk.loaded, &options).await?;
+    apply(app, &desk, (who, &plan)).await
+}
+
+/// What is noted of what was tried and not, or not wholly, done: its code, which holds nothing of what anybody typed.
+pub fn failed(error: &Error) -> String {
+    let code = error.code().map_or_else(|| "spile::http::internal".to_owned(), |code| code.to_string());
+    format!("failed: {code}")
+}
+
+fn read_only() -> Refusal {
+    let detail = "this server changes nothing: it was started with `--read-only`";
+    Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
+}
+
+/// Plans all integrations, or those that are named.
+///
+/// # Errors
+/// When a name is none, or a target does not answer.
+pub async fn plan(desk: &Desk, only: Option<&str>) -> Result<Plan, Refusal> {
+    let mut options = ops::plan::Options::everything(desk.environment.clone());
+    if let Some(only) = only.filter(|only| !only.is_empty()) {
+        let known = || desk.loaded.integrations.by_slug().map(|one| one.slug.as_str()).collect::<Vec<_>>();
+        let unknown = |name: &str| ops::unknown_names(&[name.to_owned()], &known());
+        let slugs = only.split(',').map(|name| name.trim().parse().map_err(|_| unknown(name)));
+        options.selection = Selection::exactly(slugs.collect::<Result<Vec<Slug>, _>>()?);
+    }
+    Ok(ops::plan(&desk.world, &desk.loaded, &options).await?)
+}
+
+/// Applies a plan.
+///
+/// # Errors
+/// When it changes more than passes without a word, is stale, or a target refuses.
+pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result<(), Refusal> {
+    if app.setup().writing == Writing::Not {
+        return Err(read_only());
+    }
+    let (actor, commit) = (who.name.clone(), desk.world.project.commit());
+    let origin = ApplyOrigin { plan: plan.id(), actor, commit, at: Timestamp::now(), rendered: None };
+    let options = ops::apply::Options { allowance: Allowance::default(), origin };
+    let applied = ops::apply(&desk.world, &desk.loaded, (plan, &options), &mut drop).await;
+    desk.forget().await;
+    let slugs: Vec<Slug> = plan.touched().into_iter().map(|(slug, _)| slug).collect();
+    let mut result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));
+    if let Err(error) = &applied {
+        // The registry may have taken it before something else refused.
+        result = format!("{result}, {}", failed(error));
+    }
+    let noted = app.note(who, ("apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }), Some(result));
+    applied?;
+    noted
+}
+
+/// Begins a run of an integration, and notes who wanted it.
+///
+/// # Errors
+/// When it is refused.
+pub async fn run(app: &App, who: &Who, (desk, kind, slug): (&Arc<Desk>, RunKind, &Slug)) -> Result<Begun, Refusal> {
+    let begun = begin(app, desk, (kind, slug)).await;
+    let result = match &begun {
+        Ok(begun) => format!("run {}", begun.id),
+        Err(refusal) => format!("failed: {}", refusal.code),
+    };
+    let noted = app.note(who, (kind.word(), std::slice::from_ref(slug)), Some(result));
+    let begun = begun?;
+    noted?;
+    Ok(begun)
+}
+
+/// What is done to several integrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bulk {
+    /// Test them.
+    Test,
+    /// Sync them.
+    Sync,
+    /// Enable them.
+    Enable,
+    /// Disable them.
+    Disable,
+    /// Delete them.
+    Delete,
+}
+
+/// What came of it.
+pub struct Done {
+    /// Runs that have begun, or wait for their turn, by integration.
+    pub runs: BTreeMap<Slug, Uuid>,
+    /// Why others have not.
+    pub refused: BTreeMap<Slug, Refusal>,
+    /// What was written.
+    pub made: Option<Made>,
+}
+
+/// Does the same to several integrations: changes are made all or none; runs are begun each by itself.
+///
+/// # Errors
+/// When there is none to do it to, every run is refused, files would be wrong with it, or nothing can be written.
+pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
+    if slugs.is_empty() {
+        let detail = "none is chosen";
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help("choose some"));
+    }
+    let kind = match action {
+        Bulk::Test => RunKind::Test,
+        Bulk::Sync => RunKind::Sync,
+        Bulk::Enable | Bulk::Disable | Bulk::Delete => return switched(app, who, (action, slugs)).await,
+    };
+    let desk = app.desk().await?;
+    let mut done = Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: None };
+    for slug in slugs {
+        match run(app, who, (&desk, kind, slug)).await {
+            Ok(begun) => drop(done.runs.insert(slug.clone(), begun.id)),
+            Err(refusal) => drop(done.refused.insert(slug.clone(), refusal)),
+        }
+    }
+    match done.refused.first_key_value() {
+        Some((_, refusal)) if done.runs.is_empty() => Err(refusal.clone()),
+        _ => Ok(done),
+    }
+}
+
+async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
+    let _turn = app.turn().await;
+    let desk = app.read_anew().await?;
+    let edits = switching(&desk, (action, slugs))?;
+    ops::check(&edits.over(&app.setup().project))?;
+    let verb = match action {
+        Bulk::Enable => "Enable",
+        Bulk::Disable => "Disable",
+        _ => "Delete",
+    };
+    let made = carry_out(app, who, &Change { edits, slugs, verb, details: String::new() }).await?;
+    Ok(Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: Some(made) })
+}
+
+/// Returns what files are to say for integrations to be enabled, disabled or gone.
+///
+/// # Errors
+/// When one is not there, is protected, or its files cannot be read.
+pub fn switching(desk: &Desk, (action, slugs): (Bulk, &[Slug])) -> Result<Edits, Refusal> {
+    let mut edits = Edits::default();
+    for slug in slugs {
+        let integration = desk.loaded.named(slug.as_str())?;
+        edits.extend(match action {
+            Bulk::Delete => author::remove_files(&desk.world.project, integration)?,
+            _ => ops::switch::edits_of(&desk.world, integration, (to(action), &desk.environment))?,
+        });
+    }
+    Ok(edits)
+}
+
+fn to(action: Bulk) -> Switch {
+    if action == Bulk::Enable { Switch::On } else { Switch::Off }
+}

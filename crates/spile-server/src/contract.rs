@@ -1,0 +1,114 @@
+//! Changes of sources that somebody accepts or leaves out, by the API and by pages.
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::app::App;
+use super::change::{self, Change, Made};
+use super::desk::Desk;
+use super::refusal::Refusal;
+use super::who::Who;
+use spile_core::discovered::change::patterns;
+use spile_core::discovered::{self, Difference, Discovered};
+use spile_core::integration::Integration;
+use spile_core::name::Slug;
+use spile_ops::author::{self, Wanted};
+use spile_ops::contract::{self, Named};
+use spile_ops::discover;
+
+/// What somebody wants.
+#[derive(Debug)]
+pub enum Wish {
+    /// That what the source offers is taken as good.
+    Accept,
+    /// That `select` leaves out what is new.
+    LeaveOut {
+        /// The stream.
+        stream: String,
+        /// The column; all of the stream where there is none.
+        column: Option<String>,
+    },
+}
+
+/// Does what somebody wants about the changes of a source, as the server is told to make changes. They have seen what it
+/// offered `at` that time.
+///
+/// # Errors
+/// When the source has said something else since, there is no such change, or nothing can be written.
+pub async fn carry_out(app: &App, who: &Who, (slug, at): (&Slug, Timestamp), wish: &Wish) -> Result<Made, Refusal> {
+    let _turn = app.turn().await;
+    let desk = app.read_anew().await?;
+    let integration = desk.loaded.named(slug.as_str())?;
+    let now = known(&desk, integration)?;
+    let now = now.filter(|now| now.discovered_at == at).ok_or_else(|| {
+        let detail = "the source has said something else since: look at what has changed, and decide again";
+        Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail)
+    })?;
+    match wish {
+        Wish::Accept => accept(app, who, (&desk, integration, &now)).await,
+        Wish::LeaveOut { stream, column } => {
+            leave_out(app, who, (&desk, integration, &now), (stream, column.as_deref())).await
+        }
+    }
+}
+
+/// Returns what the source of an integration said last, where that still holds.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn known(desk: &Desk, integration: &Integration) -> Result<Option<Discovered>, Refusal> {
+    Ok(discover::found(desk.world.project.root(), (&desk.loaded, integration), &desk.environment)?)
+}
+
+async fn accept(app: &App, who: &Who, (desk, one, now): (&Desk, &Integration, &Discovered)) -> Result<Made, Refusal> {
+    let acceptance = contract::acceptance(&app.setup().project, (one, &desk.environment), now)?;
+    let argument = Named::of(&desk.loaded, one, &desk.environment).argument;
+    let told = |change: &discovered::Change| {
+        let means = change.consequence(&argument).map(|said| format!(": {said}")).unwrap_or_default();
+        format!("- {}{means}\n", change.sentence())
+    };
+    let details = acceptance.changes.iter().flatten().map(told).collect();
+    let slugs = std::slice::from_ref(&one.slug);
+    let change = Change { edits: acceptance.edits, slugs, verb: "Accept the source of", details };
+    change::carry_out(app, who, &change).await
+}
+
+async fn leave_out(
+    app: &App,
+    who: &Who,
+    (desk, one, now): (&Desk, &Integration, &Discovered),
+    (stream, column): (&str, Option<&str>),
+) -> Result<Made, Refusal> {
+    let refused = |detail: &str, help: &str| {
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help(help)
+    };
+    let environment = &desk.environment;
+    let changes = match contract::read(&app.setup().project, one, environment)? {
+        Some(contract) => contract::changes((one, environment), &contract, now),
+        None => Vec::new(),
+    };
+    let is_it = |change: &&discovered::Change| change.stream == stream && change.difference.column() == column;
+    let is_new = |change: &&discovered::Change| {
+        matches!(change.difference, Difference::NewStream { .. } | Difference::NewColumn { .. })
+    };
+    let change = changes.iter().find(|change| is_it(change) && is_new(change));
+    let change =
+        change.ok_or_else(|| refused("nothing of that name is new", "name a stream or a column that is new"))?;
+    if one.at(environment).select != one.base.select {
+        let help = format!("change `select` in the overlay of `{environment}`");
+        return Err(refused("its environment has a `select` of its own", &help));
+    }
+    let mut select: Vec<String> = one.base.select.iter().cloned().collect();
+    if select.is_empty() {
+        select.push("*.*".to_owned());
+    }
+    select.extend(patterns(change));
+    let wanted = Wanted { keys: [("select".to_owned(), json!(select))].into(), ..Wanted::default() };
+    let program = app.program();
+    let prepared = author::change(change::access(app, (&desk.world.keys, &program)), one, &wanted).await;
+    let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&one.connector)))?;
+    let slugs = std::slice::from_ref(&one.slug);
+    let change = Change { edits: prepared.edits(), slugs, verb: "Change", details: String::new() };
+    change::carry_out(app, who, &change).await
+}

@@ -1,0 +1,228 @@
+//! The project as requests see it: read once, and anew when its files change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::kept::Kept;
+use super::refusal::Refusal;
+use super::setup::Setup;
+use spile_core::alert::Seen;
+use spile_core::integration::Integration;
+use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_ops::check::Marks;
+use spile_ops::run::{Options, WhenBusy, jobs};
+use spile_ops::{self as ops, Error, Loaded, notify};
+use spile_view::report::ProblemData;
+use spile_world::World;
+use spile_world::project::recover;
+use spile_world::runs::Standing;
+
+/// How long files are taken to be as they were.
+const FILES: Duration = Duration::from_millis(500);
+
+/// How long what the registry said holds.
+const REGISTRY: Duration = Duration::from_secs(1);
+
+/// How long it holds what was worked out of all of it.
+const OVERVIEW: Duration = Duration::from_secs(5);
+
+/// The project as it was read.
+pub struct Desk {
+    /// Its files.
+    pub loaded: Arc<Loaded>,
+    /// What the files of each integration said when they were read.
+    marks: Arc<Marks>,
+    /// Its outside.
+    pub world: World,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// How runs are carried out.
+    pub options: Options,
+    /// What is wrong with the files now: what they said before is what is here.
+    pub wrong: Vec<ProblemData>,
+    mark: u64,
+    standings: Known<Standings>,
+    drifted: Known<Arc<BTreeSet<IntegrationId>>>,
+    seen: Known<Arc<Seen>>,
+    /// Lists of integrations, for all who ask the same.
+    pub(super) lists: Kept<Standings>,
+}
+
+/// What the registry says of each integration, or why it does not.
+pub type Standings = Result<Arc<BTreeMap<IntegrationId, Standing>>, String>;
+
+/// What was asked for, and when: for a moment nobody asks again.
+struct Known<T> {
+    /// With when that was; `None` where it has changed since.
+    value: RwLock<Option<(Option<Instant>, T)>>,
+    /// Who asks, so that the others wait.
+    asking: Mutex<()>,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { value: RwLock::new(None), asking: Mutex::new(()) }
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// Returns what is known, or asks where that is too old. Who comes meanwhile waits, and asks not again.
+    async fn get(&self, lasts: Duration, ask: impl Future<Output = T>) -> T {
+        if let Some(value) = self.fresh(lasts) {
+            return value;
+        }
+        let _asking = self.asking.lock().await;
+        if let Some(value) = self.fresh(lasts) {
+            return value;
+        }
+        let value = ask.await;
+        self.keep(value.clone());
+        value
+    }
+
+    /// Returns what is known and not too old.
+    fn fresh(&self, lasts: Duration) -> Option<T> {
+        let known = self.value.read().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|(at, _)| at.is_some_and(|at| at.elapsed() < lasts)).map(|(_, value)| value.clone())
+    }
+
+    /// Returns what is known, however old.
+    fn newest(&self) -> Option<T> {
+        self.value.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, value)| value.clone())
+    }
+
+    fn keep(&self, value: T) {
+        *self.value.write().unwrap_or_else(PoisonError::into_inner) = Some((Some(Instant::now()), value));
+    }
+
+    /// Lets the next who comes ask; who asks now has asked too early, and is waited for.
+    async fn forget(&self) {
+        let _asking = self.asking.lock().await;
+        if let Some((at, _)) = &mut *self.value.write().unwrap_or_else(PoisonError::into_inner) {
+            *at = None;
+        }
+    }
+}
+
+/// The newest desk.
+#[derive(Default)]
+pub struct Desks(Known<Arc<Desk>>);
+
+impl Desks {
+    /// Returns the project as it is now.
+    pub async fn now(&self, setup: &Setup) -> Result<Arc<Desk>, Refusal> {
+        if let Some(desk) = self.0.fresh(FILES) {
+            return Ok(desk);
+        }
+        let _looking = self.0.asking.lock().await;
+        if let Some(desk) = self.0.fresh(FILES) {
+            return Ok(desk);
+        }
+        let mark = setup.project.mark();
+        let desk = match self.0.newest() {
+            Some(before) if before.mark == mark => before,
+            before => Arc::new(Desk::read_after(before.as_deref(), setup, mark)?),
+        };
+        self.0.keep(desk.clone());
+        Ok(desk)
+    }
+
+    /// Forgets when the files were looked at last.
+    pub async fn forget(&self) {
+        self.0.forget().await;
+    }
+}
+
+impl Desk {
+    /// Reads the files; where they are wrong, what they said before holds.
+    fn read_after(before: Option<&Self>, setup: &Setup, mark: u64) -> Result<Self, Refusal> {
+        match (Self::read(setup, mark), before) {
+            (Ok(desk), _) => Ok(desk),
+            (Err(Error::Problems(report)), Some(before)) => {
+                let wrong = report.problems().iter().map(ProblemData::from).collect();
+                Ok(before.with(wrong, mark))
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    fn read(setup: &Setup, mark: u64) -> Result<Self, Error> {
+        let io = |source| Error::Io { doing: "put back the files of", path: ".".to_owned(), source };
+        recover(setup.project.root()).map_err(io)?;
+        let (loaded, marks) = ops::check::marked(&setup.project)?;
+        let environment = loaded.environment(setup.environment.as_deref())?;
+        let world = World::open(&setup.project, &loaded.settings, &environment, &setup.outside)?;
+        let sync = &loaded.settings.sync;
+        setup.turns.resize(jobs(setup.jobs, sync));
+        let options = Options::of(sync, environment.clone(), (setup.turns.clone(), setup.host.clone()));
+        // Whoever waits at a page is told at once.
+        let timeout = setup.timeout.or(options.timeout);
+        let options = Options { when_busy: WhenBusy::Refuse, timeout, ..options };
+        let loaded = Arc::new(loaded);
+        Ok(Self {
+            loaded,
+            marks: Arc::new(marks),
+            world,
+            environment,
+            options,
+            wrong: Vec::new(),
+            mark,
+            standings: Known::default(),
+            drifted: Known::default(),
+            seen: Known::default(),
+            lists: Kept::default(),
+        })
+    }
+
+    /// The same with files that are wrong now.
+    fn with(&self, wrong: Vec<ProblemData>, mark: u64) -> Self {
+        Self {
+            loaded: self.loaded.clone(),
+            marks: self.marks.clone(),
+            world: self.world.clone(),
+            environment: self.environment.clone(),
+            options: self.options.clone(),
+            wrong,
+            mark,
+            standings: Known::default(),
+            drifted: Known::default(),
+            seen: Known::default(),
+            lists: Kept::default(),
+        }
+    }
+
+    /// Returns the mark of what an integration's files said when they were read.
+    pub fn mark_of(&self, integration: &Integration) -> &str {
+        self.marks.get(&integration.slug).map_or("", String::as_str)
+    }
+
+    /// Returns what the registry says of each integration, or why it does not: then files have to do.
+    pub async fn standings(&self) -> Standings {
+        let ask = async { self.world.runs.standings().await.map(Arc::new).map_err(|error| error.to_string()) };
+        self.standings.get(REGISTRY, ask).await
+    }
+
+    /// Returns the integrations whose rows something else has changed; none where the registry does not answer.
+    pub async fn drifted(&self) -> Arc<BTreeSet<IntegrationId>> {
+        let ask = async { ops::drifted(&self.world, &self.loaded, &self.environment).await.unwrap_or_default() };
+        self.drifted.get(OVERVIEW, async { Arc::new(ask.await) }).await
+    }
+
+    /// Returns what is wrong now; what cannot be looked at is left out.
+    pub async fn seen(&self) -> Arc<Seen> {
+        let watched = notify::Watched::of(&self.loaded, &self.environment);
+        let ask = async { Arc::new(notify::seen(&self.world, watched, &mut drop).await) };
+        self.seen.get(OVERVIEW, ask).await
+    }
+
+    /// Forgets what the registry said, because it has been written to.
+    pub async fn forget(&self) {
+        self.standings.forget().await;
+        self.drifted.forget().await;
+        self.seen.forget().await;
+    }
+}

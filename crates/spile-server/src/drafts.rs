@@ -1,0 +1,197 @@
+//! Integrations that somebody is making: answers and secrets in memory, until they are saved or left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use spile_core::connector::Connector;
+use spile_core::run::Run;
+use spile_core::secret::Secret;
+use spile_core::value::Settings;
+use spile_ops::author::Wanted;
+use spile_ops::discover::Offered;
+use spile_world::Keys;
+use spile_world::tokens::random;
+
+/// How long a draft is kept that nobody touches.
+const LASTS: Duration = Duration::from_hours(1);
+
+/// How many are kept.
+const MOST: usize = 200;
+
+/// The drafts, by their ids.
+#[derive(Default)]
+pub struct Drafts(Mutex<BTreeMap<String, (Instant, Draft)>>);
+
+/// An integration that somebody is making.
+#[derive(Clone)]
+pub struct Draft {
+    /// Its connector.
+    pub connector: Arc<Connector>,
+    /// What it is called.
+    pub name: String,
+    /// Values of settings.
+    pub config: Settings,
+    /// What was typed for them.
+    pub typed: BTreeMap<String, String>,
+    /// Its secrets; they are nowhere else until they are encrypted.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Where its records go.
+    pub loader: String,
+    /// When it is synced.
+    pub schedule: String,
+    /// What is read.
+    pub select: Vec<String>,
+    /// What its source offers, where it was asked.
+    pub streams: Option<Vec<Offered>>,
+    /// The streams that are read as a whole each time, though only what is new could be.
+    pub in_full: BTreeSet<String>,
+    /// How its test came out.
+    pub run: Option<Run>,
+    /// How often its settings were said: what comes of earlier ones is nothing to it.
+    pub settled: u64,
+    /// Keys that open what was encrypted for this draft alone.
+    pub keys: Arc<Keys>,
+}
+
+impl Draft {
+    /// Begins with nothing said.
+    pub fn new(connector: Arc<Connector>, keys: Keys) -> Self {
+        Self {
+            name: connector.label.clone(),
+            connector,
+            config: Settings::new(),
+            typed: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            loader: String::new(),
+            schedule: String::new(),
+            select: Vec::new(),
+            streams: None,
+            in_full: BTreeSet::new(),
+            run: None,
+            settled: 0,
+            keys: Arc::new(keys),
+        }
+    }
+
+    /// Returns what its file is to say.
+    pub fn wanted(&self) -> Wanted {
+        let texts = [("name", &self.name), ("loader", &self.loader), ("schedule", &self.schedule)];
+        let said = texts.into_iter().filter(|(_, text)| !text.is_empty());
+        let mut keys: BTreeMap<_, _> =
+            said.map(|(key, text)| (key.to_owned(), serde_json::Value::from(text.as_str()))).collect();
+        if !self.select.is_empty() {
+            keys.insert("select".to_owned(), self.select.clone().into());
+        }
+        let metadata = self.metadata();
+        if !metadata.is_empty() {
+            keys.insert("metadata".to_owned(), metadata.into());
+        }
+        let secrets = self.secrets.iter().map(|(name, secret)| (name.clone(), Some(secret.clone())));
+        Wanted { keys, config: Some(self.config.clone()), secrets: secrets.collect() }
+    }
+
+    /// Tells whether a stream is read.
+    pub fn takes(&self, stream: &Offered) -> bool {
+        if self.select.is_empty() { stream.is_usual } else { self.select.contains(&stream.pattern()) }
+    }
+
+    fn metadata(&self) -> serde_json::Map<String, serde_json::Value> {
+        let all = self.streams.iter().flatten().filter(|one| self.takes(one) && !self.in_full.contains(&one.name));
+        all.filter_map(|one| Some((one.name.clone(), one.metadata()?))).collect()
+    }
+}
+
+impl Drafts {
+    /// Keeps a new draft, and returns its id. The oldest goes where there are too many.
+    pub fn begin(&self, draft: Draft) -> String {
+        let mut all = self.lock();
+        if all.len() >= MOST
+            && let Some(oldest) = all.iter().min_by_key(|(_, (at, _))| *at).map(|(id, _)| id.clone())
+        {
+            all.remove(&oldest);
+        }
+        let id = random();
+        all.insert(id.clone(), (Instant::now(), draft));
+        id
+    }
+
+    /// Returns a draft.
+    pub fn get(&self, id: &str) -> Option<Draft> {
+        self.update(id, |draft| draft.clone())
+    }
+
+    /// Changes what a draft says; nothing where it is gone.
+    pub fn update<T>(&self, id: &str, change: impl FnOnce(&mut Draft) -> T) -> Option<T> {
+        let mut all = self.lock();
+        let (at, draft) = all.get_mut(id)?;
+        *at = Instant::now();
+        Some(change(draft))
+    }
+
+    /// Lets a draft go.
+    pub fn end(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    /// Lets those go that nobody has touched for so long.
+    pub fn sweep(&self) {
+        drop(self.lock());
+    }
+
+    /// Whoever looks finds none that was left for too long.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Draft)>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, (at, _)| at.elapsed() < LASTS);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spile_core::connector::Role;
+    use spile_world::keys::Places;
+
+    fn draft() -> Draft {
+        let catalog = spile_core::connector::Catalog::new(&[], &mut spile_core::problem::Problems::default());
+        Draft::new(catalog.find(Role::Extractor, "postgres").unwrap(), Keys::new(Places::default()))
+    }
+
+    #[test]
+    fn a_draft_that_was_left_for_too_long_is_gone_whoever_looks() {
+        let drafts = Drafts::default();
+        let (id, left) = (drafts.begin(draft()), drafts.begin(draft()));
+        let long_ago = Instant::now().checked_sub(LASTS).unwrap();
+        drafts.0.lock().unwrap().get_mut(&left).unwrap().0 = long_ago;
+        assert!(drafts.get(&left).is_none() && drafts.get(&id).is_some());
+        drafts.0.lock().unwrap().get_mut(&id).unwrap().0 = long_ago;
+        drafts.sweep();
+        assert!(drafts.0.lock().unwrap().is_empty(), "its secrets are nowhere any more");
+    }
+
+    #[test]
+    fn what_comes_late_brings_no_draft_back_and_undoes_nothing() {
+        let drafts = Drafts::default();
+        let id = drafts.begin(draft());
+        let before = drafts.get(&id).unwrap();
+        drafts.update(&id, |draft| draft.name = "other".to_owned());
+        drafts.update(&id, |draft| draft.streams = before.streams.clone());
+        assert_eq!(drafts.get(&id).unwrap().name, "other");
+        drafts.end(&id);
+        assert_eq!(drafts.update(&id, |draft| draft.streams = before.streams), None);
+        assert!(drafts.get(&id).is_none());
+    }
+
+    #[test]
+    fn the_oldest_goes_where_there_are_too_many() {
+        let drafts = Drafts::default();
+        let first = drafts.begin(draft());
+        let second = drafts.begin(draft());
+        drafts.get(&first);
+        for _ in 0..MOST - 1 {
+            drafts.begin(draft());
+        }
+        assert!(drafts.get(&first).is_some() && drafts.get(&second).is_none());
+    }
+}

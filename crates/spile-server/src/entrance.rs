@@ -1,0 +1,92 @@
+//! How somebody comes in: by a session, by a token of this server's, or by one of somebody whom it believes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+
+use super::app::App;
+use super::refusal::Refusal;
+use super::who::Who;
+use spile_world::Tokens;
+
+/// How a page or a program brings what protects a session from forms of others.
+const CSRF: &str = "x-csrf-token";
+
+impl Who {
+    /// Finds out who asks, and counts nothing.
+    ///
+    /// # Errors
+    /// When it is nobody who is known.
+    pub(super) async fn of(parts: &Parts, app: &App) -> Result<Self, Refusal> {
+        let Some(authorization) = parts.headers.get(AUTHORIZATION) else {
+            return app.sessions().find(&parts.headers).ok_or_else(|| unauthorized("nobody is signed in"));
+        };
+        let token = authorization.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
+        let found = match token {
+            None => Err(unauthorized("`Authorization` is no `Bearer TOKEN`")),
+            Some(token) => Self::by_token(token, app).await,
+        };
+        // Whoever brings what holds is let in however many others try.
+        found.map_err(|refusal| app.attempts().take(&from(parts)).err().unwrap_or(refusal))
+    }
+
+    async fn by_token(token: &str, app: &App) -> Result<Self, Refusal> {
+        match app.jwts() {
+            Some(jwts) if !Tokens::is_one(token) => Ok(jwts.bearer(token).await?.who),
+            _ => {
+                let found = app.tokens().find(token);
+                let found = found.map(|token| Self::with(format!("token:{}", token.name), token.name, token.role));
+                found.ok_or_else(|| unauthorized("the token is not known here, or has been revoked"))
+            }
+        }
+    }
+}
+
+/// Returns where a request comes from. Of IPv6 somebody has not one address but a network of them.
+pub fn from(parts: &Parts) -> String {
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    match address.map(|ConnectInfo(address)| address.ip().to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        None => String::new(),
+    }
+}
+
+fn unauthorized(detail: &str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "spile::http::unauthorized", detail)
+        .help("sign in at `/login`, or send `Authorization: Bearer TOKEN`: `spile tokens new` makes one")
+}
+
+impl FromRequestParts<App> for Who {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let who = Self::of(parts, app).await?;
+        let is_read = is_read(&parts.method);
+        // Forms bring it in a field, which their handlers look at.
+        let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
+        let is_form = !path.starts_with("/api/");
+        let brought = parts.headers.get(CSRF).and_then(|value| value.to_str().ok());
+        if !is_read && !is_form && who.csrf.is_some() && brought != who.csrf.as_deref() {
+            let detail = "a session has to bring its `X-CSRF-Token`";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::csrf", detail)
+                .help("programs use a token: `spile tokens new`"));
+        }
+        // What only looks at a field changes nothing.
+        if !is_read && !path.starts_with("/check/") {
+            app.writes_of().take(&who.subject)?;
+        }
+        Ok(who)
+    }
+}
+
+/// Tells whether a method only looks.
+pub fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}

@@ -1,0 +1,52 @@
+//! `Idempotency-Key`: the same request again gets the same answer, and does nothing again.
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::answered::LARGEST;
+use super::app::App;
+use super::refusal::Refusal;
+use super::who::Who;
+use spile_core::digest::hash;
+
+/// What is refused while a run of the same integration is at work: who comes again later is not refused.
+const BUSY: &str = "spile::run::busy";
+
+const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Answers a request that was answered before as it was answered then.
+pub async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
+    let key = request.headers().get(NAME).and_then(|key| key.to_str().ok()).map(str::to_owned);
+    let Some(key) = key.filter(|_| request.method() == Method::POST) else { return next.run(request).await };
+    let (parts, body) = request.into_parts();
+    // What was answered to somebody is nobody else's, nor theirs once they may not come in.
+    let who = match Who::of(&parts, &app).await {
+        Ok(who) => who,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let Ok(body) = to_bytes(body, LARGEST).await else {
+        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "spile::http::body", "the body is too large")
+            .into_response();
+    };
+    let key = hash([&key, who.subject.as_str(), parts.uri.path()].join("\0").as_bytes());
+    let at_work = match app.answered().begin(&key, &hash(&body)) {
+        Ok(at_work) => at_work,
+        Err(answered) => return *answered,
+    };
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let status = response.status();
+    // What went wrong here may go well the next time.
+    let is_busy = response.extensions().get::<Refusal>().is_some_and(|refusal| refusal.code == BUSY);
+    let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || is_busy;
+    let is_short = response.body().size_hint().upper().is_some_and(|length| length <= LARGEST as u64);
+    if is_passing || !is_short {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, LARGEST).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    at_work.end((parts.status, parts.headers.clone(), bytes.clone()));
+    Response::from_parts(parts, Body::from(bytes))
+}

@@ -1,0 +1,206 @@
+//! Tokens of others: JWTs that Supabase Auth, or any provider of OpenID Connect, has signed.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::refusal::Refusal;
+use super::who::{Role, Who};
+use spile_core::digest::hash;
+use spile_world::Jwks;
+use spile_world::jwks::NoJwk;
+
+/// How far clocks may be apart, in seconds.
+const LEEWAY: u64 = 30;
+
+/// Signatures that are made with a private key. One with a shared secret is none: whoever can check it can make it.
+const ALGORITHMS: [Algorithm; 9] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+];
+
+/// Whose tokens are believed, and what of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// Who signs: the `iss` of a token.
+    pub issuer: String,
+    /// Where its public keys are.
+    pub jwks: Url,
+    /// For whom tokens are made: the `aud` of a token.
+    pub audience: String,
+    /// The claim that has the role, with dots into it: `app_metadata.role`.
+    pub role: String,
+}
+
+/// Looks at tokens.
+pub struct Jwts {
+    trust: Trust,
+    keys: Jwks,
+}
+
+/// Somebody whom a token names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// Who, and what they may do.
+    pub who: Who,
+    /// Until when the token holds.
+    pub until: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+struct Claims {
+    sub: Option<String>,
+    /// `NumericDate`: seconds, which may have a fraction.
+    exp: serde_json::Number,
+    #[serde(flatten)]
+    more: BTreeMap<String, Value>,
+}
+
+impl Jwts {
+    /// Believes one provider; nothing is asked of it yet.
+    pub fn of(trust: Trust) -> Self {
+        Self { keys: Jwks::at(trust.jwks.clone()), trust }
+    }
+
+    /// Returns whom a token names.
+    ///
+    /// # Errors
+    /// When it is not the provider's, is not for this server, is over, or gives no role; or no keys can be had.
+    pub async fn bearer(&self, token: &str) -> Result<Bearer, Refusal> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| refused("it is none"))?;
+        if !ALGORITHMS.contains(&header.alg) {
+            return Err(refused("it is not signed with a key that only its issuer has"));
+        }
+        // RFC 7515, section 4.1.11: what is critical and not understood makes a token worthless. Nothing is understood here.
+        if header.crit.is_some() {
+            return Err(refused("it has a critical header that is not known here"));
+        }
+        let jwk = self.key(header.kid.as_deref(), header.alg).await?;
+        let key = DecodingKey::from_jwk(&jwk).map_err(|_| refused("the key that it names is of an unknown kind"))?;
+        let mut validation = Validation::new(header.alg);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        // Some write theirs with a slash at its end.
+        validation.set_issuer(&[self.trust.issuer.clone(), format!("{}/", self.trust.issuer)]);
+        validation.set_audience(&[&self.trust.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation);
+        let claims = claims.map_err(|error| refused(why(error.kind())))?.claims;
+        let role = role(&claims.more, &self.trust.role).ok_or_else(|| {
+            let detail = format!("the token gives no role: its claim `{}` is none of them", self.trust.role);
+            Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail)
+                .help("let the provider give `viewer`, `editor` or `admin` there")
+        })?;
+        let until = end(&claims.exp).ok_or_else(|| refused("its end is no time"))?;
+        // Names are what their bearers have written in many providers; who they are is the provider's to say.
+        let subject = claims.sub.clone().unwrap_or_else(|| hash(token.as_bytes()));
+        let subject = format!("jwt:{}#{subject}", self.trust.issuer);
+        Ok(Bearer { who: Who::with(subject, name(&claims), role), until })
+    }
+
+    async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Jwk, Refusal> {
+        self.keys.key(id, algorithm).await.map_err(|none| match none {
+            NoJwk::Unknown => refused("its issuer has no such key"),
+            NoJwk::Away(why) => {
+                let detail = format!("the keys of `{}` cannot be had: {why}", self.trust.issuer);
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::jwks", detail)
+                    .help("look at `--jwt-jwks`, and whether the server can reach it")
+            }
+        })
+    }
+}
+
+fn refused(why: &str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "spile::http::unauthorized", format!("the token does not hold: {why}"))
+        .help("sign in again where it comes from")
+}
+
+fn why(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::ExpiredSignature => "its time is over",
+        ErrorKind::ImmatureSignature => "its time has not begun",
+        ErrorKind::InvalidIssuer => "somebody else made it",
+        ErrorKind::InvalidAudience => "it is for somebody else",
+        ErrorKind::InvalidSignature => "its signature is wrong",
+        ErrorKind::MissingRequiredClaim(_) => "it does not say who made it, for whom, or until when",
+        _ => "it is none",
+    }
+}
+
+/// Returns the time until which a token holds, in whole seconds: a session lasts no longer than what began it.
+fn end(exp: &serde_json::Number) -> Option<Timestamp> {
+    let seconds =
+        exp.as_i64().or_else(|| exp.as_f64().and_then(|seconds| format!("{:.0}", seconds.floor()).parse().ok()))?;
+    Timestamp::from_second(seconds).ok()
+}
+
+fn name(claims: &Claims) -> String {
+    let mut named = ["email", "preferred_username", "name"].into_iter();
+    let named = named.find_map(|key| claims.more.get(key)?.as_str().filter(|name| !name.trim().is_empty()));
+    named.or(claims.sub.as_deref()).unwrap_or("somebody").chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// Returns the highest role that a claim gives: a word, or a list of words among others.
+fn role(claims: &BTreeMap<String, Value>, path: &str) -> Option<Role> {
+    // A claim may have dots in its name: `https://example.com/role`.
+    let claim = claims.get(path).or_else(|| {
+        let mut parts = path.split('.');
+        let first = claims.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
+    })?;
+    let words = match claim {
+        Value::Array(words) => words.iter().filter_map(Value::as_str).collect(),
+        Value::String(word) => vec![word.as_str()],
+        _ => Vec::new(),
+    };
+    let known = Role::WORDS.into_iter().filter(|(word, _)| words.contains(word));
+    known.map(|(_, role)| role).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_token_may_have_a_fraction() {
+        let end = |value: Value| super::end(value.as_number().unwrap()).map(Timestamp::as_second);
+        assert_eq!(end(json!(1_700_000_000)), Some(1_700_000_000));
+        assert_eq!(end(json!(1_700_000_000.75)), Some(1_700_000_000));
+        assert_eq!(end(json!(1.7e9)), Some(1_700_000_000));
+        for far in [json!(1e300), json!(u64::MAX), json!(-1e300)] {
+            assert_eq!(end(far), None);
+        }
+    }
+
+    #[test]
+    fn roles_are_found_where_providers_put_them() {
+        let found = |claims: Value, path: &str| role(&serde_json::from_value(claims).unwrap(), path);
+        assert_eq!(found(json!({"app_metadata": {"role": "editor"}}), "app_metadata.role"), Some(Role::Editor));
+        assert_eq!(found(json!({"groups": ["staff", "viewer", "admin"]}), "groups"), Some(Role::Admin));
+        assert_eq!(found(json!({"https://x.y/role": "viewer"}), "https://x.y/role"), Some(Role::Viewer));
+        for (claims, path) in [
+            (json!({"role": "authenticated"}), "role"),
+            (json!({}), "a.b"),
+            (json!({"a": 1}), "a"),
+            (json!({"user_metadata": {"role": "admin"}}), "app_metadata.role"),
+        ] {
+            assert_eq!(found(claims, path), None);
+        }
+    }
+}

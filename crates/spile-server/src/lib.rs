@@ -1,0 +1,102 @@
+//! The server: an API for programs and pages for people, over the same operations as the command line.
+//!
+//! ```text
+//! request -> guard (host, origin, size, headers) -> who (session or token) -> handler -> ops -> answer
+//! ```
+//!
+//! `api` answers with JSON and is described by `api/openapi.rs`; `ui` answers with HTML, which [`pages`] makes of values and
+//! templates without an effect. What a page is about, and what would change of it, is kept in drafts until it is saved.
+//!
+//! ```
+//! // Templates are part of the program, and escape all that is put into them.
+//! let message = serde_json::json!({ "title": "Gone", "sentence": "a < b", "help": null, "code": null, "shell": null });
+//! let page = spile_server::pages::render("message.html.j2", &message)?;
+//! assert!(page.contains("a &lt; b"));
+//! # Ok::<(), minijinja::Error>(())
+//! ```
+
+mod accept;
+mod answered;
+mod api;
+mod app;
+mod assets;
+mod begin;
+mod change;
+mod contract;
+mod desk;
+mod drafts;
+mod entrance;
+mod guard;
+mod idempotency;
+mod jobs;
+mod jwt;
+mod kept;
+mod limits;
+mod logos;
+pub mod pages;
+mod queue;
+mod refusal;
+mod session;
+mod setup;
+mod ui;
+mod who;
+
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Router, middleware};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub use app::App;
+pub use jwt::Trust;
+pub use session::Login;
+pub use setup::{Setup, Writing};
+
+/// How long requests that are at work have to end when the server stops.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often what was left for too long is let go of.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// Returns everything that is served.
+pub fn router(app: &App) -> Router {
+    let once = middleware::from_fn_with_state(app.clone(), idempotency::once);
+    let api = api::routes().layer(once);
+    let routes = Router::new()
+        .route("/logos/{kind}/{name}", get(logos::logo))
+        .merge(assets::routes())
+        .merge(ui::routes())
+        .nest("/api", api);
+    guard::guarded(routes.fallback(refusal::not_found), app).with_state(app.clone())
+}
+
+/// Serves until `stop` says so; then what is at work may end, and runs are ended as Ctrl-C ends them.
+///
+/// Connections are bounded, and a request that is not sent in time is refused.
+pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    let mut wanted = stop.clone();
+    let served = accept::serve(listener, router(app), accept::Bounds::default(), async move {
+        // Who wants an end has gone: that is an end as well.
+        let _ = wanted.wait_for(|stop| *stop).await;
+    });
+    let late = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+        app.stop();
+        tokio::time::sleep(PATIENCE).await;
+    };
+    let sweeping = async {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            app.drafts().sweep();
+        }
+    };
+    tokio::select! {
+        () = served => {}
+        // Streams of logs that nobody closes.
+        () = late => {}
+        () = sweeping => {}
+    }
+    app.stop();
+    app.jobs().ended().await;
+}

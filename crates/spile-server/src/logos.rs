@@ -1,0 +1,78 @@
+//! Logos of connectors: files of the project that their definitions name, and no others.
+
+use std::path::Path;
+
+use axum::extract::{self, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+
+use super::app::App;
+use super::change;
+use super::refusal::Refusal;
+use super::who::Who;
+use spile_core::connector::Role;
+use spile_world::Project;
+
+/// The images that are given, by how their files end.
+const KINDS: [(&str, &str); 6] = [
+    ("svg", "image/svg+xml"),
+    ("png", "image/png"),
+    ("webp", "image/webp"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("gif", "image/gif"),
+];
+
+/// The largest that is given, in bytes.
+const LARGEST: u64 = 512 * 1024;
+
+/// An SVG that is opened by itself runs no script and loads nothing.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+pub async fn logo(
+    _who: Who,
+    State(app): State<App>,
+    extract::Path((kind, name)): extract::Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map(|(_, role)| role);
+    let connector = change::connector(&app, (&name, role.ok_or_else(none)?))?;
+    let named = connector.logo.as_deref().ok_or_else(none)?;
+    let (kind, bytes) = read(&app.setup().project, named).ok_or_else(none)?;
+    let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, "private, max-age=600"), (CONTENT_SECURITY_POLICY, POLICY)];
+    Ok((headers, bytes).into_response())
+}
+
+fn none() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is no such logo")
+}
+
+/// Reads an image of the project's.
+fn read(project: &Project, named: &str) -> Option<(&'static str, Vec<u8>)> {
+    let end = Path::new(named).extension()?.to_str()?.to_lowercase();
+    let (_, kind) = KINDS.into_iter().find(|(known, _)| *known == end)?;
+    Some((kind, project.door().and_then(|door| door.read_up_to(Path::new(named), LARGEST)).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spile_world::project::replace;
+
+    #[test]
+    fn only_images_of_the_project_are_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("project");
+        std::fs::create_dir_all(root.join("logos")).unwrap();
+        replace(&root.join("logos/a.svg"), b"<svg/>").unwrap();
+        replace(&root.join("secret.toml"), b"a = 1").unwrap();
+        replace(&folder.path().join("outside.png"), b"x").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("outside.png"), root.join("logos/link.png")).unwrap();
+        replace(&root.join("logos/large.png"), &vec![0; 600 * 1024]).unwrap();
+        let project = Project::at(root);
+        assert_eq!(read(&project, "logos/a.svg"), Some(("image/svg+xml", b"<svg/>".to_vec())));
+        for other in ["secret.toml", "../outside.png", "logos/link.png", "logos/large.png", "logos", "/etc/x.png", ""] {
+            assert_eq!(read(&project, other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Pages: values to HTML. Templates are part of the program, and escape all that is put into them; pure.
+
+pub mod chart;
+pub mod fields;
+pub mod plan;
+pub mod record;
+pub mod words;
+
+use std::sync::LazyLock;
+
+use minijinja::{Environment, HtmlEscape, Output, State, UndefinedBehavior, Value};
+use serde::Serialize;
+
+use spile_core::visible::{is_turning, straight};
+use spile_view::report::ProblemData;
+
+/// The templates, by name.
+const TEMPLATES: [(&str, &str); 16] = [
+    ("base.html.j2", include_str!("../../../templates/ui/base.html.j2")),
+    ("confirm.html.j2", include_str!("../../../templates/ui/confirm.html.j2")),
+    ("fault.html.j2", include_str!("../../../templates/ui/fault.html.j2")),
+    ("integration.html.j2", include_str!("../../../templates/ui/integration.html.j2")),
+    ("integrations.html.j2", include_str!("../../../templates/ui/integrations.html.j2")),
+    ("login.html.j2", include_str!("../../../templates/ui/login.html.j2")),
+    ("marketplace.html.j2", include_str!("../../../templates/ui/marketplace.html.j2")),
+    ("message.html.j2", include_str!("../../../templates/ui/message.html.j2")),
+    ("notifications.html.j2", include_str!("../../../templates/ui/notifications.html.j2")),
+    ("parts.html.j2", include_str!("../../../templates/ui/parts.html.j2")),
+    ("plan.html.j2", include_str!("../../../templates/ui/plan.html.j2")),
+    ("run.html.j2", include_str!("../../../templates/ui/run.html.j2")),
+    ("run_live.html.j2", include_str!("../../../templates/ui/run_live.html.j2")),
+    ("runs.html.j2", include_str!("../../../templates/ui/runs.html.j2")),
+    ("toasts.html.j2", include_str!("../../../templates/ui/toasts.html.j2")),
+    ("wizard.html.j2", include_str!("../../../templates/ui/wizard.html.j2")),
+];
+
+static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    engine.set_formatter(straightened);
+    engine.add_filter("exact", exact);
+    for (name, text) in TEMPLATES {
+        // A test renders each of them: one that cannot be parsed never leaves this house.
+        let _ = engine.add_template(name, text);
+    }
+    engine
+});
+
+/// Writes a value as a page shows it: whatever turns the direction of text is written as what it is.
+fn straightened(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+    match value.as_str().filter(|text| !value.is_safe() && text.contains(is_turning)) {
+        Some(text) => minijinja::escape_formatter(out, state, &Value::from(straight(text).into_owned())),
+        None => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+/// The value of a control, which comes back with the form: it stays as it is.
+fn exact(value: &Value) -> Value {
+    value.as_str().map_or_else(|| value.clone(), |text| Value::from_safe_string(HtmlEscape(text).to_string()))
+}
+
+/// What every page has around it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shell {
+    /// The project.
+    pub project: String,
+    /// The environment.
+    pub environment: String,
+    /// The pages there are.
+    pub pages: Vec<PageLink>,
+    /// Who looks.
+    pub user: String,
+    /// What they may do.
+    pub role: &'static str,
+    /// Whether they may change files and run.
+    pub can_edit: bool,
+    /// Whether they may apply plans.
+    pub can_apply: bool,
+    /// Whether they have a session.
+    pub can_log_out: bool,
+    /// What forms have to bring.
+    pub csrf: String,
+    /// When this is: what comes later is told beside the page.
+    pub now: String,
+    /// What was just done.
+    pub told: Option<Told>,
+    /// What is wrong with the files.
+    pub problems: Vec<ProblemData>,
+    /// Why the registry does not answer.
+    pub registry: Option<String>,
+}
+
+/// A page to go to.
+#[derive(Debug, Clone, Serialize)]
+pub struct PageLink {
+    /// Where it is.
+    pub path: &'static str,
+    /// What it is called.
+    pub name: &'static str,
+    /// Whether it is the one that is looked at.
+    pub is_here: bool,
+    /// How many things on it want to be seen.
+    pub count: usize,
+}
+
+/// What was just done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Told {
+    /// `good`, `warn` or `bad`.
+    pub tone: &'static str,
+    /// What.
+    pub text: String,
+}
+
+/// What went wrong with what was wanted.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// What.
+    pub message: String,
+    /// The next step.
+    pub help: Option<String>,
+}
+
+/// Renders a page.
+///
+/// # Errors
+/// When a template asks for what it is not given: a mistake of ours.
+pub fn render(name: &str, data: &impl Serialize) -> Result<String, minijinja::Error> {
+    ENGINE.get_template(name)?.render(minijinja::value::Serde(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_can_be_parsed() {
+        for (name, text) in TEMPLATES {
+            let mut engine = Environment::new();
+            engine.add_template(name, text).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        }
+    }
+
+    #[test]
+    fn what_is_put_in_is_escaped() {
+        let page = render(
+            "message.html.j2",
+            &serde_json::json!({
+                "title": "<script>alert(1)</script>", "sentence": "a & b", "help": null, "code": null, "shell": null,
+            }),
+        );
+        let page = page.unwrap();
+        assert!(
+            page.contains("&lt;script&gt;") && page.contains("a &amp; b") && !page.contains("<script>alert"),
+            "{page}"
+        );
+    }
+}

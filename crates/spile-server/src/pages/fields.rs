@@ -1,0 +1,243 @@
+//! The fields of a connector's settings, as a page shows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use spile_core::connector::kind::word_of;
+use spile_core::connector::{Connector, Group, Kind, Setting};
+use spile_core::form::{self, Rank, label};
+use spile_core::value::Settings;
+
+/// What is known of the answers so far.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Values of settings.
+    pub config: Settings,
+    /// What was typed, where it was not taken.
+    pub typed: BTreeMap<String, String>,
+    /// Secrets that are set, with when, in words.
+    pub set: BTreeMap<String, String>,
+    /// What is wrong, by field.
+    pub faults: BTreeMap<String, String>,
+}
+
+/// The fields of a form, as they are grouped.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fields {
+    /// Those that are always needed.
+    pub required: Vec<FieldData>,
+    /// The ways to set it up, of which one is needed.
+    pub groups: Vec<GroupData>,
+    /// Those that may be left out.
+    pub optional: Vec<FieldData>,
+    /// Those that are shown on demand.
+    pub advanced: Vec<FieldData>,
+    /// Whether one of the advanced is set or wrong: then they are shown.
+    pub advanced_open: bool,
+}
+
+/// One of the ways to set a connector up.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupData {
+    /// What the choice is called.
+    pub label: String,
+    /// Its fields.
+    pub fields: Vec<FieldData>,
+    /// Whether it is the one that is shown.
+    pub is_chosen: bool,
+}
+
+/// A field of a form.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldData {
+    /// Its name in the form: `config.host`, `secrets.token`.
+    pub name: String,
+    /// What people call it.
+    pub label: String,
+    /// What it is, as plain text.
+    pub help: String,
+    /// Which control it is.
+    pub control: Control,
+    /// What it says; nothing of a secret.
+    pub value: String,
+    /// What it is where nothing is said.
+    pub placeholder: String,
+    /// The values to choose from.
+    pub options: Vec<OptionData>,
+    /// Whether it has to be said.
+    pub required: bool,
+    /// When a secret was set, in words; empty where it is not.
+    pub set: String,
+    /// What is wrong with it; empty where nothing is.
+    pub fault: String,
+}
+
+/// A value to choose.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OptionData {
+    /// What is sent.
+    pub value: String,
+    /// What is shown.
+    pub label: String,
+    /// Whether it is chosen.
+    pub is_chosen: bool,
+}
+
+/// Which control a field is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Control {
+    /// A line.
+    Text,
+    /// A line for a number.
+    Number,
+    /// A line for an address.
+    Email,
+    /// Several lines.
+    Lines,
+    /// A box.
+    Box,
+    /// A list to choose from.
+    Choice,
+    /// A line that shows nothing.
+    Secret,
+}
+
+impl Fields {
+    /// Returns the fields of a connector with what is known of the answers.
+    #[must_use]
+    pub fn of(connector: &Connector, known: &Known) -> Self {
+        let ranked = |rank| form::ranked(connector, rank).map(|setting| field(setting, known)).collect::<Vec<_>>();
+        let advanced = ranked(Rank::Advanced);
+        let is_told = |field: &FieldData| !(field.value.is_empty() && field.fault.is_empty() && field.set.is_empty());
+        Self {
+            required: ranked(Rank::Required),
+            groups: groups(connector, known),
+            optional: ranked(Rank::Optional),
+            advanced_open: advanced.iter().any(|field| field.control != Control::Box && is_told(field)),
+            advanced,
+        }
+    }
+}
+
+fn groups(connector: &Connector, known: &Known) -> Vec<GroupData> {
+    let is_said = |name: &String| known.config.contains_key(name) || known.set.contains_key(name);
+    let said = |group: &Group| group.settings.iter().filter(|name| is_said(name)).count();
+    // The one of which most is said; the first where nothing is.
+    let best = connector.groups.iter().map(said).max().unwrap_or(0);
+    let chosen = connector.groups.iter().position(|group| said(group) == best);
+    let mut seen = BTreeSet::new();
+    let data = |(place, group): (usize, &Group)| GroupData {
+        label: group.label.clone(),
+        is_chosen: chosen == Some(place),
+        fields: form::grouped(connector, group).map(|setting| field(setting, known)).collect(),
+    };
+    let groups = connector.groups.iter().enumerate().map(data);
+    groups.filter(|group| seen.insert(group.label.clone())).collect()
+}
+
+fn field(setting: &Setting, known: &Known) -> FieldData {
+    let prefix = if setting.secret { "secrets" } else { "config" };
+    let name = format!("{prefix}.{}", setting.name);
+    let value = known.config.get(&setting.name).map(shown).unwrap_or_default();
+    let value = known.typed.get(&setting.name).cloned().unwrap_or(value);
+    let value = if setting.secret { String::new() } else { value };
+    let present =
+        if value.is_empty() { setting.default.as_ref().map(shown).unwrap_or_default() } else { value.clone() };
+    FieldData {
+        label: label(setting),
+        help: setting.description.as_deref().map(plain).unwrap_or_default(),
+        control: control(setting),
+        placeholder: setting.default.as_ref().map(shown).unwrap_or_default(),
+        options: options(setting, &present),
+        required: setting.required,
+        set: known.set.get(&setting.name).cloned().unwrap_or_default(),
+        fault: known.faults.get(&name).cloned().unwrap_or_default(),
+        value: if control(setting) == Control::Box { present } else { value },
+        name,
+    }
+}
+
+fn control(setting: &Setting) -> Control {
+    match setting.kind {
+        _ if setting.secret => Control::Secret,
+        Kind::Boolean => Control::Box,
+        Kind::Options(_) => Control::Choice,
+        Kind::Integer | Kind::Decimal => Control::Number,
+        Kind::Email => Control::Email,
+        Kind::Object => Control::Lines,
+        Kind::String | Kind::Date | Kind::File | Kind::Array => Control::Text,
+    }
+}
+
+fn options(setting: &Setting, present: &str) -> Vec<OptionData> {
+    let Kind::Options(choices) = &setting.kind else { return Vec::new() };
+    let data = |choice: &spile_core::connector::kind::Choice| {
+        let value = word_of(&choice.value);
+        OptionData { is_chosen: value == present, label: choice.label.clone(), value }
+    };
+    choices.iter().map(data).collect()
+}
+
+/// Returns a value as it is typed.
+fn shown(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Array(items) if items.iter().all(serde_json::Value::is_string) => {
+            items.iter().map(word_of).collect::<Vec<_>>().join(", ")
+        }
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => value.to_string(),
+        value => word_of(value),
+    }
+}
+
+/// Returns Markdown as text: the words, without the marks and addresses of links.
+fn plain(markdown: &str) -> String {
+    let mut text = String::new();
+    let mut rest = markdown.trim();
+    while let Some(at) = rest.find("](") {
+        text.push_str(&rest[..at]);
+        rest = rest[at..].split_once(')').map_or("", |(_, rest)| rest);
+    }
+    text.push_str(rest);
+    let marks = |c: &char| !matches!(c, '`' | '*' | '[' | '#');
+    text.chars().filter(marks).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use spile_core::connector::{Catalog, Role};
+
+    #[test]
+    fn fields_are_as_the_connector_groups_them_and_hold_no_secret() {
+        let salesforce = Catalog::built_in(Role::Extractor, "salesforce").unwrap();
+        let known = Known {
+            config: Settings::from([("client_id".to_owned(), json!("key-of-the-app"))]),
+            typed: BTreeMap::from([("start_date".to_owned(), "yesterday".to_owned())]),
+            set: BTreeMap::from([("client_secret".to_owned(), "3 days ago".to_owned())]),
+            faults: BTreeMap::from([("config.start_date".to_owned(), "this is no date".to_owned())]),
+        };
+        let fields = Fields::of(&salesforce, &known);
+        let all = || {
+            let grouped = fields.groups.iter().flat_map(|group| &group.fields);
+            fields.required.iter().chain(grouped).chain(&fields.optional).chain(&fields.advanced)
+        };
+        let find = |name: &str| all().find(|field| field.name == name).unwrap();
+        let start = find("config.start_date");
+        assert_eq!((start.value.as_str(), start.fault.as_str()), ("yesterday", "this is no date"));
+        let secret = find("secrets.client_secret");
+        assert_eq!((secret.control, secret.value.as_str(), secret.set.as_str()), (Control::Secret, "", "3 days ago"));
+        let api = find("config.api_type");
+        assert_eq!(api.control, Control::Choice);
+        assert!(api.options.len() > 1);
+    }
+
+    #[test]
+    fn markdown_is_shown_as_text() {
+        assert_eq!(plain("See [the *docs*](https://x.y/z) for `a`.\n\nMore"), "See the docs for a. More");
+        assert_eq!(plain("broken [link](http"), "broken link");
+    }
+}

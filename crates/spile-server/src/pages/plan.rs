@@ -1,0 +1,122 @@
+//! Plans, as a page shows them: the words are those of the command line.
+
+use serde::Serialize;
+
+use spile_core::plan::Action;
+use spile_view::changes::SourceData;
+use spile_view::plan::{lifted_by, no_changes, numbers, secret, value, verb, word};
+use spile_view::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
+use spile_view::upgrade;
+
+/// A plan, as a page shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanPage {
+    /// Its id.
+    pub id: String,
+    /// Whether there is nothing to do.
+    pub is_empty: bool,
+    /// What is said where there is nothing to do.
+    pub nothing: String,
+    /// How many come, change and go.
+    pub numbers: String,
+    /// What happens to each integration.
+    pub integrations: Vec<Changed>,
+    /// What changes of plugins.
+    pub upgrades: Vec<Upgraded>,
+    /// Sources that are not what their contracts say.
+    pub sources: Vec<SourceData>,
+    /// What acknowledges the guards; empty where there are none.
+    pub guards: String,
+    /// What happens to files.
+    pub files: Vec<FileData>,
+}
+
+/// What happens to an integration.
+#[derive(Debug, Clone, Serialize)]
+pub struct Changed {
+    /// Its name.
+    pub slug: String,
+    /// `+`, `~` or `-`.
+    pub sign: &'static str,
+    /// The tone of that.
+    pub tone: &'static str,
+    /// What happens.
+    pub verb: String,
+    /// What follows for the data.
+    pub consequence: &'static str,
+    /// Why.
+    pub reasons: Vec<String>,
+    /// What happens in each place.
+    pub targets: Vec<Placed>,
+}
+
+/// What happens to an integration in one place.
+#[derive(Debug, Clone, Serialize)]
+pub struct Placed {
+    /// The registry, or the file.
+    pub name: &'static str,
+    /// The fields.
+    pub fields: Vec<String>,
+}
+
+/// What changes of a plugin.
+#[derive(Debug, Clone, Serialize)]
+pub struct Upgraded {
+    /// Which, and for whom.
+    pub head: String,
+    /// What.
+    pub phrases: Vec<String>,
+}
+
+impl From<&PlanData> for PlanPage {
+    fn from(plan: &PlanData) -> Self {
+        let upgraded = |one| Upgraded { head: upgrade::head(one), phrases: upgrade::phrases(&one.upgrade) };
+        Self {
+            id: plan.id.clone(),
+            is_empty: plan.is_empty(),
+            nothing: no_changes(plan),
+            numbers: numbers(plan),
+            integrations: plan.integrations().into_iter().filter_map(changed).collect(),
+            upgrades: plan.upgrades.iter().map(upgraded).collect(),
+            sources: plan.sources.clone(),
+            guards: lifted_by(plan),
+            files: plan.files.clone(),
+        }
+    }
+}
+
+fn changed(changes: &[ChangeData]) -> Option<Changed> {
+    let first = changes.first()?;
+    let whole = action(changes);
+    Some(Changed {
+        slug: first.slug.to_string(),
+        sign: spile_view::sign(whole).0,
+        tone: match whole {
+            Action::Create => "good",
+            Action::Update => "warn",
+            Action::Delete => "bad",
+        },
+        verb: verb(changes),
+        consequence: word(first.consequence),
+        reasons: first.reasons.clone(),
+        targets: changes.iter().map(placed).collect(),
+    })
+}
+
+fn placed(change: &ChangeData) -> Placed {
+    let name = if change.target == "meltano" { spile_core::render::FILE_NAME } else { "registry" };
+    Placed { name, fields: change.fields.iter().map(field).collect() }
+}
+
+fn field(field: &FieldData) -> String {
+    let path = field.path();
+    match field {
+        FieldData::Secret { secret: change, .. } => format!("{path} ({})", secret(path, *change).1),
+        FieldData::Plain { before: None, after: Some(after), .. } => format!("{path} = {}", value(after)),
+        FieldData::Plain { before: Some(before), after: None, .. } => format!("{path} was {}", value(before)),
+        FieldData::Plain { before: Some(before), after: Some(after), .. } => {
+            format!("{path} = {} → {}", value(before), value(after))
+        }
+        FieldData::Plain { before: None, after: None, .. } => path.to_owned(),
+    }
+}

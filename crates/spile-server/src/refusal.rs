@@ -1,0 +1,292 @@
+//! Refusals: RFC 9457 problem details, with the codes and the next steps that every face has.
+
+mod body;
+
+use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use spile_core::connector::Connector;
+use spile_core::integration::field;
+use spile_core::problem::Report;
+use spile_ops::{Error, secrets};
+use spile_world::{self as world, TargetError};
+
+/// Why a request is not answered as it wanted.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Refusal(Box<Details>);
+
+impl Deref for Refusal {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Refusal {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+/// Problem details (RFC 9457).
+#[derive(Debug, Clone, Serialize)]
+pub struct Details {
+    /// `urn:spile:area:word`
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What kind of thing it is.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What is wrong.
+    pub detail: String,
+    /// `spile::area::word`
+    pub code: String,
+    /// The next step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// What is wrong with each field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// In how many seconds to come again.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+}
+
+/// What is wrong with a field of what was sent, or with a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct FieldError {
+    /// The field: `config.start_date`, `secrets.token`, `schedule`; left out where it is about all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// `spile::area::word`
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// The next step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// The file that would be wrong, relative to the project.
+    pub file: String,
+    /// The line in it.
+    pub line: usize,
+}
+
+impl Refusal {
+    /// Refuses with a status and a code.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Details {
+            kind: format!("urn:{}", code.replace("::", ":")),
+            title: status.canonical_reason().unwrap_or("Refused").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: code.to_owned(),
+            help: None,
+            errors: Vec::new(),
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
+        }))
+    }
+
+    /// Adds the next step.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// Refuses what a connector's form was filled in with: settings that are missing are known by their names.
+    #[must_use]
+    pub fn of(error: &Error, connector: Option<&Connector>) -> Self {
+        let shown = error.shown();
+        let code = shown.code().map(|code| code.to_string()).unwrap_or_default();
+        let mut refusal = Self::new(status(error), &code, shown.to_string());
+        refusal.help = shown.help().map(|help| help.to_string());
+        match error {
+            Error::Problems(report) | Error::Words(report) => refusal.errors = errors(report, connector),
+            Error::Secrets(secrets::Error::Value { name, .. } | secrets::Error::Unknown { name, .. }) => {
+                let (message, help) = (refusal.detail.clone(), refusal.help.clone());
+                refusal.errors.push(FieldError {
+                    field: Some(format!("secrets.{name}")),
+                    code,
+                    message,
+                    help,
+                    file: String::new(),
+                    line: 0,
+                });
+            }
+            _ => {}
+        }
+        refusal
+    }
+
+    /// Returns its status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+fn errors(report: &Report, connector: Option<&Connector>) -> Vec<FieldError> {
+    let data = |problem: &spile_core::problem::Problem| {
+        let place = problem.place();
+        FieldError {
+            field: field::of(problem, connector),
+            code: problem.code(),
+            message: problem.message(),
+            help: problem.help(),
+            file: problem.path(),
+            line: place.line_and_column().0,
+        }
+    };
+    report.problems().iter().map(data).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What the user's wish was wrong with is 4xx; what is wrong elsewhere, 5xx.
+fn status(error: &Error) -> StatusCode {
+    // Another process is at work, and is done soon.
+    if let Some(world::refusal::Refusal::Busy(_)) = world::refusal::Refusal::behind(error) {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
+    match error {
+        Error::Connectors(spile_ops::connectors::ConnectorsError::Unknown { .. })
+        | Error::UnknownNames { .. }
+        | Error::NoRun { .. }
+        | Error::NoConnector { .. }
+        | Error::NoApply { .. }
+        | Error::PrunedApply { .. }
+        | Error::NoChannel { .. }
+        | Error::NoToken { .. }
+        | Error::UnknownCode { .. } => StatusCode::NOT_FOUND,
+        Error::Problems(_)
+        | Error::Upgraded { .. }
+        | Error::Words(_)
+        | Error::Environment(_)
+        | Error::SavedPlan(_)
+        | Error::NothingToAdopt { .. }
+        | Error::AmbiguousApply { .. }
+        | Error::NotPulled { .. }
+        | Error::NotRunnable { .. }
+        | Error::VariableMissing { .. }
+        | Error::Import(_)
+        | Error::Connectors(_)
+        | Error::Unsaid { .. }
+        | Error::Secrets(secrets::Error::Value { .. } | secrets::Error::Unknown { .. }) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Error::Stale { .. }
+        | Error::OtherPlan { .. }
+        | Error::Taken { .. }
+        | Error::Exists { .. }
+        | Error::LargeContract { .. }
+        | Error::Moved { .. }
+        | Error::Refused(_)
+        | Error::Protected { .. }
+        | Error::NotConverged { .. }
+        | Error::Git(_)
+        | Error::Secrets(_)
+        | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. }) => StatusCode::CONFLICT,
+        Error::Target(_)
+        | Error::Bookmarks { .. }
+        | Error::Install(_)
+        | Error::Run(_)
+        | Error::Discover(_)
+        | Error::Verify(_)
+        | Error::About(_)
+        | Error::Hub(_)
+        | Error::Command(_) => StatusCode::SERVICE_UNAVAILABLE,
+        // Nobody who sends a request can have meant these.
+        Error::NoProject(_)
+        | Error::Declined
+        | Error::Stopped
+        | Error::BrokenOff { .. }
+        | Error::NotHosted
+        | Error::NoTableCheck { .. }
+        | Error::OpenDoor { .. }
+        | Error::Folder { .. }
+        | Error::NoFile { .. }
+        | Error::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::of(&error, None)
+    }
+}
+
+impl From<TargetError> for Refusal {
+    fn from(error: TargetError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<JsonRejection> for Refusal {
+    fn from(rejection: JsonRejection) -> Self {
+        let status = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, "spile::http::body", body::told(status, &rejection.body_text()))
+            .help("send a JSON object with `Content-Type: application/json`; `/api/openapi.json` says what is in it")
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(rejection: QueryRejection) -> Self {
+        let _ = rejection;
+        Self::new(StatusCode::BAD_REQUEST, "spile::http::query", "a parameter of the query is not what it takes")
+            .help("`/api/openapi.json` says which there are, and what each takes")
+    }
+}
+
+impl From<PathRejection> for Refusal {
+    fn from(rejection: PathRejection) -> Self {
+        let _ = rejection;
+        Self::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is nothing at this address")
+    }
+}
+
+impl From<BytesRejection> for Refusal {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), "spile::http::body", body::told(rejection.status(), ""))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // Whoever looks at pages is told in one.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Says nothing of what went wrong inside.
+pub fn internal() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "the server has made a mistake")
+        .help("look at what it says in its terminal, and report it")
+}
+
+/// Answers what there is not.
+pub async fn not_found() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is nothing at this address")
+        .help("`/api/openapi.json` says what there is")
+}

@@ -1,0 +1,228 @@
+//! Sessions: who has typed the code that the server printed holds a cookie.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::header::{COOKIE, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue};
+use uuid::Uuid;
+
+use super::who::{Role, Who};
+use spile_core::digest::hash;
+use spile_world::tokens::random;
+
+/// How the cookie is called, before the port: browsers give a cookie to all ports of a host, and keep one of a name.
+const NAME: &str = "spile_session";
+
+/// How long a session lasts.
+const LASTS: Duration = Duration::from_hours(12);
+
+/// How many wrong codes are taken before codes are not looked at for a while.
+const WRONG: u32 = 5;
+
+/// For how long they are not looked at.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// How many addresses are remembered from which wrong codes came.
+const MOST: usize = 10_000;
+
+/// How people come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// With a code that is printed once and holds once.
+    Code(String),
+    /// Everybody on this machine is in.
+    Open,
+}
+
+/// The sessions that last.
+pub struct Sessions {
+    login: Login,
+    /// The cookie; the browser gives it to this host alone, and to no script.
+    cookie: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the hash of what the cookie says: who reads this memory learns no cookie. With until when each lasts.
+    by_hash: BTreeMap<String, (Who, Instant)>,
+    is_used: bool,
+    /// How many wrong codes came from an address, and since when none is looked at that comes from there.
+    wrong: BTreeMap<String, (u32, Instant)>,
+}
+
+/// Why nobody came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotIn {
+    /// The code is another one, or was used.
+    Wrong,
+    /// Too many were tried.
+    Paused,
+}
+
+impl Login {
+    /// Makes a code that people can type: 40 bits, which are not guessed at five tries a minute.
+    #[must_use]
+    pub fn code() -> Self {
+        let letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789".as_bytes();
+        let bytes = Uuid::new_v4().into_bytes();
+        // Bytes of a UUID that are random throughout.
+        let random = bytes[..6].iter().chain(&bytes[10..12]);
+        let code: Vec<u8> = random.map(|byte| letters[usize::from(byte % 32)]).collect();
+        let text = String::from_utf8_lossy(&code).into_owned();
+        Self::Code(format!("{}-{}", &text[..4], &text[4..]))
+    }
+}
+
+impl Sessions {
+    pub(super) fn new(login: Login, port: u16) -> Self {
+        Self { login, cookie: format!("{NAME}_{port}"), state: Mutex::default() }
+    }
+
+    /// Tells whether somebody has to sign in.
+    pub(super) fn asks(&self) -> bool {
+        matches!(self.login, Login::Code(_))
+    }
+
+    /// Looks at a code that came from an address; nothing is used up by that.
+    pub(super) fn fits(&self, code: &str, from: &str) -> Result<(), NotIn> {
+        let Login::Code(wanted) = &self.login else { return Err(NotIn::Wrong) };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wrong.retain(|_, (_, since)| since.elapsed() < PAUSE);
+        if state.wrong.get(from).is_some_and(|(wrong, _)| *wrong >= WRONG) {
+            return Err(NotIn::Paused);
+        }
+        let typed = code.trim().to_uppercase();
+        // Hashes are compared, so that how long it takes tells nothing.
+        if !state.is_used && hash(typed.as_bytes()) == hash(wanted.as_bytes()) {
+            return Ok(());
+        }
+        if state.wrong.len() >= MOST {
+            state.wrong.pop_first();
+        }
+        let (wrong, since) = state.wrong.entry(from.to_owned()).or_insert((0, Instant::now()));
+        (*wrong, *since) = (*wrong + 1, Instant::now());
+        Err(NotIn::Wrong)
+    }
+
+    /// Uses the code up, and returns the cookie to be set.
+    pub(super) fn enter(&self) -> Result<HeaderValue, NotIn> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut state.is_used, true) {
+            return Err(NotIn::Wrong);
+        }
+        drop(state);
+        self.begin(Who::admin(), LASTS).ok_or(NotIn::Wrong)
+    }
+
+    /// Begins a session of somebody's, for so long and no longer than any, and returns the cookie to be set.
+    pub(super) fn begin(&self, who: Who, lasts: Duration) -> Option<HeaderValue> {
+        let lasts = lasts.min(LASTS);
+        let secret = random();
+        let who = Who { csrf: Some(random()), ..who };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.by_hash.insert(hash(secret.as_bytes()), (who, Instant::now() + lasts));
+        self.cookie(&secret, lasts)
+    }
+
+    /// Ends the session that a request brings, and returns the cookie that takes the old one's place.
+    pub(super) fn leave(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.by_hash.remove(&hash(self.brought(headers)?.as_bytes()));
+        self.cookie("", Duration::ZERO)
+    }
+
+    /// Returns whose session a request brings.
+    pub(super) fn find(&self, headers: &HeaderMap) -> Option<Who> {
+        if self.login == Login::Open {
+            return Some(Who::with("open".to_owned(), "you".to_owned(), Role::Admin));
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.by_hash.retain(|_, (_, until)| *until > Instant::now());
+        state.by_hash.get(&hash(self.brought(headers)?.as_bytes())).map(|(who, _)| who.clone())
+    }
+
+    fn brought<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let value = |one: &'a str| one.trim().strip_prefix(self.cookie.as_str())?.strip_prefix('=');
+        cookies.flat_map(|line| line.split(';')).find_map(value)
+    }
+
+    fn cookie(&self, secret: &str, lasts: Duration) -> Option<HeaderValue> {
+        let name = &self.cookie;
+        let text = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", lasts.as_secs());
+        HeaderValue::from_str(&text).ok()
+    }
+}
+
+/// Lets the browser send a cookie over TLS alone, where it came over TLS itself: through a proxy, and it says so.
+pub(super) fn kept_to_https(cookie: HeaderValue, headers: &HeaderMap) -> HeaderValue {
+    let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
+    if !origin.starts_with(b"https://") {
+        return cookie;
+    }
+    HeaderValue::from_bytes(&[cookie.as_bytes(), b"; Secure"].concat()).unwrap_or(cookie)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(cookie: &HeaderValue) -> HeaderMap {
+        let text = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&format!("a=b; {text}")).unwrap())])
+    }
+
+    #[test]
+    fn a_code_holds_once() {
+        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
+        assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
+        sessions.fits(" abcd-efgh ", "a").unwrap();
+        // Looked at, and not used up: what comes in between may fail.
+        sessions.fits("ABCD-EFGH", "a").unwrap();
+        let cookie = sessions.enter().unwrap();
+        assert!(cookie.to_str().unwrap().contains("HttpOnly; SameSite=Strict"));
+        assert_eq!(sessions.find(&headers(&cookie)).unwrap().role, Role::Admin);
+        assert_eq!((sessions.fits("ABCD-EFGH", "a"), sessions.enter()), (Err(NotIn::Wrong), Err(NotIn::Wrong)));
+        assert!(sessions.find(&HeaderMap::new()).is_none());
+        sessions.leave(&headers(&cookie)).unwrap();
+        assert!(sessions.find(&headers(&cookie)).is_none());
+    }
+
+    #[test]
+    fn two_servers_of_a_machine_do_not_sign_each_other_out() {
+        let servers = [8320, 83].map(|port| Sessions::new(Login::Code("ABCD-EFGH".to_owned()), port));
+        let cookies = [0, 1].map(|at: usize| servers[at].enter().unwrap());
+        let names = cookies.each_ref().map(|cookie| cookie.to_str().unwrap().split('=').next().unwrap().to_owned());
+        assert_eq!(names, ["spile_session_8320", "spile_session_83"]);
+        assert!(servers[0].find(&headers(&cookies[0])).is_some() && servers[1].find(&headers(&cookies[0])).is_none());
+    }
+
+    #[test]
+    fn a_cookie_that_came_over_tls_goes_over_nothing_else() {
+        let told = |origin: &'static str| {
+            let headers = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+            kept_to_https(HeaderValue::from_static("a=b"), &headers)
+        };
+        assert_eq!(
+            (told("https://spile.example"), told("http://127.0.0.1:8320")),
+            ("a=b; Secure".parse().unwrap(), "a=b".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn codes_cannot_be_tried_out() {
+        let sessions = Sessions::new(Login::Code("ABCD-EFGH".to_owned()), 8320);
+        for _ in 0..WRONG {
+            assert_eq!(sessions.fits("nonsense", "a"), Err(NotIn::Wrong));
+        }
+        assert_eq!(sessions.fits("ABCD-EFGH", "a"), Err(NotIn::Paused));
+        // Who tries them out keeps nobody else out.
+        sessions.fits("ABCD-EFGH", "b").unwrap();
+        let Login::Code(code) = Login::code() else { panic!("a code") };
+        assert_eq!((code.len(), code.as_bytes()[4]), (9, b'-'));
+        assert_ne!(Login::code(), Login::Code(code));
+    }
+}

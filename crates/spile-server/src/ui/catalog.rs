@@ -1,0 +1,96 @@
+//! The marketplace, and the check of a field when somebody leaves it.
+
+use std::collections::BTreeSet;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::form::Posted;
+use super::shell::{At, Trouble, mistake};
+use crate::api::found_connectors;
+use crate::change;
+use crate::pages::render;
+use crate::refusal::Refusal;
+use spile_core::connector::{Connector, Head, Role};
+use spile_core::form;
+use spile_ops::connectors::{Origin, Shelf, Standing};
+
+/// How many connectors are shown.
+const MOST: usize = 120;
+
+/// What is looked for.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    category: String,
+    #[serde(default)]
+    kind: String,
+}
+
+/// The field that somebody has left.
+#[derive(Debug, Deserialize)]
+pub struct Field {
+    #[serde(default)]
+    field: String,
+}
+
+pub async fn marketplace(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Trouble> {
+    let Query(wanted) = wanted.map_err(Refusal::from)?;
+    let shelf = Shelf::with_hub(&at.app.setup().project)?;
+    let role = Role::WORDS.into_iter().find(|(word, _)| *word == wanted.kind).map(|(_, role)| role);
+    let mut found = found_connectors(&shelf, (Some(wanted.q.as_str()), role));
+    found.retain(|one| wanted.category.is_empty() || one.head.category.as_deref() == Some(wanted.category.as_str()));
+    let categories: BTreeSet<&str> = shelf.standing(None).filter_map(|one| one.head.category.as_deref()).collect();
+    let data = json!({
+        "q": wanted.q, "category": wanted.category, "kind": wanted.kind, "categories": categories,
+        "count": found.len(), "connectors": found.iter().take(MOST).map(|one| card(one)).collect::<Vec<_>>(),
+    });
+    at.page("marketplace.html.j2", "Marketplace", data).await
+}
+
+fn card(one: &Standing) -> Value {
+    let Head { name, role, label, description, category, docs, .. } = &one.head;
+    // What comes from elsewhere leads nowhere but to the web.
+    let docs = docs.as_ref().filter(|docs| docs.starts_with("https://") || docs.starts_with("http://"));
+    json!({
+        "name": name, "kind": role, "label": label, "description": form::first_sentence(description),
+        "category": category, "is_ready": !matches!(one.origin, Origin::Hub(_)),
+        "monogram": monogram(label), "logo": logo(*role, name, one.head.logo.as_deref()), "docs": docs,
+    })
+}
+
+/// Returns a connector's mark: its logo, or the first letters of its label.
+pub fn mark(connector: &Connector) -> Value {
+    let logo = logo(connector.role, &connector.name, connector.logo.as_deref());
+    json!({ "label": connector.label, "monogram": monogram(&connector.label), "logo": logo })
+}
+
+/// Returns where the server gives a logo. One that is elsewhere is not shown: nothing is fetched from there.
+fn logo(role: Role, name: &str, logo: Option<&str>) -> Option<String> {
+    logo.filter(|logo| !logo.contains("://")).map(|_| format!("/logos/{role}/{name}"))
+}
+
+fn monogram(label: &str) -> String {
+    let words = label.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let letters: String = words.take(2).filter_map(|word| word.chars().next()).collect();
+    letters.to_uppercase()
+}
+
+/// Says what is wrong with a field that somebody has just left.
+pub async fn check(
+    Path((kind, name)): Path<(String, String)>,
+    Query(Field { field }): Query<Field>,
+    posted: Posted,
+) -> Result<Response, Trouble> {
+    let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
+    let connector = change::connector(&posted.at.app, (&name, role))?;
+    let read = form::posted(&connector, posted.pairs());
+    let data = json!({ "field": field, "fault": read.faults.get(&field).cloned().unwrap_or_default() });
+    let html = render("fault.html.j2", &data).map_err(|error| mistake(&error))?;
+    Ok(Html(html).into_response())
+}

@@ -1,0 +1,94 @@
+//! Signing in and out.
+
+use axum::Form;
+use axum::extract::State;
+use axum::http::header::SET_COOKIE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::form::{Looking, Posted};
+use super::shell::{Trouble, mistake};
+use crate::app::App;
+use crate::entrance::from;
+use crate::pages::render;
+use crate::refusal::Refusal;
+use crate::session::{NotIn, kept_to_https};
+use crate::who::Who;
+
+/// What is typed to sign in: a code, or a token of whom the server believes.
+#[derive(Deserialize)]
+pub struct Entry {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    token: String,
+}
+
+pub async fn login(State(app): State<App>) -> Result<Response, Trouble> {
+    if !app.sessions().asks() {
+        return Ok(Redirect::to("/").into_response());
+    }
+    page(&app, (StatusCode::OK, None))
+}
+
+pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<Entry>) -> Result<Response, Trouble> {
+    let come_in = |cookie| ([(SET_COOKIE, kept_to_https(cookie, &parts.headers))], Redirect::to("/")).into_response();
+    let token = entry.token.trim();
+    if !token.is_empty() {
+        return match by_token(&app, &parts, token).await {
+            Ok(cookie) => Ok(come_in(cookie)),
+            Err(refusal) => page(&app, (refusal.status(), Some(&refusal.detail))),
+        };
+    }
+    let from = from(&parts);
+    app.attempts().take(&from)?;
+    match by_code(&app, &entry.code, &from)? {
+        Ok(cookie) => Ok(come_in(cookie)),
+        Err(NotIn::Wrong) => {
+            let fault = "That is not the code, or it was used: a new one comes with a restart.";
+            page(&app, (StatusCode::FORBIDDEN, Some(fault)))
+        }
+        Err(NotIn::Paused) => {
+            page(&app, (StatusCode::TOO_MANY_REQUESTS, Some("Too many codes were tried: wait a minute.")))
+        }
+    }
+}
+
+/// The code is used up when it is noted that somebody comes in by it: where that fails, they can try again.
+fn by_code(app: &App, code: &str, from: &str) -> Result<Result<HeaderValue, NotIn>, Refusal> {
+    if let Err(not_in) = app.sessions().fits(code, from) {
+        return Ok(Err(not_in));
+    }
+    app.note(&Who::admin(), ("sign-in", &[]), None)?;
+    Ok(app.sessions().enter())
+}
+
+/// A session lasts no longer than the token.
+async fn by_token(app: &App, parts: &Parts, token: &str) -> Result<HeaderValue, Refusal> {
+    let unknown = || Refusal::new(StatusCode::FORBIDDEN, "spile::http::unauthorized", "no tokens are believed here");
+    let attempted = |refusal: Refusal| app.attempts().take(&from(parts)).err().unwrap_or(refusal);
+    let bearer = app.jwts().ok_or_else(unknown)?.bearer(token).await.map_err(attempted)?;
+    let lasts = bearer.until.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+    // Each is a session and a line of the audit.
+    app.writes_of().take(&bearer.who.subject)?;
+    app.note(&bearer.who, ("sign-in", &[]), None)?;
+    app.sessions().begin(bearer.who, lasts).ok_or_else(unknown)
+}
+
+pub async fn leave(State(app): State<App>, headers: HeaderMap, _posted: Posted<Looking>) -> Response {
+    match app.sessions().leave(&headers) {
+        Some(cookie) => ([(SET_COOKIE, cookie)], Redirect::to("/login")).into_response(),
+        None => Redirect::to("/login").into_response(),
+    }
+}
+
+fn page(app: &App, (status, fault): (StatusCode, Option<&str>)) -> Result<Response, Trouble> {
+    let issuer = app.setup().trust.as_ref().map(|trust| &trust.issuer);
+    let data = json!({ "shell": null, "title": "Sign in", "fault": fault, "issuer": issuer });
+    let page = render("login.html.j2", &data).map_err(|error| mistake(&error))?;
+    Ok((status, Html(page)).into_response())
+}

@@ -1,0 +1,84 @@
+//! Forms as browsers send them: fields by name, with what protects a session from forms of others.
+
+use std::marker::PhantomData;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::{Form, extract::FromRequestParts};
+
+use super::shell::{At, Trouble};
+use crate::app::App;
+use crate::refusal::Refusal;
+use crate::who::Role;
+
+/// What a form sent, by somebody who may send it: who may change something, unless it says otherwise.
+pub struct Posted<By = Changing> {
+    /// Who, and where.
+    pub at: At,
+    /// The fields, in their order.
+    pub fields: Vec<(String, String)>,
+    by: PhantomData<By>,
+}
+
+/// Who may send a form.
+pub trait Sender {
+    /// What they have to be at least.
+    const ROLE: Role;
+}
+
+/// Whoever may change something.
+pub struct Changing;
+
+/// Whoever may look.
+pub struct Looking;
+
+impl Sender for Changing {
+    const ROLE: Role = Role::Editor;
+}
+
+impl Sender for Looking {
+    const ROLE: Role = Role::Viewer;
+}
+
+impl<By> Posted<By> {
+    /// Returns the last value of a field.
+    pub fn get(&self, name: &str) -> &str {
+        self.fields.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// Returns all values of a field.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.fields.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Returns the fields.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl<By: Sender> FromRequest<App> for Posted<By> {
+    type Rejection = Trouble;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
+        let (mut parts, body) = request.into_parts();
+        let at = At::from_request_parts(&mut parts, app).await?;
+        at.who.may(By::ROLE)?;
+        let Form(fields) = Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, body), app)
+            .await
+            .map_err(|rejection| refused(&rejection))?;
+        let posted = Self { at, fields, by: PhantomData };
+        if posted.at.who.csrf.as_deref().is_some_and(|csrf| csrf != posted.get("csrf")) {
+            let detail = "the form is not of this session";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::csrf", detail)
+                .help("open the page again, and send the form from there")
+                .into());
+        }
+        Ok(posted)
+    }
+}
+
+fn refused(rejection: &FormRejection) -> Trouble {
+    Refusal::new(rejection.status(), "spile::http::body", rejection.body_text()).into()
+}

@@ -1,0 +1,179 @@
+//! The list of integrations, and what is done to several of them.
+
+use std::collections::BTreeSet;
+
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::form::Posted;
+use super::shell::{At, Trouble};
+use crate::api::fits;
+use crate::change::{self, Bulk};
+use crate::pages::plan::PlanPage;
+use crate::pages::words::{State, ago, run_state, status};
+use crate::refusal::Refusal;
+use spile_core::connector::Role;
+use spile_core::integration::{Integration, Timetable};
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::plan::{Scope, Selection};
+use spile_core::run::Run;
+use spile_ops as ops;
+use spile_view::plan_data::PlanData;
+use spile_world::runs::Standing;
+
+/// How many are shown on a page.
+const MOST: usize = 1000;
+
+/// Which are shown.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    state: String,
+    /// Those that come after this one, by name.
+    #[serde(default)]
+    after: String,
+}
+
+pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Trouble> {
+    let Query(wanted) = wanted.map_err(Refusal::from)?;
+    let desk = &at.desk;
+    let standings = desk.standings().await;
+    let known = standings.as_ref().ok();
+    // Without a registry the files have to do.
+    let newest = desk.world.runs.newest_of_each().await.unwrap_or_default();
+    let now = Timestamp::now();
+    let of = |one: &Integration| known.and_then(|known| known.get(&one.id));
+    let is_in = |one: &Integration| {
+        let state = state(one, of(one));
+        wanted.state.is_empty() || state.word == wanted.state
+    };
+    let drifted = desk.drifted().await;
+    let all = desk.loaded.integrations.by_slug().filter(|one| one.slug.as_str() > wanted.after.as_str());
+    let found: Vec<_> = all.filter(|one| fits(one, Some(&wanted.q)) && is_in(one)).take(MOST + 1).collect();
+    let shown = &found[..found.len().min(MOST)];
+    let of_row = |one: &Integration| (of(one), newest.get(&one.id), drifted.contains(&one.id));
+    let rows: Vec<Value> = shown.iter().map(|one| row((one, &desk.environment), of_row(one), now)).collect();
+    let to = |after: &str| {
+        let pairs = [("q", wanted.q.as_str()), ("state", &wanted.state), ("after", after)];
+        let said = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+        format!("/integrations?{}", url::form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish())
+    };
+    let next = shown.last().filter(|_| found.len() > MOST).map(|last| to(last.slug.as_str()));
+    let previous = Some(to("")).filter(|_| !wanted.after.is_empty());
+    let states = ["", "active", "error", "pending", "paused", "not applied", "disabled"];
+    let states = states.map(|word| {
+        json!({ "value": word, "label": if word.is_empty() { "any" } else { word }, "is_chosen": word == wanted.state })
+    });
+    let total = desk.loaded.integrations.iter().count();
+    let data =
+        json!({ "rows": rows, "total": total, "q": wanted.q, "states": states, "next": next, "previous": previous });
+    at.page("integrations.html.j2", "Integrations", data).await
+}
+
+/// Returns the state that an integration is shown with.
+pub fn state(one: &Integration, standing: Option<&Standing>) -> State {
+    if !one.base.enabled {
+        return State { word: "disabled", tone: "" };
+    }
+    if one.role() == Role::Loader {
+        return State { word: "destination", tone: "" };
+    }
+    status(standing.map(|standing| standing.status.as_str()))
+}
+
+fn row(
+    (one, environment): (&Integration, &EnvironmentName),
+    (standing, last, has_drifted): (Option<&Standing>, Option<&Run>, bool),
+    now: Timestamp,
+) -> Value {
+    let last =
+        last.map(|run| json!({ "id": run.id, "when": ago(run.started_at, now), "state": run_state(run.status) }));
+    json!({
+        "slug": one.slug,
+        "name": one.base.name,
+        "type": one.connector.label,
+        "status": state(one, standing),
+        "drift": has_drifted,
+        "last": last,
+        "next": next((one, environment), now),
+    })
+}
+
+/// Returns when it is synced next, in words.
+pub fn next((one, environment): (&Integration, &EnvironmentName), now: Timestamp) -> Option<String> {
+    let timetable = Timetable::of(one, environment).filter(|_| one.at(environment).enabled)?;
+    timetable.next_after(now).map(|tick| ago(tick.at, now))
+}
+
+pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {
+    let at = &posted.at;
+    let action: Bulk = serde_json::from_value(json!(posted.get("action"))).map_err(|_| unknown_action())?;
+    let slugs: Vec<Slug> = posted.all("slug").iter().filter_map(|slug| slug.parse().ok()).collect();
+    let is_sure = posted.get("sure") == "yes" || matches!(action, Bulk::Test);
+    if !is_sure && !slugs.is_empty() {
+        return confirm(at, action, &slugs).await;
+    }
+    let done = change::bulk(&at.app, &at.who, (action, &slugs)).await?;
+    let is_part = !done.refused.is_empty();
+    let is_unapplied = done.made.is_some_and(|made| matches!(made.applied, Some(Err(_))));
+    Ok(Redirect::to(match action {
+        _ if is_unapplied => "/plan?did=unapplied",
+        Bulk::Test | Bulk::Sync if is_part => "/runs?did=part",
+        Bulk::Test | Bulk::Sync => "/runs?did=begun",
+        Bulk::Enable => "/integrations?did=enabled",
+        Bulk::Disable => "/integrations?did=disabled",
+        Bulk::Delete => "/integrations?did=deleted",
+    })
+    .into_response())
+}
+
+/// Shows what would happen, before it does.
+pub async fn confirm(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Response, Trouble> {
+    let (verb, sentence) = match action {
+        Bulk::Test => ("test", "Their connections are tested."),
+        Bulk::Sync => ("sync", "Records are moved now."),
+        Bulk::Enable => ("enable", "Schedules and runs of all take them again."),
+        Bulk::Disable => ("disable", "Their rows stay; no schedule takes them."),
+        Bulk::Delete => ("delete", "Their files go. What is in the registry goes when the plan is applied."),
+    };
+    let plan = match action {
+        Bulk::Test | Bulk::Sync => None,
+        Bulk::Enable | Bulk::Disable | Bulk::Delete => planned(at, action, slugs).await?,
+    };
+    let count = ops::counted(slugs.len(), "integration");
+    let title = format!("{} {count}?", capitalized(verb));
+    let data = json!({
+        "sentence": sentence, "slugs": slugs, "plan": plan, "action": "/integrations/bulk", "verb": verb,
+        "back": "/integrations", "label": format!("{} {count}", capitalized(verb)),
+    });
+    at.page("confirm.html.j2", &title, data).await
+}
+
+/// Returns what applying a change would do that is not made yet; nothing where no target knows of any of them.
+async fn planned(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Option<PlanPage>, Trouble> {
+    let edits = change::switching(&at.desk, (action, slugs))?;
+    let project = edits.over(&at.app.setup().project);
+    let loaded = ops::check::used(&project)?;
+    let mut options = ops::plan::Options::everything(at.desk.environment.clone());
+    options.selection = Selection::known_of(slugs.iter().cloned());
+    let mut world = at.desk.world.clone();
+    world.project = project;
+    let plan = ops::plan(&world, &loaded, &options).await?;
+    let knows_any = plan.scope != Scope::Only(BTreeSet::new());
+    Ok(knows_any.then(|| (&PlanData::of(&plan, loaded.settings.guard, Vec::new())).into()))
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}
+
+fn unknown_action() -> Refusal {
+    Refusal::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", "there is no such action")
+}

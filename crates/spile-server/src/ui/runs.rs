@@ -1,0 +1,123 @@
+//! Runs: the list, one of them, and what it says while it lasts.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
+use axum::response::{Html, IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::shell::{At, Trouble, mistake};
+use crate::api::{FoundRun, found_run};
+use crate::desk::Desk;
+use crate::pages::record::{StreamRow, facts};
+use crate::pages::render;
+use crate::pages::words::RunRow;
+use crate::refusal::Refusal;
+use spile_core::integration::field;
+use spile_core::name::Slug;
+use spile_core::run::{Cause, Run};
+use spile_ops::run::Log;
+use spile_ops::{self as ops, Which};
+
+/// How many runs are shown.
+const MOST: usize = 100;
+
+/// How many lines of a log are shown.
+const LINES: usize = 500;
+
+/// How many bytes of its end they are looked for in.
+const LONGEST: u64 = 256 * 1024;
+
+/// Whose runs are shown.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    slug: Option<Slug>,
+}
+
+pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Trouble> {
+    let Query(wanted) = wanted.map_err(Refusal::from)?;
+    let which = wanted.slug.clone().map_or_else(Which::default, |slug| Which::exactly([slug]));
+    let runs = ops::runs(&at.desk.world, &at.desk.loaded, &which, MOST).await?;
+    let now = Timestamp::now();
+    let is_shown = |run: &Run| wanted.slug.as_ref().is_none_or(|slug| run.slug == *slug);
+    let waiting = at.app.queue().all().into_iter().filter(is_shown).map(|run| RunRow::waiting(&run, now));
+    let rows: Vec<RunRow> = waiting.chain(runs.iter().map(|run| RunRow::of(run, now))).collect();
+    at.page("runs.html.j2", "Runs", json!({ "runs": rows, "slug": wanted.slug })).await
+}
+
+pub async fn show(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
+    let found = found_run(&at.app, &at.desk, &id).await?;
+    let title = format!("{} of {}", found.run.kind.word(), found.run.slug);
+    at.page("run.html.j2", &title, data(&at.desk, &found).await?).await
+}
+
+/// The part of a run's page that changes while it lasts.
+pub async fn live(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
+    let found = found_run(&at.app, &at.desk, &id).await?;
+    let html = render("run_live.html.j2", &data(&at.desk, &found).await?).map_err(|error| mistake(&error))?;
+    Ok(Html(html).into_response())
+}
+
+async fn data(desk: &Desk, found: &FoundRun) -> Result<Value, Trouble> {
+    let run = &found.run;
+    // Once it has ended: while it lasts, the page asks each second.
+    let applied = match run.finished_at {
+        Some(_) => ops::history::applied_at(&desk.world, run.started_at).await?,
+        None => None,
+    };
+    let log = Log::of(desk.world.project.root(), run).end(LONGEST)?;
+    let is_cut = log.len() as u64 == LONGEST;
+    let log = String::from_utf8_lossy(&log);
+    // The first line of a piece may be half of one.
+    let all: Vec<&str> = log.lines().skip(usize::from(is_cut)).collect();
+    let lines: Vec<String> = all[all.len().saturating_sub(LINES)..].iter().map(|line| said(line)).collect();
+    let cut = if is_cut || all.len() > LINES { lines.len() } else { 0 };
+    let row = if found.is_waiting { RunRow::waiting } else { RunRow::of };
+    let mut row = json!(row(run, Timestamp::now()));
+    row["streams"] = json!(StreamRow::all(run));
+    row["is_counted"] = json!(!run.details.arrivals.is_empty());
+    row["facts"] = json!(facts(run, applied.as_ref()));
+    row["error"] = json!(run.error);
+    row["cause"] = json!(run.cause.map(Cause::word).unwrap_or_default().replace('_', " "));
+    row["help"] = json!(run.cause.map(|cause| cause.help().replace("NAME", run.slug.as_str())));
+    row["mend"] = json!(mend(desk, run));
+    Ok(json!({ "run": row, "log": lines.join("\n"), "cut": cut, "is_waiting": found.is_waiting }))
+}
+
+/// Returns what a line of Meltano's log says, without what is for programs.
+fn said(line: &str) -> String {
+    let Ok(Value::Object(entry)) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
+    if text("event").is_empty() {
+        return line.to_owned();
+    }
+    let time = text("timestamp").split_once('T').map_or("", |(_, time)| time.get(..8).unwrap_or(time));
+    let from = entry.get("name").or(entry.get("string_id")).and_then(Value::as_str).unwrap_or_default();
+    let level = Some(text("level")).filter(|level| *level != "info").unwrap_or_default();
+    let parts = [time, level, from, text("event")].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("  ")
+}
+
+/// Returns the field that mends what made a run fail.
+pub fn mend(desk: &Desk, run: &Run) -> Option<Value> {
+    let mend = ops::run::mend(&desk.world, &desk.loaded, run)?;
+    let integration = desk.loaded.integrations.get(&run.integration)?;
+    let field = mend.line.and_then(|line| {
+        let text = desk.world.project.text(&mend.path).ok()?;
+        field::at_line(&text, line)
+    });
+    let setting = field.as_deref().and_then(|field| field.split_once('.')).map(|(_, name)| name);
+    let label = setting.and_then(|name| integration.connector.setting(name)).map(spile_core::form::label);
+    let label = label.map_or_else(|| "Open its settings".to_owned(), |label| format!("Mend “{label}”"));
+    // A form has secrets by themselves, wherever the file has them.
+    let is_secret = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.secret);
+    let field = field.map(|field| match field.split_once('.') {
+        Some(("config" | "secrets", name)) if is_secret(name) => format!("secrets.{name}"),
+        _ => field,
+    });
+    let shown = field.filter(|field| field.contains('.') || matches!(field.as_str(), "select" | "schedule" | "loader"));
+    let anchor = shown.map_or_else(|| "settings".to_owned(), |field| format!("{field}-field"));
+    Some(json!({ "path": format!("/integrations/{}#{anchor}", integration.slug), "label": label }))
+}

@@ -1,0 +1,193 @@
+//! What pages have in common: who looks, what is around, and what goes wrong.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::RETRY_AFTER;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::desk::Desk;
+use crate::pages::{Fault, PageLink, Shell, Told, render};
+use crate::refusal::Refusal;
+use crate::setup::Writing;
+use crate::who::{Role, Who};
+use spile_ops::Error;
+
+/// The pages that are always a step away.
+const PAGES: [(&str, &str); 5] = [
+    ("/integrations", "Integrations"),
+    ("/marketplace", "Marketplace"),
+    ("/runs", "Runs"),
+    ("/plan", "Plan"),
+    ("/notifications", "Notifications"),
+];
+
+/// Takes a page elsewhere of which a part was asked for.
+const ELSEWHERE: (HeaderName, &str) = (HeaderName::from_static("hx-redirect"), "/login");
+
+/// Somebody at a page, with the project as it is.
+pub struct At {
+    /// Who.
+    pub who: Who,
+    /// The server.
+    pub app: App,
+    /// The project.
+    pub desk: Arc<Desk>,
+    path: String,
+    told: Option<Told>,
+}
+
+/// What a page comes to where it comes to nothing.
+pub enum Trouble {
+    /// Nobody is signed in; a part of a page cannot take them elsewhere by itself.
+    Outside {
+        /// Whether only a part was asked for.
+        is_part: bool,
+    },
+    /// It is refused.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        let refusal = match self {
+            Self::Outside { is_part: false } => return Redirect::to("/login").into_response(),
+            Self::Outside { is_part: true } => return (StatusCode::UNAUTHORIZED, [ELSEWHERE]).into_response(),
+            Self::Refused(refusal) => refusal,
+        };
+        told_as_page(&refusal)
+    }
+}
+
+/// Returns a refusal as people read it.
+pub fn told_as_page(refusal: &Refusal) -> Response {
+    let data = json!({
+        "shell": null,
+        "title": refusal.title,
+        "sentence": refusal.detail,
+        "help": refusal.help,
+        "code": refusal.code,
+    });
+    let page = render("message.html.j2", &data).unwrap_or_else(|_| refusal.detail.clone());
+    let mut response = (refusal.status(), Html(page)).into_response();
+    if let Some(seconds) = refusal.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+impl FromRequestParts<App> for At {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
+        let who = match Who::from_request_parts(parts, app).await {
+            Ok(who) => who,
+            Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
+                return Err(Trouble::Outside { is_part: parts.headers.contains_key("hx-request") });
+            }
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let desk = app.desk().await?;
+        let did = parts.uri.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("did=")));
+        let told = did.and_then(told);
+        Ok(Self { who, app: app.clone(), desk, path: parts.uri.path().to_owned(), told })
+    }
+}
+
+/// What was done on the page before, by its word in the address.
+fn told(did: &str) -> Option<Told> {
+    let (tone, text) = match did {
+        "saved" => ("good", "Saved. The plan shows what applying it would change."),
+        "applied" => ("good", "Applied."),
+        "unapplied" => ("warn", "Saved, and not applied: look at what is in the way, and apply it here."),
+        "branch" => ("good", "Committed to a branch of its own: ask for a review of it."),
+        "deleted" => ("good", "Deleted. The plan shows what applying it would change."),
+        "enabled" => ("good", "Enabled."),
+        "disabled" => ("good", "Disabled."),
+        "part" => ("warn", "Some have begun: they are below. The others run already, or cannot."),
+        "begun" => ("good", "It has begun: the runs are below."),
+        _ => return None,
+    };
+    Some(Told { tone, text: text.to_owned() })
+}
+
+impl At {
+    /// Returns what is around a page.
+    pub async fn shell(&self) -> Shell {
+        let writes = self.app.setup().writing != Writing::Not;
+        let seen = self.desk.seen().await;
+        let unread = self.app.seen().look(&seen, &self.who.subject).into_iter().filter(|one| !one.is_read).count();
+        let page = |(path, name): (&'static str, &'static str)| PageLink {
+            path,
+            name,
+            is_here: self.path.starts_with(path),
+            count: if path == "/notifications" { unread } else { 0 },
+        };
+        Shell {
+            project: self.desk.loaded.settings.name.clone(),
+            environment: self.desk.environment.to_string(),
+            pages: PAGES.into_iter().map(page).collect(),
+            user: self.who.name.clone(),
+            role: self.who.role.word(),
+            can_edit: self.who.role >= Role::Editor && writes,
+            can_apply: self.who.role >= Role::Admin && writes,
+            can_log_out: self.who.csrf.is_some(),
+            csrf: self.who.csrf.clone().unwrap_or_default(),
+            now: Timestamp::now().to_string(),
+            told: self.told.clone(),
+            problems: self.desk.wrong.clone(),
+            registry: self.desk.standings().await.err(),
+        }
+    }
+
+    /// Renders a page.
+    pub async fn page(&self, template: &str, title: &str, data: impl Serialize) -> Result<Response, Trouble> {
+        self.page_with(StatusCode::OK, (template, title), data).await
+    }
+
+    /// Renders a page with a status.
+    pub async fn page_with(
+        &self,
+        status: StatusCode,
+        (template, title): (&str, &str),
+        data: impl Serialize,
+    ) -> Result<Response, Trouble> {
+        let mut all = serde_json::to_value(data).unwrap_or_default();
+        all["shell"] = json!(self.shell().await);
+        all["title"] = Value::String(title.to_owned());
+        let page = render(template, &all).map_err(|error| mistake(&error))?;
+        Ok((status, Html(page)).into_response())
+    }
+}
+
+/// A template and what it is given do not fit.
+pub fn mistake(error: &minijinja::Error) -> Trouble {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", format!("a page has a mistake: {error}"))
+        .into()
+}
+
+/// Returns what went wrong, for a page that is shown again.
+pub fn fault(refusal: &Refusal) -> Fault {
+    let rest: Vec<&str> = refusal.errors.iter().map(|error| error.message.as_str()).collect();
+    let message = if rest.is_empty() { refusal.detail.clone() } else { rest.join("; ") };
+    let help = refusal.help.clone().or_else(|| refusal.errors.iter().find_map(|error| error.help.clone()));
+    Fault { message, help }
+}

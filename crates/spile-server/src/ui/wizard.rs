@@ -1,0 +1,377 @@
+//! Adding an integration, step by step: settings, a test, streams, a schedule, and a look at all of it before it is saved.
+
+use std::time::Duration;
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::{Value, json};
+
+use super::catalog::mark;
+use super::form::Posted;
+use super::integration::{SCHEDULE, faults, goes_on, loaders, text};
+use super::shell::{At, Trouble, fault};
+use crate::change::{self, Change};
+use crate::drafts::Draft;
+use crate::pages::fields::{FieldData, Fields, Known};
+use crate::pages::plan::PlanPage;
+use crate::refusal::Refusal;
+use spile_core::connector::Role;
+use spile_core::form;
+use spile_core::integration::field;
+use spile_core::name::Slug;
+use spile_core::run::Run;
+use spile_core::run::mention::{self, Sought};
+use spile_ops::discover::{Freshness, Offered, Options};
+use spile_ops::edits::Written;
+use spile_ops::new::{self, Prepared};
+use spile_ops::{self as ops, author};
+use spile_view::plan_data::PlanData;
+use spile_world::{Outside, World};
+
+/// How long a test or a discovery may take.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// The steps of a source, with what they are called.
+const STEPS: [(&str, &str); 5] = [
+    ("settings", "Settings"),
+    ("test", "Test"),
+    ("streams", "Streams"),
+    ("schedule", "Schedule"),
+    ("review", "Review"),
+];
+
+/// Begins with a connector.
+pub async fn begin(Path((kind, name)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
+    let at = &posted.at;
+    let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
+    let connector = change::connector(&at.app, (&name, role))?;
+    let id = at.app.drafts().begin(Draft::new(connector, at.app.fresh_keys()));
+    Ok(Redirect::to(&format!("/drafts/{id}/settings")).into_response())
+}
+
+/// Who only looks begins nothing: the connector is where it can be begun.
+pub async fn ask(_at: At, Path((_, name)): Path<(String, String)>) -> Redirect {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &name).finish();
+    Redirect::to(&format!("/marketplace?{query}"))
+}
+
+pub async fn show(at: At, Path((id, step)): Path<(String, String)>) -> Result<Response, Trouble> {
+    let draft = find(&at, &id)?;
+    page(&at, (&id, &step), (&draft, None)).await
+}
+
+fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
+    at.app.drafts().get(id).ok_or_else(gone)
+}
+
+fn gone() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this was saved, or left for too long")
+        .help("begin again in the marketplace")
+}
+
+/// Returns the steps that a connector has: a destination has no schedule, and where the tap cannot be told what to read
+/// there are no streams to choose.
+fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
+    let is_source = draft.connector.role == Role::Extractor;
+    let has = |step: &str| match step {
+        "streams" => is_source && draft.connector.can_select(),
+        "schedule" => is_source,
+        _ => true,
+    };
+    STEPS.into_iter().filter(|(step, _)| has(step)).collect()
+}
+
+/// Renders a step, with what was refused where something was.
+async fn page(
+    at: &At,
+    (id, step): (&str, &str),
+    (draft, refusal): (&Draft, Option<&Refusal>),
+) -> Result<Response, Trouble> {
+    let steps = steps(draft);
+    let place = steps.iter().position(|(known, _)| *known == step);
+    let place =
+        place.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is no such step"))?;
+    let shown = steps
+        .iter()
+        .enumerate()
+        .map(|(at, (_, name))| json!({ "name": name, "is_here": at == place, "is_done": at < place }));
+    let back = place.checked_sub(1).map(|before| format!("/drafts/{id}/{}", steps[before].0));
+    let faults = refusal.map(faults).unwrap_or_default();
+    let mut data = json!({
+        "connector": mark(&draft.connector), "steps": shown.collect::<Vec<_>>(), "step": step, "back": back,
+        "action": format!("/drafts/{id}/{step}"), "fault": refusal.map(fault), "run": null, "streams": null,
+        "general": [], "all": null, "plan": null,
+        "check": format!("/check/{}/{}", draft.connector.role, draft.connector.name),
+    });
+    match step {
+        "settings" => {
+            let mut name =
+                text("name", ("Name", "What people call it; its file is named after it."), draft.name.clone());
+            name.required = true;
+            name.fault = faults.get("name").cloned().unwrap_or_default();
+            data["general"] = json!([name]);
+            let set = draft.secrets.keys().map(|name| (name.clone(), "here".to_owned())).collect();
+            let known = Known { config: draft.config.clone(), typed: draft.typed.clone(), set, faults };
+            data["all"] = json!(Fields::of(&draft.connector, &known));
+        }
+        "test" => {
+            let file = prepare(at, draft).await.map(|prepared| prepared.text).unwrap_or_default();
+            data["run"] = draft.run.as_ref().map_or(Value::Null, |run| tested((draft, &file), run));
+        }
+        "streams" => {
+            data["streams"] = draft.streams.iter().flatten().map(|one| offered(draft, one)).collect();
+        }
+        "schedule" => data["general"] = json!(general(at, draft, &faults)),
+        _ => review(at, draft, &mut data).await?,
+    }
+    let status = refusal.map_or(StatusCode::OK, Refusal::status);
+    let title = format!("Add {}", draft.connector.label);
+    at.page_with(status, ("wizard.html.j2", &title), data).await
+}
+
+fn general(at: &At, draft: &Draft, faults: &std::collections::BTreeMap<String, String>) -> Vec<FieldData> {
+    let mut fields =
+        vec![loaders(at, &draft.loader), text("schedule", ("When is it synced?", SCHEDULE), draft.schedule.clone())];
+    for field in &mut fields {
+        field.fault = faults.get(&field.name).cloned().unwrap_or_default();
+    }
+    fields
+}
+
+fn tested((draft, file): (&Draft, &str), run: &Run) -> Value {
+    let ok = run.status.succeeded();
+    let message = if ok { "The connection works.".to_owned() } else { run.error.clone().unwrap_or_default() };
+    let line = run.cause.filter(|_| !ok).and_then(|cause| {
+        let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
+        mention::line(file, &draft.connector, &sought)
+    });
+    let field = line.and_then(|line| field::at_line(file, line)).filter(|field| field.contains('.'));
+    let setting = field.as_deref().and_then(|field| draft.connector.setting(field.split_once('.')?.1));
+    let label = setting.map(form::label);
+    let field = field.map(|field| format!("{field}-field"));
+    let help = run.cause.filter(|_| !ok).map(|cause| cause.help().to_owned());
+    json!({ "ok": ok, "message": message, "help": help, "field": field, "field_label": label })
+}
+
+async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble> {
+    let prepared = prepare(at, draft).await?;
+    // Without a registry there is no plan, and the file can be saved all the same.
+    let plan = new::plan(&at.desk.world, &prepared, &at.desk.environment).await.ok();
+    let plan = plan.map(|plan| PlanPage::from(&PlanData::of(&plan, at.desk.loaded.settings.guard, Vec::new())));
+    data["plan"] = json!(plan);
+    data["file"] = json!(prepared.path);
+    data["text"] = json!(without_secrets(&prepared.text));
+    data["where"] = json!(match &at.app.setup().writing {
+        crate::setup::Writing::Not => "This server changes nothing: the file can be copied from here.",
+        crate::setup::Writing::Applied => "Saving writes this file and applies the plan.",
+        crate::setup::Writing::To(spile_ops::edits::Destination::WorkingTree) => "Saving writes this file.",
+        crate::setup::Writing::To(_) => "Saving commits this file to a branch of its own, for a review.",
+    });
+    Ok(())
+}
+
+/// Ciphertext says nothing to people.
+fn without_secrets(text: &str) -> String {
+    let Some((before, sealed)) = text.split_once("\n[secrets]\n") else { return text.to_owned() };
+    let names = sealed.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
+    let lines: Vec<String> = names.map(|(name, _)| format!("{name} = (encrypted)")).collect();
+    format!("{before}\n[secrets]\n{}\n", lines.join("\n"))
+}
+
+/// Makes the file that the answers come to; nothing is written.
+async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
+    let refused = |message: &str| {
+        let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", message);
+        refusal.errors.push(crate::refusal::FieldError {
+            field: Some("name".to_owned()),
+            code: "spile::http::field".to_owned(),
+            message: message.to_owned(),
+            help: None,
+            file: String::new(),
+            line: 0,
+        });
+        refusal
+    };
+    let slug = Slug::from_words(&draft.name).ok_or_else(|| refused("it needs a name of letters or digits"))?;
+    let program = at.app.program();
+    let access = change::access(&at.app, (&draft.keys, &program));
+    let prepared = author::create(access, (&slug, &draft.connector), &draft.wanted()).await;
+    prepared.map_err(|error| match error {
+        ops::Error::Taken { .. } => refused("there is one of that name already"),
+        error => Refusal::of(&error, Some(&draft.connector)),
+    })
+}
+
+pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
+    let at = &posted.at;
+    let draft = find(at, &id)?;
+    let here = (id.as_str(), step.as_str());
+    let outcome = match (step.as_str(), posted.get("do")) {
+        ("settings", _) => at.app.drafts().update(&id, |draft| settle(draft, &posted)).ok_or_else(gone)?.map(|()| true),
+        ("test", "test") => test(at, (&id, &draft)).await.map(|()| false),
+        ("streams", "discover") => discover(at, (&id, &draft)).await.map(|()| false),
+        ("streams", _) => at.app.drafts().update(&id, |draft| choose(draft, &posted)).ok_or_else(gone)?.map(|()| true),
+        ("schedule", _) => {
+            at.app.drafts().update(&id, |draft| {
+                posted.get("loader").trim().clone_into(&mut draft.loader);
+                posted.get("schedule").trim().clone_into(&mut draft.schedule);
+            });
+            Ok(true)
+        }
+        ("review", "save") => return save(at, here).await,
+        _ => Ok(true),
+    };
+    let draft = find(at, &id)?;
+    let goes_on = match outcome {
+        Ok(goes_on) => goes_on,
+        Err(refusal) => return page(at, here, (&draft, Some(&refusal))).await,
+    };
+    if matches!(step.as_str(), "settings" | "schedule")
+        && let Err(refusal) = prepare(at, &draft).await
+    {
+        return page(at, here, (&draft, Some(&refusal))).await;
+    }
+    let steps = steps(&draft);
+    let place = steps.iter().position(|(known, _)| *known == step).unwrap_or(0);
+    let next = if goes_on { steps.get(place + 1).map_or("review", |(next, _)| next) } else { step.as_str() };
+    Ok(Redirect::to(&format!("/drafts/{id}/{next}")).into_response())
+}
+
+fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
+    let read = form::posted(&draft.connector, posted.pairs());
+    posted.get("name").trim().clone_into(&mut draft.name);
+    (draft.config, draft.typed) = (read.config, read.typed);
+    draft.secrets.extend(read.secrets);
+    // Secrets of a way that was not chosen are not kept.
+    if !posted.get("way").is_empty()
+        && let Some(group) =
+            posted.get("way").parse().ok().and_then(|way: usize| draft.connector.groups.get(way.wrapping_sub(1)))
+    {
+        let others = draft.connector.groups.iter().filter(|one| one.label != group.label).flat_map(|one| &one.settings);
+        let gone: Vec<&String> = others.filter(|name| !group.settings.contains(name)).collect();
+        draft.secrets.retain(|name, _| !gone.contains(&name));
+    }
+    draft.run = None;
+    draft.settled += 1;
+    if read.faults.is_empty() {
+        return Ok(());
+    }
+    let mut refusal =
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some answers do not fit");
+    refusal.errors = read
+        .faults
+        .into_iter()
+        .map(|(field, message)| crate::refusal::FieldError {
+            field: Some(field),
+            code: "spile::form::value".to_owned(),
+            message,
+            help: None,
+            file: String::new(),
+            line: 0,
+        })
+        .collect();
+    Err(refusal)
+}
+
+/// The world of a draft: no registry hears of it, and its own keys open it.
+fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
+    prepared.offline(&Outside { keys: draft.keys.clone(), ..at.app.setup().outside.clone() })
+}
+
+/// Notes what was done with what is not saved yet: its secrets were used.
+fn note(at: &At, (action, prepared): (&str, &Prepared), failed: Option<String>) -> Result<(), Refusal> {
+    let result = failed.unwrap_or_else(|| "before it was saved".to_owned());
+    at.app.note(&at.who, (action, std::slice::from_ref(&prepared.slug)), Some(result))
+}
+
+async fn test(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
+    let prepared = prepare(at, draft).await?;
+    let mut options = at.app.options(&at.desk);
+    options.timeout = Some(PATIENCE);
+    let tested = new::test(&world(at, draft, &prepared), &prepared, &options, &mut drop).await;
+    let noted = note(at, ("test", &prepared), tested.as_ref().err().map(change::failed));
+    let run = tested?;
+    at.app.drafts().update(id, |kept| {
+        if kept.settled == draft.settled {
+            kept.run = run;
+        }
+    });
+    noted
+}
+
+async fn discover(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
+    let prepared = prepare(at, draft).await?;
+    let options = Options {
+        environment: at.desk.environment.clone(),
+        freshness: Freshness::Asked,
+        timeout: Some(PATIENCE),
+        host: at.app.setup().host.clone(),
+        interrupt: at.app.stopping(),
+    };
+    let of = (prepared.slug.as_str(), &options);
+    let asked = ops::discover(&world(at, draft, &prepared), &prepared.loaded, of, &mut drop).await;
+    let noted = note(at, ("discover", &prepared), asked.as_ref().err().map(change::failed));
+    let streams = asked?.offered();
+    at.app.drafts().update(id, |kept| {
+        if kept.settled == draft.settled {
+            kept.streams = Some(streams);
+        }
+    });
+    noted
+}
+
+fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
+    let Some(all) = &draft.streams else { return Ok(()) };
+    let (taken, incremental) = (posted.all("stream"), posted.all("incremental"));
+    if taken.is_empty() && !all.is_empty() {
+        let refusal = Refusal::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "spile::integration::empty_selection",
+            "no stream is checked",
+        );
+        return Err(refusal.help("check at least one"));
+    }
+    let is_usual = all.iter().all(|one| one.is_usual == taken.contains(&one.name));
+    let select = all.iter().filter(|one| taken.contains(&one.name)).map(Offered::pattern);
+    draft.select = if is_usual { Vec::new() } else { select.collect() };
+    let in_full = all.iter().filter(|one| one.metadata().is_some() && !incremental.contains(&one.name));
+    draft.in_full = in_full.map(|one| one.name.clone()).collect();
+    Ok(())
+}
+
+/// Returns a stream as the page offers it, with how it is best read and why.
+fn offered(draft: &Draft, one: &Offered) -> Value {
+    json!({
+        "name": one.name, "taken": draft.takes(one), "key": one.primary_key.join(", "), "why": one.proposal.why,
+        "by": one.proposal.replication_key, "can_choose": one.metadata().is_some(),
+        "incremental": !draft.in_full.contains(&one.name),
+    })
+}
+
+async fn save(at: &At, here: (&str, &str)) -> Result<Response, Trouble> {
+    let _turn = at.app.turn().await;
+    // In another window it may have been saved meanwhile.
+    let draft = find(at, here.0)?;
+    let saved = async {
+        let prepared = prepare(at, &draft).await?;
+        let change = Change {
+            edits: prepared.edits(),
+            slugs: std::slice::from_ref(&prepared.slug),
+            verb: "Add",
+            details: String::new(),
+        };
+        let made = change::carry_out(&at.app, &at.who, &change).await?;
+        Ok::<_, Refusal>((prepared.slug.clone(), made))
+    };
+    match saved.await {
+        Ok((slug, made)) => {
+            at.app.drafts().end(here.0);
+            // What is on a branch is not here yet.
+            let is_here = matches!(made.written, Written::Files { .. });
+            let page = if is_here { format!("/integrations/{slug}") } else { "/integrations".to_owned() };
+            Ok(goes_on(&made, &page))
+        }
+        Err(refusal) => page(at, here, (&draft, Some(&refusal))).await,
+    }
+}

@@ -1,0 +1,149 @@
+//! The problems of a project in the forms that CI systems read: SARIF, `JUnit` and GitHub's annotations.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use miette::Severity;
+use serde_json::{Value, json};
+
+use super::junit::{attribute, suite, xml};
+use super::report::ProblemData;
+use spile_core::problem::{Problem, Report};
+use spile_core::visible::plain;
+
+/// Where a problem's code is explained.
+const CODES: &str = "docs/codes.md";
+
+/// Returns the problems as SARIF 2.1.0, one rule for each code that was found; `way` leads from the root of the
+/// repository to the project.
+#[must_use]
+pub fn sarif(report: &Report, way: &Path) -> Value {
+    let problems: Vec<ProblemData> = report.problems().iter().map(ProblemData::from).collect();
+    let rules: BTreeMap<&str, Value> = problems
+        .iter()
+        .map(|problem| {
+            let help = problem.help.clone().unwrap_or_else(|| format!("see {CODES}"));
+            let name = problem.code.rsplit("::").next().unwrap_or_default();
+            let rule = json!({
+                "id": problem.code,
+                "name": name,
+                "shortDescription": { "text": problem.code },
+                "help": { "text": help },
+            });
+            (problem.code.as_str(), rule)
+        })
+        .collect();
+    let results: Vec<Value> =
+        report.problems().iter().zip(&problems).map(|(problem, data)| result(problem, data, way)).collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "spile",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": rules.into_values().collect::<Vec<_>>(),
+            } },
+            // Columns are counted in characters.
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+fn result(problem: &Problem, data: &ProblemData, way: &Path) -> Value {
+    let (line, column) = end(problem);
+    let help = data.help.as_ref().map(|help| format!("\n{help}")).unwrap_or_default();
+    json!({
+        "ruleId": data.code,
+        "level": data.severity,
+        "message": { "text": format!("{}{help}", data.message) },
+        "locations": [{ "physicalLocation": {
+            "artifactLocation": { "uri": uri(&from(way, &data.file)), "uriBaseId": "%SRCROOT%" },
+            "region": { "startLine": data.line, "startColumn": data.column, "endLine": line, "endColumn": column },
+        } }],
+    })
+}
+
+/// Returns where a problem's label ends: the line and the column behind it.
+fn end(problem: &Problem) -> (usize, usize) {
+    let place = problem.place();
+    let (line, column) = place.source.place(place.span.end..place.span.end).line_and_column();
+    let start = place.line_and_column();
+    // What labels nothing labels one character.
+    if (line, column) <= start { (start.0, start.1 + 1) } else { (line, column) }
+}
+
+/// A file's path from the root of the repository: `way` leads from there to the project.
+fn from(way: &Path, file: &str) -> String {
+    way.join(file).display().to_string()
+}
+
+/// A path as part of an address.
+fn uri(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Returns the problems as `JUnit` XML: one case for each file that has some, or one that went well.
+#[must_use]
+pub fn junit(report: &Report) -> String {
+    let mut files: BTreeMap<String, Vec<ProblemData>> = BTreeMap::new();
+    for problem in report.problems().iter().map(ProblemData::from) {
+        files.entry(problem.file.clone()).or_default().push(problem);
+    }
+    let failed = |problems: &Vec<ProblemData>| problems.iter().any(|problem| problem.severity == "error");
+    let (tests, failures) = (files.len().max(1), files.values().filter(|problems| failed(problems)).count());
+    let mut cases: Vec<String> = files.iter().map(|(file, problems)| case(file, problems, failed(problems))).collect();
+    if cases.is_empty() {
+        cases.push("    <testcase classname=\"spile check\" name=\"all files\"/>\n".to_owned());
+    }
+    suite("spile check", (tests, failures), &cases.concat())
+}
+
+fn case(file: &str, problems: &[ProblemData], failed: bool) -> String {
+    let told = |problem: &ProblemData| {
+        let help = problem.help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default();
+        let ProblemData { file, line, column, message, code, severity, .. } = problem;
+        format!("{file}:{line}:{column}: {severity}: {message} [{code}]{help}")
+    };
+    let text = xml(&problems.iter().map(told).collect::<Vec<_>>().join("\n"));
+    let name = attribute(file);
+    let first = problems.first().map(|problem| attribute(&problem.message)).unwrap_or_default();
+    let inner = if failed {
+        format!("<failure message=\"{first}\">{text}</failure>")
+    } else {
+        format!("<system-out>{text}</system-out>")
+    };
+    format!("    <testcase classname=\"spile check\" name=\"{name}\" file=\"{name}\">{inner}</testcase>\n")
+}
+
+/// Returns the problems as commands to GitHub Actions, which shows them at their lines; `way` leads from the root of the
+/// repository to the project.
+#[must_use]
+pub fn github(report: &Report, way: &Path) -> String {
+    let lines = report.problems().iter().map(|problem| {
+        let data = ProblemData::from(problem);
+        let command = if problem.finding().severity() == Some(Severity::Warning) { "warning" } else { "error" };
+        let (line, column) = end(problem);
+        let place = format!("line={},endLine={line},col={},endColumn={column}", data.line, data.column);
+        let help = data.help.as_ref().map(|help| format!("\n{help}")).unwrap_or_default();
+        let message = message(&format!("{}{help}", data.message));
+        format!(
+            "::{command} file={},{place},title={}::{message}\n",
+            property(&from(way, &data.file)),
+            property(&data.code)
+        )
+    });
+    lines.collect()
+}
+
+/// As the runner's own toolkit escapes a message.
+fn message(text: &str) -> String {
+    // An older form of commands is looked for anywhere in a line, and has no way to be escaped.
+    plain(text).replace("##[", "## [").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    message(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,87 @@
+//! Connectors as data.
+
+use serde_json::{Value, json};
+
+use spile_core::connector::{Kind, Setting};
+use spile_ops::connectors::{Origin, Shown, Standing};
+
+/// Returns connectors as data.
+#[must_use]
+pub fn list(standing: &[&Standing]) -> Value {
+    let one = |one: &&Standing| {
+        let head = &one.head;
+        json!({
+            "name": head.name,
+            "kind": head.role,
+            "label": head.label,
+            "description": head.description,
+            "category": head.category,
+            "keywords": head.keywords,
+            "file": file(&one.origin),
+        })
+    };
+    json!({ "connectors": standing.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// Returns connectors with all that they take, as data.
+#[must_use]
+pub fn show(shown: &[Shown]) -> Value {
+    let one = |Shown { connector, origin }: &Shown| {
+        let plugin = &connector.plugin;
+        json!({
+            "name": connector.name,
+            "kind": connector.role,
+            "label": connector.label,
+            "description": connector.description,
+            "category": connector.category,
+            "keywords": connector.keywords,
+            "docs": connector.docs,
+            "logo": connector.logo,
+            "file": file(origin),
+            "plugin": {
+                "name": plugin.name,
+                "variant": plugin.variant,
+                "namespace": plugin.namespace,
+                "pip_url": plugin.pip_url,
+                "executable": plugin.executable,
+                "capabilities": plugin.capabilities,
+            },
+            "select": connector.select,
+            "settings": connector.settings.iter().map(setting_data).collect::<Vec<_>>(),
+            "groups": connector.groups.iter().map(|group| json!({"label": group.label, "settings": group.settings})).collect::<Vec<_>>(),
+            "one_group": connector.one_group,
+            "losses": connector.losses,
+            "naming": connector.naming,
+            "own_streams": connector.own_streams,
+        })
+    };
+    json!({ "connectors": shown.iter().map(one).collect::<Vec<_>>() })
+}
+
+fn setting_data(setting: &Setting) -> Value {
+    let options = match &setting.kind {
+        Kind::Options(choices) => {
+            choices.iter().map(|choice| json!({"value": choice.value, "label": choice.label})).collect()
+        }
+        _ => Vec::new(),
+    };
+    json!({
+        "name": setting.name,
+        "kind": setting.kind.word(),
+        "label": setting.label,
+        "description": setting.description,
+        "default": setting.default,
+        "options": options,
+        "required": setting.required,
+        "secret": setting.secret,
+        "resync": setting.resync,
+        "advanced": setting.advanced,
+    })
+}
+
+fn file(origin: &Origin) -> Option<String> {
+    match origin {
+        Origin::BuiltIn | Origin::Hub(_) => None,
+        Origin::File(path) => Some(path.display().to_string()),
+    }
+}

@@ -1,0 +1,80 @@
+//! What the hub has, and what an upgrade changes.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::one_line;
+use crate::{BAD, CHANGED, GOOD, QUIET, STRONG, harmless, report, styled, upgrade};
+use spile_core::problem::listed;
+use spile_ops::connectors::{Prepared, Updated};
+use spile_ops::counted;
+
+/// The most names that are told.
+const MOST: usize = 20;
+
+/// Returns what an update came to.
+#[must_use]
+pub fn updated(updated: &Updated) -> String {
+    let counts = [(updated.added.len(), "new"), (updated.changed.len(), "changed"), (updated.gone.len(), "gone")];
+    let counts = counts.map(|(count, how)| format!("{count} {how}")).join(", ");
+    let kept = counted(updated.plugins, "definition");
+    let mut text = format!("{} {kept} of {}: {counts}\n", styled(GOOD.bold(), "Kept:"), harmless(&updated.hub));
+    for (head, why) in [("cannot be imported:", &updated.refused), ("did not come:", &updated.failed)] {
+        for (name, why) in why.iter().take(MOST) {
+            let _ = writeln!(text, "  {} {head} {}", harmless(name), harmless(&one_line(why)));
+        }
+        if why.len() > MOST {
+            let _ = writeln!(text, "  and {} more", why.len() - MOST);
+        }
+    }
+    if !updated.upgradable.is_empty() {
+        let names = listed(updated.upgradable.iter().map(String::as_str));
+        let how = "`spile connectors upgrade NAME` shows what changes";
+        let _ = writeln!(text, "{} {names}: {how}", styled(CHANGED, "There is a newer definition of"));
+    }
+    text
+}
+
+/// Returns what an upgrade changes.
+#[must_use]
+pub fn upgrade(prepared: &Prepared) -> String {
+    let Prepared { name, path, upgrade, notes, integrations, problems, .. } = prepared;
+    if prepared.is_empty() {
+        return format!("`{name}` is up to date ({})\n", path.display());
+    }
+    let mut text = format!("{} {}\n", styled(STRONG, name), styled(QUIET, &path.display().to_string()));
+    let phrases = upgrade.as_ref().map_or_else(|| vec!["nothing that Meltano reads".to_owned()], upgrade::phrases);
+    for phrase in phrases {
+        let _ = writeln!(text, "  {} {}", styled(CHANGED, "~"), harmless(&phrase));
+    }
+    let used = match integrations.len() {
+        0 => "no integration uses it".to_owned(),
+        _ => format!("used by {}", upgrade::some(integrations.iter().map(spile_core::name::Slug::as_str))),
+    };
+    let _ = writeln!(text, "  {used}");
+    for note in notes {
+        let _ = writeln!(text, "  {} {}", styled(CHANGED, "note:"), harmless(&one_line(note)));
+    }
+    if !problems.problems().is_empty() {
+        let _ = writeln!(text, "\n{}", styled(BAD, "With it the files of the project would be wrong:"));
+        text.push_str(&report::problems(problems));
+    }
+    text
+}
+
+/// Returns the same as data.
+#[must_use]
+pub fn upgrade_data(prepared: &Prepared) -> Value {
+    let problems: Vec<_> = prepared.problems.problems().iter().map(report::ProblemData::from).collect();
+    json!({
+        "name": prepared.name,
+        "kind": prepared.role,
+        "path": prepared.path,
+        "up_to_date": prepared.is_empty(),
+        "upgrade": prepared.upgrade,
+        "integrations": prepared.integrations,
+        "notes": prepared.notes,
+        "problems": problems,
+    })
+}

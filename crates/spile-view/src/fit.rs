@@ -1,0 +1,36 @@
+//! Whether a table that is there fits a hosted registry, in words.
+
+use super::{BAD, CHANGED, GOOD, STRONG, styled};
+use spile_ops::migrate::fit::{Finding, Fit, Standing};
+
+/// Says what has to change, what is added and taken, and what fits: what matters most comes first.
+#[must_use]
+pub fn text(fit: &Fit) -> String {
+    let parts = [
+        (Standing::Conflict, BAD, "has to change"),
+        (Standing::Changed, CHANGED, "is changed"),
+        (Standing::Added, GOOD, "is added"),
+        (Standing::Fits, GOOD, "fits"),
+    ];
+    let part = |(state, style, title): (Standing, _, _)| {
+        let lines: String = fit.findings.iter().filter(|finding| finding.state == state).map(line).collect();
+        if lines.is_empty() { lines } else { format!("{}\n{lines}\n", styled(style, title)) }
+    };
+    parts.map(part).concat() + &end(fit)
+}
+
+fn line(finding: &Finding) -> String {
+    let fix = finding.fix.as_ref().map(|fix| format!("      {fix}\n")).unwrap_or_default();
+    format!("  {}\n{fix}", finding.what)
+}
+
+fn end(fit: &Fit) -> String {
+    let table = styled(STRONG, &fit.table);
+    if fit.fits {
+        return format!("{table} can be used: the next step is `spile migrate`\n");
+    }
+    format!(
+        "{table} cannot be used as it is: change what is listed first, or give spile a table of another name, with `table` \
+         under `[registry]` in `spile.toml`\n"
+    )
+}

@@ -1,0 +1,121 @@
+//! How the results of operations are shown: as text, JSON, Markdown, `SARIF` and `JUnit`. Nothing here has an effect.
+//!
+//! One plan has many views: [`plan_data`] is what programs read, what a saved plan holds, and what [`plan`] (text) and
+//! [`plan_markdown`] (a comment on a pull request) are made of. [`report`] shows problems with their excerpts, [`check`] gives
+//! them to code scanning and to CI.
+//!
+//! Colors are always written. The command line's output takes them out where nobody sees them, and [`harmless`] is the last
+//! thing that any text goes through: what a file or a plugin says can color a terminal and do nothing else to it.
+//!
+//! ```
+//! assert_eq!(spile_view::harmless("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+//! assert_eq!(spile_view::plan::value(&serde_json::json!({ "host": "db1" })), r#"{"host":"db1"}"#);
+//! ```
+
+mod access;
+pub mod changes;
+pub mod check;
+pub mod connectors;
+pub mod discover;
+pub mod drift;
+mod excerpt;
+pub mod fit;
+pub mod history;
+mod junit;
+pub mod markdown;
+pub mod moved;
+pub mod notify;
+pub mod plan;
+pub mod plan_data;
+pub mod plan_markdown;
+pub mod report;
+pub mod results;
+pub mod runs;
+pub mod schedules;
+pub mod table;
+pub mod upgrade;
+pub mod verify;
+
+use anstyle::{AnsiColor, Style};
+
+use spile_core::plan::Action;
+pub use spile_core::visible::plain;
+
+/// Green: what comes, and what went well.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// Yellow: what changes, and what deserves a look.
+pub const CHANGED: Style = AnsiColor::Yellow.on_default();
+/// Red: what goes, and what went wrong.
+pub const BAD: Style = AnsiColor::Red.on_default();
+/// Bold: what a reader looks for first.
+pub const STRONG: Style = Style::new().bold();
+/// Dim: what is there for completeness.
+pub const QUIET: Style = Style::new().dimmed();
+
+/// Returns text in a style.
+#[must_use]
+pub fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Returns text in which nothing steers a terminal or turns its direction, colours apart: names and values may come from
+/// anywhere, a plan file from somebody else. Where no colour of ours stands in a text, [`plain`] leaves none.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let step = match colour(rest) {
+            Some(length) => length,
+            // An end of a line as files of Windows have it.
+            None if rest.starts_with("\r\n") => "\r\n".len(),
+            None => c.len_utf8(),
+        };
+        let (next, left) = rest.split_at(step);
+        if step == c.len_utf8() {
+            shown.push_str(&plain(next));
+        } else {
+            shown.push_str(next);
+        }
+        rest = left;
+    }
+    shown
+}
+
+/// Returns the length of the colour that a text begins with.
+fn colour(text: &str) -> Option<usize> {
+    let codes = text.strip_prefix("\u{1b}[")?;
+    let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    (codes[end..].starts_with('m') && !hides(&codes[..end])).then_some(end + 3)
+}
+
+/// Tells whether a style may hide text: it blinks, is inverse or concealed, black, or has a background.
+fn hides(codes: &str) -> bool {
+    let hides = |code: &str| code.parse::<u16>().is_ok_and(|code| matches!(code, 5..=8 | 30 | 40..=49 | 100..));
+    !codes.starts_with("38;") && codes.split(';').any(hides)
+}
+
+/// Returns the sign of an action and its colour, as Terraform has them.
+#[must_use]
+pub fn sign(action: Action) -> (&'static str, Style) {
+    match action {
+        Action::Create => ("+", GOOD),
+        Action::Update => ("~", CHANGED),
+        Action::Delete => ("-", BAD),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_colours_steer_a_terminal() {
+        let red = styled(BAD, "x");
+        assert_eq!(harmless(&red), red);
+        assert_eq!(harmless("a\u{1b}[2Jb\u{9b}1Ac\u{202e}d\te\n"), "a\\u{1b}[2Jb\\u{9b}1Ac\\u{202e}d\te\n");
+        assert_eq!(harmless("\u{1b}[31"), "\\u{1b}[31");
+        assert_eq!(harmless("\u{1b}[8mx\u{1b}[37;47my"), "\\u{1b}[8mx\\u{1b}[37;47my", "nothing is hidden");
+        assert_eq!(harmless("a\rb\r\nc"), "a\\u{d}b\r\nc");
+    }
+}

@@ -1,0 +1,76 @@
+//! Pieces of Markdown in which any text stays what it is.
+
+use spile_core::visible::plain;
+
+/// Returns text as a span of code: whatever stands in it, backticks and line ends included.
+#[must_use]
+pub fn code(text: &str) -> String {
+    let flat = plain(text).replace(['\n', '\t'], " ");
+    let fence = "`".repeat(longest_run(&flat) + 1);
+    // Blanks beside the fence are taken away again; without them a backtick at an end would be part of it.
+    let gap = if flat.starts_with('`') || flat.ends_with('`') || flat.trim().is_empty() { " " } else { "" };
+    // In a table a bar would end the cell, also in code.
+    format!("{fence}{gap}{}{gap}{fence}", if flat.is_empty() { " " } else { &flat })
+}
+
+/// Returns text as a block of code.
+#[must_use]
+pub fn block(language: &str, text: &str) -> String {
+    let text = &plain(text);
+    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{fence}{language}\n{text}{end}{fence}\n")
+}
+
+/// Returns text as HTML shows it.
+#[must_use]
+pub fn html(text: &str) -> String {
+    let escaped = plain(text);
+    let escaped = escaped.chars().map(|c| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        // What Markdown would take for its own, also between tags; and what would call somebody.
+        '*' | '_' | '`' | '[' | ']' | '\\' | '~' | '|' | '#' | '@' | ':' => format!("&#{};", u32::from(c)),
+        c if c.is_control() => " ".to_owned(),
+        c => c.to_string(),
+    });
+    escaped.collect()
+}
+
+/// Returns a sentence with names in backticks as an item of a list.
+#[must_use]
+pub fn item(sentence: &str) -> String {
+    let parts = sentence.split('`').enumerate();
+    let parts = parts.map(|(at, part)| if at % 2 == 1 { code(part) } else { html(part) });
+    format!("- {}\n", parts.collect::<String>())
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_stands_in_it_stays_code() {
+        assert_eq!(code("a"), "`a`");
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("`a``"), "``` `a`` ```");
+        assert_eq!(code("a\nb"), "`a b`");
+        assert_eq!(code("a\u{202e}b\r"), "`a\\u{202e}b\\u{d}`");
+        assert_eq!(html("\u{1b}[2J\u{2066}"), "&#92;u{1b}&#91;2J&#92;u{2066}");
+        assert_eq!(block("diff", "+\u{202e}\n"), "```diff\n+\\u{202e}\n```\n");
+        assert_eq!(code(""), "`   `");
+        assert_eq!(block("diff", "```\nx"), "````diff\n```\nx\n````\n");
+    }
+
+    #[test]
+    fn html_calls_nobody_and_ends_nothing() {
+        assert_eq!(html("</details> @team *x*"), "&lt;/details&gt; &#64;team &#42;x&#42;");
+        assert_eq!(item("`a` changes <b>"), "- `a` changes &lt;b&gt;\n");
+    }
+}

@@ -1,0 +1,60 @@
+//! What has moved between a plan that was reviewed and the one that would be made now.
+
+use std::collections::BTreeSet;
+
+use super::plan_data::{ChangeData, PlanData};
+use spile_core::plan::Action;
+use spile_core::render::FILE_NAME;
+
+/// How many integrations are named.
+const MOST: usize = 10;
+
+/// Says what is different now, a sentence each: where it comes from, then by integration.
+#[must_use]
+pub fn between(saved: &PlanData, now: &PlanData) -> Vec<String> {
+    let has_moved = |target: &str| saved.revisions.get(target) != now.revisions.get(target);
+    let mut sentences = Vec::new();
+    if has_moved("registry") {
+        sentences.push("the registry has changed".to_owned());
+    }
+    if has_moved("meltano") {
+        sentences.push("`meltano.yml` has changed".to_owned());
+    }
+    sentences.extend(outputs(saved, now).into_iter().map(|path| format!("`{path}` is rendered otherwise now")));
+    if sentences.is_empty() {
+        sentences.push("the files have changed".to_owned());
+    }
+    let (before, after) = (saved.integrations(), now.integrations());
+    let of = |plan: &[&[ChangeData]], id| plan.iter().find(|changes| changes[0].id == id).map(|found| found.to_vec());
+    let mut moved: Vec<(String, &'static str)> = Vec::new();
+    for changes in &before {
+        match of(&after, changes[0].id) {
+            None => moved.push((changes[0].slug.to_string(), "does not change any more")),
+            Some(now) if now != *changes => moved.push((changes[0].slug.to_string(), "changes otherwise")),
+            Some(_) => {}
+        }
+    }
+    let new = after.iter().filter(|changes| of(&before, changes[0].id).is_none());
+    moved.extend(new.map(|changes| {
+        let what = match super::plan_data::action(changes) {
+            Action::Create => "is created now too",
+            Action::Update => "is updated now too",
+            Action::Delete => "is deleted now too",
+        };
+        (changes[0].slug.to_string(), what)
+    }));
+    moved.sort();
+    let more = moved.len().saturating_sub(MOST);
+    sentences.extend(moved.into_iter().take(MOST).map(|(slug, what)| format!("`{slug}` {what}")));
+    if more > 0 {
+        sentences.push(format!("and {more} more"));
+    }
+    sentences
+}
+
+/// Names the files that would be written otherwise now, `meltano.yml` apart: that has a revision.
+fn outputs<'a>(saved: &'a PlanData, now: &'a PlanData) -> BTreeSet<&'a str> {
+    let differing = |of: &'a PlanData, other: &'a PlanData| of.files.iter().filter(|file| !other.files.contains(file));
+    let all = differing(saved, now).chain(differing(now, saved));
+    all.map(|file| file.path.as_str()).filter(|path| *path != FILE_NAME).collect()
+}

@@ -1,0 +1,291 @@
+//! A plan as people read it: changes first, what stays only counted, the last line the truth.
+
+use std::fmt::Write;
+
+use super::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
+use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, plain, sign, styled, upgrade};
+use spile_core::plan::{Action, Compared, Consequence, SecretChange};
+use spile_core::record::row::WRAPPING;
+use spile_core::render::FILE_NAME;
+use spile_ops::counted;
+
+/// How long a value may be before its middle is left out, in characters.
+const LONG: usize = 100;
+
+/// How long a line of a diff may be before its end is left out; the JSON form has all of it.
+const WIDE: usize = 150;
+
+/// What the last line says of a plan that asked no registry.
+const NOT_COMPARED: &str = "; offline: the registry was not compared";
+
+/// Returns a plan as people read it.
+#[must_use]
+pub fn text(plan: &PlanData) -> String {
+    let mut text = String::new();
+    for changes in plan.integrations() {
+        integration(&mut text, changes);
+    }
+    for one in &plan.upgrades {
+        line(&mut text, 2, &format!("{} {}", styled(CHANGED, "upgrade:"), plain(&upgrade::head(one))));
+        for phrase in upgrade::phrases(&one.upgrade) {
+            line(&mut text, 6, &plain(&phrase));
+        }
+        text.push('\n');
+    }
+    text.push_str(&diff(plan));
+    notes(&mut text, plan);
+    text.push_str(&last_lines(plan));
+    super::harmless(&text)
+}
+
+fn integration(text: &mut String, changes: &[ChangeData]) {
+    let whole = action(changes);
+    let (sign, style) = sign(whole);
+    let Some(first) = changes.first() else { return };
+    line(text, 2, &format!("{} {} {}", styled(style, sign), styled(STRONG, first.slug.as_str()), verb(changes)));
+    for sentence in consequences(changes) {
+        line(text, 6, &styled(CHANGED, &sentence));
+    }
+    for change in changes {
+        target(text, change, whole);
+    }
+    text.push('\n');
+}
+
+/// Returns what happens to an integration, as a phrase.
+#[must_use]
+pub fn verb(changes: &[ChangeData]) -> String {
+    let renamed = changes.iter().find_map(|change| change.renamed_from.as_ref());
+    match (action(changes), renamed) {
+        (Action::Create, _) => "will be created".to_owned(),
+        (Action::Update, Some(old)) => format!("will be renamed, it was `{old}`"),
+        (Action::Update, None) if changes.iter().any(|change| change.adopted) => {
+            "will be adopted: its row is nobody's".to_owned()
+        }
+        (Action::Update, None) if changes.iter().any(|change| change.released) => {
+            "will be let go of: its row becomes unmanaged, as it was before it was adopted".to_owned()
+        }
+        (Action::Update, None) => "will be updated".to_owned(),
+        (Action::Delete, _) => "will be deleted".to_owned(),
+    }
+}
+
+/// Returns the word for a consequence: `full refresh`.
+#[must_use]
+pub fn word(consequence: Consequence) -> &'static str {
+    match consequence {
+        Consequence::None => "none",
+        Consequence::Restart => "restart",
+        Consequence::Resync => "resync",
+        Consequence::FullRefresh => "full refresh",
+        Consequence::DataLoss => "data loss",
+    }
+}
+
+/// Says what follows, for which streams, and where bookmarks go: the same for both targets of an integration.
+fn consequences(changes: &[ChangeData]) -> Vec<String> {
+    let Some(change) = changes.first() else { return Vec::new() };
+    let mut sentences: Vec<String> = Vec::new();
+    let reasons = plain(&change.reasons.join("; ")).to_string();
+    if change.consequence > Consequence::None {
+        sentences.push(format!("! {}: {reasons}", word(change.consequence)));
+    } else if !reasons.is_empty() {
+        sentences.push(format!("  {reasons}"));
+    }
+    if !change.streams.is_empty() && change.consequence > Consequence::Restart {
+        sentences.push(format!("  streams: {}", plain(&streams(change))));
+    }
+    if let Some(state) = &change.state {
+        sentences.push(format!("  its bookmarks move from `{}` to `{}` before the next sync", state.from, state.to));
+    }
+    sentences
+}
+
+/// Returns the streams that a change concerns, as a phrase.
+#[must_use]
+pub fn streams(change: &ChangeData) -> String {
+    if change.streams.iter().any(|stream| stream == "*") {
+        return "all of the source".to_owned();
+    }
+    spile_core::problem::listed(change.streams.iter().map(String::as_str))
+}
+
+/// A file's new and gone entries are in its diff; here they are only named.
+fn target(text: &mut String, change: &ChangeData, whole: Action) {
+    let is_file = change.target == "meltano";
+    let name = if is_file { FILE_NAME } else { "registry" };
+    let (sign, style) = sign(change.action);
+    let note = if change.action == whole { String::new() } else { format!(" ({} {sign})", styled(style, "differs:")) };
+    line(text, 6, &format!("{name}{note}"));
+    if change.action != Action::Update && is_file {
+        line(text, 8, &format!("{} {}", styled(style, sign), plain(&change.title)));
+        return;
+    }
+    if change.action == Action::Delete {
+        line(text, 8, &format!("{} {}", styled(style, sign), plain(&change.kind)));
+        return;
+    }
+    let width = change.fields.iter().map(|field| field.path().chars().count()).max().unwrap_or(0);
+    for field in &change.fields {
+        line(text, 8, &self::field(field, width));
+    }
+    for sentence in access::sentences(change) {
+        line(text, 10, &format!("{} {sentence}", styled(CHANGED, "!")));
+    }
+    if change.action == Action::Update && change.unchanged > 0 {
+        line(text, 10, &styled(QUIET, &format!("({} hidden)", counted(change.unchanged, "unchanged field"))));
+    }
+}
+
+fn field(field: &FieldData, width: usize) -> String {
+    let path = format!("{:width$}", plain(field.path()));
+    match field {
+        FieldData::Secret { secret, .. } => {
+            let (sign, words) = self::secret(field.path(), *secret);
+            format!("{} {path} ({words})", styled(super::sign(sign).1, super::sign(sign).0))
+        }
+        FieldData::Plain { before: None, after: Some(after), .. } => {
+            format!("{} {path} = {}", styled(GOOD, "+"), value(after))
+        }
+        FieldData::Plain { before: Some(before), after: None, .. } => {
+            format!("{} {path} = {}", styled(BAD, "-"), value(before))
+        }
+        FieldData::Plain { before: Some(before), after: Some(after), .. } => {
+            format!("{} {path} = {} -> {}", styled(CHANGED, "~"), value(before), value(after))
+        }
+        FieldData::Plain { before: None, after: None, .. } => path,
+    }
+}
+
+/// Returns what happens to a secret, as a phrase.
+#[must_use]
+pub fn secret(path: &str, change: SecretChange) -> (Action, &'static str) {
+    if path == WRAPPING {
+        return (Action::Update, "signed or wrapped anew, no value changes");
+    }
+    match change {
+        SecretChange::Added => (Action::Create, "secret, added"),
+        SecretChange::Removed => (Action::Delete, "secret, removed"),
+        SecretChange::Changed => (Action::Update, "secret, its value changes"),
+        SecretChange::Reencrypted => (Action::Update, "encrypted anew, the same value"),
+        SecretChange::Unverified => (Action::Update, "the ciphertext changes; not verified, no key is at hand"),
+    }
+}
+
+/// Returns a value in one line, its middle left out where it is long.
+#[must_use]
+pub fn value(value: &serde_json::Value) -> String {
+    let written = plain(&value.to_string()).into_owned();
+    let length = written.chars().count();
+    if length <= LONG {
+        return written;
+    }
+    let start: String = written.chars().take(LONG / 2).collect();
+    let end: String = written.chars().skip(length - LONG / 4).collect();
+    format!("{start} … {end}")
+}
+
+fn diff(plan: &PlanData) -> String {
+    let mut text = String::new();
+    for file in &plan.files {
+        let verb = if file.action == Action::Create { "created" } else { "rendered again" };
+        line(&mut text, 2, &format!("{} will be {verb}", styled(STRONG, &plain(&file.path))));
+        for diff in file.diff.lines() {
+            let style = match diff.as_bytes().first() {
+                Some(b'+') => GOOD,
+                Some(b'-') => BAD,
+                Some(b'@') => QUIET,
+                _ => anstyle::Style::new(),
+            };
+            let shown: String = diff.chars().take(WIDE).collect();
+            let cut = if shown.len() < diff.len() { " …" } else { "" };
+            line(&mut text, 6, &styled(style, &format!("{}{cut}", plain(&shown))));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn notes(text: &mut String, plan: &PlanData) {
+    let start = text.len();
+    for slug in &plan.protected {
+        let note = format!("`{slug}` is protected and stays, though no file declares it");
+        line(text, 2, &format!("{} {note}", styled(CHANGED, "protected:")));
+    }
+    for slug in &plan.spared {
+        let note = format!("`{slug}` stays, though no file declares it: a partial plan deletes what it names in full");
+        line(text, 2, &styled(QUIET, &note));
+    }
+    for path in &plan.outputs_left {
+        line(text, 2, &styled(QUIET, &format!("`{path}` stays: only a plan of all renders it")));
+    }
+    text.push_str(&super::drift::text(&plan.drift, plan.meltano_edited));
+    text.push_str(&super::changes::in_plan(&plan.sources));
+    for foreign in &plan.unmanaged {
+        let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
+        let note = format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id);
+        line(text, 2, &styled(QUIET, &plain(&note)));
+    }
+    if !plan.guards.is_empty() {
+        let note = format!("apply will refuse this without {}", lifted_by(plan));
+        line(text, 2, &format!("{} {note}", styled(BAD, "guard:")));
+    }
+    if text.len() > start {
+        text.push('\n');
+    }
+}
+
+/// Returns what acknowledges the guards of a plan: `` `--allow delete=2` ``.
+#[must_use]
+pub fn lifted_by(plan: &PlanData) -> String {
+    let flags: Vec<String> = plan.guards.iter().map(|guard| format!("`{}`", guard.lifted_by)).collect();
+    flags.join(" and ")
+}
+
+/// Returns the numbers of a plan: `1 to create, 0 to update, 0 to delete, 4 unchanged`.
+#[must_use]
+pub fn numbers(plan: &PlanData) -> String {
+    let summary = &plan.summary;
+    let (create, update, delete) = (summary.create, summary.update, summary.delete);
+    let mut line =
+        format!("{create} to create, {update} to update, {delete} to delete, {} unchanged", summary.unchanged);
+    let is_meltano = |file: &&FileData| file.path == FILE_NAME;
+    // Writing to a string does not fail.
+    if plan.files.iter().any(|file| is_meltano(&file)) && plan.changes.iter().all(|change| change.target != "meltano") {
+        let _ = write!(line, "; {FILE_NAME} to be rendered again");
+    }
+    let outputs: Vec<&str> =
+        plan.files.iter().filter(|file| !is_meltano(file)).map(|file| file.path.as_str()).collect();
+    match outputs.as_slice() {
+        [] => {}
+        [one] => drop(write!(line, "; {one} to be rendered")),
+        more => drop(write!(line, "; {} outputs to be rendered", more.len())),
+    }
+    line
+}
+
+/// Returns what a plan without changes says.
+#[must_use]
+pub fn no_changes(plan: &PlanData) -> String {
+    let stay = counted(plan.summary.unchanged, "integration");
+    match plan.compared {
+        Compared::Both => format!("the registry and {FILE_NAME} are up to date ({stay})"),
+        Compared::FileOnly => format!("{FILE_NAME} is up to date ({stay}){NOT_COMPARED}"),
+    }
+}
+
+/// The id comes before the last line, which is what a reader looks for.
+fn last_lines(plan: &PlanData) -> String {
+    if plan.is_empty() {
+        return format!("{} {}\n", styled(GOOD.bold(), "No changes:"), no_changes(plan));
+    }
+    let offline = if plan.compared == Compared::FileOnly { NOT_COMPARED } else { "" };
+    let id = styled(QUIET, &format!("Plan id: {}", plan.id));
+    format!("{id}\n{} {}{offline}\n", styled(STRONG, "Plan:"), numbers(plan))
+}
+
+fn line(text: &mut String, indent: usize, content: &str) {
+    text.push_str(&" ".repeat(indent));
+    text.push_str(content);
+    text.push('\n');
+}

@@ -1,0 +1,151 @@
+//! A plan made into data.
+
+use std::collections::BTreeMap;
+
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use similar::TextDiff;
+
+use super::{ChangeData, DriftData, DriftFieldData, FORMAT, FieldData, FileData, GuardData, PlanData, StateData};
+use crate::changes::SourceData;
+use crate::report::ProblemData;
+use spile_core::digest::hash;
+use spile_core::name::IntegrationId;
+use spile_core::plan::drift::DriftField;
+use spile_core::plan::guard::Allowance;
+use spile_core::plan::{Action, Breach, Change, Difference, Drift, FieldChange, OutputStep, Plan, Scope, Step};
+use spile_core::record::Record;
+use spile_core::render::FILE_NAME;
+use spile_core::settings::Guard;
+use spile_ops::allowances;
+
+impl PlanData {
+    /// Returns a plan as data.
+    #[must_use]
+    pub fn of(plan: &Plan, guard: Guard, problems: Vec<ProblemData>) -> Self {
+        let mut changes = changes(plan, "registry", &plan.registry);
+        changes.extend(self::changes(plan, "meltano", &plan.meltano));
+        changes.sort_by(|a, b| a.slug.cmp(&b.slug).then(a.id.cmp(&b.id)).then(b.target.cmp(&a.target)));
+        let scope = match &plan.scope {
+            Scope::Everything => None,
+            Scope::Only(slugs) => Some(slugs.iter().cloned().collect::<Vec<_>>()),
+        };
+        let advice = plan.advice.problems().iter().map(ProblemData::from);
+        let adopted = plan.touched().into_iter().filter(|(_, id)| plan.adopts(id)).map(|(slug, _)| slug);
+        Self {
+            format_version: FORMAT.to_owned(),
+            spile_version: env!("CARGO_PKG_VERSION").to_owned(),
+            id: plan.id(),
+            project: plan.project.clone(),
+            environment: plan.environment.to_string(),
+            only: scope.clone().unwrap_or_default(),
+            scope,
+            compared: plan.compared,
+            revisions: BTreeMap::from([
+                ("registry".to_owned(), plan.registry.revision.0.clone()),
+                ("meltano".to_owned(), plan.meltano.revision.0.clone()),
+            ]),
+            summary: plan.summary(),
+            destructive: plan.is_destructive(),
+            changes,
+            upgrades: plan.upgrades(),
+            files: files(plan),
+            outputs_left: plan.outputs.left.iter().map(|path| path.display().to_string()).collect(),
+            protected: plan.protected.iter().cloned().collect(),
+            spared: plan.spared.iter().cloned().collect(),
+            adopted: adopted.collect(),
+            drift: plan.drift.iter().map(DriftData::from).collect(),
+            meltano_edited: plan.is_edited,
+            unmanaged: plan.unmanaged.clone(),
+            guards: plan.breaches(guard, Allowance::default()).into_iter().map(GuardData::from).collect(),
+            sources: plan.sources.iter().map(SourceData::from).collect(),
+            problems: advice.chain(problems).collect(),
+        }
+    }
+}
+
+fn changes<R: Record>(plan: &Plan, target: &str, step: &Step<R>) -> Vec<ChangeData> {
+    let data = |(id, change): (&IntegrationId, &Change<R>)| {
+        let verdict = plan.consequences.get(id).cloned().unwrap_or_default();
+        // What comes into or goes out of a file is in its diff.
+        let in_diff = target == "meltano" && change.action() != Action::Update;
+        let fields = if in_diff { Vec::new() } else { plan.fields(id, change) };
+        let record = change.record();
+        let before = change.before().map(|before| before.slug().clone());
+        ChangeData {
+            slug: record.slug().clone(),
+            id: *id,
+            target: target.to_owned(),
+            action: change.action(),
+            adopted: matches!(change, Change::Adopt { .. }),
+            released: matches!(change, Change::Release { .. }),
+            renamed_from: before.filter(|before| before != record.slug()),
+            title: record.title().to_owned(),
+            kind: record.kind().to_owned(),
+            consequence: verdict.consequence,
+            reasons: verdict.reasons.into_iter().collect(),
+            streams: verdict.streams.into_iter().collect(),
+            state: verdict.state.map(|(from, to)| StateData { from, to }),
+            fields: fields.into_iter().map(FieldData::from).collect(),
+            unchanged: change.unchanged(),
+            secrets: record.fields().keys().filter(|path| path.starts_with("secrets.")).count(),
+        }
+    };
+    step.changes.par_iter().map(data).collect()
+}
+
+/// Returns what happens to files: `meltano.yml`, then outputs.
+fn files(plan: &Plan) -> Vec<FileData> {
+    let meltano = (FILE_NAME.to_owned(), &plan.meltano.before, &plan.meltano.after);
+    let output = |step: &'_ OutputStep| step.path.display().to_string();
+    let outputs = plan.outputs.steps.iter().map(|step| (output(step), &step.before, &step.after));
+    let all = [meltano].into_iter().chain(outputs);
+    all.filter(|(_, before, after)| before != after).map(|(path, before, after)| file(path, (before, after))).collect()
+}
+
+fn file(path: String, (before, after): (&str, &str)) -> FileData {
+    let diff = TextDiff::from_lines(before, after);
+    let old = if before.is_empty() { "/dev/null".to_owned() } else { format!("a/{path}") };
+    FileData {
+        action: if before.is_empty() { Action::Create } else { Action::Update },
+        diff: diff.unified_diff().context_radius(3).header(&old, &format!("b/{path}")).to_string(),
+        sha256: hash(after.as_bytes()),
+        path,
+    }
+}
+
+impl From<FieldChange> for FieldData {
+    fn from(FieldChange { path, difference }: FieldChange) -> Self {
+        match difference {
+            Difference::Plain { before, after } => Self::Plain { path, before, after },
+            Difference::Secret(secret) => Self::Secret { path, secret },
+        }
+    }
+}
+
+impl From<&Drift> for DriftData {
+    fn from(drift: &Drift) -> Self {
+        Self {
+            slug: drift.slug.clone(),
+            id: drift.id,
+            target: drift.target.to_owned(),
+            kind: drift.kind,
+            fields: drift.fields.iter().map(DriftFieldData::from).collect(),
+        }
+    }
+}
+
+impl From<&DriftField> for DriftFieldData {
+    fn from(field: &DriftField) -> Self {
+        let (left, found, secret) = match &field.change.difference {
+            Difference::Plain { before, after } => (before.clone(), after.clone(), None),
+            Difference::Secret(change) => (None, None, Some(*change)),
+        };
+        Self { path: field.change.path.clone(), left, found, secret, files: field.files }
+    }
+}
+
+impl From<Breach> for GuardData {
+    fn from(breach: Breach) -> Self {
+        Self { lifted_by: allowances(std::slice::from_ref(&breach)).replace('`', ""), breach }
+    }
+}

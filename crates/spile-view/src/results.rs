@@ -1,0 +1,119 @@
+//! The results of runs that have just ended, and what a dry run found.
+
+use serde_json::{Value, json};
+
+use super::junit::{attribute, suite, xml};
+use super::runs::{duration, records, status_cell, status_style};
+use super::table::{Cell, table};
+use super::{QUIET, harmless, styled};
+use spile_core::run::{Run, RunStatus};
+use spile_ops::run::{Mend, Would};
+
+/// A run, and where to mend what made it fail.
+pub type Ended = (Run, Option<Mend>);
+
+/// Returns the results as a table, and below it where to mend each failure.
+#[must_use]
+pub fn results(ended: &[Ended]) -> String {
+    let row = |(run, _): &Ended| -> [Cell; 7] {
+        let style = status_style(run.status);
+        [
+            run.slug.as_str().into(),
+            run.kind.word().into(),
+            status_cell(run.status),
+            records(run).into(),
+            duration(run).into(),
+            Cell::styled(run.cause.map(spile_core::run::Cause::word).unwrap_or_default(), style),
+            Cell::styled(harmless(run.error.as_deref().unwrap_or_default()), style),
+        ]
+    };
+    let rows: Vec<_> = ended.iter().map(row).collect();
+    let table = table(["integration", "kind", "status", "records", "seconds", "cause", "error"], &rows);
+    let mends: Vec<String> = ended
+        .iter()
+        .filter_map(|(run, mend)| {
+            let head = styled(status_style(run.status), run.slug.as_str());
+            mend.as_ref().map(|mend| format!("\n{head}\n{}", mended(run, mend)))
+        })
+        .collect();
+    format!("{table}{}", mends.concat())
+}
+
+fn mended(run: &Run, mend: &Mend) -> String {
+    let line = mend.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let url = mend.url.as_ref().map(|url| format!("\n  page: {url}")).unwrap_or_default();
+    let log = format!("spile logs {}", run.slug);
+    format!("  --> {}{line}\n  help: {}\n  log: `{log}`{url}\n", mend.path.display(), mend.help)
+}
+
+/// Returns the results as data: each run, with where to mend it.
+#[must_use]
+pub fn data(ended: &[Ended]) -> Value {
+    let one = |(run, mend): &Ended| {
+        let mut run = json!(run);
+        run["mend"] = json!(mend);
+        run
+    };
+    json!({ "runs": ended.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// Returns the results as `JUnit` XML: one case for each run.
+#[must_use]
+pub fn junit(ended: &[Ended]) -> String {
+    let failures = ended.iter().filter(|(run, _)| run.status == RunStatus::Failed).count();
+    let case = |(run, mend): &Ended| {
+        let file = mend.as_ref().map(|mend| format!(" file=\"{}\"", attribute(&mend.path.display().to_string())));
+        let inner = match run.status {
+            RunStatus::Ok => String::new(),
+            RunStatus::Warning => {
+                let error = xml(run.error.as_deref().unwrap_or_default());
+                let told = mend.as_ref().map(|mend| xml(&mended(run, mend))).unwrap_or_default();
+                format!("<system-out>warning: {error}\n{told}</system-out>")
+            }
+            RunStatus::Cancelled | RunStatus::Running => "<skipped/>".to_owned(),
+            RunStatus::Failed => {
+                let error = run.error.as_deref().unwrap_or_default();
+                let (message, error) = (attribute(error), xml(error));
+                let cause = run.cause.map(spile_core::run::Cause::word).unwrap_or_default();
+                let told = mend.as_ref().map(|mend| xml(&mended(run, mend))).unwrap_or_default();
+                format!("<failure type=\"{cause}\" message=\"{message}\">{error}\n{told}</failure>")
+            }
+        };
+        format!(
+            "    <testcase classname=\"spile {}\" name=\"{}\" time=\"{:.3}\"{}>{inner}</testcase>\n",
+            run.kind.word(),
+            run.slug,
+            run.seconds().unwrap_or_default(),
+            file.unwrap_or_default()
+        )
+    };
+    let cases: Vec<String> = ended.iter().map(case).collect();
+    suite("spile runs", (ended.len(), failures), &cases.concat())
+}
+
+/// Returns what a dry run found.
+#[must_use]
+pub fn would(all: &[Would]) -> String {
+    if all.is_empty() {
+        return "nothing would be synced: no enabled integration\n".to_owned();
+    }
+    let row = |one: &Would| -> [Cell; 5] {
+        let bookmark = one.bookmark.as_ref().map(|state| harmless(&state.to_string()));
+        let unknown = if one.forgets {
+            "its tap keeps none: it reads everything in each run"
+        } else {
+            "none known: it would read everything, or what Meltano knows"
+        };
+        let bookmark = bookmark.unwrap_or_else(|| unknown.to_owned());
+        let goes_on = one.unfinished_refresh.map(|run| format!("goes on with the full refresh of the run {run}: "));
+        [
+            one.slug.as_str().into(),
+            one.loader.as_ref().map_or("-", |slug| slug.as_str()).into(),
+            one.state_id.as_deref().unwrap_or("-").into(),
+            if one.is_running { "yes".into() } else { Cell::styled("no", QUIET) },
+            format!("{}{bookmark}", goes_on.unwrap_or_default()).into(),
+        ]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    table(["integration", "loader", "state id", "running", "bookmark"], &rows)
+}

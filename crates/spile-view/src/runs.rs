@@ -1,0 +1,225 @@
+//! Runs and standings as people read them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anstyle::Style;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::table::{Cell, table};
+use super::{BAD, CHANGED, GOOD, QUIET};
+use spile_core::name::Slug;
+use spile_core::plan::history::Applied;
+use spile_core::run::refresh::{Left, Unfinished};
+use spile_core::run::stats::Stats;
+use spile_core::run::{Arrived, Run, RunKind, RunStatus};
+use spile_ops::history::Status;
+
+/// Returns the runs as a table, in the reader's own time with its offset.
+#[must_use]
+pub fn runs(runs: &[Run], zone: &TimeZone) -> String {
+    if runs.is_empty() {
+        return "no runs yet\n".to_owned();
+    }
+    let row = |run: &Run| -> [Cell; 8] {
+        [
+            run.slug.as_str().into(),
+            run.kind.word().into(),
+            status_cell(run.status),
+            records(run).into(),
+            duration(run).into(),
+            local(run.started_at, zone).into(),
+            run.id.to_string().into(),
+            Cell::styled(run.error.clone().unwrap_or_default(), BAD),
+        ]
+    };
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    table(["integration", "kind", "status", "records", "seconds", "started", "run", "error"], &rows)
+}
+
+/// Returns all that is known of a run.
+#[must_use]
+pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
+    let tries = if run.attempts == 1 { String::new() } else { format!(", tried {} times", run.attempts) };
+    let whole = if run.full_refresh { ", everything again" } else { "" };
+    let mut facts = vec![
+        ("run", run.id.to_string()),
+        ("integration", run.slug.to_string()),
+        ("environment", run.environment.to_string()),
+        ("kind", format!("{}{whole}", run.kind.word())),
+        ("status", format!("{}{tries}", run.status.word())),
+        ("started", local(run.started_at, zone)),
+        ("seconds", duration(run)),
+        ("records", records(run)),
+    ];
+    let said = [
+        ("error", run.error.clone()),
+        ("cause", run.cause.map(|cause| cause.word().to_owned())),
+        ("scheduled", run.scheduled_for.map(|at| local(at, zone))),
+        ("machine", run.host.clone()),
+        ("state id", run.state_id.clone()),
+        ("bookmark before", run.bookmark_before.as_ref().map(ToString::to_string)),
+        ("bookmark after", run.bookmark_after.as_ref().map(ToString::to_string)),
+        ("catalog", run.details.catalog.as_ref().map(|hash| format!("sha256 {hash}"))),
+        ("plan", applied.map(|applied| format!("{}, applied {}", applied.plan, local(applied.at, zone)))),
+    ];
+    facts.extend(said.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    facts.extend(run.details.packages.iter().map(|(plugin, package)| ("plugin", format!("{plugin}: {package}"))));
+    facts.push(("log", run.log.display().to_string()));
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let lines: Vec<String> = facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    format!("{}\n{}", lines.join("\n"), arrivals(run))
+}
+
+/// Returns what became of the records of each stream; nothing where none is known.
+fn arrivals(run: &Run) -> String {
+    let all = run.arrived();
+    if all.is_empty() {
+        return String::new();
+    }
+    let count = |count: Option<u64>| count.map_or("-".to_owned(), grouped);
+    let row = |one: &Arrived<'_>| -> [Cell; 6] {
+        let arrival = one.arrival.cloned().unwrap_or_default();
+        let note = match (one.lost(), one.unknown()) {
+            (Some(lost), _) => Cell::styled(format!("at least {} expected", grouped(lost.least)), BAD),
+            (None, Some(why)) => Cell::styled(format!("not counted: {why}"), QUIET),
+            (None, None) => "".into(),
+        };
+        [
+            one.stream.into(),
+            grouped(one.records).into(),
+            arrival.table.unwrap_or_else(|| "-".to_owned()).into(),
+            count(arrival.before).into(),
+            count(arrival.after).into(),
+            note,
+        ]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    format!("\n{}", table(["stream", "records", "table", "rows before", "rows after", ""], &rows))
+}
+
+/// Returns how every integration stands.
+#[must_use]
+pub fn status(statuses: &[Status], zone: &TimeZone) -> String {
+    let row = |status: &Status| -> [Cell; 6] {
+        let integration = &status.integration;
+        let word = status.standing.as_ref().map_or("not applied", |standing| standing.status.as_str());
+        let style = match word {
+            "active" => GOOD,
+            "error" => BAD,
+            "not applied" => CHANGED,
+            _ => QUIET,
+        };
+        let word = if integration.role() == spile_core::connector::Role::Loader { "-" } else { word };
+        let last = status.last_run.as_ref();
+        [
+            integration.slug.as_str().into(),
+            format!("{} {}", integration.connector.name, integration.role()).into(),
+            if integration.base.enabled { "yes".into() } else { Cell::styled("no", QUIET) },
+            if status.has_drifted {
+                Cell::styled(format!("{word}, drifted"), CHANGED)
+            } else {
+                Cell::styled(word, style)
+            },
+            last.map(|run| format!("{} {}", run.kind.word(), run.status.word())).unwrap_or_default().into(),
+            last.map(|run| local(run.started_at, zone)).unwrap_or_default().into(),
+        ]
+    };
+    let rows: Vec<_> = statuses.iter().map(row).collect();
+    if rows.is_empty() {
+        return "no integrations yet: add a file to `integrations/`\n".to_owned();
+    }
+    table(["integration", "type", "enabled", "status", "last run", "at"], &rows)
+}
+
+/// What has gone through so far, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace<'a> {
+    /// Records by stream.
+    pub streams: &'a BTreeMap<String, u64>,
+    /// Since when.
+    pub elapsed: Duration,
+}
+
+/// Returns how a run gets on, in half a sentence.
+#[must_use]
+pub fn pace(pace: &Pace<'_>) -> String {
+    let records: u64 = pace.streams.values().sum();
+    let streams = spile_ops::counted(pace.streams.len(), "stream");
+    let millis = u64::try_from(pace.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    format!("{} records of {streams}, {}/s", grouped(records), grouped(records.saturating_mul(1000) / millis))
+}
+
+/// Returns a number with its thousands apart: `12 345`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let place = |(at, digit): (usize, char)| {
+        let is_edge = at > 0 && (digits.len() - at).is_multiple_of(3);
+        [is_edge.then_some('\u{202f}'), Some(digit)].into_iter().flatten()
+    };
+    digits.chars().enumerate().flat_map(place).collect()
+}
+
+/// Returns what the syncs of each integration come to.
+#[must_use]
+pub fn stats(stats: &[Stats], zone: &TimeZone) -> String {
+    if stats.is_empty() {
+        return "no syncs yet\n".to_owned();
+    }
+    let seconds = |seconds: Option<f64>| seconds.map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
+    let row = |one: &Stats| -> [Cell; 8] {
+        let causes: Vec<String> = one.causes.iter().map(|(cause, count)| format!("{} {count}", cause.word())).collect();
+        [
+            one.slug.as_str().into(),
+            one.syncs.to_string().into(),
+            if one.failed == 0 { "0".into() } else { Cell::styled(one.failed.to_string(), BAD) },
+            grouped(one.records).into(),
+            seconds(one.median_seconds).into(),
+            seconds(one.longest_seconds).into(),
+            one.last_ok.map_or("-".to_owned(), |at| local(at, zone)).into(),
+            causes.join(", ").into(),
+        ]
+    };
+    let rows: Vec<_> = stats.iter().map(row).collect();
+    table(["integration", "syncs", "failed", "records", "median s", "longest s", "last ok", "failures"], &rows)
+}
+
+pub(super) fn status_cell(status: RunStatus) -> Cell {
+    Cell::styled(status.word(), status_style(status))
+}
+
+/// Returns how a status, and what is said of it, looks.
+pub(super) fn status_style(status: RunStatus) -> Style {
+    match status {
+        RunStatus::Ok => GOOD,
+        RunStatus::Failed => BAD,
+        RunStatus::Warning | RunStatus::Running | RunStatus::Cancelled => CHANGED,
+    }
+}
+
+pub(super) fn records(run: &Run) -> String {
+    match (run.kind, run.records) {
+        (RunKind::Sync, Some(records)) => records.to_string(),
+        _ => "-".to_owned(),
+    }
+}
+
+pub(super) fn duration(run: &Run) -> String {
+    run.seconds().map_or("-".to_owned(), |seconds| format!("{seconds:.1}"))
+}
+
+pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// Returns that a full refresh that broke off is gone on with.
+#[must_use]
+pub fn resumed(slug: &Slug, Unfinished { run, left }: &Unfinished) -> String {
+    let from = match left {
+        Left::Bookmarks => "what it had done is not read again",
+        Left::Nothing => "from its beginning, for it had kept no bookmark",
+    };
+    format!("with the full refresh of `{slug}` that broke off in the run {run}: {from}")
+}

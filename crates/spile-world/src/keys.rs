@@ -1,0 +1,272 @@
+//! Keys: age identities, looked for where sops looks, and what they open.
+//!
+//! Apart from `sops` because identities are in files, in the environment and behind commands.
+
+mod ask;
+mod command;
+mod error;
+mod found;
+mod identity;
+mod made;
+mod places;
+mod wrap;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::sops_program::{Format, Program, ProgramError};
+use ask::Asking;
+use identity::Identity;
+use spile_core::sops::{DataKey, Document, Fault, Leaf, Metadata, Scope, Wrapped};
+
+pub use error::{Looked, NoKey, Official, OpenError};
+pub use found::{Found, Place};
+pub use made::{NoIdentity, make_identity};
+pub use places::Places;
+pub use wrap::{BadRecipient, Reason, wrap};
+
+/// How the post-quantum recipients begin, which our age does not know.
+const POST_QUANTUM: &str = "age1pq1";
+
+/// How soon it is looked again where no key fits: a server lives longer than a command that fails at boot, or a file that
+/// is not there yet.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// The keys of whoever runs spile. Nothing is read until the first document has to be opened; then once, and again where
+/// no key fits.
+pub struct Keys {
+    places: Places,
+    found: Mutex<Option<(Instant, Arc<Found>)>>,
+    /// What commands said for a recipient; they may know another key for each.
+    asked: Mutex<BTreeMap<String, Arc<Found>>>,
+    /// Data keys that were made here, by what is wrapped of them: who has just encrypted can test it before it is written.
+    made: Mutex<BTreeMap<String, DataKey>>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("found", &self.found).finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// Takes the places to look at, and looks at none yet.
+    #[must_use]
+    pub fn new(places: Places) -> Self {
+        Self { places, found: Mutex::default(), asked: Mutex::default(), made: Mutex::default() }
+    }
+
+    /// Returns every place looked at with what was found there; looks now, where that was not done.
+    pub fn found(&self) -> Arc<Found> {
+        self.look(None)
+    }
+
+    /// Returns the places that are looked at.
+    #[must_use]
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Returns the official program that these places know of.
+    #[must_use]
+    pub fn program(&self) -> Program {
+        Program::new(self.places.path.clone())
+    }
+
+    fn look(&self, recipient: Option<&str>) -> Arc<Found> {
+        // What is in it was complete when it was put in, whoever panicked afterwards.
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = || {
+            forbid_core_dumps();
+            (Instant::now(), Arc::new(Found::look(&self.places, recipient)))
+        };
+        found.get_or_insert_with(look).1.clone()
+    }
+
+    /// Forgets what was found, where that was long enough ago; tells whether it has.
+    fn forgets(&self, after: Duration) -> bool {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.as_ref().is_none_or(|(since, _)| since.elapsed() < after) {
+            return false;
+        }
+        *found = None;
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        true
+    }
+
+    /// Unwraps the data key natively. Own public keys are matched against the recipients first; the rest is tried only
+    /// when none matches: plugins, files behind a passphrase, recipients written otherwise.
+    ///
+    /// # Errors
+    /// When no key opens it; with everything that was looked at.
+    pub fn data_key(&self, metadata: &Metadata) -> Result<DataKey, NoKey> {
+        self.data_key_after(metadata, AGAIN)
+    }
+
+    fn data_key_after(&self, metadata: &Metadata, again: Duration) -> Result<DataKey, NoKey> {
+        let found = self.unwrapped(metadata);
+        if found.is_err() && self.forgets(again) { self.unwrapped(metadata) } else { found }
+    }
+
+    fn unwrapped(&self, metadata: &Metadata) -> Result<DataKey, NoKey> {
+        // An incomplete entry is the document's mistake, and is reported as one by who reads it.
+        let wrapped = metadata.age().unwrap_or_default();
+        if let Some(made) = self.made(&wrapped) {
+            return Ok(made);
+        }
+        let first = wrapped.first().map(|first| first.recipient.as_str());
+        let found = &*self.look(first);
+        let mut tries = Tries { asking: Asking(self.places.ask), damaged: Vec::new() };
+        if let Some(key) = tries.matching(found, &wrapped) {
+            return Ok(key);
+        }
+        let others = wrapped.iter().map(|wrapped| &wrapped.recipient).filter(|it| found.recipient.as_ref() != Some(it));
+        let asked: Vec<_> = others.map(|recipient| self.ask_commands(recipient)).collect();
+        let asked: Vec<&Found> = asked.iter().map(Arc::as_ref).collect();
+        let key = asked.iter().find_map(|found| tries.matching(found, &wrapped));
+        let key = key.or_else(|| tries.rest(std::iter::once(found).chain(asked.iter().copied()), &wrapped));
+        key.ok_or_else(|| NoKey {
+            recipients: metadata.recipients(),
+            places: Looked::all(found, &asked),
+            damaged: tries.damaged,
+            default_file: self.places.default_file().map(|path| path.display().to_string()),
+            official: Official::NotAsked,
+        })
+    }
+
+    /// Keeps a data key that was made here, for as long as these keys are held.
+    pub fn keep(&self, wrapped: &[Wrapped], key: &DataKey) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.extend(wrapped.iter().map(|one| (one.enc.clone(), key.clone())));
+    }
+
+    fn made(&self, wrapped: &[Wrapped]) -> Option<DataKey> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        wrapped.iter().find_map(|one| made.get(&one.enc).cloned())
+    }
+
+    fn ask_commands(&self, recipient: &str) -> Arc<Found> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = asked.get(recipient) {
+            return known.clone();
+        }
+        let found = Arc::new(Found::ask_commands(&self.places, recipient));
+        asked.insert(recipient.to_owned(), found.clone());
+        found
+    }
+
+    /// Opens a document: natively where an age identity fits; else, where it has keys of other kinds, key groups or
+    /// post-quantum recipients, with the official program.
+    ///
+    /// # Errors
+    /// When no key fits, values do not decrypt, or the program is needed and fails.
+    pub async fn open(&self, document: &Document) -> Result<Vec<Leaf>, OpenError> {
+        if needs_comments(document)? {
+            return Err(OpenError::Comments);
+        }
+        match waiting(|| self.data_key(&document.metadata)) {
+            Ok(key) => Ok(document.open(&key)?),
+            Err(no_key) if is_for_program(&document.metadata) => {
+                delegated(self.program().decrypt(document).await, no_key, &document.metadata)
+            }
+            Err(no_key) => Err(no_key.into()),
+        }
+    }
+
+    /// Opens a file whose text is at hand: as [`Keys::open`], and also where comments decide what is encrypted.
+    ///
+    /// # Errors
+    /// As [`Keys::open`].
+    pub async fn open_text(&self, document: &Document, text: &str, format: Format) -> Result<Vec<Leaf>, OpenError> {
+        if needs_comments(document)? {
+            return Ok(self.program().decrypt_text(document, text, format).await?);
+        }
+        match waiting(|| self.data_key(&document.metadata)) {
+            Ok(key) => Ok(document.open(&key)?),
+            Err(no_key) if is_for_program(&document.metadata) => {
+                delegated(self.program().decrypt_text(document, text, format).await, no_key, &document.metadata)
+            }
+            Err(no_key) => Err(no_key.into()),
+        }
+    }
+}
+
+/// Does what may wait for a command or for a passphrase; where others work on this thread too, another one takes them over.
+fn waiting<T>(act: impl FnOnce() -> T) -> T {
+    let has_others = tokio::runtime::Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
+    if has_others { tokio::task::block_in_place(act) } else { act() }
+}
+
+fn needs_comments(document: &Document) -> Result<bool, Fault> {
+    document.metadata.age()?;
+    Ok(matches!(document.metadata.scope()?, Scope::Comments))
+}
+
+/// Tells whether the official program may know more than spile.
+fn is_for_program(metadata: &Metadata) -> bool {
+    let is_post_quantum = |wrapped: &Wrapped| wrapped.recipient.trim().starts_with(POST_QUANTUM);
+    metadata.needs_program() || metadata.age().is_ok_and(|age| age.iter().any(is_post_quantum))
+}
+
+/// The program's own error says less than ours where it has no key either, or is missing and is but one way of several.
+fn delegated(
+    opened: Result<Vec<Leaf>, ProgramError>,
+    no_key: NoKey,
+    metadata: &Metadata,
+) -> Result<Vec<Leaf>, OpenError> {
+    let has_age = metadata.age().is_ok_and(|age| !age.is_empty());
+    opened.map_err(|error| match error {
+        ProgramError::Failed { code: Some(ProgramError::NO_DATA_KEY), reason: None, .. } => {
+            NoKey { official: Official::Refused, ..no_key }.into()
+        }
+        ProgramError::Missing { .. } if has_age => NoKey { official: Official::Missing, ..no_key }.into(),
+        other => OpenError::Program(other),
+    })
+}
+
+/// The tries to unwrap one document's data key.
+struct Tries {
+    asking: Asking,
+    damaged: Vec<String>,
+}
+
+impl Tries {
+    fn matching(&mut self, found: &Found, wrapped: &[Wrapped]) -> Option<DataKey> {
+        for Wrapped { recipient, enc } in wrapped {
+            let normal = wrap::normal(recipient);
+            for identity in found.identities().filter(|identity| identity.public() == Some(&normal)) {
+                if let Some(key) = identity.unwrap(enc, self.asking) {
+                    return Some(key);
+                }
+                // A key whose passphrase nobody gave has not been tried.
+                if identity.may_be_tried() && !self.damaged.contains(recipient) {
+                    self.damaged.push(recipient.clone());
+                }
+            }
+        }
+        None
+    }
+
+    fn rest<'a>(&self, found: impl Iterator<Item = &'a Found>, wrapped: &[Wrapped]) -> Option<DataKey> {
+        let mut identities: Vec<&Identity> = found.flat_map(Found::identities).filter(|i| i.may_be_tried()).collect();
+        // Plugins and passphrases may need somebody: what needs nobody comes first.
+        identities.sort_by_key(|identity| identity.public().is_none());
+        let unwrap = |identity: &&Identity| wrapped.iter().find_map(|w| identity.unwrap(&w.enc, self.asking));
+        identities.iter().find_map(unwrap)
+    }
+}
+
+/// Keeps what is in memory from now on out of a core dump.
+fn forbid_core_dumps() {
+    let limit = Rlimit { current: Some(0), maximum: getrlimit(Resource::Core).maximum };
+    // Where the system does not let it, spile works all the same.
+    let _ = setrlimit(Resource::Core, limit);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Commands that print a key: started without a shell, heard only at their output, and never for long.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use super::identity::{LONGEST, Unread};
+use crate::child_environment::inheriting;
+
+/// How long a command may take. Somebody may have to touch a key for it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a command is looked after that has closed its output.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Returns what a command prints. It may hold secrets, and so may its errors: those are not heard.
+pub(super) fn output(words: &str, path: &OsStr, recipient: Option<&str>) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    within(TIMEOUT, words, path, recipient)
+}
+
+fn within(timeout: Duration, words: &str, path: &OsStr, recipient: Option<&str>) -> Result<Zeroizing<Vec<u8>>, Unread> {
+    let words = shlex::split(words).filter(|words| !words.is_empty()).ok_or(Unread::NoCommand)?;
+    let mut command = inheriting(&words[0]);
+    command.args(&words[1..]).env("PATH", path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // In the group of spile's: one of its own could not ask for a PIN at the terminal.
+    if let Some(recipient) = recipient {
+        command.env("SOPS_AGE_RECIPIENT", recipient);
+    }
+    let mut child = command.spawn().map_err(|error| Unread::NotStarted(error.kind().to_string()))?;
+    let deadline = Instant::now() + timeout;
+    let answer = listen(&mut child).recv_timeout(timeout);
+    let Some(status) = ended(&mut child, deadline) else {
+        // It may have ended by itself in the meantime.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(Unread::TimedOut(timeout.as_secs()));
+    };
+    let status = status.map_err(|error| Unread::NotStarted(error.kind().to_string()))?;
+    if !status.success() {
+        return Err(Unread::Failed(status.code().map_or("a signal".to_owned(), |code| format!("exit code {code}"))));
+    }
+    answer.map_err(|_| Unread::TimedOut(timeout.as_secs()))
+}
+
+/// Hears the output in a thread: what a command leaves behind may hold it open for ever.
+fn listen(child: &mut Child) -> mpsc::Receiver<Zeroizing<Vec<u8>>> {
+    let (say, hear) = mpsc::channel();
+    let output = child.stdout.take();
+    std::thread::spawn(move || {
+        let mut bytes = Zeroizing::new(Vec::new());
+        if let Some(output) = output {
+            // An output that cannot be read is at its end; the exit status says what happened.
+            let _ = output.take(LONGEST).read_to_end(&mut bytes);
+        }
+        // Nobody hears it any more when the command has taken too long.
+        let _ = say.send(bytes);
+    });
+    hear
+}
+
+/// Waits for the end; `None` where it does not come in time.
+fn ended(child: &mut Child, deadline: Instant) -> Option<std::io::Result<ExitStatus>> {
+    loop {
+        match child.try_wait().transpose() {
+            Some(ended) => return Some(ended),
+            None if Instant::now() >= deadline => return None,
+            None => std::thread::sleep(PATIENCE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(words: &str) -> Result<String, Unread> {
+        let path = OsStr::new("/usr/bin:/bin");
+        let bytes = within(Duration::from_secs(1), words, path, Some("age1x"))?;
+        Ok(String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_command_is_split_as_a_shell_would_and_told_the_recipient() {
+        assert_eq!(run("echo 'a  b' $HOME").unwrap(), "a  b $HOME\n");
+        assert_eq!(run("sh -c 'printf %s \"$SOPS_AGE_RECIPIENT\"'").unwrap(), "age1x");
+    }
+
+    #[test]
+    fn a_command_that_fails_says_so_without_its_words() {
+        assert_eq!(
+            run("sh -c 'echo secret; echo secret >&2; exit 3'").unwrap_err(),
+            Unread::Failed("exit code 3".into())
+        );
+        assert_eq!(run("sh 'x").unwrap_err(), Unread::NoCommand);
+        assert_eq!(run("").unwrap_err(), Unread::NoCommand);
+        assert!(matches!(run("no-such-program"), Err(Unread::NotStarted(_))));
+    }
+
+    #[test]
+    fn a_command_that_takes_too_long_is_stopped() {
+        assert_eq!(run("sleep 60").unwrap_err(), Unread::TimedOut(1));
+    }
+}

@@ -1,0 +1,174 @@
+//! Errors of opening documents.
+
+use std::fmt::Write;
+
+use miette::Diagnostic;
+
+use super::found::{Found, Place};
+use crate::sops_program::ProgramError;
+use spile_core::sops::Fault;
+
+/// No key opens a document. It says where keys were looked for, for that is what one has to know then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
+#[error("no key of yours opens the secrets")]
+#[diagnostic(code(spile::secrets::no_key), help("{}", self.help_text()))]
+pub struct NoKey {
+    /// For whom the document is encrypted.
+    pub recipients: Vec<String>,
+    /// The places and what was found in each.
+    pub places: Vec<Looked>,
+    /// The recipients that a key found belongs to, though it does not open what is wrapped for them.
+    pub damaged: Vec<String>,
+    /// The file that sops reads where no variable says another.
+    pub default_file: Option<String>,
+    /// Whether the official program was asked too.
+    pub official: Official,
+}
+
+/// Whether the official program was asked for the data key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Official {
+    /// There was no reason to.
+    NotAsked,
+    /// It could not get the data key either.
+    Refused,
+    /// It might know more, and is not there.
+    Missing,
+}
+
+/// A place that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The variable or the path.
+    pub name: String,
+    /// What was there, in lines.
+    pub found: Vec<String>,
+    /// Whether there was something that could not be read.
+    pub is_faulty: bool,
+}
+
+impl Looked {
+    fn at(place: &Place) -> Self {
+        Self { name: place.name.clone(), found: place.describe(), is_faulty: place.is_faulty() }
+    }
+
+    /// Returns the places of both, each finding once.
+    pub(super) fn all(found: &Found, asked: &[&Found]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for place in found.places.iter().chain(asked.iter().flat_map(|found| &found.places)) {
+            let looked = Self::at(place);
+            if !all.contains(&looked) {
+                all.push(looked);
+            }
+        }
+        all
+    }
+}
+
+impl NoKey {
+    fn help_text(&self) -> String {
+        let mut text = String::from("they are encrypted for:\n");
+        for recipient in &self.recipients {
+            line(&mut text, recipient);
+        }
+        if self.recipients.is_empty() {
+            line(&mut text, "nobody: the `sops` metadata names no recipient");
+        }
+        text.push_str("keys were looked for in:\n");
+        for Looked { name, found, .. } in &self.places {
+            match found.as_slice() {
+                [only] => line(&mut text, &format!("{name}: {only}")),
+                several => {
+                    line(&mut text, &format!("{name}: {} keys:", several.len()));
+                    for key in several {
+                        line(&mut text, &format!("  {key}"));
+                    }
+                }
+            }
+        }
+        text.push_str(match self.official {
+            Official::NotAsked => "",
+            Official::Refused => "the official `sops` was asked too, and could not get the data key either\n",
+            Official::Missing => {
+                "the official `sops` can use more kinds of keys, and is not on the path: https://getsops.io\n"
+            }
+        });
+        text + &self.next_step()
+    }
+
+    fn next_step(&self) -> String {
+        if let Some(recipient) = self.damaged.first() {
+            return format!(
+                "your key belongs to `{recipient}`, but what is wrapped for it is damaged: restore the file from git"
+            );
+        }
+        if let Some(place) = self.faulty() {
+            return format!("mend {} first, if that is where your key is", place.name);
+        }
+        let own = self
+            .places
+            .iter()
+            .flat_map(|place| &place.found)
+            .find(|key| ["age1", "ssh-"].iter().any(|start| key.starts_with(start)));
+        if let Some(own) = own {
+            let own = own.strip_suffix(" (behind a passphrase)").unwrap_or(own);
+            return format!(
+                "ask one of the recipients to add your public key `{own}` to `.sops.yaml` and to run `spile secrets updatekeys`"
+            );
+        }
+        let default = self.default_file.as_deref().unwrap_or("~/.config/sops/age/keys.txt");
+        format!("put the private key of one of the recipients into {default}, or name its file in SOPS_AGE_KEY_FILE")
+    }
+
+    /// Returns the place to mend first. An SSH key in its usual place may be there for other reasons than sops.
+    fn faulty(&self) -> Option<&Looked> {
+        let is_for_sops = |name: &str| name.starts_with("SOPS_") || self.default_file.as_deref() == Some(name);
+        self.places.iter().find(|place| place.is_faulty && is_for_sops(&place.name))
+    }
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing to memory does not fail.
+    let _ = writeln!(text, "  {line}");
+}
+
+/// Why a document does not open.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum OpenError {
+    /// No key opens it.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NoKey(Box<NoKey>),
+    /// Its data key is there, and it does not open.
+    #[error("the secrets cannot be decrypted: {0}")]
+    #[diagnostic(
+        code(spile::secrets::cannot_open),
+        help("restore the file from git, or make the change again with `spile secrets`")
+    )]
+    Fault(#[source] Fault),
+    /// Comments say what is encrypted, and a document that was read has none.
+    #[error("comments decide which values are encrypted, and only the file as a whole has them")]
+    #[diagnostic(
+        code(spile::secrets::comments),
+        help(
+            "take a YAML file beside the integration for such secrets, or another scope: `encrypted_regex: ^secrets$`"
+        )
+    )]
+    Comments,
+    /// The official program was needed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Program(#[from] ProgramError),
+}
+
+impl From<NoKey> for OpenError {
+    fn from(error: NoKey) -> Self {
+        Self::NoKey(Box::new(error))
+    }
+}
+
+impl From<Fault> for OpenError {
+    fn from(error: Fault) -> Self {
+        Self::Fault(error)
+    }
+}

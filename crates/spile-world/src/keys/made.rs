@@ -1,0 +1,53 @@
+//! Making a key for somebody who has none.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use age::secrecy::ExposeSecret;
+use age::x25519;
+use miette::Diagnostic;
+
+use super::Places;
+use crate::project::make_private;
+use crate::target::io_help;
+
+/// A new key cannot be kept.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum NoIdentity {
+    /// Nobody says where.
+    #[error("there is no home folder to keep a key in")]
+    #[diagnostic(code(spile::secrets::no_home), help("set `HOME` or `XDG_CONFIG_HOME`"))]
+    NoHome,
+    /// The file cannot be written.
+    #[error("the key cannot be written to `{}`", path.display())]
+    #[diagnostic(code(spile::secrets::key_file), help("{}", io_help(source)))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Makes an X25519 identity in the file where sops looks without being told, for its owner alone, behind what is there
+/// already. Returns the file and the public key.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn make_identity(places: &Places) -> Result<(PathBuf, String), NoIdentity> {
+    let path = places.default_file().ok_or(NoIdentity::NoHome)?;
+    let io = |source| NoIdentity::Io { path: path.clone(), source };
+    let identity = x25519::Identity::generate();
+    let public = identity.to_public().to_string();
+    if let Some(folder) = path.parent() {
+        make_private(folder).map_err(io)?;
+    }
+    let mut file = File::options().append(true).create(true).mode(0o600).open(&path).map_err(io)?;
+    let secret = identity.to_string();
+    // The form of age-keygen's files.
+    let lines = zeroize::Zeroizing::new(format!("# public key: {public}\n{}\n", secret.expose_secret()));
+    file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    Ok((path, public))
+}

@@ -1,0 +1,113 @@
+//! What goes into one invocation of Meltano, and what of it is kept besides the log.
+
+use std::borrow::Cow;
+use std::io;
+
+use super::child::Pieces;
+use super::mask::Mask;
+
+/// The arguments of one invocation, and what its plugin reads and writes.
+pub(super) struct Call<'a> {
+    /// What Meltano is asked to do.
+    pub arguments: &'a [String],
+    /// What stands on the standard input of its plugin.
+    pub input: &'a str,
+    /// What takes its standard output; the log does without one.
+    pub output: Option<&'a mut Collected>,
+}
+
+impl<'a> From<&'a [String]> for Call<'a> {
+    fn from(arguments: &'a [String]) -> Self {
+        Self { arguments, input: "", output: None }
+    }
+}
+
+impl<'a, const COUNT: usize> From<&'a [String; COUNT]> for Call<'a> {
+    fn from(arguments: &'a [String; COUNT]) -> Self {
+        arguments.as_slice().into()
+    }
+}
+
+impl<'a> From<&'a Vec<String>> for Call<'a> {
+    fn from(arguments: &'a Vec<String>) -> Self {
+        arguments.as_slice().into()
+    }
+}
+
+impl Call<'_> {
+    /// Returns in which pieces its standard output is heard.
+    pub(super) fn pieces(&self) -> Pieces {
+        if self.output.is_some() { Pieces::Chunks } else { Pieces::Lines }
+    }
+}
+
+/// The whole standard output of an invocation, up to a size.
+#[derive(Debug)]
+pub(super) struct Collected {
+    bytes: Vec<u8>,
+    /// As it came, where a secret was struck out of it.
+    unstruck: Option<Vec<u8>>,
+    most: usize,
+    is_too_much: bool,
+}
+
+impl Collected {
+    /// Makes an empty one that takes so many bytes.
+    pub(super) fn up_to(most: usize) -> Self {
+        Self { bytes: Vec::new(), unstruck: None, most, is_too_much: false }
+    }
+
+    /// Takes a piece.
+    ///
+    /// # Errors
+    /// When it is too much.
+    pub(super) fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        if self.bytes.len() + piece.len() > self.most {
+            self.is_too_much = true;
+            self.bytes = Vec::new();
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// Strikes secrets out of it, once all of it is there: one may stand across two pieces.
+    pub(super) fn strike(&mut self, mask: &Mask) {
+        if let Cow::Owned(struck) = mask.apply(&self.bytes) {
+            self.unstruck = Some(std::mem::replace(&mut self.bytes, struck));
+        }
+    }
+
+    /// Returns all of it, and as it came where a secret was struck out of it; `None` where that was too much.
+    pub(super) fn into_bytes(self) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+        (!self.is_too_much).then_some((self.bytes, self.unstruck))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spile_core::secret::Secret;
+
+    #[test]
+    fn an_output_that_is_too_much_is_not_kept() {
+        let mut output = Collected::up_to(10);
+        output.take(b"1234").unwrap();
+        assert_eq!(output.bytes, b"1234");
+        assert_eq!(output.take(b"5678901").unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(output.into_bytes(), None);
+        let mut output = Collected::up_to(10);
+        output.take(b"1234567890").unwrap();
+        assert_eq!(output.into_bytes().unwrap(), (b"1234567890".to_vec(), None));
+    }
+
+    #[test]
+    fn a_secret_is_struck_out_also_where_it_came_in_two_pieces() {
+        let mut output = Collected::up_to(100);
+        output.take(b"{\"hun").unwrap();
+        output.take(b"ter2\": 1}").unwrap();
+        output.strike(&Mask::of([&Secret::new("hunter2")].into_iter()).unwrap());
+        let (struck, came) = output.into_bytes().unwrap();
+        assert_eq!((struck, came.unwrap()), (b"{\"(secret)\": 1}".to_vec(), b"{\"hunter2\": 1}".to_vec()));
+    }
+}

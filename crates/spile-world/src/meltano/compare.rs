@@ -1,0 +1,86 @@
+//! Comparing a source with its destination: both plugins are made ready as for a run, and asked instead of run.
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::call::{Call, Collected};
+use super::{Finished, Meltano, Outcome, ROWS, Request, RunError};
+use spile_core::run::Cause;
+
+/// The folder of what asks, in a run's own. Nothing of the project is beside it, so that Python imports nothing from there.
+const FOLDER: &str = "compare";
+
+/// What asks.
+const FILES: [(&str, &str); 6] = [
+    ("driver.py", include_str!("compare/driver.py")),
+    ("source.py", include_str!("compare/source.py")),
+    ("destination.py", include_str!("compare/destination.py")),
+    ("serving.py", include_str!("compare/serving.py")),
+    ("values.py", include_str!("compare/values.py")),
+    ("rows.py", ROWS),
+];
+
+/// The most bytes of an answer: figures of tens of thousands of streams.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+/// What both sides are asked.
+#[derive(Debug, Clone, Serialize)]
+pub struct Question {
+    /// The streams; all that are read where none is named.
+    pub streams: Vec<String>,
+    /// How many rows of each have their values compared.
+    pub sample: u32,
+}
+
+/// What they answered.
+#[derive(Debug)]
+pub struct Comparison {
+    /// How that ended.
+    pub outcome: Outcome,
+    /// The answer as JSON, where it went well.
+    pub answer: Vec<u8>,
+}
+
+impl Meltano {
+    /// Asks an extractor's source and its loader's destination what they have, each by the plugin's own code and in the
+    /// plugin's own environment. Neither plugin runs, nothing is written, and no bookmark is read.
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or a file cannot be written; a side that cannot be asked is an outcome or a part of
+    /// the answer.
+    pub async fn compare(
+        &self,
+        request: &Request,
+        question: &Question,
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<Comparison, RunError> {
+        let hold = match &request.hold {
+            Some(hold) => hold.clone(),
+            None => self.hold_unclaimed(request)?,
+        };
+        let private = hold.private();
+        private.make_folder(FOLDER).map_err(RunError::io("make", &private.path(FOLDER)))?;
+        let asked = serde_json::to_string(question).unwrap_or_default();
+        for (name, text) in FILES.into_iter().chain([("asked.json", asked.as_str())]) {
+            let name = format!("{FOLDER}/{name}");
+            private.write(&name, text).map_err(RunError::io("write", &private.path(&name)))?;
+        }
+        let request = Request { hold: Some(hold), ..request.clone() };
+        let mut arguments = ["run", "--no-install", "--no-state-update"].map(str::to_owned).to_vec();
+        arguments.push(request.extractor.clone());
+        arguments.extend(request.loader.clone());
+        let mut output = Collected::up_to(LARGEST);
+        let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
+        let ended = self.invoke(&request, call, (interrupt, &mut |_| ())).await;
+        match (output.into_bytes(), ended) {
+            (Some(answer), Ok((Finished { outcome, .. }, _))) => Ok(Comparison { outcome, answer: answer.0 }),
+            (Some(_), Err(error)) => Err(error),
+            (None, _) => Ok(Comparison { outcome: too_large(), answer: Vec::new() }),
+        }
+    }
+}
+
+fn too_large() -> Outcome {
+    let message = format!("the answer is larger than {} MiB", LARGEST >> 20);
+    Outcome::Failed { message, cause: Cause::Output }
+}

@@ -1,0 +1,124 @@
+//! Environments of Python: made, and filled with packages, by uv where there is one, else by Python's own `venv` and `pip`.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::sync::watch;
+
+use super::child::{self, Ended, Limits, Lost, Pieces};
+use super::mask::Mask;
+use super::{Host, InstallError, Python};
+use spile_core::settings::RunEnvironment;
+
+/// How many of an installer's last lines are kept for its error.
+const LAST_LINES: usize = 60;
+
+/// An environment that is to be made.
+pub(super) struct Venv<'a> {
+    /// Its folder.
+    pub folder: &'a Path,
+    /// What the user reads of when it cannot be made.
+    pub what: &'a str,
+    /// The folder that paths of packages are relative to.
+    pub root: &'a Path,
+    /// What of the machine it is made with.
+    pub host: &'a Host,
+    /// Which variables installers get.
+    pub run: &'a RunEnvironment,
+    /// How long each step may take.
+    pub timeout: Option<Duration>,
+}
+
+impl Venv<'_> {
+    /// Makes it with these packages; uv takes seconds.
+    ///
+    /// # Errors
+    /// When there is no Python, no network, no such version or no space, or the user wants an end.
+    pub async fn make(&self, packages: &[String], interrupt: &mut watch::Receiver<bool>) -> Result<(), InstallError> {
+        match self.host.find("uv") {
+            Some(uv) => self.make_with_uv(&uv, packages, interrupt).await,
+            None => self.make_with_pip(&self.host.python()?, packages, interrupt).await,
+        }
+    }
+
+    /// Returns its Python.
+    pub fn python(&self) -> PathBuf {
+        self.program("python")
+    }
+
+    /// Returns a program of it.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.folder.join("bin").join(name)
+    }
+
+    async fn make_with_uv(
+        &self,
+        uv: &Path,
+        packages: &[String],
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<(), InstallError> {
+        // uv brings a Python where there is none that would do.
+        let python: OsString =
+            self.host.python().map_or_else(|_| ">=3.10".into(), |python| python.path.into_os_string());
+        let mut venv = self.installer(uv);
+        venv.args(["venv", "--no-project", "--python"]).arg(python).arg(self.folder);
+        self.carry_out(venv, interrupt).await?;
+        let mut install = self.installer(uv);
+        install.args(["pip", "install", "--python"]).arg(self.python()).args(packages);
+        self.carry_out(install, interrupt).await
+    }
+
+    async fn make_with_pip(
+        &self,
+        python: &Python,
+        packages: &[String],
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<(), InstallError> {
+        let mut venv = self.installer(&python.path);
+        venv.args(["-m", "venv"]).arg(self.folder);
+        let made = self.carry_out(venv, interrupt).await;
+        if let Err(InstallError::Failed { line, help, .. }) = &made
+            && [line, help].iter().any(|text| text.contains("ensurepip") || text.contains("No module named venv"))
+        {
+            return Err(InstallError::VenvModuleMissing { version: python.version.clone() });
+        }
+        made?;
+        let mut install = self.installer(&self.python());
+        install.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]).args(packages);
+        self.carry_out(install, interrupt).await
+    }
+
+    fn installer(&self, program: &Path) -> Command {
+        let mut command = Command::from(self.host.environment.command(program, self.run));
+        command.current_dir(self.root).env("PATH", &self.host.path).env("NO_COLOR", "1").stdin(Stdio::null());
+        command
+    }
+
+    async fn carry_out(&self, command: Command, interrupt: &mut watch::Receiver<bool>) -> Result<(), InstallError> {
+        let program = Path::new(command.as_std().get_program()).to_owned();
+        let mask = Mask::of(self.host.environment.secrets(self.run).iter());
+        let mask = mask.map_err(InstallError::io("keep secrets out of what is said by", &program))?;
+        let mut last = VecDeque::new();
+        let limits = Limits { timeout: self.timeout, interrupt, pieces: Pieces::Lines };
+        let mut hear = |_, line: &[u8]| {
+            last.push_back(String::from_utf8_lossy(&mask.apply(line)).into_owned());
+            last.drain(..last.len().saturating_sub(LAST_LINES));
+            Ok(())
+        };
+        match child::follow(command, limits, &mut hear).await {
+            Ok(Ended::Exited(status)) if status.success() => Ok(()),
+            Ok(Ended::TimedOut) => {
+                let seconds = self.timeout.unwrap_or_default().as_secs();
+                let (what, line) = (self.what.to_owned(), format!("that takes longer than {seconds} seconds"));
+                Err(InstallError::Failed { what, line, help: "give it more time with `--timeout`".to_owned() })
+            }
+            Ok(Ended::Exited(_)) => Err(InstallError::of_installer(self.what, &Vec::from(last))),
+            Ok(Ended::Interrupted) => Err(InstallError::Interrupted),
+            Err(Lost::Start(error) | Lost::Hearing(error)) => Err(InstallError::io("start", &program)(error)),
+        }
+    }
+}

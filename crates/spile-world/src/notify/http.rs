@@ -1,0 +1,83 @@
+//! Posting JSON: no redirect is followed, and no error names an address.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+
+use super::patience::{Failed, Later};
+use super::{NotSent, Patience};
+use spile_core::secret::Secret;
+
+/// The most of an answer that is read.
+const LONGEST_ANSWER: usize = 4096;
+
+/// What is posted.
+pub(super) struct Post {
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+/// Posts until it is taken or refused; returns the status.
+pub(super) async fn post(address: &Secret, post: &Post, patience: &Patience) -> Result<String, NotSent> {
+    let url = Url::parse(address.expose()).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+    let url = url.ok_or(NotSent::Value { key: "url", what: "address" })?;
+    let client = client()?;
+    let attempt = || {
+        let request = client.post(url.clone()).headers(post.headers.clone());
+        let request = request.header(CONTENT_TYPE, "application/json").body(post.body.clone());
+        async move { answer(request.send().await.map_err(unreached)?).await }
+    };
+    patience.tries(attempt).await
+}
+
+fn client() -> Result<reqwest::Client, NotSent> {
+    // A second client finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("spile/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|source| NotSent::Client { source: source.without_url() })
+}
+
+fn unreached(source: reqwest::Error) -> Failed {
+    let source = source.without_url();
+    Failed { error: NotSent::Unreached { source }, later: Later::Soon }
+}
+
+async fn answer(response: Response) -> Result<String, Failed> {
+    let status = response.status();
+    let code = status.as_u16();
+    if status.is_success() {
+        return Ok(format!("status {code}"));
+    }
+    let after = retry_after(&response);
+    let later = after.map_or(Later::Soon, Later::After);
+    Err(match status {
+        StatusCode::TOO_MANY_REQUESTS => Failed { error: NotSent::Busy { status: code }, later },
+        _ if status.is_server_error() => Failed { error: NotSent::Unavailable { status: code }, later },
+        _ if status.is_redirection() => NotSent::Redirected { status: code }.into(),
+        _ => NotSent::Refused { status: code, said: said(response).await }.into(),
+    })
+}
+
+/// Reads the word that a service answers with, such as Slack's `no_service`. Whatever is not one is not quoted: it may
+/// hold anything.
+async fn said(mut response: Response) -> Option<String> {
+    let mut text = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        text.extend_from_slice(&chunk);
+        if text.len() > LONGEST_ANSWER {
+            return None;
+        }
+    }
+    let word = std::str::from_utf8(&text).ok()?.trim();
+    let is_word = (1..=40).contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    is_word.then(|| word.to_owned())
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}

@@ -1,0 +1,12 @@
+//! Slack's incoming webhooks, which Mattermost and others take too.
+
+use reqwest::header::HeaderMap;
+
+use super::http::{Post, post};
+use super::{NotSent, Parcel, Patience};
+use spile_core::secret::Secret;
+
+pub(super) async fn send(url: &Secret, parcel: &Parcel, patience: &Patience) -> Result<String, NotSent> {
+    let body = serde_json::json!({ "text": parcel.text, "unfurl_links": false }).to_string();
+    post(url, &Post { headers: HeaderMap::new(), body }, patience).await
+}

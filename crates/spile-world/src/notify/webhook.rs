@@ -1,0 +1,59 @@
+//! Webhooks: JSON with a signature over the time and the raw body, so that the receiver knows who wrote it and when.
+
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use sha2::Sha256;
+
+use super::http::{Post, post};
+use super::{NotSent, Parcel, Patience};
+use spile_core::digest::hex;
+use spile_core::secret::Secret;
+
+/// The id of the message: one that is sent again has the same.
+const DELIVERY: HeaderName = HeaderName::from_static("x-spile-delivery");
+
+/// Seconds since 1970, as they are signed.
+const TIMESTAMP: HeaderName = HeaderName::from_static("x-spile-timestamp");
+
+/// `sha256=` and the HMAC-SHA256 of `<timestamp>.<body>` in hex.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-spile-signature");
+
+pub(super) async fn send(
+    (url, secret): (&Secret, Option<&Secret>),
+    parcel: &Parcel,
+    patience: &Patience,
+) -> Result<String, NotSent> {
+    let timestamp = parcel.at.as_second().to_string();
+    let mut headers = HeaderMap::new();
+    // Digits, hexadecimal digits and dashes are always taken.
+    let mut set = |name, value: &str| HeaderValue::from_str(value).map(|value| drop(headers.insert(name, value)));
+    let is_set = set(DELIVERY, &parcel.id.to_string()).and_then(|()| set(TIMESTAMP, &timestamp));
+    let is_signed = secret.map_or(Ok(()), |secret| {
+        let signature = signature(secret, &timestamp, &parcel.text);
+        set(SIGNATURE, &format!("sha256={signature}"))
+    });
+    is_set.and(is_signed).map_err(|_| NotSent::Value { key: "secret", what: "key" })?;
+    post(url, &Post { headers, body: parcel.text.clone() }, patience).await
+}
+
+/// Signs the time with the body, as GitHub and Stripe do together: who listens in cannot send an old one again later.
+fn signature(secret: &Secret, timestamp: &str, body: &str) -> String {
+    // HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else { return String::new() };
+    for part in [timestamp, ".", body] {
+        mac.update(part.as_bytes());
+    }
+    hex(&mac.finalize().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_signed_with_its_time() {
+        // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac hunter2
+        let signed = signature(&Secret::new("hunter2"), "1700000000", "{\"a\":1}");
+        assert_eq!(signed, "56b25cbf563812b38800e5f4dd1febfde087d36841155e70b3aa285517e1570a");
+    }
+}

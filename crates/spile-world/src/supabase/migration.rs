@@ -1,0 +1,105 @@
+//! The migration's text: tables, functions and grants. It may be run again, and over a table that is there; whether that
+//! fits can be asked beforehand, by the same statements.
+
+use spile_core::settings::{Home, TableName};
+
+/// What the migration begins with: it collects what fits and what does not.
+const FIT: &str = include_str!("migration/fit.sql");
+
+/// Whatever the name of the table.
+const PARTS: [&str; 9] = [
+    include_str!("migration/head.sql"),
+    FIT,
+    include_str!("migration/refuse.sql"),
+    include_str!("migration/integrations.sql"),
+    include_str!("migration/runs.sql"),
+    include_str!("migration/history.sql"),
+    include_str!("migration/reading.sql"),
+    include_str!("migration/applying.sql"),
+    include_str!("migration/rights.sql"),
+];
+
+/// For dashboards whose own table has the usual name.
+const DASHBOARD: &str = include_str!("migration/dashboard.sql");
+
+const END: &str = include_str!("migration/end.sql");
+
+/// Returns the whole migration.
+#[must_use]
+pub fn migration(home: &Home) -> String {
+    let dashboard = if home.table.is_default() { "" } else { DASHBOARD };
+    at(home, &(PARTS.concat() + dashboard + END))
+}
+
+/// Returns the SQL that asks what the migration would find, and changes nothing.
+#[must_use]
+pub fn table_check(home: &Home) -> String {
+    at(home, &[include_str!("migration/ask.sql"), FIT, include_str!("migration/answer.sql")].concat())
+}
+
+/// Puts the schema and the names of a registry into SQL that is written for the usual ones.
+fn at(home: &Home, sql: &str) -> String {
+    let schema = &home.schema;
+    let sql = sql.replace("public.", &format!("{schema}.")).replace("schema public ", &format!("schema {schema} "));
+    if home.table.is_default() { sql } else { renamed(&sql, &home.table) }
+}
+
+fn renamed(sql: &str, table: &TableName) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let (mut text, mut rest) = (String::with_capacity(sql.len()), sql);
+    while let Some(start) = rest.find(is_word) {
+        let end = rest[start..].find(|c| !is_word(c)).map_or(rest.len(), |length| start + length);
+        text.push_str(&rest[..start]);
+        text.push_str(&table.named(&rest[start..end]));
+        rest = &rest[end..];
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The names that a text creates, or speaks of as if it did.
+    fn made(sql: &str) -> BTreeSet<&str> {
+        let words: Vec<&str> = sql.split(|c: char| c.is_whitespace() || c == '(').collect();
+        let is_made =
+            |pair: &&[&str]| matches!(pair, ["table" | "index" | "function" | "trigger" | "view" | "exists", _]);
+        let names = words
+            .windows(2)
+            .filter(is_made)
+            .map(|pair| pair[1].trim_matches(|c: char| !c.is_ascii_alphanumeric()).trim_start_matches("public."));
+        // A policy has the table's name besides its own.
+        let is_named = |name: &&str| ["integration", "spile_", "thing"].iter().any(|part| name.contains(part));
+        names.filter(is_named).filter(|name| *name != "spile_planner_reads").collect()
+    }
+
+    #[test]
+    fn whatever_the_migration_makes_is_named_after_the_table() {
+        let home = Home { table: "acme_things".parse().unwrap(), ..Home::default() };
+        let (usual, own) = (migration(&Home::default()), migration(&home));
+        let usually = made(&usual);
+        for name in ["integrations", "integration_runs", "integration_runs_newest", "integrations_touch", "spile_apply"]
+        {
+            assert!(usually.contains(name), "{name} is not found in {usually:?}");
+        }
+        let mut wanted: BTreeSet<_> = usually.iter().map(|name| home.table.named(name)).collect();
+        wanted.insert("acme_things_dashboard".into());
+        assert_eq!(made(&own).into_iter().map(Cow::from).collect::<BTreeSet<_>>(), wanted);
+        for kept in [" integration_id ", "'spile_project'", "create role spile_planner"] {
+            assert!(own.contains(kept), "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_schema_of_its_own_is_named_wherever_the_usual_one_was() {
+        let own = migration(&Home { schema: "acme".to_owned(), ..Home::default() });
+        assert!(
+            own.contains("create table if not exists acme.integrations (") && own.contains("usage on schema acme to")
+        );
+        assert!(!own.contains("public.") && !own.contains("schema public"));
+    }
+}
