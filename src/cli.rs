@@ -55,10 +55,10 @@ use spile_core::settings::{ALLOW, Agreement, ProjectSettings, TRUST_VARIABLE, Tr
 use spile_ops::saved_plan::SavedPlanError;
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
-use spile_world::editor::Editor;
+use spile_world::files::project::Trust;
 use spile_world::keys::Places;
-use spile_world::meltano::Host;
-use spile_world::project::Trust;
+use spile_world::processes::editor::Editor;
+use spile_world::processes::meltano::Host;
 use spile_world::{
     Agreements, ChildEnvironment, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders, World,
 };
@@ -388,7 +388,7 @@ impl Global {
     fn project(&self) -> Result<Project, Error> {
         let folder = self.folder()?;
         // A folder that is named is the project; without a name it is looked for upwards, as cargo does.
-        let is_named = self.folder.is_some() && folder.join(spile_world::project::SETTINGS).is_file();
+        let is_named = self.folder.is_some() && folder.join(spile_world::files::project::SETTINGS).is_file();
         let project = if is_named { Project::at(folder) } else { Project::find(&folder)? };
         Ok(match self.trust() {
             Trust::Own => project,

@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock};
 
 use jiff::Timestamp;
 use spile_core::secret::Secret;
-use spile_world::supabase::Address;
+use spile_world::stores::supabase::Address;
 use spile_world::{Alerts, Registry, Runs, Supabase, Target};
 
 const STATUSES: [u16; 8] = [200, 201, 204, 400, 401, 404, 409, 500];

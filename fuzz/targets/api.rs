@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use spile_server::{App, Login, Setup, Writing, router};
 use spile_world::keys::Places;
-use spile_world::meltano::Host;
+use spile_world::processes::meltano::Host;
 use spile_world::{Keys, Outside, Project};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;

@@ -24,7 +24,7 @@ use spile_core::secret::Secret;
 use spile_ops::new::{self, Prepared};
 use spile_ops::secrets::{Access, SecretsFile, Values, to_set};
 use spile_ops::{self as ops, Error, Loaded};
-use spile_world::door::text_named;
+use spile_world::files::door::text_named;
 use spile_world::{Keys, Program, Project};
 
 /// Make an integration: asks for what is not said, tests it, encrypts its secrets, writes its file

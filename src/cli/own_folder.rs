@@ -5,10 +5,10 @@ use miette::Diagnostic;
 
 use super::{Cli, Command, Global, Output};
 use spile_ops::Error;
-use spile_world::own::Own;
-use spile_world::project::{Trust, is_interrupted, recover};
-use spile_world::refusal::Refusal;
-use spile_world::run_lock::{self, Introduction};
+use spile_world::files::own::Own;
+use spile_world::files::project::{Trust, is_interrupted, recover};
+use spile_world::files::refusal::Refusal;
+use spile_world::files::run_lock::{self, Introduction};
 
 /// What a command does with the files of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use spile_view as view;
 use spile_view::plan_data::{PlanData, digest};
 use spile_view::report::ProblemData;
 use spile_world::Project;
-use spile_world::door::read_named;
-use spile_world::project::{Trust, replace, replace_named};
-use spile_world::user_files::repositories;
-use spile_world::way::way;
+use spile_world::files::door::read_named;
+use spile_world::files::project::{Trust, replace, replace_named};
+use spile_world::files::user_files::repositories;
+use spile_world::files::way::way;
 
 /// Show what apply would change in the registry, in meltano.yml and in outputs; write nothing
 #[derive(Debug, clap::Args)]

@@ -17,7 +17,7 @@ use spile_ops::run::{From, Options, Places, Results, Retries, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
 use spile_world::World;
-use spile_world::meltano::Missing;
+use spile_world::processes::meltano::Missing;
 
 /// Test connections: starts each plugin as a sync would, and keeps nothing of what comes
 #[derive(Debug, Clone, clap::Args)]

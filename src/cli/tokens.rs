@@ -8,7 +8,7 @@ use super::{Global, Output};
 use spile_ops::Error;
 use spile_view::table::table;
 use spile_world::Tokens;
-use spile_world::tokens::{KeptToken, Role, Token};
+use spile_world::stores::tokens::{KeptToken, Role, Token};
 
 /// Make, list and revoke tokens of programs that use the API of `spile serve`
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! `--untrusted`: which commands read a project's files and do nothing else.
 
 use super::Command;
-use spile_world::project::Trust;
+use spile_world::files::project::Trust;
 
 /// Whose the project is.
 #[derive(Debug, Clone, Copy, clap::Args)]

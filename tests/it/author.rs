@@ -11,8 +11,8 @@ use spile_ops::author::{self, Wanted};
 use spile_ops::edits::{Destination, Written};
 use spile_ops::secrets::Access;
 use spile_ops::{self as ops, Error, Loaded};
-use spile_world::git::Author;
 use spile_world::keys::Places;
+use spile_world::processes::git::Author;
 use spile_world::{Keys, Program, Project};
 
 use crate::folder::Folder;

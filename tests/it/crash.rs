@@ -9,8 +9,8 @@ use std::process::Command;
 
 use nix::errno::Errno;
 use spile_ops::secrets::SecretsFile;
+use spile_world::files::project::recover;
 use spile_world::keys::Places;
-use spile_world::project::recover;
 use spile_world::{Keys, Project};
 
 use crate::folder::{Folder, Opened, with_secrets};

@@ -76,7 +76,7 @@ fn dependencies_point_down() {
 }
 
 /// Where children are started, each of which says what it is given of the environment.
-const DOORS: [&str; 2] = ["crates/spile-world/src/child_environment", "crates/spile-world/src/git"];
+const DOORS: [&str; 2] = ["crates/spile-world/src/processes/child_environment", "crates/spile-world/src/processes/git"];
 
 #[test]
 fn children_are_started_where_it_is_said_what_they_get_of_the_environment() {
@@ -129,26 +129,26 @@ const OPENING: [&str; 7] = [
 
 /// Who may open files by themselves, and why: none of these is a file that a project's author writes.
 const OPENERS: [(&str, &str); 20] = [
-    ("crates/spile-world/src/door/named.rs", "the user named the file on the command line"),
+    ("crates/spile-world/src/files/door/named.rs", "the user named the file on the command line"),
     ("crates/spile-world/src/keys/found.rs", "the user's keys"),
     ("crates/spile-world/src/keys/made.rs", "the user's keys"),
-    ("crates/spile-world/src/editor.rs", "a private folder of its own"),
-    ("crates/spile-world/src/sops_program/scratch.rs", "a private folder of its own"),
-    ("crates/spile-world/src/machine.rs", "the system's own files"),
-    ("crates/spile-world/src/meltano/processes.rs", "the system's own files"),
-    ("crates/spile-world/src/meltano.rs", "the names in the project's folder, which a run gets as links"),
-    ("crates/spile-world/src/git/file.rs", "git's own folder"),
-    ("crates/spile-world/src/git/changed.rs", "the names of files, which are opened by `world/git/file.rs`"),
-    ("crates/spile-world/src/meltano/leftovers.rs", "Meltano's own folder"),
-    ("crates/spile-world/src/own.rs", "spile's own folder"),
-    ("crates/spile-world/src/own/files.rs", "spile's own folder"),
-    ("crates/spile-world/src/user_files.rs", "the user's own settings"),
+    ("crates/spile-world/src/processes/editor.rs", "a private folder of its own"),
+    ("crates/spile-world/src/processes/sops_program/scratch.rs", "a private folder of its own"),
+    ("crates/spile-world/src/processes/machine.rs", "the system's own files"),
+    ("crates/spile-world/src/processes/meltano/processes.rs", "the system's own files"),
+    ("crates/spile-world/src/processes/meltano.rs", "the names in the project's folder, which a run gets as links"),
+    ("crates/spile-world/src/processes/git/file.rs", "git's own folder"),
+    ("crates/spile-world/src/processes/git/changed.rs", "the names of files, which are opened by `processes/git/file.rs`"),
+    ("crates/spile-world/src/processes/meltano/leftovers.rs", "Meltano's own folder"),
+    ("crates/spile-world/src/files/own.rs", "spile's own folder"),
+    ("crates/spile-world/src/files/own/files.rs", "spile's own folder"),
+    ("crates/spile-world/src/files/user_files.rs", "the user's own settings"),
     ("crates/spile-ops/src/import/strays.rs", "the names of files, which are opened by the door"),
-    ("crates/spile-world/src/project/write.rs", "folders, to sweep and to flush them"),
-    ("crates/spile-world/src/project/journal.rs", "spile's own folder"),
-    ("crates/spile-world/src/meltano/about.rs", "a private folder of its own"),
-    ("crates/spile-world/src/meltano/plugins.rs", "Meltano's own folder"),
-    ("crates/spile-world/src/meltano/private.rs", "spile's own folder"),
+    ("crates/spile-world/src/files/project/write.rs", "folders, to sweep and to flush them"),
+    ("crates/spile-world/src/files/project/journal.rs", "spile's own folder"),
+    ("crates/spile-world/src/processes/meltano/about.rs", "a private folder of its own"),
+    ("crates/spile-world/src/processes/meltano/plugins.rs", "Meltano's own folder"),
+    ("crates/spile-world/src/processes/meltano/private.rs", "spile's own folder"),
 ];
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use spile_core::connector::Role;
-use spile_world::tokens::Role as Right;
+use spile_world::stores::tokens::Role as Right;
 use spile_world::{Audit, Local, Registry, Rendered, Runs, SeenAlerts, Target, Tokens};
 
 use crate::folder::Folder;
@@ -284,8 +284,8 @@ fn a_lock_on_the_projects_folder_keeps_nobody_waiting() {
 #[test]
 fn who_waits_says_for_whom_and_gives_up_in_the_end() {
     let folder = Folder::project();
-    let own = spile_world::own::Own::at(&folder.join(".spile"));
-    let held = spile_world::run_lock::RunLock::hold(&own, spile_world::run_lock::Lock::Project).unwrap();
+    let own = spile_world::files::own::Own::at(&folder.join(".spile"));
+    let held = spile_world::files::run_lock::RunLock::hold(&own, spile_world::files::run_lock::Lock::Project).unwrap();
     let mut command = folder.command("disable fruit");
     let came = crate::cli::program::run(command.env("SPILE_LOCK_TIMEOUT", "2")).exits(1);
     let pid = format!("process {}", std::process::id());

@@ -11,9 +11,9 @@ use miette::Diagnostic;
 use spile_core::secret::Secret;
 use spile_core::sops::node::Node;
 use spile_core::sops::{DataKey, Document, Kind};
+use spile_world::files::project::replace;
 use spile_world::keys::{Keys, Places, wrap};
-use spile_world::project::replace;
-use spile_world::sops_program::{Format, Program, WholeFile};
+use spile_world::processes::sops_program::{Format, Program, WholeFile};
 
 use crate::tools;
 

@@ -6,7 +6,7 @@ use super::{Error, Event, Loaded, Tell, plan};
 use spile_core::connector::bundled::Bundled;
 use spile_core::plan::Plan;
 use spile_core::plan::guard::Allowance;
-use spile_world::{Origin, Rendered, TargetError, World, bundled};
+use spile_world::{Origin, Rendered, TargetError, World, processes::bundled};
 
 /// What apply is told besides the plan.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Error, Loaded};
 use spile_core::name::Slug;
-use spile_world::{Project, git};
+use spile_world::{Project, processes::git};
 
 /// Names the integrations whose files, or whose connector's, have changed since a commit: what is committed, what is
 /// not yet, and what is gone.

@@ -25,7 +25,7 @@ use spile_core::record::Entry;
 use spile_core::render::{self, Head, Output, Purpose, Task};
 use spile_core::settings::{self, ProjectSettings};
 use spile_core::source::Source;
-use spile_world::project::IntegrationFiles;
+use spile_world::files::project::IntegrationFiles;
 use spile_world::{self as world, Project};
 
 pub use connectors::ConnectorFiles;

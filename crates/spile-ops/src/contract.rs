@@ -16,7 +16,7 @@ use spile_core::name::{EnvironmentName, Slug};
 use spile_core::problem::Problems;
 use spile_core::settings::CatalogAge;
 use spile_world::World;
-use spile_world::runs::PAUSED;
+use spile_world::stores::runs::PAUSED;
 use spile_world::{Discoveries, Project};
 
 /// Reads the contract of an integration in an environment; none where nobody has accepted its source yet.

@@ -20,8 +20,8 @@ use spile_core::integration::Integration;
 use spile_core::integration::select::{Pattern, as_pattern};
 use spile_core::name::EnvironmentName;
 use spile_core::run::Cause;
-use spile_world::meltano::{Discovery, Host, Meltano, Outcome, Request, keep_logs};
-use spile_world::project::OWN_FOLDER;
+use spile_world::files::project::OWN_FOLDER;
+use spile_world::processes::meltano::{Discovery, Host, Meltano, Outcome, Request, keep_logs};
 use spile_world::{Discoveries, World};
 
 pub(super) use error::help;

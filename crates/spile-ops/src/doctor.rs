@@ -2,8 +2,8 @@
 
 use super::{Error, Loaded, check};
 use spile_core::problem::{Problems, Report};
-use spile_world::meltano::Host;
-use spile_world::own::Own;
+use spile_world::files::own::Own;
+use spile_world::processes::meltano::Host;
 use spile_world::{Keys, Notifier, Outside, Project, World};
 
 /// How a finding is to be taken.

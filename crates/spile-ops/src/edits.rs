@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use spile_world::Project;
-use spile_world::door::Shut;
-use spile_world::git::{self, Author, Commit};
-use spile_world::project::{FileEdit, NotWritten, Turn};
+use spile_world::files::door::Shut;
+use spile_world::files::project::{FileEdit, NotWritten, Turn};
+use spile_world::processes::git::{self, Author, Commit};
 
 /// What files say, and what they are to say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -152,7 +152,7 @@ pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spile_world::project::replace;
+    use spile_world::files::project::replace;
 
     fn project() -> (tempfile::TempDir, Project) {
         let folder = tempfile::tempdir().unwrap();

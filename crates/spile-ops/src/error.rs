@@ -13,14 +13,14 @@ use spile_core::plan::{Action, Breach};
 use spile_core::problem::{Problems, Report, did_you_mean, listed};
 use spile_core::settings::{RegistryMistake, UndeclaredEnvironment};
 use spile_core::source::Placed;
-use spile_world::command::NotStarted;
-use spile_world::door::Shut;
-use spile_world::git::GitError;
-use spile_world::hub::HubError;
-use spile_world::meltano::{AboutError, InstallError, RunError};
-use spile_world::project::{FileError, NoProject};
-use spile_world::refusal::Refusal;
-use spile_world::target::io_help;
+use spile_world::files::door::Shut;
+use spile_world::files::project::{FileError, NoProject};
+use spile_world::files::refusal::Refusal;
+use spile_world::net::hub::HubError;
+use spile_world::processes::command::NotStarted;
+use spile_world::processes::git::GitError;
+use spile_world::processes::meltano::{AboutError, InstallError, RunError};
+use spile_world::stores::target::io_help;
 use spile_world::{NoWorld, TargetError};
 
 /// How an operation ends when it does not end well.
@@ -226,7 +226,7 @@ pub enum Error {
         /// The state id.
         id: String,
         /// Why.
-        source: spile_world::supabase::NotKept,
+        source: spile_world::stores::supabase::NotKept,
     },
     /// A source does not say what it offers.
     #[error(transparent)]

@@ -11,7 +11,7 @@ use spile_core::name::EnvironmentName;
 use spile_core::secret::Secret;
 use spile_core::value::expansion::given;
 use spile_core::value::periods;
-use spile_world::{World, command};
+use spile_world::{World, processes::command};
 
 /// Runs a command with the variables from which Meltano reads the settings of an integration, secrets decrypted.
 ///

@@ -12,7 +12,7 @@ use spile_core::plan;
 use spile_core::plan::history::{Applied, Pruned};
 use spile_core::run::{Run, RunStatus};
 use spile_world::World;
-use spile_world::runs::Standing;
+use spile_world::stores::runs::Standing;
 
 /// So many applies are looked through for the one that was live: more than a registry keeps.
 const KEPT: usize = 1000;

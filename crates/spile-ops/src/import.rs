@@ -25,7 +25,7 @@ use spile_core::secret::Secret;
 use spile_core::sops::DataKey;
 use spile_core::source::Source;
 use spile_core::yaml::Document;
-use spile_world::project::{SETTINGS, recover};
+use spile_world::files::project::{SETTINGS, recover};
 use spile_world::{Keys, Project};
 
 pub use error::Error;

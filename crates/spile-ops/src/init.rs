@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Error;
 use super::edits::{self, Edits};
 use spile_world::Project;
-use spile_world::project::{SETTINGS, recover, with_lines};
+use spile_world::files::project::{SETTINGS, recover, with_lines};
 
 /// What a new project consists of, by path; `{project}` stands for its name.
 const FILES: [(&str, &str); 5] = [

@@ -13,7 +13,7 @@ use spile_core::integration::load::{LoaderSettings, schema_setting};
 use spile_core::name::EnvironmentName;
 use spile_core::value::expansion::plain;
 use spile_world::World;
-use spile_world::meltano::{Finished, Request};
+use spile_world::processes::meltano::{Finished, Request};
 
 /// The loaders of files, by plugin, and the setting that names the folder to write to.
 const FOLDERS: [(&str, &str); 3] =

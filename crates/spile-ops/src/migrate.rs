@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 
 use super::Error;
 use spile_core::settings::{Home, Registry};
-use spile_world::door::{Door, Shut};
-use spile_world::supabase::{VERSION, migration};
+use spile_world::files::door::{Door, Shut};
+use spile_world::stores::supabase::{VERSION, migration};
 use spile_world::{SupabaseError, World};
 
 /// Returns the migration for the schema and the table that a registry names.

@@ -92,7 +92,7 @@ pub struct Tested {
     /// The channel.
     pub channel: Channel,
     /// What came back.
-    pub answer: Result<String, spile_world::notify::NotSent>,
+    pub answer: Result<String, spile_world::net::notify::NotSent>,
     /// What is wrong with its template, where the built-in one was sent.
     pub template: Option<String>,
 }

@@ -35,9 +35,9 @@ use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::run::{Run, RunKind};
 use spile_core::settings::{Sync, Verify};
 use spile_world::World;
-use spile_world::meltano::{Host, Missing};
-use spile_world::project::OWN_FOLDER;
-use spile_world::runs::PAUSED;
+use spile_world::files::project::OWN_FOLDER;
+use spile_world::processes::meltano::{Host, Missing};
+use spile_world::stores::runs::PAUSED;
 
 pub use died::bury;
 pub(super) use held::{Claim, NotHere, stopped_when_lost};

@@ -12,7 +12,7 @@ use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::run::due::due;
 use spile_core::run::{Run, Tries};
 use spile_world::World;
-use spile_world::runs::{PAUSED, Standing};
+use spile_world::stores::runs::{PAUSED, Standing};
 
 /// An integration with a schedule, and how it stands.
 #[derive(Debug, Clone)]

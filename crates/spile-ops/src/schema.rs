@@ -9,8 +9,8 @@ use spile_core::connector::Catalog;
 use spile_core::problem::Problems;
 use spile_core::schema::{self, Subject};
 use spile_world::Project;
-use spile_world::door::Shut;
-use spile_world::project::{OWN_FOLDER, replace, replace_named};
+use spile_world::files::door::Shut;
+use spile_world::files::project::{OWN_FOLDER, replace, replace_named};
 
 /// The configuration that tells taplo which schema is whose.
 pub const TAPLO: &str = ".taplo.toml";

@@ -27,7 +27,7 @@ use spile_core::sops::Leaf;
 use spile_core::value::periods;
 use spile_world::Keys;
 use spile_world::keys::OpenError;
-use spile_world::sops_program::Format;
+use spile_world::processes::sops_program::Format;
 
 pub use access::{Regranted, regranted, rotate, update_keys};
 pub use encrypt::{encrypt, encrypted};

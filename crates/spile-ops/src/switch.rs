@@ -15,7 +15,7 @@ use spile_core::integration::rewrite::{Edit, rewrite};
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::run::RunStatus;
 use spile_world::World;
-use spile_world::runs::PAUSED;
+use spile_world::stores::runs::PAUSED;
 
 /// What `enabled` is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

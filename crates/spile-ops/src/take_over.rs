@@ -18,7 +18,7 @@ use spile_core::secret::Secret;
 use spile_core::sops;
 use spile_core::value::expansion::to_file;
 use spile_world::World;
-use spile_world::registry::Unmanaged;
+use spile_world::stores::registry::Unmanaged;
 
 /// Files for rows of nobody's.
 #[derive(Debug, Default)]

@@ -19,8 +19,8 @@ use spile_core::name::{EnvironmentName, Slug};
 use spile_core::run::Cause;
 use spile_core::run::verify::{Answer, Compared};
 use spile_world::World;
-use spile_world::meltano::{Comparison, Host, Outcome, Question, Request, keep_logs};
-use spile_world::project::OWN_FOLDER;
+use spile_world::files::project::OWN_FOLDER;
+use spile_world::processes::meltano::{Comparison, Host, Outcome, Question, Request, keep_logs};
 
 pub use error::Error as VerifyError;
 

@@ -18,8 +18,8 @@ use spile_ops::run::{Options, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded, notify};
 use spile_view::report::ProblemData;
 use spile_world::World;
-use spile_world::project::recover;
-use spile_world::runs::Standing;
+use spile_world::files::project::recover;
+use spile_world::stores::runs::Standing;
 
 /// How long files are taken to be as they were.
 const FILES: Duration = Duration::from_millis(500);

@@ -11,7 +11,7 @@ use spile_core::value::Settings;
 use spile_ops::author::Wanted;
 use spile_ops::discover::Offered;
 use spile_world::Keys;
-use spile_world::tokens::random;
+use spile_world::stores::tokens::random;
 
 /// How long a draft is kept that nobody touches.
 const LASTS: Duration = Duration::from_hours(1);

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::who::{Role, Who};
 use spile_core::digest::hash;
 use spile_world::Jwks;
-use spile_world::jwks::NoJwk;
+use spile_world::net::jwks::NoJwk;
 
 /// How far clocks may be apart, in seconds.
 const LEEWAY: u64 = 30;

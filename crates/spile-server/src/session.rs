@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::who::{Role, Who};
 use spile_core::digest::hash;
-use spile_world::tokens::random;
+use spile_world::stores::tokens::random;
 
 /// How the cookie is called, before the port: browsers give a cookie to all ports of a host, and keep one of a name.
 const NAME: &str = "spile_session";

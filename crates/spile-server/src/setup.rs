@@ -8,7 +8,7 @@ use super::session::Login;
 use spile_ops::edits::Destination;
 use spile_ops::run;
 use spile_world::keys::Places;
-use spile_world::meltano::Host;
+use spile_world::processes::meltano::Host;
 use spile_world::{Outside, Project};
 
 /// What a server is made of.

@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 
 use super::refusal::Refusal;
-use spile_world::git::Author;
+use spile_world::processes::git::Author;
 
-pub use spile_world::tokens::Role;
+pub use spile_world::stores::tokens::Role;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

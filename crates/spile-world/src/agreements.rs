@@ -11,10 +11,10 @@ use std::sync::{Mutex, PoisonError};
 use miette::{Diagnostic, SourceSpan};
 use serde::{Deserialize, Serialize};
 
-use super::own::Own;
-use super::project::replace_private;
-use super::run_lock::{Lock, RunLock};
-use super::user_files::{UserFolders, read_own};
+use crate::files::own::Own;
+use crate::files::project::replace_private;
+use crate::files::run_lock::{Lock, RunLock};
+use crate::files::user_files::{UserFolders, read_own};
 use spile_core::problem::Problems;
 use spile_core::settings::{self, Agreement, Sent, TRUST_OPTION, TRUST_VARIABLE, TrustedHost};
 use spile_core::source::Source;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::sops_program::{Format, Program, ProgramError};
+use crate::processes::sops_program::{Format, Program, ProgramError};
 use ask::Asking;
 use identity::Identity;
 use spile_core::sops::{DataKey, Document, Fault, Leaf, Metadata, Scope, Wrapped};

@@ -1,40 +1,38 @@
-//! Everything outside: one file for each outside system, and one handle on each here.
+//! Everything that spile reads and changes outside itself, and [`World`], one handle on each.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`files`] | the project's files, `.spile`, `meltano.yml`, outputs, the user's own files, locks |
+//! | [`stores`] | registries, runs, bookmarks, deliveries, audit, tokens: SQLite, Supabase, memory |
+//! | [`processes`] | Meltano, `sops`, git, editors; what a child gets of the environment |
+//! | [`net`] | the hub, public keys for signing in, notifications |
+//! | [`keys`] | age identities and what they open |
+//! | [`agreements`] | which secret of the environment may be sent to which host |
+//!
+//! ```
+//! use spile_core::problem::Problems;
+//! use spile_world::Project;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let root = folder.path();
+//! std::fs::write(root.join("spile.toml"), "[project]\nname = 'acme'\n")?;
+//! std::os::unix::fs::symlink("/etc/passwd", root.join("integrations"))?;
+//!
+//! // What leaves the project is not followed, and says so at its place.
+//! let mut problems = Problems::default();
+//! let project = Project::find(root).map_err(|_| "no spile.toml here or above")?;
+//! assert_eq!(project.root(), root);
+//! project.integrations(&mut problems);
+//! assert!(problems.any_error());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod agreements;
-pub mod alerts;
-pub mod audit;
-pub mod bookmarks;
-pub mod bundled;
-pub mod child_environment;
-pub mod command;
-pub mod discoveries;
-pub mod door;
-pub mod editor;
-pub mod git;
-pub mod hub;
-pub mod jwks;
+pub mod files;
 pub mod keys;
-pub mod local;
-pub mod machine;
-pub mod meltano;
-pub mod meltano_file;
-pub mod memory;
-pub mod notify;
-pub mod output_file;
-pub mod own;
-pub mod project;
-pub mod refusal;
-pub mod registry;
-pub mod rendered;
-pub mod run_lock;
-pub mod runs;
-pub mod seen;
-pub mod sops_program;
-pub mod supabase;
-pub mod target;
-pub mod tokens;
-pub mod user_files;
-pub mod way;
+pub mod net;
+pub mod processes;
+pub mod stores;
 
 use std::sync::Arc;
 
@@ -47,28 +45,28 @@ use spile_core::settings::{self, Agreement, ProjectSettings, Variables};
 use spile_core::source::Placed;
 
 pub use agreements::Agreements;
-pub use alerts::Alerts;
-pub use audit::{Audit, Deed};
-pub use child_environment::ChildEnvironment;
-pub use discoveries::Discoveries;
-pub use jwks::Jwks;
+pub use files::discoveries::Discoveries;
+pub use files::meltano_file::MeltanoFile;
+pub use files::output_file::OutputFiles;
+pub use files::project::Project;
+pub use files::rendered::Rendered;
+pub use files::user_files::UserFolders;
 pub use keys::Keys;
-pub use local::Local;
-pub use meltano::Meltano;
-pub use meltano_file::MeltanoFile;
-pub use memory::Memory;
-pub use notify::Notifier;
-pub use output_file::OutputFiles;
-pub use project::Project;
-pub use registry::{Registry, Unmanaged};
-pub use rendered::Rendered;
-pub use runs::Runs;
-pub use seen::SeenAlerts;
-pub use sops_program::Program;
-pub use supabase::{Supabase, SupabaseError};
-pub use target::{Origin, Target, TargetError};
-pub use tokens::Tokens;
-pub use user_files::UserFolders;
+pub use net::jwks::Jwks;
+pub use net::notify::Notifier;
+pub use processes::child_environment::ChildEnvironment;
+pub use processes::meltano::Meltano;
+pub use processes::sops_program::Program;
+pub use stores::audit::{Audit, Deed};
+pub use stores::delivery_log::Alerts;
+pub use stores::local::Local;
+pub use stores::memory::Memory;
+pub use stores::read_alerts::SeenAlerts;
+pub use stores::registry::{Registry, Unmanaged};
+pub use stores::runs::Runs;
+pub use stores::supabase::{Supabase, SupabaseError};
+pub use stores::target::{Origin, Target, TargetError};
+pub use stores::tokens::Tokens;
 
 /// The handles on everything outside that operations need, in one environment.
 #[derive(Clone)]
@@ -152,7 +150,7 @@ impl World {
                 (local.clone(), local.clone(), local)
             }
             settings::Registry::Supabase(written) => {
-                let address = self::supabase::Address::agreed(written, outside)?;
+                let address = stores::supabase::Address::agreed(written, outside)?;
                 let hosted = Supabase::new(address, (&settings.name, environment), &project.own_folder());
                 let hosted = Arc::new(hosted.map_err(NoWorld::Supabase)?);
                 supabase = Some(hosted.clone());
@@ -165,7 +163,7 @@ impl World {
     /// Opens all handles but those of the registry: there an empty one in memory stands. No variable is needed.
     #[must_use]
     pub fn offline(project: &Project, settings: &ProjectSettings, outside: &Outside) -> Self {
-        let (registry, runs) = (Arc::new(Memory::default()), Arc::new(memory::MemoryRuns::default()));
+        let (registry, runs) = (Arc::new(Memory::default()), Arc::new(stores::memory::MemoryRuns::default()));
         Self::with(project, settings, (registry, runs), outside)
     }
 
@@ -187,7 +185,7 @@ impl World {
             supabase: None,
             runs,
             registry,
-            alerts: Arc::new(memory::MemoryAlerts::default()),
+            alerts: Arc::new(stores::memory::MemoryAlerts::default()),
             notifier: Notifier::new(outside),
             meltano: Meltano::new(project.root(), settings),
             meltano_file: Arc::new(MeltanoFile::new(project)),

@@ -14,8 +14,8 @@ use spile_core::problem::Problems;
 use spile_core::settings::{self, RunEnvironment};
 use spile_core::source::Source;
 use spile_ops::{Error, connectors};
-use spile_world::door::read_named;
-use spile_world::{Project, meltano};
+use spile_world::files::door::read_named;
+use spile_world::{Project, processes::meltano};
 
 /// How long installing a tap may take, and then its answer, where nothing is said.
 const PATIENCE: Duration = Duration::from_mins(5);

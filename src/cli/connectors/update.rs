@@ -6,7 +6,7 @@ use super::{Global, Output};
 use crate::cli::{exit, variable};
 use spile_ops::{Error, connectors};
 use spile_view as view;
-use spile_world::hub::{Address, Hub};
+use spile_world::net::hub::{Address, Hub};
 
 /// Which hub is asked.
 #[derive(Debug, clap::Args)]

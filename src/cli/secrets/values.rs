@@ -11,7 +11,7 @@ use spile_core::connector::Connector;
 use spile_core::secret::Secret;
 use spile_ops::secrets::{self, Changed, Error, SecretsFile, Values, edit as editing};
 use spile_ops::{self as ops, counted};
-use spile_world::door::text_named;
+use spile_world::files::door::text_named;
 
 /// An integration
 #[derive(Debug, clap::Args)]

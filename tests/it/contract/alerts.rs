@@ -7,8 +7,8 @@ use spile_core::alert::{Key, Told};
 use spile_core::name::ChannelName;
 use spile_core::run::{Run, RunKind, RunStatus};
 use spile_core::settings::AlertKind;
-use spile_world::alerts::Kept;
-use spile_world::memory::MemoryAlerts;
+use spile_world::stores::delivery_log::Kept;
+use spile_world::stores::memory::MemoryAlerts;
 use spile_world::{Alerts, Local, Runs};
 
 use super::harness::id;

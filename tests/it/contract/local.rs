@@ -166,7 +166,7 @@ async fn a_run_with_a_warning_is_kept_also_where_the_database_is_of_a_version_th
     target.record(&run(1, RunStatus::Ok)).await.unwrap();
     // As version 4 had it.
     registry.sql("create table old as select * from integration_runs; drop table integration_runs").unwrap();
-    let made = include_str!("../../../crates/spile-world/src/local.sql");
+    let made = include_str!("../../../crates/spile-world/src/stores/local.sql");
     let (_, runs) = made.split_once("create table integration_runs").unwrap();
     let (runs, _) = runs.split_once("\n\n").unwrap();
     let runs = format!("create table integration_runs{}", runs.replace("'warning', ", ""));

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use spile_core::run::{Cause, Run, RunStatus, Tries};
-use spile_world::memory::MemoryRuns;
+use spile_world::stores::memory::MemoryRuns;
 use spile_world::{Local, Runs};
 use uuid::Uuid;
 

@@ -11,7 +11,7 @@ use miette::Diagnostic;
 use spile_core::problem::Problems;
 use spile_core::settings::{Allowed, Sender, Variables};
 use spile_core::source::{Placed, Source};
-use spile_world::notify::{NotSent, Parcel, Patience};
+use spile_world::net::notify::{NotSent, Parcel, Patience};
 use spile_world::{Agreements, Notifier, Outside};
 use uuid::Uuid;
 

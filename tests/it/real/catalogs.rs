@@ -178,7 +178,7 @@ fn a_catalog_comes_out_of_the_hastened_rules_as_out_of_meltanos_own() {
     let mut command = std::process::Command::new(python);
     command
         .arg(root.join("tests/it/real/walk.py"))
-        .arg(root.join("crates/spile-world/src/meltano/launch.py"))
+        .arg(root.join("crates/spile-world/src/processes/meltano/launch.py"))
         .args(["1", "1000"]);
     let said = Ran(command.output().unwrap()).succeeds().stdout();
     assert!(said.starts_with("1000 catalogs, "), "{said}");

@@ -102,7 +102,7 @@ fn a_tap_that_says_nothing_at_all_ends_well_and_one_that_floods_is_bounded() {
     assert_eq!(run["records"], 3);
     let log = project.path().join(run["log"].as_str().unwrap());
     let size = |path: &std::path::Path| path.metadata().unwrap().len();
-    let before = spile_world::meltano::log_before(&log);
+    let before = spile_world::processes::meltano::log_before(&log);
     assert!(size(&log) < 33 << 20 && size(&before) < 33 << 20);
     let shown = project.spile(&["logs", "things"]).succeeds().0.stdout;
     assert_eq!(shown.len() as u64, size(&log) + size(&before), "both pieces are shown");

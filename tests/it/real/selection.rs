@@ -54,7 +54,11 @@ fn meltano(question: &Value) -> Value {
     let python = seed().join(".spile/meltano/bin/python");
     let mut command = Command::new(python);
     let mut child = command
-        .args(["-c", MELTANO, concat!(env!("CARGO_MANIFEST_DIR"), "/crates/spile-world/src/meltano/launch.py")])
+        .args([
+            "-c",
+            MELTANO,
+            concat!(env!("CARGO_MANIFEST_DIR"), "/crates/spile-world/src/processes/meltano/launch.py"),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

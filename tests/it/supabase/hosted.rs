@@ -5,7 +5,7 @@ use std::sync::Arc;
 use miette::Diagnostic;
 use spile_core::plan::Foreign;
 use spile_core::record::Row;
-use spile_world::supabase::Address;
+use spile_world::stores::supabase::Address;
 use spile_world::{Supabase, Target, TargetError};
 
 use super::parts::{self, address};

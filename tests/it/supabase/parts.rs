@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use spile_core::settings::{self, Allowed, Given, Home, Variables};
 use spile_core::source::{Placed, Source};
 use spile_world::Outside;
-use spile_world::supabase::{Address, migration};
+use spile_world::stores::supabase::{Address, migration};
 
 use super::postgres::Postgres;
 use super::server::{Server, free_port, wait_for, watched};

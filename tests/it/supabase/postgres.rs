@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use spile_core::settings::Home;
-use spile_world::supabase::migration;
+use spile_world::stores::supabase::migration;
 
 use super::server::{Server, free_port, wait_for, watched};
 use crate::tools::{installed, said, skipped, succeeds};

@@ -6,7 +6,7 @@ use serde_json::json;
 use spile_core::name::IntegrationId;
 use spile_core::plan::{State, Step};
 use spile_core::record::Row;
-use spile_world::supabase::VERSION;
+use spile_world::stores::supabase::VERSION;
 use spile_world::{Supabase, Target};
 use uuid::Uuid;
 

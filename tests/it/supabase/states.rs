@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use spile_world::bookmarks::Broker;
-use spile_world::supabase::{NotKept, Writer};
+use spile_world::stores::bookmarks::Broker;
+use spile_world::stores::supabase::{NotKept, Writer};
 use uuid::Uuid;
 
 use super::hosted::HostedRows;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use spile_world::git::{self, Author, Commit};
-use spile_world::project::FileEdit;
+use spile_world::files::project::FileEdit;
+use spile_world::processes::git::{self, Author, Commit};
 
 use crate::cli::program::Came;
 use crate::folder::Folder;

@@ -11,7 +11,7 @@ use spile_core::integration::{Draft, Integration};
 use spile_core::name::EnvironmentName;
 use spile_core::problem::{Problems, Report};
 use spile_core::source::Place;
-use spile_world::project::OWN_FOLDER;
+use spile_world::files::project::OWN_FOLDER;
 use spile_world::{Discoveries, Project};
 
 /// What is believed of the sources.

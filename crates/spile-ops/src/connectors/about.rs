@@ -3,7 +3,7 @@
 use crate::{Error, Event, Tell};
 use spile_core::definition;
 use spile_core::source::Source;
-use spile_world::meltano::{About, Asked};
+use spile_world::processes::meltano::{About, Asked};
 
 use serde_json::Value;
 use tokio::sync::watch;

@@ -7,7 +7,7 @@ use spile_core::definition::Asked;
 use spile_core::problem::did_you_mean;
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::hub::{Index, Kept, KeptPlugin};
+use spile_world::net::hub::{Index, Kept, KeptPlugin};
 
 /// Returns the definition of `tap-github`, or of a variant of it, `tap-github--meltanolabs`; and completes with where it
 /// comes from what is asked of it.

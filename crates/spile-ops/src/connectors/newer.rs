@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use spile_core::connector::{Connector, read};
 use spile_core::problem::Problems;
 use spile_world::Project;
-use spile_world::hub::{Index, KeptPlugin};
+use spile_world::net::hub::{Index, KeptPlugin};
 
 /// Returns what is kept of the hub of the plugin that a connector was made of.
 pub(super) fn of<'a>(connector: &Connector, index: &'a Index) -> Option<&'a KeptPlugin> {

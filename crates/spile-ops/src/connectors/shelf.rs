@@ -13,7 +13,7 @@ use spile_core::definition::{self, Asked};
 use spile_core::problem::{Problems, did_you_mean};
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::hub::{Kept, KeptPlugin};
+use spile_world::net::hub::{Kept, KeptPlugin};
 
 /// Where a connector is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]

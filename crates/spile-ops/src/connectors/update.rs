@@ -14,7 +14,7 @@ use spile_core::digest::hash;
 use spile_core::problem::Problems;
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::hub::{Answer, Hub, HubError, Index, Kept, KeptPlugin};
+use spile_world::net::hub::{Answer, Hub, HubError, Index, Kept, KeptPlugin};
 
 /// How many definitions are asked for at once: a hub is a small server, or a host of static files.
 const AT_ONCE: usize = 8;

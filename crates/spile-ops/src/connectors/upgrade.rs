@@ -16,7 +16,7 @@ use spile_core::problem::{Problems, Report};
 use spile_core::record::PluginDefinition;
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::hub::Kept;
+use spile_world::net::hub::Kept;
 
 /// An upgrade that is to be written.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use spile_core::problem::{Problem, Problems};
 use spile_core::sops::{DataKey, Document, Wrapped};
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::project::SETTINGS;
+use spile_world::files::project::SETTINGS;
 
 /// Why an attempt came to nothing.
 pub(super) enum Failed {

@@ -10,7 +10,7 @@ use spile_core::connector::Role;
 use spile_core::import::{self, Locks, PluginKey};
 use spile_core::render::FILE_NAME;
 use spile_core::source::Source;
-use spile_world::door::{Door, Shut};
+use spile_world::files::door::{Door, Shut};
 
 mod pattern;
 

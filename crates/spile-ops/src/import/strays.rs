@@ -6,7 +6,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use spile_core::import::Note;
 use spile_core::secrecy::{Copies, is_name, said};
-use spile_world::door::Door;
+use spile_world::files::door::Door;
 
 /// How many files are looked at, how deep, and how many bytes one may have: a project's own texts.
 const MOST_FILES: usize = 5_000;

@@ -9,7 +9,7 @@ use crate::edits::{self, Edits};
 use crate::secrets::{self, Access};
 use crate::{self as ops};
 use spile_core::render::FILE_NAME;
-use spile_world::project::{SOPS_RULES, with_lines};
+use spile_world::files::project::{SOPS_RULES, with_lines};
 
 /// The first line of a file that was merged into the template: who changes it would wait for ever.
 const NOT_READ: &str = "# Nothing reads this file any more: `spile import` merged it into templates/meltano.yml.j2.\n";

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::Error;
 use spile_core::settings::{Home, Registry};
-use spile_world::door::text_named;
-use spile_world::supabase::{VERSION, table_check};
+use spile_world::files::door::text_named;
+use spile_world::stores::supabase::{VERSION, table_check};
 
 /// Where a program's input is, by the name that a file has.
 const STDIN: &str = "/dev/stdin";

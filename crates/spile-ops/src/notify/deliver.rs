@@ -16,8 +16,8 @@ use spile_core::alert::{Decision, Message, Policy, Seen, Sending, Told};
 use spile_core::name::EnvironmentName;
 use spile_core::problem::Problems;
 use spile_core::settings::Channel;
-use spile_world::alerts::Kept;
-use spile_world::notify::{NotSent, Parcel};
+use spile_world::net::notify::{NotSent, Parcel};
+use spile_world::stores::delivery_log::Kept;
 use spile_world::{Alerts, Local, TargetError, World};
 
 /// How long a channel may hold up the end of a command: well below what a claim holds.

@@ -20,7 +20,7 @@ use spile_core::plan::{Drift, Plan};
 use spile_core::problem::{Problem, Report};
 use spile_core::settings::AlertKind;
 use spile_world::World;
-use spile_world::runs::Standing;
+use spile_world::stores::runs::Standing;
 
 /// What was seen, and what could not be looked at.
 pub(super) struct Looked {

@@ -13,10 +13,10 @@ use crate::{Error, Event};
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::run::{Run, RunKind};
-use spile_world::bookmarks::Broker;
-use spile_world::meltano::{Backend, Bookmarks, Elsewhere, Host, IsHosted, Request, RunError};
-use spile_world::supabase::{KeptState, NotKept, Writer};
-use spile_world::{Supabase, TargetError, World, machine};
+use spile_world::processes::meltano::{Backend, Bookmarks, Elsewhere, Host, IsHosted, Request, RunError};
+use spile_world::stores::bookmarks::Broker;
+use spile_world::stores::supabase::{KeptState, NotKept, Writer};
+use spile_world::{Supabase, TargetError, World, processes::machine};
 
 /// Bookmarks that are known though the backend has none.
 pub(super) struct Known {

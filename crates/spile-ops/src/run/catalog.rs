@@ -7,8 +7,8 @@ use crate::{Error, discover};
 use spile_core::digest::hash;
 use spile_core::settings::Severity;
 use spile_world::Discoveries;
-use spile_world::discoveries::Used;
-use spile_world::meltano::{Catalog, CatalogFacts};
+use spile_world::files::discoveries::Used;
+use spile_world::processes::meltano::{Catalog, CatalogFacts};
 
 impl Job {
     /// Decides where the catalog comes from. Its plugin has to be installed: another version is another answer.

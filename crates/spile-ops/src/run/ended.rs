@@ -7,7 +7,7 @@ use spile_core::name::Slug;
 use spile_core::problem::counted;
 use spile_core::run::{Cause, Run, RunStatus, arrival};
 use spile_world::World;
-use spile_world::meltano::{Finished, InstallError, Outcome, RunError};
+use spile_world::processes::meltano::{Finished, InstallError, Outcome, RunError};
 
 /// How a run ended, or why there was none.
 pub(super) enum Ended {

@@ -14,7 +14,7 @@ use spile_core::integration::Integration;
 use spile_core::name::EnvironmentName;
 use spile_core::run::Run;
 use spile_world::World;
-use spile_world::meltano::{Hold, NotHeld};
+use spile_world::processes::meltano::{Hold, NotHeld};
 
 /// How often an integration that something else runs is looked at.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -22,9 +22,9 @@ use spile_core::record::entry::state_id;
 use spile_core::run::finding::Finding;
 use spile_core::run::refresh::{self, Left};
 use spile_core::run::{Cause, Run, RunKind, RunStatus, Start, Tries};
-use spile_world::meltano::{Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span};
-use spile_world::supabase::NotKept;
-use spile_world::{World, machine};
+use spile_world::processes::meltano::{Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span};
+use spile_world::stores::supabase::NotKept;
+use spile_world::{World, processes::machine};
 
 /// One run, with all it needs.
 pub(super) struct Job {
@@ -197,7 +197,7 @@ impl Job {
             let is_left = run.attempts <= u32::from(self.options.retries.most) && self.kind == RunKind::Sync;
             if !may_pass || !is_left || !self.rests(run, &outcome, after).await {
                 finish(run, outcome, (self.world.clock)());
-                spile_world::meltano::keep_logs(
+                spile_world::processes::meltano::keep_logs(
                     self.world.project.root(),
                     &run.log,
                     self.loaded.settings.sync.keep_logs,

@@ -14,7 +14,7 @@ use spile_core::run::finding::{self, Finding, Known};
 use spile_core::run::{Cause, Run, RunKind, RunStatus, mention};
 use spile_core::settings::Severity;
 use spile_core::value::expansion::has_variable;
-use spile_world::meltano::CatalogFacts;
+use spile_world::processes::meltano::CatalogFacts;
 
 /// What was found out about the source of a run.
 pub(super) struct Found<'a> {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::Error;
 use spile_core::name::IntegrationId;
-use spile_world::supabase::{LEASE_SECONDS, Lease};
-use spile_world::{Supabase, TargetError, machine};
+use spile_world::stores::supabase::{LEASE_SECONDS, Lease};
+use spile_world::{Supabase, TargetError, processes::machine};
 
 /// How often it is renewed: twice may fail before it ends.
 const RENEWED: Duration = Duration::from_secs(LEASE_SECONDS as u64 / 3);

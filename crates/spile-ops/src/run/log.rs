@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use spile_core::run::Run;
-use spile_world::meltano::log_before;
-use spile_world::own::Own;
-use spile_world::project::OWN_FOLDER;
+use spile_world::files::own::Own;
+use spile_world::files::project::OWN_FOLDER;
+use spile_world::processes::meltano::log_before;
 
 /// The log of a run. It may be in two pieces: the newest, and the one before it.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ mod tests {
     }
 
     fn write(path: &Path, text: &str) {
-        spile_world::project::replace(path, text.as_bytes()).unwrap();
+        spile_world::files::project::replace(path, text.as_bytes()).unwrap();
     }
 
     #[test]

@@ -17,7 +17,7 @@ use spile_core::render::Purpose;
 use spile_core::settings::Verify;
 use spile_core::value::expansion;
 use spile_world::World;
-use spile_world::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
+use spile_world::processes::meltano::{Catalog, Hold, Host, Mapper, Request, Span, Surroundings};
 
 /// What is special about one invocation of Meltano.
 #[derive(Debug, Clone)]

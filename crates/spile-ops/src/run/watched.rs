@@ -13,7 +13,7 @@ use spile_core::integration::check::environment_variable;
 use spile_core::run::finding::{Finding, old_catalog};
 use spile_core::run::{Cause, RunKind};
 use spile_core::settings::Severity;
-use spile_world::meltano::{Catalog, Finished, Outcome, Request};
+use spile_world::processes::meltano::{Catalog, Finished, Outcome, Request};
 
 /// How many changes an error names.
 const NAMED: usize = 20;

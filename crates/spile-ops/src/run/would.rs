@@ -15,7 +15,7 @@ use spile_core::name::Slug;
 use spile_core::record::entry::state_id;
 use spile_core::run::refresh::{self, Left};
 use spile_core::run::{RunKind, RunStatus};
-use spile_world::meltano::Backend;
+use spile_world::processes::meltano::Backend;
 use spile_world::{TargetError, World};
 
 /// What a sync of an integration would do.

@@ -12,7 +12,7 @@ use crate as ops;
 use spile_core::sops::{DataKey, Document, Metadata, SECRETS, Wrapped};
 use spile_world::Project;
 use spile_world::keys::wrap;
-use spile_world::sops_program::WholeFile;
+use spile_world::processes::sops_program::WholeFile;
 
 /// Encrypts everything anew under a new data key. Who could read it can read it.
 ///

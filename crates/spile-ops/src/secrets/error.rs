@@ -6,11 +6,11 @@ use miette::Diagnostic;
 
 use spile_core::name::Slug;
 use spile_core::sops::{BadRules, Fault};
-use spile_world::editor::EditorError;
-use spile_world::git::GitError;
+use spile_world::files::project::FileError;
 use spile_world::keys::{BadRecipient, NoIdentity, NoKey, OpenError};
-use spile_world::project::FileError;
-use spile_world::sops_program::ProgramError;
+use spile_world::processes::editor::EditorError;
+use spile_world::processes::git::GitError;
+use spile_world::processes::sops_program::ProgramError;
 
 /// How an operation on secrets ends when it does not end well.
 #[derive(Debug, thiserror::Error, Diagnostic)]

@@ -15,11 +15,11 @@ use spile_core::sops::node::{self, Members, Node};
 use spile_core::sops::{DataKey, Document};
 use spile_core::source::Source;
 use spile_core::table;
-use spile_world::door::Shut;
+use spile_world::files::door::Shut;
+use spile_world::files::project::IntegrationFiles;
 use spile_world::keys::wrap;
-use spile_world::project::IntegrationFiles;
-use spile_world::sops_program::{Format, WholeFile};
-use spile_world::{Keys, Program, Project, project};
+use spile_world::processes::sops_program::{Format, WholeFile};
+use spile_world::{Keys, Program, Project, files::project};
 
 /// What operations on secrets work with.
 #[derive(Debug, Clone, Copy)]

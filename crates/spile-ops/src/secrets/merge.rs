@@ -11,7 +11,7 @@ use super::{Error, Values};
 use crate as ops;
 use spile_core::sops::{self, DataKey, Document, Wrapped};
 use spile_world::keys::wrap;
-use spile_world::{Keys, git};
+use spile_world::{Keys, processes::git};
 
 /// What came of a merge.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::Error;
 use crate as ops;
+use spile_world::files::project::{SOPS_RULES, add_lines, check_lines};
 use spile_world::keys::{Keys, make_identity};
-use spile_world::project::{SOPS_RULES, add_lines, check_lines};
-use spile_world::{Project, git};
+use spile_world::{Project, processes::git};
 
 /// What was made, and what was there.
 #[derive(Debug, Default, Serialize)]

@@ -21,7 +21,7 @@ use spile_core::digest::hash;
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_view::report::ProblemData;
-use spile_world::runs::Standing;
+use spile_world::stores::runs::Standing;
 
 /// How many are given where nothing is said, and at most.
 const MOST: (usize, usize) = (100, 1000);

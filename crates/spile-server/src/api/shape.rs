@@ -11,7 +11,7 @@ use spile_core::connector::Role;
 use spile_core::integration::{Declaration, Integration};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::value::Settings;
-use spile_world::runs::Standing;
+use spile_world::stores::runs::Standing;
 
 /// An integration as the API gives it: what its file says, with what the registry knows.
 #[derive(Debug, Serialize)]

@@ -29,7 +29,7 @@ use spile_ops::contract::{History, Named};
 use spile_ops::edits::Written;
 use spile_ops::{self as ops, Which};
 use spile_view as view;
-use spile_world::git;
+use spile_world::processes::git;
 
 /// How much of its history is shown.
 const HISTORY: usize = 12;

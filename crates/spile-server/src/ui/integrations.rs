@@ -23,7 +23,7 @@ use spile_core::plan::{Scope, Selection};
 use spile_core::run::Run;
 use spile_ops as ops;
 use spile_view::plan_data::PlanData;
-use spile_world::runs::Standing;
+use spile_world::stores::runs::Standing;
 
 /// How many are shown on a page.
 const MOST: usize = 1000;

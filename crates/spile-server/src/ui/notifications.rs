@@ -16,7 +16,7 @@ use crate::pages::words::ago;
 use crate::refusal::Refusal;
 use spile_core::alert::Alert;
 use spile_core::settings::AlertKind;
-use spile_world::seen::Noticed;
+use spile_world::stores::read_alerts::Noticed;
 
 /// How many are told at once beside a page.
 const MOST: usize = 3;

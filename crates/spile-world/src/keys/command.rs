@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::identity::{LONGEST, Unread};
-use crate::child_environment::inheriting;
+use crate::processes::child_environment::inheriting;
 
 /// How long a command may take. Somebody may have to touch a key for it.
 const TIMEOUT: Duration = Duration::from_secs(30);

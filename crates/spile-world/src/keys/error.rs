@@ -5,7 +5,7 @@ use std::fmt::Write;
 use miette::Diagnostic;
 
 use super::found::{Found, Place};
-use crate::sops_program::ProgramError;
+use crate::processes::sops_program::ProgramError;
 use spile_core::sops::Fault;
 
 /// No key opens a document. It says where keys were looked for, for that is what one has to know then.

@@ -10,8 +10,8 @@ use age::x25519;
 use miette::Diagnostic;
 
 use super::Places;
-use crate::project::make_private;
-use crate::target::io_help;
+use crate::files::project::make_private;
+use crate::stores::target::io_help;
 
 /// A new key cannot be kept.
 #[derive(Debug, thiserror::Error, Diagnostic)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use spile_core::settings::Home;
-use spile_world::supabase::migration;
+use spile_world::stores::supabase::migration;
 
 use super::Machines;
 use crate::folder::Folder;

@@ -1,7 +1,7 @@
 //! Who may do what.
 
 use serde_json::{Value, json};
-use spile_world::supabase::VERSION;
+use spile_world::stores::supabase::VERSION;
 
 use super::{Api, create, everything, id, payload, revision};
 use crate::supabase::parts::Supabase;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use spile_core::settings::{Home, TableName};
-use spile_world::supabase::{migration, table_check};
+use spile_world::stores::supabase::{migration, table_check};
 
 use crate::supabase::postgres::Postgres;
 

@@ -1,7 +1,7 @@
 //! The tables: over nothing, over themselves, over a table that is there; what the hash covers.
 
 use serde_json::{Value, json};
-use spile_world::supabase::VERSION;
+use spile_world::stores::supabase::VERSION;
 
 use super::{Api, create, delete, id, revision, update, with};
 use crate::supabase::parts::Supabase;

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use glob::Pattern;
 
-use spile_world::door::{Door, Entry, Kind, Refused as NotTaken, Shut};
+use spile_world::files::door::{Door, Entry, Kind, Refused as NotTaken, Shut};
 
 /// How many names are looked at. Links to folders of links would otherwise have no end.
 const MOST_NAMES: usize = 200_000;
 
-pub(super) use spile_world::door::Refused;
+pub(super) use spile_world::files::door::Refused;
 
 /// What is looked for in a folder: the parts of the pattern from there on.
 struct Search<'a> {
@@ -91,6 +91,6 @@ impl Search<'_> {
             return Err(refused(Shut::TooMany { most: MOST_NAMES }));
         }
         // The private folders hold no file of the project.
-        Ok(entries.into_iter().filter(|one| !spile_world::door::is_private(&one.name)).collect())
+        Ok(entries.into_iter().filter(|one| !spile_world::files::door::is_private(&one.name)).collect())
     }
 }

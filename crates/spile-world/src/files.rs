@@ -1,0 +1,16 @@
+//! Files: the project's, spile's own in `.spile`, and the user's.
+//!
+//! A project may be an attacker's, so its files are opened by [`door`] alone, and what spile keeps in a project is believed
+//! only where [`own`] finds that this program made it.
+
+pub mod discoveries;
+pub mod door;
+pub mod meltano_file;
+pub mod output_file;
+pub mod own;
+pub mod project;
+pub mod refusal;
+pub mod rendered;
+pub mod run_lock;
+pub mod user_files;
+pub mod way;

@@ -1,0 +1,232 @@
+//! What taps have said of their sources, kept: one file for each integration in each environment, for its owner alone.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::files::own::Own;
+use spile_core::discovered::Discovered;
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::settings::CatalogAge;
+
+/// The catalog that runs use: Meltano keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Used {
+    /// What it holds for: a hash of all that it depends on, the selection included.
+    pub key: String,
+    /// When the tap said it.
+    pub discovered_at: Timestamp,
+}
+
+impl Used {
+    /// Tells whether a run with this key may use it now.
+    #[must_use]
+    pub fn will_do(&self, key: &str, (age, now): (CatalogAge, Timestamp)) -> bool {
+        let is_young = match age {
+            CatalogAge::Always => false,
+            CatalogAge::Kept => true,
+            // One from the future is of a clock that was wrong.
+            CatalogAge::Within(most) => {
+                Duration::try_from(now.duration_since(self.discovered_at)).is_ok_and(|age| age < most)
+            }
+        };
+        is_young && self.key == key
+    }
+}
+
+/// How many earlier answers are kept of an integration in an environment, each different from the next.
+pub const EARLIER: usize = 5;
+
+/// The folder of what taps have said.
+#[derive(Debug, Clone)]
+pub struct Discoveries(Own);
+
+impl Discoveries {
+    /// Names the folder in a project's own one; nothing is read or made.
+    #[must_use]
+    pub fn of(own_folder: &Path) -> Self {
+        Self(Own::at(own_folder))
+    }
+
+    /// Returns what was said last, where that holds for `key`.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn find(&self, (slug, environment): (&Slug, &EnvironmentName), key: &str) -> io::Result<Option<Discovered>> {
+        // Where the folder is not this user's own, nothing was said yet.
+        let Ok(Some(own)) = self.0.open() else { return Ok(None) };
+        let Some(bytes) = own.read(file(slug, environment))? else { return Ok(None) };
+        // One of another form is asked for again.
+        let kept = serde_json::from_slice::<Discovered>(&bytes).ok();
+        Ok(kept.filter(|kept| kept.key == key))
+    }
+
+    /// Keeps what was said, in the place of what was said before, which is kept beside it where it was something else. Runs
+    /// ask for a catalog of their own again.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep(&self, (slug, environment): (&Slug, &EnvironmentName), discovered: &Discovered) -> io::Result<()> {
+        let bytes = serde_json::to_vec(discovered).map_err(io::Error::from)?;
+        let own = self.0.make()?;
+        self.remember((slug, environment), discovered)?;
+        own.replace(file(slug, environment), &bytes)?;
+        // What is known here now, runs shall know too: the next one asks.
+        own.remove(used(slug, environment))
+    }
+
+    /// Keeps what was said before, where it was something else than what is said now, and forgets the oldest.
+    fn remember(&self, of: (&Slug, &EnvironmentName), now: &Discovered) -> io::Result<()> {
+        let own = self.0.make()?;
+        let before = own.read(file(of.0, of.1))?;
+        let kept = before.as_ref().and_then(|bytes| serde_json::from_slice::<Discovered>(bytes).ok());
+        let (Some(bytes), Some(kept)) = (before, kept.filter(|kept| kept.streams != now.streams)) else {
+            return Ok(());
+        };
+        own.replace(earlier(of, kept.discovered_at.as_second()), &bytes)?;
+        let seconds = self.earlier_seconds(of)?;
+        let too_many = seconds.len().saturating_sub(EARLIER);
+        seconds[..too_many].iter().try_for_each(|second| own.remove(earlier(of, *second)))
+    }
+
+    /// Returns what was said before what is kept now, the newest first.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn earlier(&self, of: (&Slug, &EnvironmentName)) -> io::Result<Vec<Discovered>> {
+        let Ok(Some(own)) = self.0.open() else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for second in self.earlier_seconds(of)?.into_iter().rev() {
+            let bytes = own.read(earlier(of, second))?;
+            found.extend(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()));
+        }
+        Ok(found)
+    }
+
+    /// Returns when that was, the oldest first.
+    fn earlier_seconds(&self, (slug, environment): (&Slug, &EnvironmentName)) -> io::Result<Vec<i64>> {
+        let Ok(Some(own)) = self.0.open() else { return Ok(Vec::new()) };
+        let start = format!("{slug}.{environment}.");
+        let second =
+            |name: &std::ffi::OsString| name.to_str()?.strip_prefix(&start)?.strip_suffix(".json")?.parse().ok();
+        let mut seconds: Vec<i64> = own.list("catalogs")?.iter().filter_map(second).collect();
+        seconds.sort_unstable();
+        Ok(seconds)
+    }
+
+    /// Returns which catalog the runs of an integration used last, where they asked for one themselves.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn used(&self, (slug, environment): (&Slug, &EnvironmentName)) -> io::Result<Option<Used>> {
+        let Ok(Some(own)) = self.0.open() else { return Ok(None) };
+        let bytes = own.read(used(slug, environment))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Remembers which catalog runs use from now on.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn use_from_now(&self, (slug, environment): (&Slug, &EnvironmentName), new: &Used) -> io::Result<()> {
+        let bytes = serde_json::to_vec(new).map_err(io::Error::from)?;
+        self.0.make()?.replace(used(slug, environment), &bytes)
+    }
+
+    /// Returns where it is kept. No dot is part of a name.
+    #[must_use]
+    pub fn path(&self, slug: &Slug, environment: &EnvironmentName) -> PathBuf {
+        self.0.path().join(file(slug, environment))
+    }
+}
+
+fn file(slug: &Slug, environment: &EnvironmentName) -> String {
+    format!("catalogs/{slug}.{environment}.json")
+}
+
+fn earlier((slug, environment): (&Slug, &EnvironmentName), second: i64) -> String {
+    format!("catalogs/{slug}.{environment}.{second}.json")
+}
+
+fn used(slug: &Slug, environment: &EnvironmentName) -> String {
+    format!("catalogs/{slug}.{environment}.used.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_found_by_its_key_alone_and_is_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let discoveries = Discoveries::of(&folder.path().join(".spile"));
+        let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+        let of = (&slug, &environment);
+        assert_eq!(discoveries.find(of, "a").unwrap(), None);
+        let said = Discovered { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH, streams: Vec::new() };
+        discoveries.keep(of, &said).unwrap();
+        assert_eq!(discoveries.find(of, "a").unwrap(), Some(said));
+        assert_eq!(discoveries.find(of, "b").unwrap(), None);
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let path = discoveries.path(&slug, &environment);
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        std::fs::File::options().write(true).truncate(true).open(&path).unwrap();
+        assert_eq!(discoveries.find(of, "a").unwrap(), None, "a broken file is asked for again");
+    }
+
+    #[test]
+    fn a_catalog_will_do_while_it_is_young_and_nothing_has_changed() {
+        let day = Duration::from_hours(24);
+        let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
+        let used = Used { key: "a".to_owned(), discovered_at: at(100) };
+        let will_do = |key, age, hours| used.will_do(key, (age, at(hours)));
+        assert!(will_do("a", CatalogAge::Within(day), 123) && !will_do("a", CatalogAge::Within(day), 124));
+        assert!(!will_do("a", CatalogAge::Within(day), 99), "a clock that was set back");
+        assert!(will_do("a", CatalogAge::Kept, 9000) && !will_do("b", CatalogAge::Kept, 101));
+        assert!(!will_do("a", CatalogAge::Always, 100));
+    }
+
+    #[test]
+    fn earlier_answers_are_kept_where_they_were_others_and_the_oldest_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let discoveries = Discoveries::of(&folder.path().join(".spile"));
+        let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+        let of = (&slug, &environment);
+        let said = |name: &str, second: i64| Discovered {
+            key: "a".to_owned(),
+            discovered_at: Timestamp::from_second(second).unwrap(),
+            streams: vec![spile_core::discovered::Stream::named(name)],
+        };
+        let names = |all: &[Discovered]| all.iter().map(|one| one.streams[0].name.clone()).collect::<Vec<_>>();
+        for (name, second) in [("a", 1), ("a", 2), ("b", 3), ("b", 4)] {
+            discoveries.keep(of, &said(name, second)).unwrap();
+        }
+        assert_eq!(names(&discoveries.earlier(of).unwrap()), ["a"]);
+        for number in 0..8 {
+            discoveries.keep(of, &said(&format!("c{number}"), 10 + number)).unwrap();
+        }
+        assert_eq!(names(&discoveries.earlier(of).unwrap()), ["c6", "c5", "c4", "c3", "c2"]);
+        let other: Slug = "shop-2".parse().unwrap();
+        assert_eq!(discoveries.earlier((&other, &environment)).unwrap(), []);
+    }
+
+    #[test]
+    fn runs_ask_again_after_a_discovery() {
+        let folder = tempfile::tempdir().unwrap();
+        let discoveries = Discoveries::of(&folder.path().join(".spile"));
+        let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
+        let of = (&slug, &environment);
+        let used = Used { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH };
+        assert_eq!(discoveries.used(of).unwrap(), None);
+        discoveries.use_from_now(of, &used).unwrap();
+        assert_eq!(discoveries.used(of).unwrap(), Some(used));
+        let said = Discovered { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH, streams: Vec::new() };
+        discoveries.keep(of, &said).unwrap();
+        assert_eq!(discoveries.used(of).unwrap(), None);
+    }
+}

@@ -1,0 +1,262 @@
+//! The folders inside a project that a program makes for itself, `.spile` and `.meltano`: believed only where they are this
+//! user's own.
+//!
+//! A clone is data, and it can bring these folders too: with a journal that overwrites files, a token of an admin, a Python
+//! that the next sync starts. So nothing below them is opened by its path. [`Own`] names a folder, and only its check gives
+//! an [`OwnFolder`], which opens the files in it.
+
+mod files;
+mod index;
+mod tracked;
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+
+use crate::files::project::Trust;
+use tracked::Tracked;
+
+pub use files::MOST_BYTES;
+
+/// A file in a new folder that keeps `git add` away from it.
+const IGNORE: &str = ".gitignore";
+
+/// The name of a folder that a program makes for itself; nothing is looked at yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    path: PathBuf,
+    /// What its mode may not allow.
+    closed: u32,
+    /// Whose the project is.
+    trust: Trust,
+}
+
+/// A folder that is this user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnFolder {
+    path: PathBuf,
+}
+
+/// Why a folder, or a file in it, is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
+pub enum NotOwn {
+    /// It is a link.
+    #[error("`{folder}` is a link, so spile does not use what is in it")]
+    #[diagnostic(code(spile::own::link), help("remove the link: spile makes the folder anew"))]
+    Link {
+        /// The folder's name.
+        folder: String,
+    },
+    /// It is a file, or something else.
+    #[error("`{folder}` cannot be used: it is not a folder")]
+    #[diagnostic(code(spile::own::not_a_folder), help("move it away: spile makes the folder anew"))]
+    NotAFolder {
+        /// The folder's name.
+        folder: String,
+    },
+    /// Another user has it.
+    #[error("`{folder}` belongs to another user (id {owner}), so spile does not use what is in it")]
+    #[diagnostic(
+        code(spile::own::other_owner),
+        help("run spile as that user, or delete `{folder}`: spile makes it anew")
+    )]
+    OtherOwner {
+        /// The folder's name.
+        folder: String,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// Others may read or write in it.
+    #[error("`{folder}` is open to other users (mode {mode:o}), so spile does not use what is in it")]
+    #[diagnostic(
+        code(spile::own::open_to_others),
+        help("delete `{folder}` if you do not know where it came from; otherwise run `chmod {wanted} {folder}`")
+    )]
+    OpenToOthers {
+        /// The folder's name.
+        folder: String,
+        /// Its mode.
+        mode: u32,
+        /// What `chmod` takes.
+        wanted: &'static str,
+    },
+    /// The repository brings it.
+    #[error("git tracks `{}`, so spile does not use what is in `{folder}`", path.display())]
+    #[diagnostic(
+        code(spile::own::tracked),
+        help("run `git rm -r --cached {folder}`, commit that, and delete `{folder}`: spile makes it anew")
+    )]
+    Tracked {
+        /// The folder's name.
+        folder: String,
+        /// What is tracked, from the root of its repository.
+        path: PathBuf,
+    },
+    /// It is a repository of its own.
+    #[error("`{folder}` is a git repository, so spile does not use what is in it")]
+    #[diagnostic(code(spile::own::repository), help("delete `{folder}`: spile makes it anew"))]
+    Repository {
+        /// The folder's name.
+        folder: String,
+    },
+    /// What git tracks cannot be told.
+    #[error("spile cannot tell whether git tracks `{folder}`: `{}` cannot be read: {why}", path.display())]
+    #[diagnostic(
+        code(spile::own::unknown),
+        help("run `git status` to see what is wrong with the repository; until then spile does not use `{folder}`")
+    )]
+    Unknown {
+        /// The folder's name.
+        folder: String,
+        /// The file that cannot be read.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A file in it is not what spile makes.
+    #[error("`{}` is not used: {why}", path.display())]
+    #[diagnostic(code(spile::own::file), help("delete it if you do not know where it came from; {help}"))]
+    File {
+        /// The file, with the folder's name.
+        path: PathBuf,
+        /// Why.
+        why: String,
+        /// What else helps.
+        help: &'static str,
+    },
+}
+
+impl Own {
+    /// Names a folder of spile's own, for this user alone.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), closed: 0o077, trust: Trust::Own }
+    }
+
+    /// Names Meltano's folder of a project. Meltano itself makes it readable for others.
+    #[must_use]
+    pub fn of_meltano(root: &Path) -> Self {
+        Self { path: root.join(".meltano"), closed: 0o022, trust: Trust::Own }
+    }
+
+    /// Names the same folder in a stranger's project: nobody looks at it, and nothing is made there.
+    #[must_use]
+    pub(crate) fn unseen(self) -> Self {
+        Self { trust: Trust::Untrusted, ..self }
+    }
+
+    /// Returns where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the folder; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it is there and is not this user's own.
+    pub fn open(&self) -> Result<Option<OwnFolder>, NotOwn> {
+        if self.trust == Trust::Untrusted {
+            return Ok(None);
+        }
+        let found = match self.path.symlink_metadata() {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.unknown(self.path.clone(), &error)),
+        };
+        self.check(&found)?;
+        self.check_git()?;
+        Ok(Some(OwnFolder { path: self.path.clone() }))
+    }
+
+    /// Opens the folder, and makes it where there is none.
+    ///
+    /// # Errors
+    /// When it is not this user's own, or cannot be made.
+    pub fn make(&self) -> io::Result<OwnFolder> {
+        if self.trust == Trust::Untrusted {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "nothing is written into a stranger's project",
+            ));
+        }
+        if let Some(folder) = self.open()? {
+            return Ok(folder);
+        }
+        fs::create_dir_all(self.path.parent().unwrap_or(&self.path))?;
+        self.check_git()?;
+        match fs::DirBuilder::new().mode(0o700).create(&self.path) {
+            // Whatever somebody does to `.gitignore`: what is in here goes into no commit by mistake.
+            Ok(()) => self.ignore()?,
+            // Somebody else was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        self.open()?.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Keeps git away from a new folder. The file is not replaced as others are: a kill would leave half of it behind.
+    fn ignore(&self) -> io::Result<()> {
+        let file = File::options().write(true).create_new(true).mode(0o600).open(self.path.join(IGNORE));
+        match file.and_then(|mut file| file.write_all(b"*\n")) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn check(&self, found: &Metadata) -> Result<(), NotOwn> {
+        let (folder, owner, mode) = (self.name(), found.uid(), found.mode() & 0o7777);
+        if found.is_symlink() {
+            return Err(NotOwn::Link { folder });
+        }
+        if !found.is_dir() {
+            return Err(NotOwn::NotAFolder { folder });
+        }
+        if owner != this_user() {
+            return Err(NotOwn::OtherOwner { folder, owner });
+        }
+        if mode & self.closed != 0 {
+            let wanted = if self.closed == 0o077 { "700" } else { "go-w" };
+            return Err(NotOwn::OpenToOthers { folder, mode, wanted });
+        }
+        Ok(())
+    }
+
+    fn check_git(&self) -> Result<(), NotOwn> {
+        let folder = self.name();
+        if self.path.join(".git").symlink_metadata().is_ok() {
+            return Err(NotOwn::Repository { folder });
+        }
+        let root = self.path.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match tracked::tracked(root, &folder) {
+            Tracked::No => Ok(()),
+            Tracked::Yes(path) => Err(NotOwn::Tracked { folder, path }),
+            Tracked::Unknown { path, why } => Err(NotOwn::Unknown { folder, path, why }),
+        }
+    }
+
+    fn unknown(&self, path: PathBuf, why: &io::Error) -> NotOwn {
+        NotOwn::Unknown { folder: self.name(), path, why: why.to_string() }
+    }
+
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Returns the user that this process acts as.
+fn this_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+impl From<NotOwn> for io::Error {
+    fn from(not_own: NotOwn) -> Self {
+        crate::files::refusal::Refusal::from(not_own).into()
+    }
+}
+
+#[cfg(test)]
+mod tests;

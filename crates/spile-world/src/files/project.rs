@@ -1,0 +1,329 @@
+//! The project's folder: finding it, reading its files, replacing one as a whole.
+
+mod files;
+mod journal;
+mod mistake;
+mod trust;
+mod write;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+
+use crate::files::door::{Door, Shut};
+use crate::files::own::Own;
+use crate::processes::git;
+use spile_core::integration::FileName;
+use spile_core::problem::Problems;
+use spile_core::render;
+use spile_core::source::Source;
+
+pub use journal::{BadJournal, FileEdit, NotWritten, Turn, is_interrupted, recover};
+pub use mistake::{FileError, Mistake};
+pub use trust::Trust;
+pub(crate) use write::sweep_temporary;
+pub use write::{add_lines, check_lines, create, make_private, replace, replace_named, replace_private, with_lines};
+
+/// The file that makes a folder a project.
+pub const SETTINGS: &str = "spile.toml";
+
+/// The folder of everything that spile makes for itself.
+pub const OWN_FOLDER: &str = ".spile";
+
+/// The creation rules of sops: who may read new secrets.
+pub const SOPS_RULES: &str = ".sops.yaml";
+
+/// How many bytes are read for the head of a connector.
+const HEAD: usize = 4096;
+
+/// How the stem of a sidecar ends.
+const SIDECAR: &str = ".secrets";
+
+/// Returns the name of the integration whose secrets stand in a file of their own, where this is one.
+fn sidecar_stem(path: &Path) -> Option<&str> {
+    let extension = path.extension().and_then(OsStr::to_str)?;
+    let stem = path.file_stem().and_then(OsStr::to_str)?.strip_suffix(SIDECAR)?;
+    matches!(extension, "yaml" | "json").then_some(stem)
+}
+
+/// Tells whether a file would be one of an integration's, or of its secrets, by another name: `SHOP.TOML`, and
+/// `shop.secrets.yml`, with secrets that nobody would look at.
+fn is_almost_one(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let ends = |end: &&str| name.ends_with(*end);
+    [".toml", ".secrets.yml", ".secrets.yaml", ".secrets.json"].iter().any(ends)
+}
+
+/// There is no project here.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("there is no `spile.toml` in `{}` or above", start.display())]
+#[diagnostic(
+    code(spile::project::not_found),
+    help("run `spile init` to make a project here, or name one with `-C DIR`")
+)]
+pub struct NoProject {
+    start: PathBuf,
+}
+
+/// The files of integrations, as read.
+#[derive(Debug, Default)]
+pub struct IntegrationFiles {
+    /// `<slug>.toml` and overlays.
+    pub declared: Vec<(FileName, Source)>,
+    /// Sops documents beside them: `<slug>.secrets.yaml` and the like.
+    pub sidecars: Vec<(FileName, Source)>,
+}
+
+/// The project's folder.
+#[derive(Debug, Clone)]
+pub struct Project {
+    root: PathBuf,
+    trust: Trust,
+    /// Texts that are read in place of what the files hold: changes that are checked before they are written. `None` is a
+    /// file that is to go.
+    unwritten: BTreeMap<PathBuf, Option<String>>,
+}
+
+impl Project {
+    /// Takes a folder as the project's.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), trust: Trust::Own, unwritten: BTreeMap::new() }
+    }
+
+    /// Returns the project as a stranger's: its files are read, and nothing of what spile keeps in it.
+    #[must_use]
+    pub fn untrusted(self) -> Self {
+        Self { trust: Trust::Untrusted, ..self }
+    }
+
+    /// Returns the project as it would be if a file had this text.
+    #[must_use]
+    pub fn with(&self, path: &Path, text: String) -> Self {
+        let mut changed = self.clone();
+        changed.unwritten.insert(path.to_owned(), Some(text));
+        changed
+    }
+
+    /// Returns the project as it would be without a file.
+    #[must_use]
+    pub fn without(&self, path: &Path) -> Self {
+        let mut changed = self.clone();
+        changed.unwritten.insert(path.to_owned(), None);
+        changed
+    }
+
+    /// Finds the project that a folder is in: the nearest `spile.toml` upwards.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(start: &Path) -> Result<Self, NoProject> {
+        // Whatever stands in its place is found as well: reading it says what is wrong with it.
+        let found = start.ancestors().find(|folder| folder.join(SETTINGS).symlink_metadata().is_ok());
+        found.map(Self::at).ok_or_else(|| NoProject { start: start.to_owned() })
+    }
+
+    /// Returns whose the folder is.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// Returns the folder of everything that spile makes for itself, where it is believed: a stranger's is not.
+    #[must_use]
+    pub fn believed_folder(&self) -> Option<PathBuf> {
+        match self.trust {
+            Trust::Own => Some(self.own_folder()),
+            Trust::Untrusted => None,
+        }
+    }
+
+    /// Returns the folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the folder of everything that spile makes for itself.
+    #[must_use]
+    pub fn own_folder(&self) -> PathBuf {
+        self.root.join(OWN_FOLDER)
+    }
+
+    /// Names that folder; only its check opens what is in it.
+    #[must_use]
+    pub fn own(&self) -> Own {
+        match self.trust {
+            Trust::Own => Own::at(&self.own_folder()),
+            Trust::Untrusted => Own::at(&self.own_folder()).unseen(),
+        }
+    }
+
+    /// Returns where the local registry is.
+    #[must_use]
+    pub fn registry_path(&self) -> PathBuf {
+        self.own_folder().join("registry.db")
+    }
+
+    /// Returns the commit that git has checked out, where the project is in a repository.
+    #[must_use]
+    pub fn commit(&self) -> Option<String> {
+        git::checked_out(&self.root)
+    }
+
+    /// Returns the way to the project from the root of the repository that it is in.
+    #[must_use]
+    pub fn in_repository(&self) -> PathBuf {
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let repository = root.ancestors().find(|folder| folder.join(".git").exists());
+        repository.and_then(|repository| root.strip_prefix(repository).ok()).map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// Reads `spile.toml`.
+    pub fn settings(&self, problems: &mut Problems) -> Option<Source> {
+        self.source(Path::new(SETTINGS), problems)
+    }
+
+    /// Reads the project's own connectors.
+    pub fn connectors(&self, problems: &mut Problems) -> Vec<Source> {
+        let paths = self.connector_paths(problems);
+        self.sources(paths, |_, _, _| Some(()), problems).into_iter().map(|((), source)| source).collect()
+    }
+
+    /// Lists the files of the project's own connectors.
+    pub fn connector_paths(&self, problems: &mut Problems) -> Vec<PathBuf> {
+        let mut paths = self.files("connectors", problems);
+        paths.retain(|path| path.extension() == Some(OsStr::new("toml")));
+        paths
+    }
+
+    /// Reads one of the project's own connectors.
+    pub fn connector(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        self.source(path, problems)
+    }
+
+    /// Reads the lines of a connector before its first table, where they are short; else all of it.
+    pub fn connector_head(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        if self.unwritten.contains_key(path) {
+            return self.source(path, problems);
+        }
+        let mut buffer = [0; HEAD];
+        // One read for each of a thousand files: where it is cut short, all of the file is read.
+        let read = self.door().and_then(|door| door.open(path)).map(|mut file| file.read(&mut buffer));
+        let bytes = &buffer[..read.ok().and_then(Result::ok).unwrap_or(0)];
+        let end = bytes.windows(2).position(|pair| pair == b"\n[").map(|at| at + 1);
+        let lines = end.and_then(|end| std::str::from_utf8(&bytes[..end]).ok());
+        lines.map(|lines| Source::new(path, lines)).or_else(|| self.source(path, problems))
+    }
+
+    /// Reads the files of integrations and their overlays, sorted by path.
+    pub fn integrations(&self, problems: &mut Problems) -> IntegrationFiles {
+        let (declared, others): (Vec<_>, Vec<_>) = self
+            .files("integrations", problems)
+            .into_iter()
+            .partition(|path| path.extension() == Some("toml".as_ref()));
+        let (sidecars, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|path| sidecar_stem(path).is_some());
+        for path in others.iter().filter(|path| is_almost_one(path)) {
+            problems.push(&Source::new(path, ""), bad_name(path));
+        }
+        let declared_name = |path: &Path, source: &Source, problems: &mut Problems| {
+            let name = path.file_stem().and_then(OsStr::to_str).and_then(FileName::of_stem);
+            name.or_else(|| {
+                problems.push(source, bad_name(path));
+                None
+            })
+        };
+        let sidecar_name = |path: &Path, source: &Source, problems: &mut Problems| {
+            sidecar_stem(path).and_then(FileName::of_stem).or_else(|| {
+                problems.hide(&source.place(0..source.text().len()));
+                problems.push(source, bad_name(path));
+                None
+            })
+        };
+        let declared = self.sources(declared, declared_name, problems);
+        IntegrationFiles { declared, sidecars: self.sources(sidecars, sidecar_name, problems) }
+    }
+
+    /// Finds the `.sops.yaml` for a file: from its folder upwards, to the root of the repository that the project is in,
+    /// or to that of the project.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read.
+    pub fn sops_rules(&self, path: &Path) -> Result<Option<(PathBuf, String)>, FileError> {
+        let root = self.root.canonicalize().unwrap_or_else(|_| self.root.clone());
+        let repository = root.ancestors().find(|folder| folder.join(".git").exists());
+        let top = repository.unwrap_or(&root);
+        let door = Door::to_project(top).map_err(|why| FileError::new(SOPS_RULES, why))?;
+        let start = root.join(path);
+        for folder in start.ancestors().skip(1) {
+            let config = folder.join(SOPS_RULES);
+            if let Some(Some(text)) = self.unwritten.get(Path::new(SOPS_RULES)).filter(|_| folder == root) {
+                return Ok(Some((config, text.clone())));
+            }
+            match door.text(config.strip_prefix(top).unwrap_or(&config)) {
+                Ok(text) => return Ok(Some((config, text))),
+                Err(Shut::Missing) => {}
+                Err(why) => return Err(FileError::new(config, why)),
+            }
+            if folder == top {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the template of `meltano.yml`: the project's own, or the built-in one.
+    pub fn template(&self, problems: &mut Problems) -> Option<Source> {
+        let path = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
+        self.source_or(&path, render::TEMPLATE, problems)
+    }
+
+    /// Reads a template of messages.
+    pub fn notify_template(&self, path: &Path, problems: &mut Problems) -> Option<Source> {
+        self.source(path, problems)
+    }
+
+    /// Reads the project's own templates of outputs: all that is in `templates/` and is not that of `meltano.yml`.
+    pub fn output_templates(&self, problems: &mut Problems) -> Vec<Source> {
+        let mut paths = self.files("templates", problems);
+        let own = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
+        paths.retain(|path| path.extension() == Some(OsStr::new("j2")) && *path != own);
+        self.sources(paths, |_, _, _| Some(()), problems).into_iter().map(|((), source)| source).collect()
+    }
+}
+
+fn bad_name(path: &Path) -> Mistake {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Mistake::Name { name, span: (0..0).into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn odd_files_are_reported_and_survived() {
+        let folder = tempfile::tempdir().unwrap();
+        let integrations = folder.path().join("integrations");
+        std::fs::create_dir_all(integrations.join(".hidden")).unwrap();
+        std::fs::File::create(integrations.join(".hidden/x.toml")).unwrap();
+        std::os::unix::fs::symlink("..", integrations.join("loop")).unwrap();
+        std::fs::File::create(integrations.join("latin.toml")).unwrap().write_all(b"name = '\xe9'").unwrap();
+        std::fs::File::create(integrations.join("Bad Name.toml")).unwrap();
+        std::fs::File::create(integrations.join("good.toml")).unwrap();
+        std::fs::File::create(integrations.join("huge.toml")).unwrap().set_len(100_000_000_000).unwrap();
+        let mut problems = Problems::default();
+        let found = Project::at(folder.path()).integrations(&mut problems);
+        let paths: Vec<_> = found.declared.iter().map(|(_, source)| source.path().to_owned()).collect();
+        assert_eq!(paths, [Path::new("integrations/good.toml")]);
+        let codes: Vec<_> = problems.into_report().problems().iter().map(spile_core::problem::Problem::code).collect();
+        assert_eq!(
+            codes,
+            ["spile::files::name", "spile::files::too_large", "spile::files::not_utf8", "spile::files::link_loop"]
+        );
+    }
+}

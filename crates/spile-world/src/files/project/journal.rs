@@ -1,0 +1,270 @@
+//! What several files are about to become. Whoever is killed in between leaves a journal, and who comes next puts the files
+//! back: of a change of several files all is there or nothing.
+//!
+//! A journal says what files are overwritten with, so it is believed only where this user alone can have written it, and
+//! only as a whole: one path that leads out of the project, and nothing is undone.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use miette::Diagnostic;
+use serde::{Deserialize, Serialize};
+
+use super::OWN_FOLDER;
+use crate::files::door::{Door, Shut, is_private};
+use crate::files::own::{Own, OwnFolder};
+use crate::files::refusal::Refusal;
+use crate::files::run_lock::{Lock, RunLock};
+
+/// The journal, in spile's own folder.
+const NAME: &str = "edits.json";
+
+/// The version of what is in it. One of another version is for the program that knows it.
+const VERSION: u32 = 1;
+
+/// The most bytes of a journal.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// The most files of a journal.
+const MOST_FILES: usize = 100_000;
+
+/// A file that is to change: what it says, and what it is to say; `None` is a file that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEdit {
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// What it says.
+    pub before: Option<String>,
+    /// What it is to say.
+    pub after: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    version: u32,
+    files: Vec<FileEdit>,
+}
+
+/// What any version of a journal says.
+#[derive(Deserialize)]
+struct Head {
+    version: u32,
+}
+
+/// A journal that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
+#[error("`.spile/edits.json` says how to undo an interrupted change, and spile does not believe it: {why}")]
+#[diagnostic(
+    code(spile::journal::refused),
+    help("nothing was undone: look at the files that it names, with `git diff`, and delete `.spile/edits.json`")
+)]
+pub struct BadJournal {
+    why: String,
+}
+
+impl BadJournal {
+    fn of(why: impl Into<String>) -> io::Error {
+        Refusal::from(Self { why: why.into() }).into()
+    }
+}
+
+/// The right to change files of a project: nobody else does while it is there. It ends with the process, however that ends.
+#[derive(Debug)]
+pub struct Turn {
+    root: PathBuf,
+    own: OwnFolder,
+    _lock: RunLock,
+}
+
+impl Turn {
+    /// Waits until nobody else changes files of a project, and puts back what somebody left half-way who was killed.
+    ///
+    /// # Errors
+    /// When somebody else is at work for too long, spile's own folder is not this user's, the journal breaks a rule, or a
+    /// file cannot be put back.
+    pub fn of(root: &Path) -> io::Result<Self> {
+        let own = own(root);
+        let lock = RunLock::hold(&own, Lock::Project)?;
+        let turn = Self { root: root.to_owned(), own: own.make()?, _lock: lock };
+        turn.put_back()?;
+        Ok(turn)
+    }
+
+    /// Changes files, all of them or none.
+    ///
+    /// # Errors
+    /// With the file that cannot be written; all are as they were then.
+    pub fn change(&self, files: &[FileEdit]) -> Result<(), NotWritten> {
+        // One file is replaced as a whole in any case.
+        let is_noted = files.len() > 1;
+        let own = |source| NotWritten { doing: "write", path: Path::new(OWN_FOLDER).join(NAME), source };
+        if is_noted {
+            self.note(files)?;
+        }
+        for (at, file) in files.iter().enumerate() {
+            if let Err(error) = put(&self.root, file) {
+                for written in files[..at].iter().rev() {
+                    // What cannot be put back now is put back by who comes next.
+                    let _ = put(&self.root, &written.back());
+                }
+                if is_noted {
+                    let _ = self.put_back();
+                }
+                return Err(error);
+            }
+        }
+        if is_noted { self.forget().map_err(own) } else { Ok(()) }
+    }
+
+    /// Writes the journal, with nothing in it that its reader would refuse.
+    fn note(&self, files: &[FileEdit]) -> Result<(), NotWritten> {
+        let mut real = Vec::with_capacity(files.len());
+        for file in files {
+            let io = |source| NotWritten { doing: "write", path: file.path.clone(), source };
+            real.push(FileEdit { path: self.real(&file.path).map_err(io)?, ..file.clone() });
+        }
+        self.write(real).map_err(|source| NotWritten { doing: "write", path: Path::new(OWN_FOLDER).join(NAME), source })
+    }
+
+    fn write(&self, files: Vec<FileEdit>) -> io::Result<()> {
+        let written = serde_json::to_vec(&Written { version: VERSION, files }).map_err(io::Error::from)?;
+        if written.len() as u64 > MOST_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.own.replace(NAME, &written)
+    }
+
+    /// Returns where a path leads, from the project: a link that stays inside may be on the way to a file that is written,
+    /// and none is on the way to one that is put back.
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        let root = self.root.canonicalize()?;
+        let full = root.join(path);
+        for there in full.ancestors() {
+            let real = match there.canonicalize() {
+                Ok(real) => real,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                // A file stands where a folder would have to be: whoever writes says so.
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
+                Err(error) => return Err(error),
+            };
+            let rest = full.strip_prefix(there).unwrap_or(Path::new(""));
+            let real = real.strip_prefix(&root).map_err(|_| io::Error::from(Shut::Outside))?;
+            let real = if rest.as_os_str().is_empty() { real.to_owned() } else { real.join(rest) };
+            return if is_inside(&real) { Ok(real) } else { Err(Shut::Outside.into()) };
+        }
+        Err(Shut::Outside.into())
+    }
+
+    /// Forgets the journal for good: one that came back with the power would undo what was done since.
+    fn forget(&self) -> io::Result<()> {
+        self.own.remove(NAME)?;
+        fs::File::open(self.own.path())?.sync_all()
+    }
+
+    /// Puts back the files that a journal names and that are as it was about to make them. What somebody has changed since is
+    /// theirs.
+    fn put_back(&self) -> io::Result<()> {
+        let Some(bytes) = self.own.read_private(NAME, MOST_BYTES)? else { return Ok(()) };
+        let Some(written) = parsed(&bytes)? else { return Ok(()) };
+        // All of it is looked at before anything of it is done.
+        let mut left = Vec::new();
+        for file in &written.files {
+            if read(&self.root, &file.path)? == file.after && file.before != file.after {
+                left.push(file.back());
+            }
+        }
+        for file in &left {
+            put(&self.root, file).map_err(|error| error.source)?;
+        }
+        self.forget()
+    }
+}
+
+fn own(root: &Path) -> Own {
+    Own::at(&root.join(OWN_FOLDER))
+}
+
+/// Reads a journal; `None` where it is another version's.
+fn parsed(bytes: &[u8]) -> io::Result<Option<Written>> {
+    let damaged = |error: serde_json::Error| BadJournal::of(format!("it cannot be read ({error})"));
+    if serde_json::from_slice::<Head>(bytes).map_err(damaged)?.version != VERSION {
+        return Ok(None);
+    }
+    let written: Written = serde_json::from_slice(bytes).map_err(damaged)?;
+    if written.files.len() > MOST_FILES {
+        return Err(BadJournal::of(format!("it names more than {MOST_FILES} files")));
+    }
+    if let Some(file) = written.files.iter().find(|file| !is_inside(&file.path)) {
+        return Err(BadJournal::of(format!("it names `{}`, which is no file of the project's", file.path.display())));
+    }
+    Ok(Some(written))
+}
+
+/// Tells whether a path names a file of a project: it stays inside, and leads into none of the private folders.
+fn is_inside(path: &Path) -> bool {
+    let is_name = |part: Component<'_>| matches!(part, Component::Normal(name) if !is_private(name));
+    path.components().next().is_some() && path.components().all(is_name)
+}
+
+/// Puts back what somebody left half-way who was killed; waits for who is at work.
+///
+/// # Errors
+/// When a file cannot be put back, or the journal is not believed.
+pub fn recover(root: &Path) -> io::Result<()> {
+    let is_there = |own: &OwnFolder| own.path().join(NAME).symlink_metadata().is_ok();
+    if own(root).open()?.as_ref().is_some_and(is_there) { Turn::of(root).map(drop) } else { Ok(()) }
+}
+
+/// Tells whether somebody was killed in the middle of a change, and nobody is about to put that back.
+#[must_use]
+pub fn is_interrupted(root: &Path) -> bool {
+    let left = |own: &OwnFolder| {
+        let is_there = matches!(own.read_private(NAME, MOST_BYTES), Ok(Some(_)) | Err(_));
+        is_there && !RunLock::is_held(own, Lock::Project)
+    };
+    own(root).open().ok().flatten().as_ref().is_some_and(left)
+}
+
+/// A file that cannot be written.
+#[derive(Debug)]
+pub struct NotWritten {
+    /// What was tried.
+    pub doing: &'static str,
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl FileEdit {
+    fn back(&self) -> Self {
+        Self { path: self.path.clone(), before: self.after.clone(), after: self.before.clone() }
+    }
+}
+
+/// Returns the bytes of a file as text; `None` where it is not there.
+fn read(root: &Path, path: &Path) -> io::Result<Option<String>> {
+    match Door::without_links(&root.canonicalize()?).and_then(|root| root.read_up_to(path, MOST_BYTES)) {
+        // What is no text is nothing that was written here.
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(Shut::Missing) => Ok(None),
+        Err(Shut::Io(error)) => Err(error),
+        Err(shut) => Err(BadJournal::of(format!("it names `{}`, and {shut}", path.display()))),
+    }
+}
+
+fn put(root: &Path, file: &FileEdit) -> Result<(), NotWritten> {
+    let failed = |doing| move |why: Shut| NotWritten { doing, path: file.path.clone(), source: why.into() };
+    let door = Door::to_project(root).map_err(failed("open the folder of"))?;
+    match (&file.before, &file.after) {
+        (_, None) => door.remove(&file.path).map_err(failed("remove")),
+        (Some(_), Some(text)) => door.replace(&file.path, text.as_bytes()).map_err(failed("write")),
+        // Nobody else's file is overwritten that came in the meantime.
+        (None, Some(text)) => door.create(&file.path, text.as_bytes()).map_err(failed("write")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! What can be wrong with a file of a project as a whole.
+
+use std::path::PathBuf;
+
+use miette::{Diagnostic, SourceSpan};
+
+use crate::files::door::Shut;
+use spile_core::problem::{Problems, Report};
+use spile_core::source::Source;
+
+/// What can be wrong with a file as a whole.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Mistake {
+    /// Its name says neither a slug nor an environment.
+    #[error("`{name}` is not the name of an integration's file")]
+    #[diagnostic(
+        code(spile::files::name),
+        help(
+            "name it `<slug>.toml` or `<slug>.<environment>.toml`, in lower-case letters, digits and dashes; secrets beside \
+             it `<slug>.secrets.yaml` or `<slug>.secrets.json`"
+        )
+    )]
+    Name {
+        /// The file's name.
+        name: String,
+        /// Its start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
+    /// It is not text.
+    #[error("the file is not UTF-8")]
+    #[diagnostic(code(spile::files::not_utf8), help("save it as UTF-8, or move it out of the folder"))]
+    NotUtf8 {
+        /// Its start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
+    /// It cannot be read.
+    #[error("the file cannot be read: {message}")]
+    #[diagnostic(code(spile::files::unreadable), help("check that it is there and who may read it"))]
+    Unreadable {
+        /// The system's own sentence.
+        message: String,
+        /// Its start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
+    /// More bytes than anybody writes.
+    #[error("the file has more than {mebibytes} MiB")]
+    #[diagnostic(
+        code(spile::files::too_large),
+        help("move what is no configuration out of the folder; a file as large as that is not read")
+    )]
+    TooLarge {
+        /// How many MiB it may have.
+        mebibytes: u64,
+        /// Its start.
+        #[label("this file")]
+        span: SourceSpan,
+    },
+    /// A link leads back to a folder that it is in.
+    #[error("the link leads in a circle and is passed over")]
+    #[diagnostic(code(spile::files::link_loop), severity(Warning), help("remove the link"))]
+    LinkLoop {
+        /// Its start.
+        #[label("this link")]
+        span: SourceSpan,
+    },
+    /// A link or a path leads elsewhere.
+    #[error("the path leads out of the project, into a private folder, or to nothing")]
+    #[diagnostic(
+        code(spile::files::outside),
+        help(
+            "replace the link with the file itself; a path or link may lead to any file of the project outside `.git`, \
+             `.spile` and `.meltano`"
+        )
+    )]
+    Outside {
+        /// Its start.
+        #[label("this path")]
+        span: SourceSpan,
+    },
+    /// A folder, a pipe, a device or a socket.
+    #[error("this is not a regular file")]
+    #[diagnostic(
+        code(spile::files::not_regular),
+        help("replace it with a file: folders, pipes, devices and sockets are not read")
+    )]
+    NotRegular {
+        /// Its start.
+        #[label("this path")]
+        span: SourceSpan,
+    },
+    /// A file where a folder belongs.
+    #[error("this is not a folder")]
+    #[diagnostic(code(spile::files::not_a_folder), help("move it away, or make a folder of that name"))]
+    NotAFolder {
+        /// Its start.
+        #[label("this path")]
+        span: SourceSpan,
+    },
+    /// Folders in folders in folders.
+    #[error("folders are nested more than {most} deep here")]
+    #[diagnostic(code(spile::files::too_deep), help("move the files up, or out of the folder"))]
+    TooDeep {
+        /// How deep they may be.
+        most: usize,
+        /// Its start.
+        #[label("this folder")]
+        span: SourceSpan,
+    },
+    /// More files than anybody has.
+    #[error("there are more than {most} files below this folder")]
+    #[diagnostic(
+        code(spile::files::too_many),
+        help(
+            "split the project, move other files away, or remove links that lead to the same folders again and again"
+        )
+    )]
+    TooMany {
+        /// How many there may be.
+        most: usize,
+        /// Its start.
+        #[label("this folder")]
+        span: SourceSpan,
+    },
+}
+
+impl From<Shut> for Mistake {
+    fn from(shut: Shut) -> Self {
+        let span = (0..0).into();
+        match shut {
+            Shut::Missing => Self::Unreadable { message: "there is no such file".to_owned(), span },
+            Shut::Io(error) => Self::Unreadable { message: error.to_string(), span },
+            Shut::Outside => Self::Outside { span },
+            Shut::NotRegular => Self::NotRegular { span },
+            Shut::NotAFolder => Self::NotAFolder { span },
+            Shut::Circle => Self::LinkLoop { span },
+            Shut::NotUtf8 => Self::NotUtf8 { span },
+            Shut::TooLarge { most } => Self::TooLarge { mebibytes: most >> 20, span },
+            Shut::TooDeep { most } => Self::TooDeep { most, span },
+            Shut::TooMany { most } => Self::TooMany { most, span },
+        }
+    }
+}
+
+/// A file of the project that cannot be used as a whole: an error that names it, with the code and the help of the mistake.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}`: {mistake}", path.display())]
+pub struct FileError {
+    /// The file, relative to the project.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub mistake: Mistake,
+}
+
+impl FileError {
+    /// Says why a file is not read or written.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, why: Shut) -> Self {
+        Self { path: path.into(), mistake: why.into() }
+    }
+}
+
+impl Diagnostic for FileError {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.mistake.code()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.mistake.help()
+    }
+}
+
+impl From<FileError> for Report {
+    fn from(FileError { path, mistake }: FileError) -> Self {
+        let mut problems = Problems::default();
+        problems.push(&Source::new(path, ""), mistake);
+        problems.into_report()
+    }
+}

@@ -1,0 +1,222 @@
+//! Writing into a project: files are replaced as a whole, and what is spile's own is for its owner alone.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::NamedTempFile;
+
+use super::Project;
+use crate::files::door::{Door, Shut};
+
+/// How the names of files begin and end that are about to replace another. Nobody else's are like that, for what is left of
+/// them is removed.
+const TEMPORARY: (&str, &str) = (".spile.", ".tmp");
+
+/// How many letters and digits stand between.
+const RANDOM: usize = 6;
+
+/// The folders that this process has written to: what others left there has been removed.
+static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Makes a file that is about to replace another. It is locked for as long as its process lives, so that what is left of
+/// those that were killed can be told from what is at work.
+fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let is_first = SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+    if is_first {
+        // What is left there is in nobody's way; what cannot be written there is told below.
+        let _ = sweep_temporary(folder);
+    }
+    loop {
+        let temporary =
+            tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).rand_bytes(RANDOM).tempfile_in(folder)?;
+        // Where there are no locks, nothing is swept either.
+        let _ = temporary.as_file().lock();
+        // One that was swept before it was locked is made again.
+        if temporary.path().exists() {
+            return Ok(temporary);
+        }
+    }
+}
+
+/// Replaces a file as a whole: a reader, or a program killed at any instant, sees the old bytes or the new ones.
+///
+/// The mode of the old file is kept. A link is replaced itself: [`Door::replace`] follows those that stay inside a project.
+///
+/// [`Door::replace`]: crate::files::door::Door::replace
+///
+/// # Errors
+/// When the folder cannot be written to or the disk is full; the old file is then as it was.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = temporary_in(folder)?;
+    temporary.write_all(bytes)?;
+    // The mode of a link says nothing.
+    let old = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file);
+    let mode = old.map_or_else(|| PermissionsExt::from_mode(0o644), |old| old.permissions());
+    temporary.as_file().set_permissions(mode)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Replaces a file that the user named on the command line, as [`replace`] does. A link is followed wherever it leads.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_named(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(&path.canonicalize().unwrap_or_else(|_| path.to_owned()), bytes)
+}
+
+/// Makes a file as a whole, where there is none: a reader, or a program killed at any instant, sees nothing or all of it.
+///
+/// # Errors
+/// When there is one, the folder cannot be written to, or the disk is full.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = temporary_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().set_permissions(PermissionsExt::from_mode(0o644))?;
+    temporary.as_file().sync_all()?;
+    temporary.persist_noclobber(path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Replaces a file as a whole, as [`replace`], by one that only its owner can read.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A temporary file is its owner's alone from its first moment.
+    let mut temporary = temporary_in(folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Adds to a project's file of lines those that it does not have yet.
+///
+/// # Errors
+/// When it is no regular file inside the project, or cannot be written.
+pub fn add_lines(project: &Project, path: &Path, lines: &[&str]) -> Result<(), Shut> {
+    let text = lines_of(project, path)?;
+    project.door()?.replace(path, with_lines(text, lines).as_bytes())
+}
+
+/// Makes sure that lines can be added to a project's file: it is a text inside the project, or not there.
+///
+/// # Errors
+/// When it is anything else.
+pub fn check_lines(project: &Project, path: &Path) -> Result<(), Shut> {
+    lines_of(project, path).map(drop)
+}
+
+fn lines_of(project: &Project, path: &Path) -> Result<String, Shut> {
+    match project.door()?.text(path) {
+        Err(Shut::Missing) => Ok(String::new()),
+        text => text,
+    }
+}
+
+/// Returns a text of lines with those that it does not have yet.
+#[must_use]
+pub fn with_lines(mut text: String, lines: &[&str]) -> String {
+    for line in lines {
+        if text.lines().any(|known| known.trim() == *line) {
+            continue;
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Removes what a [`replace`] left behind that was killed half-way.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
+    let left = std::fs::read_dir(folder)?.flatten().map(|left| left.file_name()).filter(|name| is_temporary(name));
+    let mut left = left.peekable();
+    if left.peek().is_none() {
+        return Ok(());
+    }
+    // A clone may bring a pipe of such a name, which would be waited for, or a link.
+    let door = Door::without_links(folder)?;
+    for name in left {
+        // One that is locked is at work. What cannot be removed is in nobody's way: the next sweep tries again.
+        let Some(file) = door.open(Path::new(&name)).ok().filter(|file| file.try_lock().is_ok()) else { continue };
+        let _ = std::fs::remove_file(folder.join(&name));
+        drop(file);
+    }
+    Ok(())
+}
+
+fn is_temporary(name: &OsStr) -> bool {
+    let middle = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY.0)?.strip_suffix(TEMPORARY.1));
+    middle.is_some_and(|middle| middle.len() == RANDOM && middle.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Makes spile's own folder, for its owner alone: logs and Meltano's settings of a run are in it.
+///
+/// # Errors
+/// When the folder above cannot be written to.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        replace(&path, b"one").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_of_that_name_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, path) = (folder.path().join("target"), folder.path().join("plan.md"));
+        replace(&target, b"theirs").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        replace(&path, b"ours").unwrap();
+        assert_eq!(
+            (std::fs::read(&target).unwrap(), std::fs::read(&path).unwrap()),
+            (b"theirs".to_vec(), b"ours".to_vec())
+        );
+    }
+
+    #[test]
+    fn what_was_left_by_who_was_killed_is_removed_and_what_is_at_work_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let others = [".spile-plan.json", ".spile.tmp", ".spile.notes.tmp", ".spile.abc-12.tmp", "x.spile.abcdef.tmp"];
+        for name in [".spile.Left01.tmp"].into_iter().chain(others) {
+            File::create(folder.path().join(name)).unwrap();
+        }
+        let at_work = temporary_in(folder.path()).unwrap();
+        assert!(!folder.path().join(".spile.Left01.tmp").exists());
+        sweep_temporary(folder.path()).unwrap();
+        assert!(at_work.path().exists());
+        for name in others {
+            assert!(folder.path().join(name).exists(), "{name} is somebody's");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What spile itself refuses in the middle of working with files: it comes up through code that knows errors of the file
+//! system only, and is shown with its own code and help.
+
+use std::io;
+
+use miette::Diagnostic;
+
+use crate::files::own::NotOwn;
+use crate::files::project::BadJournal;
+use crate::files::run_lock::Busy;
+
+/// A refusal on its way up in an [`io::Error`].
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum Refusal {
+    /// A folder or a file is not this user's own.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NotOwn(#[from] NotOwn),
+    /// Another process is at work.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Busy(#[from] Busy),
+    /// A journal breaks a rule.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Journal(#[from] BadJournal),
+}
+
+impl Refusal {
+    /// Finds the refusal that an error came from.
+    #[must_use]
+    pub fn behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let of_io = |error: &'a (dyn std::error::Error + 'static)| {
+            error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<Self>()
+        };
+        std::iter::successors(Some(error), |error| error.source()).find_map(of_io)
+    }
+}
+
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::other(refusal)
+    }
+}

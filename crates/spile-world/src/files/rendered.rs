@@ -1,0 +1,65 @@
+//! The text that was rendered last, and the stamp of what it was rendered of: the same is not rendered again. Nothing
+//! depends on it: where it is not there, or is damaged, or cannot be written, texts are rendered.
+
+use std::io;
+
+use crate::files::project::Project;
+use spile_core::digest::hash;
+use spile_core::render::FILE_NAME;
+
+/// A rendered text, as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The stamp of what it was rendered of.
+    pub stamp: String,
+    /// The text.
+    pub text: String,
+}
+
+impl Rendered {
+    fn file() -> String {
+        format!("rendered/{FILE_NAME}")
+    }
+
+    /// Reads what was kept, where it is whole and believed.
+    #[must_use]
+    pub fn of(project: &Project) -> Option<Self> {
+        let mut kept = project.own().open().ok()??.text(Self::file())?;
+        let (head, text) = kept.split_once('\n')?;
+        let (stamp, digest) = head.strip_prefix("# ")?.split_once(' ')?;
+        let (stamp, is_whole, begins) = (stamp.to_owned(), hash(text.as_bytes()) == digest, head.len() + 1);
+        kept.drain(..begins);
+        is_whole.then_some(Self { stamp, text: kept })
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, project: &Project) -> io::Result<()> {
+        let text = format!("# {} {}\n{}", self.stamp, hash(self.text.as_bytes()), self.text);
+        project.own().make()?.replace(Self::file(), text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_is_read_and_what_is_damaged_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::at(folder.path());
+        assert_eq!(Rendered::of(&project), None);
+        let kept = Rendered { stamp: "0123".to_owned(), text: "plugins: {}\n".to_owned() };
+        kept.keep(&project).unwrap();
+        assert_eq!(Rendered::of(&project), Some(kept.clone()));
+        assert_eq!(Rendered::of(&project.clone().untrusted()), None, "a stranger's");
+        let path = project.own_folder().join(Rendered::file());
+        let written = std::fs::read_to_string(&path).unwrap();
+        for damaged in ["", "# 0123\n", &written[..written.len() - 1], &written.replace("plugins", "jobs")] {
+            crate::files::project::replace(&path, damaged.as_bytes()).unwrap();
+            assert_eq!(Rendered::of(&project), None, "{damaged:?}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The network: Meltano's hub, public keys for signing in, and notifications.
+
+pub mod hub;
+pub mod jwks;
+pub mod notify;

@@ -1,0 +1,132 @@
+//! Notifications: what was decided and worded goes to Slack, a webhook, a mail server or the desktop.
+//!
+//! Nobody waits for them for long: each try has its time, each message few tries, and what does not get through is an
+//! error that is only told.
+
+mod desktop;
+mod email;
+mod error;
+mod http;
+mod patience;
+mod slack;
+mod webhook;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{Agreements, ChildEnvironment, Outside};
+use email::Login;
+use spile_core::problem::Problems;
+use spile_core::secret::Secret;
+use spile_core::settings::{self, Allowed, Given, NoValue, NotifyMistake, Sender, VariableName, Variables};
+use spile_core::source::{Place, Placed};
+
+pub use error::{Forbidden, NotSent};
+pub use patience::Patience;
+
+/// A message, worded for its channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// Its id: one that is sent again has the same.
+    pub id: Uuid,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Its text: JSON for a webhook; for mail and the desktop the first line is the subject.
+    pub text: String,
+}
+
+/// What sends.
+#[derive(Debug, Clone)]
+pub struct Notifier {
+    variables: Variables,
+    agreements: Arc<Agreements>,
+    children: ChildEnvironment,
+    patience: Patience,
+}
+
+impl Notifier {
+    /// Makes one that puts in the user's variables when it sends, and sends passwords where that was agreed to.
+    #[must_use]
+    pub fn new(outside: &Outside) -> Self {
+        let Outside { variables, agreements, children, .. } = outside.clone();
+        Self { variables, agreements, children, patience: Patience::default() }
+    }
+
+    /// Makes one that waits as long as it is told.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Reports what keeps a channel from being used on this machine: variables that may not be read, a mail server that
+    /// nobody has agreed to.
+    pub fn check(&self, sender: &Sender, problems: &mut Problems) {
+        for name in sender.variables().iter().filter(|name| !self.variables.allowed().admits(name)) {
+            problems.push(&name.place.source, not_allowed(name));
+        }
+        if let Some(Placed { value: agreement, place }) = self.missing_agreement(sender) {
+            let span = place.span.clone().into();
+            problems.push(&place.source, NotifyMistake::NotAgreed { agreement, span });
+        }
+    }
+
+    /// Returns what nobody has agreed to yet and has to, before something is sent.
+    #[must_use]
+    pub fn missing_agreement(&self, sender: &Sender) -> Option<Placed<settings::Agreement>> {
+        sender.agreement().filter(|agreement| !self.agreements.cover(agreement))
+    }
+
+    /// Sends a message; tries again what may pass by itself. Returns what came back, in a word or two.
+    ///
+    /// # Errors
+    /// When it did not get through.
+    pub async fn send(&self, sender: &Sender, parcel: &Parcel) -> Result<String, NotSent> {
+        let patience = &self.patience;
+        match sender {
+            Sender::Slack { url } => slack::send(&self.web(url)?, parcel, patience).await,
+            Sender::Webhook { url, secret } => {
+                let secret = secret.as_ref().map(|secret| self.value(secret)).transpose()?;
+                webhook::send((&self.web(url)?, secret.as_ref()), parcel, patience).await
+            }
+            Sender::Email(email) => email::send(email, &Login::agreed(email, self)?, parcel, patience).await,
+            Sender::Desktop => desktop::send(&self.children, parcel, patience).await,
+        }
+    }
+
+    /// Returns an address. One from a variable may open what it leads to, so it has to be encrypted on its way.
+    fn web(&self, url: &Placed<Given>) -> Result<Secret, NotSent> {
+        let secret = self.given(url)?;
+        match &url.value {
+            Given::Variable(_) if settings::secure(secret.expose()).is_err() => {
+                Err(NotSent::Value { key: "url", what: "address that begins with `https://`" })
+            }
+            Given::Variable(_) | Given::Literal(_) => Ok(secret),
+        }
+    }
+
+    fn given(&self, given: &Placed<Given>) -> Result<Secret, NotSent> {
+        match &given.value {
+            Given::Literal(text) => Ok(Secret::new(text.clone())),
+            Given::Variable(name) => self.value(&Placed { value: name.clone(), place: given.place.clone() }),
+        }
+    }
+
+    /// Returns the value of a variable, which may be a secret, whatever it is.
+    fn value(&self, name: &Placed<VariableName>) -> Result<Secret, NotSent> {
+        self.variables.value(name).map(Secret::new).map_err(|why| match why {
+            NoValue::Unset => NotSent::Unset { name: name.value.clone() },
+            NoValue::NotAllowed => forbidden(&name.place, not_allowed(name)),
+        })
+    }
+}
+
+fn not_allowed(name: &Placed<VariableName>) -> NotifyMistake {
+    let span = name.place.span.clone().into();
+    NotifyMistake::NotAllowed { help: Allowed::help(name), name: name.value.clone(), span }
+}
+
+fn forbidden(place: &Place, mistake: NotifyMistake) -> NotSent {
+    Box::new(Forbidden { at: place.to_reference(), mistake }).into()
+}

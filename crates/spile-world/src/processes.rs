@@ -1,0 +1,12 @@
+//! Processes: Meltano, `sops`, git, editors and commands of the user's.
+//!
+//! [`child_environment`] makes every child, and gives it what its caller says and no more.
+
+pub mod bundled;
+pub mod child_environment;
+pub mod command;
+pub mod editor;
+pub mod git;
+pub mod machine;
+pub mod meltano;
+pub mod sops_program;

@@ -1,0 +1,42 @@
+//! A command of the user's, in the user's terminal, with variables that nobody else sees.
+
+use std::ffi::OsString;
+use std::process::ExitStatus;
+
+use miette::Diagnostic;
+
+use crate::processes::child_environment::inheriting;
+use spile_core::secret::Secret;
+
+/// A command that cannot be started.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("`{program}` cannot be started")]
+#[diagnostic(code(spile::exec::start), help("check that it is on PATH and that it may be run"))]
+pub struct NotStarted {
+    program: String,
+    source: std::io::Error,
+}
+
+/// Runs a command with more variables than the user has, and waits for its end. It is the user's own and gets what the
+/// user has. Signals of the terminal reach it, for it
+/// stays in the terminal's group.
+///
+/// # Errors
+/// When it cannot be started.
+pub async fn run(
+    words: &[OsString],
+    variables: &std::collections::BTreeMap<String, Secret>,
+    hidden: &[String],
+) -> Result<ExitStatus, NotStarted> {
+    let program = words.first().cloned().unwrap_or_default();
+    let failed = |source| NotStarted { program: program.to_string_lossy().into_owned(), source };
+    let mut command = tokio::process::Command::from(inheriting(&program));
+    command.args(&words[1.min(words.len())..]);
+    for name in hidden {
+        command.env_remove(name);
+    }
+    for (name, secret) in variables {
+        command.env(name, secret.expose());
+    }
+    command.status().await.map_err(failed)
+}

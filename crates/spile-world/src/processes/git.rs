@@ -1,0 +1,152 @@
+//! git, where only it can do something: its configuration, the merge of two texts, branches with commits; and what it has
+//! checked out.
+
+mod changed;
+mod checked_out;
+mod command;
+mod commit;
+mod file;
+
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+
+use crate::files::project::{Project, Trust};
+use command::{Git, Reach, parts};
+
+pub use checked_out::checked_out;
+pub use commit::{Author, Commit, commit, push, remove_branch};
+
+/// Why git was of no use.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum GitError {
+    /// It cannot be started.
+    #[error("git cannot be started")]
+    #[diagnostic(code(spile::git::start), help("install git, or do without what needs it: `--git`, `--changed-since`"))]
+    Start(#[source] std::io::Error),
+    /// There is no such commit.
+    #[error("git knows no commit `{name}`")]
+    #[diagnostic(
+        code(spile::git::commit),
+        help("name a branch, a tag or a commit; in CI, fetch it first: a shallow clone has one commit only")
+    )]
+    Commit {
+        /// What was named.
+        name: String,
+    },
+    /// A file is not as it was committed.
+    #[error("`{}` has changes that are not committed", path.display())]
+    #[diagnostic(
+        code(spile::git::uncommitted),
+        help("commit or undo them: a branch is made from what is checked out; nothing was written")
+    )]
+    Uncommitted {
+        /// The file, relative to the project.
+        path: PathBuf,
+    },
+    /// It does not come to an end.
+    #[error("git {what} does not end within {seconds} seconds")]
+    #[diagnostic(
+        code(spile::git::timeout),
+        help(
+            "run `git fsck`: a repository that another program packs, or one with pipes among its files, makes git wait"
+        )
+    )]
+    Slow {
+        /// What it was to do.
+        what: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// It refuses.
+    #[error("git {what} fails: {said}")]
+    #[diagnostic(code(spile::git::failed), help("run it in a repository: `git init` makes one"))]
+    Failed {
+        /// What it was to do.
+        what: &'static str,
+        /// Its own words.
+        said: String,
+    },
+}
+
+/// Makes sure that a folder is in a repository.
+///
+/// # Errors
+/// When it is not, or git is of no use.
+pub async fn check(folder: &Path) -> Result<(), GitError> {
+    Git::at(folder, Reach::Repository).succeeds("rev-parse", &["rev-parse", "--git-dir"]).await.map(drop)
+}
+
+/// Sets a key of the repository's configuration.
+///
+/// # Errors
+/// When the folder is in no repository.
+pub async fn configure(folder: &Path, name: &str, value: &str) -> Result<(), GitError> {
+    let git = Git::at(folder, Reach::Repository);
+    git.succeeds("config", &["config", "--local", name, value]).await.map(drop)
+}
+
+/// Returns the files below some folders of a project that differ from where a commit and HEAD part: committed, not yet
+/// committed, and gone. Folders and files are relative to the project.
+///
+/// # Errors
+/// When the project is in no repository, or there is no such commit.
+pub async fn changed_since(project: &Project, name: &str, folders: &[&str]) -> Result<Vec<PathBuf>, GitError> {
+    let reach = match project.trust() {
+        Trust::Own => Reach::Repository,
+        Trust::Untrusted => Reach::RepositoryAlone,
+    };
+    changed::since(&Git::at(project.root(), reach), project.root(), name, folders).await
+}
+
+/// What a commit says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its id, as short as it is clear.
+    pub commit: String,
+    /// Who wrote it.
+    pub author: String,
+    /// When.
+    pub at: jiff::Timestamp,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+/// Returns the newest commits that changed a file, under whatever name it had, the newest first.
+///
+/// # Errors
+/// When the folder is in no repository, or nothing was ever committed.
+pub async fn log(folder: &Path, path: &Path, most: usize) -> Result<Vec<Said>, GitError> {
+    let (most, path) = (format!("--max-count={most}"), path.to_string_lossy().into_owned());
+    let plain = ["--no-patch", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-mailmap"];
+    let words = [&["log", "--follow", "--format=%h%x09%at%x09%an%x09%s", &most], &plain[..], &["--", &path]].concat();
+    let output = Git::at(folder, Reach::Repository).succeeds("log", &words).await?;
+    let lines: Vec<String> = parts(&output).map(|line| line.to_string_lossy().into_owned()).collect();
+    let said = lines.iter().filter_map(|line| {
+        let mut parts = line.splitn(4, '\t').map(str::to_owned);
+        let (commit, at) = (parts.next()?, parts.next()?);
+        let at = jiff::Timestamp::from_second(at.parse().ok()?).ok()?;
+        Some(Said { commit, at, author: parts.next()?, subject: parts.next()? })
+    });
+    Ok(said.collect())
+}
+
+/// Merges texts line by line, as git does: base, ours, theirs. Tells whether there are conflicts, which are marked.
+///
+/// # Errors
+/// When git fails, or a temporary file cannot be written.
+pub async fn merge_texts(texts: &[String; 3]) -> Result<(String, bool), GitError> {
+    let folder = tempfile::tempdir().map_err(GitError::Start)?;
+    let names = ["base", "ours", "theirs"].map(|name| folder.path().join(name));
+    for (path, text) in names.iter().zip(texts) {
+        crate::files::project::replace(path, text.as_bytes()).map_err(GitError::Start)?;
+    }
+    // The names are those of the folder that git is in.
+    let words = ["merge-file", "-p", "-L", "ours", "-L", "base", "-L", "theirs", "ours", "base", "theirs"];
+    let output = Git::at(folder.path(), Reach::RepositoryAlone).run(&words, None).await?;
+    match output.status.code() {
+        // The exit code is the number of conflicts; from 128 on it is an error.
+        Some(conflicts @ 0..128) => Ok((String::from_utf8_lossy(&output.stdout).into_owned(), conflicts > 0)),
+        _ => Err(GitError::Failed { what: "merge-file", said: output.complaint() }),
+    }
+}

@@ -1,0 +1,201 @@
+//! Commits beside the working tree: it and its index stay as they are.
+
+use std::path::Path;
+
+use super::GitError;
+use super::command::{Git, Reach};
+use crate::files::project::FileEdit;
+
+/// How many names a branch is looked for.
+const MOST_NAMES: usize = 100;
+
+/// Who makes a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+}
+
+/// A commit that is to be.
+#[derive(Debug)]
+pub struct Commit<'a> {
+    /// The files that it changes: what each has to say in what is checked out, and what it is to say.
+    pub files: Vec<&'a FileEdit>,
+    /// Who makes it.
+    pub author: &'a Author,
+    /// Its message; the branch is called after its first line.
+    pub message: &'a str,
+}
+
+/// git with an index of its own.
+struct Plumbing<'a>(Git<'a>);
+
+/// Commits changes of files to a new branch that begins where HEAD is; returns the branch and the commit.
+///
+/// # Errors
+/// When the folder is in no repository, nothing was ever committed, or a file is not as it was committed.
+pub async fn commit(folder: &Path, commit: &Commit<'_>) -> Result<(String, String), GitError> {
+    let scratch = tempfile::tempdir().map_err(GitError::Start)?;
+    let git = Plumbing::with(folder, &scratch.path().join("index"), commit.author);
+    let head = git.says(&["rev-parse", "--verify", "HEAD^{commit}"], None).await?;
+    let prefix = git.says(&["rev-parse", "--show-prefix"], None).await?;
+    git.says(&["read-tree", &head], None).await?;
+    for file in &commit.files {
+        let path = format!("{prefix}{}", file.path.display());
+        let found = git.0.run(&["cat-file", "blob", &format!("{head}:{path}")], None).await?;
+        let found = found.status.success().then_some(found.stdout);
+        if found.as_deref() != file.before.as_deref().map(str::as_bytes) {
+            return Err(GitError::Uncommitted { path: file.path.clone() });
+        }
+        if let Some(text) = &file.after {
+            let blob = git.says(&["hash-object", "-w", "--no-filters", "--stdin"], Some(text)).await?;
+            git.says(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")], None).await?;
+        } else {
+            // Names are relative to the folder here.
+            let path = file.path.display().to_string();
+            git.says(&["update-index", "--force-remove", "--", &path], None).await?;
+        }
+    }
+    let tree = git.says(&["write-tree"], None).await?;
+    let made = git.says(&["commit-tree", "--no-gpg-sign", &tree, "-p", &head, "-F", "-"], Some(commit.message)).await?;
+    let branch = git.branch(commit.message, &made).await?;
+    Ok((branch, made))
+}
+
+/// Pushes a branch.
+///
+/// # Errors
+/// When there is no such remote, or it refuses.
+pub async fn push(folder: &Path, remote: &str, branch: &str) -> Result<(), GitError> {
+    let branch = format!("refs/heads/{branch}");
+    let git = Git::at(folder, Reach::Remote);
+    git.succeeds("push", &["push", "--quiet", "--no-verify", "--end-of-options", remote, &branch]).await.map(drop)
+}
+
+/// Removes a branch that still ends with a commit.
+///
+/// # Errors
+/// When git refuses.
+pub async fn remove_branch(folder: &Path, branch: &str, commit: &str) -> Result<(), GitError> {
+    let branch = format!("refs/heads/{branch}");
+    let git = Git::at(folder, Reach::Repository);
+    git.succeeds("update-ref", &["update-ref", "-d", &branch, commit]).await.map(drop)
+}
+
+impl<'a> Plumbing<'a> {
+    fn with(folder: &'a Path, index: &Path, author: &Author) -> Self {
+        let git = Git::at(folder, Reach::Repository).with("GIT_INDEX_FILE", index);
+        let signed = ["AUTHOR", "COMMITTER"].into_iter().fold(git, |git, who| {
+            let git = git.with(format!("GIT_{who}_NAME"), &author.name);
+            git.with(format!("GIT_{who}_EMAIL"), &author.email)
+        });
+        Self(signed)
+    }
+
+    /// Makes a branch that is called after a message, with a number where there is one of that name.
+    async fn branch(&self, message: &str, commit: &str) -> Result<String, GitError> {
+        let line = message.lines().next().unwrap_or_default().to_lowercase();
+        let words = line.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let words: Vec<&str> = words.take(8).collect();
+        let plain = format!("spile/{}", words.join("-"));
+        let mut said = String::new();
+        for number in 1..MOST_NAMES {
+            let name = if number == 1 { plain.clone() } else { format!("{plain}-{number}") };
+            // Zeros are a branch that must not be there yet.
+            let zeros = "0".repeat(commit.len());
+            let made = self.0.run(&["update-ref", &format!("refs/heads/{name}"), commit, &zeros], None).await?;
+            if made.status.success() {
+                return Ok(name);
+            }
+            said = made.complaint();
+        }
+        Err(GitError::Failed { what: "update-ref", said })
+    }
+
+    async fn says(&self, words: &[&str], input: Option<&str>) -> Result<String, GitError> {
+        let answer = self.0.run(words, input).await?;
+        if answer.status.success() {
+            return Ok(String::from_utf8_lossy(&answer.stdout).trim_end_matches('\n').to_owned());
+        }
+        Err(GitError::Failed { what: "commit", said: answer.complaint() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "git itself says what it has")]
+    fn git(folder: &Path, words: &[&str]) -> String {
+        let output = Command::new("git").current_dir(folder).args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        crate::files::project::replace(path, text.as_bytes()).unwrap();
+    }
+
+    /// A repository with a project in a folder of it.
+    fn repository() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "--quiet", "--initial-branch", "main"]);
+        let project = folder.path().join("data");
+        write(&project.join("integrations/a.toml"), "a\n");
+        write(&project.join("integrations/b.toml"), "b\n");
+        git(folder.path(), &["add", "."]);
+        git(
+            folder.path(),
+            &["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "begin"],
+        );
+        (folder, project)
+    }
+
+    fn edit(path: &str, before: Option<&str>, after: Option<&str>) -> FileEdit {
+        FileEdit { path: path.into(), before: before.map(str::to_owned), after: after.map(str::to_owned) }
+    }
+
+    #[tokio::test]
+    async fn a_commit_on_a_branch_leaves_the_working_tree_and_its_index_alone() {
+        let (_folder, project) = repository();
+        write(&project.join("other"), "not committed");
+        git(&project, &["add", "other"]);
+        let before = git(&project, &["status", "--porcelain"]);
+        let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+        let edits = [
+            edit("integrations/a.toml", Some("a\n"), Some("A\n")),
+            edit("integrations/b.toml", Some("b\n"), None),
+            edit("integrations/c.toml", None, Some("c\n")),
+        ];
+        let files = || edits.iter().collect();
+        let message = "Add `Shop (EU)`\n\nBy the web.";
+        let (branch, made) = commit(&project, &Commit { files: files(), author: &author, message }).await.unwrap();
+        assert_eq!(branch, "spile/add-shop-eu");
+        assert_eq!(git(&project, &["status", "--porcelain"]), before);
+        assert_eq!(git(&project, &["rev-parse", &branch]), made);
+        assert_eq!(
+            git(&project, &["log", "-1", "--format=%an <%ae> %s", &branch]),
+            "Ada <ada@example.com> Add `Shop (EU)`"
+        );
+        let shown = git(&project, &["diff", "--name-status", "main", &branch]);
+        assert_eq!(shown, "M\tdata/integrations/a.toml\nD\tdata/integrations/b.toml\nA\tdata/integrations/c.toml");
+        assert_eq!(git(&project, &["show", &format!("{branch}:data/integrations/a.toml")]), "A");
+        let again = commit(&project, &Commit { files: files(), author: &author, message }).await.unwrap();
+        assert_eq!(again.0, "spile/add-shop-eu-2");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_committed_is_not_built_upon() {
+        let (_folder, project) = repository();
+        let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+        let one = edit("integrations/a.toml", Some("edited\n"), Some("A\n"));
+        let refused = commit(&project, &Commit { files: vec![&one], author: &author, message: "x" }).await;
+        assert!(matches!(refused, Err(GitError::Uncommitted { .. })), "{refused:?}");
+        assert_eq!(git(&project, &["branch", "--format=%(refname:short)"]), "main");
+    }
+}

@@ -1,0 +1,452 @@
+//! The pinned Meltano of a project: installing it, and running it for one integration at a time.
+//!
+//! Apart from everything else because it alone starts Meltano and what Meltano starts. Each invocation sees a private
+//! `meltano.yml` with what it needs and nothing more, so it starts as fast in a large project as in a small one, and
+//! shares `.meltano` (environments of plugins, state, catalogs) with the user's own `meltano run`.
+
+mod about;
+mod bookmarks;
+mod call;
+mod child;
+mod compare;
+mod discover;
+mod error;
+mod hold;
+mod host;
+mod install;
+mod leftovers;
+mod loader_test;
+mod mask;
+mod plugins;
+mod private;
+mod processes;
+mod request;
+mod run_log;
+mod system_db;
+mod venv;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use tokio::process::Command;
+use tokio::sync::watch;
+
+use crate::files::door::{Door, Shut};
+use crate::files::own::Own;
+use crate::files::project::OWN_FOLDER;
+use crate::processes::child_environment::{assigned_in, withheld_in};
+use call::Call;
+use child::{Channel, Ended, LONGEST_LINE, Limits, Lost};
+use mask::Mask;
+use private::Private;
+use run_log::RunLog;
+use spile_core::integration::check::environment_variable;
+use spile_core::render::read;
+use spile_core::run::Cause;
+use spile_core::run::log::{Entry, Tally};
+use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment, Verify};
+
+pub use about::{About, AboutError, Asked};
+pub use bookmarks::{Backend, Bookmarks, Elsewhere, IsHosted, Missing};
+pub use compare::{Comparison, Question};
+pub use discover::Discovery;
+pub use error::{InstallError, RunError};
+pub use hold::{Hold, NotHeld};
+pub use host::{Host, Python};
+pub use private::Holder;
+pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Span, Surroundings};
+pub use run_log::{before as log_before, keep_logs};
+pub use spile_core::run::log::CatalogFacts;
+
+/// Starts Meltano with a counter of records between tap and target.
+const LAUNCH: &str = include_str!("meltano/launch.py");
+
+/// Counts the rows of a loader's tables.
+const ROWS: &str = include_str!("meltano/rows.py");
+
+/// The catalog that a run is given.
+const CATALOG: &str = "catalog.json";
+
+/// Makes Meltano log JSON.
+const LOGGING: &str = include_str!("meltano/logging.yml");
+
+/// How many of a log's last lines are kept for an error that quotes them.
+const LAST_LINES: usize = 60;
+
+/// Hears how a run gets on.
+pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
+
+/// The variables that a project sets for Meltano.
+const DOTENV: &str = ".env";
+
+/// The pinned Meltano of a project.
+#[derive(Debug, Clone)]
+pub struct Meltano {
+    root: PathBuf,
+    /// Spile's own folder.
+    own: Own,
+    /// Meltano's own folder.
+    theirs: Own,
+    venv: PathBuf,
+    pinned: Pinned,
+    run_environment: RunEnvironment,
+}
+
+impl Meltano {
+    /// Names the Meltano that a project is pinned to; nothing is read or made.
+    #[must_use]
+    pub fn new(project_root: &Path, settings: &ProjectSettings) -> Self {
+        let root = std::path::absolute(project_root).unwrap_or_else(|_| project_root.to_owned());
+        let own_folder = root.join(OWN_FOLDER);
+        let (own, theirs) = (Own::at(&own_folder), Own::of_meltano(&root));
+        let (pinned, run_environment) = (settings.meltano.clone(), settings.run.clone());
+        Self { venv: own_folder.join(install::VENV), own, theirs, root, pinned, run_environment }
+    }
+
+    /// Returns the version that the project is pinned to.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.pinned.version
+    }
+
+    /// Tests an extractor's connection: reads one record and throws it away.
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or the log cannot be written; a connection that fails is an outcome.
+    pub async fn test(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<Finished, RunError> {
+        let arguments = ["config", "test", &request.extractor].map(str::to_owned);
+        Ok(self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?.0)
+    }
+
+    /// Moves records from the extractor to the loader.
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or the log cannot be written; a run that fails is an outcome.
+    pub async fn run(
+        &self,
+        request: &Request,
+        interrupt: &mut watch::Receiver<bool>,
+        tell: Tell<'_>,
+    ) -> Result<Finished, RunError> {
+        let mut arguments =
+            ["run", "--no-install", "--run-id", &request.run_id.to_string()].map(str::to_owned).to_vec();
+        if request.span == Span::Everything {
+            arguments.push("--full-refresh".to_owned());
+        }
+        arguments.push(request.extractor.clone());
+        arguments.extend(request.mappers.iter().map(|mapper| mapper.mapping.clone()));
+        arguments.extend(request.loader.clone());
+        Ok(self.invoke(request, &arguments, (interrupt, tell)).await?.0)
+    }
+
+    /// Moves the bookmarks under a state id to another one; where there are none, nothing happens.
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or does not move them.
+    pub async fn move_state(
+        &self,
+        request: &Request,
+        (from, to): (&str, &str),
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<(), RunError> {
+        let arguments = ["state", "move", "--force", from, to].map(str::to_owned);
+        let (finished, _) = self.invoke(&request.without_secrets(), &arguments, (interrupt, &mut |_| ())).await?;
+        let reason = match finished.outcome {
+            Outcome::Succeeded => return Ok(()),
+            Outcome::Failed { message, .. } if message.contains("singer_state not found") => return Ok(()),
+            Outcome::Failed { message, .. } => message,
+            Outcome::TimedOut { .. } => "it took too long".to_owned(),
+            Outcome::Interrupted => "it was stopped".to_owned(),
+        };
+        Err(RunError::State { from: from.to_owned(), to: to.to_owned(), reason })
+    }
+
+    /// Runs Meltano and returns, besides how it ended, its last lines.
+    async fn invoke<'a>(
+        &self,
+        request: &Request,
+        call: impl Into<Call<'a>>,
+        (interrupt, tell): (&mut watch::Receiver<bool>, Tell<'_>),
+    ) -> Result<(Finished, Vec<String>), RunError> {
+        let mut call = call.into();
+        if !self.is_installed() {
+            return Err(RunError::NotInstalled { version: self.version().to_owned() });
+        }
+        // What is in it is run.
+        self.theirs.make().map_err(RunError::io("use", self.theirs.path()))?;
+        let hold = match &request.hold {
+            Some(hold) => hold.clone(),
+            None => self.hold_unclaimed(request)?,
+        };
+        let private = hold.private();
+        self.fill(private, request)?;
+        let command = self.command(request, &call, private)?;
+        let mask = self.mask(request).map_err(RunError::io("keep secrets out of", &request.log))?;
+        let mut listener = Listener::open(&self.own, &request.log, mask, tell)?;
+        let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
+        let mut hear = |channel, line: &[u8]| match (&mut call.output, channel) {
+            (Some(output), Channel::Output) => output.take(line),
+            (Some(_) | None, _) => listener.hear(line),
+        };
+        let ended = child::follow(command, limits, &mut hear).await;
+        if let Some(output) = call.output {
+            output.strike(&listener.mask);
+        }
+        if !matches!(&ended, Ok(Ended::Exited(status)) if status.success()) {
+            self.clear_up(request)?;
+        }
+        self.strike(request, &listener.mask)?;
+        drop(hold);
+        let outcome = match ended {
+            Ok(Ended::Exited(status)) => listener.outcome(status),
+            Ok(Ended::TimedOut) => Outcome::TimedOut { after: request.timeout.unwrap_or_default() },
+            Ok(Ended::Interrupted) => Outcome::Interrupted,
+            Err(Lost::Start(source)) => return Err(RunError::io("start", &self.python())(source)),
+            Err(Lost::Hearing(source)) => return Err(RunError::Log { path: request.log.clone(), source }),
+        };
+        let streams = listener.tally.streams();
+        let (before, after) = listener.tally.bookmarks();
+        let (bookmark_before, bookmark_after) = (before.cloned(), after.cloned());
+        let records = streams.values().sum();
+        let (details, catalog) = (listener.tally.details().clone(), listener.tally.catalog().clone());
+        let finished = Finished { outcome, records, streams, bookmark_before, bookmark_after, details, catalog };
+        Ok((finished, listener.last.into()))
+    }
+
+    /// Returns what strikes the run's secrets out of all that is said, and those of spile's own environment.
+    fn mask(&self, request: &Request) -> io::Result<Mask> {
+        let own = request.host.environment.secrets(&self.run_environment);
+        let broker = request.bookmarks.as_ref().and_then(|bookmarks| bookmarks.broker.as_ref());
+        let token = broker.map(|broker| broker.token());
+        Mask::of(request.variables.values().chain(&request.masked).chain(&own).chain(token))
+    }
+
+    /// Does what a Meltano that was killed could not: its run has ended, and its plugins need their settings no more.
+    fn clear_up(&self, request: &Request) -> Result<(), RunError> {
+        let folder = self.meltano_folder();
+        let Ok(Some(theirs)) = self.theirs.open() else { return Ok(()) };
+        system_db::end(&theirs, request.run_id).map_err(RunError::io("write", &folder.join(system_db::FILE)))?;
+        let run = request.run_id.to_string();
+        private::clear(&theirs, &request.plugin_names(), |of| of == run).map_err(RunError::io("clear", &folder))
+    }
+
+    /// Strikes secrets out of what Meltano keeps of a run: its record of it, and the files of its plugins.
+    fn strike(&self, request: &Request, mask: &Mask) -> Result<(), RunError> {
+        let folder = self.meltano_folder();
+        let Ok(Some(theirs)) = self.theirs.open() else { return Ok(()) };
+        let struck = system_db::strike(&theirs, request.run_id, mask);
+        struck.map_err(RunError::io("write", &folder.join(system_db::FILE)))?;
+        let folder = folder.join("run");
+        leftovers::remove(&folder, &request.plugin_names(), mask).map_err(RunError::io("clear", &folder))
+    }
+
+    /// Returns which of these variables Meltano would not find when it puts them into settings.
+    ///
+    /// # Errors
+    /// When the project's `.env` cannot be read.
+    pub fn missing(&self, request: &Request, names: BTreeSet<String>) -> Result<Vec<String>, RunError> {
+        let dotenv = self.dotenv()?.unwrap_or_default();
+        // A text that is not of Meltano's form is refused by Meltano.
+        let own = read::variables(&request.project_file).unwrap_or_default();
+        let prefixes: Vec<String> = request.plugin_names().iter().map(|name| environment_variable(name, "")).collect();
+        let is_there = |name: &String| {
+            request.host.environment.passed(name, &self.run_environment).is_some()
+                || assigned_in(&dotenv, name).is_some()
+                || request.variables.contains_key(name)
+                || request.settings.contains_key(name)
+                || own.contains(name)
+                // What Meltano itself sets: of the project, and of the plugins of the run.
+                || name.starts_with("MELTANO_")
+                || prefixes.iter().any(|prefix| name.starts_with(prefix))
+        };
+        Ok(names.into_iter().filter(|name| !is_there(name)).collect())
+    }
+
+    /// Fills the folder that Meltano takes for its project.
+    fn fill(&self, private: &Private, request: &Request) -> Result<(), RunError> {
+        let files = [("meltano.yml", request.project_file.as_str()), ("launch.py", LAUNCH), ("logging.yml", LOGGING)];
+        let counts = (request.verify == Verify::Count).then_some(("rows.py", ROWS));
+        for (name, text) in files.into_iter().chain(counts) {
+            private.write(name, text).map_err(RunError::io("write", &private.path(name)))?;
+        }
+        if let Catalog::Given(catalog) = &request.catalog {
+            private.write_bytes(CATALOG, catalog).map_err(RunError::io("write", &private.path(CATALOG)))?;
+        }
+        Self::tell_bookmarks(private, request)?;
+        if request.surroundings == Surroundings::Project {
+            self.link(private)?;
+        }
+        Ok(())
+    }
+
+    /// Links what stands in the project's folder into a run's, hidden things and the run's own files apart.
+    fn link(&self, private: &Private) -> Result<(), RunError> {
+        for item in std::fs::read_dir(&self.root).map_err(RunError::io("read", &self.root))?.flatten() {
+            let name = item.file_name();
+            let link = private.folder().join(&name);
+            if name.as_encoded_bytes().starts_with(b".") || link.symlink_metadata().is_ok() {
+                continue;
+            }
+            std::os::unix::fs::symlink(item.path(), &link).map_err(RunError::io("link", &link))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the variables that the project sets for Meltano, which reads them itself; `None` where there are none.
+    fn dotenv(&self) -> Result<Option<String>, RunError> {
+        match Door::to_project(&self.root).and_then(|door| door.read(Path::new(DOTENV))) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(Shut::Missing) => Ok(None),
+            Err(why) => Err(RunError::io("read", &self.root.join(DOTENV))(why.into())),
+        }
+    }
+
+    /// Returns the command, which makes only files that nobody else can read: Meltano writes the settings of plugins,
+    /// secrets included, to files. No argument holds a secret.
+    fn command(&self, request: &Request, call: &Call<'_>, private: &Private) -> Result<Command, RunError> {
+        let run = &self.run_environment;
+        let mut command = Command::from(request.host.environment.command("/bin/sh", run));
+        // std has no umask; the shell replaces itself.
+        command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(self.python()).arg(private.path("launch.py"));
+        // Who has to live for it to go on: asked for by itself, that could be who took it over.
+        command.arg(std::process::id().to_string()).arg(request.catalog.word());
+        command.arg("--log-config").arg(private.path("logging.yml"));
+        command.args(["--environment", &request.environment]);
+        if let Some(text) = self.dotenv()? {
+            command.arg("--env-file").arg(self.root.join(DOTENV));
+            // A variable that is set goes before what that file says of it.
+            command.envs(withheld_in(&text, run).into_iter().map(|name| (name, "")));
+        }
+        for name in &request.hidden {
+            command.env_remove(name);
+        }
+        if request.span == Span::Everything {
+            // Else the new bookmarks would be laid over the old ones: where it breaks off, the next run would go on from the
+            // old ones of all streams that it had not come to.
+            command.env("MELTANO_RUN_STATE_STRATEGY", "overwrite");
+        }
+        for (name, secret) in &request.variables {
+            command.env(name, secret.expose());
+        }
+        command
+            .args(call.arguments)
+            .envs(&request.settings)
+            .envs(request.bookmarks.as_ref().and_then(Bookmarks::variable))
+            .current_dir(&self.root)
+            .env("PATH", self.path(&request.host))
+            .env("MELTANO_PROJECT_ROOT", private.folder())
+            .env("MELTANO_SYS_DIR_ROOT", self.meltano_folder())
+            .env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false")
+            .env("PYTHONWARNINGS", "ignore")
+            // Where Meltano keeps a copy of what plugins say, for ever and as they say it: it goes with the run.
+            .env("XDG_STATE_HOME", private.folder())
+            .env("NO_COLOR", "1")
+            .stdin(private.lock(call.input).map_err(RunError::io("lock", private.folder()))?);
+        Ok(command)
+    }
+
+    /// Meltano's own programs come first, as in an activated environment: it installs plugins with the uv in there.
+    fn path(&self, host: &Host) -> OsString {
+        let mut path = self.venv.join("bin").into_os_string();
+        if !host.path.is_empty() {
+            path.push(":");
+            path.push(&host.path);
+        }
+        path
+    }
+
+    fn python(&self) -> PathBuf {
+        self.venv.join("bin/python")
+    }
+
+    fn runs_folder(&self) -> PathBuf {
+        self.own.path().join(private::RUNS)
+    }
+
+    fn meltano_folder(&self) -> PathBuf {
+        self.theirs.path().to_owned()
+    }
+}
+
+/// Writes the log and learns from it, line by line.
+struct Listener<'a> {
+    log: RunLog,
+    mask: Mask,
+    tally: Tally,
+    told: BTreeMap<String, u64>,
+    last: VecDeque<String>,
+    tell: Tell<'a>,
+}
+
+impl<'a> Listener<'a> {
+    fn open(own: &Own, log: &Path, mask: Mask, tell: Tell<'a>) -> Result<Self, RunError> {
+        let opened = own.make().and_then(|folder| {
+            let log = std::path::absolute(log)?;
+            RunLog::open(folder.clone(), log.strip_prefix(folder.path()).unwrap_or(&log))
+        });
+        let log = opened.map_err(|source| RunError::Log { path: log.to_owned(), source })?;
+        Ok(Self { log, mask, tally: Tally::default(), told: BTreeMap::new(), last: VecDeque::new(), tell })
+    }
+
+    fn hear(&mut self, line: &[u8]) -> io::Result<()> {
+        let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
+        self.log.write(line)?;
+        let text = String::from_utf8_lossy(line);
+        let entry = Entry::parse(&text);
+        match &entry {
+            Entry::Said { text, .. } => self.keep(text),
+            Entry::Counted(_)
+            | Entry::BookmarkBefore(_)
+            | Entry::BookmarkAfter(_)
+            | Entry::Facts(_)
+            | Entry::Catalog(_)
+            | Entry::BookmarksRefused(_)
+            | Entry::Metric { .. }
+            | Entry::BlockEnded(_)
+            | Entry::RunEnded { .. } => {}
+        }
+        let is_count = matches!(entry, Entry::Counted(_) | Entry::Metric { .. });
+        self.tally.add(entry);
+        if is_count {
+            self.tell_records();
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, text: &str) {
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            self.last.push_back(line.chars().take(1000).collect());
+        }
+        self.last.drain(..self.last.len().saturating_sub(LAST_LINES));
+    }
+
+    fn tell_records(&mut self) {
+        let now = self.tally.streams();
+        for (stream, &records) in now.iter().filter(|(stream, records)| self.told.get(*stream) != Some(records)) {
+            (self.tell)(Progress::Records { stream: stream.clone(), records });
+        }
+        self.told = now;
+    }
+
+    fn outcome(&self, status: ExitStatus) -> Outcome {
+        if status.success() {
+            return Outcome::Succeeded;
+        }
+        let (message, cause) = match status.signal() {
+            Some(9) => {
+                ("Meltano was killed (signal 9): there may have been too little memory".to_owned(), Cause::Killed)
+            }
+            Some(signal) => (format!("Meltano was killed (signal {signal})"), Cause::Killed),
+            None => {
+                let code = status.code().unwrap_or_default();
+                let silent = || format!("Meltano ended with exit code {code} and did not say why");
+                (self.tally.reason().unwrap_or_else(silent), self.tally.cause())
+            }
+        };
+        Outcome::Failed { message, cause }
+    }
+}

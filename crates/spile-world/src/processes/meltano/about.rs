@@ -1,0 +1,274 @@
+//! Asking a tap or target what it takes: installed for a moment, and run with `--about --format=json`.
+//!
+//! Apart from runs: no Meltano is there, no project, and nothing of it stays.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use miette::Diagnostic;
+use tokio::process::Command;
+use tokio::sync::watch;
+
+use super::call::Collected;
+use super::child::{self, Channel, Ended, Limits, Lost, Pieces};
+use super::mask::Mask;
+use super::venv::Venv;
+use super::{Host, InstallError};
+use crate::stores::target::io_help;
+use spile_core::problem::{counted, listed};
+use spile_core::settings::RunEnvironment;
+
+/// The most bytes that are taken of what it says.
+const LARGEST: usize = 2 * 1024 * 1024;
+
+/// How many of its last lines are kept for an error.
+const LAST_LINES: usize = 60;
+
+/// What is asked, and how.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// What pip installs, as `pip_url` has it.
+    pub requirement: &'a str,
+    /// The command that this installs, where the user names it.
+    pub executable: Option<&'a str>,
+    /// The folder that paths in the requirement are relative to.
+    pub root: &'a Path,
+    /// What of the machine's environment children are given.
+    pub host: &'a Host,
+    /// Which variables children get.
+    pub run: &'a RunEnvironment,
+    /// How long installing may take, and then answering.
+    pub timeout: Duration,
+}
+
+/// What a tap or target says of itself.
+#[derive(Debug)]
+pub struct About {
+    /// The command that said it.
+    pub executable: String,
+    /// What it said.
+    pub text: String,
+}
+
+/// A tap or target does not say what it takes.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum AboutError {
+    /// It cannot be installed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Install(#[from] InstallError),
+    /// The requirement is nothing that pip would take.
+    #[error("`{requirement}` names no package")]
+    #[diagnostic(code(spile::about::requirement), help("write it as pip takes it, such as `pip:tap-github==1.0`"))]
+    Requirement {
+        /// The requirement.
+        requirement: String,
+    },
+    /// There is no such command in it.
+    #[error("`{requirement}` installs no command {wanted}")]
+    #[diagnostic(code(spile::about::executable), help("{help}"))]
+    NoExecutable {
+        /// What was installed.
+        requirement: String,
+        /// What was looked for.
+        wanted: String,
+        /// The next step.
+        help: String,
+    },
+    /// It failed.
+    #[error("`{executable} --about --format=json` failed: {line}")]
+    #[diagnostic(
+        code(spile::about::failed),
+        help("only what is made with the Singer SDK answers to that: import a definition of it instead")
+    )]
+    Failed {
+        /// The command.
+        executable: String,
+        /// Its last line that says something.
+        line: String,
+    },
+    /// It took too long.
+    #[error("`{executable} --about --format=json` has not answered in {}", counted(*.seconds, "second"))]
+    #[diagnostic(
+        code(spile::about::timeout),
+        help("give it more time with `--timeout`, or import a definition of it instead")
+    )]
+    TimedOut {
+        /// The command.
+        executable: String,
+        /// How long it had.
+        seconds: u64,
+    },
+    /// It said something else.
+    #[error("`{executable} --about --format=json` prints {what}")]
+    #[diagnostic(
+        code(spile::about::output),
+        help("only what is made with the Singer SDK answers to that: import a definition of it instead")
+    )]
+    Output {
+        /// The command.
+        executable: String,
+        /// What it prints.
+        what: String,
+    },
+    /// The user wanted an end.
+    #[error("the question was stopped")]
+    #[diagnostic(code(spile::about::interrupted), help("run the command again"))]
+    Interrupted,
+    /// A folder or a program cannot be used.
+    #[error("cannot {doing} `{}`", path.display())]
+    #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
+    Io {
+        /// `make`, `start` and so on.
+        doing: &'static str,
+        /// The folder or program.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl About {
+    /// Installs a tap or target into an environment that is gone afterwards, and asks it.
+    ///
+    /// # Errors
+    /// When it cannot be installed, or does not answer as those of the Singer SDK do.
+    pub async fn ask(asked: &Asked<'_>, interrupt: &mut watch::Receiver<bool>) -> Result<Self, AboutError> {
+        let requirement = asked.requirement;
+        let packages = shlex::split(requirement).filter(|packages| !packages.is_empty());
+        let packages = packages.ok_or_else(|| AboutError::Requirement { requirement: requirement.to_owned() })?;
+        let folder = tempfile::Builder::new().prefix("spile-about-").tempdir();
+        let folder = folder.map_err(|source| AboutError::Io { doing: "make", path: std::env::temp_dir(), source })?;
+        let home = folder.path().join("venv");
+        let (root, host, run, timeout) = (asked.root, asked.host, asked.run, Some(asked.timeout));
+        let venv = Venv { folder: &home, what: requirement, root, host, run, timeout };
+        venv.make(&packages, interrupt).await?;
+        let executable = executable(&venv, asked)?;
+        let text = said(&venv, &executable, (asked, folder.path()), interrupt).await?;
+        Ok(Self { executable, text })
+    }
+}
+
+/// Returns the command to ask: the one that the user names, that of the package's name, or the only one of a tap or target.
+fn executable(venv: &Venv<'_>, asked: &Asked<'_>) -> Result<String, AboutError> {
+    let folder = venv.folder.join("bin");
+    let read = std::fs::read_dir(&folder);
+    let read = read.map_err(|source| AboutError::Io { doing: "read", path: folder.clone(), source })?;
+    let all: Vec<String> = read.flatten().map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+    let mut plugins: Vec<&String> =
+        all.iter().filter(|name| name.starts_with("tap-") || name.starts_with("target-")).collect();
+    plugins.sort();
+    let package = asked.requirement.split(['=', '<', '>', '~', '!', '[', ' ', '@']).next().unwrap_or_default();
+    let found = match asked.executable {
+        Some(wanted) => all.iter().find(|name| *name == wanted),
+        None => match plugins.as_slice() {
+            [only] => Some(*only),
+            several => several.iter().find(|name| **name == package).copied(),
+        },
+    };
+    found.cloned().ok_or_else(|| {
+        let wanted = asked
+            .executable
+            .map_or_else(|| "that begins with `tap-` or `target-`".to_owned(), |name| format!("`{name}`"));
+        let (wanted, help) = match plugins.as_slice() {
+            [] => (wanted, "name its command with `--executable`, if it is a tap or a target".to_owned()),
+            several => {
+                let several = listed(several.iter().map(|name| name.as_str()));
+                let wanted = if asked.executable.is_some() { wanted } else { "of its own name alone".to_owned() };
+                (wanted, format!("choose one with `--executable`: it installs {several}"))
+            }
+        };
+        AboutError::NoExecutable { requirement: asked.requirement.to_owned(), wanted, help }
+    })
+}
+
+async fn said(
+    venv: &Venv<'_>,
+    executable: &str,
+    (asked, folder): (&Asked<'_>, &Path),
+    interrupt: &mut watch::Receiver<bool>,
+) -> Result<String, AboutError> {
+    let program = venv.program(executable);
+    let mut command = Command::from(asked.host.environment.command(&program, asked.run));
+    command.args(["--about", "--format=json"]).current_dir(folder).stdin(Stdio::null());
+    command.env("PATH", search_path(&venv.folder.join("bin"), &asked.host.path));
+    let mask = Mask::of(asked.host.environment.secrets(asked.run).iter());
+    let mask = mask.map_err(|source| AboutError::Io { doing: "keep secrets out of", path: program.clone(), source })?;
+    let mut output = Collected::up_to(LARGEST);
+    let mut last = VecDeque::new();
+    let limits = Limits { timeout: Some(asked.timeout), interrupt, pieces: Pieces::Chunks };
+    let mut hear = |channel, piece: &[u8]| match channel {
+        Channel::Output => output.take(piece),
+        Channel::Errors => {
+            last.push_back(String::from_utf8_lossy(&mask.apply(piece)).into_owned());
+            last.drain(..last.len().saturating_sub(LAST_LINES));
+            Ok(())
+        }
+    };
+    let ended = child::follow(command, limits, &mut hear).await;
+    output.strike(&mask);
+    let name = executable.to_owned();
+    let Some((bytes, _)) = output.into_bytes() else {
+        return Err(AboutError::Output { executable: name, what: format!("more than {} MiB", LARGEST >> 20) });
+    };
+    match ended {
+        Ok(Ended::Exited(status)) if status.success() => json(executable, &bytes),
+        Ok(Ended::Exited(status)) => {
+            let says = |line: &&String| !line.trim().is_empty();
+            let line = last
+                .iter()
+                .rev()
+                .find(says)
+                .map_or_else(|| status.to_string(), |line| line.trim().chars().take(400).collect());
+            Err(AboutError::Failed { executable: name, line })
+        }
+        Ok(Ended::TimedOut) => Err(AboutError::TimedOut { executable: name, seconds: asked.timeout.as_secs() }),
+        Ok(Ended::Interrupted) => Err(AboutError::Interrupted),
+        Err(Lost::Start(source) | Lost::Hearing(source)) => {
+            Err(AboutError::Io { doing: "start", path: program, source })
+        }
+    }
+}
+
+/// Takes the JSON out of what was printed: some print a line before it.
+fn json(executable: &str, bytes: &[u8]) -> Result<String, AboutError> {
+    let text = String::from_utf8_lossy(bytes);
+    let end = text.rfind('}').unwrap_or_default();
+    let starts = text.match_indices('{').map(|(at, _)| at).filter(|at| *at == 0 || text[..*at].ends_with('\n'));
+    let is_json = |found: &&str| serde_json::from_str::<serde_json::Value>(found).is_ok();
+    // As many lines before it as no program has that is made for this.
+    let found = starts.take(5).filter_map(|start| text.get(start..=end)).find(is_json);
+    if let Some(found) = found {
+        return Ok(found.to_owned());
+    }
+    let what = match text.trim().lines().next() {
+        None => "nothing".to_owned(),
+        Some(line) => format!("no JSON but `{}`", line.trim().chars().take(100).collect::<String>()),
+    };
+    Err(AboutError::Output { executable: executable.to_owned(), what })
+}
+
+fn search_path(bin: &Path, path: &OsString) -> OsString {
+    let folders =
+        std::iter::once(bin.to_owned()).chain(std::env::split_paths(path).filter(|folder| folder.is_absolute()));
+    std::env::join_paths(folders).unwrap_or_else(|_| path.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_found_behind_other_lines_and_garbage_is_told() {
+        assert_eq!(json("tap-x", b"WARNING {x\n{y\n{\"a\": 1}\n").unwrap(), "{\"a\": 1}");
+        let garbage = json("tap-x", b"usage: tap-x {a}\n").unwrap_err().to_string();
+        assert_eq!(garbage, "`tap-x --about --format=json` prints no JSON but `usage: tap-x {a}`");
+        assert_eq!(json("tap-x", b"hello\n{\"a\": {}}\n").unwrap(), "{\"a\": {}}");
+        assert_eq!(json("tap-x", b" \n").unwrap_err().to_string(), "`tap-x --about --format=json` prints nothing");
+        assert!(json("tap-x", b"} {").is_err());
+    }
+}

@@ -1,0 +1,255 @@
+//! How installing and running Meltano go wrong, and what to do then.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+
+use crate::stores::target::io_help;
+
+/// Meltano, or a plugin of it, cannot be installed.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum InstallError {
+    /// No Python runs on this machine.
+    #[error("there is no Python on the PATH")]
+    #[diagnostic(
+        code(spile::meltano::no_python),
+        help("install Python {needed} or newer, or uv (https://docs.astral.sh/uv), which brings its own")
+    )]
+    NoPython {
+        /// The oldest that would do.
+        needed: String,
+    },
+    /// Every Python is too old.
+    #[error("Python {found} at `{}` is too old for Meltano", path.display())]
+    #[diagnostic(
+        code(spile::meltano::old_python),
+        help("install Python {needed} or newer; `SPILE_PYTHON=/path/to/python` chooses one")
+    )]
+    OldPython {
+        /// Its version.
+        found: String,
+        /// Where it is.
+        path: PathBuf,
+        /// The oldest that would do.
+        needed: String,
+    },
+    /// Debian and Ubuntu ship Python without `venv`.
+    #[error("Python {version} cannot make a virtual environment: its `venv` module is missing")]
+    #[diagnostic(
+        code(spile::meltano::no_venv),
+        help("run `apt install python3-venv`, or install uv (https://docs.astral.sh/uv)")
+    )]
+    VenvModuleMissing {
+        /// The version of that Python.
+        version: String,
+    },
+    /// The package index cannot be reached.
+    #[error("{what} cannot be downloaded: {line}")]
+    #[diagnostic(
+        code(spile::meltano::offline),
+        help(
+            "check the network; behind a proxy set `HTTPS_PROXY`, with an index of your own `PIP_INDEX_URL` or `UV_INDEX_URL`"
+        )
+    )]
+    Offline {
+        /// What is being installed.
+        what: String,
+        /// The installer's own words.
+        line: String,
+    },
+    /// The package index has no such version.
+    #[error("there is no {what} to install: {line}")]
+    #[diagnostic(
+        code(spile::meltano::no_such_version),
+        help(
+            "check `version` under `[meltano]` in `spile.toml`, or the connector's `pip_url`, and that the network reaches the package index"
+        )
+    )]
+    NoSuchVersion {
+        /// What is being installed.
+        what: String,
+        /// The installer's own words.
+        line: String,
+    },
+    /// The disk is full.
+    #[error("the disk is full: {what} cannot be installed")]
+    #[diagnostic(
+        code(spile::meltano::disk_full),
+        help("free some space and try again: what is half-made is made anew")
+    )]
+    DiskFull {
+        /// What is being installed.
+        what: String,
+    },
+    /// The installer failed for a reason of its own.
+    #[error("{what} cannot be installed: {line}")]
+    #[diagnostic(code(spile::meltano::install), help("{help}"))]
+    Failed {
+        /// What is being installed.
+        what: String,
+        /// Its last line that says something.
+        line: String,
+        /// The lines before it, or where they are.
+        help: String,
+    },
+    /// The user wanted an end.
+    #[error("the installation was stopped")]
+    #[diagnostic(code(spile::meltano::interrupted), help("run the command again: what is half-made is made anew"))]
+    Interrupted,
+    /// A file or a program cannot be used.
+    #[error("cannot {doing} `{}`", path.display())]
+    #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
+    Io {
+        /// `make`, `start` and so on.
+        doing: &'static str,
+        /// The file or program.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A run cannot be started or followed; a run that fails is no error but an `Outcome`.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum RunError {
+    /// Meltano is not there.
+    #[error("Meltano {version} is not installed in this project")]
+    #[diagnostic(code(spile::meltano::missing), help("run `spile up`, which installs it"))]
+    NotInstalled {
+        /// The version that `spile.toml` names.
+        version: String,
+    },
+    /// A plugin cannot be installed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Install(#[from] InstallError),
+    /// The log cannot be written, so the run was stopped: nobody could tell afterwards what it did.
+    #[error("the run was stopped: its log `{}` cannot be written", path.display())]
+    #[diagnostic(code(spile::meltano::log), help("{}", io_help(source)))]
+    Log {
+        /// The log's file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Bookmarks cannot be moved.
+    #[error("the bookmarks of `{from}` cannot be moved to `{to}`: {reason}")]
+    #[diagnostic(
+        code(spile::meltano::state),
+        help("until they are moved, a sync reads everything again; look at `meltano state list`")
+    )]
+    State {
+        /// The state id they are under.
+        from: String,
+        /// The state id they belong under.
+        to: String,
+        /// What Meltano said.
+        reason: String,
+    },
+    /// A file or a program cannot be used.
+    #[error("cannot {doing} `{}`", path.display())]
+    #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
+    Io {
+        /// `make`, `start` and so on.
+        doing: &'static str,
+        /// The file or program.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl InstallError {
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    /// Returns what an installer's last lines mean.
+    pub(super) fn of_installer(what: &str, lines: &[String]) -> Self {
+        let found = |signs: &[&str]| {
+            lines.iter().rev().find(|line| {
+                let line = line.to_lowercase();
+                signs.iter().any(|sign| line.contains(sign))
+            })
+        };
+        let what = what.to_owned();
+        // Asked in this order: without a network pip says at last that there is no such version.
+        if found(&["no space left on device", "os error 28", "errno 28"]).is_some() {
+            return Self::DiskFull { what };
+        }
+        if let Some(line) = found(&OFFLINE) {
+            return Self::Offline { what, line: tidy(line) };
+        }
+        if let Some(line) = found(&NO_SUCH_VERSION) {
+            return Self::NoSuchVersion { what, line: tidy(line) };
+        }
+        let says = |line: &&String| !line.trim().is_empty() && !line.contains("[notice]");
+        let marked = found(&["error"]).or_else(|| lines.iter().rev().find(says));
+        let line = marked.map_or_else(|| "the installer did not say why".to_owned(), |line| tidy(line));
+        let last: Vec<_> = lines.iter().rev().take(10).rev().map(|line| tidy(line)).collect();
+        Self::Failed { what, line, help: format!("the installer's last lines are:\n{}", last.join("\n")) }
+    }
+}
+
+/// What pip and uv print when they reach no index.
+const OFFLINE: [&str; 9] = [
+    "name resolution",
+    "dns error",
+    "failed to lookup address",
+    "connection refused",
+    "network is unreachable",
+    "connection broken",
+    "connection timed out",
+    "error sending request",
+    "tunnel connection failed",
+];
+
+/// What pip and uv print when the index has no such version.
+const NO_SUCH_VERSION: [&str; 5] = [
+    "no matching distribution",
+    "could not find a version",
+    "there is no version of",
+    "no solution found",
+    "was not found in the package registry",
+];
+
+fn tidy(line: &str) -> String {
+    let line = line.trim().trim_start_matches(['×', '╰', '─', '▶', '│', ' ']);
+    let line = ["ERROR: ", "error: ", "cause: "].into_iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or(line);
+    line.chars().take(400).collect()
+}
+
+impl RunError {
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lines: &[&str]) -> InstallError {
+        InstallError::of_installer("Meltano 4.4.1", &lines.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn no_network_and_no_such_version_are_told_apart() {
+        let none = of(&["ERROR: No matching distribution found for meltano==99"]);
+        assert!(matches!(none, InstallError::NoSuchVersion { .. }), "{none}");
+        let offline = of(&[
+            "WARNING: Retrying after connection broken by 'NewConnectionError(... Temporary failure in name resolution')",
+            "ERROR: No matching distribution found for meltano==4.4.1",
+        ]);
+        assert!(matches!(offline, InstallError::Offline { .. }), "{offline}");
+    }
+
+    #[test]
+    fn a_full_disk_is_said_to_be_one() {
+        let error = of(&["ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"]);
+        assert!(matches!(error, InstallError::DiskFull { .. }), "{error}");
+    }
+}

@@ -1,0 +1,139 @@
+//! What of the machine Meltano needs: programs on the path, and a Python that is new enough.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::InstallError;
+use crate::ChildEnvironment;
+use spile_core::settings::RunEnvironment;
+
+/// The oldest Python that Meltano runs on (`Requires-Python` of 4.4.1).
+const OLDEST: (u32, u32) = (3, 10);
+
+/// The names of Python, the likeliest first.
+const NAMES: [&str; 7] = ["python3", "python3.13", "python3.12", "python3.11", "python3.10", "python3.14", "python"];
+
+/// What the user's environment says that children and installers need; read by the command line, once.
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    /// `PATH`
+    pub path: OsString,
+    /// The Python that the user prefers.
+    pub python: Option<OsString>,
+    /// What children are chosen variables from.
+    pub environment: ChildEnvironment,
+}
+
+/// A Python that Meltano can be installed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Python {
+    /// Its version: `3.11.7`.
+    pub version: String,
+    /// Where it really is, not where a shim of it is.
+    pub path: PathBuf,
+}
+
+impl Host {
+    /// Returns the program of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<PathBuf> {
+        // A folder that depends on where somebody stands may be the project's.
+        let folders = std::env::split_paths(&self.path).filter(|folder| folder.is_absolute());
+        folders.map(|folder| folder.join(name)).find(|path| is_program(path))
+    }
+
+    /// Returns the preferred Python, or the first on the path that is new enough.
+    ///
+    /// # Errors
+    /// When there is none, or each is too old.
+    pub fn python(&self) -> Result<Python, InstallError> {
+        let mut too_old = None;
+        for path in self.pythons() {
+            match self.ask(&path) {
+                Some((python, version)) if version < OLDEST => too_old = too_old.or(Some(python)),
+                Some((python, _)) => return Ok(python),
+                None => {}
+            }
+        }
+        let needed = format!("{}.{}", OLDEST.0, OLDEST.1);
+        Err(match too_old {
+            Some(Python { version, path }) => InstallError::OldPython { found: version, path, needed },
+            None => InstallError::NoPython { needed },
+        })
+    }
+
+    /// Asks a Python who it is; `None` where it does not run, such as a shim with nothing behind it.
+    fn ask(&self, path: &Path) -> Option<(Python, (u32, u32))> {
+        let mut command = self.environment.command(path, &RunEnvironment::default());
+        let question = "import sys; print(*sys.version_info[:3], sep='.'); print(sys.executable)";
+        let output = command.args(["-I", "-c", question]).env("PATH", &self.path).output().ok()?;
+        said(output.stdout).filter(|_| output.status.success())
+    }
+
+    fn pythons(&self) -> Vec<PathBuf> {
+        match &self.python {
+            Some(named) => {
+                let path = PathBuf::from(named);
+                let on_path = named.to_str().filter(|name| !name.contains('/')).and_then(|name| self.find(name));
+                vec![on_path.unwrap_or(path)]
+            }
+            None => NAMES.iter().filter_map(|name| self.find(name)).collect(),
+        }
+    }
+}
+
+/// Reads what a Python says of itself.
+fn said(output: Vec<u8>) -> Option<(Python, (u32, u32))> {
+    let text = String::from_utf8(output).ok()?;
+    let (version, executable) = text.trim_end().split_once('\n')?;
+    let mut numbers = version.split('.').filter_map(|number| number.parse().ok());
+    let number = (numbers.next()?, numbers.next()?);
+    Some((Python { version: version.to_owned(), path: executable.into() }, number))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(script: &str) -> (tempfile::TempDir, Host) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("python3");
+        crate::files::project::replace(&path, format!("#!/bin/sh\n{script}\n").as_bytes()).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let host = Host { path: folder.path().into(), ..Host::default() };
+        (folder, host)
+    }
+
+    #[test]
+    fn no_program_is_taken_from_where_somebody_stands() {
+        let found = |path: &str| Host { path: path.into(), ..Host::default() }.find("run");
+        assert_eq!((found(".ci"), found("")), (None, None));
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.ci");
+        assert_eq!(found(folder.to_str().unwrap()), Some(folder.join("run")));
+    }
+
+    #[test]
+    fn an_old_python_is_named_with_its_version() {
+        let (_folder, host) = host("echo 3.8.10; echo /usr/bin/python3");
+        let error = host.python().unwrap_err();
+        assert!(matches!(&error, InstallError::OldPython { found, .. } if found == "3.8.10"), "{error}");
+    }
+
+    #[test]
+    fn a_shim_with_nothing_behind_it_is_no_python() {
+        let (_folder, host) = host("exit 127");
+        assert!(matches!(host.python(), Err(InstallError::NoPython { .. })));
+    }
+
+    #[test]
+    fn a_new_python_is_found_where_it_really_is() {
+        let (_folder, host) = host("echo 3.12.1; echo /opt/python/bin/python3");
+        let python = host.python().unwrap();
+        assert_eq!((python.version.as_str(), python.path.as_path()), ("3.12.1", Path::new("/opt/python/bin/python3")));
+    }
+}

@@ -1,0 +1,89 @@
+//! What Meltano keeps of a plugin from one run to the next: its catalog, and how it is to log.
+//!
+//! A catalog is what the tap said, as it said it, so a tap that names a stream after a secret leaves it there. Such a file
+//! is removed: Meltano makes it anew, and one with a changed name in it would be read.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::mask::Mask;
+
+/// The most bytes of a file that are looked at; a larger one is removed unseen where there are secrets.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// What Meltano compares to know whether a catalog still holds.
+const CACHE_KEY: &str = "tap.properties.cache_key";
+
+/// Removes the files of these plugins that hold a secret. Those with settings are not touched: they go with their runs.
+pub(super) fn remove(meltano_runs: &Path, plugins: &[String], mask: &Mask) -> io::Result<()> {
+    for folder in plugins.iter().map(|plugin| meltano_runs.join(plugin)) {
+        for path in files(&folder)? {
+            if !is_settings(&path) && holds_secret(&path, mask)? {
+                absent_is_fine(fs::remove_file(&path))?;
+                absent_is_fine(fs::remove_file(folder.join(CACHE_KEY)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let items = match fs::read_dir(folder) {
+        Ok(items) => items,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let items: Vec<fs::DirEntry> = items.collect::<io::Result<_>>()?;
+    let is_file = |item: &fs::DirEntry| item.file_type().is_ok_and(|kind| kind.is_file());
+    Ok(items.into_iter().filter(is_file).map(|item| item.path()).collect())
+}
+
+fn is_settings(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(".config.json")
+}
+
+fn holds_secret(path: &Path, mask: &Mask) -> io::Result<bool> {
+    let mut text = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(LARGEST + 1).read_to_end(&mut text)?,
+        // A run of another environment was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(mask.finds(&text) || text.len() as u64 > LARGEST)
+}
+
+fn absent_is_fine(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::project::{make_private, replace};
+    use spile_core::secret::Secret;
+
+    #[test]
+    fn a_catalog_that_names_a_secret_goes_and_everything_else_stays() {
+        let root = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("tap-a/tap.properties.json", "{\"streams\": \"of hunter2\"}"),
+            ("tap-a/tap.properties.cache_key", "1"),
+            ("tap-a/tap.singer_sdk_logging.json", "{}"),
+            ("tap-a/tap.of-another-run.config.json", "hunter2"),
+            ("tap-b/tap.properties.json", "hunter2"),
+        ] {
+            let path = root.path().join(name);
+            make_private(path.parent().unwrap()).unwrap();
+            replace(&path, text.as_bytes()).unwrap();
+        }
+        let mask = Mask::of([&Secret::new("hunter2")].into_iter()).unwrap();
+        remove(root.path(), &["tap-a".to_owned(), "tap-c".to_owned()], &mask).unwrap();
+        let mut left = files(&root.path().join("tap-a")).unwrap();
+        left.sort();
+        let names: Vec<_> = left.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["tap.of-another-run.config.json", "tap.singer_sdk_logging.json"]);
+        assert_eq!(files(&root.path().join("tap-b")).unwrap().len(), 1);
+    }
+}

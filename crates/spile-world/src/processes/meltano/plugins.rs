@@ -1,0 +1,203 @@
+//! Installing the plugins of a run, and knowing without starting Python that they are there.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::watch;
+
+use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
+use crate::files::own::OwnFolder;
+use crate::files::project::replace;
+use crate::files::run_lock::Lock;
+use crate::processes::bundled;
+use spile_core::connector::bundled::{Bundled, FOLDER};
+use spile_core::connector::{Plugin, Role};
+use spile_core::digest::hash;
+
+/// Where Meltano keeps what it installed into an environment, as a hash (its `venv_service.py`).
+const FINGERPRINT: &str = "venv/.meltano_plugin_fingerprint";
+
+/// Where spile keeps which version of Meltano made the database.
+const DATABASE_MARKER: &str = ".spile-database";
+
+/// Where spile keeps which `pip_url` gave which fingerprint, for those that Meltano expands before it hashes them.
+const MARKER: &str = ".spile-installed";
+
+impl Meltano {
+    /// Tells whether the plugins of a run and Meltano's database are there; starts no Python to find out.
+    #[must_use]
+    pub fn is_ready(&self, request: &Request) -> bool {
+        self.has_database() && wanted(request).iter().all(|one| self.has_plugin(one))
+    }
+
+    /// Installs the plugins of a run that are not there, and lets Meltano make its database; parallel runs wait for
+    /// each other, for two Meltanos that make one database fail ("Cannot upgrade the system database").
+    ///
+    /// # Errors
+    /// When Meltano cannot be started or a plugin cannot be installed, or the user wants an end.
+    pub async fn make_ready(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<(), RunError> {
+        let _lock = self.lock(Lock::Plugins, interrupt).await?;
+        for one in wanted(request).iter().filter(|one| !self.has_plugin(one)) {
+            if let Some(wheel) = Bundled::of(one.pip_url) {
+                bundled::lay(&self.own, wheel).map_err(RunError::io("write", &self.root.join(FOLDER)))?;
+            }
+            // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
+            let what = format!("{} `{}`", one.kind, one.name);
+            self.prepare(request, (&what, &["install", one.name]), interrupt).await?;
+            self.remember(one)?;
+        }
+        if !self.has_database() {
+            let request = Request { bookmarks: Some(Bookmarks::in_the_database()), ..request.clone() };
+            self.prepare(&request, ("Meltano's database", &["state", "list"]), interrupt).await?;
+            let written =
+                self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
+            written.map_err(RunError::io("write", &self.meltano_folder().join(DATABASE_MARKER)))?;
+        }
+        Ok(())
+    }
+
+    async fn prepare(
+        &self,
+        request: &Request,
+        (what, arguments): (&str, &[&str]),
+        interrupt: &mut watch::Receiver<bool>,
+    ) -> Result<(), RunError> {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let (finished, lines) = self.invoke(&request.without_secrets(), &arguments, (interrupt, &mut |_| ())).await?;
+        match finished.outcome {
+            Outcome::Succeeded => Ok(()),
+            Outcome::Interrupted => Err(InstallError::Interrupted.into()),
+            Outcome::Failed { .. } | Outcome::TimedOut { .. } => Err(InstallError::of_installer(what, &lines).into()),
+        }
+    }
+
+    /// A Meltano of another version upgrades its database when it first starts.
+    fn has_database(&self) -> bool {
+        self.believed().and_then(|theirs| theirs.text(DATABASE_MARKER)).is_some_and(|version| version == self.version())
+    }
+
+    /// Returns Meltano's folder where it is this user's own: what is in it is run.
+    fn believed(&self) -> Option<OwnFolder> {
+        self.theirs.open().ok().flatten()
+    }
+
+    fn has_plugin(&self, wanted: &Wanted<'_>) -> bool {
+        if wanted.pip_url.trim().is_empty() {
+            return true;
+        }
+        let Some(theirs) = self.believed() else { return false };
+        let folder = wanted.folder();
+        let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return false };
+        let has_python = theirs.path().join(&folder).join("venv/bin/python").exists();
+        let is_marked =
+            || theirs.linked_text(folder.join(MARKER)).is_some_and(|marker| marker == remembered(wanted, &found));
+        has_python && (fingerprint(wanted.pip_url).as_deref() == Some(found.as_str()) || is_marked())
+    }
+
+    /// Returns what is installed of a plugin, by name and version, as the names of its packages' folders say it; nothing
+    /// where it is not installed.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn installed(&self, role: Role, plugin: &Plugin) -> Result<Vec<String>, RunError> {
+        let Some(theirs) = self.believed() else { return Ok(Vec::new()) };
+        let folder = theirs.path().join(Wanted::of(role, plugin).folder()).join("venv/lib");
+        packages(&folder).map_err(RunError::io("read", &folder))
+    }
+
+    fn remember(&self, wanted: &Wanted<'_>) -> Result<(), RunError> {
+        let folder = wanted.folder();
+        let Some(theirs) = self.believed() else { return Ok(()) };
+        let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return Ok(()) };
+        let path = folder.join(MARKER);
+        let path = theirs.path().join(path);
+        replace(&path, remembered(wanted, &found).as_bytes()).map_err(RunError::io("write", &path))
+    }
+}
+
+/// A plugin that a run needs.
+struct Wanted<'a> {
+    /// What it is, as people say it.
+    kind: String,
+    /// The list of plugins that it stands in, and the folder that Meltano keeps it in.
+    list: &'static str,
+    name: &'a str,
+    pip_url: &'a str,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(role: Role, plugin: &'a Plugin) -> Self {
+        Self { kind: role.to_string(), list: role.plural(), name: &plugin.name, pip_url: &plugin.pip_url }
+    }
+
+    /// Returns where Meltano keeps it, from its own folder.
+    fn folder(&self) -> PathBuf {
+        Path::new(self.list).join(self.name)
+    }
+}
+
+/// Returns all plugins of a request, its mappers included.
+fn wanted(request: &Request) -> Vec<Wanted<'_>> {
+    let plugins = request.plugins.iter().map(|(role, plugin)| Wanted::of(*role, plugin));
+    let mappers = request.mappers.iter().map(|mapper| Wanted {
+        kind: "mapper".to_owned(),
+        list: "mappers",
+        name: &mapper.plugin,
+        pip_url: &mapper.pip_url,
+    });
+    plugins.chain(mappers).collect()
+}
+
+/// Finds the packages of each Python in an environment's `lib`.
+fn packages(lib: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for python in children(lib)? {
+        for package in children(&lib.join(python).join("site-packages"))? {
+            found.extend(package.strip_suffix(".dist-info").map(str::to_owned));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn children(folder: &Path) -> io::Result<Vec<String>> {
+    match fs::read_dir(folder) {
+        Ok(items) => items.map(|item| Ok(item?.file_name().to_string_lossy().into_owned())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn remembered(wanted: &Wanted<'_>, fingerprint: &str) -> String {
+    format!("{}\n{fingerprint}\n", hash(wanted.pip_url.as_bytes()))
+}
+
+/// Returns Meltano's fingerprint of a `pip_url`: its sorted words, hashed; `None` where only Meltano can tell, because
+/// it unquotes or expands them first.
+fn fingerprint(pip_url: &str) -> Option<String> {
+    if pip_url.contains(['$', '\'', '"', '\\', '#']) {
+        return None;
+    }
+    let mut words: Vec<_> = pip_url.split_whitespace().collect();
+    words.sort_unstable();
+    words.dedup();
+    Some(hash(words.join(" ").as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_those_that_meltano_4_4_1_wrote() {
+        let target = fingerprint("target-jsonl").unwrap();
+        assert_eq!(target, TARGET_JSONL);
+        assert_eq!(fingerprint("tap-singer-jsonl setuptools<81").unwrap(), TAP_SINGER_JSONL);
+        assert_eq!(fingerprint("setuptools<81  tap-singer-jsonl"), fingerprint("tap-singer-jsonl setuptools<81"));
+        assert_eq!(fingerprint("git+https://$TOKEN@example.com/tap.git"), None);
+    }
+
+    const TARGET_JSONL: &str = "87ecca35f1adbbc28ebbddd9fb8c652bffbe7053a142548c14d65885d6e20fc1";
+    const TAP_SINGER_JSONL: &str = "3952b21307274581d82f72c0b066dc7f6cddea2fd2fbf5761776fb8ac3dbf60a";
+}

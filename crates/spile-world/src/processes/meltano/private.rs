@@ -1,0 +1,388 @@
+//! The private folder of a run, and clearing away those of runs that died.
+//!
+//! A run's folder holds a `lock` file, locked for as long as any process of the run lives: Meltano gets it as its
+//! standard input, which its tap inherits, and a lock ends when the last holder of the file does. So a run is dead
+//! when its lock is free, whoever was killed, and no process id has to be believed.
+//!
+//! What a plugin is to read from its standard input follows in that file what it says of the run, so that a loader that
+//! is fed holds the lock as a tap does.
+//!
+//! The lock also keeps a second run of the same extractor away: Meltano hands bookmarks and catalogs to a tap in files
+//! that bear the plugin's name alone.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::processes;
+use crate::files::own::{Own, OwnFolder};
+use crate::files::project::make_private;
+use crate::files::run_lock::{Lock, RunLock};
+
+/// The folder of the folders of runs, in spile's own.
+pub(super) const RUNS: &str = "runs";
+
+/// The name of the locked file.
+const LOCK: &str = "lock";
+
+/// The name of the file that says since when what is left of a run has been without its spile.
+const ORPHANED: &str = "orphaned";
+
+/// How long what is left of a run may take to end by itself: Meltano notices within a second, and `launch.py` kills
+/// what does not stop for it within ten.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// Who a run is and what it uses, as its lock file says it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Holder {
+    /// The run.
+    pub run: Uuid,
+    /// Its environment.
+    pub environment: String,
+    /// The plugins that it uses.
+    pub plugins: Vec<String>,
+    /// The plugin that nobody else may run meanwhile.
+    pub claims: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The spile that began it.
+    pub process: processes::Identity,
+}
+
+/// Why a run gets no folder.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Another run has what it claims.
+    Busy(Box<Holder>),
+    /// A file cannot be made.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The folder of one run; removed when it is dropped.
+#[derive(Debug)]
+pub struct Private {
+    folder: PathBuf,
+    lock: File,
+    /// How many bytes of the locked file say what the run is.
+    said: u64,
+}
+
+impl Private {
+    /// Makes a folder in spile's own for a run.
+    pub(super) fn make(own: &Own, holder: &Holder) -> Result<Self, Refused> {
+        let _gate = gate(own)?;
+        let own = own.make()?;
+        if let Some(other) = holder.claims.as_ref().map(|claim| who_claims(&own, claim)).transpose()?.flatten() {
+            return Err(Refused::Busy(Box::new(other)));
+        }
+        let folder = own.folder(Path::new(RUNS).join(holder.run.to_string()))?;
+        let mut lock = create(&folder.join(LOCK))?;
+        let said = serde_json::to_vec(holder).map_err(io::Error::from)?;
+        lock.write_all(&said)?;
+        lock.try_lock().map_err(io::Error::from)?;
+        Ok(Self { folder, lock, said: said.len() as u64 })
+    }
+
+    /// Returns the path of a file in it.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Returns the folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a file that only its owner can read.
+    pub(super) fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        self.write_bytes(name, text.as_bytes())
+    }
+
+    /// Writes a file that is no text.
+    pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        create(&self.path(name))?.write_all(bytes)
+    }
+
+    /// Makes a folder in it that only its owner can look into.
+    pub(super) fn make_folder(&self, name: &str) -> io::Result<()> {
+        make_private(&self.path(name))
+    }
+
+    /// Returns the locked file once more, to be read from where `input` begins in it: the lock lasts until all of them
+    /// are closed.
+    pub(super) fn lock(&self, input: &str) -> io::Result<File> {
+        let mut lock = self.lock.try_clone()?;
+        lock.seek(SeekFrom::Start(self.said))?;
+        lock.set_len(self.said)?;
+        lock.write_all(input.as_bytes())?;
+        // All who have the file open by way of this one read from the same place.
+        lock.seek(SeekFrom::Start(self.said))?;
+        Ok(lock)
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept later.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Opens a file for writing that only its owner can read.
+fn create(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// Keeps sweeping away from folders that are just being made.
+fn gate(own: &Own) -> io::Result<RunLock> {
+    RunLock::hold(own, Lock::Runs)
+}
+
+/// Finds the living run that claims a plugin.
+fn who_claims(own: &OwnFolder, claim: &str) -> io::Result<Option<Holder>> {
+    let claims = |holder: &Holder| holder.claims.as_deref() == Some(claim);
+    let living: Vec<Found> = all(own)?.into_iter().filter(|found| found.is_alive).collect();
+    if let Some(unread) = living.iter().find(|found| found.holder.is_none()) {
+        let what = unread.folder.display();
+        return Err(io::Error::other(format!(
+            "another version of spile is at work in `{what}`: wait until it has ended"
+        )));
+    }
+    Ok(living.into_iter().filter_map(|found| found.holder).find(claims))
+}
+
+/// Tells whether a run lives.
+pub(super) fn any_lives(own: &Own) -> io::Result<bool> {
+    let Some(folder) = with_runs(own) else { return Ok(false) };
+    let _gate = gate(own)?;
+    Ok(all(&folder)?.iter().any(|found| found.is_alive))
+}
+
+/// Returns spile's own folder where there has been a run.
+fn with_runs(own: &Own) -> Option<OwnFolder> {
+    own.open().ok().flatten().filter(|folder| folder.path().join(RUNS).is_dir())
+}
+
+/// A run's folder, as found.
+struct Found {
+    folder: PathBuf,
+    is_alive: bool,
+    /// Nobody, where it was killed before it said.
+    holder: Option<Holder>,
+}
+
+fn all(own: &OwnFolder) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for name in own.list(RUNS)? {
+        let name = Path::new(RUNS).join(name);
+        let folder = own.path().join(&name);
+        if folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            let (is_alive, holder) = inspect(own, &name.join(LOCK))?;
+            found.push(Found { folder, is_alive, holder });
+        }
+    }
+    Ok(found)
+}
+
+/// Removes the folders of runs that died, and the settings of their plugins that Meltano wrote in plain text. `bury` is
+/// told of each before it is forgotten.
+///
+/// Those of living runs of spile bear other names; and a plugin reads its file when it starts, so a `meltano run` beside
+/// it loses nothing either.
+///
+/// What is left of a run whose spile is gone ends by itself; what has not after a while is killed.
+pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Result<()>) -> io::Result<()> {
+    let Some(folder) = with_runs(own) else { return Ok(()) };
+    let _gate = gate(own)?;
+    let theirs = theirs.open().ok().flatten();
+    let (living, dead): (Vec<Found>, Vec<Found>) = all(&folder)?.into_iter().partition(|found| found.is_alive);
+    for found in living.iter().filter(|found| found.holder.as_ref().is_some_and(|holder| !holder.process.lives())) {
+        end_orphan(&found.folder)?;
+    }
+    let lives: BTreeSet<String> =
+        living.iter().filter_map(|found| found.holder.as_ref()).map(|holder| holder.run.to_string()).collect();
+    for found in dead {
+        if let Some(holder) = &found.holder {
+            if let Some(theirs) = &theirs {
+                clear(theirs, &holder.plugins, |run| !lives.contains(run))?;
+            }
+            bury(holder)?;
+        }
+        // Last, so that a sweep which is killed half-way is made up for by the next one.
+        match fs::remove_dir_all(&found.folder) {
+            // A run that has just ended removes its own, and was faster.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Kills what is left of a run that has been without its spile for longer than it may take to end by itself.
+fn end_orphan(folder: &Path) -> io::Result<()> {
+    let marker = folder.join(ORPHANED);
+    match fs::metadata(&marker) {
+        // A clock that was set back makes it wait anew.
+        Ok(since) if since.modified()?.elapsed().is_ok_and(|age| age > GRACE) => {
+            processes::kill_all_of(folder);
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(_) => create(&marker).map(drop),
+    }
+}
+
+/// Tells whether a run lives, and what it says of itself.
+fn inspect(own: &OwnFolder, lock: &Path) -> io::Result<(bool, Option<Holder>)> {
+    // Without one it was killed before it had one.
+    let Some(mut file) = own.open(lock)? else { return Ok((false, None)) };
+    let mut said = Vec::new();
+    file.read_to_end(&mut said)?;
+    let is_alive = file.try_lock().is_err();
+    // Behind it may be what a plugin reads.
+    let holder = serde_json::Deserializer::from_slice(&said).into_iter().next();
+    Ok((is_alive, holder.and_then(Result::ok)))
+}
+
+/// Removes what Meltano wrote in plain text for plugins: `<name>/{tap,target}.<run>.config.json`, of those runs.
+pub(super) fn clear(theirs: &OwnFolder, plugins: &[String], is_of: impl Fn(&str) -> bool) -> io::Result<()> {
+    let run = |name: &str| {
+        let middle = name.strip_suffix(".config.json")?;
+        middle.strip_prefix("tap.").or(middle.strip_prefix("target.")).map(str::to_owned)
+    };
+    for plugin in plugins {
+        let folder = Path::new("run").join(plugin);
+        for name in theirs.list(&folder)? {
+            if name.to_str().and_then(run).is_some_and(|run| is_of(&run)) {
+                theirs.remove(folder.join(name))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets go of a run's lock and leaves its folder, as a kill does.
+    fn kill(mut run: Private) -> PathBuf {
+        run.lock = File::open("/dev/null").unwrap();
+        let folder = run.folder.clone();
+        std::mem::forget(run);
+        folder
+    }
+
+    fn holder(number: u8, plugins: &[&str]) -> Holder {
+        Holder {
+            run: Uuid::from_u128(number.into()),
+            environment: "dev".to_owned(),
+            plugins: plugins.iter().map(ToString::to_string).collect(),
+            claims: plugins.first().map(ToString::to_string),
+            since: Timestamp::UNIX_EPOCH,
+            process: processes::Identity::own(),
+        }
+    }
+
+    fn own(root: &tempfile::TempDir) -> Own {
+        Own::at(&root.path().join(".spile"))
+    }
+
+    fn inspected(folder: &Path) -> (bool, Option<Holder>) {
+        let own = Own::at(folder.parent().unwrap().parent().unwrap()).open().unwrap().unwrap();
+        let lock = folder.join(LOCK);
+        inspect(&own, lock.strip_prefix(own.path()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn sweeping_removes_what_dead_runs_left_and_nothing_of_living_ones() {
+        let root = tempfile::tempdir().unwrap();
+        let (runs, theirs) = (own(&root), Own::of_meltano(root.path()));
+        let settings = theirs.make().unwrap().folder("run").unwrap();
+        let living = Private::make(&runs, &holder(1, &["tap-a"])).unwrap();
+        let dead = kill(Private::make(&runs, &holder(2, &["tap-b", "tap-a"])).unwrap());
+        for plugin in ["tap-a", "tap-b", "tap-c"] {
+            let folder = settings.join(plugin);
+            fs::create_dir(&folder).unwrap();
+            let of = |number: u8| format!("tap.{}.config.json", Uuid::from_u128(number.into()));
+            for name in [of(1), of(2), "tap.properties.json".to_owned()] {
+                create(&folder.join(name)).unwrap();
+            }
+        }
+        let buried = std::cell::RefCell::new(Vec::new());
+        let bury = |holder: &Holder| {
+            buried.borrow_mut().push(holder.clone());
+            Ok(())
+        };
+        sweep(&runs, &theirs, &bury).unwrap();
+        assert!(living.folder().exists() && !dead.exists());
+        let left = |plugin: &str| fs::read_dir(settings.join(plugin)).unwrap().count();
+        assert_eq!((left("tap-a"), left("tap-b"), left("tap-c")), (2, 2, 3), "those of the dead one's plugins");
+        assert_eq!(buried.into_inner(), [holder(2, &["tap-b", "tap-a"])]);
+    }
+
+    #[test]
+    fn a_run_lives_as_long_as_somebody_holds_its_lock() {
+        let root = tempfile::tempdir().unwrap();
+        let run = Private::make(&own(&root), &holder(1, &["tap-a"])).unwrap();
+        let inherited = run.lock("").unwrap();
+        let folder = kill(run);
+        assert_eq!(inspected(&folder), (true, Some(holder(1, &["tap-a"]))));
+        assert!(any_lives(&own(&root)).unwrap());
+        drop(inherited);
+        assert!(!inspected(&folder).0);
+        assert!(!any_lives(&own(&root)).unwrap() && !any_lives(&Own::at(&root.path().join("nothing"))).unwrap());
+    }
+
+    #[test]
+    fn what_a_plugin_reads_is_behind_what_the_run_says_of_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let run = Private::make(&own(&root), &holder(1, &["target"])).unwrap();
+        for input in ["a long line\n", "short\n", ""] {
+            let mut read = String::new();
+            run.lock(input).unwrap().read_to_string(&mut read).unwrap();
+            assert_eq!(read, input);
+            assert_eq!(inspected(run.folder()), (true, Some(holder(1, &["target"]))));
+        }
+    }
+
+    #[test]
+    fn a_living_run_that_cannot_be_read_keeps_everybody_away() {
+        let root = tempfile::tempdir().unwrap();
+        let other = own(&root).make().unwrap().folder("runs/of-another-version").unwrap();
+        let mut lock = create(&other.join(LOCK)).unwrap();
+        lock.write_all(b"{\"who\": \"a newer one\"}").unwrap();
+        lock.try_lock().unwrap();
+        let refused = Private::make(&own(&root), &holder(1, &["tap-a"]));
+        assert!(matches!(refused, Err(Refused::Io(error)) if error.to_string().contains("another version")));
+        drop(lock);
+        Private::make(&own(&root), &holder(1, &["tap-a"])).unwrap();
+    }
+
+    #[test]
+    fn of_two_runs_of_one_plugin_the_second_is_told_of_the_first() {
+        let root = tempfile::tempdir().unwrap();
+        let first = Private::make(&own(&root), &holder(1, &["tap-a", "target"])).unwrap();
+        let refused = Private::make(&own(&root), &holder(2, &["tap-a", "target"]));
+        assert!(matches!(refused, Err(Refused::Busy(other)) if *other == holder(1, &["tap-a", "target"])));
+        let _other = Private::make(&own(&root), &holder(3, &["tap-b", "target"])).unwrap();
+        let unclaimed = Holder { claims: None, ..holder(4, &["tap-a"]) };
+        let _test = Private::make(&own(&root), &unclaimed).unwrap();
+        drop(first);
+        assert!(Private::make(&own(&root), &holder(2, &["tap-a", "target"])).is_ok());
+        assert!(any_lives(&own(&root)).unwrap());
+    }
+}

@@ -1,0 +1,253 @@
+//! Meltano's own record of runs. A run that was killed is `RUNNING` there for five minutes more, and keeps the next one
+//! of the same pipeline away; spile knows at once that it is dead.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::mask::{Mask, STRUCK};
+use crate::files::own::OwnFolder;
+
+/// The file, in Meltano's folder.
+pub(super) const FILE: &str = "meltano.db";
+
+/// How long a writer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The member of a record that holds bookmarks, which are nobody's secret and have to stay as they are.
+const BOOKMARKS: &str = "singer_state";
+
+/// What stands in a record in place of what a run said of which no secret is known any more.
+const FORGOTTEN: &str = "What the run said was removed: it was killed before secrets were struck out of it.";
+
+/// Ends a run there as Meltano itself would after five minutes (`fail_stale` of its `job.py`).
+///
+/// Where Meltano keeps its record elsewhere (`MELTANO_DATABASE_URI`), or never began the run, there is nothing to end.
+pub(super) fn end(folder: &OwnFolder, run: Uuid) -> io::Result<()> {
+    in_runs(folder, |connection| end_in(connection, run))
+}
+
+fn end_in(connection: &Connection, run: Uuid) -> rusqlite::Result<()> {
+    // As SQLAlchemy writes times and ids.
+    let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
+    let sql = "update runs set state = 'FAIL', ended_at = ?2, \
+               payload = json_set(coalesce(payload, '{}'), '$.error', 'The process was killed.') \
+               where run_id = ?1 and state = 'RUNNING'";
+    connection.execute(sql, params![run.simple().to_string(), now]).map(drop)
+}
+
+/// Removes what a run said that was killed: nobody knows any more which secrets it had.
+pub(super) fn forget_error(folder: &OwnFolder, run: Uuid) -> io::Result<()> {
+    in_runs(folder, |connection| forget_error_in(connection, run))
+}
+
+fn forget_error_in(connection: &Connection, run: Uuid) -> rusqlite::Result<()> {
+    let sql = "update runs set payload = json_set(payload, '$.error', ?2) \
+               where run_id = ?1 and json_valid(payload) and json_type(payload, '$.error') is not null \
+               and json_extract(payload, '$.error') <> 'The process was killed.'";
+    let changed = connection.execute(sql, params![run.simple().to_string(), FORGOTTEN])?;
+    overwrite(connection, changed)
+}
+
+/// Returns what is kept under a state id, in the form in which every other backend keeps it.
+pub(super) fn state(folder: &OwnFolder, id: &str) -> io::Result<Option<String>> {
+    let mut found = None;
+    in_runs(folder, |connection| {
+        found = state_in(connection, id)?;
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn state_in(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
+    // Meltano writes each half as JSON. What says nothing is no bookmark.
+    let sql = "select coalesce(completed_state, '{}'), coalesce(partial_state, '{}') from state where state_id = ?1";
+    let halves = connection.query_row(sql, [id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+    let halves = halves.optional()?.map(|(completed, partial)| [completed, partial]);
+    let says_something = |half: &String| !matches!(half.trim(), "{}" | "null");
+    let halves = halves.filter(|halves| halves.iter().any(says_something));
+    Ok(halves.map(|[completed, partial]| format!("{{\"completed\": {completed}, \"partial\": {partial}}}")))
+}
+
+/// Strikes secrets out of what a run said there, and out of what the database keeps of it besides. Bookmarks stay.
+pub(super) fn strike(folder: &OwnFolder, run: Uuid, mask: &Mask) -> io::Result<()> {
+    in_runs(folder, |connection| strike_in(connection, run, mask))
+}
+
+fn strike_in(connection: &Connection, run: Uuid, mask: &Mask) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("select id, payload from runs where run_id = ?1 and payload is not null")?;
+    let rows = statement.query_map([run.simple().to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(i64, String)> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut changed = 0;
+    for (id, payload) in rows {
+        if let Some(struck) = struck(&payload, mask) {
+            changed += connection.execute("update runs set payload = ?2 where id = ?1", params![id, struck])?;
+        }
+    }
+    overwrite(connection, changed)
+}
+
+/// Does something to Meltano's database, where there is one with runs in it; it is not made.
+fn in_runs(folder: &OwnFolder, work: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> io::Result<()> {
+    if folder.found(FILE)?.is_none() {
+        return Ok(());
+    }
+    for working in ["meltano.db-journal", "meltano.db-wal", "meltano.db-shm"] {
+        folder.place(working)?;
+    }
+    // SQLite follows no link on the whole way, and the way to the project may have some.
+    let path = folder.path().canonicalize()?.join(FILE);
+    open(&path)
+        .and_then(|connection| connection.map_or(Ok(()), |connection| work(&connection)))
+        .map_err(io::Error::other)
+}
+
+/// Opens a database that has a table of runs.
+fn open(path: &Path) -> rusqlite::Result<Option<Connection>> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    // What is overwritten is gone from the file as well.
+    connection.pragma_update(None, "secure_delete", true)?;
+    let has_table = "select exists (select 1 from sqlite_schema where type = 'table' and name = 'runs')";
+    let has_table = connection.query_row(has_table, [], |row| row.get::<_, bool>(0))?;
+    Ok(has_table.then_some(connection))
+}
+
+/// Leaves no byte behind of what rows said before they were changed: neither in pages that Meltano has let go of, nor in
+/// the log of the database.
+fn overwrite(connection: &Connection, changed: usize) -> rusqlite::Result<()> {
+    if changed > 0 {
+        unless_busy(connection.execute_batch("vacuum"))?;
+    }
+    // Others that have it open at the moment leave that to the last of them.
+    unless_busy(connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())))
+}
+
+fn unless_busy(done: rusqlite::Result<()>) -> rusqlite::Result<()> {
+    match done {
+        Err(error)
+            if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) =>
+        {
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// Returns a record without secrets; `None` where it has none.
+fn struck(payload: &str, mask: &Mask) -> Option<String> {
+    let Ok(Value::Object(members)) = serde_json::from_str(payload) else {
+        return mask.finds(payload.as_bytes()).then(|| "{}".to_owned());
+    };
+    let mut is_changed = false;
+    let clean = members.into_iter().map(|(name, value)| {
+        let text = value.to_string();
+        if name == BOOKMARKS || !mask.finds(text.as_bytes()) {
+            return (name, value);
+        }
+        is_changed = true;
+        let struck = mask.apply(text.as_bytes()).into_owned();
+        (name, serde_json::from_slice(&struck).unwrap_or_else(|_| Value::from(STRUCK)))
+    });
+    let clean: Map<String, Value> = clean.collect();
+    is_changed.then(|| Value::Object(clean).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::own::Own;
+
+    #[test]
+    fn a_killed_run_is_ended_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Own::of_meltano(folder.path()).make().unwrap();
+        let path = own.path().join(FILE);
+        end(&own, Uuid::nil()).unwrap();
+        assert!(!path.exists(), "a database is not made");
+        let database = Connection::open(&path).unwrap();
+        end(&own, Uuid::nil()).unwrap();
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        database.execute_batch("create table runs (run_id, state, ended_at, payload)").unwrap();
+        for (run, state) in [(one, "RUNNING"), (other, "RUNNING"), (one, "SUCCESS")] {
+            let values = params![run.simple().to_string(), state];
+            database.execute("insert into runs values (?1, ?2, null, '{\"a\": 1}')", values).unwrap();
+        }
+        end(&own, one).unwrap();
+        let mut states = database.prepare("select state from runs order by rowid").unwrap();
+        let states: Vec<String> = states.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(states, ["FAIL", "RUNNING", "SUCCESS"]);
+        let payload: String = database.query_row("select payload from runs", [], |row| row.get(0)).unwrap();
+        assert_eq!(payload, r#"{"a":1,"error":"The process was killed."}"#);
+    }
+
+    #[test]
+    fn bookmarks_are_found_in_the_form_of_every_other_backend() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Own::of_meltano(folder.path()).make().unwrap();
+        assert_eq!(state(&own, "dev:a-to-b").unwrap(), None);
+        let database = Connection::open(own.path().join(FILE)).unwrap();
+        database
+            .execute_batch("create table runs (run_id); create table state (state_id, partial_state, completed_state)")
+            .unwrap();
+        let sql = "insert into state values ('dev:a-to-b', null, '{\"singer_state\": {\"last\": 1.0}}'), ('dev:b', '{}', '{}')";
+        database.execute_batch(sql).unwrap();
+        let found = state(&own, "dev:a-to-b").unwrap();
+        assert_eq!(found.as_deref(), Some(r#"{"completed": {"singer_state": {"last": 1.0}}, "partial": {}}"#));
+        assert_eq!(state(&own, "dev:b").unwrap(), None);
+        assert_eq!(state(&own, "dev:c").unwrap(), None);
+    }
+
+    const SECRET: &str = "hunter2-and-\"more\"";
+
+    /// A database as Meltano's, with one run that said a secret again and again.
+    fn told(root: &Path) -> (OwnFolder, Uuid) {
+        let (folder, run) = (Own::of_meltano(root).make().unwrap(), Uuid::from_u128(7));
+        let database = Connection::open(folder.path().join(FILE)).unwrap();
+        database.query_row("pragma journal_mode = wal", [], |_| Ok(())).unwrap();
+        database.execute_batch("create table runs (id integer primary key, run_id, state, ended_at, payload)").unwrap();
+        for length in [10, 5000, 1] {
+            let error = format!("{:?} {}", format!("token: {SECRET}"), "x".repeat(length));
+            let payload = serde_json::json!({"error": error, "singer_state": {"last": "2026-01-01"}}).to_string();
+            database.execute("delete from runs", []).unwrap();
+            let values = params![run.simple().to_string(), payload];
+            database.execute("insert into runs values (1, ?1, 'FAIL', null, ?2)", values).unwrap();
+        }
+        (folder, run)
+    }
+
+    fn bytes(folder: &Path) -> Vec<u8> {
+        let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn no_byte_of_a_secret_is_left_of_what_a_run_said_and_its_bookmarks_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let (folder, run) = told(root.path());
+        let mask = Mask::of([&spile_core::secret::Secret::new(SECRET)].into_iter()).unwrap();
+        assert!(mask.finds(&bytes(folder.path())));
+        strike(&folder, run, &mask).unwrap();
+        assert!(!mask.finds(&bytes(folder.path())), "in a page, or in the log of the database");
+        let database = Connection::open(folder.path().join(FILE)).unwrap();
+        let payload: String = database.query_row("select payload from runs", [], |row| row.get(0)).unwrap();
+        let payload: Value = serde_json::from_str(&payload).unwrap();
+        assert_eq!(payload["singer_state"], serde_json::json!({"last": "2026-01-01"}));
+        assert!(payload["error"].as_str().unwrap().contains("token: (secret)"), "{payload}");
+    }
+
+    #[test]
+    fn what_a_killed_run_said_is_removed_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let (folder, run) = told(root.path());
+        forget_error(&folder, run).unwrap();
+        let left = String::from_utf8_lossy(&bytes(folder.path())).into_owned();
+        assert!(!left.contains("hunter2") && left.contains(FORGOTTEN) && left.contains("singer_state"));
+    }
+}

@@ -1,0 +1,163 @@
+//! Errors of the official program: what its exit codes mean, and the few of its sentences that are known.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+
+use crate::stores::target::io_help;
+use spile_core::sops::BadRules;
+
+/// Why the official program did not do what it was asked.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum ProgramError {
+    /// It is not there.
+    #[error("the official `sops` is needed here, and is not on the path")]
+    #[diagnostic(
+        code(spile::sops::missing),
+        help("install sops 3.11 or newer: https://getsops.io\nit was looked for in {path}")
+    )]
+    Missing {
+        /// `PATH`
+        path: String,
+    },
+    /// It failed.
+    #[error("the official `sops` could not {doing}: {}", said(*code, *reason))]
+    #[diagnostic(code(spile::sops::failed), help("{}", reason.map_or(OTHERWISE, Known::help)))]
+    Failed {
+        /// What it was asked, as a verb.
+        doing: &'static str,
+        /// Its exit code; `None` when a signal ended it.
+        code: Option<i32>,
+        /// Why, where that is known.
+        reason: Option<Known>,
+    },
+    /// What it wrote is no document, or another one.
+    #[error("the official `sops` was asked to {doing}, and its answer cannot be understood")]
+    #[diagnostic(code(spile::sops::answer), help("check that `sops --version` is 3.11 or newer"))]
+    Answer {
+        /// What it was asked, as a verb.
+        doing: &'static str,
+    },
+    /// A document came out that cannot be edited by hand.
+    #[error("the official `sops` did not encrypt `secrets` alone, with a MAC over it alone")]
+    #[diagnostic(code(spile::sops::profile), help("install sops 3.11 or newer: https://getsops.io"))]
+    OtherProfile,
+    /// A name that it cannot be told.
+    #[error("the official `sops` cannot be told the name `{name}`")]
+    #[diagnostic(code(spile::sops::name), help("choose a name without `[`"))]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// `.sops.yaml` cannot be used.
+    #[error("`.sops.yaml` cannot be used: {0}")]
+    #[diagnostic(code(spile::sops::rules), help("mend it; https://getsops.io says what may be in it"))]
+    Rules(#[source] BadRules),
+    /// No rule is for the file.
+    #[error("`.sops.yaml` has no rule for `{}`", file.display())]
+    #[diagnostic(
+        code(spile::sops::no_rule),
+        help("add one with a `path_regex` that is found in the path, or one without at the end")
+    )]
+    NoRule {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The system refuses.
+    #[error("cannot {doing}")]
+    #[diagnostic(code(spile::sops::io), help("{}", io_help(source)))]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl ProgramError {
+    /// The exit code of a document that none of the keys opens.
+    pub const NO_DATA_KEY: i32 = 128;
+}
+
+const OTHERWISE: &str = "run the same with `sops` by hand: its own words may hold secrets, so they are not shown here";
+
+/// What is known of why the program failed; recognised by a part of its own sentence, and said in ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known(&'static (&'static str, &'static str, &'static str));
+
+/// Parts of sentences, what they mean, and the next step.
+const KNOWN: [(&str, &str, &str); 15] = [
+    (
+        "no matching creation rules found",
+        "no rule of `.sops.yaml` is for the file",
+        "add a rule with a `path_regex` that is found in the path",
+    ),
+    ("config file not found", "there is no `.sops.yaml`", "write one with a rule for the file"),
+    (
+        "flag provided but not defined",
+        "it is too old for what it is asked",
+        "install sops 3.11 or newer: https://getsops.io",
+    ),
+    ("sops metadata not found", "the document has no metadata", "restore the file from git"),
+    (
+        "does not match sops' data format",
+        "a value that should be encrypted is not",
+        "run `spile check`, which names the value",
+    ),
+    ("MAC mismatch", "the MAC does not match", "restore the file from git: it was changed by hand"),
+    ("gpg: decryption failed", "GnuPG has no private key for it", "import the private key, and start the agent"),
+    ("No secret key", "GnuPG has no private key for it", "import the private key, and start the agent"),
+    ("no EC2 IMDS role found", "AWS has no credentials", "log in, with `aws sso login` or a profile"),
+    ("failed to refresh cached credentials", "AWS has no credentials", "log in, with `aws sso login` or a profile"),
+    ("ExpiredToken", "the AWS session has ended", "log in again, with `aws sso login`"),
+    ("AccessDeniedException", "AWS refuses the use of the key", "ask for `kms:Decrypt` and `kms:Encrypt` on it"),
+    (
+        "could not find default credentials",
+        "Google Cloud has no credentials",
+        "log in, with `gcloud auth application-default login`",
+    ),
+    ("DefaultAzureCredential", "Azure has no credentials", "log in, with `az login`"),
+    ("missing client token", "Vault has no token", "log in, with `vault login`"),
+];
+
+impl Known {
+    /// Looks for a sentence that is known.
+    pub(super) fn of(errors: &str) -> Option<Self> {
+        KNOWN.iter().find(|(part, ..)| errors.contains(part)).map(Self)
+    }
+
+    fn meaning(self) -> &'static str {
+        self.0.1
+    }
+
+    fn help(self) -> &'static str {
+        self.0.2
+    }
+}
+
+fn said(code: Option<i32>, reason: Option<Known>) -> String {
+    let Some(code) = code else { return "a signal ended it".to_owned() };
+    let meaning = reason.map_or_else(|| meaning(code), Known::meaning);
+    format!("{meaning} (exit code {code})")
+}
+
+/// What an exit code says (`cmd/sops/codes/codes.go`).
+fn meaning(code: i32) -> &'static str {
+    match code {
+        2 => "it cannot read its input",
+        3 => "it cannot write its output",
+        4 => "it cannot write the document",
+        5 | 61 => "its configuration cannot be read",
+        6 => "an encryption context of KMS is wrong",
+        7 | 91 => "it does not understand the name",
+        21 | 23 => "it cannot encrypt the values",
+        24 | 25 => "a value cannot be decrypted: it was changed by hand, or is not encrypted",
+        51 => "the MAC does not match: values were changed by hand",
+        52 => "there is no MAC",
+        100 => "it misses a file",
+        111 => "there is no key to encrypt with",
+        ProgramError::NO_DATA_KEY => "none of the document's keys could be used",
+        203 => "it is encrypted already",
+        _ => "it does not say why in a way that is known",
+    }
+}

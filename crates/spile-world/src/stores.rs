@@ -1,0 +1,15 @@
+//! Stores: what was applied, how runs went, what was sent and who did what, in SQLite, in Supabase and in memory.
+//!
+//! Each kind is a trait with at least two real implementations; one contract suite runs over all of them.
+
+pub mod audit;
+pub mod bookmarks;
+pub mod delivery_log;
+pub mod local;
+pub mod memory;
+pub mod read_alerts;
+pub mod registry;
+pub mod runs;
+pub mod supabase;
+pub mod target;
+pub mod tokens;

@@ -1,0 +1,159 @@
+//! Runs that a registry did not take just then: kept beside it, and given to it with the next one.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use crate::files::own::Own;
+use crate::files::run_lock::{Lock, RunLock};
+use spile_core::name::EnvironmentName;
+use spile_core::run::Run;
+
+/// The folder, in spile's own.
+const FOLDER: &str = "outbox";
+
+/// The most bytes of a run.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// Who gives what is in it to the registry holds this one, for as long as that takes.
+const TURN: &str = ".turn";
+
+/// A folder of runs, one file each.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    own: Own,
+}
+
+/// A run that waits in it.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The run.
+    pub run: Run,
+    path: PathBuf,
+    bytes: Vec<u8>,
+    since: Option<SystemTime>,
+}
+
+impl Outbox {
+    /// Names the folder in a project's own one; it is made when something is kept.
+    #[must_use]
+    pub fn of(own_folder: &Path) -> Self {
+        Self { own: Own::at(own_folder) }
+    }
+
+    /// Keeps a run; a later word of the same run takes its place.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn keep(&self, run: &Run) -> io::Result<()> {
+        let own = self.own.make()?;
+        let _lock = RunLock::hold(&self.own, Lock::Outbox)?;
+        let bytes = serde_json::to_vec(run).map_err(io::Error::from)?;
+        own.replace(path(&format!("{}.json", run.id)), &bytes)
+    }
+
+    /// Lets one at a time give what waits to the registry; `None` where there is nothing, or somebody is about it.
+    #[must_use]
+    pub fn turn(&self) -> Option<File> {
+        let own = self.own.open().ok()??;
+        if !own.path().join(FOLDER).exists() {
+            return None;
+        }
+        let turn = own.lock_file(path(TURN)).ok()?;
+        turn.try_lock().is_ok().then_some(turn)
+    }
+
+    /// Returns the runs of an environment that wait, the first that was kept first.
+    #[must_use]
+    pub fn waiting(&self, environment: &EnvironmentName) -> Vec<Waiting> {
+        let Ok(Some(own)) = self.own.open() else { return Vec::new() };
+        let is_run = |path: &PathBuf| {
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            path.extension() == Some("json".as_ref()) && stem.is_some_and(|stem| stem.parse::<Uuid>().is_ok())
+        };
+        let read = |path: PathBuf| {
+            let bytes = own.read_up_to(&path, MOST_BYTES).ok()??;
+            let since = own.path().join(&path).metadata().and_then(|metadata| metadata.modified()).ok();
+            // What another version of spile kept, and this one cannot read, is for that one.
+            let run = serde_json::from_slice(&bytes).ok()?;
+            Some(Waiting { run, path, bytes, since })
+        };
+        let names = own.list(FOLDER).unwrap_or_default();
+        let paths = names.into_iter().map(|name| Path::new(FOLDER).join(name));
+        let mut waiting: Vec<Waiting> = paths.filter(is_run).filter_map(read).collect();
+        waiting.retain(|waiting| waiting.run.environment == *environment);
+        waiting.sort_by(|a, b| (a.since, &a.path).cmp(&(b.since, &b.path)));
+        waiting
+    }
+
+    /// Forgets a run that the registry has taken, unless there has been a later word of it.
+    pub fn taken(&self, waiting: &Waiting) {
+        let Ok(Some(own)) = self.own.open() else { return };
+        let Ok(_lock) = RunLock::hold(&self.own, Lock::Outbox) else { return };
+        if own.read_up_to(&waiting.path, MOST_BYTES).is_ok_and(|bytes| bytes.as_ref() == Some(&waiting.bytes)) {
+            // Given twice is given once: a registry knows runs by their ids.
+            let _ = own.remove(&waiting.path);
+        }
+    }
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new(FOLDER).join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use spile_core::name::IntegrationId;
+    use spile_core::run::{RunKind, RunStatus, Start};
+
+    fn run() -> Run {
+        let start = Start {
+            id: Uuid::from_u128(1),
+            integration: IntegrationId(Uuid::from_u128(2)),
+            slug: "shop".parse().unwrap(),
+            environment: "dev".parse().unwrap(),
+            kind: RunKind::Sync,
+            at: Timestamp::UNIX_EPOCH,
+        };
+        Run { status: RunStatus::Ok, finished_at: Some(Timestamp::UNIX_EPOCH), ..Run::start(start) }
+    }
+
+    #[test]
+    fn a_later_word_of_a_run_is_not_lost_by_an_earlier_one_that_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::of(&folder.path().join(".spile"));
+        assert!(outbox.turn().is_none(), "there is nothing to give");
+        let began = Run { status: RunStatus::Running, finished_at: None, ..run() };
+        outbox.keep(&began).unwrap();
+        let turn = outbox.turn().unwrap();
+        assert!(outbox.turn().is_none(), "one at a time");
+        let first = outbox.waiting(&began.environment).pop().unwrap();
+        let ended = Run { status: RunStatus::Ok, ..run() };
+        outbox.keep(&ended).unwrap();
+        outbox.taken(&first);
+        let left = outbox.waiting(&began.environment);
+        assert_eq!(left.iter().map(|left| left.run.status).collect::<Vec<_>>(), [RunStatus::Ok]);
+        outbox.taken(&left[0]);
+        assert!(outbox.waiting(&began.environment).is_empty());
+        drop(turn);
+    }
+
+    #[test]
+    fn what_is_no_run_of_this_environment_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::of(&folder.path().join(".spile"));
+        let run = run();
+        outbox.keep(&run).unwrap();
+        for (name, text) in [("notes.json", "{}"), ("0d9a3f2e-7a53-4a6c-8a46-2f2f4c1d2e3f.json", "{}"), ("x", "")] {
+            outbox.own.make().unwrap().replace(path(name), text.as_bytes()).unwrap();
+        }
+        assert_eq!(outbox.waiting(&run.environment).len(), 1);
+        assert!(outbox.waiting(&"other".parse().unwrap()).is_empty());
+    }
+}

@@ -1,0 +1,236 @@
+//! Targets: places that hold applied configuration, read as a whole and written by steps.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use miette::Diagnostic;
+
+use crate::SupabaseError;
+use crate::files::door::Shut;
+use crate::files::project::FileError;
+use spile_core::name::{IntegrationId, Slug};
+use spile_core::plan::{Snapshot, State, Step};
+use spile_core::record::Record;
+
+/// A place that holds applied configuration. One contract suite runs over every implementation.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// What it keeps for one integration.
+    type Record: Record;
+
+    /// Reads everything; makes nothing, also where there is nothing yet.
+    async fn read(&self) -> Result<Snapshot<Self::Record>, TargetError>;
+
+    /// Tells it what a document holds, as making the document has shown, or which records it may hold: what it finds to be
+    /// just that need not be taken apart to be read.
+    fn learn(&self, _document: &<Self::Record as Record>::Document, _holds: &State<Self::Record>) {}
+
+    /// Takes what is there as what the last apply left, where it is this document: for an apply that has nothing to do,
+    /// because one that was killed has done it.
+    async fn settle(&self, _document: &<Self::Record as Record>::Document) -> Result<(), TargetError> {
+        Ok(())
+    }
+
+    /// Carries out a step as a whole, or refuses it as stale when the target has moved on since it was read.
+    async fn write(&self, step: &Step<Self::Record>, origin: &Origin) -> Result<(), TargetError>;
+}
+
+/// Where a change comes from, for the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The plan's id.
+    pub plan: String,
+    /// Who applies it.
+    pub actor: String,
+    /// The commit of the files, where they are in git.
+    pub commit: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// The text of `meltano.yml` that is written with it; `None` where that is left alone.
+    pub rendered: Option<String>,
+}
+
+/// Why a target could not be read or written.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum TargetError {
+    /// It has changed since it was read.
+    #[error("{target} has changed since the plan was made")]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    Stale {
+        /// The target.
+        target: &'static str,
+    },
+    /// A file that spile did not render is in the way.
+    #[error("`{}` was not rendered by spile", path.display())]
+    #[diagnostic(
+        code(spile::meltano_yml::foreign),
+        help("run `spile import` to adopt it, or move it away and run `spile apply` again; nothing was written")
+    )]
+    Foreign {
+        /// The file, relative to the project.
+        path: PathBuf,
+    },
+    /// An output has changed since it was read.
+    #[error("`{}` has changed since the plan was made", path.display())]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    StaleOutput {
+        /// The file, relative to the project.
+        path: PathBuf,
+    },
+    /// A file that spile did not render is where an output is to be.
+    #[error("`{}` was not rendered by spile", path.display())]
+    #[diagnostic(
+        code(spile::output::foreign),
+        help("move it away, or give the output another `path` in `spile.toml`; nothing was written")
+    )]
+    ForeignOutput {
+        /// The file, relative to the project.
+        path: PathBuf,
+    },
+    /// A file that spile rendered cannot be read any more.
+    #[error("`{}` cannot be read: {message}", path.display())]
+    #[diagnostic(
+        code(spile::meltano_yml::unreadable),
+        help("it was edited by hand: restore it from git, or delete it and run `spile apply` to render it again")
+    )]
+    Unreadable {
+        /// The file, relative to the project.
+        path: PathBuf,
+        /// The reader's own sentence.
+        message: String,
+    },
+    /// The file system refuses.
+    #[error("cannot {doing} `{}`", path.display())]
+    #[diagnostic(code(spile::files::io), help("{}", io_help(source)))]
+    Io {
+        /// `read`, `write` and so on.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file leads out of the project, or is no file.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    File(#[from] FileError),
+    /// The local registry refuses.
+    #[error("the local registry `{}` cannot be used", path.display())]
+    #[diagnostic(code(spile::registry::local), help("{}", sqlite_help(source)))]
+    Local {
+        /// The database's file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The local registry was made by a newer program.
+    #[error("the local registry `{}` is of version {found}, this program knows {known}", path.display())]
+    #[diagnostic(code(spile::registry::version), help("use the spile that made it, or a newer one"))]
+    Newer {
+        /// The database's file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// A row of this project holds what cannot be read.
+    #[error("the row `{id}` of the registry cannot be read: {message}")]
+    #[diagnostic(code(spile::registry::row), help("mend or delete the row; `spile apply` writes it again"))]
+    Row {
+        /// The row's id.
+        id: String,
+        /// Why.
+        message: String,
+    },
+    /// Another project, or nobody, has a row of the same id.
+    #[error("the id of `{slug}` ({id}) is taken in the registry by {owner}")]
+    #[diagnostic(
+        code(spile::registry::owned),
+        help(
+            "give `{slug}` another `id`, for a row of somebody else's is never touched; one of nobody's is adopted with `--adopt {slug}`"
+        )
+    )]
+    Owned {
+        /// The integration that should be created.
+        slug: Slug,
+        /// Its id.
+        id: IntegrationId,
+        /// Whose row it is, as a phrase.
+        owner: String,
+    },
+    /// The hosted registry refuses.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Supabase(#[from] SupabaseError),
+    /// A test made the twin in memory fail.
+    #[error("the target in memory was told to fail")]
+    #[diagnostic(code(spile::registry::memory), help("try again"))]
+    Told,
+}
+
+impl TargetError {
+    /// Tells whether it may pass by itself: a registry that cannot be reached, or is busy.
+    #[must_use]
+    pub fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::Supabase(error) => error.is_of_the_moment(),
+            Self::Local { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+            ),
+            Self::Stale { .. } | Self::StaleOutput { .. } | Self::Told => true,
+            Self::Foreign { .. }
+            | Self::ForeignOutput { .. }
+            | Self::Unreadable { .. }
+            | Self::Io { .. }
+            | Self::File(_)
+            | Self::Newer { .. }
+            | Self::Row { .. }
+            | Self::Owned { .. } => false,
+        }
+    }
+
+    /// Says why a file of the project cannot be read or written.
+    pub(crate) fn of_file(doing: &'static str, path: &Path, why: Shut) -> Self {
+        match why {
+            Shut::Io(source) => Self::Io { doing, path: path.to_owned(), source },
+            why => FileError::new(path, why).into(),
+        }
+    }
+
+    /// Names whose row an id is already.
+    pub(crate) fn owned(slug: Slug, id: IntegrationId, owner: Option<&str>) -> Self {
+        let owner = owner.map_or("a row of nobody's".to_owned(), |owner| format!("the project `{owner}`"));
+        Self::Owned { slug, id, owner }
+    }
+}
+
+/// Returns the next step for an error of the file system.
+#[must_use]
+pub fn io_help(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "check who owns the folder and who may write to it",
+        std::io::ErrorKind::StorageFull => "free some space on the disk and try again; nothing is half-written",
+        std::io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only: work on a copy, or remount it",
+        std::io::ErrorKind::NotFound => "check that the folder is there",
+        _ => "mend what the message names, and try again; nothing is half-written",
+    }
+}
+
+fn sqlite_help(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+            "another spile is writing to it: wait until that has ended, and try again"
+        }
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            "the file is damaged: move it away, and `spile apply` makes a new one from the files"
+        }
+        Some(rusqlite::ErrorCode::DiskFull) => "free some space on the disk and try again; nothing is half-written",
+        Some(
+            rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied,
+        ) => "check who owns `.spile/` and who may write to it",
+        _ => "run `spile doctor`",
+    }
+}

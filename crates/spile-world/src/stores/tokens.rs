@@ -1,0 +1,226 @@
+//! Tokens of programs that use a server: only their hashes are kept.
+
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use uuid::Uuid;
+
+use crate::files::own::Own;
+use crate::files::run_lock::{Lock, RunLock};
+use spile_core::digest::hash;
+
+/// How tokens begin: what scans for secrets knows them.
+const PREFIX: &str = "spile_";
+
+/// The file that they are in.
+const FILE: &str = "tokens.json";
+
+/// The most bytes of that file: some ten thousand tokens.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// Where tokens are kept.
+#[derive(Debug, Clone)]
+pub struct Tokens(Own);
+
+/// What somebody may do; each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Change files, test, sync.
+    Editor,
+    /// Apply plans.
+    Admin,
+}
+
+impl Role {
+    /// The roles by their words.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("viewer", Self::Viewer), ("editor", Self::Editor), ("admin", Self::Admin)];
+
+    /// Returns its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A token as it is kept. A newer spile's may say more: an older one must not write it back without that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptToken {
+    /// What it is called.
+    pub name: String,
+    /// What its bearer may do.
+    pub role: Role,
+    /// The SHA-256 of it, in hexadecimal.
+    pub sha256: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A token that was made just now: it is shown once.
+#[derive(Debug)]
+pub struct Token(pub String);
+
+impl Tokens {
+    /// Tells whether a text looks like one of these.
+    #[must_use]
+    pub fn is_one(token: &str) -> bool {
+        token.starts_with(PREFIX)
+    }
+
+    /// Names the file in a project's own folder; nothing is read or made.
+    #[must_use]
+    pub fn of(own_folder: &Path) -> Self {
+        Self(Own::at(own_folder))
+    }
+
+    /// Returns all of them.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read, or somebody else than this user may have written it.
+    pub fn all(&self) -> io::Result<Vec<KeptToken>> {
+        let Some(own) = self.0.open()? else { return Ok(Vec::new()) };
+        let Some(bytes) = own.read_private(FILE, MOST_BYTES)? else { return Ok(Vec::new()) };
+        serde_json::from_slice(&bytes).map_err(io::Error::from)
+    }
+
+    /// Makes one. One of that name is replaced.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn make(&self, (name, role): (&str, Role), now: Timestamp) -> io::Result<Token> {
+        let token = format!("{PREFIX}{}", random());
+        let _lock = self.lock()?;
+        let mut all = self.all()?;
+        all.retain(|one| one.name != name);
+        all.push(KeptToken { name: name.to_owned(), role, sha256: hash(token.as_bytes()), created_at: now });
+        self.write(&all)?;
+        Ok(Token(token))
+    }
+
+    /// Revokes one; `false` where there is none of that name.
+    ///
+    /// # Errors
+    /// When that cannot be kept.
+    pub fn revoke(&self, name: &str) -> io::Result<bool> {
+        let _lock = self.lock()?;
+        let mut all = self.all()?;
+        let before = all.len();
+        all.retain(|one| one.name != name);
+        if all.len() == before {
+            return Ok(false);
+        }
+        self.write(&all)?;
+        Ok(true)
+    }
+
+    /// Returns the one that a program brings. The file is read each time, so that a revoked one holds no longer.
+    #[must_use]
+    pub fn find(&self, token: &str) -> Option<KeptToken> {
+        let sha256 = hash(token.as_bytes());
+        // A file that cannot be read lets nobody in.
+        self.all().unwrap_or_default().into_iter().find(|one| one.sha256 == sha256)
+    }
+
+    /// One that is made beside another that is revoked must not bring that back.
+    fn lock(&self) -> io::Result<RunLock> {
+        RunLock::hold(&self.0, Lock::Own)
+    }
+
+    fn write(&self, all: &[KeptToken]) -> io::Result<()> {
+        self.0.make()?.replace(FILE, &serde_json::to_vec_pretty(all).map_err(io::Error::from)?)
+    }
+}
+
+/// Returns 244 random bits in hexadecimal.
+#[must_use]
+pub fn random() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn only_hashes_are_kept_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(&folder.path().join(".spile"));
+        let Token(token) = tokens.make(("ci", Role::Editor), Timestamp::UNIX_EPOCH).unwrap();
+        let path = tokens.0.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(&token) && text.contains("editor"), "{text}");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(tokens.find(&token).unwrap().name, "ci");
+        assert_eq!(tokens.find("spile_nonsense"), None);
+        let again = tokens.make(("ci", Role::Viewer), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((tokens.find(&token), tokens.all().unwrap().len()), (None, 1));
+        assert!(tokens.revoke("ci").unwrap() && !tokens.revoke("ci").unwrap());
+        assert_eq!(tokens.find(&again.0), None);
+    }
+    #[test]
+    fn of_tokens_that_are_made_and_revoked_at_once_none_is_lost_and_none_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(&folder.path().join(".spile"));
+        for number in 0..8 {
+            tokens.make((&format!("old-{number}"), Role::Viewer), Timestamp::UNIX_EPOCH).unwrap();
+        }
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let tokens = &tokens;
+                scope.spawn(move || tokens.revoke(&format!("old-{number}")).unwrap());
+                scope.spawn(move || {
+                    tokens.make((&format!("new-{number}"), Role::Viewer), Timestamp::UNIX_EPOCH).unwrap()
+                });
+            }
+        });
+        let mut names: Vec<String> = tokens.all().unwrap().into_iter().map(|one| one.name).collect();
+        names.sort();
+        assert_eq!(names, (0..8).map(|number| format!("new-{number}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_a_newer_program_says_of_a_token_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Tokens::of(&folder.path().join(".spile"));
+        let Token(token) = tokens.make(("ci", Role::Editor), Timestamp::UNIX_EPOCH).unwrap();
+        let path = tokens.0.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap().replace("\"role\"", "\"until\": 1, \"role\"");
+        crate::files::project::replace_private(&path, text.as_bytes()).unwrap();
+        tokens.make(("other", Role::Viewer), Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(tokens.find(&token), None, "who cannot be understood is not let in");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn tokens_that_others_could_have_written_let_nobody_in() {
+        use std::fs::{Permissions, rename, set_permissions};
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join(".spile");
+        let tokens = Tokens::of(&own);
+        let Token(token) = tokens.make(("ci", Role::Admin), Timestamp::UNIX_EPOCH).unwrap();
+        let path = own.join(FILE);
+        set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(tokens.find(&token), None);
+        set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert!(tokens.find(&token).is_some());
+        set_permissions(&own, Permissions::from_mode(0o750)).unwrap();
+        assert_eq!(tokens.find(&token), None);
+        set_permissions(&own, Permissions::from_mode(0o700)).unwrap();
+        rename(&path, folder.path().join("tokens")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("tokens"), &path).unwrap();
+        assert_eq!(tokens.find(&token), None);
+    }
+}
