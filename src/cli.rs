@@ -43,8 +43,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
-use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use output::Output;
 use spile_core::name::EnvironmentName;
@@ -63,11 +64,11 @@ use spile_world::{
     Agreements, ChildEnvironment, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders, World,
 };
 
-/// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry.
+/// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry
 #[derive(Debug, Parser)]
 #[command(name = "spile", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done · 1 failed · 2 and 3 changes (`plan --exit-code`; 3 destructive ones) · \
-    4 refused by a guard · 5 the plan is stale · 64 the command line is wrong")]
+#[command(after_help = "Exit codes: 0 success · 1 failure · 2 changes, 3 destructive changes (`plan --exit-code`) · \
+    4 blocked by a guard · 5 stale plan · 64 invalid command line")]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -75,31 +76,35 @@ pub struct Cli {
     command: Command,
 }
 
+/// Under which heading `--help` lists what every command takes: after the command's own options.
+const GLOBAL: &str = "Global options";
+
 /// What every command takes.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = GLOBAL)]
 pub struct Global {
-    /// The project's folder, instead of the nearest one upwards with a `spile.toml`
+    /// Use the project in this folder [default: the nearest parent folder with a `spile.toml`]
     #[arg(short = 'C', long = "project", value_name = "DIR", global = true)]
     folder: Option<PathBuf>,
-    /// The environment, instead of the project's default one
+    /// Use this environment [default: the project's default environment]
     #[arg(long = "env", value_name = "NAME", global = true)]
     environment: Option<String>,
-    /// How results are written
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
     format: Format,
-    /// When to colour
+    /// When to use color
     #[arg(long, value_name = "WHEN", default_value_t = ColorChoice::Auto, global = true)]
     color: ColorChoice,
-    /// Say less: no progress
+    /// Hide progress
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Say more: every stream's records
+    /// Show more, for example the records of each stream
     #[arg(short, long, global = true)]
     verbose: bool,
-    /// Never ask: a question that has no answer on the command line is an error
+    /// Never prompt; fail if an answer is missing on the command line
     #[arg(long, global = true)]
     no_input: bool,
-    /// Send the registry's key, or a mail server's password, to this host, which `spile.toml` names; put commas between several
+    /// Allow sending the registry key or a mail server password to this host from `spile.toml`; separate hosts with commas
     #[arg(long, value_name = "HOST", global = true, value_delimiter = ',')]
     trust_registry: Vec<TrustedHost>,
     #[command(flatten)]
@@ -109,17 +114,17 @@ pub struct Global {
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
+    /// Text for people
     Text,
-    /// For programs
+    /// JSON for programs
     Json,
-    /// For a comment on a pull request: `plan`, `apply`
+    /// Markdown for a pull request comment
     Markdown,
-    /// For code scanning: `check`
+    /// SARIF for code scanning
     Sarif,
-    /// For the test reports of a CI: `check`, `test`, `sync`
+    /// XML test reports for CI, as junit writes them
     Junit,
-    /// For annotations by GitHub Actions: `check`
+    /// Annotations for GitHub Actions
     Github,
 }
 
@@ -178,9 +183,11 @@ mod exit {
 
 /// Runs one command line and returns the program's exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let parsed = Cli::command().try_get_matches_from(words).and_then(|matches| {
-        own_folder::introduce(matches.subcommand_name().unwrap_or_default());
-        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut Cli::command()))
+    let parsed = command().try_get_matches_from(words).and_then(|matches| {
+        let name = matches.subcommand_name().unwrap_or_default();
+        own_folder::introduce(name);
+        let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))?;
+        cli.misfit(name).map_or(Ok(cli), Err)
     });
     let cli = match parsed {
         Ok(cli) => cli,
@@ -191,10 +198,6 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { 0 });
         }
     };
-    if let Some(refusal) = cli.misfit() {
-        let _ = refusal.print();
-        return ExitCode::from(exit::USAGE);
-    }
     let mut output = Output::new(&cli.global);
     let mut runtime = match cli.command {
         // Many ask at once.
@@ -244,30 +247,53 @@ fn without_values(mut error: clap::Error) -> clap::Error {
     error
 }
 
+/// Returns the command line as it is parsed and documented: each command knows the formats that it can write.
+pub(crate) fn command() -> clap::Command {
+    let whole = Cli::command();
+    let names: Vec<String> = whole.get_subcommands().map(|one| one.get_name().to_owned()).collect();
+    let knowing = |whole: clap::Command, name: String| {
+        let format = format_of(&name);
+        whole.mut_subcommand(name, |one| one.arg(format))
+    };
+    names.into_iter().fold(whole, knowing)
+}
+
+/// Returns the formats that a command can write.
+fn formats(command: &str) -> &'static [Format] {
+    match command {
+        "plan" | "apply" => &[Format::Text, Format::Json, Format::Markdown],
+        "check" => &[Format::Text, Format::Json, Format::Sarif, Format::Junit, Format::Github],
+        "test" | "sync" | "run-due" => &[Format::Text, Format::Json, Format::Junit],
+        _ => &[Format::Text, Format::Json],
+    }
+}
+
+/// Returns the argument `--format` of a command, which takes the place of the global one of that name.
+fn format_of(command: &str) -> Arg {
+    let names = PossibleValuesParser::new(formats(command).iter().filter_map(Format::to_possible_value));
+    let format = Arg::new("format").long("format").value_name("FORMAT").help("Output format").help_heading(GLOBAL);
+    format.global(true).default_value("text").value_parser(names.try_map(|name| Format::from_str(&name, false)))
+}
+
 impl Cli {
-    /// Refuses a format that the command has no use for, and flags that make no sense together.
-    fn misfit(&self) -> Option<clap::Error> {
+    /// Refuses a format that the command cannot write, and flags that make no sense together.
+    fn misfit(&self, name: &str) -> Option<clap::Error> {
         if let Command::Serve(args) = &self.command
             && let Some(sentence) = args.misfit()
         {
-            return Some(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, sentence));
+            return Some(command().error(clap::error::ErrorKind::ArgumentConflict, sentence));
         }
         if let (Trust::Untrusted, Some(reason)) = (self.global.trust(), untrusted::refusal(&self.command)) {
-            return Some(Cli::command().error(clap::error::ErrorKind::ArgumentConflict, reason.sentence()));
+            return Some(command().error(clap::error::ErrorKind::ArgumentConflict, reason.sentence()));
         }
-        let formats: &[Format] = match &self.command {
-            Command::Plan(_) | Command::Apply(_) => &[Format::Text, Format::Json, Format::Markdown],
-            Command::Check(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit, Format::Github],
-            Command::Test(_) | Command::Sync(_) | Command::RunDue(_) => &[Format::Text, Format::Json, Format::Junit],
-            _ => &[Format::Text, Format::Json],
-        };
+        let formats = formats(name);
         if formats.contains(&self.global.format) {
             return None;
         }
-        let name = |format: &Format| format.to_possible_value().map(|value| value.get_name().to_owned());
-        let taken: Vec<String> = formats.iter().filter_map(name).collect();
-        let sentence = format!("this command writes its results as {}", taken.join(", "));
-        Some(Cli::command().error(clap::error::ErrorKind::InvalidValue, sentence))
+        let word = |format: &Format| format.to_possible_value().map(|value| value.get_name().to_owned());
+        let words: Vec<String> = formats.iter().filter_map(word).collect();
+        let sentence = format!("`{name}` can write {}", words.join(", "));
+        Some(command().error(clap::error::ErrorKind::InvalidValue, sentence))
     }
 }
 

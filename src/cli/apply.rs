@@ -15,16 +15,16 @@ use spile_view::plan_data::PlanData;
 use spile_view::{self as view, GOOD, styled};
 use spile_world::{Origin, World};
 
-/// Change the registry, meltano.yml and outputs to what the files ask for, after showing the plan and asking
+/// Make the registry, meltano.yml and outputs match the files, after showing the plan and asking
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A plan written by `spile plan --out`: apply exactly that one, or nothing
+    /// A plan saved with `spile plan --out`; apply exactly this plan or nothing
     #[arg(value_name = "FILE", conflicts_with_all = ["only", "exclude", "changed_since", "adopt"])]
     plan: Option<PathBuf>,
-    /// Refuse a saved plan that is older than this, such as `1h` or `30m`
+    /// Refuse a saved plan older than this, for example `1h` or `30m`
     #[arg(long, value_name = "AGE", requires = "plan")]
     max_age: Option<SignedDuration>,
-    /// Apply only the plan of this id, as `spile plan` shows it; its first twelve characters are enough
+    /// Apply only if the plan has this ID (from `spile plan`; the first 12 characters are enough)
     #[arg(long, value_name = "ID", conflicts_with = "plan", value_parser = plan_id)]
     plan_id: Option<String>,
     #[command(flatten)]
@@ -46,10 +46,10 @@ fn plan_id(text: &str) -> Result<String, String> {
 /// What the user agrees to beforehand.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Consent {
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     pub yes: bool,
-    /// Acknowledge a guard with the exact number: `delete=N` or `change=N`
+    /// Lift a guard by confirming the exact number: `delete=N` or `change=N`
     #[arg(long, value_name = "WHAT=N", value_parser = allowance)]
     pub allow: Vec<Allowance>,
 }

@@ -11,17 +11,16 @@ use spile_view::report::ProblemData;
 use spile_view::{self as view, BAD, GOOD, styled};
 use spile_world::Project;
 
-/// Read and check every file of the project; touch nothing, need no network and no key
+/// Check every file of the project, without a network, a key or any change
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Also hold `select`, `metadata` and the tables of all streams against what `spile discover` was told of the sources
+    /// Also check `select`, `metadata` and table names against the catalogs saved by `spile discover`
     #[arg(long)]
     discover: bool,
-    /// Also tell what is no mistake and may become one: schedules too dense, secrets too old, loaders that nothing uses,
-    /// plugins without a version
+    /// Also warn about what may become a problem: dense schedules, old secrets, unused loaders, unpinned plugins
     #[arg(long)]
     lint: bool,
-    /// Fail also where there are only warnings, or sources that `--discover` knows nothing of
+    /// Treat warnings as errors, and sources without a saved catalog under `--discover`
     #[arg(long)]
     strict: bool,
 }

@@ -14,7 +14,7 @@ use spile_ops::Error;
 use spile_ops::connectors::{Shelf, Standing};
 use spile_view as view;
 
-/// List, find and show connectors, and take over those that others define
+/// List, search, show and import connectors
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -33,45 +33,45 @@ impl Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List all connectors: the built-in ones and the project's own
+    /// List the built-in connectors and those of the project
     List(ListArgs),
-    /// Find connectors by words in their name, label, category, keywords and description, the best first
+    /// Search connectors by name, label, category, keywords and description
     Search(SearchArgs),
-    /// Show a connector: what it installs, its settings, what has to be set
+    /// Show a connector: what it installs, its settings, which are required
     Show(ShowArgs),
-    /// Make a connector of a definition of the Meltano hub, of a lock file, a meltano.yml, or of a tap itself
+    /// Create a connector from the Meltano hub, a lock file, a meltano.yml or a tap's own `--about`
     Import(import::Args),
-    /// Ask the Meltano hub for its definitions and keep them: `search`, `show` and `import hub:…` find them without a network
+    /// Download the definitions of the Meltano hub, so that `search`, `show` and `import hub:...` work offline
     Update(update::Args),
-    /// Lay a newer definition over a connector of the project's, after showing what that changes and for which integrations
+    /// Upgrade a connector of the project to a newer definition, after showing what changes for which integrations
     Upgrade(upgrade::Args),
 }
 
 #[derive(Debug, clap::Args)]
 struct ListArgs {
-    /// Those of the hub too, as `connectors update` has kept them
+    /// Include the hub's connectors, as downloaded by `spile connectors update`
     #[arg(long)]
     hub: bool,
-    /// Only extractors, or only loaders
+    /// List only extractors or only loaders
     #[arg(long)]
     kind: Option<KindArg>,
 }
 
 #[derive(Debug, clap::Args)]
 struct SearchArgs {
-    /// What to look for; all of the words have to be found
+    /// Words to search for; all of them must match
     #[arg(required = true, value_name = "WORD")]
     words: Vec<String>,
-    /// Only extractors, or only loaders
+    /// List only extractors or only loaders
     #[arg(long)]
     kind: Option<KindArg>,
 }
 
 #[derive(Debug, clap::Args)]
 struct ShowArgs {
-    /// The connector, as integrations write it in `type`
+    /// The connector's name, as in `type` of an integration
     name: String,
-    /// Only the extractor, or only the loader of that name
+    /// Pick the extractor or the loader if both have this name
     #[arg(long)]
     kind: Option<KindArg>,
 }

@@ -20,25 +20,24 @@ use spile_world::World;
 /// How long a tap may take where nothing is said: a large Salesforce takes minutes.
 pub(super) const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Show the streams and fields that a source offers, and which of them are selected; accept what has changed
+/// Show the streams and fields that a source offers and which are selected; accept schema changes
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The integration, by name
+    /// Name of the integration
     #[arg(required_unless_present = "due")]
     slug: Option<String>,
-    /// A stream whose fields to show, or a pattern as `select` has them
+    /// Show the fields of this stream; patterns work as in `select`
     #[arg(conflicts_with_all = ["changes", "accept", "due"])]
     stream: Option<String>,
-    /// Ask the source again, also where its last answer still holds
+    /// Ask the source again even if the saved catalog is still fresh
     #[arg(long, conflicts_with = "due")]
     refresh: bool,
     #[command(flatten)]
     contract: ContractArgs,
-    /// Ask every source that has a contract and has not been asked for as long as `[sync] catalog` says; exit with 1 where
-    /// a change waits for somebody
+    /// Ask every source with a contract whose catalog is older than `[sync] catalog`; exit with 1 if a change awaits a decision
     #[arg(long, conflicts_with = "slug")]
     due: bool,
-    /// How long that may take, in seconds or as `2h`; left out: 10 minutes
+    /// Timeout, in seconds or like `2h` [default: 10 minutes]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
@@ -46,13 +45,13 @@ pub struct Args {
 /// What is done about changes of a source
 #[derive(Debug, clap::Args)]
 struct ContractArgs {
-    /// Show what has changed since the source was last accepted or, where it never was, from answer to answer
+    /// Show what changed since the contract was accepted, or between catalogs if there is no contract
     #[arg(long, conflicts_with = "due")]
     changes: bool,
-    /// Take what the source offers as good: write `contracts/NAME.ENV.toml`, after showing what has changed and asking
+    /// Accept the source as it is now: write `contracts/NAME.ENV.toml`, after showing the changes and asking
     #[arg(long, conflicts_with_all = ["changes", "due"])]
     accept: bool,
-    /// Do not ask before the contract is written
+    /// Skip the confirmation prompt
     #[arg(short, long, requires = "accept")]
     yes: bool,
 }

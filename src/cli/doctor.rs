@@ -7,7 +7,7 @@ use spile_ops::doctor::{Finding, Verdict};
 use spile_ops::{self as ops, Error};
 use spile_view::{BAD, CHANGED, GOOD, QUIET, styled};
 
-/// Look at everything that runs depend on, and say the next step where something is missing
+/// Check everything that runs depend on, and say how to fix what is missing
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 

@@ -7,7 +7,7 @@ use spile_ops::{self as ops, Error};
 use spile_view::plan_data::DriftData;
 use spile_view::{self as view, GOOD, styled};
 
-/// Show what something else has changed since the last apply; exit with 2 where there is something
+/// Show what changed outside of spile since the last apply; exit with 2 if something did
 #[derive(Debug, clap::Args)]
 pub struct DriftArgs {}
 
@@ -22,10 +22,10 @@ pub(super) async fn drift(_: &DriftArgs, global: &Global, output: &mut Output) -
     Ok(if has_drifted { exit::CHANGES } else { 0 })
 }
 
-/// Write what somebody else has changed in a row into its file, so that both say the same; comments stay
+/// Write changes made outside of spile into the file of an integration; comments are kept
 #[derive(Debug, clap::Args)]
 pub struct PullArgs {
-    /// The integration, by name
+    /// Name of the integration
     #[arg(value_name = "SLUG")]
     slug: String,
 }

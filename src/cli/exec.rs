@@ -6,10 +6,10 @@ use std::os::unix::process::ExitStatusExt;
 use super::{Global, Output, exit};
 use spile_ops::{self as ops, Error};
 
-/// Run a command with the settings of an integration as the variables that Meltano reads them from, secrets included
+/// Run a command with an integration's settings and secrets as environment variables, named as Meltano reads them
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The integration, by name
+    /// Name of the integration
     slug: String,
     /// The command and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "COMMAND")]

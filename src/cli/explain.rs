@@ -3,10 +3,10 @@
 use super::{Global, Output};
 use spile_ops::{self as ops, Error};
 
-/// Say what a code means and what to do: `spile explain spile::settings::missing`
+/// Explain an error code and how to fix it: `spile explain spile::settings::missing`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The code, with or without `spile::`
+    /// The error code, with or without `spile::`
     #[arg(value_name = "CODE")]
     code: String,
 }

@@ -8,10 +8,10 @@ use spile_ops::{self as ops, Error, fmt};
 use spile_view::report::ProblemData;
 use spile_view::{self as view, GOOD, styled};
 
-/// Bring files into their form: keys in the order of the documentation, blank lines, comments kept; secrets untouched
+/// Format files: documented key order, blank lines; comments and secrets are kept
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only say which files are not in their form, and exit with 1 where there are any
+    /// Only list the files that are not formatted; exit with 1 if there are any
     #[arg(long)]
     check: bool,
 }

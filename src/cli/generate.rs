@@ -5,7 +5,7 @@ use clap::CommandFactory;
 use super::{Cli, Output};
 use spile_ops::Error;
 
-/// Write completions for a shell to standard output
+/// Print completions for a shell
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
     /// The shell
@@ -14,12 +14,12 @@ pub struct CompletionsArgs {
 
 pub(super) fn completions(args: &CompletionsArgs, output: &mut Output) -> u8 {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "spile", &mut script);
+    clap_complete::generate(args.shell, &mut super::command(), "spile", &mut script);
     output.bytes(&script);
     0
 }
 
-/// Write a manual page to standard output: of spile, or of one of its commands
+/// Print the manual page of spile or of one of its commands
 #[derive(Debug, clap::Args)]
 pub struct ManArgs {
     /// The command
@@ -29,7 +29,7 @@ pub struct ManArgs {
 
 /// Returns the command of that name.
 fn command(name: &str) -> Result<Box<clap::Command>, String> {
-    let mut program = Cli::command();
+    let mut program = super::command();
     program.build();
     let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
     let known = || format!("the commands are {}", spile_core::problem::listed(names));

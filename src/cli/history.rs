@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Show what was applied to this environment, when and by whom
 #[derive(Debug, clap::Args)]
 pub struct HistoryArgs {
-    /// How many
+    /// Number of applies to show
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     most: usize,
 }
@@ -31,7 +31,7 @@ pub(super) async fn history(args: &HistoryArgs, global: &Global, output: &mut Ou
     Ok(0)
 }
 
-/// Show how integrations stand: their status in the registry and their last run
+/// Show the status and the last run of integrations
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub(super) async fn status(args: &StatusArgs, global: &Global, output: &mut Outp
     Ok(0)
 }
 
-/// Show the newest runs, of some integrations or of all
+/// Show recent runs
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct RunsArgs {
@@ -75,10 +75,10 @@ pub struct RunsArgs {
     one: Option<OneRun>,
     #[command(flatten)]
     which: Which,
-    /// How many; with `--stats` of how many they are worked out
+    /// Number of runs to show, or to compute `--stats` from
     #[arg(short = 'n', long, value_name = "N")]
     most: Option<usize>,
-    /// Show what the newest syncs of each integration come to
+    /// Summarize the recent syncs of each integration
     #[arg(long)]
     stats: bool,
 }
@@ -86,9 +86,9 @@ pub struct RunsArgs {
 /// What is shown of a single run.
 #[derive(Debug, clap::Subcommand)]
 enum OneRun {
-    /// Show all that is known of a run: its streams, what arrived, its bookmarks and its plugins
+    /// Show one run in full: streams, rows that arrived, bookmarks, plugins
     Show {
-        /// The integration's name, for its newest run, or the run's id
+        /// ID of the run, or name of an integration for its latest run
         #[arg(value_name = "SLUG|RUN")]
         of: String,
     },
@@ -128,13 +128,13 @@ pub(super) async fn runs(args: &RunsArgs, global: &Global, output: &mut Output) 
     Ok(0)
 }
 
-/// Show the whole log of a run: the newest of an integration, or one by its id
+/// Show the full log of a run
 #[derive(Debug, clap::Args)]
 pub struct LogsArgs {
-    /// The integration's name, or the run's id
+    /// ID of the run, or name of an integration for its latest run
     #[arg(value_name = "SLUG|RUN")]
     of: String,
-    /// Go on while the run lasts
+    /// Keep printing until the run ends
     #[arg(short, long)]
     follow: bool,
 }

@@ -14,25 +14,25 @@ use spile_ops::{self as ops, Error};
 use spile_view::{GOOD, STRONG, styled};
 use spile_world::Project;
 
-/// Adopt the Meltano project of this folder: its plugins become files, the rest of meltano.yml becomes a template
+/// Adopt the Meltano project in this folder: plugins become files, the rest of meltano.yml becomes a template
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Make files for rows of the registry that are nobody's instead, for `spile plan --adopt`
+    /// Write files for unmanaged rows of the registry instead, for `spile plan --adopt`
     #[arg(long, conflicts_with_all = ["name", "recipients"])]
     registry: bool,
-    /// Of these rows, only those of these names
+    /// Only the unmanaged rows with these names
     #[arg(value_name = "SLUG", requires = "registry")]
     rows: Vec<Slug>,
-    /// Say what would become what, what stays in the template, what spile does not run and which secrets it found; write nothing
+    /// Report what becomes what, what stays in the template, what spile does not run and which secrets were found; write nothing
     #[arg(long, conflicts_with_all = ["yes", "registry"])]
     report: bool,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
-    /// The project's name, instead of the folder's
+    /// Name of the project [default: the folder's name]
     #[arg(long)]
     name: Option<String>,
-    /// Who may read the secrets that are encrypted, where no .sops.yaml says it
+    /// Encrypt secrets for this age recipient if there is no .sops.yaml
     #[arg(long = "age", value_name = "RECIPIENT")]
     recipients: Vec<String>,
 }

@@ -6,10 +6,10 @@ use super::{Global, Output};
 use spile_ops::{self as ops, Error};
 use spile_view::{STRONG, styled};
 
-/// Make a project here that works at once, with an example that needs no account
+/// Create a project in this folder, with an example that runs without an account
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The project's name, instead of the folder's
+    /// Name of the project [default: the folder's name]
     #[arg(long)]
     name: Option<String>,
 }

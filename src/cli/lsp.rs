@@ -22,10 +22,10 @@ use desk::Desk;
 use spile_core::assist::Encoding;
 use spile_ops::Error;
 
-/// Serve an editor: diagnostics, completion, what a word means, quick fixes, renaming; over standard input and output
+/// Start the language server for editors: diagnostics, completion, hover, quick fixes, rename
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The way that editors ask for; there is no other
+    /// Talk over standard input and output; the only way there is
     #[arg(long, hide = true)]
     stdio: bool,
 }

@@ -10,17 +10,17 @@ use spile_core::settings::Registry;
 use spile_ops::{self as ops, Error};
 use spile_view as view;
 
-/// Print the SQL that sets up a Supabase registry; it may be run again, and over a table that is there
+/// Print the SQL that sets up a Supabase registry; safe to run again and over an existing table
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Write it as a migration of the Supabase CLI instead, into this folder's `migrations/`
+    /// Write a Supabase CLI migration into `migrations/` of this folder instead
     #[arg(long, value_name = "DIR")]
     supabase_dir: Option<PathBuf>,
-    /// Compare the database's version with this program's instead
+    /// Compare the version of the database with this program instead
     #[arg(long, conflicts_with = "supabase_dir")]
     check: bool,
-    /// Tell beforehand whether a table that is there fits, and change nothing: without FILE, print the SQL that asks, for psql;
-    /// with FILE, `-` for standard input, read psql's answer, and exit with 1 where something has to change
+    /// Check whether an existing table fits, without changing it. Without FILE, print the SQL to run in psql; with FILE (`-` for
+    /// standard input), read psql's output, and exit with 1 if the table has to change
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["supabase_dir", "check"])]
     #[expect(clippy::option_option, reason = "the flag alone asks, and with a file it answers")]
     check_table: Option<Option<PathBuf>>,

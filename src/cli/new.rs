@@ -27,48 +27,48 @@ use spile_ops::{self as ops, Error, Loaded};
 use spile_world::files::door::text_named;
 use spile_world::{Keys, Program, Project};
 
-/// Make an integration: asks for what is not said, tests it, encrypts its secrets, writes its file
+/// Create an integration: prompts for missing settings, tests them, encrypts secrets, writes the file
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its name: that of its file
+    /// Name of the integration and of its file
     slug: Option<Slug>,
-    /// The connector
+    /// Name of the connector
     #[arg(long = "type", value_name = "TYPE")]
     connector: Option<String>,
-    /// Which side of a pipeline it is
+    /// Whether it is a source (extractor) or a destination (loader)
     #[arg(long, value_name = "KIND", value_parser = role, default_value = "extractor")]
     kind: Role,
-    /// What people call it
+    /// Display name
     #[arg(long)]
     name: Option<String>,
-    /// What it is for
+    /// Description
     #[arg(long)]
     description: Option<String>,
-    /// The loader its records go to
+    /// Loader that receives its records
     #[arg(long, value_name = "SLUG")]
     loader: Option<Slug>,
-    /// When it is synced: five cron fields, or such as `@hourly`
+    /// Sync schedule: five cron fields or a shortcut like `@hourly`
     #[arg(long)]
     schedule: Option<String>,
-    /// The time zone of the schedule
+    /// Time zone of the schedule
     #[arg(long, value_name = "ZONE", requires = "schedule")]
     timezone: Option<String>,
-    /// Which streams and fields are read, such as `orders.*`
+    /// Streams and fields to read, for example `orders.*`
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
     select: Vec<String>,
-    /// Words to find it by
+    /// Tags
     #[arg(long = "tag", value_name = "TAG", num_args = 1..)]
     tags: Vec<String>,
     #[command(flatten)]
     answers: Answers,
 }
 
-/// Change an integration's file: asks which settings, or takes them from the command line
+/// Change settings of an integration, by prompts or from the command line
 #[derive(Debug, clap::Args)]
 pub struct EditArgs {
-    /// The integration, by name
+    /// Name of the integration
     slug: Slug,
-    /// A setting to take away
+    /// Remove this setting
     #[arg(long, value_name = "NAME", num_args = 1..)]
     unset: Vec<String>,
     #[command(flatten)]
@@ -78,16 +78,16 @@ pub struct EditArgs {
 /// Values of settings
 #[derive(Debug, Clone, clap::Args)]
 struct Answers {
-    /// A setting: `start_date=2024-01-01`; lists as `a,b` or as TOML
+    /// Set a setting: `start_date=2024-01-01`; write lists as `a,b` or as TOML
     #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
     set: Vec<String>,
-    /// A secret setting, encrypted at once: `NAME` to be asked, `NAME=@FILE`, or `NAME=-` for standard input
+    /// Set a secret and encrypt it: `NAME` prompts, `NAME=@FILE` reads a file, `NAME=-` reads standard input
     #[arg(long, value_name = "NAME[=@FILE]", num_args = 1..)]
     secret: Vec<String>,
-    /// Test it before it is written; what fails is not written
+    /// Test the connection first, and write nothing if that fails
     #[arg(long)]
     test: bool,
-    /// Print the file, and write nothing
+    /// Print the file instead of writing it
     #[arg(long)]
     print: bool,
 }

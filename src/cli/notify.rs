@@ -11,7 +11,7 @@ use spile_ops::{self as ops, Error, Event, Loaded};
 use spile_view::notify::{self, OverviewData, SentData, TestedData};
 use spile_world::{Outside, Project, World};
 
-/// Tell people what goes wrong: try the channels, send what is due, show what is told
+/// Send and inspect notifications
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -20,17 +20,17 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send a test to every channel of the environment, or to one, and say what came back
+    /// Send a test message to one or all channels and show the response
     Test(TestArgs),
-    /// Look at everything and send what is due; for cron, every few minutes
+    /// Send the notifications that are due; run it from cron every few minutes
     Send(SendArgs),
-    /// Show the channels, what is wrong now, since when, and when each was told
+    /// Show the channels, the open alerts and when each was sent
     List(ListArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct TestArgs {
-    /// The channel, by name; without one, all
+    /// Name of the channel [default: all channels]
     #[arg(value_name = "CHANNEL")]
     name: Option<String>,
 }

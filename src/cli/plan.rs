@@ -17,7 +17,7 @@ use spile_world::files::project::{Trust, replace, replace_named};
 use spile_world::files::user_files::repositories;
 use spile_world::files::way::way;
 
-/// Show what apply would change in the registry, in meltano.yml and in outputs; write nothing
+/// Show what apply would change in the registry, meltano.yml and outputs
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -25,13 +25,13 @@ pub struct Args {
     show: Option<Saved>,
     #[command(flatten)]
     scope: Scope,
-    /// Exit with 2 when there are changes, with 3 when some are destructive
+    /// Exit with 2 if there are changes, with 3 if some are destructive
     #[arg(long)]
     exit_code: bool,
-    /// Compare files alone: no registry is asked, and none of its variables is needed
+    /// Compare with meltano.yml only, without the registry and its variables
     #[arg(long, conflicts_with = "adopt")]
     offline: bool,
-    /// Also save the plan to a file, for `spile apply FILE` and `spile plan show FILE`
+    /// Save the plan to a file for `spile apply FILE` and `spile plan show FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -41,12 +41,12 @@ pub struct Args {
 /// What is done with a plan that was saved.
 #[derive(Debug, clap::Subcommand)]
 enum Saved {
-    /// Show a saved plan; nothing is read but the file
+    /// Show a saved plan
     Show {
-        /// The file, as `spile plan --out` writes it
+        /// File written by `spile plan --out`
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Exit with 2 when it has changes, with 3 when some are destructive
+        /// Exit with 2 if it has changes, with 3 if some are destructive
         #[arg(long)]
         exit_code: bool,
     },
@@ -55,10 +55,10 @@ enum Saved {
 /// Files that the plan is written to besides.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Copies {
-    /// Also write the plan as JSON to a file
+    /// Also write the plan as JSON to this file
     #[arg(long, value_name = "FILE")]
     out_json: Option<PathBuf>,
-    /// Also write the plan as Markdown to a file, for a comment on a pull request
+    /// Also write the plan as Markdown to this file, for a pull request comment
     #[arg(long, value_name = "FILE")]
     out_markdown: Option<PathBuf>,
 }

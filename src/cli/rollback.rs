@@ -5,10 +5,10 @@ use spile_ops::Error;
 use spile_ops::rollback::{Rollback, rollback};
 use spile_view::{STRONG, styled};
 
-/// Bring the registry and meltano.yml back to what an earlier apply left, after showing the plan and asking
+/// Roll the registry and meltano.yml back to an earlier apply, after showing the plan and asking
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The apply, by its id or the start of it, as `spile history` shows it
+    /// ID of the apply, or its first characters (from `spile history`)
     #[arg(value_name = "APPLY")]
     of: String,
     #[command(flatten)]

@@ -19,7 +19,7 @@ use spile_view as view;
 use spile_world::World;
 use spile_world::processes::meltano::Missing;
 
-/// Test connections: starts each plugin as a sync would, and keeps nothing of what comes
+/// Test connections: start each plugin as a sync does, and discard the records
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -31,31 +31,31 @@ pub struct Args {
 /// How many runs go on at a time, and for how long
 #[derive(Debug, Clone, clap::Args)]
 pub struct Pace {
-    /// How many at a time, as far as memory reaches; left out: as many as the machine has processors
+    /// Number of runs at the same time [default: one per CPU, limited by free memory]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// How long one may take, in seconds or as `2h`; left out: what `[sync]` says, for a test 300 seconds
+    /// Timeout of each run, in seconds or like `2h` [default: from `[sync]`; 300 seconds for a test]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }
 
-/// Sync: moves records from sources to their loaders, from where the last sync ended
+/// Move records from sources to their loaders, starting where the last sync ended
 #[derive(Debug, Clone, clap::Args)]
 pub struct SyncArgs {
     #[command(flatten)]
     run: Args,
     #[command(flatten)]
     start: Start,
-    /// Say what would be synced, and from where; start nothing
+    /// Show what would be synced and from which bookmark, without starting anything
     #[arg(long)]
     dry_run: bool,
-    /// Count the rows of the loader's tables before and after, or do not; left out: what `[sync]` says
+    /// Whether to count the rows of the destination before and after [default: from `[sync]`]
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "count", value_parser = verify())]
     verify: Option<Verify>,
-    /// Do not wait for an integration that something else runs: say who does
+    /// Skip an integration that is already running elsewhere instead of waiting for it
     #[arg(long)]
     no_wait: bool,
-    /// How often one that failed for a reason that may pass, such as the network, is tried again
+    /// Number of retries after a temporary failure, for example of the network
     #[arg(long, value_name = "N")]
     retries: Option<u16>,
 }
@@ -63,13 +63,13 @@ pub struct SyncArgs {
 /// From where a sync reads
 #[derive(Debug, Clone, clap::Args)]
 struct Start {
-    /// Read everything again, whatever the bookmark says
+    /// Ignore the bookmark and read everything again
     #[arg(long, conflicts_with = "since")]
     full_refresh: bool,
-    /// Read everything again from that moment on, where the tap has a `start_date`
+    /// Read everything again since this moment; needs a tap with a `start_date`
     #[arg(long, value_name = "DATE", value_parser = moment)]
     since: Option<String>,
-    /// Copy the bookmark from where it is known to where bookmarks are kept now, when that has none
+    /// Copy a bookmark from its previous store if the current store has none
     #[arg(long, conflicts_with_all = ["full_refresh", "since"])]
     take_bookmark: bool,
 }

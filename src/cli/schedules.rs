@@ -9,12 +9,12 @@ use spile_ops::{self as ops, Error};
 use spile_view as view;
 use spile_view::schedules::{ScheduledData, TickData};
 
-/// Show when integrations are synced next, and how their last sync went
+/// Show the next and the last sync of each integration
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     which: Which,
-    /// Show the next N runs of all, in their order
+    /// Show the next N syncs of all integrations, in order
     #[arg(long, value_name = "N")]
     next: Option<usize>,
 }
@@ -34,7 +34,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     Ok(0)
 }
 
-/// Sync what is due now, and exit: for cron, every few minutes
+/// Sync everything that is due, then exit; run it from cron every few minutes
 #[derive(Debug, clap::Args)]
 pub struct RunDueArgs {
     #[command(flatten)]

@@ -10,13 +10,13 @@ use super::{Global, Output};
 use spile_core::schema::Subject;
 use spile_ops::{self as ops, Error};
 
-/// Print the JSON Schema of a kind of file, or write all of them for editors
+/// Print the JSON Schema of a kind of file, or write all schemas for editors
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Whose schema
+    /// Kind of file
     #[arg(value_enum, default_value_t = Word::Integration, conflicts_with = "write")]
     subject: Word,
-    /// Write it into this file instead of printing it
+    /// Write the schema to this file instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "write")]
     out: Option<PathBuf>,
     /// Write all schemas into a folder of the project, and a `.taplo.toml` if there is none

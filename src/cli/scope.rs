@@ -5,19 +5,19 @@ use spile_core::plan::{Compared, Selection, Selector};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_world::World;
 
-/// Which integrations; all others stay as they are, and what is not named by its whole name is not deleted
+/// Which integrations are planned. All others stay as they are, and only an integration given by its full name is deleted
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Scope {
-    /// Only these: names, patterns of names such as `shop-*`, or tags such as `#crm`
+    /// Only these integrations: names, patterns like `shop-*` or tags like `#crm`
     #[arg(long, value_name = "WHICH", num_args = 1..)]
     only: Vec<Selector>,
-    /// Not these: names, patterns or tags
+    /// All but these integrations: names, patterns or tags
     #[arg(long, value_name = "WHICH", num_args = 1..)]
     exclude: Vec<Selector>,
-    /// Only those whose files have changed since a commit, seen from where it and HEAD part
+    /// Only integrations whose files changed since the merge base of this commit and HEAD
     #[arg(long, value_name = "GITREF")]
     changed_since: Option<String>,
-    /// Take over the rows of nobody's that have the ids of these
+    /// Adopt the unmanaged rows that have the IDs of these integrations
     #[arg(long, value_name = "SLUG", num_args = 1..)]
     adopt: Vec<Slug>,
 }

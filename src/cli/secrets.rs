@@ -12,7 +12,7 @@ use spile_ops::secrets::{Access, SecretsFile};
 use spile_world::files::own::Own;
 use spile_world::{Keys, Program, Project};
 
-/// Set, edit and show secrets, and say who may read them
+/// Set, edit and view secrets, and manage their recipients
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -21,29 +21,29 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a key, a `.sops.yaml` and git's drivers, each where there is none yet
+    /// Create a key, a `.sops.yaml` and git's drivers, unless they exist
     Init(access::InitArgs),
-    /// Set one secret: asked for without an echo, or read from standard input
+    /// Set a secret, from a hidden prompt or from standard input
     Set(values::SetArgs),
-    /// Take one secret away
+    /// Remove a secret
     Unset(values::UnsetArgs),
-    /// Edit all secrets of an integration in your editor; only what changed is encrypted anew
+    /// Edit the secrets of an integration in your editor; only changed values are re-encrypted
     Edit(values::NameArgs),
     /// Show the secrets of an integration in plain text, after asking
     View(values::ViewArgs),
-    /// Encrypt what stands in plain text, under `[secrets]` or as a secret setting under `[config]`
+    /// Encrypt plain-text secrets under `[secrets]` and `[config]`
     Encrypt(values::NamesArgs),
-    /// Take secrets over from a `.env` file or from JSON
+    /// Import secrets from a `.env` file or from JSON
     Import(values::ImportArgs),
-    /// Write the encrypted secrets as JSON that the official sops decrypts
+    /// Print the encrypted secrets as JSON that the official sops can decrypt
     Export(values::NameArgs),
-    /// Encrypt everything anew under a new data key
+    /// Re-encrypt secrets under a new data key
     Rotate(access::RotateArgs),
-    /// Give all secrets to whom `.sops.yaml` asks for, and to nobody else
+    /// Re-encrypt for exactly the recipients in `.sops.yaml`
     Updatekeys(access::UpdatekeysArgs),
-    /// Merge two versions of a file, for git
+    /// Merge two versions of a file (git merge driver)
     Resolve(git::ResolveArgs),
-    /// Show a file with marks in place of ciphertexts, for `git diff`
+    /// Show a file with marks in place of ciphertexts (git diff driver)
     Textconv(git::TextconvArgs),
 }
 

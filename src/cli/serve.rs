@@ -16,35 +16,35 @@ use spile_ops::{self as ops, Error};
 use spile_server::{self, App, Login, Setup, Trust, Writing};
 use spile_world::{Outside, World};
 
-/// Serve pages and an API: the same files and operations as the command line; and keep schedules
+/// Start the web UI and the REST API, and optionally the scheduler
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent flags")]
 pub struct Args {
-    /// Where to listen; port 0 is any free one; `none` serves no pages
+    /// Address to listen on; port 0 picks a free port, `none` starts only the scheduler
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8320")]
     bind: String,
-    /// Sync what is due, when it is due: files are read again when they change, and what was missed is made up for
+    /// Also run schedules; changed files are reloaded, and missed runs are caught up
     #[arg(long)]
     scheduler: bool,
-    /// What becomes of changes that are made on pages
+    /// Where changes from the web UI are written
     #[arg(long, value_name = "WHERE", default_value = "working-tree")]
     write: Write,
-    /// With `--write branch`: the remote that branches are pushed to
+    /// Remote to push branches to, with `--write branch`
     #[arg(long, value_name = "REMOTE")]
     push: Option<String>,
-    /// Plan and apply each change at once
+    /// Apply every change immediately
     #[arg(long, conflicts_with = "push")]
     apply: bool,
-    /// Change nothing
+    /// Allow no changes
     #[arg(long, conflicts_with_all = ["apply", "push"])]
     read_only: bool,
-    /// A name that the server is called by besides its address, with its port where it has one: behind a proxy
+    /// Host name that requests may use besides the address, with its port if any; needed behind a proxy
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
-    /// Ask nobody on this machine who they are; only on a loopback address
+    /// Disable login (loopback only)
     #[arg(long)]
     no_login: bool,
-    /// How often somebody may change or run something in a minute
+    /// Changes and runs allowed per user and minute
     #[arg(long, value_name = "N", default_value = "120", value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
     #[command(flatten)]
@@ -53,17 +53,17 @@ pub struct Args {
     pace: Pace,
 }
 
-/// Whose tokens let people and programs in besides those of `spile tokens`.
+/// Whose tokens are accepted besides those of `spile tokens`.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Tokens of Supabase Auth or another provider of OpenID Connect")]
 struct Trusted {
-    /// Who signs them: `https://PROJECT.supabase.co/auth/v1`
+    /// Issuer of the tokens, for example `https://PROJECT.supabase.co/auth/v1`
     #[arg(id = "jwt_issuer", long = "jwt-issuer", value_name = "URL")]
     issuer: Option<url::Url>,
-    /// Where the issuer's public keys are, if not at `/.well-known/jwks.json` below it
+    /// URL of the issuer's public keys [default: `/.well-known/jwks.json` below the issuer]
     #[arg(id = "jwt_jwks", long = "jwt-jwks", value_name = "URL", requires = "jwt_issuer")]
     jwks: Option<url::Url>,
-    /// For whom they are made: the claim `aud`
+    /// Expected audience (the `aud` claim)
     #[arg(
         id = "jwt_audience",
         long = "jwt-audience",
@@ -72,7 +72,7 @@ struct Trusted {
         default_value = "authenticated"
     )]
     audience: String,
-    /// The claim that has the role, `viewer`, `editor` or `admin`, or a list with one of them
+    /// Claim that holds the role: `viewer`, `editor`, `admin`, or a list with one of them
     #[arg(
         id = "jwt_role",
         long = "jwt-role",
@@ -94,9 +94,9 @@ impl Trusted {
 /// What becomes of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Write {
-    /// Files are written.
+    /// Write the files
     WorkingTree,
-    /// Each is a commit on a branch of its own.
+    /// Commit each change to a branch of its own
     Branch,
 }
 

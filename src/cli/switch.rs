@@ -9,14 +9,14 @@ use spile_ops::switch::{Place, Switch};
 use spile_ops::{self as ops, Error};
 use spile_view::{GOOD, styled};
 
-/// Write `enabled = true` into the files of integrations; with `--env`, into those of that environment alone
+/// Enable integrations: write `enabled = true` into their files, or into those of `--env` only
 #[derive(Debug, clap::Args)]
 pub struct EnableArgs {
     #[command(flatten)]
     which: Named,
 }
 
-/// Write `enabled = false` into the files of integrations; with `--env`, into those of that environment alone
+/// Disable integrations: write `enabled = false` into their files, or into those of `--env` only
 #[derive(Debug, clap::Args)]
 pub struct DisableArgs {
     #[command(flatten)]
@@ -47,14 +47,14 @@ async fn switch((which, to): (&Named, Switch), global: &Global, output: &mut Out
     Ok(0)
 }
 
-/// Let integrations rest: no schedule and no unnamed sync takes them until they are resumed
+/// Pause integrations: schedules and unnamed syncs skip them
 #[derive(Debug, clap::Args)]
 pub struct PauseArgs {
     #[command(flatten)]
     which: Named,
 }
 
-/// Wake integrations that were paused
+/// Resume paused integrations
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
     #[command(flatten)]

@@ -10,7 +10,7 @@ use spile_view::table::table;
 use spile_world::Tokens;
 use spile_world::stores::tokens::{KeptToken, Role, Token};
 
-/// Make, list and revoke tokens of programs that use the API of `spile serve`
+/// Manage the API tokens of `spile serve`
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -19,20 +19,20 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a token, which is shown once: only its hash is kept. One of that name is replaced
+    /// Create a token, or replace the one with this name; it is shown once, and only its hash is stored
     New {
-        /// What it is called: whose changes it makes are told by it
+        /// Name of the token; changes made with it appear under this name
         #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
         name: String,
-        /// What its bearer may do: look (viewer), change files and run (editor), apply plans (admin)
+        /// What the token allows: view (viewer), change files and run (editor), apply plans (admin)
         #[arg(long, value_parser = role, default_value = "editor")]
         role: Role,
     },
     /// List tokens
     List,
-    /// Revoke a token, at once
+    /// Revoke a token immediately
     Revoke {
-        /// What it is called
+        /// Name of the token
         name: String,
     },
 }

@@ -6,9 +6,9 @@ use spile_world::files::project::Trust;
 /// Whose the project is.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Standing {
-    /// Read the files of a project that is not yours, and do nothing else: expand no variable, open no network, start no
-    /// program but git for `--changed-since`, read nothing in `.spile`. Commands that need more are refused. Also set by
-    /// `SPILE_UNTRUSTED=1`
+    /// Only read files, for a project that you do not trust: no variable is expanded, no connection opened, no program
+    /// started (except git for `--changed-since`) and nothing read from `.spile`. Commands that need more are refused. Also
+    /// set by `SPILE_UNTRUSTED=1`
     #[arg(long, global = true)]
     untrusted: bool,
 }

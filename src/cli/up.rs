@@ -4,7 +4,7 @@ use super::{Global, Output, apply, run};
 use spile_core::run::RunKind;
 use spile_ops::{self as ops, Error};
 
-/// The whole job: check, plan, apply, install Meltano and its plugins, test, sync
+/// Do everything: check, plan, apply, install Meltano and the plugins, test, sync
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -12,21 +12,21 @@ use spile_ops::verify::Options;
 use spile_ops::{self as ops, Error};
 use spile_view as view;
 
-/// Compare a source with its destination: rows, the ranges of keys, and the values of some rows
+/// Compare a source with its destination: row counts, key ranges and sampled values
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The integration, by name
+    /// Name of the integration
     slug: String,
-    /// The streams to compare; left out: all that are read
+    /// Streams to compare [default: all selected streams]
     #[arg(value_name = "STREAM")]
     streams: Vec<String>,
-    /// Compare the values of this many rows of each stream; 0 compares none
+    /// Number of rows per stream whose values are compared; 0 for none
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=100_000))]
     sample: u32,
-    /// How long that may take, in seconds or as `2h`; left out: 10 minutes
+    /// Timeout, in seconds or like `2h` [default: 10 minutes]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
-    /// Do not wait for an integration that something else runs: say who does, and fail
+    /// Fail if the integration is already running elsewhere instead of waiting for it
     #[arg(long)]
     no_wait: bool,
 }

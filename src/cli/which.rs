@@ -7,13 +7,13 @@ use spile_ops::which::State;
 /// Which integrations; all, where nothing is said
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Which {
-    /// Names, patterns of names such as `shop-*`, or tags such as `#crm`; without any, all
+    /// Names, patterns like `shop-*` or tags like `#crm` [default: all]
     #[arg(value_name = "WHICH")]
     words: Vec<Selector>,
-    /// All, as where nothing is said
+    /// All integrations (the default)
     #[arg(long, conflicts_with = "words")]
     all: bool,
-    /// Of them, those that fail: the last sync or test did, and nothing has gone well since
+    /// Only integrations whose last run failed
     #[arg(long)]
     failed: bool,
 }
@@ -35,13 +35,13 @@ impl Which {
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "named", required = true, multiple = true)]
 pub struct Named {
-    /// Names, patterns of names such as `shop-*`, or tags such as `#crm`
+    /// Names, patterns like `shop-*` or tags like `#crm`
     #[arg(value_name = "WHICH")]
     words: Vec<Selector>,
-    /// All
+    /// All integrations
     #[arg(long, conflicts_with = "words")]
     all: bool,
-    /// Of them, those that fail: the last sync or test did, and nothing has gone well since
+    /// Only integrations whose last run failed
     #[arg(long)]
     failed: bool,
 }

@@ -138,7 +138,10 @@ const OPENERS: [(&str, &str); 20] = [
     ("crates/spile-world/src/processes/meltano/processes.rs", "the system's own files"),
     ("crates/spile-world/src/processes/meltano.rs", "the names in the project's folder, which a run gets as links"),
     ("crates/spile-world/src/processes/git/file.rs", "git's own folder"),
-    ("crates/spile-world/src/processes/git/changed.rs", "the names of files, which are opened by `processes/git/file.rs`"),
+    (
+        "crates/spile-world/src/processes/git/changed.rs",
+        "the names of files, which are opened by `processes/git/file.rs`",
+    ),
     ("crates/spile-world/src/processes/meltano/leftovers.rs", "Meltano's own folder"),
     ("crates/spile-world/src/files/own.rs", "spile's own folder"),
     ("crates/spile-world/src/files/own/files.rs", "spile's own folder"),

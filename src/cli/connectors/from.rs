@@ -23,10 +23,10 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// How `pip:REQUIREMENT` is asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct How {
-    /// The command that `pip:REQUIREMENT` installs, where it installs several
+    /// Which executable to ask if `pip:REQUIREMENT` installs several
     #[arg(long)]
     executable: Option<String>,
-    /// How long `pip:REQUIREMENT` may take, in seconds or as `2h`; left out: 5 minutes
+    /// Timeout of `pip:REQUIREMENT`, in seconds or like `2h` [default: 5 minutes]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
 }

@@ -11,23 +11,23 @@ use spile_view as view;
 /// What is imported, and as what.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A file, or `-` for standard input: a definition of the Meltano hub as YAML or JSON, a lock file of Meltano, a
-    /// meltano.yml, or what a tap says with `--about --format=json`. Or `hub:PLUGIN`, such as `hub:tap-github`: what
-    /// `connectors update` has kept. Or `pip:REQUIREMENT`: that is installed for a moment and asked. Or
-    /// `builtin:NAME`: a built-in connector, to be changed
+    /// What to import: a file or `-` for standard input (a Meltano hub definition as YAML or JSON, a Meltano lock file, a
+    /// meltano.yml, or the output of a tap's `--about --format=json`); `hub:PLUGIN`, for example `hub:tap-github`, from
+    /// the downloaded hub; `pip:REQUIREMENT`, which is installed into a temporary folder and asked for its settings; or
+    /// `builtin:NAME`, to change a built-in connector
     from: String,
-    /// The connector's name, instead of the plugin's without `tap-` or `target-`
+    /// Name of the connector [default: the plugin's name without `tap-` or `target-`]
     #[arg(long)]
     name: Option<String>,
-    /// Which side of a pipeline it is, where the definition does not say it
+    /// Extractor or loader, if the definition does not say it
     #[arg(long)]
     kind: Option<KindArg>,
-    /// The plugin, where a meltano.yml has several
+    /// Which plugin, if the meltano.yml has several
     #[arg(long)]
     plugin: Option<String>,
     #[command(flatten)]
     how: How,
-    /// Replace the connector of that name
+    /// Replace the connector if it exists
     #[arg(long)]
     force: bool,
 }

@@ -11,7 +11,7 @@ use spile_world::net::hub::{Address, Hub};
 /// Which hub is asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the hub is; left out: `MELTANO_HUB_API_ROOT` or `MELTANO_HUB_URL`, else <https://hub.meltano.com>
+    /// URL of the hub [default: `MELTANO_HUB_API_ROOT`, `MELTANO_HUB_URL` or <https://hub.meltano.com>]
     #[arg(long, value_name = "URL")]
     hub: Option<String>,
 }

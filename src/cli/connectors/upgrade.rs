@@ -11,24 +11,24 @@ use spile_view as view;
 /// What is upgraded, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The connector, as integrations write it in `type`
+    /// The connector's name, as in `type` of an integration
     name: String,
-    /// Only the extractor, or only the loader of that name
+    /// Pick the extractor or the loader if both have this name
     #[arg(long)]
     kind: Option<KindArg>,
-    /// Where the newer definition is, as `connectors import` takes it; left out: where the older one came from, or what is
-    /// kept of the hub
+    /// The newer definition, in any form that `connectors import` takes [default: where the current one came from, or the
+    /// downloaded hub]
     #[arg(long)]
     from: Option<String>,
     #[command(flatten)]
     how: How,
-    /// Show what would change, and write nothing
+    /// Show what would change without writing anything
     #[arg(long)]
     dry_run: bool,
-    /// Write without asking
+    /// Skip the confirmation prompt
     #[arg(long)]
     yes: bool,
-    /// Write though files of integrations would be wrong then
+    /// Write even if files of integrations become invalid
     #[arg(long)]
     force: bool,
 }

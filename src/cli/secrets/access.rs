@@ -11,7 +11,7 @@ use spile_view::{CHANGED, styled};
 /// What to prepare
 #[derive(Debug, clap::Args)]
 pub struct InitArgs {
-    /// Also teach git to merge secrets by their values, and to show in diffs which have changed
+    /// Also configure git to merge secrets by value and to show in diffs which ones changed
     #[arg(long)]
     git: bool,
 }
@@ -19,10 +19,10 @@ pub struct InitArgs {
 /// What to encrypt anew
 #[derive(Debug, clap::Args)]
 pub struct RotateArgs {
-    /// The integrations, by name
+    /// Names of the integrations
     #[arg(value_name = "SLUG", required_unless_present = "all")]
     names: Vec<String>,
-    /// Every file of the project that has secrets
+    /// All files of the project that have secrets
     #[arg(long, conflicts_with = "names")]
     all: bool,
 }
@@ -30,10 +30,10 @@ pub struct RotateArgs {
 /// What to give to whom
 #[derive(Debug, clap::Args)]
 pub struct UpdatekeysArgs {
-    /// The integrations, by name; without any, all of the project
+    /// Names of the integrations [default: all]
     #[arg(value_name = "SLUG")]
     names: Vec<String>,
-    /// Only say what is different, and exit with 2 when something is
+    /// Only show the differences, and exit with 2 if there are any
     #[arg(long)]
     check: bool,
 }

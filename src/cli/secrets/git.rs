@@ -14,13 +14,13 @@ use spile_world::files::project::replace_named;
 /// The versions of a file, as git's merge drivers get them: `%O %A %B %P`
 #[derive(Debug, clap::Args)]
 pub struct ResolveArgs {
-    /// What both came from
+    /// Common ancestor
     base: PathBuf,
-    /// The one that is merged into; the result is written here
+    /// Our version; the result is written here
     ours: PathBuf,
-    /// The one that is merged
+    /// Their version
     theirs: PathBuf,
-    /// The file's path, for messages
+    /// Path to show in messages
     path: Option<PathBuf>,
 }
 

@@ -16,14 +16,14 @@ use spile_world::files::door::text_named;
 /// An integration
 #[derive(Debug, clap::Args)]
 pub struct NameArgs {
-    /// The integration, by name
+    /// Name of the integration
     slug: String,
 }
 
 /// Integrations
 #[derive(Debug, clap::Args)]
 pub struct NamesArgs {
-    /// The integrations, by name
+    /// Names of the integrations
     #[arg(value_name = "SLUG", required = true)]
     names: Vec<String>,
 }
@@ -31,11 +31,11 @@ pub struct NamesArgs {
 /// What to set
 #[derive(Debug, clap::Args)]
 pub struct SetArgs {
-    /// The integration, by name
+    /// Name of the integration
     slug: String,
-    /// The setting
+    /// Name of the setting
     key: String,
-    /// Read the value from standard input; one line end at its end is not part of it
+    /// Read the value from standard input, without its final line break
     #[arg(long)]
     stdin: bool,
 }
@@ -43,18 +43,18 @@ pub struct SetArgs {
 /// What to take away
 #[derive(Debug, clap::Args)]
 pub struct UnsetArgs {
-    /// The integration, by name
+    /// Name of the integration
     slug: String,
-    /// The setting
+    /// Name of the setting
     key: String,
 }
 
 /// What to show
 #[derive(Debug, clap::Args)]
 pub struct ViewArgs {
-    /// The integration, by name
+    /// Name of the integration
     slug: String,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
 }
@@ -62,9 +62,9 @@ pub struct ViewArgs {
 /// What to take over
 #[derive(Debug, clap::Args)]
 pub struct ImportArgs {
-    /// The integration, by name
+    /// Name of the integration
     slug: String,
-    /// A `.env` file or JSON; `-` is standard input
+    /// A `.env` or JSON file; `-` for standard input
     file: String,
 }
 
