@@ -205,7 +205,7 @@ impl Project<'_> {
     fn target(&self, url: &str) -> spile_world::Supabase {
         let address = parts::address(url, "", &self.supabase.key("service_role"));
         let environment = "dev".parse().unwrap();
-        spile_world::Supabase::new(address, ("bench", &environment), &self.folder.path().join(".spile")).unwrap()
+        spile_world::Supabase::new(address, "bench", &environment, &self.folder.path().join(".spile")).unwrap()
     }
 
     /// Returns the addresses of the pages of ids and hashes.

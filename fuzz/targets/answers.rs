@@ -50,7 +50,7 @@ fn world() -> &'static (tokio::runtime::Runtime, Supabase) {
             Address { url, rest_path: String::new(), schema: "public".to_owned(), key: Secret::new("sb_secret_x") };
         let folder = std::env::temp_dir().join(format!("spile-fuzz-{}", std::process::id()));
         let environment = "dev".parse().expect("a name");
-        let registry = Supabase::new(address, ("fuzz", &environment), &folder).expect("a client");
+        let registry = Supabase::new(address, "fuzz", &environment, &folder).expect("a client");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         (runtime, registry)
     })

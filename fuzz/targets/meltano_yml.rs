@@ -9,7 +9,7 @@ use spile_core::problem::Problems;
 use spile_core::render::read;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    let _ = (read::entries(text), read::back(text).is_ok(), read::installed(text, (Role::Extractor, "tap-x")));
+    let _ = (read::entries(text), read::back(text).is_ok(), read::installed(text, Role::Extractor, "tap-x"));
     let _ = import::include_paths(text);
     let Ok(text) = import::prepared(text) else { return };
     let (catalog, locks): (Catalog, Locks) = (Catalog::new(&[], &mut Problems::default()), BTreeMap::new());

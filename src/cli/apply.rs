@@ -82,14 +82,14 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 
 async fn exec_new(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let options = args.scope.options((&world, &loaded), environment).await?;
+    let options = args.scope.options(&world, &loaded, environment).await?;
     let plan = ops::plan(&world, &loaded, &options).await?;
     let data = plan::data(&plan, &loaded);
     if let Some(asked) = args.plan_id.as_ref().filter(|asked| !data.id.starts_with(asked.as_str())) {
         return Err(Error::OtherPlan { asked: asked.clone(), found: data.id });
     }
     args.copies.write(&data, &world.project)?;
-    carry_out((&world, &loaded), (&plan, &data), &args.consent, output).await?;
+    carry_out(&world, &loaded, Proposal { plan: &plan, data: &data }, &args.consent, output).await?;
     Ok(0)
 }
 
@@ -101,21 +101,31 @@ async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Outp
     }
     let global = Global { environment: Some(saved.environment.to_string()), ..global.clone() };
     let (loaded, world, _) = global.open(output)?;
-    saved.check(&loaded.settings.name, ((world.clock)(), args.max_age))?;
+    saved.check(&loaded.settings.name, (world.clock)(), args.max_age)?;
     let plan = ops::plan(&world, &loaded, &saved.options()).await?;
     let now = plan::data(&plan, &loaded);
     if saved.id != now.id {
         return Err(Error::Stale { moved: view::moved::between(&reviewed, &now) });
     }
     args.copies.write(&now, &world.project)?;
-    carry_out((&world, &loaded), (&plan, &now), &args.consent, output).await?;
+    carry_out(&world, &loaded, Proposal { plan: &plan, data: &now }, &args.consent, output).await?;
     Ok(0)
+}
+
+/// A plan, and what is shown of it.
+#[derive(Clone, Copy)]
+pub(super) struct Proposal<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The same as data.
+    pub data: &'a PlanData,
 }
 
 /// Shows a plan, asks and applies it; for `up` too.
 pub(super) async fn carry_out(
-    (world, loaded): (&World, &Loaded),
-    (plan, data): (&Plan, &PlanData),
+    world: &World,
+    loaded: &Loaded,
+    Proposal { plan, data }: Proposal<'_>,
     consent: &Consent,
     output: &mut Output,
 ) -> Result<(), Error> {
@@ -124,7 +134,7 @@ pub(super) async fn carry_out(
     let allowance = consent.allowance();
     let options = ops::apply::Options { allowance, origin: origin(world, data) };
     if plan.is_empty() {
-        return ops::apply(world, loaded, (plan, &options), &mut |event| output.event(&event)).await;
+        return ops::apply(world, loaded, plan, &options, &mut |event| output.event(&event)).await;
     }
     let breaches = plan.breaches(loaded.settings.guard, allowance);
     if !breaches.is_empty() {
@@ -133,7 +143,7 @@ pub(super) async fn carry_out(
     if !consent.yes && !output.confirm(&question(loaded, &plan.environment)) {
         return Err(Error::Declined);
     }
-    ops::apply(world, loaded, (plan, &options), &mut |event| output.event(&event)).await?;
+    ops::apply(world, loaded, plan, &options, &mut |event| output.event(&event)).await?;
     let summary = plan.summary();
     let (create, update, delete) = (summary.create, summary.update, summary.delete);
     let done = styled(GOOD.bold(), "Applied:");

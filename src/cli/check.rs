@@ -42,7 +42,7 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     };
     let knowledge = if args.discover { Knowledge::Discovered } else { Knowledge::Selected };
     let checked = checked.and_then(|(loaded, undiscovered)| {
-        let loaded = ops::check::with_tables(&project, loaded, (global.environment.as_deref(), knowledge))?;
+        let loaded = ops::check::with_tables(&project, loaded, global.environment.as_deref(), knowledge)?;
         let loaded = ops::check::with_contracts(&project, loaded, global.environment.as_deref())?;
         Ok((loaded, undiscovered))
     });

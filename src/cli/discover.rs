@@ -80,15 +80,15 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let options = args.options(environment, interrupt);
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
-    let offer = ops::discover(&world, &loaded, (slug, &options), &mut tell).await;
+    let offer = ops::discover(&world, &loaded, slug, &options, &mut tell).await;
     signals.abort();
     let offer = offer?;
     let named = Named::of(&loaded, &offer.integration, &options.environment);
     if args.contract.accept {
-        return accept(&world, (&offer, &named), args.contract.yes, output);
+        return accept(&world, &offer, &named, args.contract.yes, output);
     }
     if args.contract.changes {
-        let history = contract::history(&world.project, (&offer.integration, &named.environment), &offer.discovered)?;
+        let history = contract::history(&world.project, &offer.integration, &named.environment, &offer.discovered)?;
         let text = || view::changes::text(&named, &history, &TimeZone::system());
         output.result(text, &view::changes::history(&named, &history));
         return Ok(0);
@@ -103,9 +103,8 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 }
 
 /// Writes the contract of a source, after showing what has changed and asking.
-fn accept(world: &World, (offer, named): (&Offer, &Named), yes: bool, output: &mut Output) -> Result<u8, Error> {
-    let of = (&*offer.integration, &named.environment);
-    let acceptance = contract::acceptance(&world.project, of, &offer.discovered)?;
+fn accept(world: &World, offer: &Offer, named: &Named, yes: bool, output: &mut Output) -> Result<u8, Error> {
+    let acceptance = contract::acceptance(&world.project, &offer.integration, &named.environment, &offer.discovered)?;
     output
         .result(|| view::changes::acceptance(named, &acceptance), &view::changes::acceptance_data(named, &acceptance));
     if acceptance.edits.is_empty() {

@@ -14,7 +14,7 @@ pub struct Args {}
 pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let project = global.project()?;
     let outside = global.outside(&project, output)?;
-    let findings = ops::doctor(&project, global.environment.as_deref(), (&host(), &outside)).await;
+    let findings = ops::doctor(&project, global.environment.as_deref(), &host(), &outside).await;
     output.result(|| findings.iter().map(line).collect(), &json!({ "findings": findings }));
     let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
     Ok(if bad { exit::FAILED } else { 0 })

@@ -32,7 +32,7 @@ pub struct PullArgs {
 
 pub(super) async fn pull(args: &PullArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let pulled = ops::pull(&world, &loaded, (&environment, &args.slug)).await?;
+    let pulled = ops::pull(&world, &loaded, &environment, &args.slug).await?;
     let path = pulled.path.display().to_string();
     let fields: Vec<&str> = pulled.fields.iter().map(|field| field.path.as_str()).collect();
     let text = || {

@@ -40,7 +40,7 @@ pub struct StatusArgs {
 
 pub(super) async fn status(args: &StatusArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let statuses = ops::status(&world, &loaded, (&environment, &args.which.chosen())).await?;
+    let statuses = ops::status(&world, &loaded, &environment, &args.which.chosen()).await?;
     let data = statuses.iter().map(|status| {
         let standing = status.standing.as_ref();
         json!({

@@ -118,7 +118,7 @@ impl Desk {
     }
 
     /// Returns the connector of that name.
-    fn connector(&self, (role, name): (Role, &str)) -> Result<std::sync::Arc<Connector>, Error> {
+    fn connector(&self, role: Role, name: &str) -> Result<std::sync::Arc<Connector>, Error> {
         let names = || self.loaded.catalog.names(role);
         let found = self.loaded.catalog.find(role, name);
         found.ok_or_else(|| {
@@ -131,25 +131,25 @@ impl Desk {
 pub(super) async fn new(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let desk = Desk::open(global, output)?;
     if output.asks() && !is_said(args, &desk)? {
-        return wizard::new(args, &desk, (global, output)).await;
+        return wizard::new(args, &desk, global, output).await;
     }
     let say = |flag| format!("give {flag}, such as `spile new shop --type postgres --set host=db.example.com`");
     let connector =
         args.connector.as_ref().ok_or_else(|| Error::Unsaid { what: "the connector", help: say("`--type`") })?;
     let slug = args.slug.as_ref().ok_or_else(|| Error::Unsaid { what: "the name", help: say("a name") })?;
-    let connector = desk.connector((args.kind, connector))?;
-    let given = given(&args.answers, (&connector, form::missing))?;
+    let connector = desk.connector(args.kind, connector)?;
+    let given = given(&args.answers, &connector, form::missing)?;
     let secrets = secrets(&given, output)?;
     let file = NewFile { config: given.config, ..file(args, connector) };
-    let prepared = new::prepare(desk.access(), (slug, &file, &secrets)).await?;
-    finish(&prepared, &args.answers, (global, output)).await
+    let prepared = new::prepare(desk.access(), slug, &file, &secrets).await?;
+    finish(&prepared, &args.answers, global, output).await
 }
 
 /// Tells whether the command line says all that an integration needs: then nobody is asked.
 fn is_said(args: &Args, desk: &Desk) -> Result<bool, Error> {
     let (Some(_), Some(connector)) = (&args.slug, &args.connector) else { return Ok(false) };
-    let connector = desk.connector((args.kind, connector))?;
-    let given = given(&args.answers, (&connector, |_, _, _| ()))?;
+    let connector = desk.connector(args.kind, connector)?;
+    let given = given(&args.answers, &connector, |_, _, _| ())?;
     let mut required = form::ranked(&connector, form::Rank::Required);
     Ok(connector.has_a_group(|name| given.has(name)) && required.all(|setting| given.has(&setting.name)))
 }
@@ -160,12 +160,12 @@ pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) 
     let connector = integration.connector.clone();
     let is_said = !(args.unset.is_empty() && args.answers.set.is_empty() && args.answers.secret.is_empty());
     if output.asks() && !is_said {
-        return wizard::edit(&args.slug, &desk, (global, output)).await;
+        return wizard::edit(&args.slug, &desk, global, output).await;
     }
-    let given = given(&args.answers, (&connector, |_, _, _| ()))?;
+    let given = given(&args.answers, &connector, |_, _, _| ())?;
     let mut edits: Vec<Edit> = given.config.iter().map(|(name, value)| edit_of(name, Some(value.clone()))).collect();
-    let of = (args.slug.as_str(), global.environment.as_deref());
-    let file = SecretsFile::find(&desk.project, of.0, of.1)?;
+    let (slug, environment) = (args.slug.as_str(), global.environment.as_deref());
+    let file = SecretsFile::find(&desk.project, slug, environment)?;
     let encrypted = if file.document.is_some() { file.names()? } else { Vec::new() };
     let mut sealed = Vec::new();
     for name in &args.unset {
@@ -181,8 +181,8 @@ pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) 
         return Err(Error::Unsaid { what: "what to change", help });
     }
     sealed.extend(to_set(&secrets(&given, output)?));
-    let prepared = new::changed(desk.access(), of, (&edits, &sealed)).await?;
-    finish(&prepared, &args.answers, (global, output)).await
+    let prepared = new::changed(desk.access(), slug, environment, &edits, &sealed).await?;
+    finish(&prepared, &args.answers, global, output).await
 }
 
 fn edit_of(name: &str, value: Option<Value>) -> Edit {
@@ -206,7 +206,8 @@ fn file(args: &Args, connector: std::sync::Arc<Connector>) -> NewFile {
 /// Reads the answers of the command line; `also` finds what else is wrong with them.
 fn given(
     answers: &Answers,
-    (connector, also): (&Connector, fn(&Given, &Connector, &mut Problems)),
+    connector: &Connector,
+    also: fn(&Given, &Connector, &mut Problems),
 ) -> Result<Given, Error> {
     let mut problems = Problems::default();
     let given = form::read(Words { set: &answers.set, secret: &answers.secret }, connector, &mut problems);
@@ -218,12 +219,12 @@ fn given(
 fn secrets(given: &Given, output: &mut Output) -> Result<Values, Error> {
     let mut values = Values::new();
     for (name, from) in &given.secrets {
-        values.insert(name.clone(), secret((name, from), output)?);
+        values.insert(name.clone(), secret(name, from, output)?);
     }
     Ok(values)
 }
 
-fn secret((name, from): (&str, &SecretSource), output: &mut Output) -> Result<Secret, Error> {
+fn secret(name: &str, from: &SecretSource, output: &mut Output) -> Result<Secret, Error> {
     let mut text = Zeroizing::new(String::new());
     match from {
         SecretSource::Typed => {
@@ -242,23 +243,23 @@ fn secret((name, from): (&str, &SecretSource), output: &mut Output) -> Result<Se
 }
 
 /// Tests where that is wanted, writes, and says what that changes.
-async fn finish(prepared: &Prepared, answers: &Answers, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
+async fn finish(prepared: &Prepared, answers: &Answers, global: &Global, output: &mut Output) -> Result<u8, Error> {
     if answers.print {
         output.text(&prepared.text);
         return Ok(0);
     }
     if answers.test
-        && let Some(run) = tested(prepared, (global, output)).await?
+        && let Some(run) = tested(prepared, global, output).await?
         && !run.status.succeeded()
     {
         let world = prepared.offline(&global.outside(&prepared.project, output)?);
-        return Ok(super::run::show((&world, &prepared.loaded), &[run], output));
+        return Ok(super::run::show(&world, &prepared.loaded, &[run], output));
     }
-    save(prepared, (global, output)).await
+    save(prepared, global, output).await
 }
 
 /// Tests a file that is not written yet.
-async fn tested(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Option<Run>, Error> {
+async fn tested(prepared: &Prepared, global: &Global, output: &mut Output) -> Result<Option<Run>, Error> {
     let environment = prepared.loaded.environment(global.environment.as_deref())?;
     let world = prepared.offline(&global.outside(&prepared.project, output)?);
     let pace = Pace::of_the_project();
@@ -272,12 +273,12 @@ async fn tested(prepared: &Prepared, (global, output): (&Global, &mut Output)) -
 }
 
 /// Writes the file, and says what a plan would change.
-async fn save(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
+async fn save(prepared: &Prepared, global: &Global, output: &mut Output) -> Result<u8, Error> {
     new::save(&prepared.project, prepared)?;
     let path = prepared.path.display().to_string();
     if output.is_text() {
         output.step("Wrote", &path);
-        if let Err(error) = show_plan(prepared, (global, output)).await {
+        if let Err(error) = show_plan(prepared, global, output).await {
             output.event(&ops::Event::Unseen { message: error.to_string(), help: None });
         }
     }
@@ -289,7 +290,7 @@ async fn save(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> 
     Ok(0)
 }
 
-async fn show_plan(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<(), Error> {
+async fn show_plan(prepared: &Prepared, global: &Global, output: &mut Output) -> Result<(), Error> {
     let environment = prepared.loaded.environment(global.environment.as_deref())?;
     let (project, settings) = (&prepared.project, &prepared.loaded.settings);
     let outside = global.outside(project, output)?;

@@ -92,7 +92,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
     let is_offline = args.offline || global.trust() == Trust::Untrusted;
     let (loaded, world, environment) = if is_offline { global.offline(output)? } else { global.open(output)? };
-    let mut options = args.scope.options((&world, &loaded), environment).await?;
+    let mut options = args.scope.options(&world, &loaded, environment).await?;
     if is_offline {
         options.compared = Compared::FileOnly;
     }

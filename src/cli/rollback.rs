@@ -17,11 +17,13 @@ pub struct Args {
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let Rollback { apply, plan, with_file } = rollback(&world, &loaded, (&environment, &args.of)).await?;
+    let Rollback { apply, plan, with_file } = rollback(&world, &loaded, &environment, &args.of).await?;
     if !with_file {
         output.note("meltano.yml stays: it was too large to be kept with that apply\n");
     }
-    apply::carry_out((&world, &loaded), (&plan, &super::plan::data(&plan, &loaded)), &args.consent, output).await?;
+    let data = super::plan::data(&plan, &loaded);
+    let proposal = apply::Proposal { plan: &plan, data: &data };
+    apply::carry_out(&world, &loaded, proposal, &args.consent, output).await?;
     if !plan.is_empty() {
         let files = apply.commit.map_or_else(
             || "the files still ask for what was before: change them too, or the next apply brings it back".to_owned(),

@@ -127,7 +127,7 @@ impl Pace {
     /// Returns how to run what is enabled, where nothing else is said.
     pub(super) fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
         let places = Places::new(jobs(self.jobs, settings));
-        let options = Options::of(settings, environment, (places, host()));
+        let options = Options::of(settings, environment, places, host());
         Options { timeout: self.timeout.or(options.timeout), ..options }
     }
 }
@@ -154,8 +154,8 @@ impl SyncArgs {
 pub(super) async fn test(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
-    let results = runs((&world, &loaded), (Asked::Tests, options), output).await?;
-    Ok(show((&world, &loaded), &results.all(), output))
+    let results = runs(&world, &loaded, Asked::Tests, options, output).await?;
+    Ok(show(&world, &loaded, &results.all(), output))
 }
 
 pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
@@ -166,28 +166,31 @@ pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) 
         output.result(|| view::results::would(&found), &serde_json::json!({ "would_sync": found }));
         return Ok(0);
     }
-    let results = runs((&world, &loaded), (Asked::Syncs, options), output).await?;
-    Ok(show((&world, &loaded), &results.all(), output))
+    let results = runs(&world, &loaded, Asked::Syncs, options, output).await?;
+    Ok(show(&world, &loaded, &results.all(), output))
 }
 
 /// Tests or syncs all that are enabled, for `up`.
 pub(super) async fn all(
-    (world, loaded): (&World, &Arc<Loaded>),
-    (kind, environment): (RunKind, EnvironmentName),
+    world: &World,
+    loaded: &Arc<Loaded>,
+    kind: RunKind,
+    environment: EnvironmentName,
     output: &mut Output,
 ) -> Result<Vec<Run>, Error> {
     let options = Pace::of_the_project().options(&loaded.settings.sync, environment);
     let asked = if kind == RunKind::Test { Asked::Tests } else { Asked::Syncs };
-    Ok(runs((world, loaded), (asked, options), output).await?.all())
+    Ok(runs(world, loaded, asked, options, output).await?.all())
 }
 
 /// Runs what schedules ask for.
 pub(super) async fn due(
-    (world, loaded): (&World, &Arc<Loaded>),
+    world: &World,
+    loaded: &Arc<Loaded>,
     options: Options,
     output: &mut Output,
 ) -> Result<Results, Error> {
-    runs((world, loaded), (Asked::Due, options), output).await
+    runs(world, loaded, Asked::Due, options, output).await
 }
 
 /// What is run.
@@ -203,8 +206,10 @@ enum Asked {
 
 /// Runs with the signals of the terminal passed on.
 async fn runs(
-    (world, loaded): (&World, &Arc<Loaded>),
-    (asked, mut options): (Asked, Options),
+    world: &World,
+    loaded: &Arc<Loaded>,
+    asked: Asked,
+    mut options: Options,
     output: &mut Output,
 ) -> Result<Results, Error> {
     let (interrupted, interrupt) = watch::channel(false);
@@ -221,7 +226,7 @@ async fn runs(
         enough.mark_unchanged();
         // Whoever presses Ctrl-C now waits for nobody: the next invocation tells what is left.
         tokio::select! {
-            () = ops::notify::after(world, (loaded, &options.environment), &results.ran, &mut tell) => {}
+            () = ops::notify::after(world, loaded, &options.environment, &results.ran, &mut tell) => {}
             Ok(()) = enough.changed() => {}
         }
     }
@@ -246,7 +251,7 @@ pub(super) async fn pass_on(interrupted: watch::Sender<bool>) {
 }
 
 /// Writes the results, with where to mend what failed, and returns the exit code.
-pub(super) fn show((world, loaded): (&World, &Loaded), runs: &[Run], output: &mut Output) -> u8 {
+pub(super) fn show(world: &World, loaded: &Loaded, runs: &[Run], output: &mut Output) -> u8 {
     if runs.is_empty() && output.is_text() {
         output.note(
             "nothing to run: nothing that was asked for is enabled, awake, able to, or, with `--failed`, fails\n",

@@ -21,16 +21,16 @@ pub struct Args {
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let scheduled = ops::schedules(&world, &loaded, (&environment, &args.which.chosen())).await?;
+    let scheduled = ops::schedules(&world, &loaded, &environment, &args.which.chosen()).await?;
     let (zone, now) = (TimeZone::system(), (world.clock)());
     if let Some(most) = args.next {
         let coming = ops::schedules::coming(&scheduled, most);
         let data: Vec<TickData> = coming.iter().map(TickData::from).collect();
-        output.result(|| view::schedules::coming(&coming, (&zone, now)), &serde_json::json!({ "next": data }));
+        output.result(|| view::schedules::coming(&coming, &zone, now), &serde_json::json!({ "next": data }));
         return Ok(0);
     }
     let data: Vec<ScheduledData> = scheduled.iter().map(ScheduledData::from).collect();
-    output.result(|| view::schedules::schedules(&scheduled, (&zone, now)), &serde_json::json!({ "schedules": data }));
+    output.result(|| view::schedules::schedules(&scheduled, &zone, now), &serde_json::json!({ "schedules": data }));
     Ok(0)
 }
 
@@ -44,7 +44,7 @@ pub struct RunDueArgs {
 pub(super) async fn run_due(args: &RunDueArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let options = args.pace.options(&loaded.settings.sync, environment);
-    let results = due((&world, &loaded), options, output).await?;
+    let results = due(&world, &loaded, options, output).await?;
     if results.is_empty() && output.is_text() {
         match results.left.len() {
             0 => output.step("Nothing", "is due"),
@@ -55,5 +55,5 @@ pub(super) async fn run_due(args: &RunDueArgs, global: &Global, output: &mut Out
         }
         return Ok(0);
     }
-    Ok(show((&world, &loaded), &results.all(), output))
+    Ok(show(&world, &loaded, &results.all(), output))
 }

@@ -31,7 +31,8 @@ impl Scope {
     /// Returns what to plan; asks git where that is needed.
     pub(super) async fn options(
         &self,
-        (world, loaded): (&World, &Loaded),
+        world: &World,
+        loaded: &Loaded,
         environment: EnvironmentName,
     ) -> Result<ops::plan::Options, Error> {
         let changed = match &self.changed_since {

@@ -24,17 +24,17 @@ pub struct DisableArgs {
 }
 
 pub(super) async fn enable(args: &EnableArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    switch((&args.which, Switch::On), global, output).await
+    switch(&args.which, Switch::On, global, output).await
 }
 
 pub(super) async fn disable(args: &DisableArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    switch((&args.which, Switch::Off), global, output).await
+    switch(&args.which, Switch::Off, global, output).await
 }
 
-async fn switch((which, to): (&Named, Switch), global: &Global, output: &mut Output) -> Result<u8, Error> {
+async fn switch(which: &Named, to: Switch, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let place = if global.environment.is_some() { Place::Only(environment) } else { Place::Everywhere(environment) };
-    let written = ops::switch::switch(&world, &loaded, (&which.chosen(), to, &place)).await?;
+    let written = ops::switch::switch(&world, &loaded, &which.chosen(), to, &place).await?;
     let paths: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     let text = || match paths.as_slice() {
         [] => "all of them are so already\n".to_owned(),
@@ -64,18 +64,18 @@ pub struct ResumeArgs {
 pub(super) async fn pause(args: &PauseArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, _) = global.open(output)?;
     let slugs = ops::switch::pause(&world, &loaded, &args.which.chosen()).await?;
-    tell(("Paused:", "paused"), &slugs, output);
+    tell("Paused:", "paused", &slugs, output);
     Ok(0)
 }
 
 pub(super) async fn resume(args: &ResumeArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, _) = global.open(output)?;
     let slugs = ops::switch::resume(&world, &loaded, &args.which.chosen()).await?;
-    tell(("Resumed:", "resumed"), &slugs, output);
+    tell("Resumed:", "resumed", &slugs, output);
     Ok(0)
 }
 
-fn tell((headline, key): (&str, &str), slugs: &[Slug], output: &mut Output) {
+fn tell(headline: &str, key: &str, slugs: &[Slug], output: &mut Output) {
     let named = || slugs.iter().map(Slug::as_str).collect::<Vec<_>>().join(", ");
     let text = || match slugs {
         [] => "all of them are so already\n".to_owned(),

@@ -10,7 +10,7 @@ use spile_ops::{self as ops, Error};
 use spile_view::{GOOD, QUIET, STRONG, styled};
 
 /// Makes files for rows of nobody's, after showing them and asking.
-pub(super) async fn exec(names: &[Slug], (yes, global): (bool, &Global), output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn exec(names: &[Slug], yes: bool, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, _) = global.open(output)?;
     let program = program();
     let access = Access { project: &world.project, keys: &world.keys, program: &program, now: (world.clock)() };

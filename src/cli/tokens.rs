@@ -47,7 +47,7 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     let io = |doing| move |source| Error::Io { doing, path: ".spile/tokens.json".to_owned(), source };
     match &args.command {
         Command::New { name, role } => {
-            let Token(token) = tokens.make((name, *role), Timestamp::now()).map_err(io("write"))?;
+            let Token(token) = tokens.make(name, *role, Timestamp::now()).map_err(io("write"))?;
             output.result(|| format!("{token}\n"), &json!({ "name": name, "role": role, "token": token }));
         }
         Command::List => {

@@ -16,11 +16,13 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let (loaded, world, environment) = global.open(output)?;
     let planned = ops::plan::Options::everything(environment.clone());
     let plan = ops::plan(&world, &loaded, &planned).await?;
-    apply::carry_out((&world, &loaded), (&plan, &super::plan::data(&plan, &loaded)), &args.consent, output).await?;
-    let tests = run::all((&world, &loaded), (RunKind::Test, environment.clone()), output).await?;
+    let data = super::plan::data(&plan, &loaded);
+    let proposal = apply::Proposal { plan: &plan, data: &data };
+    apply::carry_out(&world, &loaded, proposal, &args.consent, output).await?;
+    let tests = run::all(&world, &loaded, RunKind::Test, environment.clone(), output).await?;
     if tests.iter().any(|test| !test.status.succeeded()) {
-        return Ok(run::show((&world, &loaded), &tests, output));
+        return Ok(run::show(&world, &loaded, &tests, output));
     }
-    let syncs = run::all((&world, &loaded), (RunKind::Sync, environment), output).await?;
-    Ok(run::show((&world, &loaded), &[tests, syncs].concat(), output))
+    let syncs = run::all(&world, &loaded, RunKind::Sync, environment, output).await?;
+    Ok(run::show(&world, &loaded, &[tests, syncs].concat(), output))
 }

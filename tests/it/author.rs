@@ -50,7 +50,7 @@ impl Desk {
     async fn create(&self, slug: &str, wanted: &Wanted) -> Result<ops::new::Prepared, Error> {
         let slug: Slug = slug.parse().unwrap();
         let connector = self.loaded().catalog.find(spile_core::connector::Role::Extractor, "postgres").unwrap();
-        author::create(self.access(), (&slug, &connector), wanted).await
+        author::create(self.access(), &slug, &connector, wanted).await
     }
 }
 
@@ -81,7 +81,7 @@ async fn a_new_file_is_in_its_form_with_its_secrets_encrypted_and_without_a_key(
     let prepared = desk.create("shop-eu", &shop()).await.unwrap();
     assert!(!desk.folder.join("integrations/shop-eu.toml").exists());
     let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
-    let written = prepared.edits().carry_out(&desk.project, (&Destination::WorkingTree, &author, "Add it")).await;
+    let written = prepared.edits().carry_out(&desk.project, &Destination::WorkingTree, &author, "Add it").await;
     assert_eq!(written.unwrap(), Written::Files { files: vec!["integrations/shop-eu.toml".into()] });
     let text = desk.folder.read("integrations/shop-eu.toml");
     let order: Vec<usize> =

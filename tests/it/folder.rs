@@ -124,7 +124,7 @@ impl Opened {
         let summary = plan.summary();
         let allowance = Allowance { delete: Some(summary.delete), change: Some(summary.update) };
         let options = ops::apply::Options { allowance, origin: origin(&plan.id()) };
-        ops::apply(&self.world, &self.loaded, (plan, &options), &mut drop).await
+        ops::apply(&self.world, &self.loaded, plan, &options, &mut drop).await
     }
 }
 

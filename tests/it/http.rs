@@ -102,7 +102,7 @@ impl Server {
     }
 
     /// Sends JSON, and returns the answer with the status that it has to have.
-    pub async fn send(&self, (method, path): (Method, &str), body: &Value, status: StatusCode) -> Value {
+    pub async fn send(&self, method: Method, path: &str, body: &Value, status: StatusCode) -> Value {
         json(self.ask(method, path).json(body), status).await
     }
 

@@ -26,7 +26,7 @@ pub fn output((project, declared): (&str, &str), templates: &[Source]) -> Output
     let text = format!("[project]\nname = {name}\ndefault_environment = 'prod'\n[[outputs]]\n{declared}\n");
     let mut problems = Problems::default();
     let settings = settings::read(&Source::new("spile.toml", text), &mut problems).expect("settings");
-    let output = Output::of(&settings.outputs[0], (&settings.name, templates), &mut problems);
+    let output = Output::of(&settings.outputs[0], &settings.name, templates, &mut problems);
     let report = problems.into_report();
     assert!(report.problems().is_empty(), "{:?}", report.problems());
     output.unwrap()

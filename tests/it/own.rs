@@ -63,7 +63,7 @@ fn with_everything() -> Folder {
     let folder = Folder::project();
     folder.spile("apply --yes").exits(0);
     let own = folder.join(".spile");
-    Tokens::of(&own).make(("evil", Right::Admin), jiff::Timestamp::UNIX_EPOCH).unwrap();
+    Tokens::of(&own).make("evil", Right::Admin, jiff::Timestamp::UNIX_EPOCH).unwrap();
     folder.write(".spile/audit.jsonl", &(serde_json::to_string(&deed()).unwrap() + "\n"));
     folder.write(".spile/logs/fruit/x.log", "evil\n");
     folder
@@ -96,8 +96,8 @@ fn of_what_is_planted_in_spiles_folder_nothing_is_believed() {
         assert!(runtime.block_on(local().applies(9)).unwrap().is_empty(), "{planted:?}");
         assert!(runtime.block_on(local().newest(None, 9)).unwrap().is_empty(), "{planted:?}");
         Tokens::of(&own).all().unwrap_err();
-        Tokens::of(&own).make(("x", Right::Viewer), jiff::Timestamp::UNIX_EPOCH).unwrap_err();
-        Audit::of(&own).newest((None, 9)).unwrap_err();
+        Tokens::of(&own).make("x", Right::Viewer, jiff::Timestamp::UNIX_EPOCH).unwrap_err();
+        Audit::of(&own).newest(None, 9).unwrap_err();
         Audit::of(&own).add(&deed()).unwrap_err();
         let seen = spile_core::alert::Seen { alerts: Vec::new(), well: Vec::new(), whole: [].into() };
         assert!(SeenAlerts::of(&own).look(&seen, "x").is_empty());

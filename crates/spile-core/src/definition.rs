@@ -69,7 +69,7 @@ type Members = Map<String, Value>;
 /// Reads a definition, whatever its form.
 pub fn read(source: &Source, asked: &Asked, problems: &mut Problems) -> Option<Definition> {
     let members = form::plugin(source, asked, problems)?;
-    plugin::read((source, &members), asked, problems)
+    plugin::read(source, &members, asked, problems)
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ pub fn prepared(text: &str) -> Result<String, Mistake> {
 ///
 /// # Errors
 /// When the text cannot be parsed.
-pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<Import, Mistake> {
+pub fn import(text: &str, catalog: &Catalog, locks: &Locks, left: &mut Left) -> Result<Import, Mistake> {
     let document = Document::parse(text)?;
     let found = Found::of(&document);
     let mut all;
@@ -115,9 +115,9 @@ pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<
         }
     }
     for one in &mut all {
-        declared::settle(one, &found, known.1);
+        declared::settle(one, &found, locks);
     }
-    let declared: Vec<_> = all.iter().map(|one| connectors::declared(one, &found, known)).collect();
+    let declared: Vec<_> = all.iter().map(|one| connectors::declared(one, &found, catalog, locks)).collect();
     let mut copies = Copies::default();
     // What is a copy of a secret is one too, and has copies of its own.
     while all.iter_mut().zip(&declared).fold(false, |any, (one, known)| secrets::take(one, known, &copies) || any) {
@@ -127,7 +127,7 @@ pub fn import(text: &str, known: (&Catalog, &Locks), left: &mut Left) -> Result<
         copies::strike_comments(one, &copies);
     }
     secrets::inherit(&mut all, left);
-    let definitions = connectors::connectors(&mut all, &found, known, left);
+    let definitions = connectors::connectors(&mut all, &found, catalog, locks, left);
     let mut files: Vec<NewFile> = Vec::new();
     let stems = connector_stems(definitions.keys());
     for (key, definition) in &definitions {

@@ -176,7 +176,7 @@ impl Lints<'_> {
     }
 
     /// Looks at a connector of the project's own; `place` is where its `pip_url` stands.
-    pub fn connector(&self, connector: &Connector, (source, span): (&Source, SourceSpan), problems: &mut Problems) {
+    pub fn connector(&self, connector: &Connector, source: &Source, span: SourceSpan, problems: &mut Problems) {
         let pip_url = &connector.plugin.pip_url;
         if pip_url.is_empty() || is_pinned(pip_url) || self.settings.allow.contains("unpinned_pip_url") {
             return;

@@ -136,7 +136,7 @@ impl Plan {
     ) -> Self {
         let registry = Step::between(&current.registry, &desired.registry, ());
         let meltano = Step::between(&current.meltano, &desired.meltano, text);
-        let consequences = consequence::judge(current, (&registry, &meltano), integrations, &environment);
+        let consequences = consequence::judge(current, &registry, &meltano, integrations, &environment);
         // A row that is adopted stays, and is counted as one that is updated.
         let rows = current.registry.state.ids().chain(current.registry.adopted.ids());
         let known: BTreeSet<&IntegrationId> = rows.chain(current.meltano.state.ids()).collect();

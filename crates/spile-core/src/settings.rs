@@ -180,7 +180,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let head = head?;
     let default_environment = default_environment(head.default_environment, &mut environments, problems)?;
     let declared: Vec<&EnvironmentName> = environments.keys().collect();
-    let outputs = outputs.into_iter().filter_map(|one| one.checked((&default_environment, &declared), problems));
+    let outputs = outputs.into_iter().filter_map(|one| one.checked(&default_environment, &declared, problems));
     let outputs = outputs.collect();
     Some(ProjectSettings {
         name: head.name?.value,

@@ -198,7 +198,8 @@ impl<'a> Table<'a> {
     pub fn whole<T: TryFrom<i64> + PartialOrd>(
         &self,
         key: &'static str,
-        (range, wanted): (RangeInclusive<T>, &'static str),
+        range: RangeInclusive<T>,
+        wanted: &'static str,
         problems: &mut Problems,
     ) -> Option<T> {
         let found = self.find(key)?;
@@ -221,7 +222,7 @@ impl<'a> Table<'a> {
 
     /// Returns the percentage at `key`.
     pub fn percent(&self, key: &'static str, problems: &mut Problems) -> Option<u8> {
-        self.whole(key, (0..=100, "a whole number from 0 to 100"), problems)
+        self.whole(key, 0..=100, "a whole number from 0 to 100", problems)
     }
 
     /// Returns the strings of the array at `key`.
@@ -421,8 +422,7 @@ mod tests {
     fn whole_numbers_are_read_in_every_radix_and_held_to_their_range() {
         let text = "a = 0x20\nb = 0b11\nc = 1_000\nd = 0x65\ne = 70_000\nf = 1.0\n";
         let found = messages(text, |table, problems| {
-            let read =
-                |key, problems: &mut Problems| table.whole::<u16>(key, (1..=u16::MAX, "a whole number"), problems);
+            let read = |key, problems: &mut Problems| table.whole::<u16>(key, 1..=u16::MAX, "a whole number", problems);
             let numbers = ["a", "b", "c"].map(|key| read(key, problems));
             assert_eq!(numbers, [Some(32), Some(3), Some(1000)]);
             assert_eq!(table.percent("a", problems), Some(32));

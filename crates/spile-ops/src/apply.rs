@@ -27,7 +27,8 @@ pub struct Options {
 pub async fn apply(
     world: &World,
     loaded: &Loaded,
-    (plan, options): (&Plan, &Options),
+    plan: &Plan,
+    options: &Options,
     tell: Tell<'_>,
 ) -> Result<(), Error> {
     let breaches = plan.breaches(loaded.settings.guard, options.allowance);

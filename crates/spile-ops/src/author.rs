@@ -85,7 +85,8 @@ impl Wanted {
 /// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
 pub async fn create(
     access: Access<'_>,
-    (slug, connector): (&Slug, &Arc<Connector>),
+    slug: &Slug,
+    connector: &Arc<Connector>,
     wanted: &Wanted,
 ) -> Result<Prepared, Error> {
     wanted.fits(connector)?;
@@ -100,7 +101,7 @@ pub async fn create(
     let text = file.text().map_err(NotRewritten::from).and_then(|text| rewrite(&text, &edits));
     let text = text.and_then(|text| Ok(format::integration(&text, Some(connector))?));
     let text = text.map_err(|error| new::unwritten(&path, error))?;
-    new::prepare_text(access, slug, (text, &wanted.values())).await
+    new::prepare_text(access, slug, text, &wanted.values()).await
 }
 
 /// Makes an integration's file say what is wanted, and writes nothing. Every byte that is not about that stays.
@@ -122,7 +123,7 @@ pub async fn change(access: Access<'_>, integration: &Integration, wanted: &Want
         }));
     }
     let secrets: Vec<_> = wanted.secrets.clone().into_iter().collect();
-    new::changed(access, (integration.slug.as_str(), None), (&edits, &secrets)).await
+    new::changed(access, integration.slug.as_str(), None, &edits, &secrets).await
 }
 
 /// Takes an integration's files away, overlays and sidecars included, and writes nothing.

@@ -244,7 +244,7 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
         policy::check(channel, all, &mut problems);
     }
     if let (Some(settings), Some(integrations), false) = (&settings, &integrations, problems.any_error()) {
-        outputs = self::outputs((settings, integrations), &files.output_templates, &mut problems);
+        outputs = self::outputs(settings, integrations, &files.output_templates, &mut problems);
     }
     let (Some(settings), Some(integrations), Some(template), false) =
         (settings, integrations, files.template, problems.any_error())
@@ -276,17 +276,18 @@ fn is_builtin(template: &Source) -> bool {
 
 /// Renders the outputs; mistakes of their templates are reported.
 fn outputs(
-    (settings, integrations): (&ProjectSettings, &Integrations),
+    settings: &ProjectSettings,
+    integrations: &Integrations,
     templates: &[Source],
     problems: &mut Problems,
 ) -> Vec<Rendered> {
     let mut rendered = Vec::new();
     for written in &settings.outputs {
-        let Some(output) = Output::of(written, (&settings.name, templates), problems) else { continue };
+        let Some(output) = Output::of(written, &settings.name, templates, problems) else { continue };
         let tasks = output.tasks(integrations);
         match output.render(&tasks) {
             Ok(text) => {
-                output.advise((&tasks, &text), problems);
+                output.advise(&tasks, &text, problems);
                 rendered.push(Rendered { output, tasks, text });
             }
             Err(mistake) => problems.push(&output.template, mistake),

@@ -65,7 +65,8 @@ impl Named {
 /// Returns what has changed in a source since the state `before`.
 #[must_use]
 pub fn changes(
-    (integration, environment): (&Integration, &EnvironmentName),
+    integration: &Integration,
+    environment: &EnvironmentName,
     before: &Contract,
     now: &Discovered,
 ) -> Vec<Change> {
@@ -82,7 +83,8 @@ pub fn changes(
 /// When its contract is none, or a file cannot be read.
 pub fn known_changes(
     project: &Project,
-    (loaded, integration): (&Loaded, &Integration),
+    loaded: &Loaded,
+    integration: &Integration,
     environment: &EnvironmentName,
 ) -> Result<Option<ChangedSource>, Error> {
     // What a stranger's folder says of the source is not believed.
@@ -90,8 +92,8 @@ pub fn known_changes(
         return Ok(None);
     }
     let Some(contract) = read(project, integration, environment)? else { return Ok(None) };
-    let Some(now) = discover::found(project.root(), (loaded, integration), environment)? else { return Ok(None) };
-    let changes = changes((integration, environment), &contract, &now);
+    let Some(now) = discover::found(project.root(), loaded, integration, environment)? else { return Ok(None) };
+    let changes = changes(integration, environment, &contract, &now);
     let Named { slug, argument, .. } = Named::of(loaded, integration, environment);
     let (id, at) = (integration.id, now.discovered_at);
     Ok((!changes.is_empty()).then_some(ChangedSource { id, slug, argument, at, changes }))
@@ -124,21 +126,21 @@ pub struct Step {
 /// When its contract is none, or a file cannot be read.
 pub fn history(
     project: &Project,
-    (integration, environment): (&Integration, &EnvironmentName),
+    integration: &Integration,
+    environment: &EnvironmentName,
     now: &Discovered,
 ) -> Result<History, Error> {
-    let of = (integration, environment);
     if let Some(contract) = read(project, integration, environment)? {
-        return Ok(History::SinceContract(changes(of, &contract, now)));
+        return Ok(History::SinceContract(changes(integration, environment, &contract, now)));
     }
     let discoveries = Discoveries::of(&project.own_folder());
-    let names = (&integration.slug, environment);
-    let earlier = discoveries.earlier(names).map_err(discover::io("read", &discoveries.path(names.0, names.1)))?;
+    let path = discoveries.path(&integration.slug, environment);
+    let earlier = discoveries.earlier(&integration.slug, environment).map_err(discover::io("read", &path))?;
     let answers: Vec<&Discovered> = std::iter::once(now).chain(&earlier).collect();
     let step = |pair: &[&Discovered]| {
         let (after, before) = (pair[0], pair[1]);
         let contract = Contract::of(&before.streams, &integration.connector);
-        let changes = changes(of, &contract, after);
+        let changes = changes(integration, environment, &contract, after);
         Step { at: after.discovered_at, since: before.discovered_at, changes }
     };
     let steps = answers.windows(2).map(step).filter(|step| !step.changes.is_empty());
@@ -164,18 +166,19 @@ pub struct Acceptance {
 /// When the contract would be too large, or the file that is there cannot be read.
 pub fn acceptance(
     project: &Project,
-    (integration, environment): (&Integration, &EnvironmentName),
+    integration: &Integration,
+    environment: &EnvironmentName,
     now: &Discovered,
 ) -> Result<Acceptance, Error> {
     let path = contract::path(&integration.slug, environment);
     let contract = Contract::of(&now.streams, &integration.connector);
-    let text = contract.text((&integration.slug, environment));
+    let text = contract.text(&integration.slug, environment);
     if text.len() as u64 > contract::MOST_BYTES {
         return Err(Error::LargeContract { slug: integration.slug.clone(), most: contract::MOST_BYTES >> 20 });
     }
     // One that cannot be read, after a merge that went wrong, is written anew.
     let before = read(project, integration, environment).ok().flatten();
-    let changes = before.map(|before| changes((integration, environment), &before, now));
+    let changes = before.map(|before| changes(integration, environment, &before, now));
     let mut edits = Edits::default();
     edits.set(path.clone(), edits::read(project, &path)?, Some(text));
     Ok(Acceptance { path, changes, streams: contract.streams.len(), edits })
@@ -211,9 +214,11 @@ pub async fn check_due(
         if *options.interrupt.borrow() || is_paused || !integration.at(&options.environment).enabled {
             continue;
         }
-        let changes = match due(world, (loaded, integration), &options.environment) {
+        let changes = match due(world, loaded, integration, &options.environment) {
             Ok(None) => continue,
-            Ok(Some(contract)) => ask(world, (loaded, integration), (&contract, options), tell).await,
+            Ok(Some(contract)) => ask(world, loaded, integration, options, tell)
+                .await
+                .map(|now| changes(integration, &options.environment, &contract, &now)),
             Err(error) => Err(error),
         };
         checked.push(Checked { named: Named::of(loaded, integration, &options.environment), changes });
@@ -224,11 +229,12 @@ pub async fn check_due(
 /// Returns the contract of an integration whose source is to be asked.
 fn due(
     world: &World,
-    (loaded, integration): (&Loaded, &Integration),
+    loaded: &Loaded,
+    integration: &Integration,
     environment: &EnvironmentName,
 ) -> Result<Option<Contract>, Error> {
     let Some(contract) = read(&world.project, integration, environment)? else { return Ok(None) };
-    let found = discover::found(world.project.root(), (loaded, integration), environment)?;
+    let found = discover::found(world.project.root(), loaded, integration, environment)?;
     let most = match loaded.settings.sync.catalog {
         CatalogAge::Always => return Ok(Some(contract)),
         CatalogAge::Kept => A_DAY,
@@ -243,10 +249,10 @@ fn due(
 
 async fn ask(
     world: &World,
-    (loaded, integration): (&Loaded, &Arc<Integration>),
-    (contract, options): (&Contract, &discover::Options),
+    loaded: &Loaded,
+    integration: &Arc<Integration>,
+    options: &discover::Options,
     tell: Tell<'_>,
-) -> Result<Vec<Change>, Error> {
-    let answer = discover::asked(world, (loaded, integration), options, tell).await?;
-    Ok(changes((integration, &options.environment), contract, &answer.discovered))
+) -> Result<Discovered, Error> {
+    Ok(discover::asked(world, loaded, integration, options, tell).await?.discovered)
 }

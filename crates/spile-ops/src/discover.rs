@@ -75,14 +75,15 @@ pub struct Offer {
 pub async fn discover(
     world: &World,
     loaded: &Loaded,
-    (name, options): (&str, &Options),
+    name: &str,
+    options: &Options,
     tell: Tell<'_>,
 ) -> Result<Offer, Error> {
     let integration = loaded.named(name)?;
     refuse(integration)?;
     let ask = Ask { world, loaded, integration, options };
     let kept = match options.freshness {
-        Freshness::Kept => found(world.project.root(), (loaded, integration), &options.environment)?,
+        Freshness::Kept => found(world.project.root(), loaded, integration, &options.environment)?,
         Freshness::Asked => None,
     };
     let discovered = match kept {
@@ -90,7 +91,7 @@ pub async fn discover(
         None => ask.answer(tell).await?.discovered,
     };
     let rules = Rules::of(integration, integration.at(&options.environment));
-    let tables = tables((loaded, integration), &options.environment, &discovered.streams);
+    let tables = tables(loaded, integration, &options.environment, &discovered.streams);
     Ok(Offer { integration: integration.clone(), discovered, rules, tables })
 }
 
@@ -109,7 +110,8 @@ pub(super) struct Answer {
 /// When its tap cannot be asked, or fails, or writes no catalog.
 pub(super) async fn asked(
     world: &World,
-    (loaded, integration): (&Loaded, &Arc<Integration>),
+    loaded: &Loaded,
+    integration: &Arc<Integration>,
     options: &Options,
     tell: Tell<'_>,
 ) -> Result<Answer, Error> {
@@ -119,7 +121,8 @@ pub(super) async fn asked(
 
 /// Returns the tables that the loader of an integration would make of streams.
 fn tables(
-    (loaded, integration): (&Loaded, &Integration),
+    loaded: &Loaded,
+    integration: &Integration,
     environment: &EnvironmentName,
     streams: &[Stream],
 ) -> BTreeMap<String, String> {
@@ -136,20 +139,22 @@ fn tables(
 /// When a file cannot be read.
 pub fn found(
     root: &Path,
-    (loaded, integration): (&Loaded, &Integration),
+    loaded: &Loaded,
+    integration: &Integration,
     environment: &EnvironmentName,
 ) -> Result<Option<Discovered>, Error> {
     let meltano = Meltano::new(root, &loaded.settings);
-    let key = key(&meltano, (loaded, integration), environment)?;
+    let key = key(&meltano, loaded, integration, environment)?;
     let discoveries = Discoveries::of(&root.join(OWN_FOLDER));
     discoveries
-        .find((&integration.slug, environment), &key)
+        .find(&integration.slug, environment, &key)
         .map_err(io("read", &discoveries.path(&integration.slug, environment)))
 }
 
 pub(super) fn key(
     meltano: &Meltano,
-    (loaded, integration): (&Loaded, &Integration),
+    loaded: &Loaded,
+    integration: &Integration,
     environment: &EnvironmentName,
 ) -> Result<String, Error> {
     let plugin = plugin(loaded, integration);
@@ -158,7 +163,7 @@ pub(super) fn key(
         // What the user's own template says of the plugin.
         installed.push(loaded.template.text().to_owned());
     }
-    Ok(discovered::key(integration, environment, (&plugin, &installed.join("\n"))))
+    Ok(discovered::key(integration, environment, &plugin, &installed.join("\n")))
 }
 
 fn plugin(loaded: &Loaded, integration: &Integration) -> Plugin {
@@ -289,7 +294,7 @@ impl Ask<'_> {
         let slug = &self.integration.slug;
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
-        run::install(self.world, (&self.options.host, &interrupt), tell).await?;
+        run::install(self.world, &self.options.host, &interrupt, tell).await?;
         let log = self.log();
         let request = self.request(&log).await?;
         if !meltano.is_ready(&request) {
@@ -303,11 +308,12 @@ impl Ask<'_> {
         let streams = discovered::read(&said.catalog).map_err(|why| self.no_catalog(why, &log))?;
         let catalog = for_a_run(&streams, said);
         // Now that it is installed, what is installed of it is known.
-        let key = key(meltano, (self.loaded, self.integration), &self.options.environment)?;
+        let key = key(meltano, self.loaded, self.integration, &self.options.environment)?;
         let discovered = Discovered { key, discovered_at: (self.world.clock)(), streams };
         let discoveries = Discoveries::of(&self.world.project.own_folder());
-        let of = (slug, &self.options.environment);
-        discoveries.keep(of, &discovered).map_err(io("write", &discoveries.path(of.0, of.1)))?;
+        let environment = &self.options.environment;
+        let kept = discoveries.keep(slug, environment, &discovered);
+        kept.map_err(io("write", &discoveries.path(slug, environment)))?;
         Ok(Answer { discovered, catalog })
     }
 
@@ -326,7 +332,7 @@ impl Ask<'_> {
             host: self.options.host.clone(),
             hold: None,
         };
-        run::request(self.world, self.loaded, (self.integration, None), invocation).await
+        run::request(self.world, self.loaded, self.integration, None, invocation).await
     }
 
     fn judge(&self, outcome: &Outcome, log: &Path) -> Result<(), DiscoverError> {
@@ -336,7 +342,7 @@ impl Ask<'_> {
             Outcome::Interrupted => Err(DiscoverError::Interrupted { slug }),
             Outcome::TimedOut { after } => Err(DiscoverError::TimedOut { slug, seconds: after.as_secs() }),
             Outcome::Failed { message, cause } => {
-                let help = error::help(*cause, (&slug, log));
+                let help = error::help(*cause, &slug, log);
                 Err(DiscoverError::Failed { slug, message: message.clone(), help })
             }
         }
@@ -344,7 +350,7 @@ impl Ask<'_> {
 
     fn no_catalog(&self, source: NoCatalog, log: &Path) -> DiscoverError {
         let slug = self.integration.slug.clone();
-        let help = error::help(Cause::Output, (&slug, log));
+        let help = error::help(Cause::Output, &slug, log);
         DiscoverError::NoCatalog { slug, source, help }
     }
 }

@@ -33,7 +33,7 @@ pub struct Finding {
 
 /// Looks at Python, uv, Meltano, sops, the files, the registry of an environment, which is the default one unless it is
 /// named, and the permissions.
-pub async fn doctor(project: &Project, environment: Option<&str>, (host, outside): (&Host, &Outside)) -> Vec<Finding> {
+pub async fn doctor(project: &Project, environment: Option<&str>, host: &Host, outside: &Outside) -> Vec<Finding> {
     let mut findings = vec![python(host), tool("uv", host, "optional: installs Meltano and plugins faster")];
     findings.push(tool("sops", host, "optional: only for keys other than age"));
     findings.push(good("variables", outside.variables.allowed().listed().join(", ")));

@@ -91,7 +91,9 @@ impl Edits {
     pub async fn carry_out(
         &self,
         project: &Project,
-        (destination, author, message): (&Destination, &Author, &str),
+        destination: &Destination,
+        author: &Author,
+        message: &str,
     ) -> Result<Written, Error> {
         match destination {
             Destination::WorkingTree => Ok(Written::Files { files: self.write(project)? }),

@@ -20,7 +20,8 @@ use spile_world::{World, processes::command};
 pub async fn exec(
     world: &World,
     loaded: &Loaded,
-    (name, environment): (&str, &EnvironmentName),
+    name: &str,
+    environment: &EnvironmentName,
     words: &[OsString],
 ) -> Result<ExitStatus, Error> {
     let integration = loaded.named(name)?;

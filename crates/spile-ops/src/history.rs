@@ -37,7 +37,8 @@ pub struct Status {
 pub async fn status(
     world: &World,
     loaded: &Loaded,
-    (environment, which): (&EnvironmentName, &Which),
+    environment: &EnvironmentName,
+    which: &Which,
 ) -> Result<Vec<Status>, Error> {
     let standings = world.runs.standings().await?;
     let drifted = drifted(world, loaded, environment).await?;

@@ -100,7 +100,7 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
     let mut left = Left::new();
     loop {
         let mut import =
-            import::import(&text, (&catalog, &locks), &mut left).map_err(|mistake| refused(&whole, mistake))?;
+            import::import(&text, &catalog, &locks, &mut left).map_err(|mistake| refused(&whole, mistake))?;
         let known = left.len();
         let files = own_files(&project, &mut import, options);
         in_the_way(&project, &files)?;

@@ -26,7 +26,8 @@ const FOLDERS: [(&str, &str); 3] =
 /// When Meltano cannot be started or the log cannot be written; a loader that fails is a result.
 pub(super) async fn carry_out(
     world: &World,
-    (loader, environment): (&Integration, &EnvironmentName),
+    loader: &Integration,
+    environment: &EnvironmentName,
     mut request: Request,
     interrupt: &mut watch::Receiver<bool>,
 ) -> Result<Finished, Error> {

@@ -73,9 +73,9 @@ pub fn path_of(slug: &Slug) -> PathBuf {
 ///
 /// # Errors
 /// When there is one of that name, nobody says who may read its secrets, or the project would be wrong with it.
-pub async fn prepare(access: Access<'_>, (slug, file, secrets): (&Slug, &NewFile, &Values)) -> Result<Prepared, Error> {
+pub async fn prepare(access: Access<'_>, slug: &Slug, file: &NewFile, secrets: &Values) -> Result<Prepared, Error> {
     let text = file.text().map_err(|error| unwritten(&path_of(slug), error.into()))?;
-    prepare_text(access, slug, (text, secrets)).await
+    prepare_text(access, slug, text, secrets).await
 }
 
 /// Says what was wished for and cannot stand in a file.
@@ -96,11 +96,7 @@ pub(super) fn unwritten(path: &Path, error: NotRewritten) -> Error {
 ///
 /// # Errors
 /// As [`prepare`].
-pub async fn prepare_text(
-    access: Access<'_>,
-    slug: &Slug,
-    (text, secrets): (String, &Values),
-) -> Result<Prepared, Error> {
+pub async fn prepare_text(access: Access<'_>, slug: &Slug, text: String, secrets: &Values) -> Result<Prepared, Error> {
     let path = path_of(slug);
     if access.project.root().join(&path).exists() {
         return Err(Error::Taken { slug: slug.clone(), file: path.display().to_string() });
@@ -114,8 +110,10 @@ pub async fn prepare_text(
 /// When there is none, its secrets do not open, or the project would be wrong with it.
 pub async fn changed(
     access: Access<'_>,
-    (slug, environment): (&str, Option<&str>),
-    (edits, secrets): (&[Edit], &[SecretEdit]),
+    slug: &str,
+    environment: Option<&str>,
+    edits: &[Edit],
+    secrets: &[SecretEdit],
 ) -> Result<Prepared, Error> {
     let file = SecretsFile::find(access.project, slug, environment)?;
     if let Some(sidecar) = file.sidecar.as_ref().filter(|_| !secrets.is_empty()) {

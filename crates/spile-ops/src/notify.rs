@@ -42,7 +42,7 @@ impl<'a> Watched<'a> {
 
 /// Tells what runs that have just ended show: what fails, and what is well again. What does not get through is told as
 /// an event, and sent by the next invocation.
-pub async fn after(world: &World, (loaded, environment): (&Loaded, &EnvironmentName), runs: &[Run], tell: Tell<'_>) {
+pub async fn after(world: &World, loaded: &Loaded, environment: &EnvironmentName, runs: &[Run], tell: Tell<'_>) {
     let watched = Watched::of(loaded, environment);
     let has_channels = !loaded.settings.channels_of(environment).is_empty();
     let of: Vec<_> = runs.iter().map(|run| run.integration).collect();
@@ -103,7 +103,7 @@ pub async fn test(world: &World, watched: Watched<'_>, channels: &[&Channel]) ->
     for (at, channel) in channels.iter().enumerate() {
         let (world, channel, head) = (world.clone(), (*channel).clone(), Letterhead::new(watched));
         tests.spawn(async move {
-            let message = Message::test(head.frame(&channel), ((world.clock)(), Uuid::new_v4()));
+            let message = Message::test(head.frame(&channel), (world.clock)(), Uuid::new_v4());
             let (answer, template) = post(&world, &channel, &message).await;
             (at, Tested { channel, answer, template })
         });

@@ -79,9 +79,9 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
     plan.spared = spared;
-    let of = (&changed(&plan), &options.environment, (world.clock)());
-    plan.advice = Arc::new(advice.and(forgetting(&world.project, loaded, of)));
-    plan.sources = sources(world, loaded, (&plan.scope, &options.environment))?;
+    let forgetting = forgetting(&world.project, loaded, &changed(&plan), &options.environment, (world.clock)());
+    plan.advice = Arc::new(advice.and(forgetting));
+    plan.sources = sources(world, loaded, &plan.scope, &options.environment)?;
     plan.outputs = outputs(loaded, &plan.scope, &current)?;
     if options.compared == Compared::FileOnly {
         plan.compared = Compared::FileOnly;
@@ -103,7 +103,8 @@ fn kept_where_same(text: String, current: &Snapshot<Entry>, desired: &State<Entr
 fn sources(
     world: &World,
     loaded: &Loaded,
-    (scope, environment): (&Scope, &EnvironmentName),
+    scope: &Scope,
+    environment: &EnvironmentName,
 ) -> Result<Vec<ChangedSource>, Error> {
     let is_meant = |slug: &Slug| match scope {
         Scope::Everything => true,
@@ -116,7 +117,7 @@ fn sources(
     let mut changed = Vec::new();
     let meant = loaded.integrations.by_slug().filter(|one| is_meant(&one.slug) && one.at(environment).enabled);
     for integration in meant.filter(|one| may_have_one(one)) {
-        changed.extend(contract::known_changes(&world.project, (loaded, integration), environment)?);
+        changed.extend(contract::known_changes(&world.project, loaded, integration, environment)?);
     }
     Ok(changed)
 }

@@ -28,11 +28,7 @@ pub struct Pulled {
 ///
 /// # Errors
 /// When there is no row, a field of it cannot stand in the file, or the file would be wrong.
-pub async fn pull(
-    world: &World,
-    loaded: &Loaded,
-    (environment, slug): (&EnvironmentName, &str),
-) -> Result<Pulled, Error> {
+pub async fn pull(world: &World, loaded: &Loaded, environment: &EnvironmentName, slug: &str) -> Result<Pulled, Error> {
     let integration = loaded.named(slug)?;
     let refused = |why: &str, help| Error::NotPulled { slug: integration.slug.clone(), why: why.to_owned(), help };
     if integration.role() == Role::Loader {
@@ -49,7 +45,7 @@ pub async fn pull(
     }
     let before = edits::read(&world.project, &path)?;
     let said = before.as_deref().unwrap_or_default();
-    let text = rewritten(integration, (environment, said), row, &fields)?;
+    let text = rewritten(integration, environment, said, row, &fields)?;
     let changed = check(&world.project.with(&path, text.clone()))?;
     let now = changed.integrations.get(&integration.id).map(|now| Row::of(now, environment));
     if now.is_none_or(|now| Change::between(&now, row).is_some()) {
@@ -73,7 +69,8 @@ fn file(integration: &Integration, environment: &EnvironmentName) -> PathBuf {
 
 fn rewritten(
     integration: &Integration,
-    (environment, text): (&EnvironmentName, &str),
+    environment: &EnvironmentName,
+    text: &str,
     row: &Row,
     fields: &[FieldChange],
 ) -> Result<String, Error> {

@@ -28,7 +28,8 @@ pub struct Rollback {
 pub async fn rollback(
     world: &World,
     loaded: &Loaded,
-    (environment, of): (&EnvironmentName, &str),
+    environment: &EnvironmentName,
+    of: &str,
 ) -> Result<Rollback, Error> {
     let apply = match find(&world.registry.applies(FAR).await?, of) {
         Err(Error::NoApply { of }) => return Err(missing(of, world.registry.pruned().await?)),

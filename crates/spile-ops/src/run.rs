@@ -114,7 +114,7 @@ impl Options {
     /// Returns how all that is enabled is run in an environment, where nothing else is said: by as many at a time as there
     /// are places, with the project's own patience.
     #[must_use]
-    pub fn of(sync: &Sync, environment: EnvironmentName, (places, host): (Arc<Places>, Host)) -> Self {
+    pub fn of(sync: &Sync, environment: EnvironmentName, places: Arc<Places>, host: Host) -> Self {
         Self {
             environment,
             which: Which::default(),
@@ -138,7 +138,7 @@ impl Options {
 /// When nothing can be started; a run that fails is a result.
 pub async fn test(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
     let options = Options { timeout: options.timeout.or(Some(TEST)), ..options.clone() };
-    runs(world, loaded, (RunKind::Test, &options), tell).await
+    runs(world, loaded, RunKind::Test, &options, tell).await
 }
 
 /// Moves records from extractors to their loaders.
@@ -146,17 +146,18 @@ pub async fn test(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: 
 /// # Errors
 /// When nothing can be started; a run that fails is a result.
 pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
-    runs(world, loaded, (RunKind::Sync, options), tell).await
+    runs(world, loaded, RunKind::Sync, options, tell).await
 }
 
 async fn runs(
     world: &World,
     loaded: &Arc<Loaded>,
-    (kind, options): (RunKind, &Options),
+    kind: RunKind,
+    options: &Options,
     tell: Tell<'_>,
 ) -> Result<Results, Error> {
     let (events, mut heard) = mpsc::unbounded_channel();
-    let chosen = chosen(world, loaded, (kind, options)).await?;
+    let chosen = chosen(world, loaded, kind, options).await?;
     let job = |integration| Job {
         id: Uuid::new_v4(),
         world: world.clone(),
@@ -176,7 +177,7 @@ async fn runs(
             tell(job.queued());
         }
     }
-    install(world, (&options.host, &options.interrupt), tell).await?;
+    install(world, &options.host, &options.interrupt, tell).await?;
     bury(world, &options.environment).await?;
     let mut running = Running::default();
     for job in jobs {
@@ -234,7 +235,8 @@ impl Running {
 /// Installs the pinned Meltano, where it is not there yet, and clears what killed runs left behind.
 pub(super) async fn install(
     world: &World,
-    (host, interrupt): (&Host, &watch::Receiver<bool>),
+    host: &Host,
+    interrupt: &watch::Receiver<bool>,
     tell: Tell<'_>,
 ) -> Result<(), Error> {
     world.meltano.sweep()?;
@@ -251,12 +253,13 @@ pub(super) async fn install(
 async fn chosen(
     world: &World,
     loaded: &Loaded,
-    (kind, options): (RunKind, &Options),
+    kind: RunKind,
+    options: &Options,
 ) -> Result<Vec<Arc<Integration>>, Error> {
     let which = &options.which;
     let mut chosen = which.among(world, loaded).await?;
-    let jobs = obstacle::jobs(loaded, (kind, &chosen));
-    let obstacle = |integration: &Integration| obstacle::of(integration, &jobs, (kind, options));
+    let jobs = obstacle::jobs(loaded, kind, &chosen);
+    let obstacle = |integration: &Integration| obstacle::of(integration, &jobs, kind, options);
     let is_named = |integration: &Integration| which.names(&integration.slug);
     for integration in chosen.iter().filter(|integration| is_named(integration)) {
         if let Some(Obstacle { reason, help }) = obstacle(integration) {

@@ -118,7 +118,7 @@ impl SavedPlan {
     ///
     /// # Errors
     /// When it is.
-    pub fn check(&self, here: &str, (now, most): (Timestamp, Option<SignedDuration>)) -> Result<(), SavedPlanError> {
+    pub fn check(&self, here: &str, now: Timestamp, most: Option<SignedDuration>) -> Result<(), SavedPlanError> {
         if self.project != here {
             return Err(SavedPlanError::Project { found: self.project.clone(), here: here.to_owned() });
         }

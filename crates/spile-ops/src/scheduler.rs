@@ -165,7 +165,7 @@ impl Scheduler {
                 Ok(results) => {
                     let stopped = stopped(options.interrupt.clone());
                     tokio::select! {
-                        () = notify::after(&world, (&loaded, &options.environment), &results.ran, &mut tell) => {}
+                        () = notify::after(&world, &loaded, &options.environment, &results.ran, &mut tell) => {}
                         () = stopped => {}
                     }
                 }

@@ -61,7 +61,8 @@ impl Rest {
 pub async fn schedules(
     world: &World,
     loaded: &Loaded,
-    (environment, which): (&EnvironmentName, &Which),
+    environment: &EnvironmentName,
+    which: &Which,
 ) -> Result<Vec<Scheduled>, Error> {
     let now = (world.clock)();
     let chosen = which.among(world, loaded).await?;
@@ -149,6 +150,6 @@ impl Known {
 
     fn due(&self, integration: &Integration, timetable: &Timetable) -> Option<Tick> {
         let applied = self.standings.get(&integration.id)?.created_at;
-        due(timetable, (applied, self.tries.get(&integration.id)), self.now)
+        due(timetable, applied, self.tries.get(&integration.id), self.now)
     }
 }

@@ -42,11 +42,13 @@ pub enum Place {
 pub async fn switch(
     world: &World,
     loaded: &Loaded,
-    (which, to, place): (&Which, Switch, &Place),
+    which: &Which,
+    to: Switch,
+    place: &Place,
 ) -> Result<Vec<PathBuf>, Error> {
     let mut all = Edits::default();
     for integration in which.among(world, loaded).await? {
-        edits(world, &integration, (to, place), &mut all)?;
+        edits(world, &integration, to, place, &mut all)?;
     }
     check(&all.over(&world.project))?;
     all.write(&world.project)
@@ -59,19 +61,15 @@ pub async fn switch(
 pub fn edits_of(
     world: &World,
     integration: &Integration,
-    (to, environment): (Switch, &EnvironmentName),
+    to: Switch,
+    environment: &EnvironmentName,
 ) -> Result<Edits, Error> {
     let mut all = Edits::default();
-    edits(world, integration, (to, &Place::Everywhere(environment.clone())), &mut all)?;
+    edits(world, integration, to, &Place::Everywhere(environment.clone()), &mut all)?;
     Ok(all)
 }
 
-fn edits(
-    world: &World,
-    integration: &Integration,
-    (to, place): (Switch, &Place),
-    all: &mut Edits,
-) -> Result<(), Error> {
+fn edits(world: &World, integration: &Integration, to: Switch, place: &Place, all: &mut Edits) -> Result<(), Error> {
     let overlay = |environment: &EnvironmentName| integration.path.with_extension(format!("{environment}.toml"));
     let wanted = to == Switch::On;
     let mut edit = |path: PathBuf| {

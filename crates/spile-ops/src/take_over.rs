@@ -68,7 +68,7 @@ pub async fn take_over(world: &World, loaded: &Loaded, access: Access<'_>, names
         };
         let slug = free(&found.row.slug, &id, &taken);
         taken.insert(slug.clone());
-        let file = file((slug, id), found, &connector, access).await?;
+        let file = file(slug, id, found, &connector, access).await?;
         changed = changed.with(&file.path, file.text.clone());
         made.files.push(file);
     }
@@ -109,7 +109,8 @@ fn free(slug: &Slug, id: &IntegrationId, taken: &BTreeSet<Slug>) -> Slug {
 }
 
 async fn file(
-    (slug, id): (Slug, IntegrationId),
+    slug: Slug,
+    id: IntegrationId,
     found: Unmanaged,
     connector: &Connector,
     access: Access<'_>,

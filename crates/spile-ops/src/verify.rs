@@ -83,7 +83,7 @@ pub async fn verify(
 ) -> Result<Verified, Error> {
     let integration = loaded.named(name)?;
     let target = target(loaded, integration, &options.environment)?;
-    run::install(world, (&options.host, &options.interrupt), tell).await?;
+    run::install(world, &options.host, &options.interrupt, tell).await?;
     let (mut stopped, lost) = run::stopped_when_lost(options.interrupt.clone());
     let claim = Claim {
         world,
@@ -109,7 +109,7 @@ pub async fn verify(
         host: options.host.clone(),
         hold: held.hold.clone(),
     };
-    let asked = match run::request(world, loaded, (integration, Some(target)), invocation).await {
+    let asked = match run::request(world, loaded, integration, Some(target), invocation).await {
         Ok(request) => comparing.ask(&request, &mut stopped, tell).await,
         Err(error) => Err(error),
     };
@@ -191,7 +191,7 @@ impl Comparing<'_> {
     }
 
     fn failed(&self, message: String, cause: Cause) -> VerifyError {
-        let help = discover::help(cause, (self.slug, &self.log));
+        let help = discover::help(cause, self.slug, &self.log);
         VerifyError::Failed { slug: self.slug.clone(), message, help }
     }
 

@@ -137,7 +137,8 @@ impl App {
     pub(super) fn note(
         &self,
         who: &Who,
-        (action, integrations): (&str, &[Slug]),
+        action: &str,
+        integrations: &[Slug],
         result: Option<String>,
     ) -> Result<(), Refusal> {
         let deed = Deed {

@@ -28,7 +28,7 @@ pub struct Begun {
 ///
 /// # Errors
 /// When it is refused: something else runs it, or it cannot be begun.
-pub(super) async fn begin(app: &App, desk: &Arc<Desk>, (kind, slug): (RunKind, &Slug)) -> Result<Begun, Refusal> {
+pub(super) async fn begin(app: &App, desk: &Arc<Desk>, kind: RunKind, slug: &Slug) -> Result<Begun, Refusal> {
     let (started, has_started) = oneshot::channel();
     let (finished, ended) = oneshot::channel();
     let mut options = app.options(desk);
@@ -36,7 +36,7 @@ pub(super) async fn begin(app: &App, desk: &Arc<Desk>, (kind, slug): (RunKind, &
     let (here, app, desk) = (app, app.clone(), desk.clone());
     here.jobs().spawn(async move {
         let (mut started, mut queued) = (Some(started), None);
-        let ended = carry_out(&desk, (kind, &options), &mut |event| {
+        let ended = carry_out(&desk, kind, &options, &mut |event| {
             let told = match event {
                 Event::Queued(run) => {
                     let id = run.id;
@@ -71,13 +71,13 @@ pub(super) async fn begin(app: &App, desk: &Arc<Desk>, (kind, slug): (RunKind, &
     }
 }
 
-async fn carry_out(desk: &Desk, (kind, options): (RunKind, &Options), tell: ops::Tell<'_>) -> Result<Run, Refusal> {
+async fn carry_out(desk: &Desk, kind: RunKind, options: &Options, tell: ops::Tell<'_>) -> Result<Run, Refusal> {
     let (world, loaded) = (&desk.world, &desk.loaded);
     let mut results = match kind {
         RunKind::Test => ops::test(world, loaded, options, tell).await?,
         RunKind::Sync => ops::sync(world, loaded, options, tell).await?,
     };
-    notify::after(world, (loaded, &desk.environment), &results.ran, tell).await;
+    notify::after(world, loaded, &desk.environment, &results.ran, tell).await;
     match (results.ran.pop(), results.refused.pop()) {
         (Some(run), _) => Ok(run),
         (None, Some(refused)) => Err(refused.into()),

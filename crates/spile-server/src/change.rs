@@ -68,7 +68,7 @@ impl Made {
 }
 
 /// Returns what operations on secrets work with.
-pub fn access<'a>(app: &'a App, (keys, program): (&'a Keys, &'a Program)) -> Access<'a> {
+pub fn access<'a>(app: &'a App, keys: &'a Keys, program: &'a Program) -> Access<'a> {
     Access { project: &app.setup().project, keys, program, now: Timestamp::now() }
 }
 
@@ -76,7 +76,7 @@ pub fn access<'a>(app: &'a App, (keys, program): (&'a Keys, &'a Program)) -> Acc
 ///
 /// # Errors
 /// When there is none, or its definition is wrong.
-pub fn connector(app: &App, (name, role): (&str, Role)) -> Result<Arc<Connector>, Refusal> {
+pub fn connector(app: &App, name: &str, role: Role) -> Result<Arc<Connector>, Refusal> {
     let shown = Shelf::read(&app.setup().project)?.show(name, Some(role))?;
     let found = shown.into_iter().find(|one| !matches!(one.origin, Origin::Hub(_))).map(|one| one.connector);
     found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::connector::unknown", "there is no such connector"))
@@ -105,14 +105,14 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made
     let details = if change.details.is_empty() { String::new() } else { format!("{}\n", change.details) };
     let message = format!("{} {of}\n\n{details}By {}, through spile's server.\n", change.verb, who.name);
     let (project, author) = (&app.setup().project, who.author());
-    let written = change.edits.carry_out(project, (&destination, &author, &message)).await;
+    let written = change.edits.carry_out(project, &destination, &author, &message).await;
     app.forget_files().await;
     let result = match &written {
         Ok(Written::Files { .. }) => None,
         Ok(Written::Branch { branch, .. }) => Some(format!("branch {branch}")),
         Err(error) => Some(failed(error)),
     };
-    let noted = app.note(who, (&change.verb.to_lowercase(), change.slugs), result);
+    let noted = app.note(who, &change.verb.to_lowercase(), change.slugs, result);
     let written = written?;
     noted?;
     let applied = match app.setup().writing {
@@ -128,7 +128,7 @@ async fn apply_changed(app: &App, who: &Who, slugs: &[Slug]) -> Result<(), Refus
     let mut options = ops::plan::Options::everything(desk.environment.clone());
     options.selection = Selection::known_of(slugs.iter().cloned());
     let plan = ops::plan(&desk.world, &desk.loaded, &options).await?;
-    apply(app, &desk, (who, &plan)).await
+    apply(app, &desk, who, &plan).await
 }
 
 /// What is noted of what was tried and not, or not wholly, done: its code, which holds nothing of what anybody typed.
@@ -161,14 +161,14 @@ pub async fn plan(desk: &Desk, only: Option<&str>) -> Result<Plan, Refusal> {
 ///
 /// # Errors
 /// When it changes more than passes without a word, is stale, or a target refuses.
-pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result<(), Refusal> {
+pub async fn apply(app: &App, desk: &Desk, who: &Who, plan: &Plan) -> Result<(), Refusal> {
     if app.setup().writing == Writing::Not {
         return Err(read_only());
     }
     let (actor, commit) = (who.name.clone(), desk.world.project.commit());
     let origin = ApplyOrigin { plan: plan.id(), actor, commit, at: Timestamp::now(), rendered: None };
     let options = ops::apply::Options { allowance: Allowance::default(), origin };
-    let applied = ops::apply(&desk.world, &desk.loaded, (plan, &options), &mut drop).await;
+    let applied = ops::apply(&desk.world, &desk.loaded, plan, &options, &mut drop).await;
     desk.forget().await;
     let slugs: Vec<Slug> = plan.touched().into_iter().map(|(slug, _)| slug).collect();
     let mut result = format!("plan {}, {}", plan.id(), ops::counted(slugs.len(), "integration"));
@@ -176,7 +176,7 @@ pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result
         // The registry may have taken it before something else refused.
         result = format!("{result}, {}", failed(error));
     }
-    let noted = app.note(who, ("apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }), Some(result));
+    let noted = app.note(who, "apply", if slugs.len() > MOST_NAMED { &[] } else { &slugs }, Some(result));
     applied?;
     noted
 }
@@ -185,13 +185,13 @@ pub async fn apply(app: &App, desk: &Desk, (who, plan): (&Who, &Plan)) -> Result
 ///
 /// # Errors
 /// When it is refused.
-pub async fn run(app: &App, who: &Who, (desk, kind, slug): (&Arc<Desk>, RunKind, &Slug)) -> Result<Begun, Refusal> {
-    let begun = begin(app, desk, (kind, slug)).await;
+pub async fn run(app: &App, who: &Who, desk: &Arc<Desk>, kind: RunKind, slug: &Slug) -> Result<Begun, Refusal> {
+    let begun = begin(app, desk, kind, slug).await;
     let result = match &begun {
         Ok(begun) => format!("run {}", begun.id),
         Err(refusal) => format!("failed: {}", refusal.code),
     };
-    let noted = app.note(who, (kind.word(), std::slice::from_ref(slug)), Some(result));
+    let noted = app.note(who, kind.word(), std::slice::from_ref(slug), Some(result));
     let begun = begun?;
     noted?;
     Ok(begun)
@@ -227,7 +227,7 @@ pub struct Done {
 ///
 /// # Errors
 /// When there is none to do it to, every run is refused, files would be wrong with it, or nothing can be written.
-pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
+pub async fn bulk(app: &App, who: &Who, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     if slugs.is_empty() {
         let detail = "none is chosen";
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help("choose some"));
@@ -235,12 +235,12 @@ pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
     let kind = match action {
         Bulk::Test => RunKind::Test,
         Bulk::Sync => RunKind::Sync,
-        Bulk::Enable | Bulk::Disable | Bulk::Delete => return switched(app, who, (action, slugs)).await,
+        Bulk::Enable | Bulk::Disable | Bulk::Delete => return switched(app, who, action, slugs).await,
     };
     let desk = app.desk().await?;
     let mut done = Done { runs: BTreeMap::new(), refused: BTreeMap::new(), made: None };
     for slug in slugs {
-        match run(app, who, (&desk, kind, slug)).await {
+        match run(app, who, &desk, kind, slug).await {
             Ok(begun) => drop(done.runs.insert(slug.clone(), begun.id)),
             Err(refusal) => drop(done.refused.insert(slug.clone(), refusal)),
         }
@@ -251,10 +251,10 @@ pub async fn bulk(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
     }
 }
 
-async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Result<Done, Refusal> {
+async fn switched(app: &App, who: &Who, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     let _turn = app.turn().await;
     let desk = app.read_anew().await?;
-    let edits = switching(&desk, (action, slugs))?;
+    let edits = switching(&desk, action, slugs)?;
     ops::check(&edits.over(&app.setup().project))?;
     let verb = match action {
         Bulk::Enable => "Enable",
@@ -269,13 +269,13 @@ async fn switched(app: &App, who: &Who, (action, slugs): (Bulk, &[Slug])) -> Res
 ///
 /// # Errors
 /// When one is not there, is protected, or its files cannot be read.
-pub fn switching(desk: &Desk, (action, slugs): (Bulk, &[Slug])) -> Result<Edits, Refusal> {
+pub fn switching(desk: &Desk, action: Bulk, slugs: &[Slug]) -> Result<Edits, Refusal> {
     let mut edits = Edits::default();
     for slug in slugs {
         let integration = desk.loaded.named(slug.as_str())?;
         edits.extend(match action {
             Bulk::Delete => author::remove_files(&desk.world.project, integration)?,
-            _ => ops::switch::edits_of(&desk.world, integration, (to(action), &desk.environment))?,
+            _ => ops::switch::edits_of(&desk.world, integration, to(action), &desk.environment)?,
         });
     }
     Ok(edits)

@@ -36,7 +36,7 @@ pub enum Wish {
 ///
 /// # Errors
 /// When the source has said something else since, there is no such change, or nothing can be written.
-pub async fn carry_out(app: &App, who: &Who, (slug, at): (&Slug, Timestamp), wish: &Wish) -> Result<Made, Refusal> {
+pub async fn carry_out(app: &App, who: &Who, slug: &Slug, at: Timestamp, wish: &Wish) -> Result<Made, Refusal> {
     let _turn = app.turn().await;
     let desk = app.read_anew().await?;
     let integration = desk.loaded.named(slug.as_str())?;
@@ -46,7 +46,7 @@ pub async fn carry_out(app: &App, who: &Who, (slug, at): (&Slug, Timestamp), wis
         Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail)
     })?;
     match wish {
-        Wish::Accept => accept(app, who, (&desk, integration, &now)).await,
+        Wish::Accept => accept(app, who, &desk, integration, &now).await,
         Wish::LeaveOut { stream, column } => {
             leave_out(app, who, (&desk, integration, &now), (stream, column.as_deref())).await
         }
@@ -58,11 +58,11 @@ pub async fn carry_out(app: &App, who: &Who, (slug, at): (&Slug, Timestamp), wis
 /// # Errors
 /// When it cannot be read.
 pub fn known(desk: &Desk, integration: &Integration) -> Result<Option<Discovered>, Refusal> {
-    Ok(discover::found(desk.world.project.root(), (&desk.loaded, integration), &desk.environment)?)
+    Ok(discover::found(desk.world.project.root(), &desk.loaded, integration, &desk.environment)?)
 }
 
-async fn accept(app: &App, who: &Who, (desk, one, now): (&Desk, &Integration, &Discovered)) -> Result<Made, Refusal> {
-    let acceptance = contract::acceptance(&app.setup().project, (one, &desk.environment), now)?;
+async fn accept(app: &App, who: &Who, desk: &Desk, one: &Integration, now: &Discovered) -> Result<Made, Refusal> {
+    let acceptance = contract::acceptance(&app.setup().project, one, &desk.environment, now)?;
     let argument = Named::of(&desk.loaded, one, &desk.environment).argument;
     let told = |change: &discovered::Change| {
         let means = change.consequence(&argument).map(|said| format!(": {said}")).unwrap_or_default();
@@ -85,7 +85,7 @@ async fn leave_out(
     };
     let environment = &desk.environment;
     let changes = match contract::read(&app.setup().project, one, environment)? {
-        Some(contract) => contract::changes((one, environment), &contract, now),
+        Some(contract) => contract::changes(one, environment, &contract, now),
         None => Vec::new(),
     };
     let is_it = |change: &&discovered::Change| change.stream == stream && change.difference.column() == column;
@@ -106,7 +106,7 @@ async fn leave_out(
     select.extend(patterns(change));
     let wanted = Wanted { keys: [("select".to_owned(), json!(select))].into(), ..Wanted::default() };
     let program = app.program();
-    let prepared = author::change(change::access(app, (&desk.world.keys, &program)), one, &wanted).await;
+    let prepared = author::change(change::access(app, &desk.world.keys, &program), one, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&one.connector)))?;
     let slugs = std::slice::from_ref(&one.slug);
     let change = Change { edits: prepared.edits(), slugs, verb: "Change", details: String::new() };

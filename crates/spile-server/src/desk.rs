@@ -158,7 +158,7 @@ impl Desk {
         let world = World::open(&setup.project, &loaded.settings, &environment, &setup.outside)?;
         let sync = &loaded.settings.sync;
         setup.turns.resize(jobs(setup.jobs, sync));
-        let options = Options::of(sync, environment.clone(), (setup.turns.clone(), setup.host.clone()));
+        let options = Options::of(sync, environment.clone(), setup.turns.clone(), setup.host.clone());
         // Whoever waits at a page is told at once.
         let timeout = setup.timeout.or(options.timeout);
         let options = Options { when_busy: WhenBusy::Refuse, timeout, ..options };

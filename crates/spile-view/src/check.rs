@@ -98,7 +98,7 @@ pub fn junit(report: &Report) -> String {
     if cases.is_empty() {
         cases.push("    <testcase classname=\"spile check\" name=\"all files\"/>\n".to_owned());
     }
-    suite("spile check", (tests, failures), &cases.concat())
+    suite("spile check", tests, failures, &cases.concat())
 }
 
 fn case(file: &str, problems: &[ProblemData], failed: bool) -> String {

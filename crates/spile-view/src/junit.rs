@@ -2,7 +2,7 @@
 
 /// Returns a suite of cases that are XML already; of so many tests so many failed.
 #[must_use]
-pub(super) fn suite(name: &str, (tests, failures): (usize, usize), cases: &str) -> String {
+pub(super) fn suite(name: &str, tests: usize, failures: usize, cases: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  \
          <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\">\n{cases}  </testsuite>\n</testsuites>\n"

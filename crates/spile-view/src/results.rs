@@ -88,7 +88,7 @@ pub fn junit(ended: &[Ended]) -> String {
         )
     };
     let cases: Vec<String> = ended.iter().map(case).collect();
-    suite("spile runs", (ended.len(), failures), &cases.concat())
+    suite("spile runs", ended.len(), failures, &cases.concat())
 }
 
 /// Returns what a dry run found.

@@ -14,7 +14,7 @@ use spile_ops::schedules::Scheduled;
 
 /// Returns the schedules as a table, in the reader's own time.
 #[must_use]
-pub fn schedules(scheduled: &[Scheduled], (zone, now): (&TimeZone, Timestamp)) -> String {
+pub fn schedules(scheduled: &[Scheduled], zone: &TimeZone, now: Timestamp) -> String {
     if scheduled.is_empty() {
         return "nothing has a schedule: add `schedule` and `loader` to the file of an integration\n".to_owned();
     }
@@ -26,7 +26,7 @@ pub fn schedules(scheduled: &[Scheduled], (zone, now): (&TimeZone, Timestamp)) -
             one.timetable.timing.zone_name().into(),
             last.map(|run| local(run.started_at, zone)).unwrap_or_default().into(),
             last.map_or_else(|| "".into(), status),
-            next(one, (zone, now)),
+            next(one, zone, now),
         ]
     };
     let rows: Vec<_> = scheduled.iter().map(row).collect();
@@ -37,7 +37,7 @@ fn status(run: &Run) -> Cell {
     super::runs::status_cell(run.status)
 }
 
-fn next(one: &Scheduled, (zone, now): (&TimeZone, Timestamp)) -> Cell {
+fn next(one: &Scheduled, zone: &TimeZone, now: Timestamp) -> Cell {
     match (one.rest, one.due, one.next) {
         (Some(rest), _, _) => Cell::styled(rest.word(), QUIET),
         (None, Some(due), _) => Cell::styled(format!("due since {}", local(due.at, zone)), CHANGED),
@@ -48,7 +48,7 @@ fn next(one: &Scheduled, (zone, now): (&TimeZone, Timestamp)) -> Cell {
 
 /// Returns runs to come, in their order.
 #[must_use]
-pub fn coming(coming: &[(&Slug, Tick)], (zone, now): (&TimeZone, Timestamp)) -> String {
+pub fn coming(coming: &[(&Slug, Tick)], zone: &TimeZone, now: Timestamp) -> String {
     if coming.is_empty() {
         return "no run is to come\n".to_owned();
     }

@@ -151,20 +151,20 @@ impl World {
             }
             settings::Registry::Supabase(written) => {
                 let address = stores::supabase::Address::agreed(written, outside)?;
-                let hosted = Supabase::new(address, (&settings.name, environment), &project.own_folder());
+                let hosted = Supabase::new(address, &settings.name, environment, &project.own_folder());
                 let hosted = Arc::new(hosted.map_err(NoWorld::Supabase)?);
                 supabase = Some(hosted.clone());
                 (hosted.clone(), hosted.clone(), hosted)
             }
         };
-        Ok(Self { supabase, alerts, ..Self::with(project, settings, (registry, runs), outside) })
+        Ok(Self { supabase, alerts, ..Self::with(project, settings, registry, runs, outside) })
     }
 
     /// Opens all handles but those of the registry: there an empty one in memory stands. No variable is needed.
     #[must_use]
     pub fn offline(project: &Project, settings: &ProjectSettings, outside: &Outside) -> Self {
         let (registry, runs) = (Arc::new(Memory::default()), Arc::new(stores::memory::MemoryRuns::default()));
-        Self::with(project, settings, (registry, runs), outside)
+        Self::with(project, settings, registry, runs, outside)
     }
 
     /// Opens a world without a way out, for a stranger's project: no registry, no variable, no key, and nothing that spile
@@ -177,7 +177,8 @@ impl World {
     fn with(
         project: &Project,
         settings: &ProjectSettings,
-        (registry, runs): (Arc<dyn Registry>, Arc<dyn Runs>),
+        registry: Arc<dyn Registry>,
+        runs: Arc<dyn Runs>,
         outside: &Outside,
     ) -> Self {
         Self {

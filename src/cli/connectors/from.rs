@@ -35,12 +35,13 @@ impl How {
     /// Fetches a definition, and completes what is asked of it with what is known from there.
     pub(super) async fn fetch(
         &self,
-        (from, project): (&str, &Project),
+        from: &str,
+        project: &Project,
         asked: &mut Asked,
         output: &mut Output,
     ) -> Result<Source, Error> {
         if let Some(requirement) = from.strip_prefix("pip:") {
-            return self.ask((requirement, project), asked, output).await;
+            return self.ask(requirement, project, asked, output).await;
         }
         if let Some(name) = from.strip_prefix("hub:") {
             return connectors::hub(project, name, asked);
@@ -53,7 +54,8 @@ impl How {
 
     async fn ask(
         &self,
-        (requirement, project): (&str, &Project),
+        requirement: &str,
+        project: &Project,
         asked: &mut Asked,
         output: &mut Output,
     ) -> Result<Source, Error> {

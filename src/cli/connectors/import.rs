@@ -40,7 +40,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         plugin: args.plugin.clone(),
         ..Asked::default()
     };
-    let source = args.how.fetch((&args.from, &project), &mut asked, output).await?;
+    let source = args.how.fetch(&args.from, &project, &mut asked, output).await?;
     let overwriting = if args.force { Overwriting::Forced } else { Overwriting::Refused };
     let imported = connectors::import(&project, &source, &asked, overwriting)?;
     output.result(|| view::connectors::imported(&imported), &imported);

@@ -20,7 +20,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let project = global.project()?;
     let hub = Hub::new(&Address::of(args.hub.as_deref(), variable))?;
     let now = Timestamp::now();
-    let updated = connectors::update((&hub, &project), now, &mut |event| output.event(&event)).await?;
+    let updated = connectors::update(&hub, &project, now, &mut |event| output.event(&event)).await?;
     output.result(|| view::connectors::hub::updated(&updated), &updated);
     Ok(if updated.failed.is_empty() { 0 } else { exit::FAILED })
 }

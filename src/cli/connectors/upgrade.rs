@@ -41,20 +41,16 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         None => connectors::source_of(&project, &own.connector)?,
     };
     let mut asked = Asked::default();
-    let source = args.how.fetch((&from, &project), &mut asked, output).await?;
-    let prepared = connectors::prepare(&project, &own, (&source, &asked))?;
+    let source = args.how.fetch(&from, &project, &mut asked, output).await?;
+    let prepared = connectors::prepare(&project, &own, &source, &asked)?;
     output.result(|| view::connectors::hub::upgrade(&prepared), &view::connectors::hub::upgrade_data(&prepared));
     if prepared.is_empty() || args.dry_run {
         return Ok(0);
     }
-    write(prepared, &project, (args, output))
+    write(prepared, &project, args, output)
 }
 
-fn write(
-    prepared: Prepared,
-    project: &spile_world::Project,
-    (args, output): (&Args, &mut Output),
-) -> Result<u8, Error> {
+fn write(prepared: Prepared, project: &spile_world::Project, args: &Args, output: &mut Output) -> Result<u8, Error> {
     if !prepared.problems.problems().is_empty() && !args.force {
         return Err(Error::Upgraded { name: prepared.name, report: prepared.problems });
     }

@@ -111,6 +111,6 @@ fn streams(desk: &Desk, path: &Path, loaded: &Loaded) -> Vec<spile_core::discove
     let integration = slug.and_then(|slug| loaded.integrations.find(slug));
     let (Some(integration), Some(project)) = (integration, desk.project()) else { return Vec::new() };
     let environment = &loaded.settings.default_environment;
-    let found = ops::discover::found(project.root(), (loaded, integration), environment);
+    let found = ops::discover::found(project.root(), loaded, integration, environment);
     found.ok().flatten().map(|found| found.streams).unwrap_or_default()
 }

@@ -117,7 +117,7 @@ impl Desk {
     }
 
     pub(super) fn offset(&self, text: &str, at: Position) -> usize {
-        offset(text, (at.line, at.character), self.encoding)
+        offset(text, at.line, at.character, self.encoding)
     }
 }
 

@@ -47,7 +47,7 @@ fn changes(desk: &Desk, integration: &Integration, new: &Slug) -> Option<Vec<Doc
         for path in std::iter::once(one.path.clone()).chain(overlays) {
             let full = project.root().join(&path);
             let Some(text) = desk.text(&full) else { continue };
-            let edits = named(desk, &text, (integration.slug.as_str(), new));
+            let edits = named(desk, &text, integration.slug.as_str(), new);
             changes.extend((!edits.is_empty()).then(|| edit(desk::uri(&full), edits)).flatten());
         }
     }
@@ -80,7 +80,7 @@ fn edit(uri: Option<Uri>, edits: Vec<TextEdit>) -> Option<DocumentChangeOperatio
 }
 
 /// Returns the edits of `loader = "old"` in a text.
-fn named(desk: &Desk, text: &str, (old, new): (&str, &Slug)) -> Vec<TextEdit> {
+fn named(desk: &Desk, text: &str, old: &str, new: &Slug) -> Vec<TextEdit> {
     let mut start = 0;
     let mut edits = Vec::new();
     for line in text.split_inclusive('\n') {

@@ -35,7 +35,7 @@ impl Answered {
         self.group(&connector)?;
         for (rank, question) in [(Rank::Optional, "What else is to be said?"), (Rank::Advanced, "And of the advanced?")]
         {
-            self.others((&connector, rank), question)?;
+            self.others(&connector, rank, question)?;
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ impl Answered {
         Ok(())
     }
 
-    fn others(&mut self, (connector, rank): (&Connector, Rank), question: &str) -> Result<(), Error> {
+    fn others(&mut self, connector: &Connector, rank: Rank, question: &str) -> Result<(), Error> {
         let open = form::ranked(connector, rank).filter(|setting| !self.has(&setting.name));
         let choices: Vec<_> = open.map(|setting| Choice { shown: shown(setting), is: setting }).collect();
         if choices.is_empty() {
@@ -103,13 +103,13 @@ impl Answered {
                 let is_so = setting.default.as_ref().is_some_and(|value| *value == Value::Bool(true));
                 Value::Bool(ask::yes(&label, if is_so { Default::Yes } else { Default::No })?)
             }
-            _ => self.typed(setting, (&label, &help))?,
+            _ => self.typed(setting, &label, &help)?,
         };
         self.config.insert(name, value);
         Ok(())
     }
 
-    fn typed(&self, setting: &Setting, (label, help): (&str, &str)) -> Result<Value, Error> {
+    fn typed(&self, setting: &Setting, label: &str, help: &str) -> Result<Value, Error> {
         let present = self.config.get(&setting.name).or(setting.default.as_ref());
         let present = present.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         let judged = setting.clone();

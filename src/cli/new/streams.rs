@@ -22,11 +22,11 @@ pub(super) struct Chosen {
 }
 
 /// Asks which streams are read and how; nothing is chosen if nobody wants to, or if the source does not say what it offers.
-pub(super) async fn chosen(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Chosen, Error> {
+pub(super) async fn chosen(prepared: &Prepared, global: &Global, output: &mut Output) -> Result<Chosen, Error> {
     if !ask::yes("Choose the streams that are read? (its source is asked what it offers)", Default::No)? {
         return Ok(Chosen::default());
     }
-    let offered = match offered(prepared, (global, output)).await {
+    let offered = match offered(prepared, global, output).await {
         Ok(offered) => offered,
         Err(error) => {
             output.error(&error);
@@ -71,7 +71,7 @@ fn incremental(taken: &[Offered], output: &mut Output) -> Result<Map<String, Val
     Ok(if ask::yes(question, Default::Yes)? { proposed } else { Map::new() })
 }
 
-async fn offered(prepared: &Prepared, (global, output): (&Global, &mut Output)) -> Result<Vec<Offered>, Error> {
+async fn offered(prepared: &Prepared, global: &Global, output: &mut Output) -> Result<Vec<Offered>, Error> {
     let world =
         World::offline(&prepared.project, &prepared.loaded.settings, &global.outside(&prepared.project, output)?);
     let (interrupted, interrupt) = watch::channel(false);
@@ -83,8 +83,8 @@ async fn offered(prepared: &Prepared, (global, output): (&Global, &mut Output)) 
         interrupt,
     };
     let signals = tokio::spawn(pass_on(interrupted));
-    let of = (prepared.slug.as_str(), &options);
-    let offer = ops::discover(&world, &prepared.loaded, of, &mut |event| output.event(&event)).await;
+    let slug = prepared.slug.as_str();
+    let offer = ops::discover(&world, &prepared.loaded, slug, &options, &mut |event| output.event(&event)).await;
     signals.abort();
     Ok(offer?.offered())
 }

@@ -14,12 +14,12 @@ use spile_ops::Error;
 use spile_ops::new::{self, Prepared, path_of};
 use spile_ops::secrets::{Values, setup, to_set};
 
-pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
+pub(super) async fn new(args: &Args, desk: &Desk, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let connector = match &args.connector {
-        Some(name) => desk.connector((args.kind, name))?,
+        Some(name) => desk.connector(args.kind, name)?,
         None => pick(desk, args.kind)?,
     };
-    let given = given(&args.answers, (&connector, |_, _, _| ()))?;
+    let given = given(&args.answers, &connector, |_, _, _| ())?;
     let secrets = secrets(&given, output)?;
     let slug = match &args.slug {
         Some(slug) => slug.clone(),
@@ -36,23 +36,23 @@ pub(super) async fn new(args: &Args, desk: &Desk, (global, output): (&Global, &m
         let Chosen { select, metadata } = chosen;
         let (config, select, metadata) = (answered.config.clone(), select.clone(), metadata.clone());
         let file = NewFile { select, config, metadata, ..file.clone() };
-        new::prepare(desk.access(), (&slug, &file, &answered.secrets)).await
+        new::prepare(desk.access(), &slug, &file, &answered.secrets).await
     };
     let given = Chosen { select: file.select.clone(), ..Chosen::default() };
     let first = async |answered: &Answered| make(answered, &given).await;
-    let (mut prepared, trial) = settled(&mut answered, first, (global, output)).await?;
+    let (mut prepared, trial) = settled(&mut answered, first, global, output).await?;
     if trial == Trial::Passed && file.select.is_empty() && connector.can_select() {
-        let chosen = streams::chosen(&prepared, (global, output)).await?;
+        let chosen = streams::chosen(&prepared, global, output).await?;
         prepared = make(&answered, &chosen).await?;
     }
     output.text(&prepared.text);
     if !ask::yes(&format!("Write `{}`?", prepared.path.display()), Default::Yes)? {
         return Err(Error::Stopped);
     }
-    save(&prepared, (global, output)).await
+    save(&prepared, global, output).await
 }
 
-pub(super) async fn edit(slug: &Slug, desk: &Desk, (global, output): (&Global, &mut Output)) -> Result<u8, Error> {
+pub(super) async fn edit(slug: &Slug, desk: &Desk, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let integration = desk.loaded.named(slug.as_str())?;
     let environment = desk.loaded.environment(global.environment.as_deref())?;
     let connector = integration.connector.clone();
@@ -63,14 +63,14 @@ pub(super) async fn edit(slug: &Slug, desk: &Desk, (global, output): (&Global, &
     while ask::yes("Change another setting?", Default::No)? {
         answered.change()?;
     }
-    let of = (slug.as_str(), global.environment.as_deref());
+    let environment = global.environment.as_deref();
     let make = async |answered: &Answered| {
         let changed = answered.config.iter().filter(|(name, value)| before.get(*name) != Some(value));
         let edits: Vec<_> = changed.map(|(name, value)| edit_of(name, Some(value.clone()))).collect();
-        new::changed(desk.access(), of, (&edits, &to_set(&answered.secrets))).await
+        new::changed(desk.access(), slug.as_str(), environment, &edits, &to_set(&answered.secrets)).await
     };
-    let (prepared, _) = settled(&mut answered, make, (global, output)).await?;
-    save(&prepared, (global, output)).await
+    let (prepared, _) = settled(&mut answered, make, global, output).await?;
+    save(&prepared, global, output).await
 }
 
 /// How a test that was offered came out.
@@ -88,7 +88,8 @@ enum Trial {
 async fn settled(
     answered: &mut Answered,
     make: impl AsyncFn(&Answered) -> Result<Prepared, Error>,
-    (global, output): (&Global, &mut Output),
+    global: &Global,
+    output: &mut Output,
 ) -> Result<(Prepared, Trial), Error> {
     loop {
         let prepared = match make(answered).await {
@@ -99,7 +100,7 @@ async fn settled(
             }
             prepared => prepared?,
         };
-        match trial(&prepared, answered, (global, output)).await? {
+        match trial(&prepared, answered, global, output).await? {
             Trial::Changed => {}
             trial => return Ok((prepared, trial)),
         }
@@ -110,12 +111,13 @@ async fn settled(
 async fn trial(
     prepared: &Prepared,
     answered: &mut Answered,
-    (global, output): (&Global, &mut Output),
+    global: &Global,
+    output: &mut Output,
 ) -> Result<Trial, Error> {
     if !ask::yes("Test the connection before it is written?", Default::Yes)? {
         return Ok(Trial::Waived);
     }
-    let run = match tested(prepared, (global, output)).await? {
+    let run = match tested(prepared, global, output).await? {
         Some(run) if !run.status.succeeded() => run,
         _ => return Ok(Trial::Passed),
     };

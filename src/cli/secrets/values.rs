@@ -85,7 +85,7 @@ pub(super) async fn set(args: &SetArgs, desk: &Desk, output: &mut Output) -> Don
         })?
     };
     let changes = [(args.key.clone(), Some(value))];
-    change(&file, connector.as_deref(), &changes, (desk, output)).await
+    change(&file, connector.as_deref(), &changes, desk, output).await
 }
 
 pub(super) async fn unset(args: &UnsetArgs, desk: &Desk, output: &mut Output) -> Done {
@@ -96,7 +96,7 @@ pub(super) async fn unset(args: &UnsetArgs, desk: &Desk, output: &mut Output) ->
         let connector = format!("`{}`", args.slug);
         return Err(Error::Unknown { connector, name: args.key.clone(), help }.into());
     }
-    change(&file, None, &[(args.key.clone(), None)], (desk, output)).await
+    change(&file, None, &[(args.key.clone(), None)], desk, output).await
 }
 
 /// Writes changes and says what came of them.
@@ -104,7 +104,8 @@ async fn change(
     file: &SecretsFile,
     connector: Option<&Connector>,
     changes: &[(String, Option<Secret>)],
-    (desk, output): (&Desk, &mut Output),
+    desk: &Desk,
+    output: &mut Output,
 ) -> Done {
     for (name, value) in changes {
         if let (Some(connector), Some(value)) = (connector, value) {
@@ -148,7 +149,7 @@ pub(super) async fn edit(args: &NameArgs, desk: &Desk, output: &mut Output) -> D
             Ok(changes)
         });
         match checked {
-            Ok(changes) => return change(&file, None, &changes, (desk, output)).await,
+            Ok(changes) => return change(&file, None, &changes, desk, output).await,
             Err(error) => {
                 output.error(&error.into());
                 if !output.confirm("Open the editor again?") {
@@ -206,12 +207,12 @@ pub(super) async fn import(args: &ImportArgs, desk: &Desk, output: &mut Output) 
         let help = format!("name the connector of `{slug}` with `type`, and run `spile check`");
         return Err(Error::Unknown { connector, name: "type".to_owned(), help }.into());
     };
-    let found = secrets::import(&args.file, text.expose(), (&connector, &file.name.slug))?;
+    let found = secrets::import(&args.file, text.expose(), &connector, &file.name.slug)?;
     for key in &found.passed_over {
         output.note(&format!("passed over: `{key}` is no secret setting of {}\n", connector.label));
     }
     let changes: Vec<_> = found.secrets.into_iter().map(|(name, value)| (name, Some(value))).collect();
-    change(&file, Some(&connector), &changes, (desk, output)).await
+    change(&file, Some(&connector), &changes, desk, output).await
 }
 
 pub(super) fn export(args: &NameArgs, desk: &Desk, output: &mut Output) -> Done {

@@ -68,7 +68,7 @@ async fn an_integration_is_made_read_changed_and_deleted_as_files() {
     let same = server.get("/api/integrations/shop-eu").await["integration"].clone();
     let mut back = same.clone();
     back.as_object_mut().unwrap().remove("secrets");
-    assert_eq!(server.send((Method::PUT, "/api/integrations/shop-eu"), &back, StatusCode::OK).await, same);
+    assert_eq!(server.send(Method::PUT, "/api/integrations/shop-eu", &back, StatusCode::OK).await, same);
 
     let gone = super::json(server.ask(Method::DELETE, &location), StatusCode::OK).await;
     assert_eq!(gone, json!({"success": true}));
@@ -84,7 +84,7 @@ async fn what_is_wrong_is_told_with_a_code_and_its_field_and_nothing_is_written(
     let server = Server::of_folder(&folder, &[]);
     let server_of = &server;
     let post = |body: Value| async move {
-        server_of.send((Method::POST, "/api/integrations"), &body, StatusCode::UNPROCESSABLE_ENTITY).await
+        server_of.send(Method::POST, "/api/integrations", &body, StatusCode::UNPROCESSABLE_ENTITY).await
     };
     let mut wrong = shop();
     wrong["config"] = json!({"host": [1], "prot": 2});
@@ -129,11 +129,11 @@ async fn what_is_wrong_is_told_with_a_code_and_its_field_and_nothing_is_written(
     }
     let mut unknown = shop();
     unknown["type"] = json!("postgrs");
-    let refusal = server.send((Method::POST, "/api/integrations"), &unknown, StatusCode::NOT_FOUND).await;
+    let refusal = server.send(Method::POST, "/api/integrations", &unknown, StatusCode::NOT_FOUND).await;
     assert_eq!(refusal["help"], "did you mean `postgres`?");
     let mut taken = shop();
     taken["slug"] = json!("fruit");
-    server.send((Method::POST, "/api/integrations"), &taken, StatusCode::CONFLICT).await;
+    server.send(Method::POST, "/api/integrations", &taken, StatusCode::CONFLICT).await;
     super::json(server.ask(Method::DELETE, "/api/integrations/nobody"), StatusCode::NOT_FOUND).await;
     super::json(server.ask(Method::PATCH, "/api/integrations"), StatusCode::METHOD_NOT_ALLOWED).await;
     super::json(server.ask(Method::GET, "/api/nothing"), StatusCode::NOT_FOUND).await;
@@ -203,10 +203,10 @@ async fn a_plan_is_applied_exactly_as_it_was_looked_at() {
     assert_eq!(plan["summary"]["create"], 2);
     folder.integration("later", "data");
     let body = json!({"plan": plan["id"]});
-    let stale = server.send((Method::POST, "/api/applies"), &body, StatusCode::CONFLICT).await;
+    let stale = server.send(Method::POST, "/api/applies", &body, StatusCode::CONFLICT).await;
     assert_eq!(stale["code"], "spile::plan::other");
     let plan = server.get("/api/plan").await;
-    let applied = server.send((Method::POST, "/api/applies"), &json!({"plan": plan["id"]}), StatusCode::CREATED).await;
+    let applied = server.send(Method::POST, "/api/applies", &json!({"plan": plan["id"]}), StatusCode::CREATED).await;
     assert_eq!(applied["summary"]["create"], 3);
     let history = server.get("/api/applies").await;
     assert_eq!(history["applies"][0]["actor"], "tests");
@@ -240,7 +240,7 @@ async fn several_are_switched_and_deleted_all_or_none() {
     let bulk = |action: &str, slugs: Value, status| {
         let body = json!({"action": action, "integrations": slugs});
         let server = &server;
-        async move { server.send((Method::POST, "/api/bulk"), &body, status).await }
+        async move { server.send(Method::POST, "/api/bulk", &body, status).await }
     };
     bulk("disable", json!(["fruit", "more"]), StatusCode::OK).await;
     assert!(folder.read("integrations/fruit.toml").contains("enabled = false"));
@@ -264,7 +264,7 @@ async fn wrong_files_are_told_and_what_they_said_before_is_served() {
     assert_eq!(listed["integrations"].as_array().unwrap().len(), 2);
     assert_eq!(listed["problems"][0]["code"], "spile::integration::unknown_type");
     assert_eq!(server.get("/api/health").await["files"], "wrong");
-    let refused = server.send((Method::POST, "/api/integrations"), &shop(), StatusCode::UNPROCESSABLE_ENTITY).await;
+    let refused = server.send(Method::POST, "/api/integrations", &shop(), StatusCode::UNPROCESSABLE_ENTITY).await;
     assert!(told(&refused).iter().any(|(code, _)| *code == "spile::integration::unknown_type"), "{refused}");
 }
 
@@ -281,7 +281,7 @@ async fn changes_become_branches_where_that_is_wanted() {
     git(&["add", "."]);
     git(&["-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "begin"]);
     let server = Server::of_folder(&folder, &["--write", "branch"]);
-    let made = server.send((Method::POST, "/api/integrations"), &shop(), StatusCode::CREATED).await;
+    let made = server.send(Method::POST, "/api/integrations", &shop(), StatusCode::CREATED).await;
     assert_eq!(made["change"]["branch"], "spile/add-shop-eu");
     assert_eq!(git(&["status", "--porcelain"]), "");
     assert_eq!(git(&["log", "-1", "--format=%an: %s", "spile/add-shop-eu"]), "tests: Add `shop-eu`");
@@ -298,7 +298,7 @@ async fn changes_become_branches_where_that_is_wanted() {
     git(&["remote", "add", "away", "/nowhere/at/all"]);
     let server = Server::of_folder(&folder, &["--write", "branch", "--push", "there"]);
     let update = json!({ "tags": ["sweet"] });
-    let changed = server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::OK).await;
+    let changed = server.send(Method::PUT, "/api/integrations/fruit", &update, StatusCode::OK).await;
     assert_eq!(changed["change"]["pushed_to"], "there", "{changed}");
     let branch = changed["change"]["branch"].as_str().unwrap().to_owned();
     let said = git(&["-C", remote.path().to_str().unwrap(), "log", "-1", "--format=%s", &branch]);
@@ -308,7 +308,7 @@ async fn changes_become_branches_where_that_is_wanted() {
     drop(server);
     let server = Server::of_folder(&folder, &["--write", "branch", "--push", "away"]);
     let update = json!({ "tags": ["sour"] });
-    let refused = server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::CONFLICT).await;
+    let refused = server.send(Method::PUT, "/api/integrations/fruit", &update, StatusCode::CONFLICT).await;
     assert_eq!(refused["code"], "spile::git::failed", "{refused}");
     assert_eq!(git(&["branch", "--list", "spile/change-*", "--format=%(refname:short)"]), branch);
 }
@@ -336,7 +336,7 @@ async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
     let later = browser.page("/notifications/toasts?after=2999-01-01T00:00:00Z").await;
     assert!(!later.contains("something else"), "{later}");
     let marks = json!({ "read": [one["key"]] });
-    server.send((Method::POST, "/api/notifications"), &marks, StatusCode::OK).await;
+    server.send(Method::POST, "/api/notifications", &marks, StatusCode::OK).await;
     assert_eq!(server.get("/api/notifications").await["notifications"][0]["read"], true);
     // Everybody reads for themselves.
     assert!(browser.page("/notifications").await.contains("Mark all as read"));
@@ -344,7 +344,7 @@ async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
     let page = browser.page("/notifications").await;
     assert!(!page.contains("Mark all as read") && page.contains("Mark as unread"), "{page}");
     let wrong = json!({ "read": ["nonsense"] });
-    server.send((Method::POST, "/api/notifications"), &wrong, StatusCode::UNPROCESSABLE_ENTITY).await;
+    server.send(Method::POST, "/api/notifications", &wrong, StatusCode::UNPROCESSABLE_ENTITY).await;
     let noted = server.get("/api/audit").await;
     assert_eq!(noted["deeds"][0]["action"], "sign-in", "{noted}");
     let page = browser.page("/integrations/fruit").await;
@@ -355,18 +355,18 @@ async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
 async fn changes_are_applied_at_once_or_not_made_at_all_where_that_is_wanted() {
     let folder = project();
     let server = Server::of_folder(&folder, &["--apply"]);
-    let made = server.send((Method::POST, "/api/integrations"), &shop(), StatusCode::CREATED).await;
+    let made = server.send(Method::POST, "/api/integrations", &shop(), StatusCode::CREATED).await;
     assert!(made["created_at"].is_string(), "{made}");
     drop(server);
     let server = Server::of_folder(&folder, &["--read-only"]);
     let mut other = shop();
     other["name"] = json!("Other");
-    let refused = server.send((Method::POST, "/api/integrations"), &other, StatusCode::FORBIDDEN).await;
+    let refused = server.send(Method::POST, "/api/integrations", &other, StatusCode::FORBIDDEN).await;
     assert_eq!(refused["code"], "spile::http::read_only");
     assert!(!folder.join("integrations/other.toml").exists());
     folder.integration("later", "data");
     let body = json!({"plan": server.get("/api/plan").await["id"]});
-    let refused = server.send((Method::POST, "/api/applies"), &body, StatusCode::FORBIDDEN).await;
+    let refused = server.send(Method::POST, "/api/applies", &body, StatusCode::FORBIDDEN).await;
     assert_eq!(refused["code"], "spile::http::read_only");
 }
 
@@ -385,7 +385,7 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
     assert_eq!(gone, json!({ "success": true, "applied": true }));
     // Two at once are more than passes without a word.
     let body = json!({ "action": "delete", "integrations": ["more", "nuts"] });
-    let gone = server.send((Method::POST, "/api/bulk"), &body, StatusCode::OK).await;
+    let gone = server.send(Method::POST, "/api/bulk", &body, StatusCode::OK).await;
     assert_eq!(
         (&gone["applied"], &gone["not_applied"]["code"]),
         (&json!(false), &json!("spile::plan::guard")),
@@ -396,7 +396,7 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
     std::fs::remove_dir_all(folder.join(".spile/applied")).unwrap();
     folder.write(".spile/applied", "in the way");
     let update = json!({ "tags": ["sweet"], "config": { "local.folders": ["elsewhere"] } });
-    let changed = server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::OK).await;
+    let changed = server.send(Method::PUT, "/api/integrations/fruit", &update, StatusCode::OK).await;
     let told = (&changed["tags"], &changed["applied"], &changed["not_applied"]["code"]);
     assert_eq!(told, (&json!(["sweet"]), &json!(false), &json!("spile::files::io")), "{changed}");
     let noted = server.get("/api/audit?limit=2").await;
@@ -406,7 +406,7 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
     // Pages lead to where it is applied.
     let browser = server.browser().await;
     let made = json!({ "type": "singer-jsonl", "name": "Plums", "config": { "local.folders": ["data"] } });
-    let made = server.send((Method::POST, "/api/integrations"), &made, StatusCode::CREATED).await;
+    let made = server.send(Method::POST, "/api/integrations", &made, StatusCode::CREATED).await;
     assert_eq!(made["applied"], true, "{made}");
     let form = [("action", "delete"), ("slug", "plums"), ("slug", "fruit"), ("sure", "yes")];
     assert_eq!(browser.goes("/integrations/bulk", &form).await, "/plan?did=unapplied");

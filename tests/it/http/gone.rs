@@ -70,14 +70,14 @@ async fn what_failed_is_noted_as_well() {
     git(&folder, &["remote", "add", "away", "/nowhere/at/all"]);
     let server = Server::of_folder(&folder, &["--write", "branch", "--push", "away"]);
     let update = json!({ "tags": ["sweet"] });
-    server.send((Method::PUT, "/api/integrations/fruit"), &update, StatusCode::CONFLICT).await;
+    server.send(Method::PUT, "/api/integrations/fruit", &update, StatusCode::CONFLICT).await;
     assert_eq!(noted(&server, "change").await["result"], "failed: spile::git::failed");
     drop(server);
     // What the last apply wrote cannot be kept: the registry has it by then.
     let server = Server::of_folder(&folder, &[]);
     let plan = server.get("/api/plan").await["id"].as_str().unwrap().to_owned();
     folder.write(".spile/applied", "in the way");
-    server.send((Method::POST, "/api/applies"), &json!({ "plan": plan }), StatusCode::SERVICE_UNAVAILABLE).await;
+    server.send(Method::POST, "/api/applies", &json!({ "plan": plan }), StatusCode::SERVICE_UNAVAILABLE).await;
     let deed = noted(&server, "apply").await;
     assert_eq!(deed["result"], format!("plan {plan}, 2 integrations, failed: spile::files::io"), "{deed}");
     assert_eq!(server.get("/api/applies").await["applies"].as_array().unwrap().len(), 1, "the registry has it");

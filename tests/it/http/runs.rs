@@ -27,7 +27,7 @@ fn project() -> Project {
 async fn a_test_and_a_sync_are_the_real_thing_and_their_log_can_be_followed() {
     let project = project();
     let server = Server::start(|words| project.command(words), &[]);
-    let post = |path: &'static str, status| server.send((Method::POST, path), &Value::Null, status);
+    let post = |path: &'static str, status| server.send(Method::POST, path, &Value::Null, status);
     let tested = post("/api/integrations/fruit/test", StatusCode::OK).await;
     assert_eq!((tested["success"].clone(), tested["message"].clone()), (json!(true), json!("the connection works")));
     let begun = post("/api/integrations/fruit/sync", StatusCode::ACCEPTED).await;
@@ -90,8 +90,7 @@ async fn a_failure_leads_to_the_field_that_mends_it() {
     let text = project.read("integrations/things.toml");
     assert!(text.contains("mode = 'well'") || text.contains("mode = \"well\""), "{text}");
     assert!(text.contains("token = '$FAULT_TOKEN'"), "a variable in place of a secret stays: {text}");
-    let mended =
-        server.send((Method::POST, "/api/integrations/things/sync?wait=90"), &Value::Null, StatusCode::OK).await;
+    let mended = server.send(Method::POST, "/api/integrations/things/sync?wait=90", &Value::Null, StatusCode::OK).await;
     assert_eq!(mended["success"], true, "{mended}");
 }
 
@@ -115,14 +114,14 @@ async fn who_wants_what_runs_already_is_told_so_everywhere() {
     let project = hanging();
     let server = Server::start(|words| project.command(words), &[]);
     let browser = server.browser().await;
-    server.send((Method::POST, "/api/integrations/things/sync"), &Value::Null, StatusCode::ACCEPTED).await;
+    server.send(Method::POST, "/api/integrations/things/sync", &Value::Null, StatusCode::ACCEPTED).await;
     let page = browser.refused("/integrations/things/sync", &[]).await;
     assert!(page.contains("has it here since"), "{page}");
     let bulk = |slugs: Value| json!({ "action": "sync", "integrations": slugs });
-    let refused = server.send((Method::POST, "/api/bulk"), &bulk(json!(["things"])), StatusCode::CONFLICT).await;
+    let refused = server.send(Method::POST, "/api/bulk", &bulk(json!(["things"])), StatusCode::CONFLICT).await;
     assert_eq!(refused["code"], "spile::run::busy");
     let both = bulk(json!(["things", "fruit"]));
-    let begun = server.send((Method::POST, "/api/bulk"), &both, StatusCode::ACCEPTED).await;
+    let begun = server.send(Method::POST, "/api/bulk", &both, StatusCode::ACCEPTED).await;
     let told = (&begun["success"], &begun["refused"]["things"]["code"], &begun["runs"]["things"]);
     assert_eq!(told, (&json!(false), &json!("spile::run::busy"), &Value::Null), "{begun}");
     let ended = followed(&server, begun["runs"]["fruit"].as_str().unwrap()).await;
@@ -143,8 +142,8 @@ async fn a_run_that_waits_for_its_turn_has_an_id_and_a_page() {
     let project = hanging();
     let server = Server::start(|words| project.command(words), &["--jobs", "1"]);
     let browser = server.browser().await;
-    server.send((Method::POST, "/api/integrations/things/sync"), &Value::Null, StatusCode::ACCEPTED).await;
-    let waiting = server.send((Method::POST, "/api/integrations/fruit/sync"), &Value::Null, StatusCode::ACCEPTED).await;
+    server.send(Method::POST, "/api/integrations/things/sync", &Value::Null, StatusCode::ACCEPTED).await;
+    let waiting = server.send(Method::POST, "/api/integrations/fruit/sync", &Value::Null, StatusCode::ACCEPTED).await;
     assert_eq!(waiting["run"]["status"], "waiting", "{waiting}");
     let id = waiting["run"]["id"].as_str().unwrap();
     assert_eq!(server.get(&format!("/api/runs/{id}")).await["run"]["status"], "waiting");
@@ -157,7 +156,7 @@ async fn a_run_that_waits_for_its_turn_has_an_id_and_a_page() {
     // Changed files make no more places, and others do not take them away.
     project.write("integrations/more.toml", FRUIT);
     tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-    let more = server.send((Method::POST, "/api/integrations/more/sync"), &Value::Null, StatusCode::ACCEPTED).await;
+    let more = server.send(Method::POST, "/api/integrations/more/sync", &Value::Null, StatusCode::ACCEPTED).await;
     assert_eq!(more["run"]["status"], "waiting", "{more}");
     assert!(server.stop().success());
     let runs = project.json(&["runs"])["runs"].clone();
@@ -174,7 +173,7 @@ async fn several_take_turns_and_each_can_be_followed_from_the_beginning() {
     project.spile(&["apply", "--yes"]).succeeds();
     let server = Server::start(|words| project.command(words), &["--jobs", "1"]);
     let all = json!({ "action": "sync", "integrations": ["fruit", "nuts", "plums"] });
-    let begun = server.send((Method::POST, "/api/bulk"), &all, StatusCode::ACCEPTED).await;
+    let begun = server.send(Method::POST, "/api/bulk", &all, StatusCode::ACCEPTED).await;
     assert_eq!(begun["success"], true, "{begun}");
     for slug in ["plums", "nuts", "fruit"] {
         let ended = followed(&server, begun["runs"][slug].as_str().unwrap()).await;

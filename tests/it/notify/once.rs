@@ -68,7 +68,7 @@ async fn after(folder: &Folder, world: &World) -> Vec<ops::Event> {
     let loaded = ops::check(&Project::at(folder.path())).unwrap();
     let mut events = Vec::new();
     let environment = "dev".parse().unwrap();
-    ops::notify::after(world, (&loaded, &environment), &[failed_run()], &mut |event| events.push(event)).await;
+    ops::notify::after(world, &loaded, &environment, &[failed_run()], &mut |event| events.push(event)).await;
     events
 }
 

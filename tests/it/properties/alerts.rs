@@ -98,10 +98,10 @@ impl World {
         };
         self.names += 1000;
         let told = std::mem::take(&mut self.told);
-        let decision = due::decide(&self.seen(only), &policy, told, (self.now, Uuid::from_u128(self.names)));
+        let decision = due::decide(&self.seen(only), &policy, told, self.now, Uuid::from_u128(self.names));
         self.told = decision.told;
         for message in &decision.messages {
-            due::settle(&mut self.told, message, (self.network, self.now));
+            due::settle(&mut self.told, message, self.network, self.now);
             if self.network == Outcome::NotSent {
                 continue;
             }

@@ -260,10 +260,10 @@ async fn changes_of_a_source_are_left_out_and_accepted_by_page_and_api() {
     assert_eq!(told["changes"]["steps"][0]["changes"].as_array().unwrap().len(), 1, "{told:#}");
 
     let accept = |at: &str| json!({ "integration": "things", "discovered_at": at });
-    let way = (Method::POST, "/api/contracts");
-    let stale = server.send(way.clone(), &accept("2026-01-01T00:00:00Z"), StatusCode::CONFLICT).await;
+    let path = "/api/contracts";
+    let stale = server.send(Method::POST, path, &accept("2026-01-01T00:00:00Z"), StatusCode::CONFLICT).await;
     assert_eq!(stale["code"], "spile::http::precondition");
-    server.send(way, &accept(at), StatusCode::OK).await;
+    server.send(Method::POST, path, &accept(at), StatusCode::OK).await;
     assert!(source.project.read("contracts/things.dev.toml").contains("[streams.refunds]"));
     let told = server.get("/api/contracts?integration=things").await;
     assert_eq!(told["changes"]["steps"][0]["changes"], json!([]));

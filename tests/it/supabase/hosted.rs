@@ -32,7 +32,7 @@ impl HostedRows {
 
     /// The registry of `acme` in `dev` at an address.
     pub fn at(&self, address: Address) -> Supabase {
-        Supabase::new(address, ("acme", &"dev".parse().unwrap()), self.folder.path()).unwrap()
+        Supabase::new(address, "acme", &"dev".parse().unwrap(), self.folder.path()).unwrap()
     }
 
     /// The registry of `acme` in `dev` behind another address, such as a proxy's.
@@ -46,7 +46,7 @@ impl HostedRows {
 
     pub fn of(&self, project: &str, environment: &str) -> Supabase {
         let address = self.address(&self.database.key("service_role"));
-        Supabase::new(address, (project, &environment.parse().unwrap()), self.folder.path()).unwrap()
+        Supabase::new(address, project, &environment.parse().unwrap(), self.folder.path()).unwrap()
     }
 
     /// Writes records in the place of all that are there.

@@ -283,6 +283,6 @@ async fn an_answer_of_ten_megabytes_that_is_none() {
 async fn a_key_that_no_header_can_hold() {
     let Some(subject) = HostedRows::start() else { return };
     let address = subject.address("sb_secret_two\nlines");
-    let error = Supabase::new(address, ("acme", &"dev".parse().unwrap()), subject.folder.path()).unwrap_err();
+    let error = Supabase::new(address, "acme", &"dev".parse().unwrap(), subject.folder.path()).unwrap_err();
     told(&said(&error.into()), "spile::supabase::key_form", ["no header may hold", "copy it again"]);
 }

@@ -54,16 +54,16 @@ async fn of_two_machines_one_has_the_lease_until_it_gives_it_back_or_dies() {
     let Some(subject) = HostedRows::start() else { return };
     let (one, other) = (subject.of("acme", "dev"), subject.of("acme", "dev"));
     let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    assert!(one.lease(id(10), (first, "a")).await.unwrap().granted);
-    assert!(one.lease(id(10), (first, "a")).await.unwrap().granted, "it is renewed");
-    let refused = other.lease(id(10), (second, "b")).await.unwrap();
+    assert!(one.lease(id(10), first, "a").await.unwrap().granted);
+    assert!(one.lease(id(10), first, "a").await.unwrap().granted, "it is renewed");
+    let refused = other.lease(id(10), second, "b").await.unwrap();
     assert_eq!((refused.granted, refused.run, refused.host.as_deref()), (false, Some(first), Some("a")));
-    assert!(other.lease(id(20), (second, "b")).await.unwrap().granted, "of another integration");
-    assert!(subject.of("acme", "prod").lease(id(10), (second, "b")).await.unwrap().granted, "of another environment");
+    assert!(other.lease(id(20), second, "b").await.unwrap().granted, "of another integration");
+    assert!(subject.of("acme", "prod").lease(id(10), second, "b").await.unwrap().granted, "of another environment");
     one.release(first).await.unwrap();
-    assert!(other.lease(id(10), (second, "b")).await.unwrap().granted);
+    assert!(other.lease(id(10), second, "b").await.unwrap().granted);
     subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
-    assert!(one.lease(id(10), (first, "a")).await.unwrap().granted, "who does not renew it has lost it");
+    assert!(one.lease(id(10), first, "a").await.unwrap().granted, "who does not renew it has lost it");
 }
 
 #[tokio::test]

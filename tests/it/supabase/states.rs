@@ -24,29 +24,29 @@ async fn bookmarks_are_written_by_who_has_the_lease_over_what_was_read_and_by_no
     let Some(subject) = HostedRows::start() else { return };
     let (target, one, other) = (subject.of("acme", "dev"), writer(1), writer(2));
     assert_eq!(target.state(ID).await.unwrap(), None);
-    let refused = target.keep_state(&one, (ID, 0), Some("{}")).await.unwrap_err();
+    let refused = target.keep_state(&one, ID, 0, Some("{}")).await.unwrap_err();
     assert!(matches!(refused, NotKept::Lease), "{refused}");
-    assert!(target.lease(id(10), (one.run, "a")).await.unwrap().granted);
+    assert!(target.lease(id(10), one.run, "a").await.unwrap().granted);
     // To the byte: no number is rounded, and no key sorted.
     let text = "{\"z\": 123456789012345678901234567890.10, \"a\": \"\\u0000\"}";
-    assert_eq!(target.keep_state(&one, (ID, 0), Some(text)).await.unwrap(), 1);
+    assert_eq!(target.keep_state(&one, ID, 0, Some(text)).await.unwrap(), 1);
     let kept = target.state(ID).await.unwrap().unwrap();
     assert_eq!((kept.version, kept.state.as_deref(), kept.run, &*kept.host), (1, Some(text), one.run, "machine-1"));
     assert_eq!(
-        target.keep_state(&one, (ID, 0), Some(text)).await.unwrap(),
+        target.keep_state(&one, ID, 0, Some(text)).await.unwrap(),
         2,
         "the answer was lost, and it is sent again"
     );
-    let stale = target.keep_state(&one, (ID, 0), Some("{}")).await.unwrap_err();
+    let stale = target.keep_state(&one, ID, 0, Some("{}")).await.unwrap_err();
     assert!(matches!(&stale, NotKept::Version { id } if id == ID), "{stale}");
-    assert_eq!(target.keep_state(&one, (ID, 2), None).await.unwrap(), 3);
+    assert_eq!(target.keep_state(&one, ID, 2, None).await.unwrap(), 3);
     assert_eq!(target.state(ID).await.unwrap().unwrap().state, None, "cleared, and remembered as such");
     // The lease ends, and passes to another machine.
     subject.database.sql("update integration_leases set expires_at = now() - interval '1 second'");
-    assert!(target.lease(id(10), (other.run, "b")).await.unwrap().granted);
-    let late = target.keep_state(&one, (ID, 3), Some("{}")).await.unwrap_err();
+    assert!(target.lease(id(10), other.run, "b").await.unwrap().granted);
+    let late = target.keep_state(&one, ID, 3, Some("{}")).await.unwrap_err();
     assert!(matches!(late, NotKept::Lease), "{late}");
-    assert_eq!(target.keep_state(&other, (ID, 3), Some("{}")).await.unwrap(), 4);
+    assert_eq!(target.keep_state(&other, ID, 3, Some("{}")).await.unwrap(), 4);
     for (project, environment) in [("acme", "prod"), ("other", "dev")] {
         assert_eq!(subject.of(project, environment).state(ID).await.unwrap(), None, "{project} {environment}");
     }
@@ -82,8 +82,8 @@ async fn the_broker_answers_its_run_alone_and_keeps_what_the_registry_cannot_tak
     let proxy = Proxy::before(&subject.database.url).await;
     let (registry, writer) = (Arc::new(subject.behind(&proxy.url)), writer(1));
     let target = subject.of("acme", "dev");
-    assert!(target.lease(id(10), (writer.run, "a")).await.unwrap().granted);
-    let broker = Broker::start(registry, writer, (ID, None)).await.unwrap();
+    assert!(target.lease(id(10), writer.run, "a").await.unwrap().granted);
+    let broker = Broker::start(registry, writer, ID, None).await.unwrap();
     let connection = broker.connection();
     let error = |question: Value| ask(&connection, &question)["error"].as_str().unwrap_or_default().to_owned();
     assert_eq!(ask(&connection, &json!({ "do": "get" })), json!({ "state": null }));

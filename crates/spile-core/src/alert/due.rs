@@ -43,11 +43,11 @@ struct Due {
 
 /// Decides what a channel is told now. `id` names the messages: the first gets it, each further one the next number.
 #[must_use]
-pub fn decide(seen: &Seen, policy: &Policy, mut told: Told, (now, id): (Timestamp, Uuid)) -> Decision {
+pub fn decide(seen: &Seen, policy: &Policy, mut told: Told, now: Timestamp, id: Uuid) -> Decision {
     told.tidy(now);
     let wanted = wanted(seen, policy, &told);
     let mut due = repeated_or_new(&wanted, policy, &mut told, now);
-    due.extend(over(seen, (&wanted, policy), &mut told));
+    due.extend(over(seen, &wanted, policy, &mut told));
     due.sort_by(|a, b| order(&a.alert).cmp(&order(&b.alert)));
     let free = policy.most_per_hour.saturating_sub(told.sent.len()).min(due.len());
     let mut messages: Vec<Sending> = Vec::new();
@@ -105,7 +105,7 @@ fn repeated_or_new(wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut 
 }
 
 /// Returns what is well again and was told to be wrong; forgets the rest of what is over.
-fn over(seen: &Seen, (wanted, policy): (&BTreeMap<&Key, &Alert>, &Policy), told: &mut Told) -> Vec<Due> {
+fn over(seen: &Seen, wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut Told) -> Vec<Due> {
     let mut over: BTreeMap<&str, Due> = BTreeMap::new();
     told.alerts.retain(|key, entry| {
         if wanted.contains_key(key) || entry.claim.is_some() {
@@ -157,7 +157,7 @@ pub enum Outcome {
 }
 
 /// Remembers how a message got through.
-pub fn settle(told: &mut Told, message: &Sending, (outcome, now): (Outcome, Timestamp)) {
+pub fn settle(told: &mut Told, message: &Sending, outcome: Outcome, now: Timestamp) {
     if outcome == Outcome::NotSent
         && let Some(slot) = told.sent.iter().position(|at| *at == message.claim.at)
     {

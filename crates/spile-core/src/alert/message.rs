@@ -142,7 +142,7 @@ impl Message {
 
     /// Writes what shows that a channel works.
     #[must_use]
-    pub fn test(frame: Frame<'_>, (at, id): (Timestamp, Uuid)) -> Self {
+    pub fn test(frame: Frame<'_>, at: Timestamp, id: Uuid) -> Self {
         Self {
             version: VERSION,
             id,

@@ -128,7 +128,7 @@ fn failure(integration: &Integration, run: &Run) -> Alert {
     Alert {
         help: run.cause.map(|cause| Cause::help(cause).to_owned()),
         command: Some(format!("spile logs {}", integration.slug)),
-        ..told_by(integration, (run, error))
+        ..told_by(integration, run, error)
     }
 }
 
@@ -140,10 +140,10 @@ fn recovery(integration: &Integration, run: &Run) -> Alert {
             format!("the sync succeeds again: it moved {}", counted(records, "record"))
         }
     };
-    Alert { key: Key::new(AlertKind::Recovery, integration.id), ..told_by(integration, (run, sentence)) }
+    Alert { key: Key::new(AlertKind::Recovery, integration.id), ..told_by(integration, run, sentence) }
 }
 
-fn told_by(integration: &Integration, (run, sentence): (&Run, String)) -> Alert {
+fn told_by(integration: &Integration, run: &Run, sentence: String) -> Alert {
     Alert {
         key: Key::new(AlertKind::Failure, integration.id),
         integration: Some(Subject::from(integration)),

@@ -21,11 +21,7 @@ pub struct Since {
 
 /// Says that an integration has not been synced for too long, where that is so.
 #[must_use]
-pub fn stale(
-    integration: &Integration,
-    environment: &EnvironmentName,
-    (since, now): (Since, Timestamp),
-) -> Option<Alert> {
+pub fn stale(integration: &Integration, environment: &EnvironmentName, since: Since, now: Timestamp) -> Option<Alert> {
     let timetable = Timetable::of(integration, environment).filter(|_| integration.at(environment).enabled)?;
     let schedule = &timetable.schedule;
     let from = since.synced.map_or(since.applied, |synced| synced.max(since.applied));

@@ -51,7 +51,7 @@ pub fn offers(text: &str, offset: usize, known: Known<'_>) -> Vec<Offer> {
     let cursor = Cursor::at(text, offset);
     match (cursor.table, &cursor.spot) {
         ("", Spot::Key(_)) => keys(text),
-        ("", Spot::Value { key, before, quote }) => quoted(values((key, &said(before, *quote)), known), *quote),
+        ("", Spot::Value { key, before, quote }) => quoted(values(key, &said(before, *quote), known), *quote),
         ("load", Spot::Key(_)) => table(text, &OF_LOAD),
         (table_name, Spot::Key(_)) if is_of_schema(table_name) => table(text, &OF_SCHEMA),
         (table_name, Spot::Value { key, quote, .. }) if is_of_schema(table_name) => quoted(reactions(key), *quote),
@@ -111,7 +111,7 @@ fn example(key: &str) -> &'static str {
     }
 }
 
-fn values((key, before): (&str, &str), known: Known<'_>) -> Vec<Offer> {
+fn values(key: &str, before: &str, known: Known<'_>) -> Vec<Offer> {
     let words = |words: &[&str]| words.iter().map(|word| Offer::new(*word, "", "")).collect();
     let names = |names: &[String]| names.iter().map(|name| Offer::new(name, "", "")).collect();
     match key {

@@ -28,7 +28,7 @@ pub fn position(text: &str, offset: usize, encoding: Encoding) -> (u32, u32) {
 
 /// Returns the byte at a line and a column; one behind the end of its line is at that end.
 #[must_use]
-pub fn offset(text: &str, (line, column): (u32, u32), encoding: Encoding) -> usize {
+pub fn offset(text: &str, line: u32, column: u32, encoding: Encoding) -> usize {
     let mut start = 0;
     for _ in 0..line {
         match text[start..].find('\n') {
@@ -63,9 +63,9 @@ mod tests {
         let text = "a\nä𝄞x\n";
         assert_eq!(position(text, text.find('x').unwrap(), Encoding::Utf16), (1, 3));
         assert_eq!(position(text, text.find('x').unwrap(), Encoding::Utf8), (1, 6));
-        assert_eq!(offset(text, (1, 3), Encoding::Utf16), text.find('x').unwrap());
-        assert_eq!(offset(text, (1, 99), Encoding::Utf16), text.len() - 1);
-        assert_eq!(offset(text, (9, 0), Encoding::Utf16), text.len());
+        assert_eq!(offset(text, 1, 3, Encoding::Utf16), text.find('x').unwrap());
+        assert_eq!(offset(text, 1, 99, Encoding::Utf16), text.len() - 1);
+        assert_eq!(offset(text, 9, 0, Encoding::Utf16), text.len());
         let within = text.find('𝄞').unwrap();
         for byte in within..within + 4 {
             assert_eq!(position(text, byte, Encoding::Utf16), (1, 1), "within a letter is before it");
@@ -77,7 +77,8 @@ mod tests {
         fn a_position_leads_back_to_its_byte(text in "[a\u{e4}\u{1d11e}\n]{0,20}", at in 0_usize..60) {
             let at = text.char_indices().map(|(at, _)| at).chain([text.len()]).min_by_key(|byte| byte.abs_diff(at)).unwrap();
             for encoding in [Encoding::Utf8, Encoding::Utf16] {
-                prop_assert_eq!(offset(&text, position(&text, at, encoding), encoding), at);
+                let (line, column) = position(&text, at, encoding);
+                prop_assert_eq!(offset(&text, line, column, encoding), at);
             }
         }
     }

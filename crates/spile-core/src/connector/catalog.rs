@@ -35,7 +35,7 @@ impl Catalog {
                 problems.push(source, read::Mistake::Twice { role: key.0, name: key.1, first, span: (0..0).into() });
                 continue;
             }
-            if !Self::is_named(source.path(), (key.0, &key.1)) {
+            if !Self::is_named(source.path(), key.0, &key.1) {
                 problems.push(source, read::Mistake::Stem { role: key.0, name: key.1.clone(), span: (0..0).into() });
             }
             let connector = OnceLock::from(Some(Arc::new(connector)));
@@ -60,7 +60,7 @@ impl Catalog {
     /// Tells whether a file is called as the file of a connector is: `<name>.toml`, or `<name>-<kind>.toml`, for an
     /// extractor and a loader may share a name.
     #[must_use]
-    pub fn is_named(path: &Path, (role, name): (Role, &str)) -> bool {
+    pub fn is_named(path: &Path, role: Role, name: &str) -> bool {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let kind = match role {
             Role::Extractor => "-extractor",
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_file_is_called_after_its_connector() {
-        let is = |path: &str| Catalog::is_named(Path::new(path), (Role::Loader, "lake"));
+        let is = |path: &str| Catalog::is_named(Path::new(path), Role::Loader, "lake");
         assert!(is("connectors/lake.toml") && is("connectors/a/lake-loader.toml"));
         assert!(
             !is("connectors/lake-extractor.toml")

@@ -165,7 +165,7 @@ impl Naming {
             schema_setting: setting("schema_setting", problems),
             mapping_setting: setting("mapping_setting", problems),
             stream_schema: table.flag("stream_schema", problems).is_some_and(|flag| flag.value),
-            longest: table.whole("longest", (1..=u16::MAX, "a number of characters"), problems).map(usize::from),
+            longest: table.whole("longest", 1..=u16::MAX, "a number of characters", problems).map(usize::from),
             file: text("file", problems),
         };
         table.finish(problems);

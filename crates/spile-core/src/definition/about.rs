@@ -19,12 +19,12 @@ pub(super) fn plugin(about: &Members, asked: &Asked) -> Members {
     // `about` says of no keyword, but all that say it are made with the SDK.
     plugin.insert("keywords".to_owned(), json!(["meltano_sdk"]));
     let mut settings = Vec::new();
-    properties(&about["settings"], ("", true), &mut settings);
+    properties(&about["settings"], "", true, &mut settings);
     plugin.insert("settings".to_owned(), Value::Array(settings));
     plugin
 }
 
-fn properties(schema: &Value, (prefix, is_required): (&str, bool), settings: &mut Vec<Value>) {
+fn properties(schema: &Value, prefix: &str, is_required: bool, settings: &mut Vec<Value>) {
     let required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{prefix}{name}");
@@ -32,7 +32,7 @@ fn properties(schema: &Value, (prefix, is_required): (&str, bool), settings: &mu
         let is_required = is_required && (required(name) || property["required"] == json!(true));
         if property["properties"].as_object().is_some_and(|members| !members.is_empty()) && is_kind(property, "object")
         {
-            properties(property, (&format!("{path}."), is_required), settings);
+            properties(property, &format!("{path}."), is_required, settings);
         } else {
             settings.push(setting(&path, property, is_required));
         }

@@ -11,7 +11,7 @@ use crate::value::kind_of;
 type Fitted = (Option<Kind>, Option<Value>);
 
 /// Makes a default and a kind go together; what that changes is noted.
-pub(super) fn fit(kind: Option<Kind>, written: &Value, (name, reader): (&str, &mut Reader<'_>)) -> Fitted {
+pub(super) fn fit(kind: Option<Kind>, written: &Value, name: &str, reader: &mut Reader<'_>) -> Fitted {
     let Some(value) = kept(written) else {
         if !written.is_null() {
             reader.notes.say(format!("not kept: the default of `{name}`, `{written}`, a whole number beyond 64 bits"));

@@ -20,7 +20,7 @@ pub(super) fn plugin(source: &Source, asked: &Asked, problems: &mut Problems) ->
         }
     };
     if members.get("plugins").is_some_and(Value::is_object) {
-        return project::plugin((source, &members), asked, problems);
+        return project::plugin(source, &members, asked, problems);
     }
     if is_about(&members) {
         return Some(about::plugin(&members, asked));

@@ -53,15 +53,12 @@ pub fn index(source: &Source, role: Role, problems: &mut Problems) -> Option<Vec
             problems.push(source, Mistake::NoIndex { found: format!("`{}`", short(&plugin)), span });
             return None;
         };
-        all.extend(of_plugin((role, &plugin), (&said, variants)));
+        all.extend(of_plugin(role, &plugin, &said, variants));
     }
     Some(all)
 }
 
-fn of_plugin<'a>(
-    (role, plugin): (Role, &'a str),
-    (said, variants): (&'a Value, &'a Members),
-) -> impl Iterator<Item = Indexed> {
+fn of_plugin<'a>(role: Role, plugin: &'a str, said: &'a Value, variants: &'a Members) -> impl Iterator<Item = Indexed> {
     let default = said["default_variant"].as_str();
     variants.keys().map(move |variant| Indexed {
         role,

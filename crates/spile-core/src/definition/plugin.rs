@@ -76,11 +76,7 @@ const LOADERS_CAN: [&str; 9] = [
 ];
 
 /// Reads a plugin; everything that is wrong with it is reported.
-pub(super) fn read(
-    (source, members): (&Source, &Members),
-    asked: &Asked,
-    problems: &mut Problems,
-) -> Option<Definition> {
+pub(super) fn read(source: &Source, members: &Members, asked: &Asked, problems: &mut Problems) -> Option<Definition> {
     let mut reader = Reader { source, problems, notes: Notes::default(), failed: false };
     let members = variant(members, &mut reader)?;
     let name = reader.text(&members, "name").unwrap_or_default();
@@ -90,7 +86,7 @@ pub(super) fn read(
         reader.refuse(Mistake::Name { what: "plugin", name, help, span });
         return None;
     }
-    let role = role(&members, (&name, asked.role), &mut reader)?;
+    let role = role(&members, &name, asked.role, &mut reader)?;
     let connector_name = asked.name.clone().unwrap_or_else(|| short(&name).to_owned());
     if !is_word(&connector_name) {
         let help = "give it a name of letters, digits, `-` and `_` with `--name`";
@@ -112,7 +108,7 @@ pub(super) fn read(
         keywords,
         docs: reader.text(&members, "docs").or_else(|| reader.text(&members, "repo")),
         logo: reader.text(&members, "logo_url").map(logo),
-        plugin: plugin(&members, (&name, role, asked), &mut reader),
+        plugin: plugin(&members, &name, role, asked, &mut reader),
         settings,
         groups,
         one_group: false,
@@ -152,7 +148,7 @@ pub(super) fn short(plugin: &str) -> &str {
     if is_word(name) { name } else { plugin }
 }
 
-fn role(members: &Members, (name, asked): (&str, Option<Role>), reader: &mut Reader<'_>) -> Option<Role> {
+fn role(members: &Members, name: &str, asked: Option<Role>, reader: &mut Reader<'_>) -> Option<Role> {
     let span = || span_of(reader.source, name);
     if let Some(found) = members.get("plugin_type").and_then(Value::as_str) {
         let found = found.to_owned();
@@ -183,7 +179,7 @@ fn role(members: &Members, (name, asked): (&str, Option<Role>), reader: &mut Rea
     role
 }
 
-fn plugin(members: &Members, (name, role, asked): (&str, Role, &Asked), reader: &mut Reader<'_>) -> Plugin {
+fn plugin(members: &Members, name: &str, role: Role, asked: &Asked, reader: &mut Reader<'_>) -> Plugin {
     let namespace = reader.text(members, "namespace").unwrap_or_else(|| {
         let namespace = name.replace('-', "_");
         reader.notes.say(format!("it has no `namespace`: `{namespace}` is taken, as Meltano does"));

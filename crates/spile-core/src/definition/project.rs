@@ -9,11 +9,7 @@ use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::Source;
 
 /// Returns the plugin that is asked for, or the only one, with what it inherits laid under it.
-pub(super) fn plugin(
-    (source, project): (&Source, &Members),
-    asked: &Asked,
-    problems: &mut Problems,
-) -> Option<Members> {
+pub(super) fn plugin(source: &Source, project: &Members, asked: &Asked, problems: &mut Problems) -> Option<Members> {
     let all = plugins(project, asked.role);
     let names = || all.iter().map(|(_, name, _)| *name);
     let found = match &asked.plugin {

@@ -49,7 +49,7 @@ pub(super) fn setting(value: &Value, reader: &mut Reader<'_>) -> Option<Setting>
         passed.insert("hidden".to_owned(), json!(true));
     }
     let written = members.get("value").unwrap_or(&Value::Null);
-    let (kind, default) = default::fit(kind, written, (&name, reader));
+    let (kind, default) = default::fit(kind, written, &name, reader);
     let kind = kind.unwrap_or(Kind::String);
     let said = if is_sensitive { Some(true) } else { members.get("sensitive").and_then(Value::as_bool) };
     let (secret, is_open) = secrecy(&name, &kind, said, reader);

@@ -314,7 +314,8 @@ pub fn asking(changes: &[Change]) -> Vec<&Change> {
 /// With the changes that no pattern leaves out.
 pub fn without<'a>(
     asking: &[&'a Change],
-    (integration, declaration): (&Integration, &Declaration),
+    integration: &Integration,
+    declaration: &Declaration,
     now: &[Stream],
 ) -> Result<IndexSet<String>, Vec<&'a Change>> {
     let mut selecting = declaration.clone();

@@ -33,7 +33,7 @@ pub fn check(draft: &Draft, against: Against<'_>, problems: &mut Problems) {
     }
     for key in &draft.metadata_streams {
         against.check_metadata(key, problems);
-        against.check_replication_key((draft, key), problems);
+        against.check_replication_key(draft, key, problems);
     }
 }
 
@@ -80,7 +80,7 @@ impl Against<'_> {
             let (text, help) = (written.value.clone(), near_stream(body(written), self.streams));
             Some(Mistake::NoStream { pattern: text, within: self.within.to_owned(), span: span(written), help })
         } else {
-            self.field_mistake((written, &pattern), &found)
+            self.field_mistake(written, &pattern, &found)
         }) else {
             return;
         };
@@ -89,7 +89,8 @@ impl Against<'_> {
 
     fn field_mistake(
         &self,
-        (written, pattern): (&Placed<String>, &Pattern),
+        written: &Placed<String>,
+        pattern: &Pattern,
         found: &[(&Stream, Vec<&Field>)],
     ) -> Option<Mistake> {
         let field = pattern.field.as_deref().filter(|field| *field != "*")?;
@@ -128,7 +129,7 @@ impl Against<'_> {
         }
     }
 
-    fn check_replication_key(&self, (draft, written): (&Draft, &Placed<String>), problems: &mut Problems) {
+    fn check_replication_key(&self, draft: &Draft, written: &Placed<String>, problems: &mut Problems) {
         let keys = draft.metadata.as_ref().and_then(|metadata| metadata.get(written.as_str()));
         let Some(key) = keys.and_then(|keys| keys.get("replication-key")).and_then(Value::as_str) else { return };
         let glob = Glob::from(written.as_str());

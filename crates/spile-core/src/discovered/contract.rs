@@ -99,7 +99,7 @@ impl Contract {
 
     /// Returns the text of its file.
     #[must_use]
-    pub fn text(&self, (slug, environment): (&Slug, &EnvironmentName)) -> String {
+    pub fn text(&self, slug: &Slug, environment: &EnvironmentName) -> String {
         let mut text = format!(
             "# What the source of `{slug}` offered in `{environment}` when it was last accepted.\n\
              # Written by `spile discover {slug} --accept`: do not edit it.\n"
@@ -182,7 +182,7 @@ mod tests {
         let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
         let written = Contract::of(&[odd.clone(), stream("bare", &[])], &postgres);
         let (slug, environment) = names();
-        let text = written.text((&slug, &environment));
+        let text = written.text(&slug, &environment);
         assert_eq!(contract(&text), (Some(written), Vec::new()), "{text}");
         assert_eq!(path_of(&column(&odd.fields[1])), odd.fields[1].path);
     }
@@ -194,7 +194,7 @@ mod tests {
         orders.fields[1].types = vec!["null".to_owned(), "string".to_owned()];
         let postgres = Catalog::built_in(Role::Extractor, "postgres").unwrap();
         let (slug, environment) = names();
-        let text = Contract::of(&[orders], &postgres).text((&slug, &environment));
+        let text = Contract::of(&[orders], &postgres).text(&slug, &environment);
         let body = text.split_once("\n\n").unwrap().1;
         let wanted =
             "[streams.public-orders]\nprimary_key = [\"id\"]\ncolumns.id = \"\"\ncolumns.reason = \"null, string\"\n";

@@ -13,7 +13,7 @@ const FORM: u8 = 2;
 /// Returns a hash of all that the answer of a tap depends on: where it is installed from, and what is `installed` of it;
 /// the environment; the settings. Of secrets it is the ciphertexts, so no key is needed and no plain text is hashed.
 #[must_use]
-pub fn key(integration: &Integration, environment: &EnvironmentName, (plugin, installed): (&Plugin, &str)) -> String {
+pub fn key(integration: &Integration, environment: &EnvironmentName, plugin: &Plugin, installed: &str) -> String {
     let declaration = integration.at(environment);
     let secrets = declaration.secrets.as_ref().map(|secrets| (&secrets.names, secrets.document.ciphertexts()));
     let all = json!({

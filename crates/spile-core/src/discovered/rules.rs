@@ -62,7 +62,7 @@ impl Rules {
     pub fn with_metadata(mut self, metadata: &Map<String, Value>) -> Self {
         for (key, value) in metadata {
             let (stream, field) = key.split_once('.').unwrap_or((key, ""));
-            self.add_metadata((stream, field), value);
+            self.add_metadata(stream, field, value);
         }
         self
     }
@@ -100,12 +100,12 @@ impl Rules {
     }
 
     /// Tables in the metadata of a stream are those of its fields.
-    fn add_metadata(&mut self, (stream, field): (&str, &str), keys: &Value) {
+    fn add_metadata(&mut self, stream: &str, field: &str, keys: &Value) {
         for (key, value) in keys.as_object().unwrap_or(&Map::new()) {
             let effect = match (key.as_str(), value) {
                 (_, Value::Object(_)) => {
                     let nested = if field.is_empty() { key.clone() } else { format!("{field}.{key}") };
-                    self.add_metadata((stream, &nested), value);
+                    self.add_metadata(stream, &nested, value);
                     continue;
                 }
                 ("selected", Value::Bool(selected)) => Effect::Select(*selected),

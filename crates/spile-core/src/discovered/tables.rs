@@ -150,7 +150,7 @@ pub fn check(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problem
         }
     }
     for ((one, other), what) in shared {
-        self::shared((&writers[one], &writers[other]), &what, within, problems);
+        self::shared(&writers[one], &writers[other], &what, within, problems);
     }
     patterns(writers, within, problems);
     for (writer, tables) in writers.iter().zip(&tables) {
@@ -175,7 +175,7 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
                     format!("to `{}`", placement.unwrap_or_else(|| stream.clone()))
                 };
                 let what: Vec<String> = streams.iter().map(table).collect();
-                shared((group[one], group[other]), &what, within, problems);
+                shared(group[one], group[other], &what, within, problems);
             }
         }
         let maybe: Vec<&Writer<'_>> = Patterns::maybe(&all).into_iter().map(|at| group[at]).collect();
@@ -193,7 +193,7 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
     }
 }
 
-fn shared((one, other): (&Writer<'_>, &Writer<'_>), what: &[String], within: &Within<'_>, problems: &mut Problems) {
+fn shared(one: &Writer<'_>, other: &Writer<'_>, what: &[String], within: &Within<'_>, problems: &mut Problems) {
     if one.shares() || other.shares() || !(one.is_other || other.is_other) {
         return;
     }

@@ -81,7 +81,7 @@ fn a_discovery_holds_for_what_its_answer_depends_on_and_for_nothing_else() {
     let environment = |name: &str| name.parse::<EnvironmentName>().unwrap();
     let of = |says: &str, name: &str, installed: &str| {
         let integration = integration("'catalog'", says);
-        key(&integration, &environment(name), (&integration.connector.plugin, installed))
+        key(&integration, &environment(name), &integration.connector.plugin, installed)
     };
     let first = of("", "dev", "tap-x 1");
     assert_eq!(first.len(), 64, "{first}");

@@ -117,7 +117,7 @@ impl NewFile {
             } else {
                 setting.name.split('.').map(Key::new).collect()
             };
-            insert(&mut table, &keys, (value(written), &comment));
+            insert(&mut table, &keys, value(written), &comment);
         }
         Ok(table)
     }
@@ -147,7 +147,7 @@ impl NewFile {
 }
 
 /// Inserts a value; dots part nested settings, which are written as they are named: `local.folders = [...]`.
-fn insert(table: &mut Table, keys: &[Key], (item, comment): (Item, &str)) {
+fn insert(table: &mut Table, keys: &[Key], item: Item, comment: &str) {
     match keys {
         [] => {}
         [key] => {
@@ -161,7 +161,7 @@ fn insert(table: &mut Table, keys: &[Key], (item, comment): (Item, &str)) {
                 Item::Table(inner)
             });
             if let Some(inner) = inner.as_table_mut() {
-                insert(inner, rest, (item, comment));
+                insert(inner, rest, item, comment);
             }
         }
     }

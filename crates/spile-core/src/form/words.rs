@@ -146,7 +146,7 @@ fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems
         problems.push(word.source, Mistake::NoValue { word: written, example: "--set name=value", span });
         return None;
     };
-    let setting = setting((name, word), connector, problems);
+    let setting = setting(name, word, connector, problems);
     if setting.is_none_or(|setting| setting.secret) {
         // Of a name that is not known the value may be a secret as well.
         word.hide(name, problems);
@@ -173,7 +173,7 @@ fn secret<'a>(
 ) -> Option<(&'a Setting, SecretSource)> {
     let (name, from) = word.text.split_once('=').map_or((word.text, None), |(name, from)| (name, Some(from)));
     word.hide(name, problems);
-    let setting = setting((name, word), connector, problems)?;
+    let setting = setting(name, word, connector, problems)?;
     if !setting.secret {
         let span = word.span(0..name.len()).into();
         problems.push(word.source, Mistake::NoSecret { name: name.to_owned(), span });
@@ -192,11 +192,7 @@ fn secret<'a>(
     }
 }
 
-fn setting<'a>(
-    (name, word): (&str, Word<'_>),
-    connector: &'a Connector,
-    problems: &mut Problems,
-) -> Option<&'a Setting> {
+fn setting<'a>(name: &str, word: Word<'_>, connector: &'a Connector, problems: &mut Problems) -> Option<&'a Setting> {
     let found = connector.setting(name);
     if found.is_none() {
         let names = || connector.settings.iter().map(|setting| setting.name.as_str());

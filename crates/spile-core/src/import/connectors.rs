@@ -49,7 +49,8 @@ struct Declared {
 pub fn connectors(
     adopted: &mut Vec<Adopted>,
     found: &Found<'_>,
-    (catalog, locks): (&Catalog, &Locks),
+    catalog: &Catalog,
+    locks: &Locks,
     left: &mut Left,
 ) -> BTreeMap<PluginKey, Definition> {
     let mut definitions: BTreeMap<PluginKey, Definition> = BTreeMap::new();
@@ -62,7 +63,7 @@ pub fn connectors(
             let name = connector_name(&key.name);
             let definition = definitions
                 .entry(PluginKey { role: key.role, name: name.clone() })
-                .or_insert_with(|| Definition::of(&key, found, (catalog, locks)));
+                .or_insert_with(|| Definition::of(&key, found, catalog, locks));
             match definition.take(one, &chain, found) {
                 Ok(()) => {
                     one.connector = name;
@@ -87,7 +88,7 @@ fn connector_name(plugin: &str) -> String {
 }
 
 impl Definition {
-    fn of(key: &PluginKey, found: &Found<'_>, (catalog, locks): (&Catalog, &Locks)) -> Self {
+    fn of(key: &PluginKey, found: &Found<'_>, catalog: &Catalog, locks: &Locks) -> Self {
         let plugin = found.plugin(key);
         let known = |name: &str| {
             plugin.and_then(|plugin| plugin.value.get(name)).cloned().or_else(|| locks.get(key)?.get(name).cloned())
@@ -294,7 +295,7 @@ fn is_secret(setting: &Value) -> Option<bool> {
 
 /// Returns what a plugin, or what it inherits from, declares as secrets and as none.
 #[must_use]
-pub fn declared(one: &Adopted, found: &Found<'_>, (catalog, locks): (&Catalog, &Locks)) -> Known {
+pub fn declared(one: &Adopted, found: &Found<'_>, catalog: &Catalog, locks: &Locks) -> Known {
     let mut known = Known::default();
     let chain = std::iter::once(&one.key).chain(&one.ancestors);
     for key in chain {

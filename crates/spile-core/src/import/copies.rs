@@ -253,7 +253,7 @@ mod tests {
             "{rest}plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    config:\n{config}  loaders: []\n"
         );
         let catalog = Catalog::new(&[], &mut Problems::default());
-        import(&prepared(&text).unwrap(), (&catalog, &Locks::default()), &mut Left::new()).unwrap()
+        import(&prepared(&text).unwrap(), &catalog, &Locks::default(), &mut Left::new()).unwrap()
     }
 
     #[test]
@@ -314,7 +314,7 @@ mod tests {
         let text = "plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    settings:\n    - {name: api_key, sensitive: false}\n\
                     \x20   config: {api_key: abc, sheet_id: x}\n";
         let catalog = Catalog::new(&[], &mut Problems::default());
-        let import = import(&prepared(text).unwrap(), (&catalog, &Locks::default()), &mut Left::new()).unwrap();
+        let import = import(&prepared(text).unwrap(), &catalog, &Locks::default(), &mut Left::new()).unwrap();
         assert!(import.adopted[0].base.secrets.is_empty());
         let connector = import.files.iter().find(|file| file.path.starts_with("connectors")).unwrap();
         assert!(

@@ -120,7 +120,7 @@ impl Merge<'_> {
             (Content::Sequence(Style::Block, items), Content::Sequence(Style::Block, theirs)) => {
                 if let Some((last, first)) = items.last().zip(theirs.first()) {
                     let (from, to) = (dash(self.theirs.text, first.span.start), dash(self.ours.text, last.span.start));
-                    self.add(last.span.end, &self.lines(pair), (from, to));
+                    self.add(last.span.end, &self.lines(pair), from, to);
                 }
                 Ok(())
             }
@@ -150,7 +150,7 @@ impl Merge<'_> {
         let (from, to) = (column(self.theirs.text, pair.key.span.start), column(self.ours.text, own.key.span.start));
         // No blank stays behind the colon.
         let start = self.ours.text[..own.value.span.start].trim_end_matches(' ').len();
-        self.edits.replace(start..own.value.span.end, format!("\n{}", moved(&lines, (from, to))));
+        self.edits.replace(start..own.value.span.end, format!("\n{}", moved(&lines, from, to)));
     }
 
     /// Adds a pair, with the comments in front of it, behind the last one of a table.
@@ -161,15 +161,15 @@ impl Merge<'_> {
         match ours.pairs().last() {
             Some(last) => {
                 let to = column(self.ours.text, last.key.span.start);
-                self.add(last.span().end, &lines, (from, to));
+                self.add(last.span().end, &lines, from, to);
             }
-            None => self.edits.insert(self.ours.text.len(), format!("{}\n", moved(&lines, (from, 0)))),
+            None => self.edits.insert(self.ours.text.len(), format!("{}\n", moved(&lines, from, 0))),
         }
     }
 
-    fn add(&mut self, after: usize, lines: &str, columns: (usize, usize)) {
+    fn add(&mut self, after: usize, lines: &str, from: usize, to: usize) {
         let end = line_end(self.ours.text, after);
-        self.edits.insert(end, format!("\n{}", moved(lines, columns)));
+        self.edits.insert(end, format!("\n{}", moved(lines, from, to)));
     }
 
     /// Returns the lines below a key.
@@ -187,9 +187,9 @@ impl Merge<'_> {
     }
 }
 
-fn moved(lines: &str, columns: (usize, usize)) -> String {
+fn moved(lines: &str, from: usize, to: usize) -> String {
     // The first line is moved too: a line break in front of it makes it a later one.
-    shifted(&format!("\n{lines}"), columns)[1..].to_owned()
+    shifted(&format!("\n{lines}"), from, to)[1..].to_owned()
 }
 
 fn refused(pair: &Pair) -> Mistake {

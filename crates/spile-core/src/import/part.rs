@@ -150,11 +150,11 @@ impl Reader<'_> {
             let end = line_end(self.document.text, pair.span().end);
             let comments = comments(self.document.text, before..end, table.unwrap_or(self.item));
             before = end;
-            say(&mut said, (name, value), comments, pair.key.span.start)?;
+            say(&mut said, name, value, comments, pair.key.span.start)?;
         }
         // What is merged in from elsewhere has its comments there.
-        for member in members {
-            say(&mut said, member, Vec::new(), at)?;
+        for (name, value) in members {
+            say(&mut said, name, value, Vec::new(), at)?;
         }
         Ok(said)
     }
@@ -230,12 +230,7 @@ fn is_mixed(text: &str) -> bool {
     has_variable(text) && reference(text).is_none()
 }
 
-fn say(
-    said: &mut Vec<Said>,
-    (name, value): (String, Value),
-    comments: Vec<(usize, &str)>,
-    at: usize,
-) -> Result<(), Why> {
+fn say(said: &mut Vec<Said>, name: String, value: Value, comments: Vec<(usize, &str)>, at: usize) -> Result<(), Why> {
     let what = || Why { what: format!("`{name}` holds a null in a list"), at };
     if let Some(value) = without_nulls(value).map_err(|NullInList| what())? {
         let comments = comments.into_iter().map(|(_, text)| text.to_owned()).collect();

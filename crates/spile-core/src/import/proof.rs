@@ -321,7 +321,7 @@ plugins:
     fn told(after: &str) -> Option<(String, String)> {
         let catalog = Catalog::new(&[], &mut Problems::default());
         let known = (&catalog, &Locks::default());
-        let adopted = import(&prepared(BEFORE).unwrap(), known, &mut Left::new()).unwrap().adopted;
+        let adopted = import(&prepared(BEFORE).unwrap(), known.0, known.1, &mut Left::new()).unwrap().adopted;
         assert_eq!(adopted.len(), 2);
         let difference = compare(BEFORE, after, &adopted).err()?;
         Some((difference.path, difference.plugin.map(|plugin| plugin.name).unwrap_or_default()))

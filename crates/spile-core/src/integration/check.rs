@@ -128,7 +128,7 @@ fn connector(draft: &Draft, catalog: &Catalog, problems: &mut Problems) -> Optio
     };
     let found = catalog.find(role, name);
     if found.is_none() {
-        let help = near_connector((draft, role), name, catalog);
+        let help = near_connector(draft, role, name, catalog);
         let span = name.place.span.clone().into();
         problems.push(&name.place.source, Mistake::UnknownType { role, name: name.value.clone(), span, help });
     }
@@ -136,7 +136,7 @@ fn connector(draft: &Draft, catalog: &Catalog, problems: &mut Problems) -> Optio
 }
 
 /// Returns what to write instead of a `type` that names no connector of that role.
-fn near_connector((draft, role): (&Draft, Role), name: &str, catalog: &Catalog) -> String {
+fn near_connector(draft: &Draft, role: Role, name: &str, catalog: &Catalog) -> String {
     // A file that holds the loader of a name shared with an extractor may be called `NAME-loader.toml`, and so its connector.
     let by_role = format!("{name}-{role}");
     if catalog.names(role).any(|known| known == by_role) {

@@ -28,7 +28,7 @@ pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<String> {
 pub fn at(text: &str, offset: usize) -> Option<String> {
     let document = crate::table::layout(text).ok()?;
     let mut found = None;
-    search(document.as_table(), offset, ("", &mut found));
+    search(document.as_table(), offset, "", &mut found);
     found
 }
 
@@ -38,7 +38,7 @@ pub fn at_line(text: &str, line: usize) -> Option<String> {
     at(text, text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum())
 }
 
-fn search(table: &dyn TableLike, offset: usize, (prefix, found): (&str, &mut Option<String>)) {
+fn search(table: &dyn TableLike, offset: usize, prefix: &str, found: &mut Option<String>) {
     for (name, item) in table.iter() {
         let key = table.key(name).and_then(toml_edit::Key::span);
         let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
@@ -49,7 +49,7 @@ fn search(table: &dyn TableLike, offset: usize, (prefix, found): (&str, &mut Opt
         if let Item::Table(_) | Item::Value(toml_edit::Value::InlineTable(_)) = item
             && let Some(inner) = item.as_table_like()
         {
-            search(inner, offset, (&path, found));
+            search(inner, offset, &path, found);
         }
     }
 }

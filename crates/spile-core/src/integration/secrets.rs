@@ -130,7 +130,7 @@ pub(super) fn in_file(table: &Table<'_>, name: &FileName, problems: &mut Problem
     let block = vec![(SECRETS.to_owned(), members(&secrets)), ("sops".to_owned(), members(&metadata))];
     let document = Document::from_members(block).ok()?;
     let place = |key: &str| metadata.key_place(key).unwrap_or_else(|| metadata.place());
-    mistakes(&document, source, (&place, &format!("spile secrets rotate {slug}")), problems);
+    mistakes(&document, source, &place, &format!("spile secrets rotate {slug}"), problems);
     if !document.metadata.is_profile() && document.metadata.scope().is_ok() {
         problems.push(source, Mistake::Profile { slug, span: metadata.place().span.into() });
     }
@@ -183,7 +183,7 @@ fn values(secrets: &Table<'_>, slug: &str, problems: &mut Problems) -> bool {
 
 type PlaceOf<'a> = &'a dyn Fn(&str) -> Place;
 
-fn mistakes(document: &Document, source: &Source, (place, mend): (PlaceOf<'_>, &str), problems: &mut Problems) {
+fn mistakes(document: &Document, source: &Source, place: PlaceOf<'_>, mend: &str, problems: &mut Problems) {
     for mistake in document.metadata.mistakes() {
         let key = match &mistake {
             BadMetadata::Version => "version",

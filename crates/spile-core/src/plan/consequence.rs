@@ -61,7 +61,8 @@ impl Verdict {
 /// Judges every change of both steps.
 pub(super) fn judge(
     current: &Current,
-    (registry, meltano): (&Step<Row>, &Step<Entry>),
+    registry: &Step<Row>,
+    meltano: &Step<Entry>,
     integrations: &Integrations,
     environment: &EnvironmentName,
 ) -> BTreeMap<IntegrationId, Verdict> {
@@ -71,7 +72,7 @@ pub(super) fn judge(
     for (id, change) in &registry.changes {
         let verdict = verdicts.entry(*id).or_default();
         let all = || entry(id).map(|entry| entry.streams(environment)).unwrap_or_default();
-        field_verdicts(change, (integrations.get(id).map(AsRef::as_ref), &all), verdict);
+        field_verdicts(change, integrations.get(id).map(AsRef::as_ref), &all, verdict);
         if let Change::Delete { before } = change {
             verdict.add(Consequence::DataLoss, format!("the row and the bookmarks of `{}` go", before.slug()), all());
         }
@@ -82,10 +83,10 @@ pub(super) fn judge(
         let all = || change.record().streams(environment);
         if let Change::Update { before, after } = change {
             let integration = integrations.get(id).map(AsRef::as_ref);
-            entry_verdicts((before, after), (integration, environment), verdict);
+            entry_verdicts(before, after, integration, environment, verdict);
             for other in other_environments([before, after], environment) {
                 let mut theirs = Verdict::default();
-                entry_verdicts((before, after), (integration, other), &mut theirs);
+                entry_verdicts(before, after, integration, other, &mut theirs);
                 let theirs: Vec<String> = theirs.reasons.difference(&verdict.reasons).cloned().collect();
                 verdict.reasons.extend(theirs.iter().map(|reason| format!("in `{other}`, {reason}")));
             }
@@ -109,13 +110,15 @@ pub(super) fn judge(
 
 /// Judges how an entry changes in one environment.
 fn entry_verdicts(
-    (before, after): (&Entry, &Entry),
-    (integration, environment): (Option<&Integration>, &EnvironmentName),
+    before: &Entry,
+    after: &Entry,
+    integration: Option<&Integration>,
+    environment: &EnvironmentName,
     verdict: &mut Verdict,
 ) {
     let all = || after.streams(environment);
     if let Some(change) = Change::between(&before.within(environment), &after.within(environment)) {
-        field_verdicts(&change, (integration, &all), verdict);
+        field_verdicts(&change, integration, &all, verdict);
     }
 }
 
@@ -128,7 +131,8 @@ fn other_environments<'a>(entries: [&'a Entry; 2], planned: &EnvironmentName) ->
 /// Judges the fields of a change; `all` are the streams that the integration reads.
 fn field_verdicts<R: Record>(
     change: &Change<R>,
-    (integration, all): (Option<&Integration>, &dyn Fn() -> BTreeSet<String>),
+    integration: Option<&Integration>,
+    all: &dyn Fn() -> BTreeSet<String>,
     verdict: &mut Verdict,
 ) {
     let fields = if matches!(change, Change::Update { .. }) { change.fields() } else { Vec::new() };

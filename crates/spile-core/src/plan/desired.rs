@@ -41,7 +41,7 @@ pub fn entries(integrations: &Integrations, settings: &ProjectSettings) -> State
     let entry = |one: &Arc<Integration>| {
         let definition = definitions.get(&(one.role(), one.connector.name.clone())).cloned();
         let definition = definition.unwrap_or_else(|| Arc::new(PluginDefinition::of(&one.connector)));
-        (one.id, Arc::new(Entry::of(one, definition, (integrations, settings))))
+        (one.id, Arc::new(Entry::of(one, definition, integrations, settings)))
     };
     let all: Vec<_> = integrations.iter().collect();
     let entries: Vec<_> = all.into_par_iter().map(entry).collect();

@@ -63,11 +63,11 @@ pub(super) fn current(in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) ->
 }
 
 fn plan(current: &Current, in_registry: &[(u128, &str)], in_file: &[(u128, &str)]) -> Plan {
-    plan_of(current, (rows(in_registry), entries(in_file)), "")
+    plan_of(current, rows(in_registry), entries(in_file), "")
 }
 
 /// The plan that leads to these records and to a file of that text.
-pub(super) fn plan_of(current: &Current, (registry, meltano): (State<Row>, State<Entry>), text: &str) -> Plan {
+pub(super) fn plan_of(current: &Current, registry: State<Row>, meltano: State<Entry>, text: &str) -> Plan {
     let desired = Desired { registry, meltano, protected: BTreeSet::new() };
     let about = ("acme".to_owned(), "dev".parse().unwrap(), Scope::Everything);
     Plan::new(about, current, &desired, (&Integrations::default(), text.to_owned()))
@@ -122,14 +122,14 @@ fn what_is_not_there_after_an_apply_is_counted_in_every_target() {
 fn a_text_that_is_not_there_after_an_apply_is_counted_where_there_was_something_to_do() {
     let mut there = current(&[(1, "a")], &[(1, "a")]);
     there.meltano.document = "as it was\n".to_owned();
-    let planned = plan_of(&there, (rows(&[(1, "a")]), entries(&[(1, "b")])), "to be\n");
+    let planned = plan_of(&there, rows(&[(1, "a")]), entries(&[(1, "b")]), "to be\n");
     let mut after = current(&[(1, "a")], &[(1, "b")]);
     assert_eq!(planned.left_in(&after), 1, "the text alone is not there");
     after.meltano.state = entries(&[(1, "a")]);
     assert_eq!(planned.left_in(&after), 2, "nor is the change");
     after.meltano = Snapshot::new(entries(&[(1, "b")]), "to be\n".to_owned(), Revision("2".to_owned()));
     assert_eq!(planned.left_in(&after), 0);
-    let nothing = plan_of(&there, (rows(&[(1, "a")]), entries(&[(1, "a")])), "as it was\n");
+    let nothing = plan_of(&there, rows(&[(1, "a")]), entries(&[(1, "a")]), "as it was\n");
     after.meltano.document = "somebody else's\n".to_owned();
     assert_eq!(nothing.left_in(&after), 0, "where nothing was to be done, nothing is left of it");
 }
@@ -139,7 +139,7 @@ fn plans_are_told_apart_by_the_text_that_they_write_and_by_all_that_they_say_of_
     let there = current(&[], &[(1, "a")]);
     let planned = |text: &str, outputs: Outputs| Plan {
         outputs,
-        ..plan_of(&there, (State::default(), entries(&[(1, "b")])), text)
+        ..plan_of(&there, State::default(), entries(&[(1, "b")]), text)
     };
     let step = OutputStep { path: "dags/shop.py".into(), before: String::new(), after: "dag\n".to_owned() };
     let steps = Outputs { steps: vec![step], left: Vec::new() };

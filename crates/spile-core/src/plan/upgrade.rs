@@ -214,7 +214,7 @@ mod tests {
         );
         let mut there = current(&[], &[]);
         there.meltano = Snapshot { state: before, ..there.meltano };
-        let planned = plan_of(&there, (State::default(), after), "");
+        let planned = plan_of(&there, State::default(), after, "");
         let upgrade = |plugin: &str, (from, to): (&str, &str), integrations: &[&str]| PluginUpgrade {
             plugin: plugin.to_owned(),
             integrations: integrations.iter().map(|slug| slug.parse().unwrap()).collect(),

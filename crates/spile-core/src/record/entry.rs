@@ -166,7 +166,8 @@ impl Entry {
     pub fn of(
         integration: &Integration,
         definition: Arc<PluginDefinition>,
-        (all, settings): (&Integrations, &ProjectSettings),
+        all: &Integrations,
+        settings: &ProjectSettings,
     ) -> Self {
         let default = integration.at(&settings.default_environment);
         let base = Setup::of(integration, None, all);

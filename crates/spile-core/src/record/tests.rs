@@ -22,7 +22,7 @@ fn shop(plugin: Option<&str>) -> Integration {
 
 fn entry(shop: &Integration) -> Entry {
     let definition = Arc::new(PluginDefinition::of(&shop.connector));
-    Entry::of(shop, definition, (&Integrations::default(), &project()))
+    Entry::of(shop, definition, &Integrations::default(), &project())
 }
 
 #[test]

@@ -47,11 +47,7 @@ pub struct Output {
 
 impl Output {
     /// Joins what `spile.toml` says of an output of a project with the text of its template.
-    pub fn of(
-        settings: &OutputSettings,
-        (project, templates): (&str, &[Source]),
-        problems: &mut Problems,
-    ) -> Option<Self> {
+    pub fn of(settings: &OutputSettings, project: &str, templates: &[Source], problems: &mut Problems) -> Option<Self> {
         let name = &settings.template;
         let template = match Builtin::find(name) {
             Some(builtin) => Some(source(builtin)),
@@ -99,7 +95,7 @@ impl Output {
     }
 
     /// Reports the integrations that a built-in template cannot run.
-    pub fn advise(&self, (asked, text): (&State<Task>, &str), problems: &mut Problems) {
+    pub fn advise(&self, asked: &State<Task>, text: &str, problems: &mut Problems) {
         let name = &self.settings.template;
         if Builtin::find(name).is_none() {
             return;

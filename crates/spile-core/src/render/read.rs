@@ -189,7 +189,7 @@ pub struct Back {
 ///
 /// # Errors
 /// When it is not of Meltano's form.
-pub fn installed(text: &str, (role, name): (Role, &str)) -> Result<Option<(String, Option<String>)>, Unreadable> {
+pub fn installed(text: &str, role: Role, name: &str) -> Result<Option<(String, Option<String>)>, Unreadable> {
     let lists = document(text)?.plugins.unwrap_or_default();
     let list = lists.into_iter().filter(|(plural, _)| plural.role() == Some(role));
     let plugins: Vec<Plugin> = list.flat_map(|(_, plugins)| plugins.unwrap_or_default()).collect();
@@ -420,7 +420,7 @@ mod tests {
         let grown = format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", lines.collect::<String>());
         let text = format!("{grown}plugins: {{<<: {{}}, extractors: [{{name: tap-x}}]}}\n");
         assert!(matches!(entries(&text), Err(Unreadable::Aliases)));
-        assert!(matches!(installed(&text, (Role::Extractor, "tap-x")), Err(Unreadable::Aliases)));
+        assert!(matches!(installed(&text, Role::Extractor, "tap-x"), Err(Unreadable::Aliases)));
     }
 
     #[test]
@@ -441,7 +441,7 @@ mod tests {
             (Role::Loader, "tap-x", Some(("tap-x", third))),
             (Role::Loader, "shop", None),
         ] {
-            let found = installed(text, (role, plugin)).unwrap();
+            let found = installed(text, role, plugin).unwrap();
             let found = found.as_ref().map(|(name, pip_url)| (name.as_str(), pip_url.as_deref()));
             assert_eq!(found, expected, "{role} {plugin}");
         }
@@ -454,7 +454,7 @@ mod tests {
                 "shared: &shared {{pip_url: tap-x==1}}\nplugins:\n  extractors:\n  - name: tap-x\n    {key}: *shared\n"
             )
         };
-        let pip_url = |key: &str| installed(&text(key), (Role::Extractor, "tap-x")).unwrap().unwrap().1;
+        let pip_url = |key: &str| installed(&text(key), Role::Extractor, "tap-x").unwrap().unwrap().1;
         assert_eq!(pip_url("<<"), Some("tap-x==1".to_owned()));
         assert_eq!(pip_url("<< "), Some("tap-x==1".to_owned()));
         assert_eq!((pip_url("\"<<\""), pip_url("'<<'"), pip_url("more")), (None, None, None));

@@ -139,7 +139,7 @@ pub fn lost(streams: &BTreeMap<String, u64>, arrivals: &BTreeMap<String, Arrival
 mod tests {
     use super::*;
 
-    fn arrival(load: Load, (before, after): (u64, u64), keys: Option<u64>) -> Arrival {
+    fn arrival(load: Load, before: u64, after: u64, keys: Option<u64>) -> Arrival {
         let table = Some("raw.rows".to_owned());
         Arrival { table, before: Some(before), after: Some(after), keys, load: Some(load), ..Arrival::default() }
     }
@@ -147,30 +147,30 @@ mod tests {
     #[test]
     fn rows_are_missing_where_fewer_are_there_than_the_records_ask_for() {
         let lost = |arrival: Arrival| arrival.lost(5).map(|lost| (lost.least, lost.found));
-        assert_eq!(lost(arrival(Load::Append, (10, 15), None)), None);
-        assert_eq!(lost(arrival(Load::Append, (10, 17), Some(5))), None, "others write there too");
-        assert_eq!(lost(arrival(Load::Append, (10, 14), None)), Some((15, 14)));
-        assert_eq!(lost(Arrival { deletes: true, ..arrival(Load::Append, (10, 5), None) }), None);
-        assert_eq!(lost(arrival(Load::Merge, (10, 10), Some(5))), None);
-        assert_eq!(lost(arrival(Load::Merge, (0, 4), Some(5))), Some((5, 4)));
-        assert_eq!(lost(arrival(Load::Merge, (0, 4), Some(4))), None, "a key came twice");
-        assert_eq!(lost(arrival(Load::Replace, (10, 5), None)), None);
-        assert_eq!(lost(arrival(Load::Replace, (10, 4), None)), Some((5, 4)));
-        assert_eq!(lost(arrival(Load::Replace, (10, 4), Some(4))), None);
-        assert_eq!(lost(arrival(Load::Other, (10, 0), Some(5))), None);
+        assert_eq!(lost(arrival(Load::Append, 10, 15, None)), None);
+        assert_eq!(lost(arrival(Load::Append, 10, 17, Some(5))), None, "others write there too");
+        assert_eq!(lost(arrival(Load::Append, 10, 14, None)), Some((15, 14)));
+        assert_eq!(lost(Arrival { deletes: true, ..arrival(Load::Append, 10, 5, None) }), None);
+        assert_eq!(lost(arrival(Load::Merge, 10, 10, Some(5))), None);
+        assert_eq!(lost(arrival(Load::Merge, 0, 4, Some(5))), Some((5, 4)));
+        assert_eq!(lost(arrival(Load::Merge, 0, 4, Some(4))), None, "a key came twice");
+        assert_eq!(lost(arrival(Load::Replace, 10, 5, None)), None);
+        assert_eq!(lost(arrival(Load::Replace, 10, 4, None)), Some((5, 4)));
+        assert_eq!(lost(arrival(Load::Replace, 10, 4, Some(4))), None);
+        assert_eq!(lost(arrival(Load::Other, 10, 0, Some(5))), None);
     }
 
     #[test]
     fn of_what_cannot_be_asked_nothing_is_expected() {
         let silent = Arrival { unknown: Some("it is down".to_owned()), ..Arrival::default() };
         assert_eq!(silent.lost(5), None);
-        assert_eq!(Arrival { after: None, ..arrival(Load::Append, (1, 0), None) }.lost(5), None);
+        assert_eq!(Arrival { after: None, ..arrival(Load::Append, 1, 0, None) }.lost(5), None);
     }
 
     #[test]
     fn what_is_missing_is_said_by_table_and_not_of_a_table_that_streams_share() {
         let streams = BTreeMap::from([("a".to_owned(), 5), ("b".to_owned(), 5)]);
-        let less = arrival(Load::Append, (0, 4), None);
+        let less = arrival(Load::Append, 0, 4, None);
         let other = Arrival { table: Some("raw.other".to_owned()), ..less.clone() };
         let arrivals = BTreeMap::from([("a".to_owned(), less.clone()), ("b".to_owned(), other)]);
         assert_eq!(

@@ -49,7 +49,7 @@ impl Tries {
 
 /// Returns the tick that is to be run now: the newest one, where it has begun, was not served, and is not too late.
 #[must_use]
-pub fn due(timetable: &Timetable, (applied, tries): (Timestamp, Option<&Tries>), now: Timestamp) -> Option<Tick> {
+pub fn due(timetable: &Timetable, applied: Timestamp, tries: Option<&Tries>, now: Timestamp) -> Option<Tick> {
     let tick = timetable.newest(now, applied)?;
     let is_served = tries.is_some_and(|tries| tries.have_served(tick.moment));
     let is_too_late = match timetable.timing.catch_up {
@@ -78,7 +78,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn moment(text: &str, (ended, lost): (u32, u32)) -> Tries {
+    fn moment(text: &str, ended: u32, lost: u32) -> Tries {
         Tries { moment: at(text), ended, lost }
     }
 
@@ -87,17 +87,17 @@ mod tests {
     /// The moment that is due of a timetable for six o'clock.
     fn daily(now: &str, tries: Option<Tries>) -> Option<Timestamp> {
         let timetable = timetable("0 6 * * *", CatchUp::Last);
-        due(&timetable, (at(APPLIED), tries.as_ref()), at(now)).map(|tick| tick.moment)
+        due(&timetable, at(APPLIED), tries.as_ref(), at(now)).map(|tick| tick.moment)
     }
 
     #[test]
     fn a_moment_is_due_until_it_is_served() {
         let six = at("2026-11-23T06:00:00Z");
-        let yesterday = moment("2026-11-22T06:00:00Z", (1, 0));
+        let yesterday = moment("2026-11-22T06:00:00Z", 1, 0);
         assert_eq!(daily("2026-11-23T06:01:00Z", Some(yesterday)), None, "the offset is a minute and a half");
         assert_eq!(daily("2026-11-23T06:01:30Z", Some(yesterday)), Some(six));
         assert_eq!(daily("2026-11-23T23:00:00Z", Some(yesterday)), Some(six), "it is made up for");
-        let today = |ended, lost| Some(moment("2026-11-23T06:00:00Z", (ended, lost)));
+        let today = |ended, lost| Some(moment("2026-11-23T06:00:00Z", ended, lost));
         assert_eq!(daily("2026-11-23T07:00:00Z", today(1, 0)), None);
         assert_eq!(daily("2026-11-23T07:00:00Z", today(0, 2)), Some(six), "what was killed has served nothing");
         assert_eq!(daily("2026-11-23T07:00:00Z", today(0, 3)), None, "three times is enough");
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_too_late_is_let_go() {
         let timetable = timetable("0 6 * * *", CatchUp::Within(Duration::from_hours(1)));
-        let is_due = |now: &str| due(&timetable, (at(APPLIED), None), at(now)).is_some();
+        let is_due = |now: &str| due(&timetable, at(APPLIED), None, at(now)).is_some();
         assert!(is_due("2026-11-23T07:01:30Z"));
         assert!(!is_due("2026-11-23T07:01:31Z"));
     }
@@ -130,7 +130,7 @@ mod tests {
                 now += SignedDuration::from_secs(step);
                 let newest = served.iter().copied().filter(|moment| *moment <= now).max();
                 let tries = newest.map(|moment| Tries { moment, ended: 1, lost: 0 });
-                if let Some(tick) = due(&timetable, (applied, tries.as_ref()), now) {
+                if let Some(tick) = due(&timetable, applied, tries.as_ref(), now) {
                     prop_assert!(!served.contains(&tick.moment), "{} twice", tick.moment);
                     prop_assert!(tick.at <= now);
                     served.push(tick.moment);

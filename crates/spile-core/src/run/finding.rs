@@ -102,7 +102,7 @@ pub fn of_records(run: &Run, known: &Known<'_>, severity: Severity) -> Vec<Findi
     };
     let earlier: Vec<&Run> = known.earlier.iter().filter(is_like).collect();
     if run.records.unwrap_or_default() > 0 {
-        return shrunk(run, (&earlier, known), severity);
+        return shrunk(run, &earlier, known, severity);
     }
     let Some(with_some) = earlier.iter().find(|one| one.records.unwrap_or_default() > 0) else { return Vec::new() };
     let reads_on = |one: &Run| one.streams.keys().chain(with_some.streams.keys()).any(|stream| reads_on(one, stream));
@@ -122,7 +122,7 @@ pub fn of_records(run: &Run, known: &Known<'_>, severity: Severity) -> Vec<Findi
 }
 
 /// Returns the streams that were read whole and had a tenth of their usual records at most.
-fn shrunk(run: &Run, (earlier, known): (&[&Run], &Known<'_>), severity: Severity) -> Vec<Finding> {
+fn shrunk(run: &Run, earlier: &[&Run], known: &Known<'_>, severity: Severity) -> Vec<Finding> {
     let mut streams: Vec<&String> = earlier.iter().take(EARLIER).flat_map(|one| one.streams.keys()).collect();
     streams.sort();
     streams.dedup();

@@ -17,7 +17,7 @@ pub(super) fn flag(description: &str) -> Value {
     json!({ "type": "boolean", "default": false, "description": description })
 }
 
-pub(super) fn whole((least, most): (u32, u32), description: &str) -> Value {
+pub(super) fn whole(least: u32, most: u32, description: &str) -> Value {
     json!({ "type": "integer", "minimum": least, "maximum": most, "description": description })
 }
 

@@ -103,7 +103,7 @@ fn output() -> Value {
 
 /// Returns what a built-in template is given; those of the project's own say themselves what they take.
 fn values(builtin: Builtin) -> Value {
-    let retries = ("retries", whole((0, 100), "How often a task that failed is tried again."));
+    let retries = ("retries", whole(0, 100, "How often a task that failed is tried again."));
     match builtin {
         Builtin::Airflow => table([("pools", flag("Puts each task into the pool of its connector.")), retries], &[]),
         Builtin::Kubernetes => {
@@ -128,7 +128,7 @@ fn lint() -> Value {
 fn guard() -> Value {
     let default = Guard::default();
     let percent = |default: u8, description: &str| {
-        let mut percent = whole((0, 100), description);
+        let mut percent = whole(0, 100, description);
         percent["default"] = json!(default);
         percent
     };
@@ -141,9 +141,9 @@ fn guard() -> Value {
 
 fn sync() -> Value {
     let default = Sync::default();
-    let mut retries = whole((0, MOST), "How often one that failed for a reason that may pass is tried again.");
+    let mut retries = whole(0, MOST, "How often one that failed for a reason that may pass is tried again.");
     retries["default"] = json!(default.retries);
-    let mut keep_logs = whole((1, MOST), "Of how many runs of an integration the logs are kept.");
+    let mut keep_logs = whole(1, MOST, "Of how many runs of an integration the logs are kept.");
     keep_logs["default"] = json!(default.keep_logs);
     let mut verify = text("How a sync proves that its records have arrived.");
     verify["enum"] = json!(Verify::WORDS.map(|(word, _)| word));
@@ -158,7 +158,7 @@ fn sync() -> Value {
         severity
     };
     let keys = [
-        ("jobs", whole((1, MOST), "How many runs at a time.")),
+        ("jobs", whole(1, MOST, "How many runs at a time.")),
         ("timeout", text("How long one may take, such as `2h`.")),
         ("retries", retries),
         ("retry_after", text("How long is waited before the first further try, such as `10s`.")),
@@ -211,7 +211,7 @@ fn channel() -> Value {
         ("on", on),
         ("only", texts("Of which integrations: names, patterns of names and tags.")),
         ("repeat", text("When an alert that lasts is repeated: `24h`, `7d` or `never`.")),
-        ("most_per_hour", whole((1, u32::MAX), "How many messages it gets in an hour.")),
+        ("most_per_hour", whole(1, u32::MAX, "How many messages it gets in an hour.")),
         ("template", text("The project's own template of its messages.")),
     ];
     table(keys, &["name", "kind"])

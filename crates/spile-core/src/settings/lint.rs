@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sync::ABOVE_0;
+use super::sync::{ABOVE_0, POSITIVE};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::table::{self, Table};
 
@@ -39,7 +39,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Lint {
     }
     let lint = Lint {
         allow: allow.into_iter().map(|name| name.value).collect(),
-        secret_days: table.whole("secret_days", ABOVE_0, problems).unwrap_or(default.secret_days),
+        secret_days: table.whole("secret_days", ABOVE_0, POSITIVE, problems).unwrap_or(default.secret_days),
     };
     table.finish(problems);
     lint

@@ -114,7 +114,8 @@ impl Written {
     /// Returns the output, its environment looked up.
     pub(super) fn checked(
         self,
-        (default, declared): (&EnvironmentName, &[&EnvironmentName]),
+        default: &EnvironmentName,
+        declared: &[&EnvironmentName],
         problems: &mut Problems,
     ) -> Option<OutputSettings> {
         let undeclared = self.environment.as_ref().filter(|one| !declared.contains(&&one.value));

@@ -324,8 +324,8 @@ impl RegistryTable {
             schema: table.text("schema", problems),
             table: table.text("table", problems).map(|table| read_table(table, problems)),
         };
-        check_literal(("rest_path", "\"/rest/v1\""), read.rest_path.as_ref(), problems);
-        check_literal(("schema", "\"public\""), read.schema.as_ref(), problems);
+        check_literal("rest_path", "\"/rest/v1\"", read.rest_path.as_ref(), problems);
+        check_literal("schema", "\"public\"", read.schema.as_ref(), problems);
         let is_foreign = |schema: &&Placed<String>| !schema.contains("${") && !is_schema(schema);
         if let Some(schema) = read.schema.as_ref().filter(is_foreign) {
             problems.push(&schema.place.source, RegistryMistake::Schema { span: schema.place.span.clone().into() });
@@ -414,7 +414,7 @@ fn read_key(key: Placed<String>, problems: &mut Problems) -> Result<Placed<Varia
 /// Reads the name of the table.
 fn read_table(table: Placed<String>, problems: &mut Problems) -> Result<Placed<TableName>, Reported> {
     if table.contains("${") {
-        check_literal(("table", "\"spile_integrations\""), Some(&table), problems);
+        check_literal("table", "\"spile_integrations\"", Some(&table), problems);
         return Err(Reported);
     }
     let place = table.place;
@@ -426,7 +426,7 @@ fn read_table(table: Placed<String>, problems: &mut Problems) -> Result<Placed<T
 }
 
 /// Reports a variable where a text is put into addresses and SQL as it stands.
-fn check_literal((key, example): (&'static str, &'static str), text: Option<&Placed<String>>, problems: &mut Problems) {
+fn check_literal(key: &'static str, example: &'static str, text: Option<&Placed<String>>, problems: &mut Problems) {
     if let Some(text) = text.filter(|text| text.contains("${")) {
         let span = text.place.span.clone().into();
         problems.push(&text.place.source, RegistryMistake::NoVariable { key, example, span });

@@ -97,23 +97,26 @@ impl Default for Sync {
 }
 
 /// The range of a number of things of which there is one at least.
-pub(super) const ABOVE_0: (RangeInclusive<u16>, &str) = (1..=u16::MAX, "a whole number above 0");
+pub(super) const ABOVE_0: RangeInclusive<u16> = 1..=u16::MAX;
+
+/// What such a number is called.
+pub(super) const POSITIVE: &str = "a whole number above 0";
 
 /// Reads the table.
 pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
     let default = Sync::default();
     // A run that may take no time at all would end before it has begun.
-    let timeout = duration(&table, ("timeout", Duration::from_nanos(1)), problems);
-    let retry_after = duration(&table, ("retry_after", Duration::ZERO), problems);
+    let timeout = duration(&table, "timeout", Duration::from_nanos(1), problems);
+    let retry_after = duration(&table, "retry_after", Duration::ZERO, problems);
     let severity = |key, words: &[_], problems: &mut Problems| {
         table.choice(key, words, problems).map_or(Severity::Warn, |chosen| chosen.value)
     };
     let sync = Sync {
-        jobs: table.whole("jobs", ABOVE_0, problems),
+        jobs: table.whole("jobs", ABOVE_0, POSITIVE, problems),
         timeout,
-        retries: table.whole("retries", (0..=u16::MAX, "a whole number"), problems).unwrap_or(default.retries),
+        retries: table.whole("retries", 0..=u16::MAX, "a whole number", problems).unwrap_or(default.retries),
         retry_after: retry_after.unwrap_or(default.retry_after),
-        keep_logs: table.whole("keep_logs", ABOVE_0, problems).unwrap_or(default.keep_logs),
+        keep_logs: table.whole("keep_logs", ABOVE_0, POSITIVE, problems).unwrap_or(default.keep_logs),
         verify: table.choice("verify", &Verify::WORDS, problems).map_or(default.verify, |verify| verify.value),
         catalog: catalog(&table, problems).unwrap_or(default.catalog),
         failed_discovery: severity("failed_discovery", &Severity::WORDS[1..], problems),
@@ -124,7 +127,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sync {
     sync
 }
 
-fn duration(table: &Table<'_>, (key, least): (&'static str, Duration), problems: &mut Problems) -> Option<Duration> {
+fn duration(table: &Table<'_>, key: &'static str, least: Duration, problems: &mut Problems) -> Option<Duration> {
     let text = table.text(key, problems)?;
     let taken = timing::duration(&text).filter(|duration| *duration >= least);
     if taken.is_none() {

@@ -92,7 +92,7 @@ pub fn dash(text: &str, item: usize) -> usize {
 
 /// Moves every line of a text but the first by some columns; blank lines stay blank.
 #[must_use]
-pub fn shifted(text: &str, (from, to): (usize, usize)) -> String {
+pub fn shifted(text: &str, from: usize, to: usize) -> String {
     let mut lines = text.split_inclusive('\n');
     let mut moved = lines.next().unwrap_or_default().to_owned();
     for line in lines {
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn lines_move_together() {
-        assert_eq!(shifted("- a: 1\n  b: |\n    x\n\n  c: 2\n", (0, 2)), "- a: 1\n    b: |\n      x\n\n    c: 2\n");
-        assert_eq!(shifted("- a\n    b\n", (4, 0)), "- a\nb\n");
+        assert_eq!(shifted("- a: 1\n  b: |\n    x\n\n  c: 2\n", 0, 2), "- a: 1\n    b: |\n      x\n\n    c: 2\n");
+        assert_eq!(shifted("- a\n    b\n", 4, 0), "- a\nb\n");
     }
 }

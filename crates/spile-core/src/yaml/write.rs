@@ -101,7 +101,7 @@ impl Seen {
         let mut before = None;
         let mut rest = text.chars().peekable();
         while let Some(c) = rest.next() {
-            plain = plain.min(indicated(c, (before, rest.peek().copied())));
+            plain = plain.min(indicated(c, before, rest.peek().copied()));
             if is_break(c) || !is_printable(c) || c == '\u{feff}' {
                 (plain, may_be_single) = (Plain::Nowhere, false);
             }
@@ -119,7 +119,7 @@ impl Seen {
 }
 
 /// Says where a text can stand that has this character between these two.
-fn indicated(c: char, (before, next): (Option<char>, Option<char>)) -> Plain {
+fn indicated(c: char, before: Option<char>, next: Option<char>) -> Plain {
     let ends = next.is_none_or(is_white);
     match (c, before) {
         ('#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`', None) => {

@@ -50,7 +50,7 @@ impl ConnectorFiles {
             Self::Read(sources) => Catalog::new(sources, problems),
             Self::Listed(project, paths) => {
                 let is_wanted =
-                    |path: &&PathBuf| wanted.iter().any(|(role, name)| Catalog::is_named(path, (*role, name)));
+                    |path: &&PathBuf| wanted.iter().any(|(role, name)| Catalog::is_named(path, *role, name));
                 let mut found = Problems::default();
                 let catalog = Catalog::new(&sources(project, paths.iter().filter(is_wanted), &mut found), &mut found);
                 if wanted.iter().all(|(role, name)| catalog.has(*role, name)) {

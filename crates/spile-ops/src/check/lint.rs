@@ -29,7 +29,7 @@ pub fn with_lints(project: &Project, mut loaded: Loaded, now: Timestamp) -> Load
     for source in project.connectors(&mut problems) {
         let Some(connector) = read::connector(&source, &mut problems) else { continue };
         let span = read::span_of_pip_url(&source).unwrap_or(0..0).into();
-        lints.connector(&connector, (&source, span), &mut problems);
+        lints.connector(&connector, &source, span, &mut problems);
     }
     loaded.advice = std::mem::take(&mut loaded.advice).and(problems.into_report());
     loaded
@@ -39,7 +39,9 @@ pub fn with_lints(project: &Project, mut loaded: Loaded, now: Timestamp) -> Load
 pub(crate) fn forgetting(
     project: &Project,
     loaded: &Loaded,
-    (changed, environment, now): (&BTreeSet<Slug>, &EnvironmentName, Timestamp),
+    changed: &BTreeSet<Slug>,
+    environment: &EnvironmentName,
+    now: Timestamp,
 ) -> Report {
     let forgets = |slug: &&Slug| loaded.integrations.find(slug.as_str()).is_some_and(|one| one.forgets());
     let changed: BTreeSet<&Slug> = changed.iter().filter(forgets).collect();

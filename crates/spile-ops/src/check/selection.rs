@@ -77,7 +77,7 @@ impl Check<'_> {
                 no_effect(&draft, integration, problems);
                 continue;
             }
-            let found = discover::found(self.project.root(), (self.loaded, integration), environment)?;
+            let found = discover::found(self.project.root(), self.loaded, integration, environment)?;
             // Where nothing else holds than in the default environment, its answer will do.
             let is_its_own = environment == default || integration.overlays.contains_key(environment);
             match found {
@@ -86,7 +86,7 @@ impl Check<'_> {
                     let rules = Rules::of(integration, integration.at(environment));
                     let against = Against { streams: &found.streams, rules: &rules, within: &within };
                     discovered::check(&draft, against, problems);
-                    self.losses((integration, &draft), against, problems);
+                    self.losses(integration, &draft, against, problems);
                 }
                 None if integration.at(environment).enabled && (is_its_own || self.only.is_some()) => {
                     unknown.push(environment.clone());
@@ -100,7 +100,7 @@ impl Check<'_> {
     }
 
     /// Tells which fields do not arrive as they are, of an integration whose loader is known.
-    fn losses(&self, (integration, draft): (&Integration, &Draft), against: Against<'_>, problems: &mut Problems) {
+    fn losses(&self, integration: &Integration, draft: &Draft, against: Against<'_>, problems: &mut Problems) {
         if let Some(place) = draft.connector.as_ref().map(|connector| &connector.place) {
             discovered::check_losses(&integration.connector, against, place, problems);
         }

@@ -30,13 +30,14 @@ pub enum Knowledge {
 pub fn with_tables(
     project: &Project,
     mut loaded: Loaded,
-    (only, knowledge): (Option<&str>, Knowledge),
+    only: Option<&str>,
+    knowledge: Knowledge,
 ) -> Result<Loaded, Error> {
     let environments = match only {
         Some(name) => vec![loaded.environment(Some(name))?],
         None => loaded.settings.environments.keys().cloned().collect(),
     };
-    let found = tables(project, &loaded, (&environments, knowledge))?;
+    let found = tables(project, &loaded, &environments, knowledge)?;
     let is_wrong = found.any_error();
     let report = std::mem::take(&mut loaded.advice).and(found.into_report());
     if is_wrong {
@@ -55,7 +56,7 @@ pub(crate) fn before_plan(project: &Project, loaded: &Loaded, environment: &Envi
         Some(_) => Knowledge::Discovered,
         None => Knowledge::Selected,
     };
-    let found = tables(project, loaded, (std::slice::from_ref(environment), knowledge))?;
+    let found = tables(project, loaded, std::slice::from_ref(environment), knowledge)?;
     let is_wrong = found.any_error();
     let report = found.into_report();
     if is_wrong { Err(Error::Problems(report)) } else { Ok(report) }
@@ -64,15 +65,16 @@ pub(crate) fn before_plan(project: &Project, loaded: &Loaded, environment: &Envi
 fn tables(
     project: &Project,
     loaded: &Loaded,
-    (environments, knowledge): (&[EnvironmentName], Knowledge),
+    environments: &[EnvironmentName],
+    knowledge: Knowledge,
 ) -> Result<Problems, Error> {
     let mut problems = Problems::default();
     let files = Files { project, drafts: OnceCell::new() };
     for environment in environments {
         let writing = writing(loaded, environment);
-        let known = known(project, loaded, (&writing, environment, knowledge))?;
+        let known = known(project, loaded, &writing, environment, knowledge)?;
         let is_default = *environment == loaded.settings.default_environment;
-        let writers = writers(&writing, &known, (environment, is_default || environments.len() == 1));
+        let writers = writers(&writing, &known, environment, is_default || environments.len() == 1);
         let words = if is_default { String::new() } else { format!(" in `{environment}`") };
         let place = |integration: &Integration| files.place(integration, environment);
         tables::check(&writers, &Within { words: &words, place: &place }, &mut problems);
@@ -86,7 +88,8 @@ type Pair<'a> = (&'a Integration, &'a Integration);
 fn writers<'a>(
     writing: &[Pair<'a>],
     known: &'a [Option<Discovered>],
-    (environment, is_first): (&'a EnvironmentName, bool),
+    environment: &'a EnvironmentName,
+    is_first: bool,
 ) -> Vec<Writer<'a>> {
     let writer = |(&(integration, loader), known): (&Pair<'a>, &'a Option<Discovered>)| {
         let rules = Rules::of(integration, integration.at(environment));
@@ -113,7 +116,9 @@ fn writing<'a>(loaded: &'a Loaded, environment: &EnvironmentName) -> Vec<Pair<'a
 fn known(
     project: &Project,
     loaded: &Loaded,
-    (writing, environment, knowledge): (&[Pair<'_>], &EnvironmentName, Knowledge),
+    writing: &[Pair<'_>],
+    environment: &EnvironmentName,
+    knowledge: Knowledge,
 ) -> Result<Vec<Option<Discovered>>, Error> {
     let discoveries = Discoveries::of(&project.root().join(OWN_FOLDER));
     // Of thousands few were asked, and to tell whether an answer still holds takes longer than to look.
@@ -121,7 +126,7 @@ fn known(
         knowledge == Knowledge::Discovered && discoveries.path(&one.slug, environment).symlink_metadata().is_ok()
     };
     let found = |(one, _): &Pair<'_>| {
-        if is_kept(one) { discover::found(project.root(), (loaded, one), environment) } else { Ok(None) }
+        if is_kept(one) { discover::found(project.root(), loaded, one, environment) } else { Ok(None) }
     };
     writing.iter().map(found).collect()
 }

@@ -24,7 +24,7 @@ pub(super) fn check(project: &Project, source: &Source, problems: &mut Problems)
         let Some(path) = channel.template.as_ref().filter(|path| !known.is_hidden(&path.place)) else { continue };
         let Some(template) = project.notify_template(Path::new(&path.value), problems) else { continue };
         let frame = Frame { project: &settings.name, environment, pages, channel: &channel.name };
-        let message = Message::test(frame, (Timestamp::UNIX_EPOCH, Uuid::nil()));
+        let message = Message::test(frame, Timestamp::UNIX_EPOCH, Uuid::nil());
         if let Err(mistake) = render(&message, Form::of(&channel.sender), &template) {
             problems.push(&template, mistake);
         }

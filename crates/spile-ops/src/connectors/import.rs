@@ -65,7 +65,7 @@ pub fn import(project: &Project, source: &Source, asked: &Asked, overwriting: Ov
     };
     connector.lock = Some(lock(source, asked));
     let (role, name) = (connector.role, connector.name.clone());
-    let path = path(project, (role, &name), overwriting)?;
+    let path = path(project, role, &name, overwriting)?;
     if Catalog::is_built_in(role, &name) {
         notes.push(format!("it overrides the built-in {role} `{name}`: `--name` would leave both"));
     }
@@ -97,10 +97,10 @@ pub(super) fn faults(path: &Path, text: &str) -> Report {
 
 /// Returns the file of a connector: the one that it has, or one of its name. An extractor and a loader may share a name;
 /// the later of the two has its kind in the name of its file too.
-fn path(project: &Project, (role, name): (Role, &str), overwriting: Overwriting) -> Result<PathBuf, Error> {
+fn path(project: &Project, role: Role, name: &str, overwriting: Overwriting) -> Result<PathBuf, Error> {
     let mut problems = Problems::default();
     let taken = project.connector_paths(&mut problems);
-    for path in taken.iter().filter(|path| Catalog::is_named(path, (role, name))) {
+    for path in taken.iter().filter(|path| Catalog::is_named(path, role, name)) {
         let head = project.connector(path, &mut problems).and_then(|source| Head::read(&source, &mut problems));
         if head.is_some_and(|head| head.role == role && head.name == name) {
             let (name, path) = (name.to_owned(), path.clone());

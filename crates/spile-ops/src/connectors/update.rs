@@ -50,7 +50,7 @@ type Came = (Indexed, Result<Option<Answer>, String>);
 ///
 /// # Errors
 /// When the hub does not say what there is, or nothing can be kept. What is kept is then as it was.
-pub async fn update((hub, project): (&Hub, &Project), now: Timestamp, tell: Tell<'_>) -> Result<Updated, Error> {
+pub async fn update(hub: &Hub, project: &Project, now: Timestamp, tell: Tell<'_>) -> Result<Updated, Error> {
     let kept = Kept::of(&project.own_folder());
     let mut indexed = Vec::new();
     for role in [Role::Extractor, Role::Loader] {

@@ -1,7 +1,7 @@
 //! Upgrading a connector: a newer definition laid over it, what that changes, and for which integrations.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::import::{faults, lock};
 use super::{BUILT_IN, ConnectorsError, Origin, Shelf, Shown, newer};
@@ -90,7 +90,7 @@ pub fn source_of(project: &Project, connector: &Connector) -> Result<String, Err
 ///
 /// # Errors
 /// When the definition is wrong, or of something else.
-pub fn prepare(project: &Project, shown: &Shown, (source, asked): (&Source, &Asked)) -> Result<Prepared, Error> {
+pub fn prepare(project: &Project, shown: &Shown, source: &Source, asked: &Asked) -> Result<Prepared, Error> {
     let Shown { connector: older, origin: Origin::File(path) } = shown else {
         let (role, name) = (shown.connector.role, shown.connector.name.clone());
         return Err(ConnectorsError::BuiltIn { role, name }.into());
@@ -123,7 +123,7 @@ pub fn prepare(project: &Project, shown: &Shown, (source, asked): (&Source, &Ask
         return Err(Error::Problems(report));
     }
     let before = project.text(path).map_err(|why| Error::of_file("read", path, why))?;
-    let (integrations, problems) = impact(project, (path, &text), older)?;
+    let (integrations, problems) = impact(project, path, &text, older)?;
     Ok(Prepared {
         name: older.name.clone(),
         role: older.role,
@@ -149,7 +149,8 @@ fn keep_settings(merged: &mut Connector, older: &Connector) {
 /// Returns which integrations use a connector, and what would be wrong with the project if it said something else.
 fn impact(
     project: &Project,
-    (path, text): (&PathBuf, &str),
+    path: &Path,
+    text: &str,
     connector: &Connector,
 ) -> Result<(BTreeSet<Slug>, Report), Error> {
     let used = |loaded: &check::Loaded| {

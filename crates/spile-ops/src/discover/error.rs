@@ -90,7 +90,7 @@ pub enum Error {
 }
 
 /// Returns the next step after a failure, and where all is that the tap said.
-pub(crate) fn help(cause: Cause, (slug, log): (&Slug, &Path)) -> String {
+pub(crate) fn help(cause: Cause, slug: &Slug, log: &Path) -> String {
     let log = format!("the whole log is `{}`", log.display());
     let step = match cause {
         Cause::Crash

@@ -45,7 +45,7 @@ pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Writte
         let text = if file.secrets.is_empty() {
             file.text.clone()
         } else {
-            secrets::sealed(access, (&file.path, &file.text), &file.secrets).await?
+            secrets::sealed(access, &file.path, &file.text, &file.secrets).await?
         };
         edits.set(file.path.clone(), None, Some(text));
     }

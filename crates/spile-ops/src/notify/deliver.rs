@@ -94,8 +94,7 @@ impl Delivery {
     }
 
     fn decide(&self, seen: &Seen, told: Told) -> Decision {
-        let id = (self.now(), Uuid::new_v4());
-        due::decide(seen, &Policy::from(&self.channel), told, id)
+        due::decide(seen, &Policy::from(&self.channel), told, self.now(), Uuid::new_v4())
     }
 
     fn now(&self) -> Timestamp {
@@ -119,7 +118,7 @@ impl Delivery {
         self.write(store, |told| {
             let mut told = told.clone();
             for (message, outcome) in outcomes {
-                due::settle(&mut told, message, (*outcome, now));
+                due::settle(&mut told, message, *outcome, now);
             }
             told
         })

@@ -33,8 +33,8 @@ pub(super) async fn look(world: &World, watched: Watched<'_>) -> Looked {
     let now = (world.clock)();
     match watched.files {
         Ok(loaded) => {
-            looked.runs(world, (loaded, watched), now).await;
-            looked.plan(world, (loaded, watched), now).await;
+            looked.runs(world, loaded, watched, now).await;
+            looked.plan(world, loaded, watched, now).await;
             looked.recipients(world, loaded, now);
         }
         Err(report) => {
@@ -47,7 +47,7 @@ pub(super) async fn look(world: &World, watched: Watched<'_>) -> Looked {
 
 impl Looked {
     /// What fails, what is well and what is late, of what is enabled and does not rest.
-    async fn runs(&mut self, world: &World, (loaded, watched): (&Loaded, Watched<'_>), now: Timestamp) {
+    async fn runs(&mut self, world: &World, loaded: &Loaded, watched: Watched<'_>, now: Timestamp) {
         let known = async { Ok::<_, Error>((world.alerts.ends(None).await?, world.runs.standings().await?)) };
         let (ends, standings) = match known.await {
             Ok((ends, standings)) => (ends.into_iter().collect::<AllEnds>(), standings),
@@ -65,13 +65,13 @@ impl Looked {
         for integration in awake {
             let Some(standing) = standings.get(&integration.id) else { continue };
             let since = since(&ends, integration.id, standing);
-            self.seen.alerts.extend(stale(integration, watched.environment, (since, now)));
+            self.seen.alerts.extend(stale(integration, watched.environment, since, now));
         }
         self.seen.whole.extend([AlertKind::Failure, AlertKind::Stale, AlertKind::Warning]);
     }
 
     /// What a plan finds: drift, and what it is refused for.
-    async fn plan(&mut self, world: &World, (loaded, watched): (&Loaded, Watched<'_>), now: Timestamp) {
+    async fn plan(&mut self, world: &World, loaded: &Loaded, watched: Watched<'_>, now: Timestamp) {
         let options = ops::plan::Options::everything(watched.environment.clone());
         match ops::plan(world, loaded, &options).await {
             Ok(plan) => {

@@ -50,8 +50,8 @@ impl Job {
         request.bookmarks = Some(bookmarks.clone());
         if let (Backend::Registry, Some(registry)) = (&backend, &self.world.supabase) {
             let writer = Writer { integration: run.integration, run: run.id, host: machine::name() };
-            let kept = self.kept_in((registry, &writer), (run, id)).await?;
-            let started = Broker::start(registry.clone(), writer, (id, kept)).await;
+            let kept = self.kept_in(registry, &writer, run, id).await?;
+            let started = Broker::start(registry.clone(), writer, id, kept).await;
             let nowhere = |source| RunError::Io { doing: "listen at", path: "127.0.0.1".into(), source };
             let broker = Arc::new(started.map_err(nowhere)?);
             request.bookmarks = Some(Bookmarks { broker: Some(broker.clone()), ..bookmarks });
@@ -73,12 +73,14 @@ impl Job {
     /// Returns what the registry keeps of a run's bookmarks, which it is given where only others have them.
     async fn kept_in(
         &self,
-        (registry, writer): (&Supabase, &Writer),
-        (run, id): (&Run, &str),
+        registry: &Supabase,
+        writer: &Writer,
+        run: &Run,
+        id: &str,
     ) -> Result<Option<KeptState>, Error> {
         let kept = registry.state(id).await.map_err(TargetError::from)?;
         let version = kept.as_ref().map_or(0, |kept| kept.version);
-        if let Some(moved) = self.moved_in((registry, writer), (run, (id, version))).await? {
+        if let Some(moved) = self.moved_in(registry, writer, (run, (id, version))).await? {
             return Ok(Some(moved));
         }
         if let Some(kept) = kept {
@@ -94,7 +96,7 @@ impl Job {
             return Ok(None);
         }
         let Some(Known { state, from }) = self.left_by_runs(id).await? else { return Ok(None) };
-        let kept = keep(registry, writer, (id, 0), state).await?;
+        let kept = keep(registry, writer, id, 0, state).await?;
         let slug = run.slug.clone();
         self.tell(match from {
             Source::Database => Event::CopiedBookmark { slug },
@@ -106,7 +108,8 @@ impl Job {
     /// Moves, in the registry, the bookmarks of the last sync when only names have changed since.
     async fn moved_in(
         &self,
-        (registry, writer): (&Supabase, &Writer),
+        registry: &Supabase,
+        writer: &Writer,
         (run, (id, version)): (&Run, (&str, i64)),
     ) -> Result<Option<KeptState>, Error> {
         let Some(from) = self.renamed_from(run).await? else { return Ok(None) };
@@ -116,9 +119,9 @@ impl Job {
             None => self.left_by_runs(&from).await?.map(|known| known.state),
         };
         let Some(state) = state else { return Ok(None) };
-        let kept = keep(registry, writer, (id, version), state).await?;
+        let kept = keep(registry, writer, id, version, state).await?;
         let before = old.map_or(0, |old| old.version);
-        registry.keep_state(writer, (&from, before), None).await.map_err(|source| not_kept(&from, source))?;
+        registry.keep_state(writer, &from, before, None).await.map_err(|source| not_kept(&from, source))?;
         self.tell(Event::MovedState { slug: run.slug.clone(), from, to: id.to_owned() });
         Ok(Some(kept))
     }
@@ -206,13 +209,8 @@ fn was_here(world: &World, run: &Run) -> bool {
     world.project.root().join(run.log_path()).exists()
 }
 
-async fn keep(
-    registry: &Supabase,
-    writer: &Writer,
-    (id, version): (&str, i64),
-    state: String,
-) -> Result<KeptState, Error> {
-    let kept = registry.keep_state(writer, (id, version), Some(&state)).await;
+async fn keep(registry: &Supabase, writer: &Writer, id: &str, version: i64, state: String) -> Result<KeptState, Error> {
+    let kept = registry.keep_state(writer, id, version, Some(&state)).await;
     let version = kept.map_err(|source| not_kept(id, source))?;
     let (run, host) = (writer.run, writer.host.clone());
     Ok(KeptState { version, state: Some(state), run, host, updated_at: Timestamp::UNIX_EPOCH })

@@ -14,11 +14,12 @@ impl Job {
     /// Decides where the catalog comes from. Its plugin has to be installed: another version is another answer.
     pub(super) fn catalog(&self) -> Result<Catalog, Error> {
         let sync = &self.loaded.settings.sync;
-        let of = (&self.integration.slug, &self.options.environment);
+        let (slug, environment) = (&self.integration.slug, &self.options.environment);
         let discoveries = self.discoveries();
-        let used = discoveries.used(of).map_err(discover::io("read", &discoveries.path(of.0, of.1)))?;
+        let path = discoveries.path(slug, environment);
+        let used = discoveries.used(slug, environment).map_err(discover::io("read", &path))?;
         let key = self.catalog_key()?;
-        if used.is_some_and(|used| used.will_do(&key, (sync.catalog, (self.world.clock)()))) {
+        if used.is_some_and(|used| used.will_do(&key, sync.catalog, (self.world.clock)())) {
             return Ok(Catalog::Kept);
         }
         let may_be_old = sync.failed_discovery != Severity::Fail;
@@ -30,10 +31,11 @@ impl Job {
         if !facts.discovered {
             return Ok(());
         }
-        let of = (&self.integration.slug, &self.options.environment);
+        let (slug, environment) = (&self.integration.slug, &self.options.environment);
         let discoveries = self.discoveries();
         let used = Used { key: self.catalog_key()?, discovered_at: (self.world.clock)() };
-        discoveries.use_from_now(of, &used).map_err(discover::io("write", &discoveries.path(of.0, of.1)))
+        let kept = discoveries.use_from_now(slug, environment, &used);
+        kept.map_err(discover::io("write", &discoveries.path(slug, environment)))
     }
 
     fn discoveries(&self) -> Discoveries {
@@ -44,7 +46,7 @@ impl Job {
     /// same whatever is selected: a stream that has just been selected may be newer than the last catalog.
     fn catalog_key(&self) -> Result<String, Error> {
         let environment = &self.options.environment;
-        let source = discover::key(&self.world.meltano, (&self.loaded, &self.integration), environment)?;
+        let source = discover::key(&self.world.meltano, &self.loaded, &self.integration, environment)?;
         let (declared, connector) = (self.integration.at(environment), &self.integration.connector);
         let all = json!({
             "source": source,

@@ -134,7 +134,7 @@ impl Claim<'_> {
             }
         };
         let Some(registry) = &self.world.supabase else { return Ok(Ok(Held { hold, lease: None })) };
-        Ok(match lease::take(registry, (self.integration.id, self.run), lost.clone()).await? {
+        Ok(match lease::take(registry, self.integration.id, self.run, lost.clone()).await? {
             Ok(lease) => Ok(Held { hold, lease: Some(lease) }),
             Err(other) => {
                 let run = other.run.map(|run| run.to_string()).unwrap_or_default();

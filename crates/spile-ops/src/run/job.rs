@@ -68,14 +68,14 @@ impl Job {
         let lost = self.stop_when_lost();
         let held = match self.held(&run, &lost).await {
             Ok(Ok(held)) => held,
-            Ok(Err(NotHere::Busy(busy))) => return self.refused(run, (busy, Cause::Busy), Why::Busy),
+            Ok(Err(NotHere::Busy(busy))) => return self.refused(run, busy, Cause::Busy, Why::Busy),
             Ok(Err(NotHere::Left)) => return Ended::Left(run.slug),
             Ok(Err(NotHere::Stopped)) => return self.stopped(run),
             // Others may be held all the same.
             Err(error) => return self.failed(run, error),
         };
         let ended = match self.going_on(run.clone()).await {
-            Ok(run) => self.run_held((run, held.hold.as_ref()), &lost).await,
+            Ok(run) => self.run_held(run, held.hold.as_ref(), &lost).await,
             Err(error) => self.failed(run, error),
         };
         held.give_back().await;
@@ -96,7 +96,7 @@ impl Job {
         Ok(Run { full_refresh: true, ..run })
     }
 
-    async fn run_held(&self, (mut run, hold): (Run, Option<&Arc<Hold>>), lost: &watch::Sender<bool>) -> Ended {
+    async fn run_held(&self, mut run: Run, hold: Option<&Arc<Hold>>, lost: &watch::Sender<bool>) -> Ended {
         if *self.options.interrupt.borrow() {
             return self.stopped(run);
         }
@@ -127,14 +127,14 @@ impl Job {
     }
 
     /// Ends a run that has not begun. Nothing has run, so the registry hears nothing of it.
-    fn refused(&self, mut run: Run, (how, cause): (String, Cause), why: Why) -> Ended {
+    fn refused(&self, mut run: Run, how: String, cause: Cause, why: Why) -> Ended {
         finish(&mut run, (RunStatus::Failed, Some(how), Some(cause)), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
         Ended::Refused(Box::new(Refused { run, why }))
     }
 
     fn failed(&self, run: Run, error: Error) -> Ended {
-        self.refused(run, (error_line(&error), cause(&error)), Why::Failed(error))
+        self.refused(run, error_line(&error), cause(&error), Why::Failed(error))
     }
 
     fn stopped(&self, mut run: Run) -> Ended {
@@ -230,8 +230,10 @@ impl Job {
             meltano.make_ready(&request, &mut interrupt).await?;
         }
         if self.integration.role() == Role::Loader {
-            let loader = (&*self.integration, &self.options.environment);
-            return Ok(loader_test::carry_out(&self.world, loader, request, &mut interrupt).await?.into());
+            let environment = &self.options.environment;
+            let tested =
+                loader_test::carry_out(&self.world, &self.integration, environment, request, &mut interrupt).await?;
+            return Ok(tested.into());
         }
         let mut findings = Vec::new();
         if self.is_watching() {
@@ -270,8 +272,8 @@ impl Job {
             host: self.options.host.clone(),
             hold: hold.cloned(),
         };
-        let plugins = (&self.integration, self.loader());
-        let mut request = super::request(&self.world, &self.loaded, plugins, invocation).await?;
+        let loader = self.loader();
+        let mut request = super::request(&self.world, &self.loaded, &self.integration, loader, invocation).await?;
         let names = super::variables([Some(&self.integration), self.loader()], &self.options.environment);
         let names = self.world.meltano.missing(&request, names)?;
         if !names.is_empty() {
@@ -300,7 +302,7 @@ impl Job {
     /// Done here and not by apply, which may run where there is no Meltano.
     pub(super) async fn follow_rename(&self, run: &Run, request: &Request) -> Result<(), Error> {
         let (Some(from), Some(to)) = (self.renamed_from(run).await?, &run.state_id) else { return Ok(()) };
-        self.world.meltano.move_state(request, (&from, to), &mut self.options.interrupt.clone()).await?;
+        self.world.meltano.move_state(request, &from, to, &mut self.options.interrupt.clone()).await?;
         self.tell(Event::MovedState { slug: run.slug.clone(), from, to: to.clone() });
         Ok(())
     }

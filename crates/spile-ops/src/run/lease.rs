@@ -30,11 +30,12 @@ pub(crate) struct Leased {
 /// When the registry cannot be asked.
 pub(super) async fn take(
     registry: &Arc<Supabase>,
-    (of, run): (IntegrationId, Uuid),
+    of: IntegrationId,
+    run: Uuid,
     lost: watch::Sender<bool>,
 ) -> Result<Result<Leased, Lease>, Error> {
     let machine = machine::name();
-    let found = registry.lease(of, (run, &machine)).await.map_err(TargetError::from)?;
+    let found = registry.lease(of, run, &machine).await.map_err(TargetError::from)?;
     if !found.granted {
         return Ok(Err(found));
     }
@@ -45,7 +46,7 @@ pub(super) async fn take(
                 tokio::time::sleep(RENEWED).await;
                 // While the registry is down nobody else is given the lease. Where it is away for this machine alone, another
                 // may be: that is known here when it can be asked again.
-                if registry.lease(of, (run, &machine)).await.is_ok_and(|found| !found.granted) {
+                if registry.lease(of, run, &machine).await.is_ok_and(|found| !found.granted) {
                     lost.send_replace(true);
                     return;
                 }

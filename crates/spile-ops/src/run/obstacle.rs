@@ -39,7 +39,7 @@ impl Obstacle {
 }
 
 /// Returns the jobs that the template has of its own, where a sync is to stand for one of them.
-pub(super) fn jobs(loaded: &Loaded, (kind, chosen): (RunKind, &[Arc<Integration>])) -> Vec<Job> {
+pub(super) fn jobs(loaded: &Loaded, kind: RunKind, chosen: &[Arc<Integration>]) -> Vec<Job> {
     if kind != RunKind::Sync || chosen.iter().all(|one| one.plugin.is_none()) {
         return Vec::new();
     }
@@ -51,7 +51,7 @@ pub(super) fn jobs(loaded: &Loaded, (kind, chosen): (RunKind, &[Arc<Integration>
 }
 
 /// Returns what is in the way of a run.
-pub(super) fn of(integration: &Integration, jobs: &[Job], (kind, options): (RunKind, &Options)) -> Option<Obstacle> {
+pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options: &Options) -> Option<Obstacle> {
     let is_tested = kind == RunKind::Test && options.which.names(&integration.slug);
     if integration.role() == Role::Loader && !is_tested {
         return Some(Obstacle::new(LOADER.0, LOADER.1));

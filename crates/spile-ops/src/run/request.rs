@@ -44,7 +44,8 @@ pub(crate) struct Invocation {
 pub(crate) async fn request(
     world: &World,
     loaded: &Loaded,
-    (integration, to): (&Arc<Integration>, Option<&Arc<Integration>>),
+    integration: &Arc<Integration>,
+    to: Option<&Arc<Integration>>,
     invocation: Invocation,
 ) -> Result<Request, Error> {
     let is_one = |id| id == integration.id || to.is_some_and(|loader| id == loader.id);
@@ -54,7 +55,7 @@ pub(crate) async fn request(
     for one in those.iter() {
         variables.extend(secrets::variables(&world.keys, one, environment).await?);
     }
-    let project_file = project_file((world.project.root(), loaded), &those)?;
+    let project_file = project_file(world.project.root(), loaded, &those)?;
     let is_imported = those.iter().any(|one| one.plugin.is_some());
     Ok(Request {
         run_id: invocation.run,
@@ -83,7 +84,7 @@ pub(crate) async fn request(
 /// Returns a `meltano.yml` of only what the run needs, so that Meltano starts as fast in a large project as in
 /// a small one. Imported plugins are all there, for one may inherit from another. `MELTANO_PROJECT_ROOT` in values
 /// means the user's project there too.
-pub(super) fn project_file((root, loaded): (&Path, &Loaded), those: &Integrations) -> Result<String, Error> {
+pub(super) fn project_file(root: &Path, loaded: &Loaded, those: &Integrations) -> Result<String, Error> {
     let is_there = |one: &Integration| one.plugin.is_some() || those.get(&one.id).is_some();
     let there = loaded.integrations.filtered(is_there);
     let entries = plan::entries(&there, &loaded.settings);
@@ -135,7 +136,7 @@ fn mappers(integration: &Integration, environment: &EnvironmentName, text: &str)
 pub(crate) fn installed(integration: &Integration, text: &str) -> Plugin {
     let Some(name) = &integration.plugin else { return integration.connector.plugin.clone() };
     // A text that cannot be read was refused before; what says no `pip_url` has it from the hub or its lock file.
-    let found = spile_core::render::read::installed(text, (integration.role(), name)).ok().flatten();
+    let found = spile_core::render::read::installed(text, integration.role(), name).ok().flatten();
     let (name, pip_url) = found.unwrap_or_else(|| (name.clone(), None));
     Plugin { pip_url: pip_url.unwrap_or_else(|| name.clone()), name, ..integration.connector.plugin.clone() }
 }

@@ -69,8 +69,8 @@ impl Job {
         }
         let contract = if self.kind == RunKind::Sync { self.contract()? } else { None };
         let Some(contract) = contract else { return Ok(Watched::Go(findings)) };
-        let of = (&*self.integration, &self.options.environment);
-        let changes = ops::contract::changes(of, &contract, &offered.discovered);
+        let environment = &self.options.environment;
+        let changes = ops::contract::changes(&self.integration, environment, &contract, &offered.discovered);
         let fails = failing(&changes);
         if !fails.is_empty() {
             let message = format!("the source has changed: {}", listed(&fails, Change::sentence));
@@ -80,18 +80,19 @@ impl Job {
         if asks.is_empty() {
             return Ok(Watched::Go(findings));
         }
-        Ok(self.leave_out(&asks, (&offered.discovered, request), findings))
+        Ok(self.leave_out(&asks, &offered.discovered, request, findings))
     }
 
     /// Makes the request leave out changes that nobody has accepted.
     fn leave_out(
         &self,
         asks: &[&Change],
-        (now, request): (&Discovered, &mut Request),
+        now: &Discovered,
+        request: &mut Request,
         mut findings: Vec<Finding>,
     ) -> Watched {
         let declaration = self.integration.at(&self.options.environment);
-        let select = match without(asks, (&self.integration, declaration), &now.streams) {
+        let select = match without(asks, &self.integration, declaration, &now.streams) {
             Ok(select) => select,
             Err(left) => {
                 let changes = listed(&left, Change::sentence);
@@ -120,7 +121,7 @@ impl Job {
         let wanted = self.catalog()?;
         let root = self.world.project.root();
         let environment = &self.options.environment;
-        let kept = discover::found(root, (&self.loaded, &self.integration), environment)?;
+        let kept = discover::found(root, &self.loaded, &self.integration, environment)?;
         if wanted == Catalog::Kept
             && let Some(discovered) = kept
         {
@@ -144,7 +145,7 @@ impl Job {
             interrupt: self.options.interrupt.clone(),
         };
         let mut tell = |event| self.tell(event);
-        let answer = discover::asked(&self.world, (&self.loaded, &self.integration), &options, &mut tell).await?;
+        let answer = discover::asked(&self.world, &self.loaded, &self.integration, &options, &mut tell).await?;
         let slug = || self.integration.slug.clone();
         let catalog = answer.catalog.ok_or_else(|| discover::DiscoverError::SecretNames { slug: slug() })?;
         Ok(Offered { discovered: answer.discovered, catalog: Catalog::Given(catalog), failed: None })

@@ -43,7 +43,7 @@ pub struct Would {
 /// As a sync, before it starts anything.
 pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Result<Vec<Would>, Error> {
     let mut all = Vec::new();
-    for integration in chosen(world, loaded, (RunKind::Sync, options)).await? {
+    for integration in chosen(world, loaded, RunKind::Sync, options).await? {
         let environment = &options.environment;
         let slug = integration.at(environment).loader.clone();
         let to = slug.as_ref().and_then(|slug| loaded.integrations.find(slug.as_str()));
@@ -58,7 +58,7 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
             if bookmark.is_none() {
                 let told =
                     || known.iter().find(|run| run.state_id.as_ref() == Some(id) && run.bookmark_after.is_some());
-                let kept = kept(world, loaded, (options, id, [&integration, to])).await?;
+                let kept = kept(world, loaded, options, id, [&integration, to]).await?;
                 bookmark = kept.map_or_else(|| told()?.bookmark_after.clone(), |kept| kept.bookmark);
             }
         }
@@ -93,10 +93,12 @@ struct Kept {
 async fn kept(
     world: &World,
     loaded: &Loaded,
-    (options, id, those): (&Options, &str, [&Arc<Integration>; 2]),
+    options: &Options,
+    id: &str,
+    those: [&Arc<Integration>; 2],
 ) -> Result<Option<Kept>, Error> {
     let those = loaded.integrations.filtered(|one| those.iter().any(|wanted| wanted.id == one.id));
-    let project_file = project_file((world.project.root(), loaded), &those)?;
+    let project_file = project_file(world.project.root(), loaded, &those)?;
     let state = match (backend(world, &project_file, &options.host)?, &world.supabase) {
         (Backend::Registry, Some(registry)) => {
             let Some(kept) = registry.state(id).await.map_err(TargetError::from)? else { return Ok(None) };

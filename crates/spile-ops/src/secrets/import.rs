@@ -24,7 +24,7 @@ pub struct Found {
 ///
 /// # Errors
 /// When it cannot be read, or a value is not what its setting takes.
-pub fn import(from: &str, text: &str, (connector, slug): (&Connector, &Slug)) -> Result<Found, Error> {
+pub fn import(from: &str, text: &str, connector: &Connector, slug: &Slug) -> Result<Found, Error> {
     let unreadable = |form, message| Error::Import { from: from.to_owned(), form, message };
     let members = if text.trim_start().starts_with('{') {
         json(text).map_err(|message| unreadable("JSON", message))?

@@ -13,7 +13,8 @@ use spile_core::secret::Secret;
 /// When nobody says who may read them, or a recipient's key cannot be used.
 pub(crate) async fn sealed(
     access: Access<'_>,
-    (path, text): (&Path, &str),
+    path: &Path,
+    text: &str,
     secrets: &[(String, Secret)],
 ) -> Result<String, ops::Error> {
     let file = SecretsFile::of_text(path, text)?;

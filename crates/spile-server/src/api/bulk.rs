@@ -32,7 +32,7 @@ pub async fn bulk(
     let desk = app.desk().await?;
     let found = wanted.integrations.iter().map(|id| find(&desk, id).map(|one| one.slug.clone()));
     let slugs = found.collect::<Result<Vec<Slug>, _>>()?;
-    let done = change::bulk(&app, &who, (wanted.action, &slugs)).await?;
+    let done = change::bulk(&app, &who, wanted.action, &slugs).await?;
     let status = if done.runs.is_empty() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let written = done.made.as_ref().map(|made| &made.written);
     let mut answer = json!({ "success": done.refused.is_empty(), "runs": done.runs, "change": written });

@@ -59,11 +59,11 @@ pub async fn list(
 ) -> Result<Json<Value>, Refusal> {
     let Query(wanted) = wanted?;
     let shelf = Shelf::with_hub(&app.setup().project)?;
-    Ok(Json(view::connectors::data::list(&found(&shelf, (wanted.q.as_deref(), wanted.kind)))))
+    Ok(Json(view::connectors::data::list(&found(&shelf, wanted.q.as_deref(), wanted.kind))))
 }
 
 /// Returns the connectors in which all words are found, the best first.
-pub fn found<'a>(shelf: &'a Shelf, (words, role): (Option<&str>, Option<Role>)) -> Vec<&'a Standing> {
+pub fn found<'a>(shelf: &'a Shelf, words: Option<&str>, role: Option<Role>) -> Vec<&'a Standing> {
     let words: Vec<String> = words.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     if words.is_empty() {
         return shelf.standing(role).collect();
@@ -88,7 +88,7 @@ pub async fn schema(
     Path(name): Path<String>,
     kind: Result<Query<Kind>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    let connector = change::connector(&app, (&name, kind?.0.kind.unwrap_or(Role::Extractor)))?;
+    let connector = change::connector(&app, &name, kind?.0.kind.unwrap_or(Role::Extractor))?;
     Ok(Json(schema::settings(&connector)))
 }
 
@@ -122,9 +122,9 @@ pub async fn discover(
         host: app.setup().host.clone(),
         interrupt: app.stopping(),
     };
-    let asked = ops::discover(&desk.world, &desk.loaded, (slug.as_str(), &options), &mut drop).await;
+    let asked = ops::discover(&desk.world, &desk.loaded, slug.as_str(), &options, &mut drop).await;
     let result = asked.as_ref().err().map(change::failed);
-    let noted = app.note(&who, ("discover", &[slug]), result);
+    let noted = app.note(&who, "discover", &[slug], result);
     let offer = asked?;
     noted?;
     Ok(Json(view::discover::data(&offer, &shown(&offer, None)?)))

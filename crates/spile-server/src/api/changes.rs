@@ -78,7 +78,7 @@ pub async fn create(
     let Json(body) = body?;
     let slug = body.slug.clone().or_else(|| Slug::from_words(&body.name));
     let slug = slug.ok_or_else(|| refused("name", "nothing of it can be part of a file's name", "give a `slug`"))?;
-    let connector = change::connector(&app, (&body.r#type, body.kind.unwrap_or(Role::Extractor)))?;
+    let connector = change::connector(&app, &body.r#type, body.kind.unwrap_or(Role::Extractor))?;
     let mut wanted = wanted(body.keys, Some(body.config), body.secrets)?;
     if body.name != slug.as_str() {
         wanted.keys.insert("name".to_owned(), json!(body.name));
@@ -86,13 +86,13 @@ pub async fn create(
     let _turn = app.turn().await;
     let keys = app.fresh_keys();
     let program = app.program();
-    let prepared = author::create(change::access(&app, (&keys, &program)), (&slug, &connector), &wanted).await;
+    let prepared = author::create(change::access(&app, &keys, &program), &slug, &connector, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&connector)))?;
     let change =
         Change { edits: prepared.edits(), slugs: std::slice::from_ref(&slug), verb: "Add", details: String::new() };
     let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.find(slug.as_str()).cloned().ok_or_else(gone)?;
-    let mut response = answer(&app, (StatusCode::CREATED, &made), &did).await?;
+    let mut response = answer(&app, StatusCode::CREATED, &made, &did).await?;
     response.headers_mut().insert(LOCATION, header(&format!("/api/integrations/{}", made.id)));
     Ok(response)
 }
@@ -112,7 +112,7 @@ pub async fn update(
     holds(&desk, integration, &headers)?;
     let wanted = wanted(body.keys, body.config, body.secrets)?;
     let (keys, program) = (&desk.world.keys, app.program());
-    let prepared = author::change(change::access(&app, (keys, &program)), integration, &wanted).await;
+    let prepared = author::change(change::access(&app, keys, &program), integration, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&integration.connector)))?;
     let change = Change {
         edits: prepared.edits(),
@@ -122,7 +122,7 @@ pub async fn update(
     };
     let did = change::carry_out(&app, &who, &change).await?;
     let made = prepared.loaded.integrations.get(&integration.id).cloned().ok_or_else(gone)?;
-    answer(&app, (StatusCode::OK, &made), &did).await
+    answer(&app, StatusCode::OK, &made, &did).await
 }
 
 pub async fn remove(
@@ -182,7 +182,7 @@ fn gone() -> Refusal {
 }
 
 /// Answers with an integration as it is read now, with its mark; as it is to be, where it is on a branch.
-async fn answer(app: &App, (status, made): (StatusCode, &Arc<Integration>), did: &Made) -> Result<Response, Refusal> {
+async fn answer(app: &App, status: StatusCode, made: &Arc<Integration>, did: &Made) -> Result<Response, Refusal> {
     let desk = app.desk().await?;
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&made.id));

@@ -51,7 +51,7 @@ pub async fn changes(
     let Some(now) = contract::known(&desk, integration)? else {
         return Ok(Json(json!({ "integration": integration.slug, "discovered_at": null, "changes": null })));
     };
-    let history = ops::contract::history(&desk.world.project, (integration, &desk.environment), &now)?;
+    let history = ops::contract::history(&desk.world.project, integration, &desk.environment, &now)?;
     Ok(Json(json!({
         "integration": integration.slug,
         "discovered_at": now.discovered_at,
@@ -70,6 +70,6 @@ pub async fn answer(
     let desk = app.desk().await?;
     let slug = find(&desk, &integration)?.slug.clone();
     let wish = leave_out.map_or(Wish::Accept, |LeftOut { stream, column }| Wish::LeaveOut { stream, column });
-    let made = contract::carry_out(&app, &who, (&slug, discovered_at), &wish).await?;
+    let made = contract::carry_out(&app, &who, &slug, discovered_at, &wish).await?;
     Ok(Json(made.told(json!({ "success": true }))))
 }

@@ -59,7 +59,7 @@ pub async fn logs(
     tokio::spawn(async move {
         // Nobody is waited for who has gone, or does not read, nor at the server's end.
         tokio::select! {
-            () = follow((&app, &desk), run, (from, &sender)) => {}
+            () = follow(&app, &desk, run, from, &sender) => {}
             () = sender.closed() => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
@@ -68,9 +68,9 @@ pub async fn logs(
 }
 
 /// Sends what a log says until its run has ended, and how that was.
-async fn follow((app, desk): (&App, &Desk), run: Found, (mut shown, sender): (u64, &mpsc::Sender<Event>)) {
+async fn follow(app: &App, desk: &Desk, run: Found, mut shown: u64, sender: &mpsc::Sender<Event>) {
     let event = |shown: u64| Event::default().id(shown.to_string());
-    let run = match begun((app, desk), run).await {
+    let run = match begun(app, desk, run).await {
         Ok(run) => run,
         Err(refusal) => {
             // Who has gone wants no end.
@@ -106,7 +106,7 @@ async fn follow((app, desk): (&App, &Desk), run: Found, (mut shown, sender): (u6
 }
 
 /// Waits until a run has begun, or was refused.
-async fn begun((app, desk): (&App, &Desk), mut run: Found) -> Result<Run, Refusal> {
+async fn begun(app: &App, desk: &Desk, mut run: Found) -> Result<Run, Refusal> {
     while run.is_waiting {
         tokio::time::sleep(PAUSE).await;
         run = found(app, desk, &run.run.id.to_string()).await?;

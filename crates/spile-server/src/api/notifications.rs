@@ -70,8 +70,8 @@ pub async fn mark(
     // What was never looked at is noticed first.
     let seen = desk.seen().await;
     app.seen().look(&seen, &who.subject);
-    app.seen().mark(&marks.read, (&who.subject, true));
-    app.seen().mark(&marks.unread, (&who.subject, false));
+    app.seen().mark(&marks.read, &who.subject, true);
+    app.seen().mark(&marks.unread, &who.subject, false);
     Ok(Json(json!({ "success": true })))
 }
 
@@ -82,7 +82,7 @@ pub async fn audit(
 ) -> Result<Json<Value>, Refusal> {
     let Query(wanted) = wanted?;
     let most = wanted.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
-    let deeds = app.audit().newest((wanted.integration.as_ref(), most)).map_err(|error| {
+    let deeds = app.audit().newest(wanted.integration.as_ref(), most).map_err(|error| {
         let detail = format!("`.spile/audit.jsonl` cannot be read: {error}");
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::audit", detail)
     })?;

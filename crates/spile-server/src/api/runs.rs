@@ -49,7 +49,7 @@ pub async fn test(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let seconds = wait?.0.wait.unwrap_or(LONGEST);
-    begin(&who, &app, (RunKind::Test, &id, seconds)).await
+    begin(&who, &app, RunKind::Test, &id, seconds).await
 }
 
 pub async fn sync(
@@ -59,14 +59,14 @@ pub async fn sync(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let seconds = wait?.0.wait.unwrap_or(0);
-    begin(&who, &app, (RunKind::Sync, &id, seconds)).await
+    begin(&who, &app, RunKind::Sync, &id, seconds).await
 }
 
-async fn begin(who: &Who, app: &App, (kind, id, seconds): (RunKind, &str, u64)) -> Result<Response, Refusal> {
+async fn begin(who: &Who, app: &App, kind: RunKind, id: &str, seconds: u64) -> Result<Response, Refusal> {
     who.may(Role::Editor)?;
     let desk = app.desk().await?;
     let slug = find(&desk, id)?.slug.clone();
-    let begun = change::run(app, who, (&desk, kind, &slug)).await?;
+    let begun = change::run(app, who, &desk, kind, &slug).await?;
     let ended = tokio::time::timeout(Duration::from_secs(seconds.min(LONGEST)), begun.ended).await;
     if let Ok(Ok(ended)) = ended {
         return Ok(ended_as(&ended?));

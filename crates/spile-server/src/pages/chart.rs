@@ -47,17 +47,17 @@ pub struct Bar {
 pub fn records(runs: &[Run]) -> Option<Chart> {
     #[expect(clippy::cast_precision_loss, reason = "bars are some pixels high")]
     let value = |run: &Run| run.records.unwrap_or(0) as f64;
-    chart(runs, ("Records", &|records| counted(records, "record")), &value)
+    chart(runs, "Records", &|records| counted(records, "record"), &value)
 }
 
 /// Returns how long syncs took as bars; `None` where there are fewer than two.
 #[must_use]
 pub fn durations(runs: &[Run]) -> Option<Chart> {
     let value = |run: &Run| run.seconds().unwrap_or(0.0);
-    chart(runs, ("Durations", &|seconds| format!("{seconds:.1} s")), &value)
+    chart(runs, "Durations", &|seconds| format!("{seconds:.1} s"), &value)
 }
 
-fn chart(runs: &[Run], (what, shown): (&str, &dyn Fn(f64) -> String), value: &dyn Fn(&Run) -> f64) -> Option<Chart> {
+fn chart(runs: &[Run], what: &str, shown: &dyn Fn(f64) -> String, value: &dyn Fn(&Run) -> f64) -> Option<Chart> {
     let syncs: Vec<&Run> = runs
         .iter()
         .rev()

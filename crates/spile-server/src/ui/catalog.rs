@@ -43,7 +43,7 @@ pub async fn marketplace(at: At, wanted: Result<Query<Wanted>, QueryRejection>) 
     let Query(wanted) = wanted.map_err(Refusal::from)?;
     let shelf = Shelf::with_hub(&at.app.setup().project)?;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == wanted.kind).map(|(_, role)| role);
-    let mut found = found_connectors(&shelf, (Some(wanted.q.as_str()), role));
+    let mut found = found_connectors(&shelf, Some(wanted.q.as_str()), role);
     found.retain(|one| wanted.category.is_empty() || one.head.category.as_deref() == Some(wanted.category.as_str()));
     let categories: BTreeSet<&str> = shelf.standing(None).filter_map(|one| one.head.category.as_deref()).collect();
     let data = json!({
@@ -88,7 +88,7 @@ pub async fn check(
     posted: Posted,
 ) -> Result<Response, Trouble> {
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
-    let connector = change::connector(&posted.at.app, (&name, role))?;
+    let connector = change::connector(&posted.at.app, &name, role)?;
     let read = form::posted(&connector, posted.pairs());
     let data = json!({ "field": field, "fault": read.faults.get(&field).cloned().unwrap_or_default() });
     let html = render("fault.html.j2", &data).map_err(|error| mistake(&error))?;

@@ -32,7 +32,7 @@ pub async fn login(State(app): State<App>) -> Result<Response, Trouble> {
     if !app.sessions().asks() {
         return Ok(Redirect::to("/").into_response());
     }
-    page(&app, (StatusCode::OK, None))
+    page(&app, StatusCode::OK, None)
 }
 
 pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<Entry>) -> Result<Response, Trouble> {
@@ -41,7 +41,7 @@ pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<Entry
     if !token.is_empty() {
         return match by_token(&app, &parts, token).await {
             Ok(cookie) => Ok(come_in(cookie)),
-            Err(refusal) => page(&app, (refusal.status(), Some(&refusal.detail))),
+            Err(refusal) => page(&app, refusal.status(), Some(&refusal.detail)),
         };
     }
     let from = from(&parts);
@@ -50,10 +50,10 @@ pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<Entry
         Ok(cookie) => Ok(come_in(cookie)),
         Err(NotIn::Wrong) => {
             let fault = "That is not the code, or it was used: a new one comes with a restart.";
-            page(&app, (StatusCode::FORBIDDEN, Some(fault)))
+            page(&app, StatusCode::FORBIDDEN, Some(fault))
         }
         Err(NotIn::Paused) => {
-            page(&app, (StatusCode::TOO_MANY_REQUESTS, Some("Too many codes were tried: wait a minute.")))
+            page(&app, StatusCode::TOO_MANY_REQUESTS, Some("Too many codes were tried: wait a minute."))
         }
     }
 }
@@ -63,7 +63,7 @@ fn by_code(app: &App, code: &str, from: &str) -> Result<Result<HeaderValue, NotI
     if let Err(not_in) = app.sessions().fits(code, from) {
         return Ok(Err(not_in));
     }
-    app.note(&Who::admin(), ("sign-in", &[]), None)?;
+    app.note(&Who::admin(), "sign-in", &[], None)?;
     Ok(app.sessions().enter())
 }
 
@@ -75,7 +75,7 @@ async fn by_token(app: &App, parts: &Parts, token: &str) -> Result<HeaderValue, 
     let lasts = bearer.until.duration_since(Timestamp::now()).try_into().unwrap_or_default();
     // Each is a session and a line of the audit.
     app.writes_of().take(&bearer.who.subject)?;
-    app.note(&bearer.who, ("sign-in", &[]), None)?;
+    app.note(&bearer.who, "sign-in", &[], None)?;
     app.sessions().begin(bearer.who, lasts).ok_or_else(unknown)
 }
 
@@ -86,7 +86,7 @@ pub async fn leave(State(app): State<App>, headers: HeaderMap, _posted: Posted<L
     }
 }
 
-fn page(app: &App, (status, fault): (StatusCode, Option<&str>)) -> Result<Response, Trouble> {
+fn page(app: &App, status: StatusCode, fault: Option<&str>) -> Result<Response, Trouble> {
     let issuer = app.setup().trust.as_ref().map(|trust| &trust.issuer);
     let data = json!({ "shell": null, "title": "Sign in", "fault": fault, "issuer": issuer });
     let page = render("login.html.j2", &data).map_err(|error| mistake(&error))?;

@@ -39,14 +39,15 @@ const RUNS: (usize, usize) = (40, 8);
 
 pub async fn show(at: At, Path(slug): Path<String>) -> Result<Response, Trouble> {
     let integration = find(&at.desk, &slug)?.clone();
-    page(&at, &integration, (None, None)).await
+    page(&at, &integration, None, None).await
 }
 
 /// Renders the page, with what was posted and refused where something was.
 async fn page(
     at: &At,
     one: &Arc<Integration>,
-    (posted, refusal): (Option<&Posted>, Option<&Refusal>),
+    posted: Option<&Posted>,
+    refusal: Option<&Refusal>,
 ) -> Result<Response, Trouble> {
     let desk = &at.desk;
     let now = Timestamp::now();
@@ -55,28 +56,28 @@ async fn page(
     let which = Which::exactly([one.slug.clone()]);
     let runs = ops::runs(&desk.world, &desk.loaded, &which, RUNS.0).await.unwrap_or_default();
     let rows: Vec<RunRow> = runs.iter().take(RUNS.1).map(|run| RunRow::of(run, now)).collect();
-    let known = known(one, (posted, refusal), now);
+    let known = known(one, posted, refusal, now);
     let mark = mark(&one.connector);
     let facts = json!({
         "slug": one.slug, "name": one.base.name, "type": one.connector.name, "role": one.role(),
         "type_label": one.connector.label, "file": one.path, "logo": mark["logo"], "monogram": mark["monogram"],
         "status": state(one, standing), "drift": desk.drifted().await.contains(&one.id), "enabled": one.base.enabled,
         "description": one.base.description, "loader": one.base.loader,
-        "schedule": one.base.schedule.as_ref().map(ToString::to_string), "next": next((one, &desk.environment), now),
+        "schedule": one.base.schedule.as_ref().map(ToString::to_string), "next": next(one, &desk.environment, now),
         "select": one.base.select, "created": standing.map(|standing| moment(standing.created_at)),
         "can_sync": one.role() == Role::Extractor && one.at(&desk.environment).loader.is_some(),
         "etag": desk.mark_of(one),
     });
     let data = json!({
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),
-        "general": general(at, one, (posted, refusal)), "settings": settings(one), "streams": streams(at, one, now), "source": source(at, one, now),
+        "general": general(at, one, posted, refusal), "settings": settings(one), "streams": streams(at, one, now), "source": source(at, one, now),
         "history": history(at, one, now).await, "fault": refusal.map(fault),
     });
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
-    at.page_with(status, ("integration.html.j2", &one.base.name), data).await
+    at.page_with(status, "integration.html.j2", &one.base.name, data).await
 }
 
-fn known(one: &Integration, (posted, refusal): (Option<&Posted>, Option<&Refusal>), now: Timestamp) -> Known {
+fn known(one: &Integration, posted: Option<&Posted>, refusal: Option<&Refusal>, now: Timestamp) -> Known {
     let mut known = Known { config: one.base.config.clone(), ..Known::default() };
     if let Some(secrets) = &one.base.secrets {
         let at = secrets.document.metadata.last_modified().ok().and_then(|at| at.parse::<Timestamp>().ok());
@@ -101,32 +102,34 @@ pub fn faults(refusal: &Refusal) -> BTreeMap<String, String> {
 }
 
 /// Returns the fields that every integration has.
-fn general(at: &At, one: &Integration, (posted, refusal): (Option<&Posted>, Option<&Refusal>)) -> Vec<FieldData> {
+fn general(at: &At, one: &Integration, posted: Option<&Posted>, refusal: Option<&Refusal>) -> Vec<FieldData> {
     let faults = refusal.map(faults).unwrap_or_default();
     let base = &one.base;
     let join = |words: Vec<&str>| words.join(", ");
     let loader = base.loader.as_ref().map(ToString::to_string).unwrap_or_default();
     let schedule = base.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut fields = vec![
-        text("name", ("Name", "What people call it."), base.name.clone()),
-        text("description", ("Description", "What it is for."), base.description.clone().unwrap_or_default()),
+        text("name", "Name", "What people call it.", base.name.clone()),
+        text("description", "Description", "What it is for.", base.description.clone().unwrap_or_default()),
     ];
     if one.role() == Role::Extractor {
         fields.push(loaders(at, &loader));
         let mappers = base.mappers.iter().map(String::as_str).collect();
-        fields.push(text("mappers", ("Mappers", MAPPERS), join(mappers)));
-        fields.push(text("schedule", ("Schedule", SCHEDULE), schedule));
+        fields.push(text("mappers", "Mappers", MAPPERS, join(mappers)));
+        fields.push(text("schedule", "Schedule", SCHEDULE, schedule));
     }
     if can_select(one) {
         fields.push(text(
             "select",
-            ("Streams", "Patterns such as orders.*, between commas; empty: all."),
+            "Streams",
+            "Patterns such as orders.*, between commas; empty: all.",
             join(base.select.iter().map(String::as_str).collect()),
         ));
     }
     fields.push(text(
         "tags",
-        ("Tags", "Words to find it by, between commas."),
+        "Tags",
+        "Words to find it by, between commas.",
         join(base.tags.iter().map(String::as_str).collect()),
     ));
     for field in &mut fields {
@@ -145,7 +148,7 @@ const MAPPERS: &str = "Meltano's mappings that records go through, between comma
 pub const SCHEDULE: &str = "Five cron fields such as 0 6 * * 1-5, or @hourly, @daily, @weekly; empty: by hand.";
 
 /// Returns a line for a text.
-pub fn text(name: &str, (label, help): (&str, &str), value: String) -> FieldData {
+pub fn text(name: &str, label: &str, help: &str, value: String) -> FieldData {
     FieldData {
         name: name.to_owned(),
         label: label.to_owned(),
@@ -171,7 +174,7 @@ pub fn loaders(at: &At, present: &str) -> FieldData {
     FieldData {
         control: Control::Choice,
         options: all.map(option).collect(),
-        ..text("loader", ("Records go to", "A destination; without one it cannot be synced."), present.to_owned())
+        ..text("loader", "Records go to", "A destination; without one it cannot be synced.", present.to_owned())
     }
 }
 
@@ -195,7 +198,7 @@ fn streams(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
 fn source(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
     let desk = &at.desk;
     let known = crate::contract::known(desk, one).ok()??;
-    let history = ops::contract::history(&desk.world.project, (one, &desk.environment), &known).ok()?;
+    let history = ops::contract::history(&desk.world.project, one, &desk.environment, &known).ok()?;
     let named = Named::of(&desk.loaded, one, &desk.environment);
     let (has_contract, changes) = match &history {
         History::SinceContract(changes) => (true, view::changes::data(&named.argument, changes)),
@@ -223,9 +226,9 @@ pub async fn contract(Path(slug): Path<String>, posted: Posted) -> Result<Respon
     };
     // A form that is not the page's own names no moment at which the source said anything.
     let seen = posted.get("at").parse().unwrap_or(Timestamp::UNIX_EPOCH);
-    match crate::contract::carry_out(&at.app, &at.who, (&one.slug, seen), &wish).await {
+    match crate::contract::carry_out(&at.app, &at.who, &one.slug, seen, &wish).await {
         Ok(made) => Ok(goes_on(&made, &format!("/integrations/{}", one.slug))),
-        Err(refusal) => page(at, &one, (None, Some(&refusal))).await,
+        Err(refusal) => page(at, &one, None, Some(&refusal)).await,
     }
 }
 
@@ -235,7 +238,7 @@ async fn history(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
     // A project that is in no repository has no commits.
     let commits = git::log(root, &one.path, HISTORY).await.unwrap_or_default();
     let commits = commits.into_iter().map(|said| (said.at, said.author, format!("{} ({})", said.subject, said.commit)));
-    let deeds = at.app.audit().newest((Some(&one.slug), HISTORY)).unwrap_or_default();
+    let deeds = at.app.audit().newest(Some(&one.slug), HISTORY).unwrap_or_default();
     let deeds = deeds.into_iter().map(|deed| {
         let what = deed.result.map_or_else(|| deed.action.clone(), |result| format!("{}: {result}", deed.action));
         (deed.at, deed.actor, what)
@@ -255,13 +258,13 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     if posted.get("etag") != desk.mark_of(&one) {
         let detail = "its file has changed since this page was opened: look at what is different, and save again";
         let refusal = Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail);
-        return page(at, &one, (Some(&posted), Some(&refusal))).await;
+        return page(at, &one, Some(&posted), Some(&refusal)).await;
     }
     let read = form::posted(&one.connector, posted.pairs());
     if !read.faults.is_empty() {
         let refusal =
             Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some answers do not fit");
-        return page(at, &one, (Some(&posted), Some(&refusal))).await;
+        return page(at, &one, Some(&posted), Some(&refusal)).await;
     }
     let mut config = read.config;
     // A variable in place of a secret is no field of the form: it stays, unless a secret takes its place.
@@ -271,12 +274,12 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     let secrets = read.secrets.into_iter().map(|(name, secret)| (name, Some(secret))).collect();
     let wanted = Wanted { keys: keys(&one, &posted), config: Some(config), secrets };
     let program = at.app.program();
-    let access = change::access(&at.app, (&desk.world.keys, &program));
+    let access = change::access(&at.app, &desk.world.keys, &program);
     let prepared = match author::change(access, &one, &wanted).await {
         Ok(prepared) => prepared,
         Err(error) => {
             let refusal = Refusal::of(&error, Some(&one.connector));
-            return page(at, &one, (Some(&posted), Some(&refusal))).await;
+            return page(at, &one, Some(&posted), Some(&refusal)).await;
         }
     };
     let change = Change {
@@ -287,7 +290,7 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     };
     match change::carry_out(&at.app, &at.who, &change).await {
         Ok(made) => Ok(goes_on(&made, &format!("/integrations/{}", one.slug))),
-        Err(refusal) => page(at, &one, (Some(&posted), Some(&refusal))).await,
+        Err(refusal) => page(at, &one, Some(&posted), Some(&refusal)).await,
     }
 }
 
@@ -354,12 +357,12 @@ pub async fn act(Path((slug, action)): Path<(String, String)>, posted: Posted) -
     if action == Bulk::Delete {
         return confirm(at, action, std::slice::from_ref(&one.slug)).await;
     }
-    match change::bulk(&at.app, &at.who, (action, std::slice::from_ref(&one.slug))).await {
+    match change::bulk(&at.app, &at.who, action, std::slice::from_ref(&one.slug)).await {
         Ok(done) => Ok(match (done.runs.values().next(), &done.made) {
             (_, Some(made)) => goes_on(made, &format!("/integrations/{}", one.slug)),
             (Some(run), None) => Redirect::to(&format!("/runs/{run}")).into_response(),
             (None, None) => Redirect::to(&format!("/integrations/{}", one.slug)).into_response(),
         }),
-        Err(refusal) => page(at, &one, (None, Some(&refusal))).await,
+        Err(refusal) => page(at, &one, None, Some(&refusal)).await,
     }
 }

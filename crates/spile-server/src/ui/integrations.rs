@@ -101,12 +101,12 @@ fn row(
         "status": state(one, standing),
         "drift": has_drifted,
         "last": last,
-        "next": next((one, environment), now),
+        "next": next(one, environment, now),
     })
 }
 
 /// Returns when it is synced next, in words.
-pub fn next((one, environment): (&Integration, &EnvironmentName), now: Timestamp) -> Option<String> {
+pub fn next(one: &Integration, environment: &EnvironmentName, now: Timestamp) -> Option<String> {
     let timetable = Timetable::of(one, environment).filter(|_| one.at(environment).enabled)?;
     timetable.next_after(now).map(|tick| ago(tick.at, now))
 }
@@ -119,7 +119,7 @@ pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {
     if !is_sure && !slugs.is_empty() {
         return confirm(at, action, &slugs).await;
     }
-    let done = change::bulk(&at.app, &at.who, (action, &slugs)).await?;
+    let done = change::bulk(&at.app, &at.who, action, &slugs).await?;
     let is_part = !done.refused.is_empty();
     let is_unapplied = done.made.is_some_and(|made| matches!(made.applied, Some(Err(_))));
     Ok(Redirect::to(match action {
@@ -157,7 +157,7 @@ pub async fn confirm(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Response, 
 
 /// Returns what applying a change would do that is not made yet; nothing where no target knows of any of them.
 async fn planned(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Option<PlanPage>, Trouble> {
-    let edits = change::switching(&at.desk, (action, slugs))?;
+    let edits = change::switching(&at.desk, action, slugs)?;
     let project = edits.over(&at.app.setup().project);
     let loaded = ops::check::used(&project)?;
     let mut options = ops::plan::Options::everything(at.desk.environment.clone());

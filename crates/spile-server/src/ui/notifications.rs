@@ -57,7 +57,7 @@ pub async fn mark(posted: Posted<Looking>) -> Result<Response, Trouble> {
     let named = posted.all("key");
     let keys: Vec<_> = seen.alerts.iter().map(|alert| alert.key.clone()).collect();
     let keys: Vec<_> = keys.into_iter().filter(|key| named.is_empty() || named.contains(&key.to_string())).collect();
-    at.app.seen().mark(&keys, (&at.who.subject, posted.get("do") != "unread"));
+    at.app.seen().mark(&keys, &at.who.subject, posted.get("do") != "unread");
     Ok(Redirect::to("/notifications").into_response())
 }
 

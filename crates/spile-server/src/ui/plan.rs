@@ -33,7 +33,7 @@ async fn page(at: &At, refusal: Option<&Refusal>) -> Result<Response, Trouble> {
     let applies: Vec<Value> = applies.iter().map(row).collect();
     let data = json!({ "plan": PlanPage::from(&data), "applies": applies, "fault": refusal.map(fault) });
     let status = refusal.map_or(axum::http::StatusCode::OK, Refusal::status);
-    at.page_with(status, ("plan.html.j2", "Plan"), data).await
+    at.page_with(status, "plan.html.j2", "Plan", data).await
 }
 
 pub async fn apply(mut posted: Posted) -> Result<Response, Trouble> {
@@ -48,7 +48,7 @@ pub async fn apply(mut posted: Posted) -> Result<Response, Trouble> {
         let other = ops::Error::OtherPlan { asked: posted.get("plan").chars().take(12).collect(), found };
         return page(at, Some(&other.into())).await;
     }
-    match change::apply(&at.app, desk, (&at.who, &plan)).await {
+    match change::apply(&at.app, desk, &at.who, &plan).await {
         Ok(()) => Ok(Redirect::to("/integrations?did=applied").into_response()),
         Err(refusal) => page(at, Some(&refusal)).await,
     }

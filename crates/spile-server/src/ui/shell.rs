@@ -160,14 +160,15 @@ impl At {
 
     /// Renders a page.
     pub async fn page(&self, template: &str, title: &str, data: impl Serialize) -> Result<Response, Trouble> {
-        self.page_with(StatusCode::OK, (template, title), data).await
+        self.page_with(StatusCode::OK, template, title, data).await
     }
 
     /// Renders a page with a status.
     pub async fn page_with(
         &self,
         status: StatusCode,
-        (template, title): (&str, &str),
+        template: &str,
+        title: &str,
         data: impl Serialize,
     ) -> Result<Response, Trouble> {
         let mut all = serde_json::to_value(data).unwrap_or_default();

@@ -45,7 +45,7 @@ const STEPS: [(&str, &str); 5] = [
 pub async fn begin(Path((kind, name)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == kind).map_or(Role::Extractor, |(_, role)| role);
-    let connector = change::connector(&at.app, (&name, role))?;
+    let connector = change::connector(&at.app, &name, role)?;
     let id = at.app.drafts().begin(Draft::new(connector, at.app.fresh_keys()));
     Ok(Redirect::to(&format!("/drafts/{id}/settings")).into_response())
 }
@@ -58,7 +58,7 @@ pub async fn ask(_at: At, Path((_, name)): Path<(String, String)>) -> Redirect {
 
 pub async fn show(at: At, Path((id, step)): Path<(String, String)>) -> Result<Response, Trouble> {
     let draft = find(&at, &id)?;
-    page(&at, (&id, &step), (&draft, None)).await
+    page(&at, &id, &step, &draft, None).await
 }
 
 fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
@@ -83,11 +83,7 @@ fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
 }
 
 /// Renders a step, with what was refused where something was.
-async fn page(
-    at: &At,
-    (id, step): (&str, &str),
-    (draft, refusal): (&Draft, Option<&Refusal>),
-) -> Result<Response, Trouble> {
+async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Refusal>) -> Result<Response, Trouble> {
     let steps = steps(draft);
     let place = steps.iter().position(|(known, _)| *known == step);
     let place =
@@ -106,8 +102,7 @@ async fn page(
     });
     match step {
         "settings" => {
-            let mut name =
-                text("name", ("Name", "What people call it; its file is named after it."), draft.name.clone());
+            let mut name = text("name", "Name", "What people call it; its file is named after it.", draft.name.clone());
             name.required = true;
             name.fault = faults.get("name").cloned().unwrap_or_default();
             data["general"] = json!([name]);
@@ -117,7 +112,7 @@ async fn page(
         }
         "test" => {
             let file = prepare(at, draft).await.map(|prepared| prepared.text).unwrap_or_default();
-            data["run"] = draft.run.as_ref().map_or(Value::Null, |run| tested((draft, &file), run));
+            data["run"] = draft.run.as_ref().map_or(Value::Null, |run| tested(draft, &file, run));
         }
         "streams" => {
             data["streams"] = draft.streams.iter().flatten().map(|one| offered(draft, one)).collect();
@@ -127,19 +122,19 @@ async fn page(
     }
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     let title = format!("Add {}", draft.connector.label);
-    at.page_with(status, ("wizard.html.j2", &title), data).await
+    at.page_with(status, "wizard.html.j2", &title, data).await
 }
 
 fn general(at: &At, draft: &Draft, faults: &std::collections::BTreeMap<String, String>) -> Vec<FieldData> {
     let mut fields =
-        vec![loaders(at, &draft.loader), text("schedule", ("When is it synced?", SCHEDULE), draft.schedule.clone())];
+        vec![loaders(at, &draft.loader), text("schedule", "When is it synced?", SCHEDULE, draft.schedule.clone())];
     for field in &mut fields {
         field.fault = faults.get(&field.name).cloned().unwrap_or_default();
     }
     fields
 }
 
-fn tested((draft, file): (&Draft, &str), run: &Run) -> Value {
+fn tested(draft: &Draft, file: &str, run: &Run) -> Value {
     let ok = run.status.succeeded();
     let message = if ok { "The connection works.".to_owned() } else { run.error.clone().unwrap_or_default() };
     let line = run.cause.filter(|_| !ok).and_then(|cause| {
@@ -195,8 +190,8 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
     };
     let slug = Slug::from_words(&draft.name).ok_or_else(|| refused("it needs a name of letters or digits"))?;
     let program = at.app.program();
-    let access = change::access(&at.app, (&draft.keys, &program));
-    let prepared = author::create(access, (&slug, &draft.connector), &draft.wanted()).await;
+    let access = change::access(&at.app, &draft.keys, &program);
+    let prepared = author::create(access, &slug, &draft.connector, &draft.wanted()).await;
     prepared.map_err(|error| match error {
         ops::Error::Taken { .. } => refused("there is one of that name already"),
         error => Refusal::of(&error, Some(&draft.connector)),
@@ -206,11 +201,10 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
 pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) -> Result<Response, Trouble> {
     let at = &posted.at;
     let draft = find(at, &id)?;
-    let here = (id.as_str(), step.as_str());
     let outcome = match (step.as_str(), posted.get("do")) {
         ("settings", _) => at.app.drafts().update(&id, |draft| settle(draft, &posted)).ok_or_else(gone)?.map(|()| true),
-        ("test", "test") => test(at, (&id, &draft)).await.map(|()| false),
-        ("streams", "discover") => discover(at, (&id, &draft)).await.map(|()| false),
+        ("test", "test") => test(at, &id, &draft).await.map(|()| false),
+        ("streams", "discover") => discover(at, &id, &draft).await.map(|()| false),
         ("streams", _) => at.app.drafts().update(&id, |draft| choose(draft, &posted)).ok_or_else(gone)?.map(|()| true),
         ("schedule", _) => {
             at.app.drafts().update(&id, |draft| {
@@ -219,18 +213,18 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
             });
             Ok(true)
         }
-        ("review", "save") => return save(at, here).await,
+        ("review", "save") => return save(at, &id, &step).await,
         _ => Ok(true),
     };
     let draft = find(at, &id)?;
     let goes_on = match outcome {
         Ok(goes_on) => goes_on,
-        Err(refusal) => return page(at, here, (&draft, Some(&refusal))).await,
+        Err(refusal) => return page(at, &id, &step, &draft, Some(&refusal)).await,
     };
     if matches!(step.as_str(), "settings" | "schedule")
         && let Err(refusal) = prepare(at, &draft).await
     {
-        return page(at, here, (&draft, Some(&refusal))).await;
+        return page(at, &id, &step, &draft, Some(&refusal)).await;
     }
     let steps = steps(&draft);
     let place = steps.iter().position(|(known, _)| *known == step).unwrap_or(0);
@@ -280,17 +274,17 @@ fn world(at: &At, draft: &Draft, prepared: &Prepared) -> World {
 }
 
 /// Notes what was done with what is not saved yet: its secrets were used.
-fn note(at: &At, (action, prepared): (&str, &Prepared), failed: Option<String>) -> Result<(), Refusal> {
+fn note(at: &At, action: &str, prepared: &Prepared, failed: Option<String>) -> Result<(), Refusal> {
     let result = failed.unwrap_or_else(|| "before it was saved".to_owned());
-    at.app.note(&at.who, (action, std::slice::from_ref(&prepared.slug)), Some(result))
+    at.app.note(&at.who, action, std::slice::from_ref(&prepared.slug), Some(result))
 }
 
-async fn test(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
+async fn test(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {
     let prepared = prepare(at, draft).await?;
     let mut options = at.app.options(&at.desk);
     options.timeout = Some(PATIENCE);
     let tested = new::test(&world(at, draft, &prepared), &prepared, &options, &mut drop).await;
-    let noted = note(at, ("test", &prepared), tested.as_ref().err().map(change::failed));
+    let noted = note(at, "test", &prepared, tested.as_ref().err().map(change::failed));
     let run = tested?;
     at.app.drafts().update(id, |kept| {
         if kept.settled == draft.settled {
@@ -300,7 +294,7 @@ async fn test(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
     noted
 }
 
-async fn discover(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
+async fn discover(at: &At, id: &str, draft: &Draft) -> Result<(), Refusal> {
     let prepared = prepare(at, draft).await?;
     let options = Options {
         environment: at.desk.environment.clone(),
@@ -309,9 +303,9 @@ async fn discover(at: &At, (id, draft): (&str, &Draft)) -> Result<(), Refusal> {
         host: at.app.setup().host.clone(),
         interrupt: at.app.stopping(),
     };
-    let of = (prepared.slug.as_str(), &options);
-    let asked = ops::discover(&world(at, draft, &prepared), &prepared.loaded, of, &mut drop).await;
-    let noted = note(at, ("discover", &prepared), asked.as_ref().err().map(change::failed));
+    let world = world(at, draft, &prepared);
+    let asked = ops::discover(&world, &prepared.loaded, prepared.slug.as_str(), &options, &mut drop).await;
+    let noted = note(at, "discover", &prepared, asked.as_ref().err().map(change::failed));
     let streams = asked?.offered();
     at.app.drafts().update(id, |kept| {
         if kept.settled == draft.settled {
@@ -349,10 +343,10 @@ fn offered(draft: &Draft, one: &Offered) -> Value {
     })
 }
 
-async fn save(at: &At, here: (&str, &str)) -> Result<Response, Trouble> {
+async fn save(at: &At, id: &str, step: &str) -> Result<Response, Trouble> {
     let _turn = at.app.turn().await;
     // In another window it may have been saved meanwhile.
-    let draft = find(at, here.0)?;
+    let draft = find(at, id)?;
     let saved = async {
         let prepared = prepare(at, &draft).await?;
         let change = Change {
@@ -366,12 +360,12 @@ async fn save(at: &At, here: (&str, &str)) -> Result<Response, Trouble> {
     };
     match saved.await {
         Ok((slug, made)) => {
-            at.app.drafts().end(here.0);
+            at.app.drafts().end(id);
             // What is on a branch is not here yet.
             let is_here = matches!(made.written, Written::Files { .. });
             let page = if is_here { format!("/integrations/{slug}") } else { "/integrations".to_owned() };
             Ok(goes_on(&made, &page))
         }
-        Err(refusal) => page(at, here, (&draft, Some(&refusal))).await,
+        Err(refusal) => page(at, id, step, &draft, Some(&refusal)).await,
     }
 }

@@ -189,14 +189,14 @@ impl From<&Overview> for OverviewData {
             AlertData { since: since.unwrap_or(alert.since), told: told.collect(), ..AlertData::from(alert) }
         };
         Self {
-            channels: channels.iter().map(|(channel, told)| ChannelData::new((channel, told), overview.at)).collect(),
+            channels: channels.iter().map(|(channel, told)| ChannelData::new(channel, told, overview.at)).collect(),
             alerts: overview.seen.alerts.iter().map(alert).collect(),
         }
     }
 }
 
 impl ChannelData {
-    fn new((channel, told): (&Channel, &Told), at: Timestamp) -> Self {
+    fn new(channel: &Channel, told: &Told, at: Timestamp) -> Self {
         Self {
             name: channel.name.to_string(),
             kind: channel.sender.word().to_owned(),

@@ -99,10 +99,10 @@ fn files(plan: &Plan) -> Vec<FileData> {
     let output = |step: &'_ OutputStep| step.path.display().to_string();
     let outputs = plan.outputs.steps.iter().map(|step| (output(step), &step.before, &step.after));
     let all = [meltano].into_iter().chain(outputs);
-    all.filter(|(_, before, after)| before != after).map(|(path, before, after)| file(path, (before, after))).collect()
+    all.filter(|(_, before, after)| before != after).map(|(path, before, after)| file(path, before, after)).collect()
 }
 
-fn file(path: String, (before, after): (&str, &str)) -> FileData {
+fn file(path: String, before: &str, after: &str) -> FileData {
     let diff = TextDiff::from_lines(before, after);
     let old = if before.is_empty() { "/dev/null".to_owned() } else { format!("a/{path}") };
     FileData {

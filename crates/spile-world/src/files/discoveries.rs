@@ -24,7 +24,7 @@ pub struct Used {
 impl Used {
     /// Tells whether a run with this key may use it now.
     #[must_use]
-    pub fn will_do(&self, key: &str, (age, now): (CatalogAge, Timestamp)) -> bool {
+    pub fn will_do(&self, key: &str, age: CatalogAge, now: Timestamp) -> bool {
         let is_young = match age {
             CatalogAge::Always => false,
             CatalogAge::Kept => true,
@@ -55,7 +55,7 @@ impl Discoveries {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn find(&self, (slug, environment): (&Slug, &EnvironmentName), key: &str) -> io::Result<Option<Discovered>> {
+    pub fn find(&self, slug: &Slug, environment: &EnvironmentName, key: &str) -> io::Result<Option<Discovered>> {
         // Where the folder is not this user's own, nothing was said yet.
         let Ok(Some(own)) = self.0.open() else { return Ok(None) };
         let Some(bytes) = own.read(file(slug, environment))? else { return Ok(None) };
@@ -69,45 +69,45 @@ impl Discoveries {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn keep(&self, (slug, environment): (&Slug, &EnvironmentName), discovered: &Discovered) -> io::Result<()> {
+    pub fn keep(&self, slug: &Slug, environment: &EnvironmentName, discovered: &Discovered) -> io::Result<()> {
         let bytes = serde_json::to_vec(discovered).map_err(io::Error::from)?;
         let own = self.0.make()?;
-        self.remember((slug, environment), discovered)?;
+        self.remember(slug, environment, discovered)?;
         own.replace(file(slug, environment), &bytes)?;
         // What is known here now, runs shall know too: the next one asks.
         own.remove(used(slug, environment))
     }
 
     /// Keeps what was said before, where it was something else than what is said now, and forgets the oldest.
-    fn remember(&self, of: (&Slug, &EnvironmentName), now: &Discovered) -> io::Result<()> {
+    fn remember(&self, slug: &Slug, environment: &EnvironmentName, now: &Discovered) -> io::Result<()> {
         let own = self.0.make()?;
-        let before = own.read(file(of.0, of.1))?;
+        let before = own.read(file(slug, environment))?;
         let kept = before.as_ref().and_then(|bytes| serde_json::from_slice::<Discovered>(bytes).ok());
         let (Some(bytes), Some(kept)) = (before, kept.filter(|kept| kept.streams != now.streams)) else {
             return Ok(());
         };
-        own.replace(earlier(of, kept.discovered_at.as_second()), &bytes)?;
-        let seconds = self.earlier_seconds(of)?;
+        own.replace(earlier(slug, environment, kept.discovered_at.as_second()), &bytes)?;
+        let seconds = self.earlier_seconds(slug, environment)?;
         let too_many = seconds.len().saturating_sub(EARLIER);
-        seconds[..too_many].iter().try_for_each(|second| own.remove(earlier(of, *second)))
+        seconds[..too_many].iter().try_for_each(|second| own.remove(earlier(slug, environment, *second)))
     }
 
     /// Returns what was said before what is kept now, the newest first.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn earlier(&self, of: (&Slug, &EnvironmentName)) -> io::Result<Vec<Discovered>> {
+    pub fn earlier(&self, slug: &Slug, environment: &EnvironmentName) -> io::Result<Vec<Discovered>> {
         let Ok(Some(own)) = self.0.open() else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        for second in self.earlier_seconds(of)?.into_iter().rev() {
-            let bytes = own.read(earlier(of, second))?;
+        for second in self.earlier_seconds(slug, environment)?.into_iter().rev() {
+            let bytes = own.read(earlier(slug, environment, second))?;
             found.extend(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()));
         }
         Ok(found)
     }
 
     /// Returns when that was, the oldest first.
-    fn earlier_seconds(&self, (slug, environment): (&Slug, &EnvironmentName)) -> io::Result<Vec<i64>> {
+    fn earlier_seconds(&self, slug: &Slug, environment: &EnvironmentName) -> io::Result<Vec<i64>> {
         let Ok(Some(own)) = self.0.open() else { return Ok(Vec::new()) };
         let start = format!("{slug}.{environment}.");
         let second =
@@ -121,7 +121,7 @@ impl Discoveries {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn used(&self, (slug, environment): (&Slug, &EnvironmentName)) -> io::Result<Option<Used>> {
+    pub fn used(&self, slug: &Slug, environment: &EnvironmentName) -> io::Result<Option<Used>> {
         let Ok(Some(own)) = self.0.open() else { return Ok(None) };
         let bytes = own.read(used(slug, environment))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
@@ -131,7 +131,7 @@ impl Discoveries {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn use_from_now(&self, (slug, environment): (&Slug, &EnvironmentName), new: &Used) -> io::Result<()> {
+    pub fn use_from_now(&self, slug: &Slug, environment: &EnvironmentName, new: &Used) -> io::Result<()> {
         let bytes = serde_json::to_vec(new).map_err(io::Error::from)?;
         self.0.make()?.replace(used(slug, environment), &bytes)
     }
@@ -147,7 +147,7 @@ fn file(slug: &Slug, environment: &EnvironmentName) -> String {
     format!("catalogs/{slug}.{environment}.json")
 }
 
-fn earlier((slug, environment): (&Slug, &EnvironmentName), second: i64) -> String {
+fn earlier(slug: &Slug, environment: &EnvironmentName, second: i64) -> String {
     format!("catalogs/{slug}.{environment}.{second}.json")
 }
 
@@ -166,17 +166,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let discoveries = Discoveries::of(&folder.path().join(".spile"));
         let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
-        let of = (&slug, &environment);
-        assert_eq!(discoveries.find(of, "a").unwrap(), None);
+        assert_eq!(discoveries.find(&slug, &environment, "a").unwrap(), None);
         let said = Discovered { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH, streams: Vec::new() };
-        discoveries.keep(of, &said).unwrap();
-        assert_eq!(discoveries.find(of, "a").unwrap(), Some(said));
-        assert_eq!(discoveries.find(of, "b").unwrap(), None);
+        discoveries.keep(&slug, &environment, &said).unwrap();
+        assert_eq!(discoveries.find(&slug, &environment, "a").unwrap(), Some(said));
+        assert_eq!(discoveries.find(&slug, &environment, "b").unwrap(), None);
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         let path = discoveries.path(&slug, &environment);
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         std::fs::File::options().write(true).truncate(true).open(&path).unwrap();
-        assert_eq!(discoveries.find(of, "a").unwrap(), None, "a broken file is asked for again");
+        assert_eq!(discoveries.find(&slug, &environment, "a").unwrap(), None, "a broken file is asked for again");
     }
 
     #[test]
@@ -184,7 +183,7 @@ mod tests {
         let day = Duration::from_hours(24);
         let at = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
         let used = Used { key: "a".to_owned(), discovered_at: at(100) };
-        let will_do = |key, age, hours| used.will_do(key, (age, at(hours)));
+        let will_do = |key, age, hours| used.will_do(key, age, at(hours));
         assert!(will_do("a", CatalogAge::Within(day), 123) && !will_do("a", CatalogAge::Within(day), 124));
         assert!(!will_do("a", CatalogAge::Within(day), 99), "a clock that was set back");
         assert!(will_do("a", CatalogAge::Kept, 9000) && !will_do("b", CatalogAge::Kept, 101));
@@ -196,7 +195,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let discoveries = Discoveries::of(&folder.path().join(".spile"));
         let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
-        let of = (&slug, &environment);
         let said = |name: &str, second: i64| Discovered {
             key: "a".to_owned(),
             discovered_at: Timestamp::from_second(second).unwrap(),
@@ -204,15 +202,15 @@ mod tests {
         };
         let names = |all: &[Discovered]| all.iter().map(|one| one.streams[0].name.clone()).collect::<Vec<_>>();
         for (name, second) in [("a", 1), ("a", 2), ("b", 3), ("b", 4)] {
-            discoveries.keep(of, &said(name, second)).unwrap();
+            discoveries.keep(&slug, &environment, &said(name, second)).unwrap();
         }
-        assert_eq!(names(&discoveries.earlier(of).unwrap()), ["a"]);
+        assert_eq!(names(&discoveries.earlier(&slug, &environment).unwrap()), ["a"]);
         for number in 0..8 {
-            discoveries.keep(of, &said(&format!("c{number}"), 10 + number)).unwrap();
+            discoveries.keep(&slug, &environment, &said(&format!("c{number}"), 10 + number)).unwrap();
         }
-        assert_eq!(names(&discoveries.earlier(of).unwrap()), ["c6", "c5", "c4", "c3", "c2"]);
+        assert_eq!(names(&discoveries.earlier(&slug, &environment).unwrap()), ["c6", "c5", "c4", "c3", "c2"]);
         let other: Slug = "shop-2".parse().unwrap();
-        assert_eq!(discoveries.earlier((&other, &environment)).unwrap(), []);
+        assert_eq!(discoveries.earlier(&other, &environment).unwrap(), []);
     }
 
     #[test]
@@ -220,13 +218,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let discoveries = Discoveries::of(&folder.path().join(".spile"));
         let (slug, environment): (Slug, EnvironmentName) = ("shop".parse().unwrap(), "dev".parse().unwrap());
-        let of = (&slug, &environment);
         let used = Used { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH };
-        assert_eq!(discoveries.used(of).unwrap(), None);
-        discoveries.use_from_now(of, &used).unwrap();
-        assert_eq!(discoveries.used(of).unwrap(), Some(used));
+        assert_eq!(discoveries.used(&slug, &environment).unwrap(), None);
+        discoveries.use_from_now(&slug, &environment, &used).unwrap();
+        assert_eq!(discoveries.used(&slug, &environment).unwrap(), Some(used));
         let said = Discovered { key: "a".to_owned(), discovered_at: Timestamp::UNIX_EPOCH, streams: Vec::new() };
-        discoveries.keep(of, &said).unwrap();
-        assert_eq!(discoveries.used(of).unwrap(), None);
+        discoveries.keep(&slug, &environment, &said).unwrap();
+        assert_eq!(discoveries.used(&slug, &environment).unwrap(), None);
     }
 }

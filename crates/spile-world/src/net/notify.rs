@@ -88,7 +88,7 @@ impl Notifier {
             Sender::Slack { url } => slack::send(&self.web(url)?, parcel, patience).await,
             Sender::Webhook { url, secret } => {
                 let secret = secret.as_ref().map(|secret| self.value(secret)).transpose()?;
-                webhook::send((&self.web(url)?, secret.as_ref()), parcel, patience).await
+                webhook::send(&self.web(url)?, secret.as_ref(), parcel, patience).await
             }
             Sender::Email(email) => email::send(email, &Login::agreed(email, self)?, parcel, patience).await,
             Sender::Desktop => desktop::send(&self.children, parcel, patience).await,

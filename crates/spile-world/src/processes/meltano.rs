@@ -119,7 +119,7 @@ impl Meltano {
     /// When Meltano cannot be started or the log cannot be written; a connection that fails is an outcome.
     pub async fn test(&self, request: &Request, interrupt: &mut watch::Receiver<bool>) -> Result<Finished, RunError> {
         let arguments = ["config", "test", &request.extractor].map(str::to_owned);
-        Ok(self.invoke(request, &arguments, (interrupt, &mut |_| ())).await?.0)
+        Ok(self.invoke(request, &arguments, interrupt, &mut |_| ()).await?.0)
     }
 
     /// Moves records from the extractor to the loader.
@@ -140,7 +140,7 @@ impl Meltano {
         arguments.push(request.extractor.clone());
         arguments.extend(request.mappers.iter().map(|mapper| mapper.mapping.clone()));
         arguments.extend(request.loader.clone());
-        Ok(self.invoke(request, &arguments, (interrupt, tell)).await?.0)
+        Ok(self.invoke(request, &arguments, interrupt, tell).await?.0)
     }
 
     /// Moves the bookmarks under a state id to another one; where there are none, nothing happens.
@@ -150,11 +150,12 @@ impl Meltano {
     pub async fn move_state(
         &self,
         request: &Request,
-        (from, to): (&str, &str),
+        from: &str,
+        to: &str,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
         let arguments = ["state", "move", "--force", from, to].map(str::to_owned);
-        let (finished, _) = self.invoke(&request.without_secrets(), &arguments, (interrupt, &mut |_| ())).await?;
+        let (finished, _) = self.invoke(&request.without_secrets(), &arguments, interrupt, &mut |_| ()).await?;
         let reason = match finished.outcome {
             Outcome::Succeeded => return Ok(()),
             Outcome::Failed { message, .. } if message.contains("singer_state not found") => return Ok(()),
@@ -170,7 +171,8 @@ impl Meltano {
         &self,
         request: &Request,
         call: impl Into<Call<'a>>,
-        (interrupt, tell): (&mut watch::Receiver<bool>, Tell<'_>),
+        interrupt: &mut watch::Receiver<bool>,
+        tell: Tell<'_>,
     ) -> Result<(Finished, Vec<String>), RunError> {
         let mut call = call.into();
         if !self.is_installed() {

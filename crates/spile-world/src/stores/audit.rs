@@ -71,7 +71,7 @@ impl Audit {
     ///
     /// # Errors
     /// When the file is there and cannot be read.
-    pub fn newest(&self, (of, most): (Option<&Slug>, usize)) -> io::Result<Vec<Deed>> {
+    pub fn newest(&self, of: Option<&Slug>, most: usize) -> io::Result<Vec<Deed>> {
         let Some(own) = self.0.open()? else { return Ok(Vec::new()) };
         let Some(mut file) = own.open(FILE)? else { return Ok(Vec::new()) };
         let end = file.seek(SeekFrom::End(0))?;
@@ -132,7 +132,7 @@ mod tests {
     fn lines_are_added_and_found_again_the_newest_first() {
         let folder = tempfile::tempdir().unwrap();
         let audit = Audit::of(&folder.path().join(".spile"));
-        assert_eq!(audit.newest((None, 9)).unwrap(), []);
+        assert_eq!(audit.newest(None, 9).unwrap(), []);
         for second in 0..3 {
             audit.add(&deed(second, if second == 1 { "b" } else { "a" })).unwrap();
         }
@@ -143,13 +143,13 @@ mod tests {
             .unwrap()
             .write_all(b"{\"at\":")
             .unwrap();
-        assert_eq!(audit.newest((None, 2)).unwrap(), [deed(2, "a"), deed(1, "b")]);
-        assert_eq!(audit.newest((Some(&"a".parse().unwrap()), 9)).unwrap(), [deed(2, "a"), deed(0, "a")]);
+        assert_eq!(audit.newest(None, 2).unwrap(), [deed(2, "a"), deed(1, "b")]);
+        assert_eq!(audit.newest(Some(&"a".parse().unwrap()), 9).unwrap(), [deed(2, "a"), deed(0, "a")]);
         assert_eq!(audit.0.path().join(FILE).metadata().unwrap().permissions().mode() & 0o777, 0o600);
         // What was half-written takes nothing with it.
         audit.add(&deed(3, "a")).unwrap();
         audit.add(&deed(4, "b")).unwrap();
-        assert_eq!(audit.newest((None, 3)).unwrap(), [deed(4, "b"), deed(3, "a"), deed(2, "a")]);
+        assert_eq!(audit.newest(None, 3).unwrap(), [deed(4, "b"), deed(3, "a"), deed(2, "a")]);
     }
 
     #[test]
@@ -161,10 +161,10 @@ mod tests {
         let text = lines.collect::<Vec<_>>().join("\n") + "\n";
         assert!(text.len() as u64 > 3 * PIECE);
         audit.0.make().unwrap().replace(FILE, text.as_bytes()).unwrap();
-        let all = audit.newest((None, 9999)).unwrap();
+        let all = audit.newest(None, 9999).unwrap();
         assert!(all.iter().map(|deed| deed.at.as_second()).eq((0..4000).rev()), "{}", all.len());
-        let rare = audit.newest((Some(&"rare".parse().unwrap()), 9)).unwrap();
+        let rare = audit.newest(Some(&"rare".parse().unwrap()), 9).unwrap();
         assert_eq!(rare.iter().map(|deed| deed.at.as_second()).collect::<Vec<_>>(), [3000, 2000, 1000, 0]);
-        assert_eq!(audit.newest((None, 2)).unwrap().len(), 2);
+        assert_eq!(audit.newest(None, 2).unwrap().len(), 2);
     }
 }

@@ -86,7 +86,8 @@ impl Broker {
     pub async fn start(
         registry: Arc<Supabase>,
         writer: Writer,
-        (id, kept): (&str, Option<KeptState>),
+        id: &str,
+        kept: Option<KeptState>,
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -193,7 +194,7 @@ impl Served {
 
     /// Sends bookmarks to the registry.
     async fn send(&self, held: &mut Held, state: Option<&str>) -> Result<(), NotKept> {
-        let keep = |version| self.registry.keep_state(&self.writer, (&self.id, version), state);
+        let keep = |version| self.registry.keep_state(&self.writer, &self.id, version, state);
         held.version = match keep(held.version).await {
             // Something that was sent earlier has arrived after all.
             Err(NotKept::Version { id }) => match self.registry.state(&self.id).await? {

@@ -180,7 +180,7 @@ impl Local {
     fn carry_out(&self, transaction: &Transaction<'_>, step: &Step<Row>, origin: &Origin) -> rusqlite::Result<()> {
         let apply = self.record_apply(transaction, origin)?;
         for (id, change) in &step.changes {
-            let held = self.held_before(transaction, (*id, change))?;
+            let held = self.held_before(transaction, *id, change)?;
             match change {
                 Change::Create { after } => self.insert(transaction, *id, after, origin)?,
                 Change::Update { after, .. } | Change::Adopt { after, .. } => {
@@ -221,7 +221,8 @@ impl Local {
     fn held_before(
         &self,
         of: &Transaction<'_>,
-        (id, change): (IntegrationId, &Change<Row>),
+        id: IntegrationId,
+        change: &Change<Row>,
     ) -> rusqlite::Result<Option<String>> {
         let Change::Adopt { before, after } = change else { return Ok(None) };
         let sql = "select secrets from integrations where environment = ?1 and id = ?2";

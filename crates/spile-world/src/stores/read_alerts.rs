@@ -71,7 +71,7 @@ impl SeenAlerts {
     }
 
     /// Marks alerts as read, or as unread; those that are over are passed over.
-    pub fn mark(&self, keys: &[Key], (reader, is_read): (&str, bool)) {
+    pub fn mark(&self, keys: &[Key], reader: &str, is_read: bool) {
         self.change(|entries| {
             for key in keys {
                 let Some(entry) = entries.get_mut(&key.to_string()) else { continue };
@@ -154,7 +154,7 @@ mod tests {
         };
         let both = [alert("a", 1), alert("b", 2)];
         assert_eq!(unread(&seen, &both, "ada"), 2);
-        seen.mark(&[both[0].key.clone()], ("ada", true));
+        seen.mark(&[both[0].key.clone()], "ada", true);
         assert_eq!((unread(&seen, &both, "ada"), unread(&seen, &both, "bob")), (1, 2));
         let again = SeenAlerts::of(&own);
         assert_eq!(unread(&again, &both, "ada"), 1, "a restart makes nothing new");
@@ -162,8 +162,8 @@ mod tests {
         assert_eq!(again.look(&all(&later), "ada")[0].since.as_second(), 1, "it is as old as it was first seen");
         assert_eq!(unread(&again, &[], "ada"), 0);
         assert_eq!(unread(&again, &both, "ada"), 2, "what comes again is new");
-        again.mark(&[both[0].key.clone()], ("ada", true));
-        again.mark(&[both[0].key.clone()], ("ada", false));
+        again.mark(&[both[0].key.clone()], "ada", true);
+        again.mark(&[both[0].key.clone()], "ada", false);
         assert_eq!(unread(&again, &both, "ada"), 2);
     }
 
@@ -173,7 +173,7 @@ mod tests {
         let seen = SeenAlerts::of(&folder.path().join(".spile"));
         let one = [alert("a", 1)];
         seen.look(&all(&one), "ada");
-        seen.mark(&[one[0].key.clone()], ("ada", true));
+        seen.mark(&[one[0].key.clone()], "ada", true);
         let hiccup = Seen { whole: [AlertKind::Stale].into(), ..Seen::default() };
         assert!(seen.look(&hiccup, "ada").is_empty());
         assert!(seen.look(&all(&one), "ada")[0].is_read);
@@ -186,8 +186,8 @@ mod tests {
         let (one, other) = (SeenAlerts::of(&own), SeenAlerts::of(&own));
         let both = [alert("a", 1), alert("b", 2)];
         one.look(&all(&both), "ada");
-        other.mark(&[both[0].key.clone()], ("ada", true));
-        one.mark(&[both[1].key.clone()], ("ada", true));
+        other.mark(&[both[0].key.clone()], "ada", true);
+        one.mark(&[both[1].key.clone()], "ada", true);
         assert!(other.look(&all(&both), "ada").iter().all(|one| one.is_read));
     }
 
@@ -198,7 +198,7 @@ mod tests {
         let seen = SeenAlerts::of(&folder.path().join(".spile"));
         let one = [alert("a", 1)];
         seen.look(&all(&one), "ada");
-        seen.mark(&[one[0].key.clone()], ("ada", true));
+        seen.mark(&[one[0].key.clone()], "ada", true);
         assert!(seen.look(&all(&one), "ada")[0].is_read);
     }
 }

@@ -80,7 +80,8 @@ impl Supabase {
     /// When the system has no certificates to trust.
     pub fn new(
         address: Address,
-        (project, environment): (&str, &EnvironmentName),
+        project: &str,
+        environment: &EnvironmentName,
         own_folder: &Path,
     ) -> Result<Self, SupabaseError> {
         Ok(Self {
@@ -114,7 +115,7 @@ impl Supabase {
     }
 
     fn cache(&self) -> Cache {
-        Cache::of(&self.own_folder, &self.client.host(), (&self.project, self.environment.as_str()))
+        Cache::of(&self.own_folder, &self.client.host(), &self.project, self.environment.as_str())
     }
 
     /// Reads every row, as much of each as `columns` says.

@@ -98,7 +98,7 @@ impl Tokens {
     ///
     /// # Errors
     /// When it cannot be kept.
-    pub fn make(&self, (name, role): (&str, Role), now: Timestamp) -> io::Result<Token> {
+    pub fn make(&self, name: &str, role: Role, now: Timestamp) -> io::Result<Token> {
         let token = format!("{PREFIX}{}", random());
         let _lock = self.lock()?;
         let mut all = self.all()?;
@@ -158,14 +158,14 @@ mod tests {
     fn only_hashes_are_kept_for_their_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(&folder.path().join(".spile"));
-        let Token(token) = tokens.make(("ci", Role::Editor), Timestamp::UNIX_EPOCH).unwrap();
+        let Token(token) = tokens.make("ci", Role::Editor, Timestamp::UNIX_EPOCH).unwrap();
         let path = tokens.0.path().join(FILE);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains(&token) && text.contains("editor"), "{text}");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(tokens.find(&token).unwrap().name, "ci");
         assert_eq!(tokens.find("spile_nonsense"), None);
-        let again = tokens.make(("ci", Role::Viewer), Timestamp::UNIX_EPOCH).unwrap();
+        let again = tokens.make("ci", Role::Viewer, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((tokens.find(&token), tokens.all().unwrap().len()), (None, 1));
         assert!(tokens.revoke("ci").unwrap() && !tokens.revoke("ci").unwrap());
         assert_eq!(tokens.find(&again.0), None);
@@ -175,15 +175,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(&folder.path().join(".spile"));
         for number in 0..8 {
-            tokens.make((&format!("old-{number}"), Role::Viewer), Timestamp::UNIX_EPOCH).unwrap();
+            tokens.make(&format!("old-{number}"), Role::Viewer, Timestamp::UNIX_EPOCH).unwrap();
         }
         std::thread::scope(|scope| {
             for number in 0..8 {
                 let tokens = &tokens;
                 scope.spawn(move || tokens.revoke(&format!("old-{number}")).unwrap());
-                scope.spawn(move || {
-                    tokens.make((&format!("new-{number}"), Role::Viewer), Timestamp::UNIX_EPOCH).unwrap()
-                });
+                scope
+                    .spawn(move || tokens.make(&format!("new-{number}"), Role::Viewer, Timestamp::UNIX_EPOCH).unwrap());
             }
         });
         let mut names: Vec<String> = tokens.all().unwrap().into_iter().map(|one| one.name).collect();
@@ -195,11 +194,11 @@ mod tests {
     fn what_a_newer_program_says_of_a_token_is_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = Tokens::of(&folder.path().join(".spile"));
-        let Token(token) = tokens.make(("ci", Role::Editor), Timestamp::UNIX_EPOCH).unwrap();
+        let Token(token) = tokens.make("ci", Role::Editor, Timestamp::UNIX_EPOCH).unwrap();
         let path = tokens.0.path().join(FILE);
         let text = std::fs::read_to_string(&path).unwrap().replace("\"role\"", "\"until\": 1, \"role\"");
         crate::files::project::replace_private(&path, text.as_bytes()).unwrap();
-        tokens.make(("other", Role::Viewer), Timestamp::UNIX_EPOCH).unwrap_err();
+        tokens.make("other", Role::Viewer, Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(tokens.find(&token), None, "who cannot be understood is not let in");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
@@ -210,7 +209,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join(".spile");
         let tokens = Tokens::of(&own);
-        let Token(token) = tokens.make(("ci", Role::Admin), Timestamp::UNIX_EPOCH).unwrap();
+        let Token(token) = tokens.make("ci", Role::Admin, Timestamp::UNIX_EPOCH).unwrap();
         let path = own.join(FILE);
         set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         assert_eq!(tokens.find(&token), None);

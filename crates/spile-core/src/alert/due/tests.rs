@@ -27,7 +27,7 @@ impl Story {
     fn decide(&mut self, seen: &Seen, second: i64) -> Vec<Sending> {
         self.names += 1000;
         let told = std::mem::take(&mut self.told);
-        let decision = decide(seen, &self.policy, told, (at(second), Uuid::from_u128(self.names)));
+        let decision = decide(seen, &self.policy, told, at(second), Uuid::from_u128(self.names));
         self.told = decision.told;
         decision.messages
     }
@@ -36,7 +36,7 @@ impl Story {
     fn tell(&mut self, seen: &Seen, second: i64) -> Vec<String> {
         let messages = self.decide(seen, second);
         for message in &messages {
-            settle(&mut self.told, message, (Outcome::Sent, at(second)));
+            settle(&mut self.told, message, Outcome::Sent, at(second));
         }
         messages
             .iter()
@@ -172,7 +172,7 @@ fn what_could_not_be_sent_is_due_again_and_takes_no_place() {
     for second in [0, 1, 2] {
         let messages = story.decide(&failing(1, 0), second);
         assert_eq!(messages.len(), 1);
-        settle(&mut story.told, &messages[0], (Outcome::NotSent, at(second)));
+        settle(&mut story.told, &messages[0], Outcome::NotSent, at(second));
     }
     assert_eq!(story.tell(&failing(1, 0), 3), ["failure of 1"]);
 }
@@ -185,7 +185,7 @@ fn what_is_being_sent_is_nobody_elses_until_its_sender_is_given_up() {
     assert_eq!(story.decide(&well(1, 61), 61).len(), 0, "it may not have been told yet");
     let taken_over = story.decide(&failing(1, 0), 180);
     assert_eq!(taken_over.len(), 1);
-    settle(&mut story.told, &taken_over[0], (Outcome::Sent, at(181)));
+    settle(&mut story.told, &taken_over[0], Outcome::Sent, at(181));
     assert_eq!(story.tell(&failing(1, 0), 182), [""; 0]);
 }
 
@@ -194,9 +194,9 @@ fn who_was_given_up_and_sends_after_all_leaves_the_other_its_claim() {
     let mut story = Story::new(20);
     let slow = story.decide(&failing(1, 0), 0);
     let other = story.decide(&failing(1, 0), 190);
-    settle(&mut story.told, &slow[0], (Outcome::NotSent, at(191)));
+    settle(&mut story.told, &slow[0], Outcome::NotSent, at(191));
     assert!(story.told.alerts.values().all(|entry| entry.claim == Some(other[0].claim)));
-    settle(&mut story.told, &other[0], (Outcome::Sent, at(192)));
+    settle(&mut story.told, &other[0], Outcome::Sent, at(192));
     assert_eq!(story.told.alerts.values().next().unwrap().told_at, Some(at(192)));
 }
 
@@ -220,6 +220,6 @@ fn a_recovery_that_could_not_be_sent_is_due_again() {
     let mut story = Story::new(20);
     story.tell(&failing(1, 0), 0);
     let messages = story.decide(&well(1, 10), 10);
-    settle(&mut story.told, &messages[0], (Outcome::NotSent, at(10)));
+    settle(&mut story.told, &messages[0], Outcome::NotSent, at(10));
     assert_eq!(story.tell(&well(1, 10), 20), ["recovery of 1"]);
 }

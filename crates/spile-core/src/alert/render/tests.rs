@@ -16,7 +16,7 @@ fn message(error: &str, more: u128) -> Message {
     let others = (2..2 + more).map(|number| alert(AlertKind::Failure, number, 1));
     let seen = Seen { alerts: std::iter::once(failure).chain(others).collect(), ..Seen::default() };
     let policy = Policy { on: [AlertKind::Failure].into(), only: Vec::new(), repeat: None, most_per_hour: 1 };
-    let decision = due::decide(&seen, &policy, Told::default(), (at(5), uuid::Uuid::from_u128(7)));
+    let decision = due::decide(&seen, &policy, Told::default(), at(5), uuid::Uuid::from_u128(7));
     let (environment, channel) = ("prod".parse().unwrap(), "ops".parse().unwrap());
     let pages = Some("https://spile.example.com");
     Message::of(&decision.messages[0], Frame { project: "acme", environment: &environment, pages, channel: &channel })

@@ -101,7 +101,7 @@ fn a_nested_column_comes_and_goes_with_the_one_that_it_is_in() {
 
 fn selected(shop: &Integration, before: &[Stream], now: &[Stream]) -> Result<Vec<String>, usize> {
     let found = changes(shop, before, now);
-    let selected = without(&asking(&found), (shop, &shop.base), now);
+    let selected = without(&asking(&found), shop, &shop.base, now);
     let sorted = |all: indexmap::IndexSet<String>| {
         let mut all: Vec<String> = all.into_iter().collect();
         all.sort();

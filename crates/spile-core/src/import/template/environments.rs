@@ -76,7 +76,7 @@ impl Surgery<'_> {
             (_, Some(plugins)) if !lists.is_empty() || other_lists => {
                 let inner = column(self.text, plugins.value.span.start);
                 for role in ROLES {
-                    self.overlays((environment, &name), plugins, (role, inner));
+                    self.overlays(environment, &name, plugins, role, inner);
                 }
             }
             (Some(config), plugins) if more => {
@@ -100,12 +100,7 @@ impl Surgery<'_> {
     }
 
     /// Takes one list of an environment apart.
-    fn overlays(
-        &mut self,
-        (environment, name): (&Environment<'_>, &str),
-        plugins: &Pair,
-        (role, width): (Role, usize),
-    ) {
+    fn overlays(&mut self, environment: &Environment<'_>, name: &str, plugins: &Pair, role: Role, width: usize) {
         let at = format!("[{name}, \"{}\"]", role.plural());
         let pair = plugins.value.pair(role.plural());
         if pair.is_some_and(is_alias) {

@@ -29,13 +29,13 @@ pub(super) fn config(draft: &Draft, connector: &Connector, problems: &mut Proble
             let value = in_meltanos_form(&name, node, texts, problems);
             match connector.setting(&name) {
                 Some(setting) if setting.secret && !value.as_str().is_some_and(holds_nothing) => {
-                    plain_secret(draft, (&name, node), problems);
+                    plain_secret(draft, &name, node, problems);
                 }
                 Some(setting) => {
                     fits(setting, &value, problems);
                     values::check(draft, setting, node, problems);
                 }
-                None => unknown(connector, (&name, node), problems),
+                None => unknown(connector, &name, node, problems),
             }
             config.insert(name, value.value);
         }
@@ -72,7 +72,7 @@ fn flatten<'a>(connector: &Connector, name: &str, node: &'a Node, found: &mut Ve
     }
 }
 
-fn plain_secret(draft: &Draft, (name, node): (&str, &Node), problems: &mut Problems) {
+fn plain_secret(draft: &Draft, name: &str, node: &Node, problems: &mut Problems) {
     node.hide(problems);
     let (name, slug) = (name.to_owned(), named(draft));
     let span = node.key.span.clone().into();
@@ -112,7 +112,7 @@ pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, p
                 problems.push(&place.source, SecretMistake::SidecarPlain { name: name.clone(), span });
             }
             Some(_) => {}
-            None => unknown_name(connector, (name, place), problems),
+            None => unknown_name(connector, name, place, problems),
         }
     }
 }
@@ -145,12 +145,12 @@ fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
 }
 
 /// What stands at a misspelt name may be a secret.
-fn unknown(connector: &Connector, (name, node): (&str, &Node), problems: &mut Problems) {
+fn unknown(connector: &Connector, name: &str, node: &Node, problems: &mut Problems) {
     node.hide(problems);
-    unknown_name(connector, (name, &node.key), problems);
+    unknown_name(connector, name, &node.key, problems);
 }
 
-fn unknown_name(connector: &Connector, (name, key): (&str, &Place), problems: &mut Problems) {
+fn unknown_name(connector: &Connector, name: &str, key: &Place, problems: &mut Problems) {
     let names = || connector.settings.iter().map(|setting| setting.name.as_str());
     let help = did_you_mean(name, names()).unwrap_or_else(|| match connector.settings.as_slice() {
         [] => "it has no settings".to_owned(),

@@ -56,7 +56,7 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
         }
     };
     let mend = format!("sops rotate -i {}", source.path().display());
-    mistakes(&document, source, (&|key| key_place(source, key), &mend), problems);
+    mistakes(&document, source, &|key| key_place(source, key), &mend, problems);
     let (mut keys, mut plain) = (Vec::new(), BTreeSet::new());
     let scope = document.metadata.scope().ok();
     for (path, value) in flattened(&document.tree) {

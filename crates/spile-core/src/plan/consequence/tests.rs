@@ -31,7 +31,7 @@ fn verdict(before: (Row, Entry), after: (Row, Entry)) -> Option<Verdict> {
     there.meltano = snapshot(before.1);
     let registry = Step::between(&there.registry, &[(id(1), after.0)].into_iter().collect(), ());
     let meltano = Step::between(&there.meltano, &[(id(1), after.1)].into_iter().collect(), String::new());
-    judge(&there, (&registry, &meltano), &Integrations::default(), &"dev".parse().unwrap()).remove(&id(1))
+    judge(&there, &registry, &meltano, &Integrations::default(), &"dev".parse().unwrap()).remove(&id(1))
 }
 
 fn of_plugin(change: impl Fn(&mut Entry)) -> Option<Verdict> {

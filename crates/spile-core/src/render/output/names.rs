@@ -35,7 +35,7 @@ pub(super) fn label(text: &str) -> String {
 }
 
 /// Returns the id of a DAG for a schedule in a time zone.
-pub(super) fn dag(parts: &[&str], (schedule, timezone): (&str, &str)) -> String {
+pub(super) fn dag(parts: &[&str], schedule: &str, timezone: &str) -> String {
     let schedule = word(schedule);
     let timezone = timezone.replace('/', ".");
     let mut all: Vec<&str> = parts.iter().copied().chain([schedule.as_str()]).collect();
@@ -91,9 +91,9 @@ mod tests {
     fn names_that_fit_are_kept() {
         assert_eq!(job(&["acme", "prod", "shop"]), "spile-acme--prod--shop");
         assert_eq!(label("tap_x.Y"), "tap_x.Y");
-        assert_eq!(dag(&["acme", "prod"], ("@hourly", "UTC")), "spile__acme__prod__hourly");
+        assert_eq!(dag(&["acme", "prod"], "@hourly", "UTC"), "spile__acme__prod__hourly");
         assert_eq!(
-            dag(&["acme", "prod"], ("*/15 6-20 * 1,2 MON", "Europe/Paris")),
+            dag(&["acme", "prod"], "*/15 6-20 * 1,2 MON", "Europe/Paris"),
             "spile__acme__prod__x--15_6-20_x_1.2_MON__Europe.Paris"
         );
     }
@@ -124,7 +124,7 @@ mod tests {
         };
         kept(&job(&[&long, "prod"]), &format!("spile-{}", "a".repeat(37)), LONGEST_JOB);
         kept(&label(&long), &"a".repeat(54), LONGEST_LABEL);
-        kept(&dag(&[&long], ("@daily", "UTC")), &format!("spile__{}", "a".repeat(191)), LONGEST_DAG + "spile__".len());
+        kept(&dag(&[&long], "@daily", "UTC"), &format!("spile__{}", "a".repeat(191)), LONGEST_DAG + "spile__".len());
     }
 
     fn is_dns(name: &str) -> bool {
@@ -142,7 +142,7 @@ mod tests {
             let label = label(&project);
             prop_assert!(label.len() <= LONGEST_LABEL, "{label}");
             prop_assert!(label.starts_with(|c: char| c.is_ascii_alphanumeric()) && label.ends_with(|c: char| c.is_ascii_alphanumeric()));
-            let dag = dag(&[&project, "prod"], ("0 6 * * *", "UTC"));
+            let dag = dag(&[&project, "prod"], "0 6 * * *", "UTC");
             prop_assert!(dag.len() <= 250 && dag.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)), "{dag}");
         }
     }

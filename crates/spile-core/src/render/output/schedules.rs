@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Task, cron, names};
 
 /// Groups tasks by schedule and time zone, each group with a name that stays the same as long as both do.
-pub(super) fn grouped((project, environment): (&str, &str), tasks: &[(&Task, Value)]) -> Vec<Value> {
+pub(super) fn grouped(project: &str, environment: &str, tasks: &[(&Task, Value)]) -> Vec<Value> {
     let mut groups: BTreeMap<(&str, &str), Vec<&(&Task, Value)>> = BTreeMap::new();
     for one in tasks {
         groups.entry((&one.0.schedule, &one.0.timezone)).or_default().push(one);
@@ -15,7 +15,7 @@ pub(super) fn grouped((project, environment): (&str, &str), tasks: &[(&Task, Val
     let group = |((schedule, timezone), members): ((&str, &str), Vec<&(&Task, Value)>)| {
         let tags: BTreeSet<&String> = members.iter().flat_map(|(task, _)| &task.tags).collect();
         json!({
-            "name": names::dag(&[project, environment], (schedule, timezone)),
+            "name": names::dag(&[project, environment], schedule, timezone),
             "schedule": schedule,
             "cron": cron::fields(schedule),
             "timezone": timezone,

@@ -16,7 +16,7 @@ fn rendered_as(ending: &str, template: &str) -> Result<String, String> {
         environment: "dev".parse().unwrap(),
         values: serde_json::Map::new(),
     };
-    let output = Output::of(&settings, ("acme", &[template]), &mut Problems::default()).unwrap();
+    let output = Output::of(&settings, "acme", &[template], &mut Problems::default()).unwrap();
     output.render(&State::default()).map_err(|mistake| mistake.to_string())
 }
 

@@ -28,10 +28,10 @@ pub(super) struct Values<'a> {
 impl<'a> Values<'a> {
     pub(super) fn of(output: &'a Output, tasks: &'a State<Task>) -> Self {
         let environment = &output.settings.environment;
-        let project = (output.project.as_str(), environment.as_str());
+        let (project, name) = (output.project.as_str(), environment.as_str());
         let mut sorted: Vec<_> = tasks.iter().collect();
         sorted.sort_by(|a, b| a.1.slug.cmp(&b.1.slug).then(a.0.cmp(b.0)));
-        let listed = |(id, task): (&IntegrationId, &'a Task)| (task, integration(project, *id, task));
+        let listed = |(id, task): (&IntegrationId, &'a Task)| (task, integration(project, name, *id, task));
         let integrations: Vec<(&Task, Value)> = sorted.into_iter().map(listed).collect();
         Self {
             marker: MARKER,
@@ -39,7 +39,7 @@ impl<'a> Values<'a> {
             environment,
             depth: output.path.components().count() - 1,
             labels: json!({"project": names::label(&output.project), "environment": names::label(environment.as_str())}),
-            schedules: schedules::grouped(project, &integrations),
+            schedules: schedules::grouped(project, name, &integrations),
             connectors: integrations.iter().map(|(task, _)| task.connector.as_str()).collect(),
             integrations: integrations.into_iter().map(|(_, value)| value).collect(),
             written: &output.settings.values,
@@ -47,7 +47,7 @@ impl<'a> Values<'a> {
     }
 }
 
-fn integration((project, environment): (&str, &str), id: IntegrationId, task: &Task) -> Value {
+fn integration(project: &str, environment: &str, id: IntegrationId, task: &Task) -> Value {
     let mut value = json!(task);
     value["mark"] = json!(mark::mark(id, task));
     value["id"] = json!(id);

@@ -37,7 +37,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Option<Channel>
     let (on, repeat) = (on(&table, problems), repeat(&table, problems));
     let only = table.texts("only", problems).map(|only| only.value).unwrap_or_default();
     let most_per_hour =
-        table.whole("most_per_hour", (1..=u32::MAX, "a whole number from 1"), problems).unwrap_or(MOST_PER_HOUR);
+        table.whole("most_per_hour", 1..=u32::MAX, "a whole number from 1", problems).unwrap_or(MOST_PER_HOUR);
     let template = table.text("template", problems);
     table.finish(problems);
     Some(Channel { name: name.flatten()?, sender: sender?, on, only, repeat, most_per_hour, template })
@@ -65,14 +65,15 @@ fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let secret = table.secret_text("secret", problems);
     let words = ("what webhooks are signed with", "secret", "SPILE_HOOK_SECRET");
     let secret = secret.and_then(|secret| variable(&secret, words, problems));
-    let url = given(url?, ("url", "SPILE_HOOK_URL"), literal_url, problems);
+    let url = given(url?, "url", "SPILE_HOOK_URL", literal_url, problems);
     Some(Sender::Webhook { url, secret })
 }
 
 /// Reads a text or one whole variable, and looks at a text.
 fn given(
     written: Placed<String>,
-    (key, variable): (&'static str, &'static str),
+    key: &'static str,
+    variable: &'static str,
     look: fn(&Placed<String>, &mut Problems),
     problems: &mut Problems,
 ) -> Placed<Given> {
@@ -126,7 +127,7 @@ fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let to = required(table, "to", "[\"data@example.com\"]", problems).then(|| table.texts("to", problems)).flatten();
     let words = ("the password of the mail server", "password", "SPILE_SMTP_PASSWORD");
     let password = password.and_then(|password| variable(&password, words, problems));
-    let server = server.map(|server| given(server, ("server", "SPILE_SMTP_SERVER"), check_server, problems));
+    let server = server.map(|server| given(server, "server", "SPILE_SMTP_SERVER", check_server, problems));
     for address in from.iter().chain(to.iter().flat_map(|to| &to.value)) {
         check_address(address, problems);
     }

@@ -50,7 +50,7 @@ impl Builtin {
                 }
             }
         }
-        let retries = table.whole::<u8>("retries", (0..=100, "a whole number from 0 to 100"), problems);
+        let retries = table.whole::<u8>("retries", 0..=100, "a whole number from 0 to 100", problems);
         put("retries", retries.map(Value::from));
         table.finish(problems);
         values

@@ -19,7 +19,8 @@ const TIMESTAMP: HeaderName = HeaderName::from_static("x-spile-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-spile-signature");
 
 pub(super) async fn send(
-    (url, secret): (&Secret, Option<&Secret>),
+    url: &Secret,
+    secret: Option<&Secret>,
     parcel: &Parcel,
     patience: &Patience,
 ) -> Result<String, NotSent> {

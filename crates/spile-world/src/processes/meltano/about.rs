@@ -148,7 +148,7 @@ impl About {
         let venv = Venv { folder: &home, what: requirement, root, host, run, timeout };
         venv.make(&packages, interrupt).await?;
         let executable = executable(&venv, asked)?;
-        let text = said(&venv, &executable, (asked, folder.path()), interrupt).await?;
+        let text = said(&venv, &executable, asked, folder.path(), interrupt).await?;
         Ok(Self { executable, text })
     }
 }
@@ -189,7 +189,8 @@ fn executable(venv: &Venv<'_>, asked: &Asked<'_>) -> Result<String, AboutError> 
 async fn said(
     venv: &Venv<'_>,
     executable: &str,
-    (asked, folder): (&Asked<'_>, &Path),
+    asked: &Asked<'_>,
+    folder: &Path,
     interrupt: &mut watch::Receiver<bool>,
 ) -> Result<String, AboutError> {
     let program = venv.program(executable);

@@ -71,7 +71,7 @@ impl Meltano {
         arguments.extend(request.loader.clone());
         let mut output = Collected::up_to(LARGEST);
         let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
-        let ended = self.invoke(&request, call, (interrupt, &mut |_| ())).await;
+        let ended = self.invoke(&request, call, interrupt, &mut |_| ()).await;
         match (output.into_bytes(), ended) {
             (Some(answer), Ok((Finished { outcome, .. }, _))) => Ok(Comparison { outcome, answer: answer.0 }),
             (Some(_), Err(error)) => Err(error),

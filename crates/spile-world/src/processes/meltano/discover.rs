@@ -36,7 +36,7 @@ impl Meltano {
         let arguments = ["invoke", "--no-install", &request.extractor, "--discover"].map(str::to_owned);
         let mut output = Collected::up_to(LARGEST);
         let call = Call { output: Some(&mut output), ..Call::from(&arguments) };
-        let ended = self.invoke(request, call, (interrupt, &mut |_| ())).await;
+        let ended = self.invoke(request, call, interrupt, &mut |_| ()).await;
         match (output.into_bytes(), ended) {
             (Some((catalog, unstruck)), Ok((Finished { outcome, .. }, _))) => {
                 Ok(Discovery { outcome, catalog, unstruck })

@@ -35,6 +35,6 @@ impl Meltano {
     ) -> Result<Finished, RunError> {
         let arguments = ["invoke", "--no-install", &request.extractor].map(str::to_owned);
         let call = Call { input: MESSAGES, ..Call::from(&arguments) };
-        Ok(self.invoke(request, call, (interrupt, &mut |_| ())).await?.0)
+        Ok(self.invoke(request, call, interrupt, &mut |_| ()).await?.0)
     }
 }

@@ -44,12 +44,12 @@ impl Meltano {
             }
             // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
             let what = format!("{} `{}`", one.kind, one.name);
-            self.prepare(request, (&what, &["install", one.name]), interrupt).await?;
+            self.prepare(request, &what, &["install", one.name], interrupt).await?;
             self.remember(one)?;
         }
         if !self.has_database() {
             let request = Request { bookmarks: Some(Bookmarks::in_the_database()), ..request.clone() };
-            self.prepare(&request, ("Meltano's database", &["state", "list"]), interrupt).await?;
+            self.prepare(&request, "Meltano's database", &["state", "list"], interrupt).await?;
             let written =
                 self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
             written.map_err(RunError::io("write", &self.meltano_folder().join(DATABASE_MARKER)))?;
@@ -60,11 +60,12 @@ impl Meltano {
     async fn prepare(
         &self,
         request: &Request,
-        (what, arguments): (&str, &[&str]),
+        what: &str,
+        arguments: &[&str],
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let (finished, lines) = self.invoke(&request.without_secrets(), &arguments, (interrupt, &mut |_| ())).await?;
+        let (finished, lines) = self.invoke(&request.without_secrets(), &arguments, interrupt, &mut |_| ()).await?;
         match finished.outcome {
             Outcome::Succeeded => Ok(()),
             Outcome::Interrupted => Err(InstallError::Interrupted.into()),

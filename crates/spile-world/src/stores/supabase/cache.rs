@@ -15,7 +15,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn of(own_folder: &Path, host: &str, (project, environment): (&str, &str)) -> Self {
+    pub(super) fn of(own_folder: &Path, host: &str, project: &str, environment: &str) -> Self {
         let name = hash(format!("{host}\n{project}\n{environment}").as_bytes());
         Self { own: Own::at(own_folder), file: format!("cache/registry-{}.json", &name[..16]) }
     }

@@ -30,7 +30,7 @@ impl Supabase {
     ///
     /// # Errors
     /// When the registry cannot be asked; that somebody else has it is an answer.
-    pub async fn lease(&self, of: IntegrationId, (run, host): (Uuid, &str)) -> Result<Lease, SupabaseError> {
+    pub async fn lease(&self, of: IntegrationId, run: Uuid, host: &str) -> Result<Lease, SupabaseError> {
         let payload = json!({
             "managed_by": self.project,
             "environment": self.environment,

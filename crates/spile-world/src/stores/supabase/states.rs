@@ -90,7 +90,8 @@ impl Supabase {
     pub async fn keep_state(
         &self,
         writer: &Writer,
-        (id, version): (&str, i64),
+        id: &str,
+        version: i64,
         state: Option<&str>,
     ) -> Result<i64, NotKept> {
         let payload = json!({

@@ -47,7 +47,7 @@ fn empty() -> spile_core::plan::Snapshot<Row> {
     spile_core::plan::Snapshot::new(State::default(), (), Revision(String::new()))
 }
 
-fn apply(local: &Local, connection: &mut Connection, (step, origin): (&Step<Row>, &Origin)) {
+fn apply(local: &Local, connection: &mut Connection, step: &Step<Row>, origin: &Origin) {
     let transaction = connection.transaction().unwrap();
     local.carry_out(&transaction, step, origin).unwrap();
     transaction.commit().unwrap();
@@ -60,16 +60,16 @@ fn applied(folder: &tempfile::TempDir, times: usize) -> Local {
     connection.pragma_update(None, "synchronous", "off").unwrap();
     let create = |number| (id(number), Change::Create { after: row(number, "first") });
     let first = step(vec![create(1), create(2), create(3)]);
-    apply(&local, &mut connection, (&first, &origin(0, Some("the first file"))));
+    apply(&local, &mut connection, &first, &origin(0, Some("the first file")));
     let gone = step(vec![(id(3), Change::Delete { before: row(3, "first") })]);
-    apply(&local, &mut connection, (&gone, &origin(1, None)));
+    apply(&local, &mut connection, &gone, &origin(1, None));
     for number in 2..times {
         let (before, after) = (row(1, &format!("name {}", number - 1)), row(1, &format!("name {number}")));
         let change = step(vec![(id(1), Change::Update { before, after })]);
         let text = "x".repeat(8000) + &number.to_string();
         // The last hundred leave the file alone.
         let text = (number + 150 < times).then_some(text.as_str());
-        apply(&local, &mut connection, (&change, &origin(number, text)));
+        apply(&local, &mut connection, &change, &origin(number, text));
     }
     local
 }
@@ -130,7 +130,7 @@ async fn what_another_project_or_environment_has_applied_stays() {
     let other = Local { project: "other".to_owned(), ..local(&folder) };
     let mut connection = other.create().unwrap();
     let create = step(vec![(id(9), Change::Create { after: row(9, "theirs") })]);
-    apply(&other, &mut connection, (&create, &origin(0, Some("their file"))));
+    apply(&other, &mut connection, &create, &origin(0, Some("their file")));
     drop(connection);
     applied(&folder, 300);
     let theirs = other.applies(9).await.unwrap();
