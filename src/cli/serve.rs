@@ -129,17 +129,18 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let signals = tokio::spawn(pass_on(interrupted));
     // Runs of pages and of schedules take turns; how many there are is known when the files are read.
     let turns = Places::new(1);
+    let serving = Serving { args, global, outside: &outside, turns: &turns };
     let served = match args.bind.as_str() {
-        "none" => schedule(args, global, &outside, (interrupt, &turns, output)).await,
+        "none" => serving.schedule(interrupt, output).await,
         address => {
-            let (app, listener) = open(args, global, &outside, (address, &turns, output)).await?;
+            let (app, listener) = serving.open(address, output).await?;
             let stop = interrupt.clone();
             let pages = async {
                 spile_server::serve(&app, listener, stop).await;
                 Ok(())
             };
             if args.scheduler {
-                tokio::try_join!(pages, schedule(args, global, &outside, (interrupt, &turns, output))).map(|_| ())
+                tokio::try_join!(pages, serving.schedule(interrupt, output)).map(|_| ())
             } else {
                 pages.await
             }
@@ -159,46 +160,72 @@ fn agreed(global: &Global, output: &mut Output) -> Result<Outside, Error> {
     Ok(outside)
 }
 
-/// Listens, and says where and how to come in.
-async fn open(
-    args: &Args,
-    global: &Global,
-    outside: &Outside,
-    (address, turns, output): (&str, &Arc<Places>, &mut Output),
-) -> Result<(App, TcpListener), Error> {
-    let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
-    let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
-    let at = listener.local_addr().map_err(io("listen at"))?;
-    // A name that others know leads here through a proxy, wherever this listens.
-    let address = Some(at.to_string()).filter(|_| !at.ip().is_loopback());
-    if let Some(address) = address.or_else(|| args.host.iter().find(|name| !is_local(name)).cloned())
-        && args.no_login
-    {
-        return Err(Error::OpenDoor { address });
+/// What a server is started with.
+#[derive(Clone, Copy)]
+struct Serving<'a> {
+    args: &'a Args,
+    global: &'a Global,
+    outside: &'a Outside,
+    /// Runs from pages and from schedules share these.
+    turns: &'a Arc<Places>,
+}
+
+impl Serving<'_> {
+    /// Listens, and says where and how to come in.
+    async fn open(&self, address: &str, output: &mut Output) -> Result<(App, TcpListener), Error> {
+        let Self { args, global, outside, turns } = *self;
+        let io = |doing| move |source| Error::Io { doing, path: address.to_owned(), source };
+        let listener = TcpListener::bind(address).await.map_err(io("listen at"))?;
+        let at = listener.local_addr().map_err(io("listen at"))?;
+        // A name that others know leads here through a proxy, wherever this listens.
+        let address = Some(at.to_string()).filter(|_| !at.ip().is_loopback());
+        if let Some(address) = address.or_else(|| args.host.iter().find(|name| !is_local(name)).cloned())
+            && args.no_login
+        {
+            return Err(Error::OpenDoor { address });
+        }
+        let login = if args.no_login { Login::Open } else { Login::code() };
+        let setup = Setup {
+            project: global.project()?,
+            environment: global.environment.clone(),
+            outside: outside.clone(),
+            places: places(),
+            host: host(),
+            writing: args.writing(),
+            login: login.clone(),
+            trust: args.trust.trust(),
+            rate: args.rate,
+            port: at.port(),
+            hosts: names(at, &args.host),
+            jobs: args.pace.jobs(),
+            timeout: args.pace.timeout(),
+            turns: turns.clone(),
+        };
+        let app = App::new(setup);
+        output.step("Serving", &format!("http://{at}/"));
+        if let Login::Code(code) = login {
+            output.step("Sign in", &format!("at http://{at}/login with the code {code}"));
+        }
+        Ok((app, listener))
     }
-    let login = if args.no_login { Login::Open } else { Login::code() };
-    let setup = Setup {
-        project: global.project()?,
-        environment: global.environment.clone(),
-        outside: outside.clone(),
-        places: places(),
-        host: host(),
-        writing: args.writing(),
-        login: login.clone(),
-        trust: args.trust.trust(),
-        rate: args.rate,
-        port: at.port(),
-        hosts: names(at, &args.host),
-        jobs: args.pace.jobs(),
-        timeout: args.pace.timeout(),
-        turns: turns.clone(),
-    };
-    let app = App::new(setup);
-    output.step("Serving", &format!("http://{at}/"));
-    if let Login::Code(code) = login {
-        output.step("Sign in", &format!("at http://{at}/login with the code {code}"));
+
+    /// Keeps schedules until it is interrupted.
+    async fn schedule(&self, interrupt: watch::Receiver<bool>, output: &mut Output) -> Result<(), Error> {
+        let Self { args, global, outside, turns } = *self;
+        let mut open = || {
+            let project = global.project()?;
+            let loaded = ops::check::used(&project)?;
+            let environment = loaded.environment(global.environment.as_deref())?;
+            let world = World::open(&project, &loaded.settings, &environment, outside)?;
+            let mut options = args.pace.options(&loaded.settings.sync, environment);
+            turns.resize(jobs(args.pace.jobs(), &loaded.settings.sync));
+            options.places = turns.clone();
+            options.interrupt = interrupt.clone();
+            Ok(Opened { loaded: Arc::new(loaded), world, options })
+        };
+        output.step("Scheduling", "until Ctrl-C");
+        scheduler::serve(&mut open, &mut |event| output.event(&event)).await
     }
-    Ok((app, listener))
 }
 
 /// Tells whether a name, with its port where it has one, is this machine's for itself.
@@ -219,27 +246,6 @@ fn names(at: SocketAddr, more: &[String]) -> Vec<String> {
     }
     names.extend(more.iter().cloned());
     names
-}
-
-async fn schedule(
-    args: &Args,
-    global: &Global,
-    outside: &Outside,
-    (interrupt, turns, output): (watch::Receiver<bool>, &Arc<Places>, &mut Output),
-) -> Result<(), Error> {
-    let mut open = || {
-        let project = global.project()?;
-        let loaded = ops::check::used(&project)?;
-        let environment = loaded.environment(global.environment.as_deref())?;
-        let world = World::open(&project, &loaded.settings, &environment, outside)?;
-        let mut options = args.pace.options(&loaded.settings.sync, environment);
-        turns.resize(jobs(args.pace.jobs(), &loaded.settings.sync));
-        options.places = turns.clone();
-        options.interrupt = interrupt.clone();
-        Ok(Opened { loaded: Arc::new(loaded), world, options })
-    };
-    output.step("Scheduling", "until Ctrl-C");
-    scheduler::serve(&mut open, &mut |event| output.event(&event)).await
 }
 
 #[cfg(test)]

@@ -101,7 +101,8 @@ pub async fn prepare_text(access: Access<'_>, slug: &Slug, text: String, secrets
     if access.project.root().join(&path).exists() {
         return Err(Error::Taken { slug: slug.clone(), file: path.display().to_string() });
     }
-    prepared(access, (slug, None), (path, None), (text, &to_set(secrets))).await
+    let name = FileName { slug: slug.clone(), environment: None };
+    prepared(access, name, Written { path, before: None, text }, &to_set(secrets)).await
 }
 
 /// Makes an integration's file, or its overlay for an environment, say something else, and writes nothing. Every byte that is not about that stays.
@@ -123,23 +124,30 @@ pub async fn changed(
     let path = file.source.path().to_owned();
     let before = file.source.text().to_owned();
     let text = rewrite(&before, edits).map_err(|error| unwritten(&path, error))?;
-    let FileName { slug, environment } = &file.name;
-    prepared(access, (slug, environment.as_ref()), (path.clone(), Some(before)), (text, secrets)).await
+    prepared(access, file.name.clone(), Written { path, before: Some(before), text }, secrets).await
+}
+
+/// A file before and after a change.
+struct Written {
+    path: PathBuf,
+    before: Option<String>,
+    text: String,
 }
 
 async fn prepared(
     access: Access<'_>,
-    (slug, environment): (&Slug, Option<&EnvironmentName>),
-    (path, before): (PathBuf, Option<String>),
-    (mut text, secrets): (String, &[SecretEdit]),
+    name: FileName,
+    file: Written,
+    secrets: &[SecretEdit],
 ) -> Result<Prepared, Error> {
+    let Written { path, before, mut text } = file;
+    let slug = name.slug.clone();
     if !secrets.is_empty() {
-        let name = FileName { slug: slug.clone(), environment: environment.cloned() };
         text = SecretsFile::new(name, &path, &text)?.sealed_text(access, secrets).await?;
     }
     let project = access.project.with(&path, text.clone());
     let loaded = Arc::new(check(&project)?);
-    Ok(Prepared { slug: slug.clone(), path, before, text, project, loaded })
+    Ok(Prepared { slug, path, before, text, project, loaded })
 }
 
 /// Tests a file that is not written yet: reads one record from its source, or writes one to its destination. The registry hears nothing of it.

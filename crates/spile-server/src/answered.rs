@@ -31,7 +31,15 @@ struct Answer {
     at: Instant,
     request: String,
     /// `None` while it is at work.
-    given: Option<(StatusCode, HeaderMap, Bytes)>,
+    given: Option<Given>,
+}
+
+/// An answer as it was given.
+#[derive(Clone)]
+pub(super) struct Given {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
 /// A request that is at work. What came to no answer that is remembered may be sent again.
@@ -52,8 +60,9 @@ impl Answered {
                 Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "the key was sent with another request before"))
             }
             Some(Answer { given: None, .. }) => Err(refused(StatusCode::CONFLICT, "the same request is at work")),
-            Some(Answer { given: Some((status, headers, bytes)), .. }) => {
-                Err(Box::new((*status, headers.clone(), bytes.clone()).into_response()))
+            Some(Answer { given: Some(given), .. }) => {
+                let Given { status, headers, body } = given.clone();
+                Err(Box::new((status, headers, body).into_response()))
             }
             None => {
                 all.insert(key.to_owned(), Answer { at: Instant::now(), request: said.to_owned(), given: None });
@@ -69,12 +78,12 @@ impl Answered {
 
 impl AtWork<'_> {
     /// Remembers the answer; the oldest ones go where there are too many, or too many bytes.
-    pub(super) fn end(self, given: (StatusCode, HeaderMap, Bytes)) {
+    pub(super) fn end(self, given: Given) {
         let mut all = self.all.lock();
         if let Some(known) = all.get_mut(self.key) {
             (known.at, known.given) = (Instant::now(), Some(given));
         }
-        let length = |one: &Answer| one.given.as_ref().map(|(_, _, bytes)| bytes.len());
+        let length = |one: &Answer| one.given.as_ref().map(|given| given.body.len());
         let mut ended: Vec<_> = all.iter().filter_map(|(key, one)| Some((one.at, length(one)?, key.clone()))).collect();
         ended.sort();
         let (mut count, mut bytes) = (ended.len(), ended.iter().map(|(_, length, _)| length).sum::<usize>());
@@ -101,8 +110,8 @@ impl Drop for AtWork<'_> {
 mod tests {
     use super::*;
 
-    fn answer(length: usize) -> (StatusCode, HeaderMap, Bytes) {
-        (StatusCode::OK, HeaderMap::new(), Bytes::from(vec![0; length]))
+    fn answer(length: usize) -> Given {
+        Given { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::from(vec![0; length]) }
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub async fn carry_out(app: &App, who: &Who, slug: &Slug, at: Timestamp, wish: &
     match wish {
         Wish::Accept => accept(app, who, &desk, integration, &now).await,
         Wish::LeaveOut { stream, column } => {
-            leave_out(app, who, (&desk, integration, &now), (stream, column.as_deref())).await
+            let source = Seen { desk: &desk, integration, discovered: &now };
+            leave_out(app, who, &source, stream, column.as_deref()).await
         }
     }
 }
@@ -74,12 +75,21 @@ async fn accept(app: &App, who: &Who, desk: &Desk, one: &Integration, now: &Disc
     change::carry_out(app, who, &change).await
 }
 
+/// A source, and what it offers.
+struct Seen<'a> {
+    desk: &'a Desk,
+    integration: &'a Integration,
+    discovered: &'a Discovered,
+}
+
 async fn leave_out(
     app: &App,
     who: &Who,
-    (desk, one, now): (&Desk, &Integration, &Discovered),
-    (stream, column): (&str, Option<&str>),
+    source: &Seen<'_>,
+    stream: &str,
+    column: Option<&str>,
 ) -> Result<Made, Refusal> {
+    let Seen { desk, integration: one, discovered: now } = *source;
     let refused = |detail: &str, help: &str| {
         Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help(help)
     };

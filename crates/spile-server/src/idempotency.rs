@@ -6,7 +6,7 @@ use axum::http::{HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::answered::LARGEST;
+use super::answered::{Given, LARGEST};
 use super::app::App;
 use super::refusal::Refusal;
 use super::who::Who;
@@ -47,6 +47,6 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
     }
     let (parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, LARGEST).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    at_work.end((parts.status, parts.headers.clone(), bytes.clone()));
+    at_work.end(Given { status: parts.status, headers: parts.headers.clone(), body: bytes.clone() });
     Response::from_parts(parts, Body::from(bytes))
 }

@@ -11,9 +11,9 @@ use crate::source::Source;
 /// Returns the plugin that is asked for, or the only one, with what it inherits laid under it.
 pub(super) fn plugin(source: &Source, project: &Members, asked: &Asked, problems: &mut Problems) -> Option<Members> {
     let all = plugins(project, asked.role);
-    let names = || all.iter().map(|(_, name, _)| *name);
+    let names = || all.iter().map(|one| one.name);
     let found = match &asked.plugin {
-        Some(wanted) => all.iter().find(|(_, name, _)| name == wanted),
+        Some(wanted) => all.iter().find(|one| one.name == wanted),
         None if all.len() == 1 => all.first(),
         None => {
             let (names, span) = (listed(names()), (0..0).into());
@@ -27,49 +27,53 @@ pub(super) fn plugin(source: &Source, project: &Members, asked: &Asked, problems
             return None;
         }
     };
-    let Some((role, name, members)) = found else {
+    let Some(found) = found else {
         let name = asked.plugin.clone().unwrap_or_default();
         let help = did_you_mean(&name, names()).unwrap_or_else(|| format!("there are {}", listed(names())));
         problems.push(source, Mistake::NoPlugin { name, help, span: (0..0).into() });
         return None;
     };
-    let mut plugin = inherited((source, &all), (*role, name, members), problems)?;
-    plugin.insert("plugin_type".to_owned(), json!(role.plural()));
+    let mut plugin = inherited(source, &all, found, problems)?;
+    plugin.insert("plugin_type".to_owned(), json!(found.role.plural()));
     Some(plugin)
 }
 
-type Plugins<'a> = Vec<(Role, &'a str, &'a Members)>;
+/// A plugin of the project.
+struct Listed<'a> {
+    role: Role,
+    name: &'a str,
+    members: &'a Members,
+}
 
-fn plugins(project: &Members, only: Option<Role>) -> Plugins<'_> {
+fn plugins(project: &Members, only: Option<Role>) -> Vec<Listed<'_>> {
     let roles = [Role::Extractor, Role::Loader].into_iter().filter(|role| only.is_none_or(|only| only == *role));
     let of = |role: Role| {
         let list = project["plugins"][role.plural()].as_array().into_iter().flatten();
-        list.filter_map(move |plugin| Some((role, plugin["name"].as_str()?, plugin.as_object()?)))
+        list.filter_map(move |plugin| {
+            Some(Listed { role, name: plugin["name"].as_str()?, members: plugin.as_object()? })
+        })
     };
     roles.flat_map(of).collect()
 }
 
 /// Lays a plugin over what it inherits from.
-fn inherited(
-    (source, all): (&Source, &Plugins<'_>),
-    (role, name, members): (Role, &str, &Members),
-    problems: &mut Problems,
-) -> Option<Members> {
+fn inherited(source: &Source, all: &[Listed<'_>], plugin: &Listed<'_>, problems: &mut Problems) -> Option<Members> {
+    let Listed { role, name, members } = *plugin;
     let mut chain = vec![members];
     let mut seen = vec![name];
     while let Some(parent) = chain.last().and_then(|plugin| plugin.get("inherit_from")).and_then(Value::as_str) {
         let span = span_of(source, parent);
         let name = name.to_owned();
-        let Some((_, known, members)) = all.iter().find(|(of, known, _)| *of == role && *known == parent) else {
+        let Some(found) = all.iter().find(|one| one.role == role && one.name == parent) else {
             problems.push(source, Mistake::NoParent { name, parent: parent.to_owned(), span });
             return None;
         };
-        if seen.contains(known) {
+        if seen.contains(&found.name) {
             problems.push(source, Mistake::Cycle { name, span });
             return None;
         }
-        seen.push(known);
-        chain.push(members);
+        seen.push(found.name);
+        chain.push(found.members);
     }
     let mut plugin = Members::new();
     for members in chain.into_iter().rev() {

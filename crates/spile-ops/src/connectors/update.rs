@@ -71,7 +71,7 @@ pub async fn update(hub: &Hub, project: &Project, now: Timestamp, tell: Tell<'_>
     };
     let mut plugins = Vec::new();
     for (plugin, came) in ask(hub, indexed, &before).await {
-        plugins.extend(take(&kept, before.get(&plugin), (plugin, came), &mut updated)?);
+        plugins.extend(take(&kept, before.get(&plugin), plugin, came, &mut updated)?);
     }
     plugins.sort_by_key(KeptPlugin::indexed);
     let gone: Vec<Indexed> = before.keys().filter(|plugin| !names.contains(plugin)).cloned().collect();
@@ -133,7 +133,8 @@ async fn ask(hub: &Hub, plugins: Vec<Indexed>, before: &BTreeMap<Indexed, KeptPl
 fn take(
     kept: &Kept,
     before: Option<&KeptPlugin>,
-    (plugin, came): Came,
+    plugin: Indexed,
+    came: Result<Option<Answer>, String>,
     updated: &mut Updated,
 ) -> Result<Option<KeptPlugin>, Error> {
     let name = plugin.name();

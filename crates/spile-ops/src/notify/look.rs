@@ -108,7 +108,7 @@ impl Looked {
                     "run `spile secrets updatekeys`, and change at their sources what the others know".to_owned(),
                 ),
                 command: Some("spile secrets updatekeys --check".to_owned()),
-                ..to_do((integration.id, "recipients"), (Some(integration), regranted.path), sentence, now)
+                ..to_do(format!("{}/recipients", integration.id), Some(integration), regranted.path, sentence, now)
             });
         }
     }
@@ -181,8 +181,8 @@ fn drifted(loaded: &Loaded, drift: &Drift, now: Timestamp) -> Alert {
     };
     let integration = loaded.integrations.get(&drift.id);
     let file = integration.map_or_else(PathBuf::new, |one| one.path.clone());
-    let about = (drift.id, if drift.target == "registry" { "drift" } else { "edited" });
-    let alert = to_do(about, (integration.map(AsRef::as_ref), file), sentence, now);
+    let about = format!("{}/{}", drift.id, if drift.target == "registry" { "drift" } else { "edited" });
+    let alert = to_do(about, integration.map(AsRef::as_ref), file, sentence, now);
     let gone = || Subject { id: Some(drift.id), slug: drift.slug.clone(), tags: None };
     Alert {
         integration: Some(alert.integration.unwrap_or_else(gone)),
@@ -203,7 +203,8 @@ fn changed(loaded: &Loaded, source: &ChangedSource) -> Option<Alert> {
     let said = first.consequence(argument).map(|said| format!("; when it is accepted, {said}")).unwrap_or_default();
     let sentence = format!("its source has changed: {}{more}{said}", first.sentence());
     let integration = loaded.integrations.get(&source.id)?;
-    let alert = to_do((source.id, "contract"), (Some(integration), integration.path.clone()), sentence, source.at);
+    let alert =
+        to_do(format!("{}/contract", source.id), Some(integration), integration.path.clone(), sentence, source.at);
     Some(Alert {
         help: Some(format!("run `{}` to take it as good, or leave it out of `select`", change::accept(argument))),
         command: Some(format!("spile discover {argument} --changes")),
@@ -225,14 +226,9 @@ fn edited(plan: &Plan, now: Timestamp) -> Option<Alert> {
 }
 
 /// Something that is to be done about an integration.
-fn to_do(
-    (id, what): (IntegrationId, &str),
-    (integration, file): (Option<&Integration>, PathBuf),
-    sentence: String,
-    now: Timestamp,
-) -> Alert {
+fn to_do(about: String, integration: Option<&Integration>, file: PathBuf, sentence: String, now: Timestamp) -> Alert {
     Alert {
-        key: Key::new(AlertKind::ActionRequired, format!("{id}/{what}")),
+        key: Key::new(AlertKind::ActionRequired, about),
         integration: integration.map(Subject::from),
         since: now,
         sentence,

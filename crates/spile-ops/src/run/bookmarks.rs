@@ -80,7 +80,7 @@ impl Job {
     ) -> Result<Option<KeptState>, Error> {
         let kept = registry.state(id).await.map_err(TargetError::from)?;
         let version = kept.as_ref().map_or(0, |kept| kept.version);
-        if let Some(moved) = self.moved_in(registry, writer, (run, (id, version))).await? {
+        if let Some(moved) = self.moved_in(registry, writer, run, id, version).await? {
             return Ok(Some(moved));
         }
         if let Some(kept) = kept {
@@ -110,7 +110,9 @@ impl Job {
         &self,
         registry: &Supabase,
         writer: &Writer,
-        (run, (id, version)): (&Run, (&str, i64)),
+        run: &Run,
+        id: &str,
+        version: i64,
     ) -> Result<Option<KeptState>, Error> {
         let Some(from) = self.renamed_from(run).await? else { return Ok(None) };
         let old = registry.state(&from).await.map_err(TargetError::from)?;

@@ -22,7 +22,21 @@ pub(super) enum Ended {
 }
 
 /// How a run ended, what went wrong, and what kind of thing that is.
-pub(super) type How = (RunStatus, Option<String>, Option<Cause>);
+#[derive(Debug, Clone)]
+pub(super) struct How {
+    /// How far it got.
+    pub status: RunStatus,
+    /// What went wrong, or needs a look.
+    pub error: Option<String>,
+    /// What kind of thing that is.
+    pub cause: Option<Cause>,
+}
+
+impl How {
+    pub(super) fn new(status: RunStatus, error: Option<String>, cause: Option<Cause>) -> Self {
+        Self { status, error, cause }
+    }
+}
 
 /// Takes what an attempt moved into the run, and returns how it ended.
 pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
@@ -35,19 +49,19 @@ pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
     run.bookmark_before = run.bookmark_before.take().or(finished.bookmark_before);
     run.bookmark_after = finished.bookmark_after.or(run.bookmark_after.take());
     match finished.outcome {
-        Outcome::Succeeded if missing.is_some() => (RunStatus::Failed, missing, Some(Cause::LostRecords)),
-        Outcome::Succeeded => (RunStatus::Ok, None, None),
-        Outcome::Failed { message, cause } => (RunStatus::Failed, Some(message), Some(cause)),
+        Outcome::Succeeded if missing.is_some() => How::new(RunStatus::Failed, missing, Some(Cause::LostRecords)),
+        Outcome::Succeeded => How::new(RunStatus::Ok, None, None),
+        Outcome::Failed { message, cause } => How::new(RunStatus::Failed, Some(message), Some(cause)),
         Outcome::TimedOut { after } => {
             let message = format!("stopped after {}", counted(after.as_secs(), "second"));
-            (RunStatus::Failed, Some(message), Some(Cause::Timeout))
+            How::new(RunStatus::Failed, Some(message), Some(Cause::Timeout))
         }
-        Outcome::Interrupted => (RunStatus::Cancelled, None, None),
+        Outcome::Interrupted => How::new(RunStatus::Cancelled, None, None),
     }
 }
 
-pub(super) fn finish(run: &mut Run, (status, error, cause): How, now: jiff::Timestamp) {
-    (run.status, run.error, run.cause) = (status, error, cause);
+pub(super) fn finish(run: &mut Run, how: How, now: jiff::Timestamp) {
+    (run.status, run.error, run.cause) = (how.status, how.error, how.cause);
     // A clock that was set back makes no run end before it began.
     run.finished_at = Some(now.max(run.started_at));
 }
@@ -55,7 +69,7 @@ pub(super) fn finish(run: &mut Run, (status, error, cause): How, now: jiff::Time
 /// Ends a run that broke off by a mistake of spile's, in the registry too, where it had begun.
 pub(super) async fn broken(world: &World, run: Run) -> Ended {
     let error = Error::BrokenOff { slug: run.slug.clone() };
-    let how = (RunStatus::Failed, Some(error.to_string()), Some(Cause::Crash));
+    let how = How::new(RunStatus::Failed, Some(error.to_string()), Some(Cause::Crash));
     // Where the registry does not answer either, the next one to look at it finds out.
     let begun = world.runs.get(run.id).await.ok().flatten().filter(|known| known.status == RunStatus::Running);
     let is_known = begun.is_some();

@@ -128,7 +128,7 @@ impl Job {
 
     /// Ends a run that has not begun. Nothing has run, so the registry hears nothing of it.
     fn refused(&self, mut run: Run, how: String, cause: Cause, why: Why) -> Ended {
-        finish(&mut run, (RunStatus::Failed, Some(how), Some(cause)), (self.world.clock)());
+        finish(&mut run, How::new(RunStatus::Failed, Some(how), Some(cause)), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
         Ended::Refused(Box::new(Refused { run, why }))
     }
@@ -139,7 +139,7 @@ impl Job {
 
     fn stopped(&self, mut run: Run) -> Ended {
         let how = "stopped before it began".to_owned();
-        finish(&mut run, (RunStatus::Cancelled, Some(how), None), (self.world.clock)());
+        finish(&mut run, How::new(RunStatus::Cancelled, Some(how), None), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
         Ended::Refused(Box::new(Refused { run, why: Why::Stopped }))
     }
@@ -190,10 +190,10 @@ impl Job {
                     Error::Install(InstallError::Interrupted)
                     | Error::Run(RunError::Install(InstallError::Interrupted))
                     | Error::Discover(DiscoverError::Interrupted { .. }),
-                ) => (RunStatus::Cancelled, None, None),
-                Err(error) => (RunStatus::Failed, Some(error_line(&error)), Some(cause(&error))),
+                ) => How::new(RunStatus::Cancelled, None, None),
+                Err(error) => How::new(RunStatus::Failed, Some(error_line(&error)), Some(cause(&error))),
             };
-            let may_pass = outcome.0 == RunStatus::Failed && outcome.2.is_some_and(Cause::may_pass);
+            let may_pass = outcome.status == RunStatus::Failed && outcome.cause.is_some_and(Cause::may_pass);
             let is_left = run.attempts <= u32::from(self.options.retries.most) && self.kind == RunKind::Sync;
             if !may_pass || !is_left || !self.rests(run, &outcome, after).await {
                 finish(run, outcome, (self.world.clock)());
@@ -210,8 +210,8 @@ impl Job {
     }
 
     /// Waits before a further try; `false` when the user wants an end meanwhile.
-    async fn rests(&self, run: &Run, (_, error, _): &How, after: Duration) -> bool {
-        let reason = error.clone().unwrap_or_default();
+    async fn rests(&self, run: &Run, how: &How, after: Duration) -> bool {
+        let reason = how.error.clone().unwrap_or_default();
         self.tell(Event::Retrying { slug: run.slug.clone(), reason, after });
         let mut interrupt = self.options.interrupt.clone();
         let wanted = interrupt.wait_for(|wanted| *wanted);

@@ -26,20 +26,21 @@ pub(super) struct Found<'a> {
 
 impl Job {
     /// Judges how an attempt ended by what is known of the integration.
-    pub(super) async fn judged(&self, run: &Run, (status, error, cause): How, found: Found<'_>) -> How {
+    pub(super) async fn judged(&self, run: &Run, how: How, found: Found<'_>) -> How {
+        let How { status, error, cause } = how;
         match (status, cause) {
             (RunStatus::Ok, _) => self.weighed(run, found).await,
             // A setting that was looked for in vain is no crash.
             (_, Some(Cause::Crash)) => {
                 let misses = |reason: &String| mention::misses_a_setting(reason, &self.integration.connector);
                 let is_missing = error.as_ref().is_some_and(misses);
-                (status, error, if is_missing { Some(Cause::MissingSetting) } else { cause })
+                How::new(status, error, if is_missing { Some(Cause::MissingSetting) } else { cause })
             }
             (_, Some(Cause::NothingSelected)) if self.integration.role() == Role::Extractor => {
                 let (error, cause) = self.nothing_came(error, found.facts);
-                (status, error, Some(cause))
+                How::new(status, error, Some(cause))
             }
-            _ => (status, error, cause),
+            _ => How::new(status, error, cause),
         }
     }
 
@@ -58,10 +59,10 @@ impl Job {
             }
         }
         match finding::gravest(&findings) {
-            None => (RunStatus::Ok, None, None),
+            None => How::new(RunStatus::Ok, None, None),
             Some(Finding { severity, cause, sentence }) => {
                 let status = if severity == Severity::Fail { RunStatus::Failed } else { RunStatus::Warning };
-                (status, Some(sentence), Some(cause))
+                How::new(status, Some(sentence), Some(cause))
             }
         }
     }

@@ -57,8 +57,12 @@ pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Resu
     let all = desk.loaded.integrations.by_slug().filter(|one| one.slug.as_str() > wanted.after.as_str());
     let found: Vec<_> = all.filter(|one| fits(one, Some(&wanted.q)) && is_in(one)).take(MOST + 1).collect();
     let shown = &found[..found.len().min(MOST)];
-    let of_row = |one: &Integration| (of(one), newest.get(&one.id), drifted.contains(&one.id));
-    let rows: Vec<Value> = shown.iter().map(|one| row((one, &desk.environment), of_row(one), now)).collect();
+    let of_row = |one: &Integration| Known {
+        standing: of(one),
+        last: newest.get(&one.id),
+        has_drifted: drifted.contains(&one.id),
+    };
+    let rows: Vec<Value> = shown.iter().map(|one| row(one, &desk.environment, &of_row(one), now)).collect();
     let to = |after: &str| {
         let pairs = [("q", wanted.q.as_str()), ("state", &wanted.state), ("after", after)];
         let said = pairs.into_iter().filter(|(_, value)| !value.is_empty());
@@ -87,19 +91,22 @@ pub fn state(one: &Integration, standing: Option<&Standing>) -> State {
     status(standing.map(|standing| standing.status.as_str()))
 }
 
-fn row(
-    (one, environment): (&Integration, &EnvironmentName),
-    (standing, last, has_drifted): (Option<&Standing>, Option<&Run>, bool),
-    now: Timestamp,
-) -> Value {
+/// What is known of an integration besides its file.
+struct Known<'a> {
+    standing: Option<&'a Standing>,
+    last: Option<&'a Run>,
+    has_drifted: bool,
+}
+
+fn row(one: &Integration, environment: &EnvironmentName, known: &Known<'_>, now: Timestamp) -> Value {
     let last =
-        last.map(|run| json!({ "id": run.id, "when": ago(run.started_at, now), "state": run_state(run.status) }));
+        known.last.map(|run| json!({ "id": run.id, "when": ago(run.started_at, now), "state": run_state(run.status) }));
     json!({
         "slug": one.slug,
         "name": one.base.name,
         "type": one.connector.label,
-        "status": state(one, standing),
-        "drift": has_drifted,
+        "status": state(one, known.standing),
+        "drift": known.has_drifted,
         "last": last,
         "next": next(one, environment, now),
     })

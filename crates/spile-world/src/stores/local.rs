@@ -189,7 +189,7 @@ impl Local {
                 Change::Release { after, .. } => self.release(transaction, *id, after, origin)?,
                 Change::Delete { .. } => self.delete(transaction, *id)?,
             }
-            self.record_change(transaction, &apply, (*id, change, held), origin)?;
+            self.record_change(transaction, &apply, history::Recorded { id: *id, change, held }, origin)?;
         }
         self.prune(transaction)
     }

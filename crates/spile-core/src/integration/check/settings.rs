@@ -184,18 +184,19 @@ pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, 
         let span = place.span.clone().into();
         problems.push(&place.source, Mistake::MissingSetting { name, span, help });
     }
-    groups((connector, &draft.slug), (&is_set, &has_default), place, problems);
+    let given = Given { is_set: &is_set, has_default: &has_default };
+    groups(connector, &draft.slug, &given, place, problems);
 }
 
-type Is<'a> = &'a dyn Fn(&str) -> bool;
+/// Which settings have a value, by name.
+struct Given<'a> {
+    is_set: &'a dyn Fn(&str) -> bool,
+    has_default: &'a dyn Fn(&str) -> bool,
+}
 
 /// At least one group has to be set in full; of some connectors not more than one may be set at all.
-fn groups(
-    (connector, slug): (&Connector, &Slug),
-    (is_set, has_default): (Is<'_>, Is<'_>),
-    place: &Place,
-    problems: &mut Problems,
-) {
+fn groups(connector: &Connector, slug: &Slug, given: &Given<'_>, place: &Place, problems: &mut Problems) {
+    let Given { is_set, has_default } = given;
     let given = |name: &str| is_set(name) || has_default(name);
     let span = || place.span.clone().into();
     if !connector.has_a_group(given) {

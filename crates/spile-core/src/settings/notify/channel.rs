@@ -55,7 +55,7 @@ fn required(table: &Table<'_>, key: &'static str, example: &'static str, problem
 
 fn slack(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let url = table.required_text("url", "\"${SPILE_SLACK_URL}\"", problems)?;
-    let name = variable(&url, ("the address of the webhook", "url", "SPILE_SLACK_URL"), problems);
+    let name = variable(&url, SecretWords::new("the address of the webhook", "url", "SPILE_SLACK_URL"), problems);
     let value = name.map_or(Given::Literal(url.value), |name| Given::Variable(name.value));
     Some(Sender::Slack { url: Placed { value, place: url.place } })
 }
@@ -63,7 +63,7 @@ fn slack(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
 fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let url = table.required_text("url", "\"${SPILE_HOOK_URL}\"", problems);
     let secret = table.secret_text("secret", problems);
-    let words = ("what webhooks are signed with", "secret", "SPILE_HOOK_SECRET");
+    let words = SecretWords::new("what webhooks are signed with", "secret", "SPILE_HOOK_SECRET");
     let secret = secret.and_then(|secret| variable(&secret, words, problems));
     let url = given(url?, "url", "SPILE_HOOK_URL", literal_url, problems);
     Some(Sender::Webhook { url, secret })
@@ -104,7 +104,7 @@ fn literal_url(url: &Placed<String>, problems: &mut Problems) {
     let is_key = KEY_HOSTS.iter().any(|known| host == *known || host.ends_with(&format!(".{known}")));
     let has_user = !parsed.username().is_empty() || parsed.password().is_some();
     if is_key || has_user || parsed.query().is_some() {
-        literal(url, ("the address of the webhook", "url", "SPILE_HOOK_URL"), problems);
+        literal(url, SecretWords::new("the address of the webhook", "url", "SPILE_HOOK_URL"), problems);
     }
 }
 
@@ -125,7 +125,7 @@ fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let password = table.secret_text("password", problems);
     let from = table.required_text("from", "\"spile@example.com\"", problems);
     let to = required(table, "to", "[\"data@example.com\"]", problems).then(|| table.texts("to", problems)).flatten();
-    let words = ("the password of the mail server", "password", "SPILE_SMTP_PASSWORD");
+    let words = SecretWords::new("the password of the mail server", "password", "SPILE_SMTP_PASSWORD");
     let password = password.and_then(|password| variable(&password, words, problems));
     let server = server.map(|server| given(server, "server", "SPILE_SMTP_SERVER", check_server, problems));
     for address in from.iter().chain(to.iter().flat_map(|to| &to.value)) {
@@ -140,7 +140,11 @@ fn email(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
 fn check_server(server: &Placed<String>, problems: &mut Problems) {
     match server.parse::<MailServer>() {
         Ok(server_url) if server_url.url().password().is_some() => {
-            literal(server, ("the password of the mail server", "password", "SPILE_SMTP_PASSWORD"), problems);
+            literal(
+                server,
+                SecretWords::new("the password of the mail server", "password", "SPILE_SMTP_PASSWORD"),
+                problems,
+            );
         }
         Ok(_) => {}
         Err(_) => {
@@ -160,7 +164,18 @@ fn check_address(address: &Placed<String>, problems: &mut Problems) {
 }
 
 /// What a secret is, its key and a name for its variable.
-type SecretWords = (&'static str, &'static str, &'static str);
+#[derive(Clone, Copy)]
+struct SecretWords {
+    what: &'static str,
+    key: &'static str,
+    variable: &'static str,
+}
+
+impl SecretWords {
+    const fn new(what: &'static str, key: &'static str, variable: &'static str) -> Self {
+        Self { what, key, variable }
+    }
+}
 
 /// Reads the variable that holds a secret; all other text is taken for the secret itself.
 fn variable(written: &Placed<String>, words: SecretWords, problems: &mut Problems) -> Option<Placed<VariableName>> {
@@ -182,10 +197,13 @@ fn check_name(name: &Placed<VariableName>, problems: &mut Problems) {
     }
 }
 
-fn literal(written: &Placed<String>, (what, key, variable): SecretWords, problems: &mut Problems) {
+fn literal(written: &Placed<String>, words: SecretWords, problems: &mut Problems) {
     problems.hide(&written.place);
     let span = written.place.span.clone().into();
-    problems.push(&written.place.source, NotifyMistake::LiteralSecret { what, key, variable, span });
+    problems.push(
+        &written.place.source,
+        NotifyMistake::LiteralSecret { what: words.what, key: words.key, variable: words.variable, span },
+    );
 }
 
 fn on(table: &Table<'_>, problems: &mut Problems) -> BTreeSet<AlertKind> {

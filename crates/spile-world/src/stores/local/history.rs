@@ -21,6 +21,16 @@ const APPLIES: &str = "select a.id, a.plan, a.actor, a.source_rev, a.at, a.file_
     (select count(*) from integration_changes c where c.apply_id = a.id and c.op = 'delete'), a.number \
     from integration_applies a where a.environment = ?1 and a.managed_by = ?2";
 
+/// A change as the history keeps it.
+pub(super) struct Recorded<'a> {
+    /// The integration.
+    pub id: IntegrationId,
+    /// What the apply did.
+    pub change: &'a Change<Row>,
+    /// The row that was there before, as JSON.
+    pub held: Option<String>,
+}
+
 impl Local {
     /// Remembers an apply, and the file that it writes; returns its id.
     pub(super) fn record_apply(&self, to: &Transaction<'_>, origin: &Origin) -> rusqlite::Result<String> {
@@ -46,12 +56,13 @@ impl Local {
         &self,
         to: &Transaction<'_>,
         apply: &str,
-        (id, change, held): (IntegrationId, &Change<Row>, Option<String>),
+        recorded: Recorded<'_>,
         origin: &Origin,
     ) -> rusqlite::Result<()> {
         let sql = "insert into integration_changes (apply_id, plan, environment, integration_id, op, managed_by, \
                    before_hash, after_hash, after, actor, source_rev, at, before) \
                    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+        let Recorded { id, change, held } = recorded;
         let after = change.after().map(json);
         let values = params![
             apply,
