@@ -19,7 +19,7 @@ fn main() {
     let many = tempfile::tempdir().expect("a temporary folder");
     project(few.path(), 10);
     project(many.path(), 1_200);
-    table("Connectors of one's own: 1,200 of which 10 are used");
+    table("Your own connectors: 1,200, of which 10 are used");
     let lines: [(&[&str], &str); 5] = [
         (&["plan"], "2 ms more"),
         (&["check"], ""),

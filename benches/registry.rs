@@ -52,7 +52,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let project = Project { folder: tempfile::tempdir().unwrap(), supabase: &supabase };
     project::make(project.folder.path(), ROWS + 1, SETTINGS);
-    table("What the registry's client does of it");
+    table("The registry client's share");
     project.apply(&proxy.url);
     plans(&project, &proxy, &runtime);
     applies(&project, &proxy, &runtime);

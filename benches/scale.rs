@@ -31,7 +31,7 @@ fn main() {
         each(2),
         each(3) / each(2)
     );
-    table("To say that nothing has changed");
+    table("A plan with no changes");
     [100, 1_000].into_iter().for_each(others);
 }
 
