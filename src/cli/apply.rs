@@ -105,7 +105,7 @@ async fn exec_saved(path: &Path, args: &Args, global: &Global, output: &mut Outp
     let plan = ops::plan(&world, &loaded, &saved.options()).await?;
     let now = plan::data(&plan, &loaded);
     if saved.id != now.id {
-        return Err(Error::Stale { moved: view::moved::between(&reviewed, &now) });
+        return Err(Error::Stale { moved: view::plan_changes::between(&reviewed, &now) });
     }
     args.copies.write(&now, &world.project)?;
     carry_out(&world, &loaded, Proposal { plan: &plan, data: &now }, &args.consent, output).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::which::Which;
+use super::selection_args::Which;
 use super::{Global, Output};
 use spile_ops::{self as ops, Error};
 use spile_view as view;

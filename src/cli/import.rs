@@ -5,7 +5,7 @@ mod words;
 
 use jiff::Timestamp;
 
-use super::{Global, Output, take_over};
+use super::{Global, Output, import_rows};
 use spile_core::name::Slug;
 use spile_ops::import::report::Report;
 use spile_ops::import::{Options, carry_out, prepare};
@@ -40,7 +40,7 @@ pub struct Args {
 /// Works the import out, shows it, asks and writes it.
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     if args.registry {
-        return take_over::exec(&args.rows, args.yes, global, output).await;
+        return import_rows::exec(&args.rows, args.yes, global, output).await;
     }
     let keys = super::keys(output);
     let options = Options { name: args.name.clone(), recipients: args.recipients.clone() };

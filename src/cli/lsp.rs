@@ -4,10 +4,10 @@
 
 mod actions;
 mod answers;
-mod desk;
 mod diagnose;
 mod range;
 mod rename;
+mod workspace;
 
 use lsp_server::{Connection, Message, Notification, Request, Response};
 use lsp_types::notification::{DidChangeTextDocument, DidCloseTextDocument, DidOpenTextDocument, Notification as _};
@@ -18,9 +18,9 @@ use lsp_types::{
 };
 
 use super::{Global, Output, keys, program};
-use desk::Desk;
 use spile_core::assist::Encoding;
 use spile_ops::Error;
+use workspace::Desk;
 
 /// Start the language server for editors: diagnostics, completion, hover, quick fixes, rename
 #[derive(Debug, clap::Args)]

@@ -58,7 +58,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         }
         Some(Some(answer)) => {
             let fit = ops::migrate::fit::read(answer, &registry)?;
-            output.result(|| view::fit::text(&fit), &fit);
+            output.result(|| view::table_check::text(&fit), &fit);
             return Ok(if fit.fits { 0 } else { exit::FAILED });
         }
         None => {}

@@ -1,9 +1,9 @@
 //! `spile new` and `spile edit`
 
-mod answered;
 mod ask;
 mod streams;
 mod wizard;
+mod wizard_answers;
 
 use std::collections::BTreeSet;
 use std::io::Read;

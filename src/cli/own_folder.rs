@@ -5,7 +5,7 @@ use miette::Diagnostic;
 
 use super::{Cli, Command, Global, Output};
 use spile_ops::Error;
-use spile_world::files::own::Own;
+use spile_world::files::own_folder::Own;
 use spile_world::files::project::{Trust, is_interrupted, recover};
 use spile_world::files::refusal::Refusal;
 use spile_world::files::run_lock::{self, Introduction};

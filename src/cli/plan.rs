@@ -13,9 +13,9 @@ use spile_view::plan_data::{PlanData, digest};
 use spile_view::report::ProblemData;
 use spile_world::Project;
 use spile_world::files::door::read_named;
+use spile_world::files::path_walk::way;
 use spile_world::files::project::{Trust, replace, replace_named};
 use spile_world::files::user_files::repositories;
-use spile_world::files::way::way;
 
 /// Show what apply would change in the registry, meltano.yml and outputs
 #[derive(Debug, clap::Args)]

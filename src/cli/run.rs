@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::which::Which;
+use super::selection_args::Which;
 use super::{Format, Global, Output, exit, host};
 use spile_core::name::EnvironmentName;
 use spile_core::run::{Run, RunKind};

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::run::{Pace, due, show};
-use super::which::Which;
+use super::selection_args::Which;
 use super::{Global, Output};
 use spile_ops::{self as ops, Error};
 use spile_view as view;

@@ -36,7 +36,7 @@ impl Scope {
         environment: EnvironmentName,
     ) -> Result<ops::plan::Options, Error> {
         let changed = match &self.changed_since {
-            Some(commit) => Some(ops::changed::since(&world.project, loaded, commit).await?),
+            Some(commit) => Some(ops::changed_since::since(&world.project, loaded, commit).await?),
             None => None,
         };
         let (only, exclude) = (self.only.clone(), self.exclude.clone());

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::{Global, Output};
 use spile_ops::Error;
 use spile_ops::secrets::{Access, SecretsFile};
-use spile_world::files::own::Own;
+use spile_world::files::own_folder::Own;
 use spile_world::{Keys, Program, Project};
 
 /// Set, edit and view secrets, and manage their recipients

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::which::Named;
+use super::selection_args::Named;
 use super::{Global, Output};
 use spile_core::name::Slug;
 use spile_ops::switch::{Place, Switch};

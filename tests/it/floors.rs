@@ -130,8 +130,8 @@ const OPENING: [&str; 7] = [
 /// Who may open files by themselves, and why: none of these is a file that a project's author writes.
 const OPENERS: [(&str, &str); 20] = [
     ("crates/spile-world/src/files/door/named.rs", "the user named the file on the command line"),
-    ("crates/spile-world/src/keys/found.rs", "the user's keys"),
-    ("crates/spile-world/src/keys/made.rs", "the user's keys"),
+    ("crates/spile-world/src/keys/key_search.rs", "the user's keys"),
+    ("crates/spile-world/src/keys/key_creation.rs", "the user's keys"),
     ("crates/spile-world/src/processes/editor.rs", "a private folder of its own"),
     ("crates/spile-world/src/processes/sops_program/scratch.rs", "a private folder of its own"),
     ("crates/spile-world/src/processes/machine.rs", "the system's own files"),
@@ -143,15 +143,15 @@ const OPENERS: [(&str, &str); 20] = [
         "the names of files, which are opened by `processes/git/file.rs`",
     ),
     ("crates/spile-world/src/processes/meltano/leftovers.rs", "Meltano's own folder"),
-    ("crates/spile-world/src/files/own.rs", "spile's own folder"),
-    ("crates/spile-world/src/files/own/files.rs", "spile's own folder"),
+    ("crates/spile-world/src/files/own_folder.rs", "spile's own folder"),
+    ("crates/spile-world/src/files/own_folder/files.rs", "spile's own folder"),
     ("crates/spile-world/src/files/user_files.rs", "the user's own settings"),
     ("crates/spile-ops/src/import/strays.rs", "the names of files, which are opened by the door"),
     ("crates/spile-world/src/files/project/write.rs", "folders, to sweep and to flush them"),
     ("crates/spile-world/src/files/project/journal.rs", "spile's own folder"),
     ("crates/spile-world/src/processes/meltano/about.rs", "a private folder of its own"),
     ("crates/spile-world/src/processes/meltano/plugins.rs", "Meltano's own folder"),
-    ("crates/spile-world/src/processes/meltano/private.rs", "spile's own folder"),
+    ("crates/spile-world/src/processes/meltano/run_folder.rs", "spile's own folder"),
 ];
 
 #[test]

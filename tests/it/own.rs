@@ -284,7 +284,7 @@ fn a_lock_on_the_projects_folder_keeps_nobody_waiting() {
 #[test]
 fn who_waits_says_for_whom_and_gives_up_in_the_end() {
     let folder = Folder::project();
-    let own = spile_world::files::own::Own::at(&folder.join(".spile"));
+    let own = spile_world::files::own_folder::Own::at(&folder.join(".spile"));
     let held = spile_world::files::run_lock::RunLock::hold(&own, spile_world::files::run_lock::Lock::Project).unwrap();
     let mut command = folder.command("disable fruit");
     let came = crate::cli::program::run(command.env("SPILE_LOCK_TIMEOUT", "2")).exits(1);

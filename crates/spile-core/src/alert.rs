@@ -1,13 +1,13 @@
 //! Alerts: what is wrong now, told from runs, schedules, files and drift; and which of it a channel has still to be
 //! told. Pure: the time is given, what was told before too.
 
+pub mod delivery_log;
 pub mod due;
 pub mod message;
 pub mod policy;
 pub mod render;
 pub mod runs;
 pub mod stale;
-pub mod told;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,10 +22,10 @@ use crate::name::{IntegrationId, Slug};
 use crate::run::Run;
 use crate::settings::AlertKind;
 
+pub use delivery_log::Told;
 pub use due::{Decision, Sending};
 pub use message::Message;
 pub use policy::Policy;
-pub use told::Told;
 
 /// Something that is wrong, or well again.
 #[derive(Debug, Clone, PartialEq, Eq)]

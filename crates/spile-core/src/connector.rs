@@ -3,11 +3,11 @@
 pub mod builtin;
 pub mod bundled;
 pub mod catalog;
-pub mod faulty;
 pub mod head;
 pub mod kind;
+pub mod lossy_packages;
 pub mod naming;
-pub mod passed;
+pub mod passthrough_keys;
 pub mod read;
 pub mod search;
 
@@ -175,7 +175,7 @@ pub struct Plugin {
     pub executable: String,
     /// What of the Singer specification it can do.
     pub capabilities: Vec<String>,
-    /// What else Meltano reads of it: [`passed::OF_PLUGINS`].
+    /// What else Meltano reads of it: [`passthrough_keys::OF_PLUGINS`].
     pub passed: serde_json::Map<String, Value>,
 }
 
@@ -203,7 +203,7 @@ pub struct Setting {
     pub resync: bool,
     /// Not shown in a form at first.
     pub advanced: bool,
-    /// What else Meltano reads of it: [`passed::OF_SETTINGS`].
+    /// What else Meltano reads of it: [`passthrough_keys::OF_SETTINGS`].
     pub passed: serde_json::Map<String, Value>,
 }
 

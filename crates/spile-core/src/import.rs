@@ -10,8 +10,8 @@ mod copies;
 mod declared;
 mod files;
 mod form;
-mod found;
 mod include;
+mod inventory;
 mod mistake;
 mod note;
 mod notes;
@@ -29,7 +29,7 @@ use crate::name::EnvironmentName;
 use crate::secrecy::Copies;
 use crate::source::Source;
 use crate::yaml::{self, Document, Values, opened};
-use found::Found;
+use inventory::Found;
 
 pub use adopted::{Adopted, Left};
 pub use connectors::Locks;
@@ -90,7 +90,7 @@ pub fn prepared(text: &str) -> Result<String, Mistake> {
         return Err(yaml::Mistake::Aliases { span: (0..0).into() }.into());
     }
     form::check(&document)?;
-    Ok(opened(text, &found::frame)?)
+    Ok(opened(text, &inventory::frame)?)
 }
 
 /// Works out what an import of a prepared text comes to; the plugins in `left` stay as they are, and those that have to

@@ -6,6 +6,7 @@ pub mod field;
 mod file_name;
 pub mod keys;
 pub mod load;
+pub mod merge;
 pub mod rewrite;
 pub mod schedule;
 mod schema;
@@ -13,7 +14,6 @@ pub mod secrets;
 pub mod select;
 pub mod timetable;
 pub mod timing;
-pub mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

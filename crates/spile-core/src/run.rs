@@ -3,9 +3,9 @@
 pub mod arrival;
 mod cause;
 pub mod due;
+pub mod error_line;
 pub mod finding;
 pub mod log;
-pub mod mention;
 pub mod refresh;
 pub mod stats;
 pub mod verify;

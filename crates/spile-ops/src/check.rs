@@ -17,7 +17,7 @@ use spile_core::alert::policy;
 use spile_core::connector::Catalog;
 use spile_core::digest::hash;
 use spile_core::integration::draft::{self, Draft};
-use spile_core::integration::{Integration, Integrations, secrets, together};
+use spile_core::integration::{Integration, Integrations, merge, secrets};
 use spile_core::name::{EnvironmentName, Slug, project_id};
 use spile_core::plan::{self, State};
 use spile_core::problem::{Problems, Report};
@@ -237,7 +237,7 @@ pub fn checked(files: Files, mut problems: Problems) -> Result<Loaded, Error> {
     let drafts = drafts(files.integrations, &mut problems);
     let catalog = files.connectors.catalog(&drafts, &mut problems);
     let mut outputs = Vec::new();
-    let integrations = settings.as_ref().map(|known| together::integrations(&drafts, known, &catalog, &mut problems));
+    let integrations = settings.as_ref().map(|known| merge::integrations(&drafts, known, &catalog, &mut problems));
     drafts.into_par_iter().for_each(drop);
     let all = integrations.as_ref().filter(|_| !problems.any_error());
     for channel in settings.iter().flat_map(|settings| &settings.notify) {

@@ -2,7 +2,7 @@
 
 use super::{Error, Loaded, check};
 use spile_core::problem::{Problems, Report};
-use spile_world::files::own::Own;
+use spile_world::files::own_folder::Own;
 use spile_world::processes::meltano::Host;
 use spile_world::{Keys, Notifier, Outside, Project, World};
 

@@ -34,7 +34,7 @@
 
 pub mod apply;
 pub mod author;
-pub mod changed;
+pub mod changed_since;
 pub mod check;
 pub mod connectors;
 pub mod contract;
@@ -48,6 +48,7 @@ pub mod explain;
 pub mod fmt;
 pub mod history;
 pub mod import;
+pub mod import_rows;
 pub mod init;
 mod loader_test;
 pub mod migrate;
@@ -58,15 +59,14 @@ pub mod pull;
 pub mod rollback;
 pub mod run;
 pub mod run_due;
+pub mod run_selection;
 pub mod saved_plan;
 pub mod scheduler;
 pub mod schedules;
 pub mod schema;
 pub mod secrets;
 pub mod switch;
-pub mod take_over;
 pub mod verify;
-pub mod which;
 
 pub use apply::apply;
 pub use check::{Loaded, check};
@@ -81,9 +81,9 @@ pub use plan::plan;
 pub use pull::pull;
 pub use run::{sync, test};
 pub use run_due::run_due;
+pub use run_selection::Which;
 pub use schedules::schedules;
 pub use verify::verify;
-pub use which::Which;
 
 pub use error::unknown_names;
 

@@ -3,7 +3,7 @@
 //! [`after`] tells what runs have shown, [`watch`] everything else too: what is late, wrong, or has drifted.
 
 mod deliver;
-mod look;
+mod find_alerts;
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ pub async fn watch(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Vec<A
     if watched.settings.channels_of(watched.environment).is_empty() {
         return Vec::new();
     }
-    let looked = look::look(world, watched).await;
+    let looked = find_alerts::look(world, watched).await;
     for unseen in looked.unseen {
         tell(unseen);
     }
@@ -139,7 +139,7 @@ pub async fn overview(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Re
 
 /// Looks at everything, and returns what is wrong now; what could not be looked at is told.
 pub async fn seen(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Seen {
-    let looked = look::look(world, watched).await;
+    let looked = find_alerts::look(world, watched).await;
     for unseen in looked.unseen {
         tell(unseen);
     }

@@ -3,19 +3,19 @@
 mod bookmarks;
 mod catalog;
 mod died;
+mod dry_run;
 mod ended;
-mod held;
+pub mod fix_hint;
 mod job;
-mod judge;
 mod lease;
 mod log;
-pub mod mend;
 mod obstacle;
-mod places;
 mod request;
 mod results;
-mod watched;
-mod would;
+mod run_lock;
+mod run_slots;
+mod schema_watch;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,15 +40,15 @@ use spile_world::processes::meltano::{Host, Missing};
 use spile_world::stores::runs::PAUSED;
 
 pub use died::bury;
-pub(super) use held::{Claim, NotHere, stopped_when_lost};
+pub use dry_run::{Would, would};
+pub use fix_hint::{Mend, mend};
 pub use log::{Log, More};
-pub use mend::{Mend, mend};
 pub(super) use obstacle::{LOADER, NO_LOADER};
-pub use places::{Places, jobs};
 use request::variables;
 pub(super) use request::{Invocation, base_variables, installed, request};
 pub use results::{Refused, Results, Why};
-pub use would::{Would, would};
+pub(super) use run_lock::{Claim, NotHere, stopped_when_lost};
+pub use run_slots::{Places, jobs};
 
 /// What to run, and how.
 #[derive(Debug, Clone)]

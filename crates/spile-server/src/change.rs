@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::app::App;
-use super::begin::{Begun, begin};
-use super::desk::Desk;
+use super::caller::Who;
+use super::project_view::Desk;
 use super::refusal::Refusal;
 use super::setup::Writing;
-use super::who::Who;
+use super::start_run::{Begun, begin};
 use spile_core::connector::{Connector, Role};
 use spile_core::name::Slug;
 use spile_core::plan::guard::Allowance;

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::app::App;
+use super::caller::Who;
 use super::change::{self, Change, Made};
-use super::desk::Desk;
+use super::project_view::Desk;
 use super::refusal::Refusal;
-use super::who::Who;
 use spile_core::discovered::change::patterns;
 use spile_core::discovered::{self, Difference, Discovered};
 use spile_core::integration::Integration;

@@ -6,10 +6,10 @@ use axum::http::{HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::answered::{Given, LARGEST};
 use super::app::App;
+use super::caller::Who;
+use super::idempotency_store::{Given, LARGEST};
 use super::refusal::Refusal;
-use super::who::Who;
 use spile_core::digest::hash;
 
 /// What is refused while a run of the same integration is at work: who comes again later is not refused.

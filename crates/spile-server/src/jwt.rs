@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::caller::{Role, Who};
 use super::refusal::Refusal;
-use super::who::{Role, Who};
 use spile_core::digest::hash;
 use spile_world::Jwks;
 use spile_world::net::jwks::NoJwk;

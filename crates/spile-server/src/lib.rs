@@ -15,31 +15,31 @@
 //! # Ok::<(), minijinja::Error>(())
 //! ```
 
-mod accept;
-mod answered;
 mod api;
 mod app;
 mod assets;
-mod begin;
+mod caller;
 mod change;
+mod connections;
 mod contract;
-mod desk;
 mod drafts;
-mod entrance;
 mod guard;
 mod idempotency;
+mod idempotency_store;
 mod jobs;
 mod jwt;
-mod kept;
 mod limits;
 mod logos;
 pub mod pages;
+mod project_view;
 mod queue;
 mod refusal;
+mod response_cache;
 mod session;
 mod setup;
+mod sign_in;
+mod start_run;
 mod ui;
-mod who;
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ pub fn router(app: &App) -> Router {
 /// Connections are bounded, and a request that is not sent in time is refused.
 pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     let mut wanted = stop.clone();
-    let served = accept::serve(listener, router(app), accept::Bounds::default(), async move {
+    let served = connections::serve(listener, router(app), connections::Bounds::default(), async move {
         // Who wants an end has gone: that is an end as well.
         let _ = wanted.wait_for(|stop| *stop).await;
     });

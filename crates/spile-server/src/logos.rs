@@ -8,9 +8,9 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::app::App;
+use super::caller::Who;
 use super::change;
 use super::refusal::Refusal;
-use super::who::Who;
 use spile_core::connector::Role;
 use spile_world::Project;
 

@@ -8,7 +8,7 @@ use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
-use super::who::{Role, Who};
+use super::caller::{Role, Who};
 use spile_core::digest::hash;
 use spile_world::stores::tokens::random;
 

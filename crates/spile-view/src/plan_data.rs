@@ -1,6 +1,6 @@
 //! A plan as data: what programs read, what is saved, and what every other view is made of. Later versions only add.
 
-mod of;
+mod build;
 
 use std::collections::BTreeMap;
 

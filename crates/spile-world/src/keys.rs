@@ -5,9 +5,9 @@
 mod ask;
 mod command;
 mod error;
-mod found;
 mod identity;
-mod made;
+mod key_creation;
+mod key_search;
 mod places;
 mod wrap;
 
@@ -24,8 +24,8 @@ use identity::Identity;
 use spile_core::sops::{DataKey, Document, Fault, Leaf, Metadata, Scope, Wrapped};
 
 pub use error::{Looked, NoKey, Official, OpenError};
-pub use found::{Found, Place};
-pub use made::{NoIdentity, make_identity};
+pub use key_creation::{NoIdentity, make_identity};
+pub use key_search::{Found, Place};
 pub use places::Places;
 pub use wrap::{BadRecipient, Reason, wrap};
 

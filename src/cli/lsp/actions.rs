@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::ENCRYPT;
 use super::answers::Answer;
-use super::desk::{self, Desk};
 use super::diagnose::diagnostic;
+use super::workspace::{self, Desk};
 use spile_core::problem::Problem;
 use spile_ops::secrets::{self, SecretsFile};
 
@@ -21,7 +21,7 @@ const PLAIN: [&str; 2] = ["spile::secrets::plaintext", "spile::secrets::not_encr
 pub(super) fn actions(desk: &Desk, params: Value) -> Answer {
     let params: CodeActionParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let uri = params.text_document.uri;
-    let (Some(path), Some(project)) = (desk::path(&uri), desk.project()) else { return Ok(Value::Null) };
+    let (Some(path), Some(project)) = (workspace::path(&uri), desk.project()) else { return Ok(Value::Null) };
     let mut found: Vec<CodeAction> = Vec::new();
     for problem in desk.problems(project.root(), &path) {
         let shown = diagnostic(problem, desk.encoding);
@@ -83,7 +83,7 @@ pub(super) async fn execute(desk: &Desk, params: Value, connection: &Connection)
         return Err(format!("no command `{}`", params.command));
     };
     let project = desk.project().ok_or("there is no project here")?;
-    let path = desk::path(&uri).ok_or("this is no file")?;
+    let path = workspace::path(&uri).ok_or("this is no file")?;
     let relative = path.strip_prefix(project.root()).map_err(|_| "this file is not of the project")?;
     let files = SecretsFile::all(&project).map_err(|error| error.to_string())?;
     let file = files.into_iter().find(|file| file.source.path() == relative).ok_or("this is no integration")?;

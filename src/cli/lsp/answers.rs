@@ -9,7 +9,7 @@ use lsp_types::{
 };
 use serde_json::Value;
 
-use super::desk::{self, Desk};
+use super::workspace::{self, Desk};
 use spile_core::assist::{self, Cursor, Known, Spot};
 use spile_core::connector::{Connector, Role};
 use spile_core::form::first_sentence;
@@ -22,7 +22,7 @@ pub(super) type Answer = Result<Value, String>;
 pub(super) fn completion(desk: &Desk, params: Value) -> Answer {
     let params: CompletionParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let at = params.text_document_position;
-    let Some(path) = desk::path(&at.text_document.uri) else { return Ok(Value::Null) };
+    let Some(path) = workspace::path(&at.text_document.uri) else { return Ok(Value::Null) };
     let (Some(text), Some(loaded)) = (desk.text(&path), &desk.loaded) else { return Ok(Value::Null) };
     if !is_integration(&path) {
         return Ok(Value::Null);
@@ -72,7 +72,7 @@ pub(super) fn completion(desk: &Desk, params: Value) -> Answer {
 pub(super) fn hover(desk: &Desk, params: Value) -> Answer {
     let params: HoverParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let at = params.text_document_position_params;
-    let Some(path) = desk::path(&at.text_document.uri).filter(|path| is_integration(path)) else {
+    let Some(path) = workspace::path(&at.text_document.uri).filter(|path| is_integration(path)) else {
         return Ok(Value::Null);
     };
     let (Some(text), Some(loaded)) = (desk.text(&path), &desk.loaded) else { return Ok(Value::Null) };

@@ -7,7 +7,7 @@ use lsp_types::{
 use serde_json::Value;
 
 use super::answers::{Answer, is_integration};
-use super::desk::{self, Desk};
+use super::workspace::{self, Desk};
 use spile_core::assist::{Cursor, Spot};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
@@ -17,7 +17,7 @@ pub(super) fn rename(desk: &Desk, params: Value) -> Answer {
     let params: RenameParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let new: Slug = params.new_name.parse().map_err(|error: spile_core::name::NotAName| error.to_string())?;
     let at = params.text_document_position;
-    let path = desk::path(&at.text_document.uri).filter(|path| is_integration(path));
+    let path = workspace::path(&at.text_document.uri).filter(|path| is_integration(path));
     let path = path.ok_or("only integrations are renamed")?;
     let text = desk.text(&path).ok_or("the file cannot be read")?;
     let loaded = desk.loaded.as_ref().ok_or("the project has problems: mend them first")?;
@@ -48,7 +48,7 @@ fn changes(desk: &Desk, integration: &Integration, new: &Slug) -> Option<Vec<Doc
             let full = project.root().join(&path);
             let Some(text) = desk.text(&full) else { continue };
             let edits = named(desk, &text, integration.slug.as_str(), new);
-            changes.extend((!edits.is_empty()).then(|| edit(desk::uri(&full), edits)).flatten());
+            changes.extend((!edits.is_empty()).then(|| edit(workspace::uri(&full), edits)).flatten());
         }
     }
     let full = project.root().join(&integration.path);
@@ -58,14 +58,14 @@ fn changes(desk: &Desk, integration: &Integration, new: &Slug) -> Option<Vec<Doc
         // Without it another name is another integration, whose bookmarks begin anew.
         let start = Range { start: Position::default(), end: Position::default() };
         let line = TextEdit { range: start, new_text: format!("id = \"{}\"\n", integration.id) };
-        changes.extend(edit(desk::uri(&full), vec![line]));
+        changes.extend(edit(workspace::uri(&full), vec![line]));
     }
     let folder = full.parent()?;
     for entry in project.door().ok()?.entries(integration.path.parent()?).ok()? {
         let name = entry.name;
         let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(integration.slug.as_str())) else { continue };
         if rest.starts_with('.') {
-            let (old, new) = (desk::uri(&folder.join(&name))?, desk::uri(&folder.join(format!("{new}{rest}")))?);
+            let (old, new) = (workspace::uri(&folder.join(&name))?, workspace::uri(&folder.join(format!("{new}{rest}")))?);
             let moved = RenameFile { old_uri: old, new_uri: new, options: None, annotation_id: None };
             changes.push(DocumentChangeOperation::Op(ResourceOp::Rename(moved)));
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::answered::Answered;
 use super::ask::{self, Asked, Choice, Default};
 use super::streams::Chosen;
+use super::wizard_answers::Answered;
 use super::{Args, Desk, edit_of, file, given, save, secrets, streams, tested, told};
 use crate::cli::{Global, Output};
 use spile_core::connector::{Connector, Role};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use spile_core::alert::told::Entry;
+use spile_core::alert::delivery_log::Entry;
 use spile_core::alert::{Key, Told};
 use spile_core::name::ChannelName;
 use spile_core::run::{Run, RunKind, RunStatus};

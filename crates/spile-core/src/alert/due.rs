@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::told::{Claim, Entry, Told};
+use super::delivery_log::{Claim, Entry, Told};
 use super::{Alert, Key, Policy, Seen};
 use crate::run::RunKind;
 use crate::settings::AlertKind;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use miette::{Diagnostic, SourceSpan};
 
-use super::faulty::Faulty;
 use super::kind::{Choice, word_of};
-use super::{Connector, Group, Kind, Lock, Loss, Naming, Plugin, Role, Setting, passed};
+use super::lossy_packages::Faulty;
+use super::{Connector, Group, Kind, Lock, Loss, Naming, Plugin, Role, Setting, passthrough_keys};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Table};
@@ -211,7 +211,7 @@ fn plugin(table: Table<'_>, problems: &mut Problems) -> Option<Plugin> {
     let pip_url = text("pip_url", problems);
     let executable = text("executable", problems);
     let capabilities = words(&table, "capabilities", problems);
-    let passed = passed::read(&table, &passed::OF_PLUGINS, problems);
+    let passed = passthrough_keys::read(&table, &passthrough_keys::OF_PLUGINS, problems);
     table.finish(problems);
     let (name, namespace) = (name?.value, namespace?.value);
     Some(Plugin {
@@ -258,7 +258,7 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
     let flag = |key, problems: &mut Problems| table.flag(key, problems).is_some_and(|flag| flag.value);
     let required = flag("required", problems);
     let (resync, advanced) = (flag("resync", problems), flag("advanced", problems));
-    let passed = passed::read(&table, &passed::OF_SETTINGS, problems);
+    let passed = passthrough_keys::read(&table, &passthrough_keys::OF_SETTINGS, problems);
     table.plain_secrets(&EXAMPLES, problems);
     if said != Some(false) {
         table.plain_secret("default", problems);

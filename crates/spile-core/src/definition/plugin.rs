@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::place::span_of;
 use super::reader::{Reader, has_null};
 use super::{Asked, Definition, Members, Mistake, Notes, groups, pinned, settings};
-use crate::connector::passed;
+use crate::connector::passthrough_keys;
 use crate::connector::read::is_word;
 use crate::connector::{Connector, Plugin, Role};
 use crate::problem::{Problems, listed};
@@ -213,7 +213,8 @@ fn plugin(members: &Members, name: &str, role: Role, asked: &Asked, reader: &mut
         Role::Extractor => &["dialect"],
         Role::Loader => &["load_schema", "schema", "select_filter", "use_cached_catalog"],
     };
-    let (foreign, own): (Vec<_>, Vec<_>) = passed::OF_PLUGINS.into_iter().partition(|(key, _)| foreign.contains(key));
+    let (foreign, own): (Vec<_>, Vec<_>) =
+        passthrough_keys::OF_PLUGINS.into_iter().partition(|(key, _)| foreign.contains(key));
     for (key, _) in foreign.iter().filter(|(key, _)| members.contains_key(*key)) {
         reader.notes.say(format!("not kept: `{key}`, of which Meltano knows nothing for {}", role.plural()));
     }
@@ -258,7 +259,7 @@ fn select(members: &Members, role: Role, reader: &mut Reader<'_>) -> Vec<String>
 
 /// Notes what is said and not kept.
 fn leftovers(members: &Members, reader: &mut Reader<'_>) {
-    let is_passed = |key: &str| passed::OF_PLUGINS.iter().any(|(known, _)| *known == key);
+    let is_passed = |key: &str| passthrough_keys::OF_PLUGINS.iter().any(|(known, _)| *known == key);
     let says = |value: &Value| match value {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),

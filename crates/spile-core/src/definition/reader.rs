@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Members, Mistake, Notes};
-use crate::connector::passed::{self, Form};
+use crate::connector::passthrough_keys::{self, Form};
 use crate::problem::Problems;
 use crate::source::Source;
 use crate::value::kind_of;
@@ -73,7 +73,7 @@ impl Reader<'_> {
                 (Some(value @ (Value::Number(_) | Value::Bool(_))), Form::Text) => json!(value.to_string()),
                 (Some(value), _) => value.clone(),
             };
-            if passed::fits(*form, &value) && !has_null(&value) {
+            if passthrough_keys::fits(*form, &value) && !has_null(&value) {
                 kept.insert((*key).to_owned(), value);
             } else {
                 self.notes.lose(key, of);

@@ -6,7 +6,7 @@ use super::place::span_of;
 use super::reader::Reader;
 use super::{Members, Mistake, default};
 use crate::connector::kind::{Choice, word_of};
-use crate::connector::passed;
+use crate::connector::passthrough_keys;
 use crate::connector::read::is_setting;
 use crate::connector::{Kind, Setting};
 use crate::problem::{did_you_mean, listed};
@@ -43,7 +43,7 @@ pub(super) fn setting(value: &Value, reader: &mut Reader<'_>) -> Option<Setting>
         return None;
     };
     let name = name(members, reader)?;
-    let mut passed = reader.passed(members, &passed::OF_SETTINGS, &name);
+    let mut passed = reader.passed(members, &passthrough_keys::OF_SETTINGS, &name);
     let (kind, is_sensitive) = kind(members, &name, reader)?;
     if members.get("kind") == Some(&json!("hidden")) {
         passed.insert("hidden".to_owned(), json!(true));
@@ -77,7 +77,7 @@ pub(super) fn setting(value: &Value, reader: &mut Reader<'_>) -> Option<Setting>
 }
 
 fn is_passed(key: &str) -> bool {
-    passed::OF_SETTINGS.iter().any(|(known, _)| *known == key)
+    passthrough_keys::OF_SETTINGS.iter().any(|(known, _)| *known == key)
 }
 
 fn name(members: &Members, reader: &mut Reader<'_>) -> Option<String> {

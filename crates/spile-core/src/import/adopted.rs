@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::found::{Environment, Found, Plugin, is_all_managed, is_plain};
+use super::inventory::{Environment, Found, Plugin, is_all_managed, is_plain};
 use super::part::{Part, Why, head};
 use super::plugin_key::PluginKey;
 use crate::connector::Role;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::adopted::{Adopted, Left};
-use super::found::{Found, Plugin};
+use super::inventory::{Found, Plugin};
 use super::part::{Said, Why};
 use super::plugin_key::PluginKey;
 use super::secrets::Known;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::adopted::Adopted;
-use super::found::Found;
+use super::inventory::Found;
 use super::part::Part;
 use crate::secrecy::{self, Copies, NOT_SHOWN};
 use crate::secret::Secret;

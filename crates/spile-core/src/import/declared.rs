@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::adopted::Adopted;
 use super::connectors::{Locks, settings};
-use super::found::Found;
+use super::inventory::Found;
 use super::plugin_key::PluginKey;
 use super::secrets::flatten;
 use crate::yaml::{Content, Node};

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::adopted::{Adopted, Left};
 use super::connectors::settings;
 use super::copies::Struck;
-use super::found::Found;
+use super::inventory::Found;
 use super::note::Note;
 use super::part::Part;
 use crate::integration::check::environment_variable;

@@ -99,7 +99,7 @@ impl Part {
 #[must_use]
 pub fn head(document: &Document<'_>, from: usize, item: &Node) -> Vec<String> {
     let end = line_end(document.text, item.span.end);
-    let parts: Vec<_> = super::found::managed(item)
+    let parts: Vec<_> = super::inventory::managed(item)
         .map(|pair| pair.key.span.end..line_end(document.text, pair.span().end) + 1)
         .collect();
     let found = comments(document.text, from.min(end)..end, item).into_iter();

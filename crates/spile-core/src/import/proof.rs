@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::PluginKey;
 use super::adopted::Adopted;
-use super::found::KEYS;
+use super::inventory::KEYS;
 use super::part::{Part, Said};
 use super::secrets::flatten;
 use crate::connector::Role;

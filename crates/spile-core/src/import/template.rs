@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::adopted::Adopted;
 use super::copies::Struck;
-use super::found::{Found, ROLES, managed};
+use super::inventory::{Found, ROLES, managed};
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
 use crate::yaml::edit::{column, dash, line_end, line_start};

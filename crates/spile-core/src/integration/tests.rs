@@ -27,7 +27,7 @@ fn integrations_of(connectors: &[(&str, &str)], files: &[(&str, &str)]) -> (Inte
         draft::read(&source, FileName::of_stem(stem).unwrap(), &mut problems).unwrap()
     };
     let drafts: Vec<Draft> = files.iter().map(draft).collect();
-    let found = together::integrations(&drafts, &project(), &catalog, &mut problems);
+    let found = merge::integrations(&drafts, &project(), &catalog, &mut problems);
     let report = problems.into_report();
     (found, report.problems().iter().map(|problem| format!("{problem:?}")).collect())
 }
@@ -130,7 +130,7 @@ fn problems_of_broken(files: &[(&str, &str)]) -> Vec<String> {
         files.iter().filter_map(|(stem, text)| draft::read(&source(stem, text), name(stem), &mut problems)).collect();
     let sidecar = Source::new("integrations/shop.secrets.yaml", "sops: {}\n");
     secrets::attach(&mut drafts, &[(name("shop"), sidecar)], &mut problems);
-    together::integrations(&drafts, &project(), &Catalog::new(&[], &mut Problems::default()), &mut problems);
+    merge::integrations(&drafts, &project(), &Catalog::new(&[], &mut Problems::default()), &mut problems);
     let report = problems.into_report();
     report.problems().iter().map(|problem| format!("{} {}", problem.path(), problem.code())).collect()
 }
@@ -159,7 +159,7 @@ fn a_type_of_the_other_kind_is_named_with_what_to_write() {
         let catalog = Catalog::new(&connectors.iter().map(source).collect::<Vec<_>>(), &mut problems);
         let file = Source::new("integrations/x.toml", text);
         let draft = draft::read(&file, FileName::of_stem("x").unwrap(), &mut problems).unwrap();
-        together::integrations(&[draft], &project(), &catalog, &mut problems);
+        merge::integrations(&[draft], &project(), &catalog, &mut problems);
         problems.into_report().problems()[0].help().unwrap()
     };
     let (tap, target) = (connector("extractor", "tap-fast"), connector("loader", "target-fast"));
@@ -188,7 +188,7 @@ fn the_options_of_a_missing_setting_are_named() {
     let catalog = Catalog::new(&[Source::new("connectors/x.toml", connector)], &mut problems);
     let file = Source::new("integrations/x.toml", "type = 'x'\n");
     let draft = draft::read(&file, FileName::of_stem("x").unwrap(), &mut problems).unwrap();
-    together::integrations(&[draft], &project(), &catalog, &mut problems);
+    merge::integrations(&[draft], &project(), &catalog, &mut problems);
     let report = problems.into_report();
     let helps: Vec<_> = report.problems().iter().filter_map(Problem::help).collect();
     assert_eq!(helps, ["add `mode` under `[config]`, with one of `fast`, `full`"]);

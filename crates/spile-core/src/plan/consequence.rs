@@ -1,7 +1,7 @@
 //! What follows from a change for the data: nothing, a restart, streams read again, or data lost.
 
+mod newly_selected;
 mod schemas;
-mod selected;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use crate::integration::load::is_reference;
 use crate::integration::{Integration, Integrations};
 use crate::name::{EnvironmentName, IntegrationId};
 use crate::record::{Entry, Record, Row};
+use newly_selected::newly_selected;
 use schemas::Loaders;
-use selected::newly_selected;
 
 /// What follows from a change, from harmless to grave.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]

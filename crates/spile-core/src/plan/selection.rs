@@ -162,7 +162,7 @@ mod tests {
     use crate::connector::Catalog;
     use crate::integration::FileName;
     use crate::integration::draft;
-    use crate::integration::together;
+    use crate::integration::merge;
     use crate::problem::Problems;
     use crate::settings;
     use crate::source::Source;
@@ -177,7 +177,7 @@ mod tests {
             draft::read(&Source::new(format!("integrations/{slug}.toml"), text), name, &mut problems).unwrap()
         });
         let drafts: Vec<_> = drafts.collect();
-        let found = together::integrations(&drafts, &settings, &catalog, &mut problems);
+        let found = merge::integrations(&drafts, &settings, &catalog, &mut problems);
         assert!(!problems.any_error(), "{problems:?}");
         found.iter().map(Arc::clone).collect()
     }

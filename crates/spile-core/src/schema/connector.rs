@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, word};
 use crate::connector::naming::{Letters, Part};
-use crate::connector::passed::{self, Form};
+use crate::connector::passthrough_keys::{self, Form};
 use crate::connector::{Kind, Role};
 
 pub(super) fn schema() -> Value {
@@ -40,7 +40,7 @@ fn plugin() -> Value {
         ("executable", text("The command it installs.")),
         ("capabilities", texts("What of the Singer specification it can do.")),
     ];
-    table(keys.into_iter().chain(handed_on(&passed::OF_PLUGINS)), &["name", "namespace"])
+    table(keys.into_iter().chain(handed_on(&passthrough_keys::OF_PLUGINS)), &["name", "namespace"])
 }
 
 fn setting() -> Value {
@@ -67,7 +67,7 @@ fn setting() -> Value {
         ("resync", flag("Changing it makes data be read again.")),
         ("advanced", flag("Not shown in a form at first.")),
     ];
-    table(keys.into_iter().chain(handed_on(&passed::OF_SETTINGS)), &["name"])
+    table(keys.into_iter().chain(handed_on(&passthrough_keys::OF_SETTINGS)), &["name"])
 }
 
 /// What an option may be.

@@ -7,7 +7,7 @@ use super::import::{faults, lock};
 use super::{BUILT_IN, ConnectorsError, Origin, Shelf, Shown, newer};
 use crate::edits::Edits;
 use crate::{Error, check};
-use spile_core::connector::faulty::Faulty;
+use spile_core::connector::lossy_packages::Faulty;
 use spile_core::connector::{Connector, Role, Setting};
 use spile_core::definition::{self, Asked, Definition};
 use spile_core::name::Slug;

@@ -7,10 +7,10 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use uuid::Uuid;
 
 use super::ended::{Ended, How, cause, error_line, finish, took_in};
-use super::held::NotHere;
-use super::judge::Found;
 use super::results::{Refused, Why};
-use super::watched::Watched;
+use super::run_lock::NotHere;
+use super::schema_watch::Watched;
+use super::verdict::Found;
 use super::{From, Invocation, Options, START};
 use crate::discover::DiscoverError;
 use crate::{Error, Event, Loaded, loader_test};

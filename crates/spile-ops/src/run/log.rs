@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use spile_core::run::Run;
-use spile_world::files::own::Own;
+use spile_world::files::own_folder::Own;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::log_before;
 

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::integrations::find;
 use crate::app::App;
+use crate::caller::{Role, Who};
 use crate::change::{self, Bulk};
 use crate::refusal::Refusal;
-use crate::who::{Role, Who};
 use spile_core::name::Slug;
 
 /// What is done to which integrations.

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::integrations::find;
 use crate::app::App;
+use crate::caller::{self, Who};
 use crate::change;
 use crate::contract;
 use crate::refusal::Refusal;
-use crate::who::{self, Who};
 use spile_core::connector::{Role, search};
 use spile_core::schema;
 use spile_ops as ops;
@@ -111,7 +111,7 @@ pub async fn discover(
     State(app): State<App>,
     of: Result<Json<Of>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    who.may(who::Role::Editor)?;
+    who.may(caller::Role::Editor)?;
     let Json(of) = of?;
     let desk = app.desk().await?;
     let slug = find(&desk, &of.integration)?.slug.clone();

@@ -15,9 +15,9 @@ use serde_json::{Map, Value, json};
 use super::integrations::{etag, find, header, holds};
 use super::shape::IntegrationData;
 use crate::app::App;
+use crate::caller::{self, Who};
 use crate::change::{self, Change, Made};
 use crate::refusal::{FieldError, Refusal};
-use crate::who::{self, Who};
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
@@ -74,7 +74,7 @@ pub async fn create(
     State(app): State<App>,
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<Response, Refusal> {
-    who.may(who::Role::Editor)?;
+    who.may(caller::Role::Editor)?;
     let Json(body) = body?;
     let slug = body.slug.clone().or_else(|| Slug::from_words(&body.name));
     let slug = slug.ok_or_else(|| refused("name", "nothing of it can be part of a file's name", "give a `slug`"))?;
@@ -104,7 +104,7 @@ pub async fn update(
     headers: HeaderMap,
     body: Result<Json<Update>, JsonRejection>,
 ) -> Result<Response, Refusal> {
-    who.may(who::Role::Editor)?;
+    who.may(caller::Role::Editor)?;
     let Json(body) = body?;
     let _turn = app.turn().await;
     let desk = app.read_anew().await?;
@@ -131,7 +131,7 @@ pub async fn remove(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    who.may(who::Role::Editor)?;
+    who.may(caller::Role::Editor)?;
     let _turn = app.turn().await;
     let desk = app.read_anew().await?;
     let integration = find(&desk, &id)?;

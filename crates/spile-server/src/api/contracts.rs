@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::catalog::Of;
 use super::integrations::find;
 use crate::app::App;
+use crate::caller::{self, Who};
 use crate::contract::{self, Wish};
 use crate::refusal::Refusal;
-use crate::who::{self, Who};
 use spile_ops as ops;
 use spile_ops::contract::Named;
 use spile_view as view;
@@ -65,7 +65,7 @@ pub async fn answer(
     State(app): State<App>,
     body: Result<Json<Answer>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    who.may(who::Role::Editor)?;
+    who.may(caller::Role::Editor)?;
     let Json(Answer { integration, discovered_at, leave_out }) = body?;
     let desk = app.desk().await?;
     let slug = find(&desk, &integration)?.slug.clone();

@@ -14,9 +14,9 @@ use serde_json::json;
 
 use super::shape::IntegrationData;
 use crate::app::App;
-use crate::desk::{Desk, Standings};
+use crate::caller::Who;
+use crate::project_view::{Desk, Standings};
 use crate::refusal::Refusal;
-use crate::who::Who;
 use spile_core::digest::hash;
 use spile_core::integration::Integration;
 use spile_core::name::Slug;

@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 
 use super::runs::{Found, found};
 use crate::app::App;
-use crate::desk::Desk;
+use crate::caller::Who;
+use crate::project_view::Desk;
 use crate::refusal::Refusal;
-use crate::who::Who;
 use spile_core::run::Run;
 use spile_ops as ops;
 use spile_ops::run::Log;

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::caller::Who;
 use crate::refusal::Refusal;
-use crate::who::Who;
 use spile_core::alert::Key;
 use spile_core::name::Slug;
 use spile_ops::notify;

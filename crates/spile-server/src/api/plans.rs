@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::caller::{Role, Who};
 use crate::change;
 use crate::refusal::Refusal;
-use crate::who::{Role, Who};
 use spile_ops as ops;
 use spile_view::plan_data::PlanData;
 use spile_view::report::ProblemData;

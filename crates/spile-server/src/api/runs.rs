@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::integrations::find;
 use crate::app::App;
+use crate::caller::{Role, Who};
 use crate::change;
-use crate::desk::Desk;
+use crate::project_view::Desk;
 use crate::refusal::Refusal;
-use crate::who::{Role, Who};
 use spile_core::name::Slug;
 use spile_core::run::{Run, RunKind, RunStatus};
 use spile_ops::{self as ops, Error, Which};

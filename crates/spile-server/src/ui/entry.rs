@@ -13,11 +13,11 @@ use serde_json::json;
 use super::form::{Looking, Posted};
 use super::shell::{Trouble, mistake};
 use crate::app::App;
-use crate::entrance::from;
+use crate::caller::Who;
 use crate::pages::render;
 use crate::refusal::Refusal;
 use crate::session::{NotIn, kept_to_https};
-use crate::who::Who;
+use crate::sign_in::from;
 
 /// What is typed to sign in: a code, or a token of whom the server believes.
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use axum::{Form, extract::FromRequestParts};
 
 use super::shell::{At, Trouble};
 use crate::app::App;
+use crate::caller::Role;
 use crate::refusal::Refusal;
-use crate::who::Role;
 
 /// What a form sent, by somebody who may send it: who may change something, unless it says otherwise.
 pub struct Posted<By = Changing> {

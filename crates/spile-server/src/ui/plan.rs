@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::form::Posted;
 use super::shell::{At, Trouble, fault};
+use crate::caller::Role;
 use crate::change;
 use crate::pages::plan::PlanPage;
 use crate::pages::words::ago;
 use crate::refusal::Refusal;
-use crate::who::Role;
 use spile_ops as ops;
 use spile_view::plan_data::PlanData;
 

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::shell::{At, Trouble, mistake};
 use crate::api::{FoundRun, found_run};
-use crate::desk::Desk;
 use crate::pages::record::{StreamRow, facts};
 use crate::pages::render;
 use crate::pages::words::RunRow;
+use crate::project_view::Desk;
 use crate::refusal::Refusal;
 use spile_core::integration::field;
 use spile_core::name::Slug;

@@ -12,11 +12,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::desk::Desk;
+use crate::caller::{Role, Who};
 use crate::pages::{Fault, PageLink, Shell, Told, render};
+use crate::project_view::Desk;
 use crate::refusal::Refusal;
 use crate::setup::Writing;
-use crate::who::{Role, Who};
 use spile_ops::Error;
 
 /// The pages that are always a step away.

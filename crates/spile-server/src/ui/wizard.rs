@@ -21,7 +21,7 @@ use spile_core::form;
 use spile_core::integration::field;
 use spile_core::name::Slug;
 use spile_core::run::Run;
-use spile_core::run::mention::{self, Sought};
+use spile_core::run::error_line::{self, Sought};
 use spile_ops::discover::{Freshness, Offered, Options};
 use spile_ops::edits::Written;
 use spile_ops::new::{self, Prepared};
@@ -139,7 +139,7 @@ fn tested(draft: &Draft, file: &str, run: &Run) -> Value {
     let message = if ok { "The connection works.".to_owned() } else { run.error.clone().unwrap_or_default() };
     let line = run.cause.filter(|_| !ok).and_then(|cause| {
         let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
-        mention::line(file, &draft.connector, &sought)
+        error_line::line(file, &draft.connector, &sought)
     });
     let field = line.and_then(|line| field::at_line(file, line)).filter(|field| field.contains('.'));
     let setting = field.as_deref().and_then(|field| draft.connector.setting(field.split_once('.')?.1));

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use miette::Diagnostic;
 use serde::Serialize;
 
+use spile_core::alert::delivery_log::HOUR;
 use spile_core::alert::message::Named;
-use spile_core::alert::told::HOUR;
 use spile_core::alert::{Alert, Told};
 use spile_core::settings::Channel;
 use spile_ops::Event;

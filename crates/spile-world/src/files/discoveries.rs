@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use spile_core::discovered::Discovered;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::settings::CatalogAge;

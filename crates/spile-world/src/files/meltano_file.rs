@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::files::door::Shut;
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use crate::files::project::{Project, sweep_temporary};
 use crate::files::run_lock::{Lock, RunLock};
 use crate::{Origin, Target, TargetError};

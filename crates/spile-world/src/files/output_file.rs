@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::TargetError;
 use crate::files::door::Shut;
 use crate::files::meltano_file::MOST_BYTES;
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use crate::files::project::{Project, sweep_temporary};
 use crate::files::run_lock::{Lock, RunLock};
 use spile_core::plan::OutputStep;

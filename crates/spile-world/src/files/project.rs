@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 
 use crate::files::door::{Door, Shut};
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use crate::processes::git;
 use spile_core::integration::FileName;
 use spile_core::problem::Problems;

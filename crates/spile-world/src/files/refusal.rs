@@ -5,7 +5,7 @@ use std::io;
 
 use miette::Diagnostic;
 
-use crate::files::own::NotOwn;
+use crate::files::own_folder::NotOwn;
 use crate::files::project::BadJournal;
 use crate::files::run_lock::Busy;
 

@@ -14,7 +14,7 @@ use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::files::own::{Own, OwnFolder};
+use crate::files::own_folder::{Own, OwnFolder};
 use crate::processes::machine;
 
 /// The folder of the lock files.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 
 use crate::Project;
-use crate::files::way::way;
+use crate::files::path_walk::way;
 use spile_core::problem::Problems;
 use spile_core::settings::Allowed;
 use spile_core::source::Source;

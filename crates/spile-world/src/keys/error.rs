@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use miette::Diagnostic;
 
-use super::found::{Found, Place};
+use super::key_search::{Found, Place};
 use crate::processes::sops_program::ProgramError;
 use spile_core::sops::Fault;
 

@@ -1,7 +1,7 @@
 //! The hub: Meltano's catalog of plugins, over HTTP; and what of it is kept for times without a network.
 
 mod error;
-mod kept;
+mod hub_cache;
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use spile_core::definition::{Indexed, MOST_BYTES};
 use spile_core::secret::Secret;
 
 pub use error::HubError;
-pub use kept::{Index, Kept, KeptPlugin};
+pub use hub_cache::{Index, Kept, KeptPlugin};
 
 /// Where Meltano's own hub is.
 const PUBLIC: &str = "https://hub.meltano.com";

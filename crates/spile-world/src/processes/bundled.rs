@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use spile_core::connector::bundled::Bundled;
 
 /// The folder of wheels, in spile's own folder.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use zeroize::Zeroizing;
 
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use crate::processes::child_environment::inheriting;
 use spile_core::secret::Secret;
 

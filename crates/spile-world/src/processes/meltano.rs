@@ -11,16 +11,16 @@ mod child;
 mod compare;
 mod discover;
 mod error;
-mod hold;
+mod extractor_lock;
 mod host;
 mod install;
 mod leftovers;
 mod loader_test;
 mod mask;
 mod plugins;
-mod private;
 mod processes;
 mod request;
+mod run_folder;
 mod run_log;
 mod system_db;
 mod venv;
@@ -36,13 +36,13 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use crate::files::door::{Door, Shut};
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use crate::files::project::OWN_FOLDER;
 use crate::processes::child_environment::{assigned_in, withheld_in};
 use call::Call;
 use child::{Channel, Ended, LONGEST_LINE, Limits, Lost};
 use mask::Mask;
-use private::Private;
+use run_folder::Private;
 use run_log::RunLog;
 use spile_core::integration::check::environment_variable;
 use spile_core::render::read;
@@ -55,10 +55,10 @@ pub use bookmarks::{Backend, Bookmarks, Elsewhere, IsHosted, Missing};
 pub use compare::{Comparison, Question};
 pub use discover::Discovery;
 pub use error::{InstallError, RunError};
-pub use hold::{Hold, NotHeld};
+pub use extractor_lock::{Hold, NotHeld};
 pub use host::{Host, Python};
-pub use private::Holder;
 pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Span, Surroundings};
+pub use run_folder::Holder;
 pub use run_log::{before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
 
@@ -233,7 +233,7 @@ impl Meltano {
         let Ok(Some(theirs)) = self.theirs.open() else { return Ok(()) };
         system_db::end(&theirs, request.run_id).map_err(RunError::io("write", &folder.join(system_db::FILE)))?;
         let run = request.run_id.to_string();
-        private::clear(&theirs, &request.plugin_names(), |of| of == run).map_err(RunError::io("clear", &folder))
+        run_folder::clear(&theirs, &request.plugin_names(), |of| of == run).map_err(RunError::io("clear", &folder))
     }
 
     /// Strikes secrets out of what Meltano keeps of a run: its record of it, and the files of its plugins.
@@ -366,7 +366,7 @@ impl Meltano {
     }
 
     fn runs_folder(&self) -> PathBuf {
-        self.own.path().join(private::RUNS)
+        self.own.path().join(run_folder::RUNS)
     }
 
     fn meltano_folder(&self) -> PathBuf {

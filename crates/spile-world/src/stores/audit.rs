@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use spile_core::name::Slug;
 
 /// How much is read at a time.

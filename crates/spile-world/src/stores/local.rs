@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use rows::{json, sealed};
 
-use crate::files::own::{NotOwn, Own, OwnFolder};
+use crate::files::own_folder::{NotOwn, Own, OwnFolder};
 use crate::stores::runs::Outbox;
 use crate::{Origin, Target, TargetError};
 use spile_core::digest::hash;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use crate::files::run_lock::{Lock, RunLock};
 use spile_core::alert::{Alert, Key, Seen};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use uuid::Uuid;
 
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use crate::files::run_lock::{Lock, RunLock};
 use spile_core::digest::hash;
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Surgery, is_alias, name_of, quoted};
 use crate::connector::Role;
 use crate::import::PluginKey;
-use crate::import::found::{Environment, Found, ROLES, is_all_managed, is_plain, managed};
+use crate::import::inventory::{Environment, Found, ROLES, is_all_managed, is_plain, managed};
 use crate::name::EnvironmentName;
 use crate::yaml::edit::{column, line_end};
 use crate::yaml::{Node, Pair};

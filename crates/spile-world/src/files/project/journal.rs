@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OWN_FOLDER;
 use crate::files::door::{Door, Shut, is_private};
-use crate::files::own::{Own, OwnFolder};
+use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::refusal::Refusal;
 use crate::files::run_lock::{Lock, RunLock};
 

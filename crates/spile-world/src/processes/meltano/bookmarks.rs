@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Host, Meltano, Request, RunError, private, system_db};
+use super::{Host, Meltano, Request, RunError, run_folder, system_db};
 use crate::processes::child_environment::assigned_in;
 use crate::stores::bookmarks::Broker;
 use spile_core::connector::bundled::STATE_BACKEND;
@@ -102,7 +102,7 @@ impl Meltano {
     }
 
     /// Tells `launch.py` of the bookmarks of a run.
-    pub(super) fn tell_bookmarks(private: &private::Private, request: &Request) -> Result<(), RunError> {
+    pub(super) fn tell_bookmarks(private: &run_folder::Private, request: &Request) -> Result<(), RunError> {
         let Some(bookmarks) = &request.bookmarks else { return Ok(()) };
         let wheel = STATE_BACKEND.file_name();
         let mut told = json!({ "project": bookmarks.project, "marks": bookmarks.backend.may_be_shared() });

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::venv::Venv;
-use super::{Host, InstallError, Meltano, private};
+use super::{Host, InstallError, Meltano, run_folder};
 use crate::files::project::replace;
 use crate::files::run_lock::{Lock, RunLock};
 
@@ -45,7 +45,7 @@ impl Meltano {
             return Ok(());
         }
         // What runs still runs from what is there, and loads more of it as it goes.
-        while private::any_lives(&self.own).map_err(InstallError::io("read", &self.runs_folder()))? {
+        while run_folder::any_lives(&self.own).map_err(InstallError::io("read", &self.runs_folder()))? {
             if *interrupt.borrow() {
                 return Err(InstallError::Interrupted);
             }

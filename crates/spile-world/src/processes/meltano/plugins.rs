@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
-use crate::files::own::OwnFolder;
+use crate::files::own_folder::OwnFolder;
 use crate::files::project::replace;
 use crate::files::run_lock::Lock;
 use crate::processes::bundled;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::files::own::{Own, OwnFolder};
+use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::project::OWN_FOLDER;
 
 /// The most bytes of one piece of a log. A run has two at most: the newest, and the one before it.

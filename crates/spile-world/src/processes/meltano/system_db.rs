@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::mask::{Mask, STRUCK};
-use crate::files::own::OwnFolder;
+use crate::files::own_folder::OwnFolder;
 
 /// The file, in Meltano's folder.
 pub(super) const FILE: &str = "meltano.db";
@@ -162,7 +162,7 @@ fn struck(payload: &str, mask: &Mask) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::own::Own;
+    use crate::files::own_folder::Own;
 
     #[test]
     fn a_killed_run_is_ended_and_no_other() {

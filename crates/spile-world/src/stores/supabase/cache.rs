@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::rows::Stored;
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use spile_core::digest::hash;
 
 /// The rows of one project in one environment, as they were read last. It is a convenience: where it cannot be read or

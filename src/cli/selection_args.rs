@@ -2,7 +2,7 @@
 
 use spile_core::plan::Selector;
 use spile_ops as ops;
-use spile_ops::which::State;
+use spile_ops::run_selection::State;
 
 /// Which integrations; all, where nothing is said
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::Loaded;
 use spile_core::integration::Integration;
-use spile_core::run::mention::{self, Sought};
+use spile_core::run::error_line::{self, Sought};
 use spile_core::run::{Cause, Run};
 use spile_world::World;
 
@@ -32,7 +32,7 @@ pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<Mend> {
     let found = files(integration, run).into_iter().find_map(|path| {
         // What cannot be read now was read before; the file itself is named all the same.
         let text = world.project.text(&path).ok()?;
-        let line = mention::line(&text, &integration.connector, &sought)?;
+        let line = error_line::line(&text, &integration.connector, &sought)?;
         Some((path, line))
     });
     let (path, line) = found.map_or((integration.path.clone(), None), |(path, line)| (path, Some(line)));

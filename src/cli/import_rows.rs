@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{Global, Output, program};
 use spile_core::name::Slug;
+use spile_ops::import_rows::{TakenOver, take_over, write};
 use spile_ops::secrets::Access;
-use spile_ops::take_over::{TakenOver, take_over, write};
 use spile_ops::{self as ops, Error};
 use spile_view::{GOOD, QUIET, STRONG, styled};
 
@@ -33,7 +33,7 @@ pub(super) async fn exec(names: &[Slug], yes: bool, global: &Global, output: &mu
 }
 
 fn text(made: &TakenOver) -> String {
-    let file = |file: &ops::take_over::NewFile| {
+    let file = |file: &ops::import_rows::NewFile| {
         let secrets = match file.encrypted.as_slice() {
             [] => String::new(),
             names => format!(", with {} encrypted", spile_core::problem::listed(names.iter().map(String::as_str))),

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::processes;
-use crate::files::own::{Own, OwnFolder};
+use crate::files::own_folder::{Own, OwnFolder};
 use crate::files::project::make_private;
 use crate::files::run_lock::{Lock, RunLock};
 

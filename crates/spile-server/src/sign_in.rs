@@ -8,8 +8,8 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 
 use super::app::App;
+use super::caller::Who;
 use super::refusal::Refusal;
-use super::who::Who;
 use spile_world::Tokens;
 
 /// How a page or a program brings what protects a session from forms of others.

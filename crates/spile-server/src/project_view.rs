@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::kept::Kept;
 use super::refusal::Refusal;
+use super::response_cache::Kept;
 use super::setup::Setup;
 use spile_core::alert::Seen;
 use spile_core::integration::Integration;

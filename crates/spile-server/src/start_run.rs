@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::app::App;
-use super::desk::Desk;
+use super::project_view::Desk;
 use super::refusal::{Refusal, internal};
 use spile_core::name::Slug;
 use spile_core::run::{Run, RunKind};

@@ -11,7 +11,7 @@ use crate::Error;
 use spile_core::connector::Role;
 use spile_core::discovered::{Rules, Stream, can_select};
 use spile_core::run::finding::{self, Finding, Known};
-use spile_core::run::{Cause, Run, RunKind, RunStatus, mention};
+use spile_core::run::{Cause, Run, RunKind, RunStatus, error_line};
 use spile_core::settings::Severity;
 use spile_core::value::expansion::has_variable;
 use spile_world::processes::meltano::CatalogFacts;
@@ -32,7 +32,7 @@ impl Job {
             (RunStatus::Ok, _) => self.weighed(run, found).await,
             // A setting that was looked for in vain is no crash.
             (_, Some(Cause::Crash)) => {
-                let misses = |reason: &String| mention::misses_a_setting(reason, &self.integration.connector);
+                let misses = |reason: &String| error_line::misses_a_setting(reason, &self.integration.connector);
                 let is_missing = error.as_ref().is_some_and(misses);
                 How::new(status, error, if is_missing { Some(Cause::MissingSetting) } else { cause })
             }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::HubError;
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 use spile_core::connector::Role;
 use spile_core::definition::Indexed;
 use spile_core::digest::hash;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::private::{self, Holder, Private, Refused};
 use super::processes::Identity;
+use super::run_folder::{self, Holder, Private, Refused};
 use super::{Meltano, Request, RunError, system_db};
-use crate::files::own::Own;
+use crate::files::own_folder::Own;
 
 /// What keeps other runs of an extractor away; it lasts until it is dropped and every process of the run has ended.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Meltano {
             }
             self.own.make()?.replace(buried(holder.run), holder.environment.as_bytes())
         };
-        private::sweep(&self.own, &self.theirs, &bury).map_err(RunError::io("sweep", &self.runs_folder()))
+        run_folder::sweep(&self.own, &self.theirs, &bury).map_err(RunError::io("sweep", &self.runs_folder()))
     }
 
     /// Returns the runs of an environment that were killed and that nobody has told the registry of yet.

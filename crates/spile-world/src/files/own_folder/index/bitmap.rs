@@ -5,7 +5,7 @@ const MOST: usize = 1 << 27;
 
 /// A set of numbers.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::files::own) struct Bitmap(Vec<u64>);
+pub(in crate::files::own_folder) struct Bitmap(Vec<u64>);
 
 impl Bitmap {
     /// Reads one; `None` where it is damaged. What follows it is left alone.
@@ -32,7 +32,7 @@ impl Bitmap {
     }
 
     /// Tells whether a number is in it.
-    pub(in crate::files::own) fn contains(&self, number: usize) -> bool {
+    pub(in crate::files::own_folder) fn contains(&self, number: usize) -> bool {
         self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 }
