@@ -108,7 +108,7 @@ pub struct Global {
     #[arg(long, value_name = "HOST", global = true, value_delimiter = ',')]
     trust_registry: Vec<TrustedHost>,
     #[command(flatten)]
-    standing: untrusted::Standing,
+    standing: untrusted::TrustArgs,
 }
 
 /// How results are written.

@@ -74,7 +74,7 @@ fn server() -> &'static (Runtime, Router) {
             hosts: vec!["localhost".to_owned()],
             jobs: Some(1),
             timeout: None,
-            turns: spile_ops::run::Places::new(1),
+            turns: spile_ops::run::RunSlots::new(1),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         (runtime, router(&app))

@@ -2,14 +2,14 @@
 #![no_main]
 
 use spile_core::connector::read::connector;
-use spile_core::definition::{self, Asked};
+use spile_core::definition::{self, DefinitionHints};
 use spile_core::problem::Problems;
 use spile_core::source::Source;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     for name in ["tap.yml", "tap.json", "meltano.yml"] {
         let mut problems = Problems::default();
-        let asked = Asked { pip_url: Some("tap".to_owned()), ..Asked::default() };
+        let asked = DefinitionHints { pip_url: Some("tap".to_owned()), ..Asked::default() };
         let found = definition::read(&Source::new(name, text), &asked, &mut problems);
         let is_refused = problems.any_error();
         let Some(found) = found.filter(|_| !is_refused) else {

@@ -1,12 +1,12 @@
 //! What Meltano, taps and targets print: told apart, counted, and never more than a line long.
 #![no_main]
 
-use spile_core::run::log::{Entry, Tally};
+use spile_core::run::log::{LogLine, Tally};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let mut tally = Tally::default();
     for line in text.lines() {
-        tally.add(Entry::parse(line));
+        tally.add(LogLine::parse(line));
     }
     let _ = (tally.streams(), tally.bookmarks(), tally.cause(), tally.succeeded());
     if let Some(reason) = tally.reason() {

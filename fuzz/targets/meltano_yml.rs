@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use spile_core::connector::{Catalog, Role};
-use spile_core::import::{self, Left, Locks};
+use spile_core::import::{self, LeftAlone, Locks};
 use spile_core::problem::Problems;
 use spile_core::render::read;
 
@@ -13,7 +13,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let _ = import::include_paths(text);
     let Ok(text) = import::prepared(text) else { return };
     let (catalog, locks): (Catalog, Locks) = (Catalog::new(&[], &mut Problems::default()), BTreeMap::new());
-    if let Ok(found) = import::import(&text, (&catalog, &locks), &mut Left::new()) {
+    if let Ok(found) = import::import(&text, (&catalog, &locks), &mut LeftAlone::new()) {
         assert!(found.files.iter().all(|file| !file.path.is_absolute()), "a file outside of the project");
     }
 });

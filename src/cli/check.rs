@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::untrusted::Refusal;
+use super::untrusted::UntrustedRefusal;
 use super::{Format, Global, Output, exit};
 use spile_core::problem::Report;
 use spile_ops::check::Knowledge;
@@ -27,8 +27,8 @@ pub struct Args {
 
 impl Args {
     /// Returns why it is refused over a project that is not the user's own.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        self.discover.then_some(Refusal::Believes)
+    pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
+        self.discover.then_some(UntrustedRefusal::Believes)
     }
 }
 

@@ -7,11 +7,11 @@ mod upgrade;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::untrusted::Refusal;
+use super::untrusted::UntrustedRefusal;
 use super::{Global, Output};
 use spile_core::connector::{Role, search};
 use spile_ops::Error;
-use spile_ops::connectors::{Shelf, Standing};
+use spile_ops::connectors::{Shelf, ShelfEntry};
 use spile_view as view;
 
 /// List, search, show and import connectors
@@ -94,12 +94,12 @@ impl From<KindArg> for Role {
 
 impl Args {
     /// Returns why it is refused over a project that is not the user's own.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
+    pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
         match &self.command {
-            Command::List(args) => args.hub.then_some(Refusal::Believes),
+            Command::List(args) => args.hub.then_some(UntrustedRefusal::Believes),
             Command::Search(_) | Command::Show(_) => None,
-            Command::Import(_) | Command::Upgrade(_) => Some(Refusal::Writes),
-            Command::Update(_) => Some(Refusal::Asks),
+            Command::Import(_) | Command::Upgrade(_) => Some(UntrustedRefusal::Writes),
+            Command::Update(_) => Some(UntrustedRefusal::Asks),
         }
     }
 }
@@ -127,6 +127,6 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     Ok(0)
 }
 
-fn list(standing: &[&Standing], output: &mut Output) {
+fn list(standing: &[&ShelfEntry], output: &mut Output) {
     output.result(|| view::connectors::list(standing), &view::connectors::data::list(standing));
 }

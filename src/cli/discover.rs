@@ -10,7 +10,7 @@ use super::run::{duration, pass_on};
 use super::{Global, Output, exit, host};
 use spile_core::discovered::Change;
 use spile_core::name::EnvironmentName;
-use spile_ops::contract::{self, Checked, Named};
+use spile_ops::contract::{self, Checked, IntegrationLabel};
 use spile_ops::discover::{Freshness, Offer, Options};
 use spile_ops::notify::Watched;
 use spile_ops::{self as ops, Error, Loaded};
@@ -83,7 +83,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let offer = ops::discover(&world, &loaded, slug, &options, &mut tell).await;
     signals.abort();
     let offer = offer?;
-    let named = Named::of(&loaded, &offer.integration, &options.environment);
+    let named = IntegrationLabel::of(&loaded, &offer.integration, &options.environment);
     if args.contract.accept {
         return accept(&world, &offer, &named, args.contract.yes, output);
     }
@@ -103,7 +103,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 }
 
 /// Writes the contract of a source, after showing what has changed and asking.
-fn accept(world: &World, offer: &Offer, named: &Named, yes: bool, output: &mut Output) -> Result<u8, Error> {
+fn accept(world: &World, offer: &Offer, named: &IntegrationLabel, yes: bool, output: &mut Output) -> Result<u8, Error> {
     let acceptance = contract::acceptance(&world.project, &offer.integration, &named.environment, &offer.discovered)?;
     output
         .result(|| view::changes::acceptance(named, &acceptance), &view::changes::acceptance_data(named, &acceptance));

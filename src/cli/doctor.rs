@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Global, Output, exit, host};
-use spile_ops::doctor::{Finding, Verdict};
+use spile_ops::doctor::{CheckResult, Finding};
 use spile_ops::{self as ops, Error};
 use spile_view::{BAD, CHANGED, GOOD, QUIET, styled};
 
@@ -16,15 +16,15 @@ pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Resu
     let outside = global.outside(&project, output)?;
     let findings = ops::doctor(&project, global.environment.as_deref(), &host(), &outside).await;
     output.result(|| findings.iter().map(line).collect(), &json!({ "findings": findings }));
-    let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
+    let bad = findings.iter().any(|finding| finding.verdict == CheckResult::Bad);
     Ok(if bad { exit::FAILED } else { 0 })
 }
 
 fn line(finding: &Finding) -> String {
     let (word, style) = match finding.verdict {
-        Verdict::Good => ("ok", GOOD),
-        Verdict::Advice => ("note", CHANGED),
-        Verdict::Bad => ("bad", BAD),
+        CheckResult::Good => ("ok", GOOD),
+        CheckResult::Advice => ("note", CHANGED),
+        CheckResult::Bad => ("bad", BAD),
     };
     let help = finding.help.as_ref().map(|help| format!("\n{:20}{}", "", styled(QUIET, &format!("help: {help}"))));
     let head = styled(style, &format!("{word:>4}"));

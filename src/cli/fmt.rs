@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::untrusted::Refusal;
+use super::untrusted::UntrustedRefusal;
 use super::{Global, Output, exit};
 use spile_ops::{self as ops, Error, fmt};
 use spile_view::report::ProblemData;
@@ -23,8 +23,8 @@ impl Args {
     }
 
     /// Returns why it is refused over a project that is not the user's own.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        (!self.check).then_some(Refusal::Writes)
+    pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
+        (!self.check).then_some(UntrustedRefusal::Writes)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::selection_args::Which;
+use super::selection_args::SelectionArgs;
 use super::{Global, Output};
 use spile_ops::{self as ops, Error};
 use spile_view as view;
@@ -35,7 +35,7 @@ pub(super) async fn history(args: &HistoryArgs, global: &Global, output: &mut Ou
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     #[command(flatten)]
-    which: Which,
+    which: SelectionArgs,
 }
 
 pub(super) async fn status(args: &StatusArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
@@ -74,7 +74,7 @@ pub struct RunsArgs {
     #[command(subcommand)]
     one: Option<OneRun>,
     #[command(flatten)]
-    which: Which,
+    which: SelectionArgs,
     /// Number of runs to show, or to compute `--stats` from
     #[arg(short = 'n', long, value_name = "N")]
     most: Option<usize>,

@@ -20,7 +20,7 @@ use lsp_types::{
 use super::{Global, Output, keys, program};
 use spile_core::assist::Encoding;
 use spile_ops::Error;
-use workspace::Desk;
+use workspace::Workspace;
 
 /// Start the language server for editors: diagnostics, completion, hover, quick fixes, rename
 #[derive(Debug, clap::Args)]
@@ -35,14 +35,14 @@ const ENCRYPT: &str = "spile.encrypt";
 
 pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (connection, threads) = Connection::stdio();
-    let served = serve(&connection, Desk::new(global.clone(), keys(output), program())).await;
+    let served = serve(&connection, Workspace::new(global.clone(), keys(output), program())).await;
     drop(connection);
     threads.join().map_err(|source| Error::Io { doing: "serve", path: "the editor".to_owned(), source })?;
     served
 }
 
 /// Serves until the editor has enough, or goes away.
-async fn serve(connection: &Connection, mut desk: Desk) -> Result<u8, Error> {
+async fn serve(connection: &Connection, mut desk: Workspace) -> Result<u8, Error> {
     let Ok((id, params)) = connection.initialize_start() else { return Ok(1) };
     let params: InitializeParams = serde_json::from_value(params).unwrap_or_default();
     let offered = params.capabilities.general.and_then(|general| general.position_encodings).unwrap_or_default();
@@ -104,7 +104,7 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
     }
 }
 
-fn heard(desk: &mut Desk, said: Notification) {
+fn heard(desk: &mut Workspace, said: Notification) {
     match said.method.as_str() {
         DidOpenTextDocument::METHOD => {
             if let Ok(params) = said.extract::<lsp_types::DidOpenTextDocumentParams>(DidOpenTextDocument::METHOD) {
@@ -129,7 +129,7 @@ fn heard(desk: &mut Desk, said: Notification) {
     }
 }
 
-async fn answer(desk: &Desk, request: Request, connection: &Connection) -> Response {
+async fn answer(desk: &Workspace, request: Request, connection: &Connection) -> Response {
     let Request { id, method, params } = request;
     let found = match method.as_str() {
         "textDocument/completion" => answers::completion(desk, params),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::untrusted::Refusal;
+use super::untrusted::UntrustedRefusal;
 use super::{Global, Output, exit};
 use spile_core::settings::Registry;
 use spile_ops::{self as ops, Error};
@@ -28,9 +28,9 @@ pub struct Args {
 
 impl Args {
     /// Returns why it is refused over a project that is not the user's own.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        let writes = self.supabase_dir.is_some().then_some(Refusal::Writes);
-        self.check.then_some(Refusal::Asks).or(writes)
+    pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
+        let writes = self.supabase_dir.is_some().then_some(UntrustedRefusal::Writes);
+        self.check.then_some(UntrustedRefusal::Asks).or(writes)
     }
 }
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::run::Pace;
 use super::{Global, Output, Site, keys, program};
 use spile_core::connector::{Connector, Role};
-use spile_core::form::{self, Given, NewFile, SecretSource, Words};
+use spile_core::form::{self, AnswerWords, GivenAnswers, NewFile, SecretSource};
 use spile_core::integration::rewrite::Edit;
 use spile_core::name::{IntegrationId, Slug};
 use spile_core::problem::{Problems, did_you_mean, listed};
@@ -98,14 +98,14 @@ fn role(word: &str) -> Result<Role, String> {
 }
 
 /// What both commands work with.
-struct Desk {
+struct NewContext {
     project: Project,
     loaded: Loaded,
     keys: Keys,
     program: Program,
 }
 
-impl Desk {
+impl NewContext {
     fn open(global: &Global, output: &Output) -> Result<Self, Error> {
         let project = global.project()?;
         // Also the connectors that nothing uses yet.
@@ -129,7 +129,7 @@ impl Desk {
 }
 
 pub(super) async fn new(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let desk = Desk::open(global, output)?;
+    let desk = NewContext::open(global, output)?;
     if output.asks() && !is_said(args, &desk)? {
         return wizard::new(args, &desk, global, output).await;
     }
@@ -146,7 +146,7 @@ pub(super) async fn new(args: &Args, global: &Global, output: &mut Output) -> Re
 }
 
 /// Tells whether the command line says all that an integration needs: then nobody is asked.
-fn is_said(args: &Args, desk: &Desk) -> Result<bool, Error> {
+fn is_said(args: &Args, desk: &NewContext) -> Result<bool, Error> {
     let (Some(_), Some(connector)) = (&args.slug, &args.connector) else { return Ok(false) };
     let connector = desk.connector(args.kind, connector)?;
     let given = given(&args.answers, &connector, |_, _, _| ())?;
@@ -155,7 +155,7 @@ fn is_said(args: &Args, desk: &Desk) -> Result<bool, Error> {
 }
 
 pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let desk = Desk::open(global, output)?;
+    let desk = NewContext::open(global, output)?;
     let integration = desk.loaded.named(args.slug.as_str())?;
     let connector = integration.connector.clone();
     let is_said = !(args.unset.is_empty() && args.answers.set.is_empty() && args.answers.secret.is_empty());
@@ -207,16 +207,16 @@ fn file(args: &Args, connector: std::sync::Arc<Connector>) -> NewFile {
 fn given(
     answers: &Answers,
     connector: &Connector,
-    also: fn(&Given, &Connector, &mut Problems),
-) -> Result<Given, Error> {
+    also: fn(&GivenAnswers, &Connector, &mut Problems),
+) -> Result<GivenAnswers, Error> {
     let mut problems = Problems::default();
-    let given = form::read(Words { set: &answers.set, secret: &answers.secret }, connector, &mut problems);
+    let given = form::read(AnswerWords { set: &answers.set, secret: &answers.secret }, connector, &mut problems);
     also(&given, connector, &mut problems);
     if problems.any_error() { Err(Error::Words(problems.into_report())) } else { Ok(given) }
 }
 
 /// Fetches the secrets from where they are.
-fn secrets(given: &Given, output: &mut Output) -> Result<Values, Error> {
+fn secrets(given: &GivenAnswers, output: &mut Output) -> Result<Values, Error> {
     let mut values = Values::new();
     for (name, from) in &given.secrets {
         values.insert(name.clone(), secret(name, from, output)?);

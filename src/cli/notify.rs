@@ -42,7 +42,7 @@ struct SendArgs {}
 struct ListArgs {}
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
-    let desk = Desk::open(global, output)?;
+    let desk = NotifyContext::open(global, output)?;
     match &args.command {
         Command::Test(args) => test(args, &desk, output).await,
         Command::Send(_) => send(&desk, output).await,
@@ -51,7 +51,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 }
 
 /// What the commands work with: also where other files than `spile.toml` are wrong.
-struct Desk {
+struct NotifyContext {
     project: Project,
     settings: ProjectSettings,
     files: Result<Loaded, Report>,
@@ -59,7 +59,7 @@ struct Desk {
     outside: Outside,
 }
 
-impl Desk {
+impl NotifyContext {
     fn open(global: &Global, output: &Output) -> Result<Self, Error> {
         let project = global.project()?;
         let settings = ops::check::settings(&project)?;
@@ -105,7 +105,7 @@ impl Desk {
     }
 }
 
-async fn test(args: &TestArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+async fn test(args: &TestArgs, desk: &NotifyContext, output: &mut Output) -> Result<u8, Error> {
     let channels = desk.channels(args.name.as_deref())?;
     // No row is needed for it, and so no key of a registry.
     let world = World::offline(&desk.project, &desk.settings, &desk.outside);
@@ -125,7 +125,7 @@ async fn test(args: &TestArgs, desk: &Desk, output: &mut Output) -> Result<u8, E
     Ok(if tested.iter().all(|one| one.error.is_none()) { 0 } else { exit::FAILED })
 }
 
-async fn send(desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+async fn send(desk: &NotifyContext, output: &mut Output) -> Result<u8, Error> {
     let world = desk.world(output)?;
     desk.agree(&world, &desk.channels(None)?, output);
     let mut events = Vec::new();
@@ -139,7 +139,7 @@ async fn send(desk: &Desk, output: &mut Output) -> Result<u8, Error> {
     Ok(if sent.problems.is_empty() { 0 } else { exit::FAILED })
 }
 
-async fn list(desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+async fn list(desk: &NotifyContext, output: &mut Output) -> Result<u8, Error> {
     let world = desk.world(output)?;
     let overview = ops::notify::overview(&world, desk.watched(), &mut |event| output.event(&event)).await?;
     let data = OverviewData::from(&overview);

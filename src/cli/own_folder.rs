@@ -7,7 +7,7 @@ use super::{Cli, Command, Global, Output};
 use spile_ops::Error;
 use spile_world::files::own_folder::Own;
 use spile_world::files::project::{Trust, is_interrupted, recover};
-use spile_world::files::refusal::Refusal;
+use spile_world::files::refusal::FileRefusal;
 use spile_world::files::run_lock::{self, Introduction};
 
 /// What a command does with the files of a project.
@@ -87,7 +87,7 @@ pub(super) fn before(cli: &Cli) -> Result<(), Error> {
 
 /// Mentions what a command has passed over: a folder that is not believed, a change that was interrupted.
 pub(super) fn after(cli: &Cli, done: &Result<u8, Error>, output: &mut Output) {
-    let is_said = done.as_ref().is_err_and(|error| Refusal::behind(error).is_some());
+    let is_said = done.as_ref().is_err_and(|error| FileRefusal::behind(error).is_some());
     if !is_said && Use::of(&cli.command) != Use::Nothing {
         mention(&cli.global, output);
     }

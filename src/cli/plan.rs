@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::scope::Scope;
-use super::untrusted::Refusal;
+use super::untrusted::UntrustedRefusal;
 use super::{Format, Global, Output, exit};
 use spile_core::plan::{Compared, Plan};
 use spile_ops::saved_plan::{SavedPlan, SavedPlanError};
@@ -78,8 +78,8 @@ impl Copies {
 
 impl Args {
     /// Returns why it is refused over a project that is not the user's own.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        self.scope.adopts().then_some(Refusal::Asks)
+    pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
+        self.scope.adopts().then_some(UntrustedRefusal::Asks)
     }
 }
 

@@ -8,12 +8,12 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::selection_args::Which;
+use super::selection_args::SelectionArgs;
 use super::{Format, Global, Output, exit, host};
 use spile_core::name::EnvironmentName;
 use spile_core::run::{Run, RunKind};
 use spile_core::settings::{Sync, Verify};
-use spile_ops::run::{From, Options, Places, Results, Retries, WhenBusy, jobs};
+use spile_ops::run::{From, Options, Results, Retries, RunSlots, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view as view;
 use spile_world::World;
@@ -23,7 +23,7 @@ use spile_world::processes::meltano::Missing;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    which: Which,
+    which: SelectionArgs,
     #[command(flatten)]
     pace: Pace,
 }
@@ -126,7 +126,7 @@ impl Pace {
 
     /// Returns how to run what is enabled, where nothing else is said.
     pub(super) fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
-        let places = Places::new(jobs(self.jobs, settings));
+        let places = RunSlots::new(jobs(self.jobs, settings));
         let options = Options::of(settings, environment, places, host());
         Options { timeout: self.timeout.or(options.timeout), ..options }
     }
@@ -154,7 +154,7 @@ impl SyncArgs {
 pub(super) async fn test(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let options = args.options(&loaded.settings.sync, environment);
-    let results = runs(&world, &loaded, Asked::Tests, options, output).await?;
+    let results = runs(&world, &loaded, RunRequest::Tests, options, output).await?;
     Ok(show(&world, &loaded, &results.all(), output))
 }
 
@@ -166,7 +166,7 @@ pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) 
         output.result(|| view::results::would(&found), &serde_json::json!({ "would_sync": found }));
         return Ok(0);
     }
-    let results = runs(&world, &loaded, Asked::Syncs, options, output).await?;
+    let results = runs(&world, &loaded, RunRequest::Syncs, options, output).await?;
     Ok(show(&world, &loaded, &results.all(), output))
 }
 
@@ -179,7 +179,7 @@ pub(super) async fn all(
     output: &mut Output,
 ) -> Result<Vec<Run>, Error> {
     let options = Pace::of_the_project().options(&loaded.settings.sync, environment);
-    let asked = if kind == RunKind::Test { Asked::Tests } else { Asked::Syncs };
+    let asked = if kind == RunKind::Test { RunRequest::Tests } else { RunRequest::Syncs };
     Ok(runs(world, loaded, asked, options, output).await?.all())
 }
 
@@ -190,12 +190,12 @@ pub(super) async fn due(
     options: Options,
     output: &mut Output,
 ) -> Result<Results, Error> {
-    runs(world, loaded, Asked::Due, options, output).await
+    runs(world, loaded, RunRequest::Due, options, output).await
 }
 
 /// What is run.
 #[derive(Debug, Clone, Copy)]
-enum Asked {
+enum RunRequest {
     /// Tests.
     Tests,
     /// Syncs.
@@ -208,7 +208,7 @@ enum Asked {
 async fn runs(
     world: &World,
     loaded: &Arc<Loaded>,
-    asked: Asked,
+    asked: RunRequest,
     mut options: Options,
     output: &mut Output,
 ) -> Result<Results, Error> {
@@ -217,9 +217,9 @@ async fn runs(
     let signals = tokio::spawn(pass_on(interrupted));
     let mut tell = |event| output.event(&event);
     let results = match asked {
-        Asked::Tests => ops::test(world, loaded, &options, &mut tell).await,
-        Asked::Syncs => ops::sync(world, loaded, &options, &mut tell).await,
-        Asked::Due => ops::run_due(world, loaded, &options, &mut tell).await,
+        RunRequest::Tests => ops::test(world, loaded, &options, &mut tell).await,
+        RunRequest::Syncs => ops::sync(world, loaded, &options, &mut tell).await,
+        RunRequest::Due => ops::run_due(world, loaded, &options, &mut tell).await,
     };
     if let Ok(results) = &results {
         let mut enough = options.interrupt.clone();

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::run::{Pace, due, show};
-use super::selection_args::Which;
+use super::selection_args::SelectionArgs;
 use super::{Global, Output};
 use spile_ops::{self as ops, Error};
 use spile_view as view;
@@ -13,7 +13,7 @@ use spile_view::schedules::{ScheduledData, TickData};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    which: Which,
+    which: SelectionArgs,
     /// Show the next N syncs of all integrations, in order
     #[arg(long, value_name = "N")]
     next: Option<usize>,

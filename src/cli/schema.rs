@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::untrusted::Refusal;
+use super::untrusted::UntrustedRefusal;
 use super::{Global, Output};
 use spile_core::schema::Subject;
 use spile_ops::{self as ops, Error};
@@ -14,8 +14,8 @@ use spile_ops::{self as ops, Error};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Kind of file
-    #[arg(value_enum, default_value_t = Word::Integration, conflicts_with = "write")]
-    subject: Word,
+    #[arg(value_enum, default_value_t = FileKind::Integration, conflicts_with = "write")]
+    subject: FileKind,
     /// Write the schema to this file instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "write")]
     out: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Args {
 
 /// The kinds of files, as the command line calls them.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Word {
+enum FileKind {
     /// `integrations/<slug>.toml`
     Integration,
     /// `integrations/<slug>.<env>.toml`
@@ -37,21 +37,21 @@ enum Word {
     Connector,
 }
 
-impl From<Word> for Subject {
-    fn from(word: Word) -> Self {
+impl From<FileKind> for Subject {
+    fn from(word: FileKind) -> Self {
         match word {
-            Word::Integration => Self::Integration,
-            Word::Overlay => Self::Overlay,
-            Word::Project => Self::Project,
-            Word::Connector => Self::Connector,
+            FileKind::Integration => Self::Integration,
+            FileKind::Overlay => Self::Overlay,
+            FileKind::Project => Self::Project,
+            FileKind::Connector => Self::Connector,
         }
     }
 }
 
 impl Args {
     /// Returns why it is refused over a project that is not the user's own.
-    pub(super) fn refusal(&self) -> Option<Refusal> {
-        (self.out.is_some() || self.write.is_some()).then_some(Refusal::Writes)
+    pub(super) fn refusal(&self) -> Option<UntrustedRefusal> {
+        (self.out.is_some() || self.write.is_some()).then_some(UntrustedRefusal::Writes)
     }
 }
 

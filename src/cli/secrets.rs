@@ -71,7 +71,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         Command::Textconv(args) => return git::textconv(args, output),
         _ => {}
     }
-    let desk = Desk::open(global, output)?;
+    let desk = SecretsContext::open(global, output)?;
     match &args.command {
         Command::Init(args) => access::init(args, &desk, output).await,
         Command::Set(args) => values::set(args, &desk, output).await,
@@ -88,14 +88,14 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
 }
 
 /// What commands on secrets work with.
-struct Desk {
+struct SecretsContext {
     project: Project,
     keys: Keys,
     program: Program,
     environment: Option<String>,
 }
 
-impl Desk {
+impl SecretsContext {
     fn open(global: &Global, output: &Output) -> Result<Self, Error> {
         Ok(Self {
             project: global.project()?,

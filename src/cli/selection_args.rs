@@ -2,11 +2,11 @@
 
 use spile_core::plan::Selector;
 use spile_ops as ops;
-use spile_ops::run_selection::State;
+use spile_ops::run_selection::SelectedState;
 
 /// Which integrations; all, where nothing is said
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Which {
+pub struct SelectionArgs {
     /// Names, patterns like `shop-*` or tags like `#crm` [default: all]
     #[arg(value_name = "WHICH")]
     words: Vec<Selector>,
@@ -18,11 +18,11 @@ pub struct Which {
     failed: bool,
 }
 
-impl Which {
+impl SelectionArgs {
     /// Returns what was said.
-    pub(super) fn chosen(&self) -> ops::Which {
-        let state = if self.failed { State::Failing } else { State::Any };
-        ops::Which { words: self.words.clone(), state }
+    pub(super) fn chosen(&self) -> ops::RunSelection {
+        let state = if self.failed { SelectedState::Failing } else { SelectedState::Any };
+        ops::RunSelection { words: self.words.clone(), state }
     }
 
     /// Tells whether only what fails is asked for.
@@ -34,7 +34,7 @@ impl Which {
 /// Which integrations, said aloud: a command that changes something takes none by accident
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "named", required = true, multiple = true)]
-pub struct Named {
+pub struct RequiredSelectionArgs {
     /// Names, patterns like `shop-*` or tags like `#crm`
     #[arg(value_name = "WHICH")]
     words: Vec<Selector>,
@@ -46,9 +46,9 @@ pub struct Named {
     failed: bool,
 }
 
-impl Named {
+impl RequiredSelectionArgs {
     /// Returns what was said.
-    pub(super) fn chosen(&self) -> ops::Which {
-        Which { words: self.words.clone(), all: self.all, failed: self.failed }.chosen()
+    pub(super) fn chosen(&self) -> ops::RunSelection {
+        SelectionArgs { words: self.words.clone(), all: self.all, failed: self.failed }.chosen()
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::run::{Pace, pass_on};
 use super::{Global, Output, Site, host, places};
 use spile_ops::edits::Destination;
-use spile_ops::run::{Places, jobs};
+use spile_ops::run::{RunSlots, jobs};
 use spile_ops::scheduler::{self, Opened};
 use spile_ops::{self as ops, Error};
 use spile_server::{self, App, Login, Setup, Trust, Writing};
@@ -128,7 +128,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let (interrupted, interrupt) = watch::channel(false);
     let signals = tokio::spawn(pass_on(interrupted));
     // Runs of pages and of schedules take turns; how many there are is known when the files are read.
-    let turns = Places::new(1);
+    let turns = RunSlots::new(1);
     let serving = Serving { args, global, outside: &outside, turns: &turns };
     let served = match args.bind.as_str() {
         "none" => serving.schedule(interrupt, output).await,
@@ -167,7 +167,7 @@ struct Serving<'a> {
     global: &'a Global,
     outside: &'a Outside,
     /// Runs from pages and from schedules share these.
-    turns: &'a Arc<Places>,
+    turns: &'a Arc<RunSlots>,
 }
 
 impl Serving<'_> {

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::selection_args::Named;
+use super::selection_args::RequiredSelectionArgs;
 use super::{Global, Output};
 use spile_core::name::Slug;
-use spile_ops::switch::{Place, Switch};
+use spile_ops::switch::{Switch, SwitchTarget};
 use spile_ops::{self as ops, Error};
 use spile_view::{GOOD, styled};
 
@@ -13,14 +13,14 @@ use spile_view::{GOOD, styled};
 #[derive(Debug, clap::Args)]
 pub struct EnableArgs {
     #[command(flatten)]
-    which: Named,
+    which: RequiredSelectionArgs,
 }
 
 /// Disable integrations: write `enabled = false` into their files, or into those of `--env` only
 #[derive(Debug, clap::Args)]
 pub struct DisableArgs {
     #[command(flatten)]
-    which: Named,
+    which: RequiredSelectionArgs,
 }
 
 pub(super) async fn enable(args: &EnableArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
@@ -31,9 +31,13 @@ pub(super) async fn disable(args: &DisableArgs, global: &Global, output: &mut Ou
     switch(&args.which, Switch::Off, global, output).await
 }
 
-async fn switch(which: &Named, to: Switch, global: &Global, output: &mut Output) -> Result<u8, Error> {
+async fn switch(which: &RequiredSelectionArgs, to: Switch, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let place = if global.environment.is_some() { Place::Only(environment) } else { Place::Everywhere(environment) };
+    let place = if global.environment.is_some() {
+        SwitchTarget::Only(environment)
+    } else {
+        SwitchTarget::Everywhere(environment)
+    };
     let written = ops::switch::switch(&world, &loaded, &which.chosen(), to, &place).await?;
     let paths: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     let text = || match paths.as_slice() {
@@ -51,14 +55,14 @@ async fn switch(which: &Named, to: Switch, global: &Global, output: &mut Output)
 #[derive(Debug, clap::Args)]
 pub struct PauseArgs {
     #[command(flatten)]
-    which: Named,
+    which: RequiredSelectionArgs,
 }
 
 /// Resume paused integrations
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
     #[command(flatten)]
-    which: Named,
+    which: RequiredSelectionArgs,
 }
 
 pub(super) async fn pause(args: &PauseArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {

@@ -5,7 +5,7 @@ use spile_world::files::project::Trust;
 
 /// Whose the project is.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub struct Standing {
+pub struct TrustArgs {
     /// Only read files, for a project that you do not trust: no variable is expanded, no connection opened, no program
     /// started (except git for `--changed-since`) and nothing read from `.spile`. Commands that need more are refused. Also
     /// set by `SPILE_UNTRUSTED=1`
@@ -13,7 +13,7 @@ pub struct Standing {
     untrusted: bool,
 }
 
-impl Standing {
+impl TrustArgs {
     /// Returns whose the project is, as the flag and the variable say.
     pub(super) fn trust(self, variable: Option<&str>) -> Trust {
         let is_said = variable.is_some_and(|word| !matches!(word.trim(), "" | "0" | "false"));
@@ -23,7 +23,7 @@ impl Standing {
 
 /// Why a command is of no use over a project that is not the user's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum UntrustedRefusal {
     /// It asks the registry, or others.
     Asks,
     /// It reads what spile keeps in the project's folder.
@@ -36,7 +36,7 @@ pub(super) enum Refusal {
     Writes,
 }
 
-impl Refusal {
+impl UntrustedRefusal {
     /// Says so, and what to do.
     pub fn sentence(self) -> String {
         let reason = match self {
@@ -54,7 +54,7 @@ impl Refusal {
 }
 
 /// Returns why a command is refused; `None` where it only reads.
-pub(super) fn refusal(command: &Command) -> Option<Refusal> {
+pub(super) fn refusal(command: &Command) -> Option<UntrustedRefusal> {
     match command {
         Command::Check(args) => args.refusal(),
         Command::Fmt(args) => args.refusal(),
@@ -62,7 +62,7 @@ pub(super) fn refusal(command: &Command) -> Option<Refusal> {
         Command::Schema(args) => args.refusal(),
         Command::Connectors(args) => args.refusal(),
         Command::Migrate(args) => args.refusal(),
-        Command::Secrets(_) => Some(Refusal::Opens),
+        Command::Secrets(_) => Some(UntrustedRefusal::Opens),
         Command::Explain(_) | Command::Completions(_) | Command::Man(_) => None,
         Command::Drift(_)
         | Command::History(_)
@@ -70,8 +70,8 @@ pub(super) fn refusal(command: &Command) -> Option<Refusal> {
         | Command::Status(_)
         | Command::Runs(_)
         | Command::Logs(_)
-        | Command::Notify(_) => Some(Refusal::Asks),
-        Command::Tokens(_) => Some(Refusal::Believes),
+        | Command::Notify(_) => Some(UntrustedRefusal::Asks),
+        Command::Tokens(_) => Some(UntrustedRefusal::Believes),
         Command::Up(_)
         | Command::Discover(_)
         | Command::Test(_)
@@ -79,7 +79,7 @@ pub(super) fn refusal(command: &Command) -> Option<Refusal> {
         | Command::Verify(_)
         | Command::RunDue(_)
         | Command::Exec(_)
-        | Command::Doctor(_) => Some(Refusal::Runs),
+        | Command::Doctor(_) => Some(UntrustedRefusal::Runs),
         Command::Init(_)
         | Command::New(_)
         | Command::Edit(_)
@@ -92,6 +92,6 @@ pub(super) fn refusal(command: &Command) -> Option<Refusal> {
         | Command::Disable(_)
         | Command::Pause(_)
         | Command::Resume(_)
-        | Command::Lsp(_) => Some(Refusal::Writes),
+        | Command::Lsp(_) => Some(UntrustedRefusal::Writes),
     }
 }

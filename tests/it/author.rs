@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use spile_core::integration::{Integration, field};
 use spile_core::name::Slug;
 use spile_core::secret::Secret;
-use spile_ops::author::{self, Wanted};
-use spile_ops::edits::{Destination, Written};
+use spile_ops::author::{self, DesiredIntegration};
+use spile_ops::edits::{Destination, WriteOutcome};
 use spile_ops::secrets::Access;
 use spile_ops::{self as ops, Error, Loaded};
 use spile_world::keys::Places;
@@ -47,20 +47,20 @@ impl Desk {
         self.loaded().integrations.find(slug).unwrap().clone()
     }
 
-    async fn create(&self, slug: &str, wanted: &Wanted) -> Result<ops::new::Prepared, Error> {
+    async fn create(&self, slug: &str, wanted: &DesiredIntegration) -> Result<ops::new::Prepared, Error> {
         let slug: Slug = slug.parse().unwrap();
         let connector = self.loaded().catalog.find(spile_core::connector::Role::Extractor, "postgres").unwrap();
         author::create(self.access(), &slug, &connector, wanted).await
     }
 }
 
-fn wanted(keys: &Value, config: &Value, secrets: &[(&str, Option<&str>)]) -> Wanted {
+fn wanted(keys: &Value, config: &Value, secrets: &[(&str, Option<&str>)]) -> DesiredIntegration {
     let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), value.map(Secret::new)));
     let (keys, config) = (serde_json::from_value(keys.clone()), serde_json::from_value(config.clone()));
-    Wanted { keys: keys.unwrap(), config: Some(config.unwrap()), secrets: secrets.collect() }
+    DesiredIntegration { keys: keys.unwrap(), config: Some(config.unwrap()), secrets: secrets.collect() }
 }
 
-fn shop() -> Wanted {
+fn shop() -> DesiredIntegration {
     wanted(
         &json!({"name": "Shop (EU)", "loader": "lake", "schedule": "@daily", "jitter": "5m", "description": null}),
         &json!({"host": "db", "user": "me", "database": "shop"}),
@@ -82,7 +82,7 @@ async fn a_new_file_is_in_its_form_with_its_secrets_encrypted_and_without_a_key(
     assert!(!desk.folder.join("integrations/shop-eu.toml").exists());
     let author = Author { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
     let written = prepared.edits().carry_out(&desk.project, &Destination::WorkingTree, &author, "Add it").await;
-    assert_eq!(written.unwrap(), Written::Files { files: vec!["integrations/shop-eu.toml".into()] });
+    assert_eq!(written.unwrap(), WriteOutcome::Files { files: vec!["integrations/shop-eu.toml".into()] });
     let text = desk.folder.read("integrations/shop-eu.toml");
     let order: Vec<usize> =
         ["type = ", "name = \"Shop (EU)\"", "loader", "schedule", "jitter", "[config]", "[secrets]"]
@@ -139,7 +139,10 @@ async fn only_what_is_wanted_changes() {
     let expected = before.replace("schedule = \"@daily\"\njitter = \"5m\"\n", "");
     assert_eq!(changed.text, expected.replace("host = \"db\"", "host = \"db2\""));
     // Who has no key cannot set a secret beside others: their data key is sealed.
-    let secret = Wanted { secrets: [("password".to_owned(), Some(Secret::new("new")))].into(), ..Wanted::default() };
+    let secret = DesiredIntegration {
+        secrets: [("password".to_owned(), Some(Secret::new("new")))].into(),
+        ..DesiredIntegration::default()
+    };
     let others = Keys::new(Places::default());
     let access = Access { keys: &others, ..desk.access() };
     let refused = author::change(access, &desk.integration("shop"), &secret).await.unwrap_err();

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use spile_core::sops::node::{self, Node};
-use spile_core::sops::{DataKey, Document, Kind, Leaf, NotADocument, Wrapped, bool_of};
+use spile_core::sops::{DataKey, Document, Leaf, NotADocument, PlainKind, Wrapped, bool_of};
 use toml::de::DeTable;
 
 /// The documents and their keys.
@@ -139,15 +139,15 @@ fn assert_holds(name: &str, opened: &[Leaf], expected: &str) {
 fn is_equal(leaf: &Leaf, node: &Node) -> bool {
     let text = leaf.value.expose();
     match (leaf.kind, node) {
-        (Kind::Bool, Node::Bool(flag)) => bool_of(text) == Some(*flag),
-        (Kind::Int | Kind::Float, Node::Integer(number)) => {
+        (PlainKind::Bool, Node::Bool(flag)) => bool_of(text) == Some(*flag),
+        (PlainKind::Int | PlainKind::Float, Node::Integer(number)) => {
             text.parse() == Ok(*number)
                 || text.parse::<f64>().is_ok_and(|float| float.to_string() == number.to_string())
         }
-        (Kind::Int | Kind::Float, Node::Float(number)) => {
+        (PlainKind::Int | PlainKind::Float, Node::Float(number)) => {
             text.parse::<f64>().is_ok_and(|float| float.to_bits() == number.to_bits())
         }
-        (Kind::Str | Kind::Time | Kind::Bytes, Node::Text(expected)) => text == expected,
+        (PlainKind::Str | PlainKind::Time | PlainKind::Bytes, Node::Text(expected)) => text == expected,
         _ => false,
     }
 }

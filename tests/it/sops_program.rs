@@ -10,7 +10,7 @@ use age::secrecy::ExposeSecret;
 use miette::Diagnostic;
 use spile_core::secret::Secret;
 use spile_core::sops::node::Node;
-use spile_core::sops::{DataKey, Document, Kind};
+use spile_core::sops::{DataKey, Document, PlainKind};
 use spile_world::files::project::replace;
 use spile_world::keys::{Keys, Places, wrap};
 use spile_world::processes::sops_program::{Format, Program, WholeFile};
@@ -124,12 +124,12 @@ async fn a_whole_file_keeps_its_indent_and_its_kinds() {
     assert_eq!(official, native);
     let kinds: Vec<_> = official.iter().map(|leaf| (leaf.kind, leaf.value.expose())).collect();
     let expected = [
-        (Kind::Int, "5432"),
-        (Kind::Float, "25.4"),
-        (Kind::Float, "3"),
-        (Kind::Bool, "True"),
-        (Kind::Str, "x"),
-        (Kind::Int, "2"),
+        (PlainKind::Int, "5432"),
+        (PlainKind::Float, "25.4"),
+        (PlainKind::Float, "3"),
+        (PlainKind::Bool, "True"),
+        (PlainKind::Str, "x"),
+        (PlainKind::Int, "2"),
     ];
     assert_eq!(kinds, expected);
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use spile_core::yaml::{Content, Document, Node, Values};
+use spile_core::yaml::{Content, Document, Node, ValueReader};
 
 use crate::project::seed;
 use crate::real::kills::{Dice, number};
@@ -49,7 +49,7 @@ fn ours(text: &str) -> Value {
         Err(mistake) => return json!({ "refused": mistake.to_string() }),
     };
     let mut odd = Vec::new();
-    let value = Values::of(&document).value(&document.root, &mut odd);
+    let value = ValueReader::of(&document).value(&document.root, &mut odd);
     if !odd.is_empty() {
         return json!({ "odd": true });
     }

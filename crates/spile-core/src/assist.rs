@@ -5,7 +5,7 @@ mod cursor;
 mod hover;
 mod position;
 
-pub use complete::{Known, Offer, offers};
+pub use complete::{CompletionContext, Offer, offers};
 pub use cursor::{Cursor, Spot};
 pub use hover::hover;
 pub use position::{Encoding, offset, position};

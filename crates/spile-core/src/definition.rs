@@ -29,7 +29,7 @@ use crate::source::Source;
 
 pub use index::{Indexed, index};
 pub use merge::merge;
-pub use mistake::Mistake;
+pub use mistake::DefinitionMistake;
 pub use notes::Notes;
 pub use pinned::is_pinned;
 pub use text::text;
@@ -39,7 +39,7 @@ pub const MOST_BYTES: usize = 2 * 1024 * 1024;
 
 /// What the user says of a definition that it does not say itself.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct DefinitionHints {
     /// What the connector is called, instead of after its plugin.
     pub name: Option<String>,
     /// Which side of a pipeline it is.
@@ -67,7 +67,7 @@ pub struct Definition {
 type Members = Map<String, Value>;
 
 /// Reads a definition, whatever its form.
-pub fn read(source: &Source, asked: &Asked, problems: &mut Problems) -> Option<Definition> {
+pub fn read(source: &Source, asked: &DefinitionHints, problems: &mut Problems) -> Option<Definition> {
     let members = form::plugin(source, asked, problems)?;
     plugin::read(source, &members, asked, problems)
 }

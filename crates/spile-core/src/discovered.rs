@@ -22,7 +22,7 @@ pub use contract::{Contract, Promise};
 pub use discovery::Discovered;
 pub use field::{Field, Inclusion};
 pub use key::key;
-pub use mistake::Mistake;
+pub use mistake::SelectionMistake;
 pub use proposal::Proposal;
 pub use read::{NoCatalog, read};
 pub use rules::{Rules, Taken, can_select};

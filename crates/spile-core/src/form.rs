@@ -10,9 +10,9 @@ mod words;
 
 pub use answer::answer;
 pub use file::NewFile;
-pub use mistake::Mistake;
+pub use mistake::AnswerMistake;
 pub use posted::{Posted, posted};
-pub use words::{Given, SecretSource, Words, missing, read};
+pub use words::{AnswerWords, GivenAnswers, SecretSource, missing, read};
 
 use crate::connector::{Connector, Group, Setting};
 

@@ -28,14 +28,14 @@ use crate::connector::Catalog;
 use crate::name::EnvironmentName;
 use crate::secrecy::Copies;
 use crate::source::Source;
-use crate::yaml::{self, Document, Values, opened};
-use inventory::Found;
+use crate::yaml::{self, Document, ValueReader, opened};
+use inventory::Inventory;
 
-pub use adopted::{Adopted, Left};
+pub use adopted::{Adopted, LeftAlone};
 pub use connectors::Locks;
 pub use files::NewFile;
-pub use include::{Refusal, merged};
-pub use mistake::Mistake;
+pub use include::{IncludeRefusal, merged};
+pub use mistake::ImportMistake;
 pub use note::Note;
 pub use notes::left_in_clear;
 pub use part::Why;
@@ -65,14 +65,14 @@ pub struct Import {
     /// The text that was imported, without the copies of secrets that Meltano does not read.
     pub struck: String,
     /// Copies of secrets that would stay in the template: nothing may be written.
-    pub left_secrets: Vec<Mistake>,
+    pub left_secrets: Vec<ImportMistake>,
 }
 
 /// Returns the patterns of `include_paths`.
 ///
 /// # Errors
 /// When the text cannot be parsed.
-pub fn include_paths(text: &str) -> Result<Vec<String>, Mistake> {
+pub fn include_paths(text: &str) -> Result<Vec<String>, ImportMistake> {
     let document = Document::parse(text)?;
     let paths = document.root.get("include_paths").map(yaml::Node::items).unwrap_or_default();
     Ok(paths.iter().filter_map(|path| path.text().map(str::to_owned)).collect())
@@ -82,12 +82,12 @@ pub fn include_paths(text: &str) -> Result<Vec<String>, Mistake> {
 ///
 /// # Errors
 /// When it is of another form than Meltano takes.
-pub fn prepared(text: &str) -> Result<String, Mistake> {
+pub fn prepared(text: &str) -> Result<String, ImportMistake> {
     let document = Document::parse(text)?;
-    let values = Values::of(&document);
+    let values = ValueReader::of(&document);
     values.value(&document.root, &mut Vec::new());
     if values.is_exhausted() {
-        return Err(yaml::Mistake::Aliases { span: (0..0).into() }.into());
+        return Err(yaml::YamlMistake::Aliases { span: (0..0).into() }.into());
     }
     form::check(&document)?;
     Ok(opened(text, &inventory::frame)?)
@@ -98,9 +98,9 @@ pub fn prepared(text: &str) -> Result<String, Mistake> {
 ///
 /// # Errors
 /// When the text cannot be parsed.
-pub fn import(text: &str, catalog: &Catalog, locks: &Locks, left: &mut Left) -> Result<Import, Mistake> {
+pub fn import(text: &str, catalog: &Catalog, locks: &Locks, left: &mut LeftAlone) -> Result<Import, ImportMistake> {
     let document = Document::parse(text)?;
-    let found = Found::of(&document);
+    let found = Inventory::of(&document);
     let mut all;
     loop {
         all = adopted::adopted(&document, &found, left);
@@ -147,7 +147,7 @@ pub fn import(text: &str, catalog: &Catalog, locks: &Locks, left: &mut Left) -> 
         notes,
         copies,
         struck: struck.text,
-        left_secrets: struck.left.into_iter().map(|span| Mistake::SecretLeft { span: span.into() }).collect(),
+        left_secrets: struck.left.into_iter().map(|span| ImportMistake::SecretLeft { span: span.into() }).collect(),
         adopted: all,
         files,
     })
@@ -166,7 +166,7 @@ fn connector_stems<'a>(keys: impl Iterator<Item = &'a PluginKey>) -> BTreeMap<&'
     stems
 }
 
-fn environments(found: &Found<'_>) -> Vec<EnvironmentName> {
+fn environments(found: &Inventory<'_>) -> Vec<EnvironmentName> {
     found.environments.iter().filter_map(|environment| environment.name.parse().ok()).collect()
 }
 
@@ -174,12 +174,12 @@ fn environments(found: &Found<'_>) -> Vec<EnvironmentName> {
 ///
 /// # Errors
 /// With the first that makes them so.
-pub fn fits(sizes: &[(Source, u64)]) -> Result<(), Refusal> {
+pub fn fits(sizes: &[(Source, u64)]) -> Result<(), IncludeRefusal> {
     let mut bytes = 0;
     for (source, size) in sizes {
         bytes += size;
         if bytes > MOST_BYTES {
-            return Err((source.clone(), Mistake::TooLarge { bytes, most: MOST_BYTES, span: (0..0).into() }));
+            return Err((source.clone(), ImportMistake::TooLarge { bytes, most: MOST_BYTES, span: (0..0).into() }));
         }
     }
     Ok(())

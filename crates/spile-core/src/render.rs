@@ -17,7 +17,7 @@ use crate::plan::State;
 use crate::record::Entry;
 use crate::record::entry::Origin;
 use crate::source::Source;
-use crate::yaml::write::{self, Place};
+use crate::yaml::write::{self, ValuePosition};
 use engine::{Author, Failure, Template};
 use values::Values;
 
@@ -41,7 +41,7 @@ const FUEL_FOR_EACH: u64 = 50_000;
 
 /// What can be wrong with a template of the project's own.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum TemplateMistake {
     /// The template does not parse, or fails.
     #[error("the template fails: {message}")]
     #[diagnostic(
@@ -131,7 +131,7 @@ pub enum Purpose {
 ///
 /// # Errors
 /// When the template fails, or loses or changes an entry.
-pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
+pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, TemplateMistake> {
     let text = unproven(head, entries, template)?;
     compare(&text, read::back_of_any(&text), entries)?;
     Ok(text)
@@ -141,22 +141,27 @@ pub fn meltano_yml(head: &Head, entries: &State<Entry>, template: &Source) -> Re
 ///
 /// # Errors
 /// When an entry is lost, changed or added.
-pub fn prove(text: &str, entries: &State<Entry>) -> Result<(), Mistake> {
+pub fn prove(text: &str, entries: &State<Entry>) -> Result<(), TemplateMistake> {
     compare(text, read::back(text), entries)
 }
 
 /// What is not there unchanged in what was read back is a mistake of the template's.
-fn compare(text: &str, back: Result<read::Back, read::Unreadable>, entries: &State<Entry>) -> Result<(), Mistake> {
+fn compare(
+    text: &str,
+    back: Result<read::Back, read::Unreadable>,
+    entries: &State<Entry>,
+) -> Result<(), TemplateMistake> {
     let span = || (0..0).into();
-    let unreadable = |error: read::Unreadable| Mistake::Unreadable { message: error.to_string(), span: span() };
+    let unreadable = |error: read::Unreadable| TemplateMistake::Unreadable { message: error.to_string(), span: span() };
     let read::Back { entries: back, names } = back.map_err(unreadable)?;
     if !read::is_rendered(text) {
-        return Err(Mistake::Unmarked { span: span() });
+        return Err(TemplateMistake::Unmarked { span: span() });
     }
     if let Some((list, name)) = twice(&names, entries) {
-        return Err(Mistake::PluginTwice { list, name, span: span() });
+        return Err(TemplateMistake::PluginTwice { list, name, span: span() });
     }
-    let unfaithful = |what, entry: &Entry| Mistake::Unfaithful { what, name: entry.slug.to_string(), span: span() };
+    let unfaithful =
+        |what, entry: &Entry| TemplateMistake::Unfaithful { what, name: entry.slug.to_string(), span: span() };
     for (id, entry) in entries.iter() {
         match back.get(id) {
             None => return Err(unfaithful("drops", entry)),
@@ -184,7 +189,7 @@ fn twice(names: &read::Names, entries: &State<Entry>) -> Option<(&'static str, S
 ///
 /// # Errors
 /// When the template fails.
-pub fn unproven(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, Mistake> {
+pub fn unproven(head: &Head, entries: &State<Entry>, template: &Source) -> Result<String, TemplateMistake> {
     let template = Template {
         name: &template.path().display().to_string(),
         text: template.text(),
@@ -217,7 +222,7 @@ fn formatted(
         return minijinja::escape_formatter(out, state, value);
     }
     // Where the program's own macros write a value is known: alone on its line.
-    let place = if state.name() == PARTS.0 { Place::Block } else { Place::Flow };
+    let place = if state.name() == PARTS.0 { ValuePosition::Block } else { ValuePosition::Flow };
     let mut text = String::new();
     if let Some(said) = value.as_str() {
         write::text(&mut text, said, place);
@@ -229,8 +234,8 @@ fn formatted(
     out.write_str(&text).map_err(minijinja::Error::from)
 }
 
-fn failed(failure: Failure) -> Mistake {
-    Mistake::Failed { message: failure.message, span: failure.span.into() }
+fn failed(failure: Failure) -> TemplateMistake {
+    TemplateMistake::Failed { message: failure.message, span: failure.span.into() }
 }
 
 #[cfg(test)]

@@ -32,11 +32,11 @@ pub use outputs::{Builtin, OutputMistake, OutputSettings};
 pub use registry::{Home, NotATableName, Registry, RegistryMistake, Resolved, Supabase, TableName};
 pub use run_environment::{RunEnvironment, RunMistake};
 pub use sync::{CatalogAge, Severity, Sync, Verify};
-pub use variables::{Given, Mixed, NoValue, NotAName, VariableName, Variables};
+pub use variables::{Mixed, NoValue, NotAName, TextOrVariable, VariableName, Variables};
 
 /// What can be wrong with `spile.toml` beyond its form.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum SettingsMistake {
     /// A project name nobody could tell rows by.
     #[error("the project's name is empty")]
     #[diagnostic(code(spile::project::name), help("give the project a name, such as `name = \"acme-analytics\"`"))]
@@ -173,7 +173,7 @@ fn settings(table: Table<'_>, problems: &mut Problems) -> Option<ProjectSettings
     let notify = notify::read(&table, problems);
     let named = environments.iter().filter_map(|(name, own)| Some((name, own.notify.as_deref()?)));
     notify::check_names(named, &notify, problems);
-    let outputs = outputs::Written::read(table.tables("outputs", problems), problems);
+    let outputs = outputs::OutputEntry::read(table.tables("outputs", problems), problems);
     // Registries and channels know better what their keys are; what they reported is not reported again.
     table.plain_secrets(&[], problems);
     table.finish(problems);
@@ -208,12 +208,12 @@ struct ProjectTable {
 fn head(table: Table<'_>, problems: &mut Problems) -> ProjectTable {
     let name = table.required_text("name", "\"acme-analytics\"", problems);
     if let Some(name) = name.as_ref().filter(|name| name.trim().is_empty()) {
-        problems.push(table.source, Mistake::Name { span: name.place.span.clone().into() });
+        problems.push(table.source, SettingsMistake::Name { span: name.place.span.clone().into() });
     }
     let url = table.text("url", problems);
     if let Some(url) = url.as_ref().filter(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
         let span = url.place.span.clone().into();
-        problems.push(&url.place.source, Mistake::Url { url: url.value.clone(), span });
+        problems.push(&url.place.source, SettingsMistake::Url { url: url.value.clone(), span });
     }
     let default_environment = table.parsed("default_environment", problems);
     table.finish(problems);
@@ -236,7 +236,7 @@ fn default_environment(
     let resembles = did_you_mean(written.as_str(), environments.keys().map(EnvironmentName::as_str));
     if let Some(help) = resembles.filter(|_| !environments.contains_key(&written.value)) {
         let span = written.place.span.clone().into();
-        problems.push(&written.place.source, Mistake::Environment { name: written.value.clone(), span, help });
+        problems.push(&written.place.source, SettingsMistake::Environment { name: written.value.clone(), span, help });
     }
     environments.entry(written.value.clone()).or_default();
     Some(written.value)
@@ -268,7 +268,7 @@ fn environments(
             Ok(parsed) => drop(environments.insert(parsed, Environment { protected, registry, notify })),
             Err(error) => {
                 let span = name.place.span.clone().into();
-                let finding = table::Mistake::Invalid {
+                let finding = table::TomlMistake::Invalid {
                     key: "environments".to_owned(),
                     message: error.to_string(),
                     span,

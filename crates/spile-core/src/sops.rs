@@ -14,8 +14,8 @@ mod scope;
 
 pub use cipher::DataKey;
 pub use document::{Document, Fault, Leaf, NotADocument, SECRETS, bool_of};
-pub use enc::{Enc, Kind, NotEnc, PREFIX};
+pub use enc::{Enc, NotEnc, PREFIX, PlainKind};
 pub use metadata::{BadMetadata, ENCRYPTED, Metadata, VERSION, Wrapped};
 pub use rewrite::rewrite;
 pub use rules::{BadRules, Rule, Rules, Scoped};
-pub use scope::{Pattern, Scope};
+pub use scope::{KeyPattern, Scope};

@@ -21,7 +21,7 @@ use crate::source::{Place, Placed, Source};
 use crate::value;
 use node::{hide_values, written};
 
-pub use mistake::Mistake;
+pub use mistake::TomlMistake;
 pub use node::{Content, Node};
 pub use tree::{DEEPEST, NotATree, editable, layout, tree};
 
@@ -36,7 +36,7 @@ pub fn parse<T>(
         Ok(table) => read(Table::new(source, &table, 0..0), problems),
         // Of a merge that was left half-way one thing is wrong, whatever the parser makes of it.
         Err(NotATree::Syntax(_)) if let Some(at) = conflict(source.text()) => {
-            problems.push(source, Mistake::Conflict { span: at.into() });
+            problems.push(source, TomlMistake::Conflict { span: at.into() });
             hide_values(source, problems);
             None
         }
@@ -44,13 +44,13 @@ pub fn parse<T>(
         Err(NotATree::Syntax(errors)) => {
             for error in errors {
                 let span = error.span().unwrap_or(0..0).into();
-                problems.push(source, Mistake::Syntax { message: error.message().to_owned(), span });
+                problems.push(source, TomlMistake::Syntax { message: error.message().to_owned(), span });
             }
             hide_values(source, problems);
             None
         }
         Err(NotATree::TooDeep(span)) => {
-            problems.push(source, Mistake::TooDeep { span: span.into() });
+            problems.push(source, TomlMistake::TooDeep { span: span.into() });
             hide_values(source, problems);
             None
         }
@@ -102,7 +102,7 @@ impl<'a> Table<'a> {
         if [TABLE, TABLES].contains(&wanted.0) || found.get_ref().is_table() || found.get_ref().is_array() {
             self.hide(found, problems);
         }
-        let mistake = Mistake::WrongKind {
+        let mistake = TomlMistake::WrongKind {
             key: key.to_owned(),
             found: with_article(found.get_ref().type_str()),
             wanted: wanted.0,
@@ -144,7 +144,7 @@ impl<'a> Table<'a> {
     fn require(&self, key: &'static str, example: &'static str, problems: &mut Problems) {
         if self.find(key).is_none() {
             let span = self.span.clone().into();
-            problems.push(self.source, Mistake::MissingKey { key: key.to_owned(), example, span });
+            problems.push(self.source, TomlMistake::MissingKey { key: key.to_owned(), example, span });
         }
     }
 
@@ -159,7 +159,7 @@ impl<'a> Table<'a> {
             Err(error) => {
                 let span = text.place.span.clone().into();
                 let message = error.to_string();
-                problems.push(self.source, Mistake::Invalid { key: key.to_owned(), message, span, help: None });
+                problems.push(self.source, TomlMistake::Invalid { key: key.to_owned(), message, span, help: None });
                 None
             }
         }
@@ -179,7 +179,7 @@ impl<'a> Table<'a> {
             let help = did_you_mean(&text, names()).unwrap_or_else(|| format!("choose one of {}", listed(names())));
             let message = format!("`{}` is none of the known words", text.value);
             let span = text.place.span.clone().into();
-            problems.push(self.source, Mistake::Invalid { key: key.to_owned(), message, span, help: Some(help) });
+            problems.push(self.source, TomlMistake::Invalid { key: key.to_owned(), message, span, help: Some(help) });
         }
         found.map(|(_, value)| Placed { value: *value, place: text.place })
     }
@@ -212,7 +212,7 @@ impl<'a> Table<'a> {
                 let span = found.span();
                 let written = self.source.text().get(span.clone()).unwrap_or_default().to_owned();
                 let (key, found, span) = (key.to_owned(), written, span.into());
-                problems.push(self.source, Mistake::WrongKind { key, found, wanted, example: "30", span });
+                problems.push(self.source, TomlMistake::WrongKind { key, found, wanted, example: "30", span });
             }
             Some(_) => {}
             None => self.wrong(key, found, (wanted, "30"), problems),
@@ -392,7 +392,7 @@ impl<'a> Table<'a> {
             let help = did_you_mean(name, known.iter().copied())
                 .unwrap_or_else(|| format!("the keys known here are {}", listed(all)));
             let span = key.span().into();
-            problems.push(self.source, Mistake::UnknownKey { key: name.to_owned(), span, help });
+            problems.push(self.source, TomlMistake::UnknownKey { key: name.to_owned(), span, help });
         }
     }
 }

@@ -27,7 +27,7 @@ const NOT_FREE: [&str; 7] = ["id", "type", "plugin", "kind", "config", "secrets"
 
 /// What somebody wants an integration to be. What is not said stays as it is.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct DesiredIntegration {
     /// The keys at the top of the file: `name`, `loader`, `schedule` and so on; null takes one away.
     pub keys: BTreeMap<String, Value>,
     /// All of its settings that are no secrets.
@@ -49,7 +49,7 @@ pub struct Removal {
     pub project: Project,
 }
 
-impl Wanted {
+impl DesiredIntegration {
     /// Returns the keys that a face may set.
     pub fn free_keys() -> impl Iterator<Item = &'static str> {
         KEYS.into_iter().map(|(key, _)| key).filter(|key| !NOT_FREE.contains(key))
@@ -87,7 +87,7 @@ pub async fn create(
     access: Access<'_>,
     slug: &Slug,
     connector: &Arc<Connector>,
-    wanted: &Wanted,
+    wanted: &DesiredIntegration,
 ) -> Result<Prepared, Error> {
     wanted.fits(connector)?;
     let config = wanted.config.clone().unwrap_or_default();
@@ -108,7 +108,11 @@ pub async fn create(
 ///
 /// # Errors
 /// When its secrets do not open, or the project would be wrong with it.
-pub async fn change(access: Access<'_>, integration: &Integration, wanted: &Wanted) -> Result<Prepared, Error> {
+pub async fn change(
+    access: Access<'_>,
+    integration: &Integration,
+    wanted: &DesiredIntegration,
+) -> Result<Prepared, Error> {
     wanted.fits(&integration.connector)?;
     let mut edits = wanted.edits();
     if let Some(config) = &wanted.config {

@@ -297,7 +297,7 @@ fn outputs(
 }
 
 /// Returns the error for a mistake of a template's.
-pub(super) fn mistaken(template: &Source, mistake: render::Mistake) -> Error {
+pub(super) fn mistaken(template: &Source, mistake: render::TemplateMistake) -> Error {
     let mut problems = Problems::default();
     problems.push(template, mistake);
     Error::Problems(problems.into_report())

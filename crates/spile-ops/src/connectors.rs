@@ -15,6 +15,6 @@ pub use built_in::{BUILT_IN, built_in};
 pub use error::Error as ConnectorsError;
 pub use hub::hub;
 pub use import::{Imported, Overwriting, import, read};
-pub use shelf::{Origin, Shelf, Shown, Standing};
+pub use shelf::{Origin, Shelf, ShelfEntry, ShownConnector};
 pub use update::{Updated, update};
 pub use upgrade::{Prepared, own, prepare, source_of, write};

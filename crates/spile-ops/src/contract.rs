@@ -36,7 +36,7 @@ pub fn read(
 
 /// What people and commands call an integration in an environment.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub struct IntegrationLabel {
     /// Its name.
     pub slug: Slug,
     /// The environment.
@@ -45,7 +45,7 @@ pub struct Named {
     pub argument: String,
 }
 
-impl Named {
+impl IntegrationLabel {
     /// Names an integration in an environment.
     #[must_use]
     pub fn of(loaded: &Loaded, integration: &Integration, environment: &EnvironmentName) -> Self {
@@ -94,7 +94,7 @@ pub fn known_changes(
     let Some(contract) = read(project, integration, environment)? else { return Ok(None) };
     let Some(now) = discover::found(project.root(), loaded, integration, environment)? else { return Ok(None) };
     let changes = changes(integration, environment, &contract, &now);
-    let Named { slug, argument, .. } = Named::of(loaded, integration, environment);
+    let IntegrationLabel { slug, argument, .. } = IntegrationLabel::of(loaded, integration, environment);
     let (id, at) = (integration.id, now.discovered_at);
     Ok((!changes.is_empty()).then_some(ChangedSource { id, slug, argument, at, changes }))
 }
@@ -105,12 +105,12 @@ pub enum History {
     /// Since it was last accepted.
     SinceContract(Vec<Change>),
     /// Nobody has accepted it yet: what each answer that is kept said otherwise than the one before, the newest first.
-    ByAnswer(Vec<Step>),
+    ByAnswer(Vec<HistoryStep>),
 }
 
 /// What an answer of a source said otherwise than the one before.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct HistoryStep {
     /// When it was given.
     pub at: Timestamp,
     /// When the one before was.
@@ -141,7 +141,7 @@ pub fn history(
         let (after, before) = (pair[0], pair[1]);
         let contract = Contract::of(&before.streams, &integration.connector);
         let changes = changes(integration, environment, &contract, after);
-        Step { at: after.discovered_at, since: before.discovered_at, changes }
+        HistoryStep { at: after.discovered_at, since: before.discovered_at, changes }
     };
     let steps = answers.windows(2).map(step).filter(|step| !step.changes.is_empty());
     Ok(History::ByAnswer(steps.collect()))
@@ -188,7 +188,7 @@ pub fn acceptance(
 #[derive(Debug)]
 pub struct Checked {
     /// The integration.
-    pub named: Named,
+    pub named: IntegrationLabel,
     /// What has changed; or why its source could not be asked.
     pub changes: Result<Vec<Change>, Error>,
 }
@@ -221,7 +221,7 @@ pub async fn check_due(
                 .map(|now| changes(integration, &options.environment, &contract, &now)),
             Err(error) => Err(error),
         };
-        checked.push(Checked { named: Named::of(loaded, integration, &options.environment), changes });
+        checked.push(Checked { named: IntegrationLabel::of(loaded, integration, &options.environment), changes });
     }
     Ok(checked)
 }

@@ -96,7 +96,7 @@ pub async fn discover(
 }
 
 /// What a tap has just said.
-pub(super) struct Answer {
+pub(super) struct DiscoveryAnswer {
     /// What its source offers, as it is kept.
     pub(super) discovered: Discovered,
     /// The catalog that says so, for a run; none where a secret is among the names of streams and fields, so that what is
@@ -114,7 +114,7 @@ pub(super) async fn asked(
     integration: &Arc<Integration>,
     options: &Options,
     tell: Tell<'_>,
-) -> Result<Answer, Error> {
+) -> Result<DiscoveryAnswer, Error> {
     refuse(integration)?;
     Ask { world, loaded, integration, options }.answer(tell).await
 }
@@ -222,7 +222,7 @@ impl Offer {
 
 /// A stream, and of its fields those that are shown, with whether each is read.
 #[derive(Debug, Clone)]
-pub struct Shown<'a> {
+pub struct ShownStream<'a> {
     /// The stream.
     pub stream: &'a Stream,
     /// Whether it is read.
@@ -237,7 +237,7 @@ pub struct Shown<'a> {
 ///
 /// # Errors
 /// When that is nothing.
-pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<Shown<'a>>, Error> {
+pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<ShownStream<'a>>, Error> {
     let streams = &offer.discovered.streams;
     let exact = asked.and_then(|asked| offer.discovered.stream(asked));
     let found = match (asked, exact) {
@@ -257,9 +257,9 @@ pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<Shown<'a>>
         let is_meant = |(field, _): &(&Field, Taken)| meant.next_if(|one| std::ptr::eq(*one, *field)).is_some();
         let fields = stream.fields.iter().zip(all).filter(is_meant).collect();
         let table = offer.tables.get(&stream.name).map(String::as_str);
-        Shown { stream, taken, table, fields }
+        ShownStream { stream, taken, table, fields }
     });
-    let mut shown: Vec<Shown<'_>> = shown.collect();
+    let mut shown: Vec<ShownStream<'_>> = shown.collect();
     // People's tables first: a database has more of its own.
     shown.sort_by_cached_key(|shown| !offer.is_usual(shown.stream));
     Ok(shown)
@@ -290,7 +290,7 @@ struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    async fn answer(&self, tell: Tell<'_>) -> Result<Answer, Error> {
+    async fn answer(&self, tell: Tell<'_>) -> Result<DiscoveryAnswer, Error> {
         let slug = &self.integration.slug;
         let meltano = &self.world.meltano;
         let mut interrupt = self.options.interrupt.clone();
@@ -314,7 +314,7 @@ impl Ask<'_> {
         let environment = &self.options.environment;
         let kept = discoveries.keep(slug, environment, &discovered);
         kept.map_err(io("write", &discoveries.path(slug, environment)))?;
-        Ok(Answer { discovered, catalog })
+        Ok(DiscoveryAnswer { discovered, catalog })
     }
 
     /// Apart from the logs of runs, which it must not push out.

@@ -9,7 +9,7 @@ use spile_world::{Keys, Notifier, Outside, Project, World};
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum CheckResult {
     /// It is as it should be.
     Good,
     /// It is not there, and is only needed for some things.
@@ -24,7 +24,7 @@ pub struct Finding {
     /// What was looked at.
     pub subject: &'static str,
     /// How it is to be taken.
-    pub verdict: Verdict,
+    pub verdict: CheckResult,
     /// What was found.
     pub found: String,
     /// The next step, where one is needed.
@@ -64,12 +64,12 @@ pub async fn doctor(project: &Project, environment: Option<&str>, host: &Host, o
 }
 
 fn good(subject: &'static str, found: impl Into<String>) -> Finding {
-    Finding { subject, verdict: Verdict::Good, found: found.into(), help: None }
+    Finding { subject, verdict: CheckResult::Good, found: found.into(), help: None }
 }
 
 fn bad(subject: &'static str, error: &(dyn miette::Diagnostic + 'static), help: Option<String>) -> Finding {
     let help = help.or_else(|| error.help().map(|help| help.to_string()));
-    Finding { subject, verdict: Verdict::Bad, found: error.to_string(), help }
+    Finding { subject, verdict: CheckResult::Bad, found: error.to_string(), help }
 }
 
 /// Says what is wrong with the files: the first of it with its place, for the rest there is `check`.
@@ -91,7 +91,7 @@ fn hosts(outside: &Outside) -> Finding {
         Ok(listed) => good("hosts", listed.join(", ")),
         Err(error) => Finding {
             subject: "hosts",
-            verdict: Verdict::Bad,
+            verdict: CheckResult::Bad,
             found: format!("what was agreed to cannot be read: {error}"),
             help: Some("mend or remove `registries.json` in `~/.local/state/spile`".to_owned()),
         },
@@ -106,14 +106,14 @@ fn channels(loaded: &Loaded, environment: Option<&str>, outside: &Outside) -> Ve
     for channel in loaded.settings.channels_of(&environment) {
         notifier.check(&channel.sender, &mut found);
     }
-    problems("notify", &found.into_report()).map(|one| Finding { verdict: Verdict::Advice, ..one }).collect()
+    problems("notify", &found.into_report()).map(|one| Finding { verdict: CheckResult::Advice, ..one }).collect()
 }
 
 /// One finding for each problem, with its place.
 fn problems(subject: &'static str, report: &Report) -> impl Iterator<Item = Finding> {
     report.problems().iter().map(move |problem| Finding {
         subject,
-        verdict: Verdict::Bad,
+        verdict: CheckResult::Bad,
         found: format!("{}: {}", problem.to_reference(), problem.message()),
         help: problem.help(),
     })
@@ -131,7 +131,7 @@ fn tool(name: &'static str, host: &Host, purpose: &str) -> Finding {
         Some(path) => good(name, path.display().to_string()),
         None => Finding {
             subject: name,
-            verdict: Verdict::Advice,
+            verdict: CheckResult::Advice,
             found: "not on PATH".to_owned(),
             help: Some(purpose.to_owned()),
         },
@@ -144,7 +144,7 @@ fn meltano(world: &World) -> Finding {
         return good("meltano", format!("{version} in .spile/meltano"));
     }
     let help = Some("nothing to do: `spile test` and `spile sync` install it".to_owned());
-    Finding { subject: "meltano", verdict: Verdict::Advice, found: format!("{version} is not installed yet"), help }
+    Finding { subject: "meltano", verdict: CheckResult::Advice, found: format!("{version} is not installed yet"), help }
 }
 
 async fn registry(world: &World) -> Finding {
@@ -162,7 +162,7 @@ async fn exposure(world: &World) -> Option<Finding> {
     }
     Some(Finding {
         subject: "exposure",
-        verdict: Verdict::Bad,
+        verdict: CheckResult::Bad,
         found: rights.join(", "),
         help: Some("run the migration again: `spile migrate` prints it, and it takes these rights back".to_owned()),
     })
@@ -187,7 +187,7 @@ async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
     let files = super::counted(count, "file");
     Finding {
         subject: "secrets",
-        verdict: Verdict::Advice,
+        verdict: CheckResult::Advice,
         found: format!("{} of {files} {verb} not open here; `{path}`: {error}", closed.len()),
         help: miette::Diagnostic::help(error).map(|help| help.to_string()),
     }

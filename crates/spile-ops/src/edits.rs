@@ -28,7 +28,7 @@ pub enum Destination {
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
-pub enum Written {
+pub enum WriteOutcome {
     /// Files, relative to the project.
     Files {
         /// Their paths.
@@ -94,9 +94,9 @@ impl Edits {
         destination: &Destination,
         author: &Author,
         message: &str,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteOutcome, Error> {
         match destination {
-            Destination::WorkingTree => Ok(Written::Files { files: self.write(project)? }),
+            Destination::WorkingTree => Ok(WriteOutcome::Files { files: self.write(project)? }),
             Destination::Branch { push } => {
                 let commit = Commit { files: self.changed().collect(), author, message };
                 let (branch, commit) = git::commit(project.root(), &commit).await?;
@@ -107,7 +107,7 @@ impl Edits {
                     git::remove_branch(project.root(), &branch, &commit).await?;
                     return Err(error.into());
                 }
-                Ok(Written::Branch { branch, commit, pushed_to: push.clone() })
+                Ok(WriteOutcome::Branch { branch, commit, pushed_to: push.clone() })
             }
         }
     }

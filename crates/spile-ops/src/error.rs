@@ -15,7 +15,7 @@ use spile_core::settings::{RegistryMistake, UndeclaredEnvironment};
 use spile_core::source::Placed;
 use spile_world::files::door::Shut;
 use spile_world::files::project::{FileError, NoProject};
-use spile_world::files::refusal::Refusal;
+use spile_world::files::refusal::FileRefusal;
 use spile_world::net::hub::HubError;
 use spile_world::processes::command::NotStarted;
 use spile_world::processes::git::GitError;
@@ -472,14 +472,14 @@ impl Error {
     /// code and a help of its own.
     #[must_use]
     pub fn shown(&self) -> &(dyn Diagnostic + 'static) {
-        Refusal::behind(self).map_or(self, |refusal| refusal)
+        FileRefusal::behind(self).map_or(self, |refusal| refusal)
     }
 
     /// Returns what it came from, outermost first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
-        if Refusal::behind(self).is_some() {
+        if FileRefusal::behind(self).is_some() {
             return causes;
         }
         let mut cause = std::error::Error::source(self);

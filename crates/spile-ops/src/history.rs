@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Error, Loaded, Which};
+use super::{Error, Loaded, RunSelection};
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::plan;
@@ -38,7 +38,7 @@ pub async fn status(
     world: &World,
     loaded: &Loaded,
     environment: &EnvironmentName,
-    which: &Which,
+    which: &RunSelection,
 ) -> Result<Vec<Status>, Error> {
     let standings = world.runs.standings().await?;
     let drifted = drifted(world, loaded, environment).await?;
@@ -96,7 +96,7 @@ pub async fn pruned(world: &World) -> Result<Option<Pruned>, Error> {
 ///
 /// # Errors
 /// When a word names nothing, or the registry cannot be read.
-pub async fn runs(world: &World, loaded: &Loaded, which: &Which, most: usize) -> Result<Vec<Run>, Error> {
+pub async fn runs(world: &World, loaded: &Loaded, which: &RunSelection, most: usize) -> Result<Vec<Run>, Error> {
     if which.is_everything() {
         return Ok(world.runs.newest(None, most).await?);
     }

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 use super::Error as OpsError;
 use super::check::Loaded;
-use attempt::{Failed, attempt};
+use attempt::{FailedAttempt, attempt};
 use spile_core::connector::Catalog;
-use spile_core::import::{self, Adopted, Import, Left, NewFile, Note};
+use spile_core::import::{self, Adopted, Import, LeftAlone, NewFile, Note};
 use spile_core::problem::Problems;
 use spile_core::render::{FILE_NAME, read::is_rendered};
 use spile_core::secrecy::{self, Copies, clear, is_name, said};
@@ -29,7 +29,7 @@ use spile_world::files::project::{SETTINGS, recover};
 use spile_world::{Keys, Project};
 
 pub use error::Error;
-pub use write::{Written, carry_out};
+pub use write::{ImportOutcome, carry_out};
 
 /// Where the template is.
 const TEMPLATE: &str = "templates/meltano.yml.j2";
@@ -60,7 +60,7 @@ pub struct Prepared {
     /// The plugins that become integrations.
     pub adopted: Vec<Adopted>,
     /// The plugins that stay in the template, and why.
-    pub left: Left,
+    pub left: LeftAlone,
     /// Who may read the secrets.
     pub readers: Readers,
     /// What the user should know.
@@ -97,7 +97,7 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
     let text = import::prepared(whole.text()).map_err(|mistake| refused(&whole, mistake))?;
     let locks = read::locks(folder);
     let catalog = Catalog::new(&[], &mut Problems::default());
-    let mut left = Left::new();
+    let mut left = LeftAlone::new();
     loop {
         let mut import =
             import::import(&text, &catalog, &locks, &mut left).map_err(|mistake| refused(&whole, mistake))?;
@@ -105,7 +105,9 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
         let files = own_files(&project, &mut import, options);
         in_the_way(&project, &files)?;
         let attempted = attempt(&project, &import, &files, &mut left);
-        if !import.left_secrets.is_empty() && !matches!(attempted, Err(Failed::Again | Failed::Refused(_))) {
+        if !import.left_secrets.is_empty()
+            && !matches!(attempted, Err(FailedAttempt::Again | FailedAttempt::Refused(_)))
+        {
             return Err(all_refused(&Source::new(FILE_NAME, text), import.left_secrets));
         }
         match attempted {
@@ -117,19 +119,19 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
                 return Ok(Prepared { left, ..prepared });
             }
             // What cannot be said stays as it is, and the rest is tried again.
-            Err(Failed::Again) if left.len() > known => {}
-            Err(Failed::Again) => return Err(refused(&whole, unfaithful("the file as a whole"))),
-            Err(Failed::Refused(error)) => return Err(*error),
-            Err(Failed::Differs(path)) => return Err(refused(&whole, unfaithful(&import.copies.struck(&path)))),
+            Err(FailedAttempt::Again) if left.len() > known => {}
+            Err(FailedAttempt::Again) => return Err(refused(&whole, unfaithful("the file as a whole"))),
+            Err(FailedAttempt::Refused(error)) => return Err(*error),
+            Err(FailedAttempt::Differs(path)) => return Err(refused(&whole, unfaithful(&import.copies.struck(&path)))),
         }
     }
 }
 
-fn refused(source: &Source, mistake: import::Mistake) -> OpsError {
+fn refused(source: &Source, mistake: import::ImportMistake) -> OpsError {
     all_refused(source, vec![mistake])
 }
 
-fn all_refused(source: &Source, mistakes: Vec<import::Mistake>) -> OpsError {
+fn all_refused(source: &Source, mistakes: Vec<import::ImportMistake>) -> OpsError {
     let mut problems = Problems::default();
     for mistake in mistakes {
         problems.push(source, mistake);
@@ -185,8 +187,8 @@ fn is_word(value: &str) -> bool {
     value.trim_matches(['"', '\'']).chars().all(|c| c.is_alphanumeric() || "-_.@/*>=<~^:".contains(c))
 }
 
-fn unfaithful(what: &str) -> import::Mistake {
-    import::Mistake::Unfaithful { what: what.to_owned(), span: (0..0).into() }
+fn unfaithful(what: &str) -> import::ImportMistake {
+    import::ImportMistake::Unfaithful { what: what.to_owned(), span: (0..0).into() }
 }
 
 /// Returns the line of the file as it was read that a note is about. Of lines that were written by indentation it is the
@@ -292,7 +294,7 @@ fn prepared(
         copies: import.copies,
         included,
         files,
-        left: Left::new(),
+        left: LeftAlone::new(),
         readers,
         notes,
     })

@@ -81,7 +81,7 @@ pub use plan::plan;
 pub use pull::pull;
 pub use run::{sync, test};
 pub use run_due::run_due;
-pub use run_selection::Which;
+pub use run_selection::RunSelection;
 pub use schedules::schedules;
 pub use verify::verify;
 

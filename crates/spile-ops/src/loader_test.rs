@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Error;
-use spile_core::connector::naming::Said;
+use spile_core::connector::naming::NamingSettings;
 use spile_core::integration::Integration;
 use spile_core::integration::check::environment_variable;
 use spile_core::integration::load::{LoaderSettings, schema_setting};

@@ -30,7 +30,7 @@ fn home(registry: &Registry) -> Home {
 
 /// Where a migration is for the Supabase CLI.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct MigrationFile {
     /// The file.
     pub path: PathBuf,
     /// Whether it was there already, to the byte.
@@ -41,7 +41,7 @@ pub struct Written {
 ///
 /// # Errors
 /// When the folder cannot be written to.
-pub fn write(folder: &Path, sql: &str, now: Timestamp) -> Result<Written, Error> {
+pub fn write(folder: &Path, sql: &str, now: Timestamp) -> Result<MigrationFile, Error> {
     let failed = |doing, path: &Path| {
         let path = folder.join(path);
         move |why| Error::of_file(doing, &path, why)
@@ -56,13 +56,13 @@ pub fn write(folder: &Path, sql: &str, now: Timestamp) -> Result<Written, Error>
     for path in entries.into_iter().map(|entry| migrations.join(entry.name)) {
         let is_ours = path.to_string_lossy().ends_with(".sql");
         if is_ours && door.text(&path).is_ok_and(|text| text == sql) {
-            return Ok(Written { path: folder.join(path), was_there: true });
+            return Ok(MigrationFile { path: folder.join(path), was_there: true });
         }
     }
     let stamp = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d%H%M%S").to_string();
     let path = migrations.join(format!("{stamp}_spile_v{VERSION}.sql"));
     door.create(&path, sql.as_bytes()).map_err(failed("write", &path))?;
-    Ok(Written { path: folder.join(path), was_there: false })
+    Ok(MigrationFile { path: folder.join(path), was_there: false })
 }
 
 /// Compares the database's version with the program's, and returns it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::edits::Edits;
 use super::run::{self, Options};
 use super::secrets::{Access, SecretEdit, SecretsFile, Values, to_set};
-use super::{Error, Loaded, Tell, Which, check};
+use super::{Error, Loaded, RunSelection, Tell, check};
 use spile_core::form::NewFile;
 use spile_core::integration::FileName;
 use spile_core::integration::rewrite::{Edit, NotRewritten, rewrite};
@@ -102,7 +102,7 @@ pub async fn prepare_text(access: Access<'_>, slug: &Slug, text: String, secrets
         return Err(Error::Taken { slug: slug.clone(), file: path.display().to_string() });
     }
     let name = FileName { slug: slug.clone(), environment: None };
-    prepared(access, name, Written { path, before: None, text }, &to_set(secrets)).await
+    prepared(access, name, FileEdit { path, before: None, text }, &to_set(secrets)).await
 }
 
 /// Makes an integration's file, or its overlay for an environment, say something else, and writes nothing. Every byte that is not about that stays.
@@ -124,11 +124,11 @@ pub async fn changed(
     let path = file.source.path().to_owned();
     let before = file.source.text().to_owned();
     let text = rewrite(&before, edits).map_err(|error| unwritten(&path, error))?;
-    prepared(access, file.name.clone(), Written { path, before: Some(before), text }, secrets).await
+    prepared(access, file.name.clone(), FileEdit { path, before: Some(before), text }, secrets).await
 }
 
 /// A file before and after a change.
-struct Written {
+struct FileEdit {
     path: PathBuf,
     before: Option<String>,
     text: String,
@@ -137,10 +137,10 @@ struct Written {
 async fn prepared(
     access: Access<'_>,
     name: FileName,
-    file: Written,
+    file: FileEdit,
     secrets: &[SecretEdit],
 ) -> Result<Prepared, Error> {
-    let Written { path, before, mut text } = file;
+    let FileEdit { path, before, mut text } = file;
     let slug = name.slug.clone();
     if !secrets.is_empty() {
         text = SecretsFile::new(name, &path, &text)?.sealed_text(access, secrets).await?;
@@ -155,7 +155,7 @@ async fn prepared(
 /// # Errors
 /// When nothing can be started; a test that fails is a result.
 pub async fn test(world: &World, prepared: &Prepared, options: &Options, tell: Tell<'_>) -> Result<Option<Run>, Error> {
-    let options = Options { which: Which::exactly([prepared.slug.clone()]), ..options.clone() };
+    let options = Options { which: RunSelection::exactly([prepared.slug.clone()]), ..options.clone() };
     Ok(run::test(world, &prepared.loaded, &options, tell).await?.all().pop())
 }
 

@@ -26,8 +26,8 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use uuid::Uuid;
 
-use super::{Error, Event, Loaded, Tell, Which};
-use ended::Ended;
+use super::{Error, Event, Loaded, RunSelection, Tell};
+use ended::RunEnd;
 use job::Job;
 use obstacle::Obstacle;
 use spile_core::integration::Integration;
@@ -46,9 +46,9 @@ pub use log::{Log, More};
 pub(super) use obstacle::{LOADER, NO_LOADER};
 use request::variables;
 pub(super) use request::{Invocation, base_variables, installed, request};
-pub use results::{Refused, Results, Why};
+pub use results::{RefusalReason, RefusedRun, Results};
 pub(super) use run_lock::{Claim, NotHere, stopped_when_lost};
-pub use run_slots::{Places, jobs};
+pub use run_slots::{RunSlots, jobs};
 
 /// What to run, and how.
 #[derive(Debug, Clone)]
@@ -56,9 +56,9 @@ pub struct Options {
     /// The environment.
     pub environment: EnvironmentName,
     /// The integrations; those that are not named by their whole name have to be enabled, not paused, and able to run.
-    pub which: Which,
+    pub which: RunSelection,
     /// How many at a time.
-    pub places: Arc<Places>,
+    pub places: Arc<RunSlots>,
     /// How long one may take.
     pub timeout: Option<Duration>,
     /// How often, and after how long, one that failed for a reason that may pass is tried again.
@@ -114,10 +114,10 @@ impl Options {
     /// Returns how all that is enabled is run in an environment, where nothing else is said: by as many at a time as there
     /// are places, with the project's own patience.
     #[must_use]
-    pub fn of(sync: &Sync, environment: EnvironmentName, places: Arc<Places>, host: Host) -> Self {
+    pub fn of(sync: &Sync, environment: EnvironmentName, places: Arc<RunSlots>, host: Host) -> Self {
         Self {
             environment,
-            which: Which::default(),
+            which: RunSelection::default(),
             places,
             timeout: sync.timeout,
             retries: Retries { most: sync.retries, after: sync.retry_after },
@@ -193,13 +193,13 @@ async fn runs(
 /// The runs that were begun together.
 #[derive(Default)]
 struct Running {
-    tasks: JoinSet<Ended>,
+    tasks: JoinSet<RunEnd>,
     /// What each is about, for one that panics says nothing.
     runs: BTreeMap<Id, Run>,
 }
 
 impl Running {
-    fn begin(&mut self, job: Job, places: &Arc<Places>) {
+    fn begin(&mut self, job: Job, places: &Arc<RunSlots>) {
         let (run, places) = (job.begun(), places.clone());
         let task = self.tasks.spawn(async move {
             let free = places.take_free();
@@ -321,13 +321,15 @@ mod tests {
             let task = running.tasks.spawn(async { unreachable!("a mistake") });
             running.runs.insert(task.id(), run.clone());
         }
-        let ended = Ended::Ran(Box::new(well.clone()));
+        let ended = RunEnd::Ran(Box::new(well.clone()));
         running.tasks.spawn(async { ended });
         let results = running.ended(&world).await;
         let ran: Vec<_> = results.ran.iter().map(|run| (run.id, run.status)).collect();
         assert!(ran.len() == 2 && ran.contains(&(well.id, RunStatus::Ok)), "{ran:?}");
         assert!(ran.contains(&(begun.id, RunStatus::Failed)), "the registry knows how it ended: {ran:?}");
         assert_eq!(world.runs.get(begun.id).await.unwrap().unwrap().status, RunStatus::Failed);
-        assert!(matches!(&results.refused[..], [Refused { run, why: Why::Failed(_) }] if run.id == never.id));
+        assert!(
+            matches!(&results.refused[..], [RefusedRun { run, why: RefusalReason::Failed(_) }] if run.id == never.id)
+        );
     }
 }

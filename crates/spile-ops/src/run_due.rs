@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::run::{Options, Results, WhenBusy};
-use super::{Error, Loaded, Tell, Which, run, schedules};
+use super::{Error, Loaded, RunSelection, Tell, run, schedules};
 use spile_world::World;
 
 /// Syncs what is due now, in the environment of the options; what something else runs is left for the next time.
@@ -16,7 +16,7 @@ pub async fn run_due(world: &World, loaded: &Arc<Loaded>, options: &Options, tel
         return Ok(Results::default());
     }
     let options = Options {
-        which: Which::exactly(due.iter().map(|(integration, _)| integration.slug.clone())),
+        which: RunSelection::exactly(due.iter().map(|(integration, _)| integration.slug.clone())),
         scheduled_for: due.iter().map(|(integration, tick)| (integration.id, tick.moment)).collect(),
         when_busy: WhenBusy::Leave,
         ..options.clone()

@@ -11,16 +11,16 @@ use spile_world::World;
 
 /// Which integrations a command is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Which {
+pub struct RunSelection {
     /// What names them; all, where nothing does.
     pub words: Vec<Selector>,
     /// Of them, those that are meant.
-    pub state: State,
+    pub state: SelectedState,
 }
 
 /// In what state an integration has to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum State {
+pub enum SelectedState {
     /// In any.
     #[default]
     Any,
@@ -28,11 +28,11 @@ pub enum State {
     Failing,
 }
 
-impl Which {
+impl RunSelection {
     /// Returns exactly these.
     #[must_use]
     pub fn exactly(slugs: impl IntoIterator<Item = Slug>) -> Self {
-        Self { words: slugs.into_iter().map(Selector::Name).collect(), state: State::Any }
+        Self { words: slugs.into_iter().map(Selector::Name).collect(), state: SelectedState::Any }
     }
 
     /// Tells whether everything is meant.
@@ -62,7 +62,7 @@ impl Which {
         let is_meant =
             |one: &&Arc<Integration>| self.words.is_empty() || self.words.iter().any(|word| matches(word, one));
         let mut found: Vec<_> = known().filter(is_meant).cloned().collect();
-        if self.state == State::Failing {
+        if self.state == SelectedState::Failing {
             let ends: AllEnds = world.alerts.ends(None).await?.into_iter().collect();
             found.retain(|one| ends.of(&one.id).is_some_and(|ends| ends.failing().is_some()));
         }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::notify::{self, Watched};
 use super::run::{Options, WhenBusy};
-use super::{Error, Event, Loaded, Tell, Which, run, schedules};
+use super::{Error, Event, Loaded, RunSelection, Tell, run, schedules};
 use spile_core::integration::{Integration, Tick};
 use spile_core::name::IntegrationId;
 use spile_world::World;
@@ -154,7 +154,7 @@ impl Scheduler {
         let Opened { loaded, world, options } = self.opened.clone();
         let (id, events) = (integration.id, self.events.clone());
         let options = Options {
-            which: Which::exactly([integration.slug.clone()]),
+            which: RunSelection::exactly([integration.slug.clone()]),
             scheduled_for: [(id, tick.moment)].into(),
             when_busy: WhenBusy::Leave,
             ..options

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Error, Loaded, Which};
+use super::{Error, Loaded, RunSelection};
 use spile_core::alert::runs::AllEnds;
 use spile_core::integration::{Integration, Tick, Timetable};
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
@@ -62,12 +62,12 @@ pub async fn schedules(
     world: &World,
     loaded: &Loaded,
     environment: &EnvironmentName,
-    which: &Which,
+    which: &RunSelection,
 ) -> Result<Vec<Scheduled>, Error> {
     let now = (world.clock)();
     let chosen = which.among(world, loaded).await?;
     let ends: AllEnds = world.alerts.ends(None).await?.into_iter().collect();
-    let known = Known::read(world, now).await?;
+    let known = ScheduleFacts::read(world, now).await?;
     let scheduled = |integration: Arc<Integration>| {
         let timetable = Timetable::of(&integration, environment)?;
         let rest = known.rest(&integration, environment);
@@ -112,7 +112,7 @@ pub struct Now {
 /// When the registry cannot be read.
 pub async fn now(world: &World, loaded: &Loaded, environment: &EnvironmentName) -> Result<Now, Error> {
     let at = (world.clock)();
-    let known = Known::read(world, at).await?;
+    let known = ScheduleFacts::read(world, at).await?;
     let mut found = Now::default();
     for integration in loaded.integrations.by_slug() {
         let Some(timetable) = Timetable::of(integration, environment) else { continue };
@@ -128,13 +128,13 @@ pub async fn now(world: &World, loaded: &Loaded, environment: &EnvironmentName) 
 }
 
 /// What the registry knows of schedules.
-struct Known {
+struct ScheduleFacts {
     now: Timestamp,
     standings: BTreeMap<IntegrationId, Standing>,
     tries: BTreeMap<IntegrationId, Tries>,
 }
 
-impl Known {
+impl ScheduleFacts {
     async fn read(world: &World, now: Timestamp) -> Result<Self, Error> {
         Ok(Self { now, standings: world.runs.standings().await?, tries: world.runs.tries(now).await? })
     }

@@ -33,7 +33,7 @@ pub use access::{Regranted, regranted, rotate, update_keys};
 pub use encrypt::{encrypt, encrypted};
 pub use error::Error;
 pub use file::{Access, Changed, SecretEdit, SecretsFile, to_set};
-pub use import::{Found, import};
+pub use import::{ImportedSecrets, import};
 pub use merge::{Merged, Versions, merge};
 pub(super) use sealed::sealed;
 pub use setup::{Setup, setup};

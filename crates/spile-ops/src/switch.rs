@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::edits::{Edits, read};
-use super::{Error, Loaded, Which, check};
+use super::{Error, Loaded, RunSelection, check};
 use spile_core::integration::Integration;
 use spile_core::integration::rewrite::{Edit, rewrite};
 use spile_core::name::{EnvironmentName, Slug};
@@ -28,7 +28,7 @@ pub enum Switch {
 
 /// Where it is to be so.
 #[derive(Debug, Clone)]
-pub enum Place {
+pub enum SwitchTarget {
     /// Wherever no overlay says otherwise, and in this environment.
     Everywhere(EnvironmentName),
     /// In this environment alone: its overlays say so.
@@ -42,9 +42,9 @@ pub enum Place {
 pub async fn switch(
     world: &World,
     loaded: &Loaded,
-    which: &Which,
+    which: &RunSelection,
     to: Switch,
-    place: &Place,
+    place: &SwitchTarget,
 ) -> Result<Vec<PathBuf>, Error> {
     let mut all = Edits::default();
     for integration in which.among(world, loaded).await? {
@@ -65,11 +65,17 @@ pub fn edits_of(
     environment: &EnvironmentName,
 ) -> Result<Edits, Error> {
     let mut all = Edits::default();
-    edits(world, integration, to, &Place::Everywhere(environment.clone()), &mut all)?;
+    edits(world, integration, to, &SwitchTarget::Everywhere(environment.clone()), &mut all)?;
     Ok(all)
 }
 
-fn edits(world: &World, integration: &Integration, to: Switch, place: &Place, all: &mut Edits) -> Result<(), Error> {
+fn edits(
+    world: &World,
+    integration: &Integration,
+    to: Switch,
+    place: &SwitchTarget,
+    all: &mut Edits,
+) -> Result<(), Error> {
     let overlay = |environment: &EnvironmentName| integration.path.with_extension(format!("{environment}.toml"));
     let wanted = to == Switch::On;
     let mut edit = |path: PathBuf| {
@@ -82,9 +88,9 @@ fn edits(world: &World, integration: &Integration, to: Switch, place: &Place, al
         Ok(())
     };
     match place {
-        Place::Only(environment) if integration.at(environment).enabled != wanted => edit(overlay(environment)),
-        Place::Only(_) => Ok(()),
-        Place::Everywhere(environment) => {
+        SwitchTarget::Only(environment) if integration.at(environment).enabled != wanted => edit(overlay(environment)),
+        SwitchTarget::Only(_) => Ok(()),
+        SwitchTarget::Everywhere(environment) => {
             let is_said_there = integration.overlays.get(environment).is_some_and(|over| over.enabled != wanted);
             // Where the base already says so, the overlay says otherwise.
             if integration.base.enabled != wanted {
@@ -111,7 +117,7 @@ fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Error {
 ///
 /// # Errors
 /// When a word names nothing, none of them has a row, or the registry refuses.
-pub async fn pause(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec<Slug>, Error> {
+pub async fn pause(world: &World, loaded: &Loaded, which: &RunSelection) -> Result<Vec<Slug>, Error> {
     let standings = world.runs.standings().await?;
     let mut found = with_rows(world, loaded, which).await?;
     found.retain(|one| standings.get(&one.id).is_some_and(|standing| standing.status != PAUSED));
@@ -123,7 +129,7 @@ pub async fn pause(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec<
 ///
 /// # Errors
 /// As [`pause`].
-pub async fn resume(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec<Slug>, Error> {
+pub async fn resume(world: &World, loaded: &Loaded, which: &RunSelection) -> Result<Vec<Slug>, Error> {
     let standings = world.runs.standings().await?;
     let mut found = with_rows(world, loaded, which).await?;
     found.retain(|one| standings.get(&one.id).is_some_and(|standing| standing.status == PAUSED));
@@ -140,7 +146,7 @@ pub async fn resume(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec
 }
 
 /// Finds integrations that have a row. One that is named and has none is a mistake.
-async fn with_rows(world: &World, loaded: &Loaded, which: &Which) -> Result<Vec<Arc<Integration>>, Error> {
+async fn with_rows(world: &World, loaded: &Loaded, which: &RunSelection) -> Result<Vec<Arc<Integration>>, Error> {
     let standings = world.runs.standings().await?;
     let mut found = which.among(world, loaded).await?;
     let without = found.iter().find(|one| which.names(&one.slug) && !standings.contains_key(&one.id));

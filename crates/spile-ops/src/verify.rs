@@ -17,7 +17,7 @@ use spile_core::integration::Integration;
 use spile_core::integration::select::as_pattern;
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::run::Cause;
-use spile_core::run::verify::{Answer, Compared};
+use spile_core::run::verify::{BothSides, Compared};
 use spile_world::World;
 use spile_world::files::project::OWN_FOLDER;
 use spile_world::processes::meltano::{Comparison, Host, Outcome, Question, Request, keep_logs};
@@ -174,7 +174,7 @@ impl Comparing<'_> {
         Ok(meltano.compare(request, &question, stopped).await?)
     }
 
-    fn answer(&self, asked: Comparison) -> Result<Answer, VerifyError> {
+    fn answer(&self, asked: Comparison) -> Result<BothSides, VerifyError> {
         let slug = self.slug.clone();
         match asked.outcome {
             Outcome::Succeeded => {}
@@ -182,7 +182,7 @@ impl Comparing<'_> {
             Outcome::TimedOut { after } => return Err(VerifyError::TimedOut { slug, seconds: after.as_secs() }),
             Outcome::Failed { message, cause } => return Err(self.failed(message, cause)),
         }
-        let answer: Answer = serde_json::from_slice(&asked.answer)
+        let answer: BothSides = serde_json::from_slice(&asked.answer)
             .map_err(|error| self.failed(format!("the answer cannot be read: {error}"), Cause::Crash))?;
         match answer.failed {
             Some(why) => Err(self.failed(why.clone(), Cause::of(&why))),
@@ -196,7 +196,7 @@ impl Comparing<'_> {
     }
 
     /// Refuses names of streams that the source does not offer, or that are not read.
-    fn refuse_unknown(&self, answer: &Answer) -> Result<(), VerifyError> {
+    fn refuse_unknown(&self, answer: &BothSides) -> Result<(), VerifyError> {
         for name in &self.options.streams {
             let (slug, stream) = (self.slug.clone(), name.clone());
             match answer.known.get(name) {

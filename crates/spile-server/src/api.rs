@@ -22,7 +22,7 @@ use super::refusal::{Refusal, not_found};
 
 pub use catalog::found as found_connectors;
 pub use integrations::{find, fits};
-pub use runs::{Found as FoundRun, found as found_run};
+pub use runs::{RunStatusPage as FoundRun, found as found_run};
 
 /// Returns what there is below `/api`.
 pub fn routes() -> Router<App> {

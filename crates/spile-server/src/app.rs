@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::caller::Who;
+use super::caller::Caller;
 use super::drafts::Drafts;
-use super::idempotency_store::Answered;
+use super::idempotency_store::IdempotencyStore;
 use super::jobs::Jobs;
 use super::jwt::Jwts;
 use super::limits::Limit;
-use super::project_view::{Desk, Desks};
+use super::project_view::{Desks, ProjectView};
 use super::queue::Queue;
 use super::refusal::Refusal;
 use super::session::Sessions;
@@ -43,7 +43,7 @@ struct Inner {
     jobs: Jobs,
     queue: Queue,
     drafts: Drafts,
-    answered: Answered,
+    answered: IdempotencyStore,
     /// One change at a time: files are checked as a whole before one is written.
     writes: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
@@ -67,7 +67,7 @@ impl App {
             jobs: Jobs::default(),
             queue: Queue::default(),
             drafts: Drafts::default(),
-            answered: Answered::default(),
+            answered: IdempotencyStore::default(),
             writes: tokio::sync::Mutex::default(),
             stop,
             setup,
@@ -84,7 +84,7 @@ impl App {
     ///
     /// # Errors
     /// When the files are wrong and were never right.
-    pub async fn desk(&self) -> Result<Arc<Desk>, Refusal> {
+    pub async fn desk(&self) -> Result<Arc<ProjectView>, Refusal> {
         self.0.desks.now(&self.0.setup).await
     }
 
@@ -92,7 +92,7 @@ impl App {
     ///
     /// # Errors
     /// As [`Self::desk`].
-    pub(super) async fn read_anew(&self) -> Result<Arc<Desk>, Refusal> {
+    pub(super) async fn read_anew(&self) -> Result<Arc<ProjectView>, Refusal> {
         self.forget_files().await;
         self.desk().await
     }
@@ -122,7 +122,7 @@ impl App {
         &self.0.seen
     }
 
-    pub(super) fn answered(&self) -> &Answered {
+    pub(super) fn answered(&self) -> &IdempotencyStore {
         &self.0.answered
     }
 
@@ -136,7 +136,7 @@ impl App {
     /// When it cannot be noted: what was done is done.
     pub(super) fn note(
         &self,
-        who: &Who,
+        who: &Caller,
         action: &str,
         integrations: &[Slug],
         result: Option<String>,
@@ -191,7 +191,7 @@ impl App {
     }
 
     /// Returns how runs are carried out, and are told of the server's end.
-    pub(super) fn options(&self, desk: &Desk) -> Options {
+    pub(super) fn options(&self, desk: &ProjectView) -> Options {
         let mut options = desk.options.clone();
         options.interrupt = self.0.stop.subscribe();
         options

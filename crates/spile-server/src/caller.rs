@@ -9,7 +9,7 @@ pub use spile_world::stores::tokens::Role;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
+pub struct Caller {
     /// Who they are: what is counted, remembered and answered for them is for nobody else, whatever else is called the same.
     pub subject: String,
     /// What they are called.
@@ -20,7 +20,7 @@ pub struct Who {
     pub csrf: Option<String>,
 }
 
-impl Who {
+impl Caller {
     /// Names somebody who came in without a form.
     #[must_use]
     pub fn with(subject: String, name: String, role: Role) -> Self {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::app::App;
-use super::caller::Who;
-use super::project_view::Desk;
+use super::caller::Caller;
+use super::project_view::ProjectView;
 use super::refusal::Refusal;
 use super::setup::Writing;
 use super::start_run::{Begun, begin};
@@ -22,7 +22,7 @@ use spile_core::plan::guard::Allowance;
 use spile_core::plan::{Plan, Selection};
 use spile_core::run::RunKind;
 use spile_ops::connectors::{Origin, Shelf};
-use spile_ops::edits::{Destination, Edits, Written};
+use spile_ops::edits::{Destination, Edits, WriteOutcome};
 use spile_ops::secrets::Access;
 use spile_ops::switch::Switch;
 use spile_ops::{self as ops, Error, author};
@@ -44,17 +44,17 @@ pub struct Change<'a> {
 }
 
 /// What became of a change.
-pub struct Made {
+pub struct ChangeOutcome {
     /// What was written.
-    pub written: Written,
+    pub written: WriteOutcome,
     /// Whether it was applied at once, or why not, where changes are: what is written stays.
     pub applied: Option<Result<(), Refusal>>,
 }
 
-impl Made {
+impl ChangeOutcome {
     /// Adds to an answer what it has to say besides the integration.
     pub fn told(&self, mut answer: Value) -> Value {
-        if let Written::Branch { .. } = &self.written {
+        if let WriteOutcome::Branch { .. } = &self.written {
             answer["change"] = json!(self.written);
         }
         if let Some(applied) = &self.applied {
@@ -86,7 +86,7 @@ pub fn connector(app: &App, name: &str, role: Role) -> Result<Arc<Connector>, Re
 ///
 /// # Errors
 /// When it makes none, files have changed in the meantime, or nothing can be written.
-pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made, Refusal> {
+pub async fn carry_out(app: &App, who: &Caller, change: &Change<'_>) -> Result<ChangeOutcome, Refusal> {
     let destination = match &app.setup().writing {
         Writing::Not => {
             return Err(read_only());
@@ -108,8 +108,8 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made
     let written = change.edits.carry_out(project, &destination, &author, &message).await;
     app.forget_files().await;
     let result = match &written {
-        Ok(Written::Files { .. }) => None,
-        Ok(Written::Branch { branch, .. }) => Some(format!("branch {branch}")),
+        Ok(WriteOutcome::Files { .. }) => None,
+        Ok(WriteOutcome::Branch { branch, .. }) => Some(format!("branch {branch}")),
         Err(error) => Some(failed(error)),
     };
     let noted = app.note(who, &change.verb.to_lowercase(), change.slugs, result);
@@ -119,11 +119,11 @@ pub async fn carry_out(app: &App, who: &Who, change: &Change<'_>) -> Result<Made
         Writing::Applied => Some(apply_changed(app, who, change.slugs).await),
         Writing::Not | Writing::To(_) => None,
     };
-    Ok(Made { written, applied })
+    Ok(ChangeOutcome { written, applied })
 }
 
 /// Applies what has just been written.
-async fn apply_changed(app: &App, who: &Who, slugs: &[Slug]) -> Result<(), Refusal> {
+async fn apply_changed(app: &App, who: &Caller, slugs: &[Slug]) -> Result<(), Refusal> {
     let desk = app.read_anew().await?;
     let mut options = ops::plan::Options::everything(desk.environment.clone());
     options.selection = Selection::known_of(slugs.iter().cloned());
@@ -146,7 +146,7 @@ fn read_only() -> Refusal {
 ///
 /// # Errors
 /// When a name is none, or a target does not answer.
-pub async fn plan(desk: &Desk, only: Option<&str>) -> Result<Plan, Refusal> {
+pub async fn plan(desk: &ProjectView, only: Option<&str>) -> Result<Plan, Refusal> {
     let mut options = ops::plan::Options::everything(desk.environment.clone());
     if let Some(only) = only.filter(|only| !only.is_empty()) {
         let known = || desk.loaded.integrations.by_slug().map(|one| one.slug.as_str()).collect::<Vec<_>>();
@@ -161,7 +161,7 @@ pub async fn plan(desk: &Desk, only: Option<&str>) -> Result<Plan, Refusal> {
 ///
 /// # Errors
 /// When it changes more than passes without a word, is stale, or a target refuses.
-pub async fn apply(app: &App, desk: &Desk, who: &Who, plan: &Plan) -> Result<(), Refusal> {
+pub async fn apply(app: &App, desk: &ProjectView, who: &Caller, plan: &Plan) -> Result<(), Refusal> {
     if app.setup().writing == Writing::Not {
         return Err(read_only());
     }
@@ -185,7 +185,13 @@ pub async fn apply(app: &App, desk: &Desk, who: &Who, plan: &Plan) -> Result<(),
 ///
 /// # Errors
 /// When it is refused.
-pub async fn run(app: &App, who: &Who, desk: &Arc<Desk>, kind: RunKind, slug: &Slug) -> Result<Begun, Refusal> {
+pub async fn run(
+    app: &App,
+    who: &Caller,
+    desk: &Arc<ProjectView>,
+    kind: RunKind,
+    slug: &Slug,
+) -> Result<Begun, Refusal> {
     let begun = begin(app, desk, kind, slug).await;
     let result = match &begun {
         Ok(begun) => format!("run {}", begun.id),
@@ -220,14 +226,14 @@ pub struct Done {
     /// Why others have not.
     pub refused: BTreeMap<Slug, Refusal>,
     /// What was written.
-    pub made: Option<Made>,
+    pub made: Option<ChangeOutcome>,
 }
 
 /// Does the same to several integrations: changes are made all or none; runs are begun each by itself.
 ///
 /// # Errors
 /// When there is none to do it to, every run is refused, files would be wrong with it, or nothing can be written.
-pub async fn bulk(app: &App, who: &Who, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
+pub async fn bulk(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     if slugs.is_empty() {
         let detail = "none is chosen";
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help("choose some"));
@@ -251,7 +257,7 @@ pub async fn bulk(app: &App, who: &Who, action: Bulk, slugs: &[Slug]) -> Result<
     }
 }
 
-async fn switched(app: &App, who: &Who, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
+async fn switched(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     let _turn = app.turn().await;
     let desk = app.read_anew().await?;
     let edits = switching(&desk, action, slugs)?;
@@ -269,7 +275,7 @@ async fn switched(app: &App, who: &Who, action: Bulk, slugs: &[Slug]) -> Result<
 ///
 /// # Errors
 /// When one is not there, is protected, or its files cannot be read.
-pub fn switching(desk: &Desk, action: Bulk, slugs: &[Slug]) -> Result<Edits, Refusal> {
+pub fn switching(desk: &ProjectView, action: Bulk, slugs: &[Slug]) -> Result<Edits, Refusal> {
     let mut edits = Edits::default();
     for slug in slugs {
         let integration = desk.loaded.named(slug.as_str())?;

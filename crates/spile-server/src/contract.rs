@@ -5,16 +5,16 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::app::App;
-use super::caller::Who;
-use super::change::{self, Change, Made};
-use super::project_view::Desk;
+use super::caller::Caller;
+use super::change::{self, Change, ChangeOutcome};
+use super::project_view::ProjectView;
 use super::refusal::Refusal;
 use spile_core::discovered::change::patterns;
 use spile_core::discovered::{self, Difference, Discovered};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
-use spile_ops::author::{self, Wanted};
-use spile_ops::contract::{self, Named};
+use spile_ops::author::{self, DesiredIntegration};
+use spile_ops::contract::{self, IntegrationLabel};
 use spile_ops::discover;
 
 /// What somebody wants.
@@ -36,7 +36,13 @@ pub enum Wish {
 ///
 /// # Errors
 /// When the source has said something else since, there is no such change, or nothing can be written.
-pub async fn carry_out(app: &App, who: &Who, slug: &Slug, at: Timestamp, wish: &Wish) -> Result<Made, Refusal> {
+pub async fn carry_out(
+    app: &App,
+    who: &Caller,
+    slug: &Slug,
+    at: Timestamp,
+    wish: &Wish,
+) -> Result<ChangeOutcome, Refusal> {
     let _turn = app.turn().await;
     let desk = app.read_anew().await?;
     let integration = desk.loaded.named(slug.as_str())?;
@@ -48,7 +54,7 @@ pub async fn carry_out(app: &App, who: &Who, slug: &Slug, at: Timestamp, wish: &
     match wish {
         Wish::Accept => accept(app, who, &desk, integration, &now).await,
         Wish::LeaveOut { stream, column } => {
-            let source = Seen { desk: &desk, integration, discovered: &now };
+            let source = SourceAnswer { desk: &desk, integration, discovered: &now };
             leave_out(app, who, &source, stream, column.as_deref()).await
         }
     }
@@ -58,13 +64,19 @@ pub async fn carry_out(app: &App, who: &Who, slug: &Slug, at: Timestamp, wish: &
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn known(desk: &Desk, integration: &Integration) -> Result<Option<Discovered>, Refusal> {
+pub fn known(desk: &ProjectView, integration: &Integration) -> Result<Option<Discovered>, Refusal> {
     Ok(discover::found(desk.world.project.root(), &desk.loaded, integration, &desk.environment)?)
 }
 
-async fn accept(app: &App, who: &Who, desk: &Desk, one: &Integration, now: &Discovered) -> Result<Made, Refusal> {
+async fn accept(
+    app: &App,
+    who: &Caller,
+    desk: &ProjectView,
+    one: &Integration,
+    now: &Discovered,
+) -> Result<ChangeOutcome, Refusal> {
     let acceptance = contract::acceptance(&app.setup().project, one, &desk.environment, now)?;
-    let argument = Named::of(&desk.loaded, one, &desk.environment).argument;
+    let argument = IntegrationLabel::of(&desk.loaded, one, &desk.environment).argument;
     let told = |change: &discovered::Change| {
         let means = change.consequence(&argument).map(|said| format!(": {said}")).unwrap_or_default();
         format!("- {}{means}\n", change.sentence())
@@ -76,20 +88,20 @@ async fn accept(app: &App, who: &Who, desk: &Desk, one: &Integration, now: &Disc
 }
 
 /// A source, and what it offers.
-struct Seen<'a> {
-    desk: &'a Desk,
+struct SourceAnswer<'a> {
+    desk: &'a ProjectView,
     integration: &'a Integration,
     discovered: &'a Discovered,
 }
 
 async fn leave_out(
     app: &App,
-    who: &Who,
-    source: &Seen<'_>,
+    who: &Caller,
+    source: &SourceAnswer<'_>,
     stream: &str,
     column: Option<&str>,
-) -> Result<Made, Refusal> {
-    let Seen { desk, integration: one, discovered: now } = *source;
+) -> Result<ChangeOutcome, Refusal> {
+    let SourceAnswer { desk, integration: one, discovered: now } = *source;
     let refused = |detail: &str, help: &str| {
         Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help(help)
     };
@@ -114,7 +126,8 @@ async fn leave_out(
         select.push("*.*".to_owned());
     }
     select.extend(patterns(change));
-    let wanted = Wanted { keys: [("select".to_owned(), json!(select))].into(), ..Wanted::default() };
+    let wanted =
+        DesiredIntegration { keys: [("select".to_owned(), json!(select))].into(), ..DesiredIntegration::default() };
     let program = app.program();
     let prepared = author::change(change::access(app, &desk.world.keys, &program), one, &wanted).await;
     let prepared = prepared.map_err(|error| Refusal::of(&error, Some(&one.connector)))?;

@@ -8,7 +8,7 @@ use spile_core::connector::Connector;
 use spile_core::run::Run;
 use spile_core::secret::Secret;
 use spile_core::value::Settings;
-use spile_ops::author::Wanted;
+use spile_ops::author::DesiredIntegration;
 use spile_ops::discover::Offered;
 use spile_world::Keys;
 use spile_world::stores::tokens::random;
@@ -75,7 +75,7 @@ impl Draft {
     }
 
     /// Returns what its file is to say.
-    pub fn wanted(&self) -> Wanted {
+    pub fn wanted(&self) -> DesiredIntegration {
         let texts = [("name", &self.name), ("loader", &self.loader), ("schedule", &self.schedule)];
         let said = texts.into_iter().filter(|(_, text)| !text.is_empty());
         let mut keys: BTreeMap<_, _> =
@@ -88,7 +88,7 @@ impl Draft {
             keys.insert("metadata".to_owned(), metadata.into());
         }
         let secrets = self.secrets.iter().map(|(name, secret)| (name.clone(), Some(secret.clone())));
-        Wanted { keys, config: Some(self.config.clone()), secrets: secrets.collect() }
+        DesiredIntegration { keys, config: Some(self.config.clone()), secrets: secrets.collect() }
     }
 
     /// Tells whether a stream is read.

@@ -7,8 +7,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::app::App;
-use super::caller::Who;
-use super::idempotency_store::{Given, LARGEST};
+use super::caller::Caller;
+use super::idempotency_store::{GivenResponse, LARGEST};
 use super::refusal::Refusal;
 use spile_core::digest::hash;
 
@@ -23,7 +23,7 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
     let Some(key) = key.filter(|_| request.method() == Method::POST) else { return next.run(request).await };
     let (parts, body) = request.into_parts();
     // What was answered to somebody is nobody else's, nor theirs once they may not come in.
-    let who = match Who::of(&parts, &app).await {
+    let who = match Caller::of(&parts, &app).await {
         Ok(who) => who,
         Err(refusal) => return refusal.into_response(),
     };
@@ -47,6 +47,6 @@ pub async fn once(State(app): State<App>, request: Request, next: Next) -> Respo
     }
     let (parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, LARGEST).await else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    at_work.end(Given { status: parts.status, headers: parts.headers.clone(), body: bytes.clone() });
+    at_work.end(GivenResponse { status: parts.status, headers: parts.headers.clone(), body: bytes.clone() });
     Response::from_parts(parts, Body::from(bytes))
 }

@@ -24,19 +24,19 @@ pub(super) const LARGEST: usize = 2 * 1024 * 1024;
 
 /// What was answered to requests that had a key.
 #[derive(Default)]
-pub struct Answered(Mutex<BTreeMap<String, Answer>>);
+pub struct IdempotencyStore(Mutex<BTreeMap<String, StoredResponse>>);
 
 /// What was answered, and to what.
-struct Answer {
+struct StoredResponse {
     at: Instant,
     request: String,
     /// `None` while it is at work.
-    given: Option<Given>,
+    given: Option<GivenResponse>,
 }
 
 /// An answer as it was given.
 #[derive(Clone)]
-pub(super) struct Given {
+pub(super) struct GivenResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -44,11 +44,11 @@ pub(super) struct Given {
 
 /// A request that is at work. What came to no answer that is remembered may be sent again.
 pub(super) struct AtWork<'a> {
-    all: &'a Answered,
+    all: &'a IdempotencyStore,
     key: &'a str,
 }
 
-impl Answered {
+impl IdempotencyStore {
     /// Marks a request as at work, or returns what was answered to it.
     pub(super) fn begin<'a>(&'a self, key: &'a str, said: &str) -> Result<AtWork<'a>, Box<Response>> {
         let mut all = self.lock();
@@ -59,31 +59,36 @@ impl Answered {
             Some(known) if known.request != said => {
                 Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "the key was sent with another request before"))
             }
-            Some(Answer { given: None, .. }) => Err(refused(StatusCode::CONFLICT, "the same request is at work")),
-            Some(Answer { given: Some(given), .. }) => {
-                let Given { status, headers, body } = given.clone();
+            Some(StoredResponse { given: None, .. }) => {
+                Err(refused(StatusCode::CONFLICT, "the same request is at work"))
+            }
+            Some(StoredResponse { given: Some(given), .. }) => {
+                let GivenResponse { status, headers, body } = given.clone();
                 Err(Box::new((status, headers, body).into_response()))
             }
             None => {
-                all.insert(key.to_owned(), Answer { at: Instant::now(), request: said.to_owned(), given: None });
+                all.insert(
+                    key.to_owned(),
+                    StoredResponse { at: Instant::now(), request: said.to_owned(), given: None },
+                );
                 Ok(AtWork { all: self, key })
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Answer>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, StoredResponse>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl AtWork<'_> {
     /// Remembers the answer; the oldest ones go where there are too many, or too many bytes.
-    pub(super) fn end(self, given: Given) {
+    pub(super) fn end(self, given: GivenResponse) {
         let mut all = self.all.lock();
         if let Some(known) = all.get_mut(self.key) {
             (known.at, known.given) = (Instant::now(), Some(given));
         }
-        let length = |one: &Answer| one.given.as_ref().map(|given| given.body.len());
+        let length = |one: &StoredResponse| one.given.as_ref().map(|given| given.body.len());
         let mut ended: Vec<_> = all.iter().filter_map(|(key, one)| Some((one.at, length(one)?, key.clone()))).collect();
         ended.sort();
         let (mut count, mut bytes) = (ended.len(), ended.iter().map(|(_, length, _)| length).sum::<usize>());
@@ -110,13 +115,13 @@ impl Drop for AtWork<'_> {
 mod tests {
     use super::*;
 
-    fn answer(length: usize) -> Given {
-        Given { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::from(vec![0; length]) }
+    fn answer(length: usize) -> GivenResponse {
+        GivenResponse { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::from(vec![0; length]) }
     }
 
     #[test]
     fn what_came_to_no_answer_may_be_sent_again() {
-        let all = Answered::default();
+        let all = IdempotencyStore::default();
         let at_work = all.begin("a", "x").ok().unwrap();
         assert_eq!(all.begin("a", "x").err().unwrap().status(), StatusCode::CONFLICT);
         drop(at_work);
@@ -127,7 +132,7 @@ mod tests {
 
     #[test]
     fn answers_are_bounded_in_number_and_in_bytes_and_the_oldest_go_first() {
-        let all = Answered::default();
+        let all = IdempotencyStore::default();
         let at_work = all.begin("at work", "x").ok().unwrap();
         for number in 0..20 {
             all.begin(&format!("large {number}"), "x").ok().unwrap().end(answer(LARGEST));

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::caller::{Role, Who};
+use super::caller::{Caller, Role};
 use super::refusal::Refusal;
 use spile_core::digest::hash;
 use spile_world::Jwks;
@@ -56,7 +56,7 @@ pub struct Jwts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
     /// Who, and what they may do.
-    pub who: Who,
+    pub who: Caller,
     /// Until when the token holds.
     pub until: Timestamp,
 }
@@ -109,7 +109,7 @@ impl Jwts {
         // Names are what their bearers have written in many providers; who they are is the provider's to say.
         let subject = claims.sub.clone().unwrap_or_else(|| hash(token.as_bytes()));
         let subject = format!("jwt:{}#{subject}", self.trust.issuer);
-        Ok(Bearer { who: Who::with(subject, name(&claims), role), until })
+        Ok(Bearer { who: Caller::with(subject, name(&claims), role), until })
     }
 
     async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Jwk, Refusal> {

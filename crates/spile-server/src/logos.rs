@@ -8,7 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::app::App;
-use super::caller::Who;
+use super::caller::Caller;
 use super::change;
 use super::refusal::Refusal;
 use spile_core::connector::Role;
@@ -31,7 +31,7 @@ const LARGEST: u64 = 512 * 1024;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 pub async fn logo(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
     extract::Path((kind, name)): extract::Path<(String, String)>,
 ) -> Result<Response, Refusal> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::refusal::Refusal;
-use super::response_cache::Kept;
+use super::response_cache::ResponseCache;
 use super::setup::Setup;
 use spile_core::alert::Seen;
 use spile_core::integration::Integration;
@@ -31,7 +31,7 @@ const REGISTRY: Duration = Duration::from_secs(1);
 const OVERVIEW: Duration = Duration::from_secs(5);
 
 /// The project as it was read.
-pub struct Desk {
+pub struct ProjectView {
     /// Its files.
     pub loaded: Arc<Loaded>,
     /// What the files of each integration said when they were read.
@@ -45,31 +45,31 @@ pub struct Desk {
     /// What is wrong with the files now: what they said before is what is here.
     pub wrong: Vec<ProblemData>,
     mark: u64,
-    standings: Known<Standings>,
-    drifted: Known<Arc<BTreeSet<IntegrationId>>>,
-    seen: Known<Arc<Seen>>,
+    standings: CachedAnswer<Standings>,
+    drifted: CachedAnswer<Arc<BTreeSet<IntegrationId>>>,
+    seen: CachedAnswer<Arc<Seen>>,
     /// Lists of integrations, for all who ask the same.
-    pub(super) lists: Kept<Standings>,
+    pub(super) lists: ResponseCache<Standings>,
 }
 
 /// What the registry says of each integration, or why it does not.
 pub type Standings = Result<Arc<BTreeMap<IntegrationId, Standing>>, String>;
 
 /// What was asked for, and when: for a moment nobody asks again.
-struct Known<T> {
+struct CachedAnswer<T> {
     /// With when that was; `None` where it has changed since.
     value: RwLock<Option<(Option<Instant>, T)>>,
     /// Who asks, so that the others wait.
     asking: Mutex<()>,
 }
 
-impl<T> Default for Known<T> {
+impl<T> Default for CachedAnswer<T> {
     fn default() -> Self {
         Self { value: RwLock::new(None), asking: Mutex::new(()) }
     }
 }
 
-impl<T: Clone> Known<T> {
+impl<T: Clone> CachedAnswer<T> {
     /// Returns what is known, or asks where that is too old. Who comes meanwhile waits, and asks not again.
     async fn get(&self, lasts: Duration, ask: impl Future<Output = T>) -> T {
         if let Some(value) = self.fresh(lasts) {
@@ -110,11 +110,11 @@ impl<T: Clone> Known<T> {
 
 /// The newest desk.
 #[derive(Default)]
-pub struct Desks(Known<Arc<Desk>>);
+pub struct Desks(CachedAnswer<Arc<ProjectView>>);
 
 impl Desks {
     /// Returns the project as it is now.
-    pub async fn now(&self, setup: &Setup) -> Result<Arc<Desk>, Refusal> {
+    pub async fn now(&self, setup: &Setup) -> Result<Arc<ProjectView>, Refusal> {
         if let Some(desk) = self.0.fresh(FILES) {
             return Ok(desk);
         }
@@ -125,7 +125,7 @@ impl Desks {
         let mark = setup.project.mark();
         let desk = match self.0.newest() {
             Some(before) if before.mark == mark => before,
-            before => Arc::new(Desk::read_after(before.as_deref(), setup, mark)?),
+            before => Arc::new(ProjectView::read_after(before.as_deref(), setup, mark)?),
         };
         self.0.keep(desk.clone());
         Ok(desk)
@@ -137,7 +137,7 @@ impl Desks {
     }
 }
 
-impl Desk {
+impl ProjectView {
     /// Reads the files; where they are wrong, what they said before holds.
     fn read_after(before: Option<&Self>, setup: &Setup, mark: u64) -> Result<Self, Refusal> {
         match (Self::read(setup, mark), before) {
@@ -171,10 +171,10 @@ impl Desk {
             options,
             wrong: Vec::new(),
             mark,
-            standings: Known::default(),
-            drifted: Known::default(),
-            seen: Known::default(),
-            lists: Kept::default(),
+            standings: CachedAnswer::default(),
+            drifted: CachedAnswer::default(),
+            seen: CachedAnswer::default(),
+            lists: ResponseCache::default(),
         })
     }
 
@@ -188,10 +188,10 @@ impl Desk {
             options: self.options.clone(),
             wrong,
             mark,
-            standings: Known::default(),
-            drifted: Known::default(),
-            seen: Known::default(),
-            lists: Kept::default(),
+            standings: CachedAnswer::default(),
+            drifted: CachedAnswer::default(),
+            seen: CachedAnswer::default(),
+            lists: ResponseCache::default(),
         }
     }
 

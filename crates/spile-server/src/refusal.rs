@@ -154,7 +154,7 @@ fn errors(report: &Report, connector: Option<&Connector>) -> Vec<FieldError> {
 /// What the user's wish was wrong with is 4xx; what is wrong elsewhere, 5xx.
 fn status(error: &Error) -> StatusCode {
     // Another process is at work, and is done soon.
-    if let Some(world::files::refusal::Refusal::Busy(_)) = world::files::refusal::Refusal::behind(error) {
+    if let Some(world::files::refusal::FileRefusal::Busy(_)) = world::files::refusal::FileRefusal::behind(error) {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
     match error {

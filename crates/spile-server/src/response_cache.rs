@@ -9,20 +9,20 @@ use axum::body::Bytes;
 const MOST: usize = 64;
 
 /// Answers by what was asked, as long as what they were made of is the same.
-pub struct Kept<S>(Mutex<Answers<S>>);
+pub struct ResponseCache<S>(Mutex<Answers<S>>);
 
 struct Answers<S> {
     of: Option<S>,
     answers: BTreeMap<String, Bytes>,
 }
 
-impl<S> Default for Kept<S> {
+impl<S> Default for ResponseCache<S> {
     fn default() -> Self {
         Self(Mutex::new(Answers { of: None, answers: BTreeMap::new() }))
     }
 }
 
-impl<S: Clone + PartialEq> Kept<S> {
+impl<S: Clone + PartialEq> ResponseCache<S> {
     /// Returns the answer to what is `asked`, made of `state` where none is kept. Who asks meanwhile waits, and makes
     /// none: hundreds that come at once would all make the same.
     pub fn get(&self, state: &S, asked: &str, make: impl FnOnce() -> Bytes) -> Bytes {
@@ -47,13 +47,13 @@ impl<S: Clone + PartialEq> Kept<S> {
 mod tests {
     use super::*;
 
-    fn get(kept: &Kept<u8>, state: u8, asked: &str, answer: &'static str) -> Bytes {
+    fn get(kept: &ResponseCache<u8>, state: u8, asked: &str, answer: &'static str) -> Bytes {
         kept.get(&state, asked, || Bytes::from_static(answer.as_bytes()))
     }
 
     #[test]
     fn an_answer_is_made_anew_for_another_question_and_of_another_state() {
-        let kept = Kept::default();
+        let kept = ResponseCache::default();
         assert_eq!(get(&kept, 1, "a", "first"), "first");
         assert_eq!(get(&kept, 1, "a", "second"), "first");
         assert_eq!(get(&kept, 1, "b", "second"), "second");
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn questions_beyond_those_that_are_remembered_are_answered_too() {
-        let kept = Kept::default();
+        let kept = ResponseCache::default();
         for number in 0..=MOST {
             get(&kept, 1, &number.to_string(), "an answer");
         }

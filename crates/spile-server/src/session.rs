@@ -8,7 +8,7 @@ use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
-use super::caller::{Role, Who};
+use super::caller::{Caller, Role};
 use spile_core::digest::hash;
 use spile_world::stores::tokens::random;
 
@@ -41,13 +41,13 @@ pub struct Sessions {
     login: Login,
     /// The cookie; the browser gives it to this host alone, and to no script.
     cookie: String,
-    state: Mutex<State>,
+    state: Mutex<SessionStore>,
 }
 
 #[derive(Default)]
-struct State {
+struct SessionStore {
     /// By the hash of what the cookie says: who reads this memory learns no cookie. With until when each lasts.
-    by_hash: BTreeMap<String, (Who, Instant)>,
+    by_hash: BTreeMap<String, (Caller, Instant)>,
     is_used: bool,
     /// How many wrong codes came from an address, and since when none is looked at that comes from there.
     wrong: BTreeMap<String, (u32, Instant)>,
@@ -114,14 +114,14 @@ impl Sessions {
             return Err(NotIn::Wrong);
         }
         drop(state);
-        self.begin(Who::admin(), LASTS).ok_or(NotIn::Wrong)
+        self.begin(Caller::admin(), LASTS).ok_or(NotIn::Wrong)
     }
 
     /// Begins a session of somebody's, for so long and no longer than any, and returns the cookie to be set.
-    pub(super) fn begin(&self, who: Who, lasts: Duration) -> Option<HeaderValue> {
+    pub(super) fn begin(&self, who: Caller, lasts: Duration) -> Option<HeaderValue> {
         let lasts = lasts.min(LASTS);
         let secret = random();
-        let who = Who { csrf: Some(random()), ..who };
+        let who = Caller { csrf: Some(random()), ..who };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.by_hash.insert(hash(secret.as_bytes()), (who, Instant::now() + lasts));
         self.cookie(&secret, lasts)
@@ -135,9 +135,9 @@ impl Sessions {
     }
 
     /// Returns whose session a request brings.
-    pub(super) fn find(&self, headers: &HeaderMap) -> Option<Who> {
+    pub(super) fn find(&self, headers: &HeaderMap) -> Option<Caller> {
         if self.login == Login::Open {
-            return Some(Who::with("open".to_owned(), "you".to_owned(), Role::Admin));
+            return Some(Caller::with("open".to_owned(), "you".to_owned(), Role::Admin));
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.by_hash.retain(|_, (_, until)| *until > Instant::now());

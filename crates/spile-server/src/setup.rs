@@ -41,7 +41,7 @@ pub struct Setup {
     /// How long a run may take, where that is said.
     pub timeout: Option<Duration>,
     /// The turns that runs take, those of schedules too.
-    pub turns: Arc<run::Places>,
+    pub turns: Arc<run::RunSlots>,
 }
 
 /// What becomes of changes.

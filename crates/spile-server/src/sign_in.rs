@@ -8,14 +8,14 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 
 use super::app::App;
-use super::caller::Who;
+use super::caller::Caller;
 use super::refusal::Refusal;
 use spile_world::Tokens;
 
 /// How a page or a program brings what protects a session from forms of others.
 const CSRF: &str = "x-csrf-token";
 
-impl Who {
+impl Caller {
     /// Finds out who asks, and counts nothing.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ fn unauthorized(detail: &str) -> Refusal {
         .help("sign in at `/login`, or send `Authorization: Bearer TOKEN`: `spile tokens new` makes one")
 }
 
-impl FromRequestParts<App> for Who {
+impl FromRequestParts<App> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {

@@ -7,12 +7,12 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::app::App;
-use super::project_view::Desk;
+use super::project_view::ProjectView;
 use super::refusal::{Refusal, internal};
 use spile_core::name::Slug;
 use spile_core::run::{Run, RunKind};
-use spile_ops::run::{Options, Refused, Why};
-use spile_ops::{self as ops, Event, Which, notify};
+use spile_ops::run::{Options, RefusalReason, RefusedRun};
+use spile_ops::{self as ops, Event, RunSelection, notify};
 
 /// A run that was begun, or waits for its turn.
 pub struct Begun {
@@ -28,11 +28,11 @@ pub struct Begun {
 ///
 /// # Errors
 /// When it is refused: something else runs it, or it cannot be begun.
-pub(super) async fn begin(app: &App, desk: &Arc<Desk>, kind: RunKind, slug: &Slug) -> Result<Begun, Refusal> {
+pub(super) async fn begin(app: &App, desk: &Arc<ProjectView>, kind: RunKind, slug: &Slug) -> Result<Begun, Refusal> {
     let (started, has_started) = oneshot::channel();
     let (finished, ended) = oneshot::channel();
     let mut options = app.options(desk);
-    options.which = Which::exactly([slug.clone()]);
+    options.which = RunSelection::exactly([slug.clone()]);
     let (here, app, desk) = (app, app.clone(), desk.clone());
     here.jobs().spawn(async move {
         let (mut started, mut queued) = (Some(started), None);
@@ -71,7 +71,7 @@ pub(super) async fn begin(app: &App, desk: &Arc<Desk>, kind: RunKind, slug: &Slu
     }
 }
 
-async fn carry_out(desk: &Desk, kind: RunKind, options: &Options, tell: ops::Tell<'_>) -> Result<Run, Refusal> {
+async fn carry_out(desk: &ProjectView, kind: RunKind, options: &Options, tell: ops::Tell<'_>) -> Result<Run, Refusal> {
     let (world, loaded) = (&desk.world, &desk.loaded);
     let mut results = match kind {
         RunKind::Test => ops::test(world, loaded, options, tell).await?,
@@ -85,14 +85,16 @@ async fn carry_out(desk: &Desk, kind: RunKind, options: &Options, tell: ops::Tel
     }
 }
 
-impl From<Refused> for Refusal {
-    fn from(Refused { run, why }: Refused) -> Self {
+impl From<RefusedRun> for Refusal {
+    fn from(RefusedRun { run, why }: RefusedRun) -> Self {
         match why {
-            Why::Busy => Self::new(StatusCode::CONFLICT, "spile::run::busy", run.error.unwrap_or_default())
+            RefusalReason::Busy => Self::new(StatusCode::CONFLICT, "spile::run::busy", run.error.unwrap_or_default())
                 .help("wait until that has ended"),
-            Why::Stopped => Self::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::stopping", "the server is ending")
-                .help("try again when it is there again"),
-            Why::Failed(error) => error.into(),
+            RefusalReason::Stopped => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::stopping", "the server is ending")
+                    .help("try again when it is there again")
+            }
+            RefusalReason::Failed(error) => error.into(),
         }
     }
 }

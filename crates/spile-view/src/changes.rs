@@ -12,11 +12,11 @@ use spile_core::discovered::{Change, ChangedSource, Difference, change};
 use spile_core::integration::Reaction;
 use spile_core::name::Slug;
 use spile_core::problem::counted;
-use spile_ops::contract::{Acceptance, Checked, History, Named, Step};
+use spile_ops::contract::{Acceptance, Checked, History, HistoryStep, IntegrationLabel};
 
 /// Returns what has changed in the source of an integration, and what comes next.
 #[must_use]
-pub fn text(named: &Named, history: &History, zone: &TimeZone) -> String {
+pub fn text(named: &IntegrationLabel, history: &History, zone: &TimeZone) -> String {
     let slug = &named.slug;
     match history {
         History::SinceContract(changes) if changes.is_empty() => {
@@ -164,13 +164,12 @@ impl From<&ChangedSource> for SourceData {
 
 /// Returns the history of a source as data.
 #[must_use]
-pub fn history(named: &Named, history: &History) -> Value {
-    let Named { slug, environment, argument } = named;
+pub fn history(named: &IntegrationLabel, history: &History) -> Value {
+    let IntegrationLabel { slug, environment, argument } = named;
     let (since, steps) = match history {
         History::SinceContract(changes) => ("contract", vec![json!({ "changes": data(argument, changes) })]),
         History::ByAnswer(steps) => {
-            let step =
-                |step: &Step| json!({ "since": step.since, "at": step.at, "changes": data(argument, &step.changes) });
+            let step = |step: &HistoryStep| json!({ "since": step.since, "at": step.at, "changes": data(argument, &step.changes) });
             ("answers", steps.iter().map(step).collect())
         }
     };
@@ -179,7 +178,7 @@ pub fn history(named: &Named, history: &History) -> Value {
 
 /// Returns what is to be taken as good.
 #[must_use]
-pub fn acceptance(named: &Named, acceptance: &Acceptance) -> String {
+pub fn acceptance(named: &IntegrationLabel, acceptance: &Acceptance) -> String {
     let path = acceptance.path.display();
     match &acceptance.changes {
         _ if acceptance.edits.is_empty() => {
@@ -196,7 +195,7 @@ pub fn acceptance(named: &Named, acceptance: &Acceptance) -> String {
 
 /// Returns the same as data.
 #[must_use]
-pub fn acceptance_data(named: &Named, acceptance: &Acceptance) -> Value {
+pub fn acceptance_data(named: &IntegrationLabel, acceptance: &Acceptance) -> Value {
     let changes = acceptance.changes.as_ref().map(|changes| data(&named.argument, changes));
     json!({
         "slug": named.slug,

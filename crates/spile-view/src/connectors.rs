@@ -9,7 +9,7 @@ use super::table::{Cell, table};
 use super::{CHANGED, GOOD, QUIET, STRONG, harmless, styled};
 use spile_core::connector::kind::word_of;
 use spile_core::connector::{Connector, Kind, Setting};
-use spile_ops::connectors::{Imported, Origin, Shown, Standing};
+use spile_ops::connectors::{Imported, Origin, ShelfEntry, ShownConnector};
 use spile_ops::counted;
 
 /// The longest cell of a table that is prose.
@@ -17,11 +17,11 @@ const LONGEST: usize = 72;
 
 /// Returns connectors as a table.
 #[must_use]
-pub fn list(standing: &[&Standing]) -> String {
+pub fn list(standing: &[&ShelfEntry]) -> String {
     if standing.is_empty() {
         return "no connector is like that: try fewer words, or `spile connectors list`\n".to_owned();
     }
-    let row = |one: &&Standing| -> [Cell; 5] {
+    let row = |one: &&ShelfEntry| -> [Cell; 5] {
         let head = &one.head;
         let origin = match &one.origin {
             Origin::BuiltIn => Cell::styled("built in", QUIET),
@@ -41,11 +41,11 @@ pub fn list(standing: &[&Standing]) -> String {
 
 /// Returns connectors with all that they take.
 #[must_use]
-pub fn show(shown: &[Shown]) -> String {
+pub fn show(shown: &[ShownConnector]) -> String {
     shown.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
-fn one(Shown { connector, origin }: &Shown) -> String {
+fn one(ShownConnector { connector, origin }: &ShownConnector) -> String {
     let plugin = &connector.plugin;
     let mut text = format!("{} ({})\n", styled(STRONG, &harmless(&connector.label)), connector.role);
     let description = harmless(connector.description.trim());

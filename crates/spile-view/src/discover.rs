@@ -10,15 +10,15 @@ use spile_core::discovered::{Field, Proposal, Taken};
 use spile_core::name::EnvironmentName;
 use spile_ops::check::Undiscovered;
 use spile_ops::counted;
-use spile_ops::discover::{Offer, Shown};
+use spile_ops::discover::{Offer, ShownStream};
 
 /// Returns the streams as a table, and when the source was asked.
 #[must_use]
-pub fn streams(offer: &Offer, shown: &[Shown<'_>], zone: &TimeZone) -> String {
+pub fn streams(offer: &Offer, shown: &[ShownStream<'_>], zone: &TimeZone) -> String {
     if shown.is_empty() {
         return "the source offers no stream at all: look at what its account may see\n".to_owned();
     }
-    let row = |shown: &Shown<'_>| -> [Cell; 7] {
+    let row = |shown: &ShownStream<'_>| -> [Cell; 7] {
         let stream = shown.stream;
         [
             harmless(&stream.name).into(),
@@ -39,7 +39,7 @@ pub fn streams(offer: &Offer, shown: &[Shown<'_>], zone: &TimeZone) -> String {
 }
 
 /// How much of a stream is read.
-fn selected(shown: &Shown<'_>) -> Cell {
+fn selected(shown: &ShownStream<'_>) -> Cell {
     let count = shown.fields.iter().filter(|(_, taken)| taken.is_read()).count();
     match shown.taken {
         Taken::Excluded => Cell::styled("no", QUIET),
@@ -51,8 +51,8 @@ fn selected(shown: &Shown<'_>) -> Cell {
 
 /// Returns the fields of each stream as a table.
 #[must_use]
-pub fn fields(shown: &[Shown<'_>]) -> String {
-    let one = |shown: &Shown<'_>| {
+pub fn fields(shown: &[ShownStream<'_>]) -> String {
+    let one = |shown: &ShownStream<'_>| {
         let row = |(field, taken): &(&Field, Taken)| -> [Cell; 3] {
             [harmless(&field.name()).into(), harmless(&field.types.join(", ")).into(), mark(*taken)]
         };
@@ -88,15 +88,15 @@ pub fn undiscovered(unknown: &[Undiscovered], default: &EnvironmentName) -> Stri
 }
 
 /// Returns how a stream is best read, as data.
-fn proposal(shown: &Shown<'_>) -> Value {
+fn proposal(shown: &ShownStream<'_>) -> Value {
     let Proposal { replication_key, why, .. } = Proposal::of(shown.stream);
     json!({ "replication_key": replication_key, "why": why })
 }
 
 /// Returns all of it as data.
 #[must_use]
-pub fn data(offer: &Offer, shown: &[Shown<'_>]) -> Value {
-    let stream = |shown: &Shown<'_>| {
+pub fn data(offer: &Offer, shown: &[ShownStream<'_>]) -> Value {
+    let stream = |shown: &ShownStream<'_>| {
         let field = |(field, taken): &(&Field, Taken)| {
             json!({
                 "field": field.name(),

@@ -107,7 +107,7 @@ pub fn problems(report: &Report) -> String {
     let mut last = None;
     for problem in report.problems() {
         let masked = Masked::of(report, problem, last.take());
-        let shown = Shown { problem, excerpt: Excerpt::of(&masked, problem) };
+        let shown = ProblemExcerpt { problem, excerpt: Excerpt::of(&masked, problem) };
         if handler.render_report(&mut text, &shown).is_err() {
             text = format!("{text}{problem:?}\n");
         }
@@ -118,12 +118,12 @@ pub fn problems(report: &Report) -> String {
 }
 
 /// A problem with the lines that it is shown in.
-struct Shown<'a> {
+struct ProblemExcerpt<'a> {
     problem: &'a Problem,
     excerpt: Excerpt,
 }
 
-impl Diagnostic for Shown<'_> {
+impl Diagnostic for ProblemExcerpt<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         self.problem.finding().code()
     }
@@ -146,16 +146,16 @@ impl Diagnostic for Shown<'_> {
     }
 }
 
-impl std::fmt::Debug for Shown<'_> {
+impl std::fmt::Debug for ProblemExcerpt<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Debug::fmt(self.problem, f)
     }
 }
 
-impl std::fmt::Display for Shown<'_> {
+impl std::fmt::Display for ProblemExcerpt<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&plain(&self.problem.message()))
     }
 }
 
-impl std::error::Error for Shown<'_> {}
+impl std::error::Error for ProblemExcerpt<'_> {}

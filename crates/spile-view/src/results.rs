@@ -10,12 +10,12 @@ use spile_core::run::{Run, RunStatus};
 use spile_ops::run::{Mend, Would};
 
 /// A run, and where to mend what made it fail.
-pub type Ended = (Run, Option<Mend>);
+pub type RunRow = (Run, Option<Mend>);
 
 /// Returns the results as a table, and below it where to mend each failure.
 #[must_use]
-pub fn results(ended: &[Ended]) -> String {
-    let row = |(run, _): &Ended| -> [Cell; 7] {
+pub fn results(ended: &[RunRow]) -> String {
+    let row = |(run, _): &RunRow| -> [Cell; 7] {
         let style = status_style(run.status);
         [
             run.slug.as_str().into(),
@@ -48,8 +48,8 @@ fn mended(run: &Run, mend: &Mend) -> String {
 
 /// Returns the results as data: each run, with where to mend it.
 #[must_use]
-pub fn data(ended: &[Ended]) -> Value {
-    let one = |(run, mend): &Ended| {
+pub fn data(ended: &[RunRow]) -> Value {
+    let one = |(run, mend): &RunRow| {
         let mut run = json!(run);
         run["mend"] = json!(mend);
         run
@@ -59,9 +59,9 @@ pub fn data(ended: &[Ended]) -> Value {
 
 /// Returns the results as `JUnit` XML: one case for each run.
 #[must_use]
-pub fn junit(ended: &[Ended]) -> String {
+pub fn junit(ended: &[RunRow]) -> String {
     let failures = ended.iter().filter(|(run, _)| run.status == RunStatus::Failed).count();
-    let case = |(run, mend): &Ended| {
+    let case = |(run, mend): &RunRow| {
         let file = mend.as_ref().map(|mend| format!(" file=\"{}\"", attribute(&mend.path.display().to_string())));
         let inner = match run.status {
             RunStatus::Ok => String::new(),

@@ -11,7 +11,7 @@ use super::table::{Cell, table};
 use super::{BAD, CHANGED, GOOD, QUIET};
 use spile_core::name::Slug;
 use spile_core::plan::history::Applied;
-use spile_core::run::refresh::{Left, Unfinished};
+use spile_core::run::refresh::{RefreshRemains, Unfinished};
 use spile_core::run::stats::Stats;
 use spile_core::run::{Arrived, Run, RunKind, RunStatus};
 use spile_ops::history::Status;
@@ -218,8 +218,8 @@ pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
 #[must_use]
 pub fn resumed(slug: &Slug, Unfinished { run, left }: &Unfinished) -> String {
     let from = match left {
-        Left::Bookmarks => "what it had done is not read again",
-        Left::Nothing => "from its beginning, for it had kept no bookmark",
+        RefreshRemains::Bookmarks => "what it had done is not read again",
+        RefreshRemains::Nothing => "from its beginning, for it had kept no bookmark",
     };
     format!("with the full refresh of `{slug}` that broke off in the run {run}: {from}")
 }

@@ -1,18 +1,18 @@
 //! Whether a table that is there fits a hosted registry, in words.
 
 use super::{BAD, CHANGED, GOOD, STRONG, styled};
-use spile_ops::migrate::fit::{Finding, Fit, Standing};
+use spile_ops::migrate::fit::{Finding, Fit, TableFinding};
 
 /// Says what has to change, what is added and taken, and what fits: what matters most comes first.
 #[must_use]
 pub fn text(fit: &Fit) -> String {
     let parts = [
-        (Standing::Conflict, BAD, "has to change"),
-        (Standing::Changed, CHANGED, "is changed"),
-        (Standing::Added, GOOD, "is added"),
-        (Standing::Fits, GOOD, "fits"),
+        (TableFinding::Conflict, BAD, "has to change"),
+        (TableFinding::Changed, CHANGED, "is changed"),
+        (TableFinding::Added, GOOD, "is added"),
+        (TableFinding::Fits, GOOD, "fits"),
     ];
-    let part = |(state, style, title): (Standing, _, _)| {
+    let part = |(state, style, title): (TableFinding, _, _)| {
         let lines: String = fit.findings.iter().filter(|finding| finding.state == state).map(line).collect();
         if lines.is_empty() { lines } else { format!("{}\n{lines}\n", styled(style, title)) }
     };

@@ -7,7 +7,7 @@ use super::report::ErrorData;
 use super::runs::grouped;
 use super::table::{Cell, table};
 use super::{BAD, CHANGED, GOOD, QUIET, harmless};
-use spile_core::run::verify::{Compared, Verdict};
+use spile_core::run::verify::{Compared, StreamVerdict};
 use spile_ops::Error;
 use spile_ops::verify::Verified;
 
@@ -43,10 +43,12 @@ fn rows_of_source(compared: &Compared) -> String {
 
 fn style(compared: &Compared) -> Style {
     match compared.verdict() {
-        Verdict::Equal => GOOD,
-        Verdict::NotComparable => QUIET,
-        Verdict::More if compared.is_sound() => CHANGED,
-        Verdict::Fewer | Verdict::More | Verdict::DifferentKeys | Verdict::DifferentValues => BAD,
+        StreamVerdict::Equal => GOOD,
+        StreamVerdict::NotComparable => QUIET,
+        StreamVerdict::More if compared.is_sound() => CHANGED,
+        StreamVerdict::Fewer | StreamVerdict::More | StreamVerdict::DifferentKeys | StreamVerdict::DifferentValues => {
+            BAD
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Agreements {
 /// The file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct AgreementsFile {
     version: u32,
     agreed: BTreeSet<KeptAgreement>,
 }
@@ -130,11 +130,11 @@ impl Agreements {
         Ok(listed)
     }
 
-    fn kept(&self) -> io::Result<Kept> {
-        let none = Kept { version: VERSION, agreed: BTreeSet::new() };
+    fn kept(&self) -> io::Result<AgreementsFile> {
+        let none = AgreementsFile { version: VERSION, agreed: BTreeSet::new() };
         let Some(file) = &self.file else { return Ok(none) };
         let Some(text) = read_own(file, &self.repositories).map_err(io::Error::other)? else { return Ok(none) };
-        let kept: Kept = serde_json::from_str(&text)?;
+        let kept: AgreementsFile = serde_json::from_str(&text)?;
         if kept.version == VERSION { Ok(kept) } else { Err(io::Error::other("a newer spile wrote it")) }
     }
 

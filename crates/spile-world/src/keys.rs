@@ -25,7 +25,7 @@ use spile_core::sops::{DataKey, Document, Fault, Leaf, Metadata, Scope, Wrapped}
 
 pub use error::{Looked, NoKey, Official, OpenError};
 pub use key_creation::{NoIdentity, make_identity};
-pub use key_search::{Found, Place};
+pub use key_search::{KeySearch, SearchedPlace};
 pub use places::Places;
 pub use wrap::{BadRecipient, Reason, wrap};
 
@@ -40,9 +40,9 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// no key fits.
 pub struct Keys {
     places: Places,
-    found: Mutex<Option<(Instant, Arc<Found>)>>,
+    found: Mutex<Option<(Instant, Arc<KeySearch>)>>,
     /// What commands said for a recipient; they may know another key for each.
-    asked: Mutex<BTreeMap<String, Arc<Found>>>,
+    asked: Mutex<BTreeMap<String, Arc<KeySearch>>>,
     /// Data keys that were made here, by what is wrapped of them: who has just encrypted can test it before it is written.
     made: Mutex<BTreeMap<String, DataKey>>,
 }
@@ -61,7 +61,7 @@ impl Keys {
     }
 
     /// Returns every place looked at with what was found there; looks now, where that was not done.
-    pub fn found(&self) -> Arc<Found> {
+    pub fn found(&self) -> Arc<KeySearch> {
         self.look(None)
     }
 
@@ -77,12 +77,12 @@ impl Keys {
         Program::new(self.places.path.clone())
     }
 
-    fn look(&self, recipient: Option<&str>) -> Arc<Found> {
+    fn look(&self, recipient: Option<&str>) -> Arc<KeySearch> {
         // What is in it was complete when it was put in, whoever panicked afterwards.
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let look = || {
             forbid_core_dumps();
-            (Instant::now(), Arc::new(Found::look(&self.places, recipient)))
+            (Instant::now(), Arc::new(KeySearch::look(&self.places, recipient)))
         };
         found.get_or_insert_with(look).1.clone()
     }
@@ -126,7 +126,7 @@ impl Keys {
         }
         let others = wrapped.iter().map(|wrapped| &wrapped.recipient).filter(|it| found.recipient.as_ref() != Some(it));
         let asked: Vec<_> = others.map(|recipient| self.ask_commands(recipient)).collect();
-        let asked: Vec<&Found> = asked.iter().map(Arc::as_ref).collect();
+        let asked: Vec<&KeySearch> = asked.iter().map(Arc::as_ref).collect();
         let key = asked.iter().find_map(|found| tries.matching(found, &wrapped));
         let key = key.or_else(|| tries.rest(std::iter::once(found).chain(asked.iter().copied()), &wrapped));
         key.ok_or_else(|| NoKey {
@@ -149,12 +149,12 @@ impl Keys {
         wrapped.iter().find_map(|one| made.get(&one.enc).cloned())
     }
 
-    fn ask_commands(&self, recipient: &str) -> Arc<Found> {
+    fn ask_commands(&self, recipient: &str) -> Arc<KeySearch> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = asked.get(recipient) {
             return known.clone();
         }
-        let found = Arc::new(Found::ask_commands(&self.places, recipient));
+        let found = Arc::new(KeySearch::ask_commands(&self.places, recipient));
         asked.insert(recipient.to_owned(), found.clone());
         found
     }
@@ -236,7 +236,7 @@ struct Tries {
 }
 
 impl Tries {
-    fn matching(&mut self, found: &Found, wrapped: &[Wrapped]) -> Option<DataKey> {
+    fn matching(&mut self, found: &KeySearch, wrapped: &[Wrapped]) -> Option<DataKey> {
         for Wrapped { recipient, enc } in wrapped {
             let normal = wrap::normal(recipient);
             for identity in found.identities().filter(|identity| identity.public() == Some(&normal)) {
@@ -252,8 +252,9 @@ impl Tries {
         None
     }
 
-    fn rest<'a>(&self, found: impl Iterator<Item = &'a Found>, wrapped: &[Wrapped]) -> Option<DataKey> {
-        let mut identities: Vec<&Identity> = found.flat_map(Found::identities).filter(|i| i.may_be_tried()).collect();
+    fn rest<'a>(&self, found: impl Iterator<Item = &'a KeySearch>, wrapped: &[Wrapped]) -> Option<DataKey> {
+        let mut identities: Vec<&Identity> =
+            found.flat_map(KeySearch::identities).filter(|i| i.may_be_tried()).collect();
         // Plugins and passphrases may need somebody: what needs nobody comes first.
         identities.sort_by_key(|identity| identity.public().is_none());
         let unwrap = |identity: &&Identity| wrapped.iter().find_map(|w| identity.unwrap(&w.enc, self.asking));

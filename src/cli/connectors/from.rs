@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::Output;
 use crate::cli::host;
 use crate::cli::run::{duration, pass_on};
-use spile_core::definition::{Asked, MOST_BYTES};
+use spile_core::definition::{DefinitionHints, MOST_BYTES};
 use spile_core::problem::Problems;
 use spile_core::settings::{self, RunEnvironment};
 use spile_core::source::Source;
@@ -37,7 +37,7 @@ impl How {
         &self,
         from: &str,
         project: &Project,
-        asked: &mut Asked,
+        asked: &mut DefinitionHints,
         output: &mut Output,
     ) -> Result<Source, Error> {
         if let Some(requirement) = from.strip_prefix("pip:") {
@@ -56,12 +56,12 @@ impl How {
         &self,
         requirement: &str,
         project: &Project,
-        asked: &mut Asked,
+        asked: &mut DefinitionHints,
         output: &mut Output,
     ) -> Result<Source, Error> {
         let host = host();
         let run = run_environment(project);
-        let question = meltano::Asked {
+        let question = meltano::AboutQuestion {
             requirement,
             executable: self.executable.as_deref(),
             root: project.root(),

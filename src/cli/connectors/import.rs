@@ -3,7 +3,7 @@
 use super::from::How;
 use super::{Global, KindArg, Output};
 use spile_core::connector::Role;
-use spile_core::definition::Asked;
+use spile_core::definition::DefinitionHints;
 use spile_ops::Error;
 use spile_ops::connectors::{self, Overwriting};
 use spile_view as view;
@@ -34,11 +34,11 @@ pub(super) struct Args {
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let project = global.project()?;
-    let mut asked = Asked {
+    let mut asked = DefinitionHints {
         name: args.name.clone(),
         role: args.kind.map(Role::from),
         plugin: args.plugin.clone(),
-        ..Asked::default()
+        ..DefinitionHints::default()
     };
     let source = args.how.fetch(&args.from, &project, &mut asked, output).await?;
     let overwriting = if args.force { Overwriting::Forced } else { Overwriting::Refused };

@@ -3,7 +3,7 @@
 use super::from::How;
 use super::{Global, KindArg, Output};
 use spile_core::connector::Role;
-use spile_core::definition::Asked;
+use spile_core::definition::DefinitionHints;
 use spile_ops::Error;
 use spile_ops::connectors::{self, Prepared};
 use spile_view as view;
@@ -40,7 +40,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         Some(from) => from.clone(),
         None => connectors::source_of(&project, &own.connector)?,
     };
-    let mut asked = Asked::default();
+    let mut asked = DefinitionHints::default();
     let source = args.how.fetch(&from, &project, &mut asked, output).await?;
     let prepared = connectors::prepare(&project, &own, &source, &asked)?;
     output.result(|| view::connectors::hub::upgrade(&prepared), &view::connectors::hub::upgrade_data(&prepared));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::words::note;
 use spile_ops::counted;
-use spile_ops::import::report::{Became, Kept, NotRun, Report, Sealed};
+use spile_ops::import::report::{Became, NotRun, Report, Sealed, TemplatePart};
 use spile_view::{GOOD, QUIET, STRONG, styled};
 
 /// Returns a report for people.
@@ -45,9 +45,9 @@ fn became(one: &Became) -> String {
     format!("  {} the {} `{}`{to}: {}\n", styled(GOOD, "+"), one.kind, one.plugin, paths(&one.files))
 }
 
-fn kept(template: &[Kept]) -> String {
+fn kept(template: &[TemplatePart]) -> String {
     let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for Kept { list, name, why } in template {
+    for TemplatePart { list, name, why } in template {
         let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         lists.entry(list).or_default().push(format!("{name}{why}"));
     }

@@ -9,7 +9,7 @@ use similar::TextDiff;
 use spile_core::import::{NewFile, Note};
 use spile_core::secrecy::{self, masked};
 use spile_ops::counted;
-use spile_ops::import::{Prepared, Readers, Written};
+use spile_ops::import::{ImportOutcome, Prepared, Readers};
 use spile_view::{CHANGED, GOOD, QUIET, STRONG, styled};
 
 /// Returns what an import would do, for people.
@@ -65,7 +65,7 @@ pub fn question(prepared: &Prepared) -> String {
 
 /// Returns the same for programs.
 #[must_use]
-pub fn data(prepared: &Prepared, written: Option<&Written>) -> Value {
+pub fn data(prepared: &Prepared, written: Option<&ImportOutcome>) -> Value {
     let integrations = prepared.adopted.iter().map(|one| {
         json!({"slug": one.slug, "kind": one.key.role, "plugin": one.key.name, "type": one.connector, "loader": one.loader})
     });

@@ -9,16 +9,16 @@ use lsp_types::{
 use serde_json::Value;
 
 use super::ENCRYPT;
-use super::answers::Answer;
+use super::answers::Response;
 use super::diagnose::diagnostic;
-use super::workspace::{self, Desk};
+use super::workspace::{self, Workspace};
 use spile_core::problem::Problem;
 use spile_ops::secrets::{self, SecretsFile};
 
 /// The codes of secrets that stand in plain text.
 const PLAIN: [&str; 2] = ["spile::secrets::plaintext", "spile::secrets::not_encrypted"];
 
-pub(super) fn actions(desk: &Desk, params: Value) -> Answer {
+pub(super) fn actions(desk: &Workspace, params: Value) -> Response {
     let params: CodeActionParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let uri = params.text_document.uri;
     let (Some(path), Some(project)) = (workspace::path(&uri), desk.project()) else { return Ok(Value::Null) };
@@ -76,7 +76,7 @@ pub(super) fn edits(of: impl IntoIterator<Item = (Uri, Vec<TextEdit>)>) -> Works
     WorkspaceEdit { changes: Some(of.into_iter().collect()), ..WorkspaceEdit::default() }
 }
 
-pub(super) async fn execute(desk: &Desk, params: Value, connection: &Connection) -> Answer {
+pub(super) async fn execute(desk: &Workspace, params: Value, connection: &Connection) -> Response {
     let params: ExecuteCommandParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let uri: Option<Uri> = params.arguments.first().and_then(Value::as_str).and_then(|uri| uri.parse().ok());
     let (Some(uri), ENCRYPT) = (uri, params.command.as_str()) else {

@@ -9,17 +9,17 @@ use lsp_types::{
 };
 use serde_json::Value;
 
-use super::workspace::{self, Desk};
-use spile_core::assist::{self, Cursor, Known, Spot};
+use super::workspace::{self, Workspace};
+use spile_core::assist::{self, CompletionContext, Cursor, Spot};
 use spile_core::connector::{Connector, Role};
 use spile_core::form::first_sentence;
 use spile_ops as ops;
 use spile_ops::Loaded;
 
 /// What is answered, or why nothing is.
-pub(super) type Answer = Result<Value, String>;
+pub(super) type Response = Result<Value, String>;
 
-pub(super) fn completion(desk: &Desk, params: Value) -> Answer {
+pub(super) fn completion(desk: &Workspace, params: Value) -> Response {
     let params: CompletionParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let at = params.text_document_position;
     let Some(path) = workspace::path(&at.text_document.uri) else { return Ok(Value::Null) };
@@ -42,7 +42,7 @@ pub(super) fn completion(desk: &Desk, params: Value) -> Answer {
         .collect();
     let streams = streams(desk, &path, loaded);
     let zones: Vec<String> = tz::db().available().map(|name| name.to_string()).collect();
-    let known = Known {
+    let known = CompletionContext {
         connector: connector.as_deref(),
         connectors: &connectors,
         loaders: &loaders,
@@ -69,7 +69,7 @@ pub(super) fn completion(desk: &Desk, params: Value) -> Answer {
     serde_json::to_value(items).map_err(|error| error.to_string())
 }
 
-pub(super) fn hover(desk: &Desk, params: Value) -> Answer {
+pub(super) fn hover(desk: &Workspace, params: Value) -> Response {
     let params: HoverParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let at = params.text_document_position_params;
     let Some(path) = workspace::path(&at.text_document.uri).filter(|path| is_integration(path)) else {
@@ -106,7 +106,7 @@ fn named(text: &str, loaded: &Loaded) -> (Role, Option<std::sync::Arc<Connector>
 }
 
 /// Returns what the source of a file offers, where it was asked.
-fn streams(desk: &Desk, path: &Path, loaded: &Loaded) -> Vec<spile_core::discovered::Stream> {
+fn streams(desk: &Workspace, path: &Path, loaded: &Loaded) -> Vec<spile_core::discovered::Stream> {
     let slug = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.split('.').next());
     let integration = slug.and_then(|slug| loaded.integrations.find(slug));
     let (Some(integration), Some(project)) = (integration, desk.project()) else { return Vec::new() };

@@ -9,11 +9,11 @@ use super::range::range;
 use spile_core::assist::Encoding;
 use spile_core::problem::{Problem, Report};
 
-pub(super) type Found = Vec<Diagnostic>;
+pub(super) type Diagnostics = Vec<Diagnostic>;
 
 /// Returns the problems of each file, by its path in the project.
-pub(super) fn diagnostics(report: &Report, encoding: Encoding) -> BTreeMap<PathBuf, Found> {
-    let mut found: BTreeMap<PathBuf, Found> = BTreeMap::new();
+pub(super) fn diagnostics(report: &Report, encoding: Encoding) -> BTreeMap<PathBuf, Diagnostics> {
+    let mut found: BTreeMap<PathBuf, Diagnostics> = BTreeMap::new();
     for problem in report.problems() {
         found.entry(problem.source.path().to_owned()).or_default().push(diagnostic(problem, encoding));
     }

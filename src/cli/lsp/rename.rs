@@ -6,14 +6,14 @@ use lsp_types::{
 };
 use serde_json::Value;
 
-use super::answers::{Answer, is_integration};
-use super::workspace::{self, Desk};
+use super::answers::{Response, is_integration};
+use super::workspace::{self, Workspace};
 use spile_core::assist::{Cursor, Spot};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 
 /// Renames the integration of a file, or the loader that the cursor is on.
-pub(super) fn rename(desk: &Desk, params: Value) -> Answer {
+pub(super) fn rename(desk: &Workspace, params: Value) -> Response {
     let params: RenameParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let new: Slug = params.new_name.parse().map_err(|error: spile_core::name::NotAName| error.to_string())?;
     let at = params.text_document_position;
@@ -38,7 +38,7 @@ pub(super) fn rename(desk: &Desk, params: Value) -> Answer {
     serde_json::to_value(edit).map_err(|error| error.to_string())
 }
 
-fn changes(desk: &Desk, integration: &Integration, new: &Slug) -> Option<Vec<DocumentChangeOperation>> {
+fn changes(desk: &Workspace, integration: &Integration, new: &Slug) -> Option<Vec<DocumentChangeOperation>> {
     let loaded = desk.loaded.as_ref()?;
     let project = desk.project()?;
     let mut changes = Vec::new();
@@ -65,7 +65,8 @@ fn changes(desk: &Desk, integration: &Integration, new: &Slug) -> Option<Vec<Doc
         let name = entry.name;
         let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(integration.slug.as_str())) else { continue };
         if rest.starts_with('.') {
-            let (old, new) = (workspace::uri(&folder.join(&name))?, workspace::uri(&folder.join(format!("{new}{rest}")))?);
+            let (old, new) =
+                (workspace::uri(&folder.join(&name))?, workspace::uri(&folder.join(format!("{new}{rest}")))?);
             let moved = RenameFile { old_uri: old, new_uri: new, options: None, annotation_id: None };
             changes.push(DocumentChangeOperation::Op(ResourceOp::Rename(moved)));
         }
@@ -80,7 +81,7 @@ fn edit(uri: Option<Uri>, edits: Vec<TextEdit>) -> Option<DocumentChangeOperatio
 }
 
 /// Returns the edits of `loader = "old"` in a text.
-fn named(desk: &Desk, text: &str, old: &str, new: &Slug) -> Vec<TextEdit> {
+fn named(desk: &Workspace, text: &str, old: &str, new: &Slug) -> Vec<TextEdit> {
     let mut start = 0;
     let mut edits = Vec::new();
     for line in text.split_inclusive('\n') {

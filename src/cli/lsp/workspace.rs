@@ -8,7 +8,7 @@ use lsp_server::{Connection, Message};
 use lsp_types::notification::{Notification as _, PublishDiagnostics};
 use lsp_types::{Position, PublishDiagnosticsParams, Range, Uri};
 
-use super::diagnose::{Found, diagnostics};
+use super::diagnose::{Diagnostics, diagnostics};
 use super::range::range;
 use crate::cli::Global;
 use spile_core::assist::{Encoding, offset};
@@ -17,7 +17,7 @@ use spile_ops::secrets::Access;
 use spile_ops::{self as ops, Error, Loaded};
 use spile_world::{Keys, Program, Project};
 
-pub(super) struct Desk {
+pub(super) struct Workspace {
     global: Global,
     keys: Keys,
     program: Program,
@@ -32,7 +32,7 @@ pub(super) struct Desk {
     pub(super) loaded: Option<Arc<Loaded>>,
 }
 
-impl Desk {
+impl Workspace {
     pub(super) fn new(global: Global, keys: Keys, program: Program) -> Self {
         Self {
             global,
@@ -121,7 +121,7 @@ impl Desk {
     }
 }
 
-fn send(connection: &Connection, path: &Path, found: Found) {
+fn send(connection: &Connection, path: &Path, found: Diagnostics) {
     let Some(uri) = uri(path) else { return };
     let params = PublishDiagnosticsParams { uri, diagnostics: found, version: None };
     let said = lsp_server::Notification::new(PublishDiagnostics::METHOD.to_owned(), params);

@@ -23,7 +23,7 @@ impl<T> fmt::Display for Choice<T> {
 
 /// How a text is asked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked<'a> {
+pub(super) struct TextPrompt<'a> {
     /// What it is called.
     pub label: &'a str,
     /// What it is.
@@ -34,7 +34,7 @@ pub(super) struct Asked<'a> {
 
 /// Asks for a text until it is well.
 pub(super) fn text(
-    asked: Asked<'_>,
+    asked: TextPrompt<'_>,
     check: impl Fn(&str) -> Result<(), String> + Clone + 'static,
 ) -> Result<String, Error> {
     let judge = move |text: &str| match check(text) {

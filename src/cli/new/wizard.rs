@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::ask::{self, Asked, Choice, Default};
+use super::ask::{self, Choice, Default, TextPrompt};
 use super::streams::Chosen;
-use super::wizard_answers::Answered;
-use super::{Args, Desk, edit_of, file, given, save, secrets, streams, tested, told};
+use super::wizard_answers::WizardAnswers;
+use super::{Args, NewContext, edit_of, file, given, save, secrets, streams, tested, told};
 use crate::cli::{Global, Output};
 use spile_core::connector::{Connector, Role};
 use spile_core::form::{NewFile, first_sentence};
@@ -14,7 +14,7 @@ use spile_ops::Error;
 use spile_ops::new::{self, Prepared, path_of};
 use spile_ops::secrets::{Values, setup, to_set};
 
-pub(super) async fn new(args: &Args, desk: &Desk, global: &Global, output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn new(args: &Args, desk: &NewContext, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let connector = match &args.connector {
         Some(name) => desk.connector(args.kind, name)?,
         None => pick(desk, args.kind)?,
@@ -26,20 +26,20 @@ pub(super) async fn new(args: &Args, desk: &Desk, global: &Global, output: &mut 
         None => name(desk, &connector)?,
     };
     ready_for_secrets(&connector, desk, output).await?;
-    let mut answered = Answered { connector: connector.clone(), config: given.config, secrets };
+    let mut answered = WizardAnswers { connector: connector.clone(), config: given.config, secrets };
     answered.ask_all()?;
     let mut file = file(args, connector.clone());
     if connector.role == Role::Extractor {
         pipeline(&mut file, desk)?;
     }
-    let make = async |answered: &Answered, chosen: &Chosen| {
+    let make = async |answered: &WizardAnswers, chosen: &Chosen| {
         let Chosen { select, metadata } = chosen;
         let (config, select, metadata) = (answered.config.clone(), select.clone(), metadata.clone());
         let file = NewFile { select, config, metadata, ..file.clone() };
         new::prepare(desk.access(), &slug, &file, &answered.secrets).await
     };
     let given = Chosen { select: file.select.clone(), ..Chosen::default() };
-    let first = async |answered: &Answered| make(answered, &given).await;
+    let first = async |answered: &WizardAnswers| make(answered, &given).await;
     let (mut prepared, trial) = settled(&mut answered, first, global, output).await?;
     if trial == Trial::Passed && file.select.is_empty() && connector.can_select() {
         let chosen = streams::chosen(&prepared, global, output).await?;
@@ -52,19 +52,19 @@ pub(super) async fn new(args: &Args, desk: &Desk, global: &Global, output: &mut 
     save(&prepared, global, output).await
 }
 
-pub(super) async fn edit(slug: &Slug, desk: &Desk, global: &Global, output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn edit(slug: &Slug, desk: &NewContext, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let integration = desk.loaded.named(slug.as_str())?;
     let environment = desk.loaded.environment(global.environment.as_deref())?;
     let connector = integration.connector.clone();
     let before = integration.at(&environment).config.clone();
     ready_for_secrets(&connector, desk, output).await?;
-    let mut answered = Answered { connector, config: before.clone(), secrets: Values::new() };
+    let mut answered = WizardAnswers { connector, config: before.clone(), secrets: Values::new() };
     answered.change()?;
     while ask::yes("Change another setting?", Default::No)? {
         answered.change()?;
     }
     let environment = global.environment.as_deref();
-    let make = async |answered: &Answered| {
+    let make = async |answered: &WizardAnswers| {
         let changed = answered.config.iter().filter(|(name, value)| before.get(*name) != Some(value));
         let edits: Vec<_> = changed.map(|(name, value)| edit_of(name, Some(value.clone()))).collect();
         new::changed(desk.access(), slug.as_str(), environment, &edits, &to_set(&answered.secrets)).await
@@ -86,8 +86,8 @@ enum Trial {
 
 /// Makes a file of the answers until the project is well with it and no other answer is wanted.
 async fn settled(
-    answered: &mut Answered,
-    make: impl AsyncFn(&Answered) -> Result<Prepared, Error>,
+    answered: &mut WizardAnswers,
+    make: impl AsyncFn(&WizardAnswers) -> Result<Prepared, Error>,
     global: &Global,
     output: &mut Output,
 ) -> Result<(Prepared, Trial), Error> {
@@ -110,7 +110,7 @@ async fn settled(
 /// Offers a test.
 async fn trial(
     prepared: &Prepared,
-    answered: &mut Answered,
+    answered: &mut WizardAnswers,
     global: &Global,
     output: &mut Output,
 ) -> Result<Trial, Error> {
@@ -138,7 +138,7 @@ enum Next {
     Stop,
 }
 
-fn pick(desk: &Desk, role: Role) -> Result<Arc<Connector>, Error> {
+fn pick(desk: &NewContext, role: Role) -> Result<Arc<Connector>, Error> {
     let catalog = &desk.loaded.catalog;
     let all = catalog.names(role).filter_map(|name| catalog.find(role, name));
     let shown = |connector: &Connector| {
@@ -149,7 +149,7 @@ fn pick(desk: &Desk, role: Role) -> Result<Arc<Connector>, Error> {
     Ok(ask::one("What is to be connected? (type to search)", choices)?.is)
 }
 
-fn name(desk: &Desk, connector: &Connector) -> Result<Slug, Error> {
+fn name(desk: &NewContext, connector: &Connector) -> Result<Slug, Error> {
     let root = desk.project.root().to_owned();
     let check = move |text: &str| {
         let slug: Slug = text.parse().map_err(|error: spile_core::name::NotAName| error.to_string())?;
@@ -158,13 +158,13 @@ fn name(desk: &Desk, connector: &Connector) -> Result<Slug, Error> {
     };
     let default = if check(&connector.name).is_ok() { connector.name.as_str() } else { "" };
     let help = "lower-case letters, digits and dashes: the file is named so";
-    let asked = Asked { label: "Its name", help, default };
+    let asked = TextPrompt { label: "Its name", help, default };
     let text = ask::text(asked, check)?;
     text.parse().map_err(|_| Error::Stopped)
 }
 
 /// Makes a key and rules where secrets are to be encrypted and nobody has said for whom.
-async fn ready_for_secrets(connector: &Connector, desk: &Desk, output: &mut Output) -> Result<(), Error> {
+async fn ready_for_secrets(connector: &Connector, desk: &NewContext, output: &mut Output) -> Result<(), Error> {
     let has_secrets = connector.settings.iter().any(|setting| setting.secret);
     let anywhere = path_of(&"any".parse().map_err(|_| Error::Stopped)?);
     let rules = desk.project.sops_rules(&anywhere);
@@ -186,7 +186,7 @@ async fn ready_for_secrets(connector: &Connector, desk: &Desk, output: &mut Outp
 }
 
 /// Asks where records go, and when.
-fn pipeline(file: &mut NewFile, desk: &Desk) -> Result<(), Error> {
+fn pipeline(file: &mut NewFile, desk: &NewContext) -> Result<(), Error> {
     let loaders = desk.loaded.integrations.by_slug().filter(|one| one.role() == Role::Loader);
     let mut choices: Vec<_> =
         loaders.map(|one| Choice { shown: one.slug.to_string(), is: Some(one.slug.clone()) }).collect();
@@ -200,7 +200,7 @@ fn pipeline(file: &mut NewFile, desk: &Desk) -> Result<(), Error> {
             let parsed = || text.parse::<spile_core::integration::Schedule>().map(drop);
             if text.trim().is_empty() { Ok(()) } else { parsed().map_err(|error| error.to_string()) }
         };
-        let asked = Asked { label: "When is it synced?", help, default: "" };
+        let asked = TextPrompt { label: "When is it synced?", help, default: "" };
         file.schedule = Some(ask::text(asked, check)?).filter(|text| !text.trim().is_empty());
     }
     Ok(())

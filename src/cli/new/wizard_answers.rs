@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::ask::{self, Asked, Choice, Default};
+use super::ask::{self, Choice, Default, TextPrompt};
 use spile_core::connector::kind::word_of;
 use spile_core::connector::{Connector, Group, Kind, Setting};
 use spile_core::form::{self, Rank, answer, first_sentence, label};
@@ -13,13 +13,13 @@ use spile_ops::Error;
 use spile_ops::secrets::Values;
 
 /// The answers so far.
-pub(super) struct Answered {
+pub(super) struct WizardAnswers {
     pub(super) connector: Arc<Connector>,
     pub(super) config: Settings,
     pub(super) secrets: Values,
 }
 
-impl Answered {
+impl WizardAnswers {
     pub(super) fn has(&self, name: &str) -> bool {
         self.config.contains_key(name) || self.secrets.contains_key(name)
     }
@@ -118,7 +118,7 @@ impl Answered {
         };
         let form = if setting.kind == Kind::Array { " Words between commas." } else { "" };
         let help = format!("{help}{form}");
-        let asked = Asked { label, help: &help, default: present.as_deref().unwrap_or_default() };
+        let asked = TextPrompt { label, help: &help, default: present.as_deref().unwrap_or_default() };
         let text = ask::text(asked, check)?;
         answer(setting, &text).map_err(|_| Error::Stopped)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Desk;
+use super::SecretsContext;
 use crate::cli::{Output, exit};
 use spile_ops::secrets::{self, Changed, Regranted};
 use spile_ops::{Error, counted};
@@ -38,7 +38,7 @@ pub struct UpdatekeysArgs {
     check: bool,
 }
 
-pub(super) async fn init(args: &InitArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn init(args: &InitArgs, desk: &SecretsContext, output: &mut Output) -> Result<u8, Error> {
     let setup = secrets::setup(&desk.project, &desk.keys, args.git).await?;
     let text = || {
         let mut lines = Vec::new();
@@ -63,7 +63,7 @@ pub(super) async fn init(args: &InitArgs, desk: &Desk, output: &mut Output) -> R
     Ok(0)
 }
 
-pub(super) async fn rotate(args: &RotateArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn rotate(args: &RotateArgs, desk: &SecretsContext, output: &mut Output) -> Result<u8, Error> {
     let files = desk.files(&args.names)?;
     let mut rotated = Vec::new();
     for file in &files {
@@ -77,7 +77,7 @@ pub(super) async fn rotate(args: &RotateArgs, desk: &Desk, output: &mut Output) 
     Ok(0)
 }
 
-pub(super) async fn updatekeys(args: &UpdatekeysArgs, desk: &Desk, output: &mut Output) -> Result<u8, Error> {
+pub(super) async fn updatekeys(args: &UpdatekeysArgs, desk: &SecretsContext, output: &mut Output) -> Result<u8, Error> {
     let mut regranted = Vec::new();
     for file in &desk.files(&args.names)? {
         let one = if args.check {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::Desk;
+use super::SecretsContext;
 use crate::cli::{Output, exit};
 use spile_core::connector::Connector;
 use spile_core::secret::Secret;
@@ -70,7 +70,7 @@ pub struct ImportArgs {
 
 type Done = Result<u8, ops::Error>;
 
-pub(super) async fn set(args: &SetArgs, desk: &Desk, output: &mut Output) -> Done {
+pub(super) async fn set(args: &SetArgs, desk: &SecretsContext, output: &mut Output) -> Done {
     let file = desk.find(&args.slug)?;
     let connector = file.connector(&desk.project)?;
     if let Some(connector) = &connector {
@@ -88,7 +88,7 @@ pub(super) async fn set(args: &SetArgs, desk: &Desk, output: &mut Output) -> Don
     change(&file, connector.as_deref(), &changes, desk, output).await
 }
 
-pub(super) async fn unset(args: &UnsetArgs, desk: &Desk, output: &mut Output) -> Done {
+pub(super) async fn unset(args: &UnsetArgs, desk: &SecretsContext, output: &mut Output) -> Done {
     let file = desk.find(&args.slug)?;
     let names = file.names()?;
     if !names.contains(&args.key) {
@@ -104,7 +104,7 @@ async fn change(
     file: &SecretsFile,
     connector: Option<&Connector>,
     changes: &[(String, Option<Secret>)],
-    desk: &Desk,
+    desk: &SecretsContext,
     output: &mut Output,
 ) -> Done {
     for (name, value) in changes {
@@ -129,7 +129,7 @@ async fn change(
     Ok(0)
 }
 
-pub(super) async fn edit(args: &NameArgs, desk: &Desk, output: &mut Output) -> Done {
+pub(super) async fn edit(args: &NameArgs, desk: &SecretsContext, output: &mut Output) -> Done {
     let file = desk.find(&args.slug)?;
     if let Some(sidecar) = &file.sidecar {
         return Err(Error::InSidecar { slug: file.name.slug.clone(), path: sidecar.path().to_owned() }.into());
@@ -160,7 +160,7 @@ pub(super) async fn edit(args: &NameArgs, desk: &Desk, output: &mut Output) -> D
     }
 }
 
-pub(super) async fn view(args: &ViewArgs, desk: &Desk, output: &mut Output) -> Done {
+pub(super) async fn view(args: &ViewArgs, desk: &SecretsContext, output: &mut Output) -> Done {
     let file = desk.find(&args.slug)?;
     file.names()?;
     if !args.yes && !output.confirm(&format!("Show the secrets of `{}` in plain text?", file.title())) {
@@ -182,7 +182,7 @@ pub(super) async fn view(args: &ViewArgs, desk: &Desk, output: &mut Output) -> D
     Ok(0)
 }
 
-pub(super) async fn encrypt(args: &NamesArgs, desk: &Desk, output: &mut Output) -> Done {
+pub(super) async fn encrypt(args: &NamesArgs, desk: &SecretsContext, output: &mut Output) -> Done {
     let mut done = Vec::new();
     for name in &args.names {
         let file = desk.find(name)?;
@@ -199,7 +199,7 @@ pub(super) async fn encrypt(args: &NamesArgs, desk: &Desk, output: &mut Output) 
     Ok(0)
 }
 
-pub(super) async fn import(args: &ImportArgs, desk: &Desk, output: &mut Output) -> Done {
+pub(super) async fn import(args: &ImportArgs, desk: &SecretsContext, output: &mut Output) -> Done {
     let file = desk.find(&args.slug)?;
     let text = if args.file == "-" { all_of_standard_input()? } else { read(&args.file)? };
     let Some(connector) = file.connector(&desk.project)? else {
@@ -215,7 +215,7 @@ pub(super) async fn import(args: &ImportArgs, desk: &Desk, output: &mut Output) 
     change(&file, Some(&connector), &changes, desk, output).await
 }
 
-pub(super) fn export(args: &NameArgs, desk: &Desk, output: &mut Output) -> Done {
+pub(super) fn export(args: &NameArgs, desk: &SecretsContext, output: &mut Output) -> Done {
     let file = desk.find(&args.slug)?;
     output.bytes(format!("{}\n", file.exported()?).as_bytes());
     Ok(0)

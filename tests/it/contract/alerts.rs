@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use spile_core::alert::delivery_log::Entry;
+use spile_core::alert::delivery_log::LastingAlert;
 use spile_core::alert::{Key, Told};
 use spile_core::name::ChannelName;
 use spile_core::run::{Run, RunKind, RunStatus};
 use spile_core::settings::AlertKind;
-use spile_world::stores::delivery_log::Kept;
+use spile_world::stores::delivery_log::DeliveryRecord;
 use spile_world::stores::memory::MemoryAlerts;
 use spile_world::{Alerts, Local, Runs};
 
@@ -22,7 +22,7 @@ fn channel(name: &str) -> ChannelName {
 
 fn told(second: i64) -> Told {
     let at = jiff::Timestamp::from_second(second).unwrap();
-    let entry = Entry { slug: Some("shop".parse().unwrap()), since: at, told_at: Some(at), claim: None };
+    let entry = LastingAlert { slug: Some("shop".parse().unwrap()), since: at, told_at: Some(at), claim: None };
     Told { alerts: [(Key::new(AlertKind::Failure, id(10)), entry)].into(), sent: vec![at] }
 }
 
@@ -31,13 +31,16 @@ async fn of_two_who_read_the_same_one_writes(one: &dyn Alerts, other: &dyn Alert
     for round in 1..=3 {
         let (mine, theirs) = (one.told(&ops).await.unwrap(), other.told(&ops).await.unwrap());
         assert_eq!((&mine, mine.version), (&theirs, round - 1));
-        assert!(one.keep(&ops, &Kept { told: told(round), ..mine }).await.unwrap());
-        assert!(!other.keep(&ops, &Kept { told: told(99), ..theirs }).await.unwrap(), "round {round}");
+        assert!(one.keep(&ops, &DeliveryRecord { told: told(round), ..mine }).await.unwrap());
+        assert!(!other.keep(&ops, &DeliveryRecord { told: told(99), ..theirs }).await.unwrap(), "round {round}");
         assert_eq!(other.told(&ops).await.unwrap().told, told(round));
     }
-    assert_eq!(one.told(&team).await.unwrap(), Kept::default(), "another channel was told nothing");
-    assert!(!one.keep(&team, &Kept { told: told(1), version: 3 }).await.unwrap(), "it never was of that version");
-    assert_eq!(one.told(&team).await.unwrap(), Kept::default());
+    assert_eq!(one.told(&team).await.unwrap(), DeliveryRecord::default(), "another channel was told nothing");
+    assert!(
+        !one.keep(&team, &DeliveryRecord { told: told(1), version: 3 }).await.unwrap(),
+        "it never was of that version"
+    );
+    assert_eq!(one.told(&team).await.unwrap(), DeliveryRecord::default());
 }
 
 fn ended(number: u8, kind: RunKind, status: RunStatus) -> Run {
@@ -80,7 +83,7 @@ async fn what_channels_were_told_is_kept_in_the_local_registry() {
     let folder = Folder::new();
     let local = |environment: &str| Local::new(folder.join("x/registry.db"), "acme", &environment.parse().unwrap());
     of_two_who_read_the_same_one_writes(&local("dev"), &local("dev")).await;
-    assert_eq!(local("prod").told(&channel("ops")).await.unwrap(), Kept::default());
+    assert_eq!(local("prod").told(&channel("ops")).await.unwrap(), DeliveryRecord::default());
     the_newest_runs_are_told_by_how_they_ended(&local("dev"), &local("dev")).await;
     assert!(local("prod").ends(None).await.unwrap().is_empty());
 }
@@ -91,7 +94,7 @@ async fn what_channels_were_told_is_kept_in_the_hosted_registry() {
     let (one, other) = (hosted.of("acme", "dev"), hosted.of("acme", "dev"));
     of_two_who_read_the_same_one_writes(&one, &other).await;
     for others in [hosted.of("acme", "prod"), hosted.of("other", "dev")] {
-        assert_eq!(others.told(&channel("ops")).await.unwrap(), Kept::default());
+        assert_eq!(others.told(&channel("ops")).await.unwrap(), DeliveryRecord::default());
     }
     the_newest_runs_are_told_by_how_they_ended(&one, &one).await;
     assert!(hosted.of("other", "dev").ends(None).await.unwrap().is_empty());
@@ -109,8 +112,8 @@ async fn a_registry_of_version_2_is_read_and_made_anew_when_something_is_kept() 
         alter table integration_runs drop column bookmark_after; alter table integration_runs drop column scheduled_for;
         alter table integration_runs drop column host; pragma user_version = 2;";
     rusqlite::Connection::open(&path).unwrap().execute_batch(old).unwrap();
-    assert_eq!(local.told(&channel("ops")).await.unwrap(), Kept::default());
+    assert_eq!(local.told(&channel("ops")).await.unwrap(), DeliveryRecord::default());
     assert_eq!(local.ends(None).await.unwrap().len(), 1);
-    assert!(local.keep(&channel("ops"), &Kept { told: told(1), version: 0 }).await.unwrap());
-    assert_eq!(local.told(&channel("ops")).await.unwrap(), Kept { told: told(1), version: 1 });
+    assert!(local.keep(&channel("ops"), &DeliveryRecord { told: told(1), version: 0 }).await.unwrap());
+    assert_eq!(local.told(&channel("ops")).await.unwrap(), DeliveryRecord { told: told(1), version: 1 });
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use spile_core::secret::Secret;
 use spile_core::sops::node::{Members, Node};
-use spile_core::sops::{DataKey, Document, Enc, Kind, Metadata, Wrapped, rewrite};
+use spile_core::sops::{DataKey, Document, Enc, Metadata, PlainKind, Wrapped, rewrite};
 
 use super::toml;
 use crate::properties::values::{key, text, tries};
@@ -181,7 +181,7 @@ proptest! {
     #[test]
     fn what_is_written_as_a_ciphertext_is_read(
         data in proptest::collection::vec(any::<u8>(), 1..80), iv: [u8; 32], tag: [u8; 16],
-        kind in select(vec![Kind::Str, Kind::Int, Kind::Float, Kind::Bool, Kind::Time, Kind::Bytes, Kind::Comment]),
+        kind in select(vec![PlainKind::Str, PlainKind::Int, PlainKind::Float, PlainKind::Bool, PlainKind::Time, PlainKind::Bytes, PlainKind::Comment]),
     ) {
         let enc = Enc { data, iv: iv.to_vec(), tag: tag.to_vec(), kind };
         prop_assert_eq!(enc.to_string().parse::<Enc>(), Ok(enc));

@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use spile_core::settings::{self, Allowed, Given, Home, Variables};
+use spile_core::settings::{self, Allowed, Home, TextOrVariable, Variables};
 use spile_core::source::{Placed, Source};
 use spile_world::Outside;
 use spile_world::stores::supabase::{Address, migration};
@@ -32,7 +32,7 @@ const JWT_SECRET: &[u8] = b"a secret of the tests with at least 32 characters";
 pub fn address(url: &str, rest_path: &str, key: &str) -> Address {
     let placed = |name: &str| Placed { value: name.to_owned(), place: Source::new("spile.toml", "").start() };
     let written = settings::Supabase {
-        url: placed("SUPABASE_URL").map(|name| Given::Variable(name.parse().unwrap())),
+        url: placed("SUPABASE_URL").map(|name| TextOrVariable::Variable(name.parse().unwrap())),
         key: placed("SUPABASE_KEY").map(|name| name.parse().unwrap()),
         rest_path: rest_path.to_owned(),
         home: Home::default(),

@@ -20,7 +20,7 @@ const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 pub struct Told {
     /// What lasts, by its key; what is over and was told is forgotten.
     #[serde(default)]
-    pub alerts: BTreeMap<Key, Entry>,
+    pub alerts: BTreeMap<Key, LastingAlert>,
     /// When messages went out in the last hour.
     #[serde(default)]
     pub sent: Vec<Timestamp>,
@@ -28,7 +28,7 @@ pub struct Told {
 
 /// One alert that lasts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct LastingAlert {
     /// The integration, for people who read it.
     pub slug: Option<Slug>,
     /// Since when it lasts.

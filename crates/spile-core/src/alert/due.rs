@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::delivery_log::{Claim, Entry, Told};
+use super::delivery_log::{Claim, LastingAlert, Told};
 use super::{Alert, Key, Policy, Seen};
 use crate::run::RunKind;
 use crate::settings::AlertKind;
@@ -88,7 +88,7 @@ fn repeated_or_new(wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut 
     for (key, alert) in wanted {
         let slug = alert.integration.as_ref().map(|subject| subject.slug.clone());
         let entry = told.alerts.entry((*key).clone());
-        let entry = entry.or_insert(Entry { slug: None, since: alert.since, told_at: None, claim: None });
+        let entry = entry.or_insert(LastingAlert { slug: None, since: alert.since, told_at: None, claim: None });
         entry.slug = slug;
         entry.since = entry.since.min(alert.since);
         let is_due = match entry.told_at {
@@ -134,7 +134,7 @@ fn over(seen: &Seen, wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mu
 
 /// Tells whether a success shows that what lasted is over: a failure ends with a later success. Only a later sync makes
 /// up for one that is late or that gave a warning.
-fn ends(well: &Alert, kind: AlertKind, entry: &Entry) -> bool {
+fn ends(well: &Alert, kind: AlertKind, entry: &LastingAlert) -> bool {
     let is_sync = well.run.as_ref().is_some_and(|run| run.kind == RunKind::Sync && run.started_at > entry.since);
     match kind {
         AlertKind::Failure => well.since >= entry.since,

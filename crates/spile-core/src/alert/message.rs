@@ -54,7 +54,7 @@ pub struct Message {
     /// The channel.
     pub channel: ChannelName,
     /// The integration; none where it is about the project.
-    pub integration: Option<Named>,
+    pub integration: Option<MessageIntegration>,
     /// Since when it is so.
     pub since: Timestamp,
     /// When it was written.
@@ -66,7 +66,7 @@ pub struct Message {
     /// The command that says more.
     pub command: Option<String>,
     /// The run that tells it.
-    pub run: Option<Ended>,
+    pub run: Option<MessageRun>,
     /// How many more there were than the channel gets in an hour.
     pub more: usize,
     /// The first of those.
@@ -75,7 +75,7 @@ pub struct Message {
 
 /// The integration of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Named {
+pub struct MessageIntegration {
     /// Its id, where it is known.
     pub id: Option<IntegrationId>,
     /// Its name.
@@ -84,7 +84,7 @@ pub struct Named {
 
 /// The run of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Ended {
+pub struct MessageRun {
     /// Its id.
     pub id: Uuid,
     /// What it did.
@@ -128,13 +128,16 @@ impl Message {
             project: frame.project.to_owned(),
             environment: frame.environment.clone(),
             channel: frame.channel.clone(),
-            integration: alert.integration.as_ref().map(|one| Named { id: one.id, slug: one.slug.clone() }),
+            integration: alert
+                .integration
+                .as_ref()
+                .map(|one| MessageIntegration { id: one.id, slug: one.slug.clone() }),
             since: alert.since,
             at: claim.at,
             file: alert.file.as_ref().map(|file| plain(&file.display().to_string())),
             url: pages,
             command: alert.command.clone(),
-            run: alert.run.as_deref().map(Ended::from),
+            run: alert.run.as_deref().map(MessageRun::from),
             more: more.len(),
             others: more.iter().take(NAMED).map(other).collect(),
         }
@@ -166,7 +169,7 @@ impl Message {
     }
 }
 
-impl From<&Run> for Ended {
+impl From<&Run> for MessageRun {
     fn from(run: &Run) -> Self {
         Self {
             id: run.id,

@@ -45,7 +45,7 @@ pub enum TemplateMistake {
 
 /// How values are written into a template's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum MessageFormat {
     /// Slack's: a value can neither name a person nor a channel.
     Slack,
     /// JSON.
@@ -54,7 +54,7 @@ pub enum Form {
     Plain,
 }
 
-impl Form {
+impl MessageFormat {
     /// Returns the form that a channel takes.
     #[must_use]
     pub fn of(sender: &Sender) -> Self {
@@ -82,7 +82,7 @@ pub fn built_in(sender: &Sender) -> Source {
 ///
 /// # Errors
 /// When the template fails, or a webhook's renders no JSON.
-pub fn render(message: &Message, form: Form, template: &Source) -> Result<String, TemplateMistake> {
+pub fn render(message: &Message, form: MessageFormat, template: &Source) -> Result<String, TemplateMistake> {
     // A line that is only a block leaves no empty line.
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     let template = Template {
@@ -90,13 +90,13 @@ pub fn render(message: &Message, form: Form, template: &Source) -> Result<String
         text: template.text(),
         author: Author::Project,
         syntax: syntax.map_err(|error| failed(Failure::of(&error, "")))?,
-        escape: if form == Form::Json { |_| AutoEscape::Json } else { |_| AutoEscape::None },
-        formatter: if form == Form::Slack { for_slack as Formatter } else { minijinja::escape_formatter },
+        escape: if form == MessageFormat::Json { |_| AutoEscape::Json } else { |_| AutoEscape::None },
+        formatter: if form == MessageFormat::Slack { for_slack as Formatter } else { minijinja::escape_formatter },
         import: None,
         fuel: FUEL,
     };
     let text = template.render(minijinja::value::Serde(message).into()).map_err(failed)?.trim().to_owned();
-    if form == Form::Json {
+    if form == MessageFormat::Json {
         let json = serde_json::from_str::<serde::de::IgnoredAny>(&text);
         json.map_err(|error| TemplateMistake::NoJson { message: error.to_string(), span: (0..0).into() })?;
     }

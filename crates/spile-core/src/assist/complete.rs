@@ -12,7 +12,7 @@ use crate::integration::select::as_pattern;
 
 /// What is known around a file.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
+pub struct CompletionContext<'a> {
     /// The connector of the file, where it names one.
     pub connector: Option<&'a Connector>,
     /// The connectors that `type` may name.
@@ -47,7 +47,7 @@ impl Offer {
 
 /// Returns what may stand at a cursor of an integration's file, the whole text given.
 #[must_use]
-pub fn offers(text: &str, offset: usize, known: Known<'_>) -> Vec<Offer> {
+pub fn offers(text: &str, offset: usize, known: CompletionContext<'_>) -> Vec<Offer> {
     let cursor = Cursor::at(text, offset);
     match (cursor.table, &cursor.spot) {
         ("", Spot::Key(_)) => keys(text),
@@ -111,7 +111,7 @@ fn example(key: &str) -> &'static str {
     }
 }
 
-fn values(key: &str, before: &str, known: Known<'_>) -> Vec<Offer> {
+fn values(key: &str, before: &str, known: CompletionContext<'_>) -> Vec<Offer> {
     let words = |words: &[&str]| words.iter().map(|word| Offer::new(*word, "", "")).collect();
     let names = |names: &[String]| names.iter().map(|name| Offer::new(name, "", "")).collect();
     match key {
@@ -242,7 +242,7 @@ mod tests {
         let field =
             |name: &str| Field { path: vec![name.to_owned()], types: Vec::new(), inclusion: Inclusion::Available };
         let stream = Stream { fields: vec![field("Id"), field("Name")], ..Stream::named("Account") };
-        let known = Known {
+        let known = CompletionContext {
             connector: Some(&connector),
             connectors: &[("salesforce".to_owned(), "CRM".to_owned())],
             loaders: &["warehouse".to_owned()],

@@ -22,7 +22,7 @@ pub struct Bundled {
     /// Its version. It changes with every change of the files: by it Meltano and people tell installations apart.
     version: &'static str,
     /// By what others find it: a group of entry points, its name there, and what is behind it.
-    entry: Entry,
+    entry: EntryPoint,
     /// What it needs, as `Requires-Dist` has it.
     requires: &'static [&'static str],
     /// Its modules: name and text.
@@ -31,7 +31,7 @@ pub struct Bundled {
 
 /// An entry point, as `entry_points.txt` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
+struct EntryPoint {
     /// `console_scripts` for a command.
     group: &'static str,
     name: &'static str,
@@ -43,7 +43,7 @@ struct Entry {
 const TARGET_DUCKDB: Bundled = Bundled {
     package: "spile_target_duckdb",
     version: "1.0.0",
-    entry: Entry { group: "console_scripts", name: "target-duckdb", object: "spile_target_duckdb.target:main" },
+    entry: EntryPoint { group: "console_scripts", name: "target-duckdb", object: "spile_target_duckdb.target:main" },
     requires: &["duckdb==2.0.1; python_version >= \"3.11\"", "duckdb==1.5.6; python_version < \"3.11\""],
     modules: &[
         ("__init__.py", include_str!("bundled/spile_target_duckdb/__init__.py")),
@@ -59,7 +59,7 @@ const TARGET_DUCKDB: Bundled = Bundled {
 pub const STATE_BACKEND: Bundled = Bundled {
     package: "spile_state_backend",
     version: "1.0.0",
-    entry: Entry {
+    entry: EntryPoint {
         group: "meltano.state_backends",
         name: "spile",
         object: "spile_state_backend:RegistryStateStoreManager",
@@ -97,7 +97,7 @@ impl Bundled {
             self.modules.iter().map(|(name, text)| (format!("{}/{name}", self.package), (*text).to_owned())).collect();
         let info = format!("{}-{}.dist-info", self.package, self.version);
         let wheel = "Wheel-Version: 1.0\nGenerator: spile\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
-        let Entry { group, name, object } = self.entry;
+        let EntryPoint { group, name, object } = self.entry;
         files.push((format!("{info}/METADATA"), self.metadata()));
         files.push((format!("{info}/WHEEL"), wheel.to_owned()));
         files.push((format!("{info}/entry_points.txt"), format!("[{group}]\n{name} = {object}\n")));

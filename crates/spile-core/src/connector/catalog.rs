@@ -32,11 +32,17 @@ impl Catalog {
             let key = (connector.role, connector.name.clone());
             if let Some(first) = seen.insert(key.clone(), source) {
                 let first = first.path().display().to_string();
-                problems.push(source, read::Mistake::Twice { role: key.0, name: key.1, first, span: (0..0).into() });
+                problems.push(
+                    source,
+                    read::ConnectorMistake::Twice { role: key.0, name: key.1, first, span: (0..0).into() },
+                );
                 continue;
             }
             if !Self::is_named(source.path(), key.0, &key.1) {
-                problems.push(source, read::Mistake::Stem { role: key.0, name: key.1.clone(), span: (0..0).into() });
+                problems.push(
+                    source,
+                    read::ConnectorMistake::Stem { role: key.0, name: key.1.clone(), span: (0..0).into() },
+                );
             }
             let connector = OnceLock::from(Some(Arc::new(connector)));
             definitions.insert(key, Definition { text: "", connector });

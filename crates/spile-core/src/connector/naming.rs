@@ -13,7 +13,7 @@ const STREAM: &str = "stream_name";
 
 /// What can be wrong with a rule.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum NamingMistake {
     /// It names a setting nobody defines.
     #[error("`{key}` names the unknown setting `{name}`")]
     #[diagnostic(code(spile::connector::naming), help("name a setting of this definition"))]
@@ -136,7 +136,7 @@ impl Placement {
 }
 
 /// What the settings of a loader say.
-pub trait Said {
+pub trait NamingSettings {
     /// Returns the value of a setting, or its default.
     fn value(&self, setting: &str) -> Option<&Value>;
 
@@ -154,7 +154,8 @@ impl Naming {
             let name = table.text(key, problems)?;
             if settings.iter().all(|setting| setting.name != name.value) {
                 let span = name.place.span.clone().into();
-                problems.push(&name.place.source, Mistake::UnknownSetting { key, name: name.value.clone(), span });
+                problems
+                    .push(&name.place.source, NamingMistake::UnknownSetting { key, name: name.value.clone(), span });
             }
             Some(name.value)
         };
@@ -174,7 +175,7 @@ impl Naming {
 
     /// Returns where the records of a stream go. `schema` is the integration's own, if it has one.
     #[must_use]
-    pub fn place(&self, stream: &str, schema: Option<&str>, settings: &impl Said) -> Placement {
+    pub fn place(&self, stream: &str, schema: Option<&str>, settings: &impl NamingSettings) -> Placement {
         if let Some(file) = &self.file {
             let table = filled(&filled(file, stream, settings), stream, settings);
             return Placement { schema: None, table, chosen_by: SchemaChoice::Connection };
@@ -192,7 +193,12 @@ impl Naming {
         Placement { schema, table: self.letters.of(&table), chosen_by }
     }
 
-    fn schema(&self, parts: &[&str], own: Option<&str>, settings: &impl Said) -> (Option<String>, SchemaChoice) {
+    fn schema(
+        &self,
+        parts: &[&str],
+        own: Option<&str>,
+        settings: &impl NamingSettings,
+    ) -> (Option<String>, SchemaChoice) {
         let part = match (self.table, parts) {
             (Part::Rest, [_, schema, _, ..]) | (_, [schema, _] | [_, schema, _]) => Some(*schema),
             _ => None,
@@ -226,7 +232,7 @@ impl Naming {
 }
 
 /// Puts settings and the stream's name into a file's rule; what is neither stays, such as `{datestamp}`.
-fn filled(rule: &str, stream: &str, settings: &impl Said) -> String {
+fn filled(rule: &str, stream: &str, settings: &impl NamingSettings) -> String {
     let (mut text, mut rest) = (String::new(), rule);
     while let Some((before, after)) = rest.split_once('{') {
         text.push_str(before);
@@ -259,7 +265,7 @@ mod tests {
 
     struct Settings(Map<String, Value>);
 
-    impl Said for Settings {
+    impl NamingSettings for Settings {
         fn value(&self, setting: &str) -> Option<&Value> {
             self.0.get(setting)
         }

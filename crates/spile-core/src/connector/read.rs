@@ -13,7 +13,7 @@ use crate::table::{self, Table};
 
 /// What can be wrong with a definition beyond its form.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum ConnectorMistake {
     /// Two files define one connector.
     #[error("the {role} `{name}` is defined twice")]
     #[diagnostic(code(spile::connector::twice), help("keep one of the two; the other is `{first}`"))]
@@ -190,7 +190,7 @@ fn warn_of_loss(connector: &Connector, source: &Source, problems: &mut Problems)
     let Some(faulty) = Faulty::of(pip_url) else { return };
     let span = span_of_pip_url(source).unwrap_or(0..0).into();
     let (name, pip_url) = (connector.name.clone(), pip_url.clone());
-    problems.push(source, Mistake::LosesRows { name, pip_url, what: faulty.what, span });
+    problems.push(source, ConnectorMistake::LosesRows { name, pip_url, what: faulty.what, span });
 }
 
 fn lock(table: Table<'_>, problems: &mut Problems) -> Option<Lock> {
@@ -234,7 +234,7 @@ fn settings(table: &Table<'_>, problems: &mut Problems) -> Vec<Setting> {
             settings.push(setting);
         } else {
             let span = name.place.span.into();
-            problems.push(&name.place.source, Mistake::SettingTwice { name: name.value, span });
+            problems.push(&name.place.source, ConnectorMistake::SettingTwice { name: name.value, span });
         }
     }
     settings
@@ -272,7 +272,8 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
         && let Err(found) = kind.check(default)
     {
         let (wanted, span) = (kind.wanted().0, default.place.span.clone().into());
-        problems.push(&default.place.source, Mistake::Default { name: name.value.clone(), found, wanted, span });
+        problems
+            .push(&default.place.source, ConnectorMistake::Default { name: name.value.clone(), found, wanted, span });
     }
     let default = default.map(|default| default.value);
     let setting = Setting {
@@ -323,7 +324,7 @@ fn check_options(name: &Placed<String>, kind: &Kind, choices: &[Choice], problem
     let is_options = matches!(kind, Kind::Options(_));
     if is_options == choices.is_empty() {
         let span = name.place.span.clone().into();
-        let finding = Mistake::Options { name: name.value.clone(), listed: !choices.is_empty(), span };
+        let finding = ConnectorMistake::Options { name: name.value.clone(), listed: !choices.is_empty(), span };
         problems.push(&name.place.source, finding);
     }
 }
@@ -337,7 +338,7 @@ fn groups(table: &Table<'_>, settings: &[Setting], problems: &mut Problems) -> V
         let Some(label) = label else { continue };
         for name in names.iter().filter(|name| settings.iter().all(|setting| setting.name != name.value)) {
             let span = name.place.span.clone().into();
-            let finding = Mistake::Group { label: label.value.clone(), name: name.value.clone(), span };
+            let finding = ConnectorMistake::Group { label: label.value.clone(), name: name.value.clone(), span };
             problems.push(&name.place.source, finding);
         }
         groups.push(Group { label: label.value, settings: names.into_iter().map(|name| name.value).collect() });
@@ -391,7 +392,7 @@ fn check_name(what: &'static str, name: &Placed<String>, problems: &mut Problems
     let is_safe = if what == "setting" { is_setting(name) } else { is_word(name) };
     if !is_safe {
         let span = name.place.span.clone().into();
-        problems.push(&name.place.source, Mistake::Name { what, name: name.value.clone(), span });
+        problems.push(&name.place.source, ConnectorMistake::Name { what, name: name.value.clone(), span });
     }
 }
 

@@ -17,8 +17,8 @@ const NEAR: f64 = 0.75;
 #[must_use]
 pub fn search<'a, T>(heads: impl Iterator<Item = (&'a Head, T)>, words: &[String]) -> Vec<T> {
     let mut matcher = Matcher::new(Config::DEFAULT);
-    let mut words: Vec<Word> =
-        words.iter().flat_map(|word| word.split_whitespace()).map(|word| Word::new(word, &mut matcher)).collect();
+    let mut words: Vec<SearchWord> =
+        words.iter().flat_map(|word| word.split_whitespace()).map(|word| SearchWord::new(word, &mut matcher)).collect();
     let mut found: Vec<(f64, T)> = heads
         .filter_map(|(head, item)| {
             let scores: Option<Vec<f64>> = words.iter_mut().map(|word| word.score(head, &mut matcher)).collect();
@@ -30,7 +30,7 @@ pub fn search<'a, T>(heads: impl Iterator<Item = (&'a Head, T)>, words: &[String
 }
 
 /// A word that is looked for.
-struct Word<'a> {
+struct SearchWord<'a> {
     text: String,
     pieces: Atom,
     whole: Atom,
@@ -40,7 +40,7 @@ struct Word<'a> {
     known: BTreeMap<&'a str, Option<f64>>,
 }
 
-impl<'a> Word<'a> {
+impl<'a> SearchWord<'a> {
     fn new(word: &str, matcher: &mut Matcher) -> Self {
         let text = word.to_lowercase();
         let atom = |kind| Atom::new(&text, CaseMatching::Ignore, Normalization::Smart, kind, false);

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Members};
+use super::{DefinitionHints, Members};
 
 /// Returns it as a plugin: each property of its JSON Schema is a setting, those of tables within have dots.
-pub(super) fn plugin(about: &Members, asked: &Asked) -> Members {
+pub(super) fn plugin(about: &Members, asked: &DefinitionHints) -> Members {
     let mut plugin = Members::new();
     for key in ["name", "description", "version", "capabilities"] {
         plugin.extend(about.get(key).map(|value| (key.to_owned(), value.clone())));
@@ -117,7 +117,7 @@ mod tests {
     /// Returns the setting that a property becomes.
     fn of(property: &Value) -> Value {
         let about = json!({"settings": {"properties": {"a": property}}});
-        plugin(about.as_object().unwrap(), &Asked::default())["settings"][0].clone()
+        plugin(about.as_object().unwrap(), &DefinitionHints::default())["settings"][0].clone()
     }
 
     #[test]

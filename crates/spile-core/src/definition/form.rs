@@ -2,20 +2,20 @@
 
 use serde_json::Value;
 
-use super::{Asked, MOST_BYTES, Members, Mistake, about, project};
+use super::{DefinitionHints, DefinitionMistake, MOST_BYTES, Members, about, project};
 use crate::problem::{Problems, listed};
 use crate::source::Source;
-use crate::yaml::{self, Document, Values};
+use crate::yaml::{self, Document, ValueReader};
 
 /// Returns the plugin that a definition is about, as Meltano writes plugins.
-pub(super) fn plugin(source: &Source, asked: &Asked, problems: &mut Problems) -> Option<Members> {
+pub(super) fn plugin(source: &Source, asked: &DefinitionHints, problems: &mut Problems) -> Option<Members> {
     let value = value(source, problems)?;
     let span = (0..0).into();
     let members = match value {
         Value::Object(members) => members,
         other => {
             let found = format!("it holds {}", crate::value::kind_of(&other));
-            problems.push(source, Mistake::UnknownForm { found, span });
+            problems.push(source, DefinitionMistake::UnknownForm { found, span });
             return None;
         }
     };
@@ -29,14 +29,14 @@ pub(super) fn plugin(source: &Source, asked: &Asked, problems: &mut Problems) ->
         return Some(members);
     }
     if !members.is_empty() && members.values().all(|plugin| plugin["variants"].is_object()) {
-        problems.push(source, Mistake::Index { span });
+        problems.push(source, DefinitionMistake::Index { span });
         return None;
     }
     let found = match members.keys().take(5).collect::<Vec<_>>().as_slice() {
         [] => "it says nothing".to_owned(),
         keys => format!("it says {}", listed(keys.iter().map(|key| key.as_str()))),
     };
-    problems.push(source, Mistake::UnknownForm { found, span });
+    problems.push(source, DefinitionMistake::UnknownForm { found, span });
     None
 }
 
@@ -53,15 +53,15 @@ fn is_plugin(members: &Members) -> bool {
 fn value(source: &Source, problems: &mut Problems) -> Option<Value> {
     let text = source.text();
     if text.len() > MOST_BYTES {
-        problems.push(source, Mistake::TooLarge { mebibytes: MOST_BYTES >> 20, span: (0..0).into() });
+        problems.push(source, DefinitionMistake::TooLarge { mebibytes: MOST_BYTES >> 20, span: (0..0).into() });
         return None;
     }
     let start = text.trim_start().chars().next();
     match start {
-        None => problems.push(source, Mistake::Empty { span: (0..0).into() }),
+        None => problems.push(source, DefinitionMistake::Empty { span: (0..0).into() }),
         Some('<') => {
             let at = text.len() - text.trim_start().len();
-            problems.push(source, Mistake::WebPage { span: (at..at + 1).into() });
+            problems.push(source, DefinitionMistake::WebPage { span: (at..at + 1).into() });
         }
         Some('{' | '[') => return json(source, problems),
         Some(_) => return yaml_of(source, problems),
@@ -77,7 +77,7 @@ pub(super) fn json(source: &Source, problems: &mut Problems) -> Option<Value> {
             let lines = source.text().split_inclusive('\n').take(line).map(str::len).sum::<usize>();
             let at = (lines + error.column().saturating_sub(1)).min(source.text().len());
             let at = (0..=at).rev().find(|at| source.text().is_char_boundary(*at)).unwrap_or(0);
-            problems.push(source, Mistake::Json { message: error.to_string(), span: (at..at).into() });
+            problems.push(source, DefinitionMistake::Json { message: error.to_string(), span: (at..at).into() });
             None
         }
     }
@@ -91,15 +91,15 @@ fn yaml_of(source: &Source, problems: &mut Problems) -> Option<Value> {
             return None;
         }
     };
-    let values = Values::of(&document);
+    let values = ValueReader::of(&document);
     let mut odd = Vec::new();
     let value = values.value(&document.root, &mut odd);
     if values.is_exhausted() {
-        problems.push(source, yaml::Mistake::Aliases { span: (0..0).into() });
+        problems.push(source, yaml::YamlMistake::Aliases { span: (0..0).into() });
         return None;
     }
     for odd in &odd {
-        problems.push(source, Mistake::Odd { what: odd.what, span: (odd.at..odd.at).into() });
+        problems.push(source, DefinitionMistake::Odd { what: odd.what, span: (odd.at..odd.at).into() });
     }
     odd.is_empty().then_some(value)
 }
@@ -107,7 +107,7 @@ fn yaml_of(source: &Source, problems: &mut Problems) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use crate::definition::tests::{bad, good};
-    use crate::definition::{Asked, read};
+    use crate::definition::{DefinitionHints, read};
     use crate::problem::Problems;
     use crate::source::Source;
 
@@ -125,7 +125,7 @@ mod tests {
     fn what_cannot_be_read_is_shown_where_it_begins() {
         let shown = |text: &str| {
             let mut problems = Problems::default();
-            assert_eq!(read(&Source::new("x", text), &Asked::default(), &mut problems), None);
+            assert_eq!(read(&Source::new("x", text), &DefinitionHints::default(), &mut problems), None);
             let place = problems.into_report().problems()[0].place();
             (place.span.start, text[place.span].to_owned())
         };

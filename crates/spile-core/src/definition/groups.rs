@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::reader::Reader;
-use super::{Members, Mistake};
+use super::{DefinitionMistake, Members};
 use crate::connector::{Group, Setting};
 use crate::value::kind_of;
 
@@ -14,7 +14,7 @@ pub(super) fn groups(members: &Members, settings: &[Setting], reader: &mut Reade
         Some(Value::Array(list)) => list,
         Some(other) => {
             let (what, found) = ("`settings_group_validation`".to_owned(), kind_of(other));
-            reader.refuse(Mistake::Form { what, found, wanted: "a list of lists", span: (0..0).into() });
+            reader.refuse(DefinitionMistake::Form { what, found, wanted: "a list of lists", span: (0..0).into() });
             return Vec::new();
         }
     };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::form::json;
-use super::{MOST_BYTES, Members, Mistake};
+use super::{DefinitionMistake, MOST_BYTES, Members};
 use crate::connector::Role;
 use crate::connector::read::is_word;
 use crate::problem::Problems;
@@ -35,22 +35,22 @@ impl Indexed {
 pub fn index(source: &Source, role: Role, problems: &mut Problems) -> Option<Vec<Indexed>> {
     let span = (0..0).into();
     if source.text().len() > MOST_BYTES {
-        problems.push(source, Mistake::TooLarge { mebibytes: MOST_BYTES >> 20, span });
+        problems.push(source, DefinitionMistake::TooLarge { mebibytes: MOST_BYTES >> 20, span });
         return None;
     }
     if source.text().trim_start().starts_with('<') {
-        problems.push(source, Mistake::WebPage { span });
+        problems.push(source, DefinitionMistake::WebPage { span });
         return None;
     }
     let Value::Object(plugins) = json(source, problems)? else {
-        problems.push(source, Mistake::NoIndex { found: "a list".to_owned(), span });
+        problems.push(source, DefinitionMistake::NoIndex { found: "a list".to_owned(), span });
         return None;
     };
     let mut all = Vec::new();
     for (plugin, said) in plugins {
         let variants = said["variants"].as_object().filter(|_| is_word(&plugin));
         let Some(variants) = variants.filter(|variants| variants.keys().all(|name| is_word(name))) else {
-            problems.push(source, Mistake::NoIndex { found: format!("`{}`", short(&plugin)), span });
+            problems.push(source, DefinitionMistake::NoIndex { found: format!("`{}`", short(&plugin)), span });
             return None;
         };
         all.extend(of_plugin(role, &plugin, &said, variants));

@@ -4,7 +4,7 @@ use miette::{Diagnostic, SourceSpan};
 
 /// What can be wrong with a definition that is to be imported.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum DefinitionMistake {
     /// There is nothing.
     #[error("the definition is empty")]
     #[diagnostic(code(spile::definition::empty), help("give a plugin's definition, as the hub publishes them"))]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::place::span_of;
 use super::reader::{Reader, has_null};
-use super::{Asked, Definition, Members, Mistake, Notes, groups, pinned, settings};
+use super::{Definition, DefinitionHints, DefinitionMistake, Members, Notes, groups, pinned, settings};
 use crate::connector::passthrough_keys;
 use crate::connector::read::is_word;
 use crate::connector::{Connector, Plugin, Role};
@@ -76,25 +76,35 @@ const LOADERS_CAN: [&str; 9] = [
 ];
 
 /// Reads a plugin; everything that is wrong with it is reported.
-pub(super) fn read(source: &Source, members: &Members, asked: &Asked, problems: &mut Problems) -> Option<Definition> {
+pub(super) fn read(
+    source: &Source,
+    members: &Members,
+    asked: &DefinitionHints,
+    problems: &mut Problems,
+) -> Option<Definition> {
     let mut reader = Reader { source, problems, notes: Notes::default(), failed: false };
     let members = variant(members, &mut reader)?;
     let name = reader.text(&members, "name").unwrap_or_default();
     if !is_word(&name) {
         let help = "a plugin's name has letters, digits, `-` and `_`";
         let span = span_of(source, &name);
-        reader.refuse(Mistake::Name { what: "plugin", name, help, span });
+        reader.refuse(DefinitionMistake::Name { what: "plugin", name, help, span });
         return None;
     }
     let role = role(&members, &name, asked.role, &mut reader)?;
     let connector_name = asked.name.clone().unwrap_or_else(|| short(&name).to_owned());
     if !is_word(&connector_name) {
         let help = "give it a name of letters, digits, `-` and `_` with `--name`";
-        reader.refuse(Mistake::Name { what: "connector", name: connector_name.clone(), help, span: (0..0).into() });
+        reader.refuse(DefinitionMistake::Name {
+            what: "connector",
+            name: connector_name.clone(),
+            help,
+            span: (0..0).into(),
+        });
     }
     if let Some(parent) = reader.text(&members, "inherit_from") {
         let span = span_of(source, &parent);
-        reader.refuse(Mistake::NoParent { name: name.clone(), parent, span });
+        reader.refuse(DefinitionMistake::NoParent { name: name.clone(), parent, span });
     }
     let settings = settings::settings(&members, &mut reader);
     let groups = groups::groups(&members, &settings, &mut reader);
@@ -131,7 +141,7 @@ fn variant(members: &Members, reader: &mut Reader<'_>) -> Option<Members> {
     if variants.len() > 1 {
         let names = listed(variants.iter().filter_map(|variant| variant.get("name")?.as_str()));
         let help = "leave one of them in the file; Meltano takes the first";
-        reader.refuse(Mistake::Several { what: "variant", names, help, span: (0..0).into() });
+        reader.refuse(DefinitionMistake::Several { what: "variant", names, help, span: (0..0).into() });
         return None;
     }
     let mut all = members.clone();
@@ -154,12 +164,12 @@ fn role(members: &Members, name: &str, asked: Option<Role>, reader: &mut Reader<
         let found = found.to_owned();
         let Some(role) = [Role::Extractor, Role::Loader].into_iter().find(|role| role.plural() == found) else {
             let (name, span) = (name.to_owned(), span());
-            reader.refuse(Mistake::OtherType { name, found, span });
+            reader.refuse(DefinitionMistake::OtherType { name, found, span });
             return None;
         };
         if asked.is_some_and(|asked| asked != role) {
             let (name, span) = (name.to_owned(), span());
-            reader.refuse(Mistake::OtherRole { name, found, span });
+            reader.refuse(DefinitionMistake::OtherRole { name, found, span });
             return None;
         }
         return Some(role);
@@ -174,12 +184,12 @@ fn role(members: &Members, name: &str, asked: Option<Role>, reader: &mut Reader<
     });
     if role.is_none() {
         let (name, span) = (name.to_owned(), span());
-        reader.refuse(Mistake::Role { name, span });
+        reader.refuse(DefinitionMistake::Role { name, span });
     }
     role
 }
 
-fn plugin(members: &Members, name: &str, role: Role, asked: &Asked, reader: &mut Reader<'_>) -> Plugin {
+fn plugin(members: &Members, name: &str, role: Role, asked: &DefinitionHints, reader: &mut Reader<'_>) -> Plugin {
     let namespace = reader.text(members, "namespace").unwrap_or_else(|| {
         let namespace = name.replace('-', "_");
         reader.notes.say(format!("it has no `namespace`: `{namespace}` is taken, as Meltano does"));
@@ -305,7 +315,7 @@ mod tests {
     #[test]
     fn the_role_that_is_asked_for_has_to_be_the_one_that_is_said() {
         let text = "name: x\nnamespace: x\nplugin_type: extractors\n";
-        let asked = |role| Asked { role: Some(role), ..Asked::default() };
+        let asked = |role| DefinitionHints { role: Some(role), ..DefinitionHints::default() };
         let mut problems = Problems::default();
         let found = crate::definition::read(&Source::new("x", text), &asked(Role::Extractor), &mut problems).unwrap();
         assert_eq!(found.connector.role, Role::Extractor);

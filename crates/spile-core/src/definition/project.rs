@@ -3,13 +3,18 @@
 use serde_json::{Value, json};
 
 use super::place::span_of;
-use super::{Asked, Members, Mistake};
+use super::{DefinitionHints, DefinitionMistake, Members};
 use crate::connector::Role;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::Source;
 
 /// Returns the plugin that is asked for, or the only one, with what it inherits laid under it.
-pub(super) fn plugin(source: &Source, project: &Members, asked: &Asked, problems: &mut Problems) -> Option<Members> {
+pub(super) fn plugin(
+    source: &Source,
+    project: &Members,
+    asked: &DefinitionHints,
+    problems: &mut Problems,
+) -> Option<Members> {
     let all = plugins(project, asked.role);
     let names = || all.iter().map(|one| one.name);
     let found = match &asked.plugin {
@@ -18,10 +23,10 @@ pub(super) fn plugin(source: &Source, project: &Members, asked: &Asked, problems
         None => {
             let (names, span) = (listed(names()), (0..0).into());
             let mistake = if names.is_empty() {
-                Mistake::UnknownForm { found: "it has neither extractors nor loaders".to_owned(), span }
+                DefinitionMistake::UnknownForm { found: "it has neither extractors nor loaders".to_owned(), span }
             } else {
                 let help = "choose one with `--plugin`; `spile import` adopts the project as a whole";
-                Mistake::Several { what: "plugin", names, help, span }
+                DefinitionMistake::Several { what: "plugin", names, help, span }
             };
             problems.push(source, mistake);
             return None;
@@ -30,7 +35,7 @@ pub(super) fn plugin(source: &Source, project: &Members, asked: &Asked, problems
     let Some(found) = found else {
         let name = asked.plugin.clone().unwrap_or_default();
         let help = did_you_mean(&name, names()).unwrap_or_else(|| format!("there are {}", listed(names())));
-        problems.push(source, Mistake::NoPlugin { name, help, span: (0..0).into() });
+        problems.push(source, DefinitionMistake::NoPlugin { name, help, span: (0..0).into() });
         return None;
     };
     let mut plugin = inherited(source, &all, found, problems)?;
@@ -65,11 +70,11 @@ fn inherited(source: &Source, all: &[Listed<'_>], plugin: &Listed<'_>, problems:
         let span = span_of(source, parent);
         let name = name.to_owned();
         let Some(found) = all.iter().find(|one| one.role == role && one.name == parent) else {
-            problems.push(source, Mistake::NoParent { name, parent: parent.to_owned(), span });
+            problems.push(source, DefinitionMistake::NoParent { name, parent: parent.to_owned(), span });
             return None;
         };
         if seen.contains(&found.name) {
-            problems.push(source, Mistake::Cycle { name, span });
+            problems.push(source, DefinitionMistake::Cycle { name, span });
             return None;
         }
         seen.push(found.name);
@@ -105,8 +110,8 @@ mod tests {
     use crate::definition::tests::bad_as;
     use crate::definition::{Definition, read};
 
-    fn asked(role: Role) -> Asked {
-        Asked { role: Some(role), ..Asked::default() }
+    fn asked(role: Role) -> DefinitionHints {
+        DefinitionHints { role: Some(role), ..DefinitionHints::default() }
     }
 
     #[test]
@@ -114,7 +119,7 @@ mod tests {
         let extractors = "plugins:\n  extractors:\n  - {name: tap-x, pip_url: tap-x==1}\n";
         let both = format!("{extractors}  loaders:\n  - {{name: target-y, pip_url: target-y==1}}\n");
         for (text, asked, plugin) in [
-            (extractors, Asked::default(), "tap-x"),
+            (extractors, DefinitionHints::default(), "tap-x"),
             (both.as_str(), asked(Role::Extractor), "tap-x"),
             (both.as_str(), asked(Role::Loader), "target-y"),
         ] {
@@ -124,7 +129,7 @@ mod tests {
             assert!(!problems.any_error());
         }
         assert_eq!(
-            bad_as(&both, &Asked::default()),
+            bad_as(&both, &DefinitionHints::default()),
             ["x:1: there is more than one plugin in it: `tap-x`, `target-y` [spile::definition::several]"]
         );
         assert_eq!(

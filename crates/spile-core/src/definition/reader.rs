@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Members, Mistake, Notes};
-use crate::connector::passthrough_keys::{self, Form};
+use super::{DefinitionMistake, Members, Notes};
+use crate::connector::passthrough_keys::{self, KeyForm};
 use crate::problem::Problems;
 use crate::source::Source;
 use crate::value::kind_of;
@@ -22,7 +22,7 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reports what is wrong: there will be no connector.
-    pub fn refuse(&mut self, mistake: Mistake) {
+    pub fn refuse(&mut self, mistake: DefinitionMistake) {
         self.failed = true;
         self.problems.push(self.source, mistake);
     }
@@ -36,7 +36,12 @@ impl Reader<'_> {
             other @ (Value::Number(_) | Value::Bool(_)) => Some(other.to_string()),
             other => {
                 let what = format!("`{key}`");
-                self.refuse(Mistake::Form { what, found: kind_of(other), wanted: "a string", span: (0..0).into() });
+                self.refuse(DefinitionMistake::Form {
+                    what,
+                    found: kind_of(other),
+                    wanted: "a string",
+                    span: (0..0).into(),
+                });
                 None
             }
         }
@@ -54,14 +59,19 @@ impl Reader<'_> {
             }
             Some(other) => {
                 let what = format!("`{key}`");
-                self.refuse(Mistake::Form { what, found: kind_of(other), wanted: "a list", span: (0..0).into() });
+                self.refuse(DefinitionMistake::Form {
+                    what,
+                    found: kind_of(other),
+                    wanted: "a list",
+                    span: (0..0).into(),
+                });
                 Vec::new()
             }
         }
     }
 
     /// Returns those of the keys that Meltano alone reads; what has another form is noted.
-    pub fn passed(&mut self, members: &Members, keys: &[(&str, Form)], of: &str) -> Members {
+    pub fn passed(&mut self, members: &Members, keys: &[(&str, KeyForm)], of: &str) -> Members {
         let mut kept = Members::new();
         for (key, form) in keys {
             let value = match (members.get(*key), form) {
@@ -69,8 +79,8 @@ impl Reader<'_> {
                 (Some(Value::String(text)), _) if text.is_empty() => continue,
                 (Some(Value::Array(items)), _) if items.is_empty() => continue,
                 (Some(Value::Object(items)), _) if items.is_empty() => continue,
-                (Some(Value::Bool(false)), Form::Flag) if *key == "hidden" => continue,
-                (Some(value @ (Value::Number(_) | Value::Bool(_))), Form::Text) => json!(value.to_string()),
+                (Some(Value::Bool(false)), KeyForm::Flag) if *key == "hidden" => continue,
+                (Some(value @ (Value::Number(_) | Value::Bool(_))), KeyForm::Text) => json!(value.to_string()),
                 (Some(value), _) => value.clone(),
             };
             if passthrough_keys::fits(*form, &value) && !has_null(&value) {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::place::span_of;
 use super::reader::Reader;
-use super::{Members, Mistake, default};
+use super::{DefinitionMistake, Members, default};
 use crate::connector::kind::{Choice, word_of};
 use crate::connector::passthrough_keys;
 use crate::connector::read::is_setting;
@@ -39,7 +39,7 @@ const OTHER_WORDS: [(&str, &str); 14] = [
 pub(super) fn setting(value: &Value, reader: &mut Reader<'_>) -> Option<Setting> {
     let Some(members) = value.as_object() else {
         let (what, found) = ("a setting".to_owned(), kind_of(value));
-        reader.refuse(Mistake::Form { what, found, wanted: "a table with a `name`", span: (0..0).into() });
+        reader.refuse(DefinitionMistake::Form { what, found, wanted: "a table with a `name`", span: (0..0).into() });
         return None;
     };
     let name = name(members, reader)?;
@@ -86,7 +86,7 @@ fn name(members: &Members, reader: &mut Reader<'_>) -> Option<String> {
         Some(Value::Null) | None => {
             let said = listed(members.keys().take(4).map(String::as_str));
             let what = format!("the `name` of a setting that says {said}");
-            reader.refuse(Mistake::Form { what, found: "missing", wanted: "a string", span: (0..0).into() });
+            reader.refuse(DefinitionMistake::Form { what, found: "missing", wanted: "a string", span: (0..0).into() });
             return None;
         }
         Some(other) => other.to_string(),
@@ -96,7 +96,7 @@ fn name(members: &Members, reader: &mut Reader<'_>) -> Option<String> {
     }
     let help = "a setting's name has no blanks, no quotes and no dot at an end";
     let span = span_of(reader.source, &name);
-    reader.refuse(Mistake::Name { what: "setting", name, help, span });
+    reader.refuse(DefinitionMistake::Name { what: "setting", name, help, span });
     None
 }
 
@@ -107,7 +107,12 @@ fn kind(members: &Members, name: &str, reader: &mut Reader<'_>) -> Option<(Optio
         Some(Value::String(word)) => word.as_str(),
         Some(other) => {
             let (what, found) = (format!("the kind of `{name}`"), kind_of(other));
-            reader.refuse(Mistake::Form { what, found, wanted: "a string", span: span_of(reader.source, name) });
+            reader.refuse(DefinitionMistake::Form {
+                what,
+                found,
+                wanted: "a string",
+                span: span_of(reader.source, name),
+            });
             return None;
         }
     };
@@ -125,7 +130,7 @@ fn kind(members: &Members, name: &str, reader: &mut Reader<'_>) -> Option<(Optio
         let words = || Kind::WORDS.iter().map(|(word, _)| *word);
         let help = did_you_mean(word, words()).unwrap_or_else(|| format!("choose one of {}", listed(words())));
         let (name, kind, span) = (name.to_owned(), word.to_owned(), span_of(reader.source, name));
-        reader.refuse(Mistake::Kind { name, kind, help, span });
+        reader.refuse(DefinitionMistake::Kind { name, kind, help, span });
         return None;
     };
     let choices = if known == "options" { choices(members, name, reader) } else { Vec::new() };

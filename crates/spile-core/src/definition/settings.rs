@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::place::{second_span_of, span_of};
 use super::reader::Reader;
-use super::{Members, Mistake, setting};
+use super::{DefinitionMistake, Members, setting};
 use crate::connector::Setting;
 use crate::integration::check::environment_variable;
 use crate::value::kind_of;
@@ -18,7 +18,7 @@ pub(super) fn settings(members: &Members, reader: &mut Reader<'_>) -> Vec<Settin
         Some(Value::Array(list)) => list,
         Some(other) => {
             let (what, found) = ("`settings`".to_owned(), kind_of(other));
-            reader.refuse(Mistake::Form { what, found, wanted: "a list", span: (0..0).into() });
+            reader.refuse(DefinitionMistake::Form { what, found, wanted: "a list", span: (0..0).into() });
             return Vec::new();
         }
     };
@@ -39,7 +39,7 @@ pub(super) fn settings(members: &Members, reader: &mut Reader<'_>) -> Vec<Settin
             }
             Some(_) => {
                 let span = second_span_of(reader.source, &setting.name);
-                reader.refuse(Mistake::SettingTwice { name: setting.name, span });
+                reader.refuse(DefinitionMistake::SettingTwice { name: setting.name, span });
             }
         }
     }
@@ -57,7 +57,7 @@ fn variables(settings: &[Setting], reader: &mut Reader<'_>) {
         let names = (first.name.clone(), second.name.clone());
         if first.secret || second.secret {
             let span = span_of(reader.source, &names.1);
-            reader.refuse(Mistake::VariableTwice { first: names.0, second: names.1, variable, span });
+            reader.refuse(DefinitionMistake::VariableTwice { first: names.0, second: names.1, variable, span });
         } else {
             reader.notes.say(format!(
                 "to Meltano the settings `{}` and `{}` have one variable, `{variable}`",

@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Asked, Definition, MOST_BYTES, read, text};
+use super::{Definition, DefinitionHints, MOST_BYTES, read, text};
 use crate::connector::{self, Connector, Kind, Role};
 use crate::problem::Problems;
 use crate::source::Source;
@@ -12,7 +12,7 @@ pub(super) const HEAD: &str = "name: tap-x\nnamespace: tap_x\npip_url: tap-x==1\
 /// Reads a definition and proves that its file says the same.
 pub(super) fn good(definition: &str) -> (Connector, Vec<String>) {
     let mut problems = Problems::default();
-    let found = read(&Source::new("x.yml", definition), &Asked::default(), &mut problems);
+    let found = read(&Source::new("x.yml", definition), &DefinitionHints::default(), &mut problems);
     let report = problems.into_report();
     assert!(report.problems().is_empty(), "{report:?}");
     let Definition { connector, notes } = found.unwrap();
@@ -34,10 +34,10 @@ pub(super) fn settings(list: &str) -> (Connector, Vec<String>) {
 
 /// Returns what is wrong with a definition.
 pub(super) fn bad(definition: &str) -> Vec<String> {
-    bad_as(definition, &Asked::default())
+    bad_as(definition, &DefinitionHints::default())
 }
 
-pub(super) fn bad_as(definition: &str, asked: &Asked) -> Vec<String> {
+pub(super) fn bad_as(definition: &str, asked: &DefinitionHints) -> Vec<String> {
     let mut problems = Problems::default();
     let found = read(&Source::new("x", definition), asked, &mut problems);
     assert_eq!(found, None, "{definition}");
@@ -276,7 +276,7 @@ fn each_thing_that_is_wrong_is_said_in_its_own_words() {
         bad("name: x\nnamespace: x\n"),
         ["x:1: nothing says whether `x` is an extractor or a loader [spile::definition::role]"]
     );
-    let asked = Asked { name: Some("../x".into()), ..Asked::default() };
+    let asked = DefinitionHints { name: Some("../x".into()), ..DefinitionHints::default() };
     assert_eq!(bad_as(HEAD, &asked), ["x:1: `../x` cannot be the name of a connector [spile::definition::name]"]);
 }
 
@@ -310,7 +310,7 @@ fn a_plugin_of_a_project_is_taken_with_what_it_inherits() {
     let project = "plugins:\n  extractors:\n  - {name: tap-x, namespace: tap_x, pip_url: tap-x==1, settings: [{name: a, kind: integer}, {name: b}]}\n  \
                    - {name: tap-x--mine, inherit_from: tap-x, config: {a: 1}, settings: [{name: b, kind: boolean}]}\n  \
                    - {name: one, inherit_from: two}\n  - {name: two, inherit_from: one}\n  - {name: lost, inherit_from: tap-hub}\n";
-    let plugin = |name: &str| Asked { plugin: Some(name.into()), ..Asked::default() };
+    let plugin = |name: &str| DefinitionHints { plugin: Some(name.into()), ..DefinitionHints::default() };
     let mut problems = Problems::default();
     let found = read(&Source::new("meltano.yml", project), &plugin("tap-x--mine"), &mut problems).unwrap();
     assert_eq!(found.connector.plugin.name, "tap-x");
@@ -355,7 +355,11 @@ fn what_a_tap_says_of_itself_becomes_a_connector() {
             "one": {"oneOf": [{"const": 1, "title": "One"}, {"const": 2}]}
         }}
     });
-    let asked = Asked { pip_url: Some("tap-x==1.2.3".into()), executable: Some("tap-x".into()), ..Asked::default() };
+    let asked = DefinitionHints {
+        pip_url: Some("tap-x==1.2.3".into()),
+        executable: Some("tap-x".into()),
+        ..DefinitionHints::default()
+    };
     let mut problems = Problems::default();
     let found = read(&Source::new("about", about.to_string()), &asked, &mut problems).unwrap();
     let connector = &found.connector;
@@ -393,7 +397,7 @@ fn what_a_tap_says_of_itself_becomes_a_connector() {
         ]
     );
     assert_eq!(connector.plugin.namespace, "tap_x");
-    let open = Asked { pip_url: Some("tap-x".into()), ..Asked::default() };
+    let open = DefinitionHints { pip_url: Some("tap-x".into()), ..DefinitionHints::default() };
     let found = read(&Source::new("about", about.to_string()), &open, &mut problems).unwrap();
     assert_eq!(
         found.notes,

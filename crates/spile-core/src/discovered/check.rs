@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Field, Inclusion, Mistake, Rules, Stream};
+use super::{Field, Inclusion, Rules, SelectionMistake, Stream};
 use crate::connector::Connector;
 use crate::integration::Draft;
 use crate::integration::select::{Glob, Pattern, as_pattern, breadcrumb, fault, stream_part};
@@ -58,7 +58,7 @@ pub fn check_losses(connector: &Connector, against: Against<'_>, place: &Place, 
             let (connector, what) = (connector.name.clone(), loss.what.clone());
             let (fields, within) = (some(fields.into_iter()), against.within.to_owned());
             let span = place.span.clone().into();
-            problems.push(&place.source, Mistake::NotKept { connector, what, fields, within, span });
+            problems.push(&place.source, SelectionMistake::NotKept { connector, what, fields, within, span });
         }
     }
 }
@@ -78,7 +78,12 @@ impl Against<'_> {
         let found = matching(self.streams, &pattern);
         let Some(mistake) = (if found.is_empty() {
             let (text, help) = (written.value.clone(), near_stream(body(written), self.streams));
-            Some(Mistake::NoStream { pattern: text, within: self.within.to_owned(), span: span(written), help })
+            Some(SelectionMistake::NoStream {
+                pattern: text,
+                within: self.within.to_owned(),
+                span: span(written),
+                help,
+            })
         } else {
             self.field_mistake(written, &pattern, &found)
         }) else {
@@ -92,7 +97,7 @@ impl Against<'_> {
         written: &Placed<String>,
         pattern: &Pattern,
         found: &[(&Stream, Vec<&Field>)],
-    ) -> Option<Mistake> {
+    ) -> Option<SelectionMistake> {
         let field = pattern.field.as_deref().filter(|field| *field != "*")?;
         let fields: Vec<&Field> = found.iter().flat_map(|(_, fields)| fields).copied().collect();
         let (text, span) = (written.value.clone(), span(written));
@@ -103,16 +108,16 @@ impl Against<'_> {
                 // Of a tap that says nothing of fields nothing is known.
                 let help = (!known.is_empty()).then(|| near(field, &known))?;
                 let streams = some(found.iter().map(|(stream, _)| stream.name.clone()));
-                Some(Mistake::NoField { pattern: text, streams, within: self.within.to_owned(), span, help })
+                Some(SelectionMistake::NoField { pattern: text, streams, within: self.within.to_owned(), span, help })
             }
             true if all(Inclusion::Automatic) => {
                 let verb = if fields.len() == 1 { "is" } else { "are" };
                 let fields = format!("{} {verb}", some(fields.iter().map(|field| field.name())));
-                Some(Mistake::AlwaysRead { pattern: text, fields, span })
+                Some(SelectionMistake::AlwaysRead { pattern: text, fields, span })
             }
             false if all(Inclusion::Unsupported) => {
                 let fields = some(fields.iter().map(|field| field.name()));
-                Some(Mistake::NeverRead { pattern: text, fields, span })
+                Some(SelectionMistake::NeverRead { pattern: text, fields, span })
             }
             true | false => None,
         }
@@ -125,7 +130,8 @@ impl Against<'_> {
         if !self.streams.iter().any(|known| glob.matches(&known.name)) {
             let (pattern, within, help) =
                 (key.value.clone(), self.within.to_owned(), near_stream(stream, self.streams));
-            problems.push(&key.place.source, Mistake::NoMetadataStream { pattern, within, span: span(key), help });
+            problems
+                .push(&key.place.source, SelectionMistake::NoMetadataStream { pattern, within, span: span(key), help });
         }
     }
 
@@ -141,11 +147,11 @@ impl Against<'_> {
                 None => {
                     let known: Vec<String> = stream.fields.iter().map(Field::name).collect();
                     let help = near(key, &known);
-                    Mistake::NoReplicationKey { stream: name, key: key.to_owned(), within, span, help }
+                    SelectionMistake::NoReplicationKey { stream: name, key: key.to_owned(), within, span, help }
                 }
                 Some((_, taken)) if stream_taken.is_read() && !taken.is_read() => {
                     let pattern = format!("{}.{key}", as_pattern(&stream.name));
-                    Mistake::ReplicationKeyLeftOut { stream: name, key: key.to_owned(), pattern, within, span }
+                    SelectionMistake::ReplicationKeyLeftOut { stream: name, key: key.to_owned(), pattern, within, span }
                 }
                 Some(_) => continue,
             };

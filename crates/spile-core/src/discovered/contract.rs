@@ -40,7 +40,7 @@ pub struct Promise {
 
 /// What can be wrong with a contract.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum ContractMistake {
     /// There is none, and a sync needs one.
     #[error("there is no `{path}`, and no sync begins without it")]
     #[diagnostic(

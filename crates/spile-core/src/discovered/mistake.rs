@@ -4,7 +4,7 @@ use miette::{Diagnostic, SourceSpan};
 
 /// What can be wrong with what an integration selects, once its source is known.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum SelectionMistake {
     /// A pattern that is about no stream.
     #[error("no stream of the source{within} matches `{pattern}`")]
     #[diagnostic(code(spile::select::no_stream))]

@@ -55,7 +55,7 @@ pub fn read(catalog: &[u8]) -> Result<Vec<Stream>, NoCatalog> {
     let mut streams = Vec::new();
     for (number, written) in all.streams.into_iter().enumerate() {
         let bad = |message: String| NoCatalog::BadStream { number: number + 1, message };
-        let written: Written = serde_json::from_value(written).map_err(|error| bad(error.to_string()))?;
+        let written: RawStream = serde_json::from_value(written).map_err(|error| bad(error.to_string()))?;
         streams.push(written.into_stream().ok_or_else(|| bad("it has no `tap_stream_id`".to_owned()))?);
     }
     streams.sort_by(|a, b| a.name.cmp(&b.name));
@@ -79,7 +79,7 @@ struct Catalog {
 
 /// A stream as a tap writes it.
 #[derive(Deserialize)]
-struct Written {
+struct RawStream {
     #[serde(default)]
     tap_stream_id: Option<String>,
     /// Old taps give nothing else.
@@ -94,12 +94,12 @@ struct Written {
     #[serde(default)]
     schema: Lenient<Schema>,
     #[serde(default)]
-    metadata: Option<Vec<Entry>>,
+    metadata: Option<Vec<RawMetadata>>,
 }
 
 /// Metadata of the stream, or of a field of it.
 #[derive(Deserialize)]
-struct Entry {
+struct RawMetadata {
     #[serde(default)]
     breadcrumb: Vec<String>,
     #[serde(default)]
@@ -149,7 +149,7 @@ impl<T> Lenient<T> {
     }
 }
 
-impl Written {
+impl RawStream {
     fn into_stream(self) -> Option<Stream> {
         let name = self.tap_stream_id.or_else(|| self.stream.clone())?;
         let entries = self.metadata.unwrap_or_default();

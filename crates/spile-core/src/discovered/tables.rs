@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use super::{Rules, Stream};
 use crate::connector::Naming;
-use crate::connector::naming::{Placement, Said};
+use crate::connector::naming::{NamingSettings, Placement};
 use crate::integration::load::{LoaderSettings, schema_setting};
 use crate::integration::{Declaration, Integration};
 use crate::name::EnvironmentName;
 use crate::problem::{Problems, first_of};
 use crate::source::Place;
 
-pub use mistake::Mistake;
+pub use mistake::TableMistake;
 use patterns::Patterns;
 
 /// How many tables or integrations a message lists at most.
@@ -39,7 +39,7 @@ pub struct Writer<'a> {
 
 /// A stream and where it goes.
 #[derive(Debug, Clone)]
-pub struct Written<'a> {
+pub struct TargetTable<'a> {
     /// The stream.
     pub stream: &'a Stream,
     /// The table, or the file.
@@ -99,13 +99,13 @@ impl<'a> Writer<'a> {
 
     /// Returns where each stream goes; nothing if that is not known.
     #[must_use]
-    pub fn tables(&self) -> Vec<Written<'a>> {
+    pub fn tables(&self) -> Vec<TargetTable<'a>> {
         let (Some(naming), Some(_)) = (self.naming(), &self.streams) else { return Vec::new() };
         let (schema, settings, destination) = (self.schema(), self.settings(), self.destination());
         let written = |stream: &&'a Stream| {
             let placement = naming.place(stream.sent(), schema.as_deref(), &settings);
             let key = format!("{destination}\n{}", naming.key(&placement));
-            Written { stream, placement, key }
+            TargetTable { stream, placement, key }
         };
         self.streams.iter().flatten().map(written).collect()
     }
@@ -136,8 +136,8 @@ impl<'a> Writer<'a> {
 
 /// Finds tables that several streams would share, and names that surprise.
 pub fn check(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems) {
-    let tables: Vec<Vec<Written<'_>>> = writers.iter().map(Writer::tables).collect();
-    let mut first: BTreeMap<&str, (usize, &Written<'_>)> = BTreeMap::new();
+    let tables: Vec<Vec<TargetTable<'_>>> = writers.iter().map(Writer::tables).collect();
+    let mut first: BTreeMap<&str, (usize, &TargetTable<'_>)> = BTreeMap::new();
     let mut shared: BTreeMap<(usize, usize), Vec<String>> = BTreeMap::new();
     for (number, written) in tables.iter().enumerate().flat_map(|(at, all)| all.iter().map(move |one| (at, one))) {
         let (before, other) = *first.entry(&written.key).or_insert((number, written));
@@ -188,7 +188,7 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
             let connector = last.integration.connector.name.clone();
             let (within, span, help) = (within.words.to_owned(), place.span.clone().into(), ways_out(last));
             let help = format!("run `spile discover` for each of them to know; else {help}");
-            problems.push(&place.source, Mistake::MaybeShared { who, connector, within, span, help });
+            problems.push(&place.source, TableMistake::MaybeShared { who, connector, within, span, help });
         }
     }
 }
@@ -209,9 +209,9 @@ fn shared(one: &Writer<'_>, other: &Writer<'_>, what: &[String], within: &Within
     let (within, span) = (within.words.to_owned(), place.span.clone().into());
     let help = if is_one { out_of_one(one) } else { ways_out(other) };
     if is_imported {
-        problems.push(&place.source, Mistake::ImportedShared { who, what, within, span, help });
+        problems.push(&place.source, TableMistake::ImportedShared { who, what, within, span, help });
     } else {
-        problems.push(&place.source, Mistake::Shared { who, what, within, span, help });
+        problems.push(&place.source, TableMistake::Shared { who, what, within, span, help });
     }
 }
 

@@ -4,7 +4,7 @@ use miette::{Diagnostic, SourceSpan};
 
 /// What can be wrong with answers on a command line.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum AnswerMistake {
     /// No `=` between name and value.
     #[error("`{word}` has no `=`")]
     #[diagnostic(code(spile::form::no_value), help("write `{example}`"))]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::{Mistake, Rank, answer, ranked};
+use super::{AnswerMistake, Rank, answer, ranked};
 use crate::connector::{Connector, Setting};
 use crate::integration::check::secret_in;
 use crate::problem::{Problems, did_you_mean, listed};
@@ -14,7 +14,7 @@ use crate::value::Settings;
 
 /// The words of a command line that answer a form.
 #[derive(Debug, Clone, Copy)]
-pub struct Words<'a> {
+pub struct AnswerWords<'a> {
     /// Those of `--set`.
     pub set: &'a [String],
     /// Those of `--secret`.
@@ -23,14 +23,14 @@ pub struct Words<'a> {
 
 /// What they say.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Given {
+pub struct GivenAnswers {
     /// Values of settings.
     pub config: Settings,
     /// Where secrets are to be had.
     pub secrets: BTreeMap<String, SecretSource>,
 }
 
-impl Given {
+impl GivenAnswers {
     /// Tells whether a setting was given, in the open or as a secret.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -91,8 +91,8 @@ impl Word<'_> {
 }
 
 /// Reads the words, each checked against the connector; every mistake is told at its word.
-pub fn read(words: Words<'_>, connector: &Connector, problems: &mut Problems) -> Given {
-    let mut given = Given::default();
+pub fn read(words: AnswerWords<'_>, connector: &Connector, problems: &mut Problems) -> GivenAnswers {
+    let mut given = GivenAnswers::default();
     for word in Flag::new("--set", words.set).words() {
         let Some((setting, typed)) = set(word, connector, problems) else { continue };
         match answer(setting, typed) {
@@ -103,7 +103,7 @@ pub fn read(words: Words<'_>, connector: &Connector, problems: &mut Problems) ->
             }
             Err(help) => {
                 let span = word.span(setting.name.len() + 1..word.text.len()).into();
-                problems.push(word.source, Mistake::Value { name: setting.name.clone(), span, help });
+                problems.push(word.source, AnswerMistake::Value { name: setting.name.clone(), span, help });
             }
         }
     }
@@ -117,7 +117,7 @@ pub fn read(words: Words<'_>, connector: &Connector, problems: &mut Problems) ->
 }
 
 /// Finds the settings that are always needed and that nobody gave.
-pub fn missing(given: &Given, connector: &Connector, problems: &mut Problems) {
+pub fn missing(given: &GivenAnswers, connector: &Connector, problems: &mut Problems) {
     let source = Source::new("--type", &*connector.name);
     for setting in ranked(connector, Rank::Required).filter(|setting| !given.has(&setting.name)) {
         let name = &setting.name;
@@ -130,7 +130,7 @@ pub fn missing(given: &Given, connector: &Connector, problems: &mut Problems) {
             format!("--set {name}={}", options.join("|"))
         };
         let (connector, span) = (connector.name.clone(), (0..connector.name.len()).into());
-        problems.push(&source, Mistake::Missing { connector, name: name.clone(), flag, span });
+        problems.push(&source, AnswerMistake::Missing { connector, name: name.clone(), flag, span });
     }
 }
 
@@ -143,7 +143,7 @@ fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems
         }
         let written = if is_name { word.text.to_owned() } else { NOT_SHOWN.to_owned() };
         let span = word.span(0..word.text.len()).into();
-        problems.push(word.source, Mistake::NoValue { word: written, example: "--set name=value", span });
+        problems.push(word.source, AnswerMistake::NoValue { word: written, example: "--set name=value", span });
         return None;
     };
     let setting = setting(name, word, connector, problems);
@@ -154,13 +154,13 @@ fn set<'a, 'w>(word: Word<'w>, connector: &'a Connector, problems: &mut Problems
     let setting = setting?;
     if setting.secret {
         let span = word.span(0..name.len()).into();
-        problems.push(word.source, Mistake::SecretInTheOpen { name: name.to_owned(), span });
+        problems.push(word.source, AnswerMistake::SecretInTheOpen { name: name.to_owned(), span });
         return None;
     }
     if let Some(seen) = secret_in(setting, &typed.into()) {
         word.hide(name, problems);
         let span = word.span(0..name.len()).into();
-        problems.push(word.source, Mistake::SecretValue { name: name.to_owned(), what: seen.what, span });
+        problems.push(word.source, AnswerMistake::SecretValue { name: name.to_owned(), what: seen.what, span });
         return None;
     }
     Some((setting, typed))
@@ -176,7 +176,7 @@ fn secret<'a>(
     let setting = setting(name, word, connector, problems)?;
     if !setting.secret {
         let span = word.span(0..name.len()).into();
-        problems.push(word.source, Mistake::NoSecret { name: name.to_owned(), span });
+        problems.push(word.source, AnswerMistake::NoSecret { name: name.to_owned(), span });
         return None;
     }
     let path = from.and_then(|from| from.strip_prefix('@')).filter(|path| !path.is_empty());
@@ -186,7 +186,7 @@ fn secret<'a>(
         (Some(_), Some(path)) => Some((setting, SecretSource::File(PathBuf::from(path)))),
         (Some(_), None) => {
             let span = word.span(name.len() + 1..word.text.len()).into();
-            problems.push(word.source, Mistake::SecretSource { name: name.to_owned(), span });
+            problems.push(word.source, AnswerMistake::SecretSource { name: name.to_owned(), span });
             None
         }
     }
@@ -206,14 +206,14 @@ fn setting<'a>(name: &str, word: Word<'_>, connector: &'a Connector, problems: &
         let name = if is_shown { name.to_owned() } else { NOT_SHOWN.to_owned() };
         let span = word.span(0..word.text.split('=').next().unwrap_or_default().len()).into();
         let connector = connector.name.clone();
-        problems.push(word.source, Mistake::UnknownSetting { connector, name, span, help });
+        problems.push(word.source, AnswerMistake::UnknownSetting { connector, name, span, help });
     }
     found
 }
 
 fn twice(word: Word<'_>, setting: &Setting, problems: &mut Problems) {
     let span = word.span(0..setting.name.len()).into();
-    problems.push(word.source, Mistake::Twice { name: setting.name.clone(), span });
+    problems.push(word.source, AnswerMistake::Twice { name: setting.name.clone(), span });
 }
 
 #[cfg(test)]
@@ -221,12 +221,12 @@ mod tests {
     use super::*;
     use crate::connector::{Catalog, Role};
 
-    fn told(set: &[&str], secret: &[&str]) -> (Given, Vec<String>) {
+    fn told(set: &[&str], secret: &[&str]) -> (GivenAnswers, Vec<String>) {
         let mut problems = Problems::default();
         let connector = Catalog::new(&[], &mut problems).find(Role::Extractor, "postgres").unwrap();
         let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (set, secret) = (owned(set), owned(secret));
-        let given = read(Words { set: &set, secret: &secret }, &connector, &mut problems);
+        let given = read(AnswerWords { set: &set, secret: &secret }, &connector, &mut problems);
         let report = problems.into_report();
         let excerpt = |problem: &crate::problem::Problem| report.excerpt_text(&problem.source);
         let lines = report.problems().iter().map(|problem| format!("{problem:?} {}", excerpt(problem)));
@@ -270,7 +270,7 @@ mod tests {
         ] {
             let words = |words: &str| words.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             let mut problems = Problems::default();
-            read(Words { set: &words(set), secret: &words(secret) }, &connector, &mut problems);
+            read(AnswerWords { set: &words(set), secret: &words(secret) }, &connector, &mut problems);
             let report = problems.into_report();
             let [problem] = report.problems() else { panic!("{report:?}") };
             assert_eq!(&problem.source.text()[problem.place().span], at);

@@ -17,7 +17,7 @@ pub(super) struct Section {
     comments: Vec<String>,
     /// `[name]`, and what stands behind it.
     head: Option<String>,
-    entries: Vec<Entry>,
+    entries: Vec<SectionEntry>,
     /// What stands behind the last entry.
     tail: Vec<String>,
     /// What is not looked into: written as it stands.
@@ -26,7 +26,7 @@ pub(super) struct Section {
 
 /// A key and its value, with the comments above it.
 #[derive(Debug)]
-struct Entry {
+struct SectionEntry {
     key: String,
     is_apart: bool,
     comments: Vec<String>,
@@ -36,7 +36,7 @@ struct Entry {
 impl Section {
     /// Sorts the entries by a list of keys; what is not in it stays in its order, behind.
     pub(super) fn sort(&mut self, keys: &[&str]) {
-        let place = |entry: &Entry| {
+        let place = |entry: &SectionEntry| {
             let is_it = |key: &&str| {
                 *key == entry.key || entry.key.strip_prefix(*key).is_some_and(|rest| rest.starts_with('.'))
             };
@@ -68,7 +68,7 @@ pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlEr
     spans(document.as_table(), "", &mut values);
     let lines = Lines::of(text);
     // By the line that they begin in, which is that of their key.
-    let starts: BTreeMap<usize, &Written> =
+    let starts: BTreeMap<usize, &WrittenValue> =
         values.iter().map(|written| (lines.number(written.value.start), written)).collect();
     let mut found = vec![Section::default()];
     let mut head = Vec::new();
@@ -122,7 +122,7 @@ pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlEr
 
 impl Section {
     /// Takes a key and its value, as they are written, with single blanks around the `=`.
-    fn take(&mut self, above: &mut Vec<String>, written: &Written, text: &str, start: usize) {
+    fn take(&mut self, above: &mut Vec<String>, written: &WrittenValue, text: &str, start: usize) {
         let mut comments = std::mem::take(above);
         let is_apart = !self.entries.is_empty() && comments.iter().any(String::is_empty);
         comments.retain(|line| !line.is_empty());
@@ -130,7 +130,7 @@ impl Section {
         let key = text[..from].trim_end().trim_end_matches('=').trim();
         let lines = format!("{key} = {}{}", &text[from..to], text[to..].trim_end());
         let lines = lines.split('\n').map(str::to_owned).collect();
-        self.entries.push(Entry { key: written.name.clone(), is_apart, comments, lines });
+        self.entries.push(SectionEntry { key: written.name.clone(), is_apart, comments, lines });
     }
 
     /// Takes what stands behind its last entry, without blank lines at its ends.
@@ -169,19 +169,19 @@ fn parted(mut lines: Vec<String>) -> (Vec<String>, Vec<String>) {
 
 /// A value, where it is written.
 #[derive(Debug)]
-struct Written {
+struct WrittenValue {
     name: String,
     value: Range<usize>,
 }
 
 /// Finds the values of a table and of those in it, with the names that they have in their table.
-fn spans(table: &Table, path: &str, found: &mut Vec<Written>) {
+fn spans(table: &Table, path: &str, found: &mut Vec<WrittenValue>) {
     for (name, item) in table {
         let name = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         match item {
             Item::Table(inner) => spans(inner, if inner.is_dotted() { &name } else { "" }, found),
             Item::ArrayOfTables(tables) => tables.iter().for_each(|inner| spans(inner, "", found)),
-            Item::Value(value) => found.extend(value.span().map(|value| Written { name, value })),
+            Item::Value(value) => found.extend(value.span().map(|value| WrittenValue { name, value })),
             Item::None => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::inventory::{Environment, Found, Plugin, is_all_managed, is_plain};
+use super::inventory::{Environment, Inventory, Plugin, is_all_managed, is_plain};
 use super::part::{Part, Why, head};
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
@@ -41,11 +41,11 @@ pub struct Adopted {
 }
 
 /// Why some plugins stay as they are.
-pub type Left = BTreeMap<PluginKey, Why>;
+pub type LeftAlone = BTreeMap<PluginKey, Why>;
 
 /// Takes the plugins of a file that can be said as integrations; `left` says which stay as they are, and is added to.
 #[must_use]
-pub fn adopted(document: &Document<'_>, found: &Found<'_>, left: &mut Left) -> Vec<Adopted> {
+pub fn adopted(document: &Document<'_>, found: &Inventory<'_>, left: &mut LeftAlone) -> Vec<Adopted> {
     let mut adopted = Vec::new();
     for plugin in found.plugins.iter().filter(|plugin| !plugin.is_shadowed) {
         if left.contains_key(&plugin.key) || is_only_a_base(document, found, plugin) {
@@ -61,7 +61,7 @@ pub fn adopted(document: &Document<'_>, found: &Found<'_>, left: &mut Left) -> V
     adopted
 }
 
-fn one(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> Result<Adopted, Why> {
+fn one(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> Result<Adopted, Why> {
     let why = |what: &str| Why { what: what.to_owned(), at: plugin.item.span.start };
     let name = &plugin.key.name;
     if !plugin.is_plain() {
@@ -121,7 +121,7 @@ fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginK
 
 /// Tells whether others inherit from a plugin that says nothing itself and is used nowhere: a definition, not an
 /// integration.
-fn is_only_a_base(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_>) -> bool {
+fn is_only_a_base(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> bool {
     let is_parent = found.parents.contains(&plugin.key);
     // Where records go is for the plugins that inherit it.
     let says_nothing =
@@ -134,7 +134,7 @@ fn is_only_a_base(document: &Document<'_>, found: &Found<'_>, plugin: &Plugin<'_
     is_parent && !found.used.contains(&plugin.key.name) && says_nothing() && !is_overlaid()
 }
 
-fn ancestors(found: &Found<'_>, plugin: &Plugin<'_>) -> Vec<PluginKey> {
+fn ancestors(found: &Inventory<'_>, plugin: &Plugin<'_>) -> Vec<PluginKey> {
     let mut ancestors: Vec<PluginKey> = Vec::new();
     let mut next = plugin.parent();
     while let Some(key) = next.filter(|key| *key != plugin.key && !ancestors.contains(key)) {
@@ -151,7 +151,7 @@ fn slug(name: &str) -> Option<Slug> {
 }
 
 /// Gives each its own name. A job of that name would be taken for one that spile made.
-fn named(adopted: &mut [Adopted], found: &Found<'_>) {
+fn named(adopted: &mut [Adopted], found: &Inventory<'_>) {
     let mut taken: BTreeSet<String> = found.jobs.clone();
     for one in adopted {
         let stem = one.slug.to_string();
@@ -166,7 +166,7 @@ fn named(adopted: &mut [Adopted], found: &Found<'_>) {
 
 /// Names the loader of an extractor, and the mappers on the way there, where a job is that and nothing else; or the only
 /// loader that there is, where no job runs the extractor.
-fn loaders(adopted: &mut [Adopted], found: &Found<'_>) {
+fn loaders(adopted: &mut [Adopted], found: &Inventory<'_>) {
     let is_loader = |one: &&Adopted| one.key.role == Role::Loader;
     let loaders: BTreeMap<String, Slug> =
         adopted.iter().filter(is_loader).map(|one| (one.key.name.clone(), one.slug.clone())).collect();

@@ -9,7 +9,7 @@ use crate::yaml::{self, Content, Document, Edits, Node};
 ///
 /// # Errors
 /// When one of the texts cannot be parsed.
-pub fn apart(text: &str, other: &str) -> Result<String, yaml::Mistake> {
+pub fn apart(text: &str, other: &str) -> Result<String, yaml::YamlMistake> {
     let (document, other) = (Document::parse(text)?, Document::parse(other)?);
     let own = names(&document);
     let theirs: BTreeSet<&str> = names(&other).into_iter().map(|name| &other.text[name]).collect();

@@ -5,11 +5,11 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::adopted::{Adopted, Left};
-use super::inventory::{Found, Plugin};
-use super::part::{Said, Why};
+use super::adopted::{Adopted, LeftAlone};
+use super::inventory::{Inventory, Plugin};
+use super::part::{CommentedValue, Why};
 use super::plugin_key::PluginKey;
-use super::secrets::Known;
+use super::secrets::SettingFacts;
 use crate::connector::read::{is_option, is_setting};
 use crate::connector::{Catalog, Connector, Kind};
 use crate::integration::check::is_reference;
@@ -48,10 +48,10 @@ struct Declared {
 /// Gives every adopted plugin its connector: that of the plugin which it inherits from in the end.
 pub fn connectors(
     adopted: &mut Vec<Adopted>,
-    found: &Found<'_>,
+    found: &Inventory<'_>,
     catalog: &Catalog,
     locks: &Locks,
-    left: &mut Left,
+    left: &mut LeftAlone,
 ) -> BTreeMap<PluginKey, Definition> {
     let mut definitions: BTreeMap<PluginKey, Definition> = BTreeMap::new();
     adopted.retain_mut(|one| {
@@ -88,7 +88,7 @@ fn connector_name(plugin: &str) -> String {
 }
 
 impl Definition {
-    fn of(key: &PluginKey, found: &Found<'_>, catalog: &Catalog, locks: &Locks) -> Self {
+    fn of(key: &PluginKey, found: &Inventory<'_>, catalog: &Catalog, locks: &Locks) -> Self {
         let plugin = found.plugin(key);
         let known = |name: &str| {
             plugin.and_then(|plugin| plugin.value.get(name)).cloned().or_else(|| locks.get(key)?.get(name).cloned())
@@ -150,7 +150,7 @@ impl Definition {
     }
 
     /// Adds the settings of a plugin, and checks that what it is set to goes together with what others are set to.
-    fn take(&mut self, one: &Adopted, chain: &[&PluginKey], found: &Found<'_>) -> Result<(), Why> {
+    fn take(&mut self, one: &Adopted, chain: &[&PluginKey], found: &Inventory<'_>) -> Result<(), Why> {
         let mut settings_now = Self { head: Map::new(), settings: self.settings.clone() };
         for plugin in chain.iter().rev().filter_map(|key| found.plugin(key)) {
             settings(&plugin.value).for_each(|setting| settings_now.declare(setting));
@@ -207,7 +207,7 @@ fn lines(text: &mut String, members: &Map<String, Value>, order: &[&str]) {
 }
 
 impl Declared {
-    fn fit(&mut self, said: &Said) -> Result<(), Why> {
+    fn fit(&mut self, said: &CommentedValue) -> Result<(), Why> {
         if said.value.as_str().is_some_and(has_variable) {
             return Ok(());
         }
@@ -252,7 +252,7 @@ impl Declared {
 }
 
 /// Tells whether a value would be a secret in plain text to a check, and cannot be encrypted.
-fn is_open(said: &Said) -> bool {
+fn is_open(said: &CommentedValue) -> bool {
     match &said.value {
         Value::String(text) => !text.is_empty() && !is_reference(text),
         Value::Null => false,
@@ -295,8 +295,8 @@ fn is_secret(setting: &Value) -> Option<bool> {
 
 /// Returns what a plugin, or what it inherits from, declares as secrets and as none.
 #[must_use]
-pub fn declared(one: &Adopted, found: &Found<'_>, catalog: &Catalog, locks: &Locks) -> Known {
-    let mut known = Known::default();
+pub fn declared(one: &Adopted, found: &Inventory<'_>, catalog: &Catalog, locks: &Locks) -> SettingFacts {
+    let mut known = SettingFacts::default();
     let chain = std::iter::once(&one.key).chain(&one.ancestors);
     for key in chain {
         let declared = found.plugin(key).map(|plugin: &Plugin<'_>| settings(&plugin.value)).into_iter().flatten();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::adopted::Adopted;
-use super::inventory::Found;
+use super::inventory::Inventory;
 use super::part::Part;
 use crate::secrecy::{self, Copies, NOT_SHOWN};
 use crate::secret::Secret;
@@ -102,7 +102,7 @@ fn in_comment(comment: &str, copies: &Copies) -> Vec<Range<usize>> {
 }
 
 /// Finds the copies in what stays of a document: `removed` are the parts that go.
-pub fn strike(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted], removed: &[Range<usize>]) -> Struck {
+pub fn strike(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted], removed: &[Range<usize>]) -> Struck {
     let copies = of(adopted);
     let mut search = Search {
         document,
@@ -132,7 +132,7 @@ pub fn strike(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted], r
 }
 
 /// Returns where adopted plugins merge something in: what they are set to stands behind it and holds over it.
-fn merges(found: &Found<'_>, adopted: &[Adopted]) -> Vec<Range<usize>> {
+fn merges(found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<Range<usize>> {
     let is_adopted = |name: &str| adopted.iter().any(|one| one.key.name == name);
     let own = found.plugins.iter().filter(|plugin| is_adopted(&plugin.key.name)).map(|plugin| plugin.item);
     own.filter_map(|item| item.pair("<<")).map(|pair| pair.value.span.clone()).collect()
@@ -245,7 +245,7 @@ impl Search<'_> {
 #[cfg(test)]
 mod tests {
     use crate::connector::Catalog;
-    use crate::import::{Import, Left, Locks, import, prepared};
+    use crate::import::{Import, LeftAlone, Locks, import, prepared};
     use crate::problem::Problems;
 
     fn imported(rest: &str, config: &str) -> Import {
@@ -253,7 +253,7 @@ mod tests {
             "{rest}plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    config:\n{config}  loaders: []\n"
         );
         let catalog = Catalog::new(&[], &mut Problems::default());
-        import(&prepared(&text).unwrap(), &catalog, &Locks::default(), &mut Left::new()).unwrap()
+        import(&prepared(&text).unwrap(), &catalog, &Locks::default(), &mut LeftAlone::new()).unwrap()
     }
 
     #[test]
@@ -314,7 +314,7 @@ mod tests {
         let text = "plugins:\n  extractors:\n  - name: tap-a\n    namespace: a\n    settings:\n    - {name: api_key, sensitive: false}\n\
                     \x20   config: {api_key: abc, sheet_id: x}\n";
         let catalog = Catalog::new(&[], &mut Problems::default());
-        let import = import(&prepared(text).unwrap(), &catalog, &Locks::default(), &mut Left::new()).unwrap();
+        let import = import(&prepared(text).unwrap(), &catalog, &Locks::default(), &mut LeftAlone::new()).unwrap();
         assert!(import.adopted[0].base.secrets.is_empty());
         let connector = import.files.iter().find(|file| file.path.starts_with("connectors")).unwrap();
         assert!(

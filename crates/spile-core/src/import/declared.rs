@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::adopted::Adopted;
 use super::connectors::{Locks, settings};
-use super::inventory::Found;
+use super::inventory::Inventory;
 use super::plugin_key::PluginKey;
 use super::secrets::flatten;
 use crate::yaml::{Content, Node};
 
 /// Keeps of the keys without a value those that declare a setting which nothing else declares. They are kept in the
 /// plugin's own `settings`; where nothing can be put in there, and in environments, they are lost.
-pub(super) fn settle(one: &mut Adopted, found: &Found<'_>, locks: &Locks) {
+pub(super) fn settle(one: &mut Adopted, found: &Inventory<'_>, locks: &Locks) {
     let chain: Vec<&PluginKey> = std::iter::once(&one.key).chain(&one.ancestors).collect();
     let is_custom = || {
         let root = chain.last().and_then(|key| found.plugin(key));
@@ -34,7 +34,7 @@ pub(super) fn settle(one: &mut Adopted, found: &Found<'_>, locks: &Locks) {
 }
 
 /// Returns the settings that are declared in any other way: in a list, or by a value.
-fn names(chain: &[&PluginKey], found: &Found<'_>, locks: &Locks) -> BTreeSet<String> {
+fn names(chain: &[&PluginKey], found: &Inventory<'_>, locks: &Locks) -> BTreeSet<String> {
     let plugins = || chain.iter().filter_map(|key| found.plugin(key)).map(|plugin| &plugin.value);
     let lists = plugins().chain(chain.iter().filter_map(|key| locks.get(key))).flat_map(settings);
     let mut names: BTreeSet<String> = lists.filter_map(|one| one["name"].as_str()).map(str::to_owned).collect();

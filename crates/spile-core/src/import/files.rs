@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::adopted::Adopted;
-use super::part::{Part, Said};
+use super::part::{CommentedValue, Part};
 use crate::connector::Role;
 use crate::integration::FileName;
 use crate::secret::Secret;
@@ -75,8 +75,9 @@ fn body(part: &Part) -> String {
         body.push_str(&list(select));
     }
     if !part.config.is_empty() || !part.comments.is_empty() {
-        let written: Vec<Said> = part.config.iter().map(setting).collect();
-        let (long, short): (Vec<&Said>, Vec<&Said>) = written.iter().partition(|said| is_long_table(&said.value));
+        let written: Vec<CommentedValue> = part.config.iter().map(setting).collect();
+        let (long, short): (Vec<&CommentedValue>, Vec<&CommentedValue>) =
+            written.iter().partition(|said| is_long_table(&said.value));
         if !short.is_empty() || !part.comments.is_empty() {
             body.push_str("\n[config]\n");
         }
@@ -105,28 +106,28 @@ fn body(part: &Part) -> String {
 }
 
 /// Returns what is said as a file says it, where a text is literal.
-fn written(said: &Said) -> Said {
-    Said { value: expansion::to_file(&said.value), ..said.clone() }
+fn written(said: &CommentedValue) -> CommentedValue {
+    CommentedValue { value: expansion::to_file(&said.value), ..said.clone() }
 }
 
 /// Returns a setting as a file says it, where a period in a key is part of it and nothing else. Keys that cannot be one table
 /// stay as they are, and the proof finds whether Meltano sees a difference.
-fn setting(said: &Said) -> Said {
+fn setting(said: &CommentedValue) -> CommentedValue {
     match periods::nested(&said.value) {
-        Some(value) => written(&Said { value, ..said.clone() }),
+        Some(value) => written(&CommentedValue { value, ..said.clone() }),
         None => written(said),
     }
 }
 
 /// Adds a table with a head of its own.
-fn headed(body: &mut String, path: &str, said: &Said) {
+fn headed(body: &mut String, path: &str, said: &CommentedValue) {
     let Some(members) = said.value.as_object() else { return };
     body.push('\n');
     comments(body, &said.comments, "");
     body.push_str(&table(&format!("{path}.{}", key(&said.name)), members));
 }
 
-fn list(patterns: &[Said]) -> String {
+fn list(patterns: &[CommentedValue]) -> String {
     let texts: Vec<String> = patterns.iter().map(|said| value(&said.value)).collect();
     let line = format!("select = [{}]\n", texts.join(", "));
     if line.len() <= 100 && patterns.iter().all(|said| said.comments.is_empty()) {

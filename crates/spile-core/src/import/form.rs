@@ -1,14 +1,14 @@
 //! The form of a `meltano.yml`: what Meltano refuses is refused here, with its place.
 
-use super::Mistake;
-use crate::yaml::{Content, Document, Node, Values};
+use super::ImportMistake;
+use crate::yaml::{Content, Document, Node, ValueReader};
 
 /// Checks the parts of a file that import works on: `plugins`, `environments`, `jobs`, `schedules`.
 ///
 /// # Errors
 /// With the first part that is of another form than Meltano takes.
-pub fn check(document: &Document<'_>) -> Result<(), Mistake> {
-    let form = Form { document };
+pub fn check(document: &Document<'_>) -> Result<(), ImportMistake> {
+    let form = YamlForm { document };
     form.table(&document.root, "the file")?;
     if let Some(plugins) = form.member(&document.root, "plugins", "`plugins`")? {
         for pair in plugins.pairs() {
@@ -16,7 +16,7 @@ pub fn check(document: &Document<'_>) -> Result<(), Mistake> {
             for name in form.named(&pair.value, &format!("`plugins.{list}`"))? {
                 if name.text().is_some_and(|name| name.contains(':')) {
                     let text = name.text().unwrap_or_default().to_owned();
-                    return Err(Mistake::Name { name: text, span: name.span.clone().into() });
+                    return Err(ImportMistake::Name { name: text, span: name.span.clone().into() });
                 }
             }
         }
@@ -37,13 +37,13 @@ pub fn check(document: &Document<'_>) -> Result<(), Mistake> {
     Ok(())
 }
 
-struct Form<'a> {
+struct YamlForm<'a> {
     document: &'a Document<'a>,
 }
 
-impl Form<'_> {
+impl YamlForm<'_> {
     /// Returns the node, which has to be a table.
-    fn table<'b>(&'b self, node: &'b Node, what: &str) -> Result<&'b Node, Mistake> {
+    fn table<'b>(&'b self, node: &'b Node, what: &str) -> Result<&'b Node, ImportMistake> {
         match self.document.resolve(node) {
             Some(found) if matches!(found.content, Content::Mapping(..)) => Ok(found),
             _ => Err(wrong(node, what, "a table")),
@@ -51,19 +51,19 @@ impl Form<'_> {
     }
 
     /// Returns a table in a table; one without a value is as good as none.
-    fn member<'b>(&'b self, node: &'b Node, key: &str, what: &str) -> Result<Option<&'b Node>, Mistake> {
+    fn member<'b>(&'b self, node: &'b Node, key: &str, what: &str) -> Result<Option<&'b Node>, ImportMistake> {
         let found = self.document.resolve(node).and_then(|node| node.get(key)).filter(|value| value.text() != Some(""));
         found.map(|value| self.table(value, what)).transpose()
     }
 
     /// Tells whether a node is a text with something in it, and not a number.
     fn is_text(&self, node: &Node) -> bool {
-        let value = Values::of(self.document).value(node, &mut Vec::new());
+        let value = ValueReader::of(self.document).value(node, &mut Vec::new());
         value.as_str().is_some_and(|text| !text.is_empty())
     }
 
     /// Returns the names of a list of tables, each of which has one.
-    fn named<'b>(&'b self, node: &'b Node, what: &str) -> Result<Vec<&'b Node>, Mistake> {
+    fn named<'b>(&'b self, node: &'b Node, what: &str) -> Result<Vec<&'b Node>, ImportMistake> {
         let list = self.document.resolve(node).filter(|list| matches!(list.content, Content::Sequence(..)));
         let list = list.ok_or_else(|| wrong(node, what, "a list"))?;
         let mut names = Vec::new();
@@ -84,7 +84,7 @@ impl Form<'_> {
     }
 }
 
-fn wrong(node: &Node, what: &str, wanted: &'static str) -> Mistake {
+fn wrong(node: &Node, what: &str, wanted: &'static str) -> ImportMistake {
     let found = match &node.content {
         Content::Sequence(..) => "a list",
         Content::Mapping(..) if wanted == "a text" => "missing",
@@ -95,5 +95,5 @@ fn wrong(node: &Node, what: &str, wanted: &'static str) -> Mistake {
     };
     // A whole list would be underlined.
     let span = node.span.start..node.span.end.min(node.span.start + 1).max(node.span.start);
-    Mistake::Form { what: what.to_owned(), found, wanted, span: span.into() }
+    ImportMistake::Form { what: what.to_owned(), found, wanted, span: span.into() }
 }

@@ -3,24 +3,24 @@
 
 use serde_json::Value;
 
-use super::{Mistake, anchors};
+use super::{ImportMistake, anchors};
 use crate::source::Source;
 use crate::yaml::edit::{column, dash, line_end, line_start, shifted};
-use crate::yaml::{self, Content, Document, Edits, Node, Pair, Style, Values, comments, opened};
+use crate::yaml::{self, Content, Document, Edits, Node, Pair, Style, ValueReader, comments, opened};
 
 /// Why a file could not be merged in, and which.
-pub type Refusal = (Source, Mistake);
+pub type IncludeRefusal = (Source, ImportMistake);
 
 /// Returns the text of a file with other files merged into it, and without `include_paths`.
 ///
 /// # Errors
 /// With the first file that cannot be parsed or merged.
-pub fn merged(main: &Source, included: &[Source]) -> Result<String, Refusal> {
+pub fn merged(main: &Source, included: &[Source]) -> Result<String, IncludeRefusal> {
     let of = |source: &Source| {
         let source = source.clone();
         move |mistake| (source, mistake)
     };
-    let unread = |source| move |mistake: yaml::Mistake| of(source)(mistake.into());
+    let unread = |source| move |mistake: yaml::YamlMistake| of(source)(mistake.into());
     let mut text = without_paths(main.text()).map_err(of(main))?;
     for source in included {
         text = opened(&text, &lists_and_tables).map_err(unread(main))?;
@@ -33,7 +33,7 @@ pub fn merged(main: &Source, included: &[Source]) -> Result<String, Refusal> {
         let wanted = deep_merge(value(&ours), value(&other));
         let merged = merge.edits.apply(&text, &str::to_owned);
         if Document::parse(&merged).map(|merged| value(&merged)).ok() != Some(wanted) {
-            return Err(of(source)(Mistake::IncludeDiffers { span: (0..0).into() }));
+            return Err(of(source)(ImportMistake::IncludeDiffers { span: (0..0).into() }));
         }
         text = merged;
     }
@@ -41,7 +41,7 @@ pub fn merged(main: &Source, included: &[Source]) -> Result<String, Refusal> {
 }
 
 fn value(document: &Document<'_>) -> Value {
-    Values::of(document).value(&document.root, &mut Vec::new())
+    ValueReader::of(document).value(&document.root, &mut Vec::new())
 }
 
 fn deep_merge(ours: Value, theirs: Value) -> Value {
@@ -61,7 +61,7 @@ fn deep_merge(ours: Value, theirs: Value) -> Value {
     }
 }
 
-fn without_paths(text: &str) -> Result<String, Mistake> {
+fn without_paths(text: &str) -> Result<String, ImportMistake> {
     let document = Document::parse(text)?;
     let Some(pair) = document.root.pair("include_paths") else { return Ok(text.to_owned()) };
     let mut edits = Edits::default();
@@ -92,7 +92,7 @@ struct Merge<'a> {
 }
 
 impl Merge<'_> {
-    fn tables(&mut self, ours: &Node, theirs: &Node) -> Result<(), Mistake> {
+    fn tables(&mut self, ours: &Node, theirs: &Node) -> Result<(), ImportMistake> {
         let own = |pair: &Pair| ours.pair(pair.key.text().unwrap_or_default());
         for pair in theirs.pairs() {
             if let Some(own) = own(pair) {
@@ -110,7 +110,7 @@ impl Merge<'_> {
         Ok(())
     }
 
-    fn merge(&mut self, own: &Pair, pair: &Pair) -> Result<(), Mistake> {
+    fn merge(&mut self, own: &Pair, pair: &Pair) -> Result<(), ImportMistake> {
         match (&own.value.content, &pair.value.content) {
             (Content::Mapping(Style::Block, _), Content::Mapping(Style::Block, _)) => {
                 self.tables(&own.value, &pair.value)
@@ -192,8 +192,8 @@ fn moved(lines: &str, from: usize, to: usize) -> String {
     shifted(&format!("\n{lines}"), from, to)[1..].to_owned()
 }
 
-fn refused(pair: &Pair) -> Mistake {
-    Mistake::Include { key: pair.key.text().unwrap_or_default().to_owned(), span: pair.key.span.clone().into() }
+fn refused(pair: &Pair) -> ImportMistake {
+    ImportMistake::Include { key: pair.key.text().unwrap_or_default().to_owned(), span: pair.key.span.clone().into() }
 }
 
 #[cfg(test)]

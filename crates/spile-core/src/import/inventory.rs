@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
 use crate::render::steps::{self, Job};
-use crate::yaml::{Content, Document, Node, Pair, Style, Values};
+use crate::yaml::{Content, Document, Node, Pair, Style, ValueReader};
 
 /// The keys of a plugin that become files.
 pub const KEYS: [&str; 4] = ["config", "select", "metadata", "load_schema"];
@@ -16,7 +16,7 @@ pub const KEYS: [&str; 4] = ["config", "select", "metadata", "load_schema"];
 pub const ROLES: [Role; 2] = [Role::Extractor, Role::Loader];
 
 /// What a file holds.
-pub struct Found<'a> {
+pub struct Inventory<'a> {
     /// Its extractors and loaders, in order.
     pub plugins: Vec<Plugin<'a>>,
     /// Its environments, in order.
@@ -55,11 +55,11 @@ pub struct Environment<'a> {
     pub is_shadowed: bool,
 }
 
-impl<'a> Found<'a> {
+impl<'a> Inventory<'a> {
     /// Looks at a document whose form was checked.
     #[must_use]
     pub fn of(document: &'a Document<'a>) -> Self {
-        let values = Values::of(document);
+        let values = ValueReader::of(document);
         let value = |node: &Node| values.value(node, &mut Vec::new());
         let mut found = Self {
             plugins: Vec::new(),

@@ -6,11 +6,11 @@ use crate::yaml;
 
 /// What can be wrong with a `meltano.yml` that is to be imported.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum ImportMistake {
     /// The text cannot be read.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Yaml(#[from] yaml::Mistake),
+    Yaml(#[from] yaml::YamlMistake),
     /// More bytes than are read.
     #[error("the file has {bytes} bytes; files of up to {most} bytes are imported")]
     #[diagnostic(

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::adopted::{Adopted, Left};
+use super::adopted::{Adopted, LeftAlone};
 use super::connectors::settings;
 use super::copies::Struck;
-use super::inventory::Found;
+use super::inventory::Inventory;
 use super::note::Note;
 use super::part::Part;
 use crate::integration::check::environment_variable;
@@ -18,7 +18,7 @@ use crate::secrecy;
 use crate::yaml::Document;
 
 /// Returns all notes of an import.
-pub(super) fn all(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted], left: &Left) -> Vec<Note> {
+pub(super) fn all(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted], left: &LeftAlone) -> Vec<Note> {
     let notes = [
         notes(document, found, left),
         bereft(document, found, adopted),
@@ -32,7 +32,7 @@ pub(super) fn all(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted
     notes.concat()
 }
 
-fn notes(document: &Document<'_>, found: &Found<'_>, left: &Left) -> Vec<Note> {
+fn notes(document: &Document<'_>, found: &Inventory<'_>, left: &LeftAlone) -> Vec<Note> {
     let line = |at: usize| Some(line(document, at));
     let mut notes: Vec<Note> = left
         .iter()
@@ -72,7 +72,7 @@ fn notes(document: &Document<'_>, found: &Found<'_>, left: &Left) -> Vec<Note> {
 }
 
 /// Says which plugins stay as they are and inherit secrets that are encrypted now.
-fn bereft(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> Vec<Note> {
+fn bereft(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<Note> {
     let mut notes = Vec::new();
     for plugin in &found.plugins {
         let parent = plugin.parent().and_then(|parent| adopted.iter().find(|one| one.key == parent));
@@ -124,7 +124,7 @@ fn valueless(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
 }
 
 /// Says which members of groups are no settings, so that a group is never complete.
-fn groups(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> Vec<Note> {
+fn groups(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<Note> {
     let mut notes = Vec::new();
     for plugin in adopted.iter().filter_map(|one| found.plugin(&one.key)) {
         let Some(pair) = plugin.item.pair("settings_group_validation") else { continue };

@@ -8,19 +8,19 @@ use crate::connector::read::is_setting;
 use crate::secret::Secret;
 use crate::value::expansion::{has_variable, reference};
 use crate::yaml::edit::line_end;
-use crate::yaml::{Document, Node, Odd, Values, comments};
+use crate::yaml::{Document, Node, Odd, ValueReader, comments};
 
 /// What a plugin, or an environment of it, is set up with.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
     /// `config`
-    pub config: Vec<Said>,
+    pub config: Vec<CommentedValue>,
     /// `select`; `None` where it is not written.
-    pub select: Option<Vec<Said>>,
+    pub select: Option<Vec<CommentedValue>>,
     /// `metadata`
-    pub metadata: Vec<Said>,
+    pub metadata: Vec<CommentedValue>,
     /// `load_schema`
-    pub load_schema: Option<Said>,
+    pub load_schema: Option<CommentedValue>,
     /// Settings that were taken out of `config`, to be encrypted.
     pub secrets: BTreeMap<String, Secret>,
     /// Whether those of an environment are in the place of the base's, also where there are none.
@@ -41,7 +41,7 @@ pub struct Part {
 
 /// A member of a table, or an item of a list, with the comments that belong to it.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub struct CommentedValue {
     /// The key; none of an item.
     pub name: String,
     /// The value, without nulls, which say nothing to Meltano.
@@ -67,7 +67,7 @@ impl Part {
     /// # Errors
     /// With what cannot be said in a file of an integration.
     pub fn read(document: &Document<'_>, item: &Node) -> Result<Self, Why> {
-        let reader = Reader { document, values: Values::of(document), item };
+        let reader = Reader { document, values: ValueReader::of(document), item };
         let mut part =
             Self { config: reader.members("config")?, metadata: reader.members("metadata")?, ..Self::default() };
         if let Some(said) = part.config.iter().find(|said| !is_setting(&said.name)) {
@@ -108,7 +108,7 @@ pub fn head(document: &Document<'_>, from: usize, item: &Node) -> Vec<String> {
 
 struct Reader<'a> {
     document: &'a Document<'a>,
-    values: Values<'a>,
+    values: ValueReader<'a>,
     item: &'a Node,
 }
 
@@ -133,7 +133,7 @@ impl Reader<'_> {
         }
     }
 
-    fn members(&self, key: &str) -> Result<Vec<Said>, Why> {
+    fn members(&self, key: &str) -> Result<Vec<CommentedValue>, Why> {
         let Some((value, at)) = self.value(key)? else { return Ok(Vec::new()) };
         let mut members = match value {
             Value::Null => return Ok(Vec::new()),
@@ -175,7 +175,7 @@ impl Reader<'_> {
         after_key.filter(|(_, value)| *value == start).map_or(start, |(end, _)| end)
     }
 
-    fn load_schema(&self) -> Result<Option<Said>, Why> {
+    fn load_schema(&self) -> Result<Option<CommentedValue>, Why> {
         let key = "load_schema";
         match self.value(key)? {
             None | Some((Value::Null, _)) => Ok(None),
@@ -185,13 +185,13 @@ impl Reader<'_> {
                     comments(self.document.text, pair.key.span.end..end, self.item)
                 });
                 let comments = found.into_iter().flatten().map(|(_, text)| text.to_owned()).collect();
-                Ok(Some(Said { name: key.to_owned(), value: Value::String(text), comments, at }))
+                Ok(Some(CommentedValue { name: key.to_owned(), value: Value::String(text), comments, at }))
             }
             Some((_, at)) => Err(Why { what: format!("its `{key}` is of another form"), at }),
         }
     }
 
-    fn select(&self) -> Result<Option<Vec<Said>>, Why> {
+    fn select(&self) -> Result<Option<Vec<CommentedValue>>, Why> {
         let Some((value, at)) = self.value("select")? else { return Ok(None) };
         let why = |what: &str| Why { what: what.to_owned(), at };
         let patterns = match value {
@@ -219,7 +219,7 @@ impl Reader<'_> {
                 before = end;
             }
             let comments = found.into_iter().map(|(_, text)| text.to_owned()).collect();
-            said.push(Said { name: String::new(), value, comments, at });
+            said.push(CommentedValue { name: String::new(), value, comments, at });
         }
         Ok(Some(said))
     }
@@ -230,11 +230,17 @@ fn is_mixed(text: &str) -> bool {
     has_variable(text) && reference(text).is_none()
 }
 
-fn say(said: &mut Vec<Said>, name: String, value: Value, comments: Vec<(usize, &str)>, at: usize) -> Result<(), Why> {
+fn say(
+    said: &mut Vec<CommentedValue>,
+    name: String,
+    value: Value,
+    comments: Vec<(usize, &str)>,
+    at: usize,
+) -> Result<(), Why> {
     let what = || Why { what: format!("`{name}` holds a null in a list"), at };
     if let Some(value) = without_nulls(value).map_err(|NullInList| what())? {
         let comments = comments.into_iter().map(|(_, text)| text.to_owned()).collect();
-        said.push(Said { name, value, comments, at });
+        said.push(CommentedValue { name, value, comments, at });
     }
     Ok(())
 }

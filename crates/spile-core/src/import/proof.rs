@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 use super::PluginKey;
 use super::adopted::Adopted;
 use super::inventory::KEYS;
-use super::part::{Part, Said};
+use super::part::{CommentedValue, Part};
 use super::secrets::flatten;
 use crate::connector::Role;
 use crate::integration::check::environment_variable;
 use crate::value;
 use crate::value::expansion::reference;
-use crate::yaml::{self, Document, Values};
+use crate::yaml::{self, Document, ValueReader};
 
 /// Compares the values of two texts, as far as import does not mean to change them.
 ///
@@ -51,9 +51,9 @@ pub struct Difference {
 }
 
 fn read(text: &str) -> Result<Value, Difference> {
-    let unreadable = |mistake: yaml::Mistake| Difference { plugin: None, path: mistake.to_string() };
+    let unreadable = |mistake: yaml::YamlMistake| Difference { plugin: None, path: mistake.to_string() };
     let document = Document::parse(text).map_err(unreadable)?;
-    Ok(Values::of(&document).value(&document.root, &mut Vec::new()))
+    Ok(ValueReader::of(&document).value(&document.root, &mut Vec::new()))
 }
 
 /// Puts the variables of runs in the place of what was encrypted, and where secrets were inherited.
@@ -109,7 +109,7 @@ fn refer(plugin: &mut Value, one: &Adopted, part: &Part) {
 }
 
 /// Returns what an environment says in plain text that elsewhere is a secret, inherited ones included.
-fn said_again<'a>(one: &'a Adopted, part: &'a Part) -> impl Iterator<Item = &'a Said> {
+fn said_again<'a>(one: &'a Adopted, part: &'a Part) -> impl Iterator<Item = &'a CommentedValue> {
     part.config.iter().filter(|said| one.base.secrets.contains_key(&said.name))
 }
 
@@ -289,7 +289,7 @@ fn difference(path: &str, before: &Value, after: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use crate::connector::Catalog;
-    use crate::import::{Left, Locks, import, prepared};
+    use crate::import::{LeftAlone, Locks, import, prepared};
     use crate::problem::Problems;
 
     const BEFORE: &str = "\
@@ -321,7 +321,7 @@ plugins:
     fn told(after: &str) -> Option<(String, String)> {
         let catalog = Catalog::new(&[], &mut Problems::default());
         let known = (&catalog, &Locks::default());
-        let adopted = import(&prepared(BEFORE).unwrap(), known.0, known.1, &mut Left::new()).unwrap().adopted;
+        let adopted = import(&prepared(BEFORE).unwrap(), known.0, known.1, &mut LeftAlone::new()).unwrap().adopted;
         assert_eq!(adopted.len(), 2);
         let difference = compare(BEFORE, after, &adopted).err()?;
         Some((difference.path, difference.plugin.map(|plugin| plugin.name).unwrap_or_default()))

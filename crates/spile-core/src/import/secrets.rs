@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::adopted::{Adopted, Left};
-use super::part::{Part, Said, Why};
+use super::adopted::{Adopted, LeftAlone};
+use super::part::{CommentedValue, Part, Why};
 use super::plugin_key::PluginKey;
 use crate::connector::read::is_setting;
 use crate::name::EnvironmentName;
@@ -18,7 +18,7 @@ pub type DeclaredSecrets = BTreeMap<String, Option<String>>;
 
 /// What is known of the settings of a plugin.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct SettingFacts {
     /// Those that are declared as secrets.
     pub secret: DeclaredSecrets,
     /// Those that are declared as none.
@@ -31,7 +31,7 @@ pub struct Known {
 
 /// Takes the secrets out of what a plugin is set to: what is declared as one, or has the name or the form of one, or is a
 /// copy of another. Tells whether there were any.
-pub fn take(one: &mut Adopted, known: &Known, copies: &Copies) -> bool {
+pub fn take(one: &mut Adopted, known: &SettingFacts, copies: &Copies) -> bool {
     let mut any = false;
     for part in std::iter::once(&mut one.base).chain(one.overlays.values_mut()) {
         let before = part.secrets.len();
@@ -45,7 +45,7 @@ pub fn take(one: &mut Adopted, known: &Known, copies: &Copies) -> bool {
 }
 
 struct Judge<'a> {
-    known: &'a Known,
+    known: &'a SettingFacts,
     copies: &'a Copies,
 }
 
@@ -68,7 +68,7 @@ impl Judge<'_> {
     }
 }
 
-fn split(part: &mut Part, said: Said, judge: &Judge<'_>) {
+fn split(part: &mut Part, said: CommentedValue, judge: &Judge<'_>) {
     let kind = judge.known.secret.get(&said.name);
     let is_secret = judge.is_secret(&said.name);
     let secret = match &said.value {
@@ -94,7 +94,7 @@ fn split(part: &mut Part, said: Said, judge: &Judge<'_>) {
 }
 
 /// A table with a secret in it becomes settings of their own, named with dots: to Meltano that is the same.
-fn nested(part: &mut Part, said: Said, judge: &Judge<'_>) {
+fn nested(part: &mut Part, said: CommentedValue, judge: &Judge<'_>) {
     let is_secret = judge.is_secret(&said.name);
     let mut leaves = Vec::new();
     flatten(&said.name, &said.value, &mut leaves);
@@ -108,7 +108,7 @@ fn nested(part: &mut Part, said: Said, judge: &Judge<'_>) {
     for leaf in leaves {
         match secret(&leaf) {
             Some(secret) => drop(part.secrets.insert(leaf.0, Secret::new(secret))),
-            None => part.config.push(Said { name: leaf.0, value: leaf.1, comments: Vec::new(), at: said.at }),
+            None => part.config.push(CommentedValue { name: leaf.0, value: leaf.1, comments: Vec::new(), at: said.at }),
         }
     }
 }
@@ -128,7 +128,7 @@ pub fn flatten(name: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
 
 /// Hands secrets on to the plugins that inherit them, and gives every environment with other secrets all of its own:
 /// those of an overlay replace the base's.
-pub fn inherit(adopted: &mut Vec<Adopted>, left: &mut Left) {
+pub fn inherit(adopted: &mut Vec<Adopted>, left: &mut LeftAlone) {
     adopted.sort_by_key(|one| one.ancestors.len());
     let mut known: BTreeMap<PluginKey, Effective> = BTreeMap::new();
     adopted.retain_mut(|one| {
@@ -172,7 +172,7 @@ fn say_again(one: &mut Adopted, parent: &Effective) {
                 && !own.contains(name)
                 && !one.base.secrets.contains_key(name)
         };
-        let again: Vec<Said> = inherited.iter().filter(|said| is_hidden(&said.name)).cloned().collect();
+        let again: Vec<CommentedValue> = inherited.iter().filter(|said| is_hidden(&said.name)).cloned().collect();
         if !again.is_empty() {
             one.overlays.entry(environment.clone()).or_default().config.extend(again);
         }
@@ -183,7 +183,7 @@ fn say_again(one: &mut Adopted, parent: &Effective) {
 struct Effective {
     base: BTreeMap<String, Secret>,
     /// What environments say in plain text.
-    plain: BTreeMap<EnvironmentName, Vec<Said>>,
+    plain: BTreeMap<EnvironmentName, Vec<CommentedValue>>,
     environments: BTreeMap<EnvironmentName, BTreeMap<String, Secret>>,
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::adopted::Adopted;
 use super::copies::Struck;
-use super::inventory::{Found, ROLES, managed};
+use super::inventory::{Inventory, ROLES, managed};
 use super::plugin_key::PluginKey;
 use crate::connector::Role;
 use crate::yaml::edit::{column, dash, line_end, line_start};
@@ -20,7 +20,7 @@ const HEAD: &str = "{#- The frame of meltano.yml: all that spile does not manage
 
 /// Returns the template.
 #[must_use]
-pub fn template(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted], struck: &Struck) -> String {
+pub fn template(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted], struck: &Struck) -> String {
     let (mut edits, _) = surgery(document, found, adopted);
     for (span, text) in &struck.spans {
         edits.replace(span.clone(), text.as_str());
@@ -31,13 +31,13 @@ pub fn template(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted],
 
 /// Returns the parts of a document that become files, and are gone from the template.
 #[must_use]
-pub fn removed(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> Vec<std::ops::Range<usize>> {
+pub fn removed(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<std::ops::Range<usize>> {
     surgery(document, found, adopted).0.removed()
 }
 
 /// Returns the plugins whose parts hold anchors that the rest of the file refers to: those parts cannot be taken out.
 #[must_use]
-pub fn severed(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> BTreeSet<PluginKey> {
+pub fn severed(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> BTreeSet<PluginKey> {
     let (edits, owners) = surgery(document, found, adopted);
     let removed = edits.removed();
     let inside = |at: usize| {
@@ -58,7 +58,7 @@ pub fn severed(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) 
 /// Parts of the text that go, and whose they are.
 type Owners = Vec<(std::ops::Range<usize>, PluginKey)>;
 
-fn surgery(document: &Document<'_>, found: &Found<'_>, adopted: &[Adopted]) -> (Edits, Owners) {
+fn surgery(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -> (Edits, Owners) {
     let mut surgery = Surgery {
         text: document.text,
         root: &document.root,
@@ -87,7 +87,7 @@ struct Surgery<'a> {
 }
 
 impl Surgery<'_> {
-    fn plugins(&mut self, found: &Found<'_>) {
+    fn plugins(&mut self, found: &Inventory<'_>) {
         if self.root.pair("plugins").is_some_and(is_alias) {
             return;
         }
@@ -117,7 +117,7 @@ impl Surgery<'_> {
         }
     }
 
-    fn plugin_list(&mut self, found: &Found<'_>, role: Role, pair: &Pair) {
+    fn plugin_list(&mut self, found: &Inventory<'_>, role: Role, pair: &Pair) {
         let list = role.plural();
         let own = |item: &Node| {
             let plugin = found.plugins.iter().find(|plugin| std::ptr::eq(plugin.item, item));

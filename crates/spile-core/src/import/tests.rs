@@ -9,7 +9,7 @@ use crate::secrecy::NOT_SHOWN;
 /// Returns all that an import of a text writes and says; of secrets their names.
 fn written(text: &str) -> String {
     let catalog = Catalog::new(&[], &mut Problems::default());
-    let import = import(&prepared(text).unwrap(), &catalog, &Locks::default(), &mut Left::new()).unwrap();
+    let import = import(&prepared(text).unwrap(), &catalog, &Locks::default(), &mut LeftAlone::new()).unwrap();
     let mut written = String::new();
     let default = import.default_environment.map(|name| name.to_string()).unwrap_or_default();
     let environments: Vec<&str> = import.environments.iter().map(EnvironmentName::as_str).collect();
@@ -59,7 +59,7 @@ fn records_go_to_the_loader_that_jobs_and_schedules_pair_an_extractor_with() {
     let catalog = Catalog::new(&[], &mut Problems::default());
     let loaders = |text: &str| {
         let known = (&catalog, &Locks::default());
-        let import = import(&prepared(text).unwrap(), known.0, known.1, &mut Left::new()).unwrap();
+        let import = import(&prepared(text).unwrap(), known.0, known.1, &mut LeftAlone::new()).unwrap();
         let extractors = import.adopted.into_iter().filter(|one| one.slug.as_str().starts_with("tap"));
         extractors.map(|one| one.loader.map(|loader| loader.to_string()).unwrap_or_default()).collect::<Vec<_>>()
     };
@@ -111,7 +111,7 @@ fn of(text: &str) -> (String, String, Vec<String>) {
     let lock = serde_json::json!({"settings": [{"name": "account", "sensitive": true}]});
     let key = PluginKey { role: crate::connector::Role::Extractor, name: "tap-locked".to_owned() };
     let locks = Locks::from([(key, lock)]);
-    let import = import(&prepared(text).unwrap(), &catalog, &locks, &mut Left::new()).unwrap();
+    let import = import(&prepared(text).unwrap(), &catalog, &locks, &mut LeftAlone::new()).unwrap();
     let files = import.files.iter().map(|file| file.text.as_str()).collect();
     let notes = import.notes.into_iter().map(|note| format!("{:?}: {}", note.line, note.message)).collect();
     (import.template, files, notes)

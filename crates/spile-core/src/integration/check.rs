@@ -21,9 +21,9 @@ use crate::value::expansion;
 use settings::{config, required, secrets};
 use timing::{timing, without_schedule};
 
-pub use mistake::Mistake;
+pub use mistake::IntegrationMistake;
 pub use settings::{environment_variable, is_reference};
-pub use values::{Certainty, Seen, secret_in};
+pub use values::{Certainty, SecretSighting, secret_in};
 
 /// Whether everything that is required has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ fn overlay_keys(base: &Draft, overlay: &Draft, problems: &mut Problems) {
     for (key, place) in places {
         let Some(place) = place else { continue };
         let base = base.source.path().display().to_string();
-        problems.push(&place.source, Mistake::OverlayKey { key, base, span: place.span.clone().into() });
+        problems.push(&place.source, IntegrationMistake::OverlayKey { key, base, span: place.span.clone().into() });
     }
 }
 
@@ -113,7 +113,7 @@ fn plugin(written: &Placed<String>, problems: &mut Problems) -> Option<String> {
     let is_safe = !written.is_empty() && !written.starts_with('.') && !written.contains(is_part);
     if !is_safe {
         let span = written.place.span.clone().into();
-        problems.push(&written.place.source, Mistake::Plugin { name: written.value.clone(), span });
+        problems.push(&written.place.source, IntegrationMistake::Plugin { name: written.value.clone(), span });
     }
     is_safe.then(|| written.value.clone())
 }
@@ -123,14 +123,15 @@ fn connector(draft: &Draft, catalog: &Catalog, problems: &mut Problems) -> Optio
     let Some(name) = &draft.connector else {
         let span = (0..0).into();
         let example = "\"salesforce\"";
-        problems.push(&draft.source, crate::table::Mistake::MissingKey { key: "type".to_owned(), example, span });
+        problems.push(&draft.source, crate::table::TomlMistake::MissingKey { key: "type".to_owned(), example, span });
         return None;
     };
     let found = catalog.find(role, name);
     if found.is_none() {
         let help = near_connector(draft, role, name, catalog);
         let span = name.place.span.clone().into();
-        problems.push(&name.place.source, Mistake::UnknownType { role, name: name.value.clone(), span, help });
+        problems
+            .push(&name.place.source, IntegrationMistake::UnknownType { role, name: name.value.clone(), span, help });
     }
     found
 }
@@ -218,7 +219,8 @@ fn selection(draft: &Draft, connector: &Connector, problems: &mut Problems) {
     for (key, place) in places {
         let Some(place) = place else { continue };
         let connector = connector.name.clone();
-        problems.push(&place.source, Mistake::NoSelection { key, connector, span: place.span.clone().into() });
+        problems
+            .push(&place.source, IntegrationMistake::NoSelection { key, connector, span: place.span.clone().into() });
     }
 }
 
@@ -235,10 +237,11 @@ fn schema(draft: &Draft, connector: &Connector, problems: &mut Problems) -> Sche
         let span = |place: &Place| place.span.clone().into();
         match (unasked, untold) {
             (Some(place), _) => {
-                problems.push(&place.source, Mistake::NoDiscovery { connector: name(), span: span(place) });
+                problems.push(&place.source, IntegrationMistake::NoDiscovery { connector: name(), span: span(place) });
             }
             (None, Some(place)) => {
-                problems.push(&place.source, Mistake::NothingLeftOut { connector: name(), span: span(place) });
+                problems
+                    .push(&place.source, IntegrationMistake::NothingLeftOut { connector: name(), span: span(place) });
             }
             (None, None) => {}
         }
@@ -262,14 +265,14 @@ fn loader_keys(draft: &Draft, problems: &mut Problems) {
     for (key, place) in places {
         let Some(place) = place else { continue };
         let slug = draft.slug.to_string();
-        problems.push(&place.source, Mistake::LoaderKey { key, slug, span: place.span.clone().into() });
+        problems.push(&place.source, IntegrationMistake::LoaderKey { key, slug, span: place.span.clone().into() });
     }
 }
 
 fn schedule(written: &Placed<String>, draft: &Draft, problems: &mut Problems) -> Option<Schedule> {
     let span = || written.place.span.clone().into();
     if draft.loader.is_none() {
-        problems.push(&written.place.source, Mistake::ScheduleWithoutLoader { span: span() });
+        problems.push(&written.place.source, IntegrationMistake::ScheduleWithoutLoader { span: span() });
     }
     match written.parse() {
         Ok(schedule) => Some(schedule),
@@ -277,7 +280,10 @@ fn schedule(written: &Placed<String>, draft: &Draft, problems: &mut Problems) ->
             let presets = schedule::PRESETS;
             let help = did_you_mean(written, presets)
                 .unwrap_or_else(|| format!("write five fields, such as `0 6 * * 1-5`, or one of {}", listed(presets)));
-            problems.push(&written.place.source, Mistake::Schedule { message: error.to_string(), span: span(), help });
+            problems.push(
+                &written.place.source,
+                IntegrationMistake::Schedule { message: error.to_string(), span: span(), help },
+            );
             None
         }
     }
@@ -286,12 +292,12 @@ fn schedule(written: &Placed<String>, draft: &Draft, problems: &mut Problems) ->
 fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> IndexSet<String> {
     if patterns.value.is_empty() {
         let span = patterns.place.span.clone().into();
-        problems.push(&patterns.place.source, Mistake::EmptySelection { span });
+        problems.push(&patterns.place.source, IntegrationMistake::EmptySelection { span });
     }
     for pattern in &patterns.value {
         if let Some(fault) = select::fault(pattern) {
             let span = pattern.place.span.clone().into();
-            let finding = Mistake::Select { pattern: pattern.value.clone(), fault, span };
+            let finding = IntegrationMistake::Select { pattern: pattern.value.clone(), fault, span };
             problems.push(&pattern.place.source, finding);
         }
     }

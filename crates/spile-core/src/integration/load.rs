@@ -4,7 +4,7 @@ use miette::{Diagnostic, SourceSpan};
 use serde_json::Value;
 
 use super::{Declaration, Draft, Integration, Integrations};
-use crate::connector::naming::Said;
+use crate::connector::naming::NamingSettings;
 use crate::connector::{Connector, Role};
 use crate::name::EnvironmentName;
 use crate::problem::Problems;
@@ -19,7 +19,7 @@ const VARIABLE: &str = "MELTANO_EXTRACT__LOAD_SCHEMA";
 
 /// What can be wrong with `[load]`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum LoadMistake {
     /// A schema for a loader that takes none.
     #[error("the loader `{loader}` takes no schema")]
     #[diagnostic(
@@ -54,7 +54,7 @@ pub(super) fn check(drafts: &[Draft], all: &Integrations, problems: &mut Problem
         let Some(schema) = draft.load.as_ref().and_then(|load| load.schema.as_ref()) else { continue };
         let span = schema.place.span.clone().into();
         if schema.trim().is_empty() {
-            problems.push(&schema.place.source, Mistake::Empty { span });
+            problems.push(&schema.place.source, LoadMistake::Empty { span });
             continue;
         }
         let Some(integration) = all.find(draft.slug.as_str()).filter(|one| one.plugin.is_none()) else { continue };
@@ -62,7 +62,7 @@ pub(super) fn check(drafts: &[Draft], all: &Integrations, problems: &mut Problem
         let loader = declared.loader.as_ref().and_then(|loader| all.find(loader.as_str()));
         if let Some(loader) = loader.filter(|loader| schema_setting(&loader.connector).is_none()) {
             let (loader, connector) = (loader.slug.to_string(), loader.connector.name.clone());
-            problems.push(&schema.place.source, Mistake::NoSchema { loader, connector, span });
+            problems.push(&schema.place.source, LoadMistake::NoSchema { loader, connector, span });
         }
     }
 }
@@ -138,7 +138,7 @@ impl<'a> LoaderSettings<'a> {
     }
 }
 
-impl Said for LoaderSettings<'_> {
+impl NamingSettings for LoaderSettings<'_> {
     fn value(&self, setting: &str) -> Option<&Value> {
         let default = || self.connector.setting(setting)?.default.as_ref();
         self.declaration.config.get(setting).or_else(default)

@@ -16,7 +16,7 @@ use crate::settings::ProjectSettings;
 
 /// What can be wrong between files.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum MergeMistake {
     /// Two files of one name.
     #[error("the name `{slug}` is taken")]
     #[diagnostic(
@@ -174,7 +174,7 @@ fn bases<'a>(drafts: &'a [Draft], problems: &mut Problems) -> BTreeMap<&'a Slug,
         let is_twice = draft.slug == first.slug;
         if is_twice {
             let (slug, first) = (draft.slug.clone(), first.source.path().display().to_string());
-            problems.push(&draft.source, Mistake::SlugTwice { slug, first, span: (0..0).into() });
+            problems.push(&draft.source, MergeMistake::SlugTwice { slug, first, span: (0..0).into() });
         }
         is_twice
     });
@@ -195,14 +195,14 @@ fn overlays<'a>(
             let names = settings.environments.keys().map(EnvironmentName::as_str);
             let help = did_you_mean(environment.as_str(), names)
                 .unwrap_or_else(|| format!("add `[environments.{environment}]` to `spile.toml`"));
-            let finding = Mistake::UndeclaredEnvironment { name: environment.clone(), span: (0..0).into(), help };
+            let finding = MergeMistake::UndeclaredEnvironment { name: environment.clone(), span: (0..0).into(), help };
             problems.push(&draft.source, finding);
         }
         if bases.contains_key(&draft.slug) {
             overlays.entry(&draft.slug).or_default().push(draft);
         } else if !unread.contains(&draft.slug) {
             let slug = draft.slug.clone();
-            problems.push(&draft.source, Mistake::OverlayWithoutBase { slug, span: (0..0).into() });
+            problems.push(&draft.source, MergeMistake::OverlayWithoutBase { slug, span: (0..0).into() });
         }
     }
     overlays
@@ -211,7 +211,7 @@ fn overlays<'a>(
 fn id_twice(later: &Draft, first: &Integration, problems: &mut Problems) {
     let span = later.id.as_ref().map_or(0..0, |id| id.place.span.clone()).into();
     let other = first.path.display().to_string();
-    problems.push(&later.source, Mistake::IdTwice { slug: later.slug.clone(), other, span });
+    problems.push(&later.source, MergeMistake::IdTwice { slug: later.slug.clone(), other, span });
 }
 
 /// Returns the integrations whose own file is wrong as a whole: it is no draft, and there all the same.
@@ -242,7 +242,7 @@ fn loaders(drafts: &[Draft], bases: &BTreeMap<&Slug, &Draft>, problems: &mut Pro
             }
         });
         let span = loader.place.span.clone().into();
-        problems.push(&loader.place.source, Mistake::UnknownLoader { name: loader.value.clone(), span, help });
+        problems.push(&loader.place.source, MergeMistake::UnknownLoader { name: loader.value.clone(), span, help });
     }
 }
 
@@ -260,7 +260,7 @@ fn shared_names(sorted: &[(&Draft, Arc<Integration>)], problems: &mut Problems) 
         let plugin = &integration.connector.plugin;
         let first = plugins.entry(&plugin.name).or_insert(integration);
         if first.connector.plugin != *plugin || first.role() != integration.role() {
-            let finding = Mistake::PluginShared {
+            let finding = MergeMistake::PluginShared {
                 connector: integration.connector.name.clone(),
                 other: first.connector.name.clone(),
                 plugin: plugin.name.clone(),
@@ -279,12 +279,12 @@ fn shared_names(sorted: &[(&Draft, Arc<Integration>)], problems: &mut Problems) 
         if let Some(other) = taken.insert((integration.role(), name), &integration.slug) {
             let span = draft.plugin.as_ref().map_or(0..0, |plugin| plugin.place.span.clone()).into();
             let (other, plugin) = (other.clone(), name.clone());
-            problems.push(&draft.source, Mistake::PluginTwice { slug: slug(), other, plugin, span });
+            problems.push(&draft.source, MergeMistake::PluginTwice { slug: slug(), other, plugin, span });
             continue;
         }
         if let Some(other) = prefixes.insert(prefix.clone(), name).filter(|other| other != name) {
             let (other, prefix, span) = (other.to_owned(), prefix.clone(), (0..0).into());
-            problems.push(&draft.source, Mistake::VariablesShared { slug: slug(), other, prefix, span });
+            problems.push(&draft.source, MergeMistake::VariablesShared { slug: slug(), other, prefix, span });
         }
     }
 }

@@ -64,13 +64,13 @@ impl Reaction {
 pub struct SchemaDraft {
     /// Its place.
     pub place: Place,
-    all: Said,
+    all: ReactionTable,
     /// By pattern.
-    streams: BTreeMap<String, Said>,
+    streams: BTreeMap<String, ReactionTable>,
 }
 
 /// What a table says of each kind of change.
-type Said = BTreeMap<Aspect, Placed<Reaction>>;
+type ReactionTable = BTreeMap<Aspect, Placed<Reaction>>;
 
 /// What a run does about changes, stream by stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl SchemaDraft {
     /// Returns what it says, without its places.
     #[must_use]
     pub fn rules(&self) -> SchemaRules {
-        let stream = |(pattern, said): (&String, &Said)| StreamRules {
+        let stream = |(pattern, said): (&String, &ReactionTable)| StreamRules {
             pattern: Glob::from(pattern.replace("\\.", ".").as_str()),
             reactions: unplaced(said),
         };
@@ -134,12 +134,12 @@ impl SchemaDraft {
     }
 }
 
-fn reactions(table: &Table<'_>, problems: &mut Problems) -> Said {
+fn reactions(table: &Table<'_>, problems: &mut Problems) -> ReactionTable {
     let mut said = |(key, aspect)| Some((aspect, table.choice(key, &Reaction::WORDS, problems)?));
     Aspect::KEYS.into_iter().filter_map(&mut said).collect()
 }
 
-fn unplaced(said: &Said) -> BTreeMap<Aspect, Reaction> {
+fn unplaced(said: &ReactionTable) -> BTreeMap<Aspect, Reaction> {
     said.iter().map(|(aspect, reaction)| (*aspect, reaction.value)).collect()
 }
 

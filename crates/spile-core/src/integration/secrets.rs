@@ -12,11 +12,11 @@ use super::FileName;
 use crate::problem::Problems;
 use crate::secret::Secret;
 use crate::sops::node::{Members, Node};
-use crate::sops::{BadMetadata, Document, Enc, Kind, Leaf, NotEnc, SECRETS, bool_of, node};
+use crate::sops::{BadMetadata, Document, Enc, Leaf, NotEnc, PlainKind, SECRETS, bool_of, node};
 use crate::source::{Place, Source};
 use crate::table::Table;
 
-pub use mistake::Mistake;
+pub use mistake::SecretsMistake;
 pub use sidecar::attach;
 
 /// The secrets that one file holds, encrypted, each with its place.
@@ -31,14 +31,14 @@ pub struct SecretsDraft {
     /// The ciphertexts.
     pub document: Arc<Document>,
     /// Where they stand.
-    pub form: Form,
+    pub form: SecretsLocation,
     /// What the scope of a sidecar leaves in plain text, by the setting's name.
     pub plain: BTreeSet<String>,
 }
 
 /// Where the secrets of a file stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum SecretsLocation {
     /// Under `[secrets]` of the integration's own file.
     InFile,
     /// In a file beside it that the official sops edits.
@@ -73,7 +73,7 @@ impl From<&SecretsDraft> for Secrets {
             path: draft.source.path().to_owned(),
             names: draft.keys.iter().map(|(name, _)| name.clone()).collect(),
             document: draft.document.clone(),
-            sidecar: (draft.form == Form::Sidecar).then(|| draft.source.text().to_owned()),
+            sidecar: (draft.form == SecretsLocation::Sidecar).then(|| draft.source.text().to_owned()),
         }
     }
 }
@@ -87,11 +87,16 @@ pub fn setting_of(path: &[String]) -> String {
 
 fn value_of(leaf: Leaf) -> Secret {
     match leaf.kind {
-        Kind::Bool => match bool_of(leaf.value.expose()) {
+        PlainKind::Bool => match bool_of(leaf.value.expose()) {
             Some(flag) => Secret::new(flag.to_string()),
             None => leaf.value,
         },
-        Kind::Str | Kind::Int | Kind::Float | Kind::Time | Kind::Bytes | Kind::Comment => leaf.value,
+        PlainKind::Str
+        | PlainKind::Int
+        | PlainKind::Float
+        | PlainKind::Time
+        | PlainKind::Bytes
+        | PlainKind::Comment => leaf.value,
     }
 }
 
@@ -115,13 +120,13 @@ pub(super) fn in_file(table: &Table<'_>, name: &FileName, problems: &mut Problem
             let is_plain = values(&secrets, &slug, problems);
             if !is_plain && !secrets.raw().is_empty() {
                 let span = secrets.place().span.into();
-                problems.push(source, Mistake::NoMetadata { slug, span });
+                problems.push(source, SecretsMistake::NoMetadata { slug, span });
             }
             let document = Document { tree: Members::new(), ..Document::profile(&[]) };
             return Some(draft(&secrets, document));
         }
         (None, Some(metadata)) => {
-            problems.push(source, Mistake::NoSecrets { span: metadata.place().span.into() });
+            problems.push(source, SecretsMistake::NoSecrets { span: metadata.place().span.into() });
             return None;
         }
     };
@@ -132,7 +137,7 @@ pub(super) fn in_file(table: &Table<'_>, name: &FileName, problems: &mut Problem
     let place = |key: &str| metadata.key_place(key).unwrap_or_else(|| metadata.place());
     mistakes(&document, source, &place, &format!("spile secrets rotate {slug}"), problems);
     if !document.metadata.is_profile() && document.metadata.scope().is_ok() {
-        problems.push(source, Mistake::Profile { slug, span: metadata.place().span.into() });
+        problems.push(source, SecretsMistake::Profile { slug, span: metadata.place().span.into() });
     }
     Some(draft(&secrets, document))
 }
@@ -143,7 +148,7 @@ fn draft(secrets: &Table<'_>, document: Document) -> SecretsDraft {
         place: secrets.place(),
         keys: secrets.key_places(),
         document: Arc::new(document),
-        form: Form::InFile,
+        form: SecretsLocation::InFile,
         plain: BTreeSet::new(),
     }
 }
@@ -157,12 +162,12 @@ fn values(secrets: &Table<'_>, slug: &str, problems: &mut Problems) -> bool {
         let place = secrets.source.place(value.span());
         let Some(text) = value.get_ref().as_str() else {
             secrets.hide(value, problems);
-            problems.push(secrets.source, Mistake::NotText { name, slug, span });
+            problems.push(secrets.source, SecretsMistake::NotText { name, slug, span });
             continue;
         };
         // sops leaves an empty text as it is, and no MAC covers it: whoever has no key could set it.
         if text.is_empty() {
-            problems.push(secrets.source, Mistake::Nothing { name, slug, span });
+            problems.push(secrets.source, SecretsMistake::Nothing { name, slug, span });
             continue;
         }
         match text.parse::<Enc>() {
@@ -170,11 +175,12 @@ fn values(secrets: &Table<'_>, slug: &str, problems: &mut Problems) -> bool {
             Err(NotEnc::Plain) => {
                 is_plain = true;
                 problems.hide(&place);
-                problems.push(secrets.source, Mistake::NotEncrypted { name, slug, span });
+                problems.push(secrets.source, SecretsMistake::NotEncrypted { name, slug, span });
             }
             Err(reason) => {
                 problems.hide(&place);
-                problems.push(secrets.source, Mistake::Damaged { name, slug, reason, span: value.span().into() });
+                problems
+                    .push(secrets.source, SecretsMistake::Damaged { name, slug, reason, span: value.span().into() });
             }
         }
     }
@@ -199,7 +205,7 @@ fn mistakes(document: &Document, source: &Source, place: PlaceOf<'_>, mend: &str
             BadMetadata::Scope(_) => format!("keep one: `encrypted_regex = \"{}\"`", crate::sops::ENCRYPTED),
             _ => "restore it from git; nobody can verify the secrets without it".to_owned(),
         };
-        problems.push(source, Mistake::Metadata { mistake, span: place(key).span.into(), help });
+        problems.push(source, SecretsMistake::Metadata { mistake, span: place(key).span.into(), help });
     }
 }
 

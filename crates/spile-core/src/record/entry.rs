@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Field, Fields, PluginDefinition, Record, spread, spread_in_order};
 use crate::connector::Role;
-use crate::connector::naming::Said;
+use crate::connector::naming::NamingSettings;
 use crate::integration::check::environment_variable;
 use crate::integration::load::{LoaderSettings, SCHEMA_REFERENCE, schema_setting};
 use crate::integration::select::stream_part;

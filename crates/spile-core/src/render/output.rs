@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 use minijinja::syntax::SyntaxConfig;
 
 use super::engine::{Author, Failure, Template};
-use super::{MARKER, Mistake, failed};
+use super::{MARKER, TemplateMistake, failed};
 use crate::integration::Integrations;
 use crate::plan::{Scope, State};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::settings::{Builtin, OutputSettings};
 use crate::source::Source;
-use values::Values;
+use values::OutputValues;
 
 pub use mark::tasks_of;
 pub use mistake::OutputMistake;
@@ -75,7 +75,7 @@ impl Output {
     ///
     /// # Errors
     /// When the template fails, or does not mark the file as spile's.
-    pub fn render(&self, tasks: &State<Task>) -> Result<String, Mistake> {
+    pub fn render(&self, tasks: &State<Task>) -> Result<String, TemplateMistake> {
         // What stands on a line of its own and writes nothing leaves no line.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let is_builtin = Builtin::find(&self.settings.template).is_some();
@@ -89,9 +89,9 @@ impl Output {
             import: None,
             fuel: FUEL_FOR_EACH * (tasks.len() as u64 + 10),
         };
-        let values = minijinja::value::Serde(Values::of(self, tasks)).into();
+        let values = minijinja::value::Serde(OutputValues::of(self, tasks)).into();
         let text = template.render(values).map(|text| format!("{}\n", text.trim_end())).map_err(failed)?;
-        if is_rendered(&text) { Ok(text) } else { Err(Mistake::Unmarked { span: (0..0).into() }) }
+        if is_rendered(&text) { Ok(text) } else { Err(TemplateMistake::Unmarked { span: (0..0).into() }) }
     }
 
     /// Reports the integrations that a built-in template cannot run.

@@ -164,7 +164,7 @@ fn document(text: &str) -> Result<Document, Unreadable> {
 
 fn as_imported(text: &str) -> Result<Option<Document>, Unreadable> {
     let Ok(document) = yaml::Document::parse(text) else { return Ok(None) };
-    let values = yaml::Values::of(&document);
+    let values = yaml::ValueReader::of(&document);
     let value = values.value(&document.root, &mut Vec::new());
     if values.is_exhausted() {
         return Err(Unreadable::Aliases);
@@ -251,7 +251,7 @@ fn whole(text: &str) -> Result<Value, Unreadable> {
         return Err(Unreadable::Deep);
     }
     let Ok(document) = yaml::Document::parse(text) else { return Ok(Value::Null) };
-    let values = yaml::Values::of(&document);
+    let values = yaml::ValueReader::of(&document);
     let value = values.value(&document.root, &mut Vec::new());
     if values.is_exhausted() { Err(Unreadable::Aliases) } else { Ok(value) }
 }

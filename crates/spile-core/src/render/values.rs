@@ -48,25 +48,25 @@ impl Plugins {
 }
 
 /// An entry with its id.
-type Kept = (IntegrationId, Arc<Entry>);
+type IdentifiedEntry = (IntegrationId, Arc<Entry>);
 
 /// Entries in the order of the file.
-type Sorted = [Kept];
+type Sorted = [IdentifiedEntry];
 
 /// A list of which each item is made when it is asked for.
 #[derive(Debug)]
-struct Made {
-    of: Vec<Kept>,
-    make: fn(&Kept) -> Value,
+struct LazyList {
+    of: Vec<IdentifiedEntry>,
+    make: fn(&IdentifiedEntry) -> Value,
 }
 
-impl Made {
-    fn value(of: Vec<Kept>, make: fn(&Kept) -> Value) -> Value {
+impl LazyList {
+    fn value(of: Vec<IdentifiedEntry>, make: fn(&IdentifiedEntry) -> Value) -> Value {
         Value::from_object(Self { of, make })
     }
 }
 
-impl Object for Made {
+impl Object for LazyList {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Seq
     }
@@ -82,7 +82,7 @@ impl Object for Made {
 
 impl<'a> Values<'a> {
     pub(super) fn of(head: &'a Head, entries: &'a State<Entry>) -> Self {
-        let mut sorted: Vec<Kept> = entries.shared().map(|(id, entry)| (*id, entry.clone())).collect();
+        let mut sorted: Vec<IdentifiedEntry> = entries.shared().map(|(id, entry)| (*id, entry.clone())).collect();
         sorted.sort_by(|a, b| a.1.slug.cmp(&b.1.slug));
         let plugins = plugins(&sorted);
         let mut imported = BTreeMap::from(LISTS.map(|list| (list, BTreeMap::new())));
@@ -114,15 +114,15 @@ const LISTS: [&str; 2] = ["extractors", "loaders"];
 
 /// Returns what is rendered as a plugin of its own: definitions, each once, and what inherits from them.
 fn plugins(sorted: &Sorted) -> BTreeMap<&'static str, Plugins> {
-    let made = |(_, entry): &&Kept| entry.origin == Origin::Made;
+    let made = |(_, entry): &&IdentifiedEntry| entry.origin == Origin::Made;
     let list = |list: &'static str| {
-        let inheriting: Vec<Kept> =
+        let inheriting: Vec<IdentifiedEntry> =
             sorted.iter().filter(made).filter(|(_, entry)| entry.role.plural() == list).cloned().collect();
         let bases: BTreeMap<&str, &Map<_, _>> =
             inheriting.iter().map(|(_, entry)| (entry.base_plugin(), &**entry.definition)).collect();
         let base = Value::from(Serde(bases.into_values().collect::<Vec<_>>()));
         (!inheriting.is_empty()).then(|| {
-            let inheriting = Made::value(inheriting, |(id, entry)| plugin(*id, entry));
+            let inheriting = LazyList::value(inheriting, |(id, entry)| plugin(*id, entry));
             (list, Plugins { base, inheriting })
         })
     };
@@ -174,18 +174,18 @@ fn plugin(id: IntegrationId, entry: &Entry) -> Value {
 }
 
 fn jobs_and_schedules(sorted: &Sorted) -> (Value, Value) {
-    let job = |(_, entry): &Kept| {
+    let job = |(_, entry): &IdentifiedEntry| {
         let steps = std::iter::once(&entry.plugin).chain(&entry.mappers).chain(&entry.loader);
         let task = steps.map(String::as_str).collect::<Vec<_>>().join(" ");
         Value::from(Serde(BTreeMap::from([("name", entry.slug.to_string()), ("task", task)])))
     };
-    let schedule = |(_, entry): &Kept| {
+    let schedule = |(_, entry): &IdentifiedEntry| {
         let (slug, interval) = (entry.slug.as_str(), entry.interval.as_deref().unwrap_or_default());
         Value::from(Serde(BTreeMap::from([("name", slug), ("interval", interval), ("job", slug)])))
     };
-    let jobs: Vec<Kept> = sorted.iter().filter(|(_, entry)| entry.loader.is_some()).cloned().collect();
+    let jobs: Vec<IdentifiedEntry> = sorted.iter().filter(|(_, entry)| entry.loader.is_some()).cloned().collect();
     let scheduled = jobs.iter().filter(|(_, entry)| entry.interval.is_some()).cloned().collect();
-    (Made::value(jobs, job), Made::value(scheduled, schedule))
+    (LazyList::value(jobs, job), LazyList::value(scheduled, schedule))
 }
 
 fn environment(name: &EnvironmentName, entries: &Sorted) -> serde_json::Value {

@@ -84,7 +84,7 @@ fn listed(names: &[String]) -> String {
 }
 
 /// What is known of an integration besides its runs.
-pub struct Known<'a> {
+pub struct Expectations<'a> {
     /// Runs of it, the newest first.
     pub earlier: &'a [Run],
     /// Whether a stream is read, by its name.
@@ -95,7 +95,7 @@ pub struct Known<'a> {
 
 /// Returns which records did not come in a sync that succeeded.
 #[must_use]
-pub fn of_records(run: &Run, known: &Known<'_>, severity: Severity) -> Vec<Finding> {
+pub fn of_records(run: &Run, known: &Expectations<'_>, severity: Severity) -> Vec<Finding> {
     let is_like = |one: &&Run| {
         let same = one.kind == RunKind::Sync && one.loader == run.loader && one.environment == run.environment;
         same && one.id != run.id && one.status.succeeded()
@@ -122,7 +122,7 @@ pub fn of_records(run: &Run, known: &Known<'_>, severity: Severity) -> Vec<Findi
 }
 
 /// Returns the streams that were read whole and had a tenth of their usual records at most.
-fn shrunk(run: &Run, earlier: &[&Run], known: &Known<'_>, severity: Severity) -> Vec<Finding> {
+fn shrunk(run: &Run, earlier: &[&Run], known: &Expectations<'_>, severity: Severity) -> Vec<Finding> {
     let mut streams: Vec<&String> = earlier.iter().take(EARLIER).flat_map(|one| one.streams.keys()).collect();
     streams.sort();
     streams.dedup();

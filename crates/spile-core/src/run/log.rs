@@ -59,7 +59,7 @@ impl CatalogFacts {
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Entry {
+pub enum LogLine {
     /// Records that have gone from the tap to the target so far, in all, by stream: counted on the way by `launch.py`.
     Counted(BTreeMap<String, u64>),
     /// The Singer state that the tap began with, told by `launch.py`.
@@ -140,7 +140,7 @@ struct Line {
     logger: String,
 }
 
-impl Entry {
+impl LogLine {
     /// Reads a line.
     #[must_use]
     pub fn parse(line: &str) -> Self {
@@ -154,42 +154,42 @@ impl Entry {
 }
 
 impl Line {
-    fn into_entry(self) -> Entry {
+    fn into_entry(self) -> LogLine {
         let text = self.event.as_str().unwrap_or_default();
         let speaker = self.speaker();
         if let Some(records) = self.spile_records {
-            return Entry::Counted(records);
+            return LogLine::Counted(records);
         }
         if let Some(state) = self.spile_bookmark_before {
-            return Entry::BookmarkBefore(state);
+            return LogLine::BookmarkBefore(state);
         }
         if let Some(state) = self.spile_bookmark_after {
-            return Entry::BookmarkAfter(state);
+            return LogLine::BookmarkAfter(state);
         }
         if let Some(facts) = self.spile_facts {
-            return Entry::Facts(facts);
+            return LogLine::Facts(facts);
         }
         if let Some(facts) = self.spile_catalog {
-            return Entry::Catalog(facts);
+            return LogLine::Catalog(facts);
         }
         if let Some(why) = self.spile_bookmarks_refused {
-            return Entry::BookmarksRefused(why);
+            return LogLine::BookmarksRefused(why);
         }
         if let Some((stream, records)) = metric(text, &self.metric_info) {
-            return Entry::Metric { speaker, stream, records };
+            return LogLine::Metric { speaker, stream, records };
         }
         match (text, self.success, speaker) {
-            ("Block run completed", Some(true), Speaker::Meltano) => Entry::BlockEnded(None),
+            ("Block run completed", Some(true), Speaker::Meltano) => LogLine::BlockEnded(None),
             ("Block run completed", Some(false), Speaker::Meltano) => {
-                Entry::BlockEnded(Some(Failure::new(self.err.unwrap_or_default(), &self.exit_codes)))
+                LogLine::BlockEnded(Some(Failure::new(self.err.unwrap_or_default(), &self.exit_codes)))
             }
-            ("Run completed", _, Speaker::Meltano) => Entry::RunEnded { succeeded: self.status == "success" },
+            ("Run completed", _, Speaker::Meltano) => LogLine::RunEnded { succeeded: self.status == "success" },
             _ => {
                 let level = if matches!(&*self.level, "error" | "critical") { Level::Error } else { Level::Info };
                 let within = |value: &Value, key| value.get(key).and_then(Value::as_str).map(str::to_owned);
                 let exception = within(&self.plugin_exception, "message");
                 let text = exception.or_else(|| within(&self.install_state, "details")).unwrap_or(text.to_owned());
-                Entry::Said { speaker, level, text }
+                LogLine::Said { speaker, level, text }
             }
         }
     }
@@ -256,25 +256,25 @@ pub struct Tally {
 
 impl Tally {
     /// Takes an entry in.
-    pub fn add(&mut self, entry: Entry) {
+    pub fn add(&mut self, entry: LogLine) {
         match entry {
-            Entry::Counted(records) => self.counted = Some(records),
-            Entry::BookmarkBefore(state) => self.before = Some(state),
-            Entry::BookmarkAfter(state) => self.after = Some(state),
-            Entry::Facts(facts) => self.details.add(facts),
-            Entry::Catalog(facts) => self.catalog.add(facts),
-            Entry::BookmarksRefused(why) => self.refused = Some(why),
-            Entry::Metric { speaker, stream, records } => {
+            LogLine::Counted(records) => self.counted = Some(records),
+            LogLine::BookmarkBefore(state) => self.before = Some(state),
+            LogLine::BookmarkAfter(state) => self.after = Some(state),
+            LogLine::Facts(facts) => self.details.add(facts),
+            LogLine::Catalog(facts) => self.catalog.add(facts),
+            LogLine::BookmarksRefused(why) => self.refused = Some(why),
+            LogLine::Metric { speaker, stream, records } => {
                 *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
             }
-            Entry::BlockEnded(failure) => {
+            LogLine::BlockEnded(failure) => {
                 if let Some(Failure::Other(text)) = &failure {
                     self.reasons.hear(Speaker::Meltano, Level::Error, text);
                 }
                 self.failure = failure.or(self.failure.take());
             }
-            Entry::RunEnded { succeeded } => self.succeeded = Some(succeeded),
-            Entry::Said { speaker, level, text } => self.reasons.hear(speaker, level, &text),
+            LogLine::RunEnded { succeeded } => self.succeeded = Some(succeeded),
+            LogLine::Said { speaker, level, text } => self.reasons.hear(speaker, level, &text),
         }
     }
 

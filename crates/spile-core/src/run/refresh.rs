@@ -14,12 +14,12 @@ pub struct Unfinished {
     /// The last run of it.
     pub run: Uuid,
     /// What it has left.
-    pub left: Left,
+    pub left: RefreshRemains,
 }
 
 /// What a full refresh that broke off has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum RefreshRemains {
     /// Bookmarks of its own, from which it goes on.
     Bookmarks,
     /// Nothing: what is kept are the bookmarks from before it.
@@ -36,11 +36,11 @@ pub fn unfinished(runs: &[Run], loader: Option<IntegrationId>, except: Uuid) -> 
     // One that went on with another begins with bookmarks of that one, and one that was asked for with none.
     let left =
         std::iter::once(last).chain(broken_off).find_map(|run| match (&run.bookmark_after, &run.bookmark_before) {
-            (Some(_), _) => Some(Left::Bookmarks),
-            (None, None) => Some(Left::Nothing),
+            (Some(_), _) => Some(RefreshRemains::Bookmarks),
+            (None, None) => Some(RefreshRemains::Nothing),
             (None, Some(_)) => None,
         });
-    Some(Unfinished { run: last.id, left: left.unwrap_or(Left::Bookmarks) })
+    Some(Unfinished { run: last.id, left: left.unwrap_or(RefreshRemains::Bookmarks) })
 }
 
 #[cfg(test)]
@@ -81,10 +81,10 @@ mod tests {
         assert_eq!(left(&["o--", "f-a"]), None);
         assert_eq!(left(&["w--", "f-a"]), None, "a warning is no end half-way");
         assert_eq!(left(&["nba", "f-a"]), None, "who synced since has gone on from there");
-        assert_eq!(left(&["f-a", "o-a"]), Some(Left::Bookmarks));
-        assert_eq!(left(&["f--", "f-a"]), Some(Left::Nothing), "it was asked for anew");
-        assert_eq!(left(&["fb-", "f-a"]), Some(Left::Bookmarks));
-        assert_eq!(left(&["fb-", "f--"]), Some(Left::Nothing));
+        assert_eq!(left(&["f-a", "o-a"]), Some(RefreshRemains::Bookmarks));
+        assert_eq!(left(&["f--", "f-a"]), Some(RefreshRemains::Nothing), "it was asked for anew");
+        assert_eq!(left(&["fb-", "f-a"]), Some(RefreshRemains::Bookmarks));
+        assert_eq!(left(&["fb-", "f--"]), Some(RefreshRemains::Nothing));
     }
 
     #[test]

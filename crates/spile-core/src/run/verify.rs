@@ -13,7 +13,7 @@ const LISTED: usize = 5;
 /// What both sides answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Answer {
+pub struct BothSides {
     /// Why there is none, as a clause.
     pub failed: Option<String>,
     /// The streams that the source offers, and whether each is read.
@@ -37,7 +37,7 @@ pub struct Compared {
     /// What the loader does with rows that are there.
     pub load: Option<Load>,
     /// What the source has.
-    pub source: Source,
+    pub source: SourceRows,
     /// What the destination has.
     pub destination: Destination,
     /// The range of each key, by column.
@@ -53,7 +53,7 @@ pub struct Compared {
 /// The rows of a source, which others may change while it is asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Source {
+pub struct SourceRows {
     /// How many there were at first.
     pub before: u64,
     /// How many there were at last.
@@ -117,7 +117,7 @@ pub struct Examples {
 /// What follows from the figures of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum StreamVerdict {
     /// Nothing is missing or different.
     Equal,
     /// The destination has fewer rows.
@@ -132,7 +132,7 @@ pub enum Verdict {
     NotComparable,
 }
 
-impl Verdict {
+impl StreamVerdict {
     /// Returns the word that people read.
     #[must_use]
     pub fn words(self) -> &'static str {
@@ -147,7 +147,7 @@ impl Verdict {
     }
 }
 
-impl Source {
+impl SourceRows {
     /// Returns how many rows the destination has to have, at least: those that came while it was read, and those that are
     /// newer than the destination, may be missing.
     #[must_use]
@@ -186,22 +186,22 @@ impl Destination {
 impl Compared {
     /// Returns what follows from the figures.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> StreamVerdict {
         let (source, count) = (self.source, self.destination.count());
         let sample = self.sample.as_ref();
         let is_missing = sample.is_some_and(|sample| sample.missing > 0);
         if self.unknown.is_some() {
-            Verdict::NotComparable
+            StreamVerdict::NotComparable
         } else if count < source.least() {
-            Verdict::Fewer
+            StreamVerdict::Fewer
         } else if is_missing || self.is_range_different() {
-            Verdict::DifferentKeys
+            StreamVerdict::DifferentKeys
         } else if !self.lacking.is_empty() || sample.is_some_and(|sample| sample.different > 0) {
-            Verdict::DifferentValues
+            StreamVerdict::DifferentValues
         } else if count > source.most() {
-            Verdict::More
+            StreamVerdict::More
         } else {
-            Verdict::Equal
+            StreamVerdict::Equal
         }
     }
 
@@ -210,15 +210,15 @@ impl Compared {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         match self.verdict() {
-            Verdict::Equal | Verdict::NotComparable => true,
-            Verdict::More => self.load != Some(Load::Replace),
-            Verdict::Fewer | Verdict::DifferentKeys | Verdict::DifferentValues => false,
+            StreamVerdict::Equal | StreamVerdict::NotComparable => true,
+            StreamVerdict::More => self.load != Some(Load::Replace),
+            StreamVerdict::Fewer | StreamVerdict::DifferentKeys | StreamVerdict::DifferentValues => false,
         }
     }
 
     /// Tells whether the same number of rows has other keys; of other numbers ranges tell nothing.
     fn is_range_different(&self) -> bool {
-        let Source { before, after, until } = self.source;
+        let SourceRows { before, after, until } = self.source;
         let is_still = before == after && until.is_none_or(|until| until == before);
         let differs = |spans: &Spans| spans.destination.as_ref().is_some_and(|there| *there != spans.source);
         is_still && self.destination.count() == before && self.spans.values().any(differs)
@@ -275,13 +275,13 @@ fn quoted(words: &[String]) -> String {
 mod tests {
     use super::*;
 
-    fn compared(source: Source, rows: u64) -> Compared {
+    fn compared(source: SourceRows, rows: u64) -> Compared {
         let destination = Destination { rows, keys: None };
         Compared { key: vec!["id".to_owned()], load: Some(Load::Merge), source, destination, ..Compared::default() }
     }
 
-    fn still(rows: u64) -> Source {
-        Source { before: rows, after: rows, until: None }
+    fn still(rows: u64) -> SourceRows {
+        SourceRows { before: rows, after: rows, until: None }
     }
 
     fn spans(greatest: &str) -> BTreeMap<String, Spans> {
@@ -292,31 +292,33 @@ mod tests {
     #[test]
     fn rows_are_counted_against_each_other() {
         let verdict = |source, rows| compared(source, rows).verdict();
-        assert_eq!(verdict(still(5), 5), Verdict::Equal);
-        assert_eq!(verdict(still(5), 4), Verdict::Fewer);
-        assert_eq!(verdict(still(5), 6), Verdict::More);
-        assert_eq!(verdict(still(0), 0), Verdict::Equal);
+        assert_eq!(verdict(still(5), 5), StreamVerdict::Equal);
+        assert_eq!(verdict(still(5), 4), StreamVerdict::Fewer);
+        assert_eq!(verdict(still(5), 6), StreamVerdict::More);
+        assert_eq!(verdict(still(0), 0), StreamVerdict::Equal);
     }
 
     #[test]
     fn rows_that_are_newer_than_the_destination_are_told_and_not_missed() {
-        let source = Source { before: 53, after: 53, until: Some(50) };
+        let source = SourceRows { before: 53, after: 53, until: Some(50) };
         let found = compared(source, 50);
-        assert_eq!((found.verdict(), source.newer()), (Verdict::Equal, 3));
+        assert_eq!((found.verdict(), source.newer()), (StreamVerdict::Equal, 3));
         assert_eq!(found.notes(), ["3 rows newer than the last sync"]);
-        assert_eq!(compared(source, 49).verdict(), Verdict::Fewer);
+        assert_eq!(compared(source, 49).verdict(), StreamVerdict::Fewer);
         // A row that was changed since is there as it was, and newer here.
-        assert_eq!(compared(Source { before: 50, after: 50, until: Some(49) }, 50).verdict(), Verdict::Equal);
+        assert_eq!(compared(SourceRows { before: 50, after: 50, until: Some(49) }, 50).verdict(), StreamVerdict::Equal);
     }
 
     #[test]
     fn a_source_that_changes_while_it_is_asked_is_counted_at_least() {
-        let grows = Source { before: 5, after: 7, until: None };
+        let grows = SourceRows { before: 5, after: 7, until: None };
         assert_eq!((grows.least(), grows.most()), (5, 7));
-        for (rows, verdict) in [(4, Verdict::Fewer), (5, Verdict::Equal), (7, Verdict::Equal), (8, Verdict::More)] {
+        for (rows, verdict) in
+            [(4, StreamVerdict::Fewer), (5, StreamVerdict::Equal), (7, StreamVerdict::Equal), (8, StreamVerdict::More)]
+        {
             assert_eq!(compared(grows, rows).verdict(), verdict, "{rows}");
         }
-        let shrinks = Source { before: 7, after: 5, until: Some(6) };
+        let shrinks = SourceRows { before: 7, after: 5, until: Some(6) };
         assert_eq!((shrinks.least(), shrinks.most()), (4, 7));
         assert_eq!(compared(shrinks, 4).notes(), ["the source changed meanwhile"]);
     }
@@ -332,20 +334,20 @@ mod tests {
     #[test]
     fn a_loader_that_appends_is_counted_by_its_keys() {
         let found = Compared { destination: Destination { rows: 10, keys: Some(5) }, ..compared(still(5), 10) };
-        assert_eq!(found.verdict(), Verdict::Equal);
+        assert_eq!(found.verdict(), StreamVerdict::Equal);
         assert_eq!(found.notes(), ["10 rows of 5 keys"]);
         let found = Compared { destination: Destination { rows: 10, keys: Some(4) }, ..found };
-        assert_eq!(found.verdict(), Verdict::Fewer);
+        assert_eq!(found.verdict(), StreamVerdict::Fewer);
     }
 
     #[test]
     fn as_many_rows_with_other_keys_are_not_equal() {
         let found = |greatest, rows| Compared { spans: spans(greatest), ..compared(still(5), rows) };
-        assert_eq!(found("9", 5).verdict(), Verdict::Equal);
-        assert_eq!(found("8", 5).verdict(), Verdict::DifferentKeys);
-        assert_eq!(found("8", 6).verdict(), Verdict::More, "another count has another range");
-        let newer = Source { until: Some(4), ..still(5) };
-        assert_eq!(Compared { source: newer, ..found("8", 5) }.verdict(), Verdict::Equal);
+        assert_eq!(found("9", 5).verdict(), StreamVerdict::Equal);
+        assert_eq!(found("8", 5).verdict(), StreamVerdict::DifferentKeys);
+        assert_eq!(found("8", 6).verdict(), StreamVerdict::More, "another count has another range");
+        let newer = SourceRows { until: Some(4), ..still(5) };
+        assert_eq!(Compared { source: newer, ..found("8", 5) }.verdict(), StreamVerdict::Equal);
     }
 
     #[test]
@@ -354,21 +356,21 @@ mod tests {
         let sample = Sample { rows: 5, missing: 1, ..Sample::default() };
         let sample = Sample { examples: Examples { missing: key("7"), different: key("8") }, ..sample };
         let found = Compared { sample: Some(sample.clone()), ..compared(still(5), 5) };
-        assert_eq!(found.verdict(), Verdict::DifferentKeys);
+        assert_eq!(found.verdict(), StreamVerdict::DifferentKeys);
         assert_eq!(found.notes(), ["1 of 5 rows missing, among them `7`"]);
         let columns = [("name".to_owned(), 1)].into();
         let sample = Sample { missing: 0, different: 1, columns, ..sample };
         let found = Compared { sample: Some(sample), ..found };
-        assert_eq!(found.verdict(), Verdict::DifferentValues);
+        assert_eq!(found.verdict(), StreamVerdict::DifferentValues);
         assert_eq!(found.notes(), ["1 of 5 rows different in `name`, among them `8`"]);
         let lacking = Compared { lacking: vec!["reason".to_owned()], ..compared(still(5), 5) };
-        assert_eq!((lacking.verdict(), lacking.is_sound()), (Verdict::DifferentValues, false));
+        assert_eq!((lacking.verdict(), lacking.is_sound()), (StreamVerdict::DifferentValues, false));
     }
 
     #[test]
     fn what_cannot_be_asked_is_no_failure() {
         let found = Compared { unknown: Some("it is down".to_owned()), ..compared(still(5), 0) };
-        assert_eq!((found.verdict(), found.is_sound()), (Verdict::NotComparable, true));
+        assert_eq!((found.verdict(), found.is_sound()), (StreamVerdict::NotComparable, true));
         assert_eq!(found.notes(), ["it is down"]);
         let keyless = Compared { key: Vec::new(), ..compared(still(5), 5) };
         assert_eq!(keyless.notes(), ["no key: only rows are counted"]);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::form::{document, flag, open_table, table, tables, text, texts, word};
 use crate::connector::naming::{Letters, Part};
-use crate::connector::passthrough_keys::{self, Form};
+use crate::connector::passthrough_keys::{self, KeyForm};
 use crate::connector::{Kind, Role};
 
 pub(super) fn schema() -> Value {
@@ -76,15 +76,15 @@ fn scalar() -> Value {
 }
 
 /// Returns keys that Meltano reads and spile hands on.
-fn handed_on(keys: &[(&'static str, Form)]) -> impl Iterator<Item = (&'static str, Value)> {
+fn handed_on(keys: &[(&'static str, KeyForm)]) -> impl Iterator<Item = (&'static str, Value)> {
     let what = "Handed on to Meltano as it stands.";
     keys.iter().map(move |(key, form)| {
         let value = match form {
-            Form::Text => text(what),
-            Form::Texts => texts(what),
-            Form::Flag => flag(what),
-            Form::Table => open_table(what),
-            Form::Word(words) => word(words.iter().map(|(word, ())| *word), what),
+            KeyForm::Text => text(what),
+            KeyForm::Texts => texts(what),
+            KeyForm::Flag => flag(what),
+            KeyForm::Table => open_table(what),
+            KeyForm::Word(words) => word(words.iter().map(|(word, ())| *word), what),
         };
         (*key, value)
     })

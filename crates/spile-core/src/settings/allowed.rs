@@ -65,12 +65,12 @@ pub fn words(source: &Source) -> Vec<Placed<String>> {
 
 /// A name of a variable, or the start of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Pattern {
+enum NamePattern {
     Name(String),
     Prefix(String),
 }
 
-impl FromStr for Pattern {
+impl FromStr for NamePattern {
     type Err = super::variables::NotAName;
 
     /// A star alone is no start: it would allow everything.
@@ -82,7 +82,7 @@ impl FromStr for Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for NamePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
@@ -91,7 +91,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-impl Pattern {
+impl NamePattern {
     fn matches(&self, name: &VariableName) -> bool {
         match self {
             Self::Name(known) => name.as_str() == known,
@@ -110,7 +110,7 @@ impl Pattern {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// What the user allows besides, each with where that is said.
-    more: Vec<(Pattern, String)>,
+    more: Vec<(NamePattern, String)>,
 }
 
 impl Allowed {
@@ -139,7 +139,7 @@ impl Allowed {
 
     fn add(&mut self, word: &Placed<String>, problems: &mut Problems) {
         let span = word.place.span.clone().into();
-        match word.parse::<Pattern>() {
+        match word.parse::<NamePattern>() {
             Ok(pattern) if pattern.is_of_sops() => {
                 problems.push(&word.place.source, AllowMistake::Sops { word: word.value.clone(), span });
             }

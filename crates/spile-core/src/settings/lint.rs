@@ -29,7 +29,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Lint {
     let default = Lint::default();
     let allow = table.texts("allow", problems).map(|allow| allow.value).unwrap_or_default();
     for name in allow.iter().filter(|name| !LINTS.contains(&name.as_str())) {
-        let finding = table::Mistake::Invalid {
+        let finding = table::TomlMistake::Invalid {
             key: "allow".to_owned(),
             message: format!("there is no lint `{}`", name.value),
             span: name.place.span.clone().into(),

@@ -4,7 +4,7 @@ mod state_backend;
 
 use std::collections::BTreeSet;
 
-use super::Mistake;
+use super::SettingsMistake;
 use crate::problem::Problems;
 use crate::table::Table;
 
@@ -45,13 +45,13 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Meltano {
     };
     if let Some(version) = version.as_ref().filter(|version| !is_exact(version)) {
         let span = version.place.span.clone().into();
-        let finding = Mistake::MeltanoVersion { version: version.value.clone(), span };
+        let finding = SettingsMistake::MeltanoVersion { version: version.value.clone(), span };
         problems.push(&version.place.source, finding);
     }
     let extras = extras.map(|extras| extras.value).unwrap_or_default();
     for extra in extras.iter().filter(|extra| extra.parse::<crate::name::Slug>().is_err()) {
         let span = extra.place.span.clone().into();
-        problems.push(&extra.place.source, Mistake::MeltanoExtra { extra: extra.value.clone(), span });
+        problems.push(&extra.place.source, SettingsMistake::MeltanoExtra { extra: extra.value.clone(), span });
     }
     let needed = state_backend.as_ref().and_then(StateBackend::extra);
     Meltano {

@@ -14,7 +14,7 @@ use crate::table::Table;
 
 use super::agreement::{Agreement, Sent};
 use super::host::MailServer;
-use super::variables::{Given, VariableName};
+use super::variables::{TextOrVariable, VariableName};
 
 pub use mistake::NotifyMistake;
 
@@ -85,12 +85,12 @@ pub enum Sender {
     /// An incoming webhook of Slack's, or of what takes the same.
     Slack {
         /// The variable that holds its address.
-        url: Placed<Given>,
+        url: Placed<TextOrVariable>,
     },
     /// Any address that takes JSON.
     Webhook {
         /// The address, or the variable that holds it.
-        url: Placed<Given>,
+        url: Placed<TextOrVariable>,
         /// The variable that holds what bodies are signed with.
         secret: Option<Placed<VariableName>>,
     },
@@ -121,9 +121,9 @@ impl Sender {
             Self::Email(email) => (Some(&email.server), email.password.as_ref()),
             Self::Desktop => (None, None),
         };
-        let named = |given: &Placed<Given>| match &given.value {
-            Given::Variable(name) => Some(Placed { value: name.clone(), place: given.place.clone() }),
-            Given::Literal(_) => None,
+        let named = |given: &Placed<TextOrVariable>| match &given.value {
+            TextOrVariable::Variable(name) => Some(Placed { value: name.clone(), place: given.place.clone() }),
+            TextOrVariable::Literal(_) => None,
         };
         given.and_then(named).into_iter().chain(secret.cloned()).collect()
     }
@@ -142,7 +142,7 @@ impl Sender {
 #[derive(Debug, Clone)]
 pub struct Email {
     /// `smtps://user@host:port`, or `smtp://` with an upgrade to TLS; or the variable that holds it.
-    pub server: Placed<Given>,
+    pub server: Placed<TextOrVariable>,
     /// The variable that holds the password.
     pub password: Option<Placed<VariableName>>,
     /// Who writes.
@@ -156,7 +156,7 @@ impl Email {
     /// the password is: then nothing.
     #[must_use]
     pub fn agreement(&self) -> Option<Placed<Agreement>> {
-        let (Given::Literal(text), Some(password)) = (&self.server.value, &self.password) else { return None };
+        let (TextOrVariable::Literal(text), Some(password)) = (&self.server.value, &self.password) else { return None };
         let server: MailServer = text.parse().ok()?;
         let value = Agreement { host: server.host(), variable: password.value.clone(), what: Sent::Password };
         Some(Placed { value, place: self.server.place.clone() })

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use miette::{Diagnostic, SourceSpan};
 use serde_json::{Map, Value};
 
-use super::{EnvironmentName, Mistake};
+use super::{EnvironmentName, SettingsMistake};
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::Placed;
 use crate::table::Table;
@@ -62,14 +62,14 @@ pub struct OutputSettings {
 }
 
 /// An entry of `[[outputs]]` as it stands.
-pub(super) struct Written {
+pub(super) struct OutputEntry {
     path: Option<Placed<PathBuf>>,
     template: Option<Placed<String>>,
     environment: Option<Placed<EnvironmentName>>,
     values: Map<String, Value>,
 }
 
-impl Written {
+impl OutputEntry {
     /// Reads all entries; what is wrong with one is reported, and so are two in each other's way.
     pub(super) fn read(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
@@ -124,7 +124,7 @@ impl Written {
             let declare = || format!("declare it as `[environments.{name}]`; declared are {}", listed(names()));
             let help = did_you_mean(name.as_str(), names()).unwrap_or_else(declare);
             let span = place.span.clone().into();
-            problems.push(&place.source, Mistake::Environment { name: name.clone(), span, help });
+            problems.push(&place.source, SettingsMistake::Environment { name: name.clone(), span, help });
         }
         let environment = self.environment.map_or_else(|| default.clone(), |one| one.value);
         Some(OutputSettings { path: self.path?.value, template: self.template?, environment, values: self.values })

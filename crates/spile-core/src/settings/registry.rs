@@ -8,11 +8,11 @@ use miette::{Diagnostic, SourceSpan};
 use super::agreement::{Agreement, Sent};
 use super::allowed::Allowed;
 use super::host::{NotAWebAddress, WebAddress};
-use super::variables::{Given, NoValue, VariableName, Variables};
+use super::variables::{NoValue, TextOrVariable, VariableName, Variables};
 use crate::problem::Problems;
 use crate::secret::Secret;
 use crate::source::{Place, Placed};
-use crate::table::{Mistake, Table};
+use crate::table::{Table, TomlMistake};
 
 pub use table_name::{NotATableName, TableName};
 
@@ -178,7 +178,7 @@ pub enum Registry {
 #[derive(Debug, Clone)]
 pub struct Supabase {
     /// `https://<project>.supabase.co`, or a variable.
-    pub url: Placed<Given>,
+    pub url: Placed<TextOrVariable>,
     /// The variable that holds the key.
     pub key: Placed<VariableName>,
     /// Where the REST API is below the address.
@@ -225,15 +225,15 @@ impl Supabase {
     /// key is: then nothing.
     #[must_use]
     pub fn agreement(&self) -> Option<Agreement> {
-        let Given::Literal(text) = &self.url.value else { return None };
+        let TextOrVariable::Literal(text) = &self.url.value else { return None };
         let address: WebAddress = text.parse().ok()?;
         Some(Agreement { host: address.host(), variable: self.key.value.clone(), what: Sent::Key })
     }
 
     fn address(&self, variables: &Variables, problems: &mut Problems) -> Option<WebAddress> {
         let text = match &self.url.value {
-            Given::Literal(text) => text.clone(),
-            Given::Variable(name) => {
+            TextOrVariable::Literal(text) => text.clone(),
+            TextOrVariable::Variable(name) => {
                 value(&Placed { value: name.clone(), place: self.url.place.clone() }, variables, problems)?
             }
         };
@@ -294,7 +294,7 @@ fn check_name(name: &Placed<VariableName>, problems: &mut Problems) -> Result<()
 
 /// The kinds of registries by their word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum RegistryKind {
     Local,
     Supabase,
 }
@@ -306,8 +306,8 @@ struct Reported;
 /// A table `[registry]` as it stands; an environment's is laid over the project's, key by key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RegistryTable {
-    kind: Option<Placed<Kind>>,
-    url: Option<Result<Placed<Given>, Reported>>,
+    kind: Option<Placed<RegistryKind>>,
+    url: Option<Result<Placed<TextOrVariable>, Reported>>,
     key: Option<Result<Placed<VariableName>, Reported>>,
     rest_path: Option<Placed<String>>,
     schema: Option<Placed<String>>,
@@ -317,7 +317,11 @@ pub(super) struct RegistryTable {
 impl RegistryTable {
     pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Self {
         let read = Self {
-            kind: table.choice("kind", &[("local", Kind::Local), ("supabase", Kind::Supabase)], problems),
+            kind: table.choice(
+                "kind",
+                &[("local", RegistryKind::Local), ("supabase", RegistryKind::Supabase)],
+                problems,
+            ),
             url: table.text("url", problems).map(|url| read_url(url, problems)),
             key: table.secret_text("key", problems).map(|key| read_key(key, problems)),
             rest_path: table.text("rest_path", problems),
@@ -346,10 +350,10 @@ impl RegistryTable {
     }
 
     pub(super) fn checked(self, problems: &mut Problems) -> Registry {
-        let Some(kind) = self.kind.filter(|kind| kind.value == Kind::Supabase) else { return Registry::Local };
+        let Some(kind) = self.kind.filter(|kind| kind.value == RegistryKind::Supabase) else { return Registry::Local };
         let mut missing = |key: &str, example| {
             let span = kind.place.span.clone().into();
-            problems.push(&kind.place.source, Mistake::MissingKey { key: key.to_owned(), example, span });
+            problems.push(&kind.place.source, TomlMistake::MissingKey { key: key.to_owned(), example, span });
         };
         if self.url.is_none() {
             missing("url", "\"${SUPABASE_URL}\"");
@@ -371,9 +375,9 @@ impl RegistryTable {
 }
 
 /// Reads an address that is a literal or one whole variable. What may hold a password is kept out of excerpts.
-fn read_url(url: Placed<String>, problems: &mut Problems) -> Result<Placed<Given>, Reported> {
+fn read_url(url: Placed<String>, problems: &mut Problems) -> Result<Placed<TextOrVariable>, Reported> {
     let place = url.place;
-    match url.value.parse::<Given>() {
+    match url.value.parse::<TextOrVariable>() {
         Err(_) => {
             if url.value.contains('@') {
                 problems.hide(&place);
@@ -383,24 +387,24 @@ fn read_url(url: Placed<String>, problems: &mut Problems) -> Result<Placed<Given
             problems.push(&place.source, RegistryMistake::Mixed { key: "url", example, or, span });
             Err(Reported)
         }
-        Ok(Given::Literal(text)) => {
+        Ok(TextOrVariable::Literal(text)) => {
             if let Err(NotAWebAddress::Form) = text.parse::<WebAddress>() {
                 problems.hide(&place);
             }
             address(&text, &place, problems).ok_or(Reported)?;
-            Ok(Placed { value: Given::Literal(text), place })
+            Ok(Placed { value: TextOrVariable::Literal(text), place })
         }
-        Ok(Given::Variable(name)) => {
+        Ok(TextOrVariable::Variable(name)) => {
             let name = Placed { value: name, place };
             check_name(&name, problems)?;
-            Ok(name.map(Given::Variable))
+            Ok(name.map(TextOrVariable::Variable))
         }
     }
 }
 
 /// Reads the variable that holds a key; all other text is taken for the key itself.
 fn read_key(key: Placed<String>, problems: &mut Problems) -> Result<Placed<VariableName>, Reported> {
-    if let Ok(Given::Variable(name)) = key.value.parse() {
+    if let Ok(TextOrVariable::Variable(name)) = key.value.parse() {
         let name = Placed { value: name, place: key.place };
         check_name(&name, problems)?;
         return Ok(name);

@@ -12,7 +12,7 @@ use crate::source::Placed;
 use crate::table::Table;
 
 pub use mistake::RunMistake;
-use named::Named;
+use named::NamedVariable;
 
 /// Variables that every program may need, and that hold no secret of their own. `LD_LIBRARY_PATH` is one of them:
 /// drivers such as Oracle's find their libraries by it. `SHELL` is not: what needs a shell takes `/bin/sh`.
@@ -126,7 +126,7 @@ pub(super) fn read(top: &Table<'_>, problems: &mut Problems) -> RunEnvironment {
 }
 
 /// Returns why a variable cannot be passed on, if it cannot.
-fn mistake(name: &Placed<String>, opening: &[Named]) -> Option<RunMistake> {
+fn mistake(name: &Placed<String>, opening: &[NamedVariable]) -> Option<RunMistake> {
     let (variable, span) = (name.value.clone(), name.place.span.clone().into());
     if !is_name(&variable) {
         return Some(RunMistake::VariableName { name: variable, span });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::integration::timing;
 use crate::problem::Problems;
-use crate::table::{Mistake, Table};
+use crate::table::{Table, TomlMistake};
 
 /// How runs are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +134,7 @@ fn duration(table: &Table<'_>, key: &'static str, least: Duration, problems: &mu
         let message = format!("`{}` is no length of time", text.value);
         let help = Some("write one such as `90s`, `10m` or `2h 30m`".to_owned());
         let span = text.place.span.clone().into();
-        problems.push(&text.place.source, Mistake::Invalid { key: key.to_owned(), message, span, help });
+        problems.push(&text.place.source, TomlMistake::Invalid { key: key.to_owned(), message, span, help });
     }
     taken
 }
@@ -152,7 +152,7 @@ fn catalog(table: &Table<'_>, problems: &mut Problems) -> Option<CatalogAge> {
         let message = format!("`{}` is no age of a catalog", text.value);
         let help = Some("write one such as `12h` or `1d`, or `always` or `kept`".to_owned());
         let span = text.place.span.clone().into();
-        problems.push(&text.place.source, Mistake::Invalid { key: "catalog".to_owned(), message, span, help });
+        problems.push(&text.place.source, TomlMistake::Invalid { key: "catalog".to_owned(), message, span, help });
     }
     age
 }

@@ -43,7 +43,7 @@ impl FromStr for VariableName {
 
 /// A value of `spile.toml`: a text, or the variable that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Given {
+pub enum TextOrVariable {
     /// The text, as the file has it.
     Literal(String),
     /// The variable: `${NAME}`.
@@ -55,7 +55,7 @@ pub enum Given {
 #[error("the value is neither a text nor one whole variable")]
 pub struct Mixed;
 
-impl FromStr for Given {
+impl FromStr for TextOrVariable {
     type Err = Mixed;
 
     fn from_str(text: &str) -> Result<Self, Mixed> {
@@ -129,15 +129,15 @@ impl Variables {
 mod tests {
     use super::*;
 
-    fn given(text: &str) -> Result<Given, Mixed> {
+    fn given(text: &str) -> Result<TextOrVariable, Mixed> {
         text.parse()
     }
 
     #[test]
     fn a_value_is_a_text_or_one_whole_variable() {
-        assert_eq!(given("${SLACK_URL}"), Ok(Given::Variable("SLACK_URL".parse().unwrap())));
+        assert_eq!(given("${SLACK_URL}"), Ok(TextOrVariable::Variable("SLACK_URL".parse().unwrap())));
         for literal in ["", "https://x.example", "$A", "$", "A}", "{A}"] {
-            assert_eq!(given(literal), Ok(Given::Literal(literal.to_owned())), "{literal}");
+            assert_eq!(given(literal), Ok(TextOrVariable::Literal(literal.to_owned())), "{literal}");
         }
         for mixed in ["x${A}", "${A}x", "${A}${B}", "${", "${}", "${A-B}", "https://h/${A}/${B}", "${A:-x}"] {
             assert_eq!(given(mixed), Err(Mixed), "{mixed}");

@@ -7,7 +7,7 @@ use aes_gcm::aes::Aes256;
 use aes_gcm::{Aes256Gcm, AesGcm};
 use zeroize::Zeroizing;
 
-use super::enc::{Enc, Kind};
+use super::enc::{Enc, PlainKind};
 
 /// AES-256-GCM as sops has it: the nonce is not the usual 12 bytes.
 type Wide = AesGcm<Aes256, U32>;
@@ -37,7 +37,7 @@ impl DataKey {
 
     /// Encrypts under a fresh nonce. Nothing becomes nothing: sops never encrypts an empty text.
     #[must_use]
-    pub fn encrypt(&self, plain: &[u8], kind: Kind, associated: &[u8]) -> Option<Enc> {
+    pub fn encrypt(&self, plain: &[u8], kind: PlainKind, associated: &[u8]) -> Option<Enc> {
         let iv = Array::<u8, U32>::generate();
         let payload = Payload { msg: plain, aad: associated };
         // It fails only on texts of more than 64 GiB.
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn what_is_encrypted_is_decrypted_only_with_the_same_key_and_path() {
         let key = DataKey::generate();
-        let enc = key.encrypt(b"hunter2", Kind::Str, b"secrets:password:").unwrap();
+        let enc = key.encrypt(b"hunter2", PlainKind::Str, b"secrets:password:").unwrap();
         assert_eq!(key.decrypt(&enc, b"secrets:password:").unwrap().as_slice(), b"hunter2");
         assert!(key.decrypt(&enc, b"secrets:user:").is_none());
         assert!(DataKey::generate().decrypt(&enc, b"secrets:password:").is_none());
@@ -79,7 +79,7 @@ mod tests {
     fn nonces_are_wide_and_never_the_same() {
         let key = DataKey::generate();
         let ivs: std::collections::BTreeSet<_> =
-            (0..64).map(|_| key.encrypt(b"x", Kind::Str, b"").unwrap().iv).collect();
+            (0..64).map(|_| key.encrypt(b"x", PlainKind::Str, b"").unwrap().iv).collect();
         assert!(ivs.len() == 64 && ivs.iter().all(|iv| iv.len() == 32));
     }
 }

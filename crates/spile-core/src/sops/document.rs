@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::cipher::DataKey;
-use super::enc::{Enc, Kind};
+use super::enc::{Enc, PlainKind};
 use super::metadata::{BadMetadata, Metadata, Wrapped};
 use super::node::{self, Members, Node};
 use crate::secret::Secret;
@@ -161,14 +161,14 @@ impl Document {
         let is_same = |node: &Node| match node.as_text().map(str::parse::<Enc>) {
             Some(Ok(enc)) => {
                 let old = key.decrypt(&enc, associated.as_bytes());
-                enc.kind == Kind::Str && old.is_some_and(|old| *old == value.expose().as_bytes())
+                enc.kind == PlainKind::Str && old.is_some_and(|old| *old == value.expose().as_bytes())
             }
             Some(Err(_)) | None => value.is_empty() && node.as_text() == Some(""),
         };
         if self.secrets().iter().any(|(known, node)| known == name && is_same(node)) {
             return false;
         }
-        let enc = key.encrypt(value.expose().as_bytes(), Kind::Str, associated.as_bytes());
+        let enc = key.encrypt(value.expose().as_bytes(), PlainKind::Str, associated.as_bytes());
         let node = Node::Text(enc.map(|enc| enc.to_string()).unwrap_or_default());
         self.change_secrets(|members| match members.iter_mut().find(|(known, _)| known == name) {
             Some((_, present)) => *present = node,
@@ -207,7 +207,7 @@ impl Document {
         let leaves = self.leaves(key)?;
         let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
         let mac = mac(&leaves, self.metadata.mac_only_encrypted());
-        let enc = key.encrypt(mac.as_bytes(), Kind::Str, at.as_bytes());
+        let enc = key.encrypt(mac.as_bytes(), PlainKind::Str, at.as_bytes());
         self.metadata.set("lastmodified", Node::Text(at));
         self.metadata.set("mac", Node::Text(enc.map(|enc| enc.to_string()).unwrap_or_default()));
         Ok(())

@@ -16,12 +16,12 @@ pub struct Enc {
     /// The tag: 16 bytes.
     pub tag: Vec<u8>,
     /// What the plaintext is.
-    pub kind: Kind,
+    pub kind: PlainKind,
 }
 
 /// What a plaintext is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PlainKind {
     /// Text.
     Str,
     /// A whole number in decimal.
@@ -38,7 +38,7 @@ pub enum Kind {
     Comment,
 }
 
-impl Kind {
+impl PlainKind {
     const WORDS: [(&'static str, Self); 7] = [
         ("str", Self::Str),
         ("int", Self::Int),
@@ -109,7 +109,7 @@ impl FromStr for Enc {
         if tag.len() != 16 {
             return Err(NotEnc::Tag);
         }
-        let kind = Kind::WORDS.iter().find(|(word, _)| *word == kind).ok_or(NotEnc::Kind)?.1;
+        let kind = PlainKind::WORDS.iter().find(|(word, _)| *word == kind).ok_or(NotEnc::Kind)?.1;
         Ok(Self { data, iv, tag, kind })
     }
 }

@@ -167,7 +167,7 @@ impl Rule {
         if let (Some(first), Some(second)) = (scopes.next(), scopes.next()) {
             return Err(BadRules::Scopes { rule, first, second });
         }
-        let mut keys = Held::default();
+        let mut keys = RuleKeys::default();
         let groups = match find(members, "key_groups") {
             None | Some(Node::Null) => &[][..],
             Some(Node::List(groups)) => groups,
@@ -188,12 +188,12 @@ impl Rule {
 
 /// The keys of a rule or of a group.
 #[derive(Default)]
-struct Held {
+struct RuleKeys {
     age: Vec<String>,
     foreign: Vec<&'static str>,
 }
 
-impl Held {
+impl RuleKeys {
     fn take(&mut self, members: &Members, rule: usize) -> Result<(), BadRules> {
         if let Some(node) = find(members, "age") {
             let wanted = "text or a list of texts";

@@ -25,9 +25,9 @@ pub enum Scope {
     /// Those below a key that ends so.
     EncryptedSuffix(String),
     /// All but those below a key that matches.
-    UnencryptedRegex(Pattern),
+    UnencryptedRegex(KeyPattern),
     /// Those below a key that matches.
-    EncryptedRegex(Pattern),
+    EncryptedRegex(KeyPattern),
     /// Those that a comment marks: only the official program can tell.
     Comments,
 }
@@ -42,14 +42,14 @@ pub enum NoScope {
 
 /// A pattern of keys, unanchored. The one that every file of spile's has is compared and not run.
 #[derive(Debug, Clone)]
-pub enum Pattern {
+pub enum KeyPattern {
     /// `^word$`
     Exactly(String),
     /// Any other. Go's sops takes a pattern that is none as one that never matches.
     Regex(Option<Regex>),
 }
 
-impl Pattern {
+impl KeyPattern {
     /// Reads a pattern.
     #[must_use]
     pub fn new(pattern: &str) -> Self {
@@ -81,8 +81,8 @@ impl Scope {
         Ok(match key {
             "unencrypted_suffix" => Self::UnencryptedSuffix(text.to_owned()),
             "encrypted_suffix" => Self::EncryptedSuffix(text.to_owned()),
-            "unencrypted_regex" => Self::UnencryptedRegex(Pattern::new(text)),
-            "encrypted_regex" => Self::EncryptedRegex(Pattern::new(text)),
+            "unencrypted_regex" => Self::UnencryptedRegex(KeyPattern::new(text)),
+            "encrypted_regex" => Self::EncryptedRegex(KeyPattern::new(text)),
             _ => Self::Comments,
         })
     }

@@ -6,7 +6,7 @@ use super::DEEPEST;
 
 /// What can be wrong with the form of any TOML file.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum TomlMistake {
     /// The text is not TOML.
     #[error("not valid TOML: {message}")]
     #[diagnostic(code(spile::toml::syntax), help("write TOML 1.0: https://toml.io/en/v1.0.0"))]

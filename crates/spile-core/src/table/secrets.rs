@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Mistake, Table};
+use super::{Table, TomlMistake};
 use crate::problem::Problems;
 use crate::secrecy::{Use, sightings};
 use crate::source::Source;
@@ -99,7 +99,7 @@ fn report(source: &Source, key: &str, (text, used, span): (&str, Use, Range<usiz
     let place = source.place(span.clone());
     if !problems.is_hidden(&place) {
         problems.hide(&place);
-        problems.push(source, Mistake::Secret { key: key.to_owned(), what: seen.what, span: span.into() });
+        problems.push(source, TomlMistake::Secret { key: key.to_owned(), what: seen.what, span: span.into() });
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::scalar::{self, Schema};
 use super::token::{Event, Properties, ScalarStyle, Unreadable};
-use super::{Content, Mistake, Node, Pair, Style};
+use super::{Content, Node, Pair, Style, YamlMistake};
 
 /// The deepest nesting that is read; the reader of rendered files stops at about the same depth.
 pub(super) const DEEPEST: usize = 100;
@@ -36,7 +36,7 @@ pub(super) struct Composer<'a> {
 
 impl<'a> Composer<'a> {
     /// Takes an event, and returns the top node when it is whole.
-    pub fn event(&mut self, text: &str, event: Event<'a>, span: Range<usize>) -> Result<Option<Node>, Mistake> {
+    pub fn event(&mut self, text: &str, event: Event<'a>, span: Range<usize>) -> Result<Option<Node>, YamlMistake> {
         match event {
             Event::Scalar { properties, text: value, style } => {
                 // The line breaks at the end of a text by indentation belong to nobody.
@@ -73,27 +73,27 @@ impl<'a> Composer<'a> {
     }
 
     /// Returns the anchor that an alias refers to.
-    fn target(&self, name: &str, span: &Range<usize>) -> Result<usize, Mistake> {
+    fn target(&self, name: &str, span: &Range<usize>) -> Result<usize, YamlMistake> {
         match self.names.get(name) {
             Some(anchor) if self.anchors.contains_key(anchor) => Ok(*anchor),
             // What is not whole yet is what the alias is a part of: to follow it would have no end.
-            Some(_) => Err(Mistake::Recursive { span: span.clone().into() }),
+            Some(_) => Err(YamlMistake::Recursive { span: span.clone().into() }),
             None => {
                 let message = format!("the alias `*{name}` refers to no anchor before it");
-                Err(Mistake::Syntax { message, span: span.clone().into() })
+                Err(YamlMistake::Syntax { message, span: span.clone().into() })
             }
         }
     }
 
-    fn begin(&mut self, node: Node) -> Result<Option<Node>, Mistake> {
+    fn begin(&mut self, node: Node) -> Result<Option<Node>, YamlMistake> {
         if self.open.len() == DEEPEST {
-            return Err(Mistake::TooDeep { levels: DEEPEST, span: node.span.into() });
+            return Err(YamlMistake::TooDeep { levels: DEEPEST, span: node.span.into() });
         }
         self.open.push(Open { node, key: None, keys: BTreeMap::new() });
         Ok(None)
     }
 
-    fn end(&mut self, place: &Range<usize>) -> Result<Option<Node>, Mistake> {
+    fn end(&mut self, place: &Range<usize>) -> Result<Option<Node>, YamlMistake> {
         let Some(Open { mut node, .. }) = self.open.pop() else { return Ok(None) };
         if node.style() == Some(Style::Flow) {
             node.span.end = place.end;
@@ -113,7 +113,7 @@ impl<'a> Composer<'a> {
     }
 
     /// Puts a whole node where it belongs.
-    fn add(&mut self, node: Node) -> Result<Option<Node>, Mistake> {
+    fn add(&mut self, node: Node) -> Result<Option<Node>, YamlMistake> {
         if let Some(anchor) = node.anchor {
             self.anchors.insert(anchor, node.clone());
         }
@@ -126,7 +126,7 @@ impl<'a> Composer<'a> {
                     if let Some((identity, key)) = identity
                         && let Some(first) = open.keys.insert(identity, node.span.clone())
                     {
-                        return Err(Mistake::DuplicateKey { key, first: first.into(), span: node.span.into() });
+                        return Err(YamlMistake::DuplicateKey { key, first: first.into(), span: node.span.into() });
                     }
                     open.key = Some(node);
                 }
@@ -158,7 +158,7 @@ impl<'a> Composer<'a> {
     }
 }
 
-impl From<Unreadable> for Mistake {
+impl From<Unreadable> for YamlMistake {
     fn from(unreadable: Unreadable) -> Self {
         Self::Syntax { message: unreadable.message, span: (unreadable.at..unreadable.at).into() }
     }

@@ -7,7 +7,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A place in a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct TextPosition {
     /// In bytes.
     pub byte: usize,
     /// In characters.
@@ -21,12 +21,12 @@ pub(super) struct Mark {
 /// files as text, and Python turns them into that.
 pub(super) struct Cursor<'a> {
     text: &'a str,
-    pub mark: Mark,
+    pub mark: TextPosition,
 }
 
 impl<'a> Cursor<'a> {
     pub fn of(text: &'a str) -> Self {
-        let mut cursor = Self { text, mark: Mark::default() };
+        let mut cursor = Self { text, mark: TextPosition::default() };
         if cursor.peek() == BYTE_ORDER_MARK {
             cursor.advance();
         }

@@ -6,7 +6,7 @@ use super::compose::Composer;
 use super::parse::Parser;
 use super::scalar::{self, Schema};
 use super::token::Event;
-use super::{Content, Mistake, Node, Style};
+use super::{Content, Node, Style, YamlMistake};
 
 /// A text and the nodes in it.
 pub struct Document<'a> {
@@ -24,7 +24,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When it is no YAML, holds several documents, says a key twice, is a part of itself, is nested too deeply, or merges
     /// what is no table.
-    pub fn parse(text: &'a str) -> Result<Self, Mistake> {
+    pub fn parse(text: &'a str) -> Result<Self, YamlMistake> {
         let mut composer = Composer::default();
         let mut parser = Parser::of(text);
         let mut root = None;
@@ -32,7 +32,7 @@ impl<'a> Document<'a> {
         while let Some((event, place)) = parser.event()? {
             composer.schema = Schema::of(parser.is_old());
             match event {
-                Event::DocumentStart if documents == 1 => return Err(Mistake::Documents { span: place.into() }),
+                Event::DocumentStart if documents == 1 => return Err(YamlMistake::Documents { span: place.into() }),
                 Event::DocumentStart => documents += 1,
                 Event::DocumentEnd => {}
                 event => root = composer.event(text, event, place)?.or(root),
@@ -49,7 +49,7 @@ impl<'a> Document<'a> {
     }
 
     /// What is merged has to be a table, or a list of tables.
-    fn check_merges(&self) -> Result<(), Mistake> {
+    fn check_merges(&self) -> Result<(), YamlMistake> {
         let is_table =
             |node: &Node| self.resolve(node).is_some_and(|node| matches!(node.content, Content::Mapping(..)));
         let mut wrong = None;
@@ -61,7 +61,7 @@ impl<'a> Document<'a> {
             }
         });
         let message = "`<<` takes a table or a list of tables".to_owned();
-        wrong.map_or(Ok(()), |span| Err(Mistake::Syntax { message, span: span.into() }))
+        wrong.map_or(Ok(()), |span| Err(YamlMistake::Syntax { message, span: span.into() }))
     }
 
     /// Returns the numbers of the anchors that are defined inside of `inside` and referred to outside of it.
@@ -82,7 +82,7 @@ impl<'a> Document<'a> {
     }
 
     /// A day that no calendar has is an error to Meltano, and not a text.
-    fn check_dates(&self) -> Result<(), Mistake> {
+    fn check_dates(&self) -> Result<(), YamlMistake> {
         let mut wrong = None;
         self.root.visit(&mut |node| {
             if let Content::Scalar { text, is_plain: true } = &node.content
@@ -93,7 +93,7 @@ impl<'a> Document<'a> {
             }
         });
         let message = "this has the form of a date, and is none: write it in quotes".to_owned();
-        wrong.map_or(Ok(()), |span| Err(Mistake::Syntax { message, span: span.into() }))
+        wrong.map_or(Ok(()), |span| Err(YamlMistake::Syntax { message, span: span.into() }))
     }
 
     /// Returns what the value of a merge key brings: the items of a list, or the value itself.

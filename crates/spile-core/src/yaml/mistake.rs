@@ -4,7 +4,7 @@ use miette::{Diagnostic, SourceSpan};
 
 /// What can be wrong with a text of YAML. Who wrote it hears of it where it is imported, so the codes are of that area.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum YamlMistake {
     /// It is not YAML, by the rules of Meltano's own reader.
     #[error("the file cannot be read as YAML: {message}")]
     #[diagnostic(code(spile::import::syntax), help("fix this place, then import again; Meltano refuses the file too"))]

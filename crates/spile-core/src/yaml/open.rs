@@ -1,14 +1,14 @@
 //! Opening lists and tables that are written in brackets, so that lines can be put between their members.
 
 use super::edit::{Edits, column};
-use super::{Content, Document, Mistake, Node, Style, comments};
+use super::{Content, Document, Node, Style, YamlMistake, comments};
 
 /// Writes by indentation what `wanted` picks and stands in brackets, and leaves every other byte as it is. Empty ones
 /// stay: there is nothing to be put between.
 ///
 /// # Errors
 /// When the text cannot be parsed.
-pub fn opened(text: &str, wanted: &dyn for<'a> Fn(&'a Node) -> Vec<&'a Node>) -> Result<String, Mistake> {
+pub fn opened(text: &str, wanted: &dyn for<'a> Fn(&'a Node) -> Vec<&'a Node>) -> Result<String, YamlMistake> {
     let mut text = text.to_owned();
     // Each round opens what stands outermost; those within have another place afterwards.
     loop {
@@ -67,12 +67,12 @@ fn block(text: &str, node: &Node) -> String {
 mod tests {
     use serde_json::Value;
 
-    use super::super::Values;
+    use super::super::ValueReader;
     use super::*;
 
     fn value(text: &str) -> Value {
         let document = Document::parse(text).unwrap();
-        Values::of(&document).value(&document.root, &mut Vec::new())
+        ValueReader::of(&document).value(&document.root, &mut Vec::new())
     }
 
     fn all(root: &Node) -> Vec<&Node> {

@@ -6,11 +6,11 @@ use std::ops::Range;
 use super::Style;
 use super::cursor::unprintable;
 use super::scan::Scanner;
-use super::token::{Bracket, Event, Kind, Properties, ScalarStyle, Token, Unreadable};
+use super::token::{Bracket, Event, Properties, ScalarStyle, Token, TokenKind, Unreadable};
 
 /// What comes next.
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum ParserState {
     FirstDocument,
     Document,
     DocumentContent,
@@ -38,7 +38,7 @@ enum State {
 
 /// Where a node stands, and so how it may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum NodePosition {
     Flow,
     Block,
     /// The value of a key, where a list need not be indented.
@@ -50,9 +50,9 @@ type Placed<'a> = (Event<'a>, Range<usize>);
 /// Turns a text into events, each with its bytes.
 pub(super) struct Parser<'a> {
     scanner: Scanner<'a>,
-    state: State,
+    state: ParserState,
     /// What follows when a node is whole.
-    states: Vec<State>,
+    states: Vec<ParserState>,
     /// What tags begin with, by handle.
     handles: BTreeMap<&'a str, &'a str>,
     /// Where the last token ended that was taken.
@@ -64,7 +64,7 @@ impl<'a> Parser<'a> {
     pub fn of(text: &'a str) -> Self {
         Self {
             scanner: Scanner::of(text),
-            state: State::FirstDocument,
+            state: ParserState::FirstDocument,
             states: Vec::new(),
             handles: BTreeMap::new(),
             end: 0,
@@ -83,54 +83,56 @@ impl<'a> Parser<'a> {
             return Err(Unreadable { message: "a control character stands here".to_owned(), at });
         }
         match self.state {
-            State::End => Ok(None),
-            State::FirstDocument => self.first_document(),
-            State::Document => self.document(),
+            ParserState::End => Ok(None),
+            ParserState::FirstDocument => self.first_document(),
+            ParserState::Document => self.document(),
             state => self.content(state).map(Some),
         }
     }
 
-    fn content(&mut self, state: State) -> Result<Placed<'a>, Unreadable> {
+    fn content(&mut self, state: ParserState) -> Result<Placed<'a>, Unreadable> {
         match state {
-            State::DocumentContent => self.document_content(),
-            State::DocumentEnd => self.document_end(),
-            State::SequenceFirst => {
+            ParserState::DocumentContent => self.document_content(),
+            ParserState::DocumentEnd => self.document_end(),
+            ParserState::SequenceFirst => {
                 self.take()?;
                 self.sequence_entry()
             }
-            State::SequenceEntry => self.sequence_entry(),
-            State::IndentlessEntry => self.indentless_entry(),
-            State::MappingFirst => {
+            ParserState::SequenceEntry => self.sequence_entry(),
+            ParserState::IndentlessEntry => self.indentless_entry(),
+            ParserState::MappingFirst => {
                 self.take()?;
                 self.mapping_key()
             }
-            State::MappingKey => self.mapping_key(),
-            State::MappingValue => self.mapping_value(),
-            State::FlowSequenceFirst => {
+            ParserState::MappingKey => self.mapping_key(),
+            ParserState::MappingValue => self.mapping_value(),
+            ParserState::FlowSequenceFirst => {
                 self.take()?;
                 self.flow_sequence_item()
             }
-            State::FlowSequenceEntry => self.flow_sequence_entry(),
-            State::SingleKey => self.single_key(),
-            State::SingleValue => self.single_value(),
-            State::SingleEnd => {
-                self.state = State::FlowSequenceEntry;
+            ParserState::FlowSequenceEntry => self.flow_sequence_entry(),
+            ParserState::SingleKey => self.single_key(),
+            ParserState::SingleValue => self.single_value(),
+            ParserState::SingleEnd => {
+                self.state = ParserState::FlowSequenceEntry;
                 Ok((Event::MappingEnd, self.end..self.end))
             }
-            State::FlowMappingFirst => {
+            ParserState::FlowMappingFirst => {
                 self.take()?;
                 self.flow_mapping_member()
             }
-            State::FlowMappingKey => self.flow_mapping_key(),
-            State::FlowMappingValue => self.flow_mapping_value(),
-            State::FlowMappingNoValue => Ok(self.nothing(State::FlowMappingKey)),
-            State::BlockNode | State::FirstDocument | State::Document | State::End => self.node(Place::Block),
+            ParserState::FlowMappingKey => self.flow_mapping_key(),
+            ParserState::FlowMappingValue => self.flow_mapping_value(),
+            ParserState::FlowMappingNoValue => Ok(self.nothing(ParserState::FlowMappingKey)),
+            ParserState::BlockNode | ParserState::FirstDocument | ParserState::Document | ParserState::End => {
+                self.node(NodePosition::Block)
+            }
         }
     }
 
     // Tokens.
 
-    fn kind(&mut self) -> Result<&Kind<'a>, Unreadable> {
+    fn kind(&mut self) -> Result<&TokenKind<'a>, Unreadable> {
         Ok(&self.scanner.peek()?.kind)
     }
 
@@ -141,7 +143,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the next token where it is of a kind.
-    fn takes(&mut self, kind: &Kind<'_>) -> Result<bool, Unreadable> {
+    fn takes(&mut self, kind: &TokenKind<'_>) -> Result<bool, Unreadable> {
         let is_next = self.kind()? == kind;
         if is_next {
             self.take()?;
@@ -159,18 +161,18 @@ impl<'a> Parser<'a> {
     }
 
     /// Returns a node that is not written; it stands where the last token ended.
-    fn nothing(&mut self, then: State) -> Placed<'a> {
+    fn nothing(&mut self, then: ParserState) -> Placed<'a> {
         self.state = then;
         let properties = Properties::default();
         (Event::Scalar { properties, text: String::new(), style: ScalarStyle::Plain }, self.end..self.end)
     }
 
     fn pop(&mut self) {
-        self.state = self.states.pop().unwrap_or(State::End);
+        self.state = self.states.pop().unwrap_or(ParserState::End);
     }
 
     /// Goes on with a node, and with a state when it is whole.
-    fn node_then(&mut self, place: Place, then: State) -> Result<Placed<'a>, Unreadable> {
+    fn node_then(&mut self, place: NodePosition, then: ParserState) -> Result<Placed<'a>, Unreadable> {
         self.states.push(then);
         self.node(place)
     }
@@ -180,35 +182,35 @@ impl<'a> Parser<'a> {
     fn first_document(&mut self) -> Result<Option<Placed<'a>>, Unreadable> {
         let is_explicit = matches!(
             self.kind()?,
-            Kind::Version { .. }
-                | Kind::TagDirective { .. }
-                | Kind::OtherDirective
-                | Kind::DocumentStart
-                | Kind::StreamEnd
+            TokenKind::Version { .. }
+                | TokenKind::TagDirective { .. }
+                | TokenKind::OtherDirective
+                | TokenKind::DocumentStart
+                | TokenKind::StreamEnd
         );
         if is_explicit {
             return self.document();
         }
         self.handles = defaults();
         let start = self.scanner.peek()?.start.byte;
-        self.states.push(State::DocumentEnd);
-        self.state = State::BlockNode;
+        self.states.push(ParserState::DocumentEnd);
+        self.state = ParserState::BlockNode;
         Ok(Some((Event::DocumentStart, start..start)))
     }
 
     fn document(&mut self) -> Result<Option<Placed<'a>>, Unreadable> {
-        while self.takes(&Kind::DocumentEnd)? {}
-        if *self.kind()? == Kind::StreamEnd {
-            self.state = State::End;
+        while self.takes(&TokenKind::DocumentEnd)? {}
+        if *self.kind()? == TokenKind::StreamEnd {
+            self.state = ParserState::End;
             return Ok(None);
         }
         self.directives()?;
-        if *self.kind()? != Kind::DocumentStart {
+        if *self.kind()? != TokenKind::DocumentStart {
             return Err(self.unexpected("only `---`"));
         }
         let token = self.take()?;
-        self.states.push(State::DocumentEnd);
-        self.state = State::DocumentContent;
+        self.states.push(ParserState::DocumentEnd);
+        self.state = ParserState::DocumentContent;
         Ok(Some((Event::DocumentStart, token.start.byte..token.end.byte)))
     }
 
@@ -219,15 +221,15 @@ impl<'a> Parser<'a> {
             let start = self.scanner.peek()?.start;
             let wrong = |message: &str| Err(Unreadable::new(message, start));
             match *self.kind()? {
-                Kind::Version { .. } if has_version => return wrong("the version is said twice"),
-                Kind::Version { major: 1, minor: 1 | 2 } => has_version = true,
-                Kind::Version { .. } => return wrong("only YAML 1.1 and 1.2 are read"),
-                Kind::TagDirective { handle, prefix } => {
+                TokenKind::Version { .. } if has_version => return wrong("the version is said twice"),
+                TokenKind::Version { major: 1, minor: 1 | 2 } => has_version = true,
+                TokenKind::Version { .. } => return wrong("only YAML 1.1 and 1.2 are read"),
+                TokenKind::TagDirective { handle, prefix } => {
                     if self.handles.insert(handle, prefix).is_some() {
                         return wrong("the handle is said twice");
                     }
                 }
-                Kind::OtherDirective => {}
+                TokenKind::OtherDirective => {}
                 _ => break,
             }
             self.take()?;
@@ -241,32 +243,32 @@ impl<'a> Parser<'a> {
     fn document_content(&mut self) -> Result<Placed<'a>, Unreadable> {
         let is_empty = matches!(
             self.kind()?,
-            Kind::Version { .. }
-                | Kind::TagDirective { .. }
-                | Kind::OtherDirective
-                | Kind::DocumentStart
-                | Kind::DocumentEnd
-                | Kind::StreamEnd
+            TokenKind::Version { .. }
+                | TokenKind::TagDirective { .. }
+                | TokenKind::OtherDirective
+                | TokenKind::DocumentStart
+                | TokenKind::DocumentEnd
+                | TokenKind::StreamEnd
         );
         if !is_empty {
-            return self.node(Place::Block);
+            return self.node(NodePosition::Block);
         }
-        let nothing = self.nothing(State::End);
+        let nothing = self.nothing(ParserState::End);
         self.pop();
         Ok(nothing)
     }
 
     fn document_end(&mut self) -> Result<Placed<'a>, Unreadable> {
         let start = self.scanner.peek()?.start.byte;
-        self.state = State::Document;
-        if *self.kind()? == Kind::DocumentEnd {
+        self.state = ParserState::Document;
+        if *self.kind()? == TokenKind::DocumentEnd {
             let line = self.take()?.end.line;
             let next = self.scanner.peek()?;
-            if next.kind != Kind::StreamEnd && next.start.line == line {
+            if next.kind != TokenKind::StreamEnd && next.start.line == line {
                 return Err(self.unexpected("only a comment"));
             }
             if !self.scanner.is_old() {
-                self.state = State::FirstDocument;
+                self.state = ParserState::FirstDocument;
             }
         }
         Ok((Event::DocumentEnd, start..start))
@@ -274,9 +276,9 @@ impl<'a> Parser<'a> {
 
     // Nodes.
 
-    fn node(&mut self, place: Place) -> Result<Placed<'a>, Unreadable> {
+    fn node(&mut self, place: NodePosition) -> Result<Placed<'a>, Unreadable> {
         let start = self.scanner.peek()?.start.byte;
-        if let Kind::Alias(name) = *self.kind()? {
+        if let TokenKind::Alias(name) = *self.kind()? {
             let token = self.take()?;
             self.pop();
             return Ok((Event::Alias(name), start..token.end.byte));
@@ -290,25 +292,26 @@ impl<'a> Parser<'a> {
         };
         let opened = |state, event| (state, (event, start..end));
         let (state, event) = match kind {
-            Kind::BlockEntry if place == Place::BlockValue => {
-                (State::IndentlessEntry, (Event::SequenceStart(properties, Style::Block), start..self.end.max(start)))
-            }
-            Kind::Scalar { text, style } => {
+            TokenKind::BlockEntry if place == NodePosition::BlockValue => (
+                ParserState::IndentlessEntry,
+                (Event::SequenceStart(properties, Style::Block), start..self.end.max(start)),
+            ),
+            TokenKind::Scalar { text, style } => {
                 self.take()?;
                 self.pop();
                 return Ok((Event::Scalar { properties, text, style }, start..end));
             }
-            Kind::FlowStart(Bracket::Square) => {
-                opened(State::FlowSequenceFirst, Event::SequenceStart(properties, Style::Flow))
+            TokenKind::FlowStart(Bracket::Square) => {
+                opened(ParserState::FlowSequenceFirst, Event::SequenceStart(properties, Style::Flow))
             }
-            Kind::FlowStart(Bracket::Curly) => {
-                opened(State::FlowMappingFirst, Event::MappingStart(properties, Style::Flow))
+            TokenKind::FlowStart(Bracket::Curly) => {
+                opened(ParserState::FlowMappingFirst, Event::MappingStart(properties, Style::Flow))
             }
-            Kind::BlockSequenceStart if place != Place::Flow => {
-                opened(State::SequenceFirst, Event::SequenceStart(properties, Style::Block))
+            TokenKind::BlockSequenceStart if place != NodePosition::Flow => {
+                opened(ParserState::SequenceFirst, Event::SequenceStart(properties, Style::Block))
             }
-            Kind::BlockMappingStart if place != Place::Flow => {
-                opened(State::MappingFirst, Event::MappingStart(properties, Style::Block))
+            TokenKind::BlockMappingStart if place != NodePosition::Flow => {
+                opened(ParserState::MappingFirst, Event::MappingStart(properties, Style::Block))
             }
             _ if has_properties => {
                 self.pop();
@@ -324,12 +327,12 @@ impl<'a> Parser<'a> {
     /// Takes an anchor and a tag, in any order.
     fn properties(&mut self) -> Result<Properties<'a>, Unreadable> {
         let mut properties = Properties::default();
-        if let Kind::Anchor(name) = *self.kind()? {
+        if let TokenKind::Anchor(name) = *self.kind()? {
             properties.anchor = Some(name);
             self.take()?;
         }
         let start = self.scanner.peek()?.start;
-        if let Kind::Tag { handle, suffix } = *self.kind()? {
+        if let TokenKind::Tag { handle, suffix } = *self.kind()? {
             self.take()?;
             let prefix = match handle.map(|handle| (handle, self.handles.get(handle))) {
                 None => "",
@@ -342,7 +345,7 @@ impl<'a> Parser<'a> {
             };
             properties.tag = Some(format!("{prefix}{suffix}"));
             if properties.anchor.is_none()
-                && let Kind::Anchor(name) = *self.kind()?
+                && let TokenKind::Anchor(name) = *self.kind()?
             {
                 properties.anchor = Some(name);
                 self.take()?;
@@ -354,10 +357,10 @@ impl<'a> Parser<'a> {
     // By indentation.
 
     fn sequence_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if self.takes(&Kind::BlockEntry)? {
+        if self.takes(&TokenKind::BlockEntry)? {
             return match self.kind()? {
-                Kind::BlockEntry | Kind::BlockEnd => Ok(self.nothing(State::SequenceEntry)),
-                _ => self.node_then(Place::Block, State::SequenceEntry),
+                TokenKind::BlockEntry | TokenKind::BlockEnd => Ok(self.nothing(ParserState::SequenceEntry)),
+                _ => self.node_then(NodePosition::Block, ParserState::SequenceEntry),
             };
         }
         self.block_end("only another `-` or a line further left", Event::SequenceEnd)
@@ -365,7 +368,7 @@ impl<'a> Parser<'a> {
 
     fn block_end(&mut self, wanted: &str, event: Event<'a>) -> Result<Placed<'a>, Unreadable> {
         let last = self.end;
-        if !self.takes(&Kind::BlockEnd)? {
+        if !self.takes(&TokenKind::BlockEnd)? {
             return Err(self.unexpected(wanted));
         }
         self.end = last;
@@ -374,10 +377,12 @@ impl<'a> Parser<'a> {
     }
 
     fn indentless_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if self.takes(&Kind::BlockEntry)? {
+        if self.takes(&TokenKind::BlockEntry)? {
             return match self.kind()? {
-                Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd => Ok(self.nothing(State::IndentlessEntry)),
-                _ => self.node_then(Place::Block, State::IndentlessEntry),
+                TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                    Ok(self.nothing(ParserState::IndentlessEntry))
+                }
+                _ => self.node_then(NodePosition::Block, ParserState::IndentlessEntry),
             };
         }
         self.pop();
@@ -385,37 +390,37 @@ impl<'a> Parser<'a> {
     }
 
     fn mapping_key(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if self.takes(&Kind::Key)? {
+        if self.takes(&TokenKind::Key)? {
             return match self.kind()? {
-                Kind::Key | Kind::Value | Kind::BlockEnd => Ok(self.nothing(State::MappingValue)),
-                _ => self.node_then(Place::BlockValue, State::MappingValue),
+                TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => Ok(self.nothing(ParserState::MappingValue)),
+                _ => self.node_then(NodePosition::BlockValue, ParserState::MappingValue),
             };
         }
-        if !self.scanner.is_old() && *self.kind()? == Kind::Value {
-            return self.nothing_before_colon(State::MappingValue);
+        if !self.scanner.is_old() && *self.kind()? == TokenKind::Value {
+            return self.nothing_before_colon(ParserState::MappingValue);
         }
         self.block_end("only another key or a line further left", Event::MappingEnd)
     }
 
-    fn nothing_before_colon(&mut self, then: State) -> Result<Placed<'a>, Unreadable> {
+    fn nothing_before_colon(&mut self, then: ParserState) -> Result<Placed<'a>, Unreadable> {
         self.end = self.scanner.peek()?.start.byte;
         Ok(self.nothing(then))
     }
 
     fn mapping_value(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if !self.takes(&Kind::Value)? {
-            return Ok(self.nothing(State::MappingKey));
+        if !self.takes(&TokenKind::Value)? {
+            return Ok(self.nothing(ParserState::MappingKey));
         }
         match self.kind()? {
-            Kind::Key | Kind::Value | Kind::BlockEnd => Ok(self.nothing(State::MappingKey)),
-            _ => self.node_then(Place::BlockValue, State::MappingKey),
+            TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => Ok(self.nothing(ParserState::MappingKey)),
+            _ => self.node_then(NodePosition::BlockValue, ParserState::MappingKey),
         }
     }
 
     // In brackets.
 
     fn flow_sequence_entry(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if *self.kind()? != Kind::FlowEnd(Bracket::Square) && !self.takes(&Kind::FlowEntry)? {
+        if *self.kind()? != TokenKind::FlowEnd(Bracket::Square) && !self.takes(&TokenKind::FlowEntry)? {
             return Err(self.unexpected("only `,` or `]`"));
         }
         self.flow_sequence_item()
@@ -423,13 +428,13 @@ impl<'a> Parser<'a> {
 
     fn flow_sequence_item(&mut self) -> Result<Placed<'a>, Unreadable> {
         match self.kind()? {
-            Kind::Key => {
+            TokenKind::Key => {
                 let start = self.scanner.peek()?.start.byte;
-                self.state = State::SingleKey;
+                self.state = ParserState::SingleKey;
                 Ok((Event::MappingStart(Properties::default(), Style::Flow), start..start))
             }
-            Kind::FlowEnd(Bracket::Square) => self.flow_end(Event::SequenceEnd),
-            _ => self.node_then(Place::Flow, State::FlowSequenceEntry),
+            TokenKind::FlowEnd(Bracket::Square) => self.flow_end(Event::SequenceEnd),
+            _ => self.node_then(NodePosition::Flow, ParserState::FlowSequenceEntry),
         }
     }
 
@@ -442,52 +447,54 @@ impl<'a> Parser<'a> {
     fn single_key(&mut self) -> Result<Placed<'a>, Unreadable> {
         self.take()?;
         match self.kind()? {
-            Kind::Value | Kind::FlowEntry | Kind::FlowEnd(Bracket::Square) => Ok(self.nothing(State::SingleValue)),
-            _ => self.node_then(Place::Flow, State::SingleValue),
+            TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowEnd(Bracket::Square) => {
+                Ok(self.nothing(ParserState::SingleValue))
+            }
+            _ => self.node_then(NodePosition::Flow, ParserState::SingleValue),
         }
     }
 
     fn single_value(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if !self.takes(&Kind::Value)? {
-            return Ok(self.nothing(State::SingleEnd));
+        if !self.takes(&TokenKind::Value)? {
+            return Ok(self.nothing(ParserState::SingleEnd));
         }
         match self.kind()? {
-            Kind::FlowEntry | Kind::FlowEnd(Bracket::Square) => Ok(self.nothing(State::SingleEnd)),
-            _ => self.node_then(Place::Flow, State::SingleEnd),
+            TokenKind::FlowEntry | TokenKind::FlowEnd(Bracket::Square) => Ok(self.nothing(ParserState::SingleEnd)),
+            _ => self.node_then(NodePosition::Flow, ParserState::SingleEnd),
         }
     }
 
     fn flow_mapping_key(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if *self.kind()? != Kind::FlowEnd(Bracket::Curly) && !self.takes(&Kind::FlowEntry)? {
+        if *self.kind()? != TokenKind::FlowEnd(Bracket::Curly) && !self.takes(&TokenKind::FlowEntry)? {
             return Err(self.unexpected("only `,` or `}`"));
         }
         self.flow_mapping_member()
     }
 
     fn flow_mapping_member(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if self.takes(&Kind::Key)? {
+        if self.takes(&TokenKind::Key)? {
             return match self.kind()? {
-                Kind::Value | Kind::FlowEntry | Kind::FlowEnd(Bracket::Curly) => {
-                    Ok(self.nothing(State::FlowMappingValue))
+                TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowEnd(Bracket::Curly) => {
+                    Ok(self.nothing(ParserState::FlowMappingValue))
                 }
-                _ => self.node_then(Place::Flow, State::FlowMappingValue),
+                _ => self.node_then(NodePosition::Flow, ParserState::FlowMappingValue),
             };
         }
         let is_old = self.scanner.is_old();
         match self.kind()? {
-            Kind::Value if !is_old => self.nothing_before_colon(State::FlowMappingValue),
-            Kind::FlowEnd(Bracket::Curly) => self.flow_end(Event::MappingEnd),
-            _ => self.node_then(Place::Flow, State::FlowMappingNoValue),
+            TokenKind::Value if !is_old => self.nothing_before_colon(ParserState::FlowMappingValue),
+            TokenKind::FlowEnd(Bracket::Curly) => self.flow_end(Event::MappingEnd),
+            _ => self.node_then(NodePosition::Flow, ParserState::FlowMappingNoValue),
         }
     }
 
     fn flow_mapping_value(&mut self) -> Result<Placed<'a>, Unreadable> {
-        if !self.takes(&Kind::Value)? {
-            return Ok(self.nothing(State::FlowMappingKey));
+        if !self.takes(&TokenKind::Value)? {
+            return Ok(self.nothing(ParserState::FlowMappingKey));
         }
         match self.kind()? {
-            Kind::FlowEntry | Kind::FlowEnd(Bracket::Curly) => Ok(self.nothing(State::FlowMappingKey)),
-            _ => self.node_then(Place::Flow, State::FlowMappingKey),
+            TokenKind::FlowEntry | TokenKind::FlowEnd(Bracket::Curly) => Ok(self.nothing(ParserState::FlowMappingKey)),
+            _ => self.node_then(NodePosition::Flow, ParserState::FlowMappingKey),
         }
     }
 }

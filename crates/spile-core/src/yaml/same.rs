@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Document, Values, comments};
+use super::{Document, ValueReader, comments};
 use crate::value;
 
 /// Tells whether two texts say the same, to Meltano and to people: the same values and the same comments, in whatever style
@@ -11,7 +11,7 @@ use crate::value;
 pub fn says_the_same(one: &str, other: &str) -> bool {
     let read = |text: &str| {
         let document = Document::parse(text).ok()?;
-        let values = Values::of(&document);
+        let values = ValueReader::of(&document);
         let mut odd = Vec::new();
         let value: Value = values.value(&document.root, &mut odd);
         let comments = comments(text, 0..text.len(), &document.root).into_iter();

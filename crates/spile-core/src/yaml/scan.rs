@@ -9,8 +9,8 @@ mod scalar;
 
 use std::collections::VecDeque;
 
-use super::cursor::{Cursor, END, Mark, is_blank};
-use super::token::{Bracket, Kind, Token, Unreadable};
+use super::cursor::{Cursor, END, TextPosition, is_blank};
+use super::token::{Bracket, Token, TokenKind, Unreadable};
 
 /// The most characters a key without `?` may have.
 const LONGEST_KEY: usize = 1024;
@@ -23,7 +23,7 @@ struct PossibleKey {
     token: usize,
     /// Whether the text is wrong unless it is one.
     is_required: bool,
-    mark: Mark,
+    mark: TextPosition,
 }
 
 /// Turns a text into tokens.
@@ -110,8 +110,8 @@ impl<'a> Scanner<'a> {
         match letter {
             END => self.end(),
             '%' if is_first => self.directive(),
-            '-' if is_first && self.cursor.is_marker("---") => self.marker(Kind::DocumentStart),
-            '.' if is_first && self.cursor.is_marker("...") => self.marker(Kind::DocumentEnd),
+            '-' if is_first && self.cursor.is_marker("---") => self.marker(TokenKind::DocumentStart),
+            '.' if is_first && self.cursor.is_marker("...") => self.marker(TokenKind::DocumentEnd),
             '[' => self.open(Bracket::Square),
             '{' => self.open(Bracket::Curly),
             ']' => self.close(Bracket::Square),
@@ -134,19 +134,19 @@ impl<'a> Scanner<'a> {
         Unreadable::new(message, self.cursor.mark)
     }
 
-    fn push(&mut self, kind: Kind<'a>, start: Mark) {
+    fn push(&mut self, kind: TokenKind<'a>, start: TextPosition) {
         self.tokens.push_back(Token { kind, start, end: self.cursor.mark });
     }
 
     /// Adds a token for the next characters.
-    fn push_next(&mut self, kind: Kind<'a>, characters: usize) {
+    fn push_next(&mut self, kind: TokenKind<'a>, characters: usize) {
         let start = self.cursor.mark;
         self.cursor.advance_by(characters);
         self.push(kind, start);
     }
 
     fn is_value(&self, next: char) -> bool {
-        let follows_value = || self.tokens.back().is_some_and(|token| token.kind == Kind::Value);
+        let follows_value = || self.tokens.back().is_some_and(|token| token.kind == TokenKind::Value);
         match self.brackets.last() {
             Some(_) if self.is_old => true,
             None | Some(Bracket::Square) => is_blank(next),
@@ -213,7 +213,7 @@ impl<'a> Scanner<'a> {
         }
         while self.indent > column {
             self.indent = self.indents.pop().unwrap_or(-1);
-            self.push(Kind::BlockEnd, self.cursor.mark);
+            self.push(TokenKind::BlockEnd, self.cursor.mark);
         }
     }
 
@@ -233,12 +233,12 @@ impl<'a> Scanner<'a> {
         self.forget_key()?;
         self.may_begin_key = false;
         self.keys.clear();
-        self.push_next(Kind::StreamEnd, 0);
+        self.push_next(TokenKind::StreamEnd, 0);
         self.is_done = true;
         Ok(())
     }
 
-    fn marker(&mut self, kind: Kind<'a>) -> Result<(), Unreadable> {
+    fn marker(&mut self, kind: TokenKind<'a>) -> Result<(), Unreadable> {
         self.unwind(-1);
         self.forget_key()?;
         self.may_begin_key = false;
@@ -250,7 +250,7 @@ impl<'a> Scanner<'a> {
         self.save_key()?;
         self.brackets.push(bracket);
         self.may_begin_key = true;
-        self.push_next(Kind::FlowStart(bracket), 1);
+        self.push_next(TokenKind::FlowStart(bracket), 1);
         Ok(())
     }
 
@@ -258,14 +258,14 @@ impl<'a> Scanner<'a> {
         self.forget_key()?;
         self.brackets.pop();
         self.may_begin_key = false;
-        self.push_next(Kind::FlowEnd(bracket), 1);
+        self.push_next(TokenKind::FlowEnd(bracket), 1);
         Ok(())
     }
 
     fn flow_entry(&mut self) -> Result<(), Unreadable> {
         self.may_begin_key = true;
         self.forget_key()?;
-        self.push_next(Kind::FlowEntry, 1);
+        self.push_next(TokenKind::FlowEntry, 1);
         Ok(())
     }
 
@@ -275,12 +275,12 @@ impl<'a> Scanner<'a> {
                 return Err(self.wrong("an item of a list cannot begin here"));
             }
             if self.deepen(self.cursor.mark.column) {
-                self.push_next(Kind::BlockSequenceStart, 0);
+                self.push_next(TokenKind::BlockSequenceStart, 0);
             }
         }
         self.may_begin_key = true;
         self.forget_key()?;
-        self.push_next(Kind::BlockEntry, 1);
+        self.push_next(TokenKind::BlockEntry, 1);
         Ok(())
     }
 
@@ -290,12 +290,12 @@ impl<'a> Scanner<'a> {
                 return Err(self.wrong("a key cannot begin here"));
             }
             if self.deepen(self.cursor.mark.column) {
-                self.push_next(Kind::BlockMappingStart, 0);
+                self.push_next(TokenKind::BlockMappingStart, 0);
             }
         }
         self.may_begin_key = !self.is_flow();
         self.forget_key()?;
-        self.push_next(Kind::Key, 1);
+        self.push_next(TokenKind::Key, 1);
         Ok(())
     }
 
@@ -303,9 +303,9 @@ impl<'a> Scanner<'a> {
         if let Some(key) = self.take_key() {
             let at = key.token - self.taken;
             let before = |kind| Token { kind, start: key.mark, end: key.mark };
-            self.tokens.insert(at, before(Kind::Key));
+            self.tokens.insert(at, before(TokenKind::Key));
             if !self.is_flow() && self.deepen(key.mark.column) {
-                self.tokens.insert(at, before(Kind::BlockMappingStart));
+                self.tokens.insert(at, before(TokenKind::BlockMappingStart));
             }
             self.may_begin_key = false;
         } else {
@@ -314,13 +314,13 @@ impl<'a> Scanner<'a> {
                     return Err(self.wrong("a `:` cannot stand here: it would begin a value within a value"));
                 }
                 if self.deepen(self.cursor.mark.column) {
-                    self.push_next(Kind::BlockMappingStart, 0);
+                    self.push_next(TokenKind::BlockMappingStart, 0);
                 }
             }
             self.may_begin_key = !self.is_flow();
             self.forget_key()?;
         }
-        self.push_next(Kind::Value, 1);
+        self.push_next(TokenKind::Value, 1);
         Ok(())
     }
 

@@ -1,19 +1,19 @@
 //! Tokens: what the scanner makes of a text, before it is known how they belong together.
 
 use super::Style;
-use super::cursor::Mark;
+use super::cursor::TextPosition;
 
 /// A token and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Token<'a> {
-    pub kind: Kind<'a>,
-    pub start: Mark,
-    pub end: Mark,
+    pub kind: TokenKind<'a>,
+    pub start: TextPosition,
+    pub end: TextPosition,
 }
 
 /// What a token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind<'a> {
+pub(super) enum TokenKind<'a> {
     StreamEnd,
     Version { major: u32, minor: u32 },
     TagDirective { handle: &'a str, prefix: &'a str },
@@ -79,12 +79,12 @@ pub(super) struct Unreadable {
 }
 
 impl Unreadable {
-    pub fn new(message: impl Into<String>, mark: Mark) -> Self {
+    pub fn new(message: impl Into<String>, mark: TextPosition) -> Self {
         Self { message: message.into(), at: mark.byte }
     }
 }
 
-impl Kind<'_> {
+impl TokenKind<'_> {
     /// Names the token in a sentence.
     pub fn name(&self) -> &'static str {
         match self {

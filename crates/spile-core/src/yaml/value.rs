@@ -24,13 +24,13 @@ pub struct Odd {
 }
 
 /// Turns nodes of one document into values.
-pub struct Values<'a> {
+pub struct ValueReader<'a> {
     document: &'a Document<'a>,
     left: Cell<usize>,
     depth: Cell<usize>,
 }
 
-impl<'a> Values<'a> {
+impl<'a> ValueReader<'a> {
     /// Makes a reader of a document's values.
     #[must_use]
     pub fn of(document: &'a Document<'a>) -> Self {
@@ -148,7 +148,7 @@ mod tests {
     fn read(text: &str) -> (Value, Vec<&'static str>) {
         let document = Document::parse(text).unwrap();
         let mut odd = Vec::new();
-        let value = Values::of(&document).value(&document.root, &mut odd);
+        let value = ValueReader::of(&document).value(&document.root, &mut odd);
         (value, odd.into_iter().map(|odd| odd.what).collect())
     }
 
@@ -170,7 +170,7 @@ mod tests {
     fn a_long_text_cannot_be_repeated_without_bound() {
         let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1_000_000), vec!["*a"; 1000].join(", "));
         let document = Document::parse(&text).unwrap();
-        let values = Values::of(&document);
+        let values = ValueReader::of(&document);
         values.value(&document.root, &mut Vec::new());
         assert!(values.is_exhausted());
     }
@@ -181,7 +181,7 @@ mod tests {
         let text = format!("x:\n- &a0 [x]\n{}y: *a99999\n", links.collect::<String>());
         let read = move || {
             let document = Document::parse(&text).unwrap();
-            let values = Values::of(&document);
+            let values = ValueReader::of(&document);
             values.value(&document.root, &mut Vec::new());
             assert!(values.is_exhausted());
         };
@@ -193,7 +193,7 @@ mod tests {
         let lines = (1..12).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")));
         let text = format!("a0: &a0 [x, x, x, x, x, x, x, x, x]\n{}", lines.collect::<String>());
         let document = Document::parse(&text).unwrap();
-        let values = Values::of(&document);
+        let values = ValueReader::of(&document);
         values.value(&document.root, &mut Vec::new());
         assert!(values.is_exhausted());
     }

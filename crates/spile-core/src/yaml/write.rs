@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 /// Where a value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum ValuePosition {
     /// Behind a key or a dash and up to the end of the line, or in front of a colon at its beginning.
     Block,
     /// Between brackets or braces, or nobody knows where.
@@ -20,7 +20,7 @@ pub enum Place {
 }
 
 /// Writes a value on one line: scalars by themselves, lists and tables in brackets and braces.
-pub fn value(out: &mut String, value: &Value, place: Place) {
+pub fn value(out: &mut String, value: &Value, place: ValuePosition) {
     match value {
         Value::String(text) => scalar(out, text, place),
         other => flow(out, other),
@@ -28,7 +28,7 @@ pub fn value(out: &mut String, value: &Value, place: Place) {
 }
 
 /// Writes a text as [`value`] does.
-pub fn text(out: &mut String, text: &str, place: Place) {
+pub fn text(out: &mut String, text: &str, place: ValuePosition) {
     scalar(out, text, place);
 }
 
@@ -37,7 +37,7 @@ fn flow(out: &mut String, value: &Value) {
         Value::Null => out.push_str("null"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Number(number) => drop(write!(out, "{number}")),
-        Value::String(text) => scalar(out, text, Place::Flow),
+        Value::String(text) => scalar(out, text, ValuePosition::Flow),
         Value::Array(items) => sequence(out, items),
         Value::Object(members) => mapping(out, members),
     }
@@ -56,15 +56,15 @@ fn mapping(out: &mut String, members: &Map<String, Value>) {
     out.push('{');
     for (at, (key, member)) in members.iter().enumerate() {
         out.push_str(if at == 0 { "" } else { ", " });
-        scalar(out, key, Place::Flow);
+        scalar(out, key, ValuePosition::Flow);
         out.push_str(": ");
         flow(out, member);
     }
     out.push('}');
 }
 
-fn scalar(out: &mut String, text: &str, place: Place) {
-    let seen = Seen::of(text);
+fn scalar(out: &mut String, text: &str, place: ValuePosition) {
+    let seen = ScalarTraits::of(text);
     if seen.may_be_plain(place) && !means_something_else(text) {
         out.push_str(text);
     } else if seen.may_be_single && !text.contains('\'') {
@@ -77,7 +77,7 @@ fn scalar(out: &mut String, text: &str, place: Place) {
 }
 
 /// How a text can be written.
-struct Seen {
+struct ScalarTraits {
     plain: Plain,
     /// Whether it can stand in single quotes.
     may_be_single: bool,
@@ -92,7 +92,7 @@ enum Plain {
     Everywhere,
 }
 
-impl Seen {
+impl ScalarTraits {
     fn of(text: &str) -> Self {
         let is_fragile = text.is_empty() || text.starts_with(is_blank_or_break) || text.ends_with(is_blank_or_break);
         let is_marker = text.starts_with("---") || text.starts_with("...");
@@ -110,10 +110,10 @@ impl Seen {
         Self { plain, may_be_single }
     }
 
-    fn may_be_plain(&self, place: Place) -> bool {
+    fn may_be_plain(&self, place: ValuePosition) -> bool {
         match place {
-            Place::Block => self.plain >= Plain::InBlocks,
-            Place::Flow => self.plain == Plain::Everywhere,
+            ValuePosition::Block => self.plain >= Plain::InBlocks,
+            ValuePosition::Flow => self.plain == Plain::Everywhere,
         }
     }
 }
@@ -222,7 +222,7 @@ mod tests {
 
     fn written(given: &Value) -> String {
         let mut out = String::new();
-        value(&mut out, given, Place::Block);
+        value(&mut out, given, ValuePosition::Block);
         out
     }
 
@@ -290,7 +290,7 @@ mod tests {
             let fast: Value = yaml_serde::from_str(&text).unwrap();
             prop_assert_eq!(&fast["key"], &value, "{}", text);
             let document = crate::yaml::Document::parse(&text).unwrap();
-            let slow = crate::yaml::Values::of(&document).value(&document.root, &mut Vec::new());
+            let slow = crate::yaml::ValueReader::of(&document).value(&document.root, &mut Vec::new());
             prop_assert_eq!(&slow["key"], &value, "{}", text);
         }
     }

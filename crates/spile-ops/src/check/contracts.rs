@@ -2,10 +2,10 @@
 
 use super::{Loaded, drafts};
 use crate::Error;
-use crate::contract::Named;
+use crate::contract::IntegrationLabel;
 use spile_core::connector::Role;
 use spile_core::discovered::Contract;
-use spile_core::discovered::contract::{Mistake, path};
+use spile_core::discovered::contract::{ContractMistake, path};
 use spile_core::integration::Integration;
 use spile_core::name::EnvironmentName;
 use spile_core::problem::Problems;
@@ -38,9 +38,9 @@ pub fn with_contracts(project: &Project, mut loaded: Loaded, only: Option<&str>)
         let places = Places::read(project);
         for (integration, environment) in &missing {
             let Some(place) = places.of(integration, environment) else { continue };
-            let command = Named::of(&loaded, integration, environment).accept();
+            let command = IntegrationLabel::of(&loaded, integration, environment).accept();
             let path = path(&integration.slug, environment).display().to_string();
-            problems.push(&place.source, Mistake::Missing { path, command, span: place.span.clone().into() });
+            problems.push(&place.source, ContractMistake::Missing { path, command, span: place.span.clone().into() });
         }
     }
     let is_wrong = problems.any_error();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Files, Loaded, checked, drafts};
 use crate::{Error, discover};
 use spile_core::connector::Role;
-use spile_core::discovered::{self, Against, Mistake, Rules};
+use spile_core::discovered::{self, Against, Rules, SelectionMistake};
 use spile_core::integration::{Draft, Integration};
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::problem::Problems;
@@ -132,6 +132,6 @@ fn no_effect(draft: &Draft, integration: &Integration, problems: &mut Problems) 
     for (key, place) in said {
         let Some(place) = place else { continue };
         let connector = integration.connector.name.clone();
-        problems.push(&place.source, Mistake::NoEffect { key, connector, span: place.span.clone().into() });
+        problems.push(&place.source, SelectionMistake::NoEffect { key, connector, span: place.span.clone().into() });
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use spile_core::alert::Message;
 use spile_core::alert::message::Frame;
-use spile_core::alert::render::{Form, render};
+use spile_core::alert::render::{MessageFormat, render};
 use spile_core::problem::Problems;
 use spile_core::settings;
 use spile_core::source::Source;
@@ -25,7 +25,7 @@ pub(super) fn check(project: &Project, source: &Source, problems: &mut Problems)
         let Some(template) = project.notify_template(Path::new(&path.value), problems) else { continue };
         let frame = Frame { project: &settings.name, environment, pages, channel: &channel.name };
         let message = Message::test(frame, Timestamp::UNIX_EPOCH, Uuid::nil());
-        if let Err(mistake) = render(&message, Form::of(&channel.sender), &template) {
+        if let Err(mistake) = render(&message, MessageFormat::of(&channel.sender), &template) {
             problems.push(&template, mistake);
         }
     }

@@ -3,7 +3,7 @@
 use crate::{Error, Event, Tell};
 use spile_core::definition;
 use spile_core::source::Source;
-use spile_world::processes::meltano::{About, Asked};
+use spile_world::processes::meltano::{About, AboutQuestion};
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -13,8 +13,8 @@ use tokio::sync::watch;
 /// # Errors
 /// When it cannot be installed, or does not say it.
 pub async fn about(
-    asked: &Asked<'_>,
-    wanted: &mut definition::Asked,
+    asked: &AboutQuestion<'_>,
+    wanted: &mut definition::DefinitionHints,
     interrupt: &mut watch::Receiver<bool>,
     tell: Tell<'_>,
 ) -> Result<Source, Error> {

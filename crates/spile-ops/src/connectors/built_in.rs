@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::ConnectorsError;
 use crate::Error;
 use spile_core::connector::{Catalog, Role};
-use spile_core::definition::Asked;
+use spile_core::definition::DefinitionHints;
 use spile_core::problem::did_you_mean;
 use spile_core::record::PluginDefinition;
 use spile_core::source::Source;
@@ -18,7 +18,7 @@ pub const BUILT_IN: &str = "builtin:";
 ///
 /// # Errors
 /// When there is none, or two and nothing says which.
-pub fn built_in(name: &str, asked: &mut Asked) -> Result<Source, Error> {
+pub fn built_in(name: &str, asked: &mut DefinitionHints) -> Result<Source, Error> {
     let is_asked = |role: &Role| asked.role.is_none_or(|asked| asked == *role);
     let roles = Role::WORDS.into_iter().map(|(_, role)| role).filter(is_asked);
     let found: Vec<_> = roles.filter_map(|role| Catalog::built_in(role, name)).collect();

@@ -3,19 +3,19 @@
 use super::ConnectorsError;
 use super::shelf::from_hub;
 use crate::Error;
-use spile_core::definition::Asked;
+use spile_core::definition::DefinitionHints;
 use spile_core::problem::did_you_mean;
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::net::hub::{Index, Kept, KeptPlugin};
+use spile_world::net::hub::{HubCache, Index, KeptPlugin};
 
 /// Returns the definition of `tap-github`, or of a variant of it, `tap-github--meltanolabs`; and completes with where it
 /// comes from what is asked of it.
 ///
 /// # Errors
 /// When it is not kept, or not whole.
-pub fn hub(project: &Project, name: &str, asked: &mut Asked) -> Result<Source, Error> {
-    let kept = Kept::of(&project.own_folder());
+pub fn hub(project: &Project, name: &str, asked: &mut DefinitionHints) -> Result<Source, Error> {
+    let kept = HubCache::of(&project.own_folder());
     let index = kept.index()?;
     let Some(plugin) = index.as_ref().and_then(|index| find(index, name)) else {
         let help = match &index {

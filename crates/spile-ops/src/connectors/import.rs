@@ -8,7 +8,7 @@ use super::ConnectorsError;
 use crate::Error;
 use crate::edits::{self, Edits};
 use spile_core::connector::{Catalog, Head, Lock, Role, read as connector};
-use spile_core::definition::{self, Asked, Definition, MOST_BYTES};
+use spile_core::definition::{self, Definition, DefinitionHints, MOST_BYTES};
 use spile_core::digest::hash;
 use spile_core::problem::{Problems, Report};
 use spile_core::source::Source;
@@ -57,7 +57,12 @@ pub fn read(from: &str, bytes: Vec<u8>) -> Result<Source, Error> {
 ///
 /// # Errors
 /// When the definition is wrong, its connector is there already, or the file cannot be written; nothing is then.
-pub fn import(project: &Project, source: &Source, asked: &Asked, overwriting: Overwriting) -> Result<Imported, Error> {
+pub fn import(
+    project: &Project,
+    source: &Source,
+    asked: &DefinitionHints,
+    overwriting: Overwriting,
+) -> Result<Imported, Error> {
     let mut problems = Problems::default();
     let found = definition::read(source, asked, &mut problems);
     let Some(Definition { mut connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
@@ -83,7 +88,7 @@ pub fn import(project: &Project, source: &Source, asked: &Asked, overwriting: Ov
 }
 
 /// Returns what a definition is known by.
-pub(super) fn lock(source: &Source, asked: &Asked) -> Lock {
+pub(super) fn lock(source: &Source, asked: &DefinitionHints) -> Lock {
     let from = asked.from.clone().unwrap_or_else(|| source.path().display().to_string());
     Lock { from, sha256: hash(source.text().as_bytes()) }
 }

@@ -9,11 +9,11 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use super::ConnectorsError;
 use crate::Error;
 use spile_core::connector::{Catalog, Connector, Head, Role, read};
-use spile_core::definition::{self, Asked};
+use spile_core::definition::{self, DefinitionHints};
 use spile_core::problem::{Problems, did_you_mean};
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::net::hub::{Kept, KeptPlugin};
+use spile_world::net::hub::{HubCache, KeptPlugin};
 
 /// Where a connector is defined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Origin {
 
 /// A connector on the shelf.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct ShelfEntry {
     /// What it says of itself.
     pub head: Head,
     /// Where it is defined.
@@ -37,7 +37,7 @@ pub struct Standing {
 
 /// A connector that is looked at.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct ShownConnector {
     /// The connector.
     pub connector: Arc<Connector>,
     /// Where it is defined.
@@ -47,9 +47,9 @@ pub struct Shown {
 /// Every connector, by role and name.
 #[derive(Debug)]
 pub struct Shelf {
-    all: BTreeMap<(Role, String), Standing>,
+    all: BTreeMap<(Role, String), ShelfEntry>,
     project: Project,
-    kept: Kept,
+    kept: HubCache,
 }
 
 impl Shelf {
@@ -61,20 +61,20 @@ impl Shelf {
         let mut problems = Problems::default();
         let mut all: BTreeMap<_, _> = Catalog::built_in_heads()
             .into_iter()
-            .map(|head| ((head.role, head.name.clone()), Standing { head, origin: Origin::BuiltIn }))
+            .map(|head| ((head.role, head.name.clone()), ShelfEntry { head, origin: Origin::BuiltIn }))
             .collect();
         let paths = project.connector_paths(&mut problems);
         let heads = peeked(project, &paths);
         for (path, peeked) in paths.into_iter().zip(heads) {
             let head = peeked.or_else(|| Head::read(&project.connector(&path, &mut problems)?, &mut problems));
             if let Some(head) = head {
-                all.insert((head.role, head.name.clone()), Standing { head, origin: Origin::File(path) });
+                all.insert((head.role, head.name.clone()), ShelfEntry { head, origin: Origin::File(path) });
             }
         }
         if problems.any_error() {
             return Err(Error::Problems(problems.into_report()));
         }
-        Ok(Self { all, project: project.clone(), kept: Kept::of(&project.own_folder()) })
+        Ok(Self { all, project: project.clone(), kept: HubCache::of(&project.own_folder()) })
     }
 
     /// Reads the heads of all connectors, and of what is kept of the hub, where that is believed.
@@ -91,13 +91,13 @@ impl Shelf {
             let (category, keywords) = (plugin.category.clone(), plugin.keywords.clone());
             let (docs, logo) = (None, None);
             let head = Head { name: name.clone(), role, label, description, category, keywords, docs, logo };
-            shelf.all.insert((role, name), Standing { head, origin: Origin::Hub(Box::new(plugin)) });
+            shelf.all.insert((role, name), ShelfEntry { head, origin: Origin::Hub(Box::new(plugin)) });
         }
         Ok(shelf)
     }
 
     /// Returns those of a role, or all: extractors first, by name.
-    pub fn standing(&self, role: Option<Role>) -> impl Iterator<Item = &Standing> {
+    pub fn standing(&self, role: Option<Role>) -> impl Iterator<Item = &ShelfEntry> {
         self.all.values().filter(move |one| role.is_none_or(|role| one.head.role == role))
     }
 
@@ -105,9 +105,9 @@ impl Shelf {
     ///
     /// # Errors
     /// When there is none, or its definition is wrong.
-    pub fn show(&self, name: &str, role: Option<Role>) -> Result<Vec<Shown>, Error> {
+    pub fn show(&self, name: &str, role: Option<Role>) -> Result<Vec<ShownConnector>, Error> {
         let mut problems = Problems::default();
-        let found: Vec<&Standing> = self.standing(role).filter(|one| one.head.name == name).collect();
+        let found: Vec<&ShelfEntry> = self.standing(role).filter(|one| one.head.name == name).collect();
         if found.is_empty() {
             let names = self.standing(role).map(|one| one.head.name.as_str());
             let help = did_you_mean(name, names)
@@ -115,7 +115,7 @@ impl Shelf {
             return Err(ConnectorsError::Unknown { name: name.to_owned(), help }.into());
         }
         let mut shown = Vec::new();
-        for Standing { head, origin } in found {
+        for ShelfEntry { head, origin } in found {
             let connector = match origin {
                 Origin::BuiltIn => Catalog::built_in(head.role, name),
                 Origin::File(path) => {
@@ -123,12 +123,12 @@ impl Shelf {
                     source.and_then(|source| read::connector(&source, &mut problems)).map(Arc::new)
                 }
                 Origin::Hub(plugin) => {
-                    let asked = Asked { role: Some(plugin.kind), ..Asked::default() };
+                    let asked = DefinitionHints { role: Some(plugin.kind), ..DefinitionHints::default() };
                     let found = definition::read(&from_hub(&self.kept, plugin)?, &asked, &mut problems);
                     found.map(|found| Arc::new(found.connector))
                 }
             };
-            shown.extend(connector.map(|connector| Shown { connector, origin: origin.clone() }));
+            shown.extend(connector.map(|connector| ShownConnector { connector, origin: origin.clone() }));
         }
         if problems.any_error() {
             return Err(Error::Problems(problems.into_report()));
@@ -138,7 +138,7 @@ impl Shelf {
 }
 
 /// Returns a definition of the hub as it is kept.
-pub(super) fn from_hub(kept: &Kept, plugin: &KeptPlugin) -> Result<Source, Error> {
+pub(super) fn from_hub(kept: &HubCache, plugin: &KeptPlugin) -> Result<Source, Error> {
     let text = kept.definition(plugin)?.ok_or_else(|| ConnectorsError::NotInHub {
         name: plugin.name(),
         help: "what is kept of it is not whole: run `spile connectors update`".to_owned(),

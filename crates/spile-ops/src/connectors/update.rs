@@ -14,7 +14,7 @@ use spile_core::digest::hash;
 use spile_core::problem::Problems;
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::net::hub::{Answer, Hub, HubError, Index, Kept, KeptPlugin};
+use spile_world::net::hub::{Hub, HubCache, HubError, HubResponse, Index, KeptPlugin};
 
 /// How many definitions are asked for at once: a hub is a small server, or a host of static files.
 const AT_ONCE: usize = 8;
@@ -44,14 +44,14 @@ pub struct Updated {
 }
 
 /// A definition and what the hub answered.
-type Came = (Indexed, Result<Option<Answer>, String>);
+type Came = (Indexed, Result<Option<HubResponse>, String>);
 
 /// Asks the hub for all definitions that are not what they were, and keeps them.
 ///
 /// # Errors
 /// When the hub does not say what there is, or nothing can be kept. What is kept is then as it was.
 pub async fn update(hub: &Hub, project: &Project, now: Timestamp, tell: Tell<'_>) -> Result<Updated, Error> {
-    let kept = Kept::of(&project.own_folder());
+    let kept = HubCache::of(&project.own_folder());
     let mut indexed = Vec::new();
     for role in [Role::Extractor, Role::Loader] {
         indexed.extend(index(hub, role).await?);
@@ -91,7 +91,7 @@ async fn index(hub: &Hub, role: Role) -> Result<Vec<Indexed>, Error> {
 }
 
 /// Returns what is kept of the same hub and is whole.
-fn known(hub: &Hub, kept: &Kept) -> Result<BTreeMap<Indexed, KeptPlugin>, Error> {
+fn known(hub: &Hub, kept: &HubCache) -> Result<BTreeMap<Indexed, KeptPlugin>, Error> {
     let mut known = BTreeMap::new();
     let index = kept.index()?.filter(|index| index.hub == hub.root());
     for plugin in index.map(|index| index.plugins).unwrap_or_default() {
@@ -131,10 +131,10 @@ async fn ask(hub: &Hub, plugins: Vec<Indexed>, before: &BTreeMap<Indexed, KeptPl
 
 /// Keeps what came of one definition.
 fn take(
-    kept: &Kept,
+    kept: &HubCache,
     before: Option<&KeptPlugin>,
     plugin: Indexed,
-    came: Result<Option<Answer>, String>,
+    came: Result<Option<HubResponse>, String>,
     updated: &mut Updated,
 ) -> Result<Option<KeptPlugin>, Error> {
     let name = plugin.name();
@@ -180,7 +180,7 @@ fn take(
 /// Reads a definition as `connectors import` would, for what a search needs of it.
 fn read(plugin: &Indexed, text: &str) -> Result<Head, String> {
     let mut problems = Problems::default();
-    let asked = definition::Asked { role: Some(plugin.role), ..definition::Asked::default() };
+    let asked = definition::DefinitionHints { role: Some(plugin.role), ..definition::DefinitionHints::default() };
     let found = definition::read(&Source::new(plugin.name(), text), &asked, &mut problems);
     let report = problems.into_report();
     match (found, report.problems().first()) {

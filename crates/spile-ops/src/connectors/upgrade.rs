@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::import::{faults, lock};
-use super::{BUILT_IN, ConnectorsError, Origin, Shelf, Shown, newer};
+use super::{BUILT_IN, ConnectorsError, Origin, Shelf, ShownConnector, newer};
 use crate::edits::Edits;
 use crate::{Error, check};
 use spile_core::connector::lossy_packages::Faulty;
 use spile_core::connector::{Connector, Role, Setting};
-use spile_core::definition::{self, Asked, Definition};
+use spile_core::definition::{self, Definition, DefinitionHints};
 use spile_core::name::Slug;
 use spile_core::plan::upgrade::Upgrade;
 use spile_core::problem::{Problems, Report};
 use spile_core::record::PluginDefinition;
 use spile_core::source::Source;
 use spile_world::Project;
-use spile_world::net::hub::Kept;
+use spile_world::net::hub::HubCache;
 
 /// An upgrade that is to be written.
 #[derive(Debug)]
@@ -51,10 +51,10 @@ impl Prepared {
 ///
 /// # Errors
 /// When there is none, it is part of the program, or there are two.
-pub fn own(project: &Project, name: &str, role: Option<Role>) -> Result<Shown, Error> {
+pub fn own(project: &Project, name: &str, role: Option<Role>) -> Result<ShownConnector, Error> {
     let shown = Shelf::read(project)?.show(name, role)?;
     let (own, other): (Vec<_>, Vec<_>) = shown.into_iter().partition(|one| matches!(one.origin, Origin::File(_)));
-    match (<[Shown; 1]>::try_from(own), other.first()) {
+    match (<[ShownConnector; 1]>::try_from(own), other.first()) {
         (Ok([one]), _) => Ok(one),
         (Err(own), Some(other)) if own.is_empty() => {
             let (role, name) = (other.connector.role, name.to_owned());
@@ -77,7 +77,7 @@ pub fn source_of(project: &Project, connector: &Connector) -> Result<String, Err
         // The newest is wanted, not the one of then.
         return Ok(lock.from.split("==").next().unwrap_or(&lock.from).trim().to_owned());
     }
-    let index = Kept::of(&project.own_folder()).index()?;
+    let index = HubCache::of(&project.own_folder()).index()?;
     let found = index.as_ref().and_then(|index| newer::of(connector, index));
     found.map(|plugin| format!("hub:{}", plugin.indexed().name())).ok_or_else(|| {
         let name = format!("{}--{}", connector.plugin.name, connector.plugin.variant);
@@ -90,13 +90,19 @@ pub fn source_of(project: &Project, connector: &Connector) -> Result<String, Err
 ///
 /// # Errors
 /// When the definition is wrong, or of something else.
-pub fn prepare(project: &Project, shown: &Shown, source: &Source, asked: &Asked) -> Result<Prepared, Error> {
-    let Shown { connector: older, origin: Origin::File(path) } = shown else {
+pub fn prepare(
+    project: &Project,
+    shown: &ShownConnector,
+    source: &Source,
+    asked: &DefinitionHints,
+) -> Result<Prepared, Error> {
+    let ShownConnector { connector: older, origin: Origin::File(path) } = shown else {
         let (role, name) = (shown.connector.role, shown.connector.name.clone());
         return Err(ConnectorsError::BuiltIn { role, name }.into());
     };
     let mut problems = Problems::default();
-    let asked = Asked { role: asked.role.or(Some(older.role)), name: Some(older.name.clone()), ..asked.clone() };
+    let asked =
+        DefinitionHints { role: asked.role.or(Some(older.role)), name: Some(older.name.clone()), ..asked.clone() };
     let found = definition::read(source, &asked, &mut problems);
     let Some(Definition { connector, mut notes }) = found.filter(|_| !problems.any_error()) else {
         return Err(Error::Problems(problems.into_report()));

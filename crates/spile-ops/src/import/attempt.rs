@@ -3,7 +3,7 @@
 use super::TEMPLATE;
 use crate::check::{ConnectorFiles, Files, Loaded, checked};
 use crate::{Error as OpsError, secrets};
-use spile_core::import::{self, Adopted, Import, Left, NewFile, PluginKey, Why};
+use spile_core::import::{self, Adopted, Import, LeftAlone, NewFile, PluginKey, Why};
 use spile_core::problem::{Problem, Problems};
 use spile_core::sops::{DataKey, Document, Wrapped};
 use spile_core::source::Source;
@@ -11,7 +11,7 @@ use spile_world::Project;
 use spile_world::files::project::SETTINGS;
 
 /// Why an attempt came to nothing.
-pub(super) enum Failed {
+pub(super) enum FailedAttempt {
     /// Some plugins have to stay as they are; they were told.
     Again,
     /// The files are wrong.
@@ -25,18 +25,18 @@ pub(super) fn attempt(
     project: &Project,
     import: &Import,
     files: &[NewFile],
-    left: &mut Left,
-) -> Result<Loaded, Failed> {
+    left: &mut LeftAlone,
+) -> Result<Loaded, FailedAttempt> {
     let loaded = match loaded(project, files) {
         Ok(loaded) => loaded,
         Err(error) => {
-            let OpsError::Problems(report) = &error else { return Err(Failed::Refused(Box::new(error))) };
+            let OpsError::Problems(report) = &error else { return Err(FailedAttempt::Refused(Box::new(error))) };
             let found: Vec<_> = report.problems().iter().filter_map(|problem| blamed(problem, import)).collect();
             if found.is_empty() {
-                return Err(Failed::Refused(Box::new(error)));
+                return Err(FailedAttempt::Refused(Box::new(error)));
             }
             left.extend(found);
-            return Err(Failed::Again);
+            return Err(FailedAttempt::Again);
         }
     };
     match import::compare(&import.struck, &loaded.rendered, &import.adopted) {
@@ -45,9 +45,9 @@ pub(super) fn attempt(
             let at = import.adopted.iter().find(|one| one.key == key).map_or(0, |one| one.at);
             let what = format!("`{}` would be another one", import.copies.struck(&path));
             left.insert(key, Why { what, at });
-            Err(Failed::Again)
+            Err(FailedAttempt::Again)
         }
-        Err(import::Difference { plugin: None, path }) => Err(Failed::Differs(path)),
+        Err(import::Difference { plugin: None, path }) => Err(FailedAttempt::Differs(path)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The last look at what is to be written: no secret that is encrypted stands in it in plain text, in any encoding.
 
 use crate::Error;
-use spile_core::import::{Mistake, NewFile};
+use spile_core::import::{ImportMistake, NewFile};
 use spile_core::problem::Problems;
 use spile_core::render::FILE_NAME;
 use spile_core::secrecy::Copies;
@@ -14,7 +14,7 @@ pub(super) fn no_secret_is_left(files: &[NewFile], rendered: &str, copies: &Copi
     for source in files.iter().map(|file| Source::new(&file.path, file.text.as_str())).chain([rendered]) {
         for span in copies.spans(source.text()) {
             problems.hide(&source.place(span.clone()));
-            problems.push(&source, Mistake::SecretLeft { span: span.into() });
+            problems.push(&source, ImportMistake::SecretLeft { span: span.into() });
         }
     }
     if problems.any_error() { Err(Error::Problems(problems.into_report())) } else { Ok(()) }

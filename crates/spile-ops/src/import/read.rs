@@ -71,7 +71,7 @@ fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, ops::Error> {
         return Err(wrong("is no pattern within the project".to_owned()));
     }
     glob::Pattern::new(relative).map_err(|error| wrong(format!("is no pattern: {}", error.msg)))?;
-    let found = pattern::matching(door, relative).map_err(|pattern::Refused { path, why }| {
+    let found = pattern::matching(door, relative).map_err(|pattern::RefusedPath { path, why }| {
         wrong(match why {
             Shut::Outside => format!("leads out of the project: `{}`", path.display()),
             Shut::NotRegular => format!("names `{}`, which is no file", path.display()),

@@ -11,7 +11,7 @@ use spile_core::connector::Role;
 use spile_core::import::{Adopted, Note};
 use spile_core::render::steps::{self, Job};
 use spile_core::secrecy;
-use spile_core::yaml::{Document, Values};
+use spile_core::yaml::{Document, ValueReader};
 
 /// What an import comes to.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,7 @@ pub struct Report {
     /// The files that are made besides those of integrations: connectors, the template, `spile.toml`.
     pub files: Vec<PathBuf>,
     /// What stays in the template.
-    pub template: Vec<Kept>,
+    pub template: Vec<TemplatePart>,
     /// What Meltano runs and spile does not.
     pub not_run: Vec<NotRun>,
     /// The secrets in plain text, which are encrypted.
@@ -69,7 +69,7 @@ pub struct Became {
 
 /// Something that stays in the template.
 #[derive(Debug, Serialize)]
-pub struct Kept {
+pub struct TemplatePart {
     /// The list that it stands in: a list of `plugins`, `jobs` or `schedules`; `keys` for a key of the file.
     pub list: String,
     /// Its name.
@@ -139,7 +139,7 @@ fn shown(name: &str) -> String {
 /// Returns the values of `meltano.yml` as it is to be, which was read before.
 fn rendered(prepared: &Prepared) -> Value {
     let Ok(document) = Document::parse(&prepared.rendered) else { return Value::Null };
-    Values::of(&document).value(&document.root, &mut Vec::new())
+    ValueReader::of(&document).value(&document.root, &mut Vec::new())
 }
 
 fn became(one: &Adopted, prepared: &Prepared) -> Became {
@@ -159,7 +159,7 @@ fn names(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(|item| item["name"].as_str())
 }
 
-fn kept(document: &Value, prepared: &Prepared) -> Vec<Kept> {
+fn kept(document: &Value, prepared: &Prepared) -> Vec<TemplatePart> {
     let mut kept = Vec::new();
     for (list, plugins) in document["plugins"].as_object().into_iter().flatten() {
         let is_adopted =
@@ -169,19 +169,23 @@ fn kept(document: &Value, prepared: &Prepared) -> Vec<Kept> {
             let is_role = [Role::Extractor, Role::Loader].iter().any(|role| role.plural() == list);
             let definition = || "a definition that others inherit from, or that nothing runs".to_owned();
             let why = left.map(|(_, why)| shown(&why.what)).or_else(|| is_role.then(definition));
-            kept.push(Kept { list: list.clone(), name: shown(name), why });
+            kept.push(TemplatePart { list: list.clone(), name: shown(name), why });
         }
     }
     for list in ["jobs", "schedules"] {
-        kept.extend(names(&document[list]).map(|name| Kept { list: list.to_owned(), name: shown(name), why: None }));
+        kept.extend(names(&document[list]).map(|name| TemplatePart {
+            list: list.to_owned(),
+            name: shown(name),
+            why: None,
+        }));
     }
     let keys = document.as_object().into_iter().flatten().map(|(key, _)| key);
     let others = keys.filter(|key| !KNOWN.contains(&key.as_str()));
-    kept.extend(others.map(|key| Kept { list: "keys".to_owned(), name: shown(key), why: None }));
+    kept.extend(others.map(|key| TemplatePart { list: "keys".to_owned(), name: shown(key), why: None }));
     kept
 }
 
-fn not_run(document: &Value, template: &[Kept], prepared: &Prepared) -> Vec<NotRun> {
+fn not_run(document: &Value, template: &[TemplatePart], prepared: &Prepared) -> Vec<NotRun> {
     let is_extractor = |one: &&Adopted| one.key.role == Role::Extractor && one.loader.is_none();
     let mut found: Vec<NotRun> = prepared.adopted.iter().filter(is_extractor).map(without_loader).collect();
     let ran = ["mappers", "jobs", "schedules", "keys"];

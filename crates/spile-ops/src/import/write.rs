@@ -16,7 +16,7 @@ const NOT_READ: &str = "# Nothing reads this file any more: `spile import` merge
 
 /// What was written.
 #[derive(Debug, Default, Serialize)]
-pub struct Written {
+pub struct ImportOutcome {
     /// The files, relative to the project.
     pub files: Vec<PathBuf>,
     /// The file of a new key, where one was made.
@@ -27,7 +27,7 @@ pub struct Written {
 ///
 /// # Errors
 /// When secrets cannot be encrypted, `meltano.yml` has changed, or a file cannot be written.
-pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Written, ops::Error> {
+pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<ImportOutcome, ops::Error> {
     let project = &prepared.project;
     let before = edits::read(project, Path::new(FILE_NAME))?;
     if before.as_deref().map(|text| text.trim_start_matches('\u{feff}')) != Some(&prepared.original) {
@@ -59,7 +59,7 @@ pub async fn carry_out(prepared: &Prepared, access: Access<'_>) -> Result<Writte
     edits.set(".gitignore", ignored.clone(), Some(with_lines(ignored.unwrap_or_default(), &["/.spile/"])));
     let mut files = edits.write(project)?;
     files.retain(|path| path != Path::new(".gitignore"));
-    Ok(Written { files, key })
+    Ok(ImportOutcome { files, key })
 }
 
 /// Returns the `.sops.yaml` that is missing, and makes a key where the user has none.

@@ -28,7 +28,7 @@ pub struct Fit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What becomes of it.
-    pub state: Standing,
+    pub state: TableFinding,
     /// A sentence.
     pub what: String,
     /// SQL that makes it fit, and after which an app writes as before; `None` where there is none.
@@ -38,7 +38,7 @@ pub struct Finding {
 /// What becomes of something that the migration finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum TableFinding {
     /// It stays as it is.
     Fits,
     /// It is made.
@@ -51,7 +51,7 @@ pub enum Standing {
 
 /// What the SQL answers.
 #[derive(Deserialize)]
-struct Answer {
+struct CheckTableAnswer {
     version: i64,
     table: String,
     findings: Vec<Finding>,
@@ -78,7 +78,7 @@ fn parsed(text: &str, home: &Home) -> Result<Fit, String> {
         return Err("it is empty; psql says why on its standard error".to_owned());
     }
     let value = serde_json::from_str::<Value>(text).map_err(|_| "it is no JSON".to_owned())?;
-    let answer = Answer::deserialize(value).map_err(|_| "its JSON is another program's".to_owned())?;
+    let answer = CheckTableAnswer::deserialize(value).map_err(|_| "its JSON is another program's".to_owned())?;
     let table = format!("{}.{}", home.schema, home.table);
     if answer.version != VERSION {
         return Err(format!("it is of version {}, and this program is of {VERSION}", answer.version));
@@ -86,7 +86,7 @@ fn parsed(text: &str, home: &Home) -> Result<Fit, String> {
     if answer.table != table {
         return Err(format!("it is about `{}`, and the registry's table is `{table}`", answer.table));
     }
-    let fits = answer.findings.iter().all(|finding| finding.state != Standing::Conflict);
+    let fits = answer.findings.iter().all(|finding| finding.state != TableFinding::Conflict);
     Ok(Fit { table, fits, findings: answer.findings })
 }
 

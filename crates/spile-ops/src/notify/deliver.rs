@@ -11,13 +11,13 @@ use super::Watched;
 use crate::Event;
 use spile_core::alert::due::{self, Outcome};
 use spile_core::alert::message::Frame;
-use spile_core::alert::render::{Form, built_in, render};
+use spile_core::alert::render::{MessageFormat, built_in, render};
 use spile_core::alert::{Decision, Message, Policy, Seen, Sending, Told};
 use spile_core::name::EnvironmentName;
 use spile_core::problem::Problems;
 use spile_core::settings::Channel;
 use spile_world::net::notify::{NotSent, Parcel};
-use spile_world::stores::delivery_log::Kept;
+use spile_world::stores::delivery_log::DeliveryRecord;
 use spile_world::{Alerts, Local, TargetError, World};
 
 /// How long a channel may hold up the end of a command: well below what a claim holds.
@@ -130,7 +130,7 @@ impl Delivery {
         for attempt in 0..TRIES {
             let kept = store.told(&self.channel.name).await?;
             let told = change(&kept.told);
-            if told == kept.told || store.keep(&self.channel.name, &Kept { told, ..kept }).await? {
+            if told == kept.told || store.keep(&self.channel.name, &DeliveryRecord { told, ..kept }).await? {
                 return Ok(());
             }
             // Others wait for other times, so that not all come back at once.
@@ -180,7 +180,7 @@ pub(super) async fn post(
     channel: &Channel,
     message: &Message,
 ) -> (Result<String, NotSent>, Option<String>) {
-    let form = Form::of(&channel.sender);
+    let form = MessageFormat::of(&channel.sender);
     let own = channel.template.as_ref().map(|path| {
         let mut problems = Problems::default();
         let template = world.project.notify_template(Path::new(&path.value), &mut problems);

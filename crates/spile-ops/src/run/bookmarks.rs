@@ -19,16 +19,16 @@ use spile_world::stores::supabase::{KeptState, NotKept, Writer};
 use spile_world::{Supabase, TargetError, World, processes::machine};
 
 /// Bookmarks that are known though the backend has none.
-pub(super) struct Known {
+pub(super) struct KnownBookmarks {
     /// As Meltano keeps them: `{"completed": {}, "partial": {}}`.
     pub state: String,
     /// Where they are from.
-    pub from: Source,
+    pub from: BookmarkOrigin,
 }
 
 /// Where bookmarks are from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum BookmarkOrigin {
     /// Meltano's own database on this machine.
     Database,
     /// What the registry keeps of an earlier run.
@@ -62,7 +62,7 @@ impl Job {
             (_, super::From::Beginning | super::From::Moment(_)) => None,
             (Backend::Local, super::From::Bookmark) if self.world.supabase.is_none() => None,
             // Its own database is what it would be copied from.
-            (Backend::Local, super::From::Bookmark) => self.elsewhere(id).await?.filter(Known::is_of_a_run),
+            (Backend::Local, super::From::Bookmark) => self.elsewhere(id).await?.filter(KnownBookmarks::is_of_a_run),
             (Backend::Registry | Backend::At(_) | Backend::Theirs, super::From::Bookmark) => self.elsewhere(id).await?,
         };
         let elsewhere = known.map(|known| Elsewhere { state: known.state, missing: self.options.missing_bookmark });
@@ -95,12 +95,12 @@ impl Job {
         if self.options.from != super::From::Bookmark {
             return Ok(None);
         }
-        let Some(Known { state, from }) = self.left_by_runs(id).await? else { return Ok(None) };
+        let Some(KnownBookmarks { state, from }) = self.left_by_runs(id).await? else { return Ok(None) };
         let kept = keep(registry, writer, id, 0, state).await?;
         let slug = run.slug.clone();
         self.tell(match from {
-            Source::Database => Event::CopiedBookmark { slug },
-            Source::Run { host, at } => Event::TookBookmark { slug, host, at },
+            BookmarkOrigin::Database => Event::CopiedBookmark { slug },
+            BookmarkOrigin::Run { host, at } => Event::TookBookmark { slug, host, at },
         });
         Ok(Some(kept))
     }
@@ -136,14 +136,14 @@ impl Job {
     }
 
     /// Returns the bookmarks of a state id that are known beside its backend: what the registry keeps, or runs have left.
-    async fn elsewhere(&self, id: &str) -> Result<Option<Known>, Error> {
+    async fn elsewhere(&self, id: &str) -> Result<Option<KnownBookmarks>, Error> {
         let kept = match &self.world.supabase {
             Some(registry) => registry.state(id).await.map_err(TargetError::from)?,
             None => None,
         };
         match kept {
             Some(KeptState { state: Some(state), host, updated_at: at, .. }) => {
-                Ok(Some(Known { state, from: Source::Run { host, at } }))
+                Ok(Some(KnownBookmarks { state, from: BookmarkOrigin::Run { host, at } }))
             }
             Some(_) | None => self.left_by_runs(id).await,
         }
@@ -152,7 +152,7 @@ impl Job {
     /// Returns the bookmarks of a state id that earlier runs have left: what the last one that told says of them, or what
     /// Meltano's own database on this machine has, where that run was here; the database is to the point, a run's is at
     /// most a few seconds older.
-    async fn left_by_runs(&self, id: &str) -> Result<Option<Known>, Error> {
+    async fn left_by_runs(&self, id: &str) -> Result<Option<KnownBookmarks>, Error> {
         let has_told = |known: &&Run| {
             let is_of = known.state_id.as_deref() == Some(id) && known.id != self.id;
             known.kind == RunKind::Sync && is_of && known.bookmark_after.is_some()
@@ -160,12 +160,12 @@ impl Job {
         let last = self.known().await?.iter().find(has_told);
         let here = self.world.meltano.local_state(id)?;
         if let Some(state) = here.filter(|_| last.is_none_or(|last| was_here(&self.world, last))) {
-            return Ok(Some(Known { state, from: Source::Database }));
+            return Ok(Some(KnownBookmarks { state, from: BookmarkOrigin::Database }));
         }
         Ok(last.map(|last| {
             let state = json!({ "completed": { "singer_state": last.bookmark_after }, "partial": {} }).to_string();
             let (host, at) = (last.host.clone().unwrap_or_default(), last.finished_at.unwrap_or(last.started_at));
-            Known { state, from: Source::Run { host, at } }
+            KnownBookmarks { state, from: BookmarkOrigin::Run { host, at } }
         }))
     }
 }
@@ -191,11 +191,11 @@ impl Pipeline<'_> {
     }
 }
 
-impl Known {
+impl KnownBookmarks {
     fn is_of_a_run(&self) -> bool {
         match self.from {
-            Source::Run { .. } => true,
-            Source::Database => false,
+            BookmarkOrigin::Run { .. } => true,
+            BookmarkOrigin::Database => false,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{Error, Loaded};
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_core::record::entry::state_id;
-use spile_core::run::refresh::{self, Left};
+use spile_core::run::refresh::{self, RefreshRemains};
 use spile_core::run::{RunKind, RunStatus};
 use spile_world::processes::meltano::Backend;
 use spile_world::{TargetError, World};
@@ -64,7 +64,7 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         }
         let unfinished = refresh::unfinished(&known, to.map(|to| to.id), Uuid::nil());
         let unfinished = unfinished.filter(|_| options.from == From::Bookmark);
-        let begins_anew = unfinished.is_some_and(|unfinished| unfinished.left == Left::Nothing);
+        let begins_anew = unfinished.is_some_and(|unfinished| unfinished.left == RefreshRemains::Nothing);
         let begins_anew = begins_anew || options.from != From::Bookmark;
         // What a tap leaves that keeps no bookmark, Meltano keeps and never gives back to it.
         let forgets = integration.forgets();
@@ -85,7 +85,7 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
 }
 
 /// What a backend that can be asked here keeps.
-struct Kept {
+struct BackendState {
     bookmark: Option<Value>,
 }
 
@@ -96,7 +96,7 @@ async fn kept(
     options: &Options,
     id: &str,
     those: [&Arc<Integration>; 2],
-) -> Result<Option<Kept>, Error> {
+) -> Result<Option<BackendState>, Error> {
     let those = loaded.integrations.filtered(|one| those.iter().any(|wanted| wanted.id == one.id));
     let project_file = project_file(world.project.root(), loaded, &those)?;
     let state = match (backend(world, &project_file, &options.host)?, &world.supabase) {
@@ -110,7 +110,7 @@ async fn kept(
         },
         (Backend::Registry | Backend::At(_) | Backend::Theirs, _) => return Ok(None),
     };
-    Ok(Some(Kept { bookmark: state.as_deref().and_then(merged) }))
+    Ok(Some(BackendState { bookmark: state.as_deref().and_then(merged) }))
 }
 
 /// Returns the Singer state that a tap would be given: what is partial lies over what is complete.

@@ -1,6 +1,6 @@
 //! How a run ends: what came of its attempts, and what kept it from beginning.
 
-use super::results::{Refused, Why};
+use super::results::{RefusalReason, RefusedRun};
 use crate::Error;
 use crate::discover::DiscoverError;
 use spile_core::name::Slug;
@@ -10,11 +10,11 @@ use spile_world::World;
 use spile_world::processes::meltano::{Finished, InstallError, Outcome, RunError};
 
 /// How a run ended, or why there was none.
-pub(super) enum Ended {
+pub(super) enum RunEnd {
     /// It ran, and the registry knows it.
     Ran(Box<Run>),
     /// It did not begin.
-    Refused(Box<Refused>),
+    Refused(Box<RefusedRun>),
     /// It was left to what runs its integration.
     Left(Slug),
     /// The moment of its schedule has been served in the meantime.
@@ -67,7 +67,7 @@ pub(super) fn finish(run: &mut Run, how: How, now: jiff::Timestamp) {
 }
 
 /// Ends a run that broke off by a mistake of spile's, in the registry too, where it had begun.
-pub(super) async fn broken(world: &World, run: Run) -> Ended {
+pub(super) async fn broken(world: &World, run: Run) -> RunEnd {
     let error = Error::BrokenOff { slug: run.slug.clone() };
     let how = How::new(RunStatus::Failed, Some(error.to_string()), Some(Cause::Crash));
     // Where the registry does not answer either, the next one to look at it finds out.
@@ -76,9 +76,9 @@ pub(super) async fn broken(world: &World, run: Run) -> Ended {
     let mut run = begun.unwrap_or(run);
     finish(&mut run, how, (world.clock)());
     if is_known && world.runs.record(&run).await.is_ok() {
-        return Ended::Ran(Box::new(run));
+        return RunEnd::Ran(Box::new(run));
     }
-    Ended::Refused(Box::new(Refused { run, why: Why::Failed(error) }))
+    RunEnd::Refused(Box::new(RefusedRun { run, why: RefusalReason::Failed(error) }))
 }
 
 /// Returns what kind of thing kept a run from being started or followed.

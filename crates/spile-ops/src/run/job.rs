@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
 use uuid::Uuid;
 
-use super::ended::{Ended, How, cause, error_line, finish, took_in};
-use super::results::{Refused, Why};
+use super::ended::{How, RunEnd, cause, error_line, finish, took_in};
+use super::results::{RefusalReason, RefusedRun};
 use super::run_lock::NotHere;
 use super::schema_watch::Watched;
-use super::verdict::Found;
+use super::verdict::SourceFacts;
 use super::{From, Invocation, Options, START};
 use crate::discover::DiscoverError;
 use crate::{Error, Event, Loaded, loader_test};
@@ -20,7 +20,7 @@ use spile_core::integration::check::environment_variable;
 use spile_core::name::EnvironmentName;
 use spile_core::record::entry::state_id;
 use spile_core::run::finding::Finding;
-use spile_core::run::refresh::{self, Left};
+use spile_core::run::refresh::{self, RefreshRemains};
 use spile_core::run::{Cause, Run, RunKind, RunStatus, Start, Tries};
 use spile_world::processes::meltano::{Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span};
 use spile_world::stores::supabase::NotKept;
@@ -63,13 +63,13 @@ impl Job {
     }
 
     /// Runs, and remembers the run from its beginning; unless something is in the way of that.
-    pub(super) async fn run(mut self) -> Ended {
+    pub(super) async fn run(mut self) -> RunEnd {
         let run = self.begun();
         let lost = self.stop_when_lost();
         let held = match self.held(&run, &lost).await {
             Ok(Ok(held)) => held,
-            Ok(Err(NotHere::Busy(busy))) => return self.refused(run, busy, Cause::Busy, Why::Busy),
-            Ok(Err(NotHere::Left)) => return Ended::Left(run.slug),
+            Ok(Err(NotHere::Busy(busy))) => return self.refused(run, busy, Cause::Busy, RefusalReason::Busy),
+            Ok(Err(NotHere::Left)) => return RunEnd::Left(run.slug),
             Ok(Err(NotHere::Stopped)) => return self.stopped(run),
             // Others may be held all the same.
             Err(error) => return self.failed(run, error),
@@ -89,20 +89,20 @@ impl Job {
         }
         let Some(unfinished) = refresh::unfinished(self.known().await?, run.loader, run.id) else { return Ok(run) };
         match unfinished.left {
-            Left::Bookmarks => {}
-            Left::Nothing => self.options.from = From::Beginning,
+            RefreshRemains::Bookmarks => {}
+            RefreshRemains::Nothing => self.options.from = From::Beginning,
         }
         self.tell(Event::ResumedRefresh { slug: run.slug.clone(), unfinished });
         Ok(Run { full_refresh: true, ..run })
     }
 
-    async fn run_held(&self, mut run: Run, hold: Option<&Arc<Hold>>, lost: &watch::Sender<bool>) -> Ended {
+    async fn run_held(&self, mut run: Run, hold: Option<&Arc<Hold>>, lost: &watch::Sender<bool>) -> RunEnd {
         if *self.options.interrupt.borrow() {
             return self.stopped(run);
         }
         match self.is_served().await {
             Ok(false) => {}
-            Ok(true) => return Ended::Served,
+            Ok(true) => return RunEnd::Served,
             Err(error) => return self.failed(run, error),
         }
         run.started_at = (self.world.clock)();
@@ -123,25 +123,25 @@ impl Job {
             (run.status, run.cause) = (RunStatus::Failed, Some(Cause::Registry));
         }
         self.tell(Event::Ended(Box::new(run.clone())));
-        Ended::Ran(Box::new(run))
+        RunEnd::Ran(Box::new(run))
     }
 
     /// Ends a run that has not begun. Nothing has run, so the registry hears nothing of it.
-    fn refused(&self, mut run: Run, how: String, cause: Cause, why: Why) -> Ended {
+    fn refused(&self, mut run: Run, how: String, cause: Cause, why: RefusalReason) -> RunEnd {
         finish(&mut run, How::new(RunStatus::Failed, Some(how), Some(cause)), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
-        Ended::Refused(Box::new(Refused { run, why }))
+        RunEnd::Refused(Box::new(RefusedRun { run, why }))
     }
 
-    fn failed(&self, run: Run, error: Error) -> Ended {
-        self.refused(run, error_line(&error), cause(&error), Why::Failed(error))
+    fn failed(&self, run: Run, error: Error) -> RunEnd {
+        self.refused(run, error_line(&error), cause(&error), RefusalReason::Failed(error))
     }
 
-    fn stopped(&self, mut run: Run) -> Ended {
+    fn stopped(&self, mut run: Run) -> RunEnd {
         let how = "stopped before it began".to_owned();
         finish(&mut run, How::new(RunStatus::Cancelled, Some(how), None), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
-        Ended::Refused(Box::new(Refused { run, why: Why::Stopped }))
+        RunEnd::Refused(Box::new(RefusedRun { run, why: RefusalReason::Stopped }))
     }
 
     /// Tells whether the moment of its schedule has been served while it waited.
@@ -183,7 +183,7 @@ impl Job {
                 Ok(Attempt { finished, findings }) => {
                     let facts = finished.catalog.clone();
                     let how = took_in(run, finished);
-                    self.judged(run, how, Found { facts: &facts, before: findings }).await
+                    self.judged(run, how, SourceFacts { facts: &facts, before: findings }).await
                 }
                 // Stopped while its plugins were installed, or its source was asked.
                 Err(

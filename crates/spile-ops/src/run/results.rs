@@ -1,6 +1,6 @@
 //! What came of runs that were wanted: those that ran, and those that did not.
 
-use super::ended::Ended;
+use super::ended::RunEnd;
 use crate::Error;
 use spile_core::name::Slug;
 use spile_core::run::Run;
@@ -11,23 +11,23 @@ pub struct Results {
     /// Those that ran, however they ended; the registry knows them.
     pub ran: Vec<Run>,
     /// Those that did not run.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedRun>,
     /// Those that were left to what runs them already.
     pub left: Vec<Slug>,
 }
 
 /// A run that did not begin: the registry has heard nothing of it, and nobody is told that its integration fails.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RefusedRun {
     /// What it would have been, with why it is not.
     pub run: Run,
     /// Why.
-    pub why: Why,
+    pub why: RefusalReason,
 }
 
 /// Why a run did not begin.
 #[derive(Debug)]
-pub enum Why {
+pub enum RefusalReason {
     /// Something else runs its integration.
     Busy,
     /// The user wanted an end first.
@@ -51,12 +51,12 @@ impl Results {
         all
     }
 
-    pub(super) fn add(&mut self, ended: Ended) {
+    pub(super) fn add(&mut self, ended: RunEnd) {
         match ended {
-            Ended::Ran(run) => self.ran.push(*run),
-            Ended::Refused(refused) => self.refused.push(*refused),
-            Ended::Left(slug) => self.left.push(slug),
-            Ended::Served => {}
+            RunEnd::Ran(run) => self.ran.push(*run),
+            RunEnd::Refused(refused) => self.refused.push(*refused),
+            RunEnd::Left(slug) => self.left.push(slug),
+            RunEnd::Served => {}
         }
     }
 

@@ -20,7 +20,7 @@ use spile_world::processes::meltano::{Hold, NotHeld};
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What keeps others away while a run lasts: on this machine, and on others.
-pub(crate) struct Held {
+pub(crate) struct RunLocks {
     pub hold: Option<Arc<Hold>>,
     pub lease: Option<Leased>,
 }
@@ -38,7 +38,7 @@ pub(crate) enum NotHere {
     Stopped,
 }
 
-impl Held {
+impl RunLocks {
     /// Lets others have the integration again.
     pub(crate) async fn give_back(self) {
         if let Some(lease) = self.lease {
@@ -89,7 +89,7 @@ impl Claim<'_> {
         &self,
         lost: &watch::Sender<bool>,
         tell: Tell<'_>,
-    ) -> Result<Result<Held, NotHere>, Error> {
+    ) -> Result<Result<RunLocks, NotHere>, Error> {
         let slug = &self.integration.slug;
         let mut has_told = false;
         loop {
@@ -123,7 +123,7 @@ impl Claim<'_> {
         }
     }
 
-    async fn try_to_hold(&self, lost: &watch::Sender<bool>) -> Result<Result<Held, Busy>, Error> {
+    async fn try_to_hold(&self, lost: &watch::Sender<bool>) -> Result<Result<RunLocks, Busy>, Error> {
         let plugins = vec![self.integration.plugin_name(), self.loader.plugin_name()];
         let hold = match self.world.meltano.hold(self.run, self.environment.as_str(), plugins) {
             Ok(hold) => Some(hold),
@@ -133,9 +133,9 @@ impl Claim<'_> {
                 return Ok(Err(format!("the run {run} has it here since {since:.0}, by process {}", other.process.id)));
             }
         };
-        let Some(registry) = &self.world.supabase else { return Ok(Ok(Held { hold, lease: None })) };
+        let Some(registry) = &self.world.supabase else { return Ok(Ok(RunLocks { hold, lease: None })) };
         Ok(match lease::take(registry, self.integration.id, self.run, lost.clone()).await? {
-            Ok(lease) => Ok(Held { hold, lease: Some(lease) }),
+            Ok(lease) => Ok(RunLocks { hold, lease: Some(lease) }),
             Err(other) => {
                 let run = other.run.map(|run| run.to_string()).unwrap_or_default();
                 let since = other.since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
@@ -155,14 +155,14 @@ impl Job {
 
     /// Waits until nothing else runs the integration, or says what is in the way. A test reads one record and keeps no
     /// bookmark: it keeps nobody away.
-    pub(super) async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<Held, NotHere>, Error> {
+    pub(super) async fn held(&self, run: &Run, lost: &watch::Sender<bool>) -> Result<Result<RunLocks, NotHere>, Error> {
         let Some(loader) = self.loader() else {
             if *self.options.interrupt.borrow() {
                 return Ok(Err(NotHere::Stopped));
             }
             self.world.meltano.sweep()?;
             super::bury(&self.world, &run.environment).await?;
-            return Ok(Ok(Held { hold: None, lease: None }));
+            return Ok(Ok(RunLocks { hold: None, lease: None }));
         };
         let claim = Claim {
             world: &self.world,

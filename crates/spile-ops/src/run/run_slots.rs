@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The places of runs.
 #[derive(Debug)]
-pub struct Places {
+pub struct RunSlots {
     free: Semaphore,
     taken: AtomicUsize,
     count: Mutex<Count>,
@@ -30,8 +30,8 @@ struct Count {
 
 /// A place that is taken until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
-    places: &'a Places,
+pub(super) struct RunSlot<'a> {
+    places: &'a RunSlots,
     /// None where the user wanted an end before there was one.
     permit: Option<SemaphorePermit<'a>>,
 }
@@ -42,7 +42,7 @@ pub fn jobs(asked: Option<u16>, sync: &Sync) -> usize {
     asked.or(sync.jobs).map_or_else(machine::jobs, usize::from)
 }
 
-impl Places {
+impl RunSlots {
     /// Returns so many places, at least one; shared by all runs that are to take turns.
     #[must_use]
     pub fn new(jobs: usize) -> Arc<Self> {
@@ -66,7 +66,7 @@ impl Places {
     }
 
     /// Takes a place where one is free at once.
-    pub(super) fn take_free(&self) -> Option<Place<'_>> {
+    pub(super) fn take_free(&self) -> Option<RunSlot<'_>> {
         if self.taken.load(Ordering::Relaxed) > 0 && !has_room() {
             return None;
         }
@@ -75,7 +75,7 @@ impl Places {
 
     /// Waits for a place, and for memory while other runs are going on: one alone always begins. Where the user wants an
     /// end nobody waits.
-    pub(super) async fn take(&self, interrupt: &mut watch::Receiver<bool>) -> Place<'_> {
+    pub(super) async fn take(&self, interrupt: &mut watch::Receiver<bool>) -> RunSlot<'_> {
         let permit = tokio::select! {
             permit = self.free.acquire() => permit.ok(),
             Ok(_) = interrupt.wait_for(|wanted| *wanted) => None,
@@ -86,13 +86,13 @@ impl Places {
         self.taken(permit)
     }
 
-    fn taken<'a>(&'a self, permit: Option<SemaphorePermit<'a>>) -> Place<'a> {
+    fn taken<'a>(&'a self, permit: Option<SemaphorePermit<'a>>) -> RunSlot<'a> {
         self.taken.fetch_add(1, Ordering::Relaxed);
-        Place { places: self, permit }
+        RunSlot { places: self, permit }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for RunSlot<'_> {
     fn drop(&mut self) {
         self.places.taken.fetch_sub(1, Ordering::Relaxed);
         let mut count = self.places.count.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +115,7 @@ mod tests {
 
     #[tokio::test]
     async fn places_come_and_go_and_runs_that_go_on_keep_theirs() {
-        let places = Places::new(2);
+        let places = RunSlots::new(2);
         // The semaphore is what is looked at: this machine may have no memory to spare.
         let take = async || places.taken(places.free.acquire().await.ok());
         let (one, two) = (take().await, take().await);
@@ -138,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_a_place_after_the_user_wanted_an_end() {
-        let places = Places::new(1);
+        let places = RunSlots::new(1);
         let one = places.taken(places.free.acquire().await.ok());
         let (wanted, mut interrupt) = watch::channel(false);
         wanted.send_replace(true);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::ended::error_line;
 use super::job::Job;
-use crate::contract::Named;
+use crate::contract::IntegrationLabel;
 use crate::discover::{Freshness, Options};
 use crate::{self as ops, Error, discover};
 use spile_core::discovered::change::{asking, failing, without};
@@ -50,7 +50,7 @@ impl Job {
         let message = format!(
             "`[schema]` needs a contract, and there is no `{}`: `{}` writes it",
             path.display(),
-            Named::of(&self.loaded, &self.integration, environment).accept()
+            IntegrationLabel::of(&self.loaded, &self.integration, environment).accept()
         );
         Ok(Some(failed(message)))
     }

@@ -10,14 +10,14 @@ use super::job::Job;
 use crate::Error;
 use spile_core::connector::Role;
 use spile_core::discovered::{Rules, Stream, can_select};
-use spile_core::run::finding::{self, Finding, Known};
+use spile_core::run::finding::{self, Expectations, Finding};
 use spile_core::run::{Cause, Run, RunKind, RunStatus, error_line};
 use spile_core::settings::Severity;
 use spile_core::value::expansion::has_variable;
 use spile_world::processes::meltano::CatalogFacts;
 
 /// What was found out about the source of a run.
-pub(super) struct Found<'a> {
+pub(super) struct SourceFacts<'a> {
     /// What its catalog shows.
     pub(super) facts: &'a CatalogFacts,
     /// What was found before it read anything.
@@ -26,7 +26,7 @@ pub(super) struct Found<'a> {
 
 impl Job {
     /// Judges how an attempt ended by what is known of the integration.
-    pub(super) async fn judged(&self, run: &Run, how: How, found: Found<'_>) -> How {
+    pub(super) async fn judged(&self, run: &Run, how: How, found: SourceFacts<'_>) -> How {
         let How { status, error, cause } = how;
         match (status, cause) {
             (RunStatus::Ok, _) => self.weighed(run, found).await,
@@ -45,8 +45,8 @@ impl Job {
     }
 
     /// Looks at what a run that succeeded has moved.
-    async fn weighed(&self, run: &Run, found: Found<'_>) -> How {
-        let Found { facts, before: mut findings } = found;
+    async fn weighed(&self, run: &Run, found: SourceFacts<'_>) -> How {
+        let SourceFacts { facts, before: mut findings } = found;
         // What is left out does not arrive, and somebody knows that already.
         let is_held = findings.iter().any(|finding| finding.cause == Cause::SchemaChanged);
         findings.extend(finding::of_catalog(facts, &self.loaded.settings.sync));
@@ -76,7 +76,7 @@ impl Job {
         let earlier = self.known().await?;
         let rules = Rules::of(&self.integration, self.integration.at(&self.options.environment));
         let is_read = |name: &str| rules.take(&Stream::named(name)).0.is_read();
-        let known = Known { earlier, is_read: &is_read, likely: &|| self.absent_folder() };
+        let known = Expectations { earlier, is_read: &is_read, likely: &|| self.absent_folder() };
         Ok(finding::of_records(run, &known, severity))
     }
 

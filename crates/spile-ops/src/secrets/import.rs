@@ -12,7 +12,7 @@ use spile_core::sops::node::{Members, Node};
 
 /// What was found in a file of secrets.
 #[derive(Debug)]
-pub struct Found {
+pub struct ImportedSecrets {
     /// The secrets by setting.
     pub secrets: Vec<(String, Secret)>,
     /// What is no setting of the connector: a `.env` file often serves several programs.
@@ -24,14 +24,14 @@ pub struct Found {
 ///
 /// # Errors
 /// When it cannot be read, or a value is not what its setting takes.
-pub fn import(from: &str, text: &str, connector: &Connector, slug: &Slug) -> Result<Found, Error> {
+pub fn import(from: &str, text: &str, connector: &Connector, slug: &Slug) -> Result<ImportedSecrets, Error> {
     let unreadable = |form, message| Error::Import { from: from.to_owned(), form, message };
     let members = if text.trim_start().starts_with('{') {
         json(text).map_err(|message| unreadable("JSON", message))?
     } else {
         dotenv(text).map_err(|message| unreadable("a `.env` file", message))?
     };
-    let mut found = Found { secrets: Vec::new(), passed_over: Vec::new() };
+    let mut found = ImportedSecrets { secrets: Vec::new(), passed_over: Vec::new() };
     for (key, value) in members {
         match setting(&key, connector, slug) {
             Some(name) => {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::integrations::find;
 use crate::app::App;
-use crate::caller::{Role, Who};
+use crate::caller::{Caller, Role};
 use crate::change::{self, Bulk};
 use crate::refusal::Refusal;
 use spile_core::name::Slug;
@@ -17,15 +17,15 @@ use spile_core::name::Slug;
 /// What is done to which integrations.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub struct BulkRequest {
     action: Bulk,
     integrations: Vec<String>,
 }
 
 pub async fn bulk(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
-    body: Result<Json<Wanted>, JsonRejection>,
+    body: Result<Json<BulkRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     who.may(Role::Editor)?;
     let Json(wanted) = body?;

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use super::integrations::find;
 use crate::app::App;
-use crate::caller::{self, Who};
+use crate::caller::{self, Caller};
 use crate::change;
 use crate::contract;
 use crate::refusal::Refusal;
 use spile_core::connector::{Role, search};
 use spile_core::schema;
 use spile_ops as ops;
-use spile_ops::connectors::{Shelf, Standing};
+use spile_ops::connectors::{Shelf, ShelfEntry};
 use spile_ops::discover::{Freshness, Options, shown};
 use spile_view as view;
 
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Which connectors are wanted.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct CatalogQuery {
     /// Words to find them by.
     q: Option<String>,
     /// Which side of a pipeline.
@@ -35,7 +35,7 @@ pub struct Wanted {
 
 /// Which side of a pipeline a connector is.
 #[derive(Debug, Deserialize)]
-pub struct Kind {
+pub struct ConnectorSide {
     kind: Option<Role>,
 }
 
@@ -53,9 +53,9 @@ impl Of {
 }
 
 pub async fn list(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<CatalogQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(wanted) = wanted?;
     let shelf = Shelf::with_hub(&app.setup().project)?;
@@ -63,7 +63,7 @@ pub async fn list(
 }
 
 /// Returns the connectors in which all words are found, the best first.
-pub fn found<'a>(shelf: &'a Shelf, words: Option<&str>, role: Option<Role>) -> Vec<&'a Standing> {
+pub fn found<'a>(shelf: &'a Shelf, words: Option<&str>, role: Option<Role>) -> Vec<&'a ShelfEntry> {
     let words: Vec<String> = words.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     if words.is_empty() {
         return shelf.standing(role).collect();
@@ -72,10 +72,10 @@ pub fn found<'a>(shelf: &'a Shelf, words: Option<&str>, role: Option<Role>) -> V
 }
 
 pub async fn one(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
     Path(name): Path<String>,
-    kind: Result<Query<Kind>, QueryRejection>,
+    kind: Result<Query<ConnectorSide>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let shown = Shelf::with_hub(&app.setup().project)?.show(&name, kind?.0.kind)?;
     Ok(Json(view::connectors::data::show(&shown)))
@@ -83,10 +83,10 @@ pub async fn one(
 
 /// The schema of what `POST /api/integrations` takes as `config` for a connector.
 pub async fn schema(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
     Path(name): Path<String>,
-    kind: Result<Query<Kind>, QueryRejection>,
+    kind: Result<Query<ConnectorSide>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let connector = change::connector(&app, &name, kind?.0.kind.unwrap_or(Role::Extractor))?;
     Ok(Json(schema::settings(&connector)))
@@ -94,7 +94,7 @@ pub async fn schema(
 
 /// What a tap said last of its source.
 pub async fn discovered(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
     of: Result<Query<Of>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
@@ -107,7 +107,7 @@ pub async fn discovered(
 
 /// Asks a tap what its source offers.
 pub async fn discover(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
     of: Result<Json<Of>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {

@@ -15,16 +15,16 @@ use serde_json::{Map, Value, json};
 use super::integrations::{etag, find, header, holds};
 use super::shape::IntegrationData;
 use crate::app::App;
-use crate::caller::{self, Who};
-use crate::change::{self, Change, Made};
+use crate::caller::{self, Caller};
+use crate::change::{self, Change, ChangeOutcome};
 use crate::refusal::{FieldError, Refusal};
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::name::Slug;
 use spile_core::problem::did_you_mean;
 use spile_core::secret::Secret;
-use spile_ops::author::{self, Wanted};
-use spile_ops::edits::Written;
+use spile_ops::author::{self, DesiredIntegration};
+use spile_ops::edits::WriteOutcome;
 
 /// An integration that is to be.
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ const GIVEN: [&str; 11] = [
 ];
 
 pub async fn create(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<Response, Refusal> {
@@ -98,7 +98,7 @@ pub async fn create(
 }
 
 pub async fn update(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -126,7 +126,7 @@ pub async fn update(
 }
 
 pub async fn remove(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -151,16 +151,16 @@ fn wanted(
     mut keys: BTreeMap<String, Value>,
     config: Option<Map<String, Value>>,
     secrets: BTreeMap<String, Option<String>>,
-) -> Result<Wanted, Refusal> {
+) -> Result<DesiredIntegration, Refusal> {
     keys.retain(|key, _| !GIVEN.contains(&key.as_str()));
-    if let Some(unknown) = keys.keys().find(|key| !Wanted::free_keys().any(|known| known == key.as_str())) {
-        let help = did_you_mean(unknown, Wanted::free_keys())
+    if let Some(unknown) = keys.keys().find(|key| !DesiredIntegration::free_keys().any(|known| known == key.as_str())) {
+        let help = did_you_mean(unknown, DesiredIntegration::free_keys())
             .unwrap_or_else(|| "`/api/openapi.json` says which there are".to_owned());
         return Err(refused(unknown, "there is no such field", &help));
     }
     let config = config.map(|config| config.into_iter().filter(|(_, value)| !value.is_null()).collect());
     let secret = |(name, value): (String, Option<String>)| (name, value.map(Secret::new));
-    Ok(Wanted { keys, config, secrets: secrets.into_iter().map(secret).collect() })
+    Ok(DesiredIntegration { keys, config, secrets: secrets.into_iter().map(secret).collect() })
 }
 
 fn refused(field: &str, message: &str, help: &str) -> Refusal {
@@ -182,11 +182,16 @@ fn gone() -> Refusal {
 }
 
 /// Answers with an integration as it is read now, with its mark; as it is to be, where it is on a branch.
-async fn answer(app: &App, status: StatusCode, made: &Arc<Integration>, did: &Made) -> Result<Response, Refusal> {
+async fn answer(
+    app: &App,
+    status: StatusCode,
+    made: &Arc<Integration>,
+    did: &ChangeOutcome,
+) -> Result<Response, Refusal> {
     let desk = app.desk().await?;
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&made.id));
-    let is_here = matches!(did.written, Written::Files { .. }) && desk.wrong.is_empty();
+    let is_here = matches!(did.written, WriteOutcome::Files { .. }) && desk.wrong.is_empty();
     let here = desk.loaded.integrations.get(&made.id);
     let shown = here.filter(|_| is_here).unwrap_or(made);
     let mut response = (status, Json(did.told(json!(IntegrationData::of(shown, standing))))).into_response();

@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 use super::catalog::Of;
 use super::integrations::find;
 use crate::app::App;
-use crate::caller::{self, Who};
+use crate::caller::{self, Caller};
 use crate::contract::{self, Wish};
 use crate::refusal::Refusal;
 use spile_ops as ops;
-use spile_ops::contract::Named;
+use spile_ops::contract::IntegrationLabel;
 use spile_view as view;
 
 /// What is wanted about the changes of a source.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Answer {
+pub struct ContractDecision {
     integration: String,
     /// When the source said what is meant.
     discovered_at: Timestamp,
@@ -40,14 +40,14 @@ pub struct LeftOut {
 
 /// What has changed in a source, as far as this machine knows; asks nobody.
 pub async fn changes(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
     of: Result<Query<Of>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(of) = of?;
     let desk = app.desk().await?;
     let integration = find(&desk, of.integration())?;
-    let named = Named::of(&desk.loaded, integration, &desk.environment);
+    let named = IntegrationLabel::of(&desk.loaded, integration, &desk.environment);
     let Some(now) = contract::known(&desk, integration)? else {
         return Ok(Json(json!({ "integration": integration.slug, "discovered_at": null, "changes": null })));
     };
@@ -61,12 +61,12 @@ pub async fn changes(
 
 /// Accepts what has changed in a source, or leaves a part of it out.
 pub async fn answer(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
-    body: Result<Json<Answer>, JsonRejection>,
+    body: Result<Json<ContractDecision>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {
     who.may(caller::Role::Editor)?;
-    let Json(Answer { integration, discovered_at, leave_out }) = body?;
+    let Json(ContractDecision { integration, discovered_at, leave_out }) = body?;
     let desk = app.desk().await?;
     let slug = find(&desk, &integration)?.slug.clone();
     let wish = leave_out.map_or(Wish::Accept, |LeftOut { stream, column }| Wish::LeaveOut { stream, column });

@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::shape::IntegrationData;
 use crate::app::App;
-use crate::caller::Who;
-use crate::project_view::{Desk, Standings};
+use crate::caller::Caller;
+use crate::project_view::{ProjectView, Standings};
 use crate::refusal::Refusal;
 use spile_core::digest::hash;
 use spile_core::integration::Integration;
@@ -28,7 +28,7 @@ const MOST: (usize, usize) = (100, 1000);
 
 /// Which integrations are wanted.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct IntegrationsQuery {
     /// Words that name, type or tags have.
     q: Option<String>,
     /// How many.
@@ -59,9 +59,9 @@ struct Reached<'a> {
 }
 
 pub async fn list(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<IntegrationsQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(wanted) = wanted?;
     let desk = app.desk().await?;
@@ -73,7 +73,7 @@ pub async fn list(
     Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
 }
 
-fn listed<'a>(desk: &'a Desk, standings: &'a Standings, wanted: &Wanted) -> Listed<'a> {
+fn listed<'a>(desk: &'a ProjectView, standings: &'a Standings, wanted: &IntegrationsQuery) -> Listed<'a> {
     let limit = wanted.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
     let is_after = |one: &&Arc<Integration>| wanted.after.as_ref().is_none_or(|after| one.slug > *after);
     let mut found = desk.loaded.integrations.by_slug().filter(is_after).filter(|one| fits(one, wanted.q.as_deref()));
@@ -105,7 +105,7 @@ pub fn fits(one: &Integration, words: Option<&str>) -> bool {
 }
 
 pub async fn one(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -126,7 +126,7 @@ pub async fn one(
 ///
 /// # Errors
 /// When there is none.
-pub fn find<'a>(desk: &'a Desk, id: &str) -> Result<&'a Arc<Integration>, Refusal> {
+pub fn find<'a>(desk: &'a ProjectView, id: &str) -> Result<&'a Arc<Integration>, Refusal> {
     let integrations = &desk.loaded.integrations;
     let by_id = id.parse().ok().and_then(|id| integrations.get(&id));
     by_id.or_else(|| integrations.find(id)).ok_or_else(|| {
@@ -136,7 +136,7 @@ pub fn find<'a>(desk: &'a Desk, id: &str) -> Result<&'a Arc<Integration>, Refusa
 }
 
 /// Returns the mark of an integration as it is given: of what its files said, and of how the registry says that it stands.
-pub(super) fn etag(desk: &Desk, integration: &Integration, standing: Option<&Standing>) -> String {
+pub(super) fn etag(desk: &ProjectView, integration: &Integration, standing: Option<&Standing>) -> String {
     let stands = standing.map(|one| hash(format!("{} {} {}", one.status, one.created_at, one.updated_at).as_bytes()));
     format!("\"{}.{}\"", desk.mark_of(integration), stands.as_deref().map_or("0", |hash| &hash[..8]))
 }
@@ -145,7 +145,7 @@ pub(super) fn etag(desk: &Desk, integration: &Integration, standing: Option<&Sta
 ///
 /// # Errors
 /// When `If-Match` names none of what they say now.
-pub(super) fn holds(desk: &Desk, integration: &Integration, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn holds(desk: &ProjectView, integration: &Integration, headers: &HeaderMap) -> Result<(), Refusal> {
     let is_of = |tag: &str| tag == "*" || tag.trim_matches('"').split('.').next() == Some(desk.mark_of(integration));
     if !headers.contains_key(IF_MATCH) || tags(headers, &IF_MATCH).any(is_of) {
         return Ok(());

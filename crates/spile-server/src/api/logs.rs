@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::runs::{Found, found};
+use super::runs::{RunStatusPage, found};
 use crate::app::App;
-use crate::caller::Who;
-use crate::project_view::Desk;
+use crate::caller::Caller;
+use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use spile_core::run::Run;
 use spile_ops as ops;
@@ -37,7 +37,7 @@ const PIECE: u64 = 64 * 1024;
 const WAITING: usize = 4;
 
 pub async fn logs(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -68,7 +68,7 @@ pub async fn logs(
 }
 
 /// Sends what a log says until its run has ended, and how that was.
-async fn follow(app: &App, desk: &Desk, run: Found, mut shown: u64, sender: &mpsc::Sender<Event>) {
+async fn follow(app: &App, desk: &ProjectView, run: RunStatusPage, mut shown: u64, sender: &mpsc::Sender<Event>) {
     let event = |shown: u64| Event::default().id(shown.to_string());
     let run = match begun(app, desk, run).await {
         Ok(run) => run,
@@ -106,7 +106,7 @@ async fn follow(app: &App, desk: &Desk, run: Found, mut shown: u64, sender: &mps
 }
 
 /// Waits until a run has begun, or was refused.
-async fn begun(app: &App, desk: &Desk, mut run: Found) -> Result<Run, Refusal> {
+async fn begun(app: &App, desk: &ProjectView, mut run: RunStatusPage) -> Result<Run, Refusal> {
     while run.is_waiting {
         tokio::time::sleep(PAUSE).await;
         run = found(app, desk, &run.run.id.to_string()).await?;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::caller::Who;
+use crate::caller::Caller;
 use crate::refusal::Refusal;
 use spile_core::alert::Key;
 use spile_core::name::Slug;
@@ -33,12 +33,12 @@ pub struct Marks {
 
 /// Which deeds are wanted.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct AuditQuery {
     integration: Option<Slug>,
     limit: Option<usize>,
 }
 
-pub async fn list(who: Who, State(app): State<App>) -> Result<Json<Value>, Refusal> {
+pub async fn list(who: Caller, State(app): State<App>) -> Result<Json<Value>, Refusal> {
     let desk = app.desk().await?;
     let seen = desk.seen().await;
     let channels = desk.loaded.settings.channels_of(&desk.environment);
@@ -61,7 +61,7 @@ pub async fn list(who: Who, State(app): State<App>) -> Result<Json<Value>, Refus
 }
 
 pub async fn mark(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
     marks: Result<Json<Marks>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {
@@ -76,9 +76,9 @@ pub async fn mark(
 }
 
 pub async fn audit(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(wanted) = wanted?;
     let most = wanted.limit.unwrap_or(MOST.0).clamp(1, MOST.1);

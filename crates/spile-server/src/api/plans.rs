@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::caller::{Role, Who};
+use crate::caller::{Caller, Role};
 use crate::change;
 use crate::refusal::Refusal;
 use spile_ops as ops;
@@ -27,7 +27,7 @@ pub struct About {
 
 /// How many applies are wanted.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct AppliesQuery {
     limit: Option<usize>,
 }
 
@@ -41,7 +41,7 @@ pub struct Apply {
 }
 
 pub async fn plan(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
     about: Result<Query<About>, QueryRejection>,
 ) -> Result<Json<PlanData>, Refusal> {
@@ -53,9 +53,9 @@ pub async fn plan(
 }
 
 pub async fn applies(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<AppliesQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let most = wanted?.0.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
     let desk = app.desk().await?;
@@ -63,7 +63,7 @@ pub async fn applies(
 }
 
 pub async fn apply(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
     body: Result<Json<Apply>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {

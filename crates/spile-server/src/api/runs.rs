@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use super::integrations::find;
 use crate::app::App;
-use crate::caller::{Role, Who};
+use crate::caller::{Caller, Role};
 use crate::change;
-use crate::project_view::Desk;
+use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use spile_core::name::Slug;
 use spile_core::run::{Run, RunKind, RunStatus};
-use spile_ops::{self as ops, Error, Which};
+use spile_ops::{self as ops, Error, RunSelection};
 
 /// How many runs are given where nothing is said, and at most.
 const MOST: (usize, usize) = (50, 1000);
@@ -35,7 +35,7 @@ pub struct Wait {
 
 /// Which runs are wanted.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct RunsQuery {
     /// Those of one integration, by its name.
     integration: Option<Slug>,
     /// How many, the newest first.
@@ -43,7 +43,7 @@ pub struct Wanted {
 }
 
 pub async fn test(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
     wait: Result<Query<Wait>, QueryRejection>,
@@ -53,7 +53,7 @@ pub async fn test(
 }
 
 pub async fn sync(
-    who: Who,
+    who: Caller,
     State(app): State<App>,
     Path(id): Path<String>,
     wait: Result<Query<Wait>, QueryRejection>,
@@ -62,7 +62,7 @@ pub async fn sync(
     begin(&who, &app, RunKind::Sync, &id, seconds).await
 }
 
-async fn begin(who: &Who, app: &App, kind: RunKind, id: &str, seconds: u64) -> Result<Response, Refusal> {
+async fn begin(who: &Caller, app: &App, kind: RunKind, id: &str, seconds: u64) -> Result<Response, Refusal> {
     who.may(Role::Editor)?;
     let desk = app.desk().await?;
     let slug = find(&desk, id)?.slug.clone();
@@ -96,22 +96,22 @@ fn ended_as(run: &Run) -> Response {
 }
 
 pub async fn list(
-    _who: Who,
+    _who: Caller,
     State(app): State<App>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<RunsQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(wanted) = wanted?;
     let desk = app.desk().await?;
     let of = |run: &Run| wanted.integration.as_ref().is_none_or(|slug| run.slug == *slug);
-    let waiting = app.queue().all().into_iter().filter(of).map(|run| Found { run, is_waiting: true }.shaped());
+    let waiting = app.queue().all().into_iter().filter(of).map(|run| RunStatusPage { run, is_waiting: true }.shaped());
     let waiting: Vec<Value> = waiting.collect();
-    let which = wanted.integration.clone().map_or_else(Which::default, |slug| Which::exactly([slug]));
+    let which = wanted.integration.clone().map_or_else(RunSelection::default, |slug| RunSelection::exactly([slug]));
     let most = wanted.limit.unwrap_or(MOST.0).clamp(1, MOST.1);
     let runs = ops::runs(&desk.world, &desk.loaded, &which, most).await?;
     Ok(Json(json!({ "runs": runs, "waiting": waiting })))
 }
 
-pub async fn one(_who: Who, State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+pub async fn one(_who: Caller, State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     let desk = app.desk().await?;
     let found = found(&app, &desk, &id).await?;
     let mend = ops::run::mend(&desk.world, &desk.loaded, &found.run);
@@ -119,14 +119,14 @@ pub async fn one(_who: Who, State(app): State<App>, Path(id): Path<String>) -> R
 }
 
 /// A run, as far as it is known.
-pub struct Found {
+pub struct RunStatusPage {
     /// The run.
     pub run: Run,
     /// Whether it waits for its turn.
     pub is_waiting: bool,
 }
 
-impl Found {
+impl RunStatusPage {
     /// Returns the run as the API gives it.
     pub fn shaped(&self) -> Value {
         let mut shaped = json!(self.run);
@@ -141,12 +141,12 @@ impl Found {
 ///
 /// # Errors
 /// When there is none, or it was refused when its turn came.
-pub async fn found(app: &App, desk: &Desk, id: &str) -> Result<Found, Refusal> {
+pub async fn found(app: &App, desk: &ProjectView, id: &str) -> Result<RunStatusPage, Refusal> {
     let unknown = || Error::NoRun { of: "that id".to_owned() };
     let id = id.parse().map_err(|_| unknown())?;
     // One that has begun since is in the registry before it is taken out of the queue.
     match app.queue().find(id) {
-        Some(waiting) => Ok(Found { run: waiting?, is_waiting: true }),
-        None => Ok(Found { run: desk.world.runs.get(id).await?.ok_or_else(unknown)?, is_waiting: false }),
+        Some(waiting) => Ok(RunStatusPage { run: waiting?, is_waiting: true }),
+        None => Ok(RunStatusPage { run: desk.world.runs.get(id).await?.ok_or_else(unknown)?, is_waiting: false }),
     }
 }

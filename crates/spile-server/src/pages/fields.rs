@@ -11,7 +11,7 @@ use spile_core::value::Settings;
 
 /// What is known of the answers so far.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct AnswersSoFar {
     /// Values of settings.
     pub config: Settings,
     /// What was typed, where it was not taken.
@@ -107,7 +107,7 @@ pub enum Control {
 impl Fields {
     /// Returns the fields of a connector with what is known of the answers.
     #[must_use]
-    pub fn of(connector: &Connector, known: &Known) -> Self {
+    pub fn of(connector: &Connector, known: &AnswersSoFar) -> Self {
         let ranked = |rank| form::ranked(connector, rank).map(|setting| field(setting, known)).collect::<Vec<_>>();
         let advanced = ranked(Rank::Advanced);
         let is_told = |field: &FieldData| !(field.value.is_empty() && field.fault.is_empty() && field.set.is_empty());
@@ -121,7 +121,7 @@ impl Fields {
     }
 }
 
-fn groups(connector: &Connector, known: &Known) -> Vec<GroupData> {
+fn groups(connector: &Connector, known: &AnswersSoFar) -> Vec<GroupData> {
     let is_said = |name: &String| known.config.contains_key(name) || known.set.contains_key(name);
     let said = |group: &Group| group.settings.iter().filter(|name| is_said(name)).count();
     // The one of which most is said; the first where nothing is.
@@ -137,7 +137,7 @@ fn groups(connector: &Connector, known: &Known) -> Vec<GroupData> {
     groups.filter(|group| seen.insert(group.label.clone())).collect()
 }
 
-fn field(setting: &Setting, known: &Known) -> FieldData {
+fn field(setting: &Setting, known: &AnswersSoFar) -> FieldData {
     let prefix = if setting.secret { "secrets" } else { "config" };
     let name = format!("{prefix}.{}", setting.name);
     let value = known.config.get(&setting.name).map(shown).unwrap_or_default();
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn fields_are_as_the_connector_groups_them_and_hold_no_secret() {
         let salesforce = Catalog::built_in(Role::Extractor, "salesforce").unwrap();
-        let known = Known {
+        let known = AnswersSoFar {
             config: Settings::from([("client_id".to_owned(), json!("key-of-the-app"))]),
             typed: BTreeMap::from([("start_date".to_owned(), "yesterday".to_owned())]),
             set: BTreeMap::from([("client_secret".to_owned(), "3 days ago".to_owned())]),

@@ -47,12 +47,12 @@ pub struct Changed {
     /// Why.
     pub reasons: Vec<String>,
     /// What happens in each place.
-    pub targets: Vec<Placed>,
+    pub targets: Vec<TargetChange>,
 }
 
 /// What happens to an integration in one place.
 #[derive(Debug, Clone, Serialize)]
-pub struct Placed {
+pub struct TargetChange {
     /// The registry, or the file.
     pub name: &'static str,
     /// The fields.
@@ -103,9 +103,9 @@ fn changed(changes: &[ChangeData]) -> Option<Changed> {
     })
 }
 
-fn placed(change: &ChangeData) -> Placed {
+fn placed(change: &ChangeData) -> TargetChange {
     let name = if change.target == "meltano" { spile_core::render::FILE_NAME } else { "registry" };
-    Placed { name, fields: change.fields.iter().map(field).collect() }
+    TargetChange { name, fields: change.fields.iter().map(field).collect() }
 }
 
 fn field(field: &FieldData) -> String {

@@ -8,7 +8,7 @@ use spile_core::run::{Run, RunKind, RunStatus};
 
 /// A state: a word, and the tone it is shown in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct State {
+pub struct StatusWord {
     /// The word.
     pub word: &'static str,
     /// `good`, `warn`, `bad`, or nothing.
@@ -17,25 +17,25 @@ pub struct State {
 
 /// Returns the state of a run.
 #[must_use]
-pub fn run_state(status: RunStatus) -> State {
+pub fn run_state(status: RunStatus) -> StatusWord {
     match status {
-        RunStatus::Ok => State { word: "ok", tone: "good" },
-        RunStatus::Warning => State { word: "warning", tone: "warn" },
-        RunStatus::Failed => State { word: "failed", tone: "bad" },
-        RunStatus::Running => State { word: "running", tone: "warn" },
-        RunStatus::Cancelled => State { word: "stopped", tone: "warn" },
+        RunStatus::Ok => StatusWord { word: "ok", tone: "good" },
+        RunStatus::Warning => StatusWord { word: "warning", tone: "warn" },
+        RunStatus::Failed => StatusWord { word: "failed", tone: "bad" },
+        RunStatus::Running => StatusWord { word: "running", tone: "warn" },
+        RunStatus::Cancelled => StatusWord { word: "stopped", tone: "warn" },
     }
 }
 
 /// Returns the state that the registry gives an integration.
 #[must_use]
-pub fn status(word: Option<&str>) -> State {
+pub fn status(word: Option<&str>) -> StatusWord {
     match word {
-        Some("active") => State { word: "active", tone: "good" },
-        Some("error") => State { word: "error", tone: "bad" },
-        Some("paused") => State { word: "paused", tone: "warn" },
-        Some(_) => State { word: "pending", tone: "" },
-        None => State { word: "not applied", tone: "warn" },
+        Some("active") => StatusWord { word: "active", tone: "good" },
+        Some("error") => StatusWord { word: "error", tone: "bad" },
+        Some("paused") => StatusWord { word: "paused", tone: "warn" },
+        Some(_) => StatusWord { word: "pending", tone: "" },
+        None => StatusWord { word: "not applied", tone: "warn" },
     }
 }
 
@@ -80,7 +80,7 @@ pub struct RunRow {
     /// `test` or `sync`.
     pub kind: &'static str,
     /// How it ended.
-    pub state: State,
+    pub state: StatusWord,
     /// When it began.
     pub when: String,
     /// How many records went through.
@@ -95,7 +95,7 @@ impl RunRow {
     /// Returns a run that waits for its turn as a row.
     #[must_use]
     pub fn waiting(run: &Run, now: Timestamp) -> Self {
-        Self { state: State { word: "waiting", tone: "" }, ..Self::of(run, now) }
+        Self { state: StatusWord { word: "waiting", tone: "" }, ..Self::of(run, now) }
     }
 
     /// Returns a run as a row.

@@ -16,14 +16,14 @@ use crate::pages::render;
 use crate::refusal::Refusal;
 use spile_core::connector::{Connector, Head, Role};
 use spile_core::form;
-use spile_ops::connectors::{Origin, Shelf, Standing};
+use spile_ops::connectors::{Origin, Shelf, ShelfEntry};
 
 /// How many connectors are shown.
 const MOST: usize = 120;
 
 /// What is looked for.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct CatalogQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
@@ -39,7 +39,7 @@ pub struct Field {
     field: String,
 }
 
-pub async fn marketplace(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Trouble> {
+pub async fn marketplace(at: At, wanted: Result<Query<CatalogQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
     let shelf = Shelf::with_hub(&at.app.setup().project)?;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == wanted.kind).map(|(_, role)| role);
@@ -53,7 +53,7 @@ pub async fn marketplace(at: At, wanted: Result<Query<Wanted>, QueryRejection>) 
     at.page("marketplace.html.j2", "Marketplace", data).await
 }
 
-fn card(one: &Standing) -> Value {
+fn card(one: &ShelfEntry) -> Value {
     let Head { name, role, label, description, category, docs, .. } = &one.head;
     // What comes from elsewhere leads nowhere but to the web.
     let docs = docs.as_ref().filter(|docs| docs.starts_with("https://") || docs.starts_with("http://"));

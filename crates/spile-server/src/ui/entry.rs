@@ -13,7 +13,7 @@ use serde_json::json;
 use super::form::{Looking, Posted};
 use super::shell::{Trouble, mistake};
 use crate::app::App;
-use crate::caller::Who;
+use crate::caller::Caller;
 use crate::pages::render;
 use crate::refusal::Refusal;
 use crate::session::{NotIn, kept_to_https};
@@ -21,7 +21,7 @@ use crate::sign_in::from;
 
 /// What is typed to sign in: a code, or a token of whom the server believes.
 #[derive(Deserialize)]
-pub struct Entry {
+pub struct SignInForm {
     #[serde(default)]
     code: String,
     #[serde(default)]
@@ -35,7 +35,7 @@ pub async fn login(State(app): State<App>) -> Result<Response, Trouble> {
     page(&app, StatusCode::OK, None)
 }
 
-pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<Entry>) -> Result<Response, Trouble> {
+pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<SignInForm>) -> Result<Response, Trouble> {
     let come_in = |cookie| ([(SET_COOKIE, kept_to_https(cookie, &parts.headers))], Redirect::to("/")).into_response();
     let token = entry.token.trim();
     if !token.is_empty() {
@@ -63,7 +63,7 @@ fn by_code(app: &App, code: &str, from: &str) -> Result<Result<HeaderValue, NotI
     if let Err(not_in) = app.sessions().fits(code, from) {
         return Ok(Err(not_in));
     }
-    app.note(&Who::admin(), "sign-in", &[], None)?;
+    app.note(&Caller::admin(), "sign-in", &[], None)?;
     Ok(app.sessions().enter())
 }
 

@@ -14,20 +14,20 @@ use super::form::Posted;
 use super::integrations::{confirm, next, state};
 use super::shell::{At, Trouble, fault};
 use crate::api::find;
-use crate::change::{self, Bulk, Change, Made};
+use crate::change::{self, Bulk, Change, ChangeOutcome};
 use crate::contract::Wish;
 use crate::pages::chart;
-use crate::pages::fields::{Control, FieldData, Fields, Known, OptionData};
+use crate::pages::fields::{AnswersSoFar, Control, FieldData, Fields, OptionData};
 use crate::pages::words::{RunRow, ago, moment};
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
 use spile_core::discovered::{Rules, Stream, can_select};
 use spile_core::form;
 use spile_core::integration::Integration;
-use spile_ops::author::{self, Wanted};
-use spile_ops::contract::{History, Named};
-use spile_ops::edits::Written;
-use spile_ops::{self as ops, Which};
+use spile_ops::author::{self, DesiredIntegration};
+use spile_ops::contract::{History, IntegrationLabel};
+use spile_ops::edits::WriteOutcome;
+use spile_ops::{self as ops, RunSelection};
 use spile_view as view;
 use spile_world::processes::git;
 
@@ -53,7 +53,7 @@ async fn page(
     let now = Timestamp::now();
     let standings = desk.standings().await;
     let standing = standings.as_ref().ok().and_then(|known| known.get(&one.id));
-    let which = Which::exactly([one.slug.clone()]);
+    let which = RunSelection::exactly([one.slug.clone()]);
     let runs = ops::runs(&desk.world, &desk.loaded, &which, RUNS.0).await.unwrap_or_default();
     let rows: Vec<RunRow> = runs.iter().take(RUNS.1).map(|run| RunRow::of(run, now)).collect();
     let known = known(one, posted, refusal, now);
@@ -77,8 +77,8 @@ async fn page(
     at.page_with(status, "integration.html.j2", &one.base.name, data).await
 }
 
-fn known(one: &Integration, posted: Option<&Posted>, refusal: Option<&Refusal>, now: Timestamp) -> Known {
-    let mut known = Known { config: one.base.config.clone(), ..Known::default() };
+fn known(one: &Integration, posted: Option<&Posted>, refusal: Option<&Refusal>, now: Timestamp) -> AnswersSoFar {
+    let mut known = AnswersSoFar { config: one.base.config.clone(), ..AnswersSoFar::default() };
     if let Some(secrets) = &one.base.secrets {
         let at = secrets.document.metadata.last_modified().ok().and_then(|at| at.parse::<Timestamp>().ok());
         let when = at.map_or_else(|| "before".to_owned(), |at| ago(at, now));
@@ -199,7 +199,7 @@ fn source(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
     let desk = &at.desk;
     let known = crate::contract::known(desk, one).ok()??;
     let history = ops::contract::history(&desk.world.project, one, &desk.environment, &known).ok()?;
-    let named = Named::of(&desk.loaded, one, &desk.environment);
+    let named = IntegrationLabel::of(&desk.loaded, one, &desk.environment);
     let (has_contract, changes) = match &history {
         History::SinceContract(changes) => (true, view::changes::data(&named.argument, changes)),
         History::ByAnswer(_) => (false, Vec::new()),
@@ -272,7 +272,7 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     let kept = one.base.config.iter().filter(|(name, _)| is_secret(name) && !read.secrets.contains_key(*name));
     config.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
     let secrets = read.secrets.into_iter().map(|(name, secret)| (name, Some(secret))).collect();
-    let wanted = Wanted { keys: keys(&one, &posted), config: Some(config), secrets };
+    let wanted = DesiredIntegration { keys: keys(&one, &posted), config: Some(config), secrets };
     let program = at.app.program();
     let access = change::access(&at.app, &desk.world.keys, &program);
     let prepared = match author::change(access, &one, &wanted).await {
@@ -295,12 +295,12 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
 }
 
 /// Goes to a page that tells what was done: to the plan, where something written is not applied that should be.
-pub fn goes_on(made: &Made, page: &str) -> Response {
+pub fn goes_on(made: &ChangeOutcome, page: &str) -> Response {
     let to = match (&made.written, &made.applied) {
-        (Written::Branch { .. }, _) => format!("{page}?did=branch"),
-        (Written::Files { .. }, None) => format!("{page}?did=saved"),
-        (Written::Files { .. }, Some(Ok(()))) => format!("{page}?did=applied"),
-        (Written::Files { .. }, Some(Err(_))) => "/plan?did=unapplied".to_owned(),
+        (WriteOutcome::Branch { .. }, _) => format!("{page}?did=branch"),
+        (WriteOutcome::Files { .. }, None) => format!("{page}?did=saved"),
+        (WriteOutcome::Files { .. }, Some(Ok(()))) => format!("{page}?did=applied"),
+        (WriteOutcome::Files { .. }, Some(Err(_))) => "/plan?did=unapplied".to_owned(),
     };
     Redirect::to(&to).into_response()
 }

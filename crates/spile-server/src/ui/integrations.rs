@@ -14,7 +14,7 @@ use super::shell::{At, Trouble};
 use crate::api::fits;
 use crate::change::{self, Bulk};
 use crate::pages::plan::PlanPage;
-use crate::pages::words::{State, ago, run_state, status};
+use crate::pages::words::{StatusWord, ago, run_state, status};
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
 use spile_core::integration::{Integration, Timetable};
@@ -30,7 +30,7 @@ const MOST: usize = 1000;
 
 /// Which are shown.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct IntegrationsQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct Wanted {
     after: String,
 }
 
-pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Trouble> {
+pub async fn list(at: At, wanted: Result<Query<IntegrationsQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
     let desk = &at.desk;
     let standings = desk.standings().await;
@@ -57,7 +57,7 @@ pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Resu
     let all = desk.loaded.integrations.by_slug().filter(|one| one.slug.as_str() > wanted.after.as_str());
     let found: Vec<_> = all.filter(|one| fits(one, Some(&wanted.q)) && is_in(one)).take(MOST + 1).collect();
     let shown = &found[..found.len().min(MOST)];
-    let of_row = |one: &Integration| Known {
+    let of_row = |one: &Integration| LiveFacts {
         standing: of(one),
         last: newest.get(&one.id),
         has_drifted: drifted.contains(&one.id),
@@ -81,24 +81,24 @@ pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Resu
 }
 
 /// Returns the state that an integration is shown with.
-pub fn state(one: &Integration, standing: Option<&Standing>) -> State {
+pub fn state(one: &Integration, standing: Option<&Standing>) -> StatusWord {
     if !one.base.enabled {
-        return State { word: "disabled", tone: "" };
+        return StatusWord { word: "disabled", tone: "" };
     }
     if one.role() == Role::Loader {
-        return State { word: "destination", tone: "" };
+        return StatusWord { word: "destination", tone: "" };
     }
     status(standing.map(|standing| standing.status.as_str()))
 }
 
 /// What is known of an integration besides its file.
-struct Known<'a> {
+struct LiveFacts<'a> {
     standing: Option<&'a Standing>,
     last: Option<&'a Run>,
     has_drifted: bool,
 }
 
-fn row(one: &Integration, environment: &EnvironmentName, known: &Known<'_>, now: Timestamp) -> Value {
+fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, now: Timestamp) -> Value {
     let last =
         known.last.map(|run| json!({ "id": run.id, "when": ago(run.started_at, now), "state": run_state(run.status) }));
     json!({

@@ -12,7 +12,7 @@ use super::runs::mend;
 use super::shell::{At, Trouble, mistake};
 use crate::pages::render;
 use crate::pages::words::ago;
-use crate::project_view::Desk;
+use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use spile_core::alert::Alert;
 use spile_core::settings::AlertKind;
@@ -61,7 +61,7 @@ pub async fn mark(posted: Posted<Looking>) -> Result<Response, Trouble> {
     Ok(Redirect::to("/notifications").into_response())
 }
 
-fn row(desk: &Desk, Noticed { alert, since, is_read, .. }: &Noticed, now: Timestamp) -> Value {
+fn row(desk: &ProjectView, Noticed { alert, since, is_read, .. }: &Noticed, now: Timestamp) -> Value {
     let slug = alert.integration.as_ref().map(|subject| subject.slug.to_string());
     let title = slug.clone().unwrap_or_else(|| alert.kind().word().replace('_', " "));
     json!({
@@ -72,7 +72,7 @@ fn row(desk: &Desk, Noticed { alert, since, is_read, .. }: &Noticed, now: Timest
 }
 
 /// Returns where to go: first to what mends it.
-fn links(desk: &Desk, alert: &Alert) -> Vec<Value> {
+fn links(desk: &ProjectView, alert: &Alert) -> Vec<Value> {
     let link = |path: String, label: &str| json!({ "path": path, "label": label });
     let mut links = Vec::new();
     if let Some(run) = &alert.run {

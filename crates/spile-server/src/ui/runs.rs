@@ -12,13 +12,13 @@ use crate::api::{FoundRun, found_run};
 use crate::pages::record::{StreamRow, facts};
 use crate::pages::render;
 use crate::pages::words::RunRow;
-use crate::project_view::Desk;
+use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use spile_core::integration::field;
 use spile_core::name::Slug;
 use spile_core::run::{Cause, Run};
 use spile_ops::run::Log;
-use spile_ops::{self as ops, Which};
+use spile_ops::{self as ops, RunSelection};
 
 /// How many runs are shown.
 const MOST: usize = 100;
@@ -31,14 +31,14 @@ const LONGEST: u64 = 256 * 1024;
 
 /// Whose runs are shown.
 #[derive(Debug, Deserialize)]
-pub struct Wanted {
+pub struct RunsQuery {
     #[serde(default)]
     slug: Option<Slug>,
 }
 
-pub async fn list(at: At, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Trouble> {
+pub async fn list(at: At, wanted: Result<Query<RunsQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
-    let which = wanted.slug.clone().map_or_else(Which::default, |slug| Which::exactly([slug]));
+    let which = wanted.slug.clone().map_or_else(RunSelection::default, |slug| RunSelection::exactly([slug]));
     let runs = ops::runs(&at.desk.world, &at.desk.loaded, &which, MOST).await?;
     let now = Timestamp::now();
     let is_shown = |run: &Run| wanted.slug.as_ref().is_none_or(|slug| run.slug == *slug);
@@ -60,7 +60,7 @@ pub async fn live(at: At, Path(id): Path<String>) -> Result<Response, Trouble> {
     Ok(Html(html).into_response())
 }
 
-async fn data(desk: &Desk, found: &FoundRun) -> Result<Value, Trouble> {
+async fn data(desk: &ProjectView, found: &FoundRun) -> Result<Value, Trouble> {
     let run = &found.run;
     // Once it has ended: while it lasts, the page asks each second.
     let applied = match run.finished_at {
@@ -101,7 +101,7 @@ fn said(line: &str) -> String {
 }
 
 /// Returns the field that mends what made a run fail.
-pub fn mend(desk: &Desk, run: &Run) -> Option<Value> {
+pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
     let mend = ops::run::mend(&desk.world, &desk.loaded, run)?;
     let integration = desk.loaded.integrations.get(&run.integration)?;
     let field = mend.line.and_then(|line| {

@@ -12,9 +12,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::caller::{Role, Who};
+use crate::caller::{Caller, Role};
 use crate::pages::{Fault, PageLink, Shell, Told, render};
-use crate::project_view::Desk;
+use crate::project_view::ProjectView;
 use crate::refusal::Refusal;
 use crate::setup::Writing;
 use spile_ops::Error;
@@ -34,11 +34,11 @@ const ELSEWHERE: (HeaderName, &str) = (HeaderName::from_static("hx-redirect"), "
 /// Somebody at a page, with the project as it is.
 pub struct At {
     /// Who.
-    pub who: Who,
+    pub who: Caller,
     /// The server.
     pub app: App,
     /// The project.
-    pub desk: Arc<Desk>,
+    pub desk: Arc<ProjectView>,
     path: String,
     told: Option<Told>,
 }
@@ -98,7 +98,7 @@ impl FromRequestParts<App> for At {
     type Rejection = Trouble;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
-        let who = match Who::from_request_parts(parts, app).await {
+        let who = match Caller::from_request_parts(parts, app).await {
             Ok(who) => who,
             Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
                 return Err(Trouble::Outside { is_part: parts.headers.contains_key("hx-request") });

@@ -13,7 +13,7 @@ use super::integration::{SCHEDULE, faults, goes_on, loaders, text};
 use super::shell::{At, Trouble, fault};
 use crate::change::{self, Change};
 use crate::drafts::Draft;
-use crate::pages::fields::{FieldData, Fields, Known};
+use crate::pages::fields::{AnswersSoFar, FieldData, Fields};
 use crate::pages::plan::PlanPage;
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
@@ -23,7 +23,7 @@ use spile_core::name::Slug;
 use spile_core::run::Run;
 use spile_core::run::error_line::{self, Sought};
 use spile_ops::discover::{Freshness, Offered, Options};
-use spile_ops::edits::Written;
+use spile_ops::edits::WriteOutcome;
 use spile_ops::new::{self, Prepared};
 use spile_ops::{self as ops, author};
 use spile_view::plan_data::PlanData;
@@ -107,7 +107,7 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
             name.fault = faults.get("name").cloned().unwrap_or_default();
             data["general"] = json!([name]);
             let set = draft.secrets.keys().map(|name| (name.clone(), "here".to_owned())).collect();
-            let known = Known { config: draft.config.clone(), typed: draft.typed.clone(), set, faults };
+            let known = AnswersSoFar { config: draft.config.clone(), typed: draft.typed.clone(), set, faults };
             data["all"] = json!(Fields::of(&draft.connector, &known));
         }
         "test" => {
@@ -362,7 +362,7 @@ async fn save(at: &At, id: &str, step: &str) -> Result<Response, Trouble> {
         Ok((slug, made)) => {
             at.app.drafts().end(id);
             // What is on a branch is not here yet.
-            let is_here = matches!(made.written, Written::Files { .. });
+            let is_here = matches!(made.written, WriteOutcome::Files { .. });
             let page = if is_here { format!("/integrations/{slug}") } else { "/integrations".to_owned() };
             Ok(goes_on(&made, &page))
         }

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use spile_core::connector::{Kind, Setting};
-use spile_ops::connectors::{Origin, Shown, Standing};
+use spile_ops::connectors::{Origin, ShelfEntry, ShownConnector};
 
 /// Returns connectors as data.
 #[must_use]
-pub fn list(standing: &[&Standing]) -> Value {
-    let one = |one: &&Standing| {
+pub fn list(standing: &[&ShelfEntry]) -> Value {
+    let one = |one: &&ShelfEntry| {
         let head = &one.head;
         json!({
             "name": head.name,
@@ -25,8 +25,8 @@ pub fn list(standing: &[&Standing]) -> Value {
 
 /// Returns connectors with all that they take, as data.
 #[must_use]
-pub fn show(shown: &[Shown]) -> Value {
-    let one = |Shown { connector, origin }: &Shown| {
+pub fn show(shown: &[ShownConnector]) -> Value {
+    let one = |ShownConnector { connector, origin }: &ShownConnector| {
         let plugin = &connector.plugin;
         json!({
             "name": connector.name,

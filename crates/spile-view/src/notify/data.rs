@@ -5,7 +5,7 @@ use miette::Diagnostic;
 use serde::Serialize;
 
 use spile_core::alert::delivery_log::HOUR;
-use spile_core::alert::message::Named;
+use spile_core::alert::message::MessageIntegration;
 use spile_core::alert::{Alert, Told};
 use spile_core::settings::Channel;
 use spile_ops::Event;
@@ -133,7 +133,7 @@ pub struct AlertData {
     /// Its kind.
     pub kind: &'static str,
     /// What it is about; none where that is the project.
-    pub integration: Option<Named>,
+    pub integration: Option<MessageIntegration>,
     /// Since when.
     pub since: Timestamp,
     /// What happened.
@@ -163,7 +163,10 @@ impl From<&Alert> for AlertData {
         Self {
             key: alert.key.to_string(),
             kind: alert.kind().word(),
-            integration: alert.integration.as_ref().map(|one| Named { id: one.id, slug: one.slug.clone() }),
+            integration: alert
+                .integration
+                .as_ref()
+                .map(|one| MessageIntegration { id: one.id, slug: one.slug.clone() }),
             since: alert.since,
             sentence: alert.sentence.clone(),
             help: alert.help.clone(),

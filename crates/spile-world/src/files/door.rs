@@ -17,7 +17,7 @@ mod listing;
 mod named;
 mod place;
 
-pub use listing::{Entry, Kind, Listing, Refused};
+pub use listing::{EntryKind, FolderEntry, Listing, RefusedPath};
 pub use named::{read_named, text_named};
 
 /// How many bytes a file of a project may have: a hundred times what the largest one has. What reads it takes up to forty

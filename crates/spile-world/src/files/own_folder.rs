@@ -254,7 +254,7 @@ fn this_user() -> u32 {
 
 impl From<NotOwn> for io::Error {
     fn from(not_own: NotOwn) -> Self {
-        crate::files::refusal::Refusal::from(not_own).into()
+        crate::files::refusal::FileRefusal::from(not_own).into()
     }
 }
 

@@ -22,7 +22,7 @@ use spile_core::render;
 use spile_core::source::Source;
 
 pub use journal::{BadJournal, FileEdit, NotWritten, Turn, is_interrupted, recover};
-pub use mistake::{FileError, Mistake};
+pub use mistake::{FileError, ProjectFileMistake};
 pub use trust::Trust;
 pub(crate) use write::sweep_temporary;
 pub use write::{add_lines, check_lines, create, make_private, replace, replace_named, replace_private, with_lines};
@@ -294,9 +294,9 @@ impl Project {
     }
 }
 
-fn bad_name(path: &Path) -> Mistake {
+fn bad_name(path: &Path) -> ProjectFileMistake {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Mistake::Name { name, span: (0..0).into() }
+    ProjectFileMistake::Name { name, span: (0..0).into() }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::files::run_lock::Busy;
 
 /// A refusal on its way up in an [`io::Error`].
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Refusal {
+pub enum FileRefusal {
     /// A folder or a file is not this user's own.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -26,7 +26,7 @@ pub enum Refusal {
     Journal(#[from] BadJournal),
 }
 
-impl Refusal {
+impl FileRefusal {
     /// Finds the refusal that an error came from.
     #[must_use]
     pub fn behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
@@ -37,8 +37,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for io::Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<FileRefusal> for io::Error {
+    fn from(refusal: FileRefusal) -> Self {
         Self::other(refusal)
     }
 }

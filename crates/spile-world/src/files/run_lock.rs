@@ -276,7 +276,7 @@ impl Wait {
         }
         let waited = self.since.elapsed();
         if waited >= self.lock.patience() {
-            return Err(crate::files::refusal::Refusal::from(self.busy(&file)).into());
+            return Err(crate::files::refusal::FileRefusal::from(self.busy(&file)).into());
         }
         if waited >= SILENCE && !self.is_told {
             self.is_told = true;
@@ -313,7 +313,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::files::refusal::Refusal;
+    use crate::files::refusal::FileRefusal;
 
     fn own() -> (tempfile::TempDir, Own) {
         let folder = tempfile::tempdir().unwrap();
@@ -345,7 +345,7 @@ mod tests {
         assert!(matches!(wait.again(), Ok(Try::Pause(_))));
         wait.since = Instant::now().checked_sub(PATIENCE).unwrap();
         let error = wait.again().err().unwrap();
-        let Some(Refusal::Busy(busy)) = Refusal::behind(&error) else { panic!("{error}") };
+        let Some(FileRefusal::Busy(busy)) = FileRefusal::behind(&error) else { panic!("{error}") };
         let sentence = busy.to_string();
         assert!(sentence.contains(&format!("process {} on", std::process::id())), "{sentence}");
         assert!(busy.help().unwrap().to_string().contains("project.lock"));

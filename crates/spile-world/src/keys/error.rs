@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use miette::Diagnostic;
 
-use super::key_search::{Found, Place};
+use super::key_search::{KeySearch, SearchedPlace};
 use crate::processes::sops_program::ProgramError;
 use spile_core::sops::Fault;
 
@@ -48,12 +48,12 @@ pub struct Looked {
 }
 
 impl Looked {
-    fn at(place: &Place) -> Self {
+    fn at(place: &SearchedPlace) -> Self {
         Self { name: place.name.clone(), found: place.describe(), is_faulty: place.is_faulty() }
     }
 
     /// Returns the places of both, each finding once.
-    pub(super) fn all(found: &Found, asked: &[&Found]) -> Vec<Self> {
+    pub(super) fn all(found: &KeySearch, asked: &[&KeySearch]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for place in found.places.iter().chain(asked.iter().flat_map(|found| &found.places)) {
             let looked = Self::at(place);

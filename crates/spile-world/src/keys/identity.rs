@@ -158,7 +158,7 @@ impl Locked {
         let open = || {
             let passphrase = asking.passphrase(&self.place).ok_or(Unread::NobodyToAsk)?;
             let plain = unlock(&self.bytes, passphrase).ok_or(Unread::Passphrase)?;
-            lines(&plain, Words::OneInALine)
+            lines(&plain, IdentityCount::OneInALine)
         };
         self.opened.get_or_init(open).as_deref().ok()
     }
@@ -185,7 +185,7 @@ fn unwrap(enc: &str, identity: &dyn age::Identity) -> Option<DataKey> {
 
 /// How many identities a line may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Words {
+pub(super) enum IdentityCount {
     /// One, as in files and what commands print.
     OneInALine,
     /// Several with spaces between, as in `SOPS_AGE_KEY`.
@@ -193,7 +193,7 @@ pub(super) enum Words {
 }
 
 /// Reads what a place holds: identities, or an armored file of them behind a passphrase.
-pub(super) fn read(bytes: Zeroizing<Vec<u8>>, place: &str, words: Words) -> Result<Vec<Identity>, Unread> {
+pub(super) fn read(bytes: Zeroizing<Vec<u8>>, place: &str, words: IdentityCount) -> Result<Vec<Identity>, Unread> {
     if LOCKED.iter().any(|start| bytes.starts_with(start)) {
         let place = place.to_owned();
         return Ok(vec![Identity::Locked(Locked { place, bytes, opened: OnceLock::new() })]);
@@ -201,13 +201,13 @@ pub(super) fn read(bytes: Zeroizing<Vec<u8>>, place: &str, words: Words) -> Resu
     lines(std::str::from_utf8(&bytes).map_err(|_| Unread::NotText)?, words)
 }
 
-fn lines(text: &str, words: Words) -> Result<Vec<Identity>, Unread> {
+fn lines(text: &str, words: IdentityCount) -> Result<Vec<Identity>, Unread> {
     let mut identities = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
         let bad = || Unread::Line(index + 1);
         match words {
-            Words::OneInALine => identities.push(identity(line).ok_or_else(bad)?),
-            Words::Several => {
+            IdentityCount::OneInALine => identities.push(identity(line).ok_or_else(bad)?),
+            IdentityCount::Several => {
                 for word in line.split_whitespace() {
                     identities.push(identity(word).ok_or_else(bad)?);
                 }
@@ -252,5 +252,5 @@ pub(super) fn read_ssh(bytes: &[u8], place: &str, from: From) -> Result<Identity
 
 /// Reads identities that somebody holds as a secret.
 pub(super) fn read_secret(secret: &Secret, place: &str) -> Result<Vec<Identity>, Unread> {
-    read(Zeroizing::new(secret.expose().as_bytes().to_vec()), place, Words::Several)
+    read(Zeroizing::new(secret.expose().as_bytes().to_vec()), place, IdentityCount::Several)
 }

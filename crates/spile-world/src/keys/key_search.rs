@@ -7,27 +7,27 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::command;
-use super::identity::{self, From, Identity, LONGEST, Unread, Words};
+use super::identity::{self, From, Identity, IdentityCount, LONGEST, Unread};
 use super::places::Places;
 
 /// Every place that was looked at, in the order in which sops looks.
 #[derive(Debug)]
-pub struct Found {
+pub struct KeySearch {
     /// The places.
-    pub places: Vec<Place>,
+    pub places: Vec<SearchedPlace>,
     /// For whom the commands were asked.
     pub(super) recipient: Option<String>,
 }
 
 /// One place and what was there.
-pub struct Place {
+pub struct SearchedPlace {
     /// The variable or the path.
     pub name: String,
-    pub(super) state: State,
+    pub(super) state: PlaceState,
 }
 
 /// What was at a place.
-pub(super) enum State {
+pub(super) enum PlaceState {
     /// The variable is not set.
     NotSet,
     /// There is no such file.
@@ -38,14 +38,14 @@ pub(super) enum State {
     Unread(Unread),
 }
 
-impl Found {
+impl KeySearch {
     /// Returns the public keys of all identities that say theirs.
     pub fn public_keys(&self) -> impl Iterator<Item = &str> {
         self.identities().filter_map(Identity::public)
     }
 
     pub(super) fn identities(&self) -> impl Iterator<Item = &Identity> {
-        self.places.iter().flat_map(Place::identities)
+        self.places.iter().flat_map(SearchedPlace::identities)
     }
 
     /// Looks everywhere. A command that wants to know for whom is told of one recipient.
@@ -54,7 +54,7 @@ impl Found {
         let ssh = |path: &Path, name: &str| ssh_file(path, name);
         found.push(match &places.ssh_private_key_file {
             Some(path) => ssh(path, &format!("SOPS_AGE_SSH_PRIVATE_KEY_FILE ({})", path.display())).must_exist(),
-            None => Place::not_set("SOPS_AGE_SSH_PRIVATE_KEY_FILE"),
+            None => SearchedPlace::not_set("SOPS_AGE_SSH_PRIVATE_KEY_FILE"),
         });
         found.push(ssh_command(places, recipient));
         for name in ["id_ed25519", "id_rsa"] {
@@ -63,12 +63,12 @@ impl Found {
             }
         }
         found.push(match &places.age_key {
-            Some(key) => Place::new("SOPS_AGE_KEY", identity::read_secret(key, "SOPS_AGE_KEY")),
-            None => Place::not_set("SOPS_AGE_KEY"),
+            Some(key) => SearchedPlace::new("SOPS_AGE_KEY", identity::read_secret(key, "SOPS_AGE_KEY")),
+            None => SearchedPlace::not_set("SOPS_AGE_KEY"),
         });
         found.push(match &places.age_key_file {
             Some(path) => age_file(path, &format!("SOPS_AGE_KEY_FILE ({})", path.display())).must_exist(),
-            None => Place::not_set("SOPS_AGE_KEY_FILE"),
+            None => SearchedPlace::not_set("SOPS_AGE_KEY_FILE"),
         });
         found.push(age_command(places, recipient));
         found.extend(places.default_file().map(|path| age_file(&path, &path.display().to_string())));
@@ -77,57 +77,57 @@ impl Found {
 
     /// Asks only the commands, for another recipient.
     pub(super) fn ask_commands(places: &Places, recipient: &str) -> Self {
-        let is_set = |place: &Place| !matches!(place.state, State::NotSet);
+        let is_set = |place: &SearchedPlace| !matches!(place.state, PlaceState::NotSet);
         let asked = [ssh_command(places, Some(recipient)), age_command(places, Some(recipient))];
         Self { places: asked.into_iter().filter(is_set).collect(), recipient: Some(recipient.to_owned()) }
     }
 }
 
-impl Place {
+impl SearchedPlace {
     fn new(name: &str, read: Result<Vec<Identity>, Unread>) -> Self {
-        let state = read.map_or_else(State::Unread, State::Held);
+        let state = read.map_or_else(PlaceState::Unread, PlaceState::Held);
         Self { name: name.to_owned(), state }
     }
 
     fn not_set(name: &str) -> Self {
-        Self { name: name.to_owned(), state: State::NotSet }
+        Self { name: name.to_owned(), state: PlaceState::NotSet }
     }
 
     /// A file that somebody named has to be there.
     fn must_exist(mut self) -> Self {
-        if matches!(self.state, State::NoFile) {
-            self.state = State::Unread(Unread::Io("there is no such file".to_owned()));
+        if matches!(self.state, PlaceState::NoFile) {
+            self.state = PlaceState::Unread(Unread::Io("there is no such file".to_owned()));
         }
         self
     }
 
     pub(super) fn identities(&self) -> &[Identity] {
         match &self.state {
-            State::Held(identities) => identities,
-            State::NotSet | State::NoFile | State::Unread(_) => &[],
+            PlaceState::Held(identities) => identities,
+            PlaceState::NotSet | PlaceState::NoFile | PlaceState::Unread(_) => &[],
         }
     }
 
     /// Tells whether there was something that could not be read.
     #[must_use]
     pub fn is_faulty(&self) -> bool {
-        matches!(self.state, State::Unread(_))
+        matches!(self.state, PlaceState::Unread(_))
     }
 
     /// Says what was there, in lines: each a public key, or the one reason why there is none.
     #[must_use]
     pub fn describe(&self) -> Vec<String> {
         match &self.state {
-            State::NotSet => vec!["not set".to_owned()],
-            State::NoFile => vec!["no such file".to_owned()],
-            State::Unread(unread) => vec![unread.to_string()],
-            State::Held(identities) if identities.is_empty() => vec!["holds no key".to_owned()],
-            State::Held(identities) => identities.iter().flat_map(Identity::describe).collect(),
+            PlaceState::NotSet => vec!["not set".to_owned()],
+            PlaceState::NoFile => vec!["no such file".to_owned()],
+            PlaceState::Unread(unread) => vec![unread.to_string()],
+            PlaceState::Held(identities) if identities.is_empty() => vec!["holds no key".to_owned()],
+            PlaceState::Held(identities) => identities.iter().flat_map(Identity::describe).collect(),
         }
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for SearchedPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Place").field("name", &self.name).field("holds", &self.describe()).finish_non_exhaustive()
     }
@@ -145,34 +145,38 @@ fn bytes(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Unread> {
     Ok(Some(bytes))
 }
 
-fn ssh_file(path: &Path, name: &str) -> Place {
+fn ssh_file(path: &Path, name: &str) -> SearchedPlace {
     let read = |bytes: Zeroizing<Vec<u8>>| Ok(vec![identity::read_ssh(&bytes, name, From::File)?]);
     from_file(path, name, read)
 }
 
-fn age_file(path: &Path, name: &str) -> Place {
-    from_file(path, name, |bytes| identity::read(bytes, name, Words::OneInALine))
+fn age_file(path: &Path, name: &str) -> SearchedPlace {
+    from_file(path, name, |bytes| identity::read(bytes, name, IdentityCount::OneInALine))
 }
 
-fn from_file(path: &Path, name: &str, read: impl FnOnce(Zeroizing<Vec<u8>>) -> Result<Vec<Identity>, Unread>) -> Place {
+fn from_file(
+    path: &Path,
+    name: &str,
+    read: impl FnOnce(Zeroizing<Vec<u8>>) -> Result<Vec<Identity>, Unread>,
+) -> SearchedPlace {
     match bytes(path) {
-        Ok(None) => Place { name: name.to_owned(), state: State::NoFile },
-        Ok(Some(bytes)) => Place::new(name, read(bytes)),
-        Err(unread) => Place::new(name, Err(unread)),
+        Ok(None) => SearchedPlace { name: name.to_owned(), state: PlaceState::NoFile },
+        Ok(Some(bytes)) => SearchedPlace::new(name, read(bytes)),
+        Err(unread) => SearchedPlace::new(name, Err(unread)),
     }
 }
 
-fn ssh_command(places: &Places, recipient: Option<&str>) -> Place {
+fn ssh_command(places: &Places, recipient: Option<&str>) -> SearchedPlace {
     let name = "SOPS_AGE_SSH_PRIVATE_KEY_CMD";
-    let Some(words) = &places.ssh_private_key_cmd else { return Place::not_set(name) };
+    let Some(words) = &places.ssh_private_key_cmd else { return SearchedPlace::not_set(name) };
     let read = command::output(words, &places.path, recipient)
         .and_then(|bytes| Ok(vec![identity::read_ssh(&bytes, name, From::Command)?]));
-    Place::new(name, read)
+    SearchedPlace::new(name, read)
 }
 
-fn age_command(places: &Places, recipient: Option<&str>) -> Place {
+fn age_command(places: &Places, recipient: Option<&str>) -> SearchedPlace {
     let name = "SOPS_AGE_KEY_CMD";
-    let Some(words) = &places.age_key_cmd else { return Place::not_set(name) };
+    let Some(words) = &places.age_key_cmd else { return SearchedPlace::not_set(name) };
     let read = command::output(words, &places.path, recipient);
-    Place::new(name, read.and_then(|bytes| identity::read(bytes, name, Words::OneInALine)))
+    SearchedPlace::new(name, read.and_then(|bytes| identity::read(bytes, name, IdentityCount::OneInALine)))
 }

@@ -13,7 +13,7 @@ use spile_core::definition::{Indexed, MOST_BYTES};
 use spile_core::secret::Secret;
 
 pub use error::HubError;
-pub use hub_cache::{Index, Kept, KeptPlugin};
+pub use hub_cache::{HubCache, Index, KeptPlugin};
 
 /// Where Meltano's own hub is.
 const PUBLIC: &str = "https://hub.meltano.com";
@@ -39,7 +39,7 @@ pub struct Address {
 
 /// A definition that the hub gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct HubResponse {
     /// Its text.
     pub text: String,
     /// The mark by which the hub tells whether it has changed.
@@ -115,7 +115,7 @@ impl Hub {
     ///
     /// # Errors
     /// When it does not answer, or with something else.
-    pub async fn definition(&self, plugin: &Indexed, etag: Option<&str>) -> Result<Option<Answer>, HubError> {
+    pub async fn definition(&self, plugin: &Indexed, etag: Option<&str>) -> Result<Option<HubResponse>, HubError> {
         let mut request = self.http.get(format!("{}/plugins/{}/{}", self.root, plugin.role.plural(), plugin.name()));
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
@@ -124,13 +124,13 @@ impl Hub {
         if response.status == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }
-        Ok(Some(Answer { text, etag: response.etag }))
+        Ok(Some(HubResponse { text, etag: response.etag }))
     }
 
-    async fn ask(&self, request: RequestBuilder) -> Result<(Head, String), HubError> {
+    async fn ask(&self, request: RequestBuilder) -> Result<(ResponseHead, String), HubError> {
         let unreached = |source: reqwest::Error| HubError::unreached(&self.root, source);
         let mut response = request.send().await.map_err(unreached)?;
-        let head = Head::of(&response);
+        let head = ResponseHead::of(&response);
         if !head.status.is_success() && head.status != StatusCode::NOT_MODIFIED {
             return Err(HubError::Refused { root: self.root.clone(), status: head.status.as_u16() });
         }
@@ -147,12 +147,12 @@ impl Hub {
 }
 
 /// What of an answer is no text.
-struct Head {
+struct ResponseHead {
     status: StatusCode,
     etag: Option<String>,
 }
 
-impl Head {
+impl ResponseHead {
     fn of(response: &Response) -> Self {
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         Self { status: response.status(), etag: etag.map(str::to_owned) }

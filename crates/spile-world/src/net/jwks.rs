@@ -26,14 +26,14 @@ pub struct Jwks(Arc<Inner>);
 struct Inner {
     url: Url,
     http: Option<reqwest::Client>,
-    known: Mutex<Known>,
+    known: Mutex<CachedKeys>,
     /// Who asks, so that the others wait for that answer.
     asking: tokio::sync::Mutex<()>,
 }
 
 /// What is known of the provider.
 #[derive(Default)]
-struct Known {
+struct CachedKeys {
     keys: Option<Arc<JwkSet>>,
     /// When it was asked last, and why there was no answer where there was none.
     asked: Option<(Instant, Option<String>)>,
@@ -48,7 +48,7 @@ pub enum NoJwk {
     Away(String),
 }
 
-impl Known {
+impl CachedKeys {
     /// Returns the one key that may check these signatures and has this id, where one is named. Where several may, none is
     /// meant.
     fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Jwk> {
@@ -130,16 +130,16 @@ impl Jwks {
         if let Some(key) = found {
             if !is_fresh {
                 let own = self.clone();
-                tokio::spawn(async move { own.ask_unless(Known::is_fresh).await });
+                tokio::spawn(async move { own.ask_unless(CachedKeys::is_fresh).await });
             }
             return Ok(key);
         }
-        self.ask_unless(Known::is_recent).await;
+        self.ask_unless(CachedKeys::is_recent).await;
         self.with(|known| known.find(id, algorithm).ok_or_else(|| known.missing()))
     }
 
     /// Asks the provider, unless that was done meanwhile by whoever is waited for.
-    async fn ask_unless(&self, is_done: fn(&Known) -> bool) {
+    async fn ask_unless(&self, is_done: fn(&CachedKeys) -> bool) {
         if self.with(|known| is_done(known)) {
             return;
         }
@@ -167,7 +167,7 @@ impl Jwks {
         Ok(serde_json::from_slice(&bytes).map_err(|_| "the answer is no set of keys")?)
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Known) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut CachedKeys) -> T) -> T {
         work(&mut self.0.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -180,7 +180,7 @@ mod tests {
 
     fn found(keys: &[Value], id: Option<&str>, algorithm: Algorithm) -> Option<String> {
         let keys = serde_json::from_value(json!({ "keys": keys })).unwrap();
-        let known = Known { keys: Some(Arc::new(keys)), asked: None };
+        let known = CachedKeys { keys: Some(Arc::new(keys)), asked: None };
         known.find(id, algorithm)?.common.key_id
     }
 

@@ -20,7 +20,7 @@ use crate::{Agreements, ChildEnvironment, Outside};
 use email::Login;
 use spile_core::problem::Problems;
 use spile_core::secret::Secret;
-use spile_core::settings::{self, Allowed, Given, NoValue, NotifyMistake, Sender, VariableName, Variables};
+use spile_core::settings::{self, Allowed, NoValue, NotifyMistake, Sender, TextOrVariable, VariableName, Variables};
 use spile_core::source::{Place, Placed};
 
 pub use error::{Forbidden, NotSent};
@@ -96,20 +96,20 @@ impl Notifier {
     }
 
     /// Returns an address. One from a variable may open what it leads to, so it has to be encrypted on its way.
-    fn web(&self, url: &Placed<Given>) -> Result<Secret, NotSent> {
+    fn web(&self, url: &Placed<TextOrVariable>) -> Result<Secret, NotSent> {
         let secret = self.given(url)?;
         match &url.value {
-            Given::Variable(_) if settings::secure(secret.expose()).is_err() => {
+            TextOrVariable::Variable(_) if settings::secure(secret.expose()).is_err() => {
                 Err(NotSent::Value { key: "url", what: "address that begins with `https://`" })
             }
-            Given::Variable(_) | Given::Literal(_) => Ok(secret),
+            TextOrVariable::Variable(_) | TextOrVariable::Literal(_) => Ok(secret),
         }
     }
 
-    fn given(&self, given: &Placed<Given>) -> Result<Secret, NotSent> {
+    fn given(&self, given: &Placed<TextOrVariable>) -> Result<Secret, NotSent> {
         match &given.value {
-            Given::Literal(text) => Ok(Secret::new(text.clone())),
-            Given::Variable(name) => self.value(&Placed { value: name.clone(), place: given.place.clone() }),
+            TextOrVariable::Literal(text) => Ok(Secret::new(text.clone())),
+            TextOrVariable::Variable(name) => self.value(&Placed { value: name.clone(), place: given.place.clone() }),
         }
     }
 

@@ -101,7 +101,7 @@ pub async fn changed_since(project: &Project, name: &str, folders: &[&str]) -> R
 
 /// What a commit says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct CommitMessage {
     /// Its id, as short as it is clear.
     pub commit: String,
     /// Who wrote it.
@@ -116,7 +116,7 @@ pub struct Said {
 ///
 /// # Errors
 /// When the folder is in no repository, or nothing was ever committed.
-pub async fn log(folder: &Path, path: &Path, most: usize) -> Result<Vec<Said>, GitError> {
+pub async fn log(folder: &Path, path: &Path, most: usize) -> Result<Vec<CommitMessage>, GitError> {
     let (most, path) = (format!("--max-count={most}"), path.to_string_lossy().into_owned());
     let plain = ["--no-patch", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-mailmap"];
     let words = [&["log", "--follow", "--format=%h%x09%at%x09%an%x09%s", &most], &plain[..], &["--", &path]].concat();
@@ -126,7 +126,7 @@ pub async fn log(folder: &Path, path: &Path, most: usize) -> Result<Vec<Said>, G
         let mut parts = line.splitn(4, '\t').map(str::to_owned);
         let (commit, at) = (parts.next()?, parts.next()?);
         let at = jiff::Timestamp::from_second(at.parse().ok()?).ok()?;
-        Some(Said { commit, at, author: parts.next()?, subject: parts.next()? })
+        Some(CommitMessage { commit, at, author: parts.next()?, subject: parts.next()? })
     });
     Ok(said.collect())
 }

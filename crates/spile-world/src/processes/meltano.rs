@@ -40,17 +40,17 @@ use crate::files::own_folder::Own;
 use crate::files::project::OWN_FOLDER;
 use crate::processes::child_environment::{assigned_in, withheld_in};
 use call::Call;
-use child::{Channel, Ended, LONGEST_LINE, Limits, Lost};
+use child::{Channel, ChildEnd, LONGEST_LINE, Limits, Lost};
 use mask::Mask;
 use run_folder::Private;
 use run_log::RunLog;
 use spile_core::integration::check::environment_variable;
 use spile_core::render::read;
 use spile_core::run::Cause;
-use spile_core::run::log::{Entry, Tally};
+use spile_core::run::log::{LogLine, Tally};
 use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment, Verify};
 
-pub use about::{About, AboutError, Asked};
+pub use about::{About, AboutError, AboutQuestion};
 pub use bookmarks::{Backend, Bookmarks, Elsewhere, IsHosted, Missing};
 pub use compare::{Comparison, Question};
 pub use discover::Discovery;
@@ -198,15 +198,15 @@ impl Meltano {
         if let Some(output) = call.output {
             output.strike(&listener.mask);
         }
-        if !matches!(&ended, Ok(Ended::Exited(status)) if status.success()) {
+        if !matches!(&ended, Ok(ChildEnd::Exited(status)) if status.success()) {
             self.clear_up(request)?;
         }
         self.strike(request, &listener.mask)?;
         drop(hold);
         let outcome = match ended {
-            Ok(Ended::Exited(status)) => listener.outcome(status),
-            Ok(Ended::TimedOut) => Outcome::TimedOut { after: request.timeout.unwrap_or_default() },
-            Ok(Ended::Interrupted) => Outcome::Interrupted,
+            Ok(ChildEnd::Exited(status)) => listener.outcome(status),
+            Ok(ChildEnd::TimedOut) => Outcome::TimedOut { after: request.timeout.unwrap_or_default() },
+            Ok(ChildEnd::Interrupted) => Outcome::Interrupted,
             Err(Lost::Start(source)) => return Err(RunError::io("start", &self.python())(source)),
             Err(Lost::Hearing(source)) => return Err(RunError::Log { path: request.log.clone(), source }),
         };
@@ -398,20 +398,20 @@ impl<'a> Listener<'a> {
         let line = &*self.mask.apply_up_to(LONGEST_LINE, line);
         self.log.write(line)?;
         let text = String::from_utf8_lossy(line);
-        let entry = Entry::parse(&text);
+        let entry = LogLine::parse(&text);
         match &entry {
-            Entry::Said { text, .. } => self.keep(text),
-            Entry::Counted(_)
-            | Entry::BookmarkBefore(_)
-            | Entry::BookmarkAfter(_)
-            | Entry::Facts(_)
-            | Entry::Catalog(_)
-            | Entry::BookmarksRefused(_)
-            | Entry::Metric { .. }
-            | Entry::BlockEnded(_)
-            | Entry::RunEnded { .. } => {}
+            LogLine::Said { text, .. } => self.keep(text),
+            LogLine::Counted(_)
+            | LogLine::BookmarkBefore(_)
+            | LogLine::BookmarkAfter(_)
+            | LogLine::Facts(_)
+            | LogLine::Catalog(_)
+            | LogLine::BookmarksRefused(_)
+            | LogLine::Metric { .. }
+            | LogLine::BlockEnded(_)
+            | LogLine::RunEnded { .. } => {}
         }
-        let is_count = matches!(entry, Entry::Counted(_) | Entry::Metric { .. });
+        let is_count = matches!(entry, LogLine::Counted(_) | LogLine::Metric { .. });
         self.tally.add(entry);
         if is_count {
             self.tell_records();

@@ -25,7 +25,7 @@ use spile_core::sops::{Document, Enc, Leaf, SECRETS, Scoped};
 
 use scratch::Scratch;
 
-pub use error::{Known, ProgramError};
+pub use error::{KnownFailure, ProgramError};
 pub use whole_file::{Format, WholeFile};
 
 /// Settings in the environment that would outdo the rules of `.sops.yaml`.
@@ -111,7 +111,7 @@ impl Program {
     ) -> Result<Document, ProgramError> {
         let scratch = Scratch::new()?;
         let config = scratch.config(config, filename, Scoped::AsProfile)?;
-        let plain = Zeroizing::new(serde_json::to_vec(&Plain { secrets: Values(values) }).unwrap_or_default());
+        let plain = Zeroizing::new(serde_json::to_vec(&Plain { secrets: Plaintexts(values) }).unwrap_or_default());
         let arguments =
             ["encrypt", "--filename-override", "secrets.json", "--input-type", "json", "--output-type", "json", STDIN];
         let output = self.run("encrypt", &config, &arguments.map(OsString::from), &plain).await?;
@@ -210,7 +210,7 @@ impl Program {
         if status.success() {
             return Ok(stdout);
         }
-        let reason = Known::of(&String::from_utf8_lossy(&stderr));
+        let reason = KnownFailure::of(&String::from_utf8_lossy(&stderr));
         Err(ProgramError::Failed { doing, code: status.code(), reason })
     }
 }
@@ -230,13 +230,13 @@ fn index(path: &[&str]) -> Result<String, ProgramError> {
 
 #[derive(Serialize)]
 struct Plain<'a> {
-    secrets: Values<'a>,
+    secrets: Plaintexts<'a>,
 }
 
 /// Plaintext on its way to the program.
-struct Values<'a>(&'a [(String, Secret)]);
+struct Plaintexts<'a>(&'a [(String, Secret)]);
 
-impl Serialize for Values<'_> {
+impl Serialize for Plaintexts<'_> {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_map(self.0.iter().map(|(name, value)| (name, value.expose())))
     }

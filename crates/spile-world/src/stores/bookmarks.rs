@@ -42,12 +42,12 @@ struct Served {
     writer: Writer,
     id: String,
     token: [u8; 32],
-    held: Mutex<Held>,
+    held: Mutex<LiveBookmarks>,
 }
 
 /// The bookmarks as the run has left them so far.
 #[derive(Debug, Default)]
-struct Held {
+struct LiveBookmarks {
     /// The version that the registry has.
     version: i64,
     state: Option<String>,
@@ -63,12 +63,12 @@ struct Question {
     token: String,
     state_id: String,
     #[serde(flatten)]
-    wanted: Wanted,
+    wanted: BookmarkRequest,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
-enum Wanted {
+enum BookmarkRequest {
     /// Says what there is.
     Get,
     /// Keeps it, or clears it.
@@ -93,7 +93,8 @@ impl Broker {
         let address = listener.local_addr()?;
         // Two random ids are 244 bits that nobody guesses.
         let token = Secret::new(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
-        let held = kept.map(|kept| Held { version: kept.version, state: kept.state, ..Held::default() });
+        let held =
+            kept.map(|kept| LiveBookmarks { version: kept.version, state: kept.state, ..LiveBookmarks::default() });
         let served = Arc::new(Served {
             registry,
             writer,
@@ -165,11 +166,11 @@ impl Served {
         writer.shutdown().await
     }
 
-    async fn done(&self, wanted: Wanted) -> Value {
+    async fn done(&self, wanted: BookmarkRequest) -> Value {
         let mut held = self.held.lock().await;
         match wanted {
-            Wanted::Get => json!({ "state": held.state }),
-            Wanted::Set { state } => match self.keep(&mut held, state).await {
+            BookmarkRequest::Get => json!({ "state": held.state }),
+            BookmarkRequest::Set { state } => match self.keep(&mut held, state).await {
                 Ok(()) => json!({}),
                 Err(error) => {
                     let answer = refusal(&error.to_string());
@@ -181,7 +182,7 @@ impl Served {
     }
 
     /// Keeps bookmarks: in the registry, or here until that is back.
-    async fn keep(&self, held: &mut Held, state: Option<String>) -> Result<(), NotKept> {
+    async fn keep(&self, held: &mut LiveBookmarks, state: Option<String>) -> Result<(), NotKept> {
         if held.unsent.is_none_or(|since| since.elapsed() >= PAUSE) {
             match self.send(held, state.as_deref()).await {
                 Err(NotKept::Registry(error)) if error.is_of_the_moment() => held.unsent = Some(Instant::now()),
@@ -193,7 +194,7 @@ impl Served {
     }
 
     /// Sends bookmarks to the registry.
-    async fn send(&self, held: &mut Held, state: Option<&str>) -> Result<(), NotKept> {
+    async fn send(&self, held: &mut LiveBookmarks, state: Option<&str>) -> Result<(), NotKept> {
         let keep = |version| self.registry.keep_state(&self.writer, &self.id, version, state);
         held.version = match keep(held.version).await {
             // Something that was sent earlier has arrived after all.

@@ -16,16 +16,16 @@ pub trait Alerts: Send + Sync {
     async fn ends(&self, of: Option<&[IntegrationId]>) -> Result<Vec<Run>, TargetError>;
 
     /// Returns what a channel was told.
-    async fn told(&self, channel: &ChannelName) -> Result<Kept, TargetError>;
+    async fn told(&self, channel: &ChannelName) -> Result<DeliveryRecord, TargetError>;
 
     /// Remembers what a channel was told; `false`, and nothing is done, where somebody else has since it was read: of
     /// several machines one claims a message.
-    async fn keep(&self, channel: &ChannelName, kept: &Kept) -> Result<bool, TargetError>;
+    async fn keep(&self, channel: &ChannelName, kept: &DeliveryRecord) -> Result<bool, TargetError>;
 }
 
 /// What a channel was told, as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct DeliveryRecord {
     /// What it was told.
     pub told: Told,
     /// How often that was written; 0 where it never was.

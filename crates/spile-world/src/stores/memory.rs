@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::stores::delivery_log::Kept;
+use crate::stores::delivery_log::DeliveryRecord;
 use crate::stores::runs::Standing;
 use crate::{Alerts, Origin, Registry, Runs, Target, TargetError, Unmanaged};
 use spile_core::digest::hash;
@@ -20,11 +20,11 @@ use spile_core::run::{Run, Tries};
 /// A target in memory.
 #[derive(Debug)]
 pub struct Memory<R: Record> {
-    held: Mutex<Held<R>>,
+    held: Mutex<MemoryRecords<R>>,
 }
 
 #[derive(Debug)]
-struct Held<R: Record> {
+struct MemoryRecords<R: Record> {
     state: State<R>,
     document: R::Document,
     foreign: Vec<Foreign>,
@@ -38,7 +38,7 @@ struct Held<R: Record> {
 
 impl<R: Record> Default for Memory<R> {
     fn default() -> Self {
-        let held = Held {
+        let held = MemoryRecords {
             state: State::default(),
             document: R::Document::default(),
             foreign: Vec::new(),
@@ -53,7 +53,7 @@ impl<R: Record> Default for Memory<R> {
 }
 
 impl<R: Record> Memory<R> {
-    fn with<T>(&self, act: impl FnOnce(&mut Held<R>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut MemoryRecords<R>) -> T) -> T {
         act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -116,7 +116,7 @@ impl<R: Record> Target for Memory<R> {
     }
 }
 
-impl<R: Record> Held<R> {
+impl<R: Record> MemoryRecords<R> {
     fn remember(&mut self, step: &Step<R>, origin: &Origin) {
         let count = |action: Action| step.changes.values().filter(|change| change.action() == action).count();
         let count = |action: Action| u32::try_from(count(action)).unwrap_or(u32::MAX);
@@ -225,7 +225,7 @@ impl Runs for MemoryRuns {
 
 /// What channels were told, in memory. It knows no runs.
 #[derive(Debug, Default)]
-pub struct MemoryAlerts(Mutex<BTreeMap<ChannelName, Kept>>);
+pub struct MemoryAlerts(Mutex<BTreeMap<ChannelName, DeliveryRecord>>);
 
 #[async_trait]
 impl Alerts for MemoryAlerts {
@@ -233,17 +233,17 @@ impl Alerts for MemoryAlerts {
         Ok(Vec::new())
     }
 
-    async fn told(&self, channel: &ChannelName) -> Result<Kept, TargetError> {
+    async fn told(&self, channel: &ChannelName) -> Result<DeliveryRecord, TargetError> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(held.get(channel).cloned().unwrap_or_default())
     }
 
-    async fn keep(&self, channel: &ChannelName, kept: &Kept) -> Result<bool, TargetError> {
+    async fn keep(&self, channel: &ChannelName, kept: &DeliveryRecord) -> Result<bool, TargetError> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if held.get(channel).map_or(0, |known| known.version) != kept.version {
             return Ok(false);
         }
-        held.insert(channel.clone(), Kept { told: kept.told.clone(), version: kept.version + 1 });
+        held.insert(channel.clone(), DeliveryRecord { told: kept.told.clone(), version: kept.version + 1 });
         Ok(true)
     }
 }

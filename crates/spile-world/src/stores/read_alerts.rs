@@ -22,10 +22,10 @@ pub struct SeenAlerts {
 }
 
 /// By their keys.
-type Entries = BTreeMap<String, Entry>;
+type Entries = BTreeMap<String, AlertRecord>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
+struct AlertRecord {
     since: Timestamp,
     noticed: Timestamp,
     #[serde(default)]
@@ -115,7 +115,7 @@ fn take_in(entries: &mut Entries, seen: &Seen, now: Timestamp) {
     let is_over = |key: &String| key.parse::<Key>().is_ok_and(|key| seen.whole.contains(&key.kind));
     entries.retain(|key, _| keys.contains(key) || !is_over(key));
     for alert in &seen.alerts {
-        let new = || Entry { since: alert.since, noticed: now, readers: BTreeSet::new() };
+        let new = || AlertRecord { since: alert.since, noticed: now, readers: BTreeSet::new() };
         entries.entry(alert.key.to_string()).or_insert_with(new);
     }
 }

@@ -31,7 +31,7 @@ use crate::{Origin, Target, TargetError};
 use cache::Cache;
 use client::Client;
 use last_read::{Hashes, LastRead};
-use rows::{Drifted, Held, Other, Page, Stored};
+use rows::{Drifted, Other, Page, RegistryMoment, Stored};
 use spile_core::digest::hash;
 use spile_core::name::{EnvironmentName, IntegrationId};
 use spile_core::plan::{Action, Change, Foreign, Revision, Snapshot, State, Step};
@@ -41,7 +41,7 @@ pub use address::Address;
 pub use error::SupabaseError;
 pub use leases::{LEASE_SECONDS, Lease};
 pub use migration::{migration, table_check};
-pub use states::{Kept as KeptState, NotKept, Writer};
+pub use states::{NotKept, StoredState as KeptState, Writer};
 
 /// The version of the migration that this program works with.
 pub const VERSION: i64 = 6;
@@ -172,8 +172,8 @@ impl Supabase {
     }
 
     /// Asks what there is; refuses a database of another version than this program's.
-    async fn held(&self) -> Result<Held, SupabaseError> {
-        match self.client.call::<Held>("spile_state", &json!({ "payload": self.part() })).await {
+    async fn held(&self) -> Result<RegistryMoment, SupabaseError> {
+        match self.client.call::<RegistryMoment>("spile_state", &json!({ "payload": self.part() })).await {
             Ok(held) => check_version(held.version).map(|()| held),
             // Another version may not know the function, or answer in another form: it says at least which it is.
             Err(error @ (SupabaseError::NotMigrated { .. } | SupabaseError::Answer { .. })) => {
@@ -232,7 +232,7 @@ fn check_version(found: i64) -> Result<(), SupabaseError> {
 }
 
 /// Returns the hashes of all rows: those of nobody's may be adopted, as they were shown or not at all.
-fn all_hashes(held: &Held) -> Hashes {
+fn all_hashes(held: &RegistryMoment) -> Hashes {
     let others = held.others.iter().filter_map(|row| Some((row.id.clone(), row.content_hash.clone()?)));
     held.hashes.clone().into_iter().chain(others).collect()
 }

@@ -23,8 +23,12 @@ fn message(error: &str, more: u128) -> Message {
 }
 
 fn slack(message: &Message) -> String {
-    render(message, Form::Slack, &Source::new("slack", include_str!("../../../../../templates/notify/slack.j2")))
-        .unwrap()
+    render(
+        message,
+        MessageFormat::Slack,
+        &Source::new("slack", include_str!("../../../../../templates/notify/slack.j2")),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -54,7 +58,7 @@ fn what_is_held_back_is_counted_and_the_first_are_named() {
 fn a_webhook_gets_every_field_of_a_message() {
     let message = message("a \"quoted\" <tag>\\", 2);
     let template = Source::new("webhook", include_str!("../../../../../templates/notify/webhook.j2"));
-    let text = render(&message, Form::Json, &template).unwrap();
+    let text = render(&message, MessageFormat::Json, &template).unwrap();
     let body: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(body, serde_json::to_value(&message).unwrap());
     assert_eq!((&body["kind"], &body["integration"]["slug"]), (&"failure".into(), &"shop-1".into()));
@@ -63,7 +67,7 @@ fn a_webhook_gets_every_field_of_a_message() {
 #[test]
 fn a_mail_begins_with_its_subject() {
     let template = Source::new("email", include_str!("../../../../../templates/notify/email.j2"));
-    let text = render(&message("it broke", 1), Form::Plain, &template).unwrap();
+    let text = render(&message("it broke", 1), MessageFormat::Plain, &template).unwrap();
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("[spile] shop-1: the sync failed (acme, prod)"));
     assert_eq!((lines.next(), lines.next()), (Some(""), Some("it broke")));
@@ -73,10 +77,14 @@ fn a_mail_begins_with_its_subject() {
 #[test]
 fn a_template_that_fails_says_where() {
     let of = |form, text: &str| render(&message("x", 0), form, &Source::new("t", text)).unwrap_err().to_string();
-    assert!(of(Form::Plain, "{{ nothing }}").contains("undefined"), "{}", of(Form::Plain, "{{ nothing }}"));
     assert!(
-        of(Form::Slack, "{% for x in range(100000) %}{% for y in range(100000) %}a{% endfor %}{% endfor %}")
+        of(MessageFormat::Plain, "{{ nothing }}").contains("undefined"),
+        "{}",
+        of(MessageFormat::Plain, "{{ nothing }}")
+    );
+    assert!(
+        of(MessageFormat::Slack, "{% for x in range(100000) %}{% for y in range(100000) %}a{% endfor %}{% endfor %}")
             .contains("fuel")
     );
-    assert!(of(Form::Json, "{\"a\": \"{{ title }}\"}").contains("no JSON"));
+    assert!(of(MessageFormat::Json, "{\"a\": \"{{ title }}\"}").contains("no JSON"));
 }

@@ -4,7 +4,7 @@ use miette::{Diagnostic, SourceSpan};
 
 /// What can be wrong with the tables that streams end up in.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum TableMistake {
     /// Rows of several streams would be mixed.
     #[error("{who}{within} would write {what}: their rows would be mixed")]
     #[diagnostic(code(spile::tables::shared))]

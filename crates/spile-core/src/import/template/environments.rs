@@ -5,13 +5,13 @@ use std::fmt::Write;
 use super::{Surgery, is_alias, name_of, quoted};
 use crate::connector::Role;
 use crate::import::PluginKey;
-use crate::import::inventory::{Environment, Found, ROLES, is_all_managed, is_plain, managed};
+use crate::import::inventory::{Environment, Inventory, ROLES, is_all_managed, is_plain, managed};
 use crate::name::EnvironmentName;
 use crate::yaml::edit::{column, line_end};
 use crate::yaml::{Node, Pair};
 
 impl Surgery<'_> {
-    pub(super) fn environments(&mut self, found: &Found<'_>) {
+    pub(super) fn environments(&mut self, found: &Inventory<'_>) {
         let names: Vec<String> = found.environments.iter().map(|environment| quoted(&environment.name)).collect();
         let names = names.join(", ");
         let list = self.root.pair("environments");

@@ -6,7 +6,7 @@ use crate::connector::Role;
 
 /// What can be wrong with one integration beyond the form of its file.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum IntegrationMistake {
     /// `type` names no connector.
     #[error("there is no {role} `{name}`")]
     #[diagnostic(code(spile::integration::unknown_type))]

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Draft, Mistake, values};
+use super::{Draft, IntegrationMistake, values};
 use crate::connector::{Connector, Group, Setting};
-use crate::integration::secrets::Mistake as SecretMistake;
+use crate::integration::secrets::SecretsMistake as SecretMistake;
 use crate::name::Slug;
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::source::{Place, Placed};
@@ -52,7 +52,8 @@ fn in_meltanos_form(name: &str, node: &Node, of: Texts, problems: &mut Problems)
     });
     for variable in variables.into_iter().take(1).filter(|_| of == Texts::Open) {
         let span = written.place.span.clone().into();
-        problems.push(&written.place.source, Mistake::LiteralVariable { name: name.to_owned(), variable, span });
+        problems
+            .push(&written.place.source, IntegrationMistake::LiteralVariable { name: name.to_owned(), variable, span });
     }
     Placed { value, place: written.place }
 }
@@ -76,7 +77,7 @@ fn plain_secret(draft: &Draft, name: &str, node: &Node, problems: &mut Problems)
     node.hide(problems);
     let (name, slug) = (name.to_owned(), named(draft));
     let span = node.key.span.clone().into();
-    problems.push(&node.key.source, Mistake::PlainSecret { name, slug, span });
+    problems.push(&node.key.source, IntegrationMistake::PlainSecret { name, slug, span });
 }
 
 /// Returns an integration as commands name it: `shop`, `shop --env prod`.
@@ -105,7 +106,7 @@ pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, p
         let span = place.span.clone().into();
         match connector.setting(name) {
             Some(_) if config.contains_key(name) => {
-                problems.push(&place.source, Mistake::SetTwice { name: name.clone(), span });
+                problems.push(&place.source, IntegrationMistake::SetTwice { name: name.clone(), span });
             }
             Some(setting) if setting.secret && secrets.plain.contains(name) => {
                 problems.hide(&place.source.place(0..place.source.text().len()));
@@ -141,7 +142,10 @@ fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
         near.unwrap_or_else(|| format!("choose one of {}", listed(names())))
     };
     let span = value.place.span.clone().into();
-    problems.push(&value.place.source, Mistake::WrongKind { name: setting.name.clone(), found, wanted, span, help });
+    problems.push(
+        &value.place.source,
+        IntegrationMistake::WrongKind { name: setting.name.clone(), found, wanted, span, help },
+    );
 }
 
 /// What stands at a misspelt name may be a secret.
@@ -157,7 +161,8 @@ fn unknown_name(connector: &Connector, name: &str, key: &Place, problems: &mut P
         _ => format!("its settings are {}", listed(names())),
     });
     let span = key.span.clone().into();
-    let finding = Mistake::UnknownSetting { name: name.to_owned(), connector: connector.name.clone(), span, help };
+    let finding =
+        IntegrationMistake::UnknownSetting { name: name.to_owned(), connector: connector.name.clone(), span, help };
     problems.push(&key.source, finding);
 }
 
@@ -182,21 +187,21 @@ pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, 
             format!("add `{name}` under `[config]`, with one of {options}")
         };
         let span = place.span.clone().into();
-        problems.push(&place.source, Mistake::MissingSetting { name, span, help });
+        problems.push(&place.source, IntegrationMistake::MissingSetting { name, span, help });
     }
-    let given = Given { is_set: &is_set, has_default: &has_default };
+    let given = SetNames { is_set: &is_set, has_default: &has_default };
     groups(connector, &draft.slug, &given, place, problems);
 }
 
 /// Which settings have a value, by name.
-struct Given<'a> {
+struct SetNames<'a> {
     is_set: &'a dyn Fn(&str) -> bool,
     has_default: &'a dyn Fn(&str) -> bool,
 }
 
 /// At least one group has to be set in full; of some connectors not more than one may be set at all.
-fn groups(connector: &Connector, slug: &Slug, given: &Given<'_>, place: &Place, problems: &mut Problems) {
-    let Given { is_set, has_default } = given;
+fn groups(connector: &Connector, slug: &Slug, given: &SetNames<'_>, place: &Place, problems: &mut Problems) {
+    let SetNames { is_set, has_default } = given;
     let given = |name: &str| is_set(name) || has_default(name);
     let span = || place.span.clone().into();
     if !connector.has_a_group(given) {
@@ -215,7 +220,8 @@ fn groups(connector: &Connector, slug: &Slug, given: &Given<'_>, place: &Place, 
         if let Some(secret) = wanted.and_then(|group| group.settings.iter().find(is_secret)) {
             help = format!("{help}; `spile secrets set {slug} {secret}` sets a secret one");
         }
-        problems.push(&place.source, Mistake::Group { connector: connector.name.clone(), help, span: span() });
+        problems
+            .push(&place.source, IntegrationMistake::Group { connector: connector.name.clone(), help, span: span() });
     }
     let chosen: Vec<&str> = connector
         .groups
@@ -225,6 +231,9 @@ fn groups(connector: &Connector, slug: &Slug, given: &Given<'_>, place: &Place, 
         .collect();
     if connector.one_group && chosen.len() > 1 {
         let groups = listed(chosen.iter().copied());
-        problems.push(&place.source, Mistake::OneGroup { connector: connector.name.clone(), groups, span: span() });
+        problems.push(
+            &place.source,
+            IntegrationMistake::OneGroup { connector: connector.name.clone(), groups, span: span() },
+        );
     }
 }

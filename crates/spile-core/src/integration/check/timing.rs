@@ -2,7 +2,7 @@
 
 use jiff::tz::{self, TimeZone};
 
-use super::Mistake;
+use super::IntegrationMistake;
 use crate::connector::Role;
 use crate::integration::Draft;
 use crate::integration::timing::{CatchUp, LONGEST_JITTER, Timing, duration};
@@ -49,7 +49,7 @@ fn wrong<T>(
     problems: &mut Problems,
 ) -> Option<T> {
     let message = format!("`{}` {what}", written.value);
-    let mistake = Mistake::Timing { message, span: written.place.span.clone().into(), label, help };
+    let mistake = IntegrationMistake::Timing { message, span: written.place.span.clone().into(), label, help };
     problems.push(&written.place.source, mistake);
     None
 }
@@ -67,7 +67,7 @@ pub(super) fn without_schedule(base: &Draft, overlays: &[&Draft], problems: &mut
         for (key, written) in said {
             let Some(written) = written else { continue };
             let span = written.place.span.clone().into();
-            problems.push(&written.place.source, Mistake::TimingWithoutSchedule { key, span });
+            problems.push(&written.place.source, IntegrationMistake::TimingWithoutSchedule { key, span });
         }
     }
 }

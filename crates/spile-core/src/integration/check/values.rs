@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Draft, Mistake};
+use super::{Draft, IntegrationMistake};
 use crate::connector::Setting;
 use crate::problem::Problems;
 use crate::secrecy::{Use, is_name, is_real, sightings};
@@ -10,7 +10,7 @@ use crate::table::Node;
 
 /// A secret in the value of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct SecretSighting {
     /// What it is, with its article.
     pub what: &'static str,
     /// How sure that is.
@@ -28,20 +28,21 @@ pub enum Certainty {
 
 /// Returns the secret that a value holds, where neither the connector knows of it nor somebody has said that it is none.
 #[must_use]
-pub fn secret_in(setting: &Setting, value: &Value) -> Option<Seen> {
+pub fn secret_in(setting: &Setting, value: &Value) -> Option<SecretSighting> {
     if setting.secret || setting.is_open { None } else { look(value, Certainty::Sure) }
 }
 
-fn look(value: &Value, named: Certainty) -> Option<Seen> {
+fn look(value: &Value, named: Certainty) -> Option<SecretSighting> {
     match value {
         Value::String(text) => {
             let first = sightings(text, Use::Value).into_iter().next();
-            first.map(|one| Seen { what: one.what, certainty: Certainty::Sure })
+            first.map(|one| SecretSighting { what: one.what, certainty: Certainty::Sure })
         }
         Value::Array(items) => items.iter().find_map(|item| look(item, Certainty::Likely)),
         Value::Object(members) => members.iter().find_map(|(name, member)| {
             let is_named = is_name(name) && member.as_str().is_some_and(is_real);
-            let by_name = is_named.then_some(Seen { what: "a value under the name of a secret", certainty: named });
+            let by_name =
+                is_named.then_some(SecretSighting { what: "a value under the name of a secret", certainty: named });
             look(member, named).or(by_name)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
@@ -55,8 +56,8 @@ pub(super) fn check(draft: &Draft, setting: &Setting, node: &Node, problems: &mu
     let (name, slug, what) = (setting.name.clone(), super::settings::named(draft), seen.what);
     let span = node.key.span.clone().into();
     let mistake = match seen.certainty {
-        Certainty::Sure => Mistake::SecretValue { name, slug, what, span },
-        Certainty::Likely => Mistake::LikelySecret { name, slug, span },
+        Certainty::Sure => IntegrationMistake::SecretValue { name, slug, what, span },
+        Certainty::Likely => IntegrationMistake::LikelySecret { name, slug, span },
     };
     problems.push(&node.key.source, mistake);
 }

@@ -6,7 +6,7 @@ use crate::sops::{BadMetadata, NotADocument, NotEnc};
 
 /// What can be wrong with the secrets of an integration.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum SecretsMistake {
     /// A value under `[secrets]` that nobody encrypted.
     #[error("`{name}` stands in plain text under `[secrets]`")]
     #[diagnostic(

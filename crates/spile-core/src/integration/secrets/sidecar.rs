@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Form, Mistake, SecretsDraft, mistakes, named};
+use super::{SecretsDraft, SecretsLocation, SecretsMistake, mistakes, named};
 use crate::integration::Draft;
 use crate::integration::FileName;
 use crate::problem::Problems;
@@ -24,13 +24,13 @@ pub fn attach(drafts: &mut [Draft], sidecars: &[(FileName, Source)], problems: &
             let environment = name.environment.as_ref().map(|name| format!(".{name}")).unwrap_or_default();
             let base = format!("{}{environment}.toml", name.slug);
             problems.hide(&source.place(0..source.text().len()));
-            problems.push(source, Mistake::SidecarAlone { base, span: (0..0).into() });
+            problems.push(source, SecretsMistake::SidecarAlone { base, span: (0..0).into() });
             continue;
         };
         if let Some(known) = &draft.secrets {
             let (slug, sidecar) = (name.slug.to_string(), source.path().display().to_string());
             let span = known.place.span.clone().into();
-            problems.push(&known.source, Mistake::TwoForms { slug, sidecar, span });
+            problems.push(&known.source, SecretsMistake::TwoForms { slug, sidecar, span });
             continue;
         }
         draft.secrets = sidecar(source, &named(name), problems);
@@ -51,7 +51,7 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
                 ),
                 _ => "restore it from git".to_owned(),
             };
-            problems.push(source, Mistake::Sidecar { reason, span: (0..0).into(), help });
+            problems.push(source, SecretsMistake::Sidecar { reason, span: (0..0).into(), help });
             return None;
         }
     };
@@ -73,13 +73,13 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
                     problems.hide(&source.place(0..source.text().len()));
                 }
                 let path = source.path().display().to_string();
-                problems.push(source, Mistake::SidecarList { name: name.clone(), path, span });
+                problems.push(source, SecretsMistake::SidecarList { name: name.clone(), path, span });
             }
             value if is_sealed => {
                 if let Some(reason) = fault(value) {
                     problems.hide(&source.place(0..source.text().len()));
                     let (name, slug) = (name.clone(), slug.to_owned());
-                    problems.push(source, Mistake::Damaged { name, slug, reason, span });
+                    problems.push(source, SecretsMistake::Damaged { name, slug, reason, span });
                 }
             }
             _ => drop(plain.insert(name.clone())),
@@ -87,7 +87,7 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
         keys.push((name, place));
     }
     let (place, document) = (source.start(), Arc::new(document));
-    Some(SecretsDraft { source: source.clone(), place, keys, document, form: Form::Sidecar, plain })
+    Some(SecretsDraft { source: source.clone(), place, keys, document, form: SecretsLocation::Sidecar, plain })
 }
 
 /// Tells whether a value says nothing. sops encrypts no such value, and no key is needed to write one: it is missing.

@@ -13,7 +13,7 @@ const LONGEST_LABEL: usize = 63;
 const LONGEST_DAG: usize = 200;
 
 /// How a name is put together.
-struct Form {
+struct NameForm {
     /// What stands between the parts.
     separator: &'static str,
     /// What a part may hold besides lower-case letters, digits and dashes.
@@ -24,14 +24,14 @@ struct Form {
 
 /// Returns the name of a `CronJob`: a label of DNS (RFC 1123).
 pub(super) fn job(parts: &[&str]) -> String {
-    let form = Form { separator: "--", also: |_| false, longest: LONGEST_JOB - "spile-".len() };
+    let form = NameForm { separator: "--", also: |_| false, longest: LONGEST_JOB - "spile-".len() };
     format!("spile-{}", joined(parts, &form))
 }
 
 /// Returns the value of a label of Kubernetes.
 pub(super) fn label(text: &str) -> String {
     let also = |c: char| c.is_ascii_uppercase() || c == '.' || c == '_';
-    joined(&[text], &Form { separator: "", also, longest: LONGEST_LABEL })
+    joined(&[text], &NameForm { separator: "", also, longest: LONGEST_LABEL })
 }
 
 /// Returns the id of a DAG for a schedule in a time zone.
@@ -43,7 +43,7 @@ pub(super) fn dag(parts: &[&str], schedule: &str, timezone: &str) -> String {
         all.push(&timezone);
     }
     let also = |c: char| c.is_ascii_uppercase() || c == '.' || c == '_';
-    format!("spile__{}", joined(&all, &Form { separator: "__", also, longest: LONGEST_DAG }))
+    format!("spile__{}", joined(&all, &NameForm { separator: "__", also, longest: LONGEST_DAG }))
 }
 
 /// Returns a schedule as a word: `hourly`, `0_6_x_x_1-5`. No two become the same.
@@ -59,7 +59,7 @@ fn word(schedule: &str) -> String {
 }
 
 /// Joins parts. What does not fit is left out, and then a hash of all of it stands at the end.
-fn joined(parts: &[&str], form: &Form) -> String {
+fn joined(parts: &[&str], form: &NameForm) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || (form.also)(c);
     let part = |text: &&str| {
         let kept: String = text.chars().map(|c| if fits(c) { c } else { '-' }).collect();

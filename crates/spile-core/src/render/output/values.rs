@@ -11,7 +11,7 @@ use crate::plan::State;
 
 /// What a template is given.
 #[derive(Serialize)]
-pub(super) struct Values<'a> {
+pub(super) struct OutputValues<'a> {
     marker: &'static str,
     project: &'a str,
     environment: &'a EnvironmentName,
@@ -25,7 +25,7 @@ pub(super) struct Values<'a> {
     written: &'a Map<String, Value>,
 }
 
-impl<'a> Values<'a> {
+impl<'a> OutputValues<'a> {
     pub(super) fn of(output: &'a Output, tasks: &'a State<Task>) -> Self {
         let environment = &output.settings.environment;
         let (project, name) = (output.project.as_str(), environment.as_str());

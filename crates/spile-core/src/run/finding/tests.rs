@@ -11,7 +11,7 @@ fn sync(number: i64, records: u64, bookmark: Option<Value>) -> Run {
 }
 
 fn found(now: &Run, earlier: &[Run]) -> Vec<String> {
-    let known = Known { earlier, is_read: &|_| true, likely: &|| None };
+    let known = Expectations { earlier, is_read: &|_| true, likely: &|| None };
     of_records(now, &known, Severity::Warn).into_iter().map(|one| one.sentence).collect()
 }
 
@@ -54,14 +54,15 @@ fn a_stream_of_a_tenth_of_its_usual_size_is_told_with_the_figures() {
     assert_eq!(found(&sync(9, 1, None), &[sync(8, 9, None)]), [""; 0], "of a handful a few come and go");
     let other = Run { streams: [("others".to_owned(), 7)].into(), ..sync(9, 7, None) };
     assert_eq!(found(&other, &usual), ["`orders` had 0 records, and usually has 1200"]);
-    let known = Known { earlier: &usual, is_read: &|stream| stream != "orders", likely: &|| None };
+    let known = Expectations { earlier: &usual, is_read: &|stream| stream != "orders", likely: &|| None };
     assert_eq!(of_records(&other, &known, Severity::Warn), [], "nobody selects it any more");
 }
 
 #[test]
 fn the_likely_reason_is_said() {
     let earlier = [sync(8, 18, None)];
-    let known = Known { earlier: &earlier, is_read: &|_| true, likely: &|| Some("`folder` is not there".to_owned()) };
+    let known =
+        Expectations { earlier: &earlier, is_read: &|_| true, likely: &|| Some("`folder` is not there".to_owned()) };
     let found = of_records(&sync(9, 0, None), &known, Severity::Fail);
     assert!(found[0].sentence.ends_with("moved 18: `folder` is not there"), "{found:?}");
 }

@@ -7,7 +7,7 @@ use super::*;
 fn tally(log: &str) -> Tally {
     let mut tally = Tally::default();
     for line in log.lines() {
-        tally.add(Entry::parse(line));
+        tally.add(LogLine::parse(line));
     }
     tally
 }
@@ -26,7 +26,7 @@ const RUN: &str = r#"{"duration_seconds": 3.683, "status": "success", "event": "
 #[test]
 fn metrics_are_read_in_every_form() {
     let metric = |line, speaker, stream: &str, records| {
-        assert_eq!(Entry::parse(line), Entry::Metric { speaker, stream: stream.to_owned(), records });
+        assert_eq!(LogLine::parse(line), LogLine::Metric { speaker, stream: stream.to_owned(), records });
     };
     metric(TAP_METRIC, Speaker::Tap, "rows", 3);
     metric(TARGET_METRIC, Speaker::Target, "public-orders", 50);
@@ -131,7 +131,7 @@ fn no_line_is_too_odd_to_be_read() {
     for line in
         ["", "{", "null", "[]", "{\"event\": 3}", "{\"event\": \"METRIC: {\"}", "Traceback (most recent call last):"]
     {
-        Tally::default().add(Entry::parse(line));
+        Tally::default().add(LogLine::parse(line));
     }
 }
 
@@ -168,9 +168,9 @@ fn a_plugin_that_is_started_alone_is_known_by_its_logger() {
             r#"{{"stdio": "stderr", "cmd_type": "command", "event": "no route", "level": "info", "_logger": "<_FixedFindCallerLogger meltano.plugin.stderr.{plugins}.x--y (INFO)>"}}"#
         )
     };
-    let said = |speaker| Entry::Said { speaker, level: Level::Info, text: "no route".to_owned() };
-    assert_eq!(Entry::parse(&line("extractors")), said(Speaker::Tap));
-    assert_eq!(Entry::parse(&line("loaders")), said(Speaker::Target));
+    let said = |speaker| LogLine::Said { speaker, level: Level::Info, text: "no route".to_owned() };
+    assert_eq!(LogLine::parse(&line("extractors")), said(Speaker::Tap));
+    assert_eq!(LogLine::parse(&line("loaders")), said(Speaker::Target));
     assert_eq!(reason(&format!("{}\n{BANNER}", line("loaders"))), "no route");
 }
 
@@ -195,8 +195,8 @@ fn the_bookmarks_are_the_first_that_was_told_and_the_last_that_was_kept() {
 fn ended(codes: &[(Speaker, i64)]) -> (Cause, String) {
     let mut tally = Tally::default();
     let text = "CRITICAL permission denied for table orders".to_owned();
-    tally.add(Entry::Said { speaker: Speaker::Tap, level: Level::Info, text });
-    tally.add(Entry::BlockEnded(Some(Failure::Plugins(codes.iter().copied().collect()))));
+    tally.add(LogLine::Said { speaker: Speaker::Tap, level: Level::Info, text });
+    tally.add(LogLine::BlockEnded(Some(Failure::Plugins(codes.iter().copied().collect()))));
     (tally.cause(), tally.reason().unwrap())
 }
 

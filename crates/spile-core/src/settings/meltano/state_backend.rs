@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::source::Placed;
-use crate::table::Mistake;
+use crate::table::TomlMistake;
 
 /// The word for the registry.
 const REGISTRY: &str = "registry";
@@ -30,11 +30,11 @@ impl StateBackend {
     ///
     /// # Errors
     /// When it is neither of the words nor an address, or holds a password.
-    pub(super) fn read(written: &Placed<String>) -> Result<Self, Mistake> {
+    pub(super) fn read(written: &Placed<String>) -> Result<Self, TomlMistake> {
         let text = written.as_str();
         let mistake = |message: String, help: &str| {
             let (span, help) = (written.place.span.clone().into(), Some(help.to_owned()));
-            Mistake::Invalid { key: "state_backend".to_owned(), message, span, help }
+            TomlMistake::Invalid { key: "state_backend".to_owned(), message, span, help }
         };
         if [REGISTRY, LOCAL].contains(&text) {
             return Ok(if text == REGISTRY { Self::Registry } else { Self::Local });

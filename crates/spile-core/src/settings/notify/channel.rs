@@ -9,30 +9,34 @@ use super::{AlertKind, Channel, Email, MOST_PER_HOUR, NotifyMistake, REPEAT, Sen
 use crate::problem::{Problems, did_you_mean, listed};
 use crate::settings::allowed::Allowed;
 use crate::settings::host::MailServer;
-use crate::settings::variables::{Given, VariableName};
+use crate::settings::variables::{TextOrVariable, VariableName};
 use crate::source::Placed;
-use crate::table::{Mistake, Table};
+use crate::table::{Table, TomlMistake};
 
 /// The kinds of channels by their word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ChannelKind {
     Slack,
     Webhook,
     Email,
     Desktop,
 }
 
-const KINDS: [(&str, Kind); 4] =
-    [("slack", Kind::Slack), ("webhook", Kind::Webhook), ("email", Kind::Email), ("desktop", Kind::Desktop)];
+const KINDS: [(&str, ChannelKind); 4] = [
+    ("slack", ChannelKind::Slack),
+    ("webhook", ChannelKind::Webhook),
+    ("email", ChannelKind::Email),
+    ("desktop", ChannelKind::Desktop),
+];
 
 pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Option<Channel> {
     let name = required(&table, "name", "\"data-alerts\"", problems).then(|| table.parsed("name", problems));
     let kind = required(&table, "kind", "\"slack\"", problems).then(|| table.choice("kind", &KINDS, problems));
     let sender = match kind.flatten()?.value {
-        Kind::Slack => slack(&table, problems),
-        Kind::Webhook => webhook(&table, problems),
-        Kind::Email => email(&table, problems),
-        Kind::Desktop => Some(Sender::Desktop),
+        ChannelKind::Slack => slack(&table, problems),
+        ChannelKind::Webhook => webhook(&table, problems),
+        ChannelKind::Email => email(&table, problems),
+        ChannelKind::Desktop => Some(Sender::Desktop),
     };
     let (on, repeat) = (on(&table, problems), repeat(&table, problems));
     let only = table.texts("only", problems).map(|only| only.value).unwrap_or_default();
@@ -48,7 +52,7 @@ fn required(table: &Table<'_>, key: &'static str, example: &'static str, problem
     let is_there = table.key_place(key).is_some();
     if !is_there {
         let span = table.place().span.into();
-        problems.push(table.source, Mistake::MissingKey { key: key.to_owned(), example, span });
+        problems.push(table.source, TomlMistake::MissingKey { key: key.to_owned(), example, span });
     }
     is_there
 }
@@ -56,7 +60,7 @@ fn required(table: &Table<'_>, key: &'static str, example: &'static str, problem
 fn slack(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let url = table.required_text("url", "\"${SPILE_SLACK_URL}\"", problems)?;
     let name = variable(&url, SecretWords::new("the address of the webhook", "url", "SPILE_SLACK_URL"), problems);
-    let value = name.map_or(Given::Literal(url.value), |name| Given::Variable(name.value));
+    let value = name.map_or(TextOrVariable::Literal(url.value), |name| TextOrVariable::Variable(name.value));
     Some(Sender::Slack { url: Placed { value, place: url.place } })
 }
 
@@ -76,13 +80,13 @@ fn given(
     variable: &'static str,
     look: fn(&Placed<String>, &mut Problems),
     problems: &mut Problems,
-) -> Placed<Given> {
+) -> Placed<TextOrVariable> {
     match written.value.parse() {
-        Ok(Given::Literal(_)) => look(&written, problems),
-        Ok(Given::Variable(name)) => {
+        Ok(TextOrVariable::Literal(_)) => look(&written, problems),
+        Ok(TextOrVariable::Variable(name)) => {
             let name = Placed { value: name, place: written.place };
             check_name(&name, problems);
-            return name.map(Given::Variable);
+            return name.map(TextOrVariable::Variable);
         }
         Err(_) => {
             problems.hide(&written.place);
@@ -90,7 +94,7 @@ fn given(
             problems.push(&written.place.source, NotifyMistake::Mixed { key, variable, span });
         }
     }
-    written.map(Given::Literal)
+    written.map(TextOrVariable::Literal)
 }
 
 /// Takes an address that anybody may see: without a user, a query or one of the services whose addresses are keys.
@@ -179,7 +183,7 @@ impl SecretWords {
 
 /// Reads the variable that holds a secret; all other text is taken for the secret itself.
 fn variable(written: &Placed<String>, words: SecretWords, problems: &mut Problems) -> Option<Placed<VariableName>> {
-    if let Ok(Given::Variable(name)) = written.parse() {
+    if let Ok(TextOrVariable::Variable(name)) = written.parse() {
         let name = Placed { value: name, place: written.place.clone() };
         check_name(&name, problems);
         return Some(name);
@@ -217,8 +221,12 @@ fn on(table: &Table<'_>, problems: &mut Problems) -> BTreeSet<AlertKind> {
         let names = || AlertKind::WORDS.iter().map(|(word, _)| *word);
         let help = did_you_mean(&word, names()).unwrap_or_else(|| format!("choose some of {}", listed(names())));
         let message = format!("`{}` is nothing that people are told of", word.value);
-        let finding =
-            Mistake::Invalid { key: "on".to_owned(), message, span: word.place.span.clone().into(), help: Some(help) };
+        let finding = TomlMistake::Invalid {
+            key: "on".to_owned(),
+            message,
+            span: word.place.span.clone().into(),
+            help: Some(help),
+        };
         problems.push(&word.place.source, finding);
     }
     on
@@ -238,7 +246,7 @@ fn repeat(table: &Table<'_>, problems: &mut Problems) -> Option<Duration> {
         let message = format!("`{}` is no time of a minute or more", text.value);
         let help = Some("write one such as `30m`, `24h` or `7d`, or `never`".to_owned());
         let span = text.place.span.clone().into();
-        problems.push(&text.place.source, Mistake::Invalid { key: "repeat".to_owned(), message, span, help });
+        problems.push(&text.place.source, TomlMistake::Invalid { key: "repeat".to_owned(), message, span, help });
     }
     taken.or(Some(REPEAT))
 }

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::table::Table;
 
 /// A variable that a table names.
-pub(super) struct Named {
+pub(super) struct NamedVariable {
     /// The variable.
     pub variable: String,
     /// The table, as files write it.
@@ -25,7 +25,7 @@ const ENVIRONMENT: &str = "[environments.*.registry]";
 const NOTIFY: &str = "[[notify]]";
 
 /// Finds every variable that `[registry]`, those of environments, and `[[notify]]` name.
-pub(super) fn in_settings(top: &Table<'_>) -> Vec<Named> {
+pub(super) fn in_settings(top: &Table<'_>) -> Vec<NamedVariable> {
     let mut found = Vec::new();
     let top = top.raw();
     walk(top.get("registry"), REGISTRY, &mut found);
@@ -41,11 +41,12 @@ fn tables_in<'a>(value: Option<&'a Spanned<DeValue<'a>>>) -> impl Iterator<Item 
     table.into_iter().flat_map(|table| table.values()).filter_map(|value| value.get_ref().as_table())
 }
 
-fn walk(value: Option<&Spanned<DeValue<'_>>>, table: &'static str, found: &mut Vec<Named>) {
+fn walk(value: Option<&Spanned<DeValue<'_>>>, table: &'static str, found: &mut Vec<NamedVariable>) {
     let Some(value) = value else { return };
     match value.get_ref() {
         DeValue::String(text) => {
-            let named = variables(text).map(|name| Named { variable: name.to_owned(), table, span: value.span() });
+            let named =
+                variables(text).map(|name| NamedVariable { variable: name.to_owned(), table, span: value.span() });
             found.extend(named);
         }
         DeValue::Array(items) => items.iter().for_each(|item| walk(Some(item), table, found)),

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::Document;
 use crate::secret::Secret;
 use crate::sops::cipher::DataKey;
-use crate::sops::enc::{Enc, Kind, NotEnc};
+use crate::sops::enc::{Enc, NotEnc, PlainKind};
 use crate::sops::metadata::BadMetadata;
 use crate::sops::node::Node;
 use crate::sops::scope::{NoScope, Scope};
@@ -17,7 +17,7 @@ pub struct Leaf {
     /// The keys from the root; the items of a list have no keys of their own.
     pub path: Vec<String>,
     /// What the value is.
-    pub kind: Kind,
+    pub kind: PlainKind,
     /// Whether it was encrypted.
     pub was_encrypted: bool,
     /// The value as text.
@@ -124,7 +124,7 @@ fn open<'a>(
             let (scope, key) = within;
             let leaf = if scope.encrypts(path) { decrypted(node, path, key)? } else { plain(node, path) };
             // The comments of YAML lists are items of theirs; sops drops them, and has no MAC over them.
-            if leaf.kind != Kind::Comment {
+            if leaf.kind != PlainKind::Comment {
                 leaves.push(leaf);
             }
         }
@@ -141,7 +141,7 @@ fn decrypted(node: &Node, path: &[&str], key: &DataKey) -> Result<Leaf, Fault> {
     let text = node.as_text().ok_or_else(|| not_enc(NotEnc::Plain))?;
     if text.is_empty() {
         let value = Secret::new("");
-        return Ok(Leaf { path: owned(path), kind: Kind::Str, was_encrypted: true, value });
+        return Ok(Leaf { path: owned(path), kind: PlainKind::Str, was_encrypted: true, value });
     }
     let enc: Enc = text.parse().map_err(not_enc)?;
     let bytes = key.decrypt(&enc, associated(path).as_bytes());
@@ -153,14 +153,14 @@ fn decrypted(node: &Node, path: &[&str], key: &DataKey) -> Result<Leaf, Fault> {
     Ok(Leaf { path: owned(path), kind: enc.kind, was_encrypted: true, value: Secret::new(text) })
 }
 
-fn holds(kind: Kind, text: &str) -> bool {
+fn holds(kind: PlainKind, text: &str) -> bool {
     match kind {
-        Kind::Int => text.parse::<i64>().is_ok(),
-        Kind::Float => text.parse::<f64>().is_ok(),
-        Kind::Bool => bool_of(text).is_some(),
+        PlainKind::Int => text.parse::<i64>().is_ok(),
+        PlainKind::Float => text.parse::<f64>().is_ok(),
+        PlainKind::Bool => bool_of(text).is_some(),
         // Sops itself ends in a panic over them, so nobody has any.
-        Kind::Bytes => false,
-        Kind::Str | Kind::Time | Kind::Comment => true,
+        PlainKind::Bytes => false,
+        PlainKind::Str | PlainKind::Time | PlainKind::Comment => true,
     }
 }
 
@@ -177,11 +177,11 @@ pub fn bool_of(text: &str) -> Option<bool> {
 /// A plain value as the bytes that go into the MAC.
 fn plain(node: &Node, path: &[&str]) -> Leaf {
     let (kind, text) = match node {
-        Node::Bool(flag) => (Kind::Bool, if *flag { "True".to_owned() } else { "False".to_owned() }),
-        Node::Integer(number) => (Kind::Int, number.to_string()),
-        Node::Float(number) => (Kind::Float, number.to_string()),
-        Node::Text(text) => (Kind::Str, text.clone()),
-        Node::Null | Node::List(_) | Node::Map(_) => (Kind::Str, String::new()),
+        Node::Bool(flag) => (PlainKind::Bool, if *flag { "True".to_owned() } else { "False".to_owned() }),
+        Node::Integer(number) => (PlainKind::Int, number.to_string()),
+        Node::Float(number) => (PlainKind::Float, number.to_string()),
+        Node::Text(text) => (PlainKind::Str, text.clone()),
+        Node::Null | Node::List(_) | Node::Map(_) => (PlainKind::Str, String::new()),
     };
     Leaf { path: owned(path), kind, was_encrypted: false, value: Secret::new(text) }
 }

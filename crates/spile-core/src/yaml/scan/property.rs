@@ -1,7 +1,7 @@
 //! What stands in front of nodes and documents: anchors, aliases, tags, directives.
 
 use super::super::cursor::{END, is_blank, is_break, is_end};
-use super::super::token::{Kind, Unreadable};
+use super::super::token::{TokenKind, Unreadable};
 use super::Scanner;
 
 impl<'a> Scanner<'a> {
@@ -19,7 +19,7 @@ impl<'a> Scanner<'a> {
         if !is_blank(follows) && !",[]{}".contains(follows) {
             return Err(self.wrong(format!("`{}` cannot stand in the name of {what}", follows.escape_debug())));
         }
-        self.push(if indicator == '*' { Kind::Alias(name) } else { Kind::Anchor(name) }, start);
+        self.push(if indicator == '*' { TokenKind::Alias(name) } else { TokenKind::Anchor(name) }, start);
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl<'a> Scanner<'a> {
             (Some(handle), self.uri()?)
         };
         self.tag_ends()?;
-        self.push(Kind::Tag { handle, suffix }, start);
+        self.push(TokenKind::Tag { handle, suffix }, start);
         Ok(())
     }
 
@@ -113,7 +113,7 @@ impl<'a> Scanner<'a> {
             "TAG" => self.tag_directive()?,
             _ => {
                 self.cursor.take_while(|letter| !is_end(letter));
-                Kind::OtherDirective
+                TokenKind::OtherDirective
             }
         };
         self.push(kind, start);
@@ -128,7 +128,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn version(&mut self) -> Result<Kind<'a>, Unreadable> {
+    fn version(&mut self) -> Result<TokenKind<'a>, Unreadable> {
         self.cursor.take_while(|letter| letter == ' ');
         let major = self.cursor.take_while(|letter| letter.is_ascii_digit()).parse().ok();
         let has_dot = self.cursor.peek() == '.';
@@ -137,13 +137,13 @@ impl<'a> Scanner<'a> {
         match (major, minor) {
             (Some(major), Some(minor)) if has_dot && is_tag_end(self.cursor.peek()) => {
                 self.is_old = (major, minor) == (1, 1);
-                Ok(Kind::Version { major, minor })
+                Ok(TokenKind::Version { major, minor })
             }
             _ => Err(self.wrong("a version consists of two numbers, `1.2`")),
         }
     }
 
-    fn tag_directive(&mut self) -> Result<Kind<'a>, Unreadable> {
+    fn tag_directive(&mut self) -> Result<TokenKind<'a>, Unreadable> {
         self.cursor.take_while(|letter| letter == ' ');
         let handle = self.handle()?;
         if self.cursor.peek() != ' ' {
@@ -152,7 +152,7 @@ impl<'a> Scanner<'a> {
         self.cursor.take_while(|letter| letter == ' ');
         let prefix = self.uri()?;
         self.tag_ends()?;
-        Ok(Kind::TagDirective { handle, prefix })
+        Ok(TokenKind::TagDirective { handle, prefix })
     }
 }
 

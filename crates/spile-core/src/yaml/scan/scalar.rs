@@ -1,12 +1,12 @@
 //! Scalars: plain, quoted, and by indentation.
 
-use super::super::cursor::{END, Mark, is_blank, is_break, is_end};
-use super::super::token::{Kind, ScalarStyle, Unreadable};
+use super::super::cursor::{END, TextPosition, is_blank, is_break, is_end};
+use super::super::token::{ScalarStyle, TokenKind, Unreadable};
 use super::Scanner;
 
 /// What the head of a scalar by indentation says.
 #[derive(Default)]
-struct Head {
+struct BlockHeader {
     /// What becomes of the line breaks at its end.
     chomping: Chomping,
     /// How far it is indented, where that is said.
@@ -46,7 +46,7 @@ impl<'a> Scanner<'a> {
                 break;
             }
         }
-        self.push(Kind::Scalar { text, style: ScalarStyle::Plain }, start);
+        self.push(TokenKind::Scalar { text, style: ScalarStyle::Plain }, start);
         if let Some(token) = self.tokens.back_mut() {
             token.end = end;
         }
@@ -111,11 +111,11 @@ impl<'a> Scanner<'a> {
             self.quoted_words(quote, start, &mut text)?;
         }
         self.cursor.advance();
-        self.push(Kind::Scalar { text, style: ScalarStyle::Quoted }, start);
+        self.push(TokenKind::Scalar { text, style: ScalarStyle::Quoted }, start);
         Ok(())
     }
 
-    fn quoted_words(&mut self, quote: char, start: Mark, text: &mut String) -> Result<(), Unreadable> {
+    fn quoted_words(&mut self, quote: char, start: TextPosition, text: &mut String) -> Result<(), Unreadable> {
         loop {
             text.push_str(self.cursor.take_while(|letter| !is_blank(letter) && !"'\"\\".contains(letter)));
             match self.cursor.peek() {
@@ -136,7 +136,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn escape(&mut self, start: Mark, text: &mut String) -> Result<(), Unreadable> {
+    fn escape(&mut self, start: TextPosition, text: &mut String) -> Result<(), Unreadable> {
         let letter = self.cursor.peek();
         let plain = match letter {
             '0' => '\0',
@@ -181,7 +181,7 @@ impl<'a> Scanner<'a> {
         Ok(letter)
     }
 
-    fn quoted_blanks(&mut self, start: Mark, text: &mut String) -> Result<(), Unreadable> {
+    fn quoted_blanks(&mut self, start: TextPosition, text: &mut String) -> Result<(), Unreadable> {
         let blanks = self.cursor.take_while(|letter| matches!(letter, ' ' | '\t'));
         if self.cursor.peek() == END {
             return Err(Unreadable::new("the text that begins here has no closing quote", start));
@@ -193,7 +193,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn quoted_breaks(&mut self, start: Mark) -> Result<String, Unreadable> {
+    fn quoted_breaks(&mut self, start: TextPosition) -> Result<String, Unreadable> {
         let mut breaks = String::new();
         loop {
             if self.is_at_marker() {
@@ -250,12 +250,12 @@ impl<'a> Scanner<'a> {
         if head.chomping == Chomping::Keep {
             text.push_str(&breaks);
         }
-        self.push(Kind::Scalar { text, style: ScalarStyle::Block }, start);
+        self.push(TokenKind::Scalar { text, style: ScalarStyle::Block }, start);
         Ok(())
     }
 
-    fn head(&mut self) -> Result<Head, Unreadable> {
-        let mut head = Head::default();
+    fn head(&mut self) -> Result<BlockHeader, Unreadable> {
+        let mut head = BlockHeader::default();
         let mut has_chomping = false;
         for _ in 0..2 {
             match self.cursor.peek() {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use glob::Pattern;
 
-use spile_world::files::door::{Door, Entry, Kind, Refused as NotTaken, Shut};
+use spile_world::files::door::{Door, EntryKind, FolderEntry, RefusedPath as NotTaken, Shut};
 
 /// How many names are looked at. Links to folders of links would otherwise have no end.
 const MOST_NAMES: usize = 200_000;
 
-pub(super) use spile_world::files::door::Refused;
+pub(super) use spile_world::files::door::RefusedPath;
 
 /// What is looked for in a folder: the parts of the pattern from there on.
 struct Search<'a> {
@@ -23,7 +23,7 @@ struct Search<'a> {
 ///
 /// # Errors
 /// With the path that leads elsewhere, or is no file.
-pub(super) fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, Refused> {
+pub(super) fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, RefusedPath> {
     let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let mut search = Search { door, found: Vec::new(), looked_at: 0 };
     search.below(Path::new(""), &parts)?;
@@ -40,7 +40,7 @@ impl Search<'_> {
             part if part == ".." => Err(NotTaken { path: folder.join(part), why: Shut::Outside }),
             part if Pattern::escape(part) == part => self.next(&folder.join(part), rest),
             part => {
-                for Entry { name, .. } in self.entries(folder)? {
+                for FolderEntry { name, .. } in self.entries(folder)? {
                     let is_meant = Pattern::new(part).is_ok_and(|pattern| pattern.matches(&name.to_string_lossy()));
                     if is_meant {
                         self.next(&folder.join(name), rest)?;
@@ -74,13 +74,14 @@ impl Search<'_> {
             }
             self.below(&folder, rest)?;
             let entries = self.entries(&folder)?;
-            folders.extend(entries.iter().filter(|one| one.kind == Kind::Folder).map(|one| folder.join(&one.name)));
+            folders
+                .extend(entries.iter().filter(|one| one.kind == EntryKind::Folder).map(|one| folder.join(&one.name)));
         }
         Ok(())
     }
 
     /// Returns the names in a folder; none where there is no such folder.
-    fn entries(&mut self, folder: &Path) -> Result<Vec<Entry>, NotTaken> {
+    fn entries(&mut self, folder: &Path) -> Result<Vec<FolderEntry>, NotTaken> {
         let refused = |why| NotTaken { path: folder.to_owned(), why };
         let entries = match self.door.entries(folder) {
             Err(Shut::Missing | Shut::NotAFolder) => Vec::new(),

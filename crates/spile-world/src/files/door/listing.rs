@@ -26,7 +26,7 @@ pub struct Listing {
     /// The folders, likewise.
     pub folders: Vec<PathBuf>,
     /// What was not taken.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedPath>,
     /// The folder that is listed.
     top: PathBuf,
     /// How many files were counted.
@@ -35,7 +35,7 @@ pub struct Listing {
 
 /// A path that was not taken, and why.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RefusedPath {
     /// The path from the door's folder.
     pub path: PathBuf,
     /// Why.
@@ -44,16 +44,16 @@ pub struct Refused {
 
 /// A name in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub struct FolderEntry {
     /// The name.
     pub name: OsString,
     /// What it is.
-    pub kind: Kind,
+    pub kind: EntryKind,
 }
 
 /// What a name in a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum EntryKind {
     /// A folder.
     Folder,
     /// A link.
@@ -88,7 +88,7 @@ impl Door {
     ///
     /// # Errors
     /// When it cannot be opened or read, or has too many.
-    pub fn entries(&self, folder: &Path) -> Result<Vec<Entry>, Shut> {
+    pub fn entries(&self, folder: &Path) -> Result<Vec<FolderEntry>, Shut> {
         let mut entries = Vec::new();
         for entry in entries_of(&self.level(folder)?.folder)? {
             entries.push(entry?);
@@ -125,7 +125,7 @@ impl Door {
         };
         above.push(level.real.clone());
         for entry in entries {
-            let Entry { name, kind } = match entry {
+            let FolderEntry { name, kind } = match entry {
                 Ok(entry) => entry,
                 Err(why) => {
                     listing.refuse(level.path.clone(), why);
@@ -140,12 +140,12 @@ impl Door {
             }
             let path = level.path.join(&name);
             match kind {
-                Kind::File => listing.files.push(path),
-                Kind::Folder => match open_folder(level.folder.as_fd(), &name) {
+                EntryKind::File => listing.files.push(path),
+                EntryKind::Folder => match open_folder(level.folder.as_fd(), &name) {
                     Ok(folder) => self.list_next(Level { folder, path, real: level.real.join(&name) }, above, listing),
                     Err(why) => listing.refuse(path, why),
                 },
-                Kind::Link => self.list_link(path, above, listing),
+                EntryKind::Link => self.list_link(path, above, listing),
             }
         }
         above.pop();
@@ -205,7 +205,7 @@ enum Target {
 
 impl Listing {
     fn refuse(&mut self, path: PathBuf, why: Shut) {
-        self.refused.push(Refused { path, why });
+        self.refused.push(RefusedPath { path, why });
     }
 
     /// Counts files, and tells whether there may be so many. The first that is too many is reported.
@@ -220,7 +220,7 @@ impl Listing {
 }
 
 /// Reads the names in a folder.
-fn entries_of(folder: &OwnedFd) -> Result<impl Iterator<Item = Result<Entry, Shut>>, Shut> {
+fn entries_of(folder: &OwnedFd) -> Result<impl Iterator<Item = Result<FolderEntry, Shut>>, Shut> {
     let names = Dir::read_from(folder).map_err(Shut::from)?;
     Ok(names.filter_map(move |item| match item {
         Ok(item) => {
@@ -232,7 +232,7 @@ fn entries_of(folder: &OwnedFd) -> Result<impl Iterator<Item = Result<Entry, Shu
     }))
 }
 
-fn entry(folder: &OwnedFd, name: &OsStr, kind: FileType) -> Result<Entry, Shut> {
+fn entry(folder: &OwnedFd, name: &OsStr, kind: FileType) -> Result<FolderEntry, Shut> {
     // Some file systems do not say what a name is until they are asked.
     let kind = match kind {
         FileType::Unknown => {
@@ -242,14 +242,14 @@ fn entry(folder: &OwnedFd, name: &OsStr, kind: FileType) -> Result<Entry, Shut> 
         known => known,
     };
     let kind = match kind {
-        FileType::Directory => Kind::Folder,
-        FileType::Symlink => Kind::Link,
+        FileType::Directory => EntryKind::Folder,
+        FileType::Symlink => EntryKind::Link,
         FileType::RegularFile
         | FileType::Fifo
         | FileType::Socket
         | FileType::CharacterDevice
         | FileType::BlockDevice
-        | FileType::Unknown => Kind::File,
+        | FileType::Unknown => EntryKind::File,
     };
-    Ok(Entry { name: name.to_owned(), kind })
+    Ok(FolderEntry { name: name.to_owned(), kind })
 }

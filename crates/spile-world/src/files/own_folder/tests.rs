@@ -19,7 +19,7 @@ fn code(not_own: &NotOwn) -> String {
 fn refused(own: &Own) -> String {
     let not_own = own.open().unwrap_err();
     let made = own.make().unwrap_err();
-    assert!(crate::files::refusal::Refusal::behind(&made).is_some(), "{made}");
+    assert!(crate::files::refusal::FileRefusal::behind(&made).is_some(), "{made}");
     code(&not_own)
 }
 

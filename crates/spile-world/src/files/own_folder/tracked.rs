@@ -38,13 +38,13 @@ pub(super) enum Tracked {
 struct Stamp([i64; 5]);
 
 /// What was found of a folder, and the indexes as they were then.
-struct Seen {
+struct TrackedFolder {
     stamps: Vec<Option<Stamp>>,
     found: Tracked,
 }
 
 /// What was found, by folder: an index of thousands of files is read once.
-static SEEN: Mutex<BTreeMap<PathBuf, Seen>> = Mutex::new(BTreeMap::new());
+static SEEN: Mutex<BTreeMap<PathBuf, TrackedFolder>> = Mutex::new(BTreeMap::new());
 
 /// Tells whether a repository that the folder is in tracks it, or anything in it. All repositories upwards are asked: one
 /// may have been made inside of another that brought the folder.
@@ -68,7 +68,7 @@ pub(super) fn tracked(root: &Path, name: &str) -> Tracked {
     }
     let mut each = repositories.iter().map(|repository| repository.tracks(&folder));
     let found = each.find(|found| *found != Tracked::No).unwrap_or(Tracked::No);
-    seen.insert(folder, Seen { stamps, found: found.clone() });
+    seen.insert(folder, TrackedFolder { stamps, found: found.clone() });
     found
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use super::{Mistake, Project, SETTINGS, is_almost_one};
+use super::{Project, ProjectFileMistake, SETTINGS, is_almost_one};
 use crate::files::door::{Door, Listing, MOST_BYTES, Shut};
 use spile_core::discovered::contract;
 use spile_core::problem::Problems;
@@ -90,11 +90,11 @@ impl Project {
     pub(super) fn files(&self, folder: &str, problems: &mut Problems) -> Vec<PathBuf> {
         let listing = self.door().map(|door| door.list(Path::new(folder))).unwrap_or_default();
         for refused in listing.refused {
-            problems.push(&Source::new(refused.path, ""), Mistake::from(refused.why));
+            problems.push(&Source::new(refused.path, ""), ProjectFileMistake::from(refused.why));
         }
         // Somebody meant a file, and would wonder why it is not read.
         for path in listing.folders.iter().filter(|path| is_named_like_a_file(path)) {
-            problems.push(&Source::new(path, ""), Mistake::from(Shut::NotRegular));
+            problems.push(&Source::new(path, ""), ProjectFileMistake::from(Shut::NotRegular));
         }
         let mut found = listing.files;
         found.retain(|path| self.unwritten.get(path).is_none_or(Option::is_some));
@@ -160,7 +160,7 @@ fn source_of(path: &Path, text: Result<String, Shut>, problems: &mut Problems) -
     match text {
         Ok(text) => Some(Source::new(path, text)),
         Err(why) => {
-            problems.push(&Source::new(path, ""), Mistake::from(why));
+            problems.push(&Source::new(path, ""), ProjectFileMistake::from(why));
             None
         }
     }

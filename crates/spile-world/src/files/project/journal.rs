@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::OWN_FOLDER;
 use crate::files::door::{Door, Shut, is_private};
 use crate::files::own_folder::{Own, OwnFolder};
-use crate::files::refusal::Refusal;
+use crate::files::refusal::FileRefusal;
 use crate::files::run_lock::{Lock, RunLock};
 
 /// The journal, in spile's own folder.
@@ -42,14 +42,14 @@ pub struct FileEdit {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct JournalEntry {
     version: u32,
     files: Vec<FileEdit>,
 }
 
 /// What any version of a journal says.
 #[derive(Deserialize)]
-struct Head {
+struct JournalHead {
     version: u32,
 }
 
@@ -66,7 +66,7 @@ pub struct BadJournal {
 
 impl BadJournal {
     fn of(why: impl Into<String>) -> io::Error {
-        Refusal::from(Self { why: why.into() }).into()
+        FileRefusal::from(Self { why: why.into() }).into()
     }
 }
 
@@ -129,7 +129,7 @@ impl Turn {
     }
 
     fn write(&self, files: Vec<FileEdit>) -> io::Result<()> {
-        let written = serde_json::to_vec(&Written { version: VERSION, files }).map_err(io::Error::from)?;
+        let written = serde_json::to_vec(&JournalEntry { version: VERSION, files }).map_err(io::Error::from)?;
         if written.len() as u64 > MOST_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -187,12 +187,12 @@ fn own(root: &Path) -> Own {
 }
 
 /// Reads a journal; `None` where it is another version's.
-fn parsed(bytes: &[u8]) -> io::Result<Option<Written>> {
+fn parsed(bytes: &[u8]) -> io::Result<Option<JournalEntry>> {
     let damaged = |error: serde_json::Error| BadJournal::of(format!("it cannot be read ({error})"));
-    if serde_json::from_slice::<Head>(bytes).map_err(damaged)?.version != VERSION {
+    if serde_json::from_slice::<JournalHead>(bytes).map_err(damaged)?.version != VERSION {
         return Ok(None);
     }
-    let written: Written = serde_json::from_slice(bytes).map_err(damaged)?;
+    let written: JournalEntry = serde_json::from_slice(bytes).map_err(damaged)?;
     if written.files.len() > MOST_FILES {
         return Err(BadJournal::of(format!("it names more than {MOST_FILES} files")));
     }

@@ -10,7 +10,7 @@ use spile_core::source::Source;
 
 /// What can be wrong with a file as a whole.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum Mistake {
+pub enum ProjectFileMistake {
     /// Its name says neither a slug nor an environment.
     #[error("`{name}` is not the name of an integration's file")]
     #[diagnostic(
@@ -126,7 +126,7 @@ pub enum Mistake {
     },
 }
 
-impl From<Shut> for Mistake {
+impl From<Shut> for ProjectFileMistake {
     fn from(shut: Shut) -> Self {
         let span = (0..0).into();
         match shut {
@@ -151,7 +151,7 @@ pub struct FileError {
     /// The file, relative to the project.
     pub path: PathBuf,
     /// What is wrong with it.
-    pub mistake: Mistake,
+    pub mistake: ProjectFileMistake,
 }
 
 impl FileError {

@@ -16,7 +16,7 @@ const MOST_BYTES: u64 = 8 << 20;
 
 /// The folder of what is kept of the hub.
 #[derive(Debug, Clone)]
-pub struct Kept(Own);
+pub struct HubCache(Own);
 
 /// What is kept, by plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl KeptPlugin {
     }
 }
 
-impl Kept {
+impl HubCache {
     /// Names the folder in a project's own one; nothing is read or made.
     #[must_use]
     pub fn of(own_folder: &Path) -> Self {

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::patience::Failed;
+use super::patience::FailedTry;
 use super::{NotSent, Parcel, Patience};
 use crate::ChildEnvironment;
 
@@ -33,9 +33,9 @@ fn command(children: &ChildEnvironment, title: &str, body: &str) -> (&'static st
     ("notify-send", command)
 }
 
-async fn show(children: &ChildEnvironment, title: &str, body: &str) -> Result<String, Failed> {
+async fn show(children: &ChildEnvironment, title: &str, body: &str) -> Result<String, FailedTry> {
     let (program, mut command) = command(children, title, body);
-    let failed = |message: String| Failed::from(NotSent::Desktop { program, message });
+    let failed = |message: String| FailedTry::from(NotSent::Desktop { program, message });
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.map_err(|error| failed(error.to_string()))?;
     if output.status.success() {

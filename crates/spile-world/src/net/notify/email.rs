@@ -9,7 +9,7 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use percent_encoding::percent_decode_str;
 
-use super::patience::{Failed, Later};
+use super::patience::{FailedTry, Later};
 use super::{NotSent, Notifier, Parcel, Patience, forbidden};
 use spile_core::secret::Secret;
 use spile_core::settings::{Email, MailServer, NotifyMistake};
@@ -108,7 +108,7 @@ fn transport(Login { server, password }: &Login, each: Duration) -> Result<Trans
 }
 
 /// A server that quotes what it was sent quotes no password here.
-fn failed(error: &lettre::transport::smtp::Error, password: Option<&Secret>) -> Failed {
+fn failed(error: &lettre::transport::smtp::Error, password: Option<&Secret>) -> FailedTry {
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
@@ -122,5 +122,5 @@ fn failed(error: &lettre::transport::smtp::Error, password: Option<&Secret>) -> 
         message = message.replace(password.expose(), "(secret)");
     }
     let later = if error.is_permanent() || error.is_client() || error.is_tls() { Later::Never } else { Later::Soon };
-    Failed { error: NotSent::Mail { message }, later }
+    FailedTry { error: NotSent::Mail { message }, later }
 }

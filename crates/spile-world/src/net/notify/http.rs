@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
-use super::patience::{Failed, Later};
+use super::patience::{FailedTry, Later};
 use super::{NotSent, Patience};
 use spile_core::secret::Secret;
 
@@ -41,12 +41,12 @@ fn client() -> Result<reqwest::Client, NotSent> {
         .map_err(|source| NotSent::Client { source: source.without_url() })
 }
 
-fn unreached(source: reqwest::Error) -> Failed {
+fn unreached(source: reqwest::Error) -> FailedTry {
     let source = source.without_url();
-    Failed { error: NotSent::Unreached { source }, later: Later::Soon }
+    FailedTry { error: NotSent::Unreached { source }, later: Later::Soon }
 }
 
-async fn answer(response: Response) -> Result<String, Failed> {
+async fn answer(response: Response) -> Result<String, FailedTry> {
     let status = response.status();
     let code = status.as_u16();
     if status.is_success() {
@@ -55,8 +55,8 @@ async fn answer(response: Response) -> Result<String, Failed> {
     let after = retry_after(&response);
     let later = after.map_or(Later::Soon, Later::After);
     Err(match status {
-        StatusCode::TOO_MANY_REQUESTS => Failed { error: NotSent::Busy { status: code }, later },
-        _ if status.is_server_error() => Failed { error: NotSent::Unavailable { status: code }, later },
+        StatusCode::TOO_MANY_REQUESTS => FailedTry { error: NotSent::Busy { status: code }, later },
+        _ if status.is_server_error() => FailedTry { error: NotSent::Unavailable { status: code }, later },
         _ if status.is_redirection() => NotSent::Redirected { status: code }.into(),
         _ => NotSent::Refused { status: code, said: said(response).await }.into(),
     })

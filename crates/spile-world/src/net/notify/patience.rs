@@ -27,7 +27,7 @@ impl Default for Patience {
 }
 
 /// A try that did not get through.
-pub(super) struct Failed {
+pub(super) struct FailedTry {
     pub(super) error: NotSent,
     /// Whether the same may get through later, and when the other side wants it tried again.
     pub(super) later: Later,
@@ -41,7 +41,7 @@ pub(super) enum Later {
     After(Duration),
 }
 
-impl From<NotSent> for Failed {
+impl From<NotSent> for FailedTry {
     fn from(error: NotSent) -> Self {
         Self { error, later: Later::Never }
     }
@@ -49,13 +49,13 @@ impl From<NotSent> for Failed {
 
 impl Patience {
     /// Tries until it gets through, or will not.
-    pub(super) async fn tries<T, F: Future<Output = Result<T, Failed>>>(
+    pub(super) async fn tries<T, F: Future<Output = Result<T, FailedTry>>>(
         &self,
         attempt: impl Fn() -> F,
     ) -> Result<T, NotSent> {
         let mut waits = self.waits.iter();
         loop {
-            let timeout = Failed { error: NotSent::Timeout { seconds: self.each.as_secs() }, later: Later::Soon };
+            let timeout = FailedTry { error: NotSent::Timeout { seconds: self.each.as_secs() }, later: Later::Soon };
             let failed = match tokio::time::timeout(self.each, attempt()).await {
                 Ok(Ok(sent)) => return Ok(sent),
                 Ok(Err(failed)) => failed,

@@ -95,13 +95,13 @@ pub(super) struct Git<'a> {
 
 /// What git said.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct GitOutput {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
-impl Answer {
+impl GitOutput {
     /// Returns git's own words.
     pub fn complaint(&self) -> String {
         String::from_utf8_lossy(&self.stderr).trim().to_owned()
@@ -129,7 +129,7 @@ impl<'a> Git<'a> {
     }
 
     /// Runs git to its end, or to the end of our patience.
-    pub async fn run(&self, words: &[&str], input: Option<&str>) -> Result<Answer, GitError> {
+    pub async fn run(&self, words: &[&str], input: Option<&str>) -> Result<GitOutput, GitError> {
         let patience = if self.reach == Reach::Remote { PATIENCE_OF_A_PUSH } else { PATIENCE };
         let mut command = self.command();
         command.args(words);
@@ -194,7 +194,7 @@ fn work_tree(folder: &Path) -> Option<OsString> {
 }
 
 /// Hands git its input and takes what it says, neither of it without end.
-async fn answer(mut child: Child, input: &str) -> std::io::Result<Answer> {
+async fn answer(mut child: Child, input: &str) -> std::io::Result<GitOutput> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let write = async {
         if let Some(mut stdin) = stdin {
@@ -203,7 +203,7 @@ async fn answer(mut child: Child, input: &str) -> std::io::Result<Answer> {
         }
     };
     let ((), stdout, stderr) = tokio::join!(write, read(stdout, MOST_BYTES), read(stderr, MOST_WORDS));
-    Ok(Answer { stdout: stdout?, stderr: stderr?, status: child.wait().await? })
+    Ok(GitOutput { stdout: stdout?, stderr: stderr?, status: child.wait().await? })
 }
 
 /// Reads an output; whoever writes more than that finds it closed.

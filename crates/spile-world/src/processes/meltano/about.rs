@@ -14,7 +14,7 @@ use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::call::Collected;
-use super::child::{self, Channel, Ended, Limits, Lost, Pieces};
+use super::child::{self, Channel, ChildEnd, Limits, Lost, Pieces};
 use super::mask::Mask;
 use super::venv::Venv;
 use super::{Host, InstallError};
@@ -30,7 +30,7 @@ const LAST_LINES: usize = 60;
 
 /// What is asked, and how.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct AboutQuestion<'a> {
     /// What pip installs, as `pip_url` has it.
     pub requirement: &'a str,
     /// The command that this installs, where the user names it.
@@ -137,7 +137,7 @@ impl About {
     ///
     /// # Errors
     /// When it cannot be installed, or does not answer as those of the Singer SDK do.
-    pub async fn ask(asked: &Asked<'_>, interrupt: &mut watch::Receiver<bool>) -> Result<Self, AboutError> {
+    pub async fn ask(asked: &AboutQuestion<'_>, interrupt: &mut watch::Receiver<bool>) -> Result<Self, AboutError> {
         let requirement = asked.requirement;
         let packages = shlex::split(requirement).filter(|packages| !packages.is_empty());
         let packages = packages.ok_or_else(|| AboutError::Requirement { requirement: requirement.to_owned() })?;
@@ -154,7 +154,7 @@ impl About {
 }
 
 /// Returns the command to ask: the one that the user names, that of the package's name, or the only one of a tap or target.
-fn executable(venv: &Venv<'_>, asked: &Asked<'_>) -> Result<String, AboutError> {
+fn executable(venv: &Venv<'_>, asked: &AboutQuestion<'_>) -> Result<String, AboutError> {
     let folder = venv.folder.join("bin");
     let read = std::fs::read_dir(&folder);
     let read = read.map_err(|source| AboutError::Io { doing: "read", path: folder.clone(), source })?;
@@ -189,7 +189,7 @@ fn executable(venv: &Venv<'_>, asked: &Asked<'_>) -> Result<String, AboutError> 
 async fn said(
     venv: &Venv<'_>,
     executable: &str,
-    asked: &Asked<'_>,
+    asked: &AboutQuestion<'_>,
     folder: &Path,
     interrupt: &mut watch::Receiver<bool>,
 ) -> Result<String, AboutError> {
@@ -217,8 +217,8 @@ async fn said(
         return Err(AboutError::Output { executable: name, what: format!("more than {} MiB", LARGEST >> 20) });
     };
     match ended {
-        Ok(Ended::Exited(status)) if status.success() => json(executable, &bytes),
-        Ok(Ended::Exited(status)) => {
+        Ok(ChildEnd::Exited(status)) if status.success() => json(executable, &bytes),
+        Ok(ChildEnd::Exited(status)) => {
             let says = |line: &&String| !line.trim().is_empty();
             let line = last
                 .iter()
@@ -227,8 +227,8 @@ async fn said(
                 .map_or_else(|| status.to_string(), |line| line.trim().chars().take(400).collect());
             Err(AboutError::Failed { executable: name, line })
         }
-        Ok(Ended::TimedOut) => Err(AboutError::TimedOut { executable: name, seconds: asked.timeout.as_secs() }),
-        Ok(Ended::Interrupted) => Err(AboutError::Interrupted),
+        Ok(ChildEnd::TimedOut) => Err(AboutError::TimedOut { executable: name, seconds: asked.timeout.as_secs() }),
+        Ok(ChildEnd::Interrupted) => Err(AboutError::Interrupted),
         Err(Lost::Start(source) | Lost::Hearing(source)) => {
             Err(AboutError::Io { doing: "start", path: program, source })
         }

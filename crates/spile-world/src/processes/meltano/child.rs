@@ -53,7 +53,7 @@ pub(super) enum Channel {
 
 /// How a child ended.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum ChildEnd {
     /// By itself.
     Exited(ExitStatus),
     /// It took too long.
@@ -77,7 +77,7 @@ pub(super) type Hear<'a> = &'a mut (dyn FnMut(Channel, &[u8]) -> io::Result<()> 
 /// Starts a child in a process group of its own and follows it until it and its output have ended.
 ///
 /// The group is what keeps a Ctrl-C of the terminal from it: the caller passes that on, once, as `interrupt`.
-pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<'_>) -> Result<Ended, Lost> {
+pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<'_>) -> Result<ChildEnd, Lost> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let mut child = command.spawn().map_err(Lost::Start)?;
     let mut group = Group::of(&child);
@@ -128,9 +128,9 @@ pub(super) async fn follow(mut command: Command, limits: Limits<'_>, hear: Hear<
     group.ended();
     match (stop, status) {
         (Some(Stop::Deaf(error)), _) => Err(Lost::Hearing(error)),
-        (Some(Stop::Interrupted), _) => Ok(Ended::Interrupted),
-        (Some(Stop::TimedOut), _) => Ok(Ended::TimedOut),
-        (None, status) => Ok(Ended::Exited(status.unwrap_or_default())),
+        (Some(Stop::Interrupted), _) => Ok(ChildEnd::Interrupted),
+        (Some(Stop::TimedOut), _) => Ok(ChildEnd::TimedOut),
+        (None, status) => Ok(ChildEnd::Exited(status.unwrap_or_default())),
     }
 }
 
@@ -261,7 +261,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 mod tests {
     use super::*;
 
-    async fn shell(script: &str, timeout: Option<Duration>) -> (Result<Ended, Lost>, Vec<usize>) {
+    async fn shell(script: &str, timeout: Option<Duration>) -> (Result<ChildEnd, Lost>, Vec<usize>) {
         let mut lengths = Vec::new();
         let (_keep, mut interrupt) = watch::channel(false);
         let mut command = Command::new("/bin/sh");
@@ -278,7 +278,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_without_an_end_is_cut_and_the_next_one_is_whole() {
         let (ended, lengths) = shell("head -c 3000000 /dev/zero; echo; echo abc; printf last", None).await;
-        assert!(matches!(ended, Ok(Ended::Exited(status)) if status.success()));
+        assert!(matches!(ended, Ok(ChildEnd::Exited(status)) if status.success()));
         assert_eq!(lengths, [LONGEST_LINE + BEYOND, 3, 4]);
     }
 
@@ -303,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn a_child_that_takes_too_long_is_stopped() {
         let (ended, _) = shell("sleep 60", Some(Duration::from_millis(100))).await;
-        assert!(matches!(ended, Ok(Ended::TimedOut)));
+        assert!(matches!(ended, Ok(ChildEnd::TimedOut)));
     }
 
     #[tokio::test]
@@ -318,7 +318,7 @@ mod tests {
             leader.push_str(&String::from_utf8_lossy(line));
             Ok(())
         };
-        assert!(matches!(follow(command, limits, &mut hear).await, Ok(Ended::TimedOut)));
+        assert!(matches!(follow(command, limits, &mut hear).await, Ok(ChildEnd::TimedOut)));
         let leader = Pid::from_raw(leader.parse().unwrap()).unwrap();
         assert!(test_kill_process_group(leader).is_err(), "the sleep in the background still runs");
     }
@@ -327,7 +327,7 @@ mod tests {
     async fn what_a_child_leaves_behind_is_killed() {
         let started = Instant::now();
         let (ended, _) = shell("sleep 60 & echo started", None).await;
-        assert!(matches!(ended, Ok(Ended::Exited(_))));
+        assert!(matches!(ended, Ok(ChildEnd::Exited(_))));
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::processes::Identity;
-use super::run_folder::{self, Holder, Private, Refused};
+use super::run_folder::{self, Holder, NoRunFolder, Private};
 use super::{Meltano, Request, RunError, system_db};
 use crate::files::own_folder::Own;
 
@@ -54,8 +54,8 @@ impl Meltano {
     fn made(&self, holder: &Holder) -> Result<Arc<Hold>, NotHeld> {
         let runs = self.runs_folder();
         Private::make(&self.own, holder).map(|private| Arc::new(Hold(private))).map_err(|refused| match refused {
-            Refused::Busy(other) => NotHeld::Busy(other),
-            Refused::Io(error) => NotHeld::Failed(RunError::io("make", &runs)(error)),
+            NoRunFolder::Busy(other) => NotHeld::Busy(other),
+            NoRunFolder::Io(error) => NotHeld::Failed(RunError::io("make", &runs)(error)),
         })
     }
 

@@ -83,7 +83,7 @@ impl Meltano {
         self.theirs.open().ok().flatten()
     }
 
-    fn has_plugin(&self, wanted: &Wanted<'_>) -> bool {
+    fn has_plugin(&self, wanted: &NeededPlugin<'_>) -> bool {
         if wanted.pip_url.trim().is_empty() {
             return true;
         }
@@ -103,11 +103,11 @@ impl Meltano {
     /// When a folder cannot be read.
     pub fn installed(&self, role: Role, plugin: &Plugin) -> Result<Vec<String>, RunError> {
         let Some(theirs) = self.believed() else { return Ok(Vec::new()) };
-        let folder = theirs.path().join(Wanted::of(role, plugin).folder()).join("venv/lib");
+        let folder = theirs.path().join(NeededPlugin::of(role, plugin).folder()).join("venv/lib");
         packages(&folder).map_err(RunError::io("read", &folder))
     }
 
-    fn remember(&self, wanted: &Wanted<'_>) -> Result<(), RunError> {
+    fn remember(&self, wanted: &NeededPlugin<'_>) -> Result<(), RunError> {
         let folder = wanted.folder();
         let Some(theirs) = self.believed() else { return Ok(()) };
         let Some(found) = theirs.linked_text(folder.join(FINGERPRINT)) else { return Ok(()) };
@@ -118,7 +118,7 @@ impl Meltano {
 }
 
 /// A plugin that a run needs.
-struct Wanted<'a> {
+struct NeededPlugin<'a> {
     /// What it is, as people say it.
     kind: String,
     /// The list of plugins that it stands in, and the folder that Meltano keeps it in.
@@ -127,7 +127,7 @@ struct Wanted<'a> {
     pip_url: &'a str,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> NeededPlugin<'a> {
     fn of(role: Role, plugin: &'a Plugin) -> Self {
         Self { kind: role.to_string(), list: role.plural(), name: &plugin.name, pip_url: &plugin.pip_url }
     }
@@ -139,9 +139,9 @@ impl<'a> Wanted<'a> {
 }
 
 /// Returns all plugins of a request, its mappers included.
-fn wanted(request: &Request) -> Vec<Wanted<'_>> {
-    let plugins = request.plugins.iter().map(|(role, plugin)| Wanted::of(*role, plugin));
-    let mappers = request.mappers.iter().map(|mapper| Wanted {
+fn wanted(request: &Request) -> Vec<NeededPlugin<'_>> {
+    let plugins = request.plugins.iter().map(|(role, plugin)| NeededPlugin::of(*role, plugin));
+    let mappers = request.mappers.iter().map(|mapper| NeededPlugin {
         kind: "mapper".to_owned(),
         list: "mappers",
         name: &mapper.plugin,
@@ -170,7 +170,7 @@ fn children(folder: &Path) -> io::Result<Vec<String>> {
     }
 }
 
-fn remembered(wanted: &Wanted<'_>, fingerprint: &str) -> String {
+fn remembered(wanted: &NeededPlugin<'_>, fingerprint: &str) -> String {
     format!("{}\n{fingerprint}\n", hash(wanted.pip_url.as_bytes()))
 }
 

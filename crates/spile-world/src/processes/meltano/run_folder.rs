@@ -58,14 +58,14 @@ pub struct Holder {
 
 /// Why a run gets no folder.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(super) enum NoRunFolder {
     /// Another run has what it claims.
     Busy(Box<Holder>),
     /// A file cannot be made.
     Io(io::Error),
 }
 
-impl From<io::Error> for Refused {
+impl From<io::Error> for NoRunFolder {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -82,11 +82,11 @@ pub struct Private {
 
 impl Private {
     /// Makes a folder in spile's own for a run.
-    pub(super) fn make(own: &Own, holder: &Holder) -> Result<Self, Refused> {
+    pub(super) fn make(own: &Own, holder: &Holder) -> Result<Self, NoRunFolder> {
         let _gate = gate(own)?;
         let own = own.make()?;
         if let Some(other) = holder.claims.as_ref().map(|claim| who_claims(&own, claim)).transpose()?.flatten() {
-            return Err(Refused::Busy(Box::new(other)));
+            return Err(NoRunFolder::Busy(Box::new(other)));
         }
         let folder = own.folder(Path::new(RUNS).join(holder.run.to_string()))?;
         let mut lock = create(&folder.join(LOCK))?;
@@ -154,7 +154,7 @@ fn gate(own: &Own) -> io::Result<RunLock> {
 /// Finds the living run that claims a plugin.
 fn who_claims(own: &OwnFolder, claim: &str) -> io::Result<Option<Holder>> {
     let claims = |holder: &Holder| holder.claims.as_deref() == Some(claim);
-    let living: Vec<Found> = all(own)?.into_iter().filter(|found| found.is_alive).collect();
+    let living: Vec<FoundFolder> = all(own)?.into_iter().filter(|found| found.is_alive).collect();
     if let Some(unread) = living.iter().find(|found| found.holder.is_none()) {
         let what = unread.folder.display();
         return Err(io::Error::other(format!(
@@ -177,21 +177,21 @@ fn with_runs(own: &Own) -> Option<OwnFolder> {
 }
 
 /// A run's folder, as found.
-struct Found {
+struct FoundFolder {
     folder: PathBuf,
     is_alive: bool,
     /// Nobody, where it was killed before it said.
     holder: Option<Holder>,
 }
 
-fn all(own: &OwnFolder) -> io::Result<Vec<Found>> {
+fn all(own: &OwnFolder) -> io::Result<Vec<FoundFolder>> {
     let mut found = Vec::new();
     for name in own.list(RUNS)? {
         let name = Path::new(RUNS).join(name);
         let folder = own.path().join(&name);
         if folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             let (is_alive, holder) = inspect(own, &name.join(LOCK))?;
-            found.push(Found { folder, is_alive, holder });
+            found.push(FoundFolder { folder, is_alive, holder });
         }
     }
     Ok(found)
@@ -208,7 +208,8 @@ pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Resul
     let Some(folder) = with_runs(own) else { return Ok(()) };
     let _gate = gate(own)?;
     let theirs = theirs.open().ok().flatten();
-    let (living, dead): (Vec<Found>, Vec<Found>) = all(&folder)?.into_iter().partition(|found| found.is_alive);
+    let (living, dead): (Vec<FoundFolder>, Vec<FoundFolder>) =
+        all(&folder)?.into_iter().partition(|found| found.is_alive);
     for found in living.iter().filter(|found| found.holder.as_ref().is_some_and(|holder| !holder.process.lives())) {
         end_orphan(&found.folder)?;
     }
@@ -367,7 +368,7 @@ mod tests {
         lock.write_all(b"{\"who\": \"a newer one\"}").unwrap();
         lock.try_lock().unwrap();
         let refused = Private::make(&own(&root), &holder(1, &["tap-a"]));
-        assert!(matches!(refused, Err(Refused::Io(error)) if error.to_string().contains("another version")));
+        assert!(matches!(refused, Err(NoRunFolder::Io(error)) if error.to_string().contains("another version")));
         drop(lock);
         Private::make(&own(&root), &holder(1, &["tap-a"])).unwrap();
     }
@@ -377,7 +378,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let first = Private::make(&own(&root), &holder(1, &["tap-a", "target"])).unwrap();
         let refused = Private::make(&own(&root), &holder(2, &["tap-a", "target"]));
-        assert!(matches!(refused, Err(Refused::Busy(other)) if *other == holder(1, &["tap-a", "target"])));
+        assert!(matches!(refused, Err(NoRunFolder::Busy(other)) if *other == holder(1, &["tap-a", "target"])));
         let _other = Private::make(&own(&root), &holder(3, &["tap-b", "target"])).unwrap();
         let unclaimed = Holder { claims: None, ..holder(4, &["tap-a"]) };
         let _test = Private::make(&own(&root), &unclaimed).unwrap();

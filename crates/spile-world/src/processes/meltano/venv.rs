@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::watch;
 
-use super::child::{self, Ended, Limits, Lost, Pieces};
+use super::child::{self, ChildEnd, Limits, Lost, Pieces};
 use super::mask::Mask;
 use super::{Host, InstallError, Python};
 use spile_core::settings::RunEnvironment;
@@ -110,14 +110,14 @@ impl Venv<'_> {
             Ok(())
         };
         match child::follow(command, limits, &mut hear).await {
-            Ok(Ended::Exited(status)) if status.success() => Ok(()),
-            Ok(Ended::TimedOut) => {
+            Ok(ChildEnd::Exited(status)) if status.success() => Ok(()),
+            Ok(ChildEnd::TimedOut) => {
                 let seconds = self.timeout.unwrap_or_default().as_secs();
                 let (what, line) = (self.what.to_owned(), format!("that takes longer than {seconds} seconds"));
                 Err(InstallError::Failed { what, line, help: "give it more time with `--timeout`".to_owned() })
             }
-            Ok(Ended::Exited(_)) => Err(InstallError::of_installer(self.what, &Vec::from(last))),
-            Ok(Ended::Interrupted) => Err(InstallError::Interrupted),
+            Ok(ChildEnd::Exited(_)) => Err(InstallError::of_installer(self.what, &Vec::from(last))),
+            Ok(ChildEnd::Interrupted) => Err(InstallError::Interrupted),
             Err(Lost::Start(error) | Lost::Hearing(error)) => Err(InstallError::io("start", &program)(error)),
         }
     }

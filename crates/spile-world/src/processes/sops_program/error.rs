@@ -22,14 +22,14 @@ pub enum ProgramError {
     },
     /// It failed.
     #[error("the official `sops` could not {doing}: {}", said(*code, *reason))]
-    #[diagnostic(code(spile::sops::failed), help("{}", reason.map_or(OTHERWISE, Known::help)))]
+    #[diagnostic(code(spile::sops::failed), help("{}", reason.map_or(OTHERWISE, KnownFailure::help)))]
     Failed {
         /// What it was asked, as a verb.
         doing: &'static str,
         /// Its exit code; `None` when a signal ended it.
         code: Option<i32>,
         /// Why, where that is known.
-        reason: Option<Known>,
+        reason: Option<KnownFailure>,
     },
     /// What it wrote is no document, or another one.
     #[error("the official `sops` was asked to {doing}, and its answer cannot be understood")]
@@ -83,7 +83,7 @@ const OTHERWISE: &str = "run the same with `sops` by hand: its own words may hol
 
 /// What is known of why the program failed; recognised by a part of its own sentence, and said in ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known(&'static (&'static str, &'static str, &'static str));
+pub struct KnownFailure(&'static (&'static str, &'static str, &'static str));
 
 /// Parts of sentences, what they mean, and the next step.
 const KNOWN: [(&str, &str, &str); 15] = [
@@ -120,7 +120,7 @@ const KNOWN: [(&str, &str, &str); 15] = [
     ("missing client token", "Vault has no token", "log in, with `vault login`"),
 ];
 
-impl Known {
+impl KnownFailure {
     /// Looks for a sentence that is known.
     pub(super) fn of(errors: &str) -> Option<Self> {
         KNOWN.iter().find(|(part, ..)| errors.contains(part)).map(Self)
@@ -135,9 +135,9 @@ impl Known {
     }
 }
 
-fn said(code: Option<i32>, reason: Option<Known>) -> String {
+fn said(code: Option<i32>, reason: Option<KnownFailure>) -> String {
     let Some(code) = code else { return "a signal ended it".to_owned() };
-    let meaning = reason.map_or_else(|| meaning(code), Known::meaning);
+    let meaning = reason.map_or_else(|| meaning(code), KnownFailure::meaning);
     format!("{meaning} (exit code {code})")
 }
 

@@ -3,7 +3,7 @@
 use super::ProgramError;
 use spile_core::secret::Secret;
 use spile_core::sops::node::Node;
-use spile_core::sops::{Document, Enc, Kind, Leaf, PREFIX, SECRETS, Scope};
+use spile_core::sops::{Document, Enc, Leaf, PREFIX, PlainKind, SECRETS, Scope};
 
 /// Returns the leaves of a document, with the values that the program has printed as JSON.
 pub(super) fn leaves(document: &Document, output: &[u8]) -> Result<Vec<Leaf>, ProgramError> {
@@ -75,10 +75,10 @@ fn leaf(node: &Node, plain: Node, path: &[&str], scope: &Scope) -> Result<Leaf, 
     };
     let said = enc.filter(|_| was_encrypted).map(|enc| enc.kind);
     let (kind, text) = match plain {
-        Node::Bool(flag) => (Kind::Bool, if flag { "True" } else { "False" }.to_owned()),
-        Node::Integer(number) => (Kind::Int, number.to_string()),
-        Node::Float(number) => (Kind::Float, number.to_string()),
-        Node::Text(text) => (Kind::Str, text),
+        Node::Bool(flag) => (PlainKind::Bool, if flag { "True" } else { "False" }.to_owned()),
+        Node::Integer(number) => (PlainKind::Int, number.to_string()),
+        Node::Float(number) => (PlainKind::Float, number.to_string()),
+        Node::Text(text) => (PlainKind::Str, text),
         Node::Null | Node::List(_) | Node::Map(_) => return Err(UNEXPECTED),
     };
     let path = path.iter().map(|key| (*key).to_owned()).collect();

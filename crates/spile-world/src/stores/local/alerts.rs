@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::rows::json;
 use super::runs::run;
 use super::{Local, version};
-use crate::stores::delivery_log::Kept;
+use crate::stores::delivery_log::DeliveryRecord;
 use crate::{Alerts, TargetError};
 use spile_core::name::{ChannelName, IntegrationId};
 use spile_core::run::Run;
@@ -30,8 +30,8 @@ impl Alerts for Local {
         read().map_err(|source| self.failed(source))
     }
 
-    async fn told(&self, channel: &ChannelName) -> Result<Kept, TargetError> {
-        let Some(connection) = self.open()? else { return Ok(Kept::default()) };
+    async fn told(&self, channel: &ChannelName) -> Result<DeliveryRecord, TargetError> {
+        let Some(connection) = self.open()? else { return Ok(DeliveryRecord::default()) };
         let sql = "select told, version from integration_alerts \
                    where environment = ?1 and managed_by = ?2 and channel = ?3";
         let read = || -> rusqlite::Result<Option<(String, i64)>> {
@@ -43,13 +43,13 @@ impl Alerts for Local {
         };
         let found = read().map_err(|source| self.failed(source))?;
         // What a newer spile has written, and this one cannot read, is told once more.
-        Ok(found.map_or_else(Kept::default, |(told, version)| Kept {
+        Ok(found.map_or_else(DeliveryRecord::default, |(told, version)| DeliveryRecord {
             told: serde_json::from_str(&told).unwrap_or_default(),
             version,
         }))
     }
 
-    async fn keep(&self, channel: &ChannelName, kept: &Kept) -> Result<bool, TargetError> {
+    async fn keep(&self, channel: &ChannelName, kept: &DeliveryRecord) -> Result<bool, TargetError> {
         let connection = self.create()?;
         let sql = "insert into integration_alerts (environment, managed_by, channel, version, told, updated_at) \
                    select ?1, ?2, ?3, ?4 + 1, ?5, ?6 where ?4 = 0 or exists (select 1 from integration_alerts \

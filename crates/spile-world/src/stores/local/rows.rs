@@ -57,7 +57,7 @@ impl Local {
         let revision = own.iter().fold(String::new(), |text, (id, _, hash)| text + &format!("{id}:{hash}\n"));
         let revision = Revision(hash(revision.as_bytes()));
         let hashes: BTreeMap<IntegrationId, &String> = own.iter().map(|(id, _, hash)| (*id, hash)).collect();
-        let differs = |one: &Left| hashes.get(&one.id).copied() != one.hash.as_ref();
+        let differs = |one: &LastApplied| hashes.get(&one.id).copied() != one.hash.as_ref();
         let drifted = drifted(connection, left.into_iter().filter(differs)).map_err(failed)?;
         let state = own.into_iter().map(|(id, row, _)| (id, row)).collect();
         Ok(Snapshot { foreign, drifted, ..Snapshot::new(state, (), revision) })
@@ -84,7 +84,7 @@ impl Local {
     }
 
     /// Reads what the last apply left of each row: the history has its hash, and since version 2 the row.
-    fn left(&self, connection: &Connection) -> rusqlite::Result<Vec<Left>> {
+    fn left(&self, connection: &Connection) -> rusqlite::Result<Vec<LastApplied>> {
         let last = "select integration_id, after_hash, number from integration_changes where number in \
                     (select max(number) from integration_changes where environment = ?1 and managed_by = ?2 \
                      group by integration_id)";
@@ -94,7 +94,7 @@ impl Local {
         while let Some(row) = rows.next()? {
             let (id, hash, number): (String, Option<String>, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let Ok(id) = id.parse().map(IntegrationId) else { continue };
-            left.push(Left { id, hash, number });
+            left.push(LastApplied { id, hash, number });
         }
         Ok(left)
     }
@@ -129,12 +129,12 @@ impl Local {
 /// Reads the rows that are not as the last apply left them: rows are large, and asked for where they differ only.
 fn drifted(
     connection: &Connection,
-    left: impl Iterator<Item = Left>,
+    left: impl Iterator<Item = LastApplied>,
 ) -> rusqlite::Result<BTreeMap<IntegrationId, Last<Row>>> {
     let after = if version(connection)? < 2 { "null" } else { "after" };
     let mut kept = connection.prepare(&format!("select {after} from integration_changes where number = ?1"))?;
     let mut drifted = BTreeMap::new();
-    for Left { id, hash, number } in left {
+    for LastApplied { id, hash, number } in left {
         let after: Option<String> = kept.query_row([number], |row| row.get(0))?;
         let kept = after.and_then(|after| serde_json::from_str(&after).ok());
         let unless_kept = if hash.is_none() { Last::Deleted } else { Last::Unknown };
@@ -144,7 +144,7 @@ fn drifted(
 }
 
 /// What the last apply left of a row.
-struct Left {
+struct LastApplied {
     id: IntegrationId,
     /// `None` where it deleted it.
     hash: Option<String>,

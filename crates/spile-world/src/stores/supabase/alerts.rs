@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Supabase;
 use super::runs::StoredRun;
-use crate::stores::delivery_log::Kept;
+use crate::stores::delivery_log::DeliveryRecord;
 use crate::{Alerts, TargetError};
 use spile_core::name::{ChannelName, IntegrationId};
 use spile_core::run::Run;
@@ -27,7 +27,7 @@ impl Alerts for Supabase {
         Ok(found.into_iter().map(Run::from).collect())
     }
 
-    async fn told(&self, channel: &ChannelName) -> Result<Kept, TargetError> {
+    async fn told(&self, channel: &ChannelName) -> Result<DeliveryRecord, TargetError> {
         let query = [
             ("select", "told,version".to_owned()),
             ("managed_by", format!("eq.{}", self.project)),
@@ -36,13 +36,13 @@ impl Alerts for Supabase {
         ];
         let mut found: Vec<StoredKept> = self.client.get("integration_alerts", &query).await?;
         // What a newer spile has written, and this one cannot read, is told once more.
-        Ok(found.pop().map_or_else(Kept::default, |kept| Kept {
+        Ok(found.pop().map_or_else(DeliveryRecord::default, |kept| DeliveryRecord {
             told: serde_json::from_value(kept.told).unwrap_or_default(),
             version: kept.version,
         }))
     }
 
-    async fn keep(&self, channel: &ChannelName, kept: &Kept) -> Result<bool, TargetError> {
+    async fn keep(&self, channel: &ChannelName, kept: &DeliveryRecord) -> Result<bool, TargetError> {
         let payload = json!({
             "managed_by": self.project,
             "environment": self.environment,

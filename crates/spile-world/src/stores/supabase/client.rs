@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::refusal::{Refusal, is_gateway};
+use super::refusal::{PostgrestRefusal, is_gateway};
 use super::{Address, SupabaseError};
 use spile_core::settings::TableName;
 
@@ -138,7 +138,7 @@ impl Client {
 }
 
 /// A request that did not go well.
-struct Failed {
+struct FailedRequest {
     error: SupabaseError,
     /// Whether the same may go well later.
     may_pass: bool,
@@ -146,14 +146,14 @@ struct Failed {
     after: Option<Duration>,
 }
 
-impl From<SupabaseError> for Failed {
+impl From<SupabaseError> for FailedRequest {
     fn from(error: SupabaseError) -> Self {
         Self { error, may_pass: false, after: None }
     }
 }
 
-async fn once<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failed> {
-    let unreached = |source: reqwest::Error| Failed {
+async fn once<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, FailedRequest> {
+    let unreached = |source: reqwest::Error| FailedRequest {
         may_pass: !source.is_builder(),
         error: SupabaseError::unreached(source),
         after: None,
@@ -164,18 +164,18 @@ async fn once<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failed>
     if status.is_success() {
         return read(&bytes);
     }
-    let refusal = Refusal::read(status, &bytes);
-    Err(Failed { may_pass: may_pass(status, &refusal), error: refusal.into_error(), after })
+    let refusal = PostgrestRefusal::read(status, &bytes);
+    Err(FailedRequest { may_pass: may_pass(status, &refusal), error: refusal.into_error(), after })
 }
 
 /// Reads an answer; where nothing is said, that is `null`. What is wrong with it is not quoted, for it may hold anything.
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failed> {
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FailedRequest> {
     let bytes = if bytes.is_empty() { b"null" } else { bytes };
     serde_json::from_slice(bytes).map_err(|error| {
         let is_json = error.is_data();
         let what = if is_json { "it has not the form that it should have" } else { "what came back is no JSON" };
         // An answer that was cut on its way.
-        Failed { error: SupabaseError::answer(what), may_pass: error.is_eof(), after: None }
+        FailedRequest { error: SupabaseError::answer(what), may_pass: error.is_eof(), after: None }
     })
 }
 
@@ -183,7 +183,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failed> {
 fn nothing(_: IgnoredAny) {}
 
 /// Tells whether a refusal is one of the moment: a proxy without a server behind it, a database that wakes up or is busy.
-fn may_pass(status: StatusCode, refusal: &Refusal) -> bool {
+fn may_pass(status: StatusCode, refusal: &PostgrestRefusal) -> bool {
     match refusal.code.as_deref() {
         // PT423: the first sending of an apply may still be at work when its answer was lost.
         Some(

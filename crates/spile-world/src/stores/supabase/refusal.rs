@@ -16,7 +16,7 @@ pub(super) fn is_gateway(status: StatusCode) -> bool {
 
 /// A refusal as the server sent it.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct PostgrestRefusal {
     status: StatusCode,
     pub(super) code: Option<String>,
     message: String,
@@ -31,7 +31,7 @@ struct Body {
     details: Option<Value>,
 }
 
-impl Refusal {
+impl PostgrestRefusal {
     pub(super) fn read(status: StatusCode, bytes: &[u8]) -> Self {
         let Ok(body) = serde_json::from_slice::<Body>(bytes) else {
             let message = if bytes.is_empty() { "an empty answer" } else { "an answer that is no JSON" };
@@ -86,7 +86,7 @@ mod tests {
     use miette::Diagnostic;
 
     fn said(status: u16, body: &str) -> String {
-        let error = Refusal::read(StatusCode::from_u16(status).unwrap(), body.as_bytes()).into_error();
+        let error = PostgrestRefusal::read(StatusCode::from_u16(status).unwrap(), body.as_bytes()).into_error();
         format!("{}: {error}", error.code().unwrap())
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn a_stale_plan_comes_with_what_is_otherwise() {
         let details = r#"[{"id":"a","op":"create","why":"owned by other (prod)"}]"#;
         let body = serde_json::json!({"code": "PT409", "message": "not as planned", "details": details}).to_string();
-        let error = Refusal::read(StatusCode::CONFLICT, body.as_bytes()).into_error();
+        let error = PostgrestRefusal::read(StatusCode::CONFLICT, body.as_bytes()).into_error();
         let wanted = Conflict { id: "a".to_owned(), why: "owned by other (prod)".to_owned() };
         assert!(matches!(error, SupabaseError::NotAsPlanned { conflicts } if conflicts == [wanted]));
     }

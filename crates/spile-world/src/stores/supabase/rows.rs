@@ -36,7 +36,7 @@ impl Page for Nobodys {
 
 /// What the database holds at one moment, as much as a plan has to know where nothing has changed.
 #[derive(Debug, Deserialize)]
-pub(super) struct Held {
+pub(super) struct RegistryMoment {
     pub(super) version: i64,
     /// Hashes of this project's rows, by their ids.
     pub(super) hashes: BTreeMap<String, String>,

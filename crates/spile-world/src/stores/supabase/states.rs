@@ -11,7 +11,7 @@ use spile_core::name::IntegrationId;
 
 /// What the registry keeps of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Kept {
+pub struct StoredState {
     /// How often it was written.
     pub version: i64,
     /// The bookmarks, as JSON to the byte; `None` where they were cleared.
@@ -54,7 +54,7 @@ pub enum NotKept {
 
 /// What `spile_keep_state` answers.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct KeepStateResponse {
     written: bool,
     why: Option<String>,
     version: Option<i64>,
@@ -65,14 +65,14 @@ impl Supabase {
     ///
     /// # Errors
     /// When the registry cannot be asked, or is of another version than this program's.
-    pub async fn state(&self, id: &str) -> Result<Option<Kept>, SupabaseError> {
+    pub async fn state(&self, id: &str) -> Result<Option<StoredState>, SupabaseError> {
         let query = [
             ("select", "version,state,run,host,updated_at".to_owned()),
             ("managed_by", format!("eq.{}", self.project)),
             ("environment", format!("eq.{}", self.environment)),
             ("state_id", format!("eq.{id}")),
         ];
-        match self.client.get::<Vec<Kept>>("integration_states", &query).await {
+        match self.client.get::<Vec<StoredState>>("integration_states", &query).await {
             Ok(mut found) => Ok(found.pop()),
             Err(error @ SupabaseError::NotMigrated { .. }) => {
                 check_version(self.version().await?)?;
@@ -104,7 +104,7 @@ impl Supabase {
             "version": version,
             "state": state,
         });
-        let answer: Answer = self.client.call("spile_keep_state", &json!({ "payload": payload })).await?;
+        let answer: KeepStateResponse = self.client.call("spile_keep_state", &json!({ "payload": payload })).await?;
         match (answer.written, answer.why.as_deref(), answer.version) {
             (true, _, Some(version)) => Ok(version),
             (false, Some("lease"), _) => Err(NotKept::Lease),

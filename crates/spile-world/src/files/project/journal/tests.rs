@@ -74,12 +74,12 @@ fn with_journal(bytes: &[u8]) -> tempfile::TempDir {
 
 fn journal(paths: &[&str]) -> Vec<u8> {
     let files = paths.iter().map(|path| edit(path, Some("evil"), None)).collect();
-    serde_json::to_vec(&Written { version: VERSION, files }).unwrap()
+    serde_json::to_vec(&JournalEntry { version: VERSION, files }).unwrap()
 }
 
 fn refusal(folder: &tempfile::TempDir) -> String {
     let error = recover(folder.path()).unwrap_err();
-    let code = Refusal::behind(&error).and_then(Diagnostic::code).map(|code| code.to_string());
+    let code = FileRefusal::behind(&error).and_then(Diagnostic::code).map(|code| code.to_string());
     code.unwrap_or_else(|| panic!("{error}"))
 }
 

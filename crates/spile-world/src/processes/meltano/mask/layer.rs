@@ -2,7 +2,7 @@
 //!
 //! Each is undone wherever its escapes stand, for where a program began to encode is not known.
 
-use super::view::{Made, View};
+use super::view::{DecodedView, View};
 
 /// An encoding of single letters.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ impl Layer {
             return None;
         }
         let mut escape_at = self.next(bytes, 0)?;
-        let mut made = Made::of(view, bytes.len());
+        let mut made = DecodedView::of(view, bytes.len());
         let mut kept = 0;
         loop {
             let (at, escape) = escape_at;

@@ -74,13 +74,13 @@ impl<'a> View<'a> {
 const NEAR: usize = 4;
 
 /// The view that comes of another one, byte by byte.
-pub(super) struct Made<'v, 'a> {
+pub(super) struct DecodedView<'v, 'a> {
     from: &'v View<'a>,
     bytes: Vec<u8>,
     places: Vec<u32>,
 }
 
-impl<'v, 'a> Made<'v, 'a> {
+impl<'v, 'a> DecodedView<'v, 'a> {
     pub(super) fn of(from: &'v View<'a>, room: usize) -> Self {
         Self { from, bytes: Vec::with_capacity(room), places: Vec::with_capacity(room) }
     }
