@@ -61,7 +61,8 @@ use spile_world::keys::Places;
 use spile_world::processes::editor::Editor;
 use spile_world::processes::meltano::Host;
 use spile_world::{
-    Agreements, ChildEnvironment, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders, World,
+    Agreements, Authorities, ChildEnvironment, Keys, NoWorld, Outside, Program, Project, TargetError, UserFolders,
+    World,
 };
 
 /// Data integrations as code: TOML files in git, planned and applied to Meltano and a registry
@@ -454,7 +455,8 @@ impl Global {
             return Err(Error::Problems(problems.into_report()));
         }
         let (keys, variables) = (Arc::new(keys(output)), Variables::new(variable, allowed));
-        Ok(Outside { keys, variables, agreements: Arc::new(agreements), children: host().environment })
+        let (agreements, authorities) = (Arc::new(agreements), Authorities::of(variable_os));
+        Ok(Outside { keys, variables, agreements, children: host().environment, authorities })
     }
 
     /// Reads and checks the project's files. They are there until the process ends: to let go of the values of thousands,

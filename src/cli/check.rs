@@ -44,19 +44,24 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     let checked = checked.and_then(|(loaded, undiscovered)| {
         let loaded = ops::check::with_tables(&project, loaded, global.environment.as_deref(), knowledge)?;
         let loaded = ops::check::with_contracts(&project, loaded, global.environment.as_deref())?;
-        Ok((loaded, undiscovered))
+        let (only, children) = (global.environment.as_deref(), super::host().environment);
+        let variables = ops::check::variables(&project, &loaded, only, &children)?;
+        Ok((loaded, undiscovered, variables))
     });
-    let (mut loaded, undiscovered) = match checked {
+    let (mut loaded, undiscovered, variables) = match checked {
         Ok(checked) => checked,
         Err(Error::Problems(report)) if for_ci(&report, &project, output) => return Ok(exit::FAILED),
         Err(error) => return Err(error),
     };
     loaded.environment(global.environment.as_deref())?;
+    let unset = variables.unset;
+    loaded.advice = std::mem::take(&mut loaded.advice).and(variables.overridden);
     if args.lint {
         loaded = ops::check::with_lints(&project, loaded, jiff::Timestamp::now());
     }
     if !output.is_json() {
         output.note(&view::discover::undiscovered(&undiscovered, &loaded.settings.default_environment));
+        output.note(&view::check::unset(&unset, &loaded.settings.default_environment));
     }
     let passes = !args.strict || loaded.advice.problems().is_empty() && undiscovered.is_empty();
     let code = if passes { 0 } else { exit::FAILED };
@@ -65,7 +70,7 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
     }
     let count = loaded.integrations.iter().count();
     let advice: Vec<ProblemData> = loaded.advice.problems().iter().map(ProblemData::from).collect();
-    let mut data = json!({ "integrations": count, "problems": advice });
+    let mut data = json!({ "integrations": count, "problems": advice, "unset": unset });
     if args.discover {
         data["undiscovered"] = json!(undiscovered);
     }

@@ -16,6 +16,7 @@ use spile_world::Project;
 
 /// Adopt the Meltano project in this folder: plugins become files, the rest of meltano.yml becomes a template
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent flags")]
 pub struct Args {
     /// Write files for unmanaged rows of the registry instead, for `spile plan --adopt`
     #[arg(long, conflicts_with_all = ["name", "recipients"])]
@@ -26,6 +27,9 @@ pub struct Args {
     /// Report what becomes what, what stays in the template, what spile does not run and which secrets were found; write nothing
     #[arg(long, conflicts_with_all = ["yes", "registry"])]
     report: bool,
+    /// Show everything that an import would do, without writing anything
+    #[arg(long, conflicts_with_all = ["yes", "registry"])]
+    dry_run: bool,
     /// Skip the confirmation prompt
     #[arg(short, long)]
     yes: bool,
@@ -53,6 +57,14 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     }
     if !output.is_json() {
         output.text(&words::text(&prepared));
+    }
+    if args.dry_run {
+        if output.is_json() {
+            output.result(String::new, &words::data(&prepared, None));
+        } else {
+            output.note("nothing was written: `spile import` writes it\n");
+        }
+        return Ok(0);
     }
     let written = if args.yes || output.confirm(&words::question(&prepared)) {
         let (project, program) = (Project::at(&folder), super::program());

@@ -303,6 +303,6 @@ async fn show_plan(prepared: &Prepared, global: &Global, output: &mut Output) ->
 /// What a failed test is told by, in the middle of questions.
 fn told(run: &Run) -> String {
     let error = run.error.clone().unwrap_or_default();
-    let help = run.cause.map(|cause| format!("\n{}", cause.help())).unwrap_or_default();
+    let help = run.help().map(|help| format!("\n{help}")).unwrap_or_default();
     format!("{error}{help}\n")
 }

@@ -3,6 +3,7 @@
 mod about;
 mod import;
 mod real;
+mod secure;
 mod shelf;
 mod upgrades;
 

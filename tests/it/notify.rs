@@ -2,7 +2,7 @@
 
 mod channels;
 mod commands;
-mod mail;
+pub mod mail;
 mod once;
 pub mod receiver;
 mod runs;

@@ -19,6 +19,7 @@ mod refreshes;
 mod schedules;
 mod selection;
 mod sources;
+mod variables;
 mod verify;
 mod wizard;
 

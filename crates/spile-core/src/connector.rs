@@ -8,6 +8,7 @@ pub mod kind;
 pub mod lossy_packages;
 pub mod naming;
 pub mod passthrough_keys;
+pub mod pip;
 pub mod read;
 pub mod search;
 

@@ -12,7 +12,6 @@ mod index;
 mod merge;
 mod mistake;
 mod notes;
-mod pinned;
 mod place;
 mod plugin;
 mod project;
@@ -31,7 +30,6 @@ pub use index::{Indexed, index};
 pub use merge::merge;
 pub use mistake::DefinitionMistake;
 pub use notes::Notes;
-pub use pinned::is_pinned;
 pub use text::text;
 
 /// The most bytes of a definition; the largest of the hub have some hundred thousand.

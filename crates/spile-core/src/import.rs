@@ -5,6 +5,8 @@
 
 mod adopted;
 mod anchors;
+mod ascii;
+mod comment;
 mod connectors;
 mod copies;
 mod declared;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use miette::{Diagnostic, SourceSpan};
 
+use crate::connector::pip::is_pinned;
 use crate::connector::{Connector, Role};
-use crate::definition::is_pinned;
 use crate::integration::{Draft, Integration, Integrations, Timetable};
 use crate::name::{EnvironmentName, Slug};
 use crate::problem::{Problems, counted};

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::connector::Role;
 use crate::name::{EnvironmentName, IntegrationId, Slug};
 
 pub use arrival::{Arrival, Arrived};
@@ -208,6 +209,9 @@ pub struct Details {
     /// The SHA-256 of the catalog that its tap was given, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog: Option<String>,
+    /// Which side's plugin made it fail, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Role>,
 }
 
 impl Details {
@@ -237,6 +241,12 @@ impl Run {
     #[must_use]
     pub fn arrived(&self) -> Vec<Arrived<'_>> {
         arrival::arrived(&self.streams, &self.details.arrivals)
+    }
+
+    /// Returns the next step after a failure, with `NAME` where the file to look at is named.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        self.cause.map(|cause| cause.help_for(self.details.failed))
     }
 
     /// Returns how long it took, in seconds; nothing before it has ended.

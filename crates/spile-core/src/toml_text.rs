@@ -68,7 +68,9 @@ pub fn table(path: &str, members: &Map<String, Value>) -> String {
     table
 }
 
-fn inline(value: &Value) -> String {
+/// Returns a value on one line, however long.
+#[must_use]
+pub fn inline(value: &Value) -> String {
     match value {
         Value::Null => "\"\"".to_owned(),
         Value::Bool(flag) => flag.to_string(),

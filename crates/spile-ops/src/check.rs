@@ -6,6 +6,7 @@ mod lint;
 mod selection;
 mod tables;
 mod templates;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use lint::with_lints;
 pub use selection::{Undiscovered, with_selection};
 pub(super) use tables::before_plan;
 pub use tables::{Knowledge, with_tables};
+pub use variables::{Unset, Variables, variables};
 
 /// A project's files, checked.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use spile_core::connector::{Plugin, Role};
 use spile_core::discovered::tables::Writer;
 use spile_core::discovered::{self, Discovered, Field, NoCatalog, Proposal, Rules, Stream, Taken};
 use spile_core::integration::Integration;
-use spile_core::integration::select::{Pattern, as_pattern};
+use spile_core::integration::select::{Pattern, as_metadata_key, as_pattern};
 use spile_core::name::EnvironmentName;
 use spile_core::run::Cause;
 use spile_world::files::project::OWN_FOLDER;
@@ -190,11 +190,13 @@ impl Offered {
         format!("{}.*", as_pattern(&self.name))
     }
 
-    /// Returns the metadata by which only what is new is read; nothing if the tap does that by itself, or cannot.
+    /// Returns the metadata by which only what is new is read, behind the key that matches the stream; nothing if the tap
+    /// does that by itself, or cannot.
     #[must_use]
-    pub fn metadata(&self) -> Option<Value> {
+    pub fn metadata(&self) -> Option<(String, Value)> {
         let key = self.proposal.replication_key.as_ref().filter(|_| self.proposal.has_to_be_said)?;
-        Some(json!({ "replication-method": "INCREMENTAL", "replication-key": key }))
+        let rules = json!({ "replication-method": "INCREMENTAL", "replication-key": key });
+        Some((as_metadata_key(&self.name), rules))
     }
 }
 

@@ -54,6 +54,10 @@ pub async fn doctor(project: &Project, environment: Option<&str>, host: &Host, o
                 Err(error) => findings.push(bad("registry", &error, None)),
             }
             findings.extend(channels(&loaded, environment, outside));
+            match check::variables(project, &loaded, environment, &outside.children) {
+                Ok(variables) => findings.extend(self::variables(&variables)),
+                Err(error) => findings.push(bad(".env", &error, None)),
+            }
             findings.push(secrets(&outside.keys, &loaded).await);
         }
         Err(error) => findings.push(files(&error)),
@@ -82,6 +86,18 @@ fn files(error: &Error) -> Finding {
         },
         _ => finding,
     }
+}
+
+/// Says which settings `.env` stands in for, and which variables a run would not get here.
+fn variables(found: &check::Variables) -> Vec<Finding> {
+    let overridden = problems(".env", &found.overridden).map(|one| Finding { verdict: CheckResult::Advice, ..one });
+    let unset = found.unset.iter().map(|unset| Finding {
+        subject: ".env",
+        verdict: CheckResult::Advice,
+        found: format!("a run of `{}` needs {}, not set here", unset.slug, super::error::backticked(&unset.names)),
+        help: Some("set it in `.env` or in the environment, where `[run] env` in `spile.toml` names it".to_owned()),
+    });
+    overridden.chain(unset).collect()
 }
 
 /// Says which hosts of `spile.toml` keys and passwords may be sent to.

@@ -526,6 +526,6 @@ pub fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
     Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
 }
 
-fn backticked(names: &[String]) -> String {
+pub(super) fn backticked(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

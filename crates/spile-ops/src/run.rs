@@ -45,7 +45,7 @@ pub use fix_hint::{Mend, mend};
 pub use log::{Log, More};
 pub(super) use obstacle::{LOADER, NO_LOADER};
 use request::variables;
-pub(super) use request::{Invocation, base_variables, installed, request};
+pub(super) use request::{Invocation, base_variables, installed, named_variables, request};
 pub use results::{RefusalReason, RefusedRun, Results};
 pub(super) use run_lock::{Claim, NotHere, stopped_when_lost};
 pub use run_slots::{RunSlots, jobs};

@@ -59,7 +59,7 @@ impl App {
             desks: Desks::default(),
             sessions: Sessions::new(setup.login.clone(), setup.port),
             tokens: Tokens::of(&own_folder),
-            jwts: setup.trust.clone().map(Jwts::of),
+            jwts: setup.trust.clone().map(|trust| Jwts::of(trust, &setup.outside.authorities)),
             writes_of: Limit::per_minute(setup.rate),
             attempts: Limit::per_minute(ATTEMPTS),
             audit: Audit::of(&own_folder),

@@ -98,7 +98,7 @@ impl Draft {
 
     fn metadata(&self) -> serde_json::Map<String, serde_json::Value> {
         let all = self.streams.iter().flatten().filter(|one| self.takes(one) && !self.in_full.contains(&one.name));
-        all.filter_map(|one| Some((one.name.clone(), one.metadata()?))).collect()
+        all.filter_map(Offered::metadata).collect()
     }
 }
 

@@ -14,8 +14,8 @@ use url::Url;
 use super::caller::{Caller, Role};
 use super::refusal::Refusal;
 use spile_core::digest::hash;
-use spile_world::Jwks;
 use spile_world::net::jwks::NoJwk;
+use spile_world::{Authorities, Jwks};
 
 /// How far clocks may be apart, in seconds.
 const LEEWAY: u64 = 30;
@@ -72,8 +72,8 @@ struct Claims {
 
 impl Jwts {
     /// Believes one provider; nothing is asked of it yet.
-    pub fn of(trust: Trust) -> Self {
-        Self { keys: Jwks::at(trust.jwks.clone()), trust }
+    pub fn of(trust: Trust, authorities: &Authorities) -> Self {
+        Self { keys: Jwks::at(trust.jwks.clone(), authorities), trust }
     }
 
     /// Returns whom a token names.

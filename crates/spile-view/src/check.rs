@@ -8,11 +8,30 @@ use serde_json::{Value, json};
 
 use super::junit::{attribute, suite, xml};
 use super::report::ProblemData;
-use spile_core::problem::{Problem, Report};
+use super::{CHANGED, styled};
+use spile_core::name::EnvironmentName;
+use spile_core::problem::{Problem, Report, listed};
 use spile_core::visible::plain;
+use spile_ops::check::Unset;
 
 /// Where a problem's code is explained.
 const CODES: &str = "docs/codes.md";
+
+/// Returns a note for each integration that names variables which a run started here would not get.
+#[must_use]
+pub fn unset(all: &[Unset], default: &EnvironmentName) -> String {
+    let one = |unset: &Unset| {
+        let within = if unset.environment == *default { String::new() } else { format!(" in `{}`", unset.environment) };
+        let (is, it) = if unset.names.len() == 1 { ("is", "it") } else { ("are", "them") };
+        let names = listed(unset.names.iter().map(String::as_str));
+        format!(
+            "{} {names} {is} not set here: a run of `{}`{within} needs {it}, from `.env` or the environment\n",
+            styled(CHANGED, "note:"),
+            unset.slug
+        )
+    };
+    all.iter().map(one).collect()
+}
 
 /// Returns the problems as SARIF 2.1.0, one rule for each code that was found; `way` leads from the root of the
 /// repository to the project.

@@ -52,6 +52,7 @@ pub use files::project::Project;
 pub use files::rendered::Rendered;
 pub use files::user_files::UserFolders;
 pub use keys::Keys;
+pub use net::authorities::Authorities;
 pub use net::jwks::Jwks;
 pub use net::notify::Notifier;
 pub use processes::child_environment::ChildEnvironment;
@@ -106,6 +107,8 @@ pub struct Outside {
     pub agreements: Arc<Agreements>,
     /// The environment that children get a part of.
     pub children: ChildEnvironment,
+    /// Who vouches for the servers that spile itself talks to.
+    pub authorities: Authorities,
 }
 
 impl Outside {
@@ -113,7 +116,13 @@ impl Outside {
     #[must_use]
     pub fn nothing() -> Self {
         let keys = Arc::new(Keys::new(keys::Places::default()));
-        Self { keys, variables: Variables::none(), agreements: Arc::default(), children: ChildEnvironment::default() }
+        Self {
+            keys,
+            variables: Variables::none(),
+            agreements: Arc::default(),
+            children: ChildEnvironment::default(),
+            authorities: Authorities::default(),
+        }
     }
 }
 

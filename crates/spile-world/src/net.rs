@@ -1,5 +1,6 @@
 //! The network: Meltano's hub, public keys for signing in, and notifications.
 
+pub mod authorities;
 pub mod hub;
 pub mod jwks;
 pub mod notify;

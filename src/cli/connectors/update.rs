@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::{Global, Output};
-use crate::cli::{exit, variable};
+use crate::cli::{exit, variable, variable_os};
 use spile_ops::{Error, connectors};
 use spile_view as view;
+use spile_world::Authorities;
 use spile_world::net::hub::{Address, Hub};
 
 /// Which hub is asked.
@@ -18,7 +19,7 @@ pub(super) struct Args {
 
 pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let project = global.project()?;
-    let hub = Hub::new(&Address::of(args.hub.as_deref(), variable))?;
+    let hub = Hub::new(&Address::of(args.hub.as_deref(), variable), &Authorities::of(variable_os))?;
     let now = Timestamp::now();
     let updated = connectors::update(&hub, &project, now, &mut |event| output.event(&event)).await?;
     output.result(|| view::connectors::hub::updated(&updated), &updated);

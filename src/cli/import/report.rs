@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::words::note;
+use super::words::notes;
 use spile_ops::counted;
 use spile_ops::import::report::{Became, NotRun, Report, Sealed, TemplatePart};
 use spile_view::{GOOD, QUIET, STRONG, styled};
@@ -28,7 +28,7 @@ pub fn text(report: &Report) -> String {
     if !report.notes.is_empty() {
         text.push_str(&head(&format!("{} to know", counted(counts.notes, "thing"))));
     }
-    report.notes.iter().for_each(|one| text.push_str(&note(one)));
+    text.push_str(&notes(&report.notes));
     let _ = writeln!(text, "\n{}", styled(QUIET, "Nothing was written."));
     text.trim_start().to_owned()
 }

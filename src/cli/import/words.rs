@@ -114,7 +114,7 @@ fn diff(prepared: &Prepared) -> String {
 }
 
 /// Returns the notes; those that say the same of several lines are one.
-fn notes(notes: &[Note]) -> String {
+pub(super) fn notes(notes: &[Note]) -> String {
     let mut groups: Vec<(&Note, Vec<usize>)> = Vec::new();
     for note in notes {
         match groups.iter_mut().find(|(first, _)| (&first.message, &first.help) == (&note.message, &note.help)) {
@@ -123,11 +123,6 @@ fn notes(notes: &[Note]) -> String {
         }
     }
     groups.into_iter().map(|(note, lines)| group(note, &lines)).collect()
-}
-
-/// Returns a note as a line, and its next step.
-pub(super) fn note(note: &Note) -> String {
-    group(note, note.line.as_slice())
 }
 
 fn group(note: &Note, lines: &[usize]) -> String {

@@ -59,12 +59,11 @@ fn shown(one: &Offered) -> String {
 
 /// Proposes to read only what is new, with the reason for each stream.
 fn incremental(taken: &[Offered], output: &mut Output) -> Result<Map<String, Value>, Error> {
-    let proposed: Map<String, Value> =
-        taken.iter().filter_map(|one| Some((one.name.clone(), one.metadata()?))).collect();
+    let proposed: Map<String, Value> = taken.iter().filter_map(Offered::metadata).collect();
     if proposed.is_empty() {
         return Ok(proposed);
     }
-    let reasons = taken.iter().filter(|one| proposed.contains_key(&one.name));
+    let reasons = taken.iter().filter(|one| one.metadata().is_some());
     let reasons: Vec<String> = reasons.map(|one| format!("  {}: {}\n", one.name, one.proposal.why)).collect();
     output.note(&reasons.concat());
     let question = "Read only new and changed rows of these? (otherwise everything, each time)";

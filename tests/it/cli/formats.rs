@@ -28,7 +28,7 @@ fn problems_are_data_when_asked_for() {
 #[test]
 fn check_without_a_problem_is_data_too() {
     let data = Folder::project().spile("check --format json").exits(0).json();
-    assert_eq!(data, json!({"integrations": 2, "problems": []}));
+    assert_eq!(data, json!({"integrations": 2, "problems": [], "unset": []}));
 }
 
 #[test]

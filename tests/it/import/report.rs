@@ -92,3 +92,25 @@ fn a_report_says_what_becomes_of_every_part_and_writes_nothing() {
     }
     assert_eq!(project.spile(&["import", "--report", "--yes"]).0.status.code(), Some(64));
 }
+
+#[test]
+fn a_dry_run_shows_what_an_import_shows_and_writes_nothing() {
+    let project = with(MIXED);
+    let files = || {
+        let all = walkdir::WalkDir::new(project.path()).into_iter().map(|one| one.unwrap().path().to_owned());
+        all.collect::<Vec<_>>()
+    };
+    let before = files();
+    let dry = project.spile(&["import", "--dry-run"]).succeeds();
+    let asked = project.spile(&["import", "--no-input"]).fails();
+    let shown = dry.stdout();
+    assert!(shown.contains("integrations/tap-a.toml") && shown.contains("To know"), "{shown}");
+    assert!(asked.stdout().starts_with(&shown), "{}", asked.stdout());
+    assert!(dry.stderr().contains("nothing was written"), "{}", dry.stderr());
+    let data = project.json(&["import", "--dry-run"]);
+    assert_eq!((&data["written"], &data["integrations"][0]["slug"]), (&json!(null), &json!("tap-a")), "{data}");
+    let report = project.json(&["import", "--dry-run", "--report"]);
+    assert_eq!(report, project.json(&["import", "--report"]));
+    assert_eq!((files(), project.read("meltano.yml")), (before, MIXED.to_owned()));
+    assert_eq!(project.spile(&["import", "--dry-run", "--yes"]).0.status.code(), Some(64));
+}

@@ -68,7 +68,7 @@ impl Server {
 
     /// Starts one at an address of the loopback: without TLS, with TLS from the start, or only after an upgrade.
     fn with((host, tls): (&str, &str)) -> Option<Self> {
-        let library = installed(&format!("aiosmtpd-{AIOSMTPD}-trustme-{TRUSTME}"), "python3", install)?;
+        let library = library()?;
         let folder = tempfile::tempdir().unwrap();
         let letters = folder.path().join("letters");
         let mut python = Command::new("python3");
@@ -101,6 +101,11 @@ impl Drop for Server {
         drop(self.child.stdin.take());
         self.child.wait().unwrap();
     }
+}
+
+/// Returns the folder of Python's packages for servers of tests.
+pub fn library() -> Option<PathBuf> {
+    installed(&format!("aiosmtpd-{AIOSMTPD}-trustme-{TRUSTME}"), "python3", install)
 }
 
 fn install(folder: &Path) {

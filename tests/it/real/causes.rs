@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::loaders::{self, with_loaders};
 use super::sources::{orders, password, shop};
 use crate::cli::schemas::holds;
-use crate::project::{Project, leftovers, processes_of, things, with_sources};
+use crate::project::{CONNECTOR, Project, leftovers, processes_of, things, with_sources};
 use crate::supabase::postgres::Postgres;
 
 /// Runs a command that fails, and returns its one run as data.
@@ -54,6 +55,41 @@ fn a_postgres_that_refuses_is_told_by_why_it_refuses() {
 }
 
 #[test]
+fn a_loader_that_may_not_write_is_told_by_its_own_file_and_its_own_account() {
+    let Some(postgres) = Postgres::shared() else { return };
+    postgres.sql("postgres", "create database closed").unwrap();
+    let project = with_loaders();
+    project.add_fault("well");
+    let loader = loaders::postgres(postgres.port, "closed");
+    project.write("integrations/lake.toml", &loader);
+    project.write("integrations/things.toml", &things("well").replace("'files'", "'lake'"));
+    project.spile_with(&["secrets", "set", "lake", "password", "--stdin"], "hunter2").succeeds();
+    let run = failed(&project, &["sync", "things"]);
+    is_told(&project, &run, ("permission", "the loader failed: ", "database = "));
+    assert!(run["error"].as_str().unwrap().contains("permission denied for database closed"), "{run}");
+    assert_eq!(run["mend"]["path"], "integrations/lake.toml", "{run}");
+    assert_eq!(run["details"]["failed"], "loader", "{run}");
+    assert!(run["mend"]["help"].as_str().unwrap().contains("the right to write there"), "{run}");
+    project.spile_with(&["secrets", "set", "lake", "password", "--stdin"], "wrong").succeeds();
+    let run = failed(&project, &["sync", "things"]);
+    assert!(run["mend"]["help"].as_str().unwrap().contains("`spile secrets set lake SETTING`"), "{run}");
+}
+
+#[test]
+fn a_python_that_is_missing_is_named_with_the_key_that_names_it() {
+    let project = Project::with_fault("well");
+    let connector = CONNECTOR.replace("tap-fault\"\nnamespace", "tap-snake\"\npython = \"python3.99\"\nnamespace");
+    project.write("connectors/snake.toml", &connector);
+    project.write("integrations/snake.toml", "type = 'snake'\nloader = 'files'\n[config]\nmode = 'well'\n");
+    let run = failed(&project, &["sync", "snake"]);
+    assert_eq!(run["cause"], "no_python", "{run}");
+    let error = run["error"].as_str().unwrap();
+    assert!(error.contains("extractor `tap-snake` needs `python3.99`, which is not on this machine"), "{run}");
+    let help = run["mend"]["help"].as_str().unwrap();
+    assert!(help.contains("`python`") && !help.contains("pip_url"), "{run}");
+}
+
+#[test]
 fn a_setting_that_only_the_tap_misses_is_told() {
     let project = with_sources();
     // The tap's own check, where the connector's has been left out.
@@ -75,7 +111,7 @@ fn a_disk_that_is_full_a_tap_that_dies_and_one_that_writes_rubbish_are_told() {
     std::fs::remove_file(project.path().join("output/things.jsonl")).unwrap();
     for (mode, cause, words) in [
         ("die", "killed", "the extractor was killed (signal 9)"),
-        ("garbage", "output", "Expecting value"),
+        ("garbage", "output", "no Singer message, `this is not Singer`: "),
         ("fail", "credentials", "access token has expired"),
     ] {
         project.write("integrations/things.toml", &things(mode));

@@ -208,6 +208,23 @@ fn a_sidecar_is_read_and_changed_by_the_official_sops() {
     assert_eq!(desk.run(&["exec", "shop", "--", "sh", "-c", script]).stdout, "hunter3 t\n");
 }
 
+#[test]
+fn a_number_that_yaml_made_of_a_text_is_a_warning_before_it_arrives_as_another_text() {
+    let desk = Desk::new();
+    let plain = "api_key: 0123\nauth:\n    token: '0123'\n";
+    let Some(sealed) = tools::sops_encrypt(plain, "yaml", &[&desk.public_key()], &[]) else { return };
+    desk.folder.write("integrations/shop.secrets.yaml", &sealed.unwrap());
+    assert_eq!(desk.values("shop"), json!({"api_key": "83", "auth.token": "0123"}), "what sops made of it");
+    let checked = desk.run(&["check", "--format", "json"]).succeeds().stdout;
+    let checked: serde_json::Value = serde_json::from_str(&checked).unwrap();
+    let found: Vec<_> =
+        checked["problems"].as_array().unwrap().iter().map(|one| (&one["code"], &one["file"], &one["line"])).collect();
+    let file = json!("integrations/shop.secrets.yaml");
+    assert_eq!(found, [(&json!("spile::secrets::not_written_as_text"), &file, &json!(1))], "{checked}");
+    let message = checked["problems"][0]["message"].as_str().unwrap();
+    assert_eq!(message, "`api_key` is text, and was encrypted as a whole number");
+}
+
 impl Desk {
     /// Puts the official sops on the path.
     fn with_sops(self) -> Self {

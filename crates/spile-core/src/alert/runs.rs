@@ -10,7 +10,7 @@ use super::{Alert, Key, Subject};
 use crate::integration::{Integration, Integrations};
 use crate::name::IntegrationId;
 use crate::problem::counted;
-use crate::run::{Cause, Run, RunKind, RunStatus};
+use crate::run::{Run, RunKind, RunStatus};
 use crate::settings::AlertKind;
 
 /// The newest runs of one integration, by what they did and how they ended.
@@ -126,7 +126,7 @@ fn warning(integration: &Integration, run: &Run) -> Alert {
 fn failure(integration: &Integration, run: &Run) -> Alert {
     let error = run.error.clone().unwrap_or_else(|| "it did not say why".to_owned());
     Alert {
-        help: run.cause.map(|cause| Cause::help(cause).to_owned()),
+        help: run.help().map(str::to_owned),
         command: Some(format!("spile logs {}", integration.slug)),
         ..told_by(integration, run, error)
     }

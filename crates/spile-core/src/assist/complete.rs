@@ -141,7 +141,7 @@ fn patterns(before: &str, streams: &[Stream]) -> Vec<Offer> {
         return streams.iter().map(offer).collect();
     };
     let offer = |field: &crate::discovered::Field| {
-        Offer::new(format!("{not}{}.{}", as_pattern(&stream.name), field.name()), field.types.join(", "), "")
+        Offer::new(format!("{not}{}.{}", as_pattern(&stream.name), field.pattern()), field.types.join(", "), "")
     };
     stream.fields.iter().map(offer).collect()
 }

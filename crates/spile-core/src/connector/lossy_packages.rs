@@ -1,5 +1,7 @@
 //! Packages that are known to lose rows, and the built-in connector that reads the same settings and loses none.
 
+use super::pip;
+
 /// A package that loses rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Faulty {
@@ -26,14 +28,13 @@ impl Faulty {
     /// version. Without a pin it may be the faulty one.
     #[must_use]
     pub fn of(pip_url: &str) -> Option<Self> {
-        let word = pip_url.split_whitespace().find(|word| !word.starts_with('-'))?;
-        let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-        let (name, rest) = word.split_at(word.find(ends).unwrap_or(word.len()));
+        let requirement = pip::first_requirement(pip_url)?;
         // `_`, `.` and case make no difference in names (PEP 503).
-        let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
-        let faulty = ALL.into_iter().find(|known| known.package == name && !rest.starts_with(['/', ':']))?;
-        let pinned = rest.split_once("==").map(|(_, version)| version);
-        pinned.is_none_or(|version| numbers(version) <= faulty.until).then_some(faulty)
+        let name = pip::package_name(&requirement).to_ascii_lowercase().replace(['_', '.'], "-");
+        // What comes from an address is not what the package index has under that name.
+        let is_named = !requirement.contains('@') && !requirement[name.len()..].starts_with(['/', ':', '+']);
+        let faulty = ALL.into_iter().find(|known| known.package == name && is_named)?;
+        pip::version(&requirement).is_none_or(|version| numbers(version) <= faulty.until).then_some(faulty)
     }
 }
 
@@ -56,6 +57,8 @@ mod tests {
             "target-duckdb~=0.8",
             "target-duckdb[test]==0.8.0 duckdb==1.0.0",
             "--no-cache target-duckdb>=0.1",
+            "--index-url https://pypi.example/simple target-duckdb",
+            "'target-duckdb == 0.8.0 ; python_version < \"3.13\"'",
         ] {
             assert_eq!(Faulty::of(pip_url).map(|found| found.instead), Some("duckdb"), "{pip_url}");
         }
@@ -70,6 +73,8 @@ mod tests {
             "target-duckdb-fork==0.1.0",
             "git+https://github.com/jwills/target-duckdb@bbf3c59",
             "./target-duckdb",
+            "target-duckdb==0.8.1;python_version<'3.13'",
+            "'target-duckdb @ git+https://github.com/jwills/target-duckdb@bbf3c59'",
             "./.spile/plugins/spile_target_duckdb-1.0.0-py3-none-any.whl",
         ] {
             assert_eq!(Faulty::of(pip_url), None, "{pip_url}");

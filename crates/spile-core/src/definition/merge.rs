@@ -1,7 +1,7 @@
 //! A newer definition laid over the connector that was made of an older one.
 
-use super::is_pinned;
 use crate::connector::Connector;
+use crate::connector::pip::is_pinned;
 
 /// Returns the connector that the newer definition makes, with what no definition can say, or what was made stricter by
 /// hand, as it is in the older one; and a note for each thing that was kept against the newer one.

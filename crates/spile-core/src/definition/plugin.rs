@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::place::span_of;
 use super::reader::{Reader, has_null};
-use super::{Definition, DefinitionHints, DefinitionMistake, Members, Notes, groups, pinned, settings};
+use super::{Definition, DefinitionHints, DefinitionMistake, Members, Notes, groups, settings};
 use crate::connector::passthrough_keys;
+use crate::connector::pip;
 use crate::connector::read::is_word;
 use crate::connector::{Connector, Plugin, Role};
 use crate::problem::{Problems, listed};
@@ -198,7 +199,7 @@ fn plugin(members: &Members, name: &str, role: Role, asked: &DefinitionHints, re
     let pip_url = asked.pip_url.clone().or_else(|| reader.text(members, "pip_url")).unwrap_or_default();
     if pip_url.is_empty() {
         reader.notes.say("it has no `pip_url`: nothing is installed, and its executable has to be there already");
-    } else if !pinned::is_pinned(&pip_url) {
+    } else if !pip::is_pinned(&pip_url) {
         let version = reader
             .text(members, "version")
             .map_or_else(|| "one".to_owned(), |version| format!("`=={version}`, which said this"));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::contract::{column, path_of};
 use super::{Contract, Field, Inclusion, Promise, Rules, Stream};
-use crate::integration::select::{as_pattern, escaped};
+use crate::integration::select::{as_field_pattern, as_pattern};
 use crate::integration::{Aspect, Declaration, Integration, Reaction, SchemaRules};
 use crate::name::{IntegrationId, Slug};
 use crate::problem::counted;
@@ -342,7 +342,7 @@ pub fn without<'a>(
     // What is always read with its stream is left out with it.
     for change in asking.iter().filter(|change| leaves_out(change)) {
         if is_read(&selecting, change) {
-            selecting.select.insert(format!("!{}", pattern_of(&change.stream)));
+            selecting.select.insert(format!("!{}", as_pattern(&change.stream)));
         }
     }
     let left: Vec<&Change> =
@@ -363,28 +363,23 @@ fn leaves_out(change: &Change) -> bool {
 /// Returns the patterns that leave out what has changed.
 #[must_use]
 pub fn patterns(change: &Change) -> Vec<String> {
-    let stream = pattern_of(&change.stream);
+    let stream = as_pattern(&change.stream);
     match &change.difference {
         Difference::NewStream { .. } | Difference::Retyped { .. } | Difference::Rekeyed { .. } => {
             vec![format!("!{stream}")]
         }
         Difference::NewColumn { column, types, .. } => {
             let path = path_of(column);
-            // A dot in a name has no form in patterns: the stream is left out instead.
+            // A `?` for a dot in a name could leave out more than this column: the stream is left out instead.
             if path.iter().any(|part| part.contains('.')) {
                 return vec![format!("!{stream}")];
             }
-            let parts: Vec<String> = path.iter().map(|part| escaped(part)).collect();
-            let column = parts.join(".");
+            let column = as_field_pattern(&path);
             let inner = types.contains("object").then(|| format!("!{stream}.{column}.*"));
             std::iter::once(format!("!{stream}.{column}")).chain(inner).collect()
         }
         Difference::LostColumn { .. } | Difference::LostStream => Vec::new(),
     }
-}
-
-fn pattern_of(stream: &str) -> String {
-    as_pattern(&escaped(stream))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Field, Inclusion, Rules, SelectionMistake, Stream};
 use crate::connector::Connector;
 use crate::integration::Draft;
-use crate::integration::select::{Glob, Pattern, as_pattern, breadcrumb, fault, stream_part};
+use crate::integration::select::{Glob, Pattern, as_metadata_key, as_pattern, breadcrumb, fault, stream_part};
 use crate::problem::{Problems, did_you_mean, first_of};
 use crate::source::{Place, Placed};
 
@@ -69,7 +69,7 @@ impl Against<'_> {
         let (is_taken, fields) = self.rules.take(stream);
         let is_meant = |field: &Field| field.types.iter().any(|kind| types.contains(kind));
         let taken = stream.fields.iter().zip(fields).filter(|(field, taken)| taken.is_read() && is_meant(field));
-        let name = |field: &Field| format!("{}.{}", as_pattern(&stream.name), field.name());
+        let name = |field: &Field| format!("{}.{}", as_pattern(&stream.name), field.pattern());
         if is_taken.is_read() { taken.map(|(field, _)| name(field)).collect() } else { Vec::new() }
     }
 
@@ -104,7 +104,8 @@ impl Against<'_> {
         let all = |inclusion| fields.iter().all(|field| field.inclusion == inclusion);
         match pattern.is_negated {
             _ if fields.is_empty() => {
-                let known: Vec<String> = found.iter().flat_map(|(stream, _)| &stream.fields).map(Field::name).collect();
+                let known: Vec<String> =
+                    found.iter().flat_map(|(stream, _)| &stream.fields).map(Field::pattern).collect();
                 // Of a tap that says nothing of fields nothing is known.
                 let help = (!known.is_empty()).then(|| near(field, &known))?;
                 let streams = some(found.iter().map(|(stream, _)| stream.name.clone()));
@@ -129,7 +130,7 @@ impl Against<'_> {
         let glob = Glob::from(stream);
         if !self.streams.iter().any(|known| glob.matches(&known.name)) {
             let (pattern, within, help) =
-                (key.value.clone(), self.within.to_owned(), near_stream(stream, self.streams));
+                (key.value.clone(), self.within.to_owned(), near_metadata_key(key, self.streams));
             problems
                 .push(&key.place.source, SelectionMistake::NoMetadataStream { pattern, within, span: span(key), help });
         }
@@ -145,12 +146,13 @@ impl Against<'_> {
             let found = stream.fields.iter().zip(fields).find(|(field, _)| field.path == [key]);
             let mistake = match found {
                 None => {
-                    let known: Vec<String> = stream.fields.iter().map(Field::name).collect();
-                    let help = near(key, &known);
+                    // A key is the name of a field of the stream itself, and no pattern.
+                    let own = stream.fields.iter().filter(|field| field.path.len() == 1);
+                    let help = near(key, &own.map(Field::name).collect::<Vec<_>>());
                     SelectionMistake::NoReplicationKey { stream: name, key: key.to_owned(), within, span, help }
                 }
-                Some((_, taken)) if stream_taken.is_read() && !taken.is_read() => {
-                    let pattern = format!("{}.{key}", as_pattern(&stream.name));
+                Some((field, taken)) if stream_taken.is_read() && !taken.is_read() => {
+                    let pattern = format!("{}.{}", as_pattern(&stream.name), field.pattern());
                     SelectionMistake::ReplicationKeyLeftOut { stream: name, key: key.to_owned(), pattern, within, span }
                 }
                 Some(_) => continue,
@@ -160,11 +162,32 @@ impl Against<'_> {
     }
 }
 
+/// What to do where there is no name to propose.
+const NO_STREAM: &str = "the source offers no stream at all: look at what its account may see";
+
+/// Returns the key of `metadata` that was probably meant, or some of those that match.
+fn near_metadata_key(written: &str, streams: &[Stream]) -> String {
+    if streams.is_empty() {
+        return NO_STREAM.to_owned();
+    }
+    let keys: Vec<String> = streams.iter().map(|stream| as_metadata_key(&stream.name)).collect();
+    // A dot is written where none can stand: the key without it is what is meant, or that of its stream.
+    let whole = written.replace("\\.", "?").replace('.', "?");
+    let stream = written.split_once('.').map_or(written, |(stream, _)| stream);
+    match did_you_mean(&whole, keys.iter().map(String::as_str)) {
+        Some(meant) if written.contains('.') && keys.contains(&whole) => {
+            format!("{meant} A dot ends the name of the stream there, and `?` matches one in it")
+        }
+        Some(meant) => meant,
+        None => near(stream, &keys),
+    }
+}
+
 /// Returns the stream nearest to a word, as patterns write it, or some of the streams.
 #[must_use]
 pub fn near_stream(word: &str, streams: &[Stream]) -> String {
     if streams.is_empty() {
-        return "the source offers no stream at all: look at what its account may see".to_owned();
+        return NO_STREAM.to_owned();
     }
     let names: Vec<String> = streams.iter().map(|stream| as_pattern(&stream.name)).collect();
     // Who writes `public.orders` may mean one stream by it.
@@ -278,6 +301,47 @@ mod tests {
         assert!(help.starts_with(r"choose among `public-orders`, `a\.b`, `bare`; `spile discover` shows"), "{help}");
     }
 
+    /// What a hint proposes is tried in the place of what was written: it has to match.
+    #[test]
+    fn what_a_hint_proposes_is_not_what_was_written_and_matches() {
+        let streams = [
+            stream("main.orders", &[("id", Inclusion::Available)]),
+            Stream {
+                fields: vec![super::Field {
+                    path: vec!["e.mail".to_owned()],
+                    types: Vec::new(),
+                    inclusion: Inclusion::Available,
+                }],
+                ..Stream::named("public-orders")
+            },
+        ];
+        let told = |text: &str| {
+            let draft = draft("shop.toml", text);
+            let rules = Rules::selecting(&[].into());
+            let mut problems = Problems::default();
+            check(&draft, super::Against { streams: &streams, rules: &rules, within: "" }, &mut problems);
+            problems.into_report().problems().iter().filter_map(Problem::help).collect::<Vec<_>>()
+        };
+        for (written, key) in [
+            (r"[metadata.'main\.orders']", "main?orders"),
+            ("[metadata.'main.orders']", "main?orders"),
+            (r"[metadata.'main\.order']", "main?orders"),
+            ("[metadata.orders]", "main?orders"),
+            ("select = ['!public-orders.e.mail']", "e?mail"),
+            (r"select = ['public-orders.e\.mail']", "e?mail"),
+            ("select = ['main.orders.id']", r"main\.orders"),
+        ] {
+            let said = told(&format!("{written}\n"));
+            assert_eq!(said.len(), 1, "{written}: {said:?}");
+            let proposed = said[0].split('`').nth(1).unwrap();
+            assert_eq!(proposed, key, "{written}");
+            assert!(!written.contains(&format!("'{key}'")), "{written}");
+        }
+        for good in ["[metadata.'main?orders']", r"select = ['main\.orders.id', '!public-orders.e?mail']"] {
+            assert_eq!(told(&format!("{good}\n")), [""; 0], "{good}");
+        }
+    }
+
     #[test]
     fn a_pattern_that_changes_nothing_is_a_warning() {
         assert_eq!(of("!public-orders.id").unwrap().0, "always_read");
@@ -299,6 +363,12 @@ mod tests {
         let told =
             |place: &str, code: &str, help: &str| [(format!("shop.toml {place}"), code.to_owned(), help.to_owned())];
         assert_eq!(with("*.*", "custmer"), told("'public-*'", "no_replication_key", "did you mean `customer`?"));
+        let nested = with("*.*", "customer.name");
+        assert_eq!(
+            nested,
+            told("'public-*'", "no_replication_key", "did you mean `customer`?"),
+            "it is no field itself"
+        );
         let help = "add `public-orders.customer` to `select`: \
                     a tap that does not read its replication key may fail, or read everything";
         assert_eq!(with("public-orders.id", "customer"), told("'public-*'", "replication_key_left_out", help));

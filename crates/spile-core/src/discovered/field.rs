@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::integration::select::as_field_pattern;
+
 /// A field, nested or not.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Field {
@@ -14,10 +16,16 @@ pub struct Field {
 }
 
 impl Field {
-    /// Returns its name as patterns of `select` write it.
+    /// Returns its name, after those of the fields that it is in, as people read it.
     #[must_use]
     pub fn name(&self) -> String {
         self.path.join(".")
+    }
+
+    /// Returns its name as patterns of `select` write it.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        as_field_pattern(&self.path)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ascii::ascii;
 use super::inventory::{Environment, Inventory, Plugin, is_all_managed, is_plain};
 use super::part::{Part, Why, head};
 use super::plugin_key::PluginKey;
@@ -147,7 +148,7 @@ fn ancestors(found: &Inventory<'_>, plugin: &Plugin<'_>) -> Vec<PluginKey> {
 /// Returns a name of a file for a plugin's name: lower-case letters, digits and dashes.
 fn slug(name: &str) -> Option<Slug> {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    name.chars().map(letter).collect::<String>().trim_start_matches('-').parse().ok()
+    ascii(name).chars().map(letter).collect::<String>().trim_start_matches('-').parse().ok()
 }
 
 /// Gives each its own name. A job of that name would be taken for one that spile made.

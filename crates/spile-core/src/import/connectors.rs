@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::adopted::{Adopted, LeftAlone};
+use super::ascii::ascii;
 use super::inventory::{Inventory, Plugin};
 use super::part::{CommentedValue, Why};
 use super::plugin_key::PluginKey;
@@ -14,7 +15,7 @@ use crate::connector::read::{is_option, is_setting};
 use crate::connector::{Catalog, Connector, Kind};
 use crate::integration::check::is_reference;
 use crate::secrecy;
-use crate::toml_text::value;
+use crate::toml_text::{inline, value};
 use crate::value::expansion::has_variable;
 
 /// Definitions that Meltano keeps beside the project, by plugin.
@@ -54,16 +55,17 @@ pub fn connectors(
     left: &mut LeftAlone,
 ) -> BTreeMap<PluginKey, Definition> {
     let mut definitions: BTreeMap<PluginKey, Definition> = BTreeMap::new();
+    let names = names(adopted);
     adopted.retain_mut(|one| {
         let root = one.ancestors.last().unwrap_or(&one.key).clone();
         let chain: Vec<&PluginKey> = std::iter::once(&one.key).chain(&one.ancestors).collect();
         // Where values do not go together with those of others, it has a connector of its own.
         let mut why = None;
         for key in [root, one.key.clone()] {
-            let name = connector_name(&key.name);
+            let name = names[&key].clone();
             let definition = definitions
                 .entry(PluginKey { role: key.role, name: name.clone() })
-                .or_insert_with(|| Definition::of(&key, found, catalog, locks));
+                .or_insert_with(|| Definition::of(&key, &name, found, catalog, locks));
             match definition.take(one, &chain, found) {
                 Ok(()) => {
                     one.connector = name;
@@ -84,11 +86,29 @@ pub fn connectors(
 /// Returns a plugin's name as a connector can have it: connectors are files.
 fn connector_name(plugin: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
-    plugin.chars().map(letter).collect::<String>().trim_start_matches('-').to_owned()
+    ascii(plugin).chars().map(letter).collect::<String>().trim_start_matches('-').to_owned()
+}
+
+/// Names the connector of each plugin that may have one: no two get the same, and what has a fitting name keeps it.
+fn names(adopted: &[Adopted]) -> BTreeMap<PluginKey, String> {
+    let all = adopted.iter().flat_map(|one| [one.ancestors.last().unwrap_or(&one.key), &one.key]);
+    let mut keys: Vec<&PluginKey> = all.collect::<BTreeSet<_>>().into_iter().collect();
+    keys.sort_by_key(|key| connector_name(&key.name) != key.name);
+    let (mut names, mut taken) = (BTreeMap::new(), BTreeSet::new());
+    for key in keys {
+        let stem = connector_name(&key.name);
+        let all = std::iter::once(stem.clone()).chain((2..).map(|number| format!("{stem}-{number}")));
+        // Of numbers there is no end.
+        let free = all.into_iter().find(|name| !taken.contains(&(key.role, name.to_ascii_lowercase())));
+        let name = free.unwrap_or(stem);
+        taken.insert((key.role, name.to_ascii_lowercase()));
+        names.insert(key.clone(), name);
+    }
+    names
 }
 
 impl Definition {
-    fn of(key: &PluginKey, found: &Inventory<'_>, catalog: &Catalog, locks: &Locks) -> Self {
+    fn of(key: &PluginKey, name: &str, found: &Inventory<'_>, catalog: &Catalog, locks: &Locks) -> Self {
         let plugin = found.plugin(key);
         let known = |name: &str| {
             plugin.and_then(|plugin| plugin.value.get(name)).cloned().or_else(|| locks.get(key)?.get(name).cloned())
@@ -97,7 +117,7 @@ impl Definition {
         let mut head = Map::from_iter([("kind".to_owned(), json!(key.role.to_string()))]);
         head.extend(known("label").filter(Value::is_string).map(|label| ("label".to_owned(), label)));
         // Integrations that are made later inherit from a plugin of this name, which no other in the file may have.
-        let name = format!("{}-base", connector_name(&key.name));
+        let name = format!("{name}-base");
         let namespace = key.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         let mut plugin = Map::from_iter([
             ("name".to_owned(), json!(name)),
@@ -145,7 +165,8 @@ impl Definition {
             declared.options = options.into_iter().filter(|option| is_option(&option["value"])).collect();
         }
         for word in ["label", "description"] {
-            declared.words.extend(setting[word].as_str().map(|text| (word.to_owned(), json!(text))));
+            let text = setting[word].as_str().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+            declared.words.extend(text.map(|text| (word.to_owned(), json!(text))));
         }
     }
 
@@ -187,14 +208,14 @@ impl Definition {
             head.insert("name".to_owned(), json!(key.name));
         }
         lines(&mut text, &head, &["name", "kind", "label"]);
+        let settings = self.settings.iter().filter(|(name, _)| is_setting(name));
+        let settings: Vec<String> = settings.map(|(name, declared)| line(&declared.table(name))).collect();
+        if !settings.is_empty() {
+            let _ = write!(text, "settings = [\n{}]\n", settings.concat());
+        }
         text.push_str("\n[plugin]\n");
         let order = ["name", "variant", "namespace", "pip_url", "executable", "capabilities"];
         lines(&mut text, head["plugin"].as_object().unwrap_or(&Map::new()), &order);
-        for (name, declared) in self.settings.iter().filter(|(name, _)| is_setting(name)) {
-            text.push_str("\n[[settings]]\n");
-            let order = ["name", "kind", "label", "description", "options", "secret"];
-            lines(&mut text, &declared.table(name), &order);
-        }
         text
     }
 }
@@ -204,6 +225,14 @@ fn lines(text: &mut String, members: &Map<String, Value>, order: &[&str]) {
     for (word, said) in order.iter().filter_map(|word| Some((word, members.get(*word)?))) {
         let _ = writeln!(text, "{word} = {}", value(said));
     }
+}
+
+/// Writes a setting on a line of its own: a definition has hundreds, most of them used by nobody.
+fn line(setting: &Map<String, Value>) -> String {
+    let order = ["name", "kind", "secret", "options", "label", "description"];
+    let members = order.iter().filter_map(|word| Some((*word, setting.get(*word)?)));
+    let members: Vec<String> = members.map(|(word, said)| format!("{word} = {}", inline(said))).collect();
+    format!("  {{ {} }},\n", members.join(", "))
 }
 
 impl Declared {
@@ -235,7 +264,9 @@ impl Declared {
         let mut table = Map::from_iter([("name".to_owned(), json!(name))]);
         table.extend(self.words.clone());
         if self.options.is_empty() {
-            table.extend(self.kind.as_ref().map(|kind| ("kind".to_owned(), json!(kind.word()))));
+            // Text is what a setting takes of which nothing is said.
+            let kind = self.kind.as_ref().filter(|kind| **kind != Kind::String);
+            table.extend(kind.map(|kind| ("kind".to_owned(), json!(kind.word()))));
         } else {
             table.insert("kind".to_owned(), json!("options"));
             table.insert("options".to_owned(), Value::Array(self.options.clone()));

@@ -76,7 +76,12 @@ pub fn strike_comments(one: &mut Adopted, copies: &Copies) {
     for part in std::iter::once(&mut one.base).chain(one.overlays.values_mut()) {
         let Part { config, select, metadata, load_schema, comments, head, .. } = part;
         let said = config.iter_mut().chain(metadata).chain(load_schema).chain(select.iter_mut().flatten());
-        said.for_each(|said| strike(&mut said.comments));
+        for said in said {
+            strike(&mut said.comments);
+            for within in &mut said.within {
+                within.text = without(&within.text, copies);
+            }
+        }
         strike(comments);
         strike(head);
     }
@@ -317,10 +322,6 @@ mod tests {
         let import = import(&prepared(text).unwrap(), &catalog, &Locks::default(), &mut LeftAlone::new()).unwrap();
         assert!(import.adopted[0].base.secrets.is_empty());
         let connector = import.files.iter().find(|file| file.path.starts_with("connectors")).unwrap();
-        assert!(
-            connector.text.contains("name = \"api_key\"\nkind = \"string\"\nsecret = false\n"),
-            "{}",
-            connector.text
-        );
+        assert!(connector.text.contains("{ name = \"api_key\", secret = false },\n"), "{}", connector.text);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::adopted::Adopted;
+use super::comment::placed;
 use super::part::{CommentedValue, Part};
 use crate::connector::Role;
 use crate::integration::FileName;
@@ -82,7 +83,7 @@ fn body(part: &Part) -> String {
             body.push_str("\n[config]\n");
         }
         for said in short {
-            comments(&mut body, &said.comments, "");
+            comments(&mut body, &said.clone().into_comments(), "");
             let _ = writeln!(body, "{} = {}", key(&said.name), value(&said.value));
         }
         comments(&mut body, &part.comments, "");
@@ -124,7 +125,8 @@ fn headed(body: &mut String, path: &str, said: &CommentedValue) {
     let Some(members) = said.value.as_object() else { return };
     body.push('\n');
     comments(body, &said.comments, "");
-    body.push_str(&table(&format!("{path}.{}", key(&said.name)), members));
+    let text = table(&format!("{path}.{}", key(&said.name)), members);
+    body.push_str(&placed(text, &[path, &said.name], &said.within));
 }
 
 fn list(patterns: &[CommentedValue]) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::comment::Within;
 use crate::connector::read::is_setting;
 use crate::secret::Secret;
 use crate::value::expansion::{has_variable, reference};
@@ -46,10 +47,20 @@ pub struct CommentedValue {
     pub name: String,
     /// The value, without nulls, which say nothing to Meltano.
     pub value: Value,
-    /// The comments in front of it and in it.
+    /// The comments in front of it, and those in it that are not about a key of it.
     pub comments: Vec<String>,
+    /// The comments of its keys.
+    pub within: Vec<Within>,
     /// Where it stands.
     pub at: usize,
+}
+
+impl CommentedValue {
+    /// Returns all its comments, where nothing is left for them to stand in.
+    #[must_use]
+    pub fn into_comments(self) -> Vec<String> {
+        self.comments.into_iter().chain(self.within.into_iter().map(|within| within.text)).collect()
+    }
 }
 
 /// Why a plugin stays in the template.
@@ -150,7 +161,13 @@ impl Reader<'_> {
             let end = line_end(self.document.text, pair.span().end);
             let comments = comments(self.document.text, before..end, table.unwrap_or(self.item));
             before = end;
-            say(&mut said, name, value, comments, pair.key.span.start)?;
+            let within = |(at, comment): &(usize, &str)| Within::of(pair, *at, comment, self.document.text);
+            let (inner, own): (Vec<_>, Vec<_>) = comments.into_iter().partition(|comment| within(comment).is_some());
+            let at = pair.key.span.start;
+            say(&mut said, name, value, own, at)?;
+            if let Some(said) = said.last_mut().filter(|said| said.at == at) {
+                said.within = inner.iter().filter_map(within).collect();
+            }
         }
         // What is merged in from elsewhere has its comments there.
         for (name, value) in members {
@@ -185,7 +202,13 @@ impl Reader<'_> {
                     comments(self.document.text, pair.key.span.end..end, self.item)
                 });
                 let comments = found.into_iter().flatten().map(|(_, text)| text.to_owned()).collect();
-                Ok(Some(CommentedValue { name: key.to_owned(), value: Value::String(text), comments, at }))
+                Ok(Some(CommentedValue {
+                    name: key.to_owned(),
+                    value: Value::String(text),
+                    comments,
+                    within: Vec::new(),
+                    at,
+                }))
             }
             Some((_, at)) => Err(Why { what: format!("its `{key}` is of another form"), at }),
         }
@@ -219,7 +242,7 @@ impl Reader<'_> {
                 before = end;
             }
             let comments = found.into_iter().map(|(_, text)| text.to_owned()).collect();
-            said.push(CommentedValue { name: String::new(), value, comments, at });
+            said.push(CommentedValue { name: String::new(), value, comments, within: Vec::new(), at });
         }
         Ok(Some(said))
     }
@@ -240,7 +263,7 @@ fn say(
     let what = || Why { what: format!("`{name}` holds a null in a list"), at };
     if let Some(value) = without_nulls(value).map_err(|NullInList| what())? {
         let comments = comments.into_iter().map(|(_, text)| text.to_owned()).collect();
-        said.push(CommentedValue { name, value, comments, at });
+        said.push(CommentedValue { name, value, comments, within: Vec::new(), at });
     }
     Ok(())
 }

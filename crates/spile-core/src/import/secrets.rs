@@ -86,8 +86,8 @@ fn split(part: &mut Part, said: CommentedValue, judge: &Judge<'_>) {
             if said.value.is_number() && !is_declared {
                 part.numbers.push((said.name.clone(), said.at));
             }
-            part.secrets.insert(said.name, Secret::new(secret));
-            part.comments.extend(said.comments);
+            part.secrets.insert(said.name.clone(), Secret::new(secret));
+            part.comments.extend(said.into_comments());
         }
         None => part.config.push(said),
     }
@@ -104,11 +104,18 @@ fn nested(part: &mut Part, said: CommentedValue, judge: &Judge<'_>) {
         part.config.push(said);
         return;
     }
-    part.comments.extend(said.comments);
+    let at = said.at;
+    part.comments.extend(said.into_comments());
     for leaf in leaves {
         match secret(&leaf) {
             Some(secret) => drop(part.secrets.insert(leaf.0, Secret::new(secret))),
-            None => part.config.push(CommentedValue { name: leaf.0, value: leaf.1, comments: Vec::new(), at: said.at }),
+            None => part.config.push(CommentedValue {
+                name: leaf.0,
+                value: leaf.1,
+                comments: Vec::new(),
+                within: Vec::new(),
+                at,
+            }),
         }
     }
 }

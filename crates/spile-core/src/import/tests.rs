@@ -136,7 +136,7 @@ fn a_setting_that_only_a_key_without_a_value_declares_stays_declared() {
     ] {
         let (template, files, notes) = of(&plugin(settings));
         assert!(template.contains(kept), "{template}");
-        assert!(files.contains("name = \"auth_token\"\nsecret = true\n"), "{files}");
+        assert!(files.contains("{ name = \"auth_token\", secret = true },\n"), "{files}");
         assert!(!notes.iter().any(|note| note.contains("auth_token")), "{notes:?}");
     }
     for settings in ["    settings: [{name: auth_token, kind: password}]\n", "    inherit_from: tap-hub\n"] {
@@ -166,11 +166,63 @@ const CHOSEN: &str = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: t
 fn what_has_to_be_one_of_a_list_is_no_secret_and_keeps_its_list() {
     let (_, files, _) = of(CHOSEN);
     assert!(files.contains("auth_token = \"a\"\n"), "{files}");
-    let options = "options = [{ label = \"A\", value = \"a\" }, { label = \"B\", value = \"b\" }]\n";
-    let setting = format!("name = \"auth_token\"\nkind = \"options\"\n{options}");
-    assert!(files.contains(&setting) && !files.contains(&format!("{setting}secret")), "{files}");
-    let options = "options = [{ label = \"A\", value = 1 }, { label = \"B\", value = 2 }]\n";
-    assert!(files.contains(&format!("name = \"retries\"\nkind = \"options\"\n{options}")), "{files}");
+    let options = "options = [{ label = \"A\", value = \"a\" }, { label = \"B\", value = \"b\" }]";
+    assert!(files.contains(&format!("{{ name = \"auth_token\", kind = \"options\", {options} }},\n")), "{files}");
+    let options = "options = [{ label = \"A\", value = 1 }, { label = \"B\", value = 2 }]";
+    assert!(files.contains(&format!("{{ name = \"retries\", kind = \"options\", {options} }},\n")), "{files}");
+}
+
+/// The name of each file that an import makes, with what it says of the plugin.
+fn named(names: &[&str]) -> Vec<String> {
+    let mut text = "plugins:\n  extractors:\n".to_owned();
+    for name in names {
+        writeln!(text, "  - name: {name}\n    namespace: n\n    pip_url: of-{name}\n    config: {{a: 1}}").unwrap();
+    }
+    let catalog = Catalog::new(&[], &mut Problems::default());
+    let import = import(&prepared(&text).unwrap(), &catalog, &Locks::default(), &mut LeftAlone::new()).unwrap();
+    let said = |file: &NewFile| {
+        let of = |key: &str| file.text.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+        format!("{}: {}{}", file.path.display(), of("plugin = "), of("pip_url = "))
+    };
+    import.files.iter().map(said).collect()
+}
+
+#[test]
+fn names_that_no_file_can_have_can_still_be_read_and_no_two_plugins_share_a_connector_for_them() {
+    assert_eq!(
+        named(&["tap-\u{fc}", "tap-u"]),
+        [
+            "connectors/tap-u.toml: pip_url = \"of-tap-u\"",
+            "connectors/tap-u-2.toml: pip_url = \"of-tap-\u{fc}\"",
+            "integrations/tap-u-extractor.toml: plugin = \"tap-u\"",
+            "integrations/tap-u.toml: plugin = \"tap-\u{fc}\"",
+        ]
+    );
+    assert_eq!(named(&["tap-\u{4e2d}"])[0], "connectors/tap-u4e2d.toml: pip_url = \"of-tap-\u{4e2d}\"");
+}
+
+#[test]
+fn comments_of_nested_tables_stand_in_front_of_their_keys() {
+    let long = "x".repeat(100);
+    let text = format!(
+        "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n    config:\n      # of all\n      \
+         stream_maps:\n        # of orders\n        orders:\n          # the mail\n          mail: {long}\n        \
+         # of users\n        users:\n          id: {long}\n"
+    );
+    let (_, files, _) = of(&text);
+    let wanted = "\n# of all\n# of orders\n[config.stream_maps.orders]\n# the mail\nmail = \"X\"\n\n# of users\n\
+                  [config.stream_maps.users]\nid = \"X\"\n";
+    assert!(files.replace(&long, "X").contains(wanted), "{files}");
+    assert!(!files.contains("[config.stream_maps]\n"), "{files}");
+}
+
+#[test]
+fn a_null_in_a_table_is_told() {
+    let text = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n    config:\n      stream_maps:\n        \
+                users: {email: null, id: a}\n";
+    let told =
+        "Some(6): `stream_maps` holds a null, which Meltano does not hand on and TOML cannot say: it is left out";
+    assert!(of(text).2.contains(&told.to_owned()), "{:?}", of(text).2);
 }
 
 #[test]

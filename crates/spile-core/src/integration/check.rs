@@ -301,10 +301,27 @@ fn select(patterns: &Placed<Vec<Placed<String>>>, problems: &mut Problems) -> In
             problems.push(&pattern.place.source, finding);
         }
     }
+    canceled(&patterns.value, problems);
     // Patterns are held against the names that streams really have.
     let plain =
         |pattern: &Placed<String>| expansion::plain(pattern).map_or_else(|| pattern.value.clone(), Cow::into_owned);
     patterns.value.iter().map(plain).collect()
+}
+
+/// Finds patterns that have no effect because another one leaves out all that they take.
+fn canceled(patterns: &[Placed<String>], problems: &mut Problems) {
+    let parsed = patterns.iter().filter(|pattern| select::fault(pattern).is_none());
+    let parsed: Vec<_> = parsed.map(|written| (written, select::Pattern::parse(written))).collect();
+    for (written, pattern) in &parsed {
+        let Some((by, _)) = parsed.iter().find(|(_, other)| other.cancels(pattern)) else { continue };
+        let finding = IntegrationMistake::CanceledSelect {
+            pattern: written.value.clone(),
+            by: by.value.clone(),
+            span: written.place.span.clone().into(),
+            by_span: by.place.span.clone().into(),
+        };
+        problems.push(&written.place.source, finding);
+    }
 }
 
 #[cfg(test)]

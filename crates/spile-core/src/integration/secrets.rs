@@ -67,6 +67,15 @@ impl Secrets {
     }
 }
 
+impl SecretsDraft {
+    /// Returns what each secret was encrypted as, by the setting's name: that is visible without a key.
+    #[must_use]
+    pub fn kinds(&self) -> BTreeMap<String, PlainKind> {
+        let kind = |(path, text): (Vec<String>, String)| Some((setting_of(&path), text.parse::<Enc>().ok()?.kind));
+        self.document.ciphertexts().into_iter().filter_map(kind).collect()
+    }
+}
+
 impl From<&SecretsDraft> for Secrets {
     fn from(draft: &SecretsDraft) -> Self {
         Self {

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::connector::Role;
+
 /// The kind of failure: it decides what to do next, and whether trying again makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +26,8 @@ pub enum Cause {
     Timeout,
     /// A plugin or Meltano is not installed, and cannot be.
     NotInstalled,
+    /// A plugin needs a Python that is not there.
+    NoPython,
     /// There is no space left.
     DiskFull,
     /// What a tap wrote is no Singer message.
@@ -56,7 +60,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, by the registry's word.
-    pub const WORDS: [(&'static str, Self); 22] = [
+    pub const WORDS: [(&'static str, Self); 23] = [
         ("credentials", Self::Credentials),
         ("network", Self::Network),
         ("permission", Self::Permission),
@@ -65,6 +69,7 @@ impl Cause {
         ("crash", Self::Crash),
         ("timeout", Self::Timeout),
         ("not_installed", Self::NotInstalled),
+        ("no_python", Self::NoPython),
         ("disk_full", Self::DiskFull),
         ("output", Self::Output),
         ("killed", Self::Killed),
@@ -103,6 +108,20 @@ impl Cause {
         matches!(self, Self::Network)
     }
 
+    /// Returns the next step where the plugin of that side failed: what an account may do differs between them.
+    #[must_use]
+    pub fn help_for(self, side: Option<Role>) -> &'static str {
+        match (self, side) {
+            (Self::Permission, Some(Role::Loader)) => {
+                "give the account of the loader the right to write there: to its schema, its tables or its folder"
+            }
+            (Self::Network, Some(Role::Loader)) => {
+                "check the address of the loader and that this machine reaches it; `spile sync` tries again by itself"
+            }
+            _ => self.help(),
+        }
+    }
+
     /// Returns the next step, in the imperative.
     #[must_use]
     pub fn help(self) -> &'static str {
@@ -115,6 +134,7 @@ impl Cause {
             Self::Crash => "read the whole log: `spile logs NAME`",
             Self::Timeout => "give it more time with `--timeout`, or select less",
             Self::NotInstalled => "check the connector's `pip_url` and that the package index is reached",
+            Self::NoPython => "install the Python that `python` of the connector names, or name another one there",
             Self::DiskFull => "free some space where the loader writes: what was confirmed is not read again",
             Self::Output => {
                 "the tap writes something to its standard output that is no record: look for another version"
@@ -146,12 +166,13 @@ impl Cause {
 }
 
 /// What failures say, in lower case, the surest first.
-const SIGNS: [(&[&str], Cause); 10] = [
+const SIGNS: [(&[&str], Cause); 11] = [
     (&["no space left on device", "disk quota exceeded", "errno 28", "disk is full", "disk full"], Cause::DiskFull),
     (
         &["no record or batch message received", "no streams selected", "no stream is selected", "nothing selected"],
         Cause::NothingSelected,
     ),
+    (&["no interpreter found", "failed to find interpreter"], Cause::NoPython),
     (
         &["could not be found. ", "may not have been installed", "no such file or directory: 'tap", "is not installed"],
         Cause::NotInstalled,
@@ -287,6 +308,10 @@ mod tests {
                 Cause::NothingSelected,
             ),
             ("Executable 'tap-x' could not be found. It may not have been installed yet", Cause::NotInstalled),
+            (
+                "RuntimeError: failed to find interpreter for Builtin discover of python_spec='python3.9'",
+                Cause::NoPython,
+            ),
             ("401 Client Error: Unauthorized for path: /things", Cause::Credentials),
             ("403 Client Error: Forbidden for path: /things", Cause::Permission),
             ("503 Server Error: Service Unavailable for path: /things", Cause::Network),

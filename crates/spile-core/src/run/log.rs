@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Cause, Details};
-use reason::Reasons;
+use crate::connector::Role;
+use reason::{Reason, Reasons};
 
 /// Who speaks in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +71,8 @@ pub enum LogLine {
     Facts(Details),
     /// What became of the tap's catalog, told by `launch.py`.
     Catalog(CatalogFacts),
+    /// The first line of the tap that is no Singer message, told by `launch.py`.
+    NotSinger(String),
     /// Why a run is not begun: what is kept of its bookmarks is missing, another project's, or cannot be read; told by
     /// `launch.py`.
     BookmarksRefused(String),
@@ -136,6 +139,7 @@ struct Line {
     spile_facts: Option<Details>,
     spile_catalog: Option<CatalogFacts>,
     spile_bookmarks_refused: Option<String>,
+    spile_not_singer: Option<String>,
     #[serde(rename = "_logger")]
     logger: String,
 }
@@ -174,6 +178,9 @@ impl Line {
         }
         if let Some(why) = self.spile_bookmarks_refused {
             return LogLine::BookmarksRefused(why);
+        }
+        if let Some(line) = self.spile_not_singer {
+            return LogLine::NotSinger(line);
         }
         if let Some((stream, records)) = metric(text, &self.metric_info) {
             return LogLine::Metric { speaker, stream, records };
@@ -248,6 +255,7 @@ pub struct Tally {
     details: Details,
     catalog: CatalogFacts,
     refused: Option<String>,
+    not_singer: Option<String>,
     metrics: BTreeMap<Speaker, BTreeMap<String, u64>>,
     failure: Option<Failure>,
     succeeded: Option<bool>,
@@ -264,6 +272,7 @@ impl Tally {
             LogLine::Facts(facts) => self.details.add(facts),
             LogLine::Catalog(facts) => self.catalog.add(facts),
             LogLine::BookmarksRefused(why) => self.refused = Some(why),
+            LogLine::NotSinger(line) => self.not_singer = self.not_singer.take().or(Some(line)),
             LogLine::Metric { speaker, stream, records } => {
                 *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
             }
@@ -316,10 +325,35 @@ impl Tally {
         match &self.failure {
             Some(Failure::Locked { .. }) => Cause::Busy,
             Some(Failure::Plugins(codes)) if killed(codes).is_some() => Cause::Killed,
-            Some(Failure::Plugins(_) | Failure::Other(_)) | None => {
-                self.reason().as_deref().map_or(Cause::Crash, Cause::of)
+            Some(Failure::Plugins(codes)) => {
+                let reason = self.reasons.of_plugins(codes);
+                self.stumbled_over(&reason).map_or_else(|| Cause::of(&reason.text), |_| Cause::Output)
             }
+            Some(Failure::Other(_)) | None => self.reason().as_deref().map_or(Cause::Crash, Cause::of),
         }
+    }
+
+    /// Returns which plugin failed, where that is known.
+    #[must_use]
+    pub fn failed(&self) -> Option<Role> {
+        let Some(Failure::Plugins(codes)) = self.failure.as_ref().filter(|_| self.refused.is_none()) else {
+            return None;
+        };
+        let reason = self.reasons.of_plugins(codes);
+        let is_taps = self.stumbled_over(&reason).map(|_| Speaker::Tap);
+        let killed = || killed(codes).map(|(speaker, _)| speaker);
+        match is_taps.or_else(killed).or(reason.speaker).or_else(|| codes.keys().next().copied()) {
+            Some(Speaker::Tap) => Some(Role::Extractor),
+            Some(Speaker::Target) => Some(Role::Loader),
+            Some(Speaker::Meltano) | None => None,
+        }
+    }
+
+    /// Returns the line of the tap that the target could not read, where it failed for that.
+    fn stumbled_over(&self, reason: &Reason) -> Option<&str> {
+        let is_targets = reason.speaker == Some(Speaker::Target);
+        let is_of_form = is_targets && matches!(Cause::of(&reason.text), Cause::Output | Cause::Crash);
+        self.not_singer.as_deref().filter(|_| is_of_form)
     }
 
     /// Tells whether Meltano said that all went well; `None` when it said nothing.
@@ -339,22 +373,55 @@ impl Tally {
             Some(Failure::Locked { since }) => Some(format!(
                 "another run of it has been going on since {since}; if that was killed, Meltano lets go of it after five minutes"
             )),
-            Some(Failure::Plugins(codes)) => Some(killed(codes).unwrap_or_else(|| self.reasons.of_plugins(codes))),
+            Some(Failure::Plugins(codes)) => {
+                Some(killed(codes).map_or_else(|| self.of_plugins(codes), |(speaker, code)| was_killed(speaker, code)))
+            }
             Some(Failure::Other(_)) | None => self.reasons.best(),
         }
+    }
+}
+
+impl Tally {
+    /// Returns why plugins ended: which of them where it is the loader, and what it could not read.
+    fn of_plugins(&self, codes: &BTreeMap<Speaker, i64>) -> String {
+        let reason = self.reasons.of_plugins(codes);
+        match self.stumbled_over(&reason) {
+            Some(line) => {
+                let text = reason.text;
+                format!("the extractor wrote a line that is no Singer message, `{}`: {text}", quoted(line))
+            }
+            None if reason.speaker == Some(Speaker::Target) => format!("the loader failed: {}", reason.text),
+            None => reason.text,
+        }
+    }
+}
+
+/// The most characters of a line that are quoted.
+const QUOTED: usize = 120;
+
+/// Returns the beginning of a line.
+fn quoted(line: &str) -> String {
+    let line = line.trim();
+    match line.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line.to_owned(),
     }
 }
 
 /// Returns which plugin a signal ended, where none ended by itself: Python gives the signal as a negative exit code.
 ///
 /// Meltano asks the other plugin to end when one has (15), and a tap whose target is gone breaks its pipe (13).
-fn killed(codes: &BTreeMap<Speaker, i64>) -> Option<String> {
+fn killed(codes: &BTreeMap<Speaker, i64>) -> Option<(Speaker, i64)> {
     let ended_itself = codes.values().any(|code| *code > 0);
     let by_signal = codes.iter().find(|(_, code)| **code < 0 && !matches!(**code, -15 | -13));
-    let (speaker, code) = by_signal.filter(|_| !ended_itself)?;
-    let plugin = if *speaker == Speaker::Target { "loader" } else { "extractor" };
-    let guess = if *code == -9 { ": there may have been too little memory" } else { "" };
-    Some(format!("the {plugin} was killed (signal {}){guess}", -code))
+    by_signal.filter(|_| !ended_itself).map(|(speaker, code)| (*speaker, *code))
+}
+
+/// Says that a plugin was killed.
+fn was_killed(speaker: Speaker, code: i64) -> String {
+    let plugin = if speaker == Speaker::Target { "loader" } else { "extractor" };
+    let guess = if code == -9 { ": there may have been too little memory" } else { "" };
+    format!("the {plugin} was killed (signal {}){guess}", -code)
 }
 
 #[cfg(test)]

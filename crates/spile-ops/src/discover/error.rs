@@ -113,6 +113,7 @@ pub(crate) fn help(cause: Cause, slug: &Slug, log: &Path) -> String {
         | Cause::MissingSetting
         | Cause::NothingSelected
         | Cause::NotInstalled
+        | Cause::NoPython
         | Cause::Busy
         | Cause::LostRecords
         | Cause::Secrets

@@ -42,6 +42,7 @@ impl How {
 pub(super) fn took_in(run: &mut Run, finished: Finished) -> How {
     run.records = Some(run.records.unwrap_or_default() + finished.records);
     let missing = arrival::lost(&finished.streams, &finished.details.arrivals);
+    run.details.failed = finished.details.failed;
     run.details.add(finished.details);
     for (stream, records) in finished.streams {
         *run.streams.entry(stream).or_default() += records;
@@ -86,6 +87,8 @@ pub(super) fn cause(error: &Error) -> Cause {
     match error {
         Error::Install(InstallError::DiskFull { .. })
         | Error::Run(RunError::Install(InstallError::DiskFull { .. })) => Cause::DiskFull,
+        Error::Install(InstallError::NoInterpreter { .. })
+        | Error::Run(RunError::Install(InstallError::NoInterpreter { .. })) => Cause::NoPython,
         Error::Install(_) | Error::Run(RunError::Install(_) | RunError::NotInstalled { .. }) => Cause::NotInstalled,
         Error::Run(RunError::Log { source, .. } | RunError::Io { source, .. })
             if source.kind() == std::io::ErrorKind::StorageFull =>

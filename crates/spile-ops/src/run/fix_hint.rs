@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::Loaded;
+use spile_core::connector::Role;
 use spile_core::integration::Integration;
+use spile_core::run::Run;
 use spile_core::run::error_line::{self, Sought};
-use spile_core::run::{Cause, Run};
 use spile_world::World;
 
 /// Where to mend what made a run fail, and how.
@@ -27,7 +28,7 @@ pub struct Mend {
 #[must_use]
 pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<Mend> {
     let cause = run.cause?;
-    let integration = loaded.integrations.get(&run.integration)?;
+    let integration = side(loaded, run)?;
     let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
     let found = files(integration, run).into_iter().find_map(|path| {
         // What cannot be read now was read before; the file itself is named all the same.
@@ -37,7 +38,16 @@ pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<Mend> {
     });
     let (path, line) = found.map_or((integration.path.clone(), None), |(path, line)| (path, Some(line)));
     let url = loaded.settings.url.as_ref().map(|url| format!("{url}/integrations/{}", integration.slug));
-    Some(Mend { help: help(cause, run), path, line, url })
+    // What is typed to run it again, or to read about it, names the integration that ran.
+    let help = run.help()?.replace("secrets set NAME", &format!("secrets set {}", integration.slug));
+    Some(Mend { help: help.replace("NAME", run.slug.as_str()), path, line, url })
+}
+
+/// Returns the side that failed: the loader has a file and an account of its own.
+fn side<'a>(loaded: &'a Loaded, run: &Run) -> Option<&'a Integration> {
+    let failed = run.loader.filter(|_| run.details.failed == Some(Role::Loader));
+    let failed = failed.and_then(|id| loaded.integrations.get(&id));
+    failed.or_else(|| loaded.integrations.get(&run.integration)).map(|one| &**one)
 }
 
 /// The file of the environment first: it says what holds there.
@@ -45,8 +55,4 @@ fn files(integration: &Integration, run: &Run) -> Vec<PathBuf> {
     let overlay = integration.path.with_file_name(format!("{}.{}.toml", integration.slug, run.environment));
     let has_overlay = integration.overlays.contains_key(&run.environment);
     has_overlay.then_some(overlay).into_iter().chain([integration.path.clone()]).collect()
-}
-
-fn help(cause: Cause, run: &Run) -> String {
-    cause.help().replace("NAME", run.slug.as_str())
 }

@@ -110,14 +110,16 @@ pub(super) fn variables<'a>(
     of: impl IntoIterator<Item = Option<&'a Arc<Integration>>>,
     environment: &EnvironmentName,
 ) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for one in of.into_iter().flatten() {
-        let declared = one.at(environment);
-        let select = declared.select.iter().filter_map(|pattern| expansion::reference(pattern));
-        found.extend(select.map(str::to_owned));
-        let rules = declared.metadata.values();
-        declared.config.values().chain(rules).for_each(|value| expansion::named(value, &mut found));
-    }
+    of.into_iter().flatten().flat_map(|one| named_variables(one, environment)).collect()
+}
+
+/// Returns the variables that the settings of an integration name.
+pub(crate) fn named_variables(integration: &Integration, environment: &EnvironmentName) -> BTreeSet<String> {
+    let declared = integration.at(environment);
+    let select = declared.select.iter().filter_map(|pattern| expansion::reference(pattern));
+    let mut found: BTreeSet<String> = select.map(str::to_owned).collect();
+    let rules = declared.metadata.values();
+    declared.config.values().chain(rules).for_each(|value| expansion::named(value, &mut found));
     found
 }
 

@@ -81,7 +81,7 @@ async fn data(desk: &ProjectView, found: &FoundRun) -> Result<Value, Trouble> {
     row["facts"] = json!(facts(run, applied.as_ref()));
     row["error"] = json!(run.error);
     row["cause"] = json!(run.cause.map(Cause::word).unwrap_or_default().replace('_', " "));
-    row["help"] = json!(run.cause.map(|cause| cause.help().replace("NAME", run.slug.as_str())));
+    row["help"] = json!(run.help().map(|help| help.replace("NAME", run.slug.as_str())));
     row["mend"] = json!(mend(desk, run));
     Ok(json!({ "run": row, "log": lines.join("\n"), "cut": cut, "is_waiting": found.is_waiting }))
 }

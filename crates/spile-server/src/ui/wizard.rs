@@ -145,7 +145,7 @@ fn tested(draft: &Draft, file: &str, run: &Run) -> Value {
     let setting = field.as_deref().and_then(|field| draft.connector.setting(field.split_once('.')?.1));
     let label = setting.map(form::label);
     let field = field.map(|field| format!("{field}-field"));
-    let help = run.cause.filter(|_| !ok).map(|cause| cause.help().to_owned());
+    let help = run.help().filter(|_| !ok).map(str::to_owned);
     json!({ "ok": ok, "message": message, "help": help, "field": field, "field_label": label })
 }
 

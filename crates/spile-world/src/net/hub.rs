@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use reqwest::{RequestBuilder, Response, StatusCode, Url, retry};
 
+use crate::net::authorities::{Authorities, NoClient};
 use spile_core::connector::Role;
 use spile_core::definition::{Indexed, MOST_BYTES};
 use spile_core::secret::Secret;
@@ -67,9 +68,7 @@ impl Hub {
     ///
     /// # Errors
     /// When the address is none, or the machine's certificates cannot be read.
-    pub fn new(address: &Address) -> Result<Self, HubError> {
-        // A second client finds it installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    pub fn new(address: &Address, authorities: &Authorities) -> Result<Self, HubError> {
         let url = Url::parse(&address.root).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
         let host = url.as_ref().and_then(Url::host_str).map(str::to_owned);
         let host = host.ok_or_else(|| HubError::Address { root: address.root.clone() })?;
@@ -84,14 +83,14 @@ impl Hub {
             let may_pass = asked.error().is_some() || asked.status().is_some_and(passes);
             if may_pass { asked.retryable() } else { asked.success() }
         });
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("spile/", env!("CARGO_PKG_VERSION")))
+        let client = authorities.client().map_err(|source| HubError::Client { source })?;
+        let http = client
             .default_headers(headers)
             .timeout(PATIENCE)
             .retry(again)
             .gzip(true)
             .build()
-            .map_err(|source| HubError::Client { source: source.without_url() })?;
+            .map_err(|error| HubError::Client { source: NoClient::tls(error) })?;
         Ok(Self { http, root: address.root.clone() })
     }
 
@@ -180,7 +179,7 @@ mod tests {
     fn what_is_no_address_is_refused() {
         for root in ["", "hub.meltano.com", "file:///etc/passwd", "ftp://h"] {
             let address = Address { root: root.to_owned(), authorization: None };
-            assert!(matches!(Hub::new(&address), Err(HubError::Address { .. })), "{root}");
+            assert!(matches!(Hub::new(&address, &Authorities::default()), Err(HubError::Address { .. })), "{root}");
         }
     }
 }

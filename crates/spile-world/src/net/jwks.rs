@@ -7,6 +7,8 @@ use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use url::Url;
 
+use crate::Authorities;
+
 /// How long keys are taken to be all there are.
 const KEYS_LAST: Duration = Duration::from_mins(10);
 
@@ -112,11 +114,10 @@ fn is_on(key: &AlgorithmParameters, curve: &EllipticCurve) -> bool {
 impl Jwks {
     /// Names where the keys are; nothing is asked yet.
     #[must_use]
-    pub fn at(url: Url) -> Self {
-        // A second client finds it installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
-        let http = http.user_agent(concat!("spile/", env!("CARGO_PKG_VERSION"))).build().ok();
+    pub fn at(url: Url, authorities: &Authorities) -> Self {
+        let client = authorities.client().ok();
+        let http = client.map(|client| client.timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()));
+        let http = http.and_then(|client| client.build().ok());
         Self(Arc::new(Inner { url, http, known: Mutex::default(), asking: tokio::sync::Mutex::default() }))
     }
 

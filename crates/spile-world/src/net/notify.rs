@@ -16,7 +16,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Agreements, ChildEnvironment, Outside};
+use crate::{Agreements, Authorities, ChildEnvironment, Outside};
 use email::Login;
 use spile_core::problem::Problems;
 use spile_core::secret::Secret;
@@ -43,15 +43,24 @@ pub struct Notifier {
     variables: Variables,
     agreements: Arc<Agreements>,
     children: ChildEnvironment,
+    authorities: Authorities,
     patience: Patience,
+}
+
+/// By which means a message is sent.
+struct Means<'a> {
+    /// Who vouches for the server.
+    authorities: &'a Authorities,
+    /// How long is waited, and how often it is tried.
+    patience: &'a Patience,
 }
 
 impl Notifier {
     /// Makes one that puts in the user's variables when it sends, and sends passwords where that was agreed to.
     #[must_use]
     pub fn new(outside: &Outside) -> Self {
-        let Outside { variables, agreements, children, .. } = outside.clone();
-        Self { variables, agreements, children, patience: Patience::default() }
+        let Outside { variables, agreements, children, authorities, .. } = outside.clone();
+        Self { variables, agreements, children, authorities, patience: Patience::default() }
     }
 
     /// Makes one that waits as long as it is told.
@@ -83,14 +92,15 @@ impl Notifier {
     /// # Errors
     /// When it did not get through.
     pub async fn send(&self, sender: &Sender, parcel: &Parcel) -> Result<String, NotSent> {
-        let patience = &self.patience;
+        let (authorities, patience) = (&self.authorities, &self.patience);
+        let means = Means { authorities, patience };
         match sender {
-            Sender::Slack { url } => slack::send(&self.web(url)?, parcel, patience).await,
+            Sender::Slack { url } => slack::send(&self.web(url)?, parcel, &means).await,
             Sender::Webhook { url, secret } => {
                 let secret = secret.as_ref().map(|secret| self.value(secret)).transpose()?;
-                webhook::send(&self.web(url)?, secret.as_ref(), parcel, patience).await
+                webhook::send(&self.web(url)?, secret.as_ref(), parcel, &means).await
             }
-            Sender::Email(email) => email::send(email, &Login::agreed(email, self)?, parcel, patience).await,
+            Sender::Email(email) => email::send(email, &Login::agreed(email, self)?, parcel, &means).await,
             Sender::Desktop => desktop::send(&self.children, parcel, patience).await,
         }
     }

@@ -118,6 +118,12 @@ pub fn assigned_in(dotenv: &str, name: &str) -> Option<String> {
     Some(value.trim_matches(['\'', '"']).to_owned())
 }
 
+/// Returns the line of a `.env`, from 1, that sets a variable last.
+#[must_use]
+pub fn assigned_at(dotenv: &str, name: &str) -> Option<usize> {
+    dotenv.lines().zip(1..).filter(|(line, _)| assigned(line) == Some(name)).last().map(|(_, number)| number)
+}
+
 /// Returns the variable that a line of a `.env` sets.
 fn assigned(line: &str) -> Option<&str> {
     let line = line.trim_start_matches(['\u{feff}', ' ', '\t']);
@@ -210,5 +216,7 @@ mod tests {
         assert!(withheld_in("", &run(REGISTRY)).is_empty());
         assert_eq!(assigned_in("A = 'x'\nB=y\nexport A=\"z z\"\n", "A").as_deref(), Some("z z"));
         assert_eq!(assigned_in("AB=1\n# A=1\n", "A"), None);
+        assert_eq!(assigned_at("A=1\n# A=2\nB=3\nexport A=4\n", "A"), Some(4));
+        assert_eq!(assigned_at("# A=2\n", "A"), None);
     }
 }

@@ -12,6 +12,7 @@ mod compare;
 mod discover;
 mod error;
 mod extractor_lock;
+mod given;
 mod host;
 mod install;
 mod leftovers;
@@ -35,19 +36,16 @@ use std::process::ExitStatus;
 use tokio::process::Command;
 use tokio::sync::watch;
 
-use crate::files::door::{Door, Shut};
 use crate::files::own_folder::Own;
 use crate::files::project::OWN_FOLDER;
-use crate::processes::child_environment::{assigned_in, withheld_in};
+use crate::processes::child_environment::withheld_in;
 use call::Call;
 use child::{Channel, ChildEnd, LONGEST_LINE, Limits, Lost};
 use mask::Mask;
 use run_folder::Private;
 use run_log::RunLog;
-use spile_core::integration::check::environment_variable;
-use spile_core::render::read;
-use spile_core::run::Cause;
 use spile_core::run::log::{LogLine, Tally};
+use spile_core::run::{Cause, Details};
 use spile_core::settings::{Meltano as Pinned, ProjectSettings, RunEnvironment, Verify};
 
 pub use about::{About, AboutError, AboutQuestion};
@@ -56,6 +54,7 @@ pub use compare::{Comparison, Question};
 pub use discover::Discovery;
 pub use error::{InstallError, RunError};
 pub use extractor_lock::{Hold, NotHeld};
+pub use given::{DOTENV, Given, dotenv};
 pub use host::{Host, Python};
 pub use request::{Catalog, Finished, Mapper, Outcome, Progress, Request, Span, Surroundings};
 pub use run_folder::Holder;
@@ -79,9 +78,6 @@ const LAST_LINES: usize = 60;
 
 /// Hears how a run gets on.
 pub type Tell<'a> = &'a mut (dyn FnMut(Progress) + Send);
-
-/// The variables that a project sets for Meltano.
-const DOTENV: &str = ".env";
 
 /// The pinned Meltano of a project.
 #[derive(Debug, Clone)]
@@ -214,7 +210,8 @@ impl Meltano {
         let (before, after) = listener.tally.bookmarks();
         let (bookmark_before, bookmark_after) = (before.cloned(), after.cloned());
         let records = streams.values().sum();
-        let (details, catalog) = (listener.tally.details().clone(), listener.tally.catalog().clone());
+        let details = Details { failed: listener.tally.failed(), ..listener.tally.details().clone() };
+        let catalog = listener.tally.catalog().clone();
         let finished = Finished { outcome, records, streams, bookmark_before, bookmark_after, details, catalog };
         Ok((finished, listener.last.into()))
     }
@@ -252,18 +249,10 @@ impl Meltano {
     /// When the project's `.env` cannot be read.
     pub fn missing(&self, request: &Request, names: BTreeSet<String>) -> Result<Vec<String>, RunError> {
         let dotenv = self.dotenv()?.unwrap_or_default();
-        // A text that is not of Meltano's form is refused by Meltano.
-        let own = read::variables(&request.project_file).unwrap_or_default();
-        let prefixes: Vec<String> = request.plugin_names().iter().map(|name| environment_variable(name, "")).collect();
+        let given = Given::new(&request.project_file, &dotenv, &request.host.environment, &self.run_environment);
+        let plugins = request.plugin_names();
         let is_there = |name: &String| {
-            request.host.environment.passed(name, &self.run_environment).is_some()
-                || assigned_in(&dotenv, name).is_some()
-                || request.variables.contains_key(name)
-                || request.settings.contains_key(name)
-                || own.contains(name)
-                // What Meltano itself sets: of the project, and of the plugins of the run.
-                || name.starts_with("MELTANO_")
-                || prefixes.iter().any(|prefix| name.starts_with(prefix))
+            given.has(name, &plugins) || request.variables.contains_key(name) || request.settings.contains_key(name)
         };
         Ok(names.into_iter().filter(|name| !is_there(name)).collect())
     }
@@ -300,11 +289,7 @@ impl Meltano {
 
     /// Reads the variables that the project sets for Meltano, which reads them itself; `None` where there are none.
     fn dotenv(&self) -> Result<Option<String>, RunError> {
-        match Door::to_project(&self.root).and_then(|door| door.read(Path::new(DOTENV))) {
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-            Err(Shut::Missing) => Ok(None),
-            Err(why) => Err(RunError::io("read", &self.root.join(DOTENV))(why.into())),
-        }
+        dotenv(&self.root).map_err(|why| RunError::io("read", &self.root.join(DOTENV))(why.into()))
     }
 
     /// Returns the command, which makes only files that nobody else can read: Meltano writes the settings of plugins,
@@ -407,6 +392,7 @@ impl<'a> Listener<'a> {
             | LogLine::Facts(_)
             | LogLine::Catalog(_)
             | LogLine::BookmarksRefused(_)
+            | LogLine::NotSinger(_)
             | LogLine::Metric { .. }
             | LogLine::BlockEnded(_)
             | LogLine::RunEnded { .. } => {}

@@ -290,6 +290,43 @@ pub enum IntegrationMistake {
         #[label("here")]
         span: SourceSpan,
     },
+    /// A setting whose value a run takes from elsewhere.
+    #[error("`{setting}` has no effect: `.env` sets `{variable}`, and Meltano takes that")]
+    #[diagnostic(
+        code(spile::settings::overridden),
+        severity(Warning),
+        help("remove the variable (`.env:{line}`), or the setting here: of both, Meltano takes the variable")
+    )]
+    Overridden {
+        /// The setting.
+        setting: String,
+        /// The variable.
+        variable: String,
+        /// The line of `.env`.
+        line: usize,
+        /// Where the setting stands.
+        #[label("not what a run gets")]
+        span: SourceSpan,
+    },
+    /// A pattern of which another one leaves nothing.
+    #[error("`{pattern}` selects nothing: `{by}` leaves all of it out again")]
+    #[diagnostic(
+        code(spile::integration::canceled_select),
+        severity(Warning),
+        help("remove one of them: patterns that begin with `!` apply after all others, wherever they stand")
+    )]
+    CanceledSelect {
+        /// The pattern.
+        pattern: String,
+        /// The one with the `!`.
+        by: String,
+        /// Where the pattern stands.
+        #[label("selects nothing")]
+        span: SourceSpan,
+        /// Where the other one stands.
+        #[label("leaves it out")]
+        by_span: SourceSpan,
+    },
     /// A selection of no stream.
     #[error("`select` is empty: no stream would be read")]
     #[diagnostic(

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::{Draft, IntegrationMistake, values};
-use crate::connector::{Connector, Group, Setting};
+use crate::connector::{Connector, Group, Kind, Setting};
 use crate::integration::secrets::SecretsMistake as SecretMistake;
 use crate::name::Slug;
 use crate::problem::{Problems, did_you_mean, listed};
+use crate::sops;
 use crate::source::{Place, Placed};
 use crate::table::Node;
 use crate::value::{Settings, expansion, sorted};
@@ -102,6 +103,7 @@ pub fn is_reference(text: &str) -> bool {
 /// Checks that every secret is a setting, and set once.
 pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, problems: &mut Problems) {
     let Some(secrets) = &draft.secrets else { return };
+    let kinds = secrets.kinds();
     for (name, place) in &secrets.keys {
         let span = place.span.clone().into();
         match connector.setting(name) {
@@ -112,9 +114,28 @@ pub(super) fn secrets(draft: &Draft, connector: &Connector, config: &Settings, p
                 problems.hide(&place.source.place(0..place.source.text().len()));
                 problems.push(&place.source, SecretMistake::SidecarPlain { name: name.clone(), span });
             }
-            Some(_) => {}
+            Some(setting) => {
+                if let Some(what) = kinds.get(name).and_then(|kind| no_text(setting, *kind)) {
+                    let (name, slug) = (name.clone(), named(draft));
+                    problems.push(&place.source, SecretMistake::NotWrittenAsText { name, what, slug, span });
+                }
+            }
             None => unknown_name(connector, name, place, problems),
         }
+    }
+}
+
+/// Returns what a secret was encrypted as, where that is not the text that its setting takes.
+fn no_text(setting: &Setting, kind: sops::PlainKind) -> Option<&'static str> {
+    if !matches!(setting.kind, Kind::String | Kind::Email | Kind::File) {
+        return None;
+    }
+    match kind {
+        sops::PlainKind::Int => Some("a whole number"),
+        sops::PlainKind::Float => Some("a number"),
+        sops::PlainKind::Bool => Some("`true` or `false`"),
+        sops::PlainKind::Time => Some("a time"),
+        sops::PlainKind::Str | sops::PlainKind::Bytes | sops::PlainKind::Comment => None,
     }
 }
 

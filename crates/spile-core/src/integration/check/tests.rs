@@ -41,3 +41,24 @@ fn of_some_connectors_exactly_one_group_is_set() {
         assert!(found.len() == 1 && found[0].ends_with(code), "{found:?}");
     }
 }
+
+#[test]
+fn a_pattern_that_another_one_cancels_is_a_warning_with_both_places() {
+    let problems = |select: &str| integrations(&[("shop", &format!("type = 'postgres'\n{select}"))]).1;
+    let told = problems("select = ['!a.*', 'a.id', 'b.*', '!b.x']\n");
+    assert!(
+        told.iter().any(|one| one.contains("`a.id` selects nothing: `!a.*` leaves all of it out again")),
+        "{told:?}"
+    );
+    assert!(!told.iter().any(|one| one.contains("`b.*`")), "{told:?}");
+    let mut found = Problems::default();
+    let text = "x = ['!a.*', 'a.id']";
+    let source = Source::new("integrations/shop.toml", text);
+    let placed =
+        |at: std::ops::Range<usize>| Placed { value: text[at.clone()].replace('\'', ""), place: source.place(at) };
+    canceled(&[placed(5..11), placed(13..19)], &mut found);
+    assert!(!found.any_error());
+    let report = found.into_report();
+    let labels = report.problems()[0].finding().labels().unwrap().map(|label| label.offset());
+    assert_eq!(labels.collect::<Vec<_>>(), [13, 5]);
+}

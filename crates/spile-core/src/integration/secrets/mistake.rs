@@ -173,6 +173,26 @@ pub enum SecretsMistake {
         #[label("not encrypted")]
         span: SourceSpan,
     },
+    /// A number or a truth value where the setting takes text: YAML reads what looks like one as one.
+    #[error("`{name}` is text, and was encrypted as {what}")]
+    #[diagnostic(
+        code(spile::secrets::not_written_as_text),
+        severity(Warning),
+        help(
+            "if it is to arrive as you typed it, put it in quotes in the source, or run `spile secrets set {slug} {name}`: YAML reads `0123` as 83, `1e3` as 1000 and `1_0` as 10"
+        )
+    )]
+    NotWrittenAsText {
+        /// The setting.
+        name: String,
+        /// What it was encrypted as.
+        what: &'static str,
+        /// The integration.
+        slug: String,
+        /// Where its key stands.
+        #[label("may not arrive as it was typed")]
+        span: SourceSpan,
+    },
     /// A list in a sidecar, which no variable can carry.
     #[error("`{name}` of the sidecar is a list")]
     #[diagnostic(code(spile::secrets::sidecar_list), help("write it as one text of JSON, with `sops edit {path}`"))]

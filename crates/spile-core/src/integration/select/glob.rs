@@ -56,7 +56,23 @@ impl Glob {
     /// Tells whether it is all of a text.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let (tokens, text) = (&self.0, text.chars().collect::<Vec<_>>());
+        self.takes_all(&text.chars().collect::<Vec<_>>(), |token, character| token.takes(*character))
+    }
+
+    /// Tells whether it matches every text that another one matches. A set of the other one is only found in itself, in
+    /// `?` and in `*`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.takes_all(&other.0, |token, part| match part {
+            Token::One(character) => token.takes(*character),
+            Token::Any => matches!(token, Token::Any),
+            Token::Many => false,
+            Token::Set { .. } => token == part || matches!(token, Token::Any),
+        })
+    }
+
+    fn takes_all<T>(&self, text: &[T], takes: impl Fn(&Token, &T) -> bool) -> bool {
+        let tokens = &self.0;
         let (mut token, mut at) = (0, 0);
         // Where to go on when the newest `*` has to take one more.
         let mut retry: Option<(usize, usize)> = None;
@@ -68,7 +84,7 @@ impl Glob {
                     token += 1;
                     continue;
                 }
-                (Some(one), Some(&character)) if one.takes(character) => {
+                (Some(one), Some(part)) if takes(one, part) => {
                     (token, at) = (token + 1, at + 1);
                     continue;
                 }
@@ -149,6 +165,28 @@ mod tests {
             ("a*b*c", "acb"),
         ] {
             assert!(!matches(glob, text), "`{glob}` and `{text}`");
+        }
+    }
+
+    #[test]
+    fn a_glob_covers_another_where_it_matches_all_that_the_other_matches() {
+        let covers = |glob: &str, other: &str| Glob::from(glob).covers(&Glob::from(other));
+        for (glob, other) in [
+            ("a", "a"),
+            ("*", ""),
+            ("*", "a*b?[c]"),
+            ("a*", "a*b"),
+            ("a*", "a"),
+            ("?", "[ab]"),
+            ("[ab]", "a"),
+            ("[ab]x", "[ab]x"),
+        ] {
+            assert!(covers(glob, other), "`{glob}` and `{other}`");
+        }
+        for (glob, other) in
+            [("a", "b"), ("a", "*"), ("?", "*"), ("a*", "*a"), ("[ab]", "?"), ("[ab]", "[abc]"), ("a*]", "a[bc]")]
+        {
+            assert!(!covers(glob, other), "`{glob}` and `{other}`");
         }
     }
 

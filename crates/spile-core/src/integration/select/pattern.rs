@@ -33,6 +33,23 @@ impl Pattern {
     pub fn fields(&self) -> Option<Glob> {
         self.field.as_deref().map(field_glob)
     }
+
+    /// Tells whether it leaves out all that another one takes: Meltano applies patterns with a `!` after all others,
+    /// wherever they stand.
+    #[must_use]
+    pub fn cancels(&self, other: &Self) -> bool {
+        let covers_fields = match (self.own_fields(), other.own_fields()) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(fields), Some(others)) => fields.covers(&others),
+        };
+        self.is_negated && !other.is_negated && self.stream.covers(&other.stream) && covers_fields
+    }
+
+    /// Returns what it says of some fields; `None` where it is about all of a stream, as `stream` and `stream.*` are.
+    fn own_fields(&self) -> Option<Glob> {
+        self.fields().filter(|_| self.field.as_deref() != Some("*"))
+    }
 }
 
 /// Returns the stream of a pattern without its `!`, as written: what stands before the first dot without a backslash.
@@ -42,15 +59,29 @@ pub fn stream_part(body: &str) -> &str {
     dot.map_or(body, |at| &body[..at])
 }
 
-/// Returns a stream's name as patterns write it.
+/// Returns the pattern of a stream that matches its name alone.
 #[must_use]
 pub fn as_pattern(stream: &str) -> String {
-    stream.replace('.', "\\.")
+    escaped(stream).replace('.', "\\.")
+}
+
+/// Returns the pattern of a field, from the names of those that it is in to its own.
+///
+/// A dot in a name has no form of its own there, with or without a backslash: `?` matches it.
+#[must_use]
+pub fn as_field_pattern(path: &[String]) -> String {
+    path.iter().map(|name| escaped(name).replace('.', "?")).collect::<Vec<_>>().join(".")
+}
+
+/// Returns the key of `metadata` that matches a stream's name: the first dot ends the stream there, also behind a
+/// backslash, so `?` matches one in the name.
+#[must_use]
+pub fn as_metadata_key(stream: &str) -> String {
+    escaped(stream).replace('.', "?")
 }
 
 /// Returns a name with its wildcards in brackets, so that it matches itself alone.
-#[must_use]
-pub fn escaped(name: &str) -> String {
+fn escaped(name: &str) -> String {
     let letter = |c: char| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { c.to_string() };
     name.chars().map(letter).collect()
 }
@@ -84,6 +115,39 @@ mod tests {
         assert_eq!(parsed("!a.b.c"), (some("a"), some("b.c"), true));
         assert_eq!(parsed(r"a\.b.c"), (some("a.b"), some("c"), false));
         assert_eq!(parsed("*.id"), (None, some("id"), false));
+    }
+
+    #[test]
+    fn a_pattern_with_an_exclamation_mark_cancels_what_it_leaves_out_as_a_whole() {
+        let cancels = |pattern: &str, other: &str| Pattern::parse(pattern).cancels(&Pattern::parse(other));
+        for (pattern, other) in [
+            ("!a", "a"),
+            ("!a", "a.*"),
+            ("!a.*", "a.b"),
+            ("!*.b", "a.b"),
+            ("!*.*", "a*"),
+            ("!a.b*", "a.b.c"),
+            (r"!a\.b.c", r"a\.b.c"),
+        ] {
+            assert!(cancels(pattern, other), "`{pattern}` and `{other}`");
+        }
+        for (pattern, other) in
+            [("!a.b", "a.*"), ("!a.b", "a"), ("!a", "*"), ("!b.*", "a.*"), ("!a.b", "a.b.c"), ("a", "a"), ("!a", "!a")]
+        {
+            assert!(!cancels(pattern, other), "`{pattern}` and `{other}`");
+        }
+    }
+
+    #[test]
+    fn patterns_made_of_names_match_them() {
+        for name in ["a", "main.orders", "a*b", "a?[b]", "a.b.c"] {
+            assert!(Pattern::parse(&format!("!{}.x", as_pattern(name))).stream.matches(name), "{name}");
+            let key = as_metadata_key(name);
+            assert!(!key.contains('.') && Glob::from(key.as_str()).matches(name), "{name}");
+            let path = ["in".to_owned(), name.to_owned()];
+            let fields = Pattern::parse(&format!("s.{}", as_field_pattern(&path))).fields().unwrap();
+            assert!(fields.matches(&breadcrumb(path.iter().map(String::as_str))), "{name}");
+        }
     }
 
     #[test]

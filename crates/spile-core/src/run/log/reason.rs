@@ -29,6 +29,13 @@ const EMPTY: [&str; 14] = [
 #[derive(Debug, Default)]
 pub(super) struct Reasons(BTreeMap<Speaker, Heard>);
 
+/// Why plugins ended.
+pub(super) struct Reason {
+    /// Whose words they are; nobody's where no plugin said why.
+    pub(super) speaker: Option<Speaker>,
+    pub(super) text: String,
+}
+
 /// What one speaker said. Later lines replace earlier ones: the last exception of a chain is the one that ended it.
 #[derive(Debug, Default)]
 struct Heard {
@@ -60,18 +67,21 @@ impl Reasons {
     /// Returns the reason why plugins ended with these exit codes.
     ///
     /// A target that dies breaks the tap's pipe, so the target is asked first when both failed.
-    pub(super) fn of_plugins(&self, codes: &BTreeMap<Speaker, i64>) -> String {
+    pub(super) fn of_plugins(&self, codes: &BTreeMap<Speaker, i64>) -> Reason {
         let failed = [Speaker::Target, Speaker::Tap].into_iter().filter(|speaker| codes.contains_key(speaker));
         let failed: Vec<_> = failed.collect();
         let of = |pick: fn(&Heard) -> Option<&String>| {
-            failed.iter().find_map(|speaker| self.0.get(speaker).and_then(pick)).cloned()
+            failed.iter().find_map(|speaker| {
+                let text = self.0.get(speaker).and_then(pick)?.clone();
+                Some(Reason { speaker: Some(*speaker), text })
+            })
         };
         of(|heard| heard.strong.as_ref()).or_else(|| of(|heard| heard.weak.as_ref())).unwrap_or_else(|| {
             let said = failed.iter().map(|speaker| {
                 let plugin = if *speaker == Speaker::Tap { "extractor" } else { "loader" };
                 format!("the {plugin} ended with exit code {} and did not say why", codes[speaker])
             });
-            said.collect::<Vec<_>>().join("; ")
+            Reason { speaker: None, text: said.collect::<Vec<_>>().join("; ") }
         })
     }
 

@@ -71,8 +71,33 @@ fn a_critical_line_of_a_tap_is_the_reason() {
 
 #[test]
 fn a_target_that_fails_is_asked_for_its_own_reason() {
-    let expected = "FileNotFoundError: [Errno 2] No such file or directory: '/proc/nope'";
-    assert_eq!(reason(include_str!("captured/target.log")), expected);
+    let log = tally(include_str!("captured/target.log"));
+    let expected = "the loader failed: FileNotFoundError: [Errno 2] No such file or directory: '/proc/nope'";
+    assert_eq!((log.reason().as_deref(), log.failed()), (Some(expected), Some(Role::Loader)));
+    assert_eq!(tally(include_str!("captured/critical.log")).failed(), Some(Role::Extractor));
+}
+
+#[test]
+fn a_line_that_is_no_singer_message_is_quoted_where_the_loader_failed_for_it() {
+    let ended = |said: &str| {
+        let log = [
+            json!({"event": "x", "spile_not_singer": "Welcome to this tap!\n"}),
+            json!({"event": "x", "spile_not_singer": "and to its second line"}),
+            json!({"event": said, "consumer": true, "level": "info"}),
+            json!({"event": "Block run completed", "success": false, "exit_codes": {"loaders": 1}, "level": "error"}),
+        ];
+        tally(&log.map(|line| line.to_string()).join("\n"))
+    };
+    let log = ended("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)");
+    let reason = log.reason().unwrap();
+    assert!(
+        reason.starts_with("the extractor wrote a line that is no Singer message, `Welcome to this tap!`: "),
+        "{reason}"
+    );
+    assert_eq!((log.cause(), log.failed()), (Cause::Output, Some(Role::Extractor)));
+    let log = ended("ERROR permission denied for table orders");
+    assert_eq!(log.reason().unwrap(), "the loader failed: permission denied for table orders");
+    assert_eq!((log.cause(), log.failed()), (Cause::Permission, Some(Role::Loader)));
 }
 
 #[test]

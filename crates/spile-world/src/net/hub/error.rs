@@ -2,6 +2,8 @@
 
 use miette::Diagnostic;
 
+use crate::net::authorities::NoClient;
+
 /// What can go wrong with the hub.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum HubError {
@@ -24,7 +26,7 @@ pub enum HubError {
     #[diagnostic(code(spile::hub::client), help("check the machine's certificates"))]
     Client {
         /// Why.
-        source: reqwest::Error,
+        source: NoClient,
     },
     /// Nobody answers.
     #[error("the hub at `{root}` cannot be reached: {why}")]

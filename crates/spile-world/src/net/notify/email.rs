@@ -1,16 +1,15 @@
 //! Mail, over a server of the user's own. A password goes over TLS or to this very machine, nowhere else.
 
-use std::time::Duration;
-
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use percent_encoding::percent_decode_str;
 
 use super::patience::{FailedTry, Later};
-use super::{NotSent, Notifier, Parcel, Patience, forbidden};
+use super::{Means, NotSent, Notifier, Parcel, forbidden};
+use crate::net::authorities::Authorities;
 use spile_core::secret::Secret;
 use spile_core::settings::{Email, MailServer, NotifyMistake};
 use spile_core::source::Placed;
@@ -41,19 +40,14 @@ impl Login {
     }
 }
 
-pub(super) async fn send(
-    email: &Email,
-    login: &Login,
-    parcel: &Parcel,
-    patience: &Patience,
-) -> Result<String, NotSent> {
+pub(super) async fn send(email: &Email, login: &Login, parcel: &Parcel, means: &Means<'_>) -> Result<String, NotSent> {
     let letter = letter(email, parcel)?;
-    let transport = transport(login, patience.each)?;
+    let transport = transport(login, means)?;
     let attempt = || {
         let (transport, letter) = (transport.clone(), letter.clone());
         async move { transport.send(letter).await.map_err(|error| failed(&error, login.password.as_ref())) }
     };
-    let answer = patience.tries(attempt).await?;
+    let answer = means.patience.tries(attempt).await?;
     Ok(format!("status {}", answer.code()))
 }
 
@@ -92,19 +86,30 @@ fn unwritten(error: impl std::fmt::Display) -> NotSent {
     NotSent::Letter { message: error.to_string() }
 }
 
-fn transport(Login { server, password }: &Login, each: Duration) -> Result<Transport, NotSent> {
+fn transport(Login { server, password }: &Login, means: &Means<'_>) -> Result<Transport, NotSent> {
     let host = server.url().host_str().unwrap_or_default().to_owned();
-    let parameters = || TlsParameters::new(host.clone()).map_err(|error| NotSent::Mail { message: error.to_string() });
+    let parameters = || parameters(&host, means.authorities);
     let tls = match server.url().scheme() {
         "smtps" => Tls::Wrapper(parameters()?),
         _ if server.is_here() => Tls::None,
         _ => Tls::Required(parameters()?),
     };
-    let builder = Transport::builder_dangerous(host.clone()).tls(tls).port(server.port()).timeout(Some(each));
+    let builder =
+        Transport::builder_dangerous(host.clone()).tls(tls).port(server.port()).timeout(Some(means.patience.each));
     let Some(password) = password else { return Ok(builder.build()) };
     // `user%40example.com` is how an address stands before an `@`.
     let user = percent_decode_str(server.url().username()).decode_utf8_lossy().into_owned();
     Ok(builder.credentials(Credentials::new(user, password.expose().to_owned())).build())
+}
+
+/// Returns what is asked of the certificate of a server.
+fn parameters(host: &str, authorities: &Authorities) -> Result<TlsParameters, NotSent> {
+    let unfit = |error: lettre::transport::smtp::Error| NotSent::Mail { message: error.to_string() };
+    let mut builder = TlsParameters::builder(host.to_owned());
+    for text in authorities.certificates().map_err(|source| NotSent::Client { source })? {
+        builder = builder.add_root_certificate(Certificate::from_pem(&text).map_err(unfit)?);
+    }
+    builder.build().map_err(unfit)
 }
 
 /// A server that quotes what it was sent quotes no password here.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use miette::Diagnostic;
 
+use crate::net::authorities::NoClient;
 use spile_core::settings::{NotifyMistake, VariableName};
 
 /// What `spile.toml` asks for and nobody on this machine allows, and where it asks.
@@ -52,7 +53,7 @@ pub enum NotSent {
     #[diagnostic(code(spile::notify::client), help("install the system's certificates, such as `ca-certificates`"))]
     Client {
         /// Why.
-        source: reqwest::Error,
+        source: NoClient,
     },
     /// Nobody answers at a channel's address.
     #[error("it cannot be reached")]

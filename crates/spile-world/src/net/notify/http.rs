@@ -6,7 +6,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
 use super::patience::{FailedTry, Later};
-use super::{NotSent, Patience};
+use super::{Means, NotSent};
+use crate::net::authorities::{Authorities, NoClient};
 use spile_core::secret::Secret;
 
 /// The most of an answer that is read.
@@ -19,26 +20,22 @@ pub(super) struct Post {
 }
 
 /// Posts until it is taken or refused; returns the status.
-pub(super) async fn post(address: &Secret, post: &Post, patience: &Patience) -> Result<String, NotSent> {
+pub(super) async fn post(address: &Secret, post: &Post, means: &Means<'_>) -> Result<String, NotSent> {
     let url = Url::parse(address.expose()).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
     let url = url.ok_or(NotSent::Value { key: "url", what: "address" })?;
-    let client = client()?;
+    let client = client(means.authorities)?;
     let attempt = || {
         let request = client.post(url.clone()).headers(post.headers.clone());
         let request = request.header(CONTENT_TYPE, "application/json").body(post.body.clone());
         async move { answer(request.send().await.map_err(unreached)?).await }
     };
-    patience.tries(attempt).await
+    means.patience.tries(attempt).await
 }
 
-fn client() -> Result<reqwest::Client, NotSent> {
-    // A second client finds it installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(concat!("spile/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|source| NotSent::Client { source: source.without_url() })
+fn client(authorities: &Authorities) -> Result<reqwest::Client, NotSent> {
+    let client = authorities.client().map_err(|source| NotSent::Client { source })?;
+    let client = client.redirect(reqwest::redirect::Policy::none()).build();
+    client.map_err(|error| NotSent::Client { source: NoClient::tls(error) })
 }
 
 fn unreached(source: reqwest::Error) -> FailedTry {

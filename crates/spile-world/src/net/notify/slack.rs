@@ -3,10 +3,10 @@
 use reqwest::header::HeaderMap;
 
 use super::http::{Post, post};
-use super::{NotSent, Parcel, Patience};
+use super::{Means, NotSent, Parcel};
 use spile_core::secret::Secret;
 
-pub(super) async fn send(url: &Secret, parcel: &Parcel, patience: &Patience) -> Result<String, NotSent> {
+pub(super) async fn send(url: &Secret, parcel: &Parcel, means: &Means<'_>) -> Result<String, NotSent> {
     let body = serde_json::json!({ "text": parcel.text, "unfurl_links": false }).to_string();
-    post(url, &Post { headers: HeaderMap::new(), body }, patience).await
+    post(url, &Post { headers: HeaderMap::new(), body }, means).await
 }

@@ -5,7 +5,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
 
 use super::http::{Post, post};
-use super::{NotSent, Parcel, Patience};
+use super::{Means, NotSent, Parcel};
 use spile_core::digest::hex;
 use spile_core::secret::Secret;
 
@@ -22,7 +22,7 @@ pub(super) async fn send(
     url: &Secret,
     secret: Option<&Secret>,
     parcel: &Parcel,
-    patience: &Patience,
+    means: &Means<'_>,
 ) -> Result<String, NotSent> {
     let timestamp = parcel.at.as_second().to_string();
     let mut headers = HeaderMap::new();
@@ -34,7 +34,7 @@ pub(super) async fn send(
         set(SIGNATURE, &format!("sha256={signature}"))
     });
     is_set.and(is_signed).map_err(|_| NotSent::Value { key: "secret", what: "key" })?;
-    post(url, &Post { headers, body: parcel.text.clone() }, patience).await
+    post(url, &Post { headers, body: parcel.text.clone() }, means).await
 }
 
 /// Signs the time with the body, as GitHub and Stripe do together: who listens in cannot send an old one again later.

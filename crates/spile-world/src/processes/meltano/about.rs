@@ -19,6 +19,7 @@ use super::mask::Mask;
 use super::venv::Venv;
 use super::{Host, InstallError};
 use crate::stores::target::io_help;
+use spile_core::connector::pip;
 use spile_core::problem::{counted, listed};
 use spile_core::settings::RunEnvironment;
 
@@ -162,7 +163,8 @@ fn executable(venv: &Venv<'_>, asked: &AboutQuestion<'_>) -> Result<String, Abou
     let mut plugins: Vec<&String> =
         all.iter().filter(|name| name.starts_with("tap-") || name.starts_with("target-")).collect();
     plugins.sort();
-    let package = asked.requirement.split(['=', '<', '>', '~', '!', '[', ' ', '@']).next().unwrap_or_default();
+    let requirement = pip::first_requirement(asked.requirement).unwrap_or_default();
+    let package = pip::package_name(&requirement);
     let found = match asked.executable {
         Some(wanted) => all.iter().find(|name| *name == wanted),
         None => match plugins.as_slice() {

@@ -44,6 +44,22 @@ pub enum InstallError {
         /// The version of that Python.
         version: String,
     },
+    /// A plugin names a Python that this machine does not have.
+    #[error("{what} needs `{python}`, which is not on this machine: {line}")]
+    #[diagnostic(
+        code(spile::meltano::no_interpreter),
+        help(
+            "install `{python}`, or name another one as `python` of the connector: a command on the PATH, or a path; without `python`, Meltano's own is taken"
+        )
+    )]
+    NoInterpreter {
+        /// What is being installed.
+        what: String,
+        /// The Python, as the connector names it.
+        python: String,
+        /// The installer's own words.
+        line: String,
+    },
     /// The package index cannot be reached.
     #[error("{what} cannot be downloaded: {line}")]
     #[diagnostic(
@@ -166,8 +182,8 @@ impl InstallError {
         move |source| Self::Io { doing, path, source }
     }
 
-    /// Returns what an installer's last lines mean.
-    pub(super) fn of_installer(what: &str, lines: &[String]) -> Self {
+    /// Returns what an installer's last lines mean, of something that needs a Python of its own, or Meltano's.
+    pub(super) fn of_installer(what: &str, python: Option<&str>, lines: &[String]) -> Self {
         let found = |signs: &[&str]| {
             lines.iter().rev().find(|line| {
                 let line = line.to_lowercase();
@@ -175,6 +191,9 @@ impl InstallError {
             })
         };
         let what = what.to_owned();
+        if let (Some(python), Some(line)) = (python, found(&NO_INTERPRETER)) {
+            return Self::NoInterpreter { what, python: python.to_owned(), line: tidy(line) };
+        }
         // Asked in this order: without a network pip says at last that there is no such version.
         if found(&["no space left on device", "os error 28", "errno 28"]).is_some() {
             return Self::DiskFull { what };
@@ -192,6 +211,10 @@ impl InstallError {
         Self::Failed { what, line, help: format!("the installer's last lines are:\n{}", last.join("\n")) }
     }
 }
+
+/// What uv and virtualenv print when they find no Python of that name, and where uv cannot download one either.
+const NO_INTERPRETER: [&str; 4] =
+    ["no interpreter found", "failed to find interpreter", "python-build-standalone", "python installation found"];
 
 /// What pip and uv print when they reach no index.
 const OFFLINE: [&str; 9] = [
@@ -233,7 +256,7 @@ mod tests {
     use super::*;
 
     fn of(lines: &[&str]) -> InstallError {
-        InstallError::of_installer("Meltano 4.4.1", &lines.iter().map(ToString::to_string).collect::<Vec<_>>())
+        InstallError::of_installer("Meltano 4.4.1", None, &lines.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
     #[test]
@@ -245,6 +268,26 @@ mod tests {
             "ERROR: No matching distribution found for meltano==4.4.1",
         ]);
         assert!(matches!(offline, InstallError::Offline { .. }), "{offline}");
+    }
+
+    #[test]
+    fn a_python_that_is_missing_is_named_and_the_network_is_not_blamed_for_it() {
+        for lines in [
+            &["RuntimeError: failed to find interpreter for Builtin discover of python_spec='python3.9'"][..],
+            &["error: No interpreter found for Python 3.9 in managed installations or search path"],
+            &[
+                "error: Request failed after 3 retries",
+                "  cause: Failed to download `https://github.com/astral-sh/python-build-standalone/releases/x.tar.gz`",
+                "  cause: dns error",
+            ],
+        ] {
+            let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+            let error = InstallError::of_installer("extractor `tap-x`", Some("python3.9"), &lines);
+            assert!(matches!(error, InstallError::NoInterpreter { .. }), "{error}");
+            let help = error.help().unwrap().to_string();
+            assert!(help.starts_with("install `python3.9`, or name another one as `python`"), "{help}");
+            assert!(!help.contains("pip_url"), "{help}");
+        }
     }
 
     #[test]

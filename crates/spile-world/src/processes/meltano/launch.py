@@ -175,14 +175,20 @@ class Arrivals:
 class Counter:
     """Counts the records of a tap: one of the writers that Meltano hands every line to."""
 
+    # Of a line that is no message only the beginning is told: spile strikes secrets out, and quotes less than this.
+    LONGEST = 16 * 1024
+
     def __init__(self, arrivals):
         self.arrivals = arrivals
+        self.is_clean = True
         self.records = {}
         self.told = {}
         self.next = time.monotonic() + 1
 
     def writeline(self, line):
         if '"RECORD"' not in line:
+            if self.is_clean:
+                self.look_at(line)
             return
         usual = USUAL.match(line)
         stream = usual.group(1) if usual else self.parsed(line)
@@ -193,6 +199,12 @@ class Counter:
             self.arrivals.record(stream, line)
         if time.monotonic() >= self.next:
             self.tell()
+
+    def look_at(self, line):
+        """Tells the first line that is no message: a loader that stumbles over it seldom says what it read."""
+        if line.strip() and not (line.lstrip().startswith("{") and '"type"' in line):
+            self.is_clean = False
+            say("The tap wrote a line that is no Singer message", spile_not_singer=line[: self.LONGEST])
 
     @staticmethod
     def parsed(line):

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{Bookmarks, InstallError, Meltano, Outcome, Request, RunError};
@@ -44,12 +45,14 @@ impl Meltano {
             }
             // One at a time, so that an error has one name; a plugin takes seconds and is installed once.
             let what = format!("{} `{}`", one.kind, one.name);
-            self.prepare(request, &what, &["install", one.name], interrupt).await?;
+            let step = Step { what: &what, python: one.python, arguments: &["install", one.name] };
+            self.prepare(request, step, interrupt).await?;
             self.remember(one)?;
         }
         if !self.has_database() {
             let request = Request { bookmarks: Some(Bookmarks::in_the_database()), ..request.clone() };
-            self.prepare(&request, "Meltano's database", &["state", "list"], interrupt).await?;
+            let step = Step { what: "Meltano's database", python: None, arguments: &["state", "list"] };
+            self.prepare(&request, step, interrupt).await?;
             let written =
                 self.theirs.make().and_then(|theirs| theirs.replace(DATABASE_MARKER, self.version().as_bytes()));
             written.map_err(RunError::io("write", &self.meltano_folder().join(DATABASE_MARKER)))?;
@@ -60,16 +63,17 @@ impl Meltano {
     async fn prepare(
         &self,
         request: &Request,
-        what: &str,
-        arguments: &[&str],
+        step: Step<'_>,
         interrupt: &mut watch::Receiver<bool>,
     ) -> Result<(), RunError> {
-        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let arguments: Vec<String> = step.arguments.iter().map(ToString::to_string).collect();
         let (finished, lines) = self.invoke(&request.without_secrets(), &arguments, interrupt, &mut |_| ()).await?;
         match finished.outcome {
             Outcome::Succeeded => Ok(()),
             Outcome::Interrupted => Err(InstallError::Interrupted.into()),
-            Outcome::Failed { .. } | Outcome::TimedOut { .. } => Err(InstallError::of_installer(what, &lines).into()),
+            Outcome::Failed { .. } | Outcome::TimedOut { .. } => {
+                Err(InstallError::of_installer(step.what, step.python, &lines).into())
+            }
         }
     }
 
@@ -117,6 +121,16 @@ impl Meltano {
     }
 }
 
+/// A command of Meltano that makes something a run needs.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    /// What it makes, as people say it.
+    what: &'a str,
+    /// The Python that it needs besides Meltano's.
+    python: Option<&'a str>,
+    arguments: &'a [&'a str],
+}
+
 /// A plugin that a run needs.
 struct NeededPlugin<'a> {
     /// What it is, as people say it.
@@ -125,11 +139,14 @@ struct NeededPlugin<'a> {
     list: &'static str,
     name: &'a str,
     pip_url: &'a str,
+    /// The Python that it is installed with, where that is not Meltano's.
+    python: Option<&'a str>,
 }
 
 impl<'a> NeededPlugin<'a> {
     fn of(role: Role, plugin: &'a Plugin) -> Self {
-        Self { kind: role.to_string(), list: role.plural(), name: &plugin.name, pip_url: &plugin.pip_url }
+        let python = plugin.passed.get("python").and_then(Value::as_str);
+        Self { kind: role.to_string(), list: role.plural(), name: &plugin.name, pip_url: &plugin.pip_url, python }
     }
 
     /// Returns where Meltano keeps it, from its own folder.
@@ -146,6 +163,7 @@ fn wanted(request: &Request) -> Vec<NeededPlugin<'_>> {
         list: "mappers",
         name: &mapper.plugin,
         pip_url: &mapper.pip_url,
+        python: None,
     });
     plugins.chain(mappers).collect()
 }

@@ -116,7 +116,7 @@ impl Venv<'_> {
                 let (what, line) = (self.what.to_owned(), format!("that takes longer than {seconds} seconds"));
                 Err(InstallError::Failed { what, line, help: "give it more time with `--timeout`".to_owned() })
             }
-            Ok(ChildEnd::Exited(_)) => Err(InstallError::of_installer(self.what, &Vec::from(last))),
+            Ok(ChildEnd::Exited(_)) => Err(InstallError::of_installer(self.what, None, &Vec::from(last))),
             Ok(ChildEnd::Interrupted) => Err(InstallError::Interrupted),
             Err(Lost::Start(error) | Lost::Hearing(error)) => Err(InstallError::io("start", &program)(error)),
         }

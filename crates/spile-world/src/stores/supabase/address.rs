@@ -1,6 +1,6 @@
 //! Where a project is, and the key that may go there.
 
-use crate::{NoWorld, Outside};
+use crate::{Authorities, NoWorld, Outside};
 use spile_core::problem::Problems;
 use spile_core::secret::Secret;
 use spile_core::settings::{self, Home, RegistryMistake};
@@ -18,6 +18,8 @@ pub struct Address {
     pub(super) home: Home,
     /// A secret key, or the legacy `service_role` key.
     pub(super) key: Secret,
+    /// Who vouches for it.
+    pub(super) authorities: Authorities,
 }
 
 impl Address {
@@ -32,7 +34,8 @@ impl Address {
         match (resolved, agreement) {
             (Some(settings::Resolved { address, key }), None) => {
                 let (rest_path, home) = (written.rest_path.clone(), written.home.clone());
-                Ok(Self { url: address.as_str().to_owned(), rest_path, home, key })
+                let authorities = outside.authorities.clone();
+                Ok(Self { url: address.as_str().to_owned(), rest_path, home, key, authorities })
             }
             (Some(_), Some(value)) => {
                 Err(NoWorld::NotAgreed(Box::new(Placed { value, place: written.url.place.clone() })))

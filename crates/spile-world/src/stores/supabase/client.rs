@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::refusal::{PostgrestRefusal, is_gateway};
 use super::{Address, SupabaseError};
+use crate::net::authorities::NoClient;
 use spile_core::settings::TableName;
 
 /// How long a connection may take to come about.
@@ -46,18 +47,16 @@ impl std::fmt::Debug for Client {
 
 impl Client {
     pub(super) fn new(address: Address) -> Result<Self, SupabaseError> {
-        // A second client finds it installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let headers = headers(&address)?;
-        let http = reqwest::Client::builder()
-            // Hosted projects refuse secret keys to what looks like a browser.
-            .user_agent(concat!("spile/", env!("CARGO_PKG_VERSION")))
+        let client = address.authorities.client().map_err(|source| SupabaseError::Client { source })?;
+        // Hosted projects refuse secret keys to what looks like a browser; what every client says of itself does not.
+        let http = client
             .default_headers(headers)
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
             .gzip(true)
             .build()
-            .map_err(|source| SupabaseError::Client { source })?;
+            .map_err(|error| SupabaseError::Client { source: NoClient::tls(error) })?;
         let path = address.rest_path.trim_matches('/');
         let gap = if path.is_empty() { "" } else { "/" };
         let base = format!("{}{gap}{path}", address.url).into();

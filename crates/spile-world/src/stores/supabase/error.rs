@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use serde::Deserialize;
 
 use crate::TargetError;
+use crate::net::authorities::NoClient;
 use spile_core::plan::{Action, Change, Step};
 use spile_core::record::Row;
 
@@ -50,7 +51,7 @@ pub enum SupabaseError {
     #[diagnostic(code(spile::supabase::client), help("install the system's CA certificates"))]
     Client {
         /// Why.
-        source: reqwest::Error,
+        source: NoClient,
     },
     /// A key that cannot stand in a header.
     #[error("the key of the registry, or its schema, holds what no header may hold")]

@@ -1,0 +1,123 @@
+//! `check`: variables that Meltano takes instead of what a file says, and those that files name and nobody has set.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Loaded, drafts};
+use crate::{Error, run};
+use spile_core::integration::check::{IntegrationMistake, environment_variable};
+use spile_core::integration::{Draft, Integration};
+use spile_core::name::{EnvironmentName, Slug};
+use spile_core::problem::{Problems, Report};
+use spile_core::source::Place;
+use spile_world::processes::meltano::{DOTENV, Given, dotenv};
+use spile_world::{ChildEnvironment, Project};
+
+/// Variables that an integration names and that a run started here would not get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unset {
+    /// The integration.
+    pub slug: Slug,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The variables.
+    pub names: Vec<String>,
+}
+
+/// What was found out about the variables of a project.
+#[derive(Debug, Default)]
+pub struct Variables {
+    /// A warning for each setting whose value Meltano takes from `.env` instead.
+    pub overridden: Report,
+    /// Which variables are not there.
+    pub unset: Vec<Unset>,
+}
+
+/// Holds what the files of a project say against `.env` and the environment: in one of its environments, or in all.
+///
+/// # Errors
+/// When `.env` cannot be read.
+pub fn variables(
+    project: &Project,
+    loaded: &Loaded,
+    only: Option<&str>,
+    children: &ChildEnvironment,
+) -> Result<Variables, Error> {
+    let environments = match only {
+        Some(name) => vec![loaded.environment(Some(name))?],
+        None => loaded.settings.environments.keys().cloned().collect(),
+    };
+    let dotenv = dotenv(project.root()).map_err(|why| Error::of_file("read", Path::new(DOTENV), why))?;
+    let dotenv = dotenv.unwrap_or_default();
+    let given = Given::new(&loaded.rendered, &dotenv, children, &loaded.settings.run);
+    let mut problems = Problems::default();
+    if !dotenv.is_empty() {
+        // All is well with the files: they are read once more for their places.
+        let drafts = drafts(project.integrations(&mut Problems::default()), &mut Problems::default());
+        let by_name: ByName<'_> =
+            drafts.iter().map(|draft| ((&draft.slug, draft.environment.as_ref()), draft)).collect();
+        for (integration, environment) in each(loaded, &environments) {
+            overridden(integration, environment, &by_name, &given, &mut problems);
+        }
+    }
+    Ok(Variables { overridden: problems.into_report(), unset: unset(loaded, &environments, &given) })
+}
+
+type ByName<'a> = BTreeMap<(&'a Slug, Option<&'a EnvironmentName>), &'a Draft>;
+
+/// Every integration in every environment in which it runs.
+fn each<'a>(
+    loaded: &'a Loaded,
+    environments: &'a [EnvironmentName],
+) -> impl Iterator<Item = (&'a Integration, &'a EnvironmentName)> {
+    let all = loaded.integrations.by_slug();
+    all.flat_map(move |one| environments.iter().map(move |environment| (&**one, environment)))
+        .filter(|(one, environment)| one.at(environment).enabled)
+}
+
+fn unset(loaded: &Loaded, environments: &[EnvironmentName], given: &Given<'_>) -> Vec<Unset> {
+    let of = |(integration, environment): (&Integration, &EnvironmentName)| {
+        let plugins = [integration.plugin_name(), integration.connector.plugin.name.clone()];
+        let named = run::named_variables(integration, environment);
+        let missing: Vec<String> = named.into_iter().filter(|name| !given.has(name, &plugins)).collect();
+        let (slug, environment) = (integration.slug.clone(), environment.clone());
+        (!missing.is_empty()).then_some(Unset { slug, environment, names: missing })
+    };
+    each(loaded, environments).filter_map(of).collect()
+}
+
+/// Finds the settings of an integration that `.env` sets as well.
+fn overridden(
+    integration: &Integration,
+    environment: &EnvironmentName,
+    drafts: &ByName<'_>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) {
+    let plugin = &integration.connector.plugin;
+    // Meltano asks for the name of the plugin, then for its namespace.
+    let prefixes = [integration.plugin_name(), plugin.namespace.clone()];
+    for name in integration.at(environment).config.keys() {
+        let passed = integration.connector.setting(name).and_then(|setting| setting.passed.get("aliases"));
+        let aliases = passed.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let mut variables = std::iter::once(name.as_str())
+            .chain(aliases)
+            .flat_map(|name| prefixes.iter().map(move |prefix| environment_variable(prefix, name)));
+        let found = variables.find_map(|variable| Some((given.line_of(&variable)?, variable)));
+        let place =
+            [Some(environment), None].into_iter().find_map(|of| place(drafts.get(&(&integration.slug, of))?, name));
+        let (Some((line, variable)), Some(place)) = (found, place) else { continue };
+        let span = place.span.clone().into();
+        problems.push(&place.source, IntegrationMistake::Overridden { setting: name.clone(), variable, line, span });
+    }
+}
+
+/// Returns where a file sets a setting: a nested one may stand in a table.
+fn place(draft: &Draft, name: &str) -> Option<Place> {
+    let first = || name.split_once('.').map_or(name, |(first, _)| first);
+    let node = draft.config.get(name).or_else(|| draft.config.get(first()))?;
+    Some(node.key.clone())
+}
