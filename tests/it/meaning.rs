@@ -1,4 +1,5 @@
 //! What projects mean to Meltano, asked of its own classes: an import keeps every answer.
 
+mod generated;
 mod oracle;
 mod projects;

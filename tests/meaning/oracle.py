@@ -1,11 +1,13 @@
 """Says what a project means to Meltano, by Meltano's own classes.
 
 One request a line on stdin, one answer a line on stdout, both JSON. A request names a `folder`, an `environment` of
-variables, and the `discovery` that every tap is taken to make. Run by the Python of Meltano's own environment: it costs
-a second to start, and some milliseconds for each project.
+variables, and the `discovery` that every tap is taken to make. With `dump` it first writes the files as Meltano writes
+them when it sets something. Run by the Python of Meltano's own environment: it costs a second to start, and some 50
+milliseconds for each project, as what Meltano works out again for every setting is worked out once here.
 """
 
 import copy
+import functools
 import json
 import logging
 import os
@@ -23,6 +25,7 @@ structlog.configure(
     logger_factory=structlog.PrintLoggerFactory(sys.stderr),
 )
 
+from meltano.core import yaml as files  # noqa: E402
 from meltano.core.block.extract_load import generate_state_id  # noqa: E402
 from meltano.core.plugin import PluginType  # noqa: E402
 from meltano.core.plugin.error import PluginNotFoundError  # noqa: E402
@@ -34,8 +37,12 @@ from meltano.core.plugin.singer.catalog import (  # noqa: E402
 )
 from meltano.core.plugin.singer.mapper import SingerMapper  # noqa: E402
 from meltano.core.plugin.singer.tap import config_metadata_rules, config_schema_rules  # noqa: E402
+from meltano.core.plugin.project_plugin import ProjectPlugin  # noqa: E402
 from meltano.core.project import Project  # noqa: E402
+from meltano.core.project_settings_service import ProjectSettingsService  # noqa: E402
 from meltano.core.schedule_service import ScheduleService  # noqa: E402
+from meltano.core.settings_service import SettingsService, SettingValueStore  # noqa: E402
+from meltano.core.settings_store import AutoStoreManager  # noqa: E402
 from meltano.core.task_sets_service import TaskSetsService  # noqa: E402
 from meltano.core.utils import expand_env_vars  # noqa: E402
 
@@ -44,6 +51,45 @@ OWN = ("MELTANO_PROJECT_ID",)
 
 # The places in a file: what an environment says again as the plugin says it means the same.
 FILE = ("meltano_yml", "meltano_environment", "inherited")
+
+
+def kept(owner, key, work_out):
+    """Returns what was worked out for an owner before, or works it out now. Nothing changes while a project is asked."""
+    answers = owner.__dict__.setdefault("_kept_answers", {})
+    if key not in answers:
+        answers[key] = work_out()
+    return answers[key]
+
+
+def remember():
+    """Lets Meltano's services remember what they say of themselves: each setting asks for all the others again."""
+    configure, as_env, get = SettingsService.config_with_metadata, SettingsService.as_env, AutoStoreManager.get
+
+    def config_with_metadata(self, *, prefix=None, extras=None, source=SettingValueStore.AUTO, **others):
+        def ask(extras):
+            return configure(self, prefix=prefix, extras=extras, source=source, **others)
+
+        if prefix or others.get("redacted") or not others.get("expand_env_vars", True):
+            return ask(extras)
+        if extras is not None:
+            return kept(self, ("config", extras, source), lambda: ask(extras))
+        both = {extra: config_with_metadata(self, extras=extra, source=source, **others) for extra in (False, True)}
+        return {one.name: both[one.is_extra][one.name] for one in self.definitions()}
+
+    def environment(self, *, extras=None, source=SettingValueStore.AUTO, **others):
+        work_out = functools.partial(as_env, self, extras=extras, source=source, **others)
+        return work_out() if others.get("redacted") else kept(self, ("env", extras, source), work_out)
+
+    def setting(self, name, setting_def=None, *, cast_value=False, **others):
+        work_out = functools.partial(get, self, name, setting_def, cast_value=cast_value, **others)
+        service = self.settings_service
+        if not isinstance(service, ProjectSettingsService):
+            return work_out()
+        value, metadata = kept(service, ("get", name, cast_value), work_out)
+        return value, dict(metadata)
+
+    SettingsService.config_with_metadata, SettingsService.as_env = config_with_metadata, environment
+    AutoStoreManager.get = setting
 
 
 class Block:
@@ -127,6 +173,35 @@ def plugin_answer(project, plugin, discovery):
     return answer
 
 
+# Answers by all that they follow from.
+ANSWERS = {}
+
+# What no answer about a plugin follows from.
+ELSEWHERE = ("plugins", "environments", "jobs", "schedules", "include_paths", "project_id", "default_environment")
+
+
+def known_answer(project, plugin, asked, discovery):
+    """Answers for a plugin. What files say of it, of its parents and of their surroundings decides, and is often the same
+    as in another project."""
+    key, name, raw = asked
+    frame = {key: value for key, value in raw.items() if key not in ELSEWHERE and not key.startswith("x-")}
+    environment = next((one for one in raw.get("environments") or [] if one["name"] == name), {})
+    around = {key: value for key, value in environment.items() if key != "config"}
+    own = (environment.get("config") or {}).get("plugins") or {}
+    said, one = [], plugin
+    while isinstance(one, ProjectPlugin):
+        for plugins in (raw["plugins"], own):
+            said.append([item for item in plugins.get(one.type.value) or [] if item["name"] == one.name])
+        one = one.parent
+    follows = json.dumps([key, name, frame, around, said, dict(os.environ)], default=str)
+    if follows not in ANSWERS:
+        if len(ANSWERS) > 5000:
+            ANSWERS.clear()
+        answer = json.dumps(plugin_answer(project, plugin, discovery))
+        ANSWERS[follows] = json.loads(answer.replace(str(project.root), "/project"))
+    return ANSWERS[follows]
+
+
 def tasks_of(project, tasks):
     """What `meltano run` makes of tasks: the plugins in their order, by type."""
     found = []
@@ -139,12 +214,15 @@ def tasks_of(project, tasks):
     return found
 
 
-def state_ids(project, blocks):
+def state_ids(project, suffix, blocks):
     ids, consumer = [], None
     for kind, name in blocks:
         if kind == "extractors":
             consumer = name
         elif kind == "loaders" and consumer:
+            # The settings of the first plugin of a run put variables into the suffix.
+            project.environment.state_id_suffix = suffix
+            PluginSettingsService(project, project.plugins.find_plugin(consumer.split(":")[0]))
             ids.append(generate_state_id(project, None, Block(consumer), Block(name)))
             consumer = None
     return ids
@@ -153,18 +231,20 @@ def state_ids(project, blocks):
 def environment_answer(project, name, discovery):
     if name:
         project.activate_environment(name)
+    suffix = project.environment.state_id_suffix if name else None
     plugins = {}
+    raw = project.project_files.load()
     for plugin in project.plugins.plugins():
         mapping = plugin.extra_config.get("_mapping_name")
         key = f"{plugin.type.value}/{plugin.name}" + (f"/{mapping}" if mapping else "")
         # Meltano looks at the first of a name.
         if key not in plugins:
-            plugins[key] = plugin_answer(project, plugin, discovery)
+            plugins[key] = known_answer(project, plugin, (key, name, raw), discovery)
     jobs, states = {}, {}
     for job in TaskSetsService(project).list_task_sets():
         blocks = tasks_of(project, [word for task in job.tasks for word in words(task)])
         jobs[job.name] = {"tasks": as_json(job.tasks), "blocks": blocks}
-        states[job.name] = state_ids(project, blocks) if name else []
+        states[job.name] = state_ids(project, suffix, blocks) if name else []
     schedules = {}
     for schedule in ScheduleService(project).schedules():
         schedules[schedule.name] = as_json(schedule.canonical())
@@ -176,10 +256,14 @@ def words(task):
 
 
 def answer(request):
-    os.environ.clear()
-    os.environ.update({**KEPT, **request["environment"]})
+    # A real `environ` is turned from bytes whenever it is looked at.
+    os.environ = {**KEPT, **request["environment"]}
+    files.cache.clear()
     names = [None]
     project = Project(request["folder"])
+    if request.get("dump"):
+        project.project_files.update(project.meltano.canonical())
+        return None
     names += [environment.name for environment in project.meltano.environments]
     found = {}
     for name in names:
@@ -191,6 +275,7 @@ def answer(request):
 
 
 KEPT = dict(os.environ)
+remember()
 for line in sys.stdin:
     try:
         said = {"answer": answer(json.loads(line))}

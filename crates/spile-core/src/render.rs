@@ -3,6 +3,7 @@
 pub(crate) mod engine;
 pub mod output;
 pub mod read;
+mod same;
 pub mod stamp;
 pub mod steps;
 mod values;
@@ -22,6 +23,7 @@ use engine::{Author, Failure, Template};
 use values::Values;
 
 pub use output::{Output, Task};
+pub use same::says_the_same;
 pub use stamp::stamp;
 
 /// The first line of every file that spile renders: a file without it is not overwritten.

@@ -15,8 +15,7 @@ use spile_core::plan::{
     self, Compared, Current, Desired, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot, State,
 };
 use spile_core::record::Entry;
-use spile_core::render::{FILE_NAME, read};
-use spile_core::yaml::says_the_same;
+use spile_core::render::{FILE_NAME, read, says_the_same};
 use spile_world::{TargetError, World};
 
 /// What a plan is about.

@@ -14,9 +14,9 @@ use crate::project::seed;
 const DISCOVERY: &str = include_str!("../../meaning/discovery.json");
 
 /// A running oracle.
-struct Oracle {
+pub struct Oracle {
     child: Child,
-    questions: ChildStdin,
+    questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
@@ -31,19 +31,28 @@ pub fn ask(folder: &Path, variables: &Variables) -> Result<Value, String> {
 }
 
 impl Oracle {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/meaning/oracle.py");
         let mut command = Command::new(seed().join(".spile/meltano/bin/python"));
         command.arg(script).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (questions, answers) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let (questions, answers) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         Self { child, questions, answers }
     }
 
-    fn ask(&mut self, folder: &Path, variables: &Variables) -> Result<Value, String> {
+    /// Returns what a project means, or why Meltano refuses it.
+    pub fn ask(&mut self, folder: &Path, variables: &Variables) -> Result<Value, String> {
         let discovery: Value = serde_json::from_str(DISCOVERY).unwrap();
-        let question = json!({ "folder": folder, "environment": variables, "discovery": discovery });
-        writeln!(self.questions, "{question}").unwrap();
+        self.answer(&json!({ "folder": folder, "environment": variables, "discovery": discovery }))
+    }
+
+    /// Lets Meltano write a project's files as it writes them whenever it sets something.
+    pub fn dump(&mut self, folder: &Path, variables: &Variables) -> Result<(), String> {
+        self.answer(&json!({ "folder": folder, "environment": variables, "dump": true })).map(drop)
+    }
+
+    fn answer(&mut self, question: &Value) -> Result<Value, String> {
+        writeln!(self.questions.as_ref().unwrap(), "{question}").unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
         assert!(!line.is_empty(), "the oracle is gone: {:?}", self.child.try_wait());
@@ -52,6 +61,14 @@ impl Oracle {
             Some(error) => Err(error.to_owned()),
             None => Ok(said["answer"].take()),
         }
+    }
+}
+
+impl Drop for Oracle {
+    /// Without questions it ends.
+    fn drop(&mut self) {
+        self.questions = None;
+        let _ = self.child.wait();
     }
 }
 

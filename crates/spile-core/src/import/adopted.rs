@@ -80,7 +80,11 @@ fn one(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> R
         overlays.insert(named, part);
     }
     overlays.retain(|_, part| !part.is_empty());
-    let base = Part::read(document, plugin.item)?;
+    let mut base = Part::read(document, plugin.item)?;
+    // To Meltano it is a value like any other: rules of a parent or of an environment are none beside it.
+    if plugin.parent().is_some() || overlays.values().any(|over| !over.metadata.is_empty()) {
+        base = base.with_rules()?;
+    }
     let schemas = overlays.values().chain([&base]).find_map(|part| part.load_schema.as_ref());
     if let Some(schema) = schemas.filter(|_| plugin.key.role == Role::Loader) {
         return Err(Why { what: "it is a loader with a `load_schema`".to_owned(), at: schema.at });
@@ -110,7 +114,7 @@ fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginK
     if list[index + 1..].iter().any(is_named) || !is_plain(item) {
         return Err(Why { what: "an environment says it twice, or with an alias".to_owned(), at: item.span.start });
     }
-    let mut part = Part::read(document, item)?;
+    let mut part = Part::read(document, item)?.with_rules()?;
     if is_all_managed(item) {
         let plugins = environment.item.at(&["config", "plugins"]);
         let key = plugins.and_then(|plugins| plugins.pair(key.role.plural())).map_or(0, |pair| pair.key.span.end);

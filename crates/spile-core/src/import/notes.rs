@@ -23,7 +23,6 @@ pub(super) fn all(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Ado
         notes(document, found, left),
         bereft(document, found, adopted),
         numbers(document, adopted),
-        nulls(document, adopted),
         valueless(document, adopted),
         groups(document, found, adopted),
         called(document, adopted),
@@ -98,17 +97,6 @@ fn numbers(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
         help: Some("where that matters, declare it in `settings` of the plugin, with its `kind`".to_owned()),
     };
     parts(adopted).flat_map(|(_, part)| &part.numbers).map(note).collect()
-}
-
-fn nulls(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
-    let note = |(name, at): &(String, usize)| Note {
-        line: Some(line(document, *at)),
-        message: format!("`{name}` holds a null, which Meltano does not hand on and TOML cannot say: it is left out"),
-        help: Some(
-            "to a plugin it would have a meaning, such as a column that is dropped: write that another way".to_owned(),
-        ),
-    };
-    parts(adopted).flat_map(|(_, part)| &part.nulls).map(note).collect()
 }
 
 fn valueless(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {

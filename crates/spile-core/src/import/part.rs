@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::comment::Within;
 use crate::connector::read::is_setting;
@@ -20,6 +20,8 @@ pub struct Part {
     pub select: Option<Vec<CommentedValue>>,
     /// `metadata`
     pub metadata: Vec<CommentedValue>,
+    /// Where `metadata` is written as an empty table: Meltano takes that instead of the rules of others.
+    pub no_rules: Option<usize>,
     /// `load_schema`
     pub load_schema: Option<CommentedValue>,
     /// Settings that were taken out of `config`, to be encrypted.
@@ -28,8 +30,6 @@ pub struct Part {
     pub replaces: bool,
     /// Those of them that are numbers, and of no kind that says so: a variable hands them over as texts.
     pub numbers: Vec<(String, usize)>,
-    /// The settings that held a null somewhere in them, which says nothing to Meltano and is not taken over.
-    pub nulls: Vec<(String, usize)>,
     /// Those of them that only a definition elsewhere calls secrets: neither their names nor their values say so.
     pub called: Vec<(String, usize)>,
     /// The settings that have no value at all.
@@ -45,7 +45,7 @@ pub struct Part {
 pub struct CommentedValue {
     /// The key; none of an item.
     pub name: String,
-    /// The value, without nulls, which say nothing to Meltano.
+    /// The value.
     pub value: Value,
     /// The comments in front of it, and those in it that are not about a key of it.
     pub comments: Vec<String>,
@@ -87,11 +87,25 @@ impl Part {
         if let Some(said) = part.metadata.iter().find(|said| !said.value.is_object()) {
             return Err(Why { what: "its `metadata` is of another form".to_owned(), at: said.at });
         }
-        part.nulls = reader.members_that(|value| !value.is_null() && holds_null(value))?;
-        part.valueless = reader.members_that(Value::is_null)?;
+        part.no_rules = reader
+            .value("metadata")?
+            .filter(|(value, _)| value.is_object() && part.metadata.is_empty())
+            .map(|(_, at)| at);
+        part.valueless = reader.valueless()?;
         part.select = reader.select()?;
         part.load_schema = reader.load_schema()?;
         Ok(part)
+    }
+
+    /// Returns it unless its `metadata` is an empty table.
+    ///
+    /// # Errors
+    /// Where it is one: a file of an integration has no form for that.
+    pub fn with_rules(self) -> Result<Self, Why> {
+        match self.no_rules {
+            Some(at) => Err(Why { what: "its empty `metadata` takes out rules that others say of it".to_owned(), at }),
+            None => Ok(self),
+        }
     }
 
     /// Tells whether it says nothing.
@@ -151,6 +165,18 @@ impl Reader<'_> {
             Value::Object(members) => members,
             _ => return Err(Why { what: format!("its `{key}` is of another form"), at }),
         };
+        // What a parent or an environment declares as a table is handed on with its nulls, and as rules they are empty tables.
+        let is_lost = |(name, value): &(&String, &Value)| {
+            let is_unset = value.is_null() && key == "config" && !name.contains('.');
+            holds_null(value) && !is_unset
+        };
+        if let Some((name, _)) = members.iter().find(is_lost) {
+            let at = self.item.get(key).and_then(|node| node.pair(name)).map_or(at, |pair| pair.key.span.start);
+            return Err(Why {
+                what: format!("`{name}` holds a null, which TOML cannot say and Meltano may hand on"),
+                at,
+            });
+        }
         let mut said = Vec::new();
         let table = self.item.get(key).and_then(|node| self.document.resolve(node));
         let mut before = self.first(key, table);
@@ -164,24 +190,24 @@ impl Reader<'_> {
             let within = |(at, comment): &(usize, &str)| Within::of(pair, *at, comment, self.document.text);
             let (inner, own): (Vec<_>, Vec<_>) = comments.into_iter().partition(|comment| within(comment).is_some());
             let at = pair.key.span.start;
-            say(&mut said, name, value, own, at)?;
+            say(&mut said, name, value, own, at);
             if let Some(said) = said.last_mut().filter(|said| said.at == at) {
                 said.within = inner.iter().filter_map(within).collect();
             }
         }
         // What is merged in from elsewhere has its comments there.
         for (name, value) in members {
-            say(&mut said, name, value, Vec::new(), at)?;
+            say(&mut said, name, value, Vec::new(), at);
         }
         Ok(said)
     }
 
-    /// Returns the settings whose value is of some kind, and where they stand.
-    fn members_that(&self, is: fn(&Value) -> bool) -> Result<Vec<(String, usize)>, Why> {
+    /// Returns the settings that have no value, and where they stand.
+    fn valueless(&self) -> Result<Vec<(String, usize)>, Why> {
         let Some((Value::Object(members), at)) = self.value("config")? else { return Ok(Vec::new()) };
         let table = self.item.get("config").and_then(|node| self.document.resolve(node));
         let place = |name: &str| table.and_then(|table| table.pair(name)).map_or(at, |pair| pair.key.span.start);
-        let found = members.iter().filter(|(name, value)| is_setting(name) && is(value));
+        let found = members.iter().filter(|(name, value)| is_setting(name) && value.is_null());
         Ok(found.map(|(name, _)| (name.clone(), place(name))).collect())
     }
 
@@ -253,49 +279,11 @@ fn is_mixed(text: &str) -> bool {
     has_variable(text) && reference(text).is_none()
 }
 
-fn say(
-    said: &mut Vec<CommentedValue>,
-    name: String,
-    value: Value,
-    comments: Vec<(usize, &str)>,
-    at: usize,
-) -> Result<(), Why> {
-    let what = || Why { what: format!("`{name}` holds a null in a list"), at };
-    if let Some(value) = without_nulls(value).map_err(|NullInList| what())? {
+fn say(said: &mut Vec<CommentedValue>, name: String, value: Value, comments: Vec<(usize, &str)>, at: usize) {
+    if !value.is_null() {
         let comments = comments.into_iter().map(|(_, text)| text.to_owned()).collect();
         said.push(CommentedValue { name, value, comments, within: Vec::new(), at });
     }
-    Ok(())
-}
-
-/// A null where leaving it out would move the others.
-struct NullInList;
-
-/// Takes nulls out of tables: Meltano takes them for what is not said.
-fn without_nulls(value: Value) -> Result<Option<Value>, NullInList> {
-    Ok(match value {
-        Value::Null => None,
-        Value::Array(items) => {
-            let items = items.into_iter().map(|item| in_list(item).ok_or(NullInList));
-            Some(Value::Array(items.collect::<Result<_, _>>()?))
-        }
-        Value::Object(members) => {
-            let mut left = Map::new();
-            for (name, value) in members {
-                if let Some(value) = without_nulls(value)? {
-                    left.insert(name, value);
-                }
-            }
-            Some(Value::Object(left))
-        }
-        value => Some(value),
-    })
-}
-
-/// Within lists Meltano hands nulls on, so none may be lost.
-fn in_list(value: Value) -> Option<Value> {
-    let holds_none = |value: &Value| !holds_null(value);
-    Some(value).filter(holds_none)
 }
 
 fn holds_null(value: &Value) -> bool {

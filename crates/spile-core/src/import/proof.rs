@@ -8,7 +8,6 @@ use super::PluginKey;
 use super::adopted::Adopted;
 use super::inventory::KEYS;
 use super::part::{CommentedValue, Part};
-use super::secrets::flatten;
 use crate::connector::Role;
 use crate::integration::check::environment_variable;
 use crate::value;
@@ -120,7 +119,12 @@ fn normalise(document: &mut Value, adopted: &[Adopted]) {
     }
     let mut bases = BTreeMap::new();
     for key in adopted.iter().map(|one| &one.key) {
+        let has_rules = has_rules(document, key);
         let Some(plugin) = item(&mut document["plugins"], key) else { continue };
+        // An empty table of rules takes out those of others, and where there are none, nothing.
+        if plugin["metadata"] == json!({}) && plugin["inherit_from"].is_null() && !has_rules {
+            remove(plugin, "metadata");
+        }
         setup(plugin);
         bases.insert(key.clone(), plugin.clone());
     }
@@ -169,6 +173,15 @@ fn normalise(document: &mut Value, adopted: &[Adopted]) {
     }
 }
 
+/// Tells whether an environment has rules for a plugin.
+fn has_rules(document: &mut Value, key: &PluginKey) -> bool {
+    let mut environments = items(&mut document["environments"]);
+    environments.any(|environment| {
+        let plugin = item(&mut environment["config"]["plugins"], key);
+        plugin.is_some_and(|plugin| plugin["metadata"].is_object())
+    })
+}
+
 /// What Meltano flattens: settings, of which each hands its own order on to the plugin, and rules, of which the last wins.
 const FLAT: [&str; 2] = ["config", "metadata"];
 
@@ -205,6 +218,9 @@ fn unmark(plugin: &mut Value) {
 /// Flattens settings and metadata as Meltano does, and sorts what has no order.
 fn setup(plugin: &mut Value) {
     for key in FLAT {
+        if key == "metadata" && plugin[key] == json!({}) {
+            plugin["no rules"] = Value::Bool(true);
+        }
         let leaves = flat(&plugin[key]);
         if leaves.is_empty() { remove(plugin, key) } else { plugin[key] = Value::Object(leaves) }
     }
@@ -234,10 +250,25 @@ fn overlay(plugin: &mut Value, base: &Value) {
     }
 }
 
+/// Returns the leaves of a table, an empty table among them: to Meltano that is a value like any other.
 fn flat(value: &Value) -> Map<String, Value> {
-    let mut leaves = Vec::new();
-    flatten("", value, &mut leaves);
-    leaves.into_iter().filter(|(name, value)| !name.is_empty() && !value.is_null()).collect()
+    let mut leaves = Map::new();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        leaves_of(name, value, &mut leaves);
+    }
+    leaves
+}
+
+fn leaves_of(name: &str, value: &Value, leaves: &mut Map<String, Value>) {
+    match value {
+        Value::Null => {}
+        Value::Object(members) if !members.is_empty() => {
+            for (key, value) in members {
+                leaves_of(&format!("{name}.{key}"), value, leaves);
+            }
+        }
+        value => drop(leaves.insert(name.to_owned(), value.clone())),
+    }
 }
 
 fn items(list: &mut Value) -> impl Iterator<Item = &mut Value> {
@@ -338,6 +369,7 @@ plugins:
     fn what_means_the_same_is_no_difference() {
         for (from, to) in [
             ("", ""),
+            ("    pip_url: tap-y\n", "    pip_url: tap-y\n    metadata: {}\n"),
             ("[b.*, a.*]", "[a.*, b.*, a.*]"),
             ("{db: {host: a, port: 1}, ", "{db.host: a, db.port: 1, nothing: null, "),
             ("    namespace: tap_x\n", "    namespace: tap_x\n    annotations: {spile: {id: x}}\n    load_schema:\n"),
@@ -370,6 +402,13 @@ plugins:
                 "password: ''}\n    select",
                 "environments[prod].config.plugins.extractors[tap-x].config.password",
                 "tap-x",
+            ),
+            ("config: {db: ", "config: {more: {}, db: ", "plugins.extractors[tap-x].config.more", "tap-x"),
+            (
+                "- {name: tap-y, config: {host: prod}}",
+                "- {name: tap-y, config: {host: prod}, metadata: {}}",
+                "environments[prod].config.plugins.extractors[tap-y].no rules",
+                "tap-y",
             ),
             ("    pip_url: tap-y\n", "", "plugins.extractors[tap-y].pip_url", "tap-y"),
             (

@@ -75,7 +75,7 @@ impl Serialize for PluginDefinition {
 
 /// The keys of a definition in the order in which Meltano writes them; all others come behind, as it keeps them
 /// (`PluginDefinition`, `Variant` and `ProjectPlugin` in Meltano 4.4.1).
-const OF_PLUGINS: [&str; 22] = [
+pub(crate) const OF_PLUGINS: [&str; 22] = [
     "name",
     "namespace",
     "python",
@@ -101,7 +101,7 @@ const OF_PLUGINS: [&str; 22] = [
 ];
 
 /// The same of a setting (`SettingDefinition`).
-const OF_SETTINGS: [&str; 18] = [
+pub(crate) const OF_SETTINGS: [&str; 18] = [
     "name",
     "aliases",
     "env",
@@ -133,7 +133,7 @@ fn as_meltano_writes(table: &mut Map<String, Value>, order: &[&str]) {
 }
 
 /// Python's idea of it, but for `false`.
-fn says_nothing(value: &Value) -> bool {
+pub(crate) fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(_) => false,

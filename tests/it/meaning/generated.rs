@@ -1,0 +1,161 @@
+//! Projects that nobody would write: whatever an import makes of them, every answer of Meltano stays what it was.
+
+mod projects;
+mod proof;
+mod written;
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use serde_json::Value;
+use spile_core::import::Adopted;
+use spile_ops::import::{Options, Prepared, carry_out, prepare};
+use spile_ops::secrets::Access;
+use spile_world::keys::Places;
+use spile_world::{Keys, Program, Project};
+
+use super::oracle::{Oracle, Variables, differences};
+use crate::folder::{Folder, Opened};
+use projects::{File, project};
+
+/// How many projects are tried, unless `SPILE_MEANINGS` says otherwise.
+const CASES: u32 = 24;
+
+/// How many of them come from one seed: few enough to try them again while one looks for what is wrong.
+const SHARD: u32 = 25;
+
+fn shown(error: &spile_ops::Error) -> TestCaseError {
+    TestCaseError::fail(format!("{error:?}"))
+}
+
+fn import(folder: &Folder) -> Result<Prepared, TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (project, keys) = (Project::at(folder.path()), Keys::new(Places::default()));
+    let prepared = prepare(folder.path(), &keys, &Options::default()).map_err(|error| shown(&error))?;
+    let program = Program::new("".into());
+    let access = Access { project: &project, keys: &keys, program: &program, now: Timestamp::UNIX_EPOCH };
+    runtime.block_on(carry_out(&prepared, access)).map_err(|error| shown(&error))?;
+    Ok(prepared)
+}
+
+/// Fails where a plan would change `meltano.yml`.
+fn nothing_is_planned(folder: &Folder, after: &str) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let plan = Opened::at(folder, None).and_then(|opened| runtime.block_on(opened.plan()));
+    let plan = plan.map_err(|error| shown(&error))?;
+    prop_assert!(plan.meltano.is_empty(), "after {after}: {:#?}", plan.meltano);
+    Ok(())
+}
+
+/// The variables that are there when Meltano is asked: one that texts name, and those of a setting that never has a value.
+static VARIABLES: LazyLock<Variables> = LazyLock::new(|| {
+    let all =
+        [("USD", "12"), ("TAP_A_UNSET", "a"), ("TAP_A__B_UNSET", "b"), ("TAP_C_X_UNSET", "c"), ("TARGET_B_UNSET", "d")];
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+});
+
+fn lay(files: &[File]) -> Folder {
+    let folder = Folder::new();
+    for (path, text) in files {
+        folder.write(path, text);
+    }
+    folder
+}
+
+#[allow(clippy::ptr_arg, reason = "a law takes what its strategy makes")]
+fn means_the_same(files: &Vec<File>, oracle: &mut Oracle) -> Result<(), TestCaseError> {
+    let folder = lay(files);
+    // What Meltano itself refuses means nothing that could be kept.
+    let before = oracle.ask(folder.path(), &VARIABLES).map_err(TestCaseError::reject)?;
+    let prepared = import(&folder)?;
+    let after = oracle.ask(folder.path(), &VARIABLES).map_err(TestCaseError::fail)?;
+    let is_unset = |found: &String| found.to_lowercase().contains("unset:") || found.contains("/unset");
+    let (unset, found): (Vec<_>, Vec<_>) = differences(&before, &after).into_iter().partition(is_unset);
+    prop_assert!(found.is_empty(), "{}", found.join("\n"));
+    // What the import says of it is so.
+    let is_told = prepared.notes.iter().any(|note| note.message.starts_with("`unset` has no value"));
+    prop_assert!(is_told || unset.is_empty(), "nothing is said of {}", unset.join("\n"));
+    runs_no_less(&before[""]["jobs"], &prepared.adopted)?;
+    nothing_is_planned(&folder, "an import")?;
+    oracle.dump(folder.path(), &VARIABLES).map_err(TestCaseError::fail)?;
+    nothing_is_planned(&folder, "Meltano has written the file")
+}
+
+/// Fails where a run of spile would be another one than the jobs' of its extractor.
+fn runs_no_less(jobs: &Value, adopted: &[Adopted]) -> Result<(), TestCaseError> {
+    for one in adopted {
+        let Some(loader) = adopted.iter().find(|other| Some(&other.slug) == one.loader.as_ref()) else { continue };
+        let run = [std::slice::from_ref(&one.key.name), &one.mappers, std::slice::from_ref(&loader.key.name)].concat();
+        for (name, job) in jobs.as_object().into_iter().flatten() {
+            let blocks = job["blocks"].as_array().map(Vec::as_slice).unwrap_or_default();
+            // A job with a name that nobody has does not run.
+            if blocks.iter().any(|block| block[0].is_null()) {
+                continue;
+            }
+            let pairs = blocks.split_inclusive(|block| block[0] == "loaders");
+            for pair in pairs.filter(|pair| pair.iter().any(|block| block[1] == one.key.name)) {
+                let words: Vec<_> = pair.iter().filter_map(|block| block[1].as_str()).collect();
+                prop_assert!(words == run, "spile runs {run:?} and the job `{name}` {words:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tries cases of one seed.
+fn shard<S: Strategy>(cases: u32, seed: u64, law: &Law<S>, oracle: &mut Oracle) -> Result<(), String> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let oracle = std::cell::RefCell::new(oracle);
+    let tried = runner.run(&(law.cases)(), |case| (law.holds)(&case, &mut oracle.borrow_mut()));
+    tried.map_err(|error| format!("SPILE_MEANINGS={cases} SPILE_MEANING_SEED={seed}: {error}"))
+}
+
+/// What holds for every case.
+struct Law<S: Strategy> {
+    cases: fn() -> S,
+    holds: fn(&S::Value, &mut Oracle) -> Result<(), TestCaseError>,
+}
+
+/// Holds a law for so many cases, two at a time.
+fn hold<S: Strategy>(law: &Law<S>) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    let cases = number("SPILE_MEANINGS").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(CASES);
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos().into();
+    let seed = number("SPILE_MEANING_SEED").unwrap_or_else(now);
+    eprintln!("{cases} projects; the same ones with SPILE_MEANINGS={cases} SPILE_MEANING_SEED={seed}");
+    let (shards, next) = (cases.div_ceil(SHARD), AtomicU32::new(0));
+    let work = || {
+        let mut oracle = Oracle::new();
+        let mut failed = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= shards {
+                return failed;
+            }
+            let cases = SHARD.min(cases - index * SHARD);
+            failed.extend(shard(cases, seed.wrapping_add(index.into()), law, &mut oracle).err());
+        }
+    };
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..shards.min(2)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+#[test]
+fn an_import_keeps_every_answer_of_meltano() {
+    hold(&Law { cases: project, holds: means_the_same });
+}
+
+#[test]
+fn what_the_proof_of_an_import_calls_the_same_is_the_same_to_meltano() {
+    hold(&Law { cases: proof::case, holds: proof::agrees });
+}

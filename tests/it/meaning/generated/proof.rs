@@ -1,0 +1,120 @@
+//! The proof of an import, which knows no Python, held against the oracle: what it calls the same is the same.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::TestCaseError;
+use serde_json::{Value, json};
+use spile_core::connector::Role;
+use spile_core::import::Adopted;
+use spile_core::yaml::{Document, ValueReader};
+
+use super::projects::{File, project_in_one_file};
+use super::written::written;
+use super::{VARIABLES, import, lay};
+use crate::meaning::oracle::{Oracle, differences};
+
+/// What is done to one place of a file.
+#[derive(Debug, Clone, Copy)]
+pub enum Change {
+    Nothing,
+    Remove,
+    Replace,
+    Empty,
+    TurnRound,
+}
+
+/// A project, and what becomes of the file that its import writes.
+pub type Case = (Vec<File>, Change, Index);
+
+pub fn case() -> impl Strategy<Value = Case> {
+    use Change::{Empty, Nothing, Remove, Replace, TurnRound};
+    let change = proptest::sample::select(vec![Nothing, Remove, Replace, Empty, TurnRound, TurnRound]);
+    (project_in_one_file(), change, any::<Index>())
+}
+
+/// Returns the places in what has become files: of all else the template keeps every byte.
+fn places(file: &Value, adopted: &[Adopted]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lists = vec!["/plugins".to_owned()];
+    let environments = file["environments"].as_array().map_or(0, Vec::len);
+    lists.extend((0..environments).map(|index| format!("/environments/{index}/config/plugins")));
+    for list in lists {
+        for role in [Role::Extractor, Role::Loader] {
+            let path = format!("{list}/{}", role.plural());
+            for (index, plugin) in file.pointer(&path).and_then(Value::as_array).into_iter().flatten().enumerate() {
+                let is_it = |one: &Adopted| one.key.role == role && plugin["name"] == one.key.name;
+                if !adopted.iter().any(is_it) {
+                    continue;
+                }
+                for key in ["config", "metadata", "select", "load_schema"] {
+                    below(&plugin[key], format!("{path}/{index}/{key}"), &mut found);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn below(value: &Value, path: String, found: &mut Vec<String>) {
+    match value {
+        Value::Null => return,
+        Value::Object(members) => {
+            for (key, member) in members {
+                below(member, format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| below(item, format!("{path}/{index}"), found));
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    found.push(path);
+}
+
+fn changed(file: &mut Value, change: Change, path: &str) {
+    let (parent, key) = path.rsplit_once('/').unwrap();
+    match (change, file.pointer_mut(if matches!(change, Change::Remove) { parent } else { path }).unwrap()) {
+        (Change::Remove, Value::Object(members)) => {
+            drop(members.shift_remove(&key.replace("~1", "/").replace("~0", "~")));
+        }
+        (Change::Remove, Value::Array(items)) => drop(items.remove(key.parse().unwrap())),
+        (Change::Replace, value) => *value = json!("another"),
+        (Change::Empty, Value::Object(members)) => members.clear(),
+        (Change::Empty, value) => *value = Value::Null,
+        (Change::TurnRound, Value::Object(members)) => {
+            *members = std::mem::take(members).into_iter().rev().collect();
+        }
+        (Change::TurnRound, Value::Array(items)) => items.reverse(),
+        (Change::Nothing | Change::Remove | Change::TurnRound, _) => {}
+    }
+}
+
+pub fn agrees((files, change, index): &Case, oracle: &mut Oracle) -> Result<(), TestCaseError> {
+    let folder = lay(files);
+    let before = oracle.ask(folder.path(), &VARIABLES).map_err(TestCaseError::reject)?;
+    let prepared = import(&folder)?;
+    let rendered = folder.read("meltano.yml");
+    let document = Document::parse(&rendered).unwrap();
+    let mut file = ValueReader::of(&document).value(&document.root, &mut Vec::new());
+    let places = places(&file, &prepared.adopted);
+    let place = (!places.is_empty()).then(|| index.get(&places));
+    if let Some(place) = place {
+        changed(&mut file, *change, place);
+    }
+    let text = written(&file);
+    folder.write("meltano.yml", &text);
+    let proven = spile_core::import::compare(&prepared.original, &text, &prepared.adopted);
+    // Which patterns there are counts, and the catalog says what comes of them; their order does not.
+    let is_order = |found: &String| found.contains("/settings/_select/value") || found.contains("__SELECT: ");
+    let found: Vec<String> = match oracle.ask(folder.path(), &VARIABLES) {
+        Ok(after) => differences(&before, &after).into_iter().filter(|found| !is_order(found)).collect(),
+        Err(refused) => vec![refused],
+    };
+    prop_assert!(
+        proven.is_err() || found.is_empty(),
+        "{change:?} at {place:?} is no difference to the proof: {}\n{text}",
+        found.join("\n")
+    );
+    prop_assert!(!matches!(change, Change::Nothing) || proven.is_ok(), "the same differs: {proven:?}\n{text}");
+    Ok(())
+}
