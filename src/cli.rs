@@ -345,7 +345,7 @@ async fn exec(cli: &Cli, output: &mut Output) -> Result<u8, Error> {
 
 fn exit_code(error: &Error) -> u8 {
     match error {
-        Error::Refused(_) | Error::Protected { .. } => exit::REFUSED,
+        Error::Refused(_) | Error::Overwrites(_) | Error::Protected { .. } => exit::REFUSED,
         Error::Stale { .. }
         | Error::OtherPlan { .. }
         | Error::Target(TargetError::Stale { .. } | TargetError::StaleOutput { .. })

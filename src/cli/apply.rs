@@ -49,7 +49,7 @@ pub struct Consent {
     /// Skip the confirmation prompt
     #[arg(short, long)]
     pub yes: bool,
-    /// Lift a guard by confirming the exact number: `delete=N` or `change=N`
+    /// Lift a guard by confirming the exact number: `delete=N`, `change=N`, or `overwrite=N` for edits by hand in meltano.yml
     #[arg(long, value_name = "WHAT=N", value_parser = allowance)]
     pub allow: Vec<Allowance>,
 }
@@ -59,16 +59,19 @@ impl Consent {
         self.allow.iter().fold(Allowance::default(), |all, one| Allowance {
             delete: one.delete.or(all.delete),
             change: one.change.or(all.change),
+            overwrite: one.overwrite.or(all.overwrite),
         })
     }
 }
 
 fn allowance(text: &str) -> Result<Allowance, String> {
     let number = |number: &str| number.parse::<usize>().map_err(|_| format!("`{number}` is not a number"));
+    let none = Allowance::default();
     match text.split_once('=') {
-        Some(("delete", count)) => Ok(Allowance { delete: Some(number(count)?), change: None }),
-        Some(("change", count)) => Ok(Allowance { delete: None, change: Some(number(count)?) }),
-        _ => Err("write `delete=N` or `change=N`".to_owned()),
+        Some(("delete", count)) => Ok(Allowance { delete: Some(number(count)?), ..none }),
+        Some(("change", count)) => Ok(Allowance { change: Some(number(count)?), ..none }),
+        Some(("overwrite", count)) => Ok(Allowance { overwrite: Some(number(count)?), ..none }),
+        _ => Err("write `delete=N`, `change=N` or `overwrite=N`".to_owned()),
     }
 }
 
@@ -139,6 +142,10 @@ pub(super) async fn carry_out(
     let breaches = plan.breaches(loaded.settings.guard, allowance);
     if !breaches.is_empty() {
         return Err(Error::Refused(breaches));
+    }
+    let overwritten = plan.overwritten(allowance.overwrite);
+    if !overwritten.is_empty() {
+        return Err(Error::Overwrites(overwritten));
     }
     if !consent.yes && !output.confirm(&question(loaded, &plan.environment)) {
         return Err(Error::Declined);

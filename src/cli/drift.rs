@@ -2,10 +2,13 @@
 
 use serde_json::json;
 
-use super::{Global, Output, exit};
-use spile_ops::{self as ops, Error};
-use spile_view::plan_data::DriftData;
+use super::{Global, Output, exit, program};
+use spile_ops::secrets::Access;
+use spile_ops::{self as ops, Error, Loaded};
+use spile_view::drift::Drifted;
+use spile_view::plan_data::{DriftData, HandEditData};
 use spile_view::{self as view, GOOD, styled};
+use spile_world::World;
 
 /// Show what changed outside of spile since the last apply; exit with 2 if something did
 #[derive(Debug, clap::Args)]
@@ -14,25 +17,35 @@ pub struct DriftArgs {}
 pub(super) async fn drift(_: &DriftArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
     let plan = ops::plan(&world, &loaded, &ops::plan::Options::everything(environment)).await?;
-    let has_drifted = !plan.drift.is_empty() || plan.is_edited;
     let drift: Vec<DriftData> = plan.drift.iter().map(DriftData::from).collect();
-    let data = json!({ "drift": drift, "meltano_edited": plan.is_edited });
+    let hand_edits: Vec<HandEditData> = plan.hand_edits.iter().map(HandEditData::from).collect();
+    let drifted = Drifted { records: &drift, hand_edits: &hand_edits, is_edited: plan.is_edited };
+    let has_drifted = drifted.is_any();
+    let mut data = json!({ "drift": drift, "meltano_edited": plan.is_edited });
+    if !hand_edits.is_empty() {
+        data["hand_edits"] = json!(hand_edits);
+    }
     let none = || format!("{} nothing else has changed anything\n", styled(GOOD.bold(), "No drift:"));
-    output.result(|| if has_drifted { view::drift::text(&drift, plan.is_edited) } else { none() }, &data);
+    output.result(|| if has_drifted { view::drift::text(&drifted) } else { none() }, &data);
     Ok(if has_drifted { exit::CHANGES } else { 0 })
 }
 
-/// Write changes made outside of spile into the file of an integration; comments are kept
+/// Write changes made outside of spile into the files; comments are kept
+///
+/// Without a name, takes what was edited in meltano.yml, by Meltano's own commands or in an editor: changes to an integration
+/// go into its file, everything else into `templates/meltano.yml.j2`. With a name, takes what changed in the registry row of that
+/// integration.
 #[derive(Debug, clap::Args)]
 pub struct PullArgs {
-    /// Name of the integration
+    /// Pull the registry row of this integration [default: pull the edits in meltano.yml]
     #[arg(value_name = "SLUG")]
-    slug: String,
+    slug: Option<String>,
 }
 
 pub(super) async fn pull(args: &PullArgs, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, environment) = global.open(output)?;
-    let pulled = ops::pull(&world, &loaded, &environment, &args.slug).await?;
+    let Some(slug) = &args.slug else { return pull_edits(&world, &loaded, output).await };
+    let pulled = ops::pull(&world, &loaded, &environment, slug).await?;
     let path = pulled.path.display().to_string();
     let fields: Vec<&str> = pulled.fields.iter().map(|field| field.path.as_str()).collect();
     let text = || {
@@ -42,5 +55,22 @@ pub(super) async fn pull(args: &PullArgs, global: &Global, output: &mut Output) 
         format!("{} {path}: {}\n", styled(GOOD.bold(), "Changed:"), fields.join(", "))
     };
     output.result(text, &json!({ "path": path, "fields": fields }));
+    Ok(0)
+}
+
+async fn pull_edits(world: &World, loaded: &Loaded, output: &mut Output) -> Result<u8, Error> {
+    let program = program();
+    let access = Access { project: &world.project, keys: &world.keys, program: &program, now: (world.clock)() };
+    let pulled = ops::pull_edits(world, loaded, access).await?;
+    let phrases: Vec<String> = pulled.kept.iter().map(ToString::to_string).collect();
+    let data = json!({
+        "files": pulled.files,
+        "template": phrases,
+        "fields": pulled.fields,
+        "encrypted": pulled.encrypted,
+        "left": pulled.left,
+        "in_clear": pulled.in_clear,
+    });
+    output.result(|| view::pulled::text(&pulled), &data);
     Ok(0)
 }

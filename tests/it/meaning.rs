@@ -1,5 +1,5 @@
 //! What projects mean to Meltano, asked of its own classes: an import keeps every answer.
 
 mod generated;
-mod oracle;
+pub mod oracle;
 mod projects;

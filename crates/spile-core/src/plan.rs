@@ -5,6 +5,7 @@ pub mod consequence;
 pub mod desired;
 pub mod drift;
 pub mod guard;
+pub mod hand_edit;
 pub mod history;
 pub mod output;
 pub mod scope;
@@ -31,10 +32,11 @@ pub use consequence::Consequence;
 pub use desired::{Desired, entries, rows};
 pub use drift::Drift;
 pub use guard::Breach;
+pub use hand_edit::HandEdit;
 pub use output::{OutputStep, Outputs};
 pub use scope::Scope;
 pub use selection::{Selected, Selection, Selector};
-pub use state::{Foreign, Last, Revision, Snapshot, State};
+pub use state::{Foreign, Last, LastDocument, Revision, Snapshot, State};
 pub use step::Step;
 pub use upgrade::PluginUpgrade;
 
@@ -72,6 +74,10 @@ pub struct Plan {
     /// Whether something else has changed `meltano.yml` since the last apply here, and it is not as the files want it.
     #[serde(skip)]
     pub is_edited: bool,
+    /// What was edited in `meltano.yml` by hand, outside of integrations. The texts before and after tell that too, so it
+    /// is not part of what the plan is.
+    #[serde(skip)]
+    pub hand_edits: Vec<HandEdit>,
     /// How many integrations are there already, for the guards.
     pub existing: usize,
     /// What somebody with a key has seen of secrets whose ciphertext changes. Not part of what the plan is: with and
@@ -152,6 +158,7 @@ impl Plan {
             unmanaged: current.registry.foreign.clone(),
             drift: drift::between(current, desired),
             is_edited: current.meltano.is_edited && !meltano.is_empty(),
+            hand_edits: Vec::new(),
             existing: known.len(),
             seen: BTreeMap::new(),
             advice: Arc::default(),

@@ -3,6 +3,7 @@
 pub(crate) mod engine;
 pub mod output;
 pub mod read;
+pub mod rest;
 mod same;
 pub mod stamp;
 pub mod steps;

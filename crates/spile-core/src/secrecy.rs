@@ -7,6 +7,7 @@ mod shape;
 mod text;
 mod value;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -14,7 +15,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::value::expansion::has_variable;
-use crate::yaml::{Content, Document, Node, comments};
+use crate::yaml::{Content, Document, Edits, Node, comments};
 
 pub use copies::Copies;
 pub use name::{is_name, is_never};
@@ -47,6 +48,17 @@ pub fn clear(document: &Document<'_>) -> Vec<Clear> {
     let mut found = Vec::new();
     walk(&document.root, "", (&is_name, &mut found));
     found
+}
+
+/// Returns a YAML text without the values that look like secrets; one that cannot be parsed as it is.
+#[must_use]
+pub fn struck_document(text: &str) -> Cow<'_, str> {
+    let Ok(document) = Document::parse(text) else { return Cow::Borrowed(text) };
+    let mut edits = Edits::default();
+    for found in clear(&document) {
+        edits.replace(found.span, NOT_SHOWN);
+    }
+    if edits.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(edits.apply(text, &str::to_owned)) }
 }
 
 type Finder<'a> = (&'a dyn Fn(&str) -> bool, &'a mut Vec<Clear>);

@@ -2,7 +2,7 @@
 
 use miette::Diagnostic;
 
-use super::{Error, Event, Loaded, Tell, plan};
+use super::{Error, Event, Loaded, Tell};
 use spile_core::connector::bundled::Bundled;
 use spile_core::plan::Plan;
 use spile_core::plan::guard::Allowance;
@@ -35,9 +35,13 @@ pub async fn apply(
     if !breaches.is_empty() {
         return Err(Error::Refused(breaches));
     }
+    let overwritten = plan.overwritten(options.allowance.overwrite);
+    if !overwritten.is_empty() {
+        return Err(Error::Overwrites(overwritten));
+    }
     lay(world, loaded);
     if plan.is_empty() {
-        settle(world, loaded, tell).await;
+        settle(world, plan, tell).await;
         keep(world, loaded);
         return Ok(());
     }
@@ -52,7 +56,7 @@ pub async fn apply(
         tell(Event::Wrote { target: "registry".to_owned() });
     }
     if plan.meltano.is_empty() {
-        settle(world, loaded, tell).await;
+        settle(world, plan, tell).await;
     } else {
         world.meltano_file.write(&plan.meltano, &options.origin).await?;
         tell(Event::Wrote { target: "meltano.yml".to_owned() });
@@ -62,7 +66,7 @@ pub async fn apply(
         tell(Event::Wrote { target: step.path.display().to_string() });
     }
     keep(world, loaded);
-    match plan.left_in(&plan::targets(world).await?) {
+    match plan.left_in(&super::plan::targets(world).await?) {
         0 => Ok(()),
         left => Err(Error::NotConverged { left }),
     }
@@ -70,8 +74,8 @@ pub async fn apply(
 
 /// Takes what a killed apply has written as applied. Nothing of the plan depends on it: where that cannot be kept, as in a
 /// folder that may not be written to, the next apply does.
-async fn settle(world: &World, loaded: &Loaded, tell: Tell<'_>) {
-    if let Err(error) = world.meltano_file.settle(&loaded.rendered).await {
+async fn settle(world: &World, plan: &Plan, tell: Tell<'_>) {
+    if let Err(error) = world.meltano_file.settle(&plan.meltano.after).await {
         let message = format!("it cannot be kept what was applied, to be compared with later: {error}");
         tell(Event::Unseen { message, help: error.help().map(|help| help.to_string()) });
     }

@@ -98,8 +98,16 @@ impl Loaded {
     /// # Errors
     /// As [`Self::render`].
     pub fn rendered_for(&self, purpose: Purpose, entries: &State<Entry>) -> Result<String, Error> {
-        let rendered = render::meltano_yml(&head(&self.settings, purpose), entries, &self.template);
-        rendered.map_err(|mistake| mistaken(&self.template, mistake))
+        self.rendered_by(&self.template, purpose, entries)
+    }
+
+    /// Does what [`Self::rendered_for`] does, with another template.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn rendered_by(&self, template: &Source, purpose: Purpose, entries: &State<Entry>) -> Result<String, Error> {
+        let rendered = render::meltano_yml(&head(&self.settings, purpose), entries, template);
+        rendered.map_err(|mistake| mistaken(template, mistake))
     }
 
     /// Returns the stamp of all that `meltano.yml` is rendered of.

@@ -9,7 +9,7 @@ use miette::Diagnostic;
 use super::counted;
 use spile_core::connector::Role;
 use spile_core::name::{IntegrationId, Slug};
-use spile_core::plan::{Action, Breach};
+use spile_core::plan::{Action, Breach, HandEdit};
 use spile_core::problem::{Problems, Report, did_you_mean, listed};
 use spile_core::settings::{RegistryMistake, UndeclaredEnvironment};
 use spile_core::source::Placed;
@@ -161,6 +161,17 @@ pub enum Error {
     #[error("{}", refusal(.0))]
     #[diagnostic(code(spile::plan::guard), help("look at the plan; if it is meant, run apply again with {}", allowances(.0)))]
     Refused(Vec<Breach>),
+    /// The plan overwrites what was written into `meltano.yml` by hand.
+    #[error("apply would overwrite what no file asks for in `meltano.yml`: {}", edits(.0))]
+    #[diagnostic(
+        code(spile::meltano_yml::edited),
+        help(
+            "run `spile pull` to keep it in your files, or run apply again with `--allow overwrite={}` to lose it; nothing was \
+             written",
+            .0.len()
+        )
+    )]
+    Overwrites(Vec<HandEdit>),
     /// The user said no.
     #[error("nothing was applied")]
     #[diagnostic(code(spile::plan::declined), help("answer `yes`, or give `--yes` where nobody can answer"))]
@@ -502,6 +513,10 @@ fn refusal(breaches: &[Breach]) -> String {
         )
     };
     breaches.iter().map(sentence).collect::<Vec<_>>().join("; ")
+}
+
+fn edits(edits: &[HandEdit]) -> String {
+    edits.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Returns the flags that lift guards, as a user types them.

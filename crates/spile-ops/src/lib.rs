@@ -78,7 +78,7 @@ pub use exec::exec;
 pub use history::{applies, drifted, runs, status};
 pub use init::init;
 pub use plan::plan;
-pub use pull::pull;
+pub use pull::{pull, pull_edits};
 pub use run::{sync, test};
 pub use run_due::run_due;
 pub use run_selection::RunSelection;

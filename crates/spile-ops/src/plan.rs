@@ -12,9 +12,11 @@ use spile_core::discovered::contract::path;
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{
-    self, Compared, Current, Desired, OutputStep, Outputs, Plan, Revision, Scope, Selected, Selection, Snapshot, State,
+    self, Compared, Current, Desired, HandEdit, LastDocument, OutputStep, Outputs, Plan, Revision, Scope, Selected,
+    Selection, Snapshot, State,
 };
 use spile_core::record::Entry;
+use spile_core::render::rest::{hand_edits, sort_by_name};
 use spile_core::render::{FILE_NAME, read, says_the_same};
 use spile_world::{TargetError, World};
 
@@ -78,6 +80,7 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
     plan.spared = spared;
+    plan.hand_edits = edited_by_hand(world, &current.meltano, &plan.meltano.after, options.compared).await?;
     let forgetting = forgetting(&world.project, loaded, &changed(&plan), &options.environment, (world.clock)());
     plan.advice = Arc::new(advice.and(forgetting));
     plan.sources = sources(world, loaded, &plan.scope, &options.environment)?;
@@ -94,8 +97,34 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
 /// soon as it writes anything.
 fn kept_where_same(text: String, current: &Snapshot<Entry>, desired: &State<Entry>) -> String {
     let there = &current.document;
-    let is_same = text != *there && current.state == *desired && says_the_same(&text, there);
+    let is_same = text != *there && current.state == *desired && says_the_same(&text, there, sort_by_name);
     if is_same { there.clone() } else { text }
+}
+
+/// Returns what a text would overwrite that no file asks for. Where nothing was applied here, the registry remembers what was
+/// applied elsewhere.
+pub(super) async fn edited_by_hand(
+    world: &World,
+    there: &Snapshot<Entry>,
+    after: &str,
+    compared: Compared,
+) -> Result<Vec<HandEdit>, Error> {
+    let found = &there.document;
+    if found == after || found.is_empty() {
+        return Ok(Vec::new());
+    }
+    match &there.left {
+        LastDocument::Same => Ok(Vec::new()),
+        LastDocument::Other(left) => Ok(hand_edits(found, after, Some(left))),
+        LastDocument::Unknown => {
+            let edits = hand_edits(found, after, None);
+            if edits.is_empty() || compared == Compared::FileOnly {
+                return Ok(edits);
+            }
+            let left = last_text(world).await?;
+            Ok(left.map_or(edits, |left| hand_edits(found, after, Some(&left))))
+        }
+    }
 }
 
 /// Returns the sources that are not what their contracts say, as far as this machine knows.
@@ -169,9 +198,13 @@ pub(super) async fn targets(world: &World) -> Result<Current, Error> {
 /// Reads what the last apply left in `meltano.yml`, from the registry: a clone that has no such file must delete nothing
 /// that is protected.
 async fn remembered(world: &World) -> Result<State<Entry>, Error> {
-    let Some(last) = world.registry.applies(1).await?.pop() else { return Ok(State::default()) };
-    let text = world.registry.left_by(last.id).await?.and_then(|left| left.text).unwrap_or_default();
-    Ok(left_entries(&text)?)
+    Ok(left_entries(&last_text(world).await?.unwrap_or_default())?)
+}
+
+/// Returns the `meltano.yml` of the last apply, as far as the registry has kept it.
+async fn last_text(world: &World) -> Result<Option<String>, Error> {
+    let Some(last) = world.registry.applies(1).await?.pop() else { return Ok(None) };
+    Ok(world.registry.left_by(last.id).await?.and_then(|left| left.text))
 }
 
 /// Returns what a text holds that an apply has left.

@@ -1,18 +1,22 @@
 //! `pull`: writes what somebody else has changed in a row into the integration's file, so that both say the same.
 
+mod edits;
+
 use std::path::PathBuf;
 
-use super::edits::{self, Edits};
+use super::edits::{Edits, read};
 use super::{Error, Loaded, check};
 use spile_core::connector::Role;
 use spile_core::integration::Integration;
 use spile_core::integration::rewrite::{Edit, NotRewritten, rewrite};
-use spile_core::name::EnvironmentName;
+use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Change, Difference, FieldChange};
 use spile_core::record::Row;
 use spile_core::sops;
 use spile_core::value::expansion::to_file;
 use spile_world::World;
+
+pub use edits::{PulledEdits, pull_edits};
 
 /// What was written, and what not.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +47,7 @@ pub async fn pull(world: &World, loaded: &Loaded, environment: &EnvironmentName,
     if fields.is_empty() {
         return Ok(Pulled { path, fields });
     }
-    let before = edits::read(&world.project, &path)?;
+    let before = read(&world.project, &path)?;
     let said = before.as_deref().unwrap_or_default();
     let text = rewritten(integration, environment, said, row, &fields)?;
     let changed = check(&world.project.with(&path, text.clone()))?;
@@ -65,6 +69,12 @@ fn file(integration: &Integration, environment: &EnvironmentName) -> PathBuf {
     } else {
         integration.path.clone()
     }
+}
+
+/// Returns a file's text with edits made in it.
+fn rewritten_with(slug: &Slug, text: &str, edits: &[Edit]) -> Result<String, Error> {
+    let help = "run `spile check`";
+    rewrite(text, edits).map_err(|error| Error::NotPulled { slug: slug.clone(), why: error.to_string(), help })
 }
 
 fn rewritten(
@@ -96,7 +106,7 @@ fn rewritten(
         }
     }
     let unreadable = |error: NotRewritten| refused(error.to_string(), "run `spile check`");
-    let text = rewrite(text, &edits).map_err(unreadable)?;
+    let text = rewritten_with(&integration.slug, text, &edits)?;
     if !with_secrets {
         return Ok(text);
     }

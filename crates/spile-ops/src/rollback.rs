@@ -3,7 +3,7 @@
 use super::{Error, Loaded};
 use spile_core::name::EnvironmentName;
 use spile_core::plan::history::{Applied, Left, Pruned};
-use spile_core::plan::{Desired, Plan, Scope};
+use spile_core::plan::{Compared, Desired, Plan, Scope};
 use spile_world::World;
 
 /// How far back an apply is looked for by the start of its id.
@@ -52,6 +52,8 @@ pub async fn rollback(
     let text = if desired.protected.is_empty() { text } else { loaded.render(&desired.meltano)? };
     let head = (loaded.settings.name.clone(), environment.clone(), Scope::Everything);
     let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
+    let after = plan.meltano.after.as_str();
+    plan.hand_edits = super::plan::edited_by_hand(world, &current.meltano, after, Compared::Both).await?;
     super::secrets::verify(&world.keys, &mut plan).await;
     Ok(Rollback { apply, plan, with_file })
 }

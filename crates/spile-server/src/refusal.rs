@@ -190,6 +190,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::LargeContract { .. }
         | Error::Moved { .. }
         | Error::Refused(_)
+        | Error::Overwrites(_)
         | Error::Protected { .. }
         | Error::NotConverged { .. }
         | Error::Git(_)

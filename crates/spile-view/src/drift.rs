@@ -1,27 +1,70 @@
 //! Drift as people read it: what something else has changed, and what the files say to it.
 
-use super::plan_data::{DriftData, DriftFieldData};
+use super::plan_data::{DriftData, DriftFieldData, HandEditData, PlanData};
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, styled};
 use spile_core::plan::drift::{DriftKind, Files};
+use spile_core::plan::hand_edit::HandEditKind;
 use spile_core::render::FILE_NAME;
+
+/// What something else has changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Drifted<'a> {
+    /// Records.
+    pub records: &'a [DriftData],
+    /// What else in `meltano.yml` has a name.
+    pub hand_edits: &'a [HandEditData],
+    /// Whether `meltano.yml` is another text.
+    pub is_edited: bool,
+}
+
+impl<'a> Drifted<'a> {
+    /// Returns that of a plan.
+    #[must_use]
+    pub fn of(plan: &'a PlanData) -> Self {
+        Self { records: &plan.drift, hand_edits: &plan.hand_edits, is_edited: plan.meltano_edited }
+    }
+
+    /// Tells whether there is any.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.is_edited || !self.records.is_empty() || !self.hand_edits.is_empty()
+    }
+}
 
 /// Returns drift as people read it; nothing where there is none.
 #[must_use]
-pub fn text(drift: &[DriftData], meltano_edited: bool) -> String {
-    if drift.is_empty() && !meltano_edited {
+pub fn text(drifted: &Drifted<'_>) -> String {
+    if !drifted.is_any() {
         return String::new();
     }
+    let Drifted { records: drift, hand_edits, is_edited } = *drifted;
     let mut lines = vec![format!("  {}", styled(CHANGED, "Drift: changed by something else since the last apply"))];
     for drift in drift {
         lines.push(format!("    {} {}", styled(STRONG, drift.slug.as_str()), verb(drift)));
         lines.extend(drift.fields.iter().map(|field| format!("      {}", self::field(field))));
     }
-    if meltano_edited && drift.iter().all(|drift| drift.target == "registry") {
+    if !hand_edits.is_empty() {
+        lines.push(format!("    {} is not what any of your files makes it:", styled(STRONG, FILE_NAME)));
+        lines.extend(hand_edits.iter().map(|edit| format!("      {}", super::plain(&edit.phrase))));
+    }
+    if is_edited && hand_edits.is_empty() && drift.iter().all(|drift| drift.target == "registry") {
         lines.push(format!("    {} has changed outside of its integrations", styled(STRONG, FILE_NAME)));
     }
-    let next = "apply makes all of it what the files say; `spile pull SLUG` writes a row into its file instead";
-    lines.push(format!("    {}\n", styled(QUIET, next)));
+    lines.push(format!("    {}\n", styled(QUIET, next_step(drifted))));
     super::harmless(&lines.join("\n"))
+}
+
+fn next_step(drifted: &Drifted<'_>) -> &'static str {
+    let is_lost = drifted.hand_edits.iter().any(|edit| edit.edit != HandEditKind::Removed);
+    let is_in_file = is_lost || drifted.records.iter().any(|drift| drift.target == "meltano");
+    match (is_in_file, drifted.records.iter().any(|drift| drift.target == "registry")) {
+        (true, false) => "apply makes all of it what the files say; `spile pull` writes it into the files instead",
+        (true, true) => {
+            "apply makes all of it what the files say; `spile pull` writes what meltano.yml says into the files instead, and \
+             `spile pull SLUG` a row"
+        }
+        (false, _) => "apply makes all of it what the files say; `spile pull SLUG` writes a row into its file instead",
+    }
 }
 
 /// Returns what something else has done to a record, as a phrase.

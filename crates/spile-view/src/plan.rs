@@ -219,14 +219,14 @@ fn notes(text: &mut String, plan: &PlanData) {
     for path in &plan.outputs_left {
         line(text, 2, &styled(QUIET, &format!("`{path}` stays: only a plan of all renders it")));
     }
-    text.push_str(&super::drift::text(&plan.drift, plan.meltano_edited));
+    text.push_str(&super::drift::text(&super::drift::Drifted::of(plan)));
     text.push_str(&super::changes::in_plan(&plan.sources));
     for foreign in &plan.unmanaged {
         let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
         let note = format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id);
         line(text, 2, &styled(QUIET, &plain(&note)));
     }
-    if !plan.guards.is_empty() {
+    if !plan.flags().is_empty() {
         let note = format!("apply will refuse this without {}", lifted_by(plan));
         line(text, 2, &format!("{} {note}", styled(BAD, "guard:")));
     }
@@ -238,8 +238,7 @@ fn notes(text: &mut String, plan: &PlanData) {
 /// Returns what acknowledges the guards of a plan: `` `--allow delete=2` ``.
 #[must_use]
 pub fn lifted_by(plan: &PlanData) -> String {
-    let flags: Vec<String> = plan.guards.iter().map(|guard| format!("`{}`", guard.lifted_by)).collect();
-    flags.join(" and ")
+    plan.flags().iter().map(|flag| format!("`{flag}`")).collect::<Vec<_>>().join(" and ")
 }
 
 /// Returns the numbers of a plan: `1 to create, 0 to update, 0 to delete, 4 unchanged`.

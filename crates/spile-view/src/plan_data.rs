@@ -12,6 +12,7 @@ use super::changes::SourceData;
 use super::report::ProblemData;
 use spile_core::digest::hash;
 use spile_core::name::{IntegrationId, Slug};
+use spile_core::plan::hand_edit::HandEditKind;
 use spile_core::plan::{Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, SecretChange, Summary};
 
 /// The version of the form.
@@ -62,6 +63,9 @@ pub struct PlanData {
     pub drift: Vec<DriftData>,
     /// Whether something else has changed `meltano.yml`.
     pub meltano_edited: bool,
+    /// What was edited in `meltano.yml` by hand, outside of integrations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hand_edits: Vec<HandEditData>,
     /// Rows of others.
     pub unmanaged: Vec<Foreign>,
     /// Guards that apply would run into.
@@ -199,6 +203,22 @@ pub struct DriftFieldData {
     pub files: spile_core::plan::drift::Files,
 }
 
+/// An edit by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandEditData {
+    /// What it is about: `utility`, `job`, `schedule`, `environment`, `setting` and so on.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The environment that it stands in, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// `added`, `changed` or `removed`.
+    pub edit: HandEditKind,
+    /// All of it as a phrase.
+    pub phrase: String,
+}
+
 /// A guard that apply would run into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardData {
@@ -214,6 +234,14 @@ impl PlanData {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.files.is_empty()
+    }
+
+    /// Returns the flags with which apply passes the guards, as they are typed; none where nothing refuses it.
+    #[must_use]
+    pub fn flags(&self) -> Vec<String> {
+        let lost = self.hand_edits.iter().filter(|edit| edit.edit != HandEditKind::Removed).count();
+        let overwrite = (lost > 0).then(|| format!("--allow overwrite={lost}"));
+        self.guards.iter().map(|guard| guard.lifted_by.clone()).chain(overwrite).collect()
     }
 
     /// Returns the changes of each integration, by name.

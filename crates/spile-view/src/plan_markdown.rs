@@ -109,7 +109,7 @@ fn head(plan: &PlanData) -> String {
 
 fn warnings(plan: &PlanData) -> String {
     let mut lines = Vec::new();
-    if !plan.guards.is_empty() {
+    if !plan.flags().is_empty() {
         lines.push(format!("**apply will refuse this** without {}", lifted_by(plan)));
     }
     let stays = |slug| format!("{} stays, though no file declares it: it is protected", code(slug));
@@ -211,7 +211,10 @@ fn drift(plan: &PlanData, most: usize) -> String {
             body.push(format!("  - {}: {change} ({})\n", code(&field.path), super::drift::files(field.files)));
         }
     }
-    if plan.meltano_edited {
+    for edit in plan.hand_edits.iter().take(most.min(100)) {
+        body.push(format!("- {}\n", phrase(&edit.phrase)));
+    }
+    if plan.meltano_edited && plan.hand_edits.is_empty() {
         body.push(format!("- {} was edited by hand\n", code(FILE_NAME)));
     }
     format!("\n<details><summary>{summary}</summary>\n\n{}\n</details>\n", body.concat())

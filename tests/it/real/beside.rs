@@ -13,6 +13,7 @@ use spile_core::render::{self, Purpose};
 use spile_core::source::Source;
 use uuid::Uuid;
 
+use crate::meaning::oracle::{self, Variables};
 use crate::project::{Project, Ran};
 
 /// What Meltano writes as soon as it writes anything is the whole file, in its own form.
@@ -31,6 +32,171 @@ fn a_project_that_stock_meltano_has_run_has_nothing_to_plan() {
     assert_eq!(project.read("meltano.yml"), before, "it is written as Meltano writes it");
     let said: Value = serde_json::from_str(&project.spile(&["plan", "--format", "json"]).succeeds().stdout()).unwrap();
     assert_eq!((&said["files"], &said["meltano_edited"]), (&json!([]), &json!(false)));
+}
+
+/// A utility as `meltano add --from-ref` takes it: the hub cannot be asked here.
+const UTILITY: &str = "plugin_type_name: utility\nname: sqlfluff\nnamespace: sqlfluff\nlabel: SQLFluff\nvariant: sqlfluff\n\
+                       docs: https://example.org\nrepo: https://example.org\npip_url: sqlfluff\nexecutable: sqlfluff\n\
+                       settings:\n- name: dialect\n- name: api_key\n";
+
+/// Runs a stock command, and holds that it ended well.
+fn stock(project: &Project, words: &[&str]) {
+    let ran = project.meltano(words);
+    assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+fn add_utility(project: &Project) {
+    project.write("sqlfluff.yml", UTILITY);
+    let words = ["add", "--no-install", "--plugin-type", "utility", "--from-ref", "sqlfluff.yml", "sqlfluff"];
+    stock(project, &words);
+}
+
+#[test]
+fn apply_loses_nothing_that_was_added_by_hand_unless_it_is_asked_to() {
+    let project = Project::with_fault("well");
+    add_utility(&project);
+    stock(&project, &["config", "set", "sqlfluff", "dialect", "ansi"]);
+    stock(&project, &["schedule", "add", "nightly", "--job", "all", "--interval", "@daily"]);
+    let edited = project.read("meltano.yml");
+    let plan = project.spile(&["plan"]).succeeds().stdout();
+    for said in ["utility `sqlfluff`, added by hand", "schedule `nightly`, added by hand", "--allow overwrite=2"] {
+        assert!(plan.contains(said), "{plan}");
+    }
+    let data = project.json(&["plan"]);
+    assert_eq!(data["hand_edits"].as_array().unwrap().len(), 2, "{data}");
+    for words in [&["apply", "--yes"][..], &["apply", "--yes", "--allow", "overwrite=1"]] {
+        let refused = project.spile(words);
+        assert_eq!(refused.0.status.code(), Some(4), "{}", refused.stderr());
+        assert!(refused.stderr().contains("spile::meltano_yml::edited"), "{}", refused.stderr());
+        assert_eq!(project.read("meltano.yml"), edited);
+    }
+    project.spile(&["apply", "--yes", "--allow", "overwrite=2"]).succeeds();
+    assert!(!project.read("meltano.yml").contains("sqlfluff"));
+}
+
+/// What the stock commands make of a project, one after the other.
+fn work_beside(project: &Project) {
+    add_utility(project);
+    for words in [
+        &["config", "set", "sqlfluff", "dialect", "{{ansi}} {% x %}"][..],
+        &["--environment", "dev", "config", "set", "sqlfluff", "dialect", "duckdb"],
+        &["add", "--no-install", "--plugin-type", "extractor", "mine", "--inherit-from", "tap-fault"],
+        &["job", "add", "all", "--tasks", "tap-fault--things target-jsonl--files"],
+        &["schedule", "add", "nightly", "--job", "all", "--interval", "@daily"],
+        &["environment", "add", "staging"],
+    ] {
+        stock(project, words);
+    }
+    // A comment is somebody's too.
+    let commented =
+        project.read("meltano.yml").replacen("\n  - name: sqlfluff\n", "\n  # Ours.\n  - name: sqlfluff\n", 1);
+    project.write("meltano.yml", &commented);
+}
+
+#[test]
+fn a_pull_takes_what_stock_commands_wrote_into_the_template() {
+    let project = Project::with_fault("well");
+    work_beside(&project);
+    let edited = project.read("meltano.yml");
+    assert!(edited.contains("# Ours."), "{edited}");
+    let meaning = oracle::ask(project.path(), &Variables::new()).unwrap();
+    let pulled = project.json(&["pull"]);
+    assert_eq!(pulled["files"], json!(["templates/meltano.yml.j2"]), "{pulled}");
+    let plan = project.spile(&["plan", "--exit-code"]).succeeds().stdout();
+    assert!(plan.contains("No changes"), "{plan}");
+    project.spile(&["drift"]).succeeds();
+    assert_eq!(project.json(&["pull"])["files"], json!([]));
+    // What is rendered anew means the same.
+    std::fs::remove_file(project.path().join("meltano.yml")).unwrap();
+    project.spile(&["apply", "--yes"]).succeeds();
+    let rendered = project.read("meltano.yml");
+    assert!(rendered.contains("# Ours.") && rendered.contains("{{ansi}} {% x %}"), "{rendered}");
+    assert_eq!(oracle::ask(project.path(), &Variables::new()).unwrap(), meaning);
+    let jobs = project.meltano(&["job", "list"]);
+    assert!(String::from_utf8_lossy(&jobs.stdout).contains("all"), "{jobs:?}");
+    // A run of spile's own goes on as before, and Meltano's by the job that it was given.
+    project.spile(&["sync", "things"]).succeeds();
+    let rows = || project.read("output/things.jsonl").lines().count();
+    let before = rows();
+    assert!(before > 0);
+    stock(&project, &["--environment", "dev", "run", "all"]);
+    assert!(rows() >= before);
+    // The template is the project's now: what it loses goes without a word.
+    let template = project.read("templates/meltano.yml.j2");
+    let without = template.replacen("- name: nightly\n  interval: '@daily'\n  job: all\n", "", 1);
+    assert_ne!(template, without, "{template}");
+    project.write("templates/meltano.yml.j2", &without);
+    project.spile(&["apply", "--yes"]).succeeds();
+    assert!(!project.read("meltano.yml").contains("nightly"));
+}
+
+#[test]
+fn a_pull_takes_what_stock_commands_changed_of_an_integration_into_its_file() {
+    let project = Project::with_fault("well");
+    project.spile(&["secrets", "init"]).succeeds();
+    for words in [
+        &["config", "set", "tap-fault--things", "mode", "slow"][..],
+        &["--environment", "dev", "config", "set", "tap-fault--things", "mode", "wide"],
+        &["select", "tap-fault--things", "things", "id"],
+        &["schedule", "add", "hourly", "--job", "things", "--interval", "@hourly"],
+    ] {
+        stock(&project, words);
+    }
+    // As `meltano config set --store meltano_yml` writes it.
+    let mut text = project.read("meltano.yml");
+    text = text.replacen("      mode: slow\n", "      mode: slow\n      token: canary-5c1e\n", 1);
+    assert!(text.contains("canary-5c1e"), "{text}");
+    project.write("meltano.yml", &text);
+    let plan = project.spile(&["plan"]).succeeds();
+    let pulled = project.spile(&["pull"]).succeeds();
+    for said in [&plan, &pulled] {
+        assert!(!(said.stdout() + &said.stderr()).contains("canary-5c1e"), "{}{}", said.stdout(), said.stderr());
+    }
+    let file = project.read("integrations/things.toml");
+    for said in ["mode = \"slow\"", "select = [\"things.id\"]", "schedule = \"@hourly\"", "token = \"ENC["] {
+        assert!(file.contains(said), "{file}");
+    }
+    assert!(file.contains("type = 'fault'") && !file.contains("canary"), "{file}");
+    assert!(project.read("integrations/things.dev.toml").contains("mode = \"wide\""));
+    assert!(!project.path().join("templates").exists());
+    project.spile(&["apply", "--yes"]).succeeds();
+    let rendered = project.read("meltano.yml");
+    assert!(rendered.contains("mode: slow") && !rendered.contains("canary"), "{rendered}");
+    project.spile(&["plan", "--exit-code"]).succeeds();
+}
+
+#[test]
+fn a_pull_into_a_template_that_works_it_out_is_refused_with_the_place() {
+    let project = Project::with_fault("well");
+    let clever = "plugins:\n{{- spile.plugin_list(made, \"extractors\", 2) }}\n{{- spile.plugin_list(made, \"loaders\", 2) }}\n\
+                  {%- for name in [\"sql\", \"dbt\"] %}\n{%- if loop.first %}\n  utilities:\n{%- endif %}\n  - name: {{ name }}\n\
+                  {%- endfor %}";
+    let template = spile_core::render::TEMPLATE.replacen("{{- spile.all_plugins(made) }}", clever, 1);
+    project.write("templates/meltano.yml.j2", &template);
+    project.spile(&["apply", "--yes"]).succeeds();
+    let edited = project.read("meltano.yml").replacen("  - name: dbt\n", "  - name: dbt\n    api_key: canary-77\n", 1);
+    assert!(edited.contains("canary-77"), "{edited}");
+    project.write("meltano.yml", &edited);
+    let refused = project.spile(&["pull"]).fails();
+    assert!(refused.stderr().contains("spile::template::not_kept"), "{}", refused.stderr());
+    assert!(refused.stderr().contains("utility `dbt`"), "{}", refused.stderr());
+    let plan = project.spile(&["plan"]).succeeds();
+    assert!(!plan.stdout().contains("canary-77") && !refused.stderr().contains("canary-77"), "{}", plan.stdout());
+    assert_eq!((project.read("templates/meltano.yml.j2"), project.read("meltano.yml")), (template, edited));
+}
+
+#[test]
+fn what_the_template_no_longer_has_goes_without_a_word() {
+    let project = Project::with_fault("well");
+    let template = format!("{}\nplugins_of_mine: [x]\n", spile_core::render::TEMPLATE.trim_end());
+    project.write("templates/meltano.yml.j2", &template);
+    project.spile(&["apply", "--yes"]).succeeds();
+    assert!(project.read("meltano.yml").contains("plugins_of_mine"));
+    std::fs::remove_file(project.path().join("templates/meltano.yml.j2")).unwrap();
+    // Another machine knows only what the registry remembers.
+    std::fs::remove_dir_all(project.path().join(".spile/applied")).unwrap();
+    project.spile(&["apply", "--yes"]).succeeds();
+    assert!(!project.read("meltano.yml").contains("plugins_of_mine"));
 }
 
 /// Every built-in connector, and values that look like something else.

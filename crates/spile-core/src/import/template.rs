@@ -280,7 +280,7 @@ fn quoted(name: &str) -> String {
 }
 
 /// Returns a text as a template that says it: what would begin a tag stands in a `raw` block.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|tag| rest.find(tag)).min() {

@@ -28,6 +28,8 @@ pub struct Allowance {
     pub delete: Option<usize>,
     /// Changes.
     pub change: Option<usize>,
+    /// Edits by hand that are overwritten in `meltano.yml`.
+    pub overwrite: Option<usize>,
 }
 
 impl Plan {

@@ -115,6 +115,17 @@ pub enum Last<R> {
     Unknown,
 }
 
+/// A document as the last apply left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LastDocument<D> {
+    /// As it is there.
+    Same,
+    /// Otherwise.
+    Other(D),
+    /// The target does not know.
+    Unknown,
+}
+
 /// What a target holds, as it was read.
 #[derive(Debug, Clone)]
 pub struct Snapshot<R: Record> {
@@ -134,6 +145,8 @@ pub struct Snapshot<R: Record> {
     pub document: R::Document,
     /// Whether the document is not as the last apply left it, as the target can tell.
     pub is_edited: bool,
+    /// The document as the last apply left it, as far as the target knows.
+    pub left: LastDocument<R::Document>,
     /// The mark of this version.
     pub revision: Revision,
 }
@@ -144,6 +157,16 @@ impl<R: Record> Snapshot<R> {
     pub fn new(state: State<R>, document: R::Document, revision: Revision) -> Self {
         let (foreign, drifted) = (Vec::new(), BTreeMap::new());
         let (adopted, released) = (State::default(), State::default());
-        Self { state, foreign, drifted, adopted, released, document, is_edited: false, revision }
+        Self {
+            state,
+            foreign,
+            drifted,
+            adopted,
+            released,
+            document,
+            is_edited: false,
+            left: LastDocument::Unknown,
+            revision,
+        }
     }
 }

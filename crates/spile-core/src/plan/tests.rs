@@ -178,7 +178,7 @@ fn more_changes_than_the_guard_lets_pass_have_to_be_acknowledged_by_their_number
     let deletes = Breach { action: Action::Delete, count: 2, of: 10, max_percent: 10 };
     assert_eq!(breaches(&hosts(0)[2..], none), slice::from_ref(&deletes));
     assert_eq!(breaches(&hosts(6)[2..], Allowance { delete: Some(1), ..none }), [deletes, changes]);
-    assert_eq!(breaches(&hosts(6)[2..], Allowance { delete: Some(2), change: Some(4) }), []);
+    assert_eq!(breaches(&hosts(6)[2..], Allowance { delete: Some(2), change: Some(4), ..none }), []);
 }
 
 #[test]

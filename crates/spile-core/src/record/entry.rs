@@ -11,13 +11,15 @@ use serde_json::{Map, Value, json};
 use super::{Field, Fields, PluginDefinition, Record, spread, spread_in_order};
 use crate::connector::Role;
 use crate::connector::naming::NamingSettings;
+use crate::digest::hash;
 use crate::integration::check::environment_variable;
 use crate::integration::load::{LoaderSettings, SCHEMA_REFERENCE, schema_setting};
 use crate::integration::select::stream_part;
 use crate::integration::{Declaration, Integration, Integrations};
 use crate::name::{EnvironmentName, Slug};
+use crate::secrecy;
 use crate::settings::ProjectSettings;
-use crate::value::expansion::{escaped, plain};
+use crate::value::expansion::{escaped, has_variable, plain};
 use crate::value::{self, Settings, periods};
 
 /// An integration in `meltano.yml`.
@@ -51,6 +53,9 @@ pub struct Entry {
 
 /// The path of the field that says in which order the rules of `metadata` come. It only counts where no rule differs.
 pub const METADATA: &str = "metadata";
+
+/// How the paths of fields begin that differ by environment.
+const OVERLAYS: &str = "environments.";
 
 /// Who defines a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -225,6 +230,14 @@ impl Entry {
         Self { base, environments: BTreeMap::new(), ..self.clone() }
     }
 
+    /// Tells whether a setting is a secret in plain text: spile writes none, but somebody else may have.
+    fn is_secret(&self, name: &str, text: &str) -> bool {
+        let settings = self.definition.get("settings").and_then(Value::as_array).into_iter().flatten();
+        let declared = settings.into_iter().find(|setting| setting["name"] == name);
+        let is_secret = declared.map_or_else(|| secrecy::is_name(name), |setting| setting["sensitive"] == true);
+        is_secret && !text.is_empty() && !has_variable(text)
+    }
+
     /// Returns the name of the base plugin.
     #[must_use]
     pub fn base_plugin(&self) -> &str {
@@ -299,6 +312,15 @@ impl Record for Entry {
         }
         if self.protect {
             fields.insert("protect".to_owned(), Field::Plain(json!(true)));
+        }
+        for (path, field) in &mut fields {
+            let name =
+                path.split_once("config.").filter(|(before, _)| before.is_empty() || before.starts_with(OVERLAYS));
+            if let (Some((_, name)), Field::Ordered(Value::String(text))) = (name, &*field)
+                && self.is_secret(name, text)
+            {
+                *field = Field::Secret(hash(text.as_bytes()));
+            }
         }
         fields
     }

@@ -116,6 +116,7 @@ struct Job {
 
 #[derive(Deserialize)]
 struct Schedule {
+    name: Option<String>,
     interval: Option<String>,
     job: Option<String>,
 }
@@ -297,8 +298,7 @@ fn back_of(document: Document) -> Result<Back, Unreadable> {
     let jobs = document.jobs.unwrap_or_default().into_iter();
     let tasks: BTreeMap<String, Task> = jobs.filter_map(|job| Some((job.name?, task(&job.tasks?)?))).collect();
     let schedules = document.schedules.unwrap_or_default().into_iter();
-    let intervals: BTreeMap<String, String> =
-        schedules.filter_map(|schedule| Some((schedule.job?, schedule.interval?))).collect();
+    let intervals = intervals(schedules);
     let (mut found, mut names) = (State::default(), Names::new());
     for (plural, plugins) in document.plugins.unwrap_or_default() {
         let Some(role) = plural.role() else { continue };
@@ -356,6 +356,18 @@ fn back_of(document: Document) -> Result<Back, Unreadable> {
         }
     }
     Ok(Back { entries: found, names })
+}
+
+/// Returns the intervals by job. Of several schedules the one that is named as its job is spile's.
+fn intervals(schedules: impl Iterator<Item = Schedule>) -> BTreeMap<String, String> {
+    let (mut own, mut others) = (BTreeMap::new(), BTreeMap::new());
+    for Schedule { name, interval, job } in schedules {
+        let (Some(job), Some(interval)) = (job, interval) else { continue };
+        let intervals = if name.as_ref() == Some(&job) { &mut own } else { &mut others };
+        intervals.insert(job, interval);
+    }
+    others.extend(own);
+    others
 }
 
 impl Plural {
@@ -458,6 +470,21 @@ mod tests {
         assert_eq!(pip_url("<<"), Some("tap-x==1".to_owned()));
         assert_eq!(pip_url("<< "), Some("tap-x==1".to_owned()));
         assert_eq!((pip_url("\"<<\""), pip_url("'<<'"), pip_url("more")), (None, None, None));
+    }
+
+    #[test]
+    fn of_several_schedules_of_a_job_the_one_of_its_name_is_the_integrations() {
+        let schedule = |name: &str| format!("- {{name: {name}, job: shop, interval: '@{name}'}}\n");
+        let plugins = "plugins:\n  extractors:\n  - {name: tap-x, pip_url: tap-x}\n  - {name: s, inherit_from: tap-x, annotations: \
+                       {spile: {id: 00000000-0000-0000-0000-000000000001, slug: shop}}}\n";
+        let interval = |names: &[&str]| {
+            let schedules: String = names.iter().map(|name| schedule(name)).collect();
+            let found = entries(&format!("{plugins}schedules:\n{schedules}")).unwrap();
+            found.iter().next().unwrap().1.interval.clone()
+        };
+        assert_eq!(interval(&["hourly"]), Some("@hourly".to_owned()));
+        assert_eq!(interval(&["shop", "hourly"]), Some("@shop".to_owned()));
+        assert_eq!(interval(&["hourly", "shop"]), Some("@shop".to_owned()));
     }
 
     #[test]

@@ -183,10 +183,14 @@ fn drifted(loaded: &Loaded, drift: &Drift, now: Timestamp) -> Alert {
     let file = integration.map_or_else(PathBuf::new, |one| one.path.clone());
     let about = format!("{}/{}", drift.id, if drift.target == "registry" { "drift" } else { "edited" });
     let alert = to_do(about, integration.map(AsRef::as_ref), file, sentence, now);
+    let pull = match drift.target {
+        "registry" => format!("spile pull {}", drift.slug),
+        _ => "spile pull".to_owned(),
+    };
     let gone = || Subject { id: Some(drift.id), slug: drift.slug.clone(), tags: None };
     Alert {
         integration: Some(alert.integration.unwrap_or_else(gone)),
-        help: Some(format!("run `spile pull {}` to keep it, or `spile apply` to put it back", drift.slug)),
+        help: Some(format!("run `{pull}` to keep it, or `spile apply` to put it back")),
         command: Some("spile drift".to_owned()),
         ..alert
     }
@@ -218,7 +222,7 @@ fn edited(plan: &Plan, now: Timestamp) -> Option<Alert> {
         integration: None,
         since: now,
         sentence: "something else has changed `meltano.yml` since the last apply".to_owned(),
-        help: Some("run `spile apply` to put it back; what is meant belongs into the files or the template".to_owned()),
+        help: Some("run `spile pull` to keep it in the template, or `spile apply` to put it back".to_owned()),
         file: Some("meltano.yml".into()),
         command: Some("spile drift".to_owned()),
         run: None,

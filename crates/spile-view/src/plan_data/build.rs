@@ -1,20 +1,26 @@
 //! A plan made into data.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use similar::TextDiff;
 
-use super::{ChangeData, DriftData, DriftFieldData, FORMAT, FieldData, FileData, GuardData, PlanData, StateData};
+use super::{
+    ChangeData, DriftData, DriftFieldData, FORMAT, FieldData, FileData, GuardData, HandEditData, PlanData, StateData,
+};
 use crate::changes::SourceData;
 use crate::report::ProblemData;
 use spile_core::digest::hash;
 use spile_core::name::IntegrationId;
 use spile_core::plan::drift::DriftField;
 use spile_core::plan::guard::Allowance;
-use spile_core::plan::{Action, Breach, Change, Difference, Drift, FieldChange, OutputStep, Plan, Scope, Step};
+use spile_core::plan::{
+    Action, Breach, Change, Difference, Drift, FieldChange, HandEdit, OutputStep, Plan, Scope, Step,
+};
 use spile_core::record::Record;
 use spile_core::render::FILE_NAME;
+use spile_core::secrecy::struck_document;
 use spile_core::settings::Guard;
 use spile_ops::allowances;
 
@@ -55,6 +61,7 @@ impl PlanData {
             adopted: adopted.collect(),
             drift: plan.drift.iter().map(DriftData::from).collect(),
             meltano_edited: plan.is_edited,
+            hand_edits: plan.hand_edits.iter().map(HandEditData::from).collect(),
             unmanaged: plan.unmanaged.clone(),
             guards: plan.breaches(guard, Allowance::default()).into_iter().map(GuardData::from).collect(),
             sources: plan.sources.iter().map(SourceData::from).collect(),
@@ -98,12 +105,19 @@ fn files(plan: &Plan) -> Vec<FileData> {
     let meltano = (FILE_NAME.to_owned(), &plan.meltano.before, &plan.meltano.after);
     let output = |step: &'_ OutputStep| step.path.display().to_string();
     let outputs = plan.outputs.steps.iter().map(|step| (output(step), &step.before, &step.after));
-    let all = [meltano].into_iter().chain(outputs);
-    all.filter(|(_, before, after)| before != after).map(|(path, before, after)| file(path, before, after)).collect()
+    let all = [meltano].into_iter().chain(outputs).filter(|(_, before, after)| before != after);
+    all.map(|(path, before, after)| {
+        // What somebody else writes may hold a secret in plain text.
+        let may_hold_secrets = path == FILE_NAME && (plan.is_edited || !plan.hand_edits.is_empty());
+        let show = |text| if may_hold_secrets { struck_document(text) } else { Cow::Borrowed(text) };
+        file(path, before, after, &show)
+    })
+    .collect()
 }
 
-fn file(path: String, before: &str, after: &str) -> FileData {
-    let diff = TextDiff::from_lines(before, after);
+fn file<'a>(path: String, before: &'a str, after: &'a str, show: &dyn Fn(&'a str) -> Cow<'a, str>) -> FileData {
+    let (shown_before, shown_after) = (show(before), show(after));
+    let diff = TextDiff::from_lines(&*shown_before, &*shown_after);
     let old = if before.is_empty() { "/dev/null".to_owned() } else { format!("a/{path}") };
     FileData {
         action: if before.is_empty() { Action::Create } else { Action::Update },
@@ -141,6 +155,19 @@ impl From<&DriftField> for DriftFieldData {
             Difference::Secret(change) => (None, None, Some(*change)),
         };
         Self { path: field.change.path.clone(), left, found, secret, files: field.files }
+    }
+}
+
+impl From<&HandEdit> for HandEditData {
+    fn from(edit: &HandEdit) -> Self {
+        let HandEdit { part, kind } = edit;
+        Self {
+            kind: part.kind.word().to_owned(),
+            name: part.name.clone(),
+            environment: part.environment.clone(),
+            edit: *kind,
+            phrase: edit.to_string(),
+        }
     }
 }
 

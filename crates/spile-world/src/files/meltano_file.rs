@@ -13,7 +13,7 @@ use crate::files::run_lock::{Lock, RunLock};
 use crate::{Origin, Target, TargetError};
 use spile_core::digest::hash;
 use spile_core::name::IntegrationId;
-use spile_core::plan::{Last, Revision, Snapshot, State, Step};
+use spile_core::plan::{Last, LastDocument, Revision, Snapshot, State, Step};
 use spile_core::record::Entry;
 use spile_core::render::{FILE_NAME, read};
 
@@ -77,17 +77,18 @@ impl MeltanoFile {
         self.own.open().ok()??.text(applied_file())
     }
 
-    /// Reads the file, and what the last apply here wrote where that is another text.
-    fn texts(&self) -> Result<(String, Option<String>), TargetError> {
+    /// Reads the file, and what the last apply here wrote.
+    fn texts(&self) -> Result<(String, LastDocument<String>), TargetError> {
         // Where there has been no apply, or what it wrote is damaged, there is nothing to compare with.
         let read = || Ok((self.text()?, self.applied()));
-        let other = |(text, applied): (String, Option<String>)| {
-            let applied = applied.filter(|applied| *applied != text);
-            (text, applied)
+        let other = |(text, applied): (String, Option<String>)| match applied {
+            None => (text, LastDocument::Unknown),
+            Some(applied) if applied == text => (text, LastDocument::Same),
+            Some(applied) => (text, LastDocument::Other(applied)),
         };
         let (text, applied) = other(read()?);
-        if applied.is_none() {
-            return Ok((text, None));
+        if !matches!(applied, LastDocument::Other(_)) {
+            return Ok((text, applied));
         }
         // Somebody has changed it, or an apply has written one of the two: under the lock none is at work.
         let own = self.own.open().ok().flatten();
@@ -97,8 +98,13 @@ impl MeltanoFile {
     }
 
     /// Compares the file with what the last apply here wrote.
-    fn drifted(&self, state: &State<Entry>, applied: Option<&str>) -> (BTreeMap<IntegrationId, Last<Entry>>, bool) {
-        let Some(left) = applied.and_then(|applied| self.entries(applied).ok()) else { return Default::default() };
+    fn drifted(
+        &self,
+        state: &State<Entry>,
+        left: &LastDocument<String>,
+    ) -> (BTreeMap<IntegrationId, Last<Entry>>, bool) {
+        let LastDocument::Other(left) = left else { return Default::default() };
+        let Ok(left) = self.entries(left) else { return Default::default() };
         let ids: BTreeSet<&IntegrationId> = state.ids().chain(left.ids()).collect();
         let changed = ids.into_iter().filter(|id| state.get(id) != left.get(id));
         let drifted = changed.map(|id| (*id, left.get(id).cloned().map_or(Last::Deleted, Last::Held)));
@@ -131,7 +137,7 @@ impl Target for MeltanoFile {
     type Record = Entry;
 
     async fn read(&self) -> Result<Snapshot<Entry>, TargetError> {
-        let (text, applied) = self.texts()?;
+        let (text, left) = self.texts()?;
         let state = match text.as_str() {
             "" => State::default(),
             rendered if read::is_rendered(rendered) => self
@@ -140,8 +146,8 @@ impl Target for MeltanoFile {
             _ => return Err(TargetError::Foreign { path: FILE_NAME.into() }),
         };
         let revision = Revision(hash(text.as_bytes()));
-        let (drifted, is_edited) = self.drifted(&state, applied.as_deref());
-        Ok(Snapshot { drifted, is_edited, ..Snapshot::new(state, text, revision) })
+        let (drifted, is_edited) = self.drifted(&state, &left);
+        Ok(Snapshot { drifted, is_edited, left, ..Snapshot::new(state, text, revision) })
     }
 
     fn learn(&self, document: &String, holds: &State<Entry>) {

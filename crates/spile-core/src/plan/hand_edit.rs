@@ -1,0 +1,108 @@
+//! Edits by hand: what somebody, or one of Meltano's own commands, has changed in `meltano.yml` outside of integrations.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Plan;
+
+/// A part of `meltano.yml` that is no integration's and has a name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Part {
+    /// The environment that it stands in, where it does.
+    pub environment: Option<String>,
+    /// What it is.
+    pub kind: PartKind,
+    /// Its name; of a setting its key.
+    pub name: String,
+}
+
+/// What a part of `meltano.yml` is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PartKind {
+    /// An environment.
+    Environment,
+    /// A plugin in that list of `plugins`, such as `utilities`.
+    Plugin(String),
+    /// A job.
+    Job,
+    /// A schedule.
+    Schedule,
+    /// A key of the project, or of an environment.
+    Setting,
+}
+
+/// A part that is not as the last apply left it, nor as the files ask for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HandEdit {
+    /// What was edited.
+    pub part: Part,
+    /// How.
+    pub kind: HandEditKind,
+}
+
+/// How a part was edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandEditKind {
+    /// It was added: apply would remove it.
+    Added,
+    /// It was changed: apply would change it back.
+    Changed,
+    /// It was removed: apply brings it back, and nothing is lost.
+    Removed,
+}
+
+impl HandEdit {
+    /// Tells whether an apply loses what was written.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.kind != HandEditKind::Removed
+    }
+}
+
+impl PartKind {
+    /// Returns its word.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Environment => "environment",
+            Self::Plugin(list) if list == "utilities" => "utility",
+            Self::Plugin(list) if list == "files" => "file bundle",
+            Self::Plugin(list) => list.strip_suffix('s').unwrap_or(list),
+            Self::Job => "job",
+            Self::Schedule => "schedule",
+            Self::Setting => "setting",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} `{}`", self.kind.word(), self.name)?;
+        match &self.environment {
+            Some(environment) => write!(out, " in environment `{environment}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for HandEdit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.kind {
+            HandEditKind::Added => "added",
+            HandEditKind::Changed => "changed",
+            HandEditKind::Removed => "removed",
+        };
+        write!(out, "{}, {verb} by hand", self.part)
+    }
+}
+
+impl Plan {
+    /// Returns the edits that an apply would lose and that nobody has agreed to lose, by their exact number.
+    #[must_use]
+    pub fn overwritten(&self, allowed: Option<usize>) -> Vec<HandEdit> {
+        let lost: Vec<HandEdit> = self.hand_edits.iter().filter(|edit| edit.is_lost()).cloned().collect();
+        if allowed == Some(lost.len()) { Vec::new() } else { lost }
+    }
+}
