@@ -177,7 +177,7 @@ fn no_secret_is_in_any_byte_that_is_made() {
     run(&["plan", "--format", "json"]).succeeds();
     run(&["secrets", "rotate", "things"]).succeeds();
     let planned = run(&["plan"]).succeeds();
-    assert!(planned.stdout().contains("secrets.certificate (encrypted anew, the same value)"), "{}", planned.stdout());
+    assert!(planned.stdout().contains("secrets.certificate (re-encrypted, same value)"), "{}", planned.stdout());
     run(&["apply", "--yes"]).succeeds();
     for words in [["test", "things"], ["sync", "things"]] {
         let ran = run(&words).fails();

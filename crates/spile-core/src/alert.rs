@@ -1,5 +1,5 @@
-//! Alerts: what is wrong now, told from runs, schedules, files and drift; and which of it a channel has still to be
-//! told. Pure: the time is given, what was told before too.
+//! Alerts: what is wrong now, derived from runs, schedules, files, and drift; and which alerts a channel has still to be
+//! sent. Pure: the time and the earlier messages are passed in.
 
 pub mod delivery_log;
 pub mod due;
@@ -40,11 +40,11 @@ pub struct Alert {
     pub sentence: String,
     /// The next step.
     pub help: Option<String>,
-    /// The file where it is mended, relative to the project.
+    /// The file where it is fixed, relative to the project.
     pub file: Option<PathBuf>,
     /// The command that says more.
     pub command: Option<String>,
-    /// The run that tells it.
+    /// The run that shows it.
     pub run: Option<Box<Run>>,
 }
 
@@ -59,7 +59,7 @@ impl Alert {
 /// The integration that an alert is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// Its id, where it is known: a file that is wrong may not tell it.
+    /// Its id, if it is known: an invalid file may not contain it.
     pub id: Option<IntegrationId>,
     /// Its name.
     pub slug: Slug,
@@ -97,9 +97,9 @@ impl fmt::Display for Key {
     }
 }
 
-/// Why a text is no key of an alert.
+/// Why a text is not a key of an alert.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no key of an alert")]
+#[error("`{0}` is not an alert key")]
 pub struct NotAKey(String);
 
 impl FromStr for Key {

@@ -1,4 +1,4 @@
-//! What an editor offers at a place of an integration's file: what may stand there, and what it means; pure.
+//! What an editor offers at a position in an integration's file: completions and explanations; pure.
 
 mod complete;
 mod cursor;

@@ -86,7 +86,7 @@ pub struct Connector {
     pub label: String,
     /// One sentence for the catalog.
     pub description: String,
-    /// The shelf of the catalog it stands on.
+    /// The shelf of the catalog it is on.
     pub category: Option<String>,
     /// What else it is found by.
     pub keywords: Vec<String>,
@@ -119,14 +119,14 @@ pub struct Connector {
 /// Something that a connector does not keep of records, found by `cargo test --test it certify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Loss {
-    /// The types of fields that it is about, as discoveries write them, such as `string (date-time)`; none, where that is
+    /// The types of fields that it is about, as discoveries write them, for example `string (date-time)`; none, where that is
     /// not known of a field.
     pub types: Vec<String>,
     /// What becomes of them, to be read behind the connector's name.
     pub what: String,
 }
 
-/// What a connector was made of: by it a newer definition is told from the same one.
+/// What a connector was made from: it distinguishes a newer definition from the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lock {
     /// Where the definition came from: `hub:tap-x--variant`, `pip:tap-x` or a file.
@@ -170,7 +170,7 @@ pub struct Plugin {
     pub variant: String,
     /// The prefix of its schema names in Meltano.
     pub namespace: String,
-    /// What pip installs, with its version pinned; nothing where the executable is there already.
+    /// What pip installs, with its version pinned; empty if the executable already exists.
     pub pip_url: String,
     /// The command it installs.
     pub executable: String,
@@ -182,7 +182,7 @@ pub struct Plugin {
 
 /// One setting of a connector.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent marks, as the definition says them")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags, as the definition states them")]
 pub struct Setting {
     /// Its name; dots for nested ones.
     pub name: String,

@@ -1,4 +1,4 @@
-//! Digests, by which texts are told apart and kept.
+//! Digests, which identify texts.
 
 use serde::Serialize;
 use sha1::Sha1;
@@ -10,7 +10,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Returns the SHA-256 of bytes in lower-case hexadecimal.
+/// Returns the SHA-256 of bytes in lowercase hexadecimal.
 #[must_use]
 pub fn hash(bytes: &[u8]) -> String {
     hex(&sha256(bytes))
@@ -32,7 +32,7 @@ pub fn of_json(value: &impl Serialize) -> String {
     hash(&serde_json::to_vec(value).unwrap_or_default())
 }
 
-/// Returns bytes in lower-case hexadecimal.
+/// Returns bytes in lowercase hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";

@@ -1,7 +1,7 @@
-//! What a source offers, as its tap said it: streams with their fields, and what of them an integration takes.
+//! What a source offers, as reported by its tap: streams with their fields, and which of them an integration reads.
 //!
 //! Pure: asking the tap is `world::meltano`'s, keeping the answer `world::discoveries`'. A *catalog* is Singer's word for
-//! that answer; here it is taken by the shelf of connectors.
+//! that answer; here, the word means the list of connectors.
 
 pub mod change;
 mod check;

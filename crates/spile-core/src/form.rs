@@ -1,6 +1,6 @@
-//! Forms: what a connector asks of an integration, how answers are read, and the file that they make; pure.
+//! Forms: the settings that a connector asks for, how answers are read, and the file that they produce; pure.
 //!
-//! Terminals and pages ask by it, each in its own way.
+//! Terminals and pages both use them, each in its own way.
 
 mod answer;
 mod file;
@@ -16,14 +16,14 @@ pub use words::{AnswerWords, GivenAnswers, SecretSource, missing, read};
 
 use crate::connector::{Connector, Group, Setting};
 
-/// Where a setting stands in a form.
+/// Where a setting is in a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     /// It is always asked.
     Required,
     /// It is asked where its group is chosen.
     Grouped,
-    /// It is asked where somebody wants to say more.
+    /// It is asked only on request.
     Optional,
     /// It is shown last.
     Advanced,

@@ -1,7 +1,7 @@
-//! Import: a `meltano.yml` that somebody else wrote becomes files of integrations and a template that carries the rest.
+//! Import: turns an existing `meltano.yml` into files of integrations and a template that contains the rest.
 //!
-//! Pure: text in, files out. The text is changed by the places of its nodes and never written anew, so that comments
-//! and order stay; and what comes out is compared with what went in, value by value.
+//! Pure: text in, files out. The text is changed by the places of its nodes and never rewritten, so that comments
+//! and order are preserved; and the result is compared with the input, value by value.
 
 mod adopted;
 mod anchors;

@@ -11,12 +11,12 @@
 //! | | [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | questions, editors, JSON Schemas, `fmt`, warnings that can become errors |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | one module for each kind of file: text in, checked values out |
 //! | 0 words | [`name`], [`source`], [`problem`] | names, places in files, mistakes |
-//! | | [`secret`], [`secrecy`], [`visible`] | secrets, what looks like one, characters that nobody sees |
+//! | | [`secret`], [`secrecy`], [`visible`] | secrets, what looks like one, invisible characters |
 //! | | [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | TOML read and written, YAML with its places, values, digests |
 //!
 //! Modules use the floors below their own; `tests/it/floors.rs` holds that.
 //!
-//! # The way of a file
+//! # The path of a file
 //!
 //! ```
 //! use spile_core::connector::Catalog;

@@ -1,4 +1,4 @@
-//! Lints: what is no mistake, and may become one. Pure: what is read and when it is are handed in.
+//! Lints: what is not a mistake but may become one. Pure: the files and the time are passed in.
 
 use std::collections::BTreeSet;
 
@@ -33,11 +33,11 @@ const BY_QUOTA: [&str; 7] = [
 /// How many moments of a schedule are looked at.
 const MOMENTS: usize = 60;
 
-/// What is no mistake, and may become one.
+/// Something that is not a mistake but may become one.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum Lint {
     /// A schedule that asks a source more often than it bears.
-    #[error("`{slug}` is synced every {}{why}", interval(*.minutes))]
+    #[error("`{slug}` syncs every {}{why}", interval(*.minutes))]
     #[diagnostic(
         code(spile::lint::dense_schedule),
         severity(Warning),
@@ -54,12 +54,12 @@ pub enum Lint {
         #[label("this schedule")]
         span: SourceSpan,
     },
-    /// A secret that nobody has replaced for long.
+    /// A secret that has not been replaced for a long time.
     #[error("the secrets of `{slug}` are {} old", counted(*.days, "day"))]
     #[diagnostic(
         code(spile::lint::old_secret),
         severity(Warning),
-        help("replace them with `spile secrets set {slug} NAME`; `[lint] secret_days` says how old they may be")
+        help("replace them with `spile secrets set {slug} NAME`; `[lint] secret_days` sets how old they may be")
     )]
     OldSecret {
         /// The integration.
@@ -71,11 +71,11 @@ pub enum Lint {
         span: SourceSpan,
     },
     /// A loader that nothing sends records to.
-    #[error("nothing sends its records to the loader `{slug}`")]
+    #[error("no extractor sends records to the loader `{slug}`")]
     #[diagnostic(
         code(spile::lint::unused_loader),
         severity(Warning),
-        help("name it as the `loader` of an extractor, or delete its file")
+        help("set it as the `loader` of an extractor, or delete its file")
     )]
     UnusedLoader {
         /// The loader.
@@ -85,13 +85,12 @@ pub enum Lint {
         span: SourceSpan,
     },
     /// A tap that keeps no bookmark.
-    #[error("`{slug}` reads everything again in each run: the tap of `{connector}` keeps no bookmark")]
+    #[error("`{slug}` reads everything again on every run: the tap of `{connector}` keeps no bookmark")]
     #[diagnostic(
         code(spile::lint::no_state),
         severity(Warning),
         help(
-            "choose another tap for what is large; if the tap takes a bookmark, add `state` to the capabilities of the \
-             connector, or allow it with `[lint] allow = [\"no_state\"]` in `spile.toml`"
+            "choose another tap for large sources; if the tap supports bookmarks, add `state` to the connector's capabilities, or allow it with `[lint] allow = [\"no_state\"]` in `spile.toml`"
         )
     )]
     NoState {
@@ -100,23 +99,23 @@ pub enum Lint {
         /// The connector.
         connector: String,
         /// Its type.
-        #[label("has no `state` among its capabilities")]
+        #[label("has no `state` capability")]
         span: SourceSpan,
     },
     /// A connector of which every install may be another one.
-    #[error("`{pip_url}` of the connector `{name}` names no version")]
+    #[error("`{pip_url}` of the connector `{name}` is not pinned to a version")]
     #[diagnostic(
         code(spile::lint::unpinned_pip_url),
         severity(Warning),
-        help("pin it, as in `pip_url = \"tap-x==1.2.0\"`, or `git+https://…@v1.2.0`")
+        help("pin it, for example `pip_url = \"tap-x==1.2.0\"` or `git+https://…@v1.2.0`")
     )]
     UnpinnedPipUrl {
         /// The connector.
         name: String,
         /// What pip installs.
         pip_url: String,
-        /// Where that stands.
-        #[label("every install may differ")]
+        /// Where that is.
+        #[label("installs may differ")]
         span: SourceSpan,
     },
 }
@@ -175,7 +174,7 @@ impl Lints<'_> {
         }
     }
 
-    /// Looks at a connector of the project's own; `place` is where its `pip_url` stands.
+    /// Looks at a connector of the project's own; `place` is where its `pip_url` is.
     pub fn connector(&self, connector: &Connector, source: &Source, span: SourceSpan, problems: &mut Problems) {
         let pip_url = &connector.plugin.pip_url;
         if pip_url.is_empty() || is_pinned(pip_url) || self.settings.allow.contains("unpinned_pip_url") {
@@ -200,7 +199,7 @@ impl Lints<'_> {
         let shortest = shortest?;
         let has_quota = BY_QUOTA.contains(&integration.connector.plugin.name.as_str());
         let (limit, why) =
-            if has_quota { (CLOSE_BY_QUOTA, ", and its source counts calls by the day") } else { (CLOSE, "") };
+            if has_quota { (CLOSE_BY_QUOTA, ", and its source has a daily call quota") } else { (CLOSE, "") };
         (shortest < limit).then(|| (shortest.as_mins(), why))
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Meltano accepts far more, `../x` included; only this form is safe in its state ids, paths and
 /// environment variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a name: use lower-case letters, digits and dashes, first a letter or digit")]
+#[error("`{0}` is not a valid name: use lowercase letters, digits, and dashes, starting with a letter or digit")]
 pub struct NotAName(pub String);
 
 fn parse(text: &str) -> Result<Box<str>, NotAName> {
@@ -110,16 +110,16 @@ pub fn project_id(project: &str) -> Uuid {
 }
 
 impl IntegrationId {
-    /// Returns the id of an integration whose file gives none: `UUIDv5(UUIDv5(URL, "spile:" + project), slug)`.
+    /// Returns the id of an integration whose file has none: `UUIDv5(UUIDv5(URL, "spile:" + project), slug)`.
     #[must_use]
     pub fn derived(project: &str, slug: &Slug) -> Self {
         Self(Uuid::new_v5(&project_id(project), slug.as_str().as_bytes()))
     }
 }
 
-/// Why a text is no id.
+/// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a UUID: write one as `uuidgen` prints it, or remove the line")]
+#[error("`{0}` is not a UUID: use one from `uuidgen`, or remove the line")]
 pub struct NotAnId(String);
 
 impl FromStr for IntegrationId {

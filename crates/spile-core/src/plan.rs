@@ -1,4 +1,4 @@
-//! The plan: what would change, worked out from two snapshots and what the files ask for; pure.
+//! The plan: what would change, derived from two snapshots and the files; pure.
 
 pub mod change;
 pub mod consequence;
@@ -40,7 +40,7 @@ pub use state::{Foreign, Last, LastDocument, Revision, Snapshot, State};
 pub use step::Step;
 pub use upgrade::PluginUpgrade;
 
-/// What would change in both targets, and what they were read as.
+/// What would change in both targets, and the revisions that were read.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
     /// The project.
@@ -55,84 +55,84 @@ pub struct Plan {
     pub registry: Step<Row>,
     /// What to do to `meltano.yml`.
     pub meltano: Step<Entry>,
-    /// What to do to the files beside it; left out where there are none, so that plans of before there were any keep
+    /// What to do to the other outputs; omitted if there are none, so that older plans keep
     /// their ids.
     #[serde(skip_serializing_if = "Outputs::is_empty")]
     pub outputs: Outputs,
     /// What follows from the changes of each integration, with the reasons.
     pub consequences: BTreeMap<IntegrationId, consequence::Verdict>,
-    /// Integrations that are protected and so stay, though no file declares them.
+    /// Integrations that stay because they are protected, although no file declares them.
     pub protected: BTreeSet<Slug>,
-    /// Integrations that no file declares any more and that stay, for the plan is partial and does not name them.
+    /// Integrations that no file declares anymore, but that stay because the plan is partial and does not include them.
     pub spared: BTreeSet<Slug>,
-    /// Rows that are not this project's; never touched.
+    /// Rows that this project does not own; never touched.
     pub unmanaged: Vec<Foreign>,
-    /// What something else has changed since the last apply and is not as the files want it. The records tell that too,
-    /// so it is not part of what the plan is.
+    /// What something else has changed since the last apply and does not match the files. The records show that too,
+    /// so it is not part of the plan's identity.
     #[serde(skip)]
     pub drift: Vec<Drift>,
-    /// Whether something else has changed `meltano.yml` since the last apply here, and it is not as the files want it.
+    /// Whether something else has changed `meltano.yml` since the last apply here, and it does not match the files.
     #[serde(skip)]
     pub is_edited: bool,
     /// What was edited in `meltano.yml` by hand, outside of integrations. The texts before and after tell that too, so it
     /// is not part of what the plan is.
     #[serde(skip)]
     pub hand_edits: Vec<HandEdit>,
-    /// How many integrations are there already, for the guards.
+    /// How many integrations exist already, for the guards.
     pub existing: usize,
-    /// What somebody with a key has seen of secrets whose ciphertext changes. Not part of what the plan is: with and
+    /// What a key holder can see about secrets whose ciphertext changes. Not part of the plan's identity: with and
     /// without a key it is the same plan.
     #[serde(skip)]
     pub seen: BTreeMap<IntegrationId, BTreeMap<String, SecretChange>>,
-    /// What is no mistake but worth a word before it is applied. It follows from what is known of the sources, so it is
-    /// not part of what the plan is.
+    /// Warnings before an apply. They follow from what is known about the sources, so they are
+    /// not part of the plan's identity.
     #[serde(skip)]
     pub advice: Arc<Report>,
-    /// Sources that are not what their contracts say. Apply does nothing about them, so it is not part of what the plan is.
+    /// Sources that do not match their contracts. Apply does nothing about them, so they are not part of the plan's identity.
     #[serde(skip)]
     pub sources: Vec<ChangedSource>,
 }
 
-/// What both targets hold, as read.
+/// The live contents of both targets, as read.
 #[derive(Debug, Clone)]
 pub struct Current {
     /// The registry.
     pub registry: Snapshot<Row>,
     /// `meltano.yml`
     pub meltano: Snapshot<Entry>,
-    /// The text of each output, empty where it is not there.
+    /// The text of each output, empty if it does not exist.
     pub outputs: BTreeMap<PathBuf, String>,
     /// What the last apply left in a `meltano.yml` that is not there: whether they are protected, only that file says.
     pub remembered: State<Entry>,
 }
 
-/// What of the two targets a plan compares.
+/// Which of the two targets a plan compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compared {
     /// The registry and `meltano.yml`.
     Both,
-    /// `meltano.yml` alone: the registry is taken to be as the files want it.
+    /// Only `meltano.yml`: the registry is assumed to match the files.
     FileOnly,
 }
 
-/// How many integrations a plan touches, each counted once whatever the number of targets.
+/// How many integrations a plan changes, each counted once regardless of the number of targets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Summary {
     /// New ones.
     pub create: usize,
-    /// Those that stay and change.
+    /// Updated ones.
     pub update: usize,
-    /// Those that go.
+    /// Deleted ones.
     pub delete: usize,
-    /// Those that stay as they are.
+    /// Unchanged ones.
     pub unchanged: usize,
-    /// Rows of others.
+    /// Unmanaged rows and rows of other projects.
     pub unmanaged: usize,
 }
 
 impl Plan {
-    /// Works out what leads from what is there to what is wanted.
+    /// Computes the steps from the live to the desired state.
     #[must_use]
     pub fn new(
         (project, environment, scope): (String, EnvironmentName, Scope),
@@ -180,7 +180,7 @@ impl Plan {
         self.registry.is_empty() && self.meltano.is_empty() && self.outputs.steps.is_empty()
     }
 
-    /// Counts what of the plan is not there in what was read after it was carried out.
+    /// Counts what the plan did but what was read afterwards does not show.
     #[must_use]
     pub fn left_in(&self, current: &Current) -> usize {
         let is_left = |step: &&OutputStep| current.outputs.get(&step.path) != Some(&step.after);
@@ -221,7 +221,7 @@ impl Plan {
         }
     }
 
-    /// Tells whether the row of an integration was nobody's.
+    /// Tells whether the row of an integration was unmanaged.
     #[must_use]
     pub fn adopts(&self, id: &IntegrationId) -> bool {
         matches!(self.registry.changes.get(id), Some(Change::Adopt { .. }))

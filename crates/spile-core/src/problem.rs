@@ -1,4 +1,4 @@
-//! Mistakes of the user's, collected: a run reports all of them at once, each with its place.
+//! The user's mistakes, collected: a run reports all of them at once, each with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,7 +11,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use crate::secrecy::{self, Redaction};
 use crate::source::{Place, Source};
 
-/// A mistake of the user's: what was found, where, and how to mend it.
+/// A mistake of the user's: what was found, where, and how to fix it.
 ///
 /// The finding is a variant of its area's own `Mistake` enum; its code reads `spile::area::word`.
 pub struct Problem {
@@ -58,7 +58,7 @@ impl Problem {
         secrecy::struck(&self.secrets.strike(sentence)).into_owned()
     }
 
-    /// Returns the path of the file as it is shown: what somebody wrote in the place of a name may be a secret.
+    /// Returns the path of the file as it is shown: what was written in place of a name may be a secret.
     #[must_use]
     pub fn path(&self) -> String {
         secrecy::struck(&self.source.path().display().to_string()).into_owned()
@@ -135,7 +135,7 @@ impl Problems {
         each.into_iter().filter_map(told).collect()
     }
 
-    /// Keeps a place out of every excerpt: what stands there is a secret.
+    /// Keeps a place out of every excerpt: what is there is a secret.
     pub fn hide(&mut self, place: &Place) {
         self.hidden.push(place.clone());
     }
@@ -201,13 +201,13 @@ impl Problems {
     }
 }
 
-/// Returns what stands at a hidden place, as a sentence may quote it: with and without what encloses it there.
+/// Returns what is at a hidden place, as a sentence may quote it: with and without what encloses it there.
 fn quoted(place: &Place) -> impl Iterator<Item = String> {
     let text = place.source.text().get(place.span.clone()).unwrap_or_default().trim();
     let inner = text.trim_matches(['"', '\'', '`']).trim();
     // What is said is quoted, and not how it is written.
     let said = secrecy::unescaped(inner);
-    // A text of several lines, such as a key, is quoted with its line breaks, and may be cut at one.
+    // A text of several lines, for example a key, is quoted with its line breaks, and may be cut at one.
     let broken = said.clone().unwrap_or_else(|| inner.replace("\\r", "").replace("\\n", "\n"));
     let lines = broken.lines().map(str::trim).filter(|line| *line != inner).map(str::to_owned);
     let whole = [text, inner].map(str::to_owned).into_iter();

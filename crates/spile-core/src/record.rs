@@ -17,13 +17,13 @@ pub use entry::Entry;
 pub use plugin::PluginDefinition;
 pub use row::Row;
 
-/// The fields of a record by path, such as `config.start_date`.
+/// The fields of a record by path, for example `config.start_date`.
 pub type Fields = BTreeMap<String, Field>;
 
 /// One field of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field {
-    /// A value that everybody may see.
+    /// A value that everyone may see.
     Plain(Value),
     /// The same, of which the order of tables counts.
     Ordered(Value),

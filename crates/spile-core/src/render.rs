@@ -1,4 +1,4 @@
-//! Rendering `meltano.yml` from entries, and reading entries back from it; what is rendered beside it; pure.
+//! Rendering `meltano.yml` from entries and reading entries back from it, and rendering other outputs; pure.
 
 pub(crate) mod engine;
 pub mod output;
@@ -36,7 +36,7 @@ pub const FILE_NAME: &str = "meltano.yml";
 /// The template that is part of the program.
 pub const TEMPLATE: &str = include_str!("../../../templates/meltano.yml.j2");
 
-/// The macros that templates import under this name: what every `meltano.yml` has, in whatever frame it stands.
+/// The macros that templates import under this name: what every `meltano.yml` has, whatever surrounds it.
 const PARTS: (&str, &str) = ("spile", include_str!("../../../templates/parts.j2"));
 
 /// The most instructions a template may take for each entry, so that one that loops ends.
@@ -49,7 +49,7 @@ pub enum TemplateMistake {
     #[error("the template fails: {message}")]
     #[diagnostic(
         code(spile::template::failed),
-        help("mend it, or remove it to use the built-in one; `docs/templates.md` lists what it is given")
+        help("fix it, or remove it to use the built-in one; `docs/templates.md` lists its variables")
     )]
     Failed {
         /// The engine's own sentence.
@@ -58,8 +58,8 @@ pub enum TemplateMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// The text is no YAML, or not of Meltano's form.
-    #[error("what the template renders is not a readable `meltano.yml`: {message}")]
+    /// The text is not YAML, or not of Meltano's form.
+    #[error("the template does not render a readable `meltano.yml`: {message}")]
     #[diagnostic(code(spile::template::unreadable), help("compare the template with the built-in one"))]
     Unreadable {
         /// The reader's own sentence.
@@ -69,8 +69,8 @@ pub enum TemplateMistake {
         span: SourceSpan,
     },
     /// The first line is not the one that marks spile's own files.
-    #[error("the template leaves out the first line that marks a file as rendered by spile")]
-    #[diagnostic(code(spile::template::unmarked), help("write `{{{{ marker|safe }}}}` first"))]
+    #[error("the template does not start with the line that marks files rendered by spile")]
+    #[diagnostic(code(spile::template::unmarked), help("start it with `{{{{ marker|safe }}}}`"))]
     Unmarked {
         /// The template's start.
         #[label("this template")]
@@ -80,7 +80,7 @@ pub enum TemplateMistake {
     #[error("the template writes two {list} named `{name}`")]
     #[diagnostic(
         code(spile::template::plugin_twice),
-        help("give the connector another `plugin.name`: Meltano would take the first of the two and say nothing")
+        help("set a different `plugin.name` for the connector: Meltano would silently use the first of the two")
     )]
     PluginTwice {
         /// `extractors` or `loaders`.
@@ -95,7 +95,7 @@ pub enum TemplateMistake {
     #[error("the template {what} `{name}`")]
     #[diagnostic(
         code(spile::template::unfaithful),
-        help("write every plugin, job and schedule that the template is given, as the built-in one does")
+        help("render every plugin, job, and schedule that the template gets, as the built-in one does")
     )]
     Unfaithful {
         /// `drops`, `changes` or `adds`.

@@ -1,4 +1,4 @@
-//! A run: one test or sync of one integration, as the registry remembers it.
+//! A run: one test or sync of one integration, as the registry records it.
 
 pub mod arrival;
 mod cause;
@@ -131,13 +131,13 @@ pub struct Run {
     pub cause: Option<Cause>,
     /// How often it was tried.
     pub attempts: u32,
-    /// Whether it read everything again, whatever the bookmark said.
+    /// Whether it read everything again, regardless of the bookmark.
     pub full_refresh: bool,
-    /// The Singer state that it began with, where it told.
+    /// The Singer state that it started with, if it was reported.
     pub bookmark_before: Option<Value>,
-    /// The Singer state that it left, where it told.
+    /// The Singer state that it left, if it was reported.
     pub bookmark_after: Option<Value>,
-    /// Which moment of its schedule it serves; none where somebody asked for it.
+    /// The tick of its schedule that it serves; none if it was started by hand.
     pub scheduled_for: Option<Timestamp>,
     /// The machine it ran on.
     pub host: Option<String>,

@@ -1,7 +1,7 @@
 //! JSON Schemas of the files of a project, for editors: completion, descriptions and mistakes while typing.
 //!
-//! They are made of the definitions that `check` uses, and are never stricter than it: what one file cannot show, such
-//! as a setting that stands in an overlay or a sidecar, is left to `check`. Draft 7, which taplo reads.
+//! They are made from the definitions that `check` uses, and are never stricter than it: what one file cannot show, such
+//! as a setting that is in an overlay or a sidecar, is left to `check`. Draft 7, which taplo reads.
 
 mod connector;
 mod form;

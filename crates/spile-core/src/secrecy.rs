@@ -1,4 +1,4 @@
-//! What is a secret, where nobody has said so: told by names and by values, so that none stays in plain text unseen.
+//! Recognizing secrets that are not marked as such, by names and by values, so that none stays in plain text unnoticed.
 
 mod copies;
 mod name;
@@ -23,7 +23,7 @@ pub use redaction::Redaction;
 pub use text::{in_text, struck, unescaped};
 pub use value::{Sighting, Use, is_real, is_value, sightings};
 
-/// What is told in place of a word that may be a secret.
+/// What is shown in place of a word that may be a secret.
 pub const NOT_SHOWN: &str = "(not shown)";
 
 #[expect(clippy::unwrap_used, reason = "the patterns are constants, and tests compile them")]
@@ -33,7 +33,7 @@ fn pattern(text: &str) -> Regex {
 
 static IN_COMMENT: LazyLock<Regex> = LazyLock::new(|| pattern(r#"([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(\S.*)$"#));
 
-/// A secret that stands in plain text.
+/// A secret that is in plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clear {
     /// Its key.

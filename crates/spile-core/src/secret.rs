@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A value that nobody may see: it has no `Display` and no `Serialize`, and is overwritten in memory when it is let
+/// A value that must not be shown: it has no `Display` and no `Serialize`, and is overwritten in memory when it is let
 /// go of. That a secret is shown is then a mistake of types and not one of care.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
@@ -15,7 +15,7 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// Returns the text. Every caller is a place where a secret goes on: to a cipher, a child, an editor.
+    /// Returns the text. Every caller passes a secret on: to a cipher, a child process, an editor.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

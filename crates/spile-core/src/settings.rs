@@ -1,4 +1,4 @@
-//! What `spile.toml` says: the project's name, its environments, its registry, its outputs and its guards.
+//! The contents of `spile.toml`: the project's name, environments, registry, outputs, and guards.
 
 mod agreement;
 mod allowed;
@@ -37,19 +37,19 @@ pub use variables::{Mixed, NoValue, NotAName, TextOrVariable, VariableName, Vari
 /// What can be wrong with `spile.toml` beyond its form.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SettingsMistake {
-    /// A project name nobody could tell rows by.
+    /// A project name that cannot identify rows.
     #[error("the project's name is empty")]
-    #[diagnostic(code(spile::project::name), help("give the project a name, such as `name = \"acme-analytics\"`"))]
+    #[diagnostic(code(spile::project::name), help("name the project, for example `name = \"acme-analytics\"`"))]
     Name {
         /// The name.
         #[label("here")]
         span: SourceSpan,
     },
     /// An address that no browser opens.
-    #[error("`{url}` is no address of pages")]
+    #[error("`{url}` is not a web address")]
     #[diagnostic(
         code(spile::project::url),
-        help("write where `spile serve` is reached, such as `url = \"https://spile.example.com\"`")
+        help("use the address of `spile serve`, for example `url = \"https://spile.example.com\"`")
     )]
     Url {
         /// What was written.
@@ -72,10 +72,10 @@ pub enum SettingsMistake {
         help: String,
     },
     /// A name that no extra of a Python package has.
-    #[error("`{extra}` is no extra of Meltano's")]
+    #[error("`{extra}` is not a valid extra of Meltano")]
     #[diagnostic(
         code(spile::project::meltano_extra),
-        help("name one that `pip install meltano[NAME]` takes, such as `s3`, `gcs` or `azure`")
+        help("use one that `pip install meltano[NAME]` accepts, for example `s3`, `gcs`, or `azure`")
     )]
     MeltanoExtra {
         /// What was written.
@@ -84,9 +84,12 @@ pub enum SettingsMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// A Meltano version that is no version.
+    /// A Meltano version that is not a version.
     #[error("`{version}` is not an exact version of Meltano")]
-    #[diagnostic(code(spile::project::meltano_version), help("pin one, such as `version = \"{MELTANO_VERSION}\"`"))]
+    #[diagnostic(
+        code(spile::project::meltano_version),
+        help("pin an exact version, for example `version = \"{MELTANO_VERSION}\"`")
+    )]
     MeltanoVersion {
         /// What was written.
         version: String,
@@ -103,7 +106,7 @@ pub struct ProjectSettings {
     pub name: String,
     /// Where people find its pages, for links.
     pub url: Option<String>,
-    /// The environment that commands work in unless told otherwise.
+    /// The environment that commands use without `--env`.
     pub default_environment: EnvironmentName,
     /// The declared environments; the default one is always among them.
     pub environments: BTreeMap<EnvironmentName, Environment>,
@@ -119,7 +122,7 @@ pub struct ProjectSettings {
     pub sync: Sync,
     /// Which variables of the environment runs get.
     pub run: RunEnvironment,
-    /// Whom to tell of what goes wrong.
+    /// The notification channels.
     pub notify: Vec<Channel>,
     /// What is rendered beside `meltano.yml`.
     pub outputs: Vec<OutputSettings>,
@@ -132,14 +135,14 @@ pub struct Environment {
     pub protected: bool,
     /// Where its rows are kept, where it says so.
     pub registry: Option<Registry>,
-    /// The channels that are told of it, by name, where it says so; all, where it does not.
+    /// The names of the channels that get notifications about it; all if it has none.
     pub notify: Option<Vec<Placed<String>>>,
 }
 
 /// How much a plan may change before apply wants the exact numbers acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guard {
-    /// The most integrations, in percent of those that are there, that a plan may delete.
+    /// The maximum share of the existing integrations, in percent, that a plan may delete.
     pub max_delete_percent: u8,
     /// The most integrations, in percent of ten or more, that a plan may change.
     pub max_change_percent: u8,
@@ -220,7 +223,7 @@ fn head(table: Table<'_>, problems: &mut Problems) -> ProjectTable {
     ProjectTable { name, url, default_environment }
 }
 
-/// Returns the default environment: `dev`, where nothing is said. It need not be declared; one whose name resembles that
+/// Returns the default environment: `dev`, if none is set. It need not be declared; one whose name resembles that
 /// of a declared one is taken for a typing error.
 fn default_environment(
     written: Option<Placed<EnvironmentName>>,
@@ -284,7 +287,7 @@ impl ProjectSettings {
     /// Returns the environment that the command line names, or the default one.
     ///
     /// # Errors
-    /// When nobody declared it.
+    /// When it is not declared.
     pub fn environment(&self, asked: Option<&str>) -> Result<EnvironmentName, UndeclaredEnvironment> {
         let Some(asked) = asked else { return Ok(self.default_environment.clone()) };
         let names = || self.environments.keys().map(EnvironmentName::as_str);
@@ -292,14 +295,14 @@ impl ProjectSettings {
         found.cloned().ok_or_else(|| UndeclaredEnvironment {
             name: asked.to_owned(),
             help: did_you_mean(asked, names()).unwrap_or_else(|| {
-                format!("declare it as `[environments.{asked}]` in `spile.toml`; declared are {}", listed(names()))
+                format!("declare it as `[environments.{asked}]` in `spile.toml`, or use one of {}", listed(names()))
             }),
         })
     }
 }
 
 impl ProjectSettings {
-    /// Returns the channels that are told of an environment.
+    /// Returns the channels that get notifications about an environment.
     #[must_use]
     pub fn channels_of(&self, environment: &EnvironmentName) -> Vec<&Channel> {
         let named = self.environments.get(environment).and_then(|own| own.notify.as_ref());
@@ -315,7 +318,7 @@ impl ProjectSettings {
     }
 }
 
-/// The command line names an environment that nobody declared.
+/// The command line uses an environment that is not declared.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("the environment `{name}` is not declared")]
 #[diagnostic(code(spile::project::undeclared_environment))]
@@ -359,10 +362,10 @@ mod tests {
                 "spile.toml:2: the project's name is empty [spile::project::name]",
                 "spile.toml:3: the environment `prd` is not declared [spile::project::environment]",
                 "spile.toml:5: `>=4` is not an exact version of Meltano [spile::project::meltano_version]",
-                "spile.toml:6: `a;b` is no extra of Meltano's [spile::project::meltano_extra]",
+                "spile.toml:6: `a;b` is not a valid extra of Meltano [spile::project::meltano_extra]",
                 "spile.toml:8: `max_delete_percent` is 130, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
                 "spile.toml:10: unknown key `protekted` [spile::toml::unknown_key]",
-                "spile.toml:11: `environments`: `X` is not a name: use lower-case letters, digits and dashes, first a letter or digit [spile::toml::invalid]",
+                "spile.toml:11: `environments`: `X` is not a valid name: use lowercase letters, digits, and dashes, starting with a letter or digit [spile::toml::invalid]",
             ]
         );
     }
@@ -394,7 +397,7 @@ mod tests {
         let none = |line: &str| parsed(&format!("[project]\nname = 'a'\n[sync]\n{line}\n")).1;
         assert_eq!(
             none("timeout = '-5m'"),
-            ["spile.toml:4: `timeout`: `-5m` is no length of time [spile::toml::invalid]"]
+            ["spile.toml:4: `timeout`: `-5m` is not a duration [spile::toml::invalid]"]
         );
         assert_eq!(none("timeout = '0s'").len(), 1);
         let of = |text: &str| parsed(&format!("[project]\nname = 'a'\n[sync]\n{text}\n")).0.unwrap().sync;
@@ -410,7 +413,7 @@ mod tests {
         );
         assert_eq!(
             none("catalog = '-1d'"),
-            ["spile.toml:4: `catalog`: `-1d` is no age of a catalog [spile::toml::invalid]"]
+            ["spile.toml:4: `catalog`: `-1d` is not a valid catalog age [spile::toml::invalid]"]
         );
         assert_eq!(none("missing_stream = 'ok'\nfailed_discovery = 'ok'\nempty = 'no'").len(), 3);
         assert_eq!(none("retry_after = '0s'"), [""; 0]);
@@ -485,7 +488,7 @@ mod tests {
             found,
             [
                 "spile.toml:4: `url` is missing [spile::toml::missing_key]",
-                "spile.toml:5: the key of the registry stands in plain text [spile::registry::literal_key]",
+                "spile.toml:5: the registry key is in plain text [spile::registry::literal_key]",
             ]
         );
     }

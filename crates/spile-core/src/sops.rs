@@ -1,6 +1,6 @@
 //! sops documents, natively: the format to the byte, in JSON, YAML and TOML; pure but for randomness.
 //!
-//! Apart from integrations because it is somebody else's format: <https://getsops.io>. The nearest crate, `rops`, drops
+//! Separate from integrations because it is another project's format: <https://getsops.io>. The nearest crate, `rops`, drops
 //! recipients and comments when it rewrites a document, and its documents have no version.
 
 mod cipher;

@@ -91,7 +91,7 @@ impl<'a> Table<'a> {
         Placed { value, place: self.source.place(span) }
     }
 
-    /// Reports a value of another kind than is wanted. What stands in or in place of a table may be a secret.
+    /// Reports a value of another kind than is wanted. What is in or in place of a table may be a secret.
     fn wrong(
         &self,
         key: &str,
@@ -122,7 +122,7 @@ impl<'a> Table<'a> {
         text.map(|text| self.placed(text.to_owned(), found.span()))
     }
 
-    /// Returns the text at `key`, which is a secret or names one: what is there instead is not shown.
+    /// Returns the text at `key`, which is a secret or refers to one: a value of another type is not shown.
     pub fn secret_text(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<String>> {
         if let Some(found) = self.entries.get(key).filter(|found| !found.get_ref().is_str()) {
             self.hide(found, problems);
@@ -177,7 +177,7 @@ impl<'a> Table<'a> {
         if found.is_none() {
             let names = || choices.iter().map(|(name, _)| *name);
             let help = did_you_mean(&text, names()).unwrap_or_else(|| format!("choose one of {}", listed(names())));
-            let message = format!("`{}` is none of the known words", text.value);
+            let message = format!("`{}` is not a known value", text.value);
             let span = text.place.span.clone().into();
             problems.push(self.source, TomlMistake::Invalid { key: key.to_owned(), message, span, help: Some(help) });
         }
@@ -207,7 +207,7 @@ impl<'a> Table<'a> {
         let number = written.and_then(value::whole).and_then(|number| T::try_from(number).ok());
         let number = number.filter(|number| range.contains(number));
         match written {
-            // What is a whole number, and another one than is taken, is told by what it is.
+            // A whole number out of range is quoted.
             Some(_) if number.is_none() => {
                 let span = found.span();
                 let written = self.source.text().get(span.clone()).unwrap_or_default().to_owned();
@@ -359,7 +359,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Returns where a key stands, if it is there.
+    /// Returns where a key is, if it is there.
     #[must_use]
     pub fn key_place(&self, key: &str) -> Option<Place> {
         self.entries.keys().find(|known| known.get_ref() == key).map(|known| self.source.place(known.span()))
@@ -374,13 +374,13 @@ impl<'a> Table<'a> {
         keys
     }
 
-    /// Returns where the table stands.
+    /// Returns where the table is.
     #[must_use]
     pub fn place(&self) -> Place {
         self.source.place(self.span.clone())
     }
 
-    /// Reports every key that nobody asked for. What stands at a misspelt one may be a secret.
+    /// Reports every unknown key. The value of a misspelled one may be a secret.
     pub fn finish(self, problems: &mut Problems) {
         let known = self.known.borrow();
         for (key, value) in self.entries.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
@@ -390,7 +390,7 @@ impl<'a> Table<'a> {
             all.sort_unstable();
             all.dedup();
             let help = did_you_mean(name, known.iter().copied())
-                .unwrap_or_else(|| format!("the keys known here are {}", listed(all)));
+                .unwrap_or_else(|| format!("the known keys here are {}", listed(all)));
             let span = key.span().into();
             problems.push(self.source, TomlMistake::UnknownKey { key: name.to_owned(), span, help });
         }
@@ -436,7 +436,7 @@ mod tests {
     fn a_merge_that_was_left_half_way_is_one_mistake() {
         let text = "name = 'x'\n<<<<<<< ours\na = 1\n=======\na = 2\n>>>>>>> theirs\n";
         let found = messages(text, |_, _| Some(()));
-        assert_eq!(found, ["a.toml:2: the file has marks of a conflict that git left [spile::toml::conflict]"]);
+        assert_eq!(found, ["a.toml:2: the file has conflict markers from git [spile::toml::conflict]"]);
     }
 
     #[test]

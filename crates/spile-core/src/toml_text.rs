@@ -47,7 +47,7 @@ pub fn is_long_table(value: &Value) -> bool {
 }
 
 /// Returns a table with its head, its members in their order. From the first long table on that only tables come behind,
-/// each has a head of its own: what stands under a head has no place for what comes behind it.
+/// each has a head of its own: what is under a head has no place for what comes behind it.
 #[must_use]
 pub fn table(path: &str, members: &Map<String, Value>) -> String {
     let all: Vec<(&String, &Value)> = members.iter().collect();

@@ -14,7 +14,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 /// `maps.b` and `maps.a` are of `maps`; see [`sorted`].
 pub type Settings = IndexMap<String, Value>;
 
-/// Sorts settings by their names up to the first dot: the order of the others is nobody's business, and so the same
+/// Sorts settings by their names up to the first dot: the order of the others does not matter, so that the same
 /// settings are written in one order.
 #[must_use]
 pub fn sorted(mut settings: Settings) -> Settings {
@@ -87,10 +87,10 @@ fn table_from(table: &DeTable<'_>) -> Result<Value, NotAValue> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotToml {
     /// To leave it out would move what comes behind it.
-    #[error("a list with a null in it")]
+    #[error("a list that contains a null")]
     Null,
     /// TOML's integers have 64 bits with a sign.
-    #[error("a whole number beyond 64 bits")]
+    #[error("an integer that does not fit in 64 bits")]
     Number,
 }
 

@@ -1,7 +1,7 @@
-//! Characters that nobody sees and that change what is seen: they steer a terminal, or turn the direction of text.
+//! Invisible characters that change what is displayed: they control a terminal, or change the direction of text.
 //!
-//! Names, values and messages come from files, plugins and registries of anybody. Wherever people read them these
-//! characters are written as what they are: `\u{202e}`. Letters of right-to-left scripts and joined emoji stay.
+//! Names, values, and messages may come from untrusted files, plugins, and registries. Wherever people read them, these
+//! characters are escaped: `\u{202e}`. Letters of right-to-left scripts and joined emoji stay.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -49,7 +49,7 @@ fn escaped(text: &str, is_special: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Returns JSON of the same value in which every character is seen: what steers can stand in its strings only. `##[` stands
+/// Returns JSON of the same value in which every character is seen: what steers can be in its strings only. `##[` is
 /// only there as well, and GitHub's runner takes it for the start of a command wherever it is printed.
 #[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {

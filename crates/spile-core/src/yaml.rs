@@ -1,6 +1,6 @@
-//! YAML with the place of every node, so that a text can be changed without writing it anew.
+//! YAML with the place of every node, so that a text can be changed without rewriting it.
 //!
-//! Apart from the reader of rendered files: that one wants values, this one wants to know which bytes a value is.
+//! Separate from the reader of rendered files, which needs values; this one needs to know which bytes a value is.
 
 mod bounds;
 mod comments;

@@ -17,8 +17,8 @@ pub fn sentences(change: &ChangeData) -> Vec<String> {
     let secrets = counted(change.secrets, "secret");
     let gains = after.difference(&before).map(|recipient| format!("gives {recipient} access to {secrets}"));
     let loses = before.difference(&after);
-    let note = "it still knows the values it could read until now";
-    gains.chain(loses.map(|recipient| format!("takes access from {recipient}; {note}"))).collect()
+    let note = "it still knows the values that it could read until now";
+    gains.chain(loses.map(|recipient| format!("removes the access of {recipient}; {note}"))).collect()
 }
 
 fn names(value: &Value) -> BTreeSet<String> {

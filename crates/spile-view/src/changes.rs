@@ -14,16 +14,16 @@ use spile_core::name::Slug;
 use spile_core::problem::counted;
 use spile_ops::contract::{Acceptance, Checked, History, HistoryStep, IntegrationLabel};
 
-/// Returns what has changed in the source of an integration, and what comes next.
+/// Returns what has changed in the source of an integration, and the next step.
 #[must_use]
 pub fn text(named: &IntegrationLabel, history: &History, zone: &TimeZone) -> String {
     let slug = &named.slug;
     match history {
         History::SinceContract(changes) if changes.is_empty() => {
-            format!("{} the source of `{slug}` is what its contract says\n", styled(GOOD.bold(), "ok:"))
+            format!("{} the source of `{slug}` matches its contract\n", styled(GOOD.bold(), "ok:"))
         }
         History::SinceContract(changes) => {
-            let next = styled(QUIET, &format!("`{}` takes this as good", named.accept()));
+            let next = styled(QUIET, &format!("accept this with `{}`", named.accept()));
             format!("{}{next}\n", lines(&data(&named.argument, changes)))
         }
         History::ByAnswer(steps) => {
@@ -35,9 +35,9 @@ pub fn text(named: &IntegrationLabel, history: &History, zone: &TimeZone) -> Str
                 text += &lines(&data(&named.argument, &step.changes));
             }
             if steps.is_empty() {
-                text += "the source has offered the same as long as its answers are kept\n";
+                text += "the source has not changed as far back as its catalogs are kept\n";
             }
-            let next = format!("there is no contract: `{}` takes what it offers now as good", named.accept());
+            let next = format!("there is no contract: accept what it offers now with `{}`", named.accept());
             text + &styled(QUIET, &next) + "\n"
         }
     }
@@ -54,7 +54,7 @@ pub fn lines(changes: &[SourceChange]) -> String {
     changes.iter().map(line).collect()
 }
 
-/// Tells whether a change waits for somebody.
+/// Tells whether a change is waiting to be accepted.
 #[must_use]
 pub fn is_open(change: &SourceChange) -> bool {
     change.action != Reaction::Take.word()
@@ -68,12 +68,12 @@ fn mark(change: &SourceChange) -> String {
     }
 }
 
-/// Returns what a plan says of sources that are not what their contracts say.
+/// Returns what a plan shows for sources that do not match their contracts.
 #[must_use]
 pub fn in_plan(sources: &[SourceData]) -> String {
     let one = |source: &SourceData| {
         let head = format!("the source of `{}` has changed:", source.slug);
-        let next = format!("`{}` takes this as good", source.accept);
+        let next = format!("accept this with `{}`", source.accept);
         format!("  {}\n{}      {}\n", styled(CHANGED, &head), lines(&source.changes), styled(QUIET, &next))
     };
     sources.iter().map(one).collect()
@@ -141,14 +141,14 @@ fn one(argument: &str, change: &Change) -> SourceChange {
     }
 }
 
-/// A source that is not what its contract says, as data.
+/// A source that does not match its contract, as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceData {
     /// The integration.
     pub slug: Slug,
-    /// When the source said what it offers.
+    /// When the source was last discovered.
     pub discovered_at: Timestamp,
-    /// The command that takes it as good.
+    /// The command that accepts it.
     pub accept: String,
     /// What has changed.
     pub changes: Vec<SourceChange>,
@@ -176,18 +176,18 @@ pub fn history(named: &IntegrationLabel, history: &History) -> Value {
     json!({ "slug": slug, "environment": environment, "compared_with": since, "steps": steps })
 }
 
-/// Returns what is to be taken as good.
+/// Returns what accepting would write.
 #[must_use]
 pub fn acceptance(named: &IntegrationLabel, acceptance: &Acceptance) -> String {
     let path = acceptance.path.display();
     match &acceptance.changes {
         _ if acceptance.edits.is_empty() => {
-            format!("{} `{path}` says what the source offers\n", styled(GOOD.bold(), "ok:"))
+            format!("{} `{path}` matches what the source offers\n", styled(GOOD.bold(), "ok:"))
         }
         None => format!("  {} {path}: {}\n", styled(GOOD, "+"), counted(acceptance.streams, "stream")),
-        // Of streams that are not read columns may have come and gone.
+        // Columns of streams that are not read may have been added or removed.
         Some(changes) if changes.is_empty() => {
-            format!("  {} {path}: nothing that is selected has changed\n", styled(CHANGED, "~"))
+            format!("  {} {path}: nothing selected has changed\n", styled(CHANGED, "~"))
         }
         Some(changes) => format!("{}  {} {path}\n", lines(&data(&named.argument, changes)), styled(CHANGED, "~")),
     }
@@ -206,7 +206,7 @@ pub fn acceptance_data(named: &IntegrationLabel, acceptance: &Acceptance) -> Val
     })
 }
 
-/// Returns what the sources say whose contracts were due.
+/// Returns the results for the sources whose contracts were due.
 #[must_use]
 pub fn checked(checked: &[Checked]) -> String {
     if checked.is_empty() {

@@ -19,7 +19,7 @@ const LONGEST: usize = 72;
 #[must_use]
 pub fn list(standing: &[&ShelfEntry]) -> String {
     if standing.is_empty() {
-        return "no connector is like that: try fewer words, or `spile connectors list`\n".to_owned();
+        return "no connector matches: try fewer words, or `spile connectors list`\n".to_owned();
     }
     let row = |one: &&ShelfEntry| -> [Cell; 5] {
         let head = &one.head;
@@ -56,7 +56,7 @@ fn one(ShownConnector { connector, origin }: &ShownConnector) -> String {
     let defined = match origin {
         Origin::BuiltIn => "built in".to_owned(),
         Origin::File(path) => path.display().to_string(),
-        Origin::Hub(plugin) => format!("in the hub; to use it: `spile connectors import {}`", plugin.name()),
+        Origin::Hub(plugin) => format!("in the hub; import it with `spile connectors import {}`", plugin.name()),
     };
     let kind = if connector.role == spile_core::connector::Role::Loader { ", kind = \"loader\"" } else { "" };
     let facts = [
@@ -120,9 +120,9 @@ fn groups(connector: &Connector) -> String {
         return String::new();
     }
     let how = match (connector.groups.len(), connector.one_group) {
-        (1, _) => "These have to be set",
-        (_, true) => "One of these groups has to be set in full, and no other",
-        (_, false) => "One of these groups has to be set in full",
+        (1, _) => "Set all of these",
+        (_, true) => "Set all settings of exactly one of these groups",
+        (_, false) => "Set all settings of at least one of these groups",
     };
     let mut text = format!("\n{how}:\n");
     for group in &connector.groups {
@@ -131,7 +131,7 @@ fn groups(connector: &Connector) -> String {
     text
 }
 
-/// Returns what was imported, with what was done otherwise than the definition says.
+/// Returns what was imported, and where that differs from the definition.
 #[must_use]
 pub fn imported(imported: &Imported) -> String {
     let Imported { name, kind, path, settings, secrets, notes } = imported;

@@ -16,7 +16,7 @@ use spile_ops::discover::{Offer, ShownStream};
 #[must_use]
 pub fn streams(offer: &Offer, shown: &[ShownStream<'_>], zone: &TimeZone) -> String {
     if shown.is_empty() {
-        return "the source offers no stream at all: look at what its account may see\n".to_owned();
+        return "the source offers no streams: check what its account can access\n".to_owned();
     }
     let row = |shown: &ShownStream<'_>| -> [Cell; 7] {
         let stream = shown.stream;
@@ -34,7 +34,7 @@ pub fn streams(offer: &Offer, shown: &[ShownStream<'_>], zone: &TimeZone) -> Str
     let table = table(["stream", "primary key", "replication key", "method", "fields", "selected", "table"], &rows);
     let at = local(offer.discovered.discovered_at, zone);
     let taken = shown.iter().filter(|shown| shown.taken.is_read()).count();
-    let foot = format!("{}, {taken} selected; the source said so at {at}", counted(shown.len(), "stream"));
+    let foot = format!("{}, {taken} selected; discovered at {at}", counted(shown.len(), "stream"));
     format!("{table}\n{}\n", styled(QUIET, &foot))
 }
 
@@ -82,7 +82,7 @@ pub fn undiscovered(unknown: &[Undiscovered], default: &EnvironmentName) -> Stri
         };
         let commands: Vec<String> = unknown.environments.iter().map(command).collect();
         let note = styled(CHANGED, "note:");
-        format!("{note} what the source of `{}` offers is not known: run {}\n", unknown.slug, commands.join(" and "))
+        format!("{note} it is not known what the source of `{}` offers: run {}\n", unknown.slug, commands.join(" and "))
     };
     unknown.iter().map(one).collect()
 }

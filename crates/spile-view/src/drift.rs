@@ -1,4 +1,4 @@
-//! Drift as people read it: what something else has changed, and what the files say to it.
+//! Drift as people read it: what something else has changed, and what the files say about it.
 
 use super::plan_data::{DriftData, DriftFieldData, HandEditData, PlanData};
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, styled};
@@ -31,7 +31,7 @@ impl<'a> Drifted<'a> {
     }
 }
 
-/// Returns drift as people read it; nothing where there is none.
+/// Returns drift as people read it; empty if there is none.
 #[must_use]
 pub fn text(drifted: &Drifted<'_>) -> String {
     if !drifted.is_any() {
@@ -48,7 +48,7 @@ pub fn text(drifted: &Drifted<'_>) -> String {
         lines.extend(hand_edits.iter().map(|edit| format!("      {}", super::plain(&edit.phrase))));
     }
     if is_edited && hand_edits.is_empty() && drift.iter().all(|drift| drift.target == "registry") {
-        lines.push(format!("    {} has changed outside of its integrations", styled(STRONG, FILE_NAME)));
+        lines.push(format!("    {} has changed outside its integrations", styled(STRONG, FILE_NAME)));
     }
     lines.push(format!("    {}\n", styled(QUIET, next_step(drifted))));
     super::harmless(&lines.join("\n"))
@@ -58,12 +58,12 @@ fn next_step(drifted: &Drifted<'_>) -> &'static str {
     let is_lost = drifted.hand_edits.iter().any(|edit| edit.edit != HandEditKind::Removed);
     let is_in_file = is_lost || drifted.records.iter().any(|drift| drift.target == "meltano");
     match (is_in_file, drifted.records.iter().any(|drift| drift.target == "registry")) {
-        (true, false) => "apply makes all of it what the files say; `spile pull` writes it into the files instead",
+        (true, false) => "apply overwrites all of it with the files; `spile pull` writes it into the files instead",
         (true, true) => {
-            "apply makes all of it what the files say; `spile pull` writes what meltano.yml says into the files instead, and \
+            "apply overwrites all of it with the files; `spile pull` writes what meltano.yml says into the files instead, and \
              `spile pull SLUG` a row"
         }
-        (false, _) => "apply makes all of it what the files say; `spile pull SLUG` writes a row into its file instead",
+        (false, _) => "apply overwrites all of it with the files; `spile pull SLUG` writes a row into its file instead",
     }
 }
 
@@ -73,7 +73,7 @@ pub fn verb(drift: &DriftData) -> String {
     let verb = match drift.kind {
         DriftKind::Changed => "has changed",
         DriftKind::Removed => "is gone",
-        DriftKind::Added => "is there again, though apply had deleted it,",
+        DriftKind::Added => "exists again after apply deleted it",
     };
     let place = if drift.target == "registry" { "the registry" } else { FILE_NAME };
     format!("{verb} in {place}")
@@ -93,12 +93,12 @@ fn field(field: &DriftFieldData) -> String {
     format!("{change}  {}", styled(QUIET, &format!("({})", files(field.files))))
 }
 
-/// Returns what the files say to a field that something else has changed.
+/// Returns what the files say about a field that something else has changed.
 #[must_use]
 pub fn files(files: Files) -> &'static str {
     match files {
         Files::AsLeft => "the files have not changed here",
         Files::AsChanged => "the files now say the same",
-        Files::Otherwise => "the files say a third thing",
+        Files::Otherwise => "the files say something else",
     }
 }

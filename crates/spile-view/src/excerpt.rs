@@ -1,4 +1,4 @@
-//! The lines of a file that a problem is about, as people are shown them.
+//! The lines of a file that a problem is about, as they are displayed.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Applies of the past as people read them.
+//! Past applies as people read them.
 
 use jiff::tz::TimeZone;
 

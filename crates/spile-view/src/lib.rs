@@ -59,8 +59,8 @@ pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Returns text in which nothing steers a terminal or turns its direction, colours apart: names and values may come from
-/// anywhere, a plan file from somebody else. Where no colour of ours stands in a text, [`plain`] leaves none.
+/// Returns text in which nothing steers a terminal or turns its direction, colors apart: names and values may come from
+/// anywhere, a plan file from somebody else. Where no color of ours is in a text, [`plain`] leaves none.
 #[must_use]
 pub fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -83,7 +83,7 @@ pub fn harmless(text: &str) -> String {
     shown
 }
 
-/// Returns the length of the colour that a text begins with.
+/// Returns the length of the color that a text begins with.
 fn colour(text: &str) -> Option<usize> {
     let codes = text.strip_prefix("\u{1b}[")?;
     let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -96,7 +96,7 @@ fn hides(codes: &str) -> bool {
     !codes.starts_with("38;") && codes.split(';').any(hides)
 }
 
-/// Returns the sign of an action and its colour, as Terraform has them.
+/// Returns the sign of an action and its color, as Terraform has them.
 #[must_use]
 pub fn sign(action: Action) -> (&'static str, Style) {
     match action {

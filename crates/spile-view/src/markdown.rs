@@ -2,7 +2,7 @@
 
 use spile_core::visible::plain;
 
-/// Returns text as a span of code: whatever stands in it, backticks and line ends included.
+/// Returns text as a span of code: whatever is in it, backticks and line ends included.
 #[must_use]
 pub fn code(text: &str) -> String {
     let flat = plain(text).replace(['\n', '\t'], " ");

@@ -36,7 +36,7 @@ pub fn tested(tested: &[TestedData]) -> String {
     harmless(&tested.iter().map(line).collect::<String>())
 }
 
-/// What is said where nobody would be told.
+/// The message for an environment without channels.
 const NO_CHANNELS: &str = "no channels in this environment: add a `[[notify]]` to `spile.toml`\n";
 
 /// Returns what was sent, in a line.
@@ -93,6 +93,6 @@ pub fn overview(overview: &OverviewData, zone: &TimeZone) -> String {
         ]
     };
     let rows: Vec<_> = overview.alerts.iter().map(row).collect();
-    text.push_str(&table(["alert", "integration", "since", "told", "what"], &rows));
+    text.push_str(&table(["alert", "integration", "since", "notified", "problem"], &rows));
     harmless(&text)
 }

@@ -1,4 +1,4 @@
-//! A plan as people read it: changes first, what stays only counted, the last line the truth.
+//! A plan as people read it: changes first, unchanged integrations only counted, and the totals in the last line.
 
 use std::fmt::Write;
 
@@ -58,12 +58,12 @@ pub fn verb(changes: &[ChangeData]) -> String {
     let renamed = changes.iter().find_map(|change| change.renamed_from.as_ref());
     match (action(changes), renamed) {
         (Action::Create, _) => "will be created".to_owned(),
-        (Action::Update, Some(old)) => format!("will be renamed, it was `{old}`"),
+        (Action::Update, Some(old)) => format!("will be renamed from `{old}`"),
         (Action::Update, None) if changes.iter().any(|change| change.adopted) => {
-            "will be adopted: its row is nobody's".to_owned()
+            "will be adopted: its row is unmanaged".to_owned()
         }
         (Action::Update, None) if changes.iter().any(|change| change.released) => {
-            "will be let go of: its row becomes unmanaged, as it was before it was adopted".to_owned()
+            "will be released: its row becomes unmanaged again, as before it was adopted".to_owned()
         }
         (Action::Update, None) => "will be updated".to_owned(),
         (Action::Delete, _) => "will be deleted".to_owned(),
@@ -105,7 +105,7 @@ fn consequences(changes: &[ChangeData]) -> Vec<String> {
 #[must_use]
 pub fn streams(change: &ChangeData) -> String {
     if change.streams.iter().any(|stream| stream == "*") {
-        return "all of the source".to_owned();
+        return "the whole source".to_owned();
     }
     spile_core::problem::listed(change.streams.iter().map(String::as_str))
 }
@@ -161,14 +161,14 @@ fn field(field: &FieldData, width: usize) -> String {
 #[must_use]
 pub fn secret(path: &str, change: SecretChange) -> (Action, &'static str) {
     if path == WRAPPING {
-        return (Action::Update, "signed or wrapped anew, no value changes");
+        return (Action::Update, "signed or wrapped again, no value changes");
     }
     match change {
         SecretChange::Added => (Action::Create, "secret, added"),
         SecretChange::Removed => (Action::Delete, "secret, removed"),
         SecretChange::Changed => (Action::Update, "secret, its value changes"),
-        SecretChange::Reencrypted => (Action::Update, "encrypted anew, the same value"),
-        SecretChange::Unverified => (Action::Update, "the ciphertext changes; not verified, no key is at hand"),
+        SecretChange::Reencrypted => (Action::Update, "re-encrypted, same value"),
+        SecretChange::Unverified => (Action::Update, "the ciphertext changes; not verified, no key available"),
     }
 }
 
@@ -209,20 +209,21 @@ fn diff(plan: &PlanData) -> String {
 fn notes(text: &mut String, plan: &PlanData) {
     let start = text.len();
     for slug in &plan.protected {
-        let note = format!("`{slug}` is protected and stays, though no file declares it");
+        let note = format!("`{slug}` is protected and stays, although no file declares it");
         line(text, 2, &format!("{} {note}", styled(CHANGED, "protected:")));
     }
     for slug in &plan.spared {
-        let note = format!("`{slug}` stays, though no file declares it: a partial plan deletes what it names in full");
+        let note =
+            format!("`{slug}` stays, although no file declares it: a partial plan only deletes what it names in full");
         line(text, 2, &styled(QUIET, &note));
     }
     for path in &plan.outputs_left {
-        line(text, 2, &styled(QUIET, &format!("`{path}` stays: only a plan of all renders it")));
+        line(text, 2, &styled(QUIET, &format!("`{path}` stays unchanged: only a full plan renders it")));
     }
     text.push_str(&super::drift::text(&super::drift::Drifted::of(plan)));
     text.push_str(&super::changes::in_plan(&plan.sources));
     for foreign in &plan.unmanaged {
-        let owner = foreign.managed_by.as_ref().map_or("nobody".to_owned(), |owner| format!("`{owner}`"));
+        let owner = foreign.managed_by.as_ref().map_or("no project".to_owned(), |owner| format!("`{owner}`"));
         let note = format!("unmanaged: `{}` ({}) belongs to {owner}", foreign.name, foreign.id);
         line(text, 2, &styled(QUIET, &plain(&note)));
     }

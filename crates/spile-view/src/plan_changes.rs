@@ -1,4 +1,4 @@
-//! What has moved between a plan that was reviewed and the one that would be made now.
+//! What has changed between a reviewed plan and the plan that would be made now.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub fn between(saved: &PlanData, now: &PlanData) -> Vec<String> {
     if has_moved("meltano") {
         sentences.push("`meltano.yml` has changed".to_owned());
     }
-    sentences.extend(outputs(saved, now).into_iter().map(|path| format!("`{path}` is rendered otherwise now")));
+    sentences.extend(outputs(saved, now).into_iter().map(|path| format!("`{path}` now renders differently")));
     if sentences.is_empty() {
         sentences.push("the files have changed".to_owned());
     }
@@ -29,17 +29,17 @@ pub fn between(saved: &PlanData, now: &PlanData) -> Vec<String> {
     let mut moved: Vec<(String, &'static str)> = Vec::new();
     for changes in &before {
         match of(&after, changes[0].id) {
-            None => moved.push((changes[0].slug.to_string(), "does not change any more")),
-            Some(now) if now != *changes => moved.push((changes[0].slug.to_string(), "changes otherwise")),
+            None => moved.push((changes[0].slug.to_string(), "no longer changes")),
+            Some(now) if now != *changes => moved.push((changes[0].slug.to_string(), "changes differently")),
             Some(_) => {}
         }
     }
     let new = after.iter().filter(|changes| of(&before, changes[0].id).is_none());
     moved.extend(new.map(|changes| {
         let what = match super::plan_data::action(changes) {
-            Action::Create => "is created now too",
-            Action::Update => "is updated now too",
-            Action::Delete => "is deleted now too",
+            Action::Create => "is now also created",
+            Action::Update => "is now also updated",
+            Action::Delete => "is now also deleted",
         };
         (changes[0].slug.to_string(), what)
     }));
@@ -52,7 +52,7 @@ pub fn between(saved: &PlanData, now: &PlanData) -> Vec<String> {
     sentences
 }
 
-/// Names the files that would be written otherwise now, `meltano.yml` apart: that has a revision.
+/// Returns the files that would now be written differently, except `meltano.yml`, which has a revision.
 fn outputs<'a>(saved: &'a PlanData, now: &'a PlanData) -> BTreeSet<&'a str> {
     let differing = |of: &'a PlanData, other: &'a PlanData| of.files.iter().filter(|file| !other.files.contains(file));
     let all = differing(saved, now).chain(differing(now, saved));

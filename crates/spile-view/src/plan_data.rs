@@ -57,7 +57,7 @@ pub struct PlanData {
     pub protected: Vec<Slug>,
     /// Integrations that stay because the plan is partial and does not name them.
     pub spared: Vec<Slug>,
-    /// Integrations whose row was nobody's.
+    /// Integrations whose row was unmanaged.
     pub adopted: Vec<Slug>,
     /// What something else has changed since the last apply.
     pub drift: Vec<DriftData>,
@@ -66,14 +66,14 @@ pub struct PlanData {
     /// What was edited in `meltano.yml` by hand, outside of integrations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hand_edits: Vec<HandEditData>,
-    /// Rows of others.
+    /// Unmanaged rows and rows of other projects.
     pub unmanaged: Vec<Foreign>,
     /// Guards that apply would run into.
     pub guards: Vec<GuardData>,
     /// Sources that are not what their contracts say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceData>,
-    /// What is no mistake in the files but worth a word.
+    /// What is not a mistake in the files but deserves attention.
     pub problems: Vec<ProblemData>,
 }
 
@@ -88,9 +88,9 @@ pub struct ChangeData {
     pub target: String,
     /// What happens.
     pub action: Action,
-    /// Whether its row was nobody's.
+    /// Whether its row was unmanaged.
     pub adopted: bool,
-    /// Whether its row becomes nobody's again.
+    /// Whether its row becomes unmanaged again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
     /// The name it had, where it has another one.
@@ -136,7 +136,7 @@ pub enum FieldData {
         /// What happens to it.
         secret: SecretChange,
     },
-    /// A value that everybody may see.
+    /// A value that everyone may see.
     Plain {
         /// The field.
         path: String,
@@ -148,7 +148,7 @@ pub enum FieldData {
 }
 
 impl FieldData {
-    /// Returns the field, such as `config.start_date`.
+    /// Returns the field, for example `config.start_date`.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {

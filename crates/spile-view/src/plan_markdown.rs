@@ -16,7 +16,7 @@ use spile_core::visible::plain;
 /// The most characters of a comment.
 pub const MOST: usize = 65_000;
 
-/// How much is said.
+/// How much detail is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {
     /// All of it.
@@ -112,11 +112,11 @@ fn warnings(plan: &PlanData) -> String {
     if !plan.flags().is_empty() {
         lines.push(format!("**apply will refuse this** without {}", lifted_by(plan)));
     }
-    let stays = |slug| format!("{} stays, though no file declares it: it is protected", code(slug));
+    let stays = |slug| format!("{} stays, although no file declares it: it is protected", code(slug));
     lines.extend(plan.protected.iter().take(20).map(|slug| stays(slug.as_str())));
-    let spared = |slug| format!("{} stays, though no file declares it: the plan is partial", code(slug));
+    let spared = |slug| format!("{} stays, although no file declares it: the plan is partial", code(slug));
     lines.extend(plan.spared.iter().take(20).map(|slug| spared(slug.as_str())));
-    let left = |path: &String| format!("{} stays: only a plan of all renders it", code(path));
+    let left = |path: &String| format!("{} stays unchanged: only a full plan renders it", code(path));
     lines.extend(plan.outputs_left.iter().take(20).map(left));
     if lines.is_empty() {
         return String::new();
@@ -220,7 +220,7 @@ fn drift(plan: &PlanData, most: usize) -> String {
     format!("\n<details><summary>{summary}</summary>\n\n{}\n</details>\n", body.concat())
 }
 
-/// Returns the sources that are not what their contracts say, and what accepting that means.
+/// Returns the sources that do not match their contracts, and what accepting that means.
 fn sources(plan: &PlanData, most: usize) -> String {
     if plan.sources.is_empty() {
         return String::new();
@@ -231,7 +231,7 @@ fn sources(plan: &PlanData, most: usize) -> String {
             let open = if is_open(change) { format!(" ({})", code(&change.action)) } else { String::new() };
             format!("  - {}{open}{said}\n", phrase(&change.sentence))
         };
-        let next = format!("  - {} takes this as good\n", code(&source.accept));
+        let next = format!("  - accept this with {}\n", code(&source.accept));
         let changes: String = source.changes.iter().take(20).map(change).collect();
         format!("- {}\n{changes}{next}", code(source.slug.as_str()))
     };

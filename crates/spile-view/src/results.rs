@@ -9,10 +9,10 @@ use super::{QUIET, harmless, styled};
 use spile_core::run::{Run, RunStatus};
 use spile_ops::run::{Mend, Would};
 
-/// A run, and where to mend what made it fail.
+/// A run, and where to fix what made it fail.
 pub type RunRow = (Run, Option<Mend>);
 
-/// Returns the results as a table, and below it where to mend each failure.
+/// Returns the results as a table, and below it where to fix each failure.
 #[must_use]
 pub fn results(ended: &[RunRow]) -> String {
     let row = |(run, _): &RunRow| -> [Cell; 7] {
@@ -46,7 +46,7 @@ fn mended(run: &Run, mend: &Mend) -> String {
     format!("  --> {}{line}\n  help: {}\n  log: `{log}`{url}\n", mend.path.display(), mend.help)
 }
 
-/// Returns the results as data: each run, with where to mend it.
+/// Returns the results as data: each run, with where to fix it.
 #[must_use]
 pub fn data(ended: &[RunRow]) -> Value {
     let one = |(run, mend): &RunRow| {
@@ -100,12 +100,12 @@ pub fn would(all: &[Would]) -> String {
     let row = |one: &Would| -> [Cell; 5] {
         let bookmark = one.bookmark.as_ref().map(|state| harmless(&state.to_string()));
         let unknown = if one.forgets {
-            "its tap keeps none: it reads everything in each run"
+            "its tap keeps none: it reads everything on every run"
         } else {
-            "none known: it would read everything, or what Meltano knows"
+            "none known: it would read everything, or start where Meltano left off"
         };
         let bookmark = bookmark.unwrap_or_else(|| unknown.to_owned());
-        let goes_on = one.unfinished_refresh.map(|run| format!("goes on with the full refresh of the run {run}: "));
+        let goes_on = one.unfinished_refresh.map(|run| format!("continues the full refresh of run {run}: "));
         [
             one.slug.as_str().into(),
             one.loader.as_ref().map_or("-", |slug| slug.as_str()).into(),

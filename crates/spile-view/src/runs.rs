@@ -1,4 +1,4 @@
-//! Runs and standings as people read them.
+//! Runs and statuses as people read them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub fn runs(runs: &[Run], zone: &TimeZone) -> String {
 #[must_use]
 pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
     let tries = if run.attempts == 1 { String::new() } else { format!(", tried {} times", run.attempts) };
-    let whole = if run.full_refresh { ", everything again" } else { "" };
+    let whole = if run.full_refresh { ", full refresh" } else { "" };
     let mut facts = vec![
         ("run", run.id.to_string()),
         ("integration", run.slug.to_string()),
@@ -99,7 +99,7 @@ fn arrivals(run: &Run) -> String {
     format!("\n{}", table(["stream", "records", "table", "rows before", "rows after", ""], &rows))
 }
 
-/// Returns how every integration stands.
+/// Returns the status of every integration.
 #[must_use]
 pub fn status(statuses: &[Status], zone: &TimeZone) -> String {
     let row = |status: &Status| -> [Cell; 6] {
@@ -190,7 +190,7 @@ pub(super) fn status_cell(status: RunStatus) -> Cell {
     Cell::styled(status.word(), status_style(status))
 }
 
-/// Returns how a status, and what is said of it, looks.
+/// Returns the style of a status and its text.
 pub(super) fn status_style(status: RunStatus) -> Style {
     match status {
         RunStatus::Ok => GOOD,
@@ -218,8 +218,8 @@ pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
 #[must_use]
 pub fn resumed(slug: &Slug, Unfinished { run, left }: &Unfinished) -> String {
     let from = match left {
-        RefreshRemains::Bookmarks => "what it had done is not read again",
-        RefreshRemains::Nothing => "from its beginning, for it had kept no bookmark",
+        RefreshRemains::Bookmarks => "what it has finished is not read again",
+        RefreshRemains::Nothing => "from the beginning, because it kept no bookmark",
     };
-    format!("with the full refresh of `{slug}` that broke off in the run {run}: {from}")
+    format!("with the full refresh of `{slug}` that was interrupted in run {run}: {from}")
 }

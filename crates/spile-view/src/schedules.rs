@@ -16,7 +16,7 @@ use spile_ops::schedules::Scheduled;
 #[must_use]
 pub fn schedules(scheduled: &[Scheduled], zone: &TimeZone, now: Timestamp) -> String {
     if scheduled.is_empty() {
-        return "nothing has a schedule: add `schedule` and `loader` to the file of an integration\n".to_owned();
+        return "no schedules yet: add `schedule` and `loader` to an integration's file\n".to_owned();
     }
     let row = |one: &Scheduled| -> [Cell; 6] {
         let last = one.last_sync.as_ref();
@@ -50,7 +50,7 @@ fn next(one: &Scheduled, zone: &TimeZone, now: Timestamp) -> Cell {
 #[must_use]
 pub fn coming(coming: &[(&Slug, Tick)], zone: &TimeZone, now: Timestamp) -> String {
     if coming.is_empty() {
-        return "no run is to come\n".to_owned();
+        return "no upcoming runs\n".to_owned();
     }
     let row = |(slug, tick): &(&Slug, Tick)| -> [Cell; 3] {
         [local(tick.at, zone).into(), until(tick.at.duration_since(now)).into(), slug.as_str().into()]

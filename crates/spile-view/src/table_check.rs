@@ -1,4 +1,4 @@
-//! Whether a table that is there fits a hosted registry, in words.
+//! Whether an existing table can be used by a hosted registry, in words.
 
 use super::{BAD, CHANGED, GOOD, STRONG, styled};
 use spile_ops::migrate::fit::{Finding, Fit, TableFinding};
@@ -7,7 +7,7 @@ use spile_ops::migrate::fit::{Finding, Fit, TableFinding};
 #[must_use]
 pub fn text(fit: &Fit) -> String {
     let parts = [
-        (TableFinding::Conflict, BAD, "has to change"),
+        (TableFinding::Conflict, BAD, "must change"),
         (TableFinding::Changed, CHANGED, "is changed"),
         (TableFinding::Added, GOOD, "is added"),
         (TableFinding::Fits, GOOD, "fits"),
@@ -30,7 +30,6 @@ fn end(fit: &Fit) -> String {
         return format!("{table} can be used: the next step is `spile migrate`\n");
     }
     format!(
-        "{table} cannot be used as it is: change what is listed first, or give spile a table of another name, with `table` \
-         under `[registry]` in `spile.toml`\n"
+        "{table} cannot be used as it is: make the changes listed first, or use another table name with `table` under `[registry]` in `spile.toml`\n"
     )
 }

@@ -1,16 +1,16 @@
-//! Upgrades in words: the same in a plan, in its Markdown and where a connector is upgraded.
+//! Upgrades in words: the same in a plan, in its Markdown, and when a connector is upgraded.
 
 use spile_core::plan::upgrade::{Moved, PluginUpgrade, Upgrade};
 use spile_core::problem::listed;
 
-/// The most names that are told.
+/// The maximum number of names to list.
 const MOST: usize = 12;
 
 /// Returns what an upgrade is about: `the plugin tap-x, of 3 integrations`.
 #[must_use]
 pub fn head(upgrade: &PluginUpgrade) -> String {
     let integrations = upgrade.integrations.iter().map(spile_core::name::Slug::as_str);
-    format!("the definition of `{}` changes, for {}", upgrade.plugin, some(integrations))
+    format!("the definition of `{}` changes for {}", upgrade.plugin, some(integrations))
 }
 
 /// Returns what changes, a phrase for each kind of change; names are in backticks.

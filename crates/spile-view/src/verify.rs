@@ -15,7 +15,7 @@ use spile_ops::verify::Verified;
 #[must_use]
 pub fn streams(verified: &Verified) -> String {
     if verified.streams.is_empty() {
-        return "no stream is read\n".to_owned();
+        return "no streams are read\n".to_owned();
     }
     let row = |(name, compared): &(String, Compared)| -> [Cell; 7] {
         let is_known = compared.unknown.is_none();

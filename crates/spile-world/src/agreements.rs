@@ -27,7 +27,7 @@ const VERSION: u32 = 1;
 #[error("`{word}` is no host")]
 #[diagnostic(
     code(spile::user::host),
-    help("write a host such as `x.supabase.co`, or an address without a path such as `https://x.supabase.co`")
+    help("use a host like `x.supabase.co`, or an address without a path like `https://x.supabase.co`")
 )]
 struct NoHost {
     word: String,

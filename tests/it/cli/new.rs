@@ -44,7 +44,7 @@ fn every_wrong_answer_is_told_at_once_and_nothing_is_written() {
     let came = folder.spile(line).exits(1);
     for words in [
         "did you mean `host`?",
-        "write one such as 10",
+        "this is not an integer, for example 10",
         "`password` is a secret",
         "did you mean `password`?",
         "--set user=VALUE",
@@ -86,7 +86,7 @@ fn an_edit_changes_what_it_is_about_and_no_other_byte() {
     assert!(came.out.contains("5433") && came.out.contains("5434"), "{}", came.out);
     assert_eq!(folder.read("integrations/shop.toml"), before.replace("port = 5433", "port = 5434"));
     let refused = folder.spile("edit shop --set port=none --unset hots").exits(1);
-    assert!(refused.notes.contains("write one such as 10"), "{}", refused.notes);
+    assert!(refused.notes.contains("this is not an integer, for example 10"), "{}", refused.notes);
     let incomplete = folder.spile("edit shop --unset user").exits(1);
     assert!(incomplete.notes.contains("`user` is missing"), "{}", incomplete.notes);
     folder.write("password.txt", "hunter3\n");

@@ -93,9 +93,9 @@ fn a_stale_plan_says_what_has_moved() {
     for said in [
         "the registry has changed",
         "`meltano.yml` has changed",
-        "`fruit` changes otherwise",
-        "`more` is created now too",
-        "`nuts` does not change any more",
+        "`fruit` changes differently",
+        "`more` is now also created",
+        "`nuts` no longer changes",
     ] {
         assert!(notes.contains(said), "{said}: {notes}");
     }

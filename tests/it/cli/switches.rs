@@ -118,5 +118,5 @@ fn schedules_say_when_what_is_next() {
     assert_eq!(slugs(&coming, "next"), ["shop-eu", "shop-us", "shop-eu", "shop-us", "shop-eu"]);
     let text = folder.spile("schedules").exits(0).out;
     assert!(text.contains("TIME ZONE") && text.contains("(in "), "{text}");
-    assert!(folder.spile("schedules fruit").exits(0).out.contains("nothing has a schedule"));
+    assert!(folder.spile("schedules fruit").exits(0).out.contains("no schedules yet"));
 }

@@ -108,7 +108,7 @@ fn what_is_not_kept_is_told() {
     for said in [
         "connectors/weather.toml: the extractor `weather` with 2 settings, 1 of them secret",
         "names no version",
-        "`api_key` is taken for a secret",
+        "`api_key` is treated as a secret",
         "not kept: `usage`",
         "not kept: the default of `a`",
     ] {

@@ -194,7 +194,7 @@ fn one_wrong_definition_is_told_and_the_others_are_kept() {
     folder.spile("connectors show hub:tap-weather").exits(0);
     hub.said.lock().unwrap().answers.retain(|path, _| !path.contains("tap-weather"));
     let text = folder.spile(&hub.update()).exits(1).out;
-    assert!(text.contains("tap-weather--meltanolabs did not come: ") && text.contains("404"), "{text}");
+    assert!(text.contains("tap-weather--meltanolabs could not be downloaded: ") && text.contains("404"), "{text}");
     folder.spile("connectors show hub:tap-weather").exits(0);
 }
 
@@ -250,8 +250,8 @@ fn an_upgrade_is_shown_before_it_is_written_and_again_by_plan() {
     assert!(folder.read("connectors/weather.toml").contains("secret = true"));
     let plan = folder.spile("plan").exits(0).out;
     assert!(
-        plan.contains("upgrade: the definition of `tap-weather-base` changes, for `vienna`")
-            || plan.contains("upgrade: the definition of `tap-weather` changes, for `vienna`"),
+        plan.contains("upgrade: the definition of `tap-weather-base` changes for `vienna`")
+            || plan.contains("upgrade: the definition of `tap-weather` changes for `vienna`"),
         "{plan}"
     );
     assert!(plan.contains("settings that are new: `region`"), "{plan}");

@@ -57,7 +57,7 @@ fn a_test_says_of_each_channel_what_came_back() {
     assert_eq!(came.out, "ok: ops (webhook): status 200\nok: me (desktop): shown\n");
     assert_eq!(
         folder.read("shown.txt"),
-        "--app-name=spile\n--\nacme: a test\nthis is a test: nothing is wrong, and notifications arrive here\n"
+        "--app-name=spile\n--\nacme: a test\nthis is a test: nothing is wrong, and this channel receives notifications\n"
     );
     let body = receiver.take()[0].json();
     assert_eq!((&body["kind"], &body["environment"], &body["version"]), (&json!("test"), &json!("dev"), &json!(1)));

@@ -16,7 +16,10 @@ fn files_that_are_wrong_are_told_where_nothing_else_can_be_known() {
     send(&folder).exits(0);
     let [body] = &receiver.take()[..] else { panic!("one: the other is not of `only`") };
     let body = body.json();
-    assert_eq!((&body["kind"], &body["title"]), (&json!("misconfigured"), &json!("fruit: the files are wrong")));
+    assert_eq!(
+        (&body["kind"], &body["title"]),
+        (&json!("misconfigured"), &json!("fruit: the project has invalid files"))
+    );
     assert_eq!(body["integration"], json!({ "id": null, "slug": "fruit" }));
     let sentence = body["sentence"].as_str().unwrap();
     assert!(
@@ -32,7 +35,7 @@ fn files_that_are_wrong_are_told_where_nothing_else_can_be_known() {
     assert!(receiver.take().is_empty(), "once, and no recovery of what people mend");
     folder.write("integrations/fruit.toml", "typ = 1\n");
     send(&folder).exits(0);
-    assert_eq!(receiver.titles(), ["fruit: the files are wrong"], "wrong again is new");
+    assert_eq!(receiver.titles(), ["fruit: the project has invalid files"], "wrong again is new");
 }
 
 #[test]
@@ -58,8 +61,8 @@ fn drift_and_plans_that_are_refused_are_told() {
         told,
         [
             ("acme: no plan can be applied", refused),
-            ("fruit: something is to be done", "something else has changed its row: `name`"),
-            ("acme: something is to be done", "something else has changed `meltano.yml` since the last apply"),
+            ("fruit: action required", "something else has changed its row: `name`"),
+            ("acme: action required", "something else has changed `meltano.yml` since the last apply"),
         ]
     );
 }
@@ -79,7 +82,7 @@ fn secrets_that_are_for_others_than_the_rules_name_are_told() {
     let [body] = &receiver.take()[..] else { panic!("one") };
     let body = body.json();
     let sentence = "1 recipient that `.sops.yaml` does not name any more can still read its secrets";
-    assert_eq!((&body["title"], &body["sentence"]), (&json!("shop: something is to be done"), &json!(sentence)));
+    assert_eq!((&body["title"], &body["sentence"]), (&json!("shop: action required"), &json!(sentence)));
     assert_eq!(
         (&body["file"], &body["command"]),
         (&json!("integrations/shop.toml"), &json!("spile secrets updatekeys --check"))
@@ -107,7 +110,7 @@ fn what_is_late_is_told_and_what_rests_is_not() {
     let [body] = &receiver.take()[..] else { panic!("one") };
     let body = body.json();
     assert_eq!((&body["kind"], &body["title"]), (&json!("stale"), &json!("fruit: no sync for too long")));
-    assert!(body["sentence"].as_str().unwrap().contains("its schedule is `@hourly`"), "{body}");
+    assert!(body["sentence"].as_str().unwrap().contains("the schedule is `@hourly`"), "{body}");
     remember(&folder, 1, RunStatus::Ok);
     send(&folder).exits(0);
     assert_eq!(receiver.titles(), ["fruit: works again"]);
@@ -124,5 +127,5 @@ fn an_environment_that_names_no_channel_is_silent() {
     folder.write("integrations/fruit.toml", "typ = 1\n");
     assert!(send(&folder).exits(0).out.starts_with("no channels in this environment"));
     folder.spile("notify send --env prod").exits(0);
-    assert_eq!(receiver.titles(), ["fruit: the files are wrong"]);
+    assert_eq!(receiver.titles(), ["fruit: the project has invalid files"]);
 }

@@ -103,7 +103,7 @@ fn a_saved_plan_knows_its_outputs() {
     folder.write("dags/spile.py", &whole.replace("catchup=False", "catchup=True"));
     let before = folder.files();
     let came = folder.spile("apply --yes plan.json").exits(5);
-    assert!(came.notes.contains("`dags/spile.py` is rendered otherwise now"), "{}", came.notes);
+    assert!(came.notes.contains("`dags/spile.py` now renders differently"), "{}", came.notes);
     assert_eq!(folder.files(), before);
     folder.write("dags/spile.py", &whole);
     folder.spile("apply --yes plan.json").exits(0);
@@ -143,7 +143,7 @@ fn an_output_whose_parts_cannot_be_told_is_left_by_a_partial_plan() {
     let plan = folder.spile("plan --only fruit --format json").exits(0).json();
     assert_eq!(plan["outputs_left"], json!(["list.txt"]));
     let came = folder.spile("apply --yes --only fruit").exits(0);
-    assert!(came.out.contains("`list.txt` stays: only a plan of all renders it"), "{}", came.out);
+    assert!(came.out.contains("`list.txt` stays unchanged: only a full plan renders it"), "{}", came.out);
     assert_eq!(folder.read("list.txt"), before);
     folder.spile("apply --yes").exits(0);
     assert!(folder.read("list.txt").ends_with("fruit @hourly\n"));
@@ -168,5 +168,5 @@ fn what_an_output_cannot_run_is_said() {
     let came = folder.spile("check --format json").exits(0).json();
     let found = came["problems"].as_array().unwrap();
     assert_eq!(found.len(), 1, "{came}");
-    assert_eq!(found[0]["message"], "`moons` is left out of the output `jobs.yml`: it cannot say `@once`");
+    assert_eq!(found[0]["message"], "`moons` is left out of the output `jobs.yml`, which cannot express `@once`");
 }

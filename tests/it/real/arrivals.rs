@@ -113,7 +113,7 @@ fn a_loader_that_loses_a_record_and_says_nothing_makes_a_failed_run() {
     let ran = project.spile(&["sync", "to-leak"]).fails();
     let run = project.newest_run();
     assert_eq!((&run["status"], &run["cause"]), (&json!("failed"), &json!("lost_records")), "{run:#}");
-    let sentence = "rows are missing: `raw.fruit` has 2 rows after 3 records of `fruit`, and has to have 3 at least";
+    let sentence = "rows are missing: `raw.fruit` has 2 rows after 3 records of `fruit`, but should have at least 3";
     assert_eq!(run["error"], sentence);
     let text = format!("{}{}", ran.stdout(), ran.stderr());
     assert!(text.contains(sentence) && text.contains("--full-refresh"), "{text}");

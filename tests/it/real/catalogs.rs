@@ -123,14 +123,14 @@ fn a_stream_that_the_source_does_not_offer_is_a_warning_or_a_failure() {
     let source = Source::new("['orders.*', 'refunds.*', 'gone-*.*', '!others.*']");
     let (code, run) = source.syncs();
     assert_eq!((code, &run["status"], &run["cause"]), (0, &json!("warning"), &json!("missing_stream")), "{run}");
-    let told = "the files name `refunds`, `gone-*`, and the source does not offer them";
+    let told = "the files use `refunds`, `gone-*`, which the source does not offer";
     assert_eq!((&run["error"], source.rows("orders").len()), (&json!(told), 5));
     let status = source.project.json(&["status"]);
     assert_eq!(status["integrations"].as_array().unwrap().iter().filter(|one| one["status"] == "error").count(), 0);
     let shown = source.runs(&["sync", "things"]).succeeds();
     assert!(shown.stdout().contains("warning") && shown.stderr().contains("Warning things: "), "{}", shown.stderr());
     let report = source.runs(&["sync", "things", "--format", "junit"]).succeeds().stdout();
-    assert!(report.contains("failures=\"0\"") && report.contains("warning: the files name"), "{report}");
+    assert!(report.contains("failures=\"0\"") && report.contains("warning: the files use"), "{report}");
     source.settings("missing_stream = 'fail'");
     let (code, run) = source.syncs();
     assert_eq!((code, &run["status"], &run["cause"]), (1, &json!("failed"), &json!("missing_stream")), "{run}");
@@ -138,7 +138,7 @@ fn a_stream_that_the_source_does_not_offer_is_a_warning_or_a_failure() {
     // A test of it gets no record for that very reason.
     source.select("['refunds.*']");
     let told = source.runs(&["test", "things"]).fails().stdout();
-    assert!(told.contains("no record came: the files name `refunds`") && told.contains("missing_stream"), "{told}");
+    assert!(told.contains("no record came: the files use `refunds`") && told.contains("missing_stream"), "{told}");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_tap_that_reads_what_is_not_selected_fails() {
     source.note("heedless");
     let (code, run) = source.syncs();
     assert_eq!((code, &run["status"], &run["cause"]), (1, &json!("failed"), &json!("unselected")), "{run}");
-    assert_eq!(run["error"], "`select` does not take `refunds`, and the tap read it all the same");
+    assert_eq!(run["error"], "the tap ignores `select` and also read `refunds`");
 }
 
 /// Applying rules is hastened; Meltano's own way of it is asked for the same catalogs, odd ones among them.
@@ -211,7 +211,7 @@ fn a_sync_without_records_after_some_is_told_with_the_likely_reason() {
     let run = project.newest_run();
     assert_eq!((&run["status"], &run["cause"], &run["records"]), (&json!("warning"), &json!("empty"), &json!(0)));
     let told =
-        "no record arrived, and the last sync that had some moved 3: `local.folders` names `dat`, which is not there";
+        "no records arrived, but the last sync with records moved 3: `local.folders` names `dat`, which is not there";
     assert_eq!(run["error"], told);
     let said = project.spile(&["test", "fruit"]).fails().stdout();
     assert!(said.contains("no record came: `local.folders` names `dat`, which is not there"), "{said}");

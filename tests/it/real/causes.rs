@@ -49,7 +49,7 @@ fn a_postgres_that_refuses_is_told_by_why_it_refuses() {
     declare(postgres.port, "orders_refused", "public-hidden.*");
     told("sync", ("permission", "permission denied for table hidden", "password = "));
     declare(postgres.port, "orders_refused", "public-nothing.*");
-    told("test", ("missing_stream", "the files name `public-nothing`, and the source does not offer it", "select = "));
+    told("test", ("missing_stream", "the files use `public-nothing`, which the source does not offer", "select = "));
     let text = project.read("integrations/shop.toml");
     assert!(!text.contains("hunter2"));
 }

@@ -89,12 +89,12 @@ fn rows(wanted: [(usize, &str); 5]) -> Vec<(usize, String)> {
 
 const FAILING: [(&str, &str, &str); 4] = [
     ("fail-add", "adds", "`public-adds` has a new column `reason` (null, string)"),
-    ("fail-drop", "drops", "`public-drops` has lost its column `why` (null, string)"),
+    ("fail-drop", "drops", "`public-drops` no longer has the column `why` (null, string)"),
     ("fail-retype", "retypes", "`public-retypes.n` was `integer, null` and is now `null, string`"),
     (
         "fail-rename",
         "renames",
-        "`public-renames` has lost its column `why` (null, string); it may be called `reason` now",
+        "`public-renames` no longer has the column `why` (null, string); it may now be called `reason`",
     ),
 ];
 
@@ -115,7 +115,7 @@ fn changes_are_told(project: &Project) {
     ];
     assert_eq!(told, wanted, "{shown:#}");
     assert_eq!(changes[4]["may_be_rename_of"], "why");
-    let empty = "rows that are already there keep `reason` empty until `spile sync ask --full-refresh`";
+    let empty = "existing rows keep `reason` empty until `spile sync ask --full-refresh`";
     assert_eq!(changes[0]["consequence"], empty);
 }
 
@@ -184,7 +184,7 @@ fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails
 
     // What was held back goes on from where it was.
     project.spile(&["discover", "ask", "--accept", "--yes"]).succeeds();
-    assert!(project.spile(&["discover", "ask", "--changes"]).succeeds().stdout().contains("what its contract says"));
+    assert!(project.spile(&["discover", "ask", "--changes"]).succeeds().stdout().contains("matches its contract"));
     clear(&project);
     project.spile(&["sync", "ask"]).succeeds();
     assert_eq!(project.newest_run()["status"], "ok");
@@ -199,7 +199,7 @@ fn a_contract_is_checked_without_a_sync_and_whoever_has_to_accept_it_is_told() {
     let source = Source::new("['orders.*']");
     source.project.write("integrations/things.toml", &format!("{}\n[schema]\nnew_columns = 'ask'\n", things("source")));
     let missing = source.runs(&["check"]).succeeds().stdout();
-    assert!(missing.contains("there is no `contracts/things.dev.toml`"), "{missing}");
+    assert!(missing.contains("`contracts/things.dev.toml` is missing"), "{missing}");
     assert!(missing.contains("run `spile discover things --accept`"), "{missing}");
     source.runs(&["check", "--strict"]).fails();
     let declined = source.runs(&["discover", "things", "--accept"]).fails();

@@ -46,9 +46,9 @@ fn a_tap_that_does_not_say_what_its_source_offers_is_told_by_why() {
     for (mode, why) in [
         ("offer-fail", "does not say what it offers: PermissionError: the account may not list its tables"),
         ("offer-silent", "ended with exit code 3 and did not say why"),
-        ("offer-garbage", "what it writes is no JSON: it begins with `Welcome to this tap!`"),
-        ("offer-nothing", "it writes nothing"),
-        ("offer-other", "what it writes has no `streams`"),
+        ("offer-garbage", "its output is not JSON: it starts with `Welcome to this tap!`"),
+        ("offer-nothing", "its output is empty"),
+        ("offer-other", "its output has no `streams`"),
         ("offer-flood", "what it writes is larger than 256 MiB"),
     ] {
         project.write("integrations/things.toml", &things(mode));
@@ -174,8 +174,7 @@ fn what_is_selected_is_held_against_what_the_source_offers() {
     project.write("integrations/shop.prod.toml", "select = ['public-orderz.*']\n");
     password(&project, "hunter2");
     let ran = project.spile(&["check", "--discover"]).succeeds();
-    let note =
-        "what the source of `shop` offers is not known: run `spile discover shop` and `spile discover shop --env prod`";
+    let note = "it is not known what the source of `shop` offers: run `spile discover shop` and `spile discover shop --env prod`";
     assert!(ran.stderr().contains(note), "{}", ran.stderr());
     let checked = project.json(&["check", "--discover"]);
     holds("check", &checked);

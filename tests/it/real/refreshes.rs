@@ -51,7 +51,8 @@ fn a_full_refresh_that_broke_off_after_one_of_three_streams_is_gone_on_with() {
     assert_eq!(would["unfinished_refresh"], id, "{would}");
     assert_eq!(would["bookmark"]["bookmarks"], serde_json::json!({ "first": { "last": 3 } }), "{would}");
     let resumed = sync(&project, &[]).succeeds();
-    let told = format!("Going on with the full refresh of `things` that broke off in the run {}", id.as_str().unwrap());
+    let told =
+        format!("Going on with the full refresh of `things` that was interrupted in run {}", id.as_str().unwrap());
     assert!(resumed.stderr().contains(&told), "{}", resumed.stderr());
     // The first stream goes on, and the others are read again from their beginning.
     let first = [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6].to_vec();
@@ -73,6 +74,6 @@ fn a_full_refresh_that_broke_off_before_its_first_bookmark_is_begun_anew() {
     sync(&project, &["--full-refresh"]).fails();
     assert_eq!(would(&project)["bookmark"], Value::Null);
     let resumed = sync(&project, &[]).succeeds();
-    assert!(resumed.stderr().contains("from its beginning, for it had kept no bookmark"), "{}", resumed.stderr());
+    assert!(resumed.stderr().contains("from the beginning, because it kept no bookmark"), "{}", resumed.stderr());
     assert_eq!(rows(&project), [1, 1, 1].map(|_| [1, 2, 3, 1, 2, 3].to_vec()));
 }

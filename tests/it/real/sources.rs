@@ -103,7 +103,7 @@ fn postgres_without_a_selection_reads_peoples_tables_alone_and_all_of_them() {
     assert_eq!(own.iter().map(name).collect::<Vec<_>>(), ["public-orders", "sales-refunds"]);
     assert!(system.len() > 50 && system.iter().all(|stream| stream["selected"] == false), "{system:?}");
     assert_eq!(own[0]["proposal"]["replication_key"], "updated_at", "{}", own[0]);
-    assert_eq!(own[1]["proposal"]["why"], "no column tells when a row last changed");
+    assert_eq!(own[1]["proposal"]["why"], "no column shows when a row last changed");
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync", "shop"]).succeeds();
     let files = std::fs::read_dir(project.path().join("output")).unwrap();

@@ -99,7 +99,7 @@ fn what_is_in_a_database_is_compared_with_its_source() {
     sql("delete from raw.orders where id in (3, 4); update raw.orders set customer = '' where id = 9");
     let text = told(project.spile(&["verify", "shop", "public-orders"]).fails());
     assert!(text.contains("fewer") && text.contains("2 of 49 rows missing"), "{text}");
-    assert!(text.contains("1 of 49 rows different in `customer`, among them `9`"), "{text}");
+    assert!(text.contains("1 of 49 rows different in `customer`, including `9`"), "{text}");
     assert!(text.contains("spile::verify::differs") && text.contains("spile sync shop --full-refresh"), "{text}");
 
     let text = told(project.spile(&["verify", "shop", "public-order"]).fails());

@@ -37,7 +37,7 @@ fn salesforce_is_connected_by_questions_with_a_wrong_answer_on_the_way() {
     terminal.shows("And of the advanced?").presses("\r");
     terminal.shows("Where do its records go?").answers("files");
     terminal.shows("When is it synced?").answers("@houry");
-    terminal.shows("none of Meltano's presets").erases(6).answers("@hourly");
+    terminal.shows("not one of Meltano's presets").erases(6).answers("@hourly");
     terminal.shows("Test the connection before it is written?").answers("n");
     terminal.shows("Write `integrations/crm.toml`?").answers("y");
     assert_eq!(terminal.ends(), 0, "{}", terminal.text());

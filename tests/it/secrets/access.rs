@@ -193,7 +193,7 @@ fn a_plan_is_the_same_one_with_and_without_a_key() {
     let key = std::fs::read_to_string(desk.key_file()).unwrap();
     std::fs::remove_file(desk.key_file()).unwrap();
     let planned = desk.run(&["plan", "--out", "plan.json"]).succeeds().stdout;
-    assert!(planned.contains("secrets.api_key (the ciphertext changes; not verified, no key is at hand)"), "{planned}");
+    assert!(planned.contains("secrets.api_key (the ciphertext changes; not verified, no key available)"), "{planned}");
     let saved: Value = serde_json::from_str(&desk.folder.read("plan.json")).unwrap();
     let field = json!({"path": "secrets.api_key", "secret": "unverified"});
     assert!(saved["changes"][0]["fields"].as_array().unwrap().contains(&field), "{saved}");

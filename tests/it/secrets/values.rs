@@ -108,7 +108,7 @@ fn what_stands_in_plain_text_is_encrypted_in_place() {
         .replace("[secrets]\n", "[secrets]\nstart_date = \"2025-01-01\"\n")
         .replace("start_date = 2024-01-01 # the beginning\n", "");
     desk.folder.write("integrations/shop.toml", &again);
-    desk.run(&["check"]).fails("`start_date` stands in plain text under `[secrets]`");
+    desk.run(&["check"]).fails("`start_date` is in plain text under `[secrets]`");
     desk.run(&["secrets", "encrypt", "shop"]).succeeds();
     assert_eq!(desk.values("shop")["start_date"], "2025-01-01");
     assert!(desk.run(&["secrets", "encrypt", "shop"]).succeeds().stderr.contains("nothing stands in plain text"));
@@ -394,8 +394,8 @@ fn no_value_is_added_to_the_secrets_without_a_key() {
     let added = shop.replace("[secrets]\n", "[secrets]\n\"auth.token\" = \"\"\n");
     assert_ne!(added, shop);
     desk.folder.write("integrations/shop.toml", &added);
-    desk.run(&["check"]).fails("`auth.token` is an empty text, which anybody can write");
-    desk.run(&["plan", "--offline"]).fails("`auth.token` is an empty text");
+    desk.run(&["check"]).fails("`auth.token` is an empty string, which sops does not encrypt");
+    desk.run(&["plan", "--offline"]).fails("`auth.token` is an empty string");
 }
 
 #[test]

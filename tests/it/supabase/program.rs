@@ -120,7 +120,7 @@ fn a_table_that_is_there_is_checked_beforehand() {
     };
     ask();
     let found = folder.spile("migrate --check-table answer.json").exits(1).out;
-    let lines = "has to change\n  `config` is json, and has to be jsonb\n      alter table public.integrations alter column config \
+    let lines = "must change\n  `config` is json, and has to be jsonb\n      alter table public.integrations alter column config \
                  type jsonb using config::jsonb;\n  `team` has to be given in every row";
     assert!(found.contains(lines) && found.contains("is added\n  the column `type` text\n"), "{found}");
     assert!(found.contains("fits\n  `id` uuid\n") && !found.contains("is changed"), "{found}");

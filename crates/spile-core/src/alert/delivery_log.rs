@@ -1,4 +1,4 @@
-//! What a channel was told: kept in the registry, so that of several machines one tells it.
+//! What a channel was sent: stored in the registry, so that only one of several machines sends it.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ pub const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// How far the clock of another machine may be ahead of one's own.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
-/// What a channel was told.
+/// What a channel was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// What lasts, by its key; what is over and was told is forgotten.
+    /// Active alerts, by key; those that are over and were reported are removed.
     #[serde(default)]
     pub alerts: BTreeMap<Key, LastingAlert>,
     /// When messages went out in the last hour.
@@ -33,7 +33,7 @@ pub struct LastingAlert {
     pub slug: Option<Slug>,
     /// Since when it lasts.
     pub since: Timestamp,
-    /// When the channel was last told; never, where it has to wait or could not be reached.
+    /// When the channel was last notified; none if it has to wait or could not be reached.
     pub told_at: Option<Timestamp>,
     /// Who is telling it right now.
     pub claim: Option<Claim>,

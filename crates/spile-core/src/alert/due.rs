@@ -1,4 +1,4 @@
-//! Which messages a channel gets now: what is new, what lasts and is due again, what is over; at most so many an hour.
+//! Which messages a channel gets now: new alerts, active ones that are due again, and recoveries, up to an hourly limit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub const CLAIM: SignedDuration = SignedDuration::from_mins(3);
 pub struct Decision {
     /// The messages, in their order.
     pub messages: Vec<Sending>,
-    /// What the channel was told, these messages claimed.
+    /// What the channel was sent, with these messages claimed.
     pub told: Told,
 }
 
@@ -35,13 +35,13 @@ pub struct Sending {
     keys: BTreeSet<Key>,
 }
 
-/// Something that a channel has to be told, and the entries that it settles.
+/// Something that has to be sent to a channel, and the entries that it settles.
 struct Due {
     alert: Alert,
     keys: BTreeSet<Key>,
 }
 
-/// Decides what a channel is told now. `id` names the messages: the first gets it, each further one the next number.
+/// Decides what a channel is sent now. `id` names the messages: the first gets it, each further one the next number.
 #[must_use]
 pub fn decide(seen: &Seen, policy: &Policy, mut told: Told, now: Timestamp, id: Uuid) -> Decision {
     told.tidy(now);
@@ -82,7 +82,7 @@ fn wanted<'a>(seen: &'a Seen, policy: &Policy, told: &Told) -> BTreeMap<&'a Key,
     wanted
 }
 
-/// Remembers what is new, and returns what was never told or is due again.
+/// Records what is new, and returns what was never sent or is due again.
 fn repeated_or_new(wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut Told, now: Timestamp) -> Vec<Due> {
     let mut due = Vec::new();
     for (key, alert) in wanted {
@@ -104,7 +104,7 @@ fn repeated_or_new(wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut 
     due
 }
 
-/// Returns what is well again and was told to be wrong; forgets the rest of what is over.
+/// Returns the recoveries of alerts that were sent; removes the rest of what is over.
 fn over(seen: &Seen, wanted: &BTreeMap<&Key, &Alert>, policy: &Policy, told: &mut Told) -> Vec<Due> {
     let mut over: BTreeMap<&str, Due> = BTreeMap::new();
     told.alerts.retain(|key, entry| {

@@ -1,4 +1,4 @@
-//! A message: what templates are given, and the body of a webhook that has none.
+//! A message: the variables of templates, and the body of a webhook without a template.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -59,13 +59,13 @@ pub struct Message {
     pub since: Timestamp,
     /// When it was written.
     pub at: Timestamp,
-    /// The file where it is mended, relative to the project.
+    /// The file where it is fixed, relative to the project.
     pub file: Option<String>,
     /// The page about it.
     pub url: Option<String>,
     /// The command that says more.
     pub command: Option<String>,
-    /// The run that tells it.
+    /// The run that shows it.
     pub run: Option<MessageRun>,
     /// How many more there were than the channel gets in an hour.
     pub more: usize,
@@ -151,7 +151,7 @@ impl Message {
             id,
             kind: "test",
             title: format!("{}: a test", frame.project),
-            sentence: "this is a test: nothing is wrong, and notifications arrive here".to_owned(),
+            sentence: "this is a test: nothing is wrong, and this channel receives notifications".to_owned(),
             help: None,
             project: frame.project.to_owned(),
             environment: frame.environment.clone(),
@@ -189,8 +189,8 @@ fn title(alert: &Alert, frame: Frame<'_>) -> String {
         AlertKind::Failure if is_test => "the test failed",
         AlertKind::Failure => "the sync failed",
         AlertKind::Misconfigured if alert.file.is_none() => "no plan can be applied",
-        AlertKind::Misconfigured => "the files are wrong",
-        AlertKind::ActionRequired => "something is to be done",
+        AlertKind::Misconfigured => "the project has invalid files",
+        AlertKind::ActionRequired => "action required",
         AlertKind::Stale => "no sync for too long",
         AlertKind::Warning => "the sync succeeded with a warning",
         AlertKind::Recovery => "works again",
@@ -234,6 +234,6 @@ mod tests {
         assert_eq!(failed(RunKind::Sync), "shop-1: the sync failed");
         let whole = Alert { integration: None, ..alert(AlertKind::Misconfigured, 1, 0) };
         assert_eq!(title(&whole, frame), "acme: no plan can be applied");
-        assert_eq!(title(&Alert { file: Some("x".into()), ..whole }, frame), "acme: the files are wrong");
+        assert_eq!(title(&Alert { file: Some("x".into()), ..whole }, frame), "acme: the project has invalid files");
     }
 }

@@ -1,4 +1,4 @@
-//! What a channel wants to be told, and how often.
+//! Which notifications a channel gets, and how often.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::plan::Selector;
 use crate::problem::Problems;
 use crate::settings::{AlertKind, Channel};
 
-/// What a channel wants to be told, and how often.
+/// Which notifications a channel gets, and how often.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Of what.
@@ -28,7 +28,7 @@ impl From<&Channel> for Policy {
     fn from(channel: &Channel) -> Self {
         Self {
             on: channel.on.clone(),
-            // Words that are none were refused when the files were checked.
+            // Invalid words were refused when the files were checked.
             only: channel.only.iter().filter_map(|word| word.parse().ok()).collect(),
             repeat: channel.repeat,
             most_per_hour: usize::try_from(channel.most_per_hour).unwrap_or(usize::MAX),
@@ -43,14 +43,14 @@ impl Policy {
         self.on.contains(&alert.kind()) && self.is_about(alert.integration.as_ref())
     }
 
-    /// Tells whether it is told of an integration. What is wrong with the project is everybody's.
+    /// Tells whether it is told of an integration. What is wrong with the project is everyone's.
     fn is_about(&self, subject: Option<&Subject>) -> bool {
         let Some(subject) = subject.filter(|_| !self.only.is_empty()) else { return true };
         self.only.iter().any(|word| names(word, subject))
     }
 }
 
-/// A file that is wrong may not tell its tags: better once too often than never.
+/// The tags of an invalid file may be unknown: better one message too many than none.
 fn names(word: &Selector, subject: &Subject) -> bool {
     match word {
         Selector::Name(slug) => *slug == subject.slug,
@@ -62,9 +62,9 @@ fn names(word: &Selector, subject: &Subject) -> bool {
 /// What can be wrong with the words of `only`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum OnlyMistake {
-    /// A word of `only` that is no name, no pattern and no tag.
-    #[error("`{word}` is no name, no pattern of names and no `#tag`")]
-    #[diagnostic(code(spile::notify::only), help("write a name, a pattern such as `shop-*` or a tag such as `#crm`"))]
+    /// A word of `only` that is not a name, a pattern, or a tag.
+    #[error("`{word}` is not a name, a name pattern, or a `#tag`")]
+    #[diagnostic(code(spile::notify::only), help("use a name, a pattern like `shop-*`, or a tag like `#crm`"))]
     Word {
         /// What was written.
         word: String,
@@ -73,17 +73,17 @@ pub enum OnlyMistake {
         span: SourceSpan,
     },
     /// A word of `only` that names no integration.
-    #[error("`{word}` names no integration")]
+    #[error("`{word}` matches no integration")]
     #[diagnostic(
         severity(warning),
         code(spile::notify::names_nothing),
-        help("write it as the files have it, or take it away: this channel is told of nothing by it")
+        help("fix the spelling, or remove it: no notification matches it")
     )]
     Nothing {
         /// What was written.
         word: String,
         /// Where.
-        #[label("nothing has it")]
+        #[label("no match")]
         span: SourceSpan,
     },
 }

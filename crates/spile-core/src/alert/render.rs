@@ -1,4 +1,4 @@
-//! The words of a message: a template of the project's, or the built-in one of its kind of channel.
+//! The text of a message: from a template in the project, or the built-in one for the kind of channel.
 
 use miette::{Diagnostic, SourceSpan};
 use minijinja::AutoEscape;
@@ -16,10 +16,10 @@ const FUEL: u64 = 200_000;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum TemplateMistake {
     /// A template of messages does not parse, or fails.
-    #[error("the template of messages fails: {message}")]
+    #[error("the message template fails: {message}")]
     #[diagnostic(
         code(spile::notify::template),
-        help("mend it, or remove it to use the built-in one; `docs/notifications.md` lists what it is given")
+        help("fix it, or remove it to use the built-in one; `docs/notifications.md` lists its variables")
     )]
     Failed {
         /// The engine's own sentence.
@@ -28,11 +28,11 @@ pub enum TemplateMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// A webhook gets JSON, and what its template renders is none.
-    #[error("what the template renders is no JSON: {message}")]
+    /// A webhook needs JSON, and its template does not render any.
+    #[error("the template does not render valid JSON: {message}")]
     #[diagnostic(
         code(spile::notify::template_json),
-        help("write JSON, values as `{{{{ title }}}}` without quotes: they are quoted where they are put in")
+        help("write JSON with unquoted values like `{{{{ title }}}}`: the quotes are added automatically")
     )]
     NoJson {
         /// The reader's own sentence.
@@ -103,7 +103,7 @@ pub fn render(message: &Message, form: MessageFormat, template: &Source) -> Resu
     Ok(text)
 }
 
-/// Writes a value as Slack asks for it, so that an error that somebody else words cannot call everybody.
+/// Writes a value as Slack asks for it, so that an error that somebody else words cannot call everyone.
 fn for_slack(
     out: &mut minijinja::Output<'_>,
     state: &mut minijinja::State<'_, '_>,

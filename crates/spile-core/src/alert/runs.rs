@@ -1,6 +1,6 @@
-//! What runs tell: what fails, and what is well.
+//! Alerts from runs: which integrations fail, and which work.
 //!
-//! A sync that succeeds shows that all is well; a test shows that only of tests, for the loader has no part in it.
+//! A successful sync shows that everything works. A successful test shows it only for tests, because no loader takes part.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ impl Ends {
         self.0.get(&(kind.word(), status.word()))
     }
 
-    /// Returns the newest failure that nothing has mended since.
+    /// Returns the newest failure that nothing has fixed since.
     #[must_use]
     pub fn failing(&self) -> Option<&Run> {
         let sync = self.newest_success(RunKind::Sync);
@@ -124,7 +124,7 @@ fn warning(integration: &Integration, run: &Run) -> Alert {
 }
 
 fn failure(integration: &Integration, run: &Run) -> Alert {
-    let error = run.error.clone().unwrap_or_else(|| "it did not say why".to_owned());
+    let error = run.error.clone().unwrap_or_else(|| "it reported no error".to_owned());
     Alert {
         help: run.help().map(str::to_owned),
         command: Some(format!("spile logs {}", integration.slug)),

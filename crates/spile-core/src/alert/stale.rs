@@ -1,4 +1,4 @@
-//! What has not been synced for longer than its schedule allows.
+//! Integrations that have not been synced for longer than their schedule allows.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,7 +7,7 @@ use crate::integration::{Integration, Timetable};
 use crate::name::EnvironmentName;
 use crate::settings::AlertKind;
 
-/// How long a sync may take longer than usual before anybody is told.
+/// How much longer than usual a sync may take before an alert.
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 
 /// When an integration was last known to be as it should be.
@@ -30,16 +30,16 @@ pub fn stale(integration: &Integration, environment: &EnvironmentName, since: Si
     }
     let sentence = match since.synced {
         Some(synced) => {
-            format!("the last sync that succeeded began at {}; its schedule is `{schedule}`", minute(synced))
+            format!("the last successful sync started at {}; the schedule is `{schedule}`", minute(synced))
         }
-        None => format!("no sync has succeeded yet; its schedule is `{schedule}`"),
+        None => format!("no sync has succeeded yet; the schedule is `{schedule}`"),
     };
     Some(Alert {
         key: Key::new(AlertKind::Stale, integration.id),
         integration: Some(Subject::from(integration)),
         since: from,
         sentence,
-        help: Some("look whether the scheduler runs, and whether a sync still does".to_owned()),
+        help: Some("check that the scheduler is running, and whether a sync is still in progress".to_owned()),
         file: Some(integration.path.clone()),
         command: Some(format!("spile runs {}", integration.slug)),
         run: None,

@@ -1,4 +1,4 @@
-//! What may stand at a cursor.
+//! What may be at a cursor.
 
 use super::{Cursor, Spot, is_of_schema};
 use crate::connector::kind::word_of;
@@ -25,7 +25,7 @@ pub struct CompletionContext<'a> {
     pub zones: &'a [String],
 }
 
-/// Something that may stand at a cursor.
+/// Something that may be at a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     /// What is shown in the list.
@@ -45,7 +45,7 @@ impl Offer {
     }
 }
 
-/// Returns what may stand at a cursor of an integration's file, the whole text given.
+/// Returns what may be at a cursor of an integration's file, the whole text given.
 #[must_use]
 pub fn offers(text: &str, offset: usize, known: CompletionContext<'_>) -> Vec<Offer> {
     let cursor = Cursor::at(text, offset);
@@ -178,7 +178,7 @@ fn said(text: &str, quote: Option<char>) -> String {
     if quote == Some('"') { text.replace("\\\\", "\\") } else { text.to_owned() }
 }
 
-/// Writes what is offered as it has to stand there: in quotes, where there are none yet. Within quotes the label is the
+/// Writes what is offered as it has to be there: in quotes, where there are none yet. Within quotes the label is the
 /// same, for editors compare it with what was typed.
 fn quoted(offers: Vec<Offer>, quote: Option<char>) -> Vec<Offer> {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");

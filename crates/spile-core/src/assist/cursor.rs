@@ -1,26 +1,26 @@
-//! Where a cursor stands in a file that may be half-written: told from the lines above it and its own, not by parsing.
+//! Where a cursor is in a file that may be half-written: told from the lines above it and its own, not by parsing.
 
-/// Where a cursor stands.
+/// Where a cursor is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor<'a> {
     /// The table: `config`, or nothing for the keys at the top.
     pub table: &'a str,
-    /// What it stands in.
+    /// What it is in.
     pub spot: Spot<'a>,
 }
 
-/// What a cursor stands in.
+/// What a cursor is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spot<'a> {
-    /// A key that is being written: as much of it as stands before the cursor.
+    /// A key that is being written: as much of it as is before the cursor.
     Key(&'a str),
     /// The value of a key.
     Value {
         /// The key.
         key: &'a str,
-        /// What stands before the cursor: within quotes without them.
+        /// What is before the cursor: within quotes without them.
         before: &'a str,
-        /// The quotes that it stands within.
+        /// The quotes that it is within.
         quote: Option<char>,
     },
     /// A comment, or the head of a table.
@@ -43,7 +43,7 @@ impl<'a> Cursor<'a> {
         Self { table, spot }
     }
 
-    /// Returns the word of a text that a byte is in, and where it is: a key, or what stands in quotes.
+    /// Returns the word of a text that a byte is in, and where it is: a key, or what is in quotes.
     #[must_use]
     pub fn word(text: &str, offset: usize) -> Option<(&str, std::ops::Range<usize>)> {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/' | '*');
@@ -81,7 +81,7 @@ fn spot(line: &str) -> Spot<'_> {
 }
 
 fn value<'a>(key: &'a str, text: &'a str) -> Spot<'a> {
-    // Of a list only what stands behind the last quote that opens counts.
+    // Of a list only what is behind the last quote that opens counts.
     let mut quotes = text.match_indices(['"', '\'']);
     if quotes.clone().count() % 2 == 1
         && let Some((opened, quote)) = quotes.next_back()
@@ -98,7 +98,7 @@ fn value<'a>(key: &'a str, text: &'a str) -> Spot<'a> {
 mod tests {
     use super::*;
 
-    /// Where the mark `|` stands.
+    /// Where the mark `|` is.
     fn at(text: &str) -> (String, String) {
         let offset = text.find('|').unwrap();
         let text = text.replacen('|', "", 1);

@@ -7,7 +7,7 @@ use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Setting};
 use crate::integration::keys;
 
-/// Returns what the key or setting under a cursor is, in Markdown, and where it stands.
+/// Returns what the key or setting under a cursor is, in Markdown, and where it is.
 #[must_use]
 pub fn hover(text: &str, offset: usize, connector: Option<&Connector>) -> Option<(String, Range<usize>)> {
     let (word, span) = Cursor::word(text, offset)?;
@@ -34,7 +34,7 @@ fn connector(connector: &Connector) -> String {
 
 fn setting(setting: &Setting) -> String {
     let marks =
-        [(setting.required, "required"), (setting.secret, "secret"), (setting.resync, "changing it reads data again")];
+        [(setting.required, "required"), (setting.secret, "secret"), (setting.resync, "changing it triggers a resync")];
     let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark);
     let head: Vec<&str> = [setting.kind.word()].into_iter().chain(marks).collect();
     let label = setting.label.as_deref().unwrap_or(&setting.name);
@@ -44,7 +44,7 @@ fn setting(setting: &Setting) -> String {
         let choices = choices.iter().map(|choice| format!("- `{}`: {}", word_of(&choice.value), choice.label));
         parts.push(choices.collect::<Vec<_>>().join("\n"));
     }
-    parts.extend(setting.default.as_ref().map(|default| format!("Left out: `{default}`")));
+    parts.extend(setting.default.as_ref().map(|default| format!("Default: `{default}`")));
     parts.join("\n\n")
 }
 
@@ -70,7 +70,7 @@ mod tests {
         let load = hover("[load]\nschema = 'eu'\n", 8, None).unwrap().0;
         assert!(load.contains("load_schema"), "{load}");
         let asks = hover("[schema.streams.x]\nnew_columns = 'ask'\n", 22, None).unwrap().0;
-        assert!(asks.contains("a column that is new"), "{asks}");
+        assert!(asks.contains("a new column"), "{asks}");
         assert_eq!(hover("x = 1\n\ntype = 'a'", 8, None).unwrap().1, 7..11, "behind an empty line");
     }
 }

@@ -1,4 +1,4 @@
-//! The definitions that are part of the program. Text here; parsed when somebody asks for one.
+//! The definitions that are part of the program. Stored as text, and parsed on demand.
 
 use super::Role;
 

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::digest;
 
-/// Where wheels are written, relative to the project: `pip_url` names this path, which is the same for everybody.
+/// Where wheels are written, relative to the project: `pip_url` names this path, which is the same for everyone.
 pub const FOLDER: &str = ".spile/plugins";
 
 /// A Python package that is part of the program.
@@ -19,7 +19,7 @@ pub const FOLDER: &str = ".spile/plugins";
 pub struct Bundled {
     /// The name of the package as Python imports it.
     package: &'static str,
-    /// Its version. It changes with every change of the files: by it Meltano and people tell installations apart.
+    /// Its version. It changes with every change of the files: it tells Meltano and people which installation they have.
     version: &'static str,
     /// By what others find it: a group of entry points, its name there, and what is behind it.
     entry: EntryPoint,

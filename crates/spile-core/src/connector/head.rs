@@ -1,4 +1,4 @@
-//! Heads: what a definition says of itself before its first table, which is all that a search needs.
+//! Heads: the keys of a definition before its first table, which is all that a search needs.
 
 use super::{Connector, Role};
 use crate::problem::Problems;
@@ -16,7 +16,7 @@ pub struct Head {
     pub label: String,
     /// One sentence for the catalog.
     pub description: String,
-    /// The shelf of the catalog it stands on.
+    /// The shelf of the catalog it is on.
     pub category: Option<String>,
     /// What else it is found by.
     pub keywords: Vec<String>,

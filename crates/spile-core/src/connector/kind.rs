@@ -43,7 +43,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns the kind that a value shows to have, where nobody says it.
+    /// Infers the kind of a value if it is not specified.
     #[must_use]
     pub fn of(value: &Value) -> Self {
         match value {
@@ -108,8 +108,8 @@ impl Kind {
             Self::Integer => ("an integer", "10"),
             Self::Decimal => ("a number", "0.5"),
             Self::Boolean => ("a boolean", "true"),
-            Self::Date => ("a date in RFC 3339", "2024-01-01T00:00:00Z"),
-            Self::Email => ("an e-mail address", "\"name@example.com\""),
+            Self::Date => ("an RFC 3339 date", "2024-01-01T00:00:00Z"),
+            Self::Email => ("an email address", "\"name@example.com\""),
             Self::File => ("a path", "\"data/file.json\""),
             Self::Options(_) => ("one of its options", "\"option\""),
             Self::Array => ("an array", "[\"text\"]"),
@@ -152,14 +152,14 @@ impl Kind {
     /// Checks a value.
     ///
     /// # Errors
-    /// Says what was found instead of what is wanted.
+    /// Describes what was found instead of the expected value.
     pub fn check(&self, value: &Value) -> Result<(), String> {
-        // What no file can hold is no value of a setting.
+        // What no file can hold is not a value of a setting.
         if value.is_number() || value.is_array() || value.is_object() {
             to_toml(value).map_err(|reason| reason.to_string())?;
         }
         let fits = match (self, value) {
-            // Meltano hands a number or a boolean on as it is, and a plugin may ask for just that.
+            // Meltano passes a number or a boolean on unchanged, and a plugin may need just that.
             (Self::String, Value::String(_) | Value::Number(_) | Value::Bool(_))
             | (Self::File, Value::String(_))
             | (Self::Decimal, Value::Number(_))

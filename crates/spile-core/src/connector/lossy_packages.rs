@@ -19,7 +19,7 @@ pub struct Faulty {
 const ALL: [Faulty; 1] = [Faulty {
     package: "target-duckdb",
     until: [0, 8, 0],
-    what: "takes the first row of texts for a header and drops it, and ends well",
+    what: "treats the first row of text values as a header, drops it, and still reports success",
     instead: "duckdb",
 }];
 
@@ -38,7 +38,7 @@ impl Faulty {
     }
 }
 
-/// Reads the numbers of a version; what is none is 0, so that a version that cannot be read is an old one.
+/// Reads the numbers of a version; anything else is 0, so that an unreadable version counts as an old one.
 fn numbers(version: &str) -> [u64; 3] {
     let mut parts = version.split('.').map(|part| part.trim().parse().unwrap_or(0));
     [(); 3].map(|()| parts.next().unwrap_or(0))

@@ -14,9 +14,9 @@ const STREAM: &str = "stream_name";
 /// What can be wrong with a rule.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NamingMistake {
-    /// It names a setting nobody defines.
-    #[error("`{key}` names the unknown setting `{name}`")]
-    #[diagnostic(code(spile::connector::naming), help("name a setting of this definition"))]
+    /// It refers to a setting that is not defined.
+    #[error("`{key}` refers to unknown setting `{name}`")]
+    #[diagnostic(code(spile::connector::naming), help("use a setting from this definition"))]
     UnknownSetting {
         /// The key of `[naming]`.
         key: &'static str,
@@ -45,7 +45,7 @@ pub struct Naming {
     pub stream_schema: bool,
     /// How many characters a table's name may have; a longer one ends the run.
     pub longest: Option<usize>,
-    /// For loaders that write files: the file's name, such as `{custom_name|stream_name}.jsonl`. Braces hold settings,
+    /// For loaders that write files: the file's name, for example `{custom_name|stream_name}.jsonl`. Braces hold settings,
     /// of which the first one that is set counts, and `stream_name`.
     pub file: Option<String>,
 }
@@ -123,7 +123,7 @@ pub enum SchemaChoice {
     Mapping,
     /// The stream's name.
     Stream,
-    /// Nobody: it is the connection's.
+    /// Not chosen: it is the connection's.
     Connection,
 }
 
@@ -231,7 +231,7 @@ impl Naming {
     }
 }
 
-/// Puts settings and the stream's name into a file's rule; what is neither stays, such as `{datestamp}`.
+/// Puts settings and the stream's name into a file's rule; what is neither stays, for example `{datestamp}`.
 fn filled(rule: &str, stream: &str, settings: &impl NamingSettings) -> String {
     let (mut text, mut rest) = (String::new(), rule);
     while let Some((before, after)) = rest.split_once('{') {

@@ -1,11 +1,11 @@
-//! Keys that Meltano reads and spile has no use for: checked for their form, and handed on as they stand.
+//! Keys that Meltano reads and spile does not use: their types are checked, and they are passed on unchanged.
 
 use serde_json::{Map, Value};
 
 use crate::problem::Problems;
 use crate::table::Table;
 
-/// The form of a value that is handed on.
+/// The form of a value that is passed on.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyForm {
     /// A text.

@@ -16,7 +16,7 @@ use crate::table::{self, Table};
 pub enum ConnectorMistake {
     /// Two files define one connector.
     #[error("the {role} `{name}` is defined twice")]
-    #[diagnostic(code(spile::connector::twice), help("keep one of the two; the other is `{first}`"))]
+    #[diagnostic(code(spile::connector::twice), help("keep one of them; the other is `{first}`"))]
     Twice {
         /// Its role.
         role: Role,
@@ -25,14 +25,14 @@ pub enum ConnectorMistake {
         /// The file read first.
         first: String,
         /// The later file's start.
-        #[label("defined here again")]
+        #[label("defined again here")]
         span: SourceSpan,
     },
     /// A file that is not called after what it defines.
-    #[error("the {role} `{name}` is defined in a file of another name")]
+    #[error("the {role} `{name}` is defined in a file with a different name")]
     #[diagnostic(
         code(spile::connector::stem),
-        help("rename the file to `{name}.toml` or `{name}-{role}.toml`: by its name it is found")
+        help("rename the file to `{name}.toml` or `{name}-{role}.toml`: connectors are found by file name")
     )]
     Stem {
         /// Its role.
@@ -43,24 +43,26 @@ pub enum ConnectorMistake {
         #[label("this file")]
         span: SourceSpan,
     },
-    /// A name that is no path-safe word.
-    #[error("`{name}` is not the name of a {what}")]
+    /// A name that is not a path-safe word.
+    #[error("`{name}` is not a valid {what} name")]
     #[diagnostic(
         code(spile::connector::name),
-        help("use letters, digits, `-` and `_`; in settings anything but blanks, quotes and a dot at an end")
+        help(
+            "use letters, digits, `-` and `_`; setting names can contain anything except spaces, quotes, and a leading or trailing dot"
+        )
     )]
     Name {
         /// What was to be named.
         what: &'static str,
         /// The name.
         name: String,
-        /// Where it stands.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
     /// Two settings of one name.
     #[error("the setting `{name}` is defined twice")]
-    #[diagnostic(code(spile::connector::setting_twice), help("remove one of the two"))]
+    #[diagnostic(code(spile::connector::setting_twice), help("remove one of them"))]
     SettingTwice {
         /// The setting.
         name: String,
@@ -70,10 +72,7 @@ pub enum ConnectorMistake {
     },
     /// `options` and `kind` do not go together.
     #[error("the setting `{name}` has {}", if *.listed { "`options` but another kind" } else { "kind `options` but no `options`" })]
-    #[diagnostic(
-        code(spile::connector::options),
-        help("write `kind = \"options\"` and `options = [\"A\", \"B\"]` together")
-    )]
+    #[diagnostic(code(spile::connector::options), help("set both `kind = \"options\"` and `options = [\"A\", \"B\"]`"))]
     Options {
         /// The setting.
         name: String,
@@ -85,7 +84,7 @@ pub enum ConnectorMistake {
     },
     /// A default of the wrong kind.
     #[error("the default of `{name}` is {found}, not {wanted}")]
-    #[diagnostic(code(spile::connector::default), help("give a default that the setting takes, or none"))]
+    #[diagnostic(code(spile::connector::default), help("use a default that the setting accepts, or remove it"))]
     Default {
         /// The setting.
         name: String,
@@ -113,13 +112,13 @@ pub enum ConnectorMistake {
         pip_url: String,
         /// What it does.
         what: &'static str,
-        /// Where that stands.
+        /// Where that is.
         #[label("installed from here")]
         span: SourceSpan,
     },
-    /// A group that names a setting nobody defines.
-    #[error("the group `{label}` names the unknown setting `{name}`")]
-    #[diagnostic(code(spile::connector::group), help("name settings of this definition"))]
+    /// A group that refers to a setting that is not defined.
+    #[error("the group `{label}` refers to unknown setting `{name}`")]
+    #[diagnostic(code(spile::connector::group), help("use settings from this definition"))]
     Group {
         /// The group.
         label: String,
@@ -139,7 +138,7 @@ pub fn span_of_pip_url(source: &Source) -> Option<std::ops::Range<usize>> {
     plugin.get("pip_url").map(toml::Spanned::span)
 }
 
-/// Reads one definition. Its name is the file's stem unless the file gives one.
+/// Reads one definition. Its name is the file's stem unless the file sets one.
 pub fn connector(source: &Source, problems: &mut Problems) -> Option<Connector> {
     table::parse(source, problems, read)
 }
@@ -282,7 +281,7 @@ fn setting(table: Table<'_>, problems: &mut Problems) -> Option<(Placed<String>,
         description,
         default,
         required,
-        // A definition that forgot to say it is no reason to show a password.
+        // A definition that forgot to say it is not a reason to show a password.
         secret: said.unwrap_or_else(|| kind.is_secret_as(&name)),
         is_open: said == Some(false),
         resync,
@@ -375,8 +374,8 @@ const LONGEST_SETTING: usize = 200;
 /// The most parts that dots part a setting's name into; those of the hub have up to three.
 const MOST_PARTS: usize = 8;
 
-/// Tells whether a setting can have that name: taps have their own ideas, such as `dialect+driver`, and Meltano turns
-/// all that is no letter or digit into `_` where it makes variables of them. Each dot is a table within a table, and there
+/// Tells whether a setting can have that name: taps have their own ideas, for example `dialect+driver`, and Meltano turns
+/// all that is not a letter or digit into `_` where it makes variables of them. Each dot is a table within a table, and there
 /// are several ways to write it: their number doubles with each.
 #[must_use]
 pub fn is_setting(name: &str) -> bool {
@@ -436,12 +435,12 @@ mod tests {
         assert_eq!(
             found,
             [
-                "connectors/mine.toml:1: `kind`: `loder` is none of the known words [spile::toml::invalid]",
-                "connectors/mine.toml:3: `../x` is not the name of a plugin [spile::connector::name]",
+                "connectors/mine.toml:1: `kind`: `loder` is not a known value [spile::toml::invalid]",
+                "connectors/mine.toml:3: `../x` is not a valid plugin name [spile::connector::name]",
                 "connectors/mine.toml:6: the setting `a` has kind `options` but no `options` [spile::connector::options]",
                 "connectors/mine.toml:9: the setting `a` is defined twice [spile::connector::setting_twice]",
                 "connectors/mine.toml:11: the default of `a` is a string, not an integer [spile::connector::default]",
-                "connectors/mine.toml:14: the group `G` names the unknown setting `b` [spile::connector::group]",
+                "connectors/mine.toml:14: the group `G` refers to unknown setting `b` [spile::connector::group]",
             ]
         );
     }
@@ -483,8 +482,8 @@ mod tests {
         assert_eq!(
             found,
             [
-                "connectors/x.toml:5: `pip_url` holds an address with a password, in plain text [spile::toml::secret]",
-                "connectors/x.toml:8: `default` holds an address with a password, in plain text [spile::toml::secret]",
+                "connectors/x.toml:5: `pip_url` contains an address with a password in plain text [spile::toml::secret]",
+                "connectors/x.toml:8: `default` contains an address with a password in plain text [spile::toml::secret]",
             ]
         );
         assert!(!report.excerpt_text(&source).contains("hunter2"));

@@ -1,4 +1,4 @@
-//! Finding connectors by words, the best first.
+//! Searching connectors by words, best match first.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::Head;
 
-/// How much of the score of a word that is found as it stands one has to have that is found in pieces.
+/// How much of the score of a word that is found as it is one has to have that is found in pieces.
 const PIECES: f64 = 0.75;
 
 /// How near a word has to be that is misspelt.
@@ -88,7 +88,7 @@ impl<'a> SearchWord<'a> {
     /// Returns how near a text is that this may be a misspelling of.
     fn nearly(&self, text: &str) -> Option<f64> {
         let (own, other) = (self.text.chars().count(), text.chars().count());
-        // No text is nearer than the letters that one has more: most are told apart without a look at what they say.
+        // No text is nearer than the letters that one has more: most are distinguished without a look at what they say.
         #[expect(clippy::cast_precision_loss, reason = "lengths of words")]
         let nearest = own.min(other) as f64 / own.max(other).max(1) as f64;
         if nearest < NEAR {

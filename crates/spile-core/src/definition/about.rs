@@ -1,4 +1,4 @@
-//! What a tap or target of the Singer SDK says of itself with `--about --format=json`, as Meltano would write it.
+//! What a tap or target of the Singer SDK prints with `--about --format=json`, as Meltano would write it.
 
 use serde_json::{Value, json};
 

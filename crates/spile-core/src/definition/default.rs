@@ -14,14 +14,14 @@ type Fitted = (Option<Kind>, Option<Value>);
 pub(super) fn fit(kind: Option<Kind>, written: &Value, name: &str, reader: &mut Reader<'_>) -> Fitted {
     let Some(value) = kept(written) else {
         if !written.is_null() {
-            reader.notes.say(format!("not kept: the default of `{name}`, `{written}`, a whole number beyond 64 bits"));
+            reader.notes.say(format!("not kept: the default of `{name}`, `{written}`, which does not fit in 64 bits"));
         }
         return (kind, None);
     };
     if value != *written {
-        reader.notes.say(format!("not kept: nulls and numbers beyond 64 bits in the default of `{name}`"));
+        reader.notes.say(format!("not kept: nulls and numbers that do not fit in 64 bits in the default of `{name}`"));
     }
-    // Meltano puts a variable in its place, or lets whoever said no kind say what it likes.
+    // Meltano replaces variables, and accepts any value if no kind is set.
     let Some(kind) = kind else { return (Some(Kind::of(&value)), Some(value)) };
     if value.as_str().is_some_and(|text| text.starts_with('$')) || kind.check(&value).is_ok() {
         return (Some(kind), Some(value));
@@ -35,7 +35,7 @@ pub(super) fn fit(kind: Option<Kind>, written: &Value, name: &str, reader: &mut 
     let (kind, default) = otherwise(kind, value.clone());
     reader.notes.say(match &default {
         Some(_) => {
-            format!("`{name}` is taken for {}: that is what its default is, `{}`", kind.wanted().0, shortened(&value))
+            format!("`{name}` is treated as {} because of its default, `{}`", kind.wanted().0, shortened(&value))
         }
         None => format!("not kept: the default of `{name}`, `{}`, which is not {}", shortened(&value), kind.wanted().0),
     });
@@ -56,7 +56,7 @@ fn kept(value: &Value) -> Option<Value> {
     }
 }
 
-/// Reads a text as Meltano does where a kind asks for more (reference: `SettingDefinition.cast_value`).
+/// Reads a string as Meltano does if the kind requires another type (reference: `SettingDefinition.cast_value`).
 fn cast(kind: &Kind, value: &Value) -> Option<Value> {
     let text = value.as_str().map(str::trim);
     let cast = match (kind, text, value) {
@@ -87,7 +87,7 @@ fn otherwise(kind: Kind, value: Value) -> (Kind, Option<Value>) {
             choices.push(Choice { label: word_of(&value), value: value.clone() });
             (Kind::Options(choices), Some(value))
         }
-        // As a text `false` would be true to a plugin: what is no text keeps its own type.
+        // As a text `false` would be true to a plugin: what is not text keeps its own type.
         (Kind::Date | Kind::Email | Kind::File, Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
             (Kind::String, Some(value))
         }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::definition::tests::{good, settings};
 
-    /// Returns what the default of a setting becomes, and what is said of it.
+    /// Returns what the default of a setting becomes, and the notes about it.
     fn of(rest: &str) -> (Value, Vec<String>) {
         let (connector, notes) = settings(&format!("- {{name: a, {rest}}}\n"));
         (connector.settings[0].default.clone().unwrap_or_default(), notes)
@@ -152,7 +152,7 @@ mod tests {
         };
         assert_eq!(
             of(json!(u64::MAX)),
-            ["not kept: the default of `a`, `18446744073709551615`, a whole number beyond 64 bits"]
+            ["not kept: the default of `a`, `18446744073709551615`, which does not fit in 64 bits"]
         );
         assert_eq!(of(Value::Null), Vec::<String>::new());
     }

@@ -1,4 +1,4 @@
-//! Telling the forms of definitions apart, by what they say.
+//! Recognizing the form of a definition by its contents.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub(super) fn plugin(source: &Source, asked: &DefinitionHints, problems: &mut Pr
     let members = match value {
         Value::Object(members) => members,
         other => {
-            let found = format!("it holds {}", crate::value::kind_of(&other));
+            let found = format!("it contains {}", crate::value::kind_of(&other));
             problems.push(source, DefinitionMistake::UnknownForm { found, span });
             return None;
         }
@@ -33,8 +33,8 @@ pub(super) fn plugin(source: &Source, asked: &DefinitionHints, problems: &mut Pr
         return None;
     }
     let found = match members.keys().take(5).collect::<Vec<_>>().as_slice() {
-        [] => "it says nothing".to_owned(),
-        keys => format!("it says {}", listed(keys.iter().map(|key| key.as_str()))),
+        [] => "it has no keys".to_owned(),
+        keys => format!("its keys are {}", listed(keys.iter().map(|key| key.as_str()))),
     };
     problems.push(source, DefinitionMistake::UnknownForm { found, span });
     None
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_plugin_says_its_name_and_something_of_it() {
         let unknown = |said: &str| {
-            [format!("x:1: this is no definition of a plugin: it says {said} [spile::definition::unknown_form]")]
+            [format!("x:1: this is not a plugin definition: it says {said} [spile::definition::unknown_form]")]
         };
         assert_eq!(bad("{\"name\": \"tap-x\"}"), unknown("`name`"));
         assert_eq!(bad("{\"settings\": [], \"pip_url\": \"tap-x\"}"), unknown("`settings`, `pip_url`"));

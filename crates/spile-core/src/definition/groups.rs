@@ -23,14 +23,14 @@ pub(super) fn groups(members: &Members, settings: &[Setting], reader: &mut Reade
         let names: Vec<&str> = group.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         if names.is_empty() {
             if list.len() > 1 {
-                reader.notes.say("one group of settings is empty, so none has to be set: no group is kept");
+                reader.notes.say("one group of settings is empty, so no setting is required: no group is kept");
             }
             return Vec::new();
         }
         let mut known = Vec::new();
         for name in names {
             if !settings.iter().any(|setting| setting.name == name) {
-                reader.notes.say(format!("not kept: `{name}` in a group of settings, which is no setting"));
+                reader.notes.say(format!("not kept: `{name}` in a group of settings, which is not a setting"));
             } else if !known.contains(&name.to_owned()) {
                 known.push(name.to_owned());
             }
@@ -64,7 +64,7 @@ fn labels(groups: &[Vec<String>], settings: &[Setting]) -> Vec<String> {
 mod tests {
     use crate::definition::tests::{HEAD, good};
 
-    /// Returns the labels of the groups of a definition, and what is said of them.
+    /// Returns the labels of a definition's groups, and the notes about them.
     fn labels(groups: &str) -> (Vec<String>, Vec<String>) {
         let settings = "[{name: a, label: Key}, {name: b}, {name: c, label: Key}, {name: url}]";
         let (connector, notes) = good(&format!("{HEAD}settings: {settings}\nsettings_group_validation: {groups}\n"));
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn where_one_way_of_several_needs_nothing_there_are_no_groups() {
-        let note = "one group of settings is empty, so none has to be set: no group is kept";
+        let note = "one group of settings is empty, so no setting is required: no group is kept";
         assert_eq!(labels("[[a], []]"), (Vec::new(), vec![note.to_owned()]));
         assert_eq!(labels("[[]]"), (Vec::new(), Vec::new()));
     }

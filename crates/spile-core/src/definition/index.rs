@@ -14,11 +14,11 @@ use crate::source::Source;
 pub struct Indexed {
     /// Which side of a pipeline it is.
     pub role: Role,
-    /// Its name, such as `tap-github`.
+    /// Its name, for example `tap-github`.
     pub plugin: String,
     /// Whose implementation it is.
     pub variant: String,
-    /// Whether it is what the hub gives to those who name no variant.
+    /// Whether the hub uses it if no variant is specified.
     pub is_default: bool,
 }
 
@@ -117,7 +117,7 @@ mod tests {
             [("../x", "../x".to_owned()), ("a\u{1b}[31m", "a[31m".to_owned()), (&".".repeat(90), ".".repeat(60))]
         {
             let text = serde_json::json!({name: {"variants": {}}}).to_string();
-            assert_eq!(told(&text), format!("this is not the index of a hub: it holds `{shown}`"));
+            assert_eq!(told(&text), format!("this is not a hub index: it contains `{shown}`"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A newer definition laid over the connector that was made of an older one.
+//! A newer definition merged into the connector that was made from an older one.
 
 use crate::connector::Connector;
 use crate::connector::pip::is_pinned;
@@ -30,7 +30,7 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     }
     let (pinned, open) = (&older.plugin.pip_url, &merged.plugin.pip_url);
     if is_pinned(pinned) && !is_pinned(open) && !pinned.is_empty() {
-        notes.push(format!("`pip_url` stays `{pinned}`: the definition names no version (`{open}`)"));
+        notes.push(format!("`pip_url` stays `{pinned}`: the definition pins no version (`{open}`)"));
         merged.plugin.pip_url.clone_from(pinned);
     }
     for setting in &mut merged.settings {
@@ -38,18 +38,20 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
         setting.resync = known.resync;
         setting.advanced |= known.advanced;
         if known.required && !setting.required {
-            notes.push(format!("`{}` stays required, which the definition does not say", setting.name));
+            notes.push(format!("`{}` stays required, although the definition does not require it", setting.name));
             setting.required = true;
         }
         if known.is_open {
             if setting.secret {
-                notes
-                    .push(format!("`{}` stays in plain text (`secret = false`), against the definition", setting.name));
+                notes.push(format!(
+                    "`{}` stays in plain text (`secret = false`), although the definition marks it as a secret",
+                    setting.name
+                ));
             }
             (setting.secret, setting.is_open) = (false, true);
         }
         if known.secret && !setting.secret {
-            notes.push(format!("`{}` stays a secret, which the definition does not say", setting.name));
+            notes.push(format!("`{}` stays a secret, although the definition does not mark it as one", setting.name));
             (setting.secret, setting.is_open) = (true, false);
         }
     }

@@ -1,45 +1,45 @@
-//! What can be wrong with a definition that is to be imported.
+//! What can be wrong with a definition to import.
 
 use miette::{Diagnostic, SourceSpan};
 
-/// What can be wrong with a definition that is to be imported.
+/// What can be wrong with a definition to import.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum DefinitionMistake {
     /// There is nothing.
     #[error("the definition is empty")]
-    #[diagnostic(code(spile::definition::empty), help("give a plugin's definition, as the hub publishes them"))]
+    #[diagnostic(code(spile::definition::empty), help("use a plugin definition, as the hub publishes them"))]
     Empty {
         /// Its start.
-        #[label("nothing here")]
+        #[label("empty")]
         span: SourceSpan,
     },
-    /// More than is read.
+    /// It is larger than the limit.
     #[error("the definition is larger than {mebibytes} MiB")]
     #[diagnostic(
         code(spile::definition::too_large),
-        help("take out what is no definition: the largest of the hub have some hundred KiB")
+        help("remove everything that is not part of the definition: the hub's largest have a few hundred KiB")
     )]
     TooLarge {
-        /// The most that is read.
+        /// The limit.
         mebibytes: usize,
         /// Its start.
         #[label("this file")]
         span: SourceSpan,
     },
-    /// A page for people.
+    /// A web page.
     #[error("this is a web page, not a definition")]
     #[diagnostic(
         code(spile::definition::web_page),
-        help("give the definition itself: the hub's API has it as JSON, its repository as YAML")
+        help("use the definition itself: the hub's API serves it as JSON, its repository as YAML")
     )]
     WebPage {
         /// Its start.
-        #[label("HTML begins here")]
+        #[label("HTML starts here")]
         span: SourceSpan,
     },
-    /// It begins as JSON and is none.
-    #[error("the definition is no JSON: {message}")]
-    #[diagnostic(code(spile::definition::json), help("get it again, and check that all of it arrived"))]
+    /// It starts like JSON but is not valid.
+    #[error("the definition is not valid JSON: {message}")]
+    #[diagnostic(code(spile::definition::json), help("download it again, and check that the download is complete"))]
     Json {
         /// The parser's own sentence.
         message: String,
@@ -47,22 +47,22 @@ pub enum DefinitionMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// It is not what the hub's API gives as its index.
-    #[error("this is not the index of a hub: it holds {found}")]
+    /// It is not the index that the hub's API returns.
+    #[error("this is not a hub index: it contains {found}")]
     #[diagnostic(
         code(spile::definition::no_index),
-        help("look at the address of the hub: `MELTANO_HUB_URL`, or `--hub URL`; what is kept of it stays as it was")
+        help("check the hub's address: `MELTANO_HUB_URL`, or `--hub URL`; the cached definitions are unchanged")
     )]
     NoIndex {
-        /// What it holds that no index has.
+        /// What it contains that an index does not.
         found: String,
         /// Its start.
-        #[label("this answer")]
+        #[label("this response")]
         span: SourceSpan,
     },
-    /// A value that neither JSON nor TOML have a form for.
-    #[error("the definition holds {what}")]
-    #[diagnostic(code(spile::definition::odd), help("write it as text, or take it out"))]
+    /// A value that JSON or TOML cannot represent.
+    #[error("the definition contains {what}")]
+    #[diagnostic(code(spile::definition::odd), help("write it as a string, or remove it"))]
     Odd {
         /// What it is.
         what: &'static str,
@@ -70,12 +70,12 @@ pub enum DefinitionMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// It says nothing that a plugin says.
-    #[error("this is no definition of a plugin: {found}")]
+    /// It has none of a plugin's keys.
+    #[error("this is not a plugin definition: {found}")]
     #[diagnostic(
         code(spile::definition::unknown_form),
         help(
-            "give a plugin's definition of the hub, a lock file of Meltano, a `meltano.yml`, or what a tap prints with `--about --format=json`"
+            "use a plugin definition from the hub, a Meltano lock file, a `meltano.yml`, or what a tap prints with `--about --format=json`"
         )
     )]
     UnknownForm {
@@ -86,15 +86,15 @@ pub enum DefinitionMistake {
         span: SourceSpan,
     },
     /// A list of plugins.
-    #[error("this is the hub's list of plugins, not the definition of one")]
-    #[diagnostic(code(spile::definition::index), help("get the definition at the `ref` of a variant in it"))]
+    #[error("this is the hub's list of plugins, not a plugin definition")]
+    #[diagnostic(code(spile::definition::index), help("download the definition at the `ref` of one of its variants"))]
     Index {
         /// Its start.
         #[label("this file")]
         span: SourceSpan,
     },
     /// More than one plugin, or variant.
-    #[error("there is more than one {what} in it: {names}")]
+    #[error("it contains more than one {what}: {names}")]
     #[diagnostic(code(spile::definition::several), help("{help}"))]
     Several {
         /// `plugin` or `variant`.
@@ -107,23 +107,23 @@ pub enum DefinitionMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// Not the plugin that was asked for.
-    #[error("there is no plugin `{name}` in it")]
+    /// The requested plugin is not in it.
+    #[error("it contains no plugin `{name}`")]
     #[diagnostic(code(spile::definition::no_plugin), help("{help}"))]
     NoPlugin {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The nearest one, or all.
+        /// The nearest match, or all.
         help: String,
         /// Its start.
         #[label("this file")]
         span: SourceSpan,
     },
     /// Neither a tap nor a target.
-    #[error("`{name}` is one of Meltano's {found}, and connectors are extractors and loaders")]
+    #[error("`{name}` is one of Meltano's {found}; only extractors and loaders can be connectors")]
     #[diagnostic(
         code(spile::definition::other_type),
-        help("leave it in the template of `meltano.yml`: docs/templates.md")
+        help("keep it in the template of `meltano.yml`: see docs/templates.md")
     )]
     OtherType {
         /// The plugin.
@@ -134,9 +134,9 @@ pub enum DefinitionMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// Nothing tells a tap from a target.
-    #[error("nothing says whether `{name}` is an extractor or a loader")]
-    #[diagnostic(code(spile::definition::role), help("say it with `--kind extractor` or `--kind loader`"))]
+    /// Nothing shows whether it is a tap or a target.
+    #[error("cannot tell whether `{name}` is an extractor or a loader")]
+    #[diagnostic(code(spile::definition::role), help("add `--kind extractor` or `--kind loader`"))]
     Role {
         /// The plugin.
         name: String,
@@ -144,9 +144,9 @@ pub enum DefinitionMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// It says one thing and the user another.
-    #[error("`{name}` is one of Meltano's {found}, and `--kind` says otherwise")]
-    #[diagnostic(code(spile::definition::other_role), help("leave `--kind` away"))]
+    /// It contradicts the user.
+    #[error("`{name}` is one of Meltano's {found}, which contradicts `--kind`")]
+    #[diagnostic(code(spile::definition::other_role), help("remove `--kind`"))]
     OtherRole {
         /// The plugin.
         name: String,
@@ -156,8 +156,8 @@ pub enum DefinitionMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// What it inherits from is not there.
-    #[error("`{name}` inherits from `{parent}`, which is not defined in it")]
+    /// What it inherits from does not exist.
+    #[error("`{name}` inherits from `{parent}`, which it does not define")]
     #[diagnostic(code(spile::definition::parent), help("import the definition of `{parent}` instead"))]
     NoParent {
         /// The plugin.
@@ -169,8 +169,8 @@ pub enum DefinitionMistake {
         span: SourceSpan,
     },
     /// It inherits from itself.
-    #[error("`{name}` inherits from itself in the end")]
-    #[diagnostic(code(spile::definition::cycle), help("take one `inherit_from` of the circle out"))]
+    #[error("`{name}` inherits from itself")]
+    #[diagnostic(code(spile::definition::cycle), help("remove one `inherit_from` from the cycle"))]
     Cycle {
         /// The plugin.
         name: String,
@@ -178,22 +178,22 @@ pub enum DefinitionMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// Another form than Meltano takes.
+    /// A form that Meltano does not accept.
     #[error("{what} is {found}, not {wanted}")]
-    #[diagnostic(code(spile::definition::form), help("mend the definition; Meltano does not take it either"))]
+    #[diagnostic(code(spile::definition::form), help("fix the definition; Meltano rejects it too"))]
     Form {
         /// What has the form.
         what: String,
         /// What was found.
         found: &'static str,
-        /// What Meltano takes.
+        /// What Meltano accepts.
         wanted: &'static str,
         /// Where.
         #[label("here")]
         span: SourceSpan,
     },
     /// A name that a connector cannot have.
-    #[error("`{name}` cannot be the name of a {what}")]
+    #[error("`{name}` is not a valid {what} name")]
     #[diagnostic(code(spile::definition::name), help("{help}"))]
     Name {
         /// `connector`, `plugin` or `setting`.
@@ -221,8 +221,8 @@ pub enum DefinitionMistake {
         span: SourceSpan,
     },
     /// Two settings of one name that are not the same.
-    #[error("the setting `{name}` is defined twice, each time otherwise")]
-    #[diagnostic(code(spile::definition::setting_twice), help("leave one of the two; Meltano takes the first"))]
+    #[error("the setting `{name}` is defined twice, in different ways")]
+    #[diagnostic(code(spile::definition::setting_twice), help("keep one of them; Meltano uses the first"))]
     SettingTwice {
         /// The setting.
         name: String,
@@ -231,10 +231,10 @@ pub enum DefinitionMistake {
         span: SourceSpan,
     },
     /// A secret whose variable is another setting's too.
-    #[error("the settings `{first}` and `{second}` have one variable, `{variable}`, and one of them is a secret")]
+    #[error("the settings `{first}` and `{second}` share the variable `{variable}`, and one of them is a secret")]
     #[diagnostic(
         code(spile::definition::variable_twice),
-        help("leave one of the two: Meltano would give the secret to both")
+        help("keep one of them: Meltano would pass the secret to both")
     )]
     VariableTwice {
         /// The first of them.

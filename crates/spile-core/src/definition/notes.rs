@@ -1,10 +1,10 @@
-//! Notes: what was done otherwise than a definition says.
+//! Notes: where the result differs from the definition.
 
 use std::collections::BTreeMap;
 
 use crate::problem::first_of;
 
-/// What was done otherwise than a definition says, as it is found.
+/// Where the result differs from the definition, in the order in which it is found.
 #[derive(Debug, Default)]
 pub struct Notes {
     said: Vec<String>,

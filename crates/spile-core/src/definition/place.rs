@@ -1,16 +1,16 @@
-//! Where the names of a definition stand: its values have lost their places when Meltano's own words were made of them.
+//! Where the names in a definition are: its values lose their places when they are converted to Meltano's own keys.
 
 use miette::SourceSpan;
 
 use crate::source::Source;
 
-/// Returns where a name stands in a text, as a value that is whole; the start of the text where that cannot be told.
+/// Returns where a name is in a text, as a whole value; the start of the text if it cannot be found.
 pub(super) fn span_of(source: &Source, name: &str) -> SourceSpan {
     let (text, length) = (source.text(), name.len());
     places(text, name).next().map_or_else(|| (0..0).into(), |at| (at..at + length).into())
 }
 
-/// Returns where a name stands the second time.
+/// Returns where a name is the second time.
 pub(super) fn second_span_of(source: &Source, name: &str) -> SourceSpan {
     let (text, length) = (source.text(), name.len());
     places(text, name).nth(1).map_or_else(|| span_of(source, name), |at| (at..at + length).into())

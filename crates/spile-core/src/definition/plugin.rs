@@ -87,7 +87,7 @@ pub(super) fn read(
     let members = variant(members, &mut reader)?;
     let name = reader.text(&members, "name").unwrap_or_default();
     if !is_word(&name) {
-        let help = "a plugin's name has letters, digits, `-` and `_`";
+        let help = "a plugin name can contain letters, digits, `-` and `_`";
         let span = span_of(source, &name);
         reader.refuse(DefinitionMistake::Name { what: "plugin", name, help, span });
         return None;
@@ -95,7 +95,7 @@ pub(super) fn read(
     let role = role(&members, &name, asked.role, &mut reader)?;
     let connector_name = asked.name.clone().unwrap_or_else(|| short(&name).to_owned());
     if !is_word(&connector_name) {
-        let help = "give it a name of letters, digits, `-` and `_` with `--name`";
+        let help = "set a name of letters, digits, `-` and `_` with `--name`";
         reader.refuse(DefinitionMistake::Name {
             what: "connector",
             name: connector_name.clone(),
@@ -141,7 +141,7 @@ fn variant(members: &Members, reader: &mut Reader<'_>) -> Option<Members> {
         members.get("variants").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).collect();
     if variants.len() > 1 {
         let names = listed(variants.iter().filter_map(|variant| variant.get("name")?.as_str()));
-        let help = "leave one of them in the file; Meltano takes the first";
+        let help = "keep one of them in the file; Meltano uses the first";
         reader.refuse(DefinitionMistake::Several { what: "variant", names, help, span: (0..0).into() });
         return None;
     }
@@ -193,19 +193,17 @@ fn role(members: &Members, name: &str, asked: Option<Role>, reader: &mut Reader<
 fn plugin(members: &Members, name: &str, role: Role, asked: &DefinitionHints, reader: &mut Reader<'_>) -> Plugin {
     let namespace = reader.text(members, "namespace").unwrap_or_else(|| {
         let namespace = name.replace('-', "_");
-        reader.notes.say(format!("it has no `namespace`: `{namespace}` is taken, as Meltano does"));
+        reader.notes.say(format!("it has no `namespace`: using `{namespace}`, as Meltano does"));
         namespace
     });
     let pip_url = asked.pip_url.clone().or_else(|| reader.text(members, "pip_url")).unwrap_or_default();
     if pip_url.is_empty() {
-        reader.notes.say("it has no `pip_url`: nothing is installed, and its executable has to be there already");
+        reader.notes.say("it has no `pip_url`: nothing is installed, so its executable must already exist");
     } else if !pip::is_pinned(&pip_url) {
         let version = reader
             .text(members, "version")
-            .map_or_else(|| "one".to_owned(), |version| format!("`=={version}`, which said this"));
-        reader
-            .notes
-            .say(format!("`pip_url = \"{pip_url}\"` names no version: pin {version}, or every install may differ"));
+            .map_or_else(|| "one".to_owned(), |version| format!("`=={version}`, the definition's version"));
+        reader.notes.say(format!("`pip_url = \"{pip_url}\"` pins no version: pin {version}, or installs may differ"));
     }
     let known: &[&str] = match role {
         Role::Extractor => &EXTRACTORS_CAN,
@@ -215,10 +213,9 @@ fn plugin(members: &Members, name: &str, role: Role, asked: &DefinitionHints, re
         reader.texts(members, "capabilities").into_iter().partition(|can| known.contains(&can.as_str()));
     if !other.is_empty() {
         let other = listed(other.iter().map(String::as_str));
-        reader.notes.say(format!(
-            "not kept: among `capabilities` {other}, of which Meltano knows nothing for {}",
-            role.plural()
-        ));
+        reader
+            .notes
+            .say(format!("not kept: in `capabilities`, {other}, which Meltano does not support for {}", role.plural()));
     }
     let foreign: &[&str] = match role {
         Role::Extractor => &["dialect"],
@@ -227,7 +224,7 @@ fn plugin(members: &Members, name: &str, role: Role, asked: &DefinitionHints, re
     let (foreign, own): (Vec<_>, Vec<_>) =
         passthrough_keys::OF_PLUGINS.into_iter().partition(|(key, _)| foreign.contains(key));
     for (key, _) in foreign.iter().filter(|(key, _)| members.contains_key(*key)) {
-        reader.notes.say(format!("not kept: `{key}`, of which Meltano knows nothing for {}", role.plural()));
+        reader.notes.say(format!("not kept: `{key}`, which Meltano does not support for {}", role.plural()));
     }
     Plugin {
         name: name.to_owned(),
@@ -253,7 +250,7 @@ fn metadata(members: &Members, role: Role, reader: &mut Reader<'_>) -> Members {
             metadata.clone()
         }
         Some(_) => {
-            reader.notes.say("not kept: `metadata`, which is not what Meltano takes: tables by stream, of extractors");
+            reader.notes.say("not kept: `metadata`, which Meltano only accepts for extractors, as a table per stream");
             Members::new()
         }
     }
@@ -262,13 +259,13 @@ fn metadata(members: &Members, role: Role, reader: &mut Reader<'_>) -> Members {
 fn select(members: &Members, role: Role, reader: &mut Reader<'_>) -> Vec<String> {
     let select = reader.texts(members, "select");
     if role == Role::Loader && !select.is_empty() {
-        reader.notes.say("not kept: `select`, of which Meltano knows nothing for loaders");
+        reader.notes.say("not kept: `select`, which Meltano does not support for loaders");
         return Vec::new();
     }
     if select == ["*.*"] { Vec::new() } else { select }
 }
 
-/// Notes what is said and not kept.
+/// Notes the keys that are not kept.
 fn leftovers(members: &Members, reader: &mut Reader<'_>) {
     let is_passed = |key: &str| passthrough_keys::OF_PLUGINS.iter().any(|(known, _)| *known == key);
     let says = |value: &Value| match value {
@@ -283,7 +280,7 @@ fn leftovers(members: &Members, reader: &mut Reader<'_>) {
         .filter(|key| !KNOWN.contains(key) && !is_passed(key) && *key != "inherit_from")
         .partition(|key| PAGES.contains(key));
     if !pages.is_empty() {
-        reader.notes.say(format!("not kept: {}, which are words for people", listed(pages)));
+        reader.notes.say(format!("not kept: {} (for display only)", listed(pages)));
     }
     if !other.is_empty() {
         reader.notes.say(format!("not kept: {}", listed(other)));
@@ -291,7 +288,7 @@ fn leftovers(members: &Members, reader: &mut Reader<'_>) {
     if let Some(status @ ("inactive" | "deprecated" | "unknown")) =
         members.get("maintenance_status").and_then(Value::as_str)
     {
-        reader.notes.say(format!("the hub says of its maintenance: {status}"));
+        reader.notes.say(format!("the hub lists its maintenance status as {status}"));
     }
 }
 
@@ -323,13 +320,13 @@ mod tests {
         assert!(!problems.any_error());
         assert_eq!(
             bad_as(text, &asked(Role::Loader)),
-            ["x:1: `x` is one of Meltano's extractors, and `--kind` says otherwise [spile::definition::other_role]"]
+            ["x:1: `x` is one of Meltano's extractors, which contradicts `--kind` [spile::definition::other_role]"]
         );
     }
 
     #[test]
     fn metadata_are_kept_where_meltano_takes_them() {
-        let note = "not kept: `metadata`, which is not what Meltano takes: tables by stream, of extractors";
+        let note = "not kept: `metadata`, which Meltano only accepts for extractors, as a table per stream";
         let loader = HEAD.replace("tap-x", "target-x");
         for (head, metadata, kept, told) in [
             (HEAD, "{a: {b: 1}, c: {}}", json!({"a": {"b": 1}, "c": {}}), false),
@@ -352,7 +349,7 @@ mod tests {
             let (connector, notes) = good(&format!("{head}select: {select}\n"));
             (connector.select, notes)
         };
-        let note = "not kept: `select`, of which Meltano knows nothing for loaders";
+        let note = "not kept: `select`, which Meltano does not support for loaders";
         assert_eq!(of(HEAD, "[a.*]"), (vec!["a.*".to_owned()], Vec::new()));
         assert_eq!(of(HEAD, "['*.*']"), (Vec::new(), Vec::new()));
         assert_eq!(of(&loader, "[a.*]"), (Vec::new(), vec![note.to_owned()]));

@@ -34,7 +34,7 @@ pub(super) fn plugin(
     };
     let Some(found) = found else {
         let name = asked.plugin.clone().unwrap_or_default();
-        let help = did_you_mean(&name, names()).unwrap_or_else(|| format!("there are {}", listed(names())));
+        let help = did_you_mean(&name, names()).unwrap_or_else(|| format!("choose one of {}", listed(names())));
         problems.push(source, DefinitionMistake::NoPlugin { name, help, span: (0..0).into() });
         return None;
     };
@@ -130,12 +130,12 @@ mod tests {
         }
         assert_eq!(
             bad_as(&both, &DefinitionHints::default()),
-            ["x:1: there is more than one plugin in it: `tap-x`, `target-y` [spile::definition::several]"]
+            ["x:1: it contains more than one plugin: `tap-x`, `target-y` [spile::definition::several]"]
         );
         assert_eq!(
             bad_as(extractors, &asked(Role::Loader)),
             [
-                "x:1: this is no definition of a plugin: it has neither extractors nor loaders [spile::definition::unknown_form]"
+                "x:1: this is not a plugin definition: it has neither extractors nor loaders [spile::definition::unknown_form]"
             ]
         );
     }

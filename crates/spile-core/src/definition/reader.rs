@@ -1,4 +1,4 @@
-//! Reading members of a definition: each in its form, or refused, or noted.
+//! Reading the members of a definition: each is accepted, refused, or noted.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ pub(super) struct Reader<'a> {
     pub source: &'a Source,
     /// What is wrong with it.
     pub problems: &'a mut Problems,
-    /// What is done otherwise than it says.
+    /// Where the result differs from the definition.
     pub notes: Notes,
     /// Whether anything is.
     pub failed: bool,
@@ -27,7 +27,7 @@ impl Reader<'_> {
         self.problems.push(self.source, mistake);
     }
 
-    /// Returns a text; an empty one and null are none, numbers are written out.
+    /// Returns a string; an empty string and null count as none, and numbers are converted.
     pub fn text(&mut self, members: &Members, key: &str) -> Option<String> {
         match members.get(key)? {
             Value::String(text) if text.trim().is_empty() => None,
@@ -53,7 +53,7 @@ impl Reader<'_> {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(items)) => {
                 if items.iter().any(|item| !item.is_string()) {
-                    self.notes.say(format!("not kept: what of `{key}` is no text"));
+                    self.notes.say(format!("not kept: items of `{key}` that are not strings"));
                 }
                 items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
             }

@@ -85,7 +85,7 @@ fn name(members: &Members, reader: &mut Reader<'_>) -> Option<String> {
         Some(Value::String(name)) => name.clone(),
         Some(Value::Null) | None => {
             let said = listed(members.keys().take(4).map(String::as_str));
-            let what = format!("the `name` of a setting that says {said}");
+            let what = format!("the `name` of a setting with the keys {said}");
             reader.refuse(DefinitionMistake::Form { what, found: "missing", wanted: "a string", span: (0..0).into() });
             return None;
         }
@@ -94,13 +94,13 @@ fn name(members: &Members, reader: &mut Reader<'_>) -> Option<String> {
     if is_setting(&name) {
         return Some(name);
     }
-    let help = "a setting's name has no blanks, no quotes and no dot at an end";
+    let help = "a setting name cannot contain spaces or quotes, or start or end with a dot";
     let span = span_of(reader.source, &name);
     reader.refuse(DefinitionMistake::Name { what: "setting", name, help, span });
     None
 }
 
-/// Returns the kind, none where nothing is said, and whether it is one of secrets.
+/// Returns the kind, none if it is not set, and whether it marks a secret.
 fn kind(members: &Members, name: &str, reader: &mut Reader<'_>) -> Option<(Option<Kind>, bool)> {
     let word = match members.get("kind") {
         None | Some(Value::Null) => return Some((None, false)),
@@ -123,7 +123,7 @@ fn kind(members: &Members, name: &str, reader: &mut Reader<'_>) -> Option<(Optio
     }
     let other = OTHER_WORDS.iter().find(|(other, _)| *other == word).map(|(_, known)| *known);
     if let Some(known) = other {
-        reader.notes.say(format!("`{name}` has the kind `{word}`, which Meltano does not know: `{known}` is taken"));
+        reader.notes.say(format!("`{name}` has the kind `{word}`, which Meltano does not know: using `{known}`"));
     }
     let known = other.unwrap_or(word);
     let Some((_, make)) = Kind::WORDS.iter().find(|(kind, _)| *kind == known) else {
@@ -135,7 +135,7 @@ fn kind(members: &Members, name: &str, reader: &mut Reader<'_>) -> Option<(Optio
     };
     let choices = if known == "options" { choices(members, name, reader) } else { Vec::new() };
     if known == "options" && choices.is_empty() {
-        reader.notes.say(format!("`{name}` has the kind `options` and lists none: it is taken for a string"));
+        reader.notes.say(format!("`{name}` has the kind `options` but lists none: it is treated as a string"));
         return Some((Some(Kind::String), false));
     }
     if known != "options" && members.get("options").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
@@ -164,10 +164,12 @@ fn choices(members: &Members, name: &str, reader: &mut Reader<'_>) -> Vec<Choice
     choices
 }
 
-/// Returns whether a setting is a secret, and whether that it is none is said and has to stay.
+/// Returns whether a setting is a secret, and whether it is explicitly marked as none, which must be kept.
 fn secrecy(name: &str, kind: &Kind, said: Option<bool>, reader: &mut Reader<'_>) -> (bool, bool) {
     if said == Some(true) && secrecy::is_never(name) {
-        reader.notes.say(format!("`{name}` is no secret: its name says so, although the definition marks it as one"));
+        reader.notes.say(format!(
+            "`{name}` is not treated as a secret because of its name, although the definition marks it as one"
+        ));
         return (false, true);
     }
     if let Some(is_secret) = said {
@@ -175,7 +177,9 @@ fn secrecy(name: &str, kind: &Kind, said: Option<bool>, reader: &mut Reader<'_>)
     }
     let is_named_so = kind.is_secret_as(name);
     if is_named_so {
-        reader.notes.say(format!("`{name}` is taken for a secret: its name says so, the definition does not"));
+        reader.notes.say(format!(
+            "`{name}` is treated as a secret because of its name, although the definition does not mark it as one"
+        ));
     }
     (is_named_so, false)
 }

@@ -11,7 +11,7 @@ use crate::connector::Setting;
 use crate::integration::check::environment_variable;
 use crate::value::kind_of;
 
-/// Reads all settings; those that cannot be told apart are refused.
+/// Reads all settings; those that cannot be distinguished are refused.
 pub(super) fn settings(members: &Members, reader: &mut Reader<'_>) -> Vec<Setting> {
     let list = match members.get("settings") {
         None | Some(Value::Null) => return Vec::new(),
@@ -35,7 +35,7 @@ pub(super) fn settings(members: &Members, reader: &mut Reader<'_>) -> Vec<Settin
             Some((_, first)) if *first == value => {
                 reader
                     .notes
-                    .say(format!("the setting `{}` is there twice, the same each time: one is kept", setting.name));
+                    .say(format!("the setting `{}` is defined twice in the same way: one is kept", setting.name));
             }
             Some(_) => {
                 let span = second_span_of(reader.source, &setting.name);
@@ -60,7 +60,7 @@ fn variables(settings: &[Setting], reader: &mut Reader<'_>) {
             reader.refuse(DefinitionMistake::VariableTwice { first: names.0, second: names.1, variable, span });
         } else {
             reader.notes.say(format!(
-                "to Meltano the settings `{}` and `{}` have one variable, `{variable}`",
+                "in Meltano, the settings `{}` and `{}` share the variable `{variable}`",
                 names.0, names.1
             ));
         }
@@ -76,6 +76,6 @@ mod tests {
         let (connector, notes) = settings("- {name: a, kind: integer}\n- {name: b}\n- {kind: integer, name: a}\n");
         let names: Vec<_> = connector.settings.iter().map(|setting| setting.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
-        assert_eq!(notes, ["the setting `a` is there twice, the same each time: one is kept"]);
+        assert_eq!(notes, ["the setting `a` is defined twice in the same way: one is kept"]);
     }
 }

@@ -85,7 +85,7 @@ fn kinds_that_meltano_has_given_up_become_marks() {
     assert!(is("a").secret && is("b").secret && is("d").secret && !is("c").secret);
     assert_eq!((is("a").kind, is("d").kind, is("c").kind), (Kind::String, Kind::Object, Kind::Integer));
     assert_eq!(is("c").passed["hidden"], json!(true));
-    assert_eq!(notes, ["`e` has the kind `text`, which Meltano does not know: `string` is taken"]);
+    assert_eq!(notes, ["`e` has the kind `text`, which Meltano does not know: using `string`"]);
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn options_keep_their_values_and_their_labels() {
         notes,
         [
             "not kept: an option of `a` that is null",
-            "`a` is taken for one of its options: that is what its default is, `2`",
-            "`b` has the kind `options` and lists none: it is taken for a string",
+            "`a` is treated as one of its options because of its default, `2`",
+            "`b` has the kind `options` but lists none: it is treated as a string",
         ]
     );
 }
@@ -193,8 +193,8 @@ fn what_only_meltano_reads_is_kept_and_what_it_does_not_is_told() {
     assert_eq!(
         notes,
         [
-            "not kept: `dialect`, of which Meltano knows nothing for extractors",
-            "not kept: `usage`, which are words for people",
+            "not kept: `dialect`, which Meltano does not support for extractors",
+            "not kept: `usage` (for display only)",
             "not kept: `requires`, `supported_python_versions`",
             "not kept: `env_aliases` of `a`",
             "not kept: `protected` of `a`",
@@ -233,58 +233,60 @@ fn each_thing_that_is_wrong_is_said_in_its_own_words() {
     assert_eq!(bad("<!doctype html>"), ["x:1: this is a web page, not a definition [spile::definition::web_page]"]);
     assert_eq!(
         bad("{\"name\": \"tap-x\""),
-        ["x:1: the definition is no JSON: EOF while parsing an object at line 1 column 16 [spile::definition::json]"]
+        [
+            "x:1: the definition is not valid JSON: EOF while parsing an object at line 1 column 16 [spile::definition::json]"
+        ]
     );
     assert_eq!(
         bad("{\"detail\": \"Not Found\"}"),
-        ["x:1: this is no definition of a plugin: it says `detail` [spile::definition::unknown_form]"]
+        ["x:1: this is not a plugin definition: its keys are `detail` [spile::definition::unknown_form]"]
     );
     assert_eq!(
         bad("- a\n"),
-        ["x:1: this is no definition of a plugin: it holds an array [spile::definition::unknown_form]"]
+        ["x:1: this is not a plugin definition: it contains an array [spile::definition::unknown_form]"]
     );
     assert_eq!(
         bad("{\"tap-x\": {\"default_variant\": \"a\", \"variants\": {}}}"),
-        ["x:1: this is the hub's list of plugins, not the definition of one [spile::definition::index]"]
+        ["x:1: this is the hub's list of plugins, not a plugin definition [spile::definition::index]"]
     );
     assert_eq!(
         of("- {name: a}\n- {name: a, kind: integer}\n- {name: a b}\n- {kind: string}\n- {name: c, kind: strin}\n"),
         [
-            "x:1: the `name` of a setting that says `kind` is missing, not a string [spile::definition::form]",
-            "x:6: the setting `a` is defined twice, each time otherwise [spile::definition::setting_twice]",
-            "x:7: `a b` cannot be the name of a setting [spile::definition::name]",
+            "x:1: the `name` of a setting with the keys `kind` is missing, not a string [spile::definition::form]",
+            "x:6: the setting `a` is defined twice, in different ways [spile::definition::setting_twice]",
+            "x:7: `a b` is not a valid setting name [spile::definition::name]",
             "x:9: the setting `c` has the kind `strin`, which Meltano does not know [spile::definition::kind]",
         ]
     );
     assert_eq!(
         of("- {name: a-b, kind: password}\n- {name: A_B}\n"),
         [
-            "x:6: the settings `a-b` and `A_B` have one variable, `A_B`, and one of them is a secret [spile::definition::variable_twice]"
+            "x:6: the settings `a-b` and `A_B` share the variable `A_B`, and one of them is a secret [spile::definition::variable_twice]"
         ]
     );
     assert_eq!(
         bad("name: ../../x\nnamespace: x\n"),
-        ["x:1: `../../x` cannot be the name of a plugin [spile::definition::name]"]
+        ["x:1: `../../x` is not a valid plugin name [spile::definition::name]"]
     );
     assert_eq!(
         bad("name: map-x\nplugin_type: mappers\nnamespace: x\n"),
         [
-            "x:1: `map-x` is one of Meltano's mappers, and connectors are extractors and loaders [spile::definition::other_type]"
+            "x:1: `map-x` is one of Meltano's mappers; only extractors and loaders can be connectors [spile::definition::other_type]"
         ]
     );
     assert_eq!(
         bad("name: x\nnamespace: x\n"),
-        ["x:1: nothing says whether `x` is an extractor or a loader [spile::definition::role]"]
+        ["x:1: cannot tell whether `x` is an extractor or a loader [spile::definition::role]"]
     );
     let asked = DefinitionHints { name: Some("../x".into()), ..DefinitionHints::default() };
-    assert_eq!(bad_as(HEAD, &asked), ["x:1: `../x` cannot be the name of a connector [spile::definition::name]"]);
+    assert_eq!(bad_as(HEAD, &asked), ["x:1: `../x` is not a valid connector name [spile::definition::name]"]);
 }
 
 #[test]
 fn nothing_can_be_made_to_grow_or_to_turn_in_circles() {
     assert_eq!(
         bad("name: tap-x\nsettings: &a [*a]\n"),
-        ["x:2: an alias stands for something that it is a part of [spile::import::recursive]"]
+        ["x:2: an alias refers to something that contains it [spile::import::recursive]"]
     );
     let lines = (1..12).fold("a0: &a0 [x, x]\n".to_owned(), |mut lines, n| {
         writeln!(lines, "a{n}: &a{n} [{}]", vec![format!("*a{}", n - 1); 9].join(", ")).unwrap();
@@ -292,9 +294,7 @@ fn nothing_can_be_made_to_grow_or_to_turn_in_circles() {
     });
     assert_eq!(
         bad(&lines),
-        [
-            "x:1: the aliases of the file make it larger than a million values, or lead through more than 200 levels [spile::import::aliases]"
-        ]
+        ["x:1: the aliases in the file expand to more than a million values or 200 levels [spile::import::aliases]"]
     );
     let large = format!("{HEAD}usage: |\n  {}\n", "# Long\n  ".repeat(600_000));
     assert!(large.len() > MOST_BYTES);
@@ -321,20 +321,20 @@ fn a_plugin_of_a_project_is_taken_with_what_it_inherits() {
     assert_eq!(
         bad(project),
         [
-            "x:1: there is more than one plugin in it: `tap-x`, `tap-x--mine`, `one`, `two`, `lost` [spile::definition::several]"
+            "x:1: it contains more than one plugin: `tap-x`, `tap-x--mine`, `one`, `two`, `lost` [spile::definition::several]"
         ]
     );
     for (name, wanted) in [
-        ("one", "`one` inherits from itself in the end [spile::definition::cycle]"),
-        ("lost", "`lost` inherits from `tap-hub`, which is not defined in it [spile::definition::parent]"),
-        ("tap-y", "there is no plugin `tap-y` in it [spile::definition::no_plugin]"),
+        ("one", "`one` inherits from itself [spile::definition::cycle]"),
+        ("lost", "`lost` inherits from `tap-hub`, which it does not define [spile::definition::parent]"),
+        ("tap-y", "it contains no plugin `tap-y` [spile::definition::no_plugin]"),
     ] {
         let found = bad_as(project, &plugin(name));
         assert!(found.len() == 1 && found[0].ends_with(wanted), "{found:?}");
     }
     assert_eq!(
         bad("name: tap-x\nnamespace: x\ninherit_from: tap-y\n"),
-        ["x:3: `tap-x` inherits from `tap-y`, which is not defined in it [spile::definition::parent]"]
+        ["x:3: `tap-x` inherits from `tap-y`, which it does not define [spile::definition::parent]"]
     );
 }
 
@@ -401,6 +401,6 @@ fn what_a_tap_says_of_itself_becomes_a_connector() {
     let found = read(&Source::new("about", about.to_string()), &open, &mut problems).unwrap();
     assert_eq!(
         found.notes,
-        ["`pip_url = \"tap-x\"` names no version: pin `==1.2.3`, which said this, or every install may differ"]
+        ["`pip_url = \"tap-x\"` pins no version: pin `==1.2.3`, the definition's version, or installs may differ"]
     );
 }

@@ -8,7 +8,7 @@ use crate::connector::kind::word_of;
 use crate::connector::{Connector, Kind, Naming, Plugin, Setting};
 use crate::toml_text::{key, value};
 
-/// Returns the file of a connector that stands in `<stem>.toml`; reading it gives the same connector.
+/// Returns the file of a connector that is in `<stem>.toml`; reading it gives the same connector.
 #[must_use]
 pub fn text(connector: &Connector, stem: &str) -> String {
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What has changed in a source since it was last taken as good, and what a run does about it.
+//! What has changed in a source since its contract was last accepted, and what a run does about it.
 
 use indexmap::IndexSet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +19,9 @@ pub struct ChangedSource {
     pub id: IntegrationId,
     /// Its name.
     pub slug: Slug,
-    /// What commands call it, with its environment where that has to be said: `shop --env prod`.
+    /// Its name in commands, with its environment if that is needed: `shop --env prod`.
     pub argument: String,
-    /// When the source said what it offers.
+    /// When the source was last discovered.
     pub at: Timestamp,
     /// What has changed.
     pub changes: Vec<Change>,
@@ -83,7 +83,7 @@ pub enum Difference {
         /// Its types.
         after: String,
     },
-    /// The records of a stream are told apart by other fields.
+    /// The records of a stream are distinguished by other fields.
     Rekeyed {
         /// Those that it was.
         before: Vec<String>,
@@ -131,13 +131,13 @@ impl Difference {
 }
 
 impl Change {
-    /// Says what has changed, in a sentence.
+    /// Returns what has changed, as a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
         let stream = &self.stream;
         match &self.difference {
             Difference::NewStream { columns } => {
-                let taken = if self.is_read { "" } else { ", which `select` does not take" };
+                let taken = if self.is_read { "" } else { ", which `select` does not include" };
                 format!("`{stream}` is a new stream with {}{taken}", counted(*columns, "column"))
             }
             Difference::LostStream => format!("`{stream}` is gone"),
@@ -146,8 +146,8 @@ impl Change {
                 format!("`{stream}` has a new column `{column}`{}{}", of(types), before.unwrap_or_default())
             }
             Difference::LostColumn { column, types, may_be_now } => {
-                let now = may_be_now.as_ref().map(|now| format!("; it may be called `{now}` now"));
-                format!("`{stream}` has lost its column `{column}`{}{}", of(types), now.unwrap_or_default())
+                let now = may_be_now.as_ref().map(|now| format!("; it may now be called `{now}`"));
+                format!("`{stream}` no longer has the column `{column}`{}{}", of(types), now.unwrap_or_default())
             }
             Difference::Retyped { column, before, after } => {
                 format!("`{stream}.{column}` was {} and is now {}", quoted(before), quoted(after))
@@ -159,7 +159,7 @@ impl Change {
         }
     }
 
-    /// Says what accepting it means for the destination of an integration; `argument` is what commands call it.
+    /// Returns what accepting it means for the destination of an integration; `argument` is its name in commands.
     #[must_use]
     pub fn consequence(&self, argument: &str) -> Option<String> {
         if !self.is_read {
@@ -167,26 +167,24 @@ impl Change {
         }
         let said = match &self.difference {
             Difference::NewStream { .. } => "the next sync reads all of it".to_owned(),
-            Difference::LostStream => "its table stays as it is".to_owned(),
+            Difference::LostStream => "its table stays unchanged".to_owned(),
             Difference::NewColumn { column, .. } => {
-                format!(
-                    "rows that are already there keep `{column}` empty until `spile sync {argument} --full-refresh`"
-                )
+                format!("existing rows keep `{column}` empty until `spile sync {argument} --full-refresh`")
             }
             Difference::LostColumn { column, .. } => {
-                format!("the table keeps `{column}` and its values, and new rows have none")
+                format!("the table keeps `{column}` and its values; new rows leave it empty")
             }
             Difference::Retyped { column, .. } => format!(
-                "the loader changes the type of `{column}`, adds a column beside it, or refuses the records, as it does by itself"
+                "depending on the loader, the type of `{column}` changes, a second column is added, or records are rejected"
             ),
             Difference::Rekeyed { .. } => {
-                "rows that are already there are told apart by the old key, and may be there twice".to_owned()
+                "existing rows are identified by the old key and may be duplicated".to_owned()
             }
         };
         Some(said)
     }
 
-    /// Tells whether it waits for somebody: it is not just taken.
+    /// Tells whether it is waiting to be accepted.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.reaction != Reaction::Take
@@ -301,7 +299,7 @@ pub fn failing(changes: &[Change]) -> Vec<&Change> {
     changes.iter().filter(|change| change.is_read && change.reaction == Reaction::Fail).collect()
 }
 
-/// Returns the changes that a run leaves out until somebody accepts them.
+/// Returns the changes that a run excludes until they are accepted.
 #[must_use]
 pub fn asking(changes: &[Change]) -> Vec<&Change> {
     changes.iter().filter(|change| change.is_read && change.reaction == Reaction::Ask).collect()

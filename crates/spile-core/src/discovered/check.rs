@@ -1,4 +1,4 @@
-//! Holding what a file selects against what its source offers.
+//! Comparing what a file selects with what its source offers.
 
 use serde_json::Value;
 
@@ -19,14 +19,14 @@ pub struct Against<'a> {
     pub streams: &'a [Stream],
     /// What is taken of them.
     pub rules: &'a Rules,
-    /// The environment in words, where that has to be said.
+    /// The environment in words, if it has to be mentioned.
     pub within: &'a str,
 }
 
 /// Finds patterns of `select` and keys of `metadata` that match nothing, and those that do not do what they seem to.
 pub fn check(draft: &Draft, against: Against<'_>, problems: &mut Problems) {
     for pattern in draft.select.iter().flat_map(|select| &select.value) {
-        // What has no form is told already.
+        // Malformed metadata has been reported already.
         if fault(pattern).is_none() {
             against.check_pattern(pattern, problems);
         }
@@ -206,7 +206,7 @@ fn near(word: &str, names: &[String]) -> String {
     let contains = || known().find(|name| part.len() > 2 && name.contains(part));
     let contained = || contains().map(|name| format!("did you mean `{name}`?"));
     did_you_mean(word, known()).or_else(contained).unwrap_or_else(|| {
-        format!("choose among {}; `spile discover` shows what the source offers", some(names.iter().cloned()))
+        format!("choose from {}; `spile discover` shows what the source offers", some(names.iter().cloned()))
     })
 }
 
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(told("!public-orders.customer.nam"), near("no_field", "customer.name"));
         let (code, help) = told("nothing.*");
         assert_eq!(code, "no_stream");
-        assert!(help.starts_with(r"choose among `public-orders`, `a\.b`, `bare`; `spile discover` shows"), "{help}");
+        assert!(help.starts_with(r"choose from `public-orders`, `a\.b`, `bare`; `spile discover` shows"), "{help}");
     }
 
     /// What a hint proposes is tried in the place of what was written: it has to match.
@@ -412,9 +412,9 @@ mod tests {
             problems.into_report().problems().iter().map(Problem::message).collect::<Vec<_>>()
         };
         for (pattern, told) in [
-            ("!public-orders.id", "`!public-orders.id` changes nothing: `id` is always read with the stream"),
-            ("!log.?[ty]", "`!log.?[ty]` changes nothing: `at`, `by` are always read with the stream"),
-            ("public-orders.blob", "`public-orders.blob` changes nothing: the tap cannot read `blob`"),
+            ("!public-orders.id", "`!public-orders.id` has no effect: `id` is always read with the stream"),
+            ("!log.?[ty]", "`!log.?[ty]` has no effect: `at`, `by` are always read with the stream"),
+            ("public-orders.blob", "`public-orders.blob` has no effect: the tap cannot read `blob`"),
             ("*.c", "no field of `public-orders`, `a.b`, `bare`, `log` in `prod` matches `*.c`"),
         ] {
             assert_eq!(message(pattern), [told]);
@@ -452,7 +452,7 @@ mod tests {
             [(2, "`n1`, `n2`".to_owned()), (8, eight.to_owned()), (10, format!("{eight} and 2 more"))]
         {
             assert_eq!(some(names(count).into_iter()), listed);
-            let help = format!("choose among {listed}; `spile discover` shows what the source offers");
+            let help = format!("choose from {listed}; `spile discover` shows what the source offers");
             assert_eq!(super::near("other", &names(count)), help);
         }
     }
@@ -461,6 +461,6 @@ mod tests {
     fn a_name_that_a_word_is_a_part_of_is_near_where_the_word_is_longer_than_two_letters() {
         let near = |word: &str| super::near(word, &["customer_address".to_owned()]);
         assert_eq!(near("add"), "did you mean `customer_address`?");
-        assert!(near("ad").starts_with("choose among `customer_address`; "));
+        assert!(near("ad").starts_with("choose from `customer_address`; "));
     }
 }

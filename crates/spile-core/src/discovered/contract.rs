@@ -1,4 +1,4 @@
-//! A contract: what a source offered when it was last taken as good, as the file in git that says so.
+//! A contract: the file in git that records what a source offered when it was last accepted.
 //!
 //! spile alone writes it. It is sorted and has a line for each column, so that a pull request shows a line for each change.
 
@@ -32,7 +32,7 @@ pub struct Contract {
 /// What a stream had.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Promise {
-    /// The fields that tell its records apart.
+    /// The fields that identify its records.
     pub primary_key: Vec<String>,
     /// The types of each column, in words, by its [`column`].
     pub columns: BTreeMap<String, String>,
@@ -41,25 +41,25 @@ pub struct Promise {
 /// What can be wrong with a contract.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ContractMistake {
-    /// There is none, and a sync needs one.
-    #[error("there is no `{path}`, and no sync begins without it")]
+    /// It is missing, and a sync needs it.
+    #[error("`{path}` is missing, and no sync starts without it")]
     #[diagnostic(
         severity(warning),
         code(spile::contract::missing),
-        help("run `{command}`, which asks the source and writes it, and commit the file")
+        help("run `{command}` to create it from what the source offers, and commit the file")
     )]
     Missing {
-        /// Where it is to be.
+        /// Where it belongs.
         path: String,
         /// The command that writes it.
         command: String,
-        /// The table that asks for it.
+        /// The table that requires it.
         #[label("needs a contract")]
         span: SourceSpan,
     },
 }
 
-/// Returns where the contract of an integration in an environment stands, relative to the project.
+/// Returns where the contract of an integration in an environment is, relative to the project.
 #[must_use]
 pub fn path(slug: &Slug, environment: &EnvironmentName) -> PathBuf {
     PathBuf::from(FOLDER).join(format!("{slug}.{environment}.toml"))

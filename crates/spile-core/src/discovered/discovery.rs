@@ -1,4 +1,4 @@
-//! A discovery, as it is kept.
+//! A discovery, as it is stored.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::Stream;
 pub struct Discovered {
     /// What it holds for: a hash of all that the answer depends on.
     pub key: String,
-    /// When the tap said so.
+    /// When the tap reported it.
     pub discovered_at: Timestamp,
     /// The streams, sorted by name.
     pub streams: Vec<Stream>,

@@ -1,4 +1,4 @@
-//! What a discovery holds for.
+//! The key of a discovery: what it is valid for.
 
 use serde_json::json;
 

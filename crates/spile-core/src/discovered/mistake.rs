@@ -5,7 +5,7 @@ use miette::{Diagnostic, SourceSpan};
 /// What can be wrong with what an integration selects, once its source is known.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SelectionMistake {
-    /// A pattern that is about no stream.
+    /// A pattern that matches no stream.
     #[error("no stream of the source{within} matches `{pattern}`")]
     #[diagnostic(code(spile::select::no_stream))]
     NoStream {
@@ -13,14 +13,14 @@ pub enum SelectionMistake {
         pattern: String,
         /// The environment, in words, where it is not the default one.
         within: String,
-        /// Where it stands.
+        /// Where it is.
         #[label("matches nothing")]
         span: SourceSpan,
         /// The nearest stream, or all.
         #[help]
         help: String,
     },
-    /// A pattern that is about no field of its streams.
+    /// A pattern that matches no field of its streams.
     #[error("no field of {streams}{within} matches `{pattern}`")]
     #[diagnostic(code(spile::select::no_field))]
     NoField {
@@ -30,30 +30,30 @@ pub enum SelectionMistake {
         streams: String,
         /// The environment, in words, where it is not the default one.
         within: String,
-        /// Where it stands.
+        /// Where it is.
         #[label("matches nothing")]
         span: SourceSpan,
         /// The nearest field, or some.
         #[help]
         help: String,
     },
-    /// Metadata of no stream.
-    #[error("no stream of the source{within} matches `{pattern}`, so these metadata have no effect")]
+    /// Metadata that matches no stream.
+    #[error("no stream of the source{within} matches `{pattern}`, so this metadata has no effect")]
     #[diagnostic(code(spile::select::no_metadata_stream))]
     NoMetadataStream {
         /// The key.
         pattern: String,
         /// The environment, in words, where it is not the default one.
         within: String,
-        /// Where it stands.
+        /// Where it is.
         #[label("matches nothing")]
         span: SourceSpan,
         /// The nearest stream, or all.
         #[help]
         help: String,
     },
-    /// Metadata that name no field.
-    #[error("`{stream}`{within} has no field `{key}` to be its replication key")]
+    /// Metadata with a replication key that is not a field.
+    #[error("`{stream}`{within} has no field `{key}` to use as its replication key")]
     #[diagnostic(code(spile::select::no_replication_key))]
     NoReplicationKey {
         /// The stream.
@@ -69,7 +69,7 @@ pub enum SelectionMistake {
         #[help]
         help: String,
     },
-    /// Metadata that name a field which is not read; taps fail of it.
+    /// Metadata that uses a field which is not read, which makes taps fail.
     #[error("`{key}`, the replication key of `{stream}`{within}, is not selected")]
     #[diagnostic(
         code(spile::select::replication_key_left_out),
@@ -89,51 +89,51 @@ pub enum SelectionMistake {
         #[label("names `{key}`")]
         span: SourceSpan,
     },
-    /// The tap heeds no selection.
+    /// The tap ignores the selection.
     #[error("`{key}` has no effect: Meltano cannot tell the tap of `{connector}` what to read")]
     #[diagnostic(
         code(spile::select::no_effect),
         severity(Warning),
-        help("remove it; if the tap takes a catalog, add `catalog` to the capabilities of the connector")
+        help("remove it; if the tap accepts a catalog, add `catalog` to the connector's capabilities")
     )]
     NoEffect {
         /// `select` or `metadata`.
         key: &'static str,
         /// The connector.
         connector: String,
-        /// Where it stands.
-        #[label("the tap reads what it will")]
+        /// Where it is.
+        #[label("the tap ignores this")]
         span: SourceSpan,
     },
-    /// A field that is left out and read all the same.
-    #[error("`{pattern}` changes nothing: {fields} always read with the stream")]
+    /// A field that is excluded but read anyway.
+    #[error("`{pattern}` has no effect: {fields} always read with the stream")]
     #[diagnostic(
         code(spile::select::always_read),
         severity(Warning),
-        help("remove the pattern, or leave out the stream as a whole: the tap needs the field")
+        help("remove the pattern, or exclude the whole stream: the tap needs the field")
     )]
     AlwaysRead {
         /// The pattern.
         pattern: String,
         /// Its fields, in words, with `is` or `are`.
         fields: String,
-        /// Where it stands.
-        #[label("is read all the same")]
+        /// Where it is.
+        #[label("read anyway")]
         span: SourceSpan,
     },
-    /// Fields that a connector does not keep as they are.
+    /// Fields that a connector does not preserve.
     #[error("`{connector}` {what}: {fields}{within}")]
     #[diagnostic(
         code(spile::select::not_kept),
         severity(Warning),
         help(
-            "leave them out of `select`, or choose another loader; `spile connectors show {connector}` shows what each does not keep"
+            "exclude them with `select`, or choose another loader; `spile connectors show {connector}` shows what it does not keep"
         )
     )]
     NotKept {
         /// The connector.
         connector: String,
-        /// What becomes of them.
+        /// What happens to them.
         what: String,
         /// Some of the fields, with their streams, in words.
         fields: String,
@@ -143,20 +143,20 @@ pub enum SelectionMistake {
         #[label("chosen here")]
         span: SourceSpan,
     },
-    /// A field that is selected and never read.
-    #[error("`{pattern}` changes nothing: the tap cannot read {fields}")]
+    /// A field that is selected but never read.
+    #[error("`{pattern}` has no effect: the tap cannot read {fields}")]
     #[diagnostic(
         code(spile::select::never_read),
         severity(Warning),
-        help("remove the pattern: the tap says that it does not support the field")
+        help("remove the pattern: the tap does not support the field")
     )]
     NeverRead {
         /// The pattern.
         pattern: String,
         /// Its fields, in words.
         fields: String,
-        /// Where it stands.
-        #[label("is never read")]
+        /// Where it is.
+        #[label("never read")]
         span: SourceSpan,
     },
 }

@@ -1,4 +1,4 @@
-//! Proposals: how a stream is best read, by what its source says of it.
+//! Proposals: the best way to read a stream, judged by what its source reports about it.
 
 use super::{Inclusion, Stream};
 
@@ -7,13 +7,13 @@ use super::{Inclusion, Stream};
 pub struct Proposal {
     /// The field by which only new and changed records are read; none if all are read each time.
     pub replication_key: Option<String>,
-    /// Whether that has to be said: the tap does not do it by itself.
+    /// Whether it must be set explicitly: the tap does not do it by itself.
     pub has_to_be_said: bool,
     /// Why, as a phrase.
     pub why: String,
 }
 
-/// Names of columns that change with their row, the surest first, without what is no letter.
+/// Names of columns that change with their row, the surest first, without what is not a letter.
 const CHANGES: [&str; 17] = [
     "updatedat",
     "updatedon",
@@ -44,14 +44,14 @@ impl Proposal {
         let none = |why: &str| Self { replication_key: None, has_to_be_said: false, why: why.to_owned() };
         if let Some(key) = &stream.replication_key {
             let is_default = stream.replication_method.as_deref() != Some("FULL_TABLE");
-            let why = "the source says so".to_owned();
+            let why = "the source recommends it".to_owned();
             return Self { replication_key: Some(key.clone()), has_to_be_said: !is_default, why };
         }
-        let Some(changed) = changed(stream) else { return none("no column tells when a row last changed") };
+        let Some(changed) = changed(stream) else { return none("no column shows when a row last changed") };
         if stream.primary_key.is_empty() {
-            return none("it has no key: a row that is read again would be there twice");
+            return none("it has no primary key: a row that is read again would be duplicated");
         }
-        let why = format!("`{changed}` is a time, and by its name it changes with the row");
+        let why = format!("`{changed}` is a timestamp, and its name suggests that it changes with the row");
         Self { replication_key: Some(changed), has_to_be_said: true, why }
     }
 }
@@ -107,7 +107,7 @@ mod tests {
         let keyless = Stream { primary_key: Vec::new(), ..with(&["updated_at"]) };
         let proposal = Proposal::of(&keyless);
         assert_eq!((proposal.replication_key, proposal.has_to_be_said), (None, false));
-        assert!(proposal.why.contains("it has no key"), "{}", proposal.why);
+        assert!(proposal.why.contains("it has no primary key"), "{}", proposal.why);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Reading a Singer catalog: what a tap writes when it is asked for its streams.
+//! Reading a Singer catalog: the output of a tap in discovery mode.
 //!
-//! The format: Singer's `DISCOVERY_MODE.md`. Taps differ in what they leave out, so little is demanded.
+//! The format: Singer's `DISCOVERY_MODE.md`. Taps differ in what they leave out, so little is required.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use serde_json::{Map, Value};
 
 use super::{Field, Inclusion, Stream};
 
-/// Why a text is no catalog.
+/// Why a text is not a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoCatalog {
     /// There is none.
-    #[error("it writes nothing")]
+    #[error("its output is empty")]
     Nothing,
     /// It is something else.
-    #[error("what it writes is no JSON: it begins with `{begins}`")]
+    #[error("its output is not JSON: it starts with `{begins}`")]
     NotJson {
         /// The first of it.
         begins: String,
     },
     /// It breaks off, or goes wrong in the middle.
-    #[error("what it writes is no JSON from line {line}, column {column} on")]
+    #[error("its output is invalid JSON at line {line}, column {column}")]
     BrokenJson {
         /// The line, from 1.
         line: usize,
@@ -31,10 +31,10 @@ pub enum NoCatalog {
         column: usize,
     },
     /// It is JSON of another kind.
-    #[error("what it writes has no `streams`")]
+    #[error("its output has no `streams`")]
     NoStreams,
     /// A stream cannot be read.
-    #[error("the stream number {number} that it writes is none: {message}")]
+    #[error("stream {number} of its output is invalid: {message}")]
     BadStream {
         /// Its number, from 1.
         number: usize,
@@ -82,7 +82,7 @@ struct Catalog {
 struct RawStream {
     #[serde(default)]
     tap_stream_id: Option<String>,
-    /// Old taps give nothing else.
+    /// Old taps return nothing else.
     #[serde(default)]
     stream: Option<String>,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What `select` and `metadata` take of a stream: the rules of Meltano 4.4's `catalog.py`, applied as it applies them.
+//! What `select` and `metadata` read of a stream: the rules of Meltano 4.4's `catalog.py`, applied as it applies them.
 
 use indexmap::IndexSet;
 use serde_json::{Map, Value};

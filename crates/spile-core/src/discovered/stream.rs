@@ -15,7 +15,7 @@ pub struct Stream {
     /// The schema, or the database, that the source keeps it in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// The fields that tell its records apart.
+    /// The fields that identify its records.
     pub primary_key: Vec<String>,
     /// The field that says how new a record is.
     pub replication_key: Option<String>,
@@ -23,7 +23,7 @@ pub struct Stream {
     pub replication_method: Option<String>,
     /// Whether it is up to the user that it is read.
     pub inclusion: Inclusion,
-    /// Its fields, sorted; a nested one stands behind the one that it is in.
+    /// Its fields, sorted; a nested one is behind the one that it is in.
     pub fields: Vec<Field>,
 }
 

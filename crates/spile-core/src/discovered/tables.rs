@@ -1,4 +1,4 @@
-//! Tables: where the streams of integrations end up, worked out by the rules of their loaders before anything runs.
+//! Tables: where the streams of integrations end up, derived from the rules of their loaders before anything runs.
 
 mod mistake;
 mod patterns;
@@ -44,7 +44,7 @@ pub struct TargetTable<'a> {
     pub stream: &'a Stream,
     /// The table, or the file.
     pub placement: Placement,
-    /// What tells it from all other tables, across loaders.
+    /// What identifies it among all tables, across loaders.
     key: String,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Writer<'a> {
         self.integration.own_schema(self.settings(), self.environment)
     }
 
-    /// Returns the loader's rule of names; `None` if there is none, or if the streams are renamed on their way.
+    /// Returns the loader's naming rule; `None` if there is none, or if the streams are renamed on their way.
     fn naming(&self) -> Option<&'a Naming> {
         let configs = [&self.declaration().config, &self.loader.at(self.environment).config];
         let renames = |value: &Value| value.to_string().contains("__alias__");
@@ -110,7 +110,7 @@ impl<'a> Writer<'a> {
         self.streams.iter().flatten().map(written).collect()
     }
 
-    /// Returns what tells the loader's destination from others: two loaders with the same settings write to one place.
+    /// Returns what identifies the loader's destination: two loaders with the same settings write to one place.
     /// The schema is left out; it is part of a table's name.
     fn destination(&self) -> String {
         let (connector, settings) = (&self.loader.connector, self.settings());
@@ -168,7 +168,7 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
     for group in groups.into_values().filter(|group| group.len() > 1) {
         let all: Vec<Patterns> = group.iter().map(|writer| Patterns::of(writer)).collect();
         for ((one, other), streams) in Patterns::common(&all) {
-            // What is known of both has been told.
+            // If both are known, it has been reported already.
             if !(group[one].knows_tables() && group[other].knows_tables()) {
                 let table = |stream: &String| {
                     let placement = group[one].place(stream).map(|placement| placement.name());
@@ -187,7 +187,7 @@ fn patterns(writers: &[Writer<'_>], within: &Within<'_>, problems: &mut Problems
             let who = first_of(&who, LISTED);
             let connector = last.integration.connector.name.clone();
             let (within, span, help) = (within.words.to_owned(), place.span.clone().into(), ways_out(last));
-            let help = format!("run `spile discover` for each of them to know; else {help}");
+            let help = format!("run `spile discover` for each of them to find out; otherwise, {help}");
             problems.push(&place.source, TableMistake::MaybeShared { who, connector, within, span, help });
         }
     }
@@ -218,8 +218,7 @@ fn shared(one: &Writer<'_>, other: &Writer<'_>, what: &[String], within: &Within
 /// What to do about streams of one integration that share a table.
 fn out_of_one(writer: &Writer<'_>) -> String {
     format!(
-        "leave one of them out of `select`, rename it with the extractor's `stream_maps`, or write `shared_tables = true` \
-         under `[load]` in `{}` if their rows belong together",
+        "exclude one of them with `select`, rename it with the extractor's `stream_maps`, or set `shared_tables = true` under `[load]` in `{}` if their rows belong together",
         writer.integration.path.display()
     )
 }
@@ -228,10 +227,9 @@ fn out_of_one(writer: &Writer<'_>) -> String {
 fn ways_out(writer: &Writer<'_>) -> String {
     let path = writer.integration.path.display();
     let schema = schema_setting(&writer.loader.connector)
-        .map(|_| format!("give it a schema of its own: `schema = \"{}\"` under `[load]` in `{path}`; ", words(writer)));
+        .map(|_| format!("use a separate schema: `schema = \"{}\"` under `[load]` in `{path}`; ", words(writer)));
     format!(
-        "{}set a prefix, or another folder, with the loader's own settings in a loader of its own; or write \
-         `shared_tables = true` under `[load]` if their rows belong together",
+        "{}add a separate loader and set a prefix or another folder in its settings; or set `shared_tables = true` under `[load]` if their rows belong together",
         schema.unwrap_or_default()
     )
 }

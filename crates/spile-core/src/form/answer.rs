@@ -11,11 +11,11 @@ use crate::value::from_toml;
 /// Reads what somebody typed for a setting. Lists are words between commas, or TOML or JSON; tables are TOML or JSON.
 ///
 /// # Errors
-/// Says in a sentence what is wanted instead.
+/// Explains in a sentence what is expected instead.
 pub fn answer(setting: &Setting, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
     let (wanted, example) = setting.kind.wanted();
-    let refused = || format!("this is not {wanted}: write one such as {example}");
+    let refused = || format!("this is not {wanted}, for example {example}");
     let value = match &setting.kind {
         Kind::String => like_its_default(setting, text),
         Kind::File | Kind::Date | Kind::Email => Value::String(text.to_owned()),

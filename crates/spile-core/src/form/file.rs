@@ -1,4 +1,4 @@
-//! The file that answers make: in the order of the documentation, with what the connector says of each setting.
+//! The file that answers produce: in the order of the documentation, with the connector's description of each setting.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::integration::rewrite::NotWritable;
 use crate::name::{IntegrationId, Slug};
 use crate::value::{NotToml, Settings, to_toml};
 
-/// A file of an integration that is to be.
+/// The file of a future integration.
 #[derive(Debug, Clone)]
 pub struct NewFile {
     /// Its id; it survives renames.

@@ -5,7 +5,7 @@ use miette::{Diagnostic, SourceSpan};
 /// What can be wrong with answers on a command line.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum AnswerMistake {
-    /// No `=` between name and value.
+    /// There is no `=` between name and value.
     #[error("`{word}` has no `=`")]
     #[diagnostic(code(spile::form::no_value), help("write `{example}`"))]
     NoValue {
@@ -26,14 +26,14 @@ pub enum AnswerMistake {
         /// The name.
         name: String,
         /// Where.
-        #[label("not known here")]
+        #[label("unknown setting")]
         span: SourceSpan,
-        /// The nearest one, or all.
+        /// The nearest match, or all.
         #[help]
         help: String,
     },
     /// A value that the setting does not take.
-    #[error("`{name}` does not take that")]
+    #[error("`{name}` does not accept this value")]
     #[diagnostic(code(spile::form::value))]
     Value {
         /// The setting.
@@ -45,25 +45,25 @@ pub enum AnswerMistake {
         #[help]
         help: String,
     },
-    /// A secret where everybody on the machine can read it.
-    #[error("`{name}` is a secret, and everybody on this machine can read a command line")]
+    /// A secret that everyone on the machine can read.
+    #[error("`{name}` is a secret, and anyone on this machine can read the command line")]
     #[diagnostic(
         code(spile::form::secret_in_the_open),
-        help("give `--secret {name}=@FILE`, `--secret {name}=-` and standard input, or `--secret {name}` and type it")
+        help("use `--secret {name}=@FILE`, `--secret {name}=-` with standard input, or `--secret {name}` to type it")
     )]
     SecretInTheOpen {
         /// The setting.
         name: String,
         /// Where.
-        #[label("take it back, and change it at its source")]
+        #[label("remove it, and change it at its source")]
         span: SourceSpan,
     },
-    /// A value that is a secret, for a setting that is none.
-    #[error("`{name}` is given {what}, on the command line, where everybody on this machine can read it")]
+    /// A secret value for a setting that is not a secret.
+    #[error("`{name}` contains {what}, and anyone on this machine can read the command line")]
     #[diagnostic(
         code(spile::form::secret_value),
         help(
-            "leave it out here and run `spile secrets set SLUG {name}`, or write `secret = true` for `{name}` in the connector's definition and give `--secret {name}=@FILE`"
+            "remove it here and run `spile secrets set SLUG {name}`, or set `secret = true` for `{name}` in the connector's definition and use `--secret {name}=@FILE`"
         )
     )]
     SecretValue {
@@ -72,12 +72,12 @@ pub enum AnswerMistake {
         /// What it is, with its article.
         what: &'static str,
         /// Where.
-        #[label("take it back, and change it at its source")]
+        #[label("remove it, and change it at its source")]
         span: SourceSpan,
     },
-    /// A setting that is no secret, as one.
-    #[error("`{name}` is no secret")]
-    #[diagnostic(code(spile::form::no_secret), help("give it as `--set {name}=VALUE`"))]
+    /// A setting that is not a secret, as one.
+    #[error("`{name}` is not a secret")]
+    #[diagnostic(code(spile::form::no_secret), help("use `--set {name}=VALUE`"))]
     NoSecret {
         /// The setting.
         name: String,
@@ -86,8 +86,8 @@ pub enum AnswerMistake {
         span: SourceSpan,
     },
     /// One setting twice.
-    #[error("`{name}` is given twice")]
-    #[diagnostic(code(spile::form::twice), help("give it once"))]
+    #[error("`{name}` is set twice")]
+    #[diagnostic(code(spile::form::twice), help("set it once"))]
     Twice {
         /// The setting.
         name: String,
@@ -97,7 +97,7 @@ pub enum AnswerMistake {
     },
     /// A setting that is always needed.
     #[error("`{connector}` needs `{name}`")]
-    #[diagnostic(code(spile::form::missing), help("give `{flag}`"))]
+    #[diagnostic(code(spile::form::missing), help("add `{flag}`"))]
     Missing {
         /// The connector.
         connector: String,
@@ -110,16 +110,16 @@ pub enum AnswerMistake {
         span: SourceSpan,
     },
     /// A secret that is to come from nowhere.
-    #[error("this does not say where the secret `{name}` is")]
+    #[error("cannot tell where to read the secret `{name}` from")]
     #[diagnostic(
         code(spile::form::secret_source),
-        help("give `@FILE`, `-` for standard input, or the setting alone to be asked for it")
+        help("use `@FILE`, `-` for standard input, or only the setting's name to be prompted for it")
     )]
     SecretSource {
         /// The setting.
         name: String,
         /// Where.
-        #[label("not shown, for it may be the secret itself")]
+        #[label("not shown: it may be the secret itself")]
         span: SourceSpan,
     },
 }

@@ -27,7 +27,7 @@ pub struct Posted {
     pub faults: BTreeMap<String, String>,
 }
 
-/// Reads the fields of a form. What is left empty is not said; what is no setting of the connector's is passed over, for no
+/// Reads the fields of a form. What is left empty is not said; what is not a setting of the connector's is passed over, for no
 /// form of ours has it.
 #[must_use]
 pub fn posted<'a>(connector: &Connector, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Posted {
@@ -41,7 +41,7 @@ pub fn posted<'a>(connector: &Connector, fields: impl Iterator<Item = (&'a str, 
                 posted.secrets.insert(setting.name.clone(), Secret::new(text));
             } else {
                 let (wanted, _) = setting.kind.wanted();
-                posted.faults.insert(field.to_owned(), format!("this is not {wanted}, written as JSON"));
+                posted.faults.insert(field.to_owned(), format!("this is not {wanted} in JSON"));
             }
         } else if let Some(setting) = field.strip_prefix(CONFIG).and_then(|name| connector.setting(name)) {
             take(setting, text, &mut posted);
@@ -56,8 +56,8 @@ fn take(setting: &Setting, text: &str, posted: &mut Posted) {
         return;
     }
     if let Some(seen) = secret_in(setting, &text.into()) {
-        // It goes back to nobody, and is kept in no draft.
-        let sentence = format!("this is {}: `spile secrets set` keeps it encrypted", seen.what);
+        // It is not sent back, and not stored in a draft.
+        let sentence = format!("this is {}: use `spile secrets set` to store it encrypted", seen.what);
         posted.faults.insert(format!("{CONFIG}{}", setting.name), sentence);
         return;
     }

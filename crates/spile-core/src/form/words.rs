@@ -1,4 +1,4 @@
-//! Answers as a command line gives them: `--set name=value`, `--secret name=@file`.
+//! Answers on a command line: `--set name=value`, `--secret name=@file`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -38,7 +38,7 @@ impl GivenAnswers {
     }
 }
 
-/// Where a secret is to be had.
+/// Where to read a secret from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// In a file.
@@ -83,14 +83,14 @@ impl Word<'_> {
         self.start + part.start..self.start + part.end
     }
 
-    /// Keeps what stands behind the name out of every excerpt; without a name, all of it.
+    /// Keeps what is behind the name out of every excerpt; without a name, all of it.
     fn hide(&self, name: &str, problems: &mut Problems) {
         let from = if name.is_empty() { 0 } else { (name.len() + 1).min(self.text.len()) };
         problems.hide(&self.source.place(self.span(from..self.text.len())));
     }
 }
 
-/// Reads the words, each checked against the connector; every mistake is told at its word.
+/// Reads the words and checks each against the connector; every mistake is reported at its word.
 pub fn read(words: AnswerWords<'_>, connector: &Connector, problems: &mut Problems) -> GivenAnswers {
     let mut given = GivenAnswers::default();
     for word in Flag::new("--set", words.set).words() {
@@ -116,7 +116,7 @@ pub fn read(words: AnswerWords<'_>, connector: &Connector, problems: &mut Proble
     given
 }
 
-/// Finds the settings that are always needed and that nobody gave.
+/// Finds the required settings that are not set.
 pub fn missing(given: &GivenAnswers, connector: &Connector, problems: &mut Problems) {
     let source = Source::new("--type", &*connector.name);
     for setting in ranked(connector, Rank::Required).filter(|setting| !given.has(&setting.name)) {
@@ -197,7 +197,7 @@ fn setting<'a>(name: &str, word: Word<'_>, connector: &'a Connector, problems: &
     if found.is_none() {
         let names = || connector.settings.iter().map(|setting| setting.name.as_str());
         let near = did_you_mean(name, names());
-        // A word that is no name by far may be a secret, as in `--secret password VALUE`.
+        // A word that is not a name by far may be a secret, as in `--secret password VALUE`.
         let is_shown = near.is_some() || word.text.contains('=');
         if !is_shown {
             word.hide("", problems);
@@ -259,11 +259,11 @@ mod tests {
     fn a_mistake_is_shown_at_the_part_of_its_word_that_is_wrong() {
         let connector = Catalog::built_in(Role::Extractor, "postgres").unwrap();
         for (set, secret, at, shown, message) in [
-            ("host=db port=abc", "", "abc", "host=db\nport=abc", "`port` does not take that"),
-            ("password=abc", "", "password", "password=***", "`password` is a secret, and everybody on this machine"),
-            ("port=1 port=2", "", "port", "port=1\nport=2", "`port` is given twice"),
-            ("", "password password=-", "password", "password\npassword=*", "`password` is given twice"),
-            ("", "password=abc", "abc", "password=***", "this does not say where the secret `password` is"),
+            ("host=db port=abc", "", "abc", "host=db\nport=abc", "`port` does not accept this value"),
+            ("password=abc", "", "password", "password=***", "`password` is a secret, and anyone on this machine"),
+            ("port=1 port=2", "", "port", "port=1\nport=2", "`port` is set twice"),
+            ("", "password password=-", "password", "password\npassword=*", "`password` is set twice"),
+            ("", "password=abc", "abc", "password=***", "cannot tell where to read the secret `password` from"),
             ("nonsense=1", "", "nonsense", "nonsense=*", "`postgres` has no setting `nonsense`"),
             ("", "pasword", "pasword", "pasword", "`postgres` has no setting `pasword`"),
             ("", "hunter2", "hunter2", "*******", "`postgres` has no setting `(not shown)`"),

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml_edit::{Item, Table, TomlError};
 
-/// The tables that nobody but spile and sops writes.
+/// The tables that only spile and sops write.
 const SEALED: [&str; 2] = ["secrets", "sops"];
 
 /// One table of a file, or the keys at its top.
@@ -13,14 +13,14 @@ const SEALED: [&str; 2] = ["secrets", "sops"];
 pub(super) struct Section {
     /// Its name; nothing for the keys at the top.
     pub(super) name: String,
-    /// What stands above its head.
+    /// What is above its head.
     comments: Vec<String>,
-    /// `[name]`, and what stands behind it.
+    /// `[name]`, and what is behind it.
     head: Option<String>,
     entries: Vec<SectionEntry>,
-    /// What stands behind the last entry.
+    /// What is behind the last entry.
     tail: Vec<String>,
-    /// What is not looked into: written as it stands.
+    /// What is not looked into: written as it is.
     sealed: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Section {
     }
 }
 
-/// Takes a file apart. What stands at its very top, up to a blank line or a key, stays there.
+/// Takes a file apart. What is at its very top, up to a blank line or a key, stays there.
 pub(super) fn sections(text: &str) -> Result<(Vec<String>, Vec<Section>), TomlError> {
     // Some editors begin a file with a byte order mark; it would go along with the first key, into the middle of the file.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -133,7 +133,7 @@ impl Section {
         self.entries.push(SectionEntry { key: written.name.clone(), is_apart, comments, lines });
     }
 
-    /// Takes what stands behind its last entry, without blank lines at its ends.
+    /// Takes what is behind its last entry, without blank lines at its ends.
     fn close(&mut self, mut lines: Vec<String>) {
         while lines.last().is_some_and(String::is_empty) {
             lines.pop();
@@ -157,7 +157,7 @@ fn is_head(line: &str) -> bool {
     line.trim_start().starts_with('[')
 }
 
-/// Parts what stands above a head: what stands before the last blank line belongs to the table before.
+/// Parts what is above a head: what is before the last blank line belongs to the table before.
 fn parted(mut lines: Vec<String>) -> (Vec<String>, Vec<String>) {
     if lines.last().is_some_and(String::is_empty) {
         return (lines, Vec::new());

@@ -1,4 +1,4 @@
-//! Adopted plugins: those that become integrations, with what their files will say.
+//! Adopted plugins: those that become integrations, with the contents of their files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +44,7 @@ pub struct Adopted {
 /// Why some plugins stay as they are.
 pub type LeftAlone = BTreeMap<PluginKey, Why>;
 
-/// Takes the plugins of a file that can be said as integrations; `left` says which stay as they are, and is added to.
+/// Adopts the plugins of a file that can become integrations; `left` collects those that stay unchanged.
 #[must_use]
 pub fn adopted(document: &Document<'_>, found: &Inventory<'_>, left: &mut LeftAlone) -> Vec<Adopted> {
     let mut adopted = Vec::new();
@@ -66,11 +66,11 @@ fn one(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> R
     let why = |what: &str| Why { what: what.to_owned(), at: plugin.item.span.start };
     let name = &plugin.key.name;
     if !plugin.is_plain() {
-        return Err(why("it is written with an alias or a merge key in the place of its name"));
+        return Err(why("its name comes from an alias or a merge key"));
     }
     let is_part = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\');
     if name.starts_with('.') || name.contains(is_part) {
-        return Err(why("its name would be a path, or several words of a task"));
+        return Err(why("its name starts with a dot, or contains a space or a slash"));
     }
     let mut overlays = BTreeMap::new();
     for environment in found.environments.iter().filter(|environment| !environment.is_shadowed) {
@@ -92,7 +92,7 @@ fn one(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> R
     Ok(Adopted {
         key: plugin.key.clone(),
         at: plugin.item.span.start,
-        slug: slug(name).ok_or_else(|| why("its name has neither a letter nor a digit"))?,
+        slug: slug(name).ok_or_else(|| why("its name has no letter or digit"))?,
         id: plugin.value["annotations"]["spile"]["id"].as_str().and_then(|id| id.parse().ok()),
         ancestors: ancestors(found, plugin),
         connector: String::new(),
@@ -112,7 +112,7 @@ fn overlay(document: &Document<'_>, environment: &Environment<'_>, key: &PluginK
     let Some(index) = list.iter().position(is_named) else { return Ok(None) };
     let item = list[index];
     if list[index + 1..].iter().any(is_named) || !is_plain(item) {
-        return Err(Why { what: "an environment says it twice, or with an alias".to_owned(), at: item.span.start });
+        return Err(Why { what: "an environment defines it twice, or with an alias".to_owned(), at: item.span.start });
     }
     let mut part = Part::read(document, item)?.with_rules()?;
     if is_all_managed(item) {
@@ -149,7 +149,7 @@ fn ancestors(found: &Inventory<'_>, plugin: &Plugin<'_>) -> Vec<PluginKey> {
     ancestors
 }
 
-/// Returns a name of a file for a plugin's name: lower-case letters, digits and dashes.
+/// Returns a name of a file for a plugin's name: lowercase letters, digits and dashes.
 fn slug(name: &str) -> Option<Slug> {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     ascii(name).chars().map(letter).collect::<String>().trim_start_matches('-').parse().ok()
@@ -179,7 +179,7 @@ fn loaders(adopted: &mut [Adopted], found: &Inventory<'_>) {
         match Run::of(&found.steps, &one.key.name) {
             Run::Never if loaders.len() == 1 => one.loader = loaders.values().next().cloned(),
             Run::Never => {}
-            // Without its loader, which stays in the template, nothing of it is said.
+            // Without its loader, which stays in the template, it is left out.
             Run::As(pair) => {
                 one.loader = loaders.get(&pair.loader).cloned();
                 one.mappers = if one.loader.is_some() { pair.mappers } else { Vec::new() };

@@ -1,4 +1,4 @@
-//! Anchors of files that become one text: each file has its own, and may have names that another has too.
+//! Anchors of files that are merged into one text: each file has its own, and two files may use the same names.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -39,7 +39,7 @@ fn name(text: &str, node: &Node) -> Option<Range<usize>> {
         return None;
     }
     if text[start..].starts_with('!') {
-        // An anchor may stand behind a tag.
+        // An anchor may be behind a tag.
         let after = text[start..].find(char::is_whitespace)?;
         start += after + text[start + after..].find('&')?;
     }

@@ -31,7 +31,7 @@ pub struct Definition {
 
 /// A setting, as far as it is declared anywhere.
 #[derive(Debug, Default, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "independent marks, as declarations and values give them")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags, as declarations and values set them")]
 struct Declared {
     kind: Option<Kind>,
     /// Whether a value has shown what kind it really is: what is declared is often wrong, and Meltano does not ask.
@@ -42,7 +42,7 @@ struct Declared {
     is_secret: bool,
     /// Whether it is declared as no secret.
     is_said_open: bool,
-    /// Whether a value of it stays in plain text: a variable within a text, which nobody can encrypt.
+    /// Whether a value of it stays in plain text: a variable inside a string, which cannot be encrypted.
     is_open: bool,
 }
 
@@ -181,7 +181,7 @@ impl Definition {
             let declared = settings_now.settings.entry(said.name.clone()).or_default();
             declared.is_open |= is_open(said);
             declared.fit(said)?;
-            // What has to be one of a list is no secret, whatever its name.
+            // What has to be one of a list is not a secret, whatever its name.
             let is_chosen = !declared.options.is_empty();
             declared.is_secret |= secrecy::is_name(&said.name) && !declared.is_said_open && !is_chosen;
         }
@@ -251,7 +251,7 @@ impl Declared {
             // A date or an option is a text.
             Some(kind) if found == Kind::String && !is_inferred(&kind) => Some(found),
             Some(_) if self.is_seen => {
-                let what = format!("`{}` is of one kind here and of another kind elsewhere", said.name);
+                let what = format!("`{}` has a different kind elsewhere", said.name);
                 return Err(Why { what, at: said.at });
             }
             Some(_) | None => Some(found),
@@ -339,7 +339,7 @@ pub fn declared(one: &Adopted, found: &Inventory<'_>, catalog: &Catalog, locks: 
             match is_secret(setting) {
                 Some(true) => drop(known.secret.insert(name.to_owned(), kind)),
                 Some(false) => drop(known.open.insert(name.to_owned())),
-                // What has to be one of a list is no secret, whatever its name.
+                // What has to be one of a list is not a secret, whatever its name.
                 None if kind.as_deref() == Some("options") => drop(known.chosen.insert(name.to_owned())),
                 None => {}
             }

@@ -1,6 +1,6 @@
-//! Copies of secrets in what stays of a file: an anchor that a password was taken from, a comment, another plugin.
+//! Copies of secrets in what remains of a file: an anchor that a password was moved from, a comment, another plugin.
 //!
-//! Where Meltano reads nothing, a copy is struck out. Everywhere else it may be needed, so the import is refused with its
+//! Where Meltano reads nothing, a copy is removed. Everywhere else it may be needed, so the import is refused with its
 //! place.
 
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ const READ: [&str; 31] = [
 /// What becomes of the copies of secrets in a file.
 #[derive(Debug, Default)]
 pub struct Struck {
-    /// The text without the copies that nobody reads, as it was besides.
+    /// The text without the unused copies, otherwise unchanged.
     pub text: String,
     /// Where each of those begins, and what it is now.
     pub spans: Vec<(Range<usize>, String)>,
@@ -136,14 +136,14 @@ pub fn strike(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted
     struck
 }
 
-/// Returns where adopted plugins merge something in: what they are set to stands behind it and holds over it.
+/// Returns where adopted plugins merge something in: what they are set to is behind it and holds over it.
 fn merges(found: &Inventory<'_>, adopted: &[Adopted]) -> Vec<Range<usize>> {
     let is_adopted = |name: &str| adopted.iter().any(|one| one.key.name == name);
     let own = found.plugins.iter().filter(|plugin| is_adopted(&plugin.key.name)).map(|plugin| plugin.item);
     own.filter_map(|item| item.pair("<<")).map(|pair| pair.value.span.clone()).collect()
 }
 
-/// Tells whether Meltano reads nothing of what stands under a key at the top: it holds anchors for the rest of the file.
+/// Tells whether Meltano reads nothing of what is under a key at the top: it holds anchors for the rest of the file.
 fn is_free(key: &str, value: &Node) -> bool {
     let first = key.split('.').next().unwrap_or(key);
     let mut has_anchor = false;

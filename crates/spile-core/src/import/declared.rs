@@ -1,4 +1,4 @@
-//! Settings that a key without a value declares: Meltano sets them to nothing, and reads them from their variables.
+//! Settings that are declared by a key without a value: Meltano leaves them unset, and reads them from their variables.
 
 use std::collections::BTreeSet;
 

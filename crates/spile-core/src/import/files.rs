@@ -1,4 +1,4 @@
-//! The files of integrations: what a plugin says, as TOML, with the comments that stood there.
+//! The files of integrations: what a plugin says, as TOML, with the comments that were there.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -106,7 +106,7 @@ fn body(part: &Part) -> String {
     body
 }
 
-/// Returns what is said as a file says it, where a text is literal.
+/// Returns a value as a file writes it, where strings are literal.
 fn written(said: &CommentedValue) -> CommentedValue {
     CommentedValue { value: expansion::to_file(&said.value), ..said.clone() }
 }

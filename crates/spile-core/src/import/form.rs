@@ -1,4 +1,4 @@
-//! The form of a `meltano.yml`: what Meltano refuses is refused here, with its place.
+//! The form of a `meltano.yml`: what Meltano rejects is rejected here, with its place.
 
 use super::ImportMistake;
 use crate::yaml::{Content, Document, Node, ValueReader};
@@ -50,7 +50,7 @@ impl YamlForm<'_> {
         }
     }
 
-    /// Returns a table in a table; one without a value is as good as none.
+    /// Returns a table in a table; one without a value counts as none.
     fn member<'b>(&'b self, node: &'b Node, key: &str, what: &str) -> Result<Option<&'b Node>, ImportMistake> {
         let found = self.document.resolve(node).and_then(|node| node.get(key)).filter(|value| value.text() != Some(""));
         found.map(|value| self.table(value, what)).transpose()
@@ -76,7 +76,7 @@ impl YamlForm<'_> {
                 None if merges => {}
                 found => {
                     let at = found.unwrap_or(item);
-                    return Err(wrong(at, &format!("the `name` of an item of {what}"), "a text"));
+                    return Err(wrong(at, &format!("the `name` of an item of {what}"), "a string"));
                 }
             }
         }
@@ -87,10 +87,10 @@ impl YamlForm<'_> {
 fn wrong(node: &Node, what: &str, wanted: &'static str) -> ImportMistake {
     let found = match &node.content {
         Content::Sequence(..) => "a list",
-        Content::Mapping(..) if wanted == "a text" => "missing",
+        Content::Mapping(..) if wanted == "a string" => "missing",
         Content::Mapping(..) => "a table",
         Content::Scalar { text, .. } if text.is_empty() => "empty",
-        Content::Scalar { .. } => "a text or a number",
+        Content::Scalar { .. } => "a string or a number",
         Content::Alias(_) => "an alias",
     };
     // A whole list would be underlined.

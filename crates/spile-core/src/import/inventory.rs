@@ -1,4 +1,4 @@
-//! What a `meltano.yml` holds, found with its places: plugins, environments, and who is paired with whom.
+//! The contents of a `meltano.yml` with their places: plugins, environments, and which plugins are paired.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub struct Inventory<'a> {
     pub used: BTreeSet<String>,
     /// The plugins that others inherit from.
     pub parents: BTreeSet<PluginKey>,
-    /// Where each plugin that Meltano sees stands in `plugins`.
+    /// Where each plugin that Meltano sees is in `plugins`.
     places: BTreeMap<PluginKey, usize>,
 }
 
@@ -41,7 +41,7 @@ pub struct Plugin<'a> {
     pub item: &'a Node,
     /// All it says, merge keys followed.
     pub value: Value,
-    /// Whether another of the same name stands in front of it: Meltano does not look at this one.
+    /// Whether another of the same name is in front of it: Meltano does not look at this one.
     pub is_shadowed: bool,
 }
 
@@ -51,7 +51,7 @@ pub struct Environment<'a> {
     pub name: String,
     /// Its item.
     pub item: &'a Node,
-    /// Whether another of the same name stands in front of it: Meltano does not look at this one.
+    /// Whether another of the same name is in front of it: Meltano does not look at this one.
     pub is_shadowed: bool,
 }
 

@@ -1,10 +1,10 @@
-//! What can be wrong with a `meltano.yml` that is to be imported.
+//! What can be wrong with a `meltano.yml` to import.
 
 use miette::{Diagnostic, SourceSpan};
 
 use crate::yaml;
 
-/// What can be wrong with a `meltano.yml` that is to be imported.
+/// What can be wrong with a `meltano.yml` to import.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum ImportMistake {
     /// The text cannot be read.
@@ -12,10 +12,10 @@ pub enum ImportMistake {
     #[diagnostic(transparent)]
     Yaml(#[from] yaml::YamlMistake),
     /// More bytes than are read.
-    #[error("the file has {bytes} bytes; files of up to {most} bytes are imported")]
+    #[error("the file has {bytes} bytes; import accepts at most {most}")]
     #[diagnostic(
         code(spile::import::too_large),
-        help("move what is no configuration out of it, then import again; nothing was written")
+        help("move everything that is not configuration out of it, then import again; nothing was written")
     )]
     TooLarge {
         /// How many it has.
@@ -26,22 +26,22 @@ pub enum ImportMistake {
         #[label("this file")]
         span: SourceSpan,
     },
-    /// Another form than Meltano takes.
+    /// A form that Meltano does not accept.
     #[error("{what} is {found}, not {wanted}")]
-    #[diagnostic(code(spile::import::form), help("give it that form, then import again; Meltano refuses the file too"))]
+    #[diagnostic(code(spile::import::form), help("fix it, then import again; Meltano rejects the file too"))]
     Form {
         /// What has the form.
         what: String,
         /// What was found.
         found: &'static str,
-        /// What Meltano takes.
+        /// What Meltano accepts.
         wanted: &'static str,
         /// Where.
         #[label("here")]
         span: SourceSpan,
     },
     /// A name that Meltano refuses.
-    #[error("`{name}` is no name that Meltano takes: it holds a `:`")]
+    #[error("`{name}` is not a valid name in Meltano: it contains a `:`")]
     #[diagnostic(code(spile::import::name), help("rename it, then import again"))]
     Name {
         /// The name.
@@ -51,8 +51,8 @@ pub enum ImportMistake {
         span: SourceSpan,
     },
     /// A file that is included cannot be merged in.
-    #[error("`{key}` is said by this file and by one before it, in forms that cannot be merged as text")]
-    #[diagnostic(code(spile::import::include), help("say it in one of the two, then import again"))]
+    #[error("`{key}` is set in this file and in an earlier one, in forms that cannot be merged")]
+    #[diagnostic(code(spile::import::include), help("set it in only one of them, then import again"))]
     Include {
         /// The key.
         key: String,
@@ -61,10 +61,10 @@ pub enum ImportMistake {
         span: SourceSpan,
     },
     /// A file that is included means something else in one text with the others.
-    #[error("the file cannot be put into one text with `meltano.yml`: it would mean something else there")]
+    #[error("the file cannot be merged into `meltano.yml`: its meaning would change")]
     #[diagnostic(
         code(spile::import::include_differs),
-        help("write the keys that both files have by indentation, without anchors, then import again")
+        help("write the keys that both files have with indentation and without anchors, then import again")
     )]
     IncludeDiffers {
         /// The file's start.
@@ -72,15 +72,15 @@ pub enum ImportMistake {
         span: SourceSpan,
     },
     /// A copy of a secret that would stay in plain text.
-    #[error("this is a copy of a secret that import encrypts, and would stay in plain text")]
+    #[error("this copy of a secret that import encrypts would stay in plain text")]
     #[diagnostic(
         code(spile::import::secret_left),
         help(
-            "write a variable (`${{NAME}}`) in its place and its value into `.env`, or take it out, then import again; nothing was written"
+            "replace it with a variable (`${{NAME}}`) and put its value in `.env`, or remove it, then import again; nothing was written"
         )
     )]
     SecretLeft {
-        /// Where it stands.
+        /// Where it is.
         #[label("a copy of a secret")]
         span: SourceSpan,
     },

@@ -1,8 +1,8 @@
-//! Notes: what the user should know of an import that went well.
+//! Notes: what the user should know about a successful import.
 
 use serde::Serialize;
 
-/// Something that was done otherwise than one may think, or was not done.
+/// Something that was done in an unexpected way, or was not done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Note {
     /// Its line in the text it is about, where it is about one.

@@ -1,4 +1,4 @@
-//! The notes of an import: what stays as it is, and why; what is left of secrets in plain text.
+//! The notes of an import: what stays unchanged, and why; and which secrets remain in plain text.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -37,32 +37,35 @@ fn notes(document: &Document<'_>, found: &Inventory<'_>, left: &LeftAlone) -> Ve
         .iter()
         .map(|(key, why)| Note {
             line: line(why.at),
-            message: format!("the {key} stays as it is in the template: {}", why.what),
-            help: Some("mend that and import again, or leave it to Meltano".to_owned()),
+            message: format!("the {key} stays unchanged in the template: {}", why.what),
+            help: Some("fix that and import again, or leave it to Meltano".to_owned()),
         })
         .collect();
     for plugin in found.plugins.iter().filter(|plugin| plugin.is_shadowed) {
         notes.push(Note {
             line: line(plugin.item.span.start),
             message: format!(
-                "the {} stands twice: Meltano takes the first, the other stays in the template",
+                "the {} is defined twice: Meltano uses the first, the other stays in the template",
                 plugin.key
             ),
-            help: Some("remove the one that is not meant".to_owned()),
+            help: Some("remove the one you do not need".to_owned()),
         });
     }
     for environment in found.environments.iter().filter(|environment| environment.is_shadowed) {
         notes.push(Note {
             line: line(environment.item.span.start),
-            message: format!("the environment `{}` stands twice: the other stays in the template", environment.name),
-            help: Some("put into one what is meant: Meltano looks at the first".to_owned()),
+            message: format!(
+                "the environment `{}` is defined twice: the second stays in the template",
+                environment.name
+            ),
+            help: Some("merge them into one: Meltano uses the first".to_owned()),
         });
     }
     for environment in &found.environments {
         if let Err(error) = environment.name.parse::<EnvironmentName>() {
             notes.push(Note {
                 line: line(environment.item.span.start),
-                message: format!("spile cannot name the environment: {error}"),
+                message: format!("spile does not support the environment's name: {error}"),
                 help: Some("it stays in the template, for Meltano".to_owned()),
             });
         }
@@ -80,10 +83,10 @@ fn bereft(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -
             notes.push(Note {
                 line: Some(line(document, plugin.item.span.start)),
                 message: format!(
-                    "the {} inherits secrets of `{}`, which are encrypted now",
+                    "the {} inherits secrets from `{}`, which are now encrypted",
                     plugin.key, parent.key.name
                 ),
-                help: Some("give it variables for them, in the template".to_owned()),
+                help: Some("set them with variables in the template".to_owned()),
             });
         }
     }
@@ -93,8 +96,8 @@ fn bereft(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -
 fn numbers(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
     let note = |(name, at): &(String, usize)| Note {
         line: Some(line(document, *at)),
-        message: format!("`{name}` is a number, and reaches the plugin as a text now that it is encrypted"),
-        help: Some("where that matters, declare it in `settings` of the plugin, with its `kind`".to_owned()),
+        message: format!("`{name}` is a number, and reaches the plugin as a string now that it is encrypted"),
+        help: Some("if that matters, declare it with its `kind` in the plugin's `settings`".to_owned()),
     };
     parts(adopted).flat_map(|(_, part)| &part.numbers).map(note).collect()
 }
@@ -104,8 +107,10 @@ fn valueless(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
         let variable = environment_variable(&one.key.name, name);
         Note {
             line: Some(line(document, *at)),
-            message: format!("`{name}` has no value, and after the import Meltano does not read it from `{variable}`"),
-            help: Some("if you set that variable, declare the setting in `settings` of the plugin".to_owned()),
+            message: format!(
+                "`{name}` has no value, and after the import Meltano no longer reads it from `{variable}`"
+            ),
+            help: Some("if you set that variable, declare the setting in the plugin's `settings`".to_owned()),
         }
     };
     parts(adopted).flat_map(|(one, part)| part.valueless.iter().map(move |name| (one, name))).map(note).collect()
@@ -126,8 +131,11 @@ fn groups(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -
         for name in members.difference(&declared) {
             notes.push(Note {
                 line: Some(line(document, pair.key.span.start)),
-                message: format!("`{name}`, in a group of settings of the {}, is not one of its settings", plugin.key),
-                help: Some("check its spelling, or declare it in `settings` of the plugin".to_owned()),
+                message: format!(
+                    "`{name}` is in a group of settings of the {}, but is not one of its settings",
+                    plugin.key
+                ),
+                help: Some("check its spelling, or declare it in the plugin's `settings`".to_owned()),
             });
         }
     }
@@ -145,7 +153,7 @@ fn called(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
                  needs `{variable}`"
             ),
             help: Some(
-                "if it is no secret, declare it with `sensitive: false` in `settings` of the plugin before you import"
+                "if it is not a secret, declare it with `sensitive: false` in the plugin's `settings` before you import"
                     .to_owned(),
             ),
         }
@@ -161,7 +169,7 @@ fn parts(adopted: &[Adopted]) -> impl Iterator<Item = (&Adopted, &Part)> {
 fn commented(document: &Document<'_>) -> Vec<Note> {
     let note = |clear: secrecy::Clear| Note {
         line: Some(line(document, clear.span.start)),
-        message: format!("the comment on `{}` looks as if it held a secret, and is kept", clear.name),
+        message: format!("the comment on `{}` may contain a secret, and is kept", clear.name),
         help: Some("remove it from the new files".to_owned()),
     };
     secrecy::in_comments(document, &secrecy::is_name).into_iter().map(note).collect()
@@ -171,7 +179,7 @@ fn commented(document: &Document<'_>) -> Vec<Note> {
 pub(super) fn struck(document: &Document<'_>, struck: &Struck) -> Vec<Note> {
     let note = |(span, _): &(Range<usize>, String)| Note {
         line: Some(line(document, span.start)),
-        message: "a copy of an encrypted secret stands here, and is taken out".to_owned(),
+        message: "a copy of an encrypted secret was removed here".to_owned(),
         help: None,
     };
     struck.spans.iter().map(note).collect()
@@ -194,11 +202,11 @@ pub fn left_in_clear(text: &str) -> Vec<Note> {
     let note = |clear: secrecy::Clear| Note {
         line: None,
         message: format!(
-            "`{}` looks like a secret and stays in plain text, in line {} of the new file",
+            "`{}` looks like a secret and stays in plain text, on line {} of the new file",
             clear.name,
             text[..clear.span.start].matches('\n').count() + 1
         ),
-        help: Some("put it into a variable: write `${NAME}` there and the value into `.env`".to_owned()),
+        help: Some("move it to a variable: write `${NAME}` there and put the value in `.env`".to_owned()),
     };
     secrecy::clear(&document).into_iter().map(note).collect()
 }

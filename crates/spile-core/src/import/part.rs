@@ -51,7 +51,7 @@ pub struct CommentedValue {
     pub comments: Vec<String>,
     /// The comments of its keys.
     pub within: Vec<Within>,
-    /// Where it stands.
+    /// Where it is.
     pub at: usize,
 }
 
@@ -76,16 +76,16 @@ impl Part {
     /// Reads the parts of a plugin's item.
     ///
     /// # Errors
-    /// With what cannot be said in a file of an integration.
+    /// With what a file of an integration cannot express.
     pub fn read(document: &Document<'_>, item: &Node) -> Result<Self, Why> {
         let reader = Reader { document, values: ValueReader::of(document), item };
         let mut part =
             Self { config: reader.members("config")?, metadata: reader.members("metadata")?, ..Self::default() };
         if let Some(said) = part.config.iter().find(|said| !is_setting(&said.name)) {
-            return Err(Why { what: format!("`{}` is no name that a setting can have", said.name), at: said.at });
+            return Err(Why { what: format!("`{}` is not a valid setting name", said.name), at: said.at });
         }
         if let Some(said) = part.metadata.iter().find(|said| !said.value.is_object()) {
-            return Err(Why { what: "its `metadata` is of another form".to_owned(), at: said.at });
+            return Err(Why { what: "its `metadata` has an unsupported form".to_owned(), at: said.at });
         }
         part.no_rules = reader
             .value("metadata")?
@@ -153,7 +153,7 @@ impl Reader<'_> {
             None => return Ok(None),
         };
         match odd.into_iter().next() {
-            Some(odd) => Err(Why { what: format!("its `{key}` holds {}", odd.what), at: odd.at }),
+            Some(odd) => Err(Why { what: format!("its `{key}` contains {}", odd.what), at: odd.at }),
             None => Ok(Some((value, at))),
         }
     }
@@ -163,7 +163,7 @@ impl Reader<'_> {
         let mut members = match value {
             Value::Null => return Ok(Vec::new()),
             Value::Object(members) => members,
-            _ => return Err(Why { what: format!("its `{key}` is of another form"), at }),
+            _ => return Err(Why { what: format!("its `{key}` has an unsupported form"), at }),
         };
         // What a parent or an environment declares as a table is handed on with its nulls, and as rules they are empty tables.
         let is_lost = |(name, value): &(&String, &Value)| {
@@ -236,7 +236,7 @@ impl Reader<'_> {
                     at,
                 }))
             }
-            Some((_, at)) => Err(Why { what: format!("its `{key}` is of another form"), at }),
+            Some((_, at)) => Err(Why { what: format!("its `{key}` has an unsupported form"), at }),
         }
     }
 
@@ -249,11 +249,11 @@ impl Reader<'_> {
                 return Err(why("its `select` is empty, which selects nothing"));
             }
             Value::Array(patterns) if patterns.iter().all(Value::is_string) => patterns,
-            _ => return Err(why("its `select` is of another form")),
+            _ => return Err(why("its `select` has an unsupported form")),
         };
         let is_mixed = |pattern: &Value| pattern.as_str().is_some_and(is_mixed);
         if patterns.iter().any(is_mixed) {
-            return Err(why("its `select` holds a variable within a pattern"));
+            return Err(why("its `select` has a variable inside a pattern"));
         }
         let list = self.item.get("select").and_then(|node| self.document.resolve(node));
         let nodes = list.map(Node::items).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The proof: what was read and what is to be written mean the same to Meltano.
+//! The proof: what was read and what will be written mean the same to Meltano.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Secrets in plain text: taken out of `config`, so that they are encrypted on the way in.
+//! Secrets in plain text: moved out of `config`, so that they are encrypted during the import.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,7 @@ impl Judge<'_> {
         self.known.secret.contains_key(name) || (secrecy::is_name(name) && !is_open())
     }
 
-    /// Returns a value that is to be encrypted, as Meltano reads it from a variable.
+    /// Returns a value to encrypt, as Meltano reads it from a variable.
     fn text(&self, value: &Value, is_secret: bool) -> Option<String> {
         match value {
             Value::String(text) if text.is_empty() || has_variable(text) => None,
@@ -133,7 +133,7 @@ pub fn flatten(name: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
     }
 }
 
-/// Hands secrets on to the plugins that inherit them, and gives every environment with other secrets all of its own:
+/// Passes secrets on to the plugins that inherit them, and adds all of them to every environment with different secrets:
 /// those of an overlay replace the base's.
 pub fn inherit(adopted: &mut Vec<Adopted>, left: &mut LeftAlone) {
     adopted.sort_by_key(|one| one.ancestors.len());
@@ -167,7 +167,7 @@ pub fn inherit(adopted: &mut Vec<Adopted>, left: &mut LeftAlone) {
 }
 
 /// Says in an environment what a plugin inherits there in plain text, where elsewhere it inherits a secret: that secret
-/// becomes one of its own, and would stand before what it inherits.
+/// becomes one of its own, and would be before what it inherits.
 fn say_again(one: &mut Adopted, parent: &Effective) {
     let said = names(&one.base);
     for (environment, inherited) in &parent.plain {
@@ -219,7 +219,7 @@ impl Effective {
     }
 }
 
-/// Adds what is neither there nor said in plain text.
+/// Adds what is neither present nor set in plain text.
 fn add(secrets: &mut BTreeMap<String, Secret>, more: &BTreeMap<String, Secret>, said: &[String]) {
     for (name, secret) in more.iter().filter(|(name, _)| !said.contains(name)) {
         secrets.entry(name.clone()).or_insert_with(|| secret.clone());

@@ -230,7 +230,7 @@ impl Surgery<'_> {
             write!(self.tail, "\n{{%- if {key} %}}\n{key}:\n{{{{- spile.{call}({key}, 0) }}}}{empty}\n{{%- endif %}}");
     }
 
-    /// Removes a pair with its lines; one that stands behind the dash of an item leaves the place to the next.
+    /// Removes a pair with its lines; one that is behind the dash of an item leaves the place to the next.
     fn remove_pair(&mut self, table: &Node, pair: &Pair) {
         let start = line_start(self.text, pair.key.span.start);
         let is_alone = self.text[start..pair.key.span.start].trim().is_empty();
@@ -269,7 +269,7 @@ fn name_of(item: &Node) -> String {
     item.get("name").and_then(Node::text).unwrap_or_default().to_owned()
 }
 
-/// Tells whether a value stands elsewhere: there is nothing to take out of it, and no place to put something in.
+/// Tells whether a value is elsewhere: there is nothing to take out of it, and no place to put something in.
 fn is_alias(pair: &Pair) -> bool {
     matches!(pair.value.content, Content::Alias(_))
 }
@@ -279,7 +279,7 @@ fn quoted(name: &str) -> String {
     serde_json::Value::from(name).to_string()
 }
 
-/// Returns a text as a template that says it: what would begin a tag stands in a `raw` block.
+/// Returns a text as a template that says it: what would begin a tag is in a `raw` block.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text;

@@ -77,18 +77,21 @@ fn a_form_that_is_not_meltanos_is_told_by_what_is_there() {
     for (text, sentence) in [
         ("plugins: []\n", "`plugins` is a list, not a table"),
         ("plugins:\n  extractors: {a: 1}\n", "`plugins.extractors` is a table, not a list"),
-        ("plugins:\n  extractors:\n  - tap-a\n", "an item of `plugins.extractors` is a text or a number, not a table"),
+        (
+            "plugins:\n  extractors:\n  - tap-a\n",
+            "an item of `plugins.extractors` is a string or a number, not a table",
+        ),
         (
             "plugins:\n  extractors:\n  - namespace: x\n",
-            "the `name` of an item of `plugins.extractors` is missing, not a text",
+            "the `name` of an item of `plugins.extractors` is missing, not a string",
         ),
         (
             "plugins:\n  extractors:\n  - name: ''\n",
-            "the `name` of an item of `plugins.extractors` is empty, not a text",
+            "the `name` of an item of `plugins.extractors` is empty, not a string",
         ),
         (
             "plugins:\n  extractors:\n  - name: 5\n",
-            "the `name` of an item of `plugins.extractors` is a text or a number, not a text",
+            "the `name` of an item of `plugins.extractors` is a string or a number, not a string",
         ),
     ] {
         assert_eq!(told(text), sentence, "{text}");
@@ -101,7 +104,7 @@ fn a_form_that_is_not_meltanos_is_told_by_what_is_there() {
 fn what_looks_like_a_secret_and_stays_is_told_with_its_line() {
     let notes = left_in_clear("plugins:\n  utilities:\n  - name: dbt\n    config:\n      password: hunter2hunter2\n");
     let told: Vec<&str> = notes.iter().map(|note| note.message.as_str()).collect();
-    assert_eq!(told, ["`password` looks like a secret and stays in plain text, in line 5 of the new file"]);
+    assert_eq!(told, ["`password` looks like a secret and stays in plain text, on line 5 of the new file"]);
     assert!(left_in_clear("env: {A: $B}\n").is_empty());
 }
 
@@ -151,8 +154,8 @@ fn a_setting_that_only_a_key_without_a_value_declares_stays_declared() {
 fn a_setting_that_an_environment_declares_without_a_value_is_told() {
     let text = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\nenvironments:\n- name: dev\n  config:\n    \
                 plugins:\n      extractors:\n      - name: tap-x\n        config:\n          auth_token:\n          host: a\n";
-    let told = "Some(12): `auth_token` has no value, and after the import Meltano does not read it from \
-                `TAP_X_AUTH_TOKEN`";
+    let told =
+        "Some(12): `auth_token` has no value, and after the import Meltano no longer reads it from `TAP_X_AUTH_TOKEN`";
     assert!(of(text).2.contains(&told.to_owned()), "{:?}", of(text).2);
 }
 
@@ -220,7 +223,7 @@ fn comments_of_nested_tables_stand_in_front_of_their_keys() {
 fn a_plugin_with_a_null_in_a_table_stays_in_the_template() {
     let text = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n    config:\n      stream_maps:\n        \
                 users: {email: null, id: a}\n";
-    let told = "Some(6): the extractor `tap-x` stays as it is in the template: `stream_maps` holds a null, which TOML \
+    let told = "Some(6): the extractor `tap-x` stays unchanged in the template: `stream_maps` holds a null, which TOML \
                 cannot say and Meltano may hand on";
     assert!(of(text).2.contains(&told.to_owned()), "{:?}", of(text).2);
 }
@@ -229,7 +232,7 @@ fn a_plugin_with_a_null_in_a_table_stays_in_the_template() {
 fn what_definitions_say_wrongly_is_told() {
     let notes = of(CHOSEN).2;
     for told in [
-        "Some(9): `nope`, in a group of settings of the extractor `tap-x`, is not one of its settings",
+        "Some(9): `nope` is in a group of settings of the extractor `tap-x`, but is not one of its settings",
         "Some(12): `account` is encrypted only because its definition marks it as a secret: `meltano run` without spile \
          needs `TAP_LOCKED_ACCOUNT`",
     ] {

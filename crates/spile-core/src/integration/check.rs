@@ -279,7 +279,7 @@ fn schedule(written: &Placed<String>, draft: &Draft, problems: &mut Problems) ->
         Err(error) => {
             let presets = schedule::PRESETS;
             let help = did_you_mean(written, presets)
-                .unwrap_or_else(|| format!("write five fields, such as `0 6 * * 1-5`, or one of {}", listed(presets)));
+                .unwrap_or_else(|| format!("use five fields, like `0 6 * * 1-5`, or one of {}", listed(presets)));
             problems.push(
                 &written.place.source,
                 IntegrationMistake::Schedule { message: error.to_string(), span: span(), help },

@@ -4,29 +4,29 @@
 pub const KEYS: [(&str, &str); 22] = [
     ("id", "A UUID that survives a rename of the file; without it a rename is a delete and a create."),
     ("type", "The connector: what the integration reads from or writes to."),
-    ("plugin", "The plugin's name in `meltano.yml`, where the project's template defines it itself."),
-    ("kind", "`loader` for a destination; `extractor` where it is left out."),
-    ("name", "What people call it; the file's stem where it is left out."),
+    ("plugin", "The plugin's name in `meltano.yml`, if the project's template defines the plugin itself."),
+    ("kind", "`loader` for a destination; the default is `extractor`."),
+    ("name", "Its display name; the default is the file's stem."),
     ("description", "What it is for."),
-    ("enabled", "`false`: row and plugin stay, job and schedule leave, and unnamed runs pass over it."),
-    ("loader", "The name of a loader: where its records go; needed to sync."),
-    ("mappers", "The mappers of Meltano that its records go through on the way there, in order: `[\"hide-names\"]`."),
-    ("schedule", "When it is synced: five cron fields, or a preset such as `@hourly`."),
-    ("timezone", "The time zone of `schedule`, such as `Europe/Berlin`; left out: UTC."),
-    ("jitter", "By how much runs may be later, so that not all begin at once: `10m`."),
-    ("catch_up", "Whether moments that were missed are made up for: `last`, `none`, or how late, such as `2h`."),
-    ("select", "Which streams and fields are read: `stream.field`, `*`, `!` before what is left out."),
-    ("tags", "Words to find it by."),
-    ("protect", "`true`: apply never deletes it, even when its file is gone."),
-    ("load", "How records land in the loader: `schema`, a schema of their own, and `shared_tables`."),
+    ("enabled", "`false` pauses it: its row and plugin stay, its job and schedule go, and unnamed runs skip it."),
+    ("loader", "The loader that its records go to; required to sync."),
+    ("mappers", "The Meltano mappers that its records pass through, in order: `[\"hide-names\"]`."),
+    ("schedule", "When it syncs: five cron fields, or a preset like `@hourly`."),
+    ("timezone", "The time zone of `schedule`, for example `Europe/Berlin`; the default is UTC."),
+    ("jitter", "How much later runs may start, so that they do not all start at once: `10m`."),
+    ("catch_up", "Whether to make up for missed runs: `last`, `none`, or how late, for example `2h`."),
+    ("select", "Which streams and fields to read: `stream.field`, with `*` as a wildcard and `!` to exclude."),
+    ("tags", "Tags to find it by."),
+    ("protect", "`true`: apply never deletes it, even if its file is removed."),
+    ("load", "How records land in the loader: `schema` for a separate schema, and `shared_tables`."),
     (
         "schema",
         "What a run does when the source changes: `new_streams`, `new_columns`, `removed_columns`, `type_changes`.",
     ),
     ("config", "The connector's settings."),
-    ("metadata", "Meltano's stream metadata, by patterns of streams."),
+    ("metadata", "Meltano's stream metadata, by stream pattern."),
     ("secrets", "Its secret settings, encrypted; written by `spile secrets`."),
-    ("sops", "Who may read the secrets, in sops' own form; written by `spile secrets`."),
+    ("sops", "The sops metadata of the secrets, with their recipients; written by `spile secrets`."),
 ];
 
 /// The tables among them.
@@ -39,28 +39,31 @@ pub const OF_EXTRACTORS: [&str; 10] =
 /// The keys of `[load]`.
 pub const OF_LOAD: [(&str, &str); 2] = [
     ("schema", "The schema that the records go to, instead of the loader's own: Meltano's `load_schema`."),
-    ("shared_tables", "`true`: its tables may hold rows of other streams and integrations too."),
+    ("shared_tables", "`true`: its tables may also hold rows of other streams and integrations."),
 ];
 
 /// The keys of `[schema]` and of its streams.
 pub const OF_SCHEMA: [(&str, &str); 4] = [
     (
         "new_streams",
-        "What a run does about a stream that is new: `take` it, `ask` and leave it out until then, or `fail`.",
+        "What a run does about a new stream: `take` it, `ask` and exclude it until it is accepted, or `fail`.",
     ),
     (
         "new_columns",
-        "What a run does about a column that is new: `take` it, `ask` and leave it out until then, or `fail`.",
+        "What a run does about a new column: `take` it, `ask` and exclude it until it is accepted, or `fail`.",
     ),
-    ("removed_columns", "What a run does when a column is gone: `take` it, `ask` and warn until then, or `fail`."),
+    (
+        "removed_columns",
+        "What a run does when a column is gone: `take` it, `ask` and warn until it is accepted, or `fail`.",
+    ),
     (
         "type_changes",
-        "What a run does when a column's type or a stream's key changes: `take` it, `ask` and hold the stream back, or `fail`.",
+        "What a run does when a column's type or a stream's key changes: `take` it, `ask` and hold the stream back until it is accepted, or `fail`.",
     ),
 ];
 
 /// What the tables of `[schema.streams]` are.
-pub const OF_SCHEMA_STREAMS: &str = "The same for streams, by name or pattern: `[schema.streams.\"public-*\"]`.";
+pub const OF_SCHEMA_STREAMS: &str = "The same for single streams, by name or pattern: `[schema.streams.\"public-*\"]`.";
 
 /// Returns what a key is; nothing of one that there is not.
 #[must_use]

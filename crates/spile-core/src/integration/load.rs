@@ -21,12 +21,11 @@ const VARIABLE: &str = "MELTANO_EXTRACT__LOAD_SCHEMA";
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum LoadMistake {
     /// A schema for a loader that takes none.
-    #[error("the loader `{loader}` takes no schema")]
+    #[error("the loader `{loader}` does not support a schema")]
     #[diagnostic(
         code(spile::load::no_schema),
         help(
-            "remove it, or choose another loader; if a setting of `{connector}` names a schema, say so in its definition: \
-             `[naming]` with `schema_setting = \"…\"`"
+            "remove it, or choose another loader; if `{connector}` has a setting for the schema, add it to its definition: `schema_setting = \"…\"` under `[naming]`"
         )
     )]
     NoSchema {
@@ -40,10 +39,10 @@ pub enum LoadMistake {
     },
     /// A schema without a name.
     #[error("`schema` is empty")]
-    #[diagnostic(code(spile::load::empty), help("name the schema, or remove the line"))]
+    #[diagnostic(code(spile::load::empty), help("set the schema, or remove the line"))]
     Empty {
         /// The schema.
-        #[label("names no schema")]
+        #[label("sets no schema")]
         span: SourceSpan,
     },
 }

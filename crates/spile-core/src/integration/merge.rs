@@ -18,7 +18,7 @@ use crate::settings::ProjectSettings;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum MergeMistake {
     /// Two files of one name.
-    #[error("the name `{slug}` is taken")]
+    #[error("the name `{slug}` is already taken")]
     #[diagnostic(
         code(spile::integration::slug_twice),
         help("rename this file or `{first}`: the file's stem is the integration's name")
@@ -33,8 +33,8 @@ pub enum MergeMistake {
         span: SourceSpan,
     },
     /// Two files of one id.
-    #[error("the id of `{slug}` is also that of `{other}`")]
-    #[diagnostic(code(spile::integration::id_twice), help("remove the `id` line of whichever file is the copy"))]
+    #[error("`{slug}` has the same id as `{other}`")]
+    #[diagnostic(code(spile::integration::id_twice), help("remove the `id` line from the file that is the copy"))]
     IdTwice {
         /// The later integration.
         slug: Slug,
@@ -58,16 +58,16 @@ pub enum MergeMistake {
         help: String,
     },
     /// An overlay without its base.
-    #[error("there is no `{slug}.toml` for this overlay")]
+    #[error("this overlay has no base file `{slug}.toml`")]
     #[diagnostic(
         code(spile::integration::overlay_without_base),
-        help("add `{slug}.toml`; an overlay only changes what a base says")
+        help("add `{slug}.toml`; an overlay only changes its base file")
     )]
     OverlayWithoutBase {
         /// The missing integration.
         slug: Slug,
         /// The overlay's start.
-        #[label("nothing to lay this over")]
+        #[label("no base file")]
         span: SourceSpan,
     },
     /// A loader that is not there.
@@ -85,7 +85,7 @@ pub enum MergeMistake {
     },
     /// Two plugins whose variables Meltano cannot tell apart.
     #[error("`{slug}` and `{other}` share the environment variables `{prefix}*`")]
-    #[diagnostic(code(spile::integration::variables_shared), help("rename one of the two"))]
+    #[diagnostic(code(spile::integration::variables_shared), help("rename one of them"))]
     VariablesShared {
         /// The later integration.
         slug: Slug,
@@ -94,12 +94,12 @@ pub enum MergeMistake {
         /// The prefix.
         prefix: String,
         /// The start of the later file.
-        #[label("named alike")]
+        #[label("same variables")]
         span: SourceSpan,
     },
     /// Two integrations that are one plugin.
-    #[error("`{slug}` and `{other}` are both the plugin `{plugin}`")]
-    #[diagnostic(code(spile::integration::plugin_twice), help("remove one of the two files, or its `plugin` line"))]
+    #[error("`{slug}` and `{other}` both use the plugin `{plugin}`")]
+    #[diagnostic(code(spile::integration::plugin_twice), help("remove one of the files, or its `plugin` line"))]
     PluginTwice {
         /// The later integration.
         slug: Slug,
@@ -112,8 +112,8 @@ pub enum MergeMistake {
         span: SourceSpan,
     },
     /// Two connectors that install different things under one plugin name.
-    #[error("`{connector}` and `{other}` both install the plugin `{plugin}`, and differ")]
-    #[diagnostic(code(spile::connector::plugin_shared), help("give one of the two another `plugin.name`"))]
+    #[error("`{connector}` and `{other}` both install the plugin `{plugin}`, but differ")]
+    #[diagnostic(code(spile::connector::plugin_shared), help("set a different `plugin.name` in one of them"))]
     PluginShared {
         /// The later connector.
         connector: String,
@@ -214,7 +214,7 @@ fn id_twice(later: &Draft, first: &Integration, problems: &mut Problems) {
     problems.push(&later.source, MergeMistake::IdTwice { slug: later.slug.clone(), other, span });
 }
 
-/// Returns the integrations whose own file is wrong as a whole: it is no draft, and there all the same.
+/// Returns the integrations whose own file is wrong as a whole: it is not a draft, and there all the same.
 fn unread_bases(problems: &Problems) -> BTreeSet<Slug> {
     let bases = problems.unread(FileName::of_path).into_iter().filter(|name| name.environment.is_none());
     bases.map(|name| name.slug).collect()

@@ -30,8 +30,8 @@ pub enum NotRewritten {
 
 /// A value that no file can hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
-#[error("`{key}` is {reason}, which TOML has no form for")]
-#[diagnostic(code(spile::settings::not_toml), help("leave nulls out of lists, and write larger numbers as texts"))]
+#[error("`{key}` is {reason}, which TOML cannot express")]
+#[diagnostic(code(spile::settings::not_toml), help("leave nulls out of lists, and write larger numbers as strings"))]
 pub struct NotWritable {
     /// The table; none for the keys at the top.
     pub table: Option<&'static str>,
@@ -62,7 +62,7 @@ pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, NotRewritten> {
     Ok(file.to_string())
 }
 
-/// Returns a table; a new one stands before `[secrets]`, for those are the end of a file.
+/// Returns a table; a new one is before `[secrets]`, for those are the end of a file.
 fn table<'a>(file: &'a mut DocumentMut, name: &str) -> Option<&'a mut dyn TableLike> {
     if file.get(name).is_none() {
         let mut table = Table::new();
@@ -135,8 +135,11 @@ mod tests {
     #[test]
     fn a_value_without_a_form_is_refused_and_takes_nothing_away() {
         let refused = |value| rewrite(FILE, &[edit(Some("config"), "port", Some(value))]).unwrap_err().to_string();
-        assert_eq!(refused(json!([1, null])), "`port` is a list with a null in it, which TOML has no form for");
-        assert_eq!(refused(json!(u64::MAX)), "`port` is a whole number beyond 64 bits, which TOML has no form for");
+        assert_eq!(refused(json!([1, null])), "`port` is a list that contains a null, which TOML cannot express");
+        assert_eq!(
+            refused(json!(u64::MAX)),
+            "`port` is an integer that does not fit in 64 bits, which TOML cannot express"
+        );
         let gone = rewrite(FILE, &[edit(Some("config"), "port", Some(json!(null)))]).unwrap();
         assert!(!gone.contains("port"), "{gone}");
     }

@@ -9,7 +9,7 @@ use croner::parser::{CronParser, Seconds, Year};
 /// The presets of Meltano 4.4, from its JSON schema.
 pub const PRESETS: [&str; 6] = ["@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@once"];
 
-/// What a preset means, as Meltano has it; `@once` is no cron expression.
+/// What a preset means, as Meltano has it; `@once` is not a cron expression.
 const MEANINGS: [(&str, &str); 5] = [
     ("@hourly", "0 * * * *"),
     ("@daily", "0 0 * * *"),
@@ -42,11 +42,11 @@ fn parser() -> CronParser {
     CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build()
 }
 
-/// Why a text is no schedule.
+/// Why a text is not a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotASchedule {
     /// A preset that Meltano does not have.
-    #[error("`{0}` is none of Meltano's presets")]
+    #[error("`{0}` is not one of Meltano's presets")]
     Preset(String),
     /// Another number of fields than five.
     #[error("a cron expression has five fields, `{text}` has {fields}")]
@@ -57,7 +57,7 @@ pub enum NotASchedule {
         fields: usize,
     },
     /// A field out of range or out of form.
-    #[error("`{text}` is no cron expression: {reason}")]
+    #[error("`{text}` is not a cron expression: {reason}")]
     Cron {
         /// What was written.
         text: String,

@@ -26,7 +26,7 @@ pub struct SecretsDraft {
     pub source: Source,
     /// Where the table or the file begins.
     pub place: Place,
-    /// Where each secret's key stands, by the setting's name, in the order of the text.
+    /// Where each secret's key is, by the setting's name, in the order of the text.
     pub keys: Vec<(String, Place)>,
     /// The ciphertexts.
     pub document: Arc<Document>,
@@ -162,7 +162,7 @@ fn draft(secrets: &Table<'_>, document: Document) -> SecretsDraft {
     }
 }
 
-/// Reports what of `[secrets]` is no ciphertext, and keeps plain text out of excerpts. Tells whether there was any.
+/// Reports what of `[secrets]` is not a ciphertext, and keeps plain text out of excerpts. Tells whether there was any.
 fn values(secrets: &Table<'_>, slug: &str, problems: &mut Problems) -> bool {
     let mut is_plain = false;
     for (key, value) in secrets.raw() {
@@ -212,7 +212,7 @@ fn mistakes(document: &Document, source: &Source, place: PlaceOf<'_>, mend: &str
                 format!("add `version = \"{}\"`, or run `{mend}`", crate::sops::VERSION)
             }
             BadMetadata::Scope(_) => format!("keep one: `encrypted_regex = \"{}\"`", crate::sops::ENCRYPTED),
-            _ => "restore it from git; nobody can verify the secrets without it".to_owned(),
+            _ => "restore it from git; the secrets cannot be verified without it".to_owned(),
         };
         problems.push(source, SecretsMistake::Metadata { mistake, span: place(key).span.into(), help });
     }

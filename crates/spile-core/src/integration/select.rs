@@ -14,19 +14,19 @@ pub use pattern::{Pattern, as_field_pattern, as_metadata_key, as_pattern, breadc
 pub fn fault(pattern: &str) -> Option<&'static str> {
     let body = pattern.strip_prefix('!').unwrap_or(pattern);
     if body.is_empty() {
-        return Some("it names no stream");
+        return Some("it has no stream");
     }
     if body.starts_with('!') {
-        return Some("only one `!` may stand before a pattern");
+        return Some("a pattern can start with only one `!`");
     }
     if body.trim() != body {
-        return Some("blanks around a name never match");
+        return Some("spaces around a name never match");
     }
     if body.starts_with('.') {
-        return Some("no stream stands before the dot");
+        return Some("there is no stream before the dot");
     }
     if body.ends_with('.') && !body.ends_with("\\.") {
-        return Some("no field stands after the dot");
+        return Some("there is no field after the dot");
     }
     let unclosed = body.matches('[').count() != body.matches(']').count();
     unclosed.then_some("a bracket is not closed")

@@ -59,8 +59,7 @@ fn a_selection_is_refused_where_the_tap_never_hears_of_it_and_where_it_takes_not
     let of = |head: &str, tail: &str| integrations(&[("shop", &format!("{head}{EXTRACTOR}{tail}"))]).1;
     let told = |key: &str, line: usize| {
         format!(
-            "integrations/shop.toml:{line}: `singer-jsonl` cannot select: Meltano has no way to tell its tap what `{key}` \
-             says [spile::integration::no_selection]"
+            "integrations/shop.toml:{line}: `singer-jsonl` does not support selection: Meltano cannot pass `{key}` to its tap [spile::integration::no_selection]"
         )
     };
     assert_eq!(of("select = ['a.*']\n", ""), [told("select", 1)]);
@@ -114,7 +113,7 @@ fn connectors_share_a_plugin_where_they_install_the_same_in_the_same_list() {
         let connectors = [("x", &*connector("extractor", "a==1")), ("y", &*connector(kind, package))];
         integrations_of(&connectors, &[("one", "type = 'x'\n"), ("two", &format!("type = 'y'\nkind = '{kind}'\n"))]).1
     };
-    let differ = "integrations/two.toml:1: `y` and `x` both install the plugin `both`, and differ \
+    let differ = "integrations/two.toml:1: `y` and `x` both install the plugin `both`, but differ \
                   [spile::connector::plugin_shared]";
     assert_eq!(problems("extractor", "a==1"), Vec::<String>::new());
     assert_eq!(problems("extractor", "a==2"), [differ]);
@@ -191,5 +190,5 @@ fn the_options_of_a_missing_setting_are_named() {
     merge::integrations(&[draft], &project(), &catalog, &mut problems);
     let report = problems.into_report();
     let helps: Vec<_> = report.problems().iter().filter_map(Problem::help).collect();
-    assert_eq!(helps, ["add `mode` under `[config]`, with one of `fast`, `full`"]);
+    assert_eq!(helps, ["add `mode` under `[config]`, set to one of `fast`, `full`"]);
 }

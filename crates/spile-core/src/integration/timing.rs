@@ -48,7 +48,7 @@ pub const LONGEST_JITTER: Duration = Duration::from_hours(24);
 
 /// A text says nothing of what to make up for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` does not say what to make up for")]
+#[error("`{0}` is not a valid value for `catch_up`")]
 pub struct NoCatchUp(String);
 
 impl FromStr for CatchUp {

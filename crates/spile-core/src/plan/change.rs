@@ -1,4 +1,4 @@
-//! What happens to one record, and to each of its fields.
+//! What a plan does to one record, and to each of its fields.
 
 use std::collections::BTreeSet;
 
@@ -26,14 +26,14 @@ pub enum Change<R> {
         /// The record to be.
         after: R,
     },
-    /// It was nobody's, and becomes this project's.
+    /// It was unmanaged, and becomes this project's.
     Adopt {
         /// The record as read.
         before: R,
         /// The record to be.
         after: R,
     },
-    /// It was adopted, and becomes nobody's again.
+    /// It was adopted, and becomes unmanaged again.
     Release {
         /// The record as read.
         before: R,
@@ -91,7 +91,7 @@ impl<R> Change<R> {
         }
     }
 
-    /// Returns what is there afterwards, whoever keeps it.
+    /// Returns what exists afterwards, whoever owns it.
     fn there(&self) -> Option<&R> {
         match self {
             Self::Release { after, .. } => Some(after),
@@ -112,7 +112,7 @@ impl<R> Change<R> {
 /// What happens to one field of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldChange {
-    /// The field, such as `config.start_date`.
+    /// The field, for example `config.start_date`.
     pub path: String,
     /// What of it differs.
     pub difference: Difference,
@@ -121,7 +121,7 @@ pub struct FieldChange {
 /// What of a field differs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference {
-    /// A value that everybody may see.
+    /// A value that everyone may see.
     Plain {
         /// As read; `None` where there was none.
         before: Option<Value>,
@@ -152,7 +152,7 @@ impl<R: Record> Change<R> {
     /// Returns what makes one record of another; nothing where they say the same.
     #[must_use]
     pub fn between(before: &R, after: &R) -> Option<Self> {
-        // What was not taken apart anew is the same record in memory, too.
+        // What was not taken apart again is the same record in memory, too.
         if std::ptr::eq(before, after) || before == after {
             return None;
         }
@@ -160,7 +160,7 @@ impl<R: Record> Change<R> {
         (!change.fields().is_empty()).then_some(change)
     }
 
-    /// Returns the fields that differ, sorted by path. What is said of secrets is what can be said without a key.
+    /// Returns the fields that differ, sorted by path. Secrets are compared as far as possible without a key.
     #[must_use]
     pub fn fields(&self) -> Vec<FieldChange> {
         let mut before = self.before().map(Record::fields).unwrap_or_default();
@@ -171,12 +171,12 @@ impl<R: Record> Change<R> {
             Some(FieldChange { path, difference })
         };
         let mut fields: Vec<FieldChange> = paths.into_iter().filter_map(change).collect();
-        // Where a rule comes or goes, the order of all of them is no news.
+        // Where a rule comes or goes, the order of all of them is not news.
         let paths: Vec<String> = fields.iter().map(|field| field.path.clone()).collect();
         let is_order = |path: &str| path == METADATA || path.ends_with(&format!(".{METADATA}"));
         let is_of = |path: &str| paths.iter().any(|other| other.starts_with(&format!("{path}.")));
         fields.retain(|field| !(is_order(&field.path) && is_of(&field.path)));
-        // A document's MAC changes with every value in it: that alone is no news. Where no ciphertext changes, no value
+        // A document's MAC changes with every value in it: that alone is not news. Where no ciphertext changes, no value
         // does.
         if fields.iter().any(|field| field.is_of_secrets() && field.path != WRAPPING) {
             fields.retain(|field| field.path != WRAPPING);

@@ -19,10 +19,10 @@ use schemas::Loaders;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Consequence {
-    /// The next run goes on where the last one ended.
+    /// The next run continues where the last one ended.
     #[default]
     None,
-    /// The plugin is installed anew before the next run.
+    /// The plugin is reinstalled before the next run.
     Restart,
     /// Some data are read again, or for the first time.
     Resync,
@@ -74,7 +74,11 @@ pub(super) fn judge(
         let all = || entry(id).map(|entry| entry.streams(environment)).unwrap_or_default();
         field_verdicts(change, integrations.get(id).map(AsRef::as_ref), &all, verdict);
         if let Change::Delete { before } = change {
-            verdict.add(Consequence::DataLoss, format!("the row and the bookmarks of `{}` go", before.slug()), all());
+            verdict.add(
+                Consequence::DataLoss,
+                format!("the row and the bookmarks of `{}` are deleted", before.slug()),
+                all(),
+            );
         }
     }
     let loaders = Loaders::of(current, meltano, environment);
@@ -95,7 +99,7 @@ pub(super) fn judge(
                 continue;
             }
             if loaders.moves(before, after) {
-                let reason = "the records go to another schema, which has none of those from before".to_owned();
+                let reason = "the records go to another schema, which has none of the earlier ones".to_owned();
                 verdict.add(Consequence::Resync, reason, all());
             }
             if before.base_plugin() == after.base_plugin() {
@@ -173,20 +177,20 @@ fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequenc
     match field {
         "config" | "secrets" => {
             let setting = integration?.connector.setting(rest)?;
-            setting.resync.then(|| (Consequence::Resync, format!("`{rest}` changes which data are read")))
+            setting.resync.then(|| (Consequence::Resync, format!("`{rest}` changes which data is read")))
         }
         "select" => Some((Consequence::Resync, "newly selected streams are read from the start".to_owned())),
         "metadata" if rest.is_empty() => {
-            Some((Consequence::Resync, "of the rules of `metadata` another one comes last, and wins".to_owned()))
+            Some((Consequence::Resync, "a different rule in `metadata` now comes last and wins".to_owned()))
         }
         "metadata" => Some((Consequence::Resync, format!("the replication of `{rest}` changes"))),
         "mappers" => Some((
             Consequence::Restart,
-            "records are changed otherwise on their way from now on; rows that are there stay as they are".to_owned(),
+            "new records are transformed differently; existing rows stay unchanged".to_owned(),
         )),
         "type" => Some((Consequence::FullRefresh, "another connector starts without a bookmark".to_owned())),
         "plugin" if matches!(rest, "pip_url" | "executable") => {
-            Some((Consequence::Restart, "the plugin is installed anew".to_owned()))
+            Some((Consequence::Restart, "the plugin is reinstalled".to_owned()))
         }
         "plugin" if rest == "name" => {
             Some((Consequence::FullRefresh, "another plugin starts without a bookmark".to_owned()))

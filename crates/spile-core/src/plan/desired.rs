@@ -1,4 +1,4 @@
-//! What both targets should hold, as the files ask for it.
+//! The desired contents of both targets, according to the files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Desired {
     pub protected: BTreeSet<Slug>,
 }
 
-/// Returns the rows that the files ask for in an environment: those of extractors.
+/// Returns the rows that the files declare in an environment: those of extractors.
 #[must_use]
 pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State<Row> {
     let extractors: Vec<_> = integrations.iter().filter(|one| one.role() == Role::Extractor).collect();
@@ -31,7 +31,7 @@ pub fn rows(integrations: &Integrations, environment: &EnvironmentName) -> State
     rows.into_iter().collect()
 }
 
-/// Returns the entries that the files ask for; they say what differs by environment themselves.
+/// Returns the entries that the files declare; they contain what differs by environment themselves.
 #[must_use]
 pub fn entries(integrations: &Integrations, settings: &ProjectSettings) -> State<Entry> {
     let connector = |one: &Arc<Integration>| ((one.role(), one.connector.name.clone()), one.connector.clone());

@@ -27,11 +27,11 @@ pub struct Drift {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DriftKind {
-    /// It is otherwise.
+    /// It differs.
     Changed,
     /// It is gone.
     Removed,
-    /// It is there, and apply had deleted it.
+    /// It exists again after apply deleted it.
     Added,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn between(current: &Current, desired: &Desired) -> Vec<Drift> {
     drift
 }
 
-/// Compares what was left, what is there and what is wanted. What is as the files want it is no drift any more.
+/// Compares what was last applied, what is live, and what is desired. What matches the files is no longer drift.
 #[must_use]
 pub fn in_target<R: Record>(target: &'static str, current: &Snapshot<R>, desired: &State<R>) -> Vec<Drift> {
     let of_record = |(id, last): (&IntegrationId, &Last<R>)| {

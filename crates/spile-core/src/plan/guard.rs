@@ -1,4 +1,4 @@
-//! Guards: a plan that changes surprisingly much has to be acknowledged with the exact number.
+//! Guards: a plan with an unusual number of changes must be acknowledged with the exact number.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Applies of the past, as a registry remembers them.
+//! Past applies, as a registry records them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Naming integrations: by name, by a pattern of names, or by a tag.
+//! Selecting integrations: by name, by a name pattern, or by a tag.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -22,7 +22,7 @@ pub enum Selector {
 
 /// Why a word names nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no name, no pattern of names and no `#tag`")]
+#[error("`{0}` is not a name, a name pattern, or a `#tag`")]
 pub struct NoSelector(String);
 
 impl FromStr for Selector {
@@ -65,7 +65,7 @@ impl Selector {
 /// Which integrations a plan is asked for: those of `only` that are among the changed and not excluded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// All, where there is none.
+    /// All, if there is none.
     pub only: Vec<Selector>,
     /// Never these.
     pub exclude: Vec<Selector>,

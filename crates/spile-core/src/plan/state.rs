@@ -1,4 +1,4 @@
-//! What a target holds: records by id, and the mark of the version that was read.
+//! The contents of a target: records by id, and the revision that was read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl<R> FromIterator<(IntegrationId, Arc<R>)> for State<R> {
 #[serde(transparent)]
 pub struct Revision(pub String);
 
-/// A record that somebody else keeps in the same target.
+/// A record in the same target that another project or person owns.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Foreign {
     /// Its id, as text: others may use other forms.
@@ -111,7 +111,7 @@ pub enum Last<R> {
     Held(R),
     /// It was deleted.
     Deleted,
-    /// The target has only kept that it was otherwise.
+    /// The target has only recorded that it was different.
     Unknown,
 }
 
@@ -136,7 +136,7 @@ pub struct Snapshot<R: Record> {
     /// Those of this project's records that something else has changed, added or removed since the last apply, as the
     /// target can tell.
     pub drifted: BTreeMap<IntegrationId, Last<R>>,
-    /// Records of nobody's that are to be adopted.
+    /// Unmanaged records to adopt.
     pub adopted: State<R>,
     /// Records that were nobody's before they were adopted, as they were then: where one is not wanted any more, it is let
     /// go of.

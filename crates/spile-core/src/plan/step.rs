@@ -1,4 +1,4 @@
-//! What to do to one target, and the revision it was worked out from.
+//! What to do to one target, and the revision that this was derived from.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct Step<R: Record> {
 }
 
 /// Writes what tells steps apart: the digest of each change and of a document that changes, worked out on all cores, for
-/// together they may be tens of megabytes. For what was read the revision stands.
+/// together they may be tens of megabytes. The revision represents what was read.
 impl<R: Record> Serialize for Step<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let digest = |(id, change): (&IntegrationId, &Change<R>)| (*id, of_json(change));
@@ -66,7 +66,7 @@ impl<R: Record> Step<R> {
         self.changes.is_empty() && self.before == self.after
     }
 
-    /// Counts what of the step is not there in a snapshot that was read after it was carried out.
+    /// Counts what the step did but a snapshot that was read afterwards does not show.
     #[must_use]
     pub fn left_in(&self, after: &Snapshot<R>) -> usize {
         let is_there = |(id, change): (&IntegrationId, &Change<R>)| match (after.state.get(id), change.after()) {

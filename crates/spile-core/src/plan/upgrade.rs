@@ -1,4 +1,4 @@
-//! Upgrades: what of a plugin's definition changes, told once and not for each integration that uses it.
+//! Upgrades: what changes in a plugin's definition, reported once and not for each integration that uses it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub struct Upgrade {
     pub capabilities: Moved,
     /// The names of its settings.
     pub settings: Moved,
-    /// Settings that stay and are not the same, with what of them is not: `kind`, `value` and so on.
+    /// Settings that stay but change, with the keys that change: `kind`, `value`, and so on.
     pub changed: BTreeMap<String, BTreeSet<String>>,
     /// Other keys of the definition that are not the same.
     pub keys: BTreeSet<String>,
@@ -39,7 +39,7 @@ pub struct Version {
 pub struct Moved {
     /// Those that come.
     pub added: BTreeSet<String>,
-    /// Those that go.
+    /// Deleted ones.
     pub removed: BTreeSet<String>,
 }
 
@@ -70,7 +70,7 @@ impl Moved {
 }
 
 impl Upgrade {
-    /// Returns what of a definition changes, both as Meltano writes plugins; `None` where they are the same.
+    /// Returns what changes in a definition, both as Meltano writes plugins; `None` if they are the same.
     #[must_use]
     pub fn between(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Self> {
         let text = |of: &Map<String, Value>| of.get("pip_url").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -94,7 +94,7 @@ impl Upgrade {
 }
 
 impl Plan {
-    /// Returns the upgrades, by plugin. Where a plugin is on its way from several definitions to one, each is told.
+    /// Returns the upgrades, by plugin. If a plugin changes from several definitions to one, each is reported.
     #[must_use]
     pub fn upgrades(&self) -> Vec<PluginUpgrade> {
         let mut upgrades: Vec<PluginUpgrade> = Vec::new();

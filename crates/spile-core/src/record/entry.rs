@@ -27,7 +27,7 @@ use crate::value::{self, Settings, periods};
 pub struct Entry {
     /// The integration's name; kept in the plugin's annotations.
     pub slug: Slug,
-    /// Which list of `plugins` it stands in.
+    /// Which list of `plugins` it is in.
     pub role: Role,
     /// Never deleted by apply; kept in the annotations, for a file that is gone cannot say it.
     pub protect: bool,
@@ -44,7 +44,7 @@ pub struct Entry {
     /// The loader's plugin, where there is a job.
     pub loader: Option<String>,
     /// The mappers between the two, in order; kept in the annotations too, for the jobs of an imported plugin are the
-    /// template's. Left out where there are none, so that entries of before there were any hash as they did.
+    /// template's. Omitted if there are none, so that older entries keep their hash.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mappers: Vec<String>,
     /// The interval of the schedule, where there is one.
@@ -79,7 +79,7 @@ pub struct Setup {
     /// `metadata`
     #[serde(default)]
     pub metadata: Map<String, Value>,
-    /// `load_schema`, of extractors; left out where there is none, so that entries of before there was one hash as they did.
+    /// `load_schema`, of extractors; omitted if there is none, so that older entries keep their hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_schema: Option<String>,
 }
@@ -117,7 +117,7 @@ impl Setup {
         }
     }
 
-    /// Returns what this setup says otherwise than `base`. Meltano merges `config` key by key.
+    /// Returns what differs in this setup from `base`. Meltano merges `config` key by key.
     fn differing_from(self, base: &Self) -> Self {
         let differs = |value: &Value, base: Option<&Value>| {
             base.is_none_or(|base| base != value || !value::same_order(base, value))
@@ -126,7 +126,7 @@ impl Setup {
         let metadata =
             self.metadata.into_iter().filter(|(key, value)| differs(value, base.metadata.get(key))).collect();
         let select = match (self.select, &base.select) {
-            // Nothing said means everything; said where the base selects less.
+            // A missing `select` means everything; written if the base selects less.
             (None, Some(_)) => Some(IndexSet::from(["*.*".to_owned()])),
             (select, base) => select.filter(|select| base.as_ref() != Some(select)),
         };
@@ -134,7 +134,7 @@ impl Setup {
         Self { config, select, metadata, load_schema }
     }
 
-    /// Returns this setup with what an environment says otherwise.
+    /// Returns this setup with the changes of an environment.
     fn overlaid(mut self, over: &Self) -> Self {
         self.config.extend(over.config.clone());
         self.config = value::sorted(self.config);
@@ -165,7 +165,7 @@ impl Setup {
 }
 
 impl Entry {
-    /// Returns the entry that an integration asks for. Jobs and schedules are those of the default
+    /// Returns the desired entry of an integration. Jobs and schedules are those of the default
     /// environment: Meltano has none by environment.
     #[must_use]
     pub fn of(

@@ -10,7 +10,7 @@ use crate::connector::{Connector, Kind, Setting};
 use crate::digest::of_json;
 
 /// A base plugin, complete: `name`, `namespace`, `pip_url`, `settings` and so on. It is long, and thousands of entries
-/// share it: where entries are told apart, its digest stands for it.
+/// share it: where entries are distinguished, its digest stands for it.
 #[derive(Debug, Clone)]
 pub struct PluginDefinition {
     keys: Map<String, Value>,

@@ -24,10 +24,10 @@ pub struct Row {
     pub name: String,
     /// `enabled`
     pub enabled: bool,
-    /// `config`, whose order no registry keeps: rows are told apart without it.
+    /// `config`, whose order no registry keeps: rows are distinguished without it.
     #[serde(serialize_with = "value::serialize_in_one_order")]
     pub config: Settings,
-    /// `secrets`; left out where there are none, so that rows of before there were any hash as they did.
+    /// `secrets`; omitted if there are none, so that older rows keep their hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Sealed>,
 }
@@ -47,7 +47,7 @@ impl Sealed {
         Self { names: secrets.names.clone(), document: secrets.document.to_json() }
     }
 
-    /// Returns the document; `None` where somebody has put something else there.
+    /// Returns the document; `None` if something else was stored there.
     #[must_use]
     pub fn open(&self) -> Option<Document> {
         Document::from_json(&self.document).ok()
@@ -76,7 +76,7 @@ pub const RECIPIENTS: &str = "sops.recipients";
 pub const WRAPPING: &str = "sops";
 
 impl Row {
-    /// Returns the row that an integration asks for in an environment.
+    /// Returns the desired row of an integration in an environment.
     #[must_use]
     pub fn of(integration: &Integration, environment: &EnvironmentName) -> Self {
         let declaration = integration.at(environment);

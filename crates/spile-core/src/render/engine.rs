@@ -138,8 +138,10 @@ impl Template<'_> {
 fn on_a_stack_of<T: Send>(size: usize, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
     thread::scope(|scope| {
         let started = thread::Builder::new().stack_size(size).spawn_scoped(scope, work);
-        let no_thread =
-            |error: std::io::Error| Failure { message: format!("no thread to render it: {error}"), span: 0..0 };
+        let no_thread = |error: std::io::Error| Failure {
+            message: format!("cannot start a thread to render it: {error}"),
+            span: 0..0,
+        };
         started.map_err(no_thread)?.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }

@@ -76,7 +76,7 @@ impl Output {
     /// # Errors
     /// When the template fails, or does not mark the file as spile's.
     pub fn render(&self, tasks: &State<Task>) -> Result<String, TemplateMistake> {
-        // What stands on a line of its own and writes nothing leaves no line.
+        // What is on a line of its own and writes nothing leaves no line.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let is_builtin = Builtin::find(&self.settings.template).is_some();
         let template = Template {

@@ -26,13 +26,13 @@ pub enum Unreadable {
     #[error("{0}")]
     Setup(#[from] serde_json::Error),
     /// Aliases of aliases of aliases: what is behind them would be missed, as if it were not there.
-    #[error("its aliases make it larger than a million values, or lead through more than 200 levels")]
+    #[error("its aliases expand to more than a million values or 200 levels")]
     Aliases,
     /// Lists in lists in lists.
     #[error("it is nested too deeply")]
     Deep,
     /// A plugin inherits from one that is not there.
-    #[error("`{plugin}` inherits from `{parent}`, which is not there")]
+    #[error("`{plugin}` inherits from `{parent}`, which does not exist")]
     Orphan {
         /// The plugin.
         plugin: String,
@@ -143,7 +143,7 @@ impl Plugin {
     }
 }
 
-/// Reads a document. What spile never writes and the template's own text may hold, such as merge keys, keys that are
+/// Reads a document. What spile never writes and the template's own text may hold, for example merge keys, keys that are
 /// no text and large numbers, only the slower reader of imports takes.
 fn document(text: &str) -> Result<Document, Unreadable> {
     if yaml::is_deep(text) {
@@ -500,6 +500,6 @@ mod tests {
         let (_, shop) = found.iter().next().unwrap();
         assert_eq!((found.len(), shop.base_plugin(), shop.plugin.as_str()), (1, "tap-x", "shop"));
         let told = entries(&text("mine")).unwrap_err().to_string();
-        assert_eq!(told, "`shop` inherits from `mine`, which is not there");
+        assert_eq!(told, "`shop` inherits from `mine`, which does not exist");
     }
 }

@@ -181,7 +181,7 @@ impl Run {
             return Self::As(pair.clone());
         }
         let beyond = first.beyond(Some(pair)).unwrap_or_default();
-        more(first, format!("is a part of the job `{}`, which also runs `{beyond}`", first.name))
+        more(first, format!("is part of the job `{}`, which also runs `{beyond}`", first.name))
     }
 
     /// Returns the mappers that a run without them would pass by: those of any job that sends the extractor's records to a
@@ -252,14 +252,11 @@ mod tests {
     #[test]
     fn whatever_does_more_is_named_with_its_command() {
         for (tasks, expected) in [
-            (
-                json!(["tap-a target-b", "dbt:run"]),
-                "is a part of the job `j`, which also runs `dbt:run` (meltano run j)",
-            ),
-            (json!(["dbt:run tap-a target-b"]), "is a part of the job `j`, which also runs `dbt:run` (meltano run j)"),
+            (json!(["tap-a target-b", "dbt:run"]), "is part of the job `j`, which also runs `dbt:run` (meltano run j)"),
+            (json!(["dbt:run tap-a target-b"]), "is part of the job `j`, which also runs `dbt:run` (meltano run j)"),
             (
                 json!(["tap-a target-b", "tap-c target-b"]),
-                "is a part of the job `j`, which also runs `tap-c` (meltano run j)",
+                "is part of the job `j`, which also runs `tap-c` (meltano run j)",
             ),
             (json!(["tap-a unknown target-b"]), "goes to no loader in the job `j` (meltano run j)"),
             (

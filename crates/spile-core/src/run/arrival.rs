@@ -1,4 +1,4 @@
-//! What arrived where a sync wrote to: the rows of a table before and after, and what the records that were sent ask for.
+//! What arrived in the destination of a sync: the rows of a table before and after, and how many the records require.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::problem::counted;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Arrival {
-    /// What the table, or the file, is called; nothing where that cannot be told.
+    /// The name of the table or file; none if it is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// How many rows it had when the stream's schema came by.
@@ -22,7 +22,7 @@ pub struct Arrival {
     /// How many different keys the records had, at least; nothing where the stream has no key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<u64>,
-    /// What the loader does with rows that are there.
+    /// What the loader does with existing rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
     /// Whether the tap had old rows deleted.
@@ -33,7 +33,7 @@ pub struct Arrival {
     pub unknown: Option<String>,
 }
 
-/// What a loader does with the rows that are there.
+/// What a loader does with existing rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Load {
@@ -58,7 +58,7 @@ pub struct Lost {
 }
 
 impl Arrival {
-    /// Returns what is missing of so many records. Where more is there than they ask for, others may write there too.
+    /// Returns what is missing of so many records. If there is more than they require, others may write there too.
     #[must_use]
     pub fn lost(&self, records: u64) -> Option<Lost> {
         let kept = self.before.filter(|_| !self.deletes).unwrap_or_default();
@@ -112,21 +112,21 @@ pub(super) fn arrived<'a>(
     names.into_iter().map(one).collect()
 }
 
-/// Returns the sentence that says which rows of a run are missing; nothing where all that can be told adds up.
+/// Returns the sentence that explains which rows of a run are missing; none if everything that is known adds up.
 #[must_use]
 pub fn lost(streams: &BTreeMap<String, u64>, arrivals: &BTreeMap<String, Arrival>) -> Option<String> {
     let mut by_table: BTreeMap<&Option<String>, usize> = BTreeMap::new();
     for arrival in arrivals.values() {
         *by_table.entry(&arrival.table).or_default() += 1;
     }
-    // Of streams that share a table nobody can tell whose rows are there.
+    // If streams share a table, it is unknown whose rows are in it.
     let alone = arrivals.iter().filter(|(_, arrival)| by_table.get(&arrival.table) == Some(&1));
     let missing = alone.filter_map(|(stream, arrival)| {
         let records = streams.get(stream).copied().unwrap_or_default();
         let Lost { least, found } = arrival.lost(records)?;
         let table = arrival.table.as_deref().unwrap_or("its table");
         Some(format!(
-            "`{table}` has {} after {} of `{stream}`, and has to have {least} at least",
+            "`{table}` has {} after {} of `{stream}`, but should have at least {least}",
             counted(found, "row"),
             counted(records, "record")
         ))
@@ -175,8 +175,8 @@ mod tests {
         let arrivals = BTreeMap::from([("a".to_owned(), less.clone()), ("b".to_owned(), other)]);
         assert_eq!(
             lost(&streams, &arrivals).unwrap(),
-            "rows are missing: `raw.rows` has 4 rows after 5 records of `a`, and has to have 5 at least; \
-             `raw.other` has 4 rows after 5 records of `b`, and has to have 5 at least"
+            "rows are missing: `raw.rows` has 4 rows after 5 records of `a`, but should have at least 5; \
+             `raw.other` has 4 rows after 5 records of `b`, but should have at least 5"
         );
         let shared = BTreeMap::from([("a".to_owned(), less.clone()), ("b".to_owned(), less)]);
         assert_eq!(lost(&streams, &shared), None);

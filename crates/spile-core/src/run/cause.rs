@@ -1,4 +1,4 @@
-//! What kind of thing went wrong, told from the words in which a plugin, Meltano or the system said it.
+//! The kind of failure, recognized from the messages of a plugin, Meltano, or the system.
 //!
 //! Pure, and apart from the log that finds those words, so that each rule is tested with lines of real taps.
 
@@ -30,7 +30,7 @@ pub enum Cause {
     NoPython,
     /// There is no space left.
     DiskFull,
-    /// What a tap wrote is no Singer message.
+    /// What a tap wrote is not a Singer message.
     Output,
     /// It was killed, or the machine went down.
     Killed,
@@ -40,7 +40,7 @@ pub enum Cause {
     Secrets,
     /// The registry refuses, or cannot be reached.
     Registry,
-    /// The destination has fewer rows than the records that went there ask for.
+    /// The destination has fewer rows than the records that were sent require.
     LostRecords,
     /// The source does not offer a stream that the files name.
     MissingStream,
@@ -92,9 +92,9 @@ impl Cause {
         Self::WORDS.into_iter().find(|(_, cause)| *cause == self).map_or("", |(word, _)| word)
     }
 
-    /// Returns the kind of failure that a plugin's last error tells of.
+    /// Returns the kind of failure that a plugin's last error indicates.
     ///
-    /// Asked in the order of [`SIGNS`]: a refused password is often said in a sentence that names the host too.
+    /// Asked in the order of [`SIGNS`]: a refused password is often reported in a sentence that mentions the host too.
     #[must_use]
     pub fn of(reason: &str) -> Self {
         let reason = reason.to_lowercase();
@@ -126,40 +126,40 @@ impl Cause {
     #[must_use]
     pub fn help(self) -> &'static str {
         match self {
-            Self::Credentials => "check the user and the secrets: `spile secrets set NAME SETTING` replaces one",
-            Self::Network => "check the address and that this machine reaches it; `spile sync` tries again by itself",
-            Self::Permission => "give the account the right to read what is selected, or select less",
-            Self::MissingSetting => "add or correct the setting; `spile check` knows what is required",
-            Self::NothingSelected => "look at `select`; `spile discover NAME` shows what the source offers",
-            Self::Crash => "read the whole log: `spile logs NAME`",
-            Self::Timeout => "give it more time with `--timeout`, or select less",
-            Self::NotInstalled => "check the connector's `pip_url` and that the package index is reached",
-            Self::NoPython => "install the Python that `python` of the connector names, or name another one there",
-            Self::DiskFull => "free some space where the loader writes: what was confirmed is not read again",
-            Self::Output => {
-                "the tap writes something to its standard output that is no record: look for another version"
+            Self::Credentials => "check the user and the secrets; `spile secrets set NAME SETTING` replaces one",
+            Self::Network => {
+                "check the address, and that this machine can reach it; `spile sync` retries automatically"
             }
-            Self::Killed => "look whether the machine has enough memory, or who stopped it",
-            Self::Busy => "wait until it has ended: `spile runs NAME` shows it",
-            Self::Secrets => "bring the key: `spile doctor` says where keys are looked for",
-            Self::Registry => "check the registry: `spile doctor` asks it",
+            Self::Permission => "grant the account access to what is selected, or select less",
+            Self::MissingSetting => "add or fix the setting; `spile check` reports what is required",
+            Self::NothingSelected => "check `select`; `spile discover NAME` shows what the source offers",
+            Self::Crash => "read the whole log: `spile logs NAME`",
+            Self::Timeout => "allow more time with `--timeout`, or select less",
+            Self::NotInstalled => "check the connector's `pip_url`, and that this machine can reach the package index",
+            Self::NoPython => "install the Python version that `python` of the connector asks for, or change it there",
+            Self::DiskFull => "free up space where the loader writes; confirmed records are not read again",
+            Self::Output => "the tap writes something other than records to its standard output: try another version",
+            Self::Killed => "check whether the machine has enough memory, or what stopped the run",
+            Self::Busy => "wait until it has finished: `spile runs NAME` shows it",
+            Self::Secrets => "provide the key; `spile doctor` shows where spile looks for keys",
+            Self::Registry => "check the registry with `spile doctor`",
             Self::LostRecords => {
-                "look in the log for what the loader says of them, then read everything again with `spile sync NAME --full-refresh`"
+                "check the log for what the loader reported about them, then read everything again with `spile sync NAME --full-refresh`"
             }
             Self::MissingStream => {
-                "correct `select` and `metadata`: `spile discover NAME --refresh` shows what there is"
+                "fix `select` and `metadata`; `spile discover NAME --refresh` shows what the source offers"
             }
             Self::Unselected => {
-                "the tap does not heed `select`: remove it, or give the connector the capability the tap has"
+                "the tap ignores `select`: remove it, or add the capability that the tap has to the connector"
             }
-            Self::OldCatalog => "ask the source: `spile discover NAME --refresh` shows why it cannot be asked",
-            Self::Empty => "check that the settings still name the place where the records are: `spile test NAME`",
-            Self::Shrunk => "compare with the source; `spile runs NAME` shows how many there were before",
+            Self::OldCatalog => "run `spile discover NAME --refresh` to see why discovery fails",
+            Self::Empty => "check with `spile test NAME` that the settings still point to the records",
+            Self::Shrunk => "compare with the source; `spile runs NAME` shows earlier record counts",
             Self::SchemaChanged => {
-                "look at what has changed: `spile discover NAME --changes`; `spile discover NAME --accept` takes it as good"
+                "review the changes with `spile discover NAME --changes`, and accept them with `spile discover NAME --accept`"
             }
             Self::Bookmark => {
-                "look where bookmarks are kept (`state_backend` in `spile.toml`); `spile sync NAME --full-refresh` does without one"
+                "check where bookmarks are stored (`state_backend` in `spile.toml`); `spile sync NAME --full-refresh` does not need one"
             }
         }
     }

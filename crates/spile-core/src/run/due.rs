@@ -1,4 +1,4 @@
-//! Which moment of a timetable is to be run now: decided from the timetable, the clock and what has been tried.
+//! Which tick of a timetable is due now, derived from the timetable, the clock, and earlier tries.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -47,7 +47,7 @@ impl Tries {
     }
 }
 
-/// Returns the tick that is to be run now: the newest one, where it has begun, was not served, and is not too late.
+/// Returns the tick to run now: the newest one, if it has begun, was not served, and is not too late.
 #[must_use]
 pub fn due(timetable: &Timetable, applied: Timestamp, tries: Option<&Tries>, now: Timestamp) -> Option<Tick> {
     let tick = timetable.newest(now, applied)?;

@@ -1,6 +1,6 @@
-//! Finding the line of an integration's file that an error of its tap is about.
+//! Finding the line of an integration's file that caused an error of its tap.
 //!
-//! Pure, and only a guess: taps speak of their settings by name, or of none.
+//! Pure, and only a guess: some taps mention their settings by name, others do not.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::Cause;
 use crate::connector::Connector;
 use crate::source::Source;
 
-/// What went wrong, and the words in which that was said.
+/// What went wrong, and the message about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sought<'a> {
     /// What kind of thing.

@@ -1,7 +1,7 @@
-//! What is not as expected of a run that succeeded: streams that are missing or that nobody selected, records that did
-//! not come.
+//! Unexpected results of a successful run: streams that are missing or were not selected, and records that did
+//! not arrive.
 //!
-//! Pure: what Meltano said, what the project wants, and the runs before are given.
+//! Pure: Meltano's output, the project's settings, and earlier runs are passed in.
 
 use serde_json::Value;
 
@@ -38,16 +38,12 @@ pub fn of_catalog(facts: &CatalogFacts, wanted: &Sync) -> Vec<Finding> {
     let mut add = |severity, cause, sentence| findings.push(Finding { severity, cause, sentence });
     if !facts.unselected.is_empty() {
         let streams = listed(&facts.unselected);
-        add(
-            Severity::Fail,
-            Cause::Unselected,
-            format!("`select` does not take {streams}, and the tap read it all the same"),
-        );
+        add(Severity::Fail, Cause::Unselected, format!("the tap ignores `select` and also read {streams}"));
     }
     if let Some(sentence) = missing(&facts.missing) {
         add(wanted.missing_stream, Cause::MissingStream, sentence);
     } else if facts.selected == Some(0) {
-        add(wanted.missing_stream, Cause::NothingSelected, "`select` takes no stream of the source".to_owned());
+        add(wanted.missing_stream, Cause::NothingSelected, "`select` matches no stream of the source".to_owned());
     }
     if let Some(reason) = &facts.failed {
         let last = reason.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
@@ -59,7 +55,7 @@ pub fn of_catalog(facts: &CatalogFacts, wanted: &Sync) -> Vec<Finding> {
 /// Returns what comes of a tap that could not be asked for its streams, so that its last catalog was used.
 #[must_use]
 pub fn old_catalog(reason: &str, wanted: &Sync) -> Finding {
-    let sentence = format!("the tap could not be asked for its streams, and its last catalog was used: {reason}");
+    let sentence = format!("discovery failed, so the last catalog was used: {reason}");
     Finding { severity: wanted.failed_discovery, cause: Cause::OldCatalog, sentence }
 }
 
@@ -68,9 +64,9 @@ pub fn old_catalog(reason: &str, wanted: &Sync) -> Finding {
 pub fn missing(streams: &[String]) -> Option<String> {
     match streams {
         [] => None,
-        [one] if one == "*" => Some("the source offers no stream".to_owned()),
-        [one] => Some(format!("the files name `{one}`, and the source does not offer it")),
-        _ => Some(format!("the files name {}, and the source does not offer them", listed(streams))),
+        [one] if one == "*" => Some("the source offers no streams".to_owned()),
+        [one] => Some(format!("the files use `{one}`, which the source does not offer")),
+        _ => Some(format!("the files use {}, which the source does not offer", listed(streams))),
     }
 }
 
@@ -117,7 +113,7 @@ pub fn of_records(run: &Run, known: &Expectations<'_>, severity: Severity) -> Ve
     }
     let before = with_some.records.unwrap_or_default();
     let likely = (known.likely)().map(|likely| format!(": {likely}")).unwrap_or_default();
-    let sentence = format!("no record arrived, and the last sync that had some moved {before}{likely}");
+    let sentence = format!("no records arrived, but the last sync with records moved {before}{likely}");
     vec![Finding { severity, cause: Cause::Empty, sentence }]
 }
 
@@ -130,7 +126,7 @@ fn shrunk(run: &Run, earlier: &[&Run], known: &Expectations<'_>, severity: Sever
     let finding = |stream: &String| {
         let usual = usual(stream, earlier)?;
         let now = run.streams.get(stream).copied().unwrap_or_default();
-        let sentence = format!("`{stream}` had {}, and usually has {usual}", counted(now, "record"));
+        let sentence = format!("`{stream}` had {}, but usually has {usual}", counted(now, "record"));
         let has_shrunk = usual >= LEAST && now <= usual / 10;
         has_shrunk.then_some(Finding { severity, cause: Cause::Shrunk, sentence })
     };
@@ -151,7 +147,7 @@ fn reads_on(run: &Run, stream: &str) -> bool {
     let Some(state) = run.bookmark_before.as_ref().filter(|_| !run.full_refresh) else { return false };
     match state.get("bookmarks") {
         Some(bookmarks) => bookmarks.get(stream).is_some_and(says),
-        // Of a form of its own: what it is about cannot be told.
+        // Of an unknown form: what it is about is unknown.
         None => says(state),
     }
 }

@@ -44,7 +44,7 @@ pub struct CatalogFacts {
     pub missing: Vec<String>,
     /// Streams that arrived and are not selected.
     pub unselected: Vec<String>,
-    /// How many streams of the catalog are selected, where it has told.
+    /// How many streams of the catalog are selected, if it was reported.
     pub selected: Option<u64>,
 }
 
@@ -63,20 +63,20 @@ impl CatalogFacts {
 pub enum LogLine {
     /// Records that have gone from the tap to the target so far, in all, by stream: counted on the way by `launch.py`.
     Counted(BTreeMap<String, u64>),
-    /// The Singer state that the tap began with, told by `launch.py`.
+    /// The Singer state that the tap started with, reported by `launch.py`.
     BookmarkBefore(Value),
-    /// The Singer state that was kept last, told by `launch.py`.
+    /// The Singer state that was stored last, reported by `launch.py`.
     BookmarkAfter(Value),
-    /// What runs, and what arrived in the destination: told by `launch.py` when a plugin starts, and when the loader has ended.
+    /// What runs, and what arrived in the destination: reported by `launch.py` when a plugin starts and when the loader ends.
     Facts(Details),
-    /// What became of the tap's catalog, told by `launch.py`.
+    /// What happened to the tap's catalog, reported by `launch.py`.
     Catalog(CatalogFacts),
     /// The first line of the tap that is no Singer message, told by `launch.py`.
     NotSinger(String),
     /// Why a run is not begun: what is kept of its bookmarks is missing, another project's, or cannot be read; told by
     /// `launch.py`.
     BookmarksRefused(String),
-    /// Records that a plugin says it has handled since it said so last.
+    /// Records that a plugin reports as handled since its last report.
     Metric {
         /// Who says so.
         speaker: Speaker,
@@ -246,7 +246,7 @@ fn metric(text: &str, structured: &Value) -> Option<(String, u64)> {
     Some((stream.to_owned(), metric.get("value")?.as_u64()?))
 }
 
-/// What a log has said so far. Its size does not grow with the log.
+/// What was read from a log so far. Its size does not grow with the log.
 #[derive(Debug, Default)]
 pub struct Tally {
     counted: Option<BTreeMap<String, u64>>,
@@ -304,7 +304,7 @@ impl Tally {
         (self.before.as_ref(), self.after.as_ref())
     }
 
-    /// Returns what else was told.
+    /// Returns what else was reported.
     #[must_use]
     pub fn details(&self) -> &Details {
         &self.details
@@ -371,7 +371,7 @@ impl Tally {
         match &self.failure {
             // Meltano's own sentence advises an option that only its own command has.
             Some(Failure::Locked { since }) => Some(format!(
-                "another run of it has been going on since {since}; if that was killed, Meltano lets go of it after five minutes"
+                "another run of it has been in progress since {since}; if it was killed, Meltano releases it after five minutes"
             )),
             Some(Failure::Plugins(codes)) => {
                 Some(killed(codes).map_or_else(|| self.of_plugins(codes), |(speaker, code)| was_killed(speaker, code)))
@@ -388,7 +388,7 @@ impl Tally {
         match self.stumbled_over(&reason) {
             Some(line) => {
                 let text = reason.text;
-                format!("the extractor wrote a line that is no Singer message, `{}`: {text}", quoted(line))
+                format!("the extractor wrote a line that is not a Singer message, `{}`: {text}", quoted(line))
             }
             None if reason.speaker == Some(Speaker::Target) => format!("the loader failed: {}", reason.text),
             None => reason.text,
@@ -408,7 +408,7 @@ fn quoted(line: &str) -> String {
     }
 }
 
-/// Returns which plugin a signal ended, where none ended by itself: Python gives the signal as a negative exit code.
+/// Returns which plugin was ended by a signal, if none ended by itself: Python reports the signal as a negative exit code.
 ///
 /// Meltano asks the other plugin to end when one has (15), and a tap whose target is gone breaks its pipe (13).
 fn killed(codes: &BTreeMap<Speaker, i64>) -> Option<(Speaker, i64)> {
@@ -420,7 +420,7 @@ fn killed(codes: &BTreeMap<Speaker, i64>) -> Option<(Speaker, i64)> {
 /// Says that a plugin was killed.
 fn was_killed(speaker: Speaker, code: i64) -> String {
     let plugin = if speaker == Speaker::Target { "loader" } else { "extractor" };
-    let guess = if code == -9 { ": there may have been too little memory" } else { "" };
+    let guess = if code == -9 { ": it may have run out of memory" } else { "" };
     format!("the {plugin} was killed (signal {}){guess}", -code)
 }
 

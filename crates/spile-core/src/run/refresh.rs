@@ -1,7 +1,7 @@
-//! Full refreshes that broke off: the next sync goes on with them.
+//! Interrupted full refreshes: the next sync continues them.
 //!
-//! A full refresh writes its bookmarks over those that were there before. Where it broke off, those of the streams that it
-//! had done are kept, and the next sync begins all others anew; where it broke off before it had any, all is begun anew.
+//! A full refresh overwrites the earlier bookmarks. If it was interrupted, those of the streams that it
+//! had finished are kept, and the next sync restarts all others. If it stopped before it had any, everything is restarted.
 
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub struct Unfinished {
 /// What a full refresh that broke off has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshRemains {
-    /// Bookmarks of its own, from which it goes on.
+    /// Bookmarks of its own, from which it continues.
     Bookmarks,
     /// Nothing: what is kept are the bookmarks from before it.
     Nothing,

@@ -1,4 +1,4 @@
-//! What many runs of an integration come to.
+//! Statistics over many runs of an integration.
 
 use std::collections::BTreeMap;
 

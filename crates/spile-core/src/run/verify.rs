@@ -1,4 +1,4 @@
-//! Whether a destination has what its source has: the figures of both sides of a stream, and what follows from them.
+//! Whether a destination has what its source has: the figures of both sides of a stream, and the verdict.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const LISTED: usize = 5;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct BothSides {
-    /// Why there is none, as a clause.
+    /// Why it is missing, as a clause.
     pub failed: Option<String>,
     /// The streams that the source offers, and whether each is read.
     pub known: BTreeMap<String, bool>,
@@ -28,13 +28,13 @@ pub struct BothSides {
 pub struct Compared {
     /// How it is read: `FULL_TABLE`, `INCREMENTAL`, `LOG_BASED`.
     pub method: Option<String>,
-    /// The columns that tell its rows apart.
+    /// The columns that identify its rows.
     pub key: Vec<String>,
     /// The column by which what is new is known, if only that is read.
     pub replication_key: Option<String>,
     /// What the table, or the file, is called.
     pub table: Option<String>,
-    /// What the loader does with rows that are there.
+    /// What the loader does with existing rows.
     pub load: Option<Load>,
     /// What the source has.
     pub source: SourceRows,
@@ -128,7 +128,7 @@ pub enum StreamVerdict {
     DifferentKeys,
     /// It has the same rows, with other values.
     DifferentValues,
-    /// Nobody can tell.
+    /// It cannot be determined.
     NotComparable,
 }
 
@@ -224,7 +224,7 @@ impl Compared {
         is_still && self.destination.count() == before && self.spans.values().any(differs)
     }
 
-    /// Returns what has to be said besides the figures, each as a clause.
+    /// Returns the notes in addition to the figures, each as a clause.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         if let Some(why) = &self.unknown {
@@ -245,7 +245,7 @@ impl Compared {
         }
         notes.extend(self.sampled());
         if !self.lacking.is_empty() {
-            notes.push(format!("no column there for {}", quoted(&self.lacking)));
+            notes.push(format!("no column in the destination for {}", quoted(&self.lacking)));
         }
         notes
     }
@@ -256,12 +256,12 @@ impl Compared {
         let keys = |keys: &[Vec<String>]| quoted(&keys.iter().map(|key| key.join(", ")).collect::<Vec<_>>());
         let mut notes = Vec::new();
         if sample.missing > 0 {
-            notes.push(format!("{} missing, among them {}", of(sample.missing), keys(&sample.examples.missing)));
+            notes.push(format!("{} missing, including {}", of(sample.missing), keys(&sample.examples.missing)));
         }
         if sample.different > 0 {
             let columns = quoted(&sample.columns.keys().cloned().collect::<Vec<_>>());
             let examples = keys(&sample.examples.different);
-            notes.push(format!("{} different in {columns}, among them {examples}", of(sample.different)));
+            notes.push(format!("{} different in {columns}, including {examples}", of(sample.different)));
         }
         notes
     }
@@ -357,12 +357,12 @@ mod tests {
         let sample = Sample { examples: Examples { missing: key("7"), different: key("8") }, ..sample };
         let found = Compared { sample: Some(sample.clone()), ..compared(still(5), 5) };
         assert_eq!(found.verdict(), StreamVerdict::DifferentKeys);
-        assert_eq!(found.notes(), ["1 of 5 rows missing, among them `7`"]);
+        assert_eq!(found.notes(), ["1 of 5 rows missing, including `7`"]);
         let columns = [("name".to_owned(), 1)].into();
         let sample = Sample { missing: 0, different: 1, columns, ..sample };
         let found = Compared { sample: Some(sample), ..found };
         assert_eq!(found.verdict(), StreamVerdict::DifferentValues);
-        assert_eq!(found.notes(), ["1 of 5 rows different in `name`, among them `8`"]);
+        assert_eq!(found.notes(), ["1 of 5 rows different in `name`, including `8`"]);
         let lacking = Compared { lacking: vec!["reason".to_owned()], ..compared(still(5), 5) };
         assert_eq!((lacking.verdict(), lacking.is_sound()), (StreamVerdict::DifferentValues, false));
     }

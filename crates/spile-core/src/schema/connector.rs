@@ -9,62 +9,62 @@ use crate::connector::{Kind, Role};
 
 pub(super) fn schema() -> Value {
     let top = [
-        ("name", text("What integrations write as `type`; the file's stem where it is left out.")),
-        ("kind", word(Role::WORDS.map(|(word, _)| word), "Which side of a pipeline it is.")),
-        ("label", text("What people call it.")),
+        ("name", text("What integrations use as `type`; the default is the file's stem.")),
+        ("kind", word(Role::WORDS.map(|(word, _)| word), "Which end of a pipeline it is.")),
+        ("label", text("Its display name.")),
         ("description", text("One sentence for the catalog.")),
-        ("category", text("The shelf of the catalog it stands on.")),
-        ("keywords", texts("What else it is found by.")),
-        ("docs", text("Where its documentation is.")),
+        ("category", text("Its category in the catalog.")),
+        ("keywords", texts("More words to find it by.")),
+        ("docs", text("The address of its documentation.")),
         ("logo", text("An image file, relative to the project.")),
         ("plugin", plugin()),
-        ("one_group", flag("Whether more than one of the groups is one too many.")),
+        ("one_group", flag("Whether at most one of the groups may be set.")),
         ("settings", tables(&setting(), "The settings, in the order a form shows them.")),
-        ("groups", tables(&group(), "Alternatives of which at least one has to be set in full.")),
-        ("select", texts("What an integration reads that has no `select` of its own.")),
-        ("metadata", open_table("Replication metadata by stream that integrations start from.")),
-        ("losses", tables(&loss(), "What it does not keep of the records that it moves.")),
+        ("groups", tables(&group(), "Alternatives: all settings of at least one group are required.")),
+        ("select", texts("What an integration without its own `select` reads.")),
+        ("metadata", open_table("Default replication metadata of integrations, by stream.")),
+        ("losses", tables(&loss(), "What it loses from the records that it moves.")),
         ("naming", naming()),
-        ("own_streams", flag("Whether its settings name its streams.")),
+        ("own_streams", flag("Whether its settings choose its streams.")),
         ("lock", lock()),
     ];
-    document("A connector of spile", table(top, &["plugin"]))
+    document("A spile connector", table(top, &["plugin"]))
 }
 
 fn plugin() -> Value {
     let keys = [
         ("name", text("The name of the plugin.")),
-        ("namespace", text("The prefix of its schema names; with it Meltano asks no hub.")),
-        ("variant", text("Whose implementation it is.")),
+        ("namespace", text("The prefix of its schema names; if it is set, Meltano does not query the hub.")),
+        ("variant", text("The variant: who maintains this implementation.")),
         ("pip_url", text("What pip installs: pin its version.")),
         ("executable", text("The command it installs.")),
-        ("capabilities", texts("What of the Singer specification it can do.")),
+        ("capabilities", texts("The parts of the Singer specification that it supports.")),
     ];
     table(keys.into_iter().chain(handed_on(&passthrough_keys::OF_PLUGINS)), &["name", "namespace"])
 }
 
 fn setting() -> Value {
-    let choice = table([("value", scalar()), ("label", text("What a form shows."))], &["value"]);
+    let choice = table([("value", scalar()), ("label", text("The text in forms."))], &["value"]);
     let options = json!({
-        "description": "The values that it takes, with `kind = \"options\"`.",
+        "description": "The values that it accepts, with `kind = \"options\"`.",
         "type": "array",
         "items": { "anyOf": [scalar(), choice] },
     });
     let keys = [
         ("name", text("Its name; dots for nested ones.")),
-        ("kind", word(Kind::WORDS.map(|(word, _)| word), "What values it takes.")),
-        ("label", text("What a form calls it.")),
+        ("kind", word(Kind::WORDS.map(|(word, _)| word), "Which values it accepts.")),
+        ("label", text("Its name in forms.")),
         ("description", text("What it does.")),
-        ("default", json!({ "description": "The value the plugin takes when none is given." })),
+        ("default", json!({ "description": "The value that the plugin uses if none is set." })),
         ("options", options),
-        ("required", flag("Always needed.")),
+        ("required", flag("Always required.")),
         (
             "secret",
             flag(
-                "Never in a file in plain text; where it is left out, the name decides. `false` holds whatever the name or a value looks like, and stays when the connector is upgraded.",
+                "Never in plain text in a file. By default the name decides; `false` overrides what the name or a value looks like, and survives upgrades of the connector.",
             ),
         ),
-        ("resync", flag("Changing it makes data be read again.")),
+        ("resync", flag("Changing it triggers a resync.")),
         ("advanced", flag("Not shown in a form at first.")),
     ];
     table(keys.into_iter().chain(handed_on(&passthrough_keys::OF_SETTINGS)), &["name"])
@@ -72,12 +72,12 @@ fn setting() -> Value {
 
 /// What an option may be.
 fn scalar() -> Value {
-    json!({ "type": ["string", "number", "boolean"], "description": "What the plugin is given." })
+    json!({ "type": ["string", "number", "boolean"], "description": "The value that is passed to the plugin." })
 }
 
-/// Returns keys that Meltano reads and spile hands on.
+/// Returns keys that Meltano reads and spile passes on.
 fn handed_on(keys: &[(&'static str, KeyForm)]) -> impl Iterator<Item = (&'static str, Value)> {
-    let what = "Handed on to Meltano as it stands.";
+    let what = "Passed on to Meltano unchanged.";
     keys.iter().map(move |(key, form)| {
         let value = match form {
             KeyForm::Text => text(what),
@@ -100,28 +100,28 @@ fn lock() -> Value {
 
 fn loss() -> Value {
     let keys = [
-        ("types", texts("The types of fields that it is about, such as `string (date-time)`.")),
-        ("what", text("What becomes of them, to be read behind the connector's name.")),
+        ("types", texts("The affected field types, for example `string (date-time)`.")),
+        ("what", text("What happens to them, as a phrase that follows the connector's name.")),
     ];
     table(keys, &["what"])
 }
 
 fn naming() -> Value {
     let longest =
-        json!({ "description": "How many characters a table's name may have.", "type": "integer", "minimum": 1 });
+        json!({ "description": "The maximum number of characters in a table name.", "type": "integer", "minimum": 1 });
     let keys = [
-        ("separator", text("What separates the catalog, the schema and the table in a stream's name.")),
-        ("table", word(Part::WORDS.map(|(word, _)| word), "Which part of the name becomes the table's.")),
+        ("separator", text("What separates the catalog, the schema, and the table in a stream name.")),
+        ("table", word(Part::WORDS.map(|(word, _)| word), "Which part of the name becomes the table name.")),
         ("letters", word(Letters::WORDS.map(|(word, _)| word), "What happens to the letters of a name.")),
         ("schema_setting", text("The setting that names one schema for all streams.")),
         ("mapping_setting", text("The setting that maps schemas of the source to `{ target_schema = … }`.")),
         ("stream_schema", flag("Whether the stream's own schema is used if no setting names one.")),
         ("longest", longest),
-        ("file", text("The name of the file, such as `{stream_name}.csv`; braces hold settings too.")),
+        ("file", text("The name of the file, for example `{stream_name}.csv`; settings can also be used in braces.")),
     ];
     table(keys, &[])
 }
 
 fn group() -> Value {
-    table([("label", text("What the choice is called.")), ("settings", texts("The settings it needs."))], &["label"])
+    table([("label", text("The label of the group.")), ("settings", texts("The settings it needs."))], &["label"])
 }

@@ -1,4 +1,4 @@
-//! The forms that keys of files have, as schemas.
+//! The types of keys in files, as schemas.
 
 use serde_json::{Map, Value, json};
 
@@ -35,7 +35,7 @@ pub(super) fn tables(item: &Value, description: &str) -> Value {
     json!({ "type": "array", "items": item, "description": description })
 }
 
-/// A table whose keys somebody else names.
+/// A table with keys that spile does not define.
 pub(super) fn open_table(description: &str) -> Value {
     json!({ "type": "object", "description": description })
 }

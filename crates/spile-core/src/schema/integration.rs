@@ -1,6 +1,6 @@
 //! The schemas of integrations and their overlays: `type` and `kind` decide which settings there are.
 //!
-//! Branches are there twice. The chain of `if` tells mistakes at their key; taplo completes along `anyOf` alone, and not
+//! There are two sets of branches. The chain of `if` reports mistakes at their key; taplo completes along `anyOf` only, not
 //! beside an `allOf`. So a base has an `anyOf` that everything fits, for completion.
 
 use serde_json::{Map, Value, json};
@@ -32,17 +32,17 @@ pub(super) fn base(catalog: &Catalog) -> Value {
     for part in ["if", "then", "else"] {
         schema[part] = chain[part].clone();
     }
-    document("An integration of spile", schema)
+    document("A spile integration", schema)
 }
 
-/// Returns the schema of an overlay: nothing is required, and what the base decides cannot be said again. Its connector
-/// stands in another file, so its settings have to be those of any one.
+/// Returns the schema of an overlay: nothing is required, and what the base decides cannot be changed. Its connector
+/// is in another file, so its settings have to be those of any one.
 pub(super) fn overlay(catalog: &Catalog) -> Value {
     let mut schema = form::table(shared(), &[]);
     let (definitions, any) = branches(catalog);
     schema["definitions"] = Value::Object(definitions);
     schema["anyOf"] = Value::Array(any);
-    document("What is different of an integration in one environment", schema)
+    document("How an integration differs in one environment", schema)
 }
 
 fn shared() -> Vec<Key> {

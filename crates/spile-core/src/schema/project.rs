@@ -26,16 +26,16 @@ pub(super) fn schema() -> Value {
         ("lint", lint()),
         ("sync", sync()),
         ("run", run()),
-        ("notify", tables(&channel(), "Channels that are told what goes wrong.")),
+        ("notify", tables(&channel(), "Channels that get notifications about failures.")),
     ];
-    document("A project of spile", table(top, &["project"]))
+    document("A spile project", table(top, &["project"]))
 }
 
 fn project() -> Value {
     let keys = [
         ("name", text("The project's name: the owner of its rows.")),
-        ("url", text("Where `spile serve` is reached: results and messages link to it.")),
-        ("default_environment", text("The environment of commands without `--env`.")),
+        ("url", text("The address of `spile serve`: results and messages link to it.")),
+        ("default_environment", text("The environment that commands use without `--env`.")),
     ];
     let mut project = table(keys, &["name"]);
     project["properties"]["name"]["pattern"] = json!(r"\S");
@@ -45,9 +45,12 @@ fn project() -> Value {
 
 fn environment() -> Value {
     let keys = [
-        ("protected", flag("Apply says so when it asks.")),
+        ("protected", flag("Apply points this out when it asks for confirmation.")),
         ("registry", registry()),
-        ("notify", texts("The names of the channels that are told of this environment; all where it is left out.")),
+        (
+            "notify",
+            texts("The names of the channels that get notifications about this environment; the default is all."),
+        ),
     ];
     table(keys, &[])
 }
@@ -55,7 +58,8 @@ fn environment() -> Value {
 fn registry() -> Value {
     let mut key = text("The variable that holds the key: `${SUPABASE_SECRET_KEY}`.");
     key["pattern"] = json!(VARIABLE);
-    let mut name = text("The table of integrations; the names of all that spile makes beside it are made of its name.");
+    let mut name =
+        text("The table of integrations; its name is also part of the names of everything else that spile creates.");
     name["default"] = json!(TableName::default().to_string());
     name["pattern"] = json!("^[a-z][a-z0-9_]{0,39}$");
     name["examples"] = json!(["spile_integrations"]);
@@ -63,7 +67,7 @@ fn registry() -> Value {
         ("kind", word(["local", "supabase"], "Where rows are kept: an SQLite file, or a Supabase project.")),
         ("url", text("`https://<project>.supabase.co`, or a variable.")),
         ("key", key),
-        ("rest_path", text("Where the REST API is below the address.")),
+        ("rest_path", text("The path of the REST API below the address.")),
         ("schema", text("The schema of the tables.")),
         ("table", name),
     ];
@@ -71,13 +75,13 @@ fn registry() -> Value {
 }
 
 fn meltano() -> Value {
-    let mut version = text("The Meltano that is installed.");
+    let mut version = text("The version of Meltano to install.");
     version["default"] = json!(MELTANO_VERSION);
     version["pattern"] = json!("^[0-9][0-9A-Za-z.]*$");
-    let mut backend = text("Where bookmarks are kept: `registry`, `local`, or an address that Meltano understands.");
+    let mut backend = text("Where bookmarks are stored: `registry`, `local`, or an address that Meltano supports.");
     backend["pattern"] = json!("^(registry|local|[a-z0-9+.-]+://.+)$");
     backend["examples"] = json!(["registry", "local", "s3://bucket/folder"]);
-    let extras = texts("What is installed with it: `s3`, `gcs`, `azure`.");
+    let extras = texts("The extras to install with it: `s3`, `gcs`, `azure`.");
     table([("version", version), ("extras", extras), ("state_backend", backend)], &[])
 }
 
@@ -87,8 +91,8 @@ fn output() -> Value {
     let keys = [
         ("path", text("The file, relative to the project.")),
         ("template", template),
-        ("environment", text("The environment whose schedules it has.")),
-        ("values", open_table("What the template is given besides; never a secret.")),
+        ("environment", text("The environment whose schedules it contains.")),
+        ("values", open_table("More variables for the template; never a secret.")),
     ];
     let mut output = table(keys, &["path", "template"]);
     let is = |builtin: Builtin| json!({ "properties": { "template": { "const": builtin.word() } } });
@@ -103,12 +107,12 @@ fn output() -> Value {
 
 /// Returns what a built-in template is given; those of the project's own say themselves what they take.
 fn values(builtin: Builtin) -> Value {
-    let retries = ("retries", whole(0, 100, "How often a task that failed is tried again."));
+    let retries = ("retries", whole(0, 100, "How often a failed task is retried."));
     match builtin {
-        Builtin::Airflow => table([("pools", flag("Puts each task into the pool of its connector.")), retries], &[]),
+        Builtin::Airflow => table([("pools", flag("Whether each task runs in its connector's pool.")), retries], &[]),
         Builtin::Kubernetes => {
             let keys = [
-                ("image", text("The image that has spile and the project.")),
+                ("image", text("The image that contains spile and the project.")),
                 ("namespace", text("The namespace of the jobs.")),
                 ("secret", text("The secret whose keys are variables of the jobs.")),
                 ("service_account", text("The service account of the jobs.")),
@@ -120,8 +124,8 @@ fn values(builtin: Builtin) -> Value {
 }
 
 fn lint() -> Value {
-    let days = json!({ "type": "integer", "minimum": 1, "maximum": 65535, "default": 365, "description": "How old secrets may be, in days." });
-    let allow = json!({ "type": "array", "items": { "enum": LINTS }, "description": "Lints that are not wanted." });
+    let days = json!({ "type": "integer", "minimum": 1, "maximum": 65535, "default": 365, "description": "The maximum age of secrets, in days." });
+    let allow = json!({ "type": "array", "items": { "enum": LINTS }, "description": "Lints to turn off." });
     table([("allow", allow), ("secret_days", days)], &[])
 }
 
@@ -141,15 +145,15 @@ fn guard() -> Value {
 
 fn sync() -> Value {
     let default = Sync::default();
-    let mut retries = whole(0, MOST, "How often one that failed for a reason that may pass is tried again.");
+    let mut retries = whole(0, MOST, "How often to retry a run that failed for a temporary reason.");
     retries["default"] = json!(default.retries);
-    let mut keep_logs = whole(1, MOST, "Of how many runs of an integration the logs are kept.");
+    let mut keep_logs = whole(1, MOST, "How many runs of each integration keep their logs.");
     keep_logs["default"] = json!(default.keep_logs);
-    let mut verify = text("How a sync proves that its records have arrived.");
+    let mut verify = text("How a sync verifies that its records have arrived.");
     verify["enum"] = json!(Verify::WORDS.map(|(word, _)| word));
     verify["default"] = json!("count");
     let mut catalog =
-        text("How old the catalog of streams may be: `1d`, `12h`, `always` (a new one each time) or `kept`.");
+        text("How old the catalog of streams may be: `1d`, `12h`, `always` (a new one each time), or `kept`.");
     catalog["default"] = json!(CatalogAge::DEFAULT.0);
     catalog["examples"] = json!(["1d", "12h", "always", "kept"]);
     let severity = |from: usize, description: &str| {
@@ -158,26 +162,20 @@ fn sync() -> Value {
         severity
     };
     let keys = [
-        ("jobs", whole(1, MOST, "How many runs at a time.")),
-        ("timeout", text("How long one may take, such as `2h`.")),
+        ("jobs", whole(1, MOST, "How many runs to start in parallel.")),
+        ("timeout", text("How long a run may take, for example `2h`.")),
         ("retries", retries),
-        ("retry_after", text("How long is waited before the first further try, such as `10s`.")),
+        ("retry_after", text("How long to wait before the first retry, for example `10s`.")),
         ("keep_logs", keep_logs),
         ("verify", verify),
         ("catalog", catalog),
-        (
-            "failed_discovery",
-            severity(1, "What comes of a run whose tap cannot be asked, while there is a catalog of an earlier run."),
-        ),
-        (
-            "missing_stream",
-            severity(1, "What comes of a run when the source does not offer a stream that the files name."),
-        ),
+        ("failed_discovery", severity(1, "What to do if discovery fails and a catalog of an earlier run exists.")),
+        ("missing_stream", severity(1, "What to do if the source does not offer a stream that the files use.")),
         (
             "empty",
             severity(
                 0,
-                "What comes of a sync without records, or with a tenth of the usual ones, after syncs that had them.",
+                "What to do if a sync has no records, or a tenth of the usual ones, after syncs that had them.",
             ),
         ),
     ];
@@ -185,14 +183,14 @@ fn sync() -> Value {
 }
 
 fn run() -> Value {
-    let mut env = texts("Variables of the environment that plugins and their installers get besides the usual ones.");
+    let mut env = texts("Environment variables that plugins and their installers get in addition to the usual ones.");
     env["items"] = json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" });
     env["examples"] = json!([["AWS_PROFILE", "GOOGLE_APPLICATION_CREDENTIALS"]]);
     table([("env", env)], &[])
 }
 
 fn channel() -> Value {
-    let mut on = texts("What it is told of; everything where it is left out.");
+    let mut on = texts("What it gets notifications about; the default is everything.");
     on["items"] = json!({ "enum": AlertKind::WORDS.map(|(word, _)| word) });
     let variable = |description: &str| {
         let mut variable = text(description);
@@ -200,19 +198,19 @@ fn channel() -> Value {
         variable
     };
     let keys = [
-        ("name", text("Its name, which environments know it by.")),
-        ("kind", word(["slack", "webhook", "email", "desktop"], "How it is reached.")),
+        ("name", text("Its name, which environments refer to.")),
+        ("kind", word(["slack", "webhook", "email", "desktop"], "The kind of channel.")),
         ("url", text("The address of a webhook, or the variable that holds it.")),
-        ("secret", variable("The variable that holds what webhooks are signed with.")),
+        ("secret", variable("The variable that holds the signing secret of webhooks.")),
         ("server", text("The mail server: `smtps://user@host:port`.")),
         ("password", variable("The variable that holds the password of the mail server.")),
-        ("from", text("Who writes.")),
-        ("to", texts("To whom.")),
+        ("from", text("The sender.")),
+        ("to", texts("The recipients.")),
         ("on", on),
-        ("only", texts("Of which integrations: names, patterns of names and tags.")),
-        ("repeat", text("When an alert that lasts is repeated: `24h`, `7d` or `never`.")),
-        ("most_per_hour", whole(1, u32::MAX, "How many messages it gets in an hour.")),
-        ("template", text("The project's own template of its messages.")),
+        ("only", texts("Only these integrations: names, name patterns, and tags.")),
+        ("repeat", text("When to repeat an alert that is still active: `24h`, `7d`, or `never`.")),
+        ("most_per_hour", whole(1, u32::MAX, "The maximum number of messages per hour.")),
+        ("template", text("A message template in the project.")),
     ];
     table(keys, &["name", "kind"])
 }

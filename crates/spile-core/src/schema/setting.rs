@@ -1,4 +1,4 @@
-//! Settings of connectors as schemas: what `[config]` and `[secrets]` of an integration take.
+//! Connector settings as schemas: what `[config]` and `[secrets]` of an integration accept.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) fn config(connector: &Connector) -> Value {
     table(&settings)
 }
 
-/// Returns the schema of `[secrets]`: any setting may stand there, for some values are nobody's business.
+/// Returns the schema of `[secrets]`: any setting may be there, because some values are private.
 pub(super) fn secrets(connector: &Connector) -> Value {
     let sealed = |setting: &Setting| {
         let mut schema = described(setting);
@@ -87,8 +87,8 @@ fn described(setting: &Setting) -> Value {
     let said = setting.description.as_deref().or(setting.label.as_deref()).unwrap_or(&setting.name);
     let marks = [
         (setting.required && setting.default.is_none(), "Required."),
-        (setting.secret, "A secret: `spile secrets set` writes it, encrypted, under `[secrets]`."),
-        (setting.resync, "Changing it makes data be read again."),
+        (setting.secret, "A secret: `spile secrets set` encrypts it and writes it under `[secrets]`."),
+        (setting.resync, "Changing it triggers a resync."),
     ];
     let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark);
     let description = std::iter::once(said).chain(marks).collect::<Vec<_>>().join(" ");
@@ -138,8 +138,7 @@ mod tests {
             (
                 Setting { secret: true, resync: true, ..required },
                 "host",
-                "host Required. A secret: `spile secrets set` writes it, encrypted, under `[secrets]`. Changing it \
-                 makes data be read again.",
+                "host Required. A secret: `spile secrets set` encrypts it and writes it under `[secrets]`. Changing it triggers a resync.",
             ),
         ] {
             assert_eq!(described(setting), [title, description]);

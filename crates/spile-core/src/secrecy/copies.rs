@@ -1,4 +1,4 @@
-//! Copies of known secrets: where else in a text a value stands that is to be kept, whatever it is written in.
+//! Copies of known secrets: where else in a text a value is that is to be kept, whatever it is written in.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -16,9 +16,9 @@ const SHORTEST_PART: usize = 8;
 /// Known secrets, in the forms in which texts write them.
 #[derive(Debug, Default)]
 pub struct Copies {
-    /// What is found wherever it stands.
+    /// What is found wherever it is.
     forms: Vec<Secret>,
-    /// What may be a word like any other: `postgres` is a password and a database. A copy is where nothing else stands.
+    /// What may be a word like any other: `postgres` is a password and a database. A copy is only found where it occurs by itself.
     words: Vec<Secret>,
 }
 
@@ -36,7 +36,7 @@ impl Copies {
                 forms.extend(self::forms(part));
             }
         }
-        // The longer first: a part of it stands in the same place.
+        // The longer first: a part of it is in the same place.
         let mut forms: Vec<String> = forms.into_iter().collect();
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         copies.forms = forms.into_iter().map(Secret::new).collect();

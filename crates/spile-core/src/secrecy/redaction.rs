@@ -10,13 +10,13 @@ pub(super) const SHORTEST: usize = 5;
 /// So many bytes of a sentence are shown: nobody reads more, and what repeats itself takes time with the square of its length.
 const LONGEST: usize = 4096;
 
-/// The secrets of a file, to be found in sentences wherever one stands by itself, and not as a part of a word.
+/// The secrets of a file, found in sentences wherever one occurs by itself, and not as a part of a word.
 ///
 /// The file may be a stranger's, so that neither what is kept nor a search grows faster than the texts: an automaton of
 /// all secrets takes time, or memory, with the square of their length where they repeat themselves.
 #[derive(Debug, Default)]
 pub struct Redaction {
-    /// In order, so that whatever begins with one of them stands right behind it.
+    /// In order, so that whatever begins with one of them is right behind it.
     secrets: Vec<String>,
     /// For each of them the longest other one that it begins with.
     begins_with: Vec<Option<usize>>,

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::{NOT_SHOWN, Use, sightings};
 
-/// No secret of a known form is shorter, with the name that tells it.
+/// No secret of a known form is shorter, including the name that marks it.
 const SHORTEST: usize = 7;
 
 /// Returns where secrets of a known form stand in the text of a file, in no order: anywhere in it, in a comment or a key
@@ -45,7 +45,7 @@ fn moved(span: Range<usize>, by: usize) -> Range<usize> {
     span.start + by..span.end + by
 }
 
-/// Returns what stands between quotes on a line.
+/// Returns what is between quotes on a line.
 fn quoted(line: &str) -> Vec<Range<usize>> {
     let (mut found, mut open, mut is_escaped) = (Vec::new(), None, false);
     for (at, c) in line.char_indices() {

@@ -1,7 +1,7 @@
 //! Values that are secrets, whatever their setting is called: tokens by their shape, addresses and connection strings
 //! with a password in them, and JSON that holds one.
 //!
-//! Only what surely is a secret is one here, for `check` refuses it. What stands in the place of a secret is none.
+//! Only what is certainly a secret counts here, because `check` refuses it. A placeholder for a secret is not one.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ pub struct Sighting {
     pub span: Range<usize>,
 }
 
-/// Where a text stands decides what in it may be an example.
+/// Where a text is decides what in it may be an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// A plugin is given it: `postgres://user:pass@host` has a password.
@@ -54,7 +54,7 @@ const KEYS: [&str; 8] = [
     "pass",
 ];
 
-/// What stands where a secret would stand.
+/// Placeholders that are used in place of a secret.
 const STAND_INS: [&str; 24] = [
     "changeme",
     "change-me",
@@ -112,7 +112,7 @@ pub fn sightings(text: &str, used: Use) -> Vec<Sighting> {
     found
 }
 
-/// Tells whether a text may be a secret at all: not one that stands in the place of one, and no variable.
+/// Tells whether a text may be a secret at all: not one that is in the place of one, and no variable.
 #[must_use]
 pub fn is_real(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'']).trim();

@@ -31,7 +31,7 @@ impl fmt::Display for Sent {
 }
 
 /// That the secret in a variable may be sent to a host. A branch can change the host in `spile.toml`, so a person agrees
-/// to it once on each machine. The value of the variable is no part of it.
+/// to it once on each machine. The value of the variable is not a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Agreement {
     /// Where it goes.
@@ -55,13 +55,12 @@ impl Agreement {
         format!("`spile.toml` names a host. Send {self}?")
     }
 
-    /// Returns the next step where nobody has agreed.
+    /// Returns the next step if nobody has agreed.
     #[must_use]
     pub fn help(&self) -> String {
         let host = &self.host;
         format!(
-            "check that `{host}` is yours; then run the command at a terminal, which asks once, or give \
-             `{TRUST_OPTION} {host}` or `{TRUST_VARIABLE}={host}`. Nothing was sent"
+            "check that `{host}` is yours; then run the command in a terminal, which asks once, or use `{TRUST_OPTION} {host}` or `{TRUST_VARIABLE}={host}`. Nothing was sent"
         )
     }
 }

@@ -24,10 +24,10 @@ const NEVER: &str = "SOPS_";
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum AllowMistake {
     /// An entry that is neither a name nor the start of one.
-    #[error("`{word}` is neither the name of a variable nor the start of one")]
+    #[error("`{word}` is not a variable name or the start of one")]
     #[diagnostic(
         code(spile::user::variable),
-        help("write a name such as `PROD_SUPABASE_URL`, or the start of names with a star: `PROD_*`")
+        help("use a name like `PROD_SUPABASE_URL`, or the start of names with a star: `PROD_*`")
     )]
     Word {
         /// What was written.
@@ -36,9 +36,9 @@ pub enum AllowMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// An entry that would give away the keys of secrets.
-    #[error("`{word}` may not be allowed: variables of sops hold the keys that open secrets")]
-    #[diagnostic(code(spile::user::sops_variable), help("take it out; `spile.toml` never needs a variable of sops"))]
+    /// An entry that would expose the keys of secrets.
+    #[error("`{word}` cannot be allowed: sops variables hold the keys that decrypt secrets")]
+    #[diagnostic(code(spile::user::sops_variable), help("remove it; `spile.toml` never needs a sops variable"))]
     Sops {
         /// What was written.
         word: String,
@@ -73,7 +73,7 @@ enum NamePattern {
 impl FromStr for NamePattern {
     type Err = super::variables::NotAName;
 
-    /// A star alone is no start: it would allow everything.
+    /// A star alone is not a start: it would allow everything.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let start = text.strip_suffix('*');
         let name: VariableName = start.unwrap_or(text).parse()?;
@@ -109,7 +109,7 @@ impl NamePattern {
 /// The variables that `spile.toml` may name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowed {
-    /// What the user allows besides, each with where that is said.
+    /// What else the user allows, each with its source.
     more: Vec<(NamePattern, String)>,
 }
 
@@ -166,15 +166,14 @@ impl Allowed {
     #[must_use]
     pub fn help(name: &VariableName) -> String {
         if Self::never_admits(name) {
-            return "name another variable: those of sops hold the keys that open secrets".to_owned();
+            return "use another variable: sops variables hold the keys that decrypt secrets".to_owned();
         }
         format!(
-            "if you trust this `spile.toml`, set `{ALLOW}={name}`, or write `variables = [\"{name}\"]` under `[allow]` \
-             into `~/.config/spile/config.toml`; `SUPABASE_*` and `SPILE_*` need neither"
+            "if you trust this `spile.toml`, set `{ALLOW}={name}`, or add `variables = [\"{name}\"]` under `[allow]` in `~/.config/spile/config.toml`; `SUPABASE_*` and `SPILE_*` need neither"
         )
     }
 
-    /// Returns what is allowed, in words, each with where that is said.
+    /// Returns what is allowed, in words, each with its source.
     #[must_use]
     pub fn listed(&self) -> Vec<String> {
         let built_in = BUILT_IN.iter().map(|start| format!("{start}*"));
@@ -231,11 +230,11 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "SPILE_ALLOW_VARIABLES:1: `*` is neither the name of a variable nor the start of one [spile::user::variable]",
-                "SPILE_ALLOW_VARIABLES:1: `A-B` is neither the name of a variable nor the start of one [spile::user::variable]",
-                "SPILE_ALLOW_VARIABLES:1: `SOPS_AGE_KEY` may not be allowed: variables of sops hold the keys that open secrets [spile::user::sops_variable]",
-                "config.toml:2: `SOPS_*` may not be allowed: variables of sops hold the keys that open secrets [spile::user::sops_variable]",
-                "config.toml:2: `${A}` is neither the name of a variable nor the start of one [spile::user::variable]",
+                "SPILE_ALLOW_VARIABLES:1: `*` is not a variable name or the start of one [spile::user::variable]",
+                "SPILE_ALLOW_VARIABLES:1: `A-B` is not a variable name or the start of one [spile::user::variable]",
+                "SPILE_ALLOW_VARIABLES:1: `SOPS_AGE_KEY` cannot be allowed: sops variables hold the keys that decrypt secrets [spile::user::sops_variable]",
+                "config.toml:2: `SOPS_*` cannot be allowed: sops variables hold the keys that decrypt secrets [spile::user::sops_variable]",
+                "config.toml:2: `${A}` is not a variable name or the start of one [spile::user::variable]",
                 "config.toml:3: unknown key `x` [spile::toml::unknown_key]",
             ]
         );

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use url::{Host as UrlHost, Url};
 
-/// Who is spoken to, and how: a scheme, a host and a port. The host is in lower case, the port is always said.
+/// A server and how it is reached: a scheme, a host, and a port. The host is in lowercase, the port is always set.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Host {
     scheme: String,
@@ -49,10 +49,10 @@ fn has_user(url: &Url) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebAddress(Url);
 
-/// Why a text is no address that a secret may be sent to.
+/// Why a text is not an address that a secret may be sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAWebAddress {
-    /// It is none of the web, or says more than where.
+    /// It is not a web address, or it contains more than a location.
     Form,
     /// It is not encrypted, and leaves this machine.
     Insecure,
@@ -119,7 +119,7 @@ impl FromStr for MailServer {
 
     fn from_str(text: &str) -> Result<Self, NotAMailServer> {
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "smtp" | "smtps"));
-        // The parser takes a host of these schemes as it stands: `Mail.example` and `mail.example` are one.
+        // The parser takes a host of these schemes as it is: `Mail.example` and `mail.example` are one.
         let lower = |mut url: Url| {
             let name = url.host_str().filter(|name| !name.is_empty())?.to_ascii_lowercase();
             url.set_host(Some(&name)).ok()?;
@@ -168,7 +168,7 @@ pub struct TrustedHost {
 
 /// The text names no host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("write a host such as `x.supabase.co`, or an address without a path such as `https://x.supabase.co`")]
+#[error("use a host like `x.supabase.co`, or an address without a path like `https://x.supabase.co`")]
 pub struct NotAHost;
 
 impl FromStr for TrustedHost {

@@ -33,7 +33,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Lint {
             key: "allow".to_owned(),
             message: format!("there is no lint `{}`", name.value),
             span: name.place.span.clone().into(),
-            help: Some(did_you_mean(&name.value, LINTS).unwrap_or_else(|| format!("there are {}", listed(LINTS)))),
+            help: Some(did_you_mean(&name.value, LINTS).unwrap_or_else(|| format!("choose one of {}", listed(LINTS)))),
         };
         problems.push(&name.place.source, finding);
     }

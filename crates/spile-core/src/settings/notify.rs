@@ -18,13 +18,13 @@ use super::variables::{TextOrVariable, VariableName};
 
 pub use mistake::NotifyMistake;
 
-/// How long an alert may last before it is repeated, where nothing is said.
+/// How long an alert may last before it is repeated, by default.
 pub const REPEAT: Duration = Duration::from_hours(24);
 
-/// How many messages a channel gets in an hour, where nothing is said.
+/// How many messages a channel gets in an hour, by default.
 pub const MOST_PER_HOUR: u32 = 20;
 
-/// What people are told of.
+/// What notifications are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertKind {
@@ -67,7 +67,7 @@ pub struct Channel {
     pub name: Placed<ChannelName>,
     /// How it is reached.
     pub sender: Sender,
-    /// What it is told of.
+    /// What it gets notifications about.
     pub on: BTreeSet<AlertKind>,
     /// Of which integrations: names, patterns of names and tags; none means all.
     pub only: Vec<Placed<String>>,
@@ -138,7 +138,7 @@ impl Sender {
     }
 }
 
-/// A mail server, and who writes to whom.
+/// A mail server, a sender, and recipients.
 #[derive(Debug, Clone)]
 pub struct Email {
     /// `smtps://user@host:port`, or `smtp://` with an upgrade to TLS; or the variable that holds it.
@@ -147,7 +147,7 @@ pub struct Email {
     pub password: Option<Placed<VariableName>>,
     /// Who writes.
     pub from: Placed<String>,
-    /// To whom.
+    /// The recipients.
     pub to: Vec<Placed<String>>,
 }
 
@@ -189,7 +189,7 @@ pub(super) fn check_names<'a>(
     for name in named.flat_map(|(_, names)| names).filter(|name| !known.contains(name.as_str())) {
         let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| {
             if known.is_empty() {
-                return format!("write a `[[notify]]` with `name = \"{}\"`", name.value);
+                return format!("add a `[[notify]]` with `name = \"{}\"`", name.value);
             }
             format!("the channels are {}", listed(known.iter().copied()))
         });

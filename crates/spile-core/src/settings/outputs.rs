@@ -22,7 +22,7 @@ pub enum OutputMistake {
     #[error("`{path}` cannot be an output: {why}")]
     #[diagnostic(
         code(spile::output::path),
-        help("write the path of a file inside the project, such as `dags/spile.py`")
+        help("use the path of a file inside the project, for example `dags/spile.py`")
     )]
     Path {
         /// What was written.
@@ -34,13 +34,13 @@ pub enum OutputMistake {
         span: SourceSpan,
     },
     /// Two outputs that cannot both be there.
-    #[error("`{path}` is in the way of another output")]
-    #[diagnostic(code(spile::output::path_taken), help("give each output a path of its own"))]
+    #[error("`{path}` conflicts with another output")]
+    #[diagnostic(code(spile::output::path_taken), help("use a different path for each output"))]
     PathTaken {
         /// The path of the later one.
         path: String,
         /// Where the later one is.
-        #[label("in its way")]
+        #[label("conflicts")]
         span: SourceSpan,
         /// Where the earlier one is.
         #[label("the other one")]
@@ -61,7 +61,7 @@ pub struct OutputSettings {
     pub values: Map<String, Value>,
 }
 
-/// An entry of `[[outputs]]` as it stands.
+/// An entry of `[[outputs]]` as it is.
 pub(super) struct OutputEntry {
     path: Option<Placed<PathBuf>>,
     template: Option<Placed<String>>,
@@ -121,7 +121,7 @@ impl OutputEntry {
         let undeclared = self.environment.as_ref().filter(|one| !declared.contains(&&one.value));
         if let Some(Placed { value: name, place }) = undeclared {
             let names = || declared.iter().map(|name| name.as_str());
-            let declare = || format!("declare it as `[environments.{name}]`; declared are {}", listed(names()));
+            let declare = || format!("declare it as `[environments.{name}]`, or use one of {}", listed(names()));
             let help = did_you_mean(name.as_str(), names()).unwrap_or_else(declare);
             let span = place.span.clone().into();
             problems.push(&place.source, SettingsMistake::Environment { name: name.clone(), span, help });
@@ -193,9 +193,9 @@ mod tests {
                 "spile.toml:8: unknown key `pool` [spile::toml::unknown_key]",
                 "spile.toml:8: `retries` is -1, not a whole number from 0 to 100 [spile::toml::wrong_kind]",
                 "spile.toml:9: `values` is missing [spile::toml::missing_key]",
-                "spile.toml:11: `a/b` is in the way of another output [spile::output::path_taken]",
+                "spile.toml:11: `a/b` conflicts with another output [spile::output::path_taken]",
                 "spile.toml:12: the environment `prd` is not declared [spile::project::environment]",
-                "spile.toml:15: `a` is in the way of another output [spile::output::path_taken]",
+                "spile.toml:15: `a` conflicts with another output [spile::output::path_taken]",
                 "spile.toml:16: `image` is an integer, not a string [spile::toml::wrong_kind]",
                 "spile.toml:17: `path` is missing [spile::toml::missing_key]",
                 "spile.toml:17: `template` is missing [spile::toml::missing_key]",

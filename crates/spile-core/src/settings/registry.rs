@@ -20,11 +20,11 @@ pub use table_name::{NotATableName, TableName};
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum RegistryMistake {
     /// A key in a file that goes to git.
-    #[error("the key of the registry stands in plain text")]
+    #[error("the registry key is in plain text")]
     #[diagnostic(
         code(spile::registry::literal_key),
         help(
-            "name a variable, such as `key = \"${{SUPABASE_SECRET_KEY}}\"`, and make a new key if this file was ever shared"
+            "use a variable, for example `key = \"${{SUPABASE_SECRET_KEY}}\"`; if this file was ever shared, create a new key"
         )
     )]
     LiteralKey {
@@ -36,26 +36,26 @@ pub enum RegistryMistake {
     #[error("`{key}` mixes a variable with other text")]
     #[diagnostic(
         code(spile::registry::mixed_variable),
-        help("write one whole variable, such as `{key} = {example}`{or}")
+        help("use only a variable, for example `{key} = {example}`{or}")
     )]
     Mixed {
         /// The key.
         key: &'static str,
         /// A variable for it.
         example: &'static str,
-        /// What else may stand there.
+        /// What else may be there.
         or: &'static str,
         /// Where.
         #[label("here")]
         span: SourceSpan,
     },
     /// A variable where none is read.
-    #[error("`{key}` takes no variable")]
-    #[diagnostic(code(spile::registry::no_variable), help("write the text itself, such as `{key} = {example}`"))]
+    #[error("`{key}` does not accept a variable")]
+    #[diagnostic(code(spile::registry::no_variable), help("write the value itself, for example `{key} = {example}`"))]
     NoVariable {
         /// The key.
         key: &'static str,
-        /// What may stand there.
+        /// What may be there.
         example: &'static str,
         /// Where.
         #[label("a variable")]
@@ -73,9 +73,9 @@ pub enum RegistryMistake {
         #[label("not allowed on this machine")]
         span: SourceSpan,
     },
-    /// A variable that nobody set.
+    /// A variable that is not set.
     #[error("the environment variable `{name}` is not set")]
-    #[diagnostic(code(spile::registry::unset), help("set `{name}` where spile runs; `spile check` needs none"))]
+    #[diagnostic(code(spile::registry::unset), help("set `{name}` where spile runs; `spile check` does not need it"))]
     Unset {
         /// The variable.
         name: VariableName,
@@ -87,50 +87,50 @@ pub enum RegistryMistake {
     #[error("`url` is not the address of a Supabase project")]
     #[diagnostic(
         code(spile::registry::url),
-        help("write `https://<project>.supabase.co`, as the project's API settings show it")
+        help("use `https://<project>.supabase.co`, as shown in the project's API settings")
     )]
     Url {
-        /// Where it stands.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
-    /// An address that everybody on the way could read the key at.
+    /// An address that everyone on the way could read the key at.
     #[error("`url` is not encrypted")]
     #[diagnostic(
         code(spile::registry::insecure_url),
-        help("write `https://`; `http://` is only for this machine, such as `http://127.0.0.1:54321`")
+        help("use `https://`; `http://` is only for this machine, for example `http://127.0.0.1:54321`")
     )]
     Insecure {
-        /// Where it stands.
+        /// Where it is.
         #[label("the key would travel in plain text")]
         span: SourceSpan,
     },
-    /// A schema that is no plain name of SQL.
-    #[error("`schema` is not the name of a schema")]
+    /// A schema that is not a plain name of SQL.
+    #[error("`schema` is not a valid schema name")]
     #[diagnostic(
         code(spile::registry::schema),
-        help("write letters, digits and underscores, first a letter, such as `schema = \"public\"`")
+        help("use letters, digits, and underscores, starting with a letter, for example `schema = \"public\"`")
     )]
     Schema {
-        /// Where it stands.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
     /// A table whose name would need quotes, or is taken.
-    #[error("`table` is not a name that the table of a registry can have")]
+    #[error("`table` is not a valid name for a registry's table")]
     #[diagnostic(
         code(spile::registry::table),
         help(
-            "write at most 40 lower-case letters, digits and underscores, first a letter, such as `table = \"spile_integrations\"`; `spile` alone is taken"
+            "use at most 40 lowercase letters, digits, and underscores, starting with a letter, for example `table = \"spile_integrations\"`; `spile` alone is reserved"
         )
     )]
     Table {
-        /// Where it stands.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
     /// The file names a host that nobody on this machine has agreed to.
-    #[error("nobody agreed on this machine to send {}", .agreement)]
+    #[error("nobody on this machine has agreed to send {}", .agreement)]
     #[diagnostic(code(spile::registry::host_not_agreed), help("{}", .agreement.help()))]
     NotAgreed {
         /// What would have to be agreed to.
@@ -140,27 +140,27 @@ pub enum RegistryMistake {
         span: SourceSpan,
     },
     /// Something else was pasted in place of a key.
-    #[error("what `key` names is no key of Supabase's")]
+    #[error("the value of `key` is not a Supabase key")]
     #[diagnostic(
         code(spile::registry::key),
         help(
-            "use a secret key (`sb_secret_...`) or the legacy service_role key (`eyJ...`) of the project's API settings"
+            "use a secret key (`sb_secret_...`) or the legacy service_role key (`eyJ...`) from the project's API settings"
         )
     )]
     Key {
         /// Where it is named.
-        #[label("names it")]
+        #[label("comes from here")]
         span: SourceSpan,
     },
     /// A key that every visitor of the dashboard has.
-    #[error("what `key` names is a publishable key: it may not write, nor read secrets")]
+    #[error("the value of `key` is a publishable key, which cannot write or read secrets")]
     #[diagnostic(
         code(spile::registry::publishable_key),
-        help("use a secret key, `sb_secret_...`, of the project's API settings")
+        help("use a secret key, `sb_secret_...`, from the project's API settings")
     )]
     PublishableKey {
         /// Where it is named.
-        #[label("names it")]
+        #[label("comes from here")]
         span: SourceSpan,
     },
 }
@@ -303,7 +303,7 @@ enum RegistryKind {
 #[derive(Debug, Clone, Copy)]
 struct Reported;
 
-/// A table `[registry]` as it stands; an environment's is laid over the project's, key by key.
+/// A table `[registry]` as it is; an environment's is laid over the project's, key by key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RegistryTable {
     kind: Option<Placed<RegistryKind>>,
@@ -382,7 +382,7 @@ fn read_url(url: Placed<String>, problems: &mut Problems) -> Result<Placed<TextO
             if url.value.contains('@') {
                 problems.hide(&place);
             }
-            let (example, or) = ("\"${SUPABASE_URL}\"", ", or the whole address without one");
+            let (example, or) = ("\"${SUPABASE_URL}\"", ", or only an address");
             let span = place.span.clone().into();
             problems.push(&place.source, RegistryMistake::Mixed { key: "url", example, or, span });
             Err(Reported)
@@ -429,7 +429,7 @@ fn read_table(table: Placed<String>, problems: &mut Problems) -> Result<Placed<T
     Ok(Placed { value, place })
 }
 
-/// Reports a variable where a text is put into addresses and SQL as it stands.
+/// Reports a variable where a text is put into addresses and SQL as it is.
 fn check_literal(key: &'static str, example: &'static str, text: Option<&Placed<String>>, problems: &mut Problems) {
     if let Some(text) = text.filter(|text| text.contains("${")) {
         let span = text.place.span.clone().into();
@@ -437,7 +437,7 @@ fn check_literal(key: &'static str, example: &'static str, text: Option<&Placed<
     }
 }
 
-/// The migration and headers take the name as it stands.
+/// The migration and headers take the name as it is.
 fn is_schema(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

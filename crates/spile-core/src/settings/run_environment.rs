@@ -15,7 +15,7 @@ pub use mistake::RunMistake;
 use named::NamedVariable;
 
 /// Variables that every program may need, and that hold no secret of their own. `LD_LIBRARY_PATH` is one of them:
-/// drivers such as Oracle's find their libraries by it. `SHELL` is not: what needs a shell takes `/bin/sh`.
+/// drivers like Oracle's find their libraries by it. `SHELL` is not: what needs a shell takes `/bin/sh`.
 const USUAL: [&str; 15] = [
     "PATH",
     "HOME",
@@ -213,16 +213,16 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "spile.toml:4: `${AWS_PROFILE}` is not the name of a variable [spile::run::variable_name]",
-                "spile.toml:4: `A B` is not the name of a variable [spile::run::variable_name]",
-                "spile.toml:4: `` is not the name of a variable [spile::run::variable_name]",
-                "spile.toml:4: `1A` is not the name of a variable [spile::run::variable_name]",
-                "spile.toml:4: `A=B` is not the name of a variable [spile::run::variable_name]",
+                "spile.toml:4: `${AWS_PROFILE}` is not a variable name [spile::run::variable_name]",
+                "spile.toml:4: `A B` is not a variable name [spile::run::variable_name]",
+                "spile.toml:4: `` is not a variable name [spile::run::variable_name]",
+                "spile.toml:4: `1A` is not a variable name [spile::run::variable_name]",
+                "spile.toml:4: `A=B` is not a variable name [spile::run::variable_name]",
                 "spile.toml:4: `KEY` cannot be passed on to plugins: `[registry]` uses it [spile::run::withheld_variable]",
                 "spile.toml:4: `SOPS_AGE_KEY` cannot be passed on to plugins: it may lead to the keys of secrets [spile::run::key_variable]",
                 "spile.toml:4: `SPILE_TOKEN` cannot be passed on to plugins: it may lead to the keys of secrets [spile::run::key_variable]",
-                "spile.toml:4: `PYTHONPATH` cannot be passed on to plugins: it would change what a run does [spile::run::reserved_variable]",
-                "spile.toml:4: `MELTANO_RUN_TIMEOUT` cannot be passed on to plugins: it would change what a run does [spile::run::reserved_variable]",
+                "spile.toml:4: `PYTHONPATH` cannot be passed on to plugins: it would change how runs behave [spile::run::reserved_variable]",
+                "spile.toml:4: `MELTANO_RUN_TIMEOUT` cannot be passed on to plugins: it would change how runs behave [spile::run::reserved_variable]",
             ]
         );
         assert_eq!(

@@ -10,9 +10,9 @@ use crate::table::{Table, TomlMistake};
 /// How runs are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sync {
-    /// How many at a time; what the machine has room for where nothing is said.
+    /// How many run in parallel; by default, as many as the machine has room for.
     pub jobs: Option<u16>,
-    /// How long one may take; any time where nothing is said.
+    /// How long one may take; by default, any time.
     pub timeout: Option<Duration>,
     /// How often one that failed for a reason that may pass is tried again.
     pub retries: u16,
@@ -75,7 +75,7 @@ impl Severity {
 }
 
 impl CatalogAge {
-    /// The age where nothing is said.
+    /// The default age.
     pub const DEFAULT: (&'static str, Self) = ("1d", Self::Within(Duration::from_hours(24)));
 }
 
@@ -131,8 +131,8 @@ fn duration(table: &Table<'_>, key: &'static str, least: Duration, problems: &mu
     let text = table.text(key, problems)?;
     let taken = timing::duration(&text).filter(|duration| *duration >= least);
     if taken.is_none() {
-        let message = format!("`{}` is no length of time", text.value);
-        let help = Some("write one such as `90s`, `10m` or `2h 30m`".to_owned());
+        let message = format!("`{}` is not a duration", text.value);
+        let help = Some("use a duration like `90s`, `10m`, or `2h 30m`".to_owned());
         let span = text.place.span.clone().into();
         problems.push(&text.place.source, TomlMistake::Invalid { key: key.to_owned(), message, span, help });
     }
@@ -149,8 +149,8 @@ fn catalog(table: &Table<'_>, problems: &mut Problems) -> Option<CatalogAge> {
         _ => span().ok().and_then(|age| Duration::try_from(age).ok()).map(CatalogAge::Within),
     };
     if age.is_none() {
-        let message = format!("`{}` is no age of a catalog", text.value);
-        let help = Some("write one such as `12h` or `1d`, or `always` or `kept`".to_owned());
+        let message = format!("`{}` is not a valid catalog age", text.value);
+        let help = Some("use a duration like `12h` or `1d`, or `always` or `kept`".to_owned());
         let span = text.place.span.clone().into();
         problems.push(&text.place.source, TomlMistake::Invalid { key: "catalog".to_owned(), message, span, help });
     }

@@ -29,7 +29,7 @@ impl fmt::Display for VariableName {
 
 /// The text is not the name of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a variable's name has letters, digits and underscores")]
+#[error("a variable name has only letters, digits, and underscores")]
 pub struct NotAName;
 
 impl FromStr for VariableName {
@@ -52,7 +52,7 @@ pub enum TextOrVariable {
 
 /// The text has a variable among other text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the value is neither a text nor one whole variable")]
+#[error("the value mixes text and a variable")]
 pub struct Mixed;
 
 impl FromStr for TextOrVariable {

@@ -30,7 +30,7 @@ pub struct Document {
     pub metadata: Metadata,
 }
 
-/// Why a text is no sops document.
+/// Why a text is not a sops document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotADocument {
     /// It cannot be parsed. The parser's sentence is left out where it would quote the text.
@@ -41,14 +41,14 @@ pub enum NotADocument {
         /// Where, in lines and columns.
         message: String,
     },
-    /// Its top is no map.
+    /// Its top is not a map.
     #[error("its top is not a map")]
     NotAMap,
     /// It has no `sops` block.
     #[error("it has no `sops` metadata: it was never encrypted, or the block is lost")]
     NoMetadata,
-    /// The block is none.
-    #[error("its `sops` metadata cannot be used: {0}")]
+    /// The block is invalid.
+    #[error("its `sops` metadata is invalid: {0}")]
     Metadata(#[from] BadMetadata),
     /// YAML of several documents holds no integration's secrets.
     #[error("it holds several YAML documents")]
@@ -199,7 +199,7 @@ impl Document {
         changed
     }
 
-    /// Makes the MAC over what is there now, of this moment.
+    /// Creates the MAC over the current values, with the current time.
     ///
     /// # Errors
     /// When a value does not decrypt with that key.

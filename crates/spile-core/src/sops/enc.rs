@@ -54,7 +54,7 @@ impl PlainKind {
     }
 }
 
-/// Why a text is no encrypted value. None of these carries the text: it may be a secret that nobody encrypted.
+/// Why a text is not an encrypted value. None of these carries the text: it may be a secret that nobody encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotEnc {
     /// It is something else altogether.
@@ -67,16 +67,16 @@ pub enum NotEnc {
     #[error("its cipher is not `AES256_GCM`, the only one that sops knows")]
     Cipher,
     /// A part is missing, twice there or unknown.
-    #[error("its parts are not `data`, `iv`, `tag` and `type`")]
+    #[error("its parts are not `data`, `iv`, `tag`, and `type`")]
     Parts,
     /// A part is not base64, or empty.
     #[error("its `{0}` is not base64")]
     Base64(&'static str),
     /// The tag is cut.
-    #[error("its `tag` has not 16 bytes")]
+    #[error("its `tag` does not have 16 bytes")]
     Tag,
-    /// The type is none.
-    #[error("its `type` is none that sops knows")]
+    /// The type is unknown.
+    #[error("its `type` is not known to sops")]
     Kind,
 }
 

@@ -37,28 +37,28 @@ pub struct Wrapped {
 /// Why metadata cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadMetadata {
-    /// What the `sops` key holds is no table.
+    /// What the `sops` key holds is not a table.
     #[error("it is not a table")]
     NotATable,
     /// A key has to be there.
     #[error("it has no `{0}`")]
     Missing(&'static str),
-    /// A version that is none.
-    #[error("its `version` is no version")]
+    /// An invalid version.
+    #[error("its `version` is not a version")]
     Version,
-    /// A time that is none.
-    #[error("its `lastmodified` is not a time in RFC 3339")]
+    /// An invalid time.
+    #[error("its `lastmodified` is not an RFC 3339 time")]
     Time,
-    /// The MAC is no ciphertext.
-    #[error("its `mac` is no ciphertext: {0}")]
+    /// The MAC is not a ciphertext.
+    #[error("its `mac` is not a ciphertext: {0}")]
     Mac(NotEnc),
     /// Several scopes.
     #[error(transparent)]
     Scope(#[from] NoScope),
-    /// Nobody can read it.
+    /// It has no recipients.
     #[error("it has no recipients")]
     NoRecipients,
-    /// A key of age's that is none.
+    /// An invalid age recipient.
     #[error("a recipient in its `age` has no `recipient` or no `enc`")]
     Wrapped,
 }
@@ -85,7 +85,7 @@ impl Metadata {
         metadata
     }
 
-    /// Returns the block in spile's profile, with all else that it says; the MAC is made anew after that.
+    /// Returns the block in spile's profile, with all else that it says; the MAC is made again after that.
     #[must_use]
     pub fn in_profile(&self) -> Self {
         let Self(profile) = Self::profile(&[]);
@@ -228,7 +228,7 @@ impl Metadata {
         !self.foreign_kinds().is_empty() || matches!(self.scope(), Ok(Scope::Comments))
     }
 
-    /// Returns everybody who can read the document, as people know them: age recipients as they are, others with
+    /// Returns everyone who can read the document, as people know them: age recipients as they are, others with
     /// their kind, groups numbered.
     #[must_use]
     pub fn recipients(&self) -> Vec<String> {
@@ -244,7 +244,7 @@ impl Metadata {
     }
 }
 
-/// Returns the keys of one group, by what sops tells them apart by.
+/// Returns the keys of one group, by what sops distinguishes them by.
 fn named(members: &Members) -> Vec<String> {
     let mut names = Vec::new();
     for (list, kind) in LISTS {

@@ -195,7 +195,7 @@ impl<'de> Visitor<'de> for Any {
         let mut known = BTreeSet::new();
         while let Some((key, node)) = map.next_entry::<String, Node>()? {
             if !known.insert(key.clone()) {
-                return Err(serde::de::Error::custom(format_args!("the key `{key}` is there twice")));
+                return Err(serde::de::Error::custom(format_args!("the key `{key}` is defined twice")));
             }
             members.push((key, node));
         }

@@ -101,7 +101,7 @@ fn set_tables(array: &mut ArrayOfTables, nodes: &[Node]) {
     let tables: Vec<Table> = tables.collect();
     array.clear();
     for mut table in tables {
-        // They follow each other as they stand here, wherever they stood before.
+        // They follow each other as they stand here, wherever they were before.
         table.set_position(None);
         array.push(table);
     }

@@ -1,4 +1,4 @@
-//! `.sops.yaml`: for whom a new document is encrypted.
+//! `.sops.yaml`: the recipients of a new document.
 
 use regex::Regex;
 
@@ -45,14 +45,14 @@ pub enum BadRules {
     /// Each alias copies what it stands for.
     #[error("it has too many aliases (`*`) for its size")]
     Aliases,
-    /// Its top is no map.
+    /// Its top is not a map.
     #[error("its top is not a map")]
     NotAMap,
-    /// Its rules are none.
-    #[error("its `creation_rules` are not a list of maps")]
+    /// Its rules are invalid.
+    #[error("its `creation_rules` is not a list of maps")]
     NotRules,
-    /// A pattern of paths that is none.
-    #[error("the `path_regex` of rule {rule} is no pattern: {reason}")]
+    /// An invalid path pattern.
+    #[error("the `path_regex` of rule {rule} is not a valid pattern: {reason}")]
     Path {
         /// Which rule, from 1.
         rule: usize,
@@ -70,7 +70,7 @@ pub enum BadRules {
         wanted: &'static str,
     },
     /// Two of the six settings of which one may be there.
-    #[error("rule {rule} says twice which values are encrypted: `{first}` and `{second}`")]
+    #[error("rule {rule} sets twice which values are encrypted: `{first}` and `{second}`")]
     Scopes {
         /// Which rule, from 1.
         rule: usize,
@@ -82,10 +82,10 @@ pub enum BadRules {
 }
 
 impl Rules {
-    /// Reads a `.sops.yaml`. One without `creation_rules` is as good as none.
+    /// Reads a `.sops.yaml`. One without `creation_rules` counts as none.
     ///
     /// # Errors
-    /// When it is not YAML, or a rule is none.
+    /// When it is not YAML, or a rule is invalid.
     pub fn read(text: &str) -> Result<Self, BadRules> {
         let syntax = |error: yaml_serde::Error| BadRules::Syntax {
             place: error.location().map_or_else(
@@ -196,7 +196,7 @@ struct RuleKeys {
 impl RuleKeys {
     fn take(&mut self, members: &Members, rule: usize) -> Result<(), BadRules> {
         if let Some(node) = find(members, "age") {
-            let wanted = "text or a list of texts";
+            let wanted = "a string or a list of strings";
             let recipients = texts(node).ok_or_else(|| BadRules::Value { rule, key: "age".to_owned(), wanted })?;
             for recipient in recipients {
                 if !self.age.contains(&recipient) {
@@ -319,15 +319,15 @@ stores:
         let said = |text: &str| Rules::read(text).unwrap_err().to_string();
         assert_eq!(said("creation_rules:\n  - age: [a\n"), "it is not valid YAML: line 3, column 1");
         assert_eq!(said("- a"), "its top is not a map");
-        assert_eq!(said("creation_rules: 1"), "its `creation_rules` are not a list of maps");
+        assert_eq!(said("creation_rules: 1"), "its `creation_rules` is not a list of maps");
         assert_eq!(
             said("creation_rules: [{}, {path_regex: '('}]"),
-            "the `path_regex` of rule 2 is no pattern: unclosed group"
+            "the `path_regex` of rule 2 is not a valid pattern: unclosed group"
         );
-        assert_eq!(said("creation_rules: [{age: 1}]"), "the `age` of rule 1 is not text or a list of texts");
+        assert_eq!(said("creation_rules: [{age: 1}]"), "the `age` of rule 1 is not a string or a list of strings");
         assert_eq!(
             said("creation_rules: [{encrypted_regex: a, unencrypted_suffix: b}]"),
-            "rule 1 says twice which values are encrypted: `unencrypted_suffix` and `encrypted_regex`"
+            "rule 1 sets twice which values are encrypted: `unencrypted_suffix` and `encrypted_regex`"
         );
     }
 

@@ -36,7 +36,7 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoScope {
     /// Two rules, and no saying which holds.
-    #[error("it says twice which values are encrypted")]
+    #[error("it sets twice which values are encrypted")]
     Twice,
 }
 
@@ -45,7 +45,7 @@ pub enum NoScope {
 pub enum KeyPattern {
     /// `^word$`
     Exactly(String),
-    /// Any other. Go's sops takes a pattern that is none as one that never matches.
+    /// Any other. Go's sops treats an invalid pattern as one that never matches.
     Regex(Option<Regex>),
 }
 

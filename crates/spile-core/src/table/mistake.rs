@@ -18,45 +18,40 @@ pub enum TomlMistake {
         span: SourceSpan,
     },
     /// A merge was left half-way.
-    #[error("the file has marks of a conflict that git left")]
+    #[error("the file has conflict markers from git")]
     #[diagnostic(
         code(spile::toml::conflict),
-        help(
-            "keep what is to hold of both sides and take the marks out; `spile secrets init --git` lets git merge secrets"
-        )
+        help("resolve the conflict and remove the markers; `spile secrets init --git` lets git merge secrets")
     )]
     Conflict {
         /// The first mark.
-        #[label("one side begins here")]
+        #[label("one side starts here")]
         span: SourceSpan,
     },
     /// Tables in tables without end.
     #[error("this has more than {DEEPEST} levels of tables and arrays")]
-    #[diagnostic(
-        code(spile::toml::too_deep),
-        help("take levels away; write a value that needs more as one text of JSON")
-    )]
+    #[diagnostic(code(spile::toml::too_deep), help("remove levels; write a value that needs more as one JSON string"))]
     TooDeep {
         /// What lies deeper.
-        #[label("deeper than that")]
+        #[label("too deep")]
         span: SourceSpan,
     },
-    /// A key nobody reads.
+    /// An unknown key.
     #[error("unknown key `{key}`")]
     #[diagnostic(code(spile::toml::unknown_key))]
     UnknownKey {
         /// The key, as written.
         key: String,
-        /// Where it stands.
-        #[label("not known here")]
+        /// Where it is.
+        #[label("not a known key")]
         span: SourceSpan,
         /// The nearest known key, or all of them.
         #[help]
         help: String,
     },
-    /// A value of another kind than the key asks for.
+    /// A value of the wrong type for the key.
     #[error("`{key}` is {found}, not {wanted}")]
-    #[diagnostic(code(spile::toml::wrong_kind), help("write {wanted}, such as {example}"))]
+    #[diagnostic(code(spile::toml::wrong_kind), help("use {wanted}, for example {example}"))]
     WrongKind {
         /// The key.
         key: String,
@@ -70,7 +65,7 @@ pub enum TomlMistake {
         #[label("{found}")]
         span: SourceSpan,
     },
-    /// A value that does not parse as what the key asks for.
+    /// A value that is invalid for the key.
     #[error("`{key}`: {message}")]
     #[diagnostic(code(spile::toml::invalid))]
     Invalid {
@@ -85,12 +80,12 @@ pub enum TomlMistake {
         #[help]
         help: Option<String>,
     },
-    /// A text that surely is a secret, where everybody who has the file reads it.
-    #[error("`{key}` holds {what}, in plain text")]
+    /// A text that surely is a secret, where everyone who has the file reads it.
+    #[error("`{key}` contains {what} in plain text")]
     #[diagnostic(
         code(spile::toml::secret),
         help(
-            "take it out, or name a variable (`\"${{NAME}}\"`) where the key takes one; and change it at its source if this file was ever committed or shared"
+            "remove it, or use a variable (`\"${{NAME}}\"`) if the key accepts one; if this file was ever committed or shared, change the secret at its source"
         )
     )]
     Secret {

@@ -14,9 +14,9 @@ use crate::source::{Place, Placed, Source};
 /// those.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Where the key stands.
+    /// Where the key is.
     pub key: Place,
-    /// Where the value stands; a table under a head, or of a dotted key, has the place of that.
+    /// Where the value is; a table under a head, or of a dotted key, has the place of that.
     pub place: Place,
     /// The value.
     pub content: Content,
@@ -28,7 +28,7 @@ pub struct Node {
 /// once more for every level above it.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// A value that is no table.
+    /// A value that is not a table.
     Leaf(Value),
     /// The members of a table.
     Members(IndexMap<String, Node>),
@@ -63,7 +63,7 @@ impl Node {
         }
     }
 
-    /// Returns the whole value and where it stands.
+    /// Returns the whole value and where it is.
     #[must_use]
     pub fn placed(&self) -> Placed<Value> {
         Placed { value: self.value(), place: self.place.clone() }
@@ -90,7 +90,7 @@ impl Node {
 }
 
 /// Finds the places that together hold all of a value. A table under a head, or of a dotted key, has the place of that,
-/// and so has an array of tables: what stands in those is at the places of its values.
+/// and so has an array of tables: what is in those is at the places of its values.
 pub(super) fn written(source: &Source, value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
     match value.get_ref() {
         DeValue::Table(table) if is_under_head(source, value) => {
@@ -107,7 +107,7 @@ pub(super) fn written(source: &Source, value: &Spanned<DeValue<'_>>, found: &mut
     }
 }
 
-/// Tells whether what a table or an array holds stands elsewhere than at its place.
+/// Tells whether what a table or an array holds is elsewhere than at its place.
 fn is_under_head(source: &Source, value: &Spanned<DeValue<'_>>) -> bool {
     let span = value.span();
     match value.get_ref() {
@@ -117,7 +117,7 @@ fn is_under_head(source: &Source, value: &Spanned<DeValue<'_>>) -> bool {
     }
 }
 
-/// The keys whose values are no secrets, whatever stands around them.
+/// The keys whose values are no secrets, whatever is around them.
 const PLAIN: [&str; 13] = [
     "id",
     "type",

@@ -1,4 +1,4 @@
-//! Secrets in plain text, anywhere in a file: every text of a table is looked at, whatever its key is called.
+//! Secrets in plain text, anywhere in a file: every string in a table is checked, whatever its key is called.
 
 use std::borrow::Cow;
 use std::ops::Range;

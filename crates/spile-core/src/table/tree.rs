@@ -12,12 +12,12 @@ use toml_edit::{Document, DocumentMut, TomlError};
 /// How many levels of tables and arrays a file may have.
 pub const DEEPEST: usize = 32;
 
-/// Why a text is no tree that can be walked.
+/// Why a text is not a tree that can be walked.
 #[derive(Debug)]
 pub enum NotATree {
     /// It is not TOML, for all these reasons.
     Syntax(Vec<Error>),
-    /// What stands there has more levels than anybody may walk.
+    /// It has more levels than the limit.
     TooDeep(Range<usize>),
 }
 
@@ -55,7 +55,7 @@ fn unify(text: &str, value: &mut Spanned<DeValue<'_>>) {
     }
 }
 
-/// Parses a text that is to be changed and written again.
+/// Parses a text that will be edited and rewritten.
 ///
 /// # Errors
 /// When it is not TOML, or too deep.
@@ -73,7 +73,7 @@ pub fn layout(text: &str) -> Result<Document<&str>, TomlError> {
     Document::parse(text)
 }
 
-/// What is no TOML at all is said better by the parser that follows, which stops there.
+/// The parser that follows reports text that is not TOML better, and stops there.
 fn measure(text: &str) -> Result<(), TomlError> {
     match tree(text) {
         Ok(_) | Err(NotATree::Syntax(_)) => Ok(()),

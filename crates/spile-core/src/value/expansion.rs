@@ -1,7 +1,7 @@
-//! Variables in texts: what Meltano puts into `$NAME` and `${NAME}`, and how a text says that it means neither.
+//! Variables in strings: what Meltano puts into `$NAME` and `${NAME}`, and how a string escapes them.
 //!
-//! In a file of spile's a text is literal, unless it is a reference as a whole. Behind the files it has Meltano's form: there
-//! a variable is replaced wherever it stands without a backslash in front (`ENV_VAR_PATTERN` of Meltano 4.4).
+//! In spile's files a string is literal, unless all of it is a reference. Past the files it has Meltano's form: there
+//! a variable is replaced wherever no backslash precedes it (`ENV_VAR_PATTERN` of Meltano 4.4).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -46,8 +46,8 @@ pub fn reference(text: &str) -> Option<&str> {
     name(&found)
 }
 
-/// Returns a text of a file as Meltano hands it on unchanged: a backslash stands before what it would take for a variable. A
-/// reference stays one, and so does what has its backslash.
+/// Returns a string of a file in a form that Meltano passes on unchanged: a backslash escapes what it would take for a
+/// variable. A reference stays one, and so does what has its backslash.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !may_have_one(text) || reference(text).is_some() {
@@ -105,13 +105,13 @@ pub fn of_table(value: &Value) -> Option<String> {
     is_name(text).then(|| format!("${{{text}}}"))
 }
 
-/// Tells whether a word is the name of a variable as everybody writes one. Lower-case words are data more often.
+/// Tells whether a word is the name of a variable as everyone writes one. Lower-case words are data more often.
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// Returns a value of a file in Meltano's form, and tells each text whose variable is not replaced.
+/// Returns a value of a file in Meltano's form, and reports each string whose variable is not replaced.
 #[must_use]
 pub fn from_file(value: &Value, literal: &mut dyn FnMut(&str)) -> Value {
     match value {

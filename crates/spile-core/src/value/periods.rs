@@ -1,4 +1,4 @@
-//! Periods in the keys of tables: Meltano flattens a setting into names joined by periods and nests it again, so a key such as
+//! Periods in the keys of tables: Meltano flattens a setting into names joined by periods and nests it again, so a key like
 //! `main.orders` comes out as two tables, or not at all where the value comes from a variable.
 //!
 //! Since 4.3 Meltano takes `\.` for a period that belongs to a key, in files and in variables (`split_path` and `process_config`
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 #[expect(clippy::unwrap_used, reason = "the pattern is a constant, and tests compile it")]
 static PERIOD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\?\.").unwrap());
 
-/// Returns a setting's value with its keys as Meltano hands them on whole. A key that has its backslashes keeps them.
+/// Returns a setting's value with keys that Meltano passes on whole. A key that has its backslashes keeps them.
 #[must_use]
 pub fn escaped(value: &Value) -> Value {
     match value {

@@ -1,4 +1,4 @@
-//! Whether a text would be large, or take long, in the hands of a reader that gives values alone.
+//! Whether a text would be too large or too slow for a reader that returns only values.
 
 use super::compose::DEEPEST;
 use super::parse::Parser;
@@ -25,7 +25,7 @@ pub fn may_grow(text: &str) -> bool {
 /// How many levels a text must seem to have before they are counted.
 const SEEMS_DEEP: usize = 1_000;
 
-/// How many brackets may open in a text that is no YAML.
+/// How many brackets may open in a text that is not YAML.
 const TOO_MANY: usize = 10_000;
 
 /// Tells whether a text is nested more deeply than anything is read. Readers that give values alone parse all of it first,
@@ -55,7 +55,7 @@ fn openings(text: &str) -> impl Iterator<Item = u8> {
 }
 
 /// Tells whether there are many brackets that open, or a line begins far to the right: a level without brackets takes a
-/// column at least. What closes is not counted, for it may stand in a text or a comment.
+/// column at least. What closes is not counted, for it may be in a text or a comment.
 fn seems_deep(text: &str) -> bool {
     let brackets = openings(text).nth(SEEMS_DEEP).is_some();
     let indent = |line: &str| line.bytes().take_while(|byte| b" \t-?:".contains(byte)).count();

@@ -1,4 +1,4 @@
-//! Comments: what stands between the tokens of a document, from `#` to the end of the line.
+//! Comments: what is between the tokens of a document, from `#` to the end of the line.
 
 use std::ops::Range;
 

@@ -17,7 +17,7 @@ struct Open {
     node: Node,
     /// The key whose value comes next.
     key: Option<Node>,
-    /// Where each key was first said.
+    /// Where each key was first defined.
     keys: BTreeMap<String, Range<usize>>,
 }
 

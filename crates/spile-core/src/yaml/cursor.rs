@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
         Some(if letter == '\u{85}' { '\n' } else { letter })
     }
 
-    /// Tells whether a line `---` or `...` stands here.
+    /// Tells whether a line `---` or `...` is here.
     pub fn is_marker(&self, marker: &str) -> bool {
         self.rest().starts_with(marker) && is_blank(self.peek_at(3))
     }

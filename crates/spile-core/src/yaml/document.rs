@@ -22,8 +22,8 @@ impl<'a> Document<'a> {
     /// Parses a text.
     ///
     /// # Errors
-    /// When it is no YAML, holds several documents, says a key twice, is a part of itself, is nested too deeply, or merges
-    /// what is no table.
+    /// When it is not YAML, holds several documents, says a key twice, is a part of itself, is nested too deeply, or merges
+    /// what is not a table.
     pub fn parse(text: &'a str) -> Result<Self, YamlMistake> {
         let mut composer = Composer::default();
         let mut parser = Parser::of(text);
@@ -39,7 +39,7 @@ impl<'a> Document<'a> {
             }
         }
         let empty = Node { content: Content::Mapping(Style::Block, Vec::new()), span: 0..0, anchor: None, tag: None };
-        // A document in which nothing is written is as good as none.
+        // An empty document counts as none.
         let root = root.filter(|root| !root.is_empty() || root.style().is_some() || root.tag.is_some());
         let root = root.unwrap_or(empty);
         let document = Self { text, root, schema: composer.schema, anchors: composer.anchors };
@@ -60,7 +60,7 @@ impl<'a> Document<'a> {
                 }
             }
         });
-        let message = "`<<` takes a table or a list of tables".to_owned();
+        let message = "`<<` needs a table or a list of tables".to_owned();
         wrong.map_or(Ok(()), |span| Err(YamlMistake::Syntax { message, span: span.into() }))
     }
 
@@ -92,7 +92,7 @@ impl<'a> Document<'a> {
                 wrong.get_or_insert_with(|| node.span.clone());
             }
         });
-        let message = "this has the form of a date, and is none: write it in quotes".to_owned();
+        let message = "this looks like a date but is not one: write it in quotes".to_owned();
         wrong.map_or(Ok(()), |span| Err(YamlMistake::Syntax { message, span: span.into() }))
     }
 

@@ -1,4 +1,4 @@
-//! Changes of a text: what is taken out and what is put in, all by the places of the text as it was.
+//! Edits of a text: what is removed and what is inserted, at positions in the original text.
 
 use std::ops::Range;
 

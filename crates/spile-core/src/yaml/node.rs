@@ -22,7 +22,7 @@ pub enum Content {
     Scalar {
         /// The text, unquoted.
         text: String,
-        /// Whether it stands without quotes, so that its form says what it is.
+        /// Whether it is without quotes, so that its form says what it is.
         is_plain: bool,
     },
     /// A list.
@@ -117,7 +117,7 @@ impl Node {
         }
     }
 
-    /// Tells whether this is a key that merges its value into the table it stands in.
+    /// Tells whether this is a key that merges its value into the table it is in.
     #[must_use]
     pub fn is_merge(&self) -> bool {
         matches!(&self.content, Content::Scalar { text, is_plain: true } if text == "<<") && self.tag.is_none()

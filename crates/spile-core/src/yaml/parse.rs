@@ -18,7 +18,7 @@ enum ParserState {
     BlockNode,
     SequenceFirst,
     SequenceEntry,
-    /// The items of a list that stands no further right than its key.
+    /// The items of a list that is no further right than its key.
     IndentlessEntry,
     MappingFirst,
     MappingKey,
@@ -36,7 +36,7 @@ enum ParserState {
     End,
 }
 
-/// Where a node stands, and so how it may be written.
+/// Where a node is, and so how it may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NodePosition {
     Flow,
@@ -80,7 +80,7 @@ impl<'a> Parser<'a> {
     /// Returns the next event; `None` at the end of the text.
     pub fn event(&mut self) -> Result<Option<Placed<'a>>, Unreadable> {
         if let Some(at) = self.unprintable {
-            return Err(Unreadable { message: "a control character stands here".to_owned(), at });
+            return Err(Unreadable { message: "a control character is not allowed here".to_owned(), at });
         }
         match self.state {
             ParserState::End => Ok(None),
@@ -153,14 +153,12 @@ impl<'a> Parser<'a> {
 
     fn unexpected(&mut self, wanted: &str) -> Unreadable {
         match self.scanner.peek() {
-            Ok(token) => {
-                Unreadable::new(format!("{} stands here, and {wanted} would fit", token.kind.name()), token.start)
-            }
+            Ok(token) => Unreadable::new(format!("expected {wanted}, found {}", token.kind.name()), token.start),
             Err(error) => error,
         }
     }
 
-    /// Returns a node that is not written; it stands where the last token ended.
+    /// Returns a node that is not written; it is where the last token ended.
     fn nothing(&mut self, then: ParserState) -> Placed<'a> {
         self.state = then;
         let properties = Properties::default();
@@ -221,12 +219,12 @@ impl<'a> Parser<'a> {
             let start = self.scanner.peek()?.start;
             let wrong = |message: &str| Err(Unreadable::new(message, start));
             match *self.kind()? {
-                TokenKind::Version { .. } if has_version => return wrong("the version is said twice"),
+                TokenKind::Version { .. } if has_version => return wrong("the version is set twice"),
                 TokenKind::Version { major: 1, minor: 1 | 2 } => has_version = true,
                 TokenKind::Version { .. } => return wrong("only YAML 1.1 and 1.2 are read"),
                 TokenKind::TagDirective { handle, prefix } => {
                     if self.handles.insert(handle, prefix).is_some() {
-                        return wrong("the handle is said twice");
+                        return wrong("the handle is defined twice");
                     }
                 }
                 TokenKind::OtherDirective => {}

@@ -21,7 +21,7 @@ impl Schema {
     }
 }
 
-/// Tells whether a plain scalar is no value.
+/// Tells whether a plain scalar is not a value.
 pub(super) fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }

@@ -125,8 +125,8 @@ impl<'a> Scanner<'a> {
             '|' | '>' if !self.is_flow() => self.block_scalar(),
             '\'' | '"' => self.quoted(),
             _ if self.is_plain(letter, next) => self.plain(),
-            '\t' => Err(self.wrong("a tab cannot indent a line")),
-            _ => Err(self.wrong(format!("nothing can begin with `{}`", letter.escape_debug()))),
+            '\t' => Err(self.wrong("a line cannot be indented with a tab")),
+            _ => Err(self.wrong(format!("nothing can start with `{}`", letter.escape_debug()))),
         }
     }
 
@@ -172,7 +172,7 @@ impl<'a> Scanner<'a> {
             && (key.mark.line != now.line || now.index - key.mark.index > LONGEST_KEY)
         {
             if key.is_required {
-                return Err(Unreadable::new("this is no key: no `:` follows it in its line", key.mark));
+                return Err(Unreadable::new("this is not a key: no `:` follows it on its line", key.mark));
             }
             self.keys.pop_front();
         }
@@ -193,7 +193,7 @@ impl<'a> Scanner<'a> {
     fn forget_key(&mut self) -> Result<(), Unreadable> {
         match self.take_key() {
             Some(key) if key.is_required => {
-                Err(Unreadable::new("this is no key: no `:` follows it in its line", key.mark))
+                Err(Unreadable::new("this is not a key: no `:` follows it on its line", key.mark))
             }
             _ => Ok(()),
         }
@@ -272,7 +272,7 @@ impl<'a> Scanner<'a> {
     fn block_entry(&mut self) -> Result<(), Unreadable> {
         if !self.is_flow() {
             if !self.may_begin_key {
-                return Err(self.wrong("an item of a list cannot begin here"));
+                return Err(self.wrong("a list item cannot start here"));
             }
             if self.deepen(self.cursor.mark.column) {
                 self.push_next(TokenKind::BlockSequenceStart, 0);
@@ -287,7 +287,7 @@ impl<'a> Scanner<'a> {
     fn key(&mut self) -> Result<(), Unreadable> {
         if !self.is_flow() {
             if !self.may_begin_key {
-                return Err(self.wrong("a key cannot begin here"));
+                return Err(self.wrong("a key cannot start here"));
             }
             if self.deepen(self.cursor.mark.column) {
                 self.push_next(TokenKind::BlockMappingStart, 0);
@@ -311,7 +311,7 @@ impl<'a> Scanner<'a> {
         } else {
             if !self.is_flow() {
                 if !self.may_begin_key {
-                    return Err(self.wrong("a `:` cannot stand here: it would begin a value within a value"));
+                    return Err(self.wrong("a `:` is not allowed here: it would start a value inside a value"));
                 }
                 if self.deepen(self.cursor.mark.column) {
                     self.push_next(TokenKind::BlockMappingStart, 0);
@@ -324,7 +324,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    // What stands between tokens.
+    // What is between tokens.
 
     /// Moves past blanks, line breaks and comments.
     fn skip(&mut self) {

@@ -3,7 +3,7 @@
 use super::Style;
 use super::cursor::TextPosition;
 
-/// A token and where it stands.
+/// A token and where it is.
 #[derive(Debug, Clone)]
 pub(super) struct Token<'a> {
     pub kind: TokenKind<'a>,
@@ -63,7 +63,7 @@ pub(super) enum Event<'a> {
     MappingEnd,
 }
 
-/// What stands in front of a node.
+/// What is in front of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Properties<'a> {
     pub anchor: Option<&'a str>,
@@ -71,7 +71,7 @@ pub(super) struct Properties<'a> {
     pub tag: Option<String>,
 }
 
-/// A text that is no YAML.
+/// A text that is not YAML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unreadable {
     pub message: String,
@@ -106,7 +106,7 @@ impl TokenKind<'_> {
             Self::Alias(_) => "an alias",
             Self::Anchor(_) => "an anchor",
             Self::Tag { .. } => "a tag",
-            Self::Scalar { .. } => "a text",
+            Self::Scalar { .. } => "a string",
         }
     }
 }

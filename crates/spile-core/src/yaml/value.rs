@@ -19,7 +19,7 @@ const TAGGED: &str = "a value with a tag";
 pub struct Odd {
     /// What it is, as a phrase.
     pub what: &'static str,
-    /// Where it stands.
+    /// Where it is.
     pub at: usize,
 }
 
@@ -43,7 +43,7 @@ impl<'a> ValueReader<'a> {
         self.left.get() == 0
     }
 
-    /// Returns the value of a node, and adds to `odd` what of it JSON has no form for: its text stands there instead.
+    /// Returns the value of a node, and adds to `odd` what JSON cannot represent: its text is used instead.
     pub fn value(&self, node: &Node, odd: &mut Vec<Odd>) -> Value {
         // A long text costs as much as the values that would fill its place.
         let cost = 1 + node.text().map_or(0, |text| text.len() / 32);
@@ -86,7 +86,7 @@ impl<'a> ValueReader<'a> {
     /// Returns the value of a scalar, or what it is where there is no form for it.
     fn scalar(&self, node: &Node) -> Result<Value, &'static str> {
         let Content::Scalar { text, is_plain } = &node.content else { return Ok(Value::Null) };
-        let plain = |text| scalar::plain(text, self.document.schema).ok_or("a number without a form in TOML");
+        let plain = |text| scalar::plain(text, self.document.schema).ok_or("a number that TOML cannot express");
         match node.tag.as_deref() {
             // YAML has names for these two, and no value.
             None | Some("!") if *is_plain && matches!(text.as_str(), "=" | "<<") => Err(TAGGED),
@@ -106,7 +106,7 @@ impl<'a> ValueReader<'a> {
             let key = match self.key(&pair.key, odd) {
                 Value::String(key) if !self.is_date(&pair.key) => key,
                 key => {
-                    odd.push(Odd { what: "a key that is no text", at: pair.key.span.start });
+                    odd.push(Odd { what: "a key that is not a string", at: pair.key.span.start });
                     key.as_str().map_or_else(|| key.to_string(), str::to_owned)
                 }
             };
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_has_no_form_is_told() {
         let (_, odd) = read("a: .nan\n1: x\nb: !env X\n");
-        assert_eq!(odd, ["a number without a form in TOML", "a key that is no text", "a value with a tag"]);
+        assert_eq!(odd, ["a number that TOML cannot express", "a key that is not a string", "a value with a tag"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-/// Where a value stands.
+/// Where a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValuePosition {
     /// Behind a key or a dash and up to the end of the line, or in front of a colon at its beginning.
@@ -79,11 +79,11 @@ fn scalar(out: &mut String, text: &str, place: ValuePosition) {
 /// How a text can be written.
 struct ScalarTraits {
     plain: Plain,
-    /// Whether it can stand in single quotes.
+    /// Whether it can be in single quotes.
     may_be_single: bool,
 }
 
-/// Where a text can stand without quotes.
+/// Where a text can be without quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Plain {
     Nowhere,
@@ -118,7 +118,7 @@ impl ScalarTraits {
     }
 }
 
-/// Says where a text can stand that has this character between these two.
+/// Says where a text can be that has this character between these two.
 fn indicated(c: char, before: Option<char>, next: Option<char>) -> Plain {
     let ends = next.is_none_or(is_white);
     match (c, before) {
@@ -151,7 +151,7 @@ fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// Tells whether a text without quotes is no text: a number, a truth, nothing, a date, a merge.
+/// Tells whether a text without quotes is not text: a number, a truth, nothing, a date, a merge.
 fn means_something_else(text: &str) -> bool {
     match text.as_bytes().first() {
         None => true,

@@ -89,7 +89,7 @@ impl Job {
             return (Some(format!("no record came: {absent}")), Cause::Empty);
         }
         match facts.selected {
-            Some(0) => (Some("`select` takes no stream of the source".to_owned()), Cause::NothingSelected),
+            Some(0) => (Some("`select` matches no stream of the source".to_owned()), Cause::NothingSelected),
             Some(_) => (Some("the source has no record of the streams that are selected".to_owned()), Cause::Empty),
             // It reads what it will, so the selection is not to blame.
             None if !can_select(&self.integration) => {

@@ -10,7 +10,7 @@ use spile_core::problem::listed;
 use spile_ops::connectors::{Prepared, Updated};
 use spile_ops::counted;
 
-/// The most names that are told.
+/// The maximum number of names to list.
 const MOST: usize = 20;
 
 /// Returns what an update came to.
@@ -19,8 +19,8 @@ pub fn updated(updated: &Updated) -> String {
     let counts = [(updated.added.len(), "new"), (updated.changed.len(), "changed"), (updated.gone.len(), "gone")];
     let counts = counts.map(|(count, how)| format!("{count} {how}")).join(", ");
     let kept = counted(updated.plugins, "definition");
-    let mut text = format!("{} {kept} of {}: {counts}\n", styled(GOOD.bold(), "Kept:"), harmless(&updated.hub));
-    for (head, why) in [("cannot be imported:", &updated.refused), ("did not come:", &updated.failed)] {
+    let mut text = format!("{} {kept} of {}: {counts}\n", styled(GOOD.bold(), "Cached:"), harmless(&updated.hub));
+    for (head, why) in [("cannot be imported:", &updated.refused), ("could not be downloaded:", &updated.failed)] {
         for (name, why) in why.iter().take(MOST) {
             let _ = writeln!(text, "  {} {head} {}", harmless(name), harmless(&one_line(why)));
         }
@@ -31,7 +31,7 @@ pub fn updated(updated: &Updated) -> String {
     if !updated.upgradable.is_empty() {
         let names = listed(updated.upgradable.iter().map(String::as_str));
         let how = "`spile connectors upgrade NAME` shows what changes";
-        let _ = writeln!(text, "{} {names}: {how}", styled(CHANGED, "There is a newer definition of"));
+        let _ = writeln!(text, "{} {names}: {how}", styled(CHANGED, "Newer definitions:"));
     }
     text
 }
@@ -57,7 +57,7 @@ pub fn upgrade(prepared: &Prepared) -> String {
         let _ = writeln!(text, "  {} {}", styled(CHANGED, "note:"), harmless(&one_line(note)));
     }
     if !problems.problems().is_empty() {
-        let _ = writeln!(text, "\n{}", styled(BAD, "With it the files of the project would be wrong:"));
+        let _ = writeln!(text, "\n{}", styled(BAD, "With this upgrade, the project would have invalid files:"));
         text.push_str(&report::problems(problems));
     }
     text

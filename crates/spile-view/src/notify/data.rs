@@ -45,7 +45,7 @@ impl From<&Tested> for TestedData {
 /// What `notify send` has done.
 #[derive(Debug, Serialize)]
 pub struct SentData {
-    /// What is wrong now, told or not.
+    /// What is wrong now, whether a channel was notified or not.
     pub alerts: Vec<AlertData>,
     /// What was sent.
     pub sent: Vec<MessageData>,
@@ -76,7 +76,7 @@ pub struct ProblemData {
 }
 
 impl SentData {
-    /// Gathers what was told.
+    /// Collects what was sent.
     #[must_use]
     pub fn of(alerts: &[Alert], events: &[Event]) -> Self {
         let mut data =
@@ -113,11 +113,11 @@ pub struct ChannelData {
     pub name: String,
     /// Its kind.
     pub kind: String,
-    /// What it is told of.
+    /// What it gets notifications about.
     pub on: Vec<&'static str>,
     /// Of which integrations; none means all.
     pub only: Vec<String>,
-    /// After how many seconds an alert that lasts is repeated; never, where there is none.
+    /// After how many seconds an active alert is repeated; never, if it is missing.
     pub repeat_seconds: Option<u64>,
     /// How many messages it gets in an hour.
     pub most_per_hour: u32,
@@ -140,21 +140,21 @@ pub struct AlertData {
     pub sentence: String,
     /// The next step.
     pub help: Option<String>,
-    /// The file where it is mended.
+    /// The file where it is fixed.
     pub file: Option<String>,
     /// The command that says more.
     pub command: Option<String>,
-    /// Which channels want to know of it, and when each was told last.
+    /// Which channels get it, and when each was last notified.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<ToldData>,
 }
 
-/// When a channel was told of an alert.
+/// When a channel was notified of an alert.
 #[derive(Debug, Serialize)]
 pub struct ToldData {
     /// The channel.
     pub channel: String,
-    /// When it was last told; none where it has still to be.
+    /// When it was last notified; none if it has yet to be.
     pub at: Option<Timestamp>,
 }
 

@@ -32,7 +32,7 @@ impl Story {
         decision.messages
     }
 
-    /// Decides and sends; returns what was told.
+    /// Decides and sends; returns what was sent.
     fn tell(&mut self, seen: &Seen, second: i64) -> Vec<String> {
         let messages = self.decide(seen, second);
         for message in &messages {

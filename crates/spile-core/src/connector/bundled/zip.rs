@@ -1,6 +1,6 @@
 //! Zip archives of texts, uncompressed: the container of wheels (PKWARE's APPNOTE 6.3, sections 4.3.7 to 4.3.16).
 //!
-//! Written here because a few small files need no compression, no dates and no reader.
+//! Written here because a few small files do not need compression, dates, or a reader.
 
 /// The version of the format that is enough to read it.
 const VERSION: u16 = 20;
@@ -11,7 +11,7 @@ const UTF8: u16 = 1 << 11;
 /// 1 January 1980, the first day that the format knows: the same bytes whenever it is made.
 const FIRST_DAY: u16 = (1 << 5) | 1;
 
-/// A regular file that everybody can read, as Unix writes it, in the upper half.
+/// A regular file that everyone can read, as Unix writes it, in the upper half.
 const MODE: u32 = 0o100_644 << 16;
 
 /// Returns an archive of files, by name and text.

@@ -57,7 +57,7 @@ fn what_a_source_gained_lost_and_retyped_is_told_stream_by_stream() {
         "ask: `public-fresh` is a new stream with 1 column",
         "take: `public-gone` is gone",
         "ask: the primary key of `public-orders` was `id` and is now `id, amount`",
-        "ask: `public-orders` has lost its column `why` (string); it may be called `reason` now",
+        "ask: `public-orders` no longer has the column `why` (string); it may now be called `reason`",
         "ask: `public-orders` has a new column `reason` (string); it may be a rename of `why`",
         "ask: `public-orders.amount` was `integer` and is now `number`",
     ];
@@ -84,7 +84,7 @@ fn what_is_not_read_has_not_changed_and_a_new_stream_is_told_all_the_same() {
     ];
     let shop = shop(&format!("select = ['a.*', '!a.secret', '!a.card']\n{ASKS}"));
     let found = changes(&shop, &before, &now);
-    assert_eq!(told(&found), ["ask: `c` is a new stream with 2 columns, which `select` does not take"]);
+    assert_eq!(told(&found), ["ask: `c` is a new stream with 2 columns, which `select` does not include"]);
     assert!(found[0].is_open() && asking(&found).is_empty(), "it holds no run back");
     assert_eq!(found[0].consequence("shop"), None);
 }

@@ -11,7 +11,7 @@ pub enum TableMistake {
     Shared {
         /// One integration, or two.
         who: String,
-        /// What would be written where, in words.
+        /// What would be written to which table, in words.
         what: String,
         /// The environment, in words, if it is not the default one.
         within: String,
@@ -22,13 +22,13 @@ pub enum TableMistake {
         #[help]
         help: String,
     },
-    /// The same in an imported project, which did so before.
+    /// The same in an imported project that already did this.
     #[error("{who}{within} write {what}: their rows are mixed")]
     #[diagnostic(code(spile::tables::imported_shared), severity(Warning))]
     ImportedShared {
         /// One integration, or two.
         who: String,
-        /// What is written where, in words.
+        /// What is written to which table, in words.
         what: String,
         /// The environment, in words, if it is not the default one.
         within: String,
@@ -39,8 +39,8 @@ pub enum TableMistake {
         #[help]
         help: String,
     },
-    /// Integrations of one connector in one place, of which nobody knows all streams.
-    #[error("{who}{within} read `{connector}` into the same place, and may share tables")]
+    /// Integrations of one connector with the same destination, whose streams are not all known.
+    #[error("{who}{within} read `{connector}` into the same place and may share tables")]
     #[diagnostic(code(spile::tables::maybe_shared), severity(Warning))]
     MaybeShared {
         /// The integrations.
@@ -56,8 +56,8 @@ pub enum TableMistake {
         #[help]
         help: String,
     },
-    /// A table that is not called like its stream.
-    #[error("`{loader}` names tables of `{slug}`{within} differently: {what}")]
+    /// A table whose name differs from its stream.
+    #[error("`{loader}` renames tables of `{slug}`{within}: {what}")]
     #[diagnostic(
         code(spile::tables::renamed),
         severity(Warning),
@@ -77,13 +77,13 @@ pub enum TableMistake {
         span: SourceSpan,
     },
     /// A table whose name the loader refuses.
-    #[error(
-        "`{loader}` refuses the names of tables of `{slug}`{within}, which are longer than {longest} characters: {what}"
-    )]
+    #[error("`{loader}` rejects table names of `{slug}`{within} that are longer than {longest} characters: {what}")]
     #[diagnostic(
         code(spile::tables::too_long),
         severity(Warning),
-        help("leave the streams out of `select`, or rename them with the extractor's `stream_maps`: a run would fail")
+        help(
+            "exclude the streams with `select`, or rename them with the extractor's `stream_maps`: otherwise runs fail"
+        )
     )]
     TooLong {
         /// The integration.
@@ -100,12 +100,12 @@ pub enum TableMistake {
         #[label("into this loader")]
         span: SourceSpan,
     },
-    /// A schema that neither the loader nor the integration names.
-    #[error("`{loader}` takes a schema for `{slug}`{within} that nobody asked for: {what}")]
+    /// A schema that neither the loader nor the integration sets.
+    #[error("`{loader}` uses a schema for `{slug}`{within} that is not configured: {what}")]
     #[diagnostic(
         code(spile::tables::other_schema),
         severity(Warning),
-        help("name the schema: `schema = \"…\"` in `[load]` of the integration, or the loader's own setting")
+        help("set the schema: `schema = \"…\"` under `[load]` in the integration, or with the loader's own setting")
     )]
     OtherSchema {
         /// The integration.

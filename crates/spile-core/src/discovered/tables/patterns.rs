@@ -1,4 +1,4 @@
-//! What integrations of one connector have in common by what they select, if their streams are not known.
+//! Which streams integrations of one connector both select, if their streams are not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 

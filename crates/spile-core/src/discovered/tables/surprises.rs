@@ -1,4 +1,4 @@
-//! Tables that are called otherwise than their streams, and schemas that nobody asked for.
+//! Tables whose names differ from their streams, and schemas that nobody configured.
 
 use super::{LISTED, TableMistake, TargetTable, Within, Writer};
 use crate::connector::naming::SchemaChoice;

@@ -58,7 +58,7 @@ fn two_streams_of_one_integration_in_one_table_are_a_problem_unless_that_is_mean
     assert_eq!(
         told,
         [
-            "`lake` names tables of `shop` differently: `App-Events` to `raw.Events`, `Web-Events` to `raw.Events` \
+            "`lake` renames tables of `shop`: `App-Events` to `raw.Events`, `Web-Events` to `raw.Events` \
              [spile::tables::renamed]",
             "`shop` would write `App-Events` and `Web-Events` to `raw.Events`: their rows would be mixed \
              [spile::tables::shared]",
@@ -101,7 +101,7 @@ fn a_schema_that_comes_from_a_streams_name_surprises_unless_the_source_has_it() 
     let all = declared(&[("shop", STRIPE), ("lake", &loader)]);
     let told = found(&all, &[("shop", Some(&[of_database("public-orders"), stream("Web-Events", &[])]))]);
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("nobody asked for: `Web-Events` to `Web.Events`"), "{told:?}");
+    assert!(told[0].contains("is not configured: `Web-Events` to `Web.Events`"), "{told:?}");
     assert!(told[1].contains("`Web-Events` to `Web.Events` [spile::tables::renamed]"), "{told:?}");
 }
 

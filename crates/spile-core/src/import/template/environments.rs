@@ -1,4 +1,4 @@
-//! The part of the template that is environments: what they say of plugins becomes calls for overlays.
+//! The environments in the template: what they set for plugins becomes calls for overlays.
 
 use std::fmt::Write;
 

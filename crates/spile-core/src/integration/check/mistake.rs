@@ -11,7 +11,7 @@ pub enum IntegrationMistake {
     #[error("there is no {role} `{name}`")]
     #[diagnostic(code(spile::integration::unknown_type))]
     UnknownType {
-        /// The role asked for.
+        /// The requested role.
         role: Role,
         /// What was written.
         name: String,
@@ -22,16 +22,16 @@ pub enum IntegrationMistake {
         #[help]
         help: String,
     },
-    /// A name that no plugin should have.
-    #[error("`{name}` cannot be the name of a plugin")]
+    /// A name that a plugin cannot have.
+    #[error("`{name}` is not a valid plugin name")]
     #[diagnostic(
         code(spile::integration::plugin),
-        help("write it as `meltano.yml` does, without `/`, `:`, blanks and a dot in front, or remove the line")
+        help("use the name from `meltano.yml`, without `/`, `:`, spaces, or a leading dot, or remove the line")
     )]
     Plugin {
         /// The name.
         name: String,
-        /// Where it stands.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
@@ -43,7 +43,7 @@ pub enum IntegrationMistake {
         name: String,
         /// The connector.
         connector: String,
-        /// Where the setting stands.
+        /// Where the setting is.
         #[label("not a setting of `{connector}`")]
         span: SourceSpan,
         /// The nearest setting, or all.
@@ -61,19 +61,19 @@ pub enum IntegrationMistake {
         /// What the setting takes.
         wanted: &'static str,
         /// The value.
-        #[label("{wanted} is wanted")]
+        #[label("expected {wanted}")]
         span: SourceSpan,
         /// The options, or a value that would do.
         #[help]
         help: String,
     },
-    /// A text that looks as if Meltano replaced a variable in it.
-    #[error("`{name}` holds `${variable}`, which stays as it is written: a text is literal")]
+    /// A string that looks as if Meltano would replace a variable in it.
+    #[error("`{name}` contains `${variable}`, which is not expanded: strings are literal")]
     #[diagnostic(
         code(spile::settings::literal_variable),
         severity(Warning),
         help(
-            "to have the variable put in, write `{{ env = \"...\" }}` around the whole text; to say that the text is meant, write a backslash before the dollar: `'\\${variable}'`"
+            "to expand the variable, write `{{ env = \"...\" }}` around the whole string; to keep the text, add a backslash before the dollar sign: `'\\${variable}'`"
         )
     )]
     LiteralVariable {
@@ -82,15 +82,15 @@ pub enum IntegrationMistake {
         /// The variable.
         variable: String,
         /// The value.
-        #[label("a literal text")]
+        #[label("a literal string")]
         span: SourceSpan,
     },
     /// A secret in plain text.
-    #[error("`{name}` is a secret and stands in plain text")]
+    #[error("`{name}` is a secret in plain text")]
     #[diagnostic(
         code(spile::secrets::plaintext),
         help(
-            "run `spile secrets encrypt {slug}`: it moves the value to `[secrets]`; and change it at its source if this file was ever committed or shared"
+            "run `spile secrets encrypt {slug}` to move the value to `[secrets]`; if this file was ever committed or shared, change the secret at its source"
         )
     )]
     PlainSecret {
@@ -98,16 +98,16 @@ pub enum IntegrationMistake {
         name: String,
         /// The integration, with the flag for its environment.
         slug: String,
-        /// Where its key stands.
+        /// Where its key is.
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// A value that surely is a secret, in a setting that is none.
-    #[error("`{name}` holds {what}, in plain text")]
+    /// A value that is certainly a secret, in a setting that is not.
+    #[error("`{name}` contains {what} in plain text")]
     #[diagnostic(
         code(spile::secrets::plain_value),
         help(
-            "run `spile secrets encrypt {slug}`, or remove the line and run `spile secrets set {slug} {name}`; and change it at its source if this file was ever committed or shared. Write `secret = true` for `{name}` in the connector's definition so that forms hide it, `secret = false` where it is no secret"
+            "run `spile secrets encrypt {slug}`, or remove the line and run `spile secrets set {slug} {name}`; if this file was ever committed or shared, change the secret at its source. In the connector's definition, set `secret = true` for `{name}` so that forms hide it, or `secret = false` if it is not a secret"
         )
     )]
     SecretValue {
@@ -117,17 +117,17 @@ pub enum IntegrationMistake {
         slug: String,
         /// What it is, with its article.
         what: &'static str,
-        /// Where its key stands.
+        /// Where its key is.
         #[label("a secret")]
         span: SourceSpan,
     },
-    /// A list in which a value has the name of a secret.
-    #[error("a list in `{name}` seems to hold a secret, in plain text")]
+    /// A list in which a key is named like a secret.
+    #[error("a list in `{name}` seems to contain a secret in plain text")]
     #[diagnostic(
         code(spile::secrets::likely),
         severity(Warning),
         help(
-            "run `spile secrets set {slug} {name}` with the whole value as JSON and remove it here; or write `secret = false` for `{name}` in the connector's definition"
+            "run `spile secrets set {slug} {name}` with the whole value as JSON and remove it here; or set `secret = false` for `{name}` in the connector's definition"
         )
     )]
     LikelySecret {
@@ -135,8 +135,8 @@ pub enum IntegrationMistake {
         name: String,
         /// The integration, with the flag for its environment.
         slug: String,
-        /// Where its key stands.
-        #[label("a name of secrets in it")]
+        /// Where its key is.
+        #[label("a key in it is named like a secret")]
         span: SourceSpan,
     },
     /// A setting that is always needed.
@@ -145,31 +145,31 @@ pub enum IntegrationMistake {
     MissingSetting {
         /// The setting.
         name: String,
-        /// Where the type is named.
+        /// Where the type is set.
         #[label("needs `{name}`")]
         span: SourceSpan,
         /// The next step.
         help: String,
     },
     /// A setting in two places.
-    #[error("`{name}` stands under `[config]` and among the secrets")]
-    #[diagnostic(code(spile::secrets::set_twice), help("take it out of `[config]`, or run `spile secrets unset`"))]
+    #[error("`{name}` is under `[config]` and in the secrets")]
+    #[diagnostic(code(spile::secrets::set_twice), help("remove it from `[config]`, or run `spile secrets unset`"))]
     SetTwice {
         /// The setting.
         name: String,
-        /// Where the secret stands.
+        /// Where the secret is.
         #[label("also here")]
         span: SourceSpan,
     },
     /// None of the alternatives is set in full.
-    #[error("no group of settings of `{connector}` is set in full")]
+    #[error("no group of settings of `{connector}` is complete")]
     #[diagnostic(code(spile::settings::group), help("{help}"))]
     Group {
         /// The connector.
         connector: String,
         /// What each of the alternatives lacks.
         help: String,
-        /// Where the type is named.
+        /// Where the type is set.
         #[label("needs one of its groups")]
         span: SourceSpan,
     },
@@ -181,58 +181,58 @@ pub enum IntegrationMistake {
         connector: String,
         /// The alternatives that are set.
         groups: String,
-        /// Where the type is named.
-        #[label("takes one of them")]
+        /// Where the type is set.
+        #[label("accepts only one of them")]
         span: SourceSpan,
     },
     /// A key that integrations of that role do not have.
-    #[error("`{key}` has no meaning for a loader")]
+    #[error("`{key}` has no effect in a loader")]
     #[diagnostic(
         code(spile::integration::loader_key),
-        help("remove it; extractors name it, with `loader = \"{slug}\"`")
+        help("remove it; extractors choose this loader with `loader = \"{slug}\"`")
     )]
     LoaderKey {
         /// The key.
         key: &'static str,
         /// The loader.
         slug: String,
-        /// Where the value stands.
+        /// Where the value is.
         #[label("only for extractors")]
         span: SourceSpan,
     },
-    /// A watch over a source that cannot be asked.
-    #[error("the tap of `{connector}` cannot be asked for its streams, so nobody would know of a change")]
+    /// A reaction to changes of a source that cannot be discovered.
+    #[error("the tap of `{connector}` does not support discovery, so changes cannot be detected")]
     #[diagnostic(
         code(spile::schema::no_discovery),
-        help("remove the line; if the tap can be asked, add `discover` to the capabilities of the connector")
+        help("remove the line; if the tap supports discovery, add `discover` to the connector's capabilities")
     )]
     NoDiscovery {
         /// The connector.
         connector: String,
-        /// Where the word stands.
+        /// Where the word is.
         #[label("has no effect")]
         span: SourceSpan,
     },
-    /// Something to be left out of a run whose tap reads what it will.
-    #[error("the tap of `{connector}` cannot be told what to leave out")]
+    /// An exclusion for a tap that does not accept a selection.
+    #[error("the tap of `{connector}` cannot exclude anything")]
     #[diagnostic(
         code(spile::schema::nothing_left_out),
-        help("write `fail`; if the tap takes a catalog, add `catalog` to the capabilities of the connector")
+        help("use `fail`; if the tap accepts a catalog, add `catalog` to the connector's capabilities")
     )]
     NothingLeftOut {
         /// The connector.
         connector: String,
-        /// Where the word stands.
-        #[label("leaves a change out of the run until it is accepted")]
+        /// Where the word is.
+        #[label("excludes a change from runs until it is accepted")]
         span: SourceSpan,
     },
-    /// A schedule that is none.
+    /// An invalid schedule.
     #[error("{message}")]
     #[diagnostic(code(spile::integration::schedule))]
     Schedule {
-        /// Why it is none.
+        /// Why it is invalid.
         message: String,
-        /// Where it stands.
+        /// Where it is.
         #[label("not a schedule")]
         span: SourceSpan,
         /// The nearest preset, or the form.
@@ -250,13 +250,13 @@ pub enum IntegrationMistake {
         #[label("nothing to run")]
         span: SourceSpan,
     },
-    /// How a schedule is kept, in words that mean nothing.
+    /// A timing key with an invalid value.
     #[error("{message}")]
     #[diagnostic(code(spile::integration::timing))]
     Timing {
         /// What is wrong with it.
         message: String,
-        /// Where it stands.
+        /// Where it is.
         #[label("{label}")]
         span: SourceSpan,
         /// What is not there.
@@ -265,37 +265,37 @@ pub enum IntegrationMistake {
         #[help]
         help: String,
     },
-    /// How a schedule is kept that is not there.
-    #[error("`{key}` says how a schedule is kept, and there is none")]
+    /// A timing key without a schedule.
+    #[error("`{key}` has no effect without `schedule`")]
     #[diagnostic(code(spile::integration::timing_without_schedule), help("add `schedule`, or remove `{key}`"))]
     TimingWithoutSchedule {
         /// The key.
         key: &'static str,
-        /// Where it stands.
-        #[label("of no schedule")]
+        /// Where it is.
+        #[label("no `schedule` here")]
         span: SourceSpan,
     },
     /// A pattern that never matches.
     #[error("`{pattern}` selects nothing: {fault}")]
     #[diagnostic(
         code(spile::integration::select),
-        help("write `stream.field`, such as `Account.*` or `!Contact.Phone`")
+        help("use `stream.field`, for example `Account.*` or `!Contact.Phone`")
     )]
     Select {
         /// The pattern.
         pattern: String,
         /// Why.
         fault: &'static str,
-        /// Where it stands.
+        /// Where it is.
         #[label("here")]
         span: SourceSpan,
     },
     /// A setting whose value a run takes from elsewhere.
-    #[error("`{setting}` has no effect: `.env` sets `{variable}`, and Meltano takes that")]
+    #[error("`{setting}` has no effect, because `.env` sets `{variable}`")]
     #[diagnostic(
         code(spile::settings::overridden),
         severity(Warning),
-        help("remove the variable (`.env:{line}`), or the setting here: of both, Meltano takes the variable")
+        help("remove the variable (`.env:{line}`) or the setting here; Meltano prefers the variable")
     )]
     Overridden {
         /// The setting.
@@ -305,15 +305,15 @@ pub enum IntegrationMistake {
         /// The line of `.env`.
         line: usize,
         /// Where the setting stands.
-        #[label("not what a run gets")]
+        #[label("not the value that a run gets")]
         span: SourceSpan,
     },
     /// A pattern of which another one leaves nothing.
-    #[error("`{pattern}` selects nothing: `{by}` leaves all of it out again")]
+    #[error("`{pattern}` selects nothing, because `{by}` excludes all of it")]
     #[diagnostic(
         code(spile::integration::canceled_select),
         severity(Warning),
-        help("remove one of them: patterns that begin with `!` apply after all others, wherever they stand")
+        help("remove one of them; patterns that start with `!` apply after all others, in any order")
     )]
     CanceledSelect {
         /// The pattern.
@@ -327,23 +327,23 @@ pub enum IntegrationMistake {
         #[label("leaves it out")]
         by_span: SourceSpan,
     },
-    /// A selection of no stream.
+    /// A selection that selects nothing.
     #[error("`select` is empty: no stream would be read")]
     #[diagnostic(
         code(spile::integration::empty_selection),
-        help("name the streams, such as `select = [\"orders.*\"]`, or remove `select` to read all of them")
+        help("list the streams, for example `select = [\"orders.*\"]`, or remove `select` to read all of them")
     )]
     EmptySelection {
-        /// Where it stands.
-        #[label("takes no stream")]
+        /// Where it is.
+        #[label("selects no stream")]
         span: SourceSpan,
     },
-    /// A selection that the tap never hears of.
-    #[error("`{connector}` cannot select: Meltano has no way to tell its tap what `{key}` says")]
+    /// A selection that Meltano cannot pass to the tap.
+    #[error("`{connector}` does not support selection: Meltano cannot pass `{key}` to its tap")]
     #[diagnostic(
         code(spile::integration::no_selection),
         help(
-            "remove `{key}`: the tap reads all it finds; if it takes a catalog, add `catalog` to the capabilities of the connector"
+            "remove `{key}`: the tap reads everything it finds; if it accepts a catalog, add `catalog` to the connector's capabilities"
         )
     )]
     NoSelection {
@@ -351,20 +351,20 @@ pub enum IntegrationMistake {
         key: &'static str,
         /// The connector.
         connector: String,
-        /// Where it stands.
+        /// Where it is.
         #[label("has no effect")]
         span: SourceSpan,
     },
-    /// An overlay says what only the base may say.
+    /// An overlay sets a key that only the base may set.
     #[error("`{key}` cannot differ between environments")]
-    #[diagnostic(code(spile::integration::overlay_key), help("write it in `{base}`, or make another integration"))]
+    #[diagnostic(code(spile::integration::overlay_key), help("set it in `{base}`, or create another integration"))]
     OverlayKey {
         /// The key.
         key: &'static str,
         /// The base file.
         base: String,
-        /// Where it stands.
-        #[label("not in an overlay")]
+        /// Where it is.
+        #[label("not allowed in an overlay")]
         span: SourceSpan,
     },
 }

@@ -12,7 +12,7 @@ use crate::source::{Place, Placed};
 use crate::table::Node;
 use crate::value::{Settings, expansion, sorted};
 
-/// Whether what stands in texts may be told.
+/// Whether what is in texts may be told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Texts {
     Open,
@@ -89,7 +89,7 @@ pub(super) fn named(draft: &Draft) -> String {
     }
 }
 
-/// Tells whether a text is no secret where one belongs: nothing at all, or the name of a variable.
+/// Tells whether a text is not a secret where one belongs: nothing at all, or the name of a variable.
 fn holds_nothing(text: &str) -> bool {
     text.is_empty() || is_reference(text)
 }
@@ -140,7 +140,7 @@ fn no_text(setting: &Setting, kind: sops::PlainKind) -> Option<&'static str> {
 }
 
 /// Returns the environment variable from which Meltano reads a setting of a plugin: upper case, everything
-/// that is no letter or digit an underscore.
+/// that is not a letter or digit an underscore.
 #[must_use]
 pub fn environment_variable(plugin: &str, setting: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
@@ -157,7 +157,7 @@ fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
     let words = setting.kind.option_words();
     let names = || words.iter().map(String::as_str);
     let help = if words.is_empty() {
-        format!("write {wanted}, such as `{} = {example}`", setting.name)
+        format!("use {wanted}, for example `{} = {example}`", setting.name)
     } else {
         let near = value.as_str().and_then(|text| did_you_mean(text, names()));
         near.unwrap_or_else(|| format!("choose one of {}", listed(names())))
@@ -169,7 +169,7 @@ fn fits(setting: &Setting, value: &Placed<Value>, problems: &mut Problems) {
     );
 }
 
-/// What stands at a misspelt name may be a secret.
+/// The value of a misspelled name may be a secret.
 fn unknown(connector: &Connector, name: &str, node: &Node, problems: &mut Problems) {
     node.hide(problems);
     unknown_name(connector, name, &node.key, problems);
@@ -205,7 +205,7 @@ pub(super) fn required(draft: &Draft, connector: &Connector, config: &Settings, 
             format!("add `{name} = {}` under `[config]`", setting.kind.wanted().1)
         } else {
             let options = listed(words.iter().map(String::as_str));
-            format!("add `{name}` under `[config]`, with one of {options}")
+            format!("add `{name}` under `[config]`, set to one of {options}")
         };
         let span = place.span.clone().into();
         problems.push(&place.source, IntegrationMistake::MissingSetting { name, span, help });
@@ -229,17 +229,17 @@ fn groups(connector: &Connector, slug: &Slug, given: &SetNames<'_>, place: &Plac
         let described = |group: &Group| {
             let missing = group.settings.iter().filter(|name| !given(name)).map(String::as_str);
             let is_begun = group.settings.iter().any(|name| is_set(name));
-            let is = if is_begun { "is missing" } else { "is needed" };
-            format!("{} ({} {is})", group.label, listed(missing))
+            let lacks = if is_begun { "missing" } else { "needs" };
+            format!("{} ({lacks} {})", group.label, listed(missing))
         };
         let mut help =
-            format!("set in full {}", connector.groups.iter().map(described).collect::<Vec<_>>().join(" or "));
+            format!("set all of {}", connector.groups.iter().map(described).collect::<Vec<_>>().join(" or "));
         // Of what was begun, where something was: the others are not what is wanted.
         let is_begun = |group: &&Group| group.settings.iter().any(|name| is_set(name));
         let wanted = connector.groups.iter().find(is_begun).or(connector.groups.first());
         let is_secret = |name: &&String| connector.setting(name).is_some_and(|setting| setting.secret) && !given(name);
         if let Some(secret) = wanted.and_then(|group| group.settings.iter().find(is_secret)) {
-            help = format!("{help}; `spile secrets set {slug} {secret}` sets a secret one");
+            help = format!("{help}; set secrets with `spile secrets set {slug} {secret}`");
         }
         problems
             .push(&place.source, IntegrationMistake::Group { connector: connector.name.clone(), help, span: span() });

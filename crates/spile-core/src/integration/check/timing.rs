@@ -15,13 +15,17 @@ pub(super) fn timing(draft: &Draft, problems: &mut Problems) -> Timing {
     let zone = draft.timezone.as_ref().and_then(|written| zone(written, problems));
     let jitter = draft.jitter.as_ref().and_then(|written| {
         let found = duration(written).filter(|jitter| *jitter <= LONGEST_JITTER);
-        let help = "write a duration, such as `90s` or `10m`";
-        found.or_else(|| wrong(written, "is no jitter", "not a duration of at most a day", help.to_owned(), problems))
+        let help = "use a duration, for example `90s` or `10m`";
+        found.or_else(|| {
+            wrong(written, "is not a valid jitter", "not a duration of up to one day", help.to_owned(), problems)
+        })
     });
     let catch_up = draft.catch_up.as_ref().and_then(|written| {
-        let help = "write `last`, `none`, or how late a run may be, such as `2h`";
+        let help = "use `last`, `none`, or how late a run may be, for example `2h`";
         let found = written.parse::<CatchUp>().ok();
-        found.or_else(|| wrong(written, "does not say what to make up for", "no such way", help.to_owned(), problems))
+        found.or_else(|| {
+            wrong(written, "is not a valid value for `catch_up`", "unknown value", help.to_owned(), problems)
+        })
     });
     Timing {
         zone: zone.unwrap_or(default.zone),
@@ -36,8 +40,8 @@ fn zone(written: &Placed<String>, problems: &mut Problems) -> Option<TimeZone> {
     found.or_else(|| {
         let known: Vec<String> = tz::db().available().map(|name| name.to_string()).collect();
         let near = did_you_mean(written, known.iter().map(String::as_str));
-        let help = near.unwrap_or_else(|| "write a name of the IANA database, such as `Europe/Berlin`".to_owned());
-        wrong(written, "is no time zone", "not in the IANA database", help, problems)
+        let help = near.unwrap_or_else(|| "use a name from the IANA database, for example `Europe/Berlin`".to_owned());
+        wrong(written, "is not a time zone", "not in the IANA database", help, problems)
     })
 }
 

@@ -42,7 +42,7 @@ fn look(value: &Value, named: Certainty) -> Option<SecretSighting> {
         Value::Object(members) => members.iter().find_map(|(name, member)| {
             let is_named = is_name(name) && member.as_str().is_some_and(is_real);
             let by_name =
-                is_named.then_some(SecretSighting { what: "a value under the name of a secret", certainty: named });
+                is_named.then_some(SecretSighting { what: "a value under a secret's name", certainty: named });
             look(member, named).or(by_name)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,

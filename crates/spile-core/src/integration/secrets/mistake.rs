@@ -8,11 +8,11 @@ use crate::sops::{BadMetadata, NotADocument, NotEnc};
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SecretsMistake {
     /// A value under `[secrets]` that nobody encrypted.
-    #[error("`{name}` stands in plain text under `[secrets]`")]
+    #[error("`{name}` is in plain text under `[secrets]`")]
     #[diagnostic(
         code(spile::secrets::not_encrypted),
         help(
-            "run `spile secrets encrypt {slug}`; and change the value at its source if this file was ever committed or shared"
+            "run `spile secrets encrypt {slug}`; if this file was ever committed or shared, change the value at its source"
         )
     )]
     NotEncrypted {
@@ -20,12 +20,12 @@ pub enum SecretsMistake {
         name: String,
         /// The integration, with the flag for its environment.
         slug: String,
-        /// Where its key stands.
+        /// Where its key is.
         #[label("not encrypted")]
         span: SourceSpan,
     },
     /// An empty text, which sops does not encrypt.
-    #[error("`{name}` is an empty text, which anybody can write: sops encrypts none")]
+    #[error("`{name}` is an empty string, which sops does not encrypt: anyone could have written it")]
     #[diagnostic(
         code(spile::secrets::nothing),
         help("remove the line, or set a value with `spile secrets set {slug} {name}`")
@@ -35,8 +35,8 @@ pub enum SecretsMistake {
         name: String,
         /// The integration, with the flag for its environment.
         slug: String,
-        /// Where its key stands.
-        #[label("nothing is encrypted here")]
+        /// Where its key is.
+        #[label("not encrypted")]
         span: SourceSpan,
     },
     /// A ciphertext that was damaged.
@@ -52,16 +52,16 @@ pub enum SecretsMistake {
         slug: String,
         /// What is wrong with it.
         reason: NotEnc,
-        /// Where its value stands.
+        /// Where its value is.
         #[label("{reason}")]
         span: SourceSpan,
     },
-    /// A secret that is no text.
-    #[error("`{name}` under `[secrets]` is not text")]
+    /// A secret that is not text.
+    #[error("`{name}` under `[secrets]` is not a string")]
     #[diagnostic(
         code(spile::secrets::not_text),
         help(
-            "`[secrets]` is one flat table of texts: write `\"a.b\" = \"...\"` for a nested setting, JSON for a list or an object, and encrypt it with `spile secrets encrypt {slug}`"
+            "`[secrets]` is a flat table of strings: write `\"a.b\" = \"...\"` for a nested setting, JSON for a list or an object, and encrypt it with `spile secrets encrypt {slug}`"
         )
     )]
     NotText {
@@ -69,15 +69,15 @@ pub enum SecretsMistake {
         name: String,
         /// The integration, with the flag for its environment.
         slug: String,
-        /// Where its key stands.
-        #[label("a text is wanted")]
+        /// Where its key is.
+        #[label("expected a string")]
         span: SourceSpan,
     },
     /// Ciphertexts nobody can decrypt.
-    #[error("`[secrets]` has no `[sops]` metadata beside it")]
+    #[error("`[secrets]` has no `[sops]` metadata")]
     #[diagnostic(
         code(spile::secrets::no_metadata),
-        help("restore `[sops]` from git, or set the secrets anew with `spile secrets set {slug} KEY`")
+        help("restore `[sops]` from git, or set the secrets again with `spile secrets set {slug} KEY`")
     )]
     NoMetadata {
         /// The integration, with the flag for its environment.
@@ -87,15 +87,15 @@ pub enum SecretsMistake {
         span: SourceSpan,
     },
     /// Metadata of nothing.
-    #[error("`[sops]` has no `[secrets]` beside it")]
+    #[error("`[sops]` has no matching `[secrets]`")]
     #[diagnostic(code(spile::secrets::no_secrets), help("restore `[secrets]` from git, or remove `[sops]`"))]
     NoSecrets {
         /// The table.
-        #[label("metadata of nothing")]
+        #[label("no `[secrets]` for this")]
         span: SourceSpan,
     },
     /// Metadata that sops would refuse.
-    #[error("the `sops` metadata cannot be used: {mistake}")]
+    #[error("the `sops` metadata is invalid: {mistake}")]
     #[diagnostic(code(spile::secrets::metadata), help("{help}"))]
     Metadata {
         /// What is wrong with it.
@@ -107,22 +107,22 @@ pub enum SecretsMistake {
         help: String,
     },
     /// A scope or a MAC that makes an edit by hand a fault.
-    #[error("`[sops]` covers more than `[secrets]`: an edit of the rest by hand would break its MAC")]
+    #[error("`[sops]` covers more than `[secrets]`: editing the rest by hand would break its MAC")]
     #[diagnostic(
         code(spile::secrets::profile),
         help(
-            "run `spile secrets rotate {slug}`: it writes `encrypted_regex = \"^secrets$\"` and `mac_only_encrypted = true`"
+            "run `spile secrets rotate {slug}`, which sets `encrypted_regex = \"^secrets$\"` and `mac_only_encrypted = true`"
         )
     )]
     Profile {
         /// The integration, with the flag for its environment.
         slug: String,
         /// The table.
-        #[label("not only over `[secrets]`")]
+        #[label("covers more than `[secrets]`")]
         span: SourceSpan,
     },
     /// Two places for the same thing.
-    #[error("`{slug}` has its secrets twice: under `[secrets]` and in `{sidecar}`")]
+    #[error("`{slug}` has secrets in two places: under `[secrets]` and in `{sidecar}`")]
     #[diagnostic(
         code(spile::secrets::two_forms),
         help("keep one: remove `[secrets]` and `[sops]` here, or delete `{sidecar}`")
@@ -137,17 +137,17 @@ pub enum SecretsMistake {
         span: SourceSpan,
     },
     /// A sidecar that belongs to nothing.
-    #[error("there is no `{base}` beside these secrets")]
+    #[error("these secrets have no base file `{base}`")]
     #[diagnostic(code(spile::secrets::sidecar_alone), help("add `{base}`, or rename or delete this file"))]
     SidecarAlone {
         /// The missing file's name.
         base: String,
         /// The sidecar's start.
-        #[label("secrets of nothing")]
+        #[label("no base file")]
         span: SourceSpan,
     },
-    /// A sidecar that is no sops document.
-    #[error("the sidecar is no sops document: {reason}")]
+    /// A sidecar that is not a sops document.
+    #[error("the sidecar is not a sops document: {reason}")]
     #[diagnostic(code(spile::secrets::sidecar), help("{help}"))]
     Sidecar {
         /// Why.
@@ -159,17 +159,17 @@ pub enum SecretsMistake {
         help: String,
     },
     /// A secret that the sidecar's scope leaves out.
-    #[error("`{name}` stands in plain text: the scope of the sidecar leaves it out")]
+    #[error("`{name}` is in plain text: the sidecar's scope does not cover it")]
     #[diagnostic(
         code(spile::secrets::sidecar_plain),
         help(
-            "make the sidecar again with a scope that takes it in, and change the value at its source if this file was ever committed or shared"
+            "create the sidecar again with a scope that covers it; if this file was ever committed or shared, change the value at its source"
         )
     )]
     SidecarPlain {
         /// The setting.
         name: String,
-        /// Where its key stands.
+        /// Where its key is.
         #[label("not encrypted")]
         span: SourceSpan,
     },
@@ -194,14 +194,14 @@ pub enum SecretsMistake {
         span: SourceSpan,
     },
     /// A list in a sidecar, which no variable can carry.
-    #[error("`{name}` of the sidecar is a list")]
-    #[diagnostic(code(spile::secrets::sidecar_list), help("write it as one text of JSON, with `sops edit {path}`"))]
+    #[error("`{name}` in the sidecar is a list")]
+    #[diagnostic(code(spile::secrets::sidecar_list), help("write it as one JSON string with `sops edit {path}`"))]
     SidecarList {
         /// The setting.
         name: String,
         /// The sidecar.
         path: String,
-        /// Where its key stands.
+        /// Where its key is.
         #[label("a list")]
         span: SourceSpan,
     },

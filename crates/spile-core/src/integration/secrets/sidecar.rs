@@ -13,7 +13,7 @@ use crate::source::{Place, Source};
 
 /// Reads sidecars and gives each to the draft that it belongs to.
 pub fn attach(drafts: &mut [Draft], sidecars: &[(FileName, Source)], problems: &mut Problems) {
-    // A file that is wrong as a whole is no draft, and there all the same.
+    // A file that is wrong as a whole is not a draft, and there all the same.
     let unread = problems.unread(FileName::of_path);
     for (name, source) in sidecars {
         let own = |draft: &&mut Draft| draft.slug == name.slug && draft.environment == name.environment;
@@ -47,7 +47,7 @@ fn sidecar(source: &Source, slug: &str, problems: &mut Problems) -> Option<Secre
             let path = source.path().display();
             let help = match &reason {
                 NotADocument::NoMetadata => format!(
-                    "encrypt it with `sops encrypt -i {path}`, and change its values at their sources if it was ever committed"
+                    "encrypt it with `sops encrypt -i {path}`; if it was ever committed, change its values at their sources"
                 ),
                 _ => "restore it from git".to_owned(),
             };
@@ -128,7 +128,7 @@ fn flattened(members: &Members) -> Vec<(Vec<&str>, &Node)> {
     found
 }
 
-/// Returns where a key of JSON or YAML most likely stands: the first line that begins with it.
+/// Returns where a key of JSON or YAML most likely is: the first line that begins with it.
 fn key_place(source: &Source, key: &str) -> Place {
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {

@@ -9,7 +9,7 @@ pub struct Pattern {
     pub stream: Glob,
     /// The fields as written; `None` where it is about the stream as a whole.
     pub field: Option<String>,
-    /// Whether a `!` stands before it.
+    /// Whether a `!` is before it.
     pub is_negated: bool,
 }
 
@@ -52,7 +52,7 @@ impl Pattern {
     }
 }
 
-/// Returns the stream of a pattern without its `!`, as written: what stands before the first dot without a backslash.
+/// Returns the stream of a pattern without its `!`, as written: what is before the first dot without a backslash.
 #[must_use]
 pub fn stream_part(body: &str) -> &str {
     let dot = body.match_indices('.').map(|(at, _)| at).find(|at| !body[..*at].ends_with('\\'));

@@ -24,7 +24,7 @@ struct Select {
 }
 
 impl Select {
-    /// Where nothing is said, or only what is left out, everything is taken.
+    /// If `select` is missing or only excludes, everything else is read.
     fn of(value: Option<&Value>) -> Self {
         let (mut taken, mut left_out) = (BTreeSet::new(), BTreeSet::new());
         for pattern in value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {

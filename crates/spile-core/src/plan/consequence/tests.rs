@@ -90,7 +90,7 @@ fn what_an_environment_says_itself_does_not_change_with_the_base() {
 fn another_plugin_or_connector_reads_all_again_and_another_version_only_starts_anew() {
     let all = ["customers", "orders"];
     let anew = |reason| told(Consequence::FullRefresh, reason, &all);
-    let installed = told(Consequence::Restart, "the plugin is installed anew", &all);
+    let installed = told(Consequence::Restart, "the plugin is reinstalled", &all);
     assert_eq!(of_plugin(|shop| define(shop, &[("name", "tap"), ("pip_url", "tap==2")])), installed);
     assert_eq!(of_plugin(|shop| define(shop, &[("name", "tap"), ("executable", "tap-2")])), installed);
     let other = anew("another plugin starts without a bookmark");

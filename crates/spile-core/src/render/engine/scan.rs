@@ -29,7 +29,7 @@ pub(super) fn check(text: &str, syntax: &SyntaxConfig) -> Result<(), Failure> {
         return refuse(format!("it is longer than {TEXT} bytes"), 0..0);
     }
     let (mut tag, mut tokens, mut elifs) = (Tag::default(), 0, 0);
-    // What is no token is reported by the parser.
+    // What is not a token is reported by the parser.
     for (token, span) in tokenize(text, false, syntax.clone()).map_while(Result::ok) {
         tokens += 1;
         let place = range(span);
@@ -49,7 +49,7 @@ pub(super) fn check(text: &str, syntax: &SyntaxConfig) -> Result<(), Failure> {
             return refuse(format!("one tag has more than {LINKS} operators and brackets"), tag.start..place.end);
         }
         if tag.repeats && tag.constant {
-            let message = "one tag has a list of constants and a `*`, which the engine would work out unbounded";
+            let message = "one tag has a list of constants and a `*`, which the engine would expand without a limit";
             return refuse(message.to_owned(), tag.start..place.end);
         }
     }
@@ -61,7 +61,7 @@ fn range(span: Span) -> Range<usize> {
     at(span.start_offset)..at(span.end_offset)
 }
 
-/// What stood before a token: it tells a list from a subscript, and a tuple from a call.
+/// What was before a token: it tells a list from a subscript, and a tuple from a call.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Previous {
     /// The tag's start.
@@ -80,7 +80,7 @@ struct Bracket {
     is_literal: bool,
     /// Whether it is a list, or has shown itself to be a tuple.
     is_sequence: bool,
-    /// Whether a name stands in it.
+    /// Whether a name is in it.
     is_variable: bool,
 }
 
@@ -91,9 +91,9 @@ struct Tag {
     links: usize,
     previous: Previous,
     brackets: Vec<Bracket>,
-    /// A list or tuple of constants stands in it. The engine works out what is constant when it compiles, without fuel.
+    /// A list or tuple of constants is in it. The engine works out what is constant when it compiles, without fuel.
     constant: bool,
-    /// A `*` stands in it.
+    /// A `*` is in it.
     repeats: bool,
 }
 
@@ -136,7 +136,7 @@ impl Tag {
     }
 }
 
-/// Words after which an operand stands.
+/// Words that are followed by an operand.
 const OPERATORS: [&str; 7] = ["not", "and", "or", "if", "else", "is", "in"];
 
 /// Words that are no names.

@@ -111,7 +111,7 @@ fn tojson(value: &Value, indent: Option<Value>, named: Kwargs) -> Result<Value, 
 }
 
 fn too_much() -> Error {
-    Error::new(ErrorKind::OutOfFuel, "it makes too much text, or a value that is too large")
+    Error::new(ErrorKind::OutOfFuel, "it produces too much text, or a value that is too large")
 }
 
 /// Finds every list and map in what a template is given.
@@ -158,7 +158,7 @@ fn add(value: &Value, sum: &mut u64, limit: u64, depth: usize) -> Result<(), Err
     value.as_object().map_or(Ok(()), |object| items(object).try_for_each(|item| add(&item, sum, limit, depth - 1)))
 }
 
-/// Returns a value in which no list is made anew each time that it is read: such lists are views of other lists, one
+/// Returns a value in which no list is made again each time that it is read: such lists are views of other lists, one
 /// on another without end. `None` where it is that already.
 fn settled(value: &Value, limit: u64, depth: usize) -> Result<Option<Value>, Error> {
     let Some(object) = value.as_object() else { return Ok(None) };

@@ -28,7 +28,7 @@ pub(super) fn mark(id: IntegrationId, task: &Task) -> String {
 pub fn tasks_of(text: &str) -> State<Task> {
     let marked = |line: &str| {
         let json = line.get(line.find(START)? + START.len() - 1..)?;
-        // Behind it may stand what ends the comment.
+        // Behind it may be what ends the comment.
         let mut values = serde_json::Deserializer::from_str(json).into_iter::<Marked<Task>>();
         // A line that only looks like a mark is none.
         let Ok(Marked { task, id }) = values.next()? else { return None };

@@ -12,18 +12,18 @@ pub enum OutputMistake {
         /// What was written.
         name: String,
         /// Where.
-        #[label("not known")]
+        #[label("unknown")]
         span: SourceSpan,
-        /// The nearest one, or all.
+        /// The nearest match, or all.
         #[help]
         help: String,
     },
     /// What the output is for cannot run a schedule.
-    #[error("`{slug}` is left out of the output `{path}`: it cannot say `{schedule}`")]
+    #[error("`{slug}` is left out of the output `{path}`, which cannot express `{schedule}`")]
     #[diagnostic(
         code(spile::output::left_out),
         severity(Warning),
-        help("write the schedule as five plain cron fields, or run this one with a scheduler of your own")
+        help("write the schedule as five plain cron fields, or run it with your own scheduler")
     )]
     LeftOut {
         /// The integration.

@@ -14,9 +14,9 @@ const LONGEST_DAG: usize = 200;
 
 /// How a name is put together.
 struct NameForm {
-    /// What stands between the parts.
+    /// What is between the parts.
     separator: &'static str,
-    /// What a part may hold besides lower-case letters, digits and dashes.
+    /// What a part may hold besides lowercase letters, digits and dashes.
     also: fn(char) -> bool,
     /// How long the whole may be.
     longest: usize,
@@ -58,7 +58,7 @@ fn word(schedule: &str) -> String {
     schedule.trim_start_matches('@').chars().map(sign).collect()
 }
 
-/// Joins parts. What does not fit is left out, and then a hash of all of it stands at the end.
+/// Joins parts. What does not fit is left out, and a hash of all of it is added at the end.
 fn joined(parts: &[&str], form: &NameForm) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || (form.also)(c);
     let part = |text: &&str| {

@@ -23,7 +23,7 @@ fn on(number: i64, records: u64) -> Run {
 #[test]
 fn a_whole_read_without_records_after_some_is_found_as_long_as_it_lasts() {
     let empty = |number| sync(number, 0, None);
-    let said = "no record arrived, and the last sync that had some moved 18";
+    let said = "no records arrived, but the last sync with records moved 18";
     assert_eq!(found(&empty(9), &[]), [""; 0], "nobody knows better");
     assert_eq!(found(&empty(9), &[sync(8, 18, None)]), [said]);
     assert_eq!(found(&empty(9), &[empty(8), empty(7), sync(6, 18, None)]), [said]);
@@ -49,11 +49,11 @@ fn what_reads_on_from_a_bookmark_may_find_nothing_new_unless_it_always_did() {
 #[test]
 fn a_stream_of_a_tenth_of_its_usual_size_is_told_with_the_figures() {
     let usual = [sync(8, 1000, None), sync(7, 1200, None), sync(6, 100_000, None)];
-    assert_eq!(found(&sync(9, 120, None), &usual), ["`orders` had 120 records, and usually has 1200"]);
+    assert_eq!(found(&sync(9, 120, None), &usual), ["`orders` had 120 records, but usually has 1200"]);
     assert_eq!(found(&sync(9, 121, None), &usual), [""; 0]);
     assert_eq!(found(&sync(9, 1, None), &[sync(8, 9, None)]), [""; 0], "of a handful a few come and go");
     let other = Run { streams: [("others".to_owned(), 7)].into(), ..sync(9, 7, None) };
-    assert_eq!(found(&other, &usual), ["`orders` had 0 records, and usually has 1200"]);
+    assert_eq!(found(&other, &usual), ["`orders` had 0 records, but usually has 1200"]);
     let known = Expectations { earlier: &usual, is_read: &|stream| stream != "orders", likely: &|| None };
     assert_eq!(of_records(&other, &known, Severity::Warn), [], "nobody selects it any more");
 }
@@ -80,7 +80,7 @@ fn the_gravest_counts_and_all_are_told() {
     assert_eq!((found.severity, found.cause), (Severity::Fail, Cause::Unselected));
     assert_eq!(
         found.sentence,
-        "`select` does not take `b`, and the tap read it all the same; the files name `refunds`, and the source does not offer it"
+        "the tap ignores `select` and also read `b`; the files use `refunds`, which the source does not offer"
     );
     assert_eq!(gravest(&of_catalog(&CatalogFacts::default(), &wanted)), None);
     let old = CatalogFacts { failed: facts.failed, ..CatalogFacts::default() };

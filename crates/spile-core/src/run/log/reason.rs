@@ -1,4 +1,4 @@
-//! Finding the line that says what went wrong, among tracebacks, banners and advice.
+//! Finding the line that explains what went wrong, among tracebacks, banners, and advice.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ struct Heard {
 }
 
 impl Reasons {
-    /// Takes in what somebody said, line by line.
+    /// Reads the output of a speaker, line by line.
     pub(super) fn hear(&mut self, speaker: Speaker, level: Level, text: &str) {
         let heard = self.0.entry(speaker).or_default();
         let mut loud = level;
@@ -79,7 +79,7 @@ impl Reasons {
         of(|heard| heard.strong.as_ref()).or_else(|| of(|heard| heard.weak.as_ref())).unwrap_or_else(|| {
             let said = failed.iter().map(|speaker| {
                 let plugin = if *speaker == Speaker::Tap { "extractor" } else { "loader" };
-                format!("the {plugin} ended with exit code {} and did not say why", codes[speaker])
+                format!("the {plugin} exited with code {} without an error message", codes[speaker])
             });
             Reason { speaker: None, text: said.collect::<Vec<_>>().join("; ") }
         })
@@ -97,7 +97,7 @@ impl Reasons {
 }
 
 impl Heard {
-    /// Takes in a line; tells whether it is a reason only because Meltano logged it as an error.
+    /// Reads a line; tells whether it is a reason only because Meltano logged it as an error.
     fn line(&mut self, line: &str, level: Level) -> bool {
         let text = line.trim();
         if text.ends_with("Traceback (most recent call last):") {

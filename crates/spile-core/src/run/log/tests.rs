@@ -91,7 +91,7 @@ fn a_line_that_is_no_singer_message_is_quoted_where_the_loader_failed_for_it() {
     let log = ended("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)");
     let reason = log.reason().unwrap();
     assert!(
-        reason.starts_with("the extractor wrote a line that is no Singer message, `Welcome to this tap!`: "),
+        reason.starts_with("the extractor wrote a line that is not a Singer message, `Welcome to this tap!`: "),
         "{reason}"
     );
     assert_eq!((log.cause(), log.failed()), (Cause::Output, Some(Role::Extractor)));
@@ -102,13 +102,13 @@ fn a_line_that_is_no_singer_message_is_quoted_where_the_loader_failed_for_it() {
 
 #[test]
 fn a_plugin_that_says_nothing_is_named_with_its_exit_code() {
-    let expected = "the extractor ended with exit code 7 and did not say why";
+    let expected = "the extractor exited with code 7 without an error message";
     assert_eq!(reason(include_str!("captured/silent.log")), expected);
 }
 
 #[test]
 fn a_lock_says_since_when_the_other_run_goes_on() {
-    let expected = "another run of it has been going on since 2026-11-23 03:49:51.133343+00:00; ";
+    let expected = "another run of it has been in progress since 2026-11-23 03:49:51.133343+00:00; ";
     assert!(reason(include_str!("captured/locked.log")).starts_with(expected));
 }
 
@@ -228,7 +228,7 @@ fn ended(codes: &[(Speaker, i64)]) -> (Cause, String) {
 #[test]
 fn a_plugin_was_killed_where_a_signal_ended_it_that_no_other_plugin_caused() {
     for (codes, told) in [
-        (&[(Speaker::Target, -9)][..], "the loader was killed (signal 9): there may have been too little memory"),
+        (&[(Speaker::Target, -9)][..], "the loader was killed (signal 9): it may have run out of memory"),
         (&[(Speaker::Tap, -11), (Speaker::Target, -15)], "the extractor was killed (signal 11)"),
         (&[(Speaker::Tap, -13), (Speaker::Target, -6)], "the loader was killed (signal 6)"),
         (&[(Speaker::Tap, 0), (Speaker::Target, -11)], "the loader was killed (signal 11)"),

@@ -21,7 +21,7 @@ pub enum StateBackend {
     Registry,
     /// In Meltano's own database, on each machine.
     Local,
-    /// At an address that Meltano understands, such as `s3://bucket/folder`.
+    /// At an address that Meltano understands, for example `s3://bucket/folder`.
     At(String),
 }
 
@@ -40,13 +40,12 @@ impl StateBackend {
             return Ok(if text == REGISTRY { Self::Registry } else { Self::Local });
         }
         let Some(url) = Url::parse(text).ok().filter(|url| text.contains("://") && url.scheme() != "spile") else {
-            let help = "write `registry`, `local`, or an address of Meltano's, such as `s3://bucket/folder`";
-            return Err(mistake(format!("`{text}` is no place that keeps bookmarks"), help));
+            let help = "use `registry`, `local`, or an address that Meltano supports, for example `s3://bucket/folder`";
+            return Err(mistake(format!("`{text}` is not a valid place for bookmarks"), help));
         };
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-            let help = "leave it out, and set Meltano's variable for it where spile runs, such as \
-                        `MELTANO_STATE_BACKEND_S3_AWS_SECRET_ACCESS_KEY`";
-            return Err(mistake("the address says who asks, or more".to_owned(), help));
+            let help = "remove it, and set Meltano's variable for it where spile runs, for example `MELTANO_STATE_BACKEND_S3_AWS_SECRET_ACCESS_KEY`";
+            return Err(mistake("the address contains credentials or options".to_owned(), help));
         }
         Ok(Self::At(text.to_owned()))
     }
@@ -87,11 +86,11 @@ mod tests {
     #[test]
     fn what_is_no_place_or_holds_a_password_is_refused_and_the_password_is_not_said() {
         for text in ["supabase", "", "s3:bucket", "spile://registry", "/srv/state"] {
-            assert!(read(text).unwrap_err().contains("no place that keeps bookmarks"), "{text}");
+            assert!(read(text).unwrap_err().contains("is not a valid place for bookmarks"), "{text}");
         }
         for text in ["s3://key:hunter2@bucket", "azure://c?sig=hunter2"] {
             let said = read(text).unwrap_err();
-            assert!(said.contains("says who asks") && !said.contains("hunter2"), "{said}");
+            assert!(said.contains("contains credentials") && !said.contains("hunter2"), "{said}");
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Option<Channel>
     let (on, repeat) = (on(&table, problems), repeat(&table, problems));
     let only = table.texts("only", problems).map(|only| only.value).unwrap_or_default();
     let most_per_hour =
-        table.whole("most_per_hour", 1..=u32::MAX, "a whole number from 1", problems).unwrap_or(MOST_PER_HOUR);
+        table.whole("most_per_hour", 1..=u32::MAX, "a whole number of at least 1", problems).unwrap_or(MOST_PER_HOUR);
     let template = table.text("template", problems);
     table.finish(problems);
     Some(Channel { name: name.flatten()?, sender: sender?, on, only, repeat, most_per_hour, template })
@@ -67,7 +67,7 @@ fn slack(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
 fn webhook(table: &Table<'_>, problems: &mut Problems) -> Option<Sender> {
     let url = table.required_text("url", "\"${SPILE_HOOK_URL}\"", problems);
     let secret = table.secret_text("secret", problems);
-    let words = SecretWords::new("what webhooks are signed with", "secret", "SPILE_HOOK_SECRET");
+    let words = SecretWords::new("the signing secret of webhooks", "secret", "SPILE_HOOK_SECRET");
     let secret = secret.and_then(|secret| variable(&secret, words, problems));
     let url = given(url?, "url", "SPILE_HOOK_URL", literal_url, problems);
     Some(Sender::Webhook { url, secret })
@@ -219,8 +219,8 @@ fn on(table: &Table<'_>, problems: &mut Problems) -> BTreeSet<AlertKind> {
             continue;
         }
         let names = || AlertKind::WORDS.iter().map(|(word, _)| *word);
-        let help = did_you_mean(&word, names()).unwrap_or_else(|| format!("choose some of {}", listed(names())));
-        let message = format!("`{}` is nothing that people are told of", word.value);
+        let help = did_you_mean(&word, names()).unwrap_or_else(|| format!("choose from {}", listed(names())));
+        let message = format!("`{}` is not a kind of notification", word.value);
         let finding = TomlMistake::Invalid {
             key: "on".to_owned(),
             message,
@@ -243,8 +243,8 @@ fn repeat(table: &Table<'_>, problems: &mut Problems) -> Option<Duration> {
     // Below a minute it would be as good as no memory at all.
     let taken = span.ok().and_then(|span| Duration::try_from(span).ok()).filter(|span| span.as_secs() >= 60);
     if taken.is_none() {
-        let message = format!("`{}` is no time of a minute or more", text.value);
-        let help = Some("write one such as `30m`, `24h` or `7d`, or `never`".to_owned());
+        let message = format!("`{}` is not a duration of at least a minute", text.value);
+        let help = Some("use a duration like `30m`, `24h`, or `7d`, or `never`".to_owned());
         let span = text.place.span.clone().into();
         problems.push(&text.place.source, TomlMistake::Invalid { key: "repeat".to_owned(), message, span, help });
     }

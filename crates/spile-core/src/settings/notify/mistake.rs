@@ -10,11 +10,11 @@ use crate::settings::variables::VariableName;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NotifyMistake {
     /// A webhook's address, a password or a key in a file that goes to git.
-    #[error("{what} stands in plain text")]
+    #[error("{what} is in plain text")]
     #[diagnostic(
         code(spile::notify::literal_secret),
         help(
-            "name a variable, such as `{key} = \"${{{variable}}}\"`, and make a new one if this file was ever shared"
+            "use a variable, for example `{key} = \"${{{variable}}}\"`; if this file was ever shared, create a new one"
         )
     )]
     LiteralSecret {
@@ -24,7 +24,7 @@ pub enum NotifyMistake {
         key: &'static str,
         /// A name for the variable.
         variable: &'static str,
-        /// Where it stands.
+        /// Where it is.
         #[label("a secret")]
         span: SourceSpan,
     },
@@ -32,7 +32,7 @@ pub enum NotifyMistake {
     #[error("`{key}` mixes a variable with other text")]
     #[diagnostic(
         code(spile::notify::mixed_variable),
-        help("write one whole variable, such as `{key} = \"${{{variable}}}\"`, or the whole text without one")
+        help("use only a variable, for example `{key} = \"${{{variable}}}\"`, or only text")
     )]
     Mixed {
         /// The key.
@@ -56,7 +56,7 @@ pub enum NotifyMistake {
         span: SourceSpan,
     },
     /// The file names a mail server that nobody on this machine has agreed to.
-    #[error("nobody agreed on this machine to send {}", .agreement)]
+    #[error("nobody on this machine has agreed to send {}", .agreement)]
     #[diagnostic(code(spile::notify::host_not_agreed), help("{}", .agreement.help()))]
     NotAgreed {
         /// What would have to be agreed to.
@@ -66,32 +66,34 @@ pub enum NotifyMistake {
         span: SourceSpan,
     },
     /// A webhook's address that is none. It is not said: whoever knows it may post there.
-    #[error("`url` is no address that takes a webhook")]
+    #[error("`url` is not a valid webhook address")]
     #[diagnostic(
         code(spile::notify::url),
-        help("write `https://...`, or a variable that holds it: `url = \"${{SPILE_HOOK_URL}}\"`")
+        help("use `https://...`, or a variable that holds it: `url = \"${{SPILE_HOOK_URL}}\"`")
     )]
     Url {
         /// Where.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A mail server that is none. It is not said: it may hold a password.
-    #[error("`server` is no mail server")]
+    /// A mail server that is none. It is not shown: it may contain a password.
+    #[error("`server` is not a valid mail server")]
     #[diagnostic(
         code(spile::notify::server),
-        help("write `smtps://user@smtp.example.com:465`, or `smtp://user@smtp.example.com:587` for one that upgrades")
+        help(
+            "use `smtps://user@smtp.example.com:465`, or `smtp://user@smtp.example.com:587` for a server that upgrades to TLS"
+        )
     )]
     Server {
         /// Where.
         #[label("here")]
         span: SourceSpan,
     },
-    /// A mail address that is none.
-    #[error("`{address}` is no mail address: {reason}")]
+    /// An invalid mail address.
+    #[error("`{address}` is not an email address: {reason}")]
     #[diagnostic(
         code(spile::notify::address),
-        help("write one such as `data@example.com` or `Data <data@example.com>`")
+        help("use an address like `data@example.com` or `Data <data@example.com>`")
     )]
     Address {
         /// What was written.
@@ -102,9 +104,9 @@ pub enum NotifyMistake {
         #[label("here")]
         span: SourceSpan,
     },
-    /// Mail to nobody.
-    #[error("this mail goes to nobody")]
-    #[diagnostic(code(spile::notify::nobody), help("write whom to tell: `to = [\"data@example.com\"]`"))]
+    /// Mail without recipients.
+    #[error("this email has no recipients")]
+    #[diagnostic(code(spile::notify::nobody), help("add the recipients: `to = [\"data@example.com\"]`"))]
     Nobody {
         /// The empty list.
         #[label("empty")]
@@ -112,7 +114,10 @@ pub enum NotifyMistake {
     },
     /// Two channels with one name.
     #[error("two channels are named `{name}`")]
-    #[diagnostic(code(spile::notify::twice), help("give each its own: the registry remembers by name what was sent"))]
+    #[diagnostic(
+        code(spile::notify::twice),
+        help("use a different name for each: the registry records by name what was sent")
+    )]
     Twice {
         /// The name.
         name: ChannelName,
@@ -132,7 +137,7 @@ pub enum NotifyMistake {
         /// Where.
         #[label("not declared")]
         span: SourceSpan,
-        /// The nearest one, or all.
+        /// The nearest match, or all.
         #[help]
         help: String,
     },

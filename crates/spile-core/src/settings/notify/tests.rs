@@ -63,7 +63,7 @@ fn a_mail_server_is_an_address_of_smtp_with_a_host_and_may_name_a_user() {
         assert_eq!(found(good), Vec::<String>::new(), "{good}");
     }
     for bad in ["https://smtp.example.com", "smtp:example", "smtp.example.com"] {
-        assert_eq!(found(bad), ["spile.toml:9: `server` is no mail server [spile::notify::server]"], "{bad}");
+        assert_eq!(found(bad), ["spile.toml:9: `server` is not a valid mail server [spile::notify::server]"], "{bad}");
     }
 }
 
@@ -78,18 +78,18 @@ fn every_mistake_of_a_channel_is_reported() {
     assert_eq!(
         found,
         [
-            "spile.toml:4: `name`: `A b` is not a name: use lower-case letters, digits and dashes, first a letter or digit [spile::toml::invalid]",
-            "spile.toml:5: `kind`: `pager` is none of the known words [spile::toml::invalid]",
+            "spile.toml:4: `name`: `A b` is not a valid name: use lowercase letters, digits, and dashes, starting with a letter or digit [spile::toml::invalid]",
+            "spile.toml:5: `kind`: `pager` is not a known value [spile::toml::invalid]",
             "spile.toml:6: `name` is missing [spile::toml::missing_key]",
-            "spile.toml:8: `on`: `failed` is nothing that people are told of [spile::toml::invalid]",
-            "spile.toml:9: `repeat`: `often` is no time of a minute or more [spile::toml::invalid]",
-            "spile.toml:10: `most_per_hour` is 0, not a whole number from 1 [spile::toml::wrong_kind]",
+            "spile.toml:8: `on`: `failed` is not a kind of notification [spile::toml::invalid]",
+            "spile.toml:9: `repeat`: `often` is not a duration of at least a minute [spile::toml::invalid]",
+            "spile.toml:10: `most_per_hour` is 0, not a whole number of at least 1 [spile::toml::wrong_kind]",
             "spile.toml:11: unknown key `url` [spile::toml::unknown_key]",
-            "spile.toml:15: `server` is no mail server [spile::notify::server]",
-            "spile.toml:16: `nobody` is no mail address: invalid input [spile::notify::address]",
-            "spile.toml:17: this mail goes to nobody [spile::notify::nobody]",
+            "spile.toml:15: `server` is not a valid mail server [spile::notify::server]",
+            "spile.toml:16: `nobody` is not an email address: invalid input [spile::notify::address]",
+            "spile.toml:17: this email has no recipients [spile::notify::nobody]",
             "spile.toml:19: two channels are named `c` [spile::notify::twice]",
-            "spile.toml:21: `url` is no address that takes a webhook [spile::notify::url]",
+            "spile.toml:21: `url` is not a valid webhook address [spile::notify::url]",
             "spile.toml:23: there is no channel `d` [spile::notify::unknown]",
             "spile.toml:25: there is no channel `cc` [spile::notify::unknown]",
         ]

@@ -30,12 +30,12 @@ fn path(text: &str) -> Result<PathBuf, String> {
         match part {
             Component::Normal(part) => path.push(part),
             Component::CurDir => {}
-            Component::ParentDir => return Err("it leads upwards".to_owned()),
+            Component::ParentDir => return Err("it leads out of the project".to_owned()),
             Component::RootDir | Component::Prefix(_) => return Err("it is not relative to the project".to_owned()),
         }
     }
     if path.as_os_str().is_empty() || text.ends_with('/') {
-        return Err("it names no file".to_owned());
+        return Err("it has no file name".to_owned());
     }
     if text.chars().any(char::is_control) {
         return Err("it has control characters".to_owned());
@@ -44,7 +44,10 @@ fn path(text: &str) -> Result<PathBuf, String> {
     let is = |part: &Path, name: &&str| part.as_os_str().eq_ignore_ascii_case(name);
     let top = path.components().next().map(|part| PathBuf::from(part.as_os_str())).unwrap_or_default();
     if let Some(folder) = FOLDERS.iter().find(|name| is(&top, name)) {
-        return Err(format!("`{folder}` is no place for outputs"));
+        return Err(format!("`{folder}` cannot contain outputs"));
     }
-    FILES.iter().find(|name| is(&path, name)).map_or(Ok(path.clone()), |name| Err(format!("`{name}` is no output")))
+    FILES
+        .iter()
+        .find(|name| is(&path, name))
+        .map_or(Ok(path.clone()), |name| Err(format!("`{name}` cannot be an output")))
 }

@@ -40,9 +40,9 @@ const FUNCTIONS: [&str; 19] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName(String);
 
-/// A text that is no plain name, or one that spile has for something else.
+/// A text that is not a plain name, or one that spile has for something else.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not a name that a table of spile's can have")]
+#[error("it is not a valid name for a spile table")]
 pub struct NotATableName;
 
 impl Default for TableName {

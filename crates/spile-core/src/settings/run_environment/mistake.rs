@@ -6,10 +6,10 @@ use miette::{Diagnostic, SourceSpan};
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum RunMistake {
     /// A text that no variable can be called.
-    #[error("`{name}` is not the name of a variable")]
+    #[error("`{name}` is not a variable name")]
     #[diagnostic(
         code(spile::run::variable_name),
-        help("write the name alone, such as `env = [\"AWS_PROFILE\"]`: letters, digits and underscores")
+        help("use only the name, for example `env = [\"AWS_PROFILE\"]`: letters, digits, and underscores")
     )]
     VariableName {
         /// What was written.
@@ -22,7 +22,7 @@ pub enum RunMistake {
     #[error("`{name}` cannot be passed on to plugins: `{table}` uses it")]
     #[diagnostic(
         code(spile::run::withheld_variable),
-        help("remove it from `env`; if a plugin needs the same value, give it to the plugin as a secret of its own")
+        help("remove it from `env`; if a plugin needs the same value, set it as a secret of the integration")
     )]
     Withheld {
         /// The variable.
@@ -40,7 +40,7 @@ pub enum RunMistake {
     #[error("`{name}` cannot be passed on to plugins: it may lead to the keys of secrets")]
     #[diagnostic(
         code(spile::run::key_variable),
-        help("remove it from `env`: variables of `SOPS_*` and `SPILE_*` never reach a plugin")
+        help("remove it from `env`: `SOPS_*` and `SPILE_*` variables never reach a plugin")
     )]
     KeySource {
         /// The variable.
@@ -50,8 +50,8 @@ pub enum RunMistake {
         span: SourceSpan,
     },
     /// A variable that spile sets or removes for each run.
-    #[error("`{name}` cannot be passed on to plugins: it would change what a run does")]
-    #[diagnostic(code(spile::run::reserved_variable), help("remove it from `env`: spile decides what runs get here"))]
+    #[error("`{name}` cannot be passed on to plugins: it would change how runs behave")]
+    #[diagnostic(code(spile::run::reserved_variable), help("remove it from `env`: spile sets it for runs"))]
     Reserved {
         /// The variable.
         name: String,

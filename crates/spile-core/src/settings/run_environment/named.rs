@@ -1,6 +1,6 @@
 //! Which variables the tables of `spile.toml` name that are opened with them.
 //!
-//! Read from the file as it stands, and not from what its readers make of it: a key that a reader passes over, or that
+//! Read from the file as it is, and not from what its readers make of it: a key that a reader passes over, or that
 //! is added later, counts as well.
 
 use std::ops::Range;

@@ -24,10 +24,10 @@ pub struct Leaf {
     pub value: Secret,
 }
 
-/// Why a document does not open, though its data key is there. Nothing of it carries a value.
+/// Why a document cannot be opened although its data key is available. No variant carries a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// A value in the encrypted part is no ciphertext.
+    /// A value in the encrypted part is not a ciphertext.
     #[error("`{}` cannot be decrypted: {reason}", path.join("."))]
     NotEnc {
         /// The value.
@@ -36,19 +36,19 @@ pub enum Fault {
         reason: NotEnc,
     },
     /// A ciphertext does not belong here: it was changed, moved or made with another key.
-    #[error("`{}` cannot be decrypted: it was changed, moved from another key, or made with another data key", path.join("."))]
+    #[error("`{}` cannot be decrypted: it was changed, moved from another key, or encrypted with another data key", path.join("."))]
     Undecryptable {
         /// The value.
         path: Vec<String>,
     },
     /// A plaintext is not what its type says.
-    #[error("`{}` does not hold what its `type` says", path.join("."))]
+    #[error("the value of `{}` does not match its `type`", path.join("."))]
     Kind {
         /// The value.
         path: Vec<String>,
     },
     /// The metadata cannot be used.
-    #[error("the `sops` metadata cannot be used: {0}")]
+    #[error("the `sops` metadata is invalid: {0}")]
     Metadata(#[from] BadMetadata),
     /// The MAC was made with another key, or `lastmodified` was edited.
     #[error("the MAC cannot be decrypted: `lastmodified` or `mac` was changed by hand")]
@@ -158,7 +158,7 @@ fn holds(kind: PlainKind, text: &str) -> bool {
         PlainKind::Int => text.parse::<i64>().is_ok(),
         PlainKind::Float => text.parse::<f64>().is_ok(),
         PlainKind::Bool => bool_of(text).is_some(),
-        // Sops itself ends in a panic over them, so nobody has any.
+        // Sops itself panics on them, so none exist.
         PlainKind::Bytes => false,
         PlainKind::Str | PlainKind::Time | PlainKind::Comment => true,
     }

@@ -1,4 +1,4 @@
-//! What stands in front of nodes and documents: anchors, aliases, tags, directives.
+//! What is in front of nodes and documents: anchors, aliases, tags, directives.
 
 use super::super::cursor::{END, is_blank, is_break, is_end};
 use super::super::token::{TokenKind, Unreadable};
@@ -17,7 +17,7 @@ impl<'a> Scanner<'a> {
         }
         let follows = self.cursor.peek();
         if !is_blank(follows) && !",[]{}".contains(follows) {
-            return Err(self.wrong(format!("`{}` cannot stand in the name of {what}", follows.escape_debug())));
+            return Err(self.wrong(format!("`{}` is not allowed in the name of {what}", follows.escape_debug())));
         }
         self.push(if indicator == '*' { TokenKind::Alias(name) } else { TokenKind::Anchor(name) }, start);
         Ok(())
@@ -34,7 +34,7 @@ impl<'a> Scanner<'a> {
             self.cursor.advance_by(2);
             let suffix = self.uri()?;
             if self.cursor.peek() != '>' {
-                return Err(self.wrong("a tag that begins with `!<` ends with `>`"));
+                return Err(self.wrong("a tag that starts with `!<` must end with `>`"));
             }
             self.cursor.advance();
             (None, suffix)
@@ -62,13 +62,13 @@ impl<'a> Scanner<'a> {
         if is_tag_end(follows) {
             return Ok(());
         }
-        Err(self.wrong(format!("`{}` cannot stand in a tag", follows.escape_debug())))
+        Err(self.wrong(format!("`{}` is not allowed in a tag", follows.escape_debug())))
     }
 
     fn handle(&mut self) -> Result<&'a str, Unreadable> {
         let rest = self.cursor.rest();
         if !rest.starts_with('!') {
-            return Err(self.wrong("a tag begins with `!`"));
+            return Err(self.wrong("a tag starts with `!`"));
         }
         let start = self.cursor.mark.byte;
         self.cursor.advance();
@@ -95,7 +95,7 @@ impl<'a> Scanner<'a> {
         if escapes.into_iter().all(is_hexadecimal) {
             return Ok(uri);
         }
-        Err(self.wrong("a `%` in a tag is followed by two hexadecimal digits"))
+        Err(self.wrong("a `%` in a tag must be followed by two hexadecimal digits"))
     }
 
     pub(super) fn directive(&mut self) -> Result<(), Unreadable> {
@@ -106,7 +106,7 @@ impl<'a> Scanner<'a> {
         self.cursor.advance();
         let name = self.cursor.take_while(|letter| letter.is_ascii_alphanumeric() || "-_:.".contains(letter));
         if name.is_empty() || !is_tag_end(self.cursor.peek()) {
-            return Err(self.wrong("a directive has a name of letters and digits"));
+            return Err(self.wrong("a directive's name must be letters and digits"));
         }
         let kind = match name {
             "YAML" => self.version()?,
@@ -147,7 +147,7 @@ impl<'a> Scanner<'a> {
         self.cursor.take_while(|letter| letter == ' ');
         let handle = self.handle()?;
         if self.cursor.peek() != ' ' {
-            return Err(self.wrong("a blank follows the handle of a tag"));
+            return Err(self.wrong("the handle of a tag must be followed by a space"));
         }
         self.cursor.take_while(|letter| letter == ' ');
         let prefix = self.uri()?;

@@ -9,7 +9,7 @@ use super::Scanner;
 struct BlockHeader {
     /// What becomes of the line breaks at its end.
     chomping: Chomping,
-    /// How far it is indented, where that is said.
+    /// How far it is indented, if that is specified.
     increment: Option<isize>,
 }
 
@@ -161,7 +161,7 @@ impl<'a> Scanner<'a> {
                 text.push_str(&self.quoted_breaks(start)?);
                 return Ok(());
             }
-            _ => return Err(self.wrong(format!("`\\{}` is no escape", letter.escape_debug()))),
+            _ => return Err(self.wrong(format!("`\\{}` is not an escape", letter.escape_debug()))),
         };
         self.cursor.advance();
         text.push(plain);
@@ -174,9 +174,9 @@ impl<'a> Scanner<'a> {
         let written: String = self.cursor.rest().chars().take(digits).collect();
         let is_whole = written.chars().filter(char::is_ascii_hexdigit).count() == digits;
         let code = u32::from_str_radix(&written, 16).ok().filter(|_| is_whole);
-        let code = code.ok_or_else(|| self.wrong(format!("{digits} hexadecimal digits follow here")))?;
+        let code = code.ok_or_else(|| self.wrong(format!("{digits} hexadecimal digits must follow here")))?;
         // Python keeps halves of characters, and fails where it writes them.
-        let letter = char::from_u32(code).ok_or_else(|| self.wrong("this escape stands for no character"))?;
+        let letter = char::from_u32(code).ok_or_else(|| self.wrong("this escape is not a character"))?;
         self.cursor.advance_by(digits - 1);
         Ok(letter)
     }
@@ -184,7 +184,7 @@ impl<'a> Scanner<'a> {
     fn quoted_blanks(&mut self, start: TextPosition, text: &mut String) -> Result<(), Unreadable> {
         let blanks = self.cursor.take_while(|letter| matches!(letter, ' ' | '\t'));
         if self.cursor.peek() == END {
-            return Err(Unreadable::new("the text that begins here has no closing quote", start));
+            return Err(Unreadable::new("the string that starts here has no closing quote", start));
         }
         match self.cursor.take_break() {
             None => text.push_str(blanks),
@@ -197,7 +197,10 @@ impl<'a> Scanner<'a> {
         let mut breaks = String::new();
         loop {
             if self.is_at_marker() {
-                return Err(Unreadable::new("the text that begins here is not closed where its document ends", start));
+                return Err(Unreadable::new(
+                    "the string that starts here is not closed before its document ends",
+                    start,
+                ));
             }
             self.cursor.take_while(|letter| matches!(letter, ' ' | '\t'));
             match self.cursor.take_break() {
@@ -263,7 +266,7 @@ impl<'a> Scanner<'a> {
                     head.chomping = if sign == '+' { Chomping::Keep } else { Chomping::Strip };
                     has_chomping = true;
                 }
-                '0' if head.increment.is_none() => return Err(self.wrong("an indentation is 1 to 9")),
+                '0' if head.increment.is_none() => return Err(self.wrong("an indentation must be 1 to 9")),
                 digit @ '1'..='9' if head.increment.is_none() => {
                     head.increment = digit.to_digit(10).and_then(|digit| isize::try_from(digit).ok());
                 }
@@ -279,7 +282,7 @@ impl<'a> Scanner<'a> {
             self.cursor.take_while(|letter| !is_end(letter));
         }
         if !is_end(self.cursor.peek()) {
-            return Err(self.wrong("the text after `|` and `>` begins on the next line"));
+            return Err(self.wrong("the text after `|` and `>` must start on the next line"));
         }
         self.cursor.take_break();
         Ok(head)
