@@ -31,6 +31,14 @@ function ready(root) {
       for (const one of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.all}"]`)) one.checked = all.checked;
     });
   }
+  for (const label of root.querySelectorAll("[data-count]")) {
+    const count = () => {
+      const selected = document.querySelectorAll(`input[type=checkbox][name="${label.dataset.count}"]:checked`);
+      label.textContent = `${selected.length} selected`;
+    };
+    label.closest("form").addEventListener("change", count);
+    count();
+  }
   for (const log of root.querySelectorAll("[data-follow]")) log.scrollTop = log.scrollHeight;
   const wrong = root.querySelector("[aria-invalid=true]");
   if (wrong && root === document) wrong.focus();

@@ -293,7 +293,7 @@ impl Cli {
         }
         let word = |format: &Format| format.to_possible_value().map(|value| value.get_name().to_owned());
         let words: Vec<String> = formats.iter().filter_map(word).collect();
-        let sentence = format!("`{name}` can write {}", words.join(", "));
+        let sentence = format!("`{name}` supports only the formats {}", words.join(", "));
         Some(command().error(clap::error::ErrorKind::InvalidValue, sentence))
     }
 }
@@ -511,7 +511,7 @@ fn agrees(agreement: &Agreement, agreements: &Agreements, output: &mut Output) -
         return false;
     }
     if let Err(error) = agreements.remember(agreement) {
-        let message = format!("the answer holds for this command alone, for it cannot be kept: {error}");
+        let message = format!("the answer applies to this command only, because it cannot be saved: {error}");
         output.event(&ops::Event::Unseen { message, help: None });
     }
     true

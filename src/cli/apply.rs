@@ -40,7 +40,7 @@ fn plan_id(text: &str) -> Result<String, String> {
     if is_hex && (12..=64).contains(&text.len()) {
         return Ok(text.to_lowercase());
     }
-    Err("write at least twelve characters of the id, digits and `a` to `f`".to_owned())
+    Err("use at least 12 characters of the ID, digits and `a` to `f`".to_owned())
 }
 
 /// What the user agrees to beforehand.
@@ -71,7 +71,7 @@ fn allowance(text: &str) -> Result<Allowance, String> {
         Some(("delete", count)) => Ok(Allowance { delete: Some(number(count)?), ..none }),
         Some(("change", count)) => Ok(Allowance { change: Some(number(count)?), ..none }),
         Some(("overwrite", count)) => Ok(Allowance { overwrite: Some(number(count)?), ..none }),
-        _ => Err("write `delete=N`, `change=N` or `overwrite=N`".to_owned()),
+        _ => Err("use `delete=N`, `change=N` or `overwrite=N`".to_owned()),
     }
 }
 

@@ -82,9 +82,9 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
             let warnings = ops::counted(loaded.advice.problems().len(), "warning");
             let unknown = match undiscovered.len() {
                 0 => String::new(),
-                count => format!(", {} not asked what it offers", ops::counted(count, "source")),
+                count => format!(", {} not discovered", ops::counted(count, "source")),
             };
-            format!("{} {counted}, {warnings}{unknown}: `--strict` lets none pass", styled(BAD.bold(), "failed:"))
+            format!("{} {counted}, {warnings}{unknown}: `--strict` allows none", styled(BAD.bold(), "failed:"))
         };
         format!("{}{end}\n", view::report::problems(&loaded.advice))
     };

@@ -110,7 +110,7 @@ fn accept(world: &World, offer: &Offer, named: &IntegrationLabel, yes: bool, out
     if acceptance.edits.is_empty() {
         return Ok(0);
     }
-    let question = format!("Take this as good and write `{}`?", acceptance.path.display());
+    let question = format!("Accept this and write `{}`?", acceptance.path.display());
     if !yes && !output.confirm(&question) {
         return Err(Error::Declined);
     }

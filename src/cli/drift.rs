@@ -25,7 +25,7 @@ pub(super) async fn drift(_: &DriftArgs, global: &Global, output: &mut Output) -
     if !hand_edits.is_empty() {
         data["hand_edits"] = json!(hand_edits);
     }
-    let none = || format!("{} nothing else has changed anything\n", styled(GOOD.bold(), "No drift:"));
+    let none = || format!("{} nothing was changed outside spile\n", styled(GOOD.bold(), "No drift:"));
     output.result(|| if has_drifted { view::drift::text(&drifted) } else { none() }, &data);
     Ok(if has_drifted { exit::CHANGES } else { 0 })
 }
@@ -50,7 +50,7 @@ pub(super) async fn pull(args: &PullArgs, global: &Global, output: &mut Output) 
     let fields: Vec<&str> = pulled.fields.iter().map(|field| field.path.as_str()).collect();
     let text = || {
         if fields.is_empty() {
-            return format!("{path} says what the row says\n");
+            return format!("{path} already matches the row\n");
         }
         format!("{} {path}: {}\n", styled(GOOD.bold(), "Changed:"), fields.join(", "))
     };

@@ -44,10 +44,8 @@ pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<
         let listed = paths.join("\n");
         let counted = ops::counted(paths.len(), "file");
         match (paths.is_empty(), args.check) {
-            (true, _) if is_wrong => {
-                "every file that can be read is in its form, and others cannot be read\n".to_owned()
-            }
-            (true, _) => format!("{} every file is in its form\n", styled(GOOD.bold(), "ok:")),
+            (true, _) if is_wrong => "every readable file is formatted, but some files cannot be read\n".to_owned(),
+            (true, _) => format!("{} every file is formatted\n", styled(GOOD.bold(), "ok:")),
             (false, true) => format!("{listed}\n{counted} not formatted: run `spile fmt`\n"),
             (false, false) => format!("{listed}\n{counted} formatted\n"),
         }

@@ -95,7 +95,7 @@ enum OneRun {
 }
 
 /// What is said where integrations are there, and none of them is asked for.
-const NOTHING: &str = "nothing fails\n";
+const NOTHING: &str = "no integrations are failing\n";
 
 /// How many runs are shown where nothing is said, and of how many statistics are worked out.
 const MOST: (usize, usize) = (20, 1000);

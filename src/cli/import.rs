@@ -62,7 +62,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         if output.is_json() {
             output.result(String::new, &words::data(&prepared, None));
         } else {
-            output.note("nothing was written: `spile import` writes it\n");
+            output.note("nothing was written: run `spile import` to write it\n");
         }
         return Ok(0);
     }
@@ -81,8 +81,8 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
         return if output.is_json() { Ok(0) } else { Err(Error::Declined) };
     };
     if let Some(key) = &written.key {
-        let kept = format!("{} (keep a copy of it where nobody else finds it)\n", key.display());
-        output.note(&format!("{} your key: {kept}", styled(GOOD.bold(), "Made:")));
+        let kept = format!("{} (keep a copy of it in a safe place)\n", key.display());
+        output.note(&format!("{} your key: {kept}", styled(GOOD.bold(), "Created:")));
     }
     let count = ops::counted(prepared.adopted.len(), "integration");
     let next = styled(STRONG, "spile plan");

@@ -9,7 +9,7 @@ use spile_ops::secrets::Access;
 use spile_ops::{self as ops, Error};
 use spile_view::{GOOD, QUIET, STRONG, styled};
 
-/// Makes files for rows of nobody's, after showing them and asking.
+/// Makes files for unmanaged rows, after showing them and asking.
 pub(super) async fn exec(names: &[Slug], yes: bool, global: &Global, output: &mut Output) -> Result<u8, Error> {
     let (loaded, world, _) = global.open(output)?;
     let program = program();
@@ -40,7 +40,7 @@ fn text(made: &TakenOver) -> String {
         };
         format!("  {} {}{secrets}\n", styled(GOOD, "+"), file.path.display())
     };
-    let left = |(name, why): &(String, String)| styled(QUIET, &format!("  `{name}` stays nobody's: {why}")) + "\n";
+    let left = |(name, why): &(String, String)| styled(QUIET, &format!("  `{name}` stays unmanaged: {why}")) + "\n";
     let lines: String = made.files.iter().map(file).chain(made.left.iter().map(left)).collect();
-    if lines.is_empty() { "there are no rows of nobody's\n".to_owned() } else { lines }
+    if lines.is_empty() { "there are no unmanaged rows\n".to_owned() } else { lines }
 }

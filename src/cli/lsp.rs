@@ -30,7 +30,7 @@ pub struct Args {
     stdio: bool,
 }
 
-/// The command that encrypts what stands in plain text in a file.
+/// The command that encrypts what is in plain text in a file.
 const ENCRYPT: &str = "spile.encrypt";
 
 pub(super) async fn exec(_: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {
@@ -137,7 +137,13 @@ async fn answer(desk: &Workspace, request: Request, connection: &Connection) -> 
         "textDocument/codeAction" => actions::actions(desk, params),
         "textDocument/rename" => rename::rename(desk, params),
         "workspace/executeCommand" => actions::execute(desk, params, connection).await,
-        _ => return Response::new_err(id, lsp_server::ErrorCode::MethodNotFound as i32, format!("no `{method}`")),
+        _ => {
+            return Response::new_err(
+                id,
+                lsp_server::ErrorCode::MethodNotFound as i32,
+                format!("unknown method `{method}`"),
+            );
+        }
     };
     match found {
         Ok(value) => Response::new_ok(id, value),

@@ -38,7 +38,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     if args.check {
         let (_, world, environment) = global.open(output)?;
         let version = ops::migrate::check(&world).await?;
-        let text = || format!("the registry of `{environment}` is of version {version}, as this program needs\n");
+        let text = || format!("the registry of `{environment}` is up to date, at version {version}\n");
         output.result(text, &json!({ "version": version }));
         return Ok(0);
     }
@@ -70,7 +70,7 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     };
     let written = ops::migrate::write(folder, &sql, jiff::Timestamp::now())?;
     let path = written.path.display().to_string();
-    let next = if written.was_there { " is there already\n" } else { "\nnext: supabase db push\n" };
+    let next = if written.was_there { " already exists\n" } else { "\nnext: supabase db push\n" };
     let text = || format!("{path}{next}");
     output.result(text, &json!({ "path": path, "was_there": written.was_there }));
     Ok(0)

@@ -94,7 +94,7 @@ struct Answers {
 
 fn role(word: &str) -> Result<Role, String> {
     let found = Role::WORDS.into_iter().find(|(known, _)| *known == word);
-    found.map(|(_, role)| role).ok_or_else(|| "write `extractor` or `loader`".to_owned())
+    found.map(|(_, role)| role).ok_or_else(|| "use `extractor` or `loader`".to_owned())
 }
 
 /// What both commands work with.
@@ -133,10 +133,10 @@ pub(super) async fn new(args: &Args, global: &Global, output: &mut Output) -> Re
     if output.asks() && !is_said(args, &desk)? {
         return wizard::new(args, &desk, global, output).await;
     }
-    let say = |flag| format!("give {flag}, such as `spile new shop --type postgres --set host=db.example.com`");
+    let say = |flag| format!("add {flag}, for example `spile new shop --type postgres --set host=db.example.com`");
     let connector =
-        args.connector.as_ref().ok_or_else(|| Error::Unsaid { what: "the connector", help: say("`--type`") })?;
-    let slug = args.slug.as_ref().ok_or_else(|| Error::Unsaid { what: "the name", help: say("a name") })?;
+        args.connector.as_ref().ok_or_else(|| Error::Unsaid { what: "a connector", help: say("`--type`") })?;
+    let slug = args.slug.as_ref().ok_or_else(|| Error::Unsaid { what: "a name", help: say("a name") })?;
     let connector = desk.connector(args.kind, connector)?;
     let given = given(&args.answers, &connector, form::missing)?;
     let secrets = secrets(&given, output)?;
@@ -177,8 +177,8 @@ pub(super) async fn edit(args: &EditArgs, global: &Global, output: &mut Output) 
         }
     }
     if !is_said {
-        let help = "give `--set`, `--secret` or `--unset`, such as `--set host=db.example.com`".to_owned();
-        return Err(Error::Unsaid { what: "what to change", help });
+        let help = "use `--set`, `--secret` or `--unset`, for example `--set host=db.example.com`".to_owned();
+        return Err(Error::Unsaid { what: "changes", help });
     }
     sealed.extend(to_set(&secrets(&given, output)?));
     let prepared = new::changed(desk.access(), slug, environment, &edits, &sealed).await?;
@@ -228,7 +228,7 @@ fn secret(name: &str, from: &SecretSource, output: &mut Output) -> Result<Secret
     let mut text = Zeroizing::new(String::new());
     match from {
         SecretSource::Typed => {
-            let help = format!("give `--secret {name}=@FILE`, or `--secret {name}=-` and standard input");
+            let help = format!("use `--secret {name}=@FILE`, or `--secret {name}=-` to read standard input");
             return output.ask_secret(name).ok_or(Error::Unsaid { what: "a secret", help });
         }
         SecretSource::StandardInput => {
@@ -237,7 +237,7 @@ fn secret(name: &str, from: &SecretSource, output: &mut Output) -> Result<Secret
         }
         SecretSource::File(path) => *text = text_named(path).map_err(|why| Error::of_named(path, why))?,
     }
-    // Editors end files with a line end that is no part of a secret.
+    // Editors end files with a line end that is not part of a secret.
     let value = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     Ok(Secret::new(value))
 }
@@ -285,7 +285,7 @@ async fn save(prepared: &Prepared, global: &Global, output: &mut Output) -> Resu
     let made = prepared.loaded.integrations.find(prepared.slug.as_str());
     let syncs = made.is_some_and(|made| made.role() == Role::Extractor && made.base.loader.is_some());
     let then = if syncs { format!(", then `spile sync {}`", prepared.slug) } else { String::new() };
-    let next = format!("run `spile apply` to make it so{then}\n");
+    let next = format!("run `spile apply` to apply it{then}\n");
     output.result(|| next, &json!({ "slug": prepared.slug, "path": path }));
     Ok(0)
 }

@@ -97,7 +97,7 @@ impl NotifyContext {
         let Some(name) = name else { return Ok(channels) };
         let names = || self.settings.notify.iter().map(|channel| channel.name.as_str());
         let help = did_you_mean(name, names()).unwrap_or_else(|| match names().next() {
-            None => format!("write a `[[notify]]` with `name = \"{name}\"` into `spile.toml`"),
+            None => format!("add a `[[notify]]` with `name = \"{name}\"` to `spile.toml`"),
             Some(_) => format!("`spile.toml` has {}", listed(names())),
         });
         channels.retain(|channel| channel.name.as_str() == name);

@@ -1,4 +1,4 @@
-//! The door through which everything leaves: results to standard output, the rest to standard error.
+//! The only door for output: results go to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -102,7 +102,7 @@ impl Output {
     }
 
     /// Writes to standard output, so that nothing in it steers a terminal. A reader that has gone away wants no more: that
-    /// is no error.
+    /// is not an error.
     pub fn text(&mut self, text: &str) {
         let shown = match self.format {
             Format::Json | Format::Sarif => visible::json(text).into_owned(),
@@ -114,7 +114,7 @@ impl Output {
         self.heed(written);
     }
 
-    /// Writes bytes of somebody else's, such as a log: to a terminal so that nothing in them steers it, and as they are to
+    /// Writes bytes of somebody else's, for example a log: to a terminal so that nothing in them steers it, and as they are to
     /// a file or another program.
     pub fn foreign(&mut self, bytes: &[u8]) {
         if io::stdout().is_terminal() || self.runs_commands {
@@ -125,7 +125,7 @@ impl Output {
         }
     }
 
-    /// Writes bytes to standard output as they are. A reader that has gone away is no error here either.
+    /// Writes bytes to standard output as they are. A reader that has gone away is not an error here either.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let mut stdout = io::stdout();
         let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -168,7 +168,7 @@ impl Output {
         if !self.asks {
             return false;
         }
-        self.note(&format!("\n{question}\n  Only `yes` is taken as a yes: "));
+        self.note(&format!("\n{question}\n  Type `yes` to confirm: "));
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
     }
@@ -196,7 +196,7 @@ impl Output {
             }
             Event::Unseen { message, help } => return self.warning(message, help.as_deref()),
             Event::NotReread { problems } => {
-                let held = "the files are wrong now: what they said before holds until they are mended";
+                let held = "the project now has invalid files; the last valid version is used until they are fixed";
                 return self.warning(held, Some(&problems.join("\n             ")));
             }
             _ if self.talk == Talk::Quiet => return,
@@ -205,11 +205,11 @@ impl Output {
         match event {
             Event::InstallingMeltano { version } => self.step("Installing", &format!("Meltano {version}")),
             Event::AskingHub { definitions } => {
-                self.step("Asking", &format!("the hub for {}", spile_ops::counted(*definitions, "definition")));
+                self.step("Fetching", &format!("{} from the hub", spile_ops::counted(*definitions, "definition")));
             }
-            Event::AskingPlugin { requirement } => self.step("Asking", &format!("`{requirement}` what it takes")),
+            Event::AskingPlugin { requirement } => self.step("Inspecting", &format!("`{requirement}`")),
             Event::Preparing { slug } => self.step("Preparing", &format!("the plugins of `{slug}`")),
-            Event::Discovering { slug } => self.step("Discovering", &format!("what `{slug}` offers")),
+            Event::Discovering { slug } => self.step("Discovering", &format!("the streams of `{slug}`")),
             Event::Comparing { slug } => self.step("Comparing", &format!("`{slug}` with its destination")),
             Event::Began { slug, kind, .. } => {
                 let verb = if *kind == spile_core::run::RunKind::Test { "Testing" } else { "Syncing" };
@@ -233,24 +233,24 @@ impl Output {
                 self.ended(run);
             }
             Event::Wrote { target } => self.step("Wrote", target),
-            Event::Notified { channel, title, more: 0 } => self.step("Told", &format!("`{channel}`: {title}")),
+            Event::Notified { channel, title, more: 0 } => self.step("Notified", &format!("`{channel}`: {title}")),
             Event::Notified { channel, title, more } => {
-                self.step("Told", &format!("`{channel}`: {title}, and {more} more"));
+                self.step("Notified", &format!("`{channel}`: {title}, and {more} more"));
             }
             Event::NotNotified { .. } | Event::Unseen { .. } | Event::NotReread { .. } | Event::Queued(_) => {}
             Event::Left { slug, busy } => {
                 if self.talk == Talk::Verbose {
-                    self.step("Left", &format!("`{slug}` for later: {busy}"));
+                    self.step("Skipped", &format!("`{slug}` for now: {busy}"));
                 }
             }
             Event::Reread { integrations } => {
-                self.step("Read", &format!("the files again: {}", spile_ops::counted(*integrations, "integration")));
+                self.step("Reloaded", &format!("the project: {}", spile_ops::counted(*integrations, "integration")));
             }
             Event::ResumedRefresh { slug, unfinished } => {
-                self.step("Going on", &view::runs::resumed(slug, unfinished));
+                self.step("Continuing", &view::runs::resumed(slug, unfinished));
             }
             Event::TookBookmark { slug, host, at } => {
-                self.step("Going on", &format!("with `{slug}` where `{host}` stopped at {at:.0}"));
+                self.step("Continuing", &format!("with `{slug}` where `{host}` stopped at {at:.0}"));
             }
             Event::CopiedBookmark { slug } => {
                 self.step("Copied", &format!("the bookmarks of `{slug}` from `.meltano/meltano.db` into the registry"));
@@ -289,7 +289,7 @@ impl Output {
                 let error = run.error.as_deref().unwrap_or_default();
                 let head = styled(BAD.bold(), &format!("{:>12}", "Failed"));
                 self.note(&format!("{head} {slug}: {}\n", plain(error)));
-                self.note(&format!("{:>12} {}\n", "", styled(QUIET, &format!("whole log: spile logs {slug}"))));
+                self.note(&format!("{:>12} {}\n", "", styled(QUIET, &format!("full log: spile logs {slug}"))));
             }
         }
     }

@@ -1,5 +1,5 @@
-//! What every command does about spile's own folder: a change that was interrupted is undone before files are written, and
-//! a folder that is not believed is mentioned, once.
+//! What every command does about spile's own folder: it undoes an interrupted change before writing files, and
+//! it warns once about a folder that it does not trust.
 
 use miette::Diagnostic;
 
@@ -103,10 +103,10 @@ fn mention(global: &Global, output: &mut Output) {
         output.warning(&not_own.to_string(), Some(&format!("{help} ({code})")));
     }
     if not_own.is_empty() && is_interrupted(project.root()) {
-        let what = "a change of several files was interrupted: some have their new text, others not";
+        let what = "a change of several files was interrupted: only some of them have their new text";
         output.warning(
             what,
-            Some("`spile apply`, `spile fmt` and every other command that writes puts the files back first"),
+            Some("`spile apply`, `spile fmt` and all other commands that write restore the files first"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! How runs get on, while they do: a line for each where there is a terminal, now and then a line where there is none.
+//! Progress of runs: a live line for each on a terminal, and a line now and then without one.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use spile_view::runs::{Pace, pace};
 /// How often a run is told of where there is no terminal.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How often a line on a terminal is drawn anew.
+/// How often a line on a terminal is drawn again.
 const TICK: Duration = Duration::from_millis(250);
 
 /// The runs that are going on.

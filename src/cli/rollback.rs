@@ -19,15 +19,15 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let (loaded, world, environment) = global.open(output)?;
     let Rollback { apply, plan, with_file } = rollback(&world, &loaded, &environment, &args.of).await?;
     if !with_file {
-        output.note("meltano.yml stays: it was too large to be kept with that apply\n");
+        output.note("meltano.yml stays as it is: it was too large to be stored with that apply\n");
     }
     let data = super::plan::data(&plan, &loaded);
     let proposal = apply::Proposal { plan: &plan, data: &data };
     apply::carry_out(&world, &loaded, proposal, &args.consent, output).await?;
     if !plan.is_empty() {
         let files = apply.commit.map_or_else(
-            || "the files still ask for what was before: change them too, or the next apply brings it back".to_owned(),
-            |commit| format!("the files still ask for what was before; that apply was made from commit {commit}"),
+            || "the files still have the later version: change them too, or the next apply restores it".to_owned(),
+            |commit| format!("the files still have the later version; that apply was made from commit {commit}"),
         );
         output.note(&format!("{} {files}\n", styled(STRONG, "Next:")));
     }

@@ -82,7 +82,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     };
     // In no time nothing can be done.
     let parsed = parsed.filter(|duration| !duration.is_zero());
-    parsed.ok_or_else(|| "write seconds above 0, or a duration such as `90s`, `10m` or `2h`".to_owned())
+    parsed.ok_or_else(|| "use a number of seconds above 0, or a duration like `90s`, `10m` or `2h`".to_owned())
 }
 
 /// Returns what taps take for a `start_date`: a moment in UTC.
@@ -91,7 +91,7 @@ fn moment(text: &str) -> Result<String, String> {
         return Ok(moment.to_string());
     }
     let date = text.parse::<Date>().map(|date| format!("{date}T00:00:00Z"));
-    date.map_err(|_| "write a date such as `2026-01-31`, or a moment such as `2026-01-31T06:00:00Z`".to_owned())
+    date.map_err(|_| "use a date like `2026-01-31`, or a time like `2026-01-31T06:00:00Z`".to_owned())
 }
 
 /// Reads how a sync proves that its records have arrived.
@@ -250,11 +250,11 @@ pub(super) async fn pass_on(interrupted: watch::Sender<bool>) {
     }
 }
 
-/// Writes the results, with where to mend what failed, and returns the exit code.
+/// Writes the results, with where to fix what failed, and returns the exit code.
 pub(super) fn show(world: &World, loaded: &Loaded, runs: &[Run], output: &mut Output) -> u8 {
     if runs.is_empty() && output.is_text() {
         output.note(
-            "nothing to run: nothing that was asked for is enabled, awake, able to, or, with `--failed`, fails\n",
+            "nothing to run: every selected integration is disabled, paused, not runnable or, with `--failed`, not failing\n",
         );
         return 0;
     }

@@ -50,7 +50,7 @@ pub(super) async fn run_due(args: &RunDueArgs, global: &Global, output: &mut Out
             0 => output.step("Nothing", "is due"),
             left => {
                 let left = ops::counted(left, "integration");
-                output.step("Left", &format!("{left} that something else runs already"));
+                output.step("Skipped", &format!("{left} already running elsewhere"));
             }
         }
         return Ok(0);

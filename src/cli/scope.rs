@@ -1,4 +1,4 @@
-//! Which integrations a plan is about, as the command line says it.
+//! Which integrations a plan covers, from the command line.
 
 use spile_core::name::{EnvironmentName, Slug};
 use spile_core::plan::{Compared, Selection, Selector};

@@ -1,4 +1,4 @@
-//! Which integrations a command is for, as the command line says it.
+//! Which integrations a command applies to, from the command line.
 
 use spile_core::plan::Selector;
 use spile_ops as ops;

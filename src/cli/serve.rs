@@ -104,10 +104,10 @@ impl Args {
     /// Says which flags make no sense together.
     pub(super) fn misfit(&self) -> Option<&'static str> {
         if self.push.is_some() && self.write != Write::Branch {
-            return Some("`--push` goes with `--write branch`");
+            return Some("`--push` needs `--write branch`");
         }
         (self.bind == "none" && !self.scheduler)
-            .then_some("`--bind none` goes with `--scheduler`: there is nothing else to do")
+            .then_some("`--bind none` needs `--scheduler`: otherwise there is nothing to do")
     }
 
     fn writing(&self) -> Writing {

@@ -41,10 +41,10 @@ async fn switch(which: &RequiredSelectionArgs, to: Switch, global: &Global, outp
     let written = ops::switch::switch(&world, &loaded, &which.chosen(), to, &place).await?;
     let paths: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     let text = || match paths.as_slice() {
-        [] => "all of them are so already\n".to_owned(),
+        [] => "nothing to change\n".to_owned(),
         paths => {
             let changed = styled(GOOD.bold(), "Changed:");
-            format!("{changed} {}\nrun `spile plan` to see what that changes\n", paths.join(", "))
+            format!("{changed} {}\nrun `spile plan` to see the effect\n", paths.join(", "))
         }
     };
     output.result(text, &json!({ "paths": paths }));
@@ -82,7 +82,7 @@ pub(super) async fn resume(args: &ResumeArgs, global: &Global, output: &mut Outp
 fn tell(headline: &str, key: &str, slugs: &[Slug], output: &mut Output) {
     let named = || slugs.iter().map(Slug::as_str).collect::<Vec<_>>().join(", ");
     let text = || match slugs {
-        [] => "all of them are so already\n".to_owned(),
+        [] => "nothing to change\n".to_owned(),
         _ => format!("{} {}\n", styled(GOOD.bold(), headline), named()),
     };
     output.result(text, &json!({ key: slugs }));

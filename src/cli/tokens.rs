@@ -39,7 +39,7 @@ enum Command {
 
 fn role(word: &str) -> Result<Role, String> {
     let found = Role::WORDS.into_iter().find(|(known, _)| *known == word);
-    found.map(|(_, role)| role).ok_or_else(|| "write `viewer`, `editor` or `admin`".to_owned())
+    found.map(|(_, role)| role).ok_or_else(|| "use `viewer`, `editor` or `admin`".to_owned())
 }
 
 pub(super) fn exec(args: &Args, global: &Global, output: &mut Output) -> Result<u8, Error> {

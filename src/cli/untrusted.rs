@@ -40,15 +40,15 @@ impl UntrustedRefusal {
     /// Says so, and what to do.
     pub fn sentence(self) -> String {
         let reason = match self {
-            Self::Asks => "opens network connections or asks the registry",
-            Self::Believes => "reads what spile keeps in `.spile`",
+            Self::Asks => "opens network connections or reads the registry",
+            Self::Believes => "reads spile's data in `.spile`",
             Self::Opens => "opens or writes secrets",
             Self::Runs => "starts programs",
             Self::Writes => "writes",
         };
         format!(
-            "this command {reason}: with `--untrusted` (or `SPILE_UNTRUSTED`) spile only reads a project's files; leave it \
-             out if you trust all that is in the folder"
+            "this command {reason}: with `--untrusted` (or `SPILE_UNTRUSTED`) spile only reads a project's files; remove \
+             it if you trust everything in the folder"
         )
     }
 }

@@ -22,8 +22,8 @@ async function signIn(house) {
 
 async function addSalesforce(house) {
   const { page } = house;
-  await house.follow("link", "Marketplace");
-  await house.type("What is to be connected?", "salesfroce");
+  await house.follow("link", "Catalog");
+  await house.type("Search connectors", "salesfroce");
   await page.getByRole("button", { name: "Add Salesforce as a source" }).waitFor();
   await page.getByRole("button", { name: "Add JSON Lines as a destination" }).waitFor({ state: "detached" });
   await house.look("marketplace", "marketplace");
@@ -48,17 +48,17 @@ async function addSalesforce(house) {
   await house.look("wizard: sent back");
   await house.type("Start date (required)", "2024-01-01");
   await house.follow("button", "Next");
-  await page.getByText("One record is read from Salesforce").waitFor();
+  await page.getByText("spile reads one record from Salesforce").waitFor();
   await house.look("wizard: test");
   await house.follow("button", "Skip the test");
   await house.look("wizard: streams");
   await house.follow("button", "Next");
-  await house.tabTo(page.getByLabel("Records go to"));
+  await house.tabTo(page.getByLabel("Destination"));
   await page.keyboard.press("ArrowDown");
-  await house.type("When is it synced?", "every day");
+  await house.type("Schedule", "every day");
   await sendBack(house, "Next");
   await page.locator("#schedule-fault").filter({ hasText: /./ }).waitFor();
-  await house.type("When is it synced?", "@daily");
+  await house.type("Schedule", "@daily");
   await house.look("wizard: schedule");
   await house.follow("button", "Next");
   assert.match(await page.locator("dialog").innerText(), /client_secret = \(encrypted\)/);
@@ -80,7 +80,7 @@ async function sendBack(house, button) {
 
 async function leaveWizard(house) {
   const { page } = house;
-  await house.follow("link", "Marketplace");
+  await house.follow("link", "Catalog");
   await house.follow("button", "Add PostgreSQL as a source");
   await page.keyboard.press("Escape");
   await page.waitForURL("**/marketplace");
@@ -120,7 +120,7 @@ async function mendAFailure(house) {
   await house.follow("link", "Notifications 1 unread");
   assert.match(await page.locator("main").innerText(), /things[\s\S]*access token has expired/);
   await house.look("notifications", "notifications");
-  await house.follow("link", "Mend “token”");
+  await house.follow("link", "Fix token");
   assert.ok(page.url().endsWith("/integrations/things#secrets.token-field"), page.url());
   const token = page.getByLabel("token");
   assert.ok(await token.isVisible());
@@ -135,7 +135,7 @@ async function mendAFailure(house) {
   await sync(house, "things");
   await ended(house, "ok");
   await page.goto("/notifications");
-  assert.match(await page.locator("main").innerText(), /All is well/);
+  assert.match(await page.locator("main").innerText(), /All clear/);
   await house.look("no notifications");
   await page.goto("/integrations/things");
   await house.look("integration with runs", "integration");
@@ -151,7 +151,7 @@ async function apply(house) {
   await page.goto("/runs");
   await house.look("runs");
   await page.goto("/integrations");
-  await house.tabTo(page.getByLabel("Choose My CRM"));
+  await house.tabTo(page.getByLabel("Select My CRM"));
   await page.keyboard.press("Space");
   await house.follow("button", "Delete…");
   await house.look("a deletion that is asked for", "confirm");

@@ -161,7 +161,7 @@ fn included_files_are_merged_and_named_and_stay() {
     let shown = project.spile(&["import", "--yes"]).succeeds().stdout();
     for path in ["config/extra.meltano.yml", "config/more/jobs.yml"] {
         assert!(shown.contains(&format!("{path} is merged into the template")), "{shown}");
-        assert!(project.read(path).starts_with("# Nothing reads this file any more: `spile import` merged it"));
+        assert!(project.read(path).starts_with("# This file is no longer used: `spile import` merged it"));
     }
     let rendered = project.read("meltano.yml");
     assert!(!rendered.contains("include_paths") && rendered.contains("- name: files-docker"));

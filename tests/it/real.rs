@@ -231,5 +231,5 @@ fn without_a_python_the_error_says_so() {
     let empty = tempfile::tempdir().unwrap();
     let Ran(output) = Ran(project.command(&["test"]).env("PATH", empty.path()).output().unwrap()).fails();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("there is no Python") && told.contains("install Python 3.10"), "{told}");
+    assert!(told.contains("no Python was found") && told.contains("install Python 3.10"), "{told}");
 }

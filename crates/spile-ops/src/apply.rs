@@ -1,4 +1,4 @@
-//! `apply`: carries a plan out, and makes sure that nothing is left of it.
+//! `apply`: carries out a plan, and checks that a new plan is empty afterwards.
 
 use miette::Diagnostic;
 
@@ -8,7 +8,7 @@ use spile_core::plan::Plan;
 use spile_core::plan::guard::Allowance;
 use spile_world::{Origin, Rendered, TargetError, World, processes::bundled};
 
-/// What apply is told besides the plan.
+/// The options of apply besides the plan.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Which guards are lifted.
@@ -76,7 +76,7 @@ pub async fn apply(
 /// folder that may not be written to, the next apply does.
 async fn settle(world: &World, plan: &Plan, tell: Tell<'_>) {
     if let Err(error) = world.meltano_file.settle(&plan.meltano.after).await {
-        let message = format!("it cannot be kept what was applied, to be compared with later: {error}");
+        let message = format!("cannot record what was applied for later comparisons: {error}");
         tell(Event::Unseen { message, help: error.help().map(|help| help.to_string()) });
     }
 }

@@ -30,7 +30,7 @@ const NOT_FREE: [&str; 7] = ["id", "type", "plugin", "kind", "config", "secrets"
 pub struct DesiredIntegration {
     /// The keys at the top of the file: `name`, `loader`, `schedule` and so on; null takes one away.
     pub keys: BTreeMap<String, Value>,
-    /// All of its settings that are no secrets.
+    /// All of its settings that are not secrets.
     pub config: Option<Settings>,
     /// Secrets to be set; `None` takes one away.
     pub secrets: BTreeMap<String, Option<Secret>>,
@@ -95,7 +95,7 @@ pub async fn create(
         config.into_iter().partition(|(name, _)| connector.setting(name).is_some());
     let file = NewFile { config: known, ..NewFile::new(IntegrationId(Uuid::new_v4()), connector.clone()) };
     let mut edits = wanted.edits();
-    // What is no setting is told where it would stand.
+    // What is not a setting is reported where it would be.
     edits.extend(unknown.into_iter().map(|(key, value)| Edit { table: Some("config"), key, value: Some(value) }));
     let path = new::path_of(slug);
     let text = file.text().map_err(NotRewritten::from).and_then(|text| rewrite(&text, &edits));

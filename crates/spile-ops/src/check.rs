@@ -57,7 +57,7 @@ pub struct Loaded {
     pub is_kept: bool,
     /// What is rendered beside it, as the files ask for it.
     pub outputs: Vec<Rendered>,
-    /// What is no mistake but worth a word.
+    /// What is not a mistake but worth a warning.
     pub advice: Report,
 }
 
@@ -134,7 +134,7 @@ impl Loaded {
     }
 }
 
-/// The files of a project, as read or as they are to be.
+/// The files of a project, as read or as they will be.
 #[derive(Debug, Default)]
 pub struct Files {
     /// `spile.toml`

@@ -1,4 +1,4 @@
-//! `connectors`: what there is, finding it, and taking over definitions that others wrote.
+//! `connectors`: lists and finds connectors, and imports definitions.
 
 mod about;
 mod built_in;

@@ -1,4 +1,4 @@
-//! Contracts: what sources offered when they were last taken as good, held against what they offer now.
+//! Contracts: compares what sources offered when they were last accepted with what they offer now.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ use spile_world::{Discoveries, Project};
 /// Reads the contract of an integration in an environment; none where nobody has accepted its source yet.
 ///
 /// # Errors
-/// When it cannot be read, or is no contract.
+/// When it cannot be read, or is not a contract.
 pub fn read(
     project: &Project,
     integration: &Integration,
@@ -176,7 +176,7 @@ pub fn acceptance(
     if text.len() as u64 > contract::MOST_BYTES {
         return Err(Error::LargeContract { slug: integration.slug.clone(), most: contract::MOST_BYTES >> 20 });
     }
-    // One that cannot be read, after a merge that went wrong, is written anew.
+    // One that cannot be read, after a merge that went wrong, is rewritten.
     let before = read(project, integration, environment).ok().flatten();
     let changes = before.map(|before| changes(integration, environment, &before, now));
     let mut edits = Edits::default();

@@ -1,4 +1,4 @@
-//! `discover`: what a source offers, asked once and kept.
+//! `discover`: asks a source for its streams, and caches the answer.
 
 mod error;
 
@@ -271,7 +271,7 @@ pub fn shown<'a>(offer: &'a Offer, asked: Option<&str>) -> Result<Vec<ShownStrea
 fn refuse(integration: &Integration) -> Result<(), Error> {
     let slug = integration.slug.clone();
     if integration.role() == Role::Loader {
-        let (reason, help) = ("is a loader: it offers no streams", "name an extractor");
+        let (reason, help) = ("is a loader, and loaders have no streams", "use an extractor");
         return Err(Error::NotRunnable { slug, reason: reason.into(), help: help.into() });
     }
     let can = &integration.connector.plugin.capabilities;

@@ -1,4 +1,4 @@
-//! `doctor`: looks at everything that runs depend on and says the next step for each.
+//! `doctor`: checks everything that runs depend on, with the next step for each finding.
 
 use super::{Error, Loaded, check};
 use spile_core::problem::{Problems, Report};
@@ -95,7 +95,7 @@ fn variables(found: &check::Variables) -> Vec<Finding> {
         subject: ".env",
         verdict: CheckResult::Advice,
         found: format!("a run of `{}` needs {}, not set here", unset.slug, super::error::backticked(&unset.names)),
-        help: Some("set it in `.env` or in the environment, where `[run] env` in `spile.toml` names it".to_owned()),
+        help: Some("set it in `.env`, or in the environment and list it under `[run] env` in `spile.toml`".to_owned()),
     });
     overridden.chain(unset).collect()
 }
@@ -103,13 +103,13 @@ fn variables(found: &check::Variables) -> Vec<Finding> {
 /// Says which hosts of `spile.toml` keys and passwords may be sent to.
 fn hosts(outside: &Outside) -> Finding {
     match outside.agreements.listed() {
-        Ok(listed) if listed.is_empty() => good("hosts", "none that `spile.toml` names is agreed to"),
+        Ok(listed) if listed.is_empty() => good("hosts", "no hosts are trusted yet"),
         Ok(listed) => good("hosts", listed.join(", ")),
         Err(error) => Finding {
             subject: "hosts",
             verdict: CheckResult::Bad,
-            found: format!("what was agreed to cannot be read: {error}"),
-            help: Some("mend or remove `registries.json` in `~/.local/state/spile`".to_owned()),
+            found: format!("the list of trusted hosts cannot be read: {error}"),
+            help: Some("fix or remove `registries.json` in `~/.local/state/spile`".to_owned()),
         },
     }
 }
@@ -174,13 +174,13 @@ async fn registry(world: &World) -> Finding {
 async fn exposure(world: &World) -> Option<Finding> {
     let rights = world.supabase.as_ref()?.exposure().await.ok()?;
     if rights.is_empty() {
-        return Some(good("exposure", "no table is open to visitors"));
+        return Some(good("exposure", "no table is exposed"));
     }
     Some(Finding {
         subject: "exposure",
         verdict: CheckResult::Bad,
         found: rights.join(", "),
-        help: Some("run the migration again: `spile migrate` prints it, and it takes these rights back".to_owned()),
+        help: Some("run the migration again to revoke these rights: `spile migrate` prints it".to_owned()),
     })
 }
 
@@ -197,14 +197,13 @@ async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
         }
     }
     let Some((path, error)) = closed.first() else {
-        return good("secrets", format!("{} with secrets, all open here", super::counted(count, "file")));
+        return good("secrets", format!("{} with secrets, all can be decrypted here", super::counted(count, "file")));
     };
-    let verb = if closed.len() == 1 { "does" } else { "do" };
     let files = super::counted(count, "file");
     Finding {
         subject: "secrets",
         verdict: CheckResult::Advice,
-        found: format!("{} of {files} {verb} not open here; `{path}`: {error}", closed.len()),
+        found: format!("{} of {files} cannot be decrypted here; `{path}`: {error}", closed.len()),
         help: miette::Diagnostic::help(error).map(|help| help.to_string()),
     }
 }
@@ -212,8 +211,8 @@ async fn secrets(keys: &Keys, loaded: &Loaded) -> Finding {
 /// Says whether a folder that spile or Meltano makes is believed.
 fn own_folder(subject: &'static str, own: &Own) -> Finding {
     match own.open() {
-        Ok(None) => good(subject, "not made yet"),
-        Ok(Some(_)) => good(subject, "this user's own, and not tracked by git"),
+        Ok(None) => good(subject, "not created yet"),
+        Ok(Some(_)) => good(subject, "owned by this user, not tracked by git"),
         Err(not_own) => bad(subject, &not_own, None),
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of a project's files: looked at together before anything is written, then written all or none.
+//! Changes to a project's files: checked together first, then written all or none.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,7 @@ impl Edits {
                 if let Some(remote) = push
                     && let Err(error) = git::push(project.root(), remote, &branch).await
                 {
-                    // What nobody else can see is no proposal, and the next try makes it again.
+                    // What nobody else can see is not a proposal, and the next try makes it again.
                     git::remove_branch(project.root(), &branch, &commit).await?;
                     return Err(error.into());
                 }
@@ -142,7 +142,7 @@ impl From<NotWritten> for Error {
 /// Returns what a file says; `None` where there is none.
 ///
 /// # Errors
-/// When it leads out of the project, is no regular file, or cannot be read.
+/// When it leads out of the project, is not a regular file, or cannot be read.
 pub fn read(project: &Project, path: &Path) -> Result<Option<String>, Error> {
     match project.text_on_disk(path) {
         Ok(text) => Ok(Some(text)),
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_was_written_before_a_failure_is_put_back() {
         let (folder, project) = project();
-        // A file stands where a folder would have to be.
+        // A file is where a folder would have to be.
         let all = edits(&[("A", None, Some("new")), ("a/b", None, Some("3"))]);
         assert!(matches!(all.write(&project), Err(Error::Io { .. })));
         assert!(!folder.path().join("A").exists());

@@ -1,4 +1,4 @@
-//! How operations end when they do not end well.
+//! Errors of operations.
 
 use std::borrow::Cow;
 use std::io;
@@ -23,19 +23,19 @@ use spile_world::processes::meltano::{AboutError, InstallError, RunError};
 use spile_world::stores::target::io_help;
 use spile_world::{NoWorld, TargetError};
 
-/// How an operation ends when it does not end well.
+/// An error of an operation.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
     /// The user's files are wrong.
-    #[error("{} in the files of the project", counted(.0.problems().len(), "problem"))]
+    #[error("{} in the project's files", counted(.0.problems().len(), "problem"))]
     #[diagnostic(code(spile::files::problems))]
     Problems(Report),
     /// The files would be wrong with an upgrade.
-    #[error("{} in the files of the project with the newer `{name}`", counted(.report.problems().len(), "problem"))]
+    #[error("{} in the project's files with the newer `{name}`", counted(.report.problems().len(), "problem"))]
     #[diagnostic(
         code(spile::connector::breaks),
         help(
-            "mend the files first where they are right with both, or write it with `--force` and mend them then; nothing was written"
+            "fix the files first so that they are valid with both versions, or write it with `--force` and fix them afterwards; nothing was written"
         )
     )]
     Upgraded {
@@ -45,7 +45,7 @@ pub enum Error {
         report: Report,
     },
     /// Answers that the command line gives are wrong.
-    #[error("{} in the answers of the command line", counted(.0.problems().len(), "problem"))]
+    #[error("{} in the command's arguments", counted(.0.problems().len(), "problem"))]
     #[diagnostic(code(spile::form::problems))]
     Words(Report),
     /// There is no project.
@@ -61,10 +61,10 @@ pub enum Error {
     #[diagnostic(transparent)]
     Target(#[from] TargetError),
     /// A source offers more than a contract holds.
-    #[error("what the source of `{slug}` offers is more than the {most} MiB of a contract")]
+    #[error("the source of `{slug}` is too large for a contract: more than {most} MiB")]
     #[diagnostic(
         code(spile::contract::too_large),
-        help("let its account see less, or take every change: remove `[schema]` from its file")
+        help("let its account see fewer tables, or accept every change by removing `[schema]` from its file")
     )]
     LargeContract {
         /// The integration.
@@ -74,14 +74,14 @@ pub enum Error {
     },
     /// The plan to be applied is not the one that would be made now.
     #[error("the plan is stale: {}", .moved.join("; "))]
-    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and review the differences"))]
     Stale {
         /// What is different now, a sentence each.
         moved: Vec<String>,
     },
     /// The plan is not the one that was asked for.
-    #[error("the plan that would be made now is not `{asked}`: it is `{found}`")]
-    #[diagnostic(code(spile::plan::other), help("look at the new plan: `spile plan` shows it, with its id"))]
+    #[error("the plan has changed: it is now `{found}`, not `{asked}`")]
+    #[diagnostic(code(spile::plan::other), help("review the new plan: `spile plan` shows it with its ID"))]
     OtherPlan {
         /// The id that was asked for, or its start.
         asked: String,
@@ -93,7 +93,7 @@ pub enum Error {
     #[diagnostic(transparent)]
     SavedPlan(#[from] super::saved_plan::SavedPlanError),
     /// Names that nothing has.
-    #[error("there is no integration {}", .names.join(", "))]
+    #[error("no integration is named {}", .names.join(", "))]
     #[diagnostic(code(spile::integration::unknown), help("{help}"))]
     UnknownNames {
         /// The words, each in backticks.
@@ -101,11 +101,11 @@ pub enum Error {
         /// The nearest names, or where to look.
         help: String,
     },
-    /// There is no row of nobody's for an integration.
-    #[error("there is no row to adopt for `{slug}`: none of nobody's has its id, {id}")]
+    /// There is no unmanaged row for an integration.
+    #[error("there is no row to adopt for `{slug}`: no unmanaged row has its ID, {id}")]
     #[diagnostic(
         code(spile::plan::nothing_to_adopt),
-        help("write the id of the row into the file of `{slug}`: `spile plan` lists the rows of nobody's at its end")
+        help("add the row's ID to the file of `{slug}`: `spile plan` lists unmanaged rows at its end")
     )]
     NothingToAdopt {
         /// The integration.
@@ -114,21 +114,20 @@ pub enum Error {
         id: IntegrationId,
     },
     /// There is no such apply.
-    #[error("there is no apply `{of}` in the history of this environment")]
-    #[diagnostic(code(spile::plan::unknown_apply), help("run `spile history` to see which there are"))]
+    #[error("no apply `{of}` is in the history of this environment")]
+    #[diagnostic(code(spile::plan::unknown_apply), help("run `spile history` to list the applies"))]
     NoApply {
         /// What was asked for.
         of: String,
     },
     /// There is no such apply, and there were some that are no longer kept.
     #[error(
-        "there is no apply `{of}` in the history of this environment; earlier applies ({applies}, up to {until:.0}) are no \
-         longer kept"
+        "no apply `{of}` is in the history of this environment; {applies} earlier applies, up to {until:.0}, are no longer kept"
     )]
     #[diagnostic(
         code(spile::plan::pruned_apply),
         help(
-            "run `spile history` to see which are kept; to go back further, check out the files of then and run `spile apply`"
+            "run `spile history` to list the applies that are kept; to go back further, check out the files of that time and run `spile apply`"
         )
     )]
     PrunedApply {
@@ -140,14 +139,14 @@ pub enum Error {
         until: jiff::Timestamp,
     },
     /// More than one apply begins so.
-    #[error("more than one apply begins with `{of}`")]
-    #[diagnostic(code(spile::plan::ambiguous_apply), help("write more of its id, as `spile history` shows it"))]
+    #[error("more than one apply ID starts with `{of}`")]
+    #[diagnostic(code(spile::plan::ambiguous_apply), help("use more characters of the ID from `spile history`"))]
     AmbiguousApply {
         /// What was asked for.
         of: String,
     },
     /// A row cannot be taken over into its file.
-    #[error("the row of `{slug}` cannot be written into its file: {why}")]
+    #[error("the row of `{slug}` cannot be pulled into its file: {why}")]
     #[diagnostic(code(spile::plan::not_pulled), help("{help}"))]
     NotPulled {
         /// The integration.
@@ -159,7 +158,7 @@ pub enum Error {
     },
     /// The plan changes more than passes without a word.
     #[error("{}", refusal(.0))]
-    #[diagnostic(code(spile::plan::guard), help("look at the plan; if it is meant, run apply again with {}", allowances(.0)))]
+    #[diagnostic(code(spile::plan::guard), help("review the plan; if it is what you want, run apply again with {}", allowances(.0)))]
     Refused(Vec<Breach>),
     /// The plan overwrites what was written into `meltano.yml` by hand.
     #[error("apply would overwrite what no file asks for in `meltano.yml`: {}", edits(.0))]
@@ -174,13 +173,13 @@ pub enum Error {
     Overwrites(Vec<HandEdit>),
     /// The user said no.
     #[error("nothing was applied")]
-    #[diagnostic(code(spile::plan::declined), help("answer `yes`, or give `--yes` where nobody can answer"))]
+    #[diagnostic(code(spile::plan::declined), help("answer `yes`, or use `--yes` to skip the question"))]
     Declined,
     /// The targets do not hold what was written to them.
-    #[error("apply wrote everything, and {left} of it is not there afterwards")]
+    #[error("apply wrote all changes, but {left} of them did not persist")]
     #[diagnostic(
         code(spile::plan::not_converged),
-        help("another program writes to the same places: run `spile plan` to see what differs")
+        help("another program is changing the same rows or files: run `spile plan` to see the differences")
     )]
     NotConverged {
         /// How many changes a new plan has.
@@ -198,10 +197,10 @@ pub enum Error {
         help: Cow<'static, str>,
     },
     /// Variables that settings name and that a run is not given.
-    #[error("`{slug}` needs {}, and the run is not given {}", backticked(names), if names.len() == 1 { "it" } else { "them" })]
+    #[error("`{slug}` needs {}, but the run does not have {}", backticked(names), if names.len() == 1 { "it" } else { "them" })]
     #[diagnostic(
         code(spile::run::variable_missing),
-        help("set it in `.env` or in the environment, where `[run] env` in `spile.toml` names what is passed on")
+        help("set it in `.env`, or in the environment and list it under `[run] env` in `spile.toml`")
     )]
     VariableMissing {
         /// The integration.
@@ -210,10 +209,10 @@ pub enum Error {
         names: Vec<String>,
     },
     /// A run ended in the middle of our own code.
-    #[error("the run of `{slug}` broke off")]
+    #[error("the run of `{slug}` crashed")]
     #[diagnostic(
         code(spile::run::broken_off),
-        help("that is a mistake of spile's: look at what it says in its terminal, and report it")
+        help("this is a bug in spile: please report it with the output in its terminal")
     )]
     BrokenOff {
         /// The integration.
@@ -228,10 +227,10 @@ pub enum Error {
     #[diagnostic(transparent)]
     Run(#[from] RunError),
     /// The registry does not take what is known of bookmarks.
-    #[error("the bookmarks of `{id}` cannot be kept in the registry")]
+    #[error("the bookmarks of `{id}` cannot be stored in the registry")]
     #[diagnostic(
         code(spile::run::bookmarks),
-        help("nothing was read; run `spile doctor`, and sync again: the next one begins where the last one stopped")
+        help("nothing was read; run `spile doctor` and sync again: the next sync starts where the last one stopped")
     )]
     Bookmarks {
         /// The state id.
@@ -276,14 +275,14 @@ pub enum Error {
     #[diagnostic(transparent)]
     Command(#[from] NotStarted),
     /// A migration is for hosted registries.
-    #[error("the registry of this environment is a local file, which sets itself up")]
+    #[error("the registry of this environment is a local file and needs no migration")]
     #[diagnostic(
         code(spile::registry::not_hosted),
-        help("write `[registry]` with `kind = \"supabase\"` into `spile.toml`")
+        help("add `[registry]` with `kind = \"supabase\"` to `spile.toml`")
     )]
     NotHosted,
     /// What says whether a table fits says something else.
-    #[error("`{path}` is not an answer to the SQL of `spile migrate --check-table`: {why}")]
+    #[error("`{path}` does not hold the result of `spile migrate --check-table`: {why}")]
     #[diagnostic(
         code(spile::registry::table_check),
         help(
@@ -297,10 +296,10 @@ pub enum Error {
         why: String,
     },
     /// There is a project here already.
-    #[error("`{file}` is there already")]
+    #[error("`{file}` already exists")]
     #[diagnostic(
         code(spile::project::exists),
-        help("run `spile check`, or make the project in an empty folder with `-C DIR`")
+        help("run `spile check`, or create the project in an empty folder with `-C DIR`")
     )]
     Exists {
         /// The file in the way.
@@ -308,13 +307,13 @@ pub enum Error {
     },
     /// Somebody else wrote to a file in the meantime.
     #[error("`{path}` has changed in the meantime")]
-    #[diagnostic(code(spile::files::moved), help("look at what is different and try again; nothing was written"))]
+    #[diagnostic(code(spile::files::moved), help("review the differences and try again; nothing was written"))]
     Moved {
         /// The file, relative to the project.
         path: String,
     },
     /// There is an integration of that name already.
-    #[error("there is a `{slug}` already: `{file}`")]
+    #[error("`{slug}` already exists: `{file}`")]
     #[diagnostic(code(spile::new::taken), help("choose another name, or change it with `spile edit {slug}`"))]
     Taken {
         /// The name.
@@ -324,13 +323,13 @@ pub enum Error {
     },
     /// It is never to be deleted.
     #[error("`{slug}` is protected")]
-    #[diagnostic(code(spile::author::protected), help("take `protect = true` out of its file first"))]
+    #[diagnostic(code(spile::author::protected), help("remove `protect = true` from its file first"))]
     Protected {
         /// The integration.
         slug: Slug,
     },
     /// Something is not said that nobody can be asked for.
-    #[error("{what} is not said, and there is nobody to ask")]
+    #[error("missing {what}, and no terminal to prompt on")]
     #[diagnostic(code(spile::new::missing), help("{help}"))]
     Unsaid {
         /// What.
@@ -340,10 +339,13 @@ pub enum Error {
     },
     /// The user left a question open.
     #[error("nothing was written")]
-    #[diagnostic(code(spile::new::stopped), help("run it again; flags such as `--yes` answer questions: see `--help`"))]
+    #[diagnostic(
+        code(spile::new::stopped),
+        help("run it again; flags like `--yes` answer the questions: see `--help`")
+    )]
     Stopped,
     /// A connector that there is not.
-    #[error("there is no {role} `{name}`")]
+    #[error("no {role} is named `{name}`")]
     #[diagnostic(code(spile::new::unknown_type), help("{help}"))]
     NoConnector {
         /// Which side of a pipeline.
@@ -354,7 +356,7 @@ pub enum Error {
         help: String,
     },
     /// There is no such channel.
-    #[error("there is no channel `{name}` in this environment")]
+    #[error("this environment has no channel `{name}`")]
     #[diagnostic(code(spile::notify::no_channel), help("{help}"))]
     NoChannel {
         /// What was asked for.
@@ -363,7 +365,7 @@ pub enum Error {
         help: String,
     },
     /// There is no such code.
-    #[error("there is no code `{code}`")]
+    #[error("`{code}` is not an error code")]
     #[diagnostic(code(spile::explain::unknown), help("{help}"))]
     UnknownCode {
         /// What was asked for.
@@ -372,31 +374,31 @@ pub enum Error {
         help: String,
     },
     /// Everybody could come in from elsewhere.
-    #[error("`{address}` is not on this machine alone, and nobody would have to sign in")]
+    #[error("`{address}` is reachable from other machines, and login is disabled")]
     #[diagnostic(
         code(spile::http::open_door),
-        help("leave `--no-login` out, or listen at `127.0.0.1` and leave `--host` out")
+        help("remove `--no-login`, or listen on `127.0.0.1` and remove `--host`")
     )]
     OpenDoor {
         /// Where it would listen.
         address: String,
     },
     /// There is no such token.
-    #[error("there is no token `{name}`")]
-    #[diagnostic(code(spile::http::no_token), help("run `spile tokens list` to see which there are"))]
+    #[error("no token is named `{name}`")]
+    #[diagnostic(code(spile::http::no_token), help("run `spile tokens list` to list the tokens"))]
     NoToken {
         /// What was asked for.
         name: String,
     },
     /// There is no such run.
-    #[error("there is no run of {of} to show")]
-    #[diagnostic(code(spile::run::unknown), help("run `spile runs` to see which there are"))]
+    #[error("no run was found for {of}")]
+    #[diagnostic(code(spile::run::unknown), help("run `spile runs` to list the runs"))]
     NoRun {
         /// What was asked for.
         of: String,
     },
     /// The command line names a folder where a file is read or written.
-    #[error("`{path}` is a folder, and a file is needed")]
+    #[error("`{path}` is a folder, not a file")]
     #[diagnostic(code(spile::files::folder), help("{help}"))]
     Folder {
         /// What was named.
@@ -405,10 +407,10 @@ pub enum Error {
         help: &'static str,
     },
     /// The command line names a file that does not exist.
-    #[error("there is no file `{path}`")]
+    #[error("the file `{path}` does not exist")]
     #[diagnostic(
         code(spile::files::missing),
-        help("check the path: it starts at the folder that you are in, wherever the project is")
+        help("check the path: it is relative to the current folder, not to the project")
     )]
     NoFile {
         /// What was named.
@@ -463,7 +465,7 @@ impl Error {
     pub fn of_named(path: &Path, why: Shut) -> Self {
         let named = || path.display().to_string();
         match why {
-            Shut::NotRegular => Self::Folder { path: named(), help: "name one of the files in it" },
+            Shut::NotRegular => Self::Folder { path: named(), help: "choose a file in it" },
             Shut::Io(source) if source.kind() == io::ErrorKind::NotFound => Self::NoFile { path: named() },
             why => Self::of_file("read", path, why),
         }
@@ -474,7 +476,7 @@ impl Error {
     pub fn of_written(path: &Path, source: io::Error) -> Self {
         let path = path.display().to_string();
         match source.kind() {
-            io::ErrorKind::IsADirectory => Self::Folder { path, help: "add the name of the file to write" },
+            io::ErrorKind::IsADirectory => Self::Folder { path, help: "add a file name to the path" },
             _ => Self::Io { doing: "write", path, source },
         }
     }
@@ -508,7 +510,7 @@ fn refusal(breaches: &[Breach]) -> String {
         let verb = if *action == Action::Delete { "deletes" } else { "changes" };
         let least = if *action == Action::Delete { "one, or " } else { "" };
         format!(
-            "the plan {verb} {count} of {}; more than {least}{max_percent} % has to be acknowledged",
+            "the plan {verb} {count} of {}; more than {least}{max_percent} % must be acknowledged",
             counted(*of, "integration")
         )
     };
@@ -536,7 +538,7 @@ pub fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
     let help = match (near.is_empty(), known.is_empty()) {
         (false, _) => near.join(" "),
         (true, true) => "this project has no integrations yet: add a file to `integrations/`".to_owned(),
-        (true, false) => format!("known are {}", listed(known.iter().copied())),
+        (true, false) => format!("known integrations: {}", listed(known.iter().copied())),
     };
     Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
 }

@@ -1,4 +1,4 @@
-//! What operations tell while they work.
+//! Progress that operations report.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use spile_core::name::{ChannelName, Slug};
 use spile_core::run::refresh::Unfinished;
 use spile_core::run::{Run, RunKind};
 
-/// Something an operation tells while it works.
+/// An event that an operation reports while it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Meltano is being installed.
@@ -92,7 +92,7 @@ pub enum Event {
         /// `registry`, `meltano.yml` or the path of an output.
         target: String,
     },
-    /// A channel was told.
+    /// A channel was notified.
     Notified {
         /// The channel.
         channel: ChannelName,
@@ -101,7 +101,7 @@ pub enum Event {
         /// And of how many more.
         more: usize,
     },
-    /// A channel was not told, or not as it should be.
+    /// A channel was not notified, or not as it should be.
     NotNotified {
         /// The channel.
         channel: ChannelName,
@@ -115,7 +115,7 @@ pub enum Event {
         /// How many integrations they declare.
         integrations: usize,
     },
-    /// The files of the project are wrong now: what they said before is used until they are mended.
+    /// The files of the project are wrong now: what they said before is used until they are fixed.
     NotReread {
         /// What is wrong, a line each.
         problems: Vec<String>,
@@ -159,5 +159,5 @@ pub enum Event {
     },
 }
 
-/// Where an operation tells its events.
+/// Where an operation reports its events.
 pub type Tell<'a> = &'a mut (dyn FnMut(Event) + Send);

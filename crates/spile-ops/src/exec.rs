@@ -1,4 +1,4 @@
-//! `exec`: a command of the user's with the settings of an integration in its environment.
+//! `exec`: runs the user's command with the settings of an integration in its environment.
 
 use std::ffi::OsString;
 use std::process::ExitStatus;

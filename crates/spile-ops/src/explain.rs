@@ -43,8 +43,7 @@ fn file_of(code: &str) -> String {
 
 fn unknown(asked: &str, whole: &str) -> Error {
     let near = did_you_mean(whole, sentences().map(|(code, _)| code));
-    let help =
-        near.unwrap_or_else(|| "copy the code as the message shows it, such as `spile::toml::syntax`".to_owned());
+    let help = near.unwrap_or_else(|| "copy the code from the message, for example `spile::toml::syntax`".to_owned());
     Error::UnknownCode { code: asked.to_owned(), help }
 }
 

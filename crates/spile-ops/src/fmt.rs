@@ -1,4 +1,4 @@
-//! `fmt`: brings files into their form.
+//! `fmt`: formats files.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub struct Unformed {
     pub text: String,
 }
 
-/// Finds the files that are not in their form. Files that cannot be read as TOML are told, and all others looked at.
+/// Finds the files that are not in their form. Files that cannot be read as TOML are reported, and all others are checked.
 #[must_use]
 pub fn unformed(project: &Project) -> (Vec<Unformed>, Report) {
     let mut problems = Problems::default();

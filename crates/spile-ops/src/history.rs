@@ -17,7 +17,7 @@ use spile_world::stores::runs::Standing;
 /// So many applies are looked through for the one that was live: more than a registry keeps.
 const KEPT: usize = 1000;
 
-/// An integration, how it stands and its last run.
+/// An integration, its status and its last run.
 #[derive(Debug, Clone)]
 pub struct Status {
     /// The integration as the files declare it.
@@ -30,7 +30,7 @@ pub struct Status {
     pub last_run: Option<Run>,
 }
 
-/// Returns how integrations stand, sorted by name.
+/// Returns the status of integrations, sorted by name.
 ///
 /// # Errors
 /// When a word names nothing, or the registry cannot be read.

@@ -1,4 +1,4 @@
-//! `import`: adopts a Meltano project. Everything is worked out, checked and compared in memory; then all is written, or
+//! `import`: adopts a Meltano project. Everything is prepared, checked and compared in memory. Then all of it is written, or
 //! nothing.
 
 mod attempt;
@@ -34,7 +34,7 @@ pub use write::{ImportOutcome, carry_out};
 /// Where the template is.
 const TEMPLATE: &str = "templates/meltano.yml.j2";
 
-/// What an import is told.
+/// The options of an import.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The project's name, instead of the folder's.
@@ -49,7 +49,7 @@ pub struct Prepared {
     project: Project,
     /// `meltano.yml` as it was read.
     pub original: String,
-    /// `meltano.yml` as it is to be.
+    /// `meltano.yml` as it will be.
     pub rendered: String,
     /// The secrets that are encrypted, so that none is shown.
     pub copies: Copies,
@@ -140,15 +140,15 @@ fn all_refused(source: &Source, mistakes: Vec<import::ImportMistake>) -> OpsErro
     OpsError::Problems(problems.into_report())
 }
 
-/// The keys whose values are no secrets, whatever stands around them.
+/// The keys whose values are not secrets, whatever is around them.
 const PLAIN: [&str; 9] =
     ["name", "inherit_from", "variant", "namespace", "interval", "job", "version", "default_environment", "kind"];
 
-/// What stands around values, and in front of them.
+/// What is around values, and in front of them.
 const ENCLOSING: [char; 16] = ['[', ']', '{', '}', ',', '"', '\'', '-', '?', ':', '|', '>', ' ', '\t', '\r', '\n'];
 
 /// Keeps out of excerpts what may be a secret in a text that nobody has understood, and copies of what is one, wherever
-/// they stand.
+/// they are.
 fn hide_values(source: &Source, problems: &mut Problems) {
     let mut start = 0;
     for line in source.text().split_inclusive('\n') {
@@ -162,7 +162,7 @@ fn hide_values(source: &Source, problems: &mut Problems) {
         }
         start += line.len();
     }
-    // Lines tell it also where the text is no YAML.
+    // Lines tell it also where the text is not YAML.
     let in_piece = |piece: &str| said(piece).filter(|(name, _)| is_name(name)).map(|(_, value)| bare(&piece[value]));
     // A line may hold a whole mapping.
     let on_line = |line: &str| -> Vec<Secret> {
@@ -266,21 +266,21 @@ fn prepared(
         if let Some(more) = &one.more {
             notes.push(Note {
                 line: None,
-                message: format!("the {} {}: spile does not sync it", one.key, more.why),
-                help: Some(format!("run `{}` for all of the job", more.command)),
+                message: format!("the {} {}, so spile does not sync it", one.key, more.why),
+                help: Some(format!("run `{}` to run the whole job", more.command)),
             });
         } else if one.loader.is_none() && one.key.role == spile_core::connector::Role::Extractor {
             notes.push(Note {
                 line: None,
-                message: format!("the {} goes to no loader, or to several", one.key),
+                message: format!("the {} has no loader, or several", one.key),
                 help: Some(format!(
-                    "to sync it with spile, write `loader = \"SLUG\"` into `integrations/{}.toml`",
+                    "to sync it with spile, add `loader = \"SLUG\"` to `integrations/{}.toml`",
                     one.slug
                 )),
             });
         }
     }
-    // A note names what it is about, and that may be a secret that stands where nobody looks for one.
+    // A note names what it is about, and that may be a secret that is where nobody looks for one.
     for note in &mut notes {
         note.message = secrecy::struck(&note.message).into_owned();
         note.help = note.help.as_deref().map(|help| secrecy::struck(help).into_owned());

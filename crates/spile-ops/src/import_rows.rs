@@ -1,4 +1,4 @@
-//! `import --registry`: rows of nobody's become files, which then adopt them.
+//! `import --registry`: unmanaged rows become files, which then adopt them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,12 +20,12 @@ use spile_core::value::expansion::to_file;
 use spile_world::World;
 use spile_world::stores::registry::Unmanaged;
 
-/// Files for rows of nobody's.
+/// Files for unmanaged rows.
 #[derive(Debug, Default)]
 pub struct TakenOver {
-    /// What is to be written.
+    /// What to write.
     pub files: Vec<NewFile>,
-    /// Rows that stay nobody's, by name, and why.
+    /// Rows that stay unmanaged, by name, and why.
     pub left: Vec<(String, String)>,
 }
 
@@ -42,7 +42,7 @@ pub struct NewFile {
     pub encrypted: Vec<String>,
 }
 
-/// Makes a file for every row of nobody's, or for those named; nothing is written yet. Secrets that a row holds in plain
+/// Makes a file for every unmanaged row, or for those named; nothing is written yet. Secrets that a row holds in plain
 /// text are encrypted. The files are checked with the project's own.
 ///
 /// # Errors
@@ -58,11 +58,11 @@ pub async fn take_over(world: &World, loaded: &Loaded, access: Access<'_>, names
             continue;
         }
         if loaded.integrations.get(&id).is_some() {
-            made.left.push((name.clone(), format!("a file has its id already: run `spile plan --adopt {name}`")));
+            made.left.push((name.clone(), format!("a file already has its ID: run `spile plan --adopt {name}`")));
             continue;
         }
         let Some(connector) = loaded.catalog.find(Role::Extractor, &found.row.connector) else {
-            let why = format!("there is no connector `{}`: add `connectors/{0}.toml`", found.row.connector);
+            let why = format!("no connector is named `{}`: add `connectors/{0}.toml`", found.row.connector);
             made.left.push((name, why));
             continue;
         };

@@ -19,7 +19,7 @@ const FILES: [(&str, &str); 5] = [
 /// What git must not keep.
 const IGNORED: [&str; 3] = ["/.spile/", "/.meltano/", "/output/"];
 
-/// Makes a project, all of it or nothing, and returns the paths of its files. What is there already stays as it is.
+/// Makes a project, all of it or nothing, and returns the paths of its files. What already exists stays as it is.
 ///
 /// # Errors
 /// When there is a project already, or the folder cannot be written to.

@@ -33,7 +33,7 @@ fn home(registry: &Registry) -> Home {
 pub struct MigrationFile {
     /// The file.
     pub path: PathBuf,
-    /// Whether it was there already, to the byte.
+    /// Whether it already existed, to the byte.
     pub was_there: bool,
 }
 

@@ -17,7 +17,7 @@ use spile_core::run::Run;
 use spile_core::source::Source;
 use spile_world::{Outside, Project, World};
 
-/// A file that is to be written.
+/// A file to write.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// The integration.
@@ -35,7 +35,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Returns what is to be written.
+    /// Returns what to write.
     #[must_use]
     pub fn edits(&self) -> Edits {
         let mut edits = Edits::default();
@@ -78,7 +78,7 @@ pub async fn prepare(access: Access<'_>, slug: &Slug, file: &NewFile, secrets: &
     prepare_text(access, slug, text, secrets).await
 }
 
-/// Says what was wished for and cannot stand in a file.
+/// Says what was wished for and cannot be in a file.
 pub(super) fn unwritten(path: &Path, error: NotRewritten) -> Error {
     match error {
         NotRewritten::Toml(error) => {

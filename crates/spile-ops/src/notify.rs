@@ -1,6 +1,6 @@
-//! Notifications: who is told what, decided from what is known and sent; a run never waits for it to go well.
+//! Notifications: decides what to send to whom, from what is known and already sent. A run never waits for delivery.
 //!
-//! [`after`] tells what runs have shown, [`watch`] everything else too: what is late, wrong, or has drifted.
+//! [`after`] reports the results of runs; [`watch`] also reports what is late, invalid, or has drifted.
 
 mod deliver;
 mod find_alerts;
@@ -118,16 +118,16 @@ pub async fn test(world: &World, watched: Watched<'_>, channels: &[&Channel]) ->
 pub struct Overview {
     /// What is wrong now.
     pub seen: Seen,
-    /// The channels of the environment, and what they were told.
+    /// The channels of the environment, and what was sent to them.
     pub channels: Vec<(Channel, Told)>,
     /// When that was.
     pub at: Timestamp,
 }
 
-/// Looks at everything, and at what each channel was told of it; sends nothing.
+/// Looks at everything, and at what each channel was sent about it; sends nothing.
 ///
 /// # Errors
-/// When it cannot be read what channels were told.
+/// When it cannot be read what was sent to channels.
 pub async fn overview(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Result<Overview, Error> {
     let seen = seen(world, watched, tell).await;
     let mut channels = Vec::new();
@@ -137,7 +137,7 @@ pub async fn overview(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Re
     Ok(Overview { seen, channels, at: (world.clock)() })
 }
 
-/// Looks at everything, and returns what is wrong now; what could not be looked at is told.
+/// Looks at everything, and returns what is wrong now; what could not be looked at is reported.
 pub async fn seen(world: &World, watched: Watched<'_>, tell: Tell<'_>) -> Seen {
     let looked = find_alerts::look(world, watched).await;
     for unseen in looked.unseen {

@@ -1,4 +1,4 @@
-//! `plan`: reads both targets and works out what would change; writes nothing.
+//! `plan`: reads both targets and computes what would change. It writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Options {
     pub environment: EnvironmentName,
     /// Which integrations.
     pub selection: Selection,
-    /// Those whose row is nobody's, and is to become this project's.
+    /// Those whose row is unmanaged, and is to become this project's.
     pub adopt: BTreeSet<Slug>,
     /// What is compared.
     pub compared: Compared,
@@ -93,7 +93,7 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     Ok(plan)
 }
 
-/// Returns the text that is there where it says what is wanted: Meltano writes the whole file anew in a form of its own as
+/// Returns the text that is there where it says what is wanted: Meltano writes the whole file again in a form of its own as
 /// soon as it writes anything.
 fn kept_where_same(text: String, current: &Snapshot<Entry>, desired: &State<Entry>) -> String {
     let there = &current.document;
@@ -177,7 +177,7 @@ fn outputs(loaded: &Loaded, scope: &Scope, current: &Current) -> Result<Outputs,
     Ok(outputs)
 }
 
-/// Makes rows of nobody's part of what is planned.
+/// Makes unmanaged rows part of what is planned.
 async fn adopt(world: &World, loaded: &Loaded, options: &Options, current: &mut Current) -> Result<(), Error> {
     let unmanaged = world.registry.unmanaged().await?;
     for slug in &options.adopt {

@@ -1,4 +1,4 @@
-//! `pull`: writes what somebody else has changed in a row into the integration's file, so that both say the same.
+//! `pull`: writes changes made outside spile from a row into the integration's file.
 
 mod edits;
 
@@ -31,16 +31,16 @@ pub struct Pulled {
 /// written.
 ///
 /// # Errors
-/// When there is no row, a field of it cannot stand in the file, or the file would be wrong.
+/// When there is no row, a field of it cannot be in the file, or the file would be wrong.
 pub async fn pull(world: &World, loaded: &Loaded, environment: &EnvironmentName, slug: &str) -> Result<Pulled, Error> {
     let integration = loaded.named(slug)?;
     let refused = |why: &str, help| Error::NotPulled { slug: integration.slug.clone(), why: why.to_owned(), help };
     if integration.role() == Role::Loader {
-        return Err(refused("loaders have none", "run `spile apply` to make `meltano.yml` what its file says"));
+        return Err(refused("loaders have no row", "run `spile apply` to update `meltano.yml` from its file"));
     }
     let rows = world.registry.read().await?.state;
     let row = rows.get(&integration.id);
-    let row = row.ok_or_else(|| refused("there is none", "run `spile apply` to make it, or remove the file"))?;
+    let row = row.ok_or_else(|| refused("it has no row", "run `spile apply` to create the row, or remove the file"))?;
     let path = file(integration, environment);
     let wanted = Row::of(integration, environment);
     let fields = Change::between(&wanted, row).map(|change| change.fields()).unwrap_or_default();
@@ -53,8 +53,8 @@ pub async fn pull(world: &World, loaded: &Loaded, environment: &EnvironmentName,
     let changed = check(&world.project.with(&path, text.clone()))?;
     let now = changed.integrations.get(&integration.id).map(|now| Row::of(now, environment));
     if now.is_none_or(|now| Change::between(&now, row).is_some()) {
-        let help = "write it into the file by hand, or run `spile apply` to make the row what the file says";
-        return Err(refused("the file would still say something else", help));
+        let help = "edit the file by hand, or run `spile apply` to update the row from the file";
+        return Err(refused("the file would still differ from the row", help));
     }
     let mut edits = Edits::default();
     edits.set(path.clone(), before, Some(text));
@@ -100,8 +100,8 @@ fn rewritten(
             _ if path == "sops" => with_secrets = true,
             _ if path == "name" || path == "enabled" => edits.push(Edit { table: None, key: path.clone(), value }),
             _ => {
-                let help = "change the file by hand, or run `spile apply` to make the row what the file says";
-                return Err(refused(format!("its `{path}` is not the file's to change"), help));
+                let help = "edit the file by hand, or run `spile apply` to update the row from the file";
+                return Err(refused(format!("its `{path}` cannot be set in the file"), help));
             }
         }
     }
@@ -112,14 +112,15 @@ fn rewritten(
     }
     let declaration = integration.at(environment);
     if declaration.secrets.as_ref().is_some_and(|secrets| secrets.sidecar.is_some()) {
-        let help = "change the sidecar with sops, or run `spile apply` to make the row what it says";
-        return Err(refused("its secrets differ, and are in a sidecar".to_owned(), help));
+        let help = "edit the sidecar with sops, or run `spile apply` to update the row from it";
+        return Err(refused("its secrets differ and are in a sidecar".to_owned(), help));
     }
     match &row.secrets {
         None => sops::rewrite(&text, &sops::Document::profile(&[])).map_err(|error| unreadable(error.into())),
         Some(sealed) => {
-            let help = "run `spile apply` to make the row what the file says";
-            let document = sealed.open().ok_or_else(|| refused("its secrets are no sops document".to_owned(), help))?;
+            let help = "run `spile apply` to update the row from the file";
+            let document =
+                sealed.open().ok_or_else(|| refused("its secrets are not a sops document".to_owned(), help))?;
             sops::rewrite(&text, &document).map_err(|error| unreadable(error.into()))
         }
     }

@@ -1,4 +1,4 @@
-//! `rollback`: a plan to what an earlier apply left.
+//! `rollback`: a plan back to the state after an earlier apply.
 
 use super::{Error, Loaded};
 use spile_core::name::EnvironmentName;

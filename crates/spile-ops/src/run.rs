@@ -1,4 +1,4 @@
-//! `test` and `sync`: runs of the real Meltano, several at a time, each remembered by the registry.
+//! `test` and `sync`: run Meltano, several runs at a time, and record each in the registry.
 
 mod bookmarks;
 mod catalog;

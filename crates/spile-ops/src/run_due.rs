@@ -1,4 +1,4 @@
-//! `run-due`: syncs what schedules ask for now, and no more.
+//! `run-due`: syncs what is due now, and exits.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Saved plans: a plan file is a receipt of what was reviewed. Apply works the plan out again, and it has to be the same.
+//! Saved plans: a plan file is a receipt of what was reviewed. Apply computes the plan again, and it must be the same.
 
 use std::collections::BTreeSet;
 
@@ -38,30 +38,30 @@ pub struct SavedPlan {
 /// Why a saved plan is of no use.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum SavedPlanError {
-    /// It is no plan.
-    #[error("the file is no saved plan: {what}")]
-    #[diagnostic(code(spile::plan::file), help("write it anew with `spile plan --out FILE`"))]
+    /// It is not a plan.
+    #[error("the file is not a saved plan: {what}")]
+    #[diagnostic(code(spile::plan::file), help("write it again with `spile plan --out FILE`"))]
     Form {
         /// What is wrong with it.
         what: String,
     },
     /// It is of a form that this program does not know.
-    #[error("the plan is of format {found}, this program reads 1.x")]
-    #[diagnostic(code(spile::plan::file_version), help("plan and apply with the same spile"))]
+    #[error("the plan has format {found}, but this program reads 1.x")]
+    #[diagnostic(code(spile::plan::file_version), help("plan and apply with the same version of spile"))]
     Version {
         /// Its version.
         found: String,
     },
     /// Something has changed it.
-    #[error("the plan file was changed after it was made: its digest is not that of what it says")]
+    #[error("the plan file was changed after it was written: its digest does not match")]
     #[diagnostic(
         code(spile::plan::file_edited),
-        help("change the project's files instead, and write the plan anew with `spile plan --out FILE`")
+        help("change the project's files instead, and write the plan again with `spile plan --out FILE`")
     )]
     Edited,
     /// It is another project's.
-    #[error("the plan is for the project `{found}`, and this is `{here}`")]
-    #[diagnostic(code(spile::plan::file_project), help("apply it in its own project: name that with `-C DIR`"))]
+    #[error("the plan is for the project `{found}`, but this is `{here}`")]
+    #[diagnostic(code(spile::plan::file_project), help("apply it in its own project, with `-C DIR`"))]
     Project {
         /// The plan's.
         found: String,
@@ -69,8 +69,8 @@ pub enum SavedPlanError {
         here: String,
     },
     /// It is another environment's.
-    #[error("the plan is for the environment `{found}`, and `{asked}` was asked for")]
-    #[diagnostic(code(spile::plan::file_environment), help("leave out `--env`: the plan says where it belongs"))]
+    #[error("the plan is for the environment `{found}`, not `{asked}`")]
+    #[diagnostic(code(spile::plan::file_environment), help("remove `--env`: the plan has its environment"))]
     Environment {
         /// The plan's.
         found: EnvironmentName,
@@ -78,10 +78,10 @@ pub enum SavedPlanError {
         asked: String,
     },
     /// It is too old.
-    #[error("the plan was made {} ago, and at most {} were allowed", spoken(*age), spoken(*most))]
+    #[error("the plan was made {} ago, and the maximum age is {}", spoken(*age), spoken(*most))]
     #[diagnostic(
         code(spile::plan::file_age),
-        help("make a new one with `spile plan --out FILE`, and have it reviewed")
+        help("make a new plan with `spile plan --out FILE` and have it reviewed")
     )]
     TooOld {
         /// Its age.
@@ -90,8 +90,8 @@ pub enum SavedPlanError {
         most: SignedDuration,
     },
     /// It does not know the registry.
-    #[error("the plan was made offline: it does not know the registry")]
-    #[diagnostic(code(spile::plan::file_offline), help("make it without `--offline`"))]
+    #[error("the plan was made offline, without the registry")]
+    #[diagnostic(code(spile::plan::file_offline), help("make the plan without `--offline`"))]
     Offline,
 }
 
@@ -99,11 +99,11 @@ impl SavedPlan {
     /// Reads a plan file; what it says, and what of it decides about its use. `digest` tells the digest of a file's JSON.
     ///
     /// # Errors
-    /// When it is no plan, of another version, or not as it was written.
+    /// When it is not a plan, of another version, or not as it was written.
     pub fn read(bytes: &[u8], digest: fn(&Value) -> String) -> Result<(Self, Value), SavedPlanError> {
         let saved: Value = serde_json::from_slice(bytes).map_err(|error| form(&error))?;
         let found = saved["format_version"].as_str().filter(|_| saved["changes"].is_array());
-        let found = found.ok_or_else(|| SavedPlanError::Form { what: "it is some other JSON".to_owned() })?;
+        let found = found.ok_or_else(|| SavedPlanError::Form { what: "it is other JSON".to_owned() })?;
         if !found.starts_with(MAJOR) {
             return Err(SavedPlanError::Version { found: found.to_owned() });
         }
@@ -149,8 +149,8 @@ impl SavedPlan {
 
 fn form(error: &serde_json::Error) -> SavedPlanError {
     let what = match error.classify() {
-        serde_json::error::Category::Eof => "it ends in the middle".to_owned(),
-        serde_json::error::Category::Syntax => format!("it is no JSON from line {} on", error.line()),
+        serde_json::error::Category::Eof => "it is truncated".to_owned(),
+        serde_json::error::Category::Syntax => format!("it is not JSON from line {} on", error.line()),
         serde_json::error::Category::Data | serde_json::error::Category::Io => error.to_string(),
     };
     SavedPlanError::Form { what }

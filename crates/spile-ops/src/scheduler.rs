@@ -1,6 +1,6 @@
 //! `serve --scheduler`: runs what is due, when it is due, until it is told to stop.
 //!
-//! It keeps nothing in memory that counts: what is due is worked out from the files, the wall clock and what the registry
+//! It keeps no state in memory: what is due is computed from the files, the wall clock and what the registry
 //! knows of runs. So it may be killed, started twice, or run on several machines, and a clock may jump.
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ const FILES: Duration = Duration::from_secs(5);
 /// How long at most it does not ask the registry: somebody may have resumed something, clocks may jump.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// How often everything is looked at that people are told of.
+/// How often everything is looked at that people are notified about.
 const WATCH: Duration = Duration::from_mins(5);
 
 /// A project as it is read, and how its integrations are run.
@@ -179,7 +179,7 @@ impl Scheduler {
         self.in_hand.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
     }
 
-    /// Looks now and then at everything that people are told of, beside the runs.
+    /// Looks now and then at everything that people are notified about, beside the runs.
     fn watch(&mut self) {
         if self.watched.is_some_and(|at| at.elapsed() < WATCH) {
             return;

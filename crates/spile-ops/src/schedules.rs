@@ -1,4 +1,4 @@
-//! `schedules`: when each integration is synced next, and what is due now.
+//! `schedules`: the next sync of each integration, and what is due now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use spile_core::run::{Run, Tries};
 use spile_world::World;
 use spile_world::stores::runs::{PAUSED, Standing};
 
-/// An integration with a schedule, and how it stands.
+/// An integration with a schedule, and its status.
 #[derive(Debug, Clone)]
 pub struct Scheduled {
     /// The integration.
@@ -23,9 +23,9 @@ pub struct Scheduled {
     pub timetable: Timetable,
     /// Why it is not, for now.
     pub rest: Option<Rest>,
-    /// What is to be run now.
+    /// What to run now.
     pub due: Option<Tick>,
-    /// What is to be run next.
+    /// What to run next.
     pub next: Option<Tick>,
     /// Its last sync that ended.
     pub last_sync: Option<Run>,
@@ -97,16 +97,16 @@ pub fn coming(scheduled: &[Scheduled], most: usize) -> Vec<(&Slug, Tick)> {
     coming
 }
 
-/// What is to be run now, and when the next run begins.
+/// What to run now, and when the next run begins.
 #[derive(Debug, Clone, Default)]
 pub struct Now {
-    /// What is to be run now, the oldest first.
+    /// What to run now, the oldest first.
     pub due: Vec<(Arc<Integration>, Tick)>,
     /// When the next one begins.
     pub next: Option<Timestamp>,
 }
 
-/// Returns what is to be run now in an environment.
+/// Returns what to run now in an environment.
 ///
 /// # Errors
 /// When the registry cannot be read.

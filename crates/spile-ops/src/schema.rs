@@ -102,7 +102,8 @@ pub fn taplo_rules(folder: &Path) -> String {
         (Subject::Overlay, "include = [\"integrations/**/*.*.toml\"]"),
         (Subject::Connector, "include = [\"connectors/**/*.toml\"]"),
     ];
-    let head = "# Which schema is whose, for taplo and Even Better TOML. `spile schema --write` makes the schemas.\n";
+    let head =
+        "# The schema of each file, for taplo and Even Better TOML. `spile schema --write` writes the schemas.\n";
     let rule = |(subject, files): &(Subject, &str)| {
         let path = folder.join(format!("{}.json", subject.word())).display().to_string();
         let path = Value::String(path);

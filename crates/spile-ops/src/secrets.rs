@@ -1,4 +1,4 @@
-//! Secrets of integrations: set, edited, rotated and given to others, each file rewritten around them.
+//! Secrets of integrations: set, edited, rotated and shared; the rest of each file stays as it is.
 
 mod access;
 pub mod edit;
@@ -91,7 +91,7 @@ pub(super) async fn verify(keys: &Arc<Keys>, plan: &mut Plan) {
     }
 }
 
-/// Returns the values of a row; `None` where nobody here can see them: that is no fault of a plan.
+/// Returns the values of a row; `None` where nobody here can see them: that is not a fault of a plan.
 async fn open(keys: &Keys, sealed: &Sealed) -> Option<Values> {
     let document = sealed.open()?;
     Some(Secrets::values(keys.open(&document).await.ok()?))

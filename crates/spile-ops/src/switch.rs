@@ -1,6 +1,6 @@
-//! `enable`, `disable`, `pause` and `resume`: whether schedules and unnamed runs take an integration.
+//! `enable`, `disable`, `pause` and `resume`: whether schedules and unnamed runs include an integration.
 //!
-//! Enabling is the files' to say, and so reviewed as they are. Pausing is for now: the registry remembers it.
+//! Enabling is part of the files, and reviewed with them. Pausing is temporary, and stored in the registry.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -153,8 +153,8 @@ async fn with_rows(world: &World, loaded: &Loaded, which: &RunSelection) -> Resu
     if let Some(one) = without {
         let (reason, help) = ("has no row in the registry of this environment", "run `spile apply` first");
         let is_loader = one.role() == spile_core::connector::Role::Loader;
-        let reason = if is_loader { "is a loader and has no row of its own" } else { reason };
-        let help = if is_loader { "name the extractors that have it as their `loader`" } else { help };
+        let reason = if is_loader { "is a loader, and loaders have no row" } else { reason };
+        let help = if is_loader { "use the extractors that have it as their `loader`" } else { help };
         return Err(Error::NotRunnable { slug: one.slug.clone(), reason: reason.into(), help: help.into() });
     }
     found.retain(|one| standings.contains_key(&one.id));

@@ -73,7 +73,7 @@ impl Verified {
 ///
 /// # Errors
 /// When nothing has that name, its connector is none of those that can be asked, or the comparison fails. What the figures
-/// say is no error here: [`Verified::fault`].
+/// say is not an error here: [`Verified::fault`].
 pub async fn verify(
     world: &World,
     loaded: &Loaded,

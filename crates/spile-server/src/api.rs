@@ -1,4 +1,4 @@
-//! The API: JSON in and out. Handlers take a request apart, call an operation and shape its answer; nothing is decided here.
+//! The API: JSON in and out. Handlers parse a request, call an operation and shape its response; they decide nothing.
 
 mod bulk;
 mod catalog;
@@ -51,6 +51,6 @@ pub fn routes() -> Router<App> {
 }
 
 async fn not_allowed() -> Refusal {
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "spile::http::method", "this address does not take that method")
-        .help("`/api/openapi.json` says what it takes")
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "spile::http::method", "this endpoint does not allow that method")
+        .help("see `/api/openapi.json` for the methods that it allows")
 }

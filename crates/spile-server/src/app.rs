@@ -80,7 +80,7 @@ impl App {
         &self.0.setup
     }
 
-    /// Returns the project as it is read now: anew where its files have changed.
+    /// Returns the project as it is now, read again if its files have changed.
     ///
     /// # Errors
     /// When the files are wrong and were never right.
@@ -151,9 +151,9 @@ impl App {
             result,
         };
         self.0.audit.add(&deed).map_err(|error| {
-            let detail = format!("it is done, and cannot be noted in `.spile/audit.jsonl`: {error}");
+            let detail = format!("the change was made, but cannot be recorded in `.spile/audit.jsonl`: {error}");
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::audit", detail)
-                .help("let the server write there: every change is to be noted")
+                .help("let the server write to that file: it records every change")
         })
     }
 
@@ -170,7 +170,7 @@ impl App {
         &self.0.drafts
     }
 
-    /// Lets the next request read the files anew.
+    /// Lets the next request read the files again.
     pub(super) async fn forget_files(&self) {
         self.0.desks.forget().await;
     }

@@ -1,4 +1,4 @@
-//! What pages load: part of the program.
+//! The assets of pages, which are part of the program.
 
 use axum::Router;
 use axum::extract::Path;

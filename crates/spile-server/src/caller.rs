@@ -1,4 +1,4 @@
-//! Who asks: somebody with a session, or a program with a token; and what they may do.
+//! The caller: a person with a session or a program with a token, and what they may do.
 
 use axum::http::StatusCode;
 
@@ -41,8 +41,9 @@ impl Caller {
         if self.role >= role {
             return Ok(());
         }
-        let detail = format!("this takes the role `{}`, and `{}` has `{}`", role.word(), self.name, self.role.word());
-        Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail).help("ask somebody who has it"))
+        let detail =
+            format!("this needs the role `{}`, but `{}` has the role `{}`", role.word(), self.name, self.role.word());
+        Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail).help("ask someone with that role"))
     }
 
     /// Returns them as who makes a commit.

@@ -1,4 +1,4 @@
-//! Changes that the server makes: by files, a branch, or an apply; for the API and for pages.
+//! Changes that the server makes for the API and for pages: to files, on a branch, or with an apply.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use spile_world::{Keys, Origin as ApplyOrigin, Program};
 /// How many integrations are named where it is noted what was applied.
 const MOST_NAMED: usize = 100;
 
-/// A change that is to be made.
+/// A change to make.
 pub struct Change<'a> {
     /// What files are to say.
     pub edits: Edits,
@@ -79,10 +79,10 @@ pub fn access<'a>(app: &'a App, keys: &'a Keys, program: &'a Program) -> Access<
 pub fn connector(app: &App, name: &str, role: Role) -> Result<Arc<Connector>, Refusal> {
     let shown = Shelf::read(&app.setup().project)?.show(name, Some(role))?;
     let found = shown.into_iter().find(|one| !matches!(one.origin, Origin::Hub(_))).map(|one| one.connector);
-    found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::connector::unknown", "there is no such connector"))
+    found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::connector::unknown", "no such connector"))
 }
 
-/// Makes a change as the server is told to make them.
+/// Makes a change the way the server is configured to.
 ///
 /// # Errors
 /// When it makes none, files have changed in the meantime, or nothing can be written.
@@ -138,7 +138,7 @@ pub fn failed(error: &Error) -> String {
 }
 
 fn read_only() -> Refusal {
-    let detail = "this server changes nothing: it was started with `--read-only`";
+    let detail = "this server is read-only: it was started with `--read-only`";
     Refusal::new(StatusCode::FORBIDDEN, "spile::http::read_only", detail).help("change the files in git")
 }
 
@@ -235,8 +235,10 @@ pub struct Done {
 /// When there is none to do it to, every run is refused, files would be wrong with it, or nothing can be written.
 pub async fn bulk(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     if slugs.is_empty() {
-        let detail = "none is chosen";
-        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help("choose some"));
+        let detail = "no integration is selected";
+        return Err(
+            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", detail).help("select at least one")
+        );
     }
     let kind = match action {
         Bulk::Test => RunKind::Test,

@@ -1,4 +1,4 @@
-//! Connections: how many are open at once, and how long one may take to ask. `axum::serve` bounds neither.
+//! Connections: limits how many are open at once, and how long a request may take. `axum::serve` limits neither.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Changes of sources that somebody accepts or leaves out, by the API and by pages.
+//! Accepting changes of sources or leaving them out, for the API and for pages.
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub enum Wish {
     },
 }
 
-/// Does what somebody wants about the changes of a source, as the server is told to make changes. They have seen what it
+/// Does what somebody wants about the changes of a source, the way the server is configured to make changes. They have seen what it
 /// offered `at` that time.
 ///
 /// # Errors
@@ -48,7 +48,7 @@ pub async fn carry_out(
     let integration = desk.loaded.named(slug.as_str())?;
     let now = known(&desk, integration)?;
     let now = now.filter(|now| now.discovered_at == at).ok_or_else(|| {
-        let detail = "the source has said something else since: look at what has changed, and decide again";
+        let detail = "the source was discovered again in the meantime: review the changes and decide again";
         Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail)
     })?;
     match wish {
@@ -116,10 +116,10 @@ async fn leave_out(
     };
     let change = changes.iter().find(|change| is_it(change) && is_new(change));
     let change =
-        change.ok_or_else(|| refused("nothing of that name is new", "name a stream or a column that is new"))?;
+        change.ok_or_else(|| refused("no new stream or column has that name", "specify a new stream or column"))?;
     if one.at(environment).select != one.base.select {
         let help = format!("change `select` in the overlay of `{environment}`");
-        return Err(refused("its environment has a `select` of its own", &help));
+        return Err(refused("this environment overrides `select`", &help));
     }
     let mut select: Vec<String> = one.base.select.iter().cloned().collect();
     if select.is_empty() {

@@ -1,4 +1,4 @@
-//! Integrations that somebody is making: answers and secrets in memory, until they are saved or left.
+//! Drafts of new integrations: answers and secrets in memory, until they are saved or abandoned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,5 @@
-//! What every request passes: the name it calls the server by, where it comes from, how large it is; and what every answer
-//! says to browsers.
+//! Checks every request: the host name that it uses, where it comes from and how large it is. Sets the security headers of
+//! every response.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const LARGEST: usize = 1024 * 1024;
 /// How long a request may take that waits for no run.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// What pages may load: only what this server gives, and no script that stands in a page.
+/// What pages may load: only what this server gives, and no script that is in a page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -62,8 +62,8 @@ async fn look(State(app): State<App>, request: Request, next: Next) -> Response 
         Err(refusal) => refusal.into_response(),
         Ok(()) => match tokio::time::timeout(LONGEST, answered(&app, request, next)).await {
             Ok(response) => response,
-            Err(_) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "spile::http::timeout", "this took too long")
-                .help("look again later: what has begun goes on, and is noted when it has ended")
+            Err(_) => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "spile::http::timeout", "the request took too long")
+                .help("check again later: work that has started continues, and its result is recorded")
                 .into_response(),
         },
     };
@@ -96,14 +96,14 @@ fn wants_a_page(request: &Request) -> bool {
 
 /// A page of somebody else's can have a name that leads here: then the browser says that name.
 fn host(headers: &HeaderMap, uri: &Uri, known: &[String]) -> Result<String, Refusal> {
-    // A request may say it more than once. What stands before the path counts, and no browser sends two.
+    // A request may say it more than once. What is before the path counts, and no browser sends two.
     let headers = headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
     let mut said = uri.authority().map(Authority::as_str).into_iter().chain(headers).peekable();
     let first = said.peek().copied().unwrap_or_default();
     if !first.is_empty() && said.all(|said| known.iter().any(|known| known.eq_ignore_ascii_case(said))) {
         return Ok(first.to_owned());
     }
-    let detail = "the server is not called by that name";
+    let detail = "the server does not answer to that host name";
     Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "spile::http::host", detail)
         .help("use the address that `spile serve` printed, or start it with `--host NAME`"))
 }
@@ -118,7 +118,7 @@ fn origin(method: &Method, headers: &HeaderMap, host: &str) -> Result<(), Refusa
     if from.is_some_and(|from| from.eq_ignore_ascii_case(host)) {
         return Ok(());
     }
-    Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this comes from a page of somebody else's"))
+    Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this request comes from a page on another site"))
 }
 
 /// Pages of others load nothing from here, and frame nothing; whoever follows a link from there looks by themselves. Programs
@@ -130,7 +130,7 @@ fn loaded(headers: &HeaderMap) -> Result<(), Refusal> {
     if !is_elsewhere || (said("sec-fetch-mode"), said("sec-fetch-dest")) == ("navigate", "document") {
         return Ok(());
     }
-    Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "this is wanted by a page of somebody else's"))
+    Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::origin", "a page on another site requested this"))
 }
 
 #[cfg(test)]

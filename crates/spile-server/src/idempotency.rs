@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same request again gets the same answer, and does nothing again.
+//! `Idempotency-Key`: a repeated request gets the same response, and does nothing again.
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
@@ -12,7 +12,7 @@ use super::idempotency_store::{GivenResponse, LARGEST};
 use super::refusal::Refusal;
 use spile_core::digest::hash;
 
-/// What is refused while a run of the same integration is at work: who comes again later is not refused.
+/// What is refused while a run of the same integration is running: who comes again later is not refused.
 const BUSY: &str = "spile::run::busy";
 
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");

@@ -1,4 +1,4 @@
-//! What was answered to requests that had a key, for as long as somebody may send them again.
+//! The responses to requests with a key, stored as long as they may be sent again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,7 @@ pub(super) struct GivenResponse {
     pub body: Bytes,
 }
 
-/// A request that is at work. What came to no answer that is remembered may be sent again.
+/// A request that is running. What came to no answer that is remembered may be sent again.
 pub(super) struct AtWork<'a> {
     all: &'a IdempotencyStore,
     key: &'a str,
@@ -56,11 +56,12 @@ impl IdempotencyStore {
         let refused =
             |status, detail: &str| Box::new(Refusal::new(status, "spile::http::idempotency", detail).into_response());
         match all.get(key) {
-            Some(known) if known.request != said => {
-                Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "the key was sent with another request before"))
-            }
+            Some(known) if known.request != said => Err(refused(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "this idempotency key was already used for a different request",
+            )),
             Some(StoredResponse { given: None, .. }) => {
-                Err(refused(StatusCode::CONFLICT, "the same request is at work"))
+                Err(refused(StatusCode::CONFLICT, "a request with this idempotency key is still in progress"))
             }
             Some(StoredResponse { given: Some(given), .. }) => {
                 let GivenResponse { status, headers, body } = given.clone();

@@ -1,4 +1,4 @@
-//! What goes on when whoever began it has gone: runs, and whatever else may change something.
+//! Work that continues when the client has gone: runs, and everything else that may change something.
 
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-/// What is at work.
+/// What is running.
 #[derive(Default)]
 pub struct Jobs(Mutex<JoinSet<()>>);
 
@@ -29,7 +29,7 @@ impl Jobs {
         jobs.spawn(work);
     }
 
-    /// Waits until nothing is at work any more.
+    /// Waits until nothing is running any more.
     pub(super) async fn ended(&self) {
         let mut jobs = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         while jobs.join_next().await.is_some() {}

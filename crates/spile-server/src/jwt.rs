@@ -1,4 +1,4 @@
-//! Tokens of others: JWTs that Supabase Auth, or any provider of OpenID Connect, has signed.
+//! Tokens of a provider: JWTs signed by Supabase Auth, or by any OpenID Connect provider.
 
 use std::collections::BTreeMap;
 
@@ -81,16 +81,16 @@ impl Jwts {
     /// # Errors
     /// When it is not the provider's, is not for this server, is over, or gives no role; or no keys can be had.
     pub async fn bearer(&self, token: &str) -> Result<Bearer, Refusal> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| refused("it is none"))?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| refused("it is not a valid JWT"))?;
         if !ALGORITHMS.contains(&header.alg) {
-            return Err(refused("it is not signed with a key that only its issuer has"));
+            return Err(refused("it is not signed with an asymmetric algorithm"));
         }
         // RFC 7515, section 4.1.11: what is critical and not understood makes a token worthless. Nothing is understood here.
         if header.crit.is_some() {
-            return Err(refused("it has a critical header that is not known here"));
+            return Err(refused("it has an unknown critical header"));
         }
         let jwk = self.key(header.kid.as_deref(), header.alg).await?;
-        let key = DecodingKey::from_jwk(&jwk).map_err(|_| refused("the key that it names is of an unknown kind"))?;
+        let key = DecodingKey::from_jwk(&jwk).map_err(|_| refused("the type of its key is not supported"))?;
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
@@ -101,11 +101,11 @@ impl Jwts {
         let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation);
         let claims = claims.map_err(|error| refused(why(error.kind())))?.claims;
         let role = role(&claims.more, &self.trust.role).ok_or_else(|| {
-            let detail = format!("the token gives no role: its claim `{}` is none of them", self.trust.role);
+            let detail = format!("the token has no valid role in its claim `{}`", self.trust.role);
             Refusal::new(StatusCode::FORBIDDEN, "spile::http::role", detail)
-                .help("let the provider give `viewer`, `editor` or `admin` there")
+                .help("have the provider set that claim to `viewer`, `editor` or `admin`")
         })?;
-        let until = end(&claims.exp).ok_or_else(|| refused("its end is no time"))?;
+        let until = end(&claims.exp).ok_or_else(|| refused("its expiration time is invalid"))?;
         // Names are what their bearers have written in many providers; who they are is the provider's to say.
         let subject = claims.sub.clone().unwrap_or_else(|| hash(token.as_bytes()));
         let subject = format!("jwt:{}#{subject}", self.trust.issuer);
@@ -114,30 +114,30 @@ impl Jwts {
 
     async fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Jwk, Refusal> {
         self.keys.key(id, algorithm).await.map_err(|none| match none {
-            NoJwk::Unknown => refused("its issuer has no such key"),
+            NoJwk::Unknown => refused("its issuer has no matching key"),
             NoJwk::Away(why) => {
-                let detail = format!("the keys of `{}` cannot be had: {why}", self.trust.issuer);
+                let detail = format!("cannot fetch the keys of `{}`: {why}", self.trust.issuer);
                 Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::jwks", detail)
-                    .help("look at `--jwt-jwks`, and whether the server can reach it")
+                    .help("check `--jwt-jwks`, and that the server can reach it")
             }
         })
     }
 }
 
 fn refused(why: &str) -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, "spile::http::unauthorized", format!("the token does not hold: {why}"))
-        .help("sign in again where it comes from")
+    Refusal::new(StatusCode::UNAUTHORIZED, "spile::http::unauthorized", format!("the token is not valid: {why}"))
+        .help("get a new token from the provider")
 }
 
 fn why(kind: &ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::ExpiredSignature => "its time is over",
-        ErrorKind::ImmatureSignature => "its time has not begun",
-        ErrorKind::InvalidIssuer => "somebody else made it",
-        ErrorKind::InvalidAudience => "it is for somebody else",
-        ErrorKind::InvalidSignature => "its signature is wrong",
-        ErrorKind::MissingRequiredClaim(_) => "it does not say who made it, for whom, or until when",
-        _ => "it is none",
+        ErrorKind::ExpiredSignature => "it has expired",
+        ErrorKind::ImmatureSignature => "it is not valid yet",
+        ErrorKind::InvalidIssuer => "it has a different issuer",
+        ErrorKind::InvalidAudience => "it is for a different audience",
+        ErrorKind::InvalidSignature => "its signature is invalid",
+        ErrorKind::MissingRequiredClaim(_) => "its issuer, audience or expiration time is missing",
+        _ => "it is not a valid JWT",
     }
 }
 

@@ -4,8 +4,8 @@
 //! request -> guard (host, origin, size, headers) -> who (session or token) -> handler -> ops -> answer
 //! ```
 //!
-//! `api` answers with JSON and is described by `api/openapi.rs`; `ui` answers with HTML, which [`pages`] makes of values and
-//! templates without an effect. What a page is about, and what would change of it, is kept in drafts until it is saved.
+//! `api` answers with JSON and is described by `api/openapi.rs`; `ui` answers with HTML, which [`pages`] renders from values
+//! and templates without side effects. A new integration stays in a draft until it is saved.
 //!
 //! ```
 //! // Templates are part of the program, and escape all that is put into them.
@@ -71,7 +71,7 @@ pub fn router(app: &App) -> Router {
     guard::guarded(routes.fallback(refusal::not_found), app).with_state(app.clone())
 }
 
-/// Serves until `stop` says so; then what is at work may end, and runs are ended as Ctrl-C ends them.
+/// Serves until `stop` says so; then what is running may end, and runs are ended as Ctrl-C ends them.
 ///
 /// Connections are bounded, and a request that is not sent in time is refused.
 pub async fn serve(app: &App, listener: TcpListener, mut stop: watch::Receiver<bool>) {

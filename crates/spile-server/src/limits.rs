@@ -1,4 +1,4 @@
-//! How much somebody may ask of the server in a while: buckets that fill up again.
+//! Rate limits: buckets that fill up again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -39,9 +39,9 @@ impl Limit {
     pub fn take(&self, of: &str) -> Result<(), Refusal> {
         self.take_at(of, Instant::now()).map_err(|wait| {
             let seconds = wait.as_secs_f64().ceil().max(1.0);
-            let detail = format!("more than {} of these in a minute", self.per_minute);
+            let detail = format!("more than {} requests in a minute", self.per_minute);
             let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "spile::http::rate", detail)
-                .help(format!("come again in {seconds} s; `spile serve --rate N` allows more"));
+                .help(format!("try again in {seconds} s; `spile serve --rate N` allows more"));
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a minute")]
             let seconds = seconds as u64;
             refusal.retry_after = Some(seconds);

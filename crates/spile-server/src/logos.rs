@@ -1,4 +1,4 @@
-//! Logos of connectors: files of the project that their definitions name, and no others.
+//! Logos of connectors: only the files of the project that their definitions name.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ pub async fn logo(
 }
 
 fn none() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is no such logo")
+    Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "no such logo")
 }
 
 /// Reads an image of the project's.

@@ -1,4 +1,4 @@
-//! The project as requests see it: read once, and anew when its files change.
+//! The project as requests see it: read once, and again when its files change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! Runs that wait for their turn, and those that were refused when it came: the registry knows of neither.
+//! Queued runs, and runs that were refused when their turn came. The registry knows neither.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

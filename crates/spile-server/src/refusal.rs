@@ -240,22 +240,22 @@ impl From<JsonRejection> for Refusal {
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, "spile::http::body", body::told(status, &rejection.body_text()))
-            .help("send a JSON object with `Content-Type: application/json`; `/api/openapi.json` says what is in it")
+            .help("send a JSON object with `Content-Type: application/json`; see `/api/openapi.json` for its fields")
     }
 }
 
 impl From<QueryRejection> for Refusal {
     fn from(rejection: QueryRejection) -> Self {
         let _ = rejection;
-        Self::new(StatusCode::BAD_REQUEST, "spile::http::query", "a parameter of the query is not what it takes")
-            .help("`/api/openapi.json` says which there are, and what each takes")
+        Self::new(StatusCode::BAD_REQUEST, "spile::http::query", "a query parameter is not valid")
+            .help("see `/api/openapi.json` for the parameters and their types")
     }
 }
 
 impl From<PathRejection> for Refusal {
     fn from(rejection: PathRejection) -> Self {
         let _ = rejection;
-        Self::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is nothing at this address")
+        Self::new(StatusCode::NOT_FOUND, "spile::http::not_found", "nothing exists at this address")
     }
 }
 
@@ -282,12 +282,12 @@ impl IntoResponse for Refusal {
 
 /// Says nothing of what went wrong inside.
 pub fn internal() -> Refusal {
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "the server has made a mistake")
-        .help("look at what it says in its terminal, and report it")
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "spile::http::internal", "internal server error")
+        .help("see the server's output for details, and report this as a bug")
 }
 
 /// Answers what there is not.
 pub async fn not_found() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is nothing at this address")
-        .help("`/api/openapi.json` says what there is")
+    Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "nothing exists at this address")
+        .help("see `/api/openapi.json` for all endpoints")
 }

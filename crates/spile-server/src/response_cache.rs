@@ -1,4 +1,4 @@
-//! Answers that are made once, and given to all who ask the same before anything has changed.
+//! Responses that are made once, and shared by equal requests until something changes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

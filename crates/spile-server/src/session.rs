@@ -1,4 +1,4 @@
-//! Sessions: who has typed the code that the server printed holds a cookie.
+//! Sessions: whoever enters the code that the server printed gets a cookie.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

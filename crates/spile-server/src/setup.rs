@@ -1,4 +1,4 @@
-//! What a server is made of: what its command line, its machine and its project say.
+//! The setup of a server, from its command line, its machine and its project.
 
 use std::sync::Arc;
 use std::time::Duration;

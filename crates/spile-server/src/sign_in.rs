@@ -1,4 +1,4 @@
-//! How somebody comes in: by a session, by a token of this server's, or by one of somebody whom it believes.
+//! Authentication: by a session, by a token of this server, or by a token of a trusted provider.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,11 +22,11 @@ impl Caller {
     /// When it is nobody who is known.
     pub(super) async fn of(parts: &Parts, app: &App) -> Result<Self, Refusal> {
         let Some(authorization) = parts.headers.get(AUTHORIZATION) else {
-            return app.sessions().find(&parts.headers).ok_or_else(|| unauthorized("nobody is signed in"));
+            return app.sessions().find(&parts.headers).ok_or_else(|| unauthorized("you are not signed in"));
         };
         let token = authorization.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
         let found = match token {
-            None => Err(unauthorized("`Authorization` is no `Bearer TOKEN`")),
+            None => Err(unauthorized("the `Authorization` header is not `Bearer TOKEN`")),
             Some(token) => Self::by_token(token, app).await,
         };
         // Whoever brings what holds is let in however many others try.
@@ -39,7 +39,7 @@ impl Caller {
             _ => {
                 let found = app.tokens().find(token);
                 let found = found.map(|token| Self::with(format!("token:{}", token.name), token.name, token.role));
-                found.ok_or_else(|| unauthorized("the token is not known here, or has been revoked"))
+                found.ok_or_else(|| unauthorized("the token is unknown or revoked"))
             }
         }
     }
@@ -60,7 +60,7 @@ pub fn from(parts: &Parts) -> String {
 
 fn unauthorized(detail: &str) -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, "spile::http::unauthorized", detail)
-        .help("sign in at `/login`, or send `Authorization: Bearer TOKEN`: `spile tokens new` makes one")
+        .help("sign in at `/login`, or send `Authorization: Bearer TOKEN` with a token from `spile tokens new`")
 }
 
 impl FromRequestParts<App> for Caller {
@@ -74,9 +74,9 @@ impl FromRequestParts<App> for Caller {
         let is_form = !path.starts_with("/api/");
         let brought = parts.headers.get(CSRF).and_then(|value| value.to_str().ok());
         if !is_read && !is_form && who.csrf.is_some() && brought != who.csrf.as_deref() {
-            let detail = "a session has to bring its `X-CSRF-Token`";
+            let detail = "the session's `X-CSRF-Token` header is missing or wrong";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::csrf", detail)
-                .help("programs use a token: `spile tokens new`"));
+                .help("programs should use a token: `spile tokens new`"));
         }
         // What only looks at a field changes nothing.
         if !is_read && !path.starts_with("/check/") {

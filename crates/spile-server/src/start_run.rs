@@ -1,4 +1,4 @@
-//! Beginning a run, which goes on when whoever began it has gone.
+//! Starts a run, which continues when the client has gone.
 
 use std::sync::Arc;
 
@@ -89,10 +89,10 @@ impl From<RefusedRun> for Refusal {
     fn from(RefusedRun { run, why }: RefusedRun) -> Self {
         match why {
             RefusalReason::Busy => Self::new(StatusCode::CONFLICT, "spile::run::busy", run.error.unwrap_or_default())
-                .help("wait until that has ended"),
+                .help("wait until the other run has ended"),
             RefusalReason::Stopped => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::stopping", "the server is ending")
-                    .help("try again when it is there again")
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "spile::http::stopping", "the server is shutting down")
+                    .help("try again when it is back up")
             }
             RefusalReason::Failed(error) => error.into(),
         }

@@ -1,4 +1,4 @@
-//! Pages for people: the same operations, shown by templates. All of it works without a script; with one it is quicker.
+//! Pages for people: the same operations, shown by templates. They work without scripts, and are quicker with them.
 
 mod catalog;
 mod entry;

@@ -1,7 +1,7 @@
-//! What was agreed to on this machine: which secret of the environment may be sent to which host that a file names.
+//! The hosts that the user trusts on this machine: which secret of the environment may be sent to which host of a file.
 //!
-//! It is kept in the user's own state folder, by host and variable, so that every clone of a project is covered and no
-//! clone can bring it.
+//! They are stored in the user's own state folder, by host and variable, so that they cover every clone of a project and no
+//! clone can bring them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -22,9 +22,9 @@ use spile_core::source::Source;
 /// The form of the file that this program writes.
 const VERSION: u32 = 1;
 
-/// A word of `SPILE_TRUST_REGISTRY` that is no host.
+/// A word of `SPILE_TRUST_REGISTRY` that is not a host.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("`{word}` is no host")]
+#[error("`{word}` is not a host")]
 #[diagnostic(
     code(spile::user::host),
     help("use a host like `x.supabase.co`, or an address without a path like `https://x.supabase.co`")
@@ -108,7 +108,7 @@ impl Agreements {
     /// When it cannot be kept for the next time; until the program ends it holds all the same.
     pub fn remember(&self, agreement: &Agreement) -> io::Result<()> {
         self.with_now(|now| now.insert(agreement.clone()));
-        let no_place = || io::Error::other("your home is not known, or lies in the project's own repository");
+        let no_place = || io::Error::other("your home folder is unknown or inside the project's repository");
         let file = self.file.as_ref().ok_or_else(no_place)?;
         let _lock = RunLock::hold(&Own::at(file.parent().unwrap_or(Path::new("/"))), Lock::Own)?;
         let mut kept = self.kept()?;
@@ -135,7 +135,11 @@ impl Agreements {
         let Some(file) = &self.file else { return Ok(none) };
         let Some(text) = read_own(file, &self.repositories).map_err(io::Error::other)? else { return Ok(none) };
         let kept: AgreementsFile = serde_json::from_str(&text)?;
-        if kept.version == VERSION { Ok(kept) } else { Err(io::Error::other("a newer spile wrote it")) }
+        if kept.version == VERSION {
+            Ok(kept)
+        } else {
+            Err(io::Error::other("it was written by a newer version of spile"))
+        }
     }
 
     fn with_now<T>(&self, work: impl FnOnce(&mut BTreeSet<Agreement>) -> T) -> T {
@@ -218,6 +222,6 @@ mod tests {
         assert!(!agreements.cover(&agreement("https://z.example", "SUPABASE_KEY")));
         let report = problems.into_report();
         let found: Vec<String> = report.problems().iter().map(|problem| format!("{problem:?}")).collect();
-        assert_eq!(found, ["SPILE_TRUST_REGISTRY:1: `h/x` is no host [spile::user::host]"]);
+        assert_eq!(found, ["SPILE_TRUST_REGISTRY:1: `h/x` is not a host [spile::user::host]"]);
     }
 }

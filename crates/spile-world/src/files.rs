@@ -1,7 +1,7 @@
 //! Files: the project's, spile's own in `.spile`, and the user's.
 //!
-//! A project may be an attacker's, so its files are opened by [`door`] alone, and what spile keeps in a project is believed
-//! only where [`own`] finds that this program made it.
+//! A project may be an attacker's, so only [`door`] opens its files, and spile trusts what it keeps in a project only
+//! where [`own`] finds that this program made it.
 
 pub mod discoveries;
 pub mod door;

@@ -1,4 +1,4 @@
-//! Keys: age identities, looked for where sops looks, and what they open.
+//! Keys: age identities, found where sops finds them, and the documents that they decrypt.
 //!
 //! Apart from `sops` because identities are in files, in the environment and behind commands.
 

@@ -80,7 +80,7 @@ pub struct World {
     pub supabase: Option<Arc<Supabase>>,
     /// Where runs are kept.
     pub runs: Arc<dyn Runs>,
-    /// Where it is remembered what channels were told.
+    /// Where it is remembered what was sent to channels.
     pub alerts: Arc<dyn Alerts>,
     /// What sends to channels.
     pub notifier: Notifier,
@@ -169,7 +169,7 @@ impl World {
         Ok(Self { supabase, alerts, ..Self::with(project, settings, registry, runs, outside) })
     }
 
-    /// Opens all handles but those of the registry: there an empty one in memory stands. No variable is needed.
+    /// Opens all handles but those of the registry: it is an empty one in memory there. No variable is needed.
     #[must_use]
     pub fn offline(project: &Project, settings: &ProjectSettings, outside: &Outside) -> Self {
         let (registry, runs) = (Arc::new(Memory::default()), Arc::new(stores::memory::MemoryRuns::default()));

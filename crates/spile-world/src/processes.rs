@@ -1,6 +1,6 @@
 //! Processes: Meltano, `sops`, git, editors and commands of the user's.
 //!
-//! [`child_environment`] makes every child, and gives it what its caller says and no more.
+//! [`child_environment`] starts every child, with only the environment that its caller allows.
 
 pub mod bundled;
 pub mod child_environment;

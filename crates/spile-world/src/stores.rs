@@ -1,4 +1,4 @@
-//! Stores: what was applied, how runs went, what was sent and who did what, in SQLite, in Supabase and in memory.
+//! Stores: applied rows, runs, sent notifications and the audit log, in SQLite, in Supabase and in memory.
 //!
 //! Each kind is a trait with at least two real implementations; one contract suite runs over all of them.
 

@@ -1,4 +1,4 @@
-//! The report of an import in words.
+//! The report of an import as text.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

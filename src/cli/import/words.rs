@@ -1,4 +1,4 @@
-//! An import in words and as data; no secret is in either.
+//! An import as text and as data, without secrets.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -26,12 +26,12 @@ pub fn text(prepared: &Prepared) -> String {
     for path in &prepared.included {
         let _ = writeln!(
             text,
-            "    {} is merged into the template; its first line says that nothing reads it any more",
+            "    {} is merged into the template; its new first line says that it is no longer used",
             path.display()
         );
     }
     text.push_str(&secrets(prepared));
-    let _ = writeln!(text, "\n{}", styled(STRONG, "meltano.yml, which stays the same to Meltano"));
+    let _ = writeln!(text, "\n{}", styled(STRONG, "meltano.yml, with the same meaning for Meltano"));
     for line in diff(prepared).lines() {
         let line = match line.chars().next() {
             Some('+') => styled(GOOD, line),
@@ -41,7 +41,7 @@ pub fn text(prepared: &Prepared) -> String {
         let _ = writeln!(text, "  {line}");
     }
     if !prepared.notes.is_empty() {
-        let _ = writeln!(text, "\n{}", styled(STRONG, "To know"));
+        let _ = writeln!(text, "\n{}", styled(STRONG, "Notes"));
     }
     text + &notes(&prepared.notes)
 }
@@ -50,9 +50,9 @@ fn readers(readers: &Readers) -> String {
     let plus = styled(GOOD, "+");
     match readers {
         Readers::Nobody => String::new(),
-        Readers::Rules(path) => format!("    secrets are encrypted for whom {} names\n", path.display()),
-        Readers::Given(_) => format!("  {plus} .sops.yaml, for the recipients given\n"),
-        Readers::Own => format!("  {plus} .sops.yaml, for your own key; it is made where you have none\n"),
+        Readers::Rules(path) => format!("    secrets are encrypted for the recipients in {}\n", path.display()),
+        Readers::Given(_) => format!("  {plus} .sops.yaml, for the recipients on the command line\n"),
+        Readers::Own => format!("  {plus} .sops.yaml, for your own key; a key is created if you have none\n"),
     }
 }
 
@@ -91,8 +91,8 @@ fn secrets(prepared: &Prepared) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let head = styled(STRONG, "Found in plain text, and encrypted");
-    let advice = "    change them at their sources if the file was ever committed or shared";
+    let head = styled(STRONG, "Found in plain text and encrypted");
+    let advice = "    rotate them if the file was ever committed or shared";
     format!("\n{head}\n{}{}\n", names.concat(), styled(QUIET, advice))
 }
 
@@ -103,7 +103,7 @@ fn encrypted(prepared: &Prepared) -> impl Iterator<Item = (String, &str)> {
 
 fn diff(prepared: &Prepared) -> String {
     let (names, copies) = (encrypted(prepared).map(|(_, name)| name).collect::<BTreeSet<&str>>(), &prepared.copies);
-    // Lines around a change may hold a secret where nobody looks for one, such as the name of a key.
+    // Lines around a change may hold a secret where nobody looks for one, for example the name of a key.
     let shown = |text: &str| secrecy::struck(&masked(text, &names, copies)).into_owned();
     let (before, after) = (shown(&prepared.original), shown(&prepared.rendered));
     TextDiff::from_lines(before.as_str(), after.as_str())

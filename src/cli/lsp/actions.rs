@@ -1,4 +1,4 @@
-//! Quick fixes: what a problem says was meant, and encrypting what stands in plain text.
+//! Quick fixes: what a problem says was meant, and encrypting what is in plain text.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ fn touches(a: Range, b: Range) -> bool {
     !before(a, b) && !before(b, a)
 }
 
-/// Returns what stands in the place of a problem whose help says what was meant, quoted as it is quoted there.
+/// Returns what is in the place of a problem whose help says what was meant, quoted as it is quoted there.
 fn meant(problem: &Problem) -> Option<String> {
     let help = problem.help()?;
     let word = help.strip_prefix("did you mean `")?.split('`').next()?.to_owned();
@@ -80,13 +80,14 @@ pub(super) async fn execute(desk: &Workspace, params: Value, connection: &Connec
     let params: ExecuteCommandParams = serde_json::from_value(params).map_err(|error| error.to_string())?;
     let uri: Option<Uri> = params.arguments.first().and_then(Value::as_str).and_then(|uri| uri.parse().ok());
     let (Some(uri), ENCRYPT) = (uri, params.command.as_str()) else {
-        return Err(format!("no command `{}`", params.command));
+        return Err(format!("unknown command `{}`", params.command));
     };
-    let project = desk.project().ok_or("there is no project here")?;
-    let path = workspace::path(&uri).ok_or("this is no file")?;
-    let relative = path.strip_prefix(project.root()).map_err(|_| "this file is not of the project")?;
+    let project = desk.project().ok_or("this folder is not in a spile project")?;
+    let path = workspace::path(&uri).ok_or("this is not a file")?;
+    let relative = path.strip_prefix(project.root()).map_err(|_| "this file is not part of the project")?;
     let files = SecretsFile::all(&project).map_err(|error| error.to_string())?;
-    let file = files.into_iter().find(|file| file.source.path() == relative).ok_or("this is no integration")?;
+    let file =
+        files.into_iter().find(|file| file.source.path() == relative).ok_or("this file is not an integration")?;
     let found = secrets::encrypted(desk.access(&project), &file).await;
     let told = |error: spile_ops::Error| {
         let help = miette::Diagnostic::help(&error).map(|help| format!(": {help}")).unwrap_or_default();

@@ -18,9 +18,9 @@ pub(super) fn rename(desk: &Workspace, params: Value) -> Response {
     let new: Slug = params.new_name.parse().map_err(|error: spile_core::name::NotAName| error.to_string())?;
     let at = params.text_document_position;
     let path = workspace::path(&at.text_document.uri).filter(|path| is_integration(path));
-    let path = path.ok_or("only integrations are renamed")?;
+    let path = path.ok_or("only integrations can be renamed")?;
     let text = desk.text(&path).ok_or("the file cannot be read")?;
-    let loaded = desk.loaded.as_ref().ok_or("the project has problems: mend them first")?;
+    let loaded = desk.loaded.as_ref().ok_or("the project has problems: fix them first")?;
     let offset = desk.offset(&text, at.position);
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let is_loader = matches!(Cursor::at(&text, offset), Cursor { table: "", spot: Spot::Value { key: "loader", .. } });
@@ -28,9 +28,9 @@ pub(super) fn rename(desk: &Workspace, params: Value) -> Response {
         Some((word, _)) => word,
         None => stem.split('.').next().unwrap_or_default(),
     };
-    let integration = loaded.integrations.find(old).ok_or_else(|| format!("there is no integration `{old}`"))?;
+    let integration = loaded.integrations.find(old).ok_or_else(|| format!("no integration is named `{old}`"))?;
     if loaded.integrations.find(new.as_str()).is_some() {
-        return Err(format!("there is a `{new}` already"));
+        return Err(format!("`{new}` already exists"));
     }
     let changes = changes(desk, integration, &new).ok_or("its files cannot be read")?;
     let edit =
@@ -55,7 +55,7 @@ fn changes(desk: &Workspace, integration: &Integration, new: &Slug) -> Option<Ve
     let text = desk.text(&full)?;
     let says_id = text.lines().any(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == "id"));
     if !says_id {
-        // Without it another name is another integration, whose bookmarks begin anew.
+        // Without it another name is another integration, whose bookmarks begin again.
         let start = Range { start: Position::default(), end: Position::default() };
         let line = TextEdit { range: start, new_text: format!("id = \"{}\"\n", integration.id) };
         changes.extend(edit(workspace::uri(&full), vec![line]));

@@ -1,4 +1,4 @@
-//! Questions at a terminal. Whoever leaves one open wants nothing to be written.
+//! Questions at a terminal. Leaving one unanswered writes nothing.
 
 use std::fmt::{self, Display};
 
@@ -54,8 +54,9 @@ pub(super) fn text(
 /// Asks for a secret without an echo.
 pub(super) fn secret(label: &str, help: &str) -> Result<Secret, Error> {
     let question = Password::new(label).without_confirmation().with_display_mode(PasswordDisplayMode::Hidden);
-    let not_empty =
-        |text: &str| Ok(if text.is_empty() { Validation::Invalid("it is needed".into()) } else { Validation::Valid });
+    let not_empty = |text: &str| {
+        Ok(if text.is_empty() { Validation::Invalid("a value is required".into()) } else { Validation::Valid })
+    };
     let question = question.with_validator(not_empty);
     let typed = if help.is_empty() { question.prompt() } else { question.with_help_message(help).prompt() };
     typed.map(Secret::new).map_err(left)
@@ -69,13 +70,13 @@ pub(super) fn one<T: Display>(label: &str, among: Vec<T>) -> Result<T, Error> {
 /// Asks for any of several.
 pub(super) fn any<T: Display>(label: &str, among: Vec<T>) -> Result<Vec<T>, Error> {
     let question = MultiSelect::new(label, among).with_page_size(12);
-    question.with_help_message("space takes one, enter goes on").prompt().map_err(left)
+    question.with_help_message("space to select, enter to continue").prompt().map_err(left)
 }
 
 /// Asks which of several are taken: some are at first.
 pub(super) fn preset<T: Display>(label: &str, among: Vec<T>, taken: &[usize]) -> Result<Vec<T>, Error> {
     let question = MultiSelect::new(label, among).with_page_size(12).with_default(taken);
-    let help = "type to search, space leaves one out, left none and right all, enter goes on";
+    let help = "type to search, space to toggle, right for all, left for none, enter to continue";
     question.with_help_message(help).prompt().map_err(left)
 }
 

@@ -1,4 +1,4 @@
-//! What is read of a source: the streams that it offers, asked once its connection has been tested.
+//! Which streams to sync: discovered once the connection has been tested.
 
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ pub(super) struct Chosen {
 
 /// Asks which streams are read and how; nothing is chosen if nobody wants to, or if the source does not say what it offers.
 pub(super) async fn chosen(prepared: &Prepared, global: &Global, output: &mut Output) -> Result<Chosen, Error> {
-    if !ask::yes("Choose the streams that are read? (its source is asked what it offers)", Default::No)? {
+    if !ask::yes("Choose which streams to sync? (this discovers the streams of the source)", Default::No)? {
         return Ok(Chosen::default());
     }
     let offered = match offered(prepared, global, output).await {
@@ -37,11 +37,11 @@ pub(super) async fn chosen(prepared: &Prepared, global: &Global, output: &mut Ou
     let count = usual.len();
     let choices: Vec<_> = offered.into_iter().map(|one| Choice { shown: shown(&one), is: one }).collect();
     let taken = loop {
-        let taken = ask::preset("Which streams are read?", choices.clone(), &usual)?;
+        let taken = ask::preset("Which streams do you want to sync?", choices.clone(), &usual)?;
         if !taken.is_empty() {
             break taken;
         }
-        output.note("none is chosen: choose at least one\n");
+        output.note("select at least one stream\n");
     };
     let taken: Vec<Offered> = taken.into_iter().map(|choice| choice.is).collect();
     let metadata = incremental(&taken, output)?;
@@ -66,7 +66,7 @@ fn incremental(taken: &[Offered], output: &mut Output) -> Result<Map<String, Val
     let reasons = taken.iter().filter(|one| one.metadata().is_some());
     let reasons: Vec<String> = reasons.map(|one| format!("  {}: {}\n", one.name, one.proposal.why)).collect();
     output.note(&reasons.concat());
-    let question = "Read only new and changed rows of these? (otherwise everything, each time)";
+    let question = "Read only new and changed rows of these streams? (otherwise all rows, every time)";
     Ok(if ask::yes(question, Default::Yes)? { proposed } else { Map::new() })
 }
 

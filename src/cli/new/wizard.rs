@@ -114,7 +114,7 @@ async fn trial(
     global: &Global,
     output: &mut Output,
 ) -> Result<Trial, Error> {
-    if !ask::yes("Test the connection before it is written?", Default::Yes)? {
+    if !ask::yes("Test the connection before writing the file?", Default::Yes)? {
         return Ok(Trial::Waived);
     }
     let run = match tested(prepared, global, output).await? {
@@ -122,7 +122,7 @@ async fn trial(
         _ => return Ok(Trial::Passed),
     };
     output.note(&told(&run));
-    let next = [("change an answer", Next::Change), ("write it all the same", Next::Write), ("stop", Next::Stop)];
+    let next = [("change a setting", Next::Change), ("write the file anyway", Next::Write), ("stop", Next::Stop)];
     let next = next.map(|(shown, is)| Choice { shown: shown.to_owned(), is });
     match ask::one("The test failed:", next.into())?.is {
         Next::Change => answered.change().map(|()| Trial::Changed),
@@ -146,7 +146,7 @@ fn pick(desk: &NewContext, role: Role) -> Result<Arc<Connector>, Error> {
         format!("{}  {} {what}", connector.name, connector.label)
     };
     let choices: Vec<_> = all.map(|connector| Choice { shown: shown(&connector), is: connector }).collect();
-    Ok(ask::one("What is to be connected? (type to search)", choices)?.is)
+    Ok(ask::one("What do you want to connect? (type to search)", choices)?.is)
 }
 
 fn name(desk: &NewContext, connector: &Connector) -> Result<Slug, Error> {
@@ -154,11 +154,11 @@ fn name(desk: &NewContext, connector: &Connector) -> Result<Slug, Error> {
     let check = move |text: &str| {
         let slug: Slug = text.parse().map_err(|error: spile_core::name::NotAName| error.to_string())?;
         let path = path_of(&slug);
-        if root.join(&path).exists() { Err(format!("`{}` is there already", path.display())) } else { Ok(()) }
+        if root.join(&path).exists() { Err(format!("`{}` already exists", path.display())) } else { Ok(()) }
     };
     let default = if check(&connector.name).is_ok() { connector.name.as_str() } else { "" };
-    let help = "lower-case letters, digits and dashes: the file is named so";
-    let asked = TextPrompt { label: "Its name", help, default };
+    let help = "lower-case letters, digits and dashes; also the name of the file";
+    let asked = TextPrompt { label: "Name", help, default };
     let text = ask::text(asked, check)?;
     text.parse().map_err(|_| Error::Stopped)
 }
@@ -172,16 +172,15 @@ async fn ready_for_secrets(connector: &Connector, desk: &NewContext, output: &mu
     if !has_secrets || rules.is_some() {
         return Ok(());
     }
-    let question =
-        "Nobody says yet who may read secrets. Make a `.sops.yaml` for your key, and a key if you have none?";
+    let question = "There is no `.sops.yaml` yet. Create one for your key, and a key if you have none?";
     if !ask::yes(question, Default::Yes)? {
         return Err(Error::Stopped);
     }
     let made = setup(&desk.project, &desk.keys, false).await?;
     if let Some(key) = &made.key {
-        output.step("Made", &format!("your key: {} (keep a copy of it where nobody else finds it)", key.display()));
+        output.step("Created", &format!("your key: {} (keep a copy of it in a safe place)", key.display()));
     }
-    output.step("Made", &made.rules.display().to_string());
+    output.step("Created", &made.rules.display().to_string());
     Ok(())
 }
 
@@ -192,15 +191,15 @@ fn pipeline(file: &mut NewFile, desk: &NewContext) -> Result<(), Error> {
         loaders.map(|one| Choice { shown: one.slug.to_string(), is: Some(one.slug.clone()) }).collect();
     if file.loader.is_none() && !choices.is_empty() {
         choices.push(Choice { shown: "none yet".to_owned(), is: None });
-        file.loader = ask::one("Where do its records go?", choices)?.is;
+        file.loader = ask::one("Where should its records go?", choices)?.is;
     }
     if file.loader.is_some() && file.schedule.is_none() {
-        let help = "five cron fields, or @hourly @daily @weekly @monthly @yearly; empty: by hand";
+        let help = "five cron fields, or @hourly @daily @weekly @monthly @yearly; leave empty to sync manually";
         let check = |text: &str| {
             let parsed = || text.parse::<spile_core::integration::Schedule>().map(drop);
             if text.trim().is_empty() { Ok(()) } else { parsed().map_err(|error| error.to_string()) }
         };
-        let asked = TextPrompt { label: "When is it synced?", help, default: "" };
+        let asked = TextPrompt { label: "When should it sync?", help, default: "" };
         file.schedule = Some(ask::text(asked, check)?).filter(|text| !text.trim().is_empty());
     }
     Ok(())

@@ -33,8 +33,10 @@ impl WizardAnswers {
             }
         }
         self.group(&connector)?;
-        for (rank, question) in [(Rank::Optional, "What else is to be said?"), (Rank::Advanced, "And of the advanced?")]
-        {
+        for (rank, question) in [
+            (Rank::Optional, "Which optional settings do you want to set?"),
+            (Rank::Advanced, "Which advanced settings do you want to set?"),
+        ] {
             self.others(&connector, rank, question)?;
         }
         Ok(())
@@ -49,7 +51,7 @@ impl WizardAnswers {
         let choices = connector.groups.iter().map(|group| Choice { shown: shown(group), is: group });
         let group = match connector.groups.as_slice() {
             [group] => group,
-            _ => ask::one("Which way?", choices.collect())?.is,
+            _ => ask::one("How do you want to connect?", choices.collect())?.is,
         };
         for setting in form::grouped(connector, group) {
             if !self.has(&setting.name) {
@@ -75,7 +77,7 @@ impl WizardAnswers {
     pub(super) fn change(&mut self) -> Result<(), Error> {
         let connector = self.connector.clone();
         let choices = connector.settings.iter().map(|setting| Choice { shown: shown(setting), is: setting });
-        let setting = ask::one("Which setting?", choices.collect())?.is;
+        let setting = ask::one("Which setting do you want to change?", choices.collect())?.is;
         self.ask(setting)
     }
 
@@ -114,9 +116,9 @@ impl WizardAnswers {
         let present = present.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         let judged = setting.clone();
         let check = move |text: &str| {
-            if text.trim().is_empty() { Err("it is needed".to_owned()) } else { answer(&judged, text).map(drop) }
+            if text.trim().is_empty() { Err("a value is required".to_owned()) } else { answer(&judged, text).map(drop) }
         };
-        let form = if setting.kind == Kind::Array { " Words between commas." } else { "" };
+        let form = if setting.kind == Kind::Array { " Separate values with commas." } else { "" };
         let help = format!("{help}{form}");
         let asked = TextPrompt { label, help: &help, default: present.as_deref().unwrap_or_default() };
         let text = ask::text(asked, check)?;

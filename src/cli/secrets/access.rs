@@ -16,7 +16,7 @@ pub struct InitArgs {
     git: bool,
 }
 
-/// What to encrypt anew
+/// What to re-encrypt
 #[derive(Debug, clap::Args)]
 pub struct RotateArgs {
     /// Names of the integrations
@@ -43,18 +43,17 @@ pub(super) async fn init(args: &InitArgs, desk: &SecretsContext, output: &mut Ou
     let text = || {
         let mut lines = Vec::new();
         if let Some(key) = &setup.key {
-            lines.push(format!("made your key: {} (keep a copy of it where nobody else finds it)", key.display()));
+            lines.push(format!("created your key: {} (keep a copy of it in a safe place)", key.display()));
         }
-        let verb = if setup.made_rules { "made" } else { "found" };
+        let verb = if setup.made_rules { "created" } else { "found" };
         lines.push(format!("{verb} {}", setup.rules.display()));
         lines.extend(setup.recipients.iter().map(|recipient| format!("your public key: {recipient}")));
-        lines.extend((!setup.git.is_empty()).then(|| format!("told git: {}", setup.git.join(", "))));
+        lines.extend((!setup.git.is_empty()).then(|| format!("configured git: {}", setup.git.join(", "))));
         if setup.is_recipient {
             lines.push("next: spile secrets set SLUG KEY".to_owned());
         } else {
             let rules = setup.rules.display();
-            lines
-                .push(format!("next: add your public key to {rules}, and have somebody who reads the secrets already"));
+            lines.push(format!("next: add your public key to {rules}, and ask an existing recipient to"));
             lines.push("run `spile secrets updatekeys`".to_owned());
         }
         lines.join("\n") + "\n"
@@ -72,7 +71,7 @@ pub(super) async fn rotate(args: &RotateArgs, desk: &SecretsContext, output: &mu
             rotated.push(file.path().to_owned());
         }
     }
-    let text = || format!("{} encrypted anew\n", counted(rotated.len(), "file"));
+    let text = || format!("{} re-encrypted\n", counted(rotated.len(), "file"));
     output.result(text, &json!({ "rotated": rotated }));
     Ok(0)
 }
@@ -95,23 +94,22 @@ pub(super) async fn updatekeys(args: &UpdatekeysArgs, desk: &SecretsContext, out
 }
 
 fn lines(file: &Regranted) -> String {
-    let added = file.added.iter().map(|reader| format!("  {} {reader} may read\n", styled(CHANGED, "+")));
-    let removed =
-        file.removed.iter().map(|reader| format!("  {} {reader} may not read any more\n", styled(CHANGED, "-")));
+    let added = file.added.iter().map(|reader| format!("  {} {reader} can read\n", styled(CHANGED, "+")));
+    let removed = file.removed.iter().map(|reader| format!("  {} {reader} can no longer read\n", styled(CHANGED, "-")));
     format!("{}\n{}", file.path.display(), added.chain(removed).collect::<String>())
 }
 
 fn last_line(files: &[Regranted], is_check: bool) -> String {
     let left = files.iter().any(|file| !file.removed.is_empty());
-    let note = if left { "; who lost access still knows the old values: change them at their sources" } else { "" };
+    let note = if left { "; removed recipients still know the old values: rotate these secrets" } else { "" };
     match files.len() {
-        0 => "every file follows `.sops.yaml`\n".to_owned(),
+        0 => "every file matches `.sops.yaml`\n".to_owned(),
         count => {
             let verb = match (is_check, count) {
                 (true, 1) => "differs from",
                 (true, _) => "differ from",
-                (false, 1) => "now follows",
-                (false, _) => "now follow",
+                (false, 1) => "now matches",
+                (false, _) => "now match",
             };
             format!("{} {verb} `.sops.yaml`{note}\n", counted(count, "file"))
         }

@@ -41,7 +41,7 @@ pub(super) async fn resolve(args: &ResolveArgs, output: &mut Output) -> Result<u
     replace_named(&args.ours, merged.text.as_bytes()).map_err(io)?;
     if !merged.secrets.is_empty() {
         let names = listed(merged.secrets.iter().map(String::as_str));
-        let help = "ours were kept; set what is right with `spile secrets set`, then `git add`";
+        let help = "our values were kept; set the right ones with `spile secrets set`, then run `git add`";
         output.note(&format!("{}: both sides changed {names}; {help}\n", path.display()));
     }
     output.result(

@@ -81,7 +81,7 @@ pub(super) async fn set(args: &SetArgs, desk: &SecretsContext, output: &mut Outp
     } else {
         output.ask_secret(&format!("{} of {}", args.key, args.slug)).ok_or_else(|| Error::NoTerminal {
             what: format!("`{}`", args.key),
-            help: "give `--stdin` and the value on standard input, such as `pass show shop | spile secrets set ... --stdin`",
+            help: "use `--stdin` and pipe the value in, for example `pass show shop | spile secrets set ... --stdin`",
         })?
     };
     let changes = [(args.key.clone(), Some(value))];
@@ -117,7 +117,7 @@ async fn change(
     let unset: Vec<&String> = changes.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
     let path = file.path().display().to_string();
     let text = || match outcome {
-        Changed::Not => format!("{path} is as it was\n"),
+        Changed::Not => format!("{path} is unchanged\n"),
         Changed::Written => {
             let what = [(set.len(), "encrypted"), (unset.len(), "removed")];
             let what = what.into_iter().filter(|(count, _)| *count > 0);
@@ -169,8 +169,8 @@ pub(super) async fn view(args: &ViewArgs, desk: &SecretsContext, output: &mut Ou
             return Ok(exit::FAILED);
         }
         return Err(Error::NoTerminal {
-            what: "a yes".to_owned(),
-            help: "answer `yes`, or give `--yes` where nobody can answer",
+            what: "a confirmation".to_owned(),
+            help: "answer `yes`, or use `--yes` to skip the question",
         }
         .into());
     }
@@ -189,7 +189,7 @@ pub(super) async fn encrypt(args: &NamesArgs, desk: &SecretsContext, output: &mu
         let names = secrets::encrypt(desk.access(), &file).await?;
         done.push(json!({ "path": file.source.path(), "encrypted": names }));
         let what = if names.is_empty() {
-            "nothing stands in plain text".to_owned()
+            "no secrets are in plain text".to_owned()
         } else {
             counted(names.len(), "secret") + " encrypted"
         };
@@ -204,12 +204,12 @@ pub(super) async fn import(args: &ImportArgs, desk: &SecretsContext, output: &mu
     let text = if args.file == "-" { all_of_standard_input()? } else { read(&args.file)? };
     let Some(connector) = file.connector(&desk.project)? else {
         let (slug, connector) = (args.slug.clone(), format!("`{}`", args.slug));
-        let help = format!("name the connector of `{slug}` with `type`, and run `spile check`");
+        let help = format!("set the connector of `{slug}` with `type`, and run `spile check`");
         return Err(Error::Unknown { connector, name: "type".to_owned(), help }.into());
     };
     let found = secrets::import(&args.file, text.expose(), &connector, &file.name.slug)?;
     for key in &found.passed_over {
-        output.note(&format!("passed over: `{key}` is no secret setting of {}\n", connector.label));
+        output.note(&format!("skipped: `{key}` is not a secret setting of {}\n", connector.label));
     }
     let changes: Vec<_> = found.secrets.into_iter().map(|(name, value)| (name, Some(value))).collect();
     change(&file, Some(&connector), &changes, desk, output).await

@@ -33,7 +33,7 @@ fn a_folder_that_may_not_be_written_to_is_a_clear_error() {
     mode(0o755);
     planned.exits(0);
     let applied = applied.exits(1);
-    assert!(applied.notes.contains("who may write to it"), "{}", applied.notes);
+    assert!(applied.notes.contains("check the owner and the permissions"), "{}", applied.notes);
     assert_eq!(folder.files(), before);
 }
 
@@ -73,7 +73,7 @@ fn an_apply_with_nothing_to_do_is_well_where_nothing_can_be_kept_of_it() {
     fs::remove_dir_all(folder.join(".spile/applied")).unwrap();
     folder.write(".spile/applied", "in the way");
     let applied = folder.spile("apply --yes").exits(0);
-    assert!(applied.notes.contains("it cannot be kept what was applied"), "{}", applied.notes);
+    assert!(applied.notes.contains("cannot record what was applied"), "{}", applied.notes);
     folder.remove(".spile/applied");
     assert!(!folder.spile("apply --yes").exits(0).notes.contains("Warning"));
     assert_eq!(folder.read(".spile/applied/meltano.yml"), folder.read("meltano.yml"));
@@ -119,7 +119,7 @@ fn a_full_disk_is_a_clear_error_and_leaves_nothing_half_written() {
     }
     let before = folder.files();
     let failed = folder.spile("apply --yes").exits(1);
-    assert!(failed.notes.contains("free some space"), "{}", failed.notes);
+    assert!(failed.notes.contains("free some disk space"), "{}", failed.notes);
     assert_eq!(folder.read("meltano.yml"), rendered);
     let names = |files: std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>| files.into_keys().collect::<Vec<_>>();
     assert_eq!(names(folder.files()), names(before), "something was left behind");

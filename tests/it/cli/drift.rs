@@ -91,7 +91,7 @@ fn pull_writes_the_row_into_the_file_and_keeps_its_comments() {
          [config]\n# where it is\nlocal.folders = [\"there\"]\n"
     );
     folder.spile("drift").exits(0);
-    assert!(folder.spile("pull fruit").exits(0).out.contains("says what the row says"));
+    assert!(folder.spile("pull fruit").exits(0).out.contains("already matches the row"));
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn pull_writes_nothing_that_would_be_wrong() {
     let folder = applied();
     for (hand, said) in [
         ("update integrations set config = '{\"colour\":\"red\"}'", "unknown setting `colour`"),
-        ("update integrations set type = 'csv'", "its `type` is not the file's to change"),
-        ("delete from integrations", "there is none"),
+        ("update integrations set type = 'csv'", "its `type` cannot be set in the file"),
+        ("delete from integrations", "it has no row"),
     ] {
         let before = folder.read("integrations/fruit.toml");
         sql(&folder, hand);
@@ -139,7 +139,7 @@ fn a_row_of_nobodys_is_adopted_when_it_is_asked_for() {
     );
     folder.integration("nuts", "data");
     let refused = folder.spile("plan --adopt nuts").exits(1).notes;
-    assert!(refused.contains("none of nobody's has its id"), "{refused}");
+    assert!(refused.contains("no unmanaged row has its ID"), "{refused}");
     folder.write("integrations/nuts.toml", &format!("id = \"{id}\"\n{}", folder.read("integrations/nuts.toml")));
     let refused = folder.spile("apply --yes").exits(1).notes;
     assert!(refused.contains("adopted with `--adopt nuts`"), "{refused}");
@@ -185,11 +185,11 @@ fn an_earlier_apply_is_brought_back_as_a_plan() {
     assert_eq!([counts(0), counts(1), counts(2)], [[0, 0, 0], [1, 1, 0], [1, 0, 0]]);
     let oldest = rows[2]["id"].as_str().unwrap();
     assert!(folder.spile("history").exits(0).out.contains(&oldest[..12]));
-    assert!(folder.spile("rollback ffffffff --yes").exits(1).notes.contains("there is no apply `ffffffff`"));
+    assert!(folder.spile("rollback ffffffff --yes").exits(1).notes.contains("no apply `ffffffff` is in the history"));
     let done = folder.spile(&format!("rollback {} --yes", &oldest[..12])).exits(4);
     assert!(done.notes.contains("--allow delete=1"), "the guards hold here too: {}", done.notes);
     let done = folder.spile(&format!("rollback {} --yes --allow delete=1", &oldest[..12])).exits(0);
-    assert!(done.notes.contains("the files still ask for what was before"), "{}", done.notes);
+    assert!(done.notes.contains("the files still have the later version"), "{}", done.notes);
     assert_eq!(folder.read("meltano.yml"), first.0);
     let now = folder.spile("status --format json").json()["integrations"].clone();
     let fruit = |of: &serde_json::Value| {

@@ -112,7 +112,7 @@ fn warnings_fail_where_checks_are_strict() {
     folder.spile("check --strict").exits(0);
     folder.spile("check --lint").exits(0);
     let failed = folder.spile("check --lint --strict").exits(1).out;
-    assert!(failed.contains("failed: 3 integrations, 1 warning: `--strict` lets none pass"), "{failed}");
+    assert!(failed.contains("failed: 3 integrations, 1 warning: `--strict` allows none"), "{failed}");
     let json = folder.spile("check --lint --strict --format json").exits(1).json();
     super::schemas::holds("check", &json);
     assert_eq!(json["problems"].as_array().unwrap().len(), 1);
@@ -131,7 +131,7 @@ fn a_source_that_was_never_asked_fails_where_checks_are_strict() {
     let passed = folder.spile("check --discover").exits(0);
     assert!(passed.notes.contains("run `spile discover shop`"), "{}", passed.notes);
     let failed = folder.spile("check --discover --strict").exits(1);
-    let said = "3 integrations, 0 warnings, 1 source not asked what it offers: `--strict` lets none pass";
+    let said = "3 integrations, 0 warnings, 1 source not discovered: `--strict` allows none";
     assert!(failed.out.contains(said) && failed.notes.contains("run `spile discover shop`"), "{}", failed.out);
 }
 

@@ -32,7 +32,7 @@ fn flags_make_a_file_that_is_checked_commented_and_has_its_secrets_encrypted() {
     let view = run(view.env("XDG_CONFIG_HOME", folder.join("config"))).exits(0);
     assert!(view.out.contains("hunter2"), "the line's end is no part of it: {}", view.out);
     let taken = folder.spile(SHOP).exits(1);
-    assert!(taken.notes.contains("there is a `shop` already") && taken.notes.contains("spile edit shop"));
+    assert!(taken.notes.contains("`shop` already exists") && taken.notes.contains("spile edit shop"));
     assert_eq!(folder.read("integrations/shop.toml"), text);
 }
 
@@ -65,7 +65,7 @@ fn every_wrong_answer_is_told_at_once_and_nothing_is_written() {
     let loader = folder
         .spile("new shop --type postgres --loader lkae --set host=h user=u database=d --secret password=@nowhere")
         .exits(1);
-    assert!(loader.notes.contains("there is no file `nowhere`"), "{}", loader.notes);
+    assert!(loader.notes.contains("the file `nowhere` does not exist"), "{}", loader.notes);
     folder.spile("new Shop --type postgres").exits(64);
     assert_eq!(folder.files(), before);
     let bare = Folder::project();

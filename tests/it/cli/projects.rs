@@ -37,7 +37,7 @@ fn a_project_is_not_made_twice_and_files_are_not_overwritten() {
     folder.spile("init").exits(0);
     assert_eq!(folder.read("integrations/example.toml"), "# mine\n");
     let before = folder.files();
-    assert!(folder.spile("init").exits(1).notes.contains("`spile.toml` is there already"));
+    assert!(folder.spile("init").exits(1).notes.contains("`spile.toml` already exists"));
     assert_eq!(folder.files(), before);
 }
 
@@ -77,7 +77,7 @@ fn a_registry_that_may_not_be_looked_at_is_not_an_empty_one() {
     folder.write(".spile", "this is no folder\n");
     for line in ["plan", "status", "history", "drift"] {
         let refused = folder.spile(line).exits(1).notes;
-        assert!(refused.contains("cannot be") || refused.contains("look into"), "{line}: {refused}");
+        assert!(refused.contains("cannot be") || refused.contains("cannot open"), "{line}: {refused}");
     }
 }
 
@@ -106,15 +106,15 @@ fn files_with_almost_the_right_name_are_not_passed_over() {
     folder.write("integrations/nuts.TOML", "type = 'jsonl'\n");
     folder.write("integrations/README.md", "what is here\n");
     let told = folder.spile("check").exits(1).notes;
-    assert!(told.contains("`fruit.secrets.yml` is not the name") && told.contains("`nuts.TOML`"), "{told}");
+    assert!(told.contains("`fruit.secrets.yml` is not a valid name") && told.contains("`nuts.TOML`"), "{told}");
     assert!(!told.contains("README") && !told.contains("hunter2"), "{told}");
 }
 
 #[test]
 fn where_nothing_fails_that_is_said() {
     let folder = Folder::project();
-    assert_eq!(folder.spile("status --failed").exits(0).out, "nothing fails\n");
-    assert_eq!(folder.spile("runs --failed").exits(0).out, "nothing fails\n");
+    assert_eq!(folder.spile("status --failed").exits(0).out, "no integrations are failing\n");
+    assert_eq!(folder.spile("runs --failed").exits(0).out, "no integrations are failing\n");
 }
 
 #[test]
@@ -147,5 +147,5 @@ fn doctor_says_what_is_wrong_and_the_next_step() {
     assert!(told.contains("the environment `prd` is not declared"), "{told}");
     folder.write("integrations/fruit.toml", "typ = 'x'\n");
     let told = folder.spile("doctor").exits(1).out;
-    assert!(told.contains("in the files of the project") && told.contains("run `spile check`"), "{told}");
+    assert!(told.contains("in the project's files") && told.contains("run `spile check`"), "{told}");
 }

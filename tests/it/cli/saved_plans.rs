@@ -106,7 +106,7 @@ fn a_saved_plan_knows_its_environment() {
     let folder = Folder::project();
     folder.spile("plan --env prod --out plan.json").exits(0);
     let refused = folder.spile("apply plan.json --yes --env dev").exits(1).notes;
-    assert!(refused.contains("for the environment `prod`, and `dev` was asked for"), "{refused}");
+    assert!(refused.contains("for the environment `prod`, not `dev`"), "{refused}");
     folder.spile("apply plan.json --yes").exits(0);
     folder.spile("plan --env prod --exit-code").exits(0);
     folder.spile("plan --exit-code").exits(2);
@@ -120,14 +120,14 @@ fn what_is_no_saved_plan_is_refused_and_nothing_is_written() {
     let edited = good.replace("\"create\": 2", "\"create\": 1");
     assert_ne!(edited, good);
     for (text, said) in [
-        ("{}".to_owned(), "it is some other JSON"),
-        ("- yaml".to_owned(), "it is no JSON from line 1 on"),
-        (good[..good.len() / 2].to_owned(), "it ends in the middle"),
+        ("{}".to_owned(), "it is other JSON"),
+        ("- yaml".to_owned(), "it is not JSON from line 1 on"),
+        (good[..good.len() / 2].to_owned(), "it is truncated"),
         (
             good.replace("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\""),
-            "of format 2.0, this program reads 1.x",
+            "has format 2.0, but this program reads 1.x",
         ),
-        (edited, "was changed after it was made"),
+        (edited, "was changed after it was written"),
     ] {
         folder.write("plan.json", &text);
         let before = folder.files();
@@ -137,7 +137,7 @@ fn what_is_no_saved_plan_is_refused_and_nothing_is_written() {
         }
         assert_eq!(folder.files(), before);
     }
-    assert!(folder.spile("apply missing.json --yes").exits(1).notes.contains("there is no file `missing.json`"));
+    assert!(folder.spile("apply missing.json --yes").exits(1).notes.contains("the file `missing.json` does not exist"));
     folder.write("spile.toml", "[project]\nname = \"other\"\n[environments.dev]\n[environments.prod]\n");
     let refused = folder.spile("apply good.json --yes").exits(1).notes;
     assert!(refused.contains("for the project `acme`, and this is `other`"), "{refused}");

@@ -94,8 +94,8 @@ fn a_branch_is_planned_by_what_it_changes() {
     assert_eq!(changed(&folder, "--changed-since main --exclude fruit"), "new old stays");
     assert_eq!(changed(&folder, "--changed-since HEAD"), "fruit new");
     let refused = folder.spile("plan --changed-since nowhere").exits(1);
-    assert!(refused.notes.contains("git knows no commit `nowhere`"), "{}", refused.notes);
-    assert!(refused.notes.contains("a shallow clone has one commit only"), "{}", refused.notes);
+    assert!(refused.notes.contains("git does not know the commit `nowhere`"), "{}", refused.notes);
+    assert!(refused.notes.contains("a shallow clone has only one commit"), "{}", refused.notes);
     let refused = Folder::project().spile("plan --changed-since main").exits(1);
     assert!(refused.notes.contains("not a git repository"), "{}", refused.notes);
 }

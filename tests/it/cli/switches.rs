@@ -98,7 +98,7 @@ fn what_is_paused_rests_until_it_is_resumed_and_is_then_what_it_was() {
     assert_eq!(folder.spile("resume --all --format json").json(), json!({ "resumed": ["shop-eu", "shop-us"] }));
     assert_eq!((status("shop-eu"), status("shop-us")), (json!("pending"), json!("error")));
     let loader = folder.spile("pause lake").exits(1);
-    assert!(loader.notes.contains("is a loader and has no row of its own"), "{}", loader.notes);
+    assert!(loader.notes.contains("is a loader, and loaders have no row"), "{}", loader.notes);
     folder.integration("fresh", "data");
     let unapplied = folder.spile("pause fresh").exits(1);
     assert!(unapplied.notes.contains("run `spile apply` first"), "{}", unapplied.notes);

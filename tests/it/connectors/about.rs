@@ -46,8 +46,8 @@ fn what_is_no_answer_is_told_and_nothing_is_written() {
     let before = folder.files();
     for (mode, code, said) in [
         ("fail", "spile::about::failed", "arguments are required"),
-        ("garbage", "spile::about::output", "no JSON but `usage: tap-about {--config}`"),
-        ("nothing", "spile::about::output", "prints nothing"),
+        ("garbage", "spile::about::output", "printed `usage: tap-about {--config}` instead of JSON"),
+        ("nothing", "spile::about::output", "printed nothing"),
         ("huge", "spile::about::output", "more than 2 MiB"),
     ] {
         let line = "connectors import pip:./tap-about --executable tap-about --format json";

@@ -83,7 +83,7 @@ fn a_folder_where_a_file_is_named_and_a_file_that_is_not_there_are_told_with_the
     let before = folder.files();
     for command in ["connectors import", "apply", "plan show", "secrets textconv"] {
         for (named, code, help) in [
-            ("things", "spile::files::folder", "name one of the files in it"),
+            ("things", "spile::files::folder", "choose a file in it"),
             ("nowhere", "spile::files::missing", "check the path: it starts at the folder that you are in"),
         ] {
             let json = folder.spile(&format!("{command} {named} --format json")).exits(1).json();
@@ -93,8 +93,8 @@ fn a_folder_where_a_file_is_named_and_a_file_that_is_not_there_are_told_with_the
     }
     for command in ["plan --out", "plan --out-json", "plan --out-markdown", "schema --out"] {
         let came = folder.spile(&format!("{command} things")).exits(1);
-        assert!(came.notes.contains("`things` is a folder, and a file is needed"), "{command}: {}", came.notes);
-        assert!(came.notes.contains("add the name of the file to write"), "{command}: {}", came.notes);
+        assert!(came.notes.contains("`things` is a folder, not a file"), "{command}: {}", came.notes);
+        assert!(came.notes.contains("add a file name to the path"), "{command}: {}", came.notes);
     }
     assert_eq!(folder.files(), before);
 }

@@ -98,7 +98,7 @@ fn an_authority_that_the_environment_names_is_trusted_and_one_that_a_project_nam
     let missing = update(&folder, &server.address, &[("REQUESTS_CA_BUNDLE", Path::new("/nowhere/ca.pem"))]);
     let told = said(&missing);
     assert!(
-        told.contains("spile::hub::client") && told.contains("`REQUESTS_CA_BUNDLE` names `/nowhere/ca.pem`"),
+        told.contains("spile::hub::client") && told.contains("`REQUESTS_CA_BUNDLE` is set to `/nowhere/ca.pem`"),
         "{told}"
     );
 }

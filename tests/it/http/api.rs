@@ -332,9 +332,9 @@ async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
         "{page}"
     );
     let toasts = browser.page("/notifications/toasts?after=2026-01-01T00:00:00Z").await;
-    assert!(toasts.contains("something else has changed its row") && toasts.contains("Look at the plan"), "{toasts}");
+    assert!(toasts.contains("its row was changed outside spile") && toasts.contains("View plan"), "{toasts}");
     let later = browser.page("/notifications/toasts?after=2999-01-01T00:00:00Z").await;
-    assert!(!later.contains("something else"), "{later}");
+    assert!(!later.contains("outside spile"), "{later}");
     let marks = json!({ "read": [one["key"]] });
     server.send(Method::POST, "/api/notifications", &marks, StatusCode::OK).await;
     assert_eq!(server.get("/api/notifications").await["notifications"][0]["read"], true);
@@ -348,7 +348,7 @@ async fn what_needs_somebody_can_be_read_and_what_was_done_is_noted() {
     let noted = server.get("/api/audit").await;
     assert_eq!(noted["deeds"][0]["action"], "sign-in", "{noted}");
     let page = browser.page("/integrations/fruit").await;
-    assert!(page.contains("something else has changed its row"), "{page}");
+    assert!(page.contains("its row was changed outside spile"), "{page}");
 }
 
 #[tokio::test]
@@ -411,7 +411,7 @@ async fn what_was_written_and_cannot_be_applied_is_told_as_both() {
     let form = [("action", "delete"), ("slug", "plums"), ("slug", "fruit"), ("sure", "yes")];
     assert_eq!(browser.goes("/integrations/bulk", &form).await, "/plan?did=unapplied");
     let page = browser.page("/plan?did=unapplied").await;
-    assert!(page.contains("Saved, and not applied") && page.contains("to delete"), "{page}");
+    assert!(page.contains("Saved, but not applied") && page.contains("to delete"), "{page}");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn a_change_is_made_to_its_end_and_noted_when_who_asked_for_it_has_gone() 
     let gone = post().timeout(Duration::from_millis(1500)).send().await.unwrap_err();
     assert!(gone.is_timeout(), "{gone}");
     let refused = super::json(post(), StatusCode::CONFLICT).await;
-    assert_eq!(refused["detail"], "the same request is at work");
+    assert_eq!(refused["detail"], "a request with this idempotency key is still in progress");
     let deed = noted(&server, "add").await;
     assert_eq!(deed["result"], "branch spile/add-nuts", "{deed}");
     assert_eq!(git(&remote, &["log", "-1", "--format=%s", "spile/add-nuts"]), "Add `nuts`");

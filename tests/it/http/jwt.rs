@@ -107,7 +107,7 @@ async fn who_brings_a_token_of_the_provider_has_the_role_that_it_gives() {
         |method, path: &str, role: &str| server.bare(method, path).bearer_auth(signed(&provider.claims(role), "k1"));
     super::json(ask(Method::GET, "/api/integrations", "viewer"), StatusCode::OK).await;
     let refusal = super::json(ask(Method::DELETE, "/api/integrations/fruit", "viewer"), StatusCode::FORBIDDEN).await;
-    assert_eq!(refusal["detail"], "this takes the role `editor`, and `ada@example.com` has `viewer`");
+    assert_eq!(refusal["detail"], "this needs the role `editor`, but `ada@example.com` has the role `viewer`");
     super::json(ask(Method::DELETE, "/api/integrations/fruit", "editor"), StatusCode::OK).await;
     assert_eq!(provider.asked.load(Ordering::SeqCst), 1, "the keys are asked for once");
     // Keys that were good stay good while their provider is away.
@@ -152,24 +152,24 @@ async fn what_is_wrong_with_a_token_is_told_and_lets_nobody_in() {
         jsonwebtoken::encode(&header, &provider.claims("admin"), &EncodingKey::from_secret(PUBLIC.as_bytes())).unwrap();
     let past = (Timestamp::now() - SignedDuration::from_mins(5)).as_second();
     let told = [
-        (with("exp", json!(past)), "its time is over"),
-        (with("aud", json!("somebody")), "it is for somebody else"),
-        (with("iss", json!("https://evil.example")), "somebody else made it"),
-        (with("nbf", json!(past + 3600)), "its time has not begun"),
-        (signed(&provider.claims("admin"), "k2"), "its issuer has no such key"),
-        (forged, "its signature is wrong"),
-        (unsigned, "it is none"),
-        (shared, "it is not signed with a key that only its issuer has"),
-        ("nonsense".to_owned(), "it is none"),
+        (with("exp", json!(past)), "it has expired"),
+        (with("aud", json!("somebody")), "it is for a different audience"),
+        (with("iss", json!("https://evil.example")), "it has a different issuer"),
+        (with("nbf", json!(past + 3600)), "it is not valid yet"),
+        (signed(&provider.claims("admin"), "k2"), "its issuer has no matching key"),
+        (forged, "its signature is invalid"),
+        (unsigned, "it is not a valid JWT"),
+        (shared, "it is not signed with an asymmetric algorithm"),
+        ("nonsense".to_owned(), "it is not a valid JWT"),
     ];
     for (token, why) in told {
         let said = refused(&server, &token, StatusCode::UNAUTHORIZED).await;
-        assert_eq!(said, format!("spile::http::unauthorized: the token does not hold: {why}"));
+        assert_eq!(said, format!("spile::http::unauthorized: the token is not valid: {why}"));
     }
     let without = refused(&server, &with("app_metadata", json!({})), StatusCode::FORBIDDEN).await;
-    assert!(without.starts_with("spile::http::role: the token gives no role"), "{without}");
+    assert!(without.starts_with("spile::http::role: the token has no valid role"), "{without}");
     let own = refused(&server, "spile_nonsense", StatusCode::UNAUTHORIZED).await;
-    assert!(own.contains("not known here"), "{own}");
+    assert!(own.contains("unknown or revoked"), "{own}");
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_key_that_is_not_for_signatures_of_the_tokens_kind_lets_nobody_in() {
     super::json(ask("both"), StatusCode::OK).await;
     for kid in ["enc", "alg", "ops", "twice"] {
         let said = refused(&server, &token(kid), StatusCode::UNAUTHORIZED).await;
-        assert!(said.ends_with("its issuer has no such key"), "{kid}: {said}");
+        assert!(said.ends_with("its issuer has no matching key"), "{kid}: {said}");
     }
 }
 
@@ -208,9 +208,9 @@ async fn times_of_tokens_may_have_fractions_and_critical_headers_are_not_passed_
     let later = |seconds: i64| json!(f64::from(u32::try_from(now + seconds).unwrap()) + 0.75);
     super::json(ask(&with(later(600), later(-60))), StatusCode::OK).await;
     for (token, why) in [
-        (with(later(-300), later(-600)), "its time is over"),
-        (with(later(600), later(300)), "its time has not begun"),
-        (with(json!("soon"), later(-60)), "it is none"),
+        (with(later(-300), later(-600)), "it has expired"),
+        (with(later(600), later(300)), "it is not valid yet"),
+        (with(json!("soon"), later(-60)), "it is not a valid JWT"),
     ] {
         let said = refused(&server, &token, StatusCode::UNAUTHORIZED).await;
         assert!(said.ends_with(why), "{said}");
@@ -222,7 +222,7 @@ async fn times_of_tokens_may_have_fractions_and_critical_headers_are_not_passed_
         let claims = provider.claims("viewer");
         let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(&der)).unwrap();
         let said = refused(&server, &token, StatusCode::UNAUTHORIZED).await;
-        assert!(said.ends_with("it has a critical header that is not known here"), "{crit}: {said}");
+        assert!(said.ends_with("it has an unknown critical header"), "{crit}: {said}");
     }
 }
 
@@ -235,7 +235,7 @@ async fn a_provider_that_is_away_lets_nobody_in_and_sessions_hold() {
     assert!(said.starts_with("spile::http::jwks") && said.contains("status 500"), "{said}");
     super::json(server.ask(Method::GET, "/api/integrations"), StatusCode::OK).await;
     let login = server.bare(Method::GET, "/login").send().await.unwrap().text().await.unwrap();
-    assert!(login.contains("With a token"), "{login}");
+    assert!(login.contains("Use a token"), "{login}");
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_provider_that_does_not_answer_is_asked_once_for_all_who_wait() {
         waiting.spawn(async move { refused(&server, &token, StatusCode::SERVICE_UNAVAILABLE).await });
     }
     for said in waiting.join_all().await {
-        assert!(said.contains("nothing answers"), "{said}");
+        assert!(said.contains("no response"), "{said}");
     }
     // Who comes now is told at once.
     refused(&server, &signed(&provider.claims("admin"), "k1"), StatusCode::SERVICE_UNAVAILABLE).await;

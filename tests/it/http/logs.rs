@@ -44,7 +44,7 @@ async fn a_log_is_read_where_its_run_wrote_it_whatever_the_registry_says() {
         let events = events.send().await.unwrap().text().await.unwrap();
         assert!(events.contains("event: ended") && !events.contains("CANARY") && !events.contains("acme"), "{events}");
         let page = browser.page(&format!("/runs/{id}")).await;
-        assert!(page.contains("Nothing has been said yet") && !page.contains("CANARY"), "{page}");
+        assert!(page.contains("No output yet") && !page.contains("CANARY"), "{page}");
         folder.spile(&format!("logs {id}")).exits(1);
         folder.write(&format!(".spile/logs/fruit/{id}.log"), "its own\n");
         assert_eq!(server.get(&format!("/api/runs/{id}/logs")).await["lines"], serde_json::json!(["its own"]));
@@ -65,7 +65,7 @@ async fn a_long_log_is_followed_whole_and_shown_by_its_end() {
     assert!(said.iter().map(|line| format!("line {line}")).eq(lines.iter().cloned()), "{} lines", said.len());
     let page = server.browser().await.page(&format!("/runs/{id}")).await;
     assert!(
-        page.contains("line 39999") && !page.contains("line 39499") && page.contains("The last 500 lines"),
+        page.contains("line 39999") && !page.contains("line 39499") && page.contains("Showing the last 500 lines"),
         "{page}"
     );
 }

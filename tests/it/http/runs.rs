@@ -48,7 +48,7 @@ async fn a_test_and_a_sync_are_the_real_thing_and_their_log_can_be_followed() {
     for shown in [
         format!("<dt>Plan</dt><dd>{applied}, applied "),
         "tap_singer_jsonl ".to_owned(),
-        "<dt>State id</dt>".to_owned(),
+        "<dt>State ID</dt>".to_owned(),
     ] {
         assert!(page.contains(&shown), "{shown}: {page}");
     }
@@ -116,7 +116,7 @@ async fn who_wants_what_runs_already_is_told_so_everywhere() {
     let browser = server.browser().await;
     server.send(Method::POST, "/api/integrations/things/sync", &Value::Null, StatusCode::ACCEPTED).await;
     let page = browser.refused("/integrations/things/sync", &[]).await;
-    assert!(page.contains("has it here since"), "{page}");
+    assert!(page.contains("has been using it on this machine since"), "{page}");
     let bulk = |slugs: Value| json!({ "action": "sync", "integrations": slugs });
     let refused = server.send(Method::POST, "/api/bulk", &bulk(json!(["things"])), StatusCode::CONFLICT).await;
     assert_eq!(refused["code"], "spile::run::busy");
@@ -128,7 +128,7 @@ async fn who_wants_what_runs_already_is_told_so_everywhere() {
     assert!(ended.contains("\"status\":\"ok\""), "{ended}");
     let fields = [("action", "sync"), ("slug", "things"), ("slug", "fruit"), ("sure", "yes")];
     assert_eq!(browser.goes("/integrations/bulk", &fields).await, "/runs?did=part");
-    assert!(browser.page("/runs?did=part").await.contains("Some have begun"));
+    assert!(browser.page("/runs?did=part").await.contains("Some runs have started"));
     // What was refused is noted as such, and no run of it is left behind.
     let deeds = server.get("/api/audit?integration=things").await;
     let results: Vec<&Value> = deeds["deeds"].as_array().unwrap().iter().map(|deed| &deed["result"]).collect();
@@ -151,7 +151,7 @@ async fn a_run_that_waits_for_its_turn_has_an_id_and_a_page() {
     let listed = server.get("/api/runs?integration=fruit").await;
     assert_eq!((&listed["runs"], &listed["waiting"][0]["id"]), (&json!([]), &json!(id)), "{listed}");
     let page = browser.page(&format!("/runs/{id}")).await;
-    assert!(page.contains("It waits for its turn") && page.contains("every 1s"), "{page}");
+    assert!(page.contains("Waiting for its turn") && page.contains("every 1s"), "{page}");
     assert!(browser.page("/runs").await.contains("waiting"));
     // Changed files make no more places, and others do not take them away.
     project.write("integrations/more.toml", FRUIT);

@@ -77,7 +77,7 @@ fn files_in_the_way_are_named_and_stay_as_they_are() {
     project.write("connectors/tap-a.toml", "mine");
     project.write("templates/meltano.yml.j2", "mine");
     let shown = project.spile(&["import", "--yes"]).fails().stderr();
-    assert!(shown.contains("`connectors/tap-a.toml`, `templates/meltano.yml.j2` are there already"), "{shown}");
+    assert!(shown.contains("`connectors/tap-a.toml`, `templates/meltano.yml.j2` already exist"), "{shown}");
     assert_eq!(project.read("connectors/tap-a.toml"), "mine");
     assert!(!project.path().join("integrations").exists() && !project.path().join("spile.toml").exists());
 }

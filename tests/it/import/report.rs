@@ -80,7 +80,7 @@ fn a_report_says_what_becomes_of_every_part_and_writes_nothing() {
         "6 in the template\n",
         "  jobs: nightly, models\n",
         "5 not run by spile\n",
-        "  `models` of `jobs` is not one extractor with one loader and nothing else; run `meltano run models`\n",
+        "  `models` of `jobs` is not just one extractor with one loader; run `meltano run models`\n",
         "1 secret in plain text, to be encrypted\n  integrations/tap-a.toml: password\n",
     ] {
         assert!(text.contains(line), "{line}\nis not in\n{text}");
@@ -104,7 +104,7 @@ fn a_dry_run_shows_what_an_import_shows_and_writes_nothing() {
     let dry = project.spile(&["import", "--dry-run"]).succeeds();
     let asked = project.spile(&["import", "--no-input"]).fails();
     let shown = dry.stdout();
-    assert!(shown.contains("integrations/tap-a.toml") && shown.contains("To know"), "{shown}");
+    assert!(shown.contains("integrations/tap-a.toml") && shown.contains("Notes"), "{shown}");
     assert!(asked.stdout().starts_with(&shown), "{}", asked.stdout());
     assert!(dry.stderr().contains("nothing was written"), "{}", dry.stderr());
     let data = project.json(&["import", "--dry-run"]);

@@ -155,7 +155,7 @@ async fn what_does_not_get_through_is_told_apart() {
     }
     receiver.answers(&[], Answer::Says(404, "", "no_service"));
     let error = notifier().send(&slack(&receiver.url), &parcel("x")).await.unwrap_err();
-    assert_eq!(error.to_string(), "it refuses: status 404, `no_service`");
+    assert_eq!(error.to_string(), "it rejected the message: status 404, `no_service`");
 }
 
 #[tokio::test]

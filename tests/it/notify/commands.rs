@@ -64,12 +64,12 @@ fn a_test_says_of_each_channel_what_came_back() {
     receiver.answers(&[], Answer::Says(403, "", "invalid_token"));
     let came = folder.spile("notify test ops").exits(1);
     assert!(
-        came.out.starts_with("failed: ops (webhook): it refuses: status 403, `invalid_token`\n  help: "),
+        came.out.starts_with("failed: ops (webhook): it rejected the message: status 403, `invalid_token`\n  help: "),
         "{}",
         came.out
     );
     let data = folder.spile("notify test ops --format json").exits(1).json();
-    assert_eq!(data["channels"][0]["error"], "it refuses: status 403, `invalid_token`");
+    assert_eq!(data["channels"][0]["error"], "it rejected the message: status 403, `invalid_token`");
     let came = folder.spile("notify test opps").exits(1);
     assert!(
         came.notes.contains("there is no channel `opps`") && came.notes.contains("did you mean `ops`?"),
@@ -98,7 +98,7 @@ fn a_failure_is_sent_once_and_then_its_recovery() {
     remember(&folder, 30, RunStatus::Failed);
     let came = send(&folder).exits(0);
     assert_eq!(came.out, "1 alert now, 1 message sent\n");
-    assert!(came.notes.contains("Told `ops`: fruit: the sync failed"), "{}", came.notes);
+    assert!(came.notes.contains("Notified `ops`: fruit: the sync failed"), "{}", came.notes);
     let [body] = &receiver.take()[..] else { panic!("one") };
     let body = body.json();
     assert_eq!((&body["kind"], &body["sentence"]), (&json!("failure"), &json!("it failed")));
@@ -122,7 +122,11 @@ fn what_cannot_be_sent_is_a_warning_and_is_sent_by_the_next() {
     remember(&folder, 30, RunStatus::Failed);
     receiver.answers(&[], Answer::Says(410, "", ""));
     let came = folder.spile("notify send -q").exits(1);
-    assert!(came.notes.contains("Warning `ops`: not sent: it refuses: status 410"), "also when quiet: {}", came.notes);
+    assert!(
+        came.notes.contains("Warning `ops`: not sent: it rejected the message: status 410"),
+        "also when quiet: {}",
+        came.notes
+    );
     let shown = folder.spile("notify list").exits(0).out;
     assert!(shown.contains("ops not yet") && shown.contains("0 of 20"), "{shown}");
     receiver.answers(&[], Answer::OK);

@@ -48,7 +48,7 @@ fn a_sync_that_fails_is_told_once_and_so_is_its_recovery() {
     let project = Project::with_fault("fail");
     with_channels(&project, &receiver);
     let ran = spile(&project, &receiver, &["sync"]).fails();
-    assert!(ran.stderr().contains("Told `ops`: things: the sync failed"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("Notified `ops`: things: the sync failed"), "{}", ran.stderr());
     let one = receiver.take();
     let body = one.iter().find(|one| one.path == "/hook").unwrap().json();
     assert!(body["sentence"].as_str().unwrap().contains("access token has expired"), "{body}");
@@ -78,8 +78,8 @@ fn a_run_does_not_depend_on_its_channels() {
     let Ran(Output { status, stderr, .. }) = spile(&project, &receiver, &["sync"]);
     assert_eq!(status.code(), Some(1), "it failed, and not for the webhook");
     let told = String::from_utf8_lossy(&stderr);
-    assert!(told.contains("Warning `ops`: not sent: it answers with status 500"), "{told}");
+    assert!(told.contains("Warning `ops`: not sent: it responded with status 500"), "{told}");
     project.write("integrations/things.toml", &things("well"));
     let ran = spile(&project, &receiver, &["sync"]).succeeds();
-    assert!(!ran.stderr().contains("Told"), "nobody knew of it: {}", ran.stderr());
+    assert!(!ran.stderr().contains("Notified"), "nobody knew of it: {}", ran.stderr());
 }

@@ -56,13 +56,13 @@ fn drift_and_plans_that_are_refused_are_told() {
     let came: Vec<_> = receiver.take().iter().map(Came::json).collect();
     let told: Vec<_> =
         came.iter().map(|one| (one["title"].as_str().unwrap(), one["sentence"].as_str().unwrap())).collect();
-    let refused = "the plan deletes 2 of 4 integrations; more than one, or 30 % has to be acknowledged";
+    let refused = "the plan deletes 2 of 4 integrations; more than one, or 30 % must be acknowledged";
     assert_eq!(
         told,
         [
             ("acme: no plan can be applied", refused),
-            ("fruit: action required", "something else has changed its row: `name`"),
-            ("acme: action required", "something else has changed `meltano.yml` since the last apply"),
+            ("fruit: action required", "its row was changed outside spile: `name`"),
+            ("acme: action required", "`meltano.yml` was changed outside spile since the last apply"),
         ]
     );
 }
@@ -81,7 +81,7 @@ fn secrets_that_are_for_others_than_the_rules_name_are_told() {
     send(&folder).exits(0);
     let [body] = &receiver.take()[..] else { panic!("one") };
     let body = body.json();
-    let sentence = "1 recipient that `.sops.yaml` does not name any more can still read its secrets";
+    let sentence = "1 recipient no longer in `.sops.yaml` can still read its secrets";
     assert_eq!((&body["title"], &body["sentence"]), (&json!("shop: action required"), &json!(sentence)));
     assert_eq!(
         (&body["file"], &body["command"]),

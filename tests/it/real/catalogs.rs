@@ -138,7 +138,10 @@ fn a_stream_that_the_source_does_not_offer_is_a_warning_or_a_failure() {
     // A test of it gets no record for that very reason.
     source.select("['refunds.*']");
     let told = source.runs(&["test", "things"]).fails().stdout();
-    assert!(told.contains("no record came: the files use `refunds`") && told.contains("missing_stream"), "{told}");
+    assert!(
+        told.contains("no records were read: the files use `refunds`") && told.contains("missing_stream"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -214,7 +217,7 @@ fn a_sync_without_records_after_some_is_told_with_the_likely_reason() {
         "no records arrived, but the last sync with records moved 3: `local.folders` names `dat`, which is not there";
     assert_eq!(run["error"], told);
     let said = project.spile(&["test", "fruit"]).fails().stdout();
-    assert!(said.contains("no record came: `local.folders` names `dat`, which is not there"), "{said}");
+    assert!(said.contains("no records were read: `local.folders` is `dat`, which does not exist"), "{said}");
     assert!(said.contains("empty") && !said.contains("select"), "{said}");
     project.write("spile.toml", "[project]\nname = 'real'\n[sync]\nempty = 'fail'\n");
     project.spile(&["sync", "fruit"]).fails();

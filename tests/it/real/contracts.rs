@@ -173,7 +173,7 @@ fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails
     assert_eq!((&asked["status"], &asked["cause"]), (&json!("warning"), &json!("schema_changed")), "{asked:#}");
     let error = asked["error"].as_str().unwrap();
     assert!(error.contains("`public-adds` has a new column `reason` (null, string) (left out)"), "{error}");
-    assert!(error.contains("(the stream is held back)"), "{error}");
+    assert!(error.contains("(the stream is skipped)"), "{error}");
     for (slug, table, why) in FAILING {
         let failed = run(slug);
         let told = (&failed["status"], &failed["cause"], &failed["records"]);
@@ -248,7 +248,7 @@ async fn changes_of_a_source_are_left_out_and_accepted_by_page_and_api() {
     assert_eq!(changes.iter().map(|one| &one["kind"]).collect::<Vec<_>>(), ["new_column", "new_stream"], "{told:#}");
     let browser = server.browser().await;
     let page = browser.page("/integrations/things").await;
-    assert!(page.contains("The source has changed") && page.contains("Take these changes"), "{page}");
+    assert!(page.contains("The source has changed") && page.contains("Accept these changes"), "{page}");
     assert!(page.contains("keep `reason` empty until"), "{page}");
     let at = told["discovered_at"].as_str().unwrap();
     let seen = [("wish", "leave_out"), ("at", at), ("stream", "orders"), ("column", "reason")];

@@ -44,12 +44,12 @@ fn a_source_is_asked_again_only_when_something_has_changed_or_it_is_wanted() {
 fn a_tap_that_does_not_say_what_its_source_offers_is_told_by_why() {
     let project = Project::with_fault("well");
     for (mode, why) in [
-        ("offer-fail", "does not say what it offers: PermissionError: the account may not list its tables"),
-        ("offer-silent", "ended with exit code 3 and did not say why"),
+        ("offer-fail", "discovery of `things` failed: PermissionError: the account may not list its tables"),
+        ("offer-silent", "exited with code 3 and gave no reason"),
         ("offer-garbage", "its output is not JSON: it starts with `Welcome to this tap!`"),
         ("offer-nothing", "its output is empty"),
         ("offer-other", "its output has no `streams`"),
-        ("offer-flood", "what it writes is larger than 256 MiB"),
+        ("offer-flood", "its output is larger than 256 MiB"),
     ] {
         project.write("integrations/things.toml", &things(mode));
         let told = project.spile(&["discover", "things"]).fails().stderr();
@@ -58,7 +58,7 @@ fn a_tap_that_does_not_say_what_its_source_offers_is_told_by_why() {
     assert!(project.json(&["discover", "things"])["error"]["code"].as_str().unwrap().starts_with("spile::discover::"));
     project.write("integrations/things.toml", &things("offer-hang"));
     let told = project.spile(&["discover", "things", "--timeout", "4"]).fails().stderr();
-    assert!(told.contains("has not said in 4 seconds what it offers"), "{told}");
+    assert!(told.contains("did not finish within 4 seconds"), "{told}");
     assert_eq!(processes_of(&project), Vec::<String>::new());
     assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
     assert_eq!(files(&project.path().join(".spile/catalogs")), Vec::<PathBuf>::new());

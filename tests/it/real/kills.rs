@@ -161,7 +161,7 @@ fn a_second_sync_waits_for_the_first_or_says_who_it_is() {
     let mut refused = project.command(&["sync", "things", "--no-wait"]);
     let refused = Ran(refused.output().unwrap()).fails();
     assert!(
-        refused.stdout().contains("has it here since") && refused.stdout().contains("busy"),
+        refused.stdout().contains("has been using it on this machine since") && refused.stdout().contains("busy"),
         "{}",
         refused.stdout()
     );
@@ -194,7 +194,7 @@ fn who_is_stopped_while_they_wait_has_not_done_what_they_were_asked_for() {
     let run = &told["runs"][0];
     assert_eq!(
         (status.code(), &run["status"], &run["error"]),
-        (Some(1), &"cancelled".into(), &"stopped before it began".into())
+        (Some(1), &"cancelled".into(), &"stopped before it started".into())
     );
     super::signal("-TERM", &first);
     first.wait().unwrap();

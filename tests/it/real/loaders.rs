@@ -87,7 +87,7 @@ fn loaders_that_can_write_pass_and_those_of_files_leave_nothing() {
     // Without a name only sources are tested.
     assert!(project.spile(&["test"]).succeeds().stderr().contains("nothing to run"));
     let told = project.spile(&["sync", "files"]).fails().stderr();
-    assert!(told.contains("`files` is a loader and runs with its extractors"), "{told}");
+    assert!(told.contains("`files` is a loader, and loaders run with their extractors"), "{told}");
 }
 
 #[test]

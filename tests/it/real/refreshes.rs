@@ -52,7 +52,7 @@ fn a_full_refresh_that_broke_off_after_one_of_three_streams_is_gone_on_with() {
     assert_eq!(would["bookmark"]["bookmarks"], serde_json::json!({ "first": { "last": 3 } }), "{would}");
     let resumed = sync(&project, &[]).succeeds();
     let told =
-        format!("Going on with the full refresh of `things` that was interrupted in run {}", id.as_str().unwrap());
+        format!("Continuing with the full refresh of `things` that was interrupted in run {}", id.as_str().unwrap());
     assert!(resumed.stderr().contains(&told), "{}", resumed.stderr());
     // The first stream goes on, and the others are read again from their beginning.
     let first = [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6].to_vec();
@@ -61,7 +61,7 @@ fn a_full_refresh_that_broke_off_after_one_of_three_streams_is_gone_on_with() {
     let run = project.newest_run();
     assert_eq!((&run["full_refresh"], &run["bookmark_before"]), (&true.into(), &would["bookmark"]));
     let next = sync(&project, &[]).succeeds();
-    assert!(!next.stderr().contains("Going on"), "it is finished: {}", next.stderr());
+    assert!(!next.stderr().contains("Continuing"), "it is finished: {}", next.stderr());
     assert_eq!(rows(&project).map(|rows| *rows.last().unwrap()), [9, 6, 6]);
     assert_eq!(project.newest_run()["full_refresh"], false);
 }

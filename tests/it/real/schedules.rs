@@ -138,7 +138,7 @@ fn a_manual_sync_is_left_alone_and_what_is_due_runs_after_it() {
     wait_for_the_tap(&project);
     let begun = Instant::now();
     let told = Ran(project.command(&["run-due", "-v"]).env("TAP_FAULT_NOTES", &notes).output().unwrap()).succeeds();
-    assert!(told.stderr().contains("Left `things` for later: the run "), "{}", told.stderr());
+    assert!(told.stderr().contains("Skipped `things` for now: run "), "{}", told.stderr());
     assert!(begun.elapsed() < Duration::from_secs(5) || manual.try_wait().unwrap().is_some(), "it waits for nobody");
     assert!(wait(&mut manual, Duration::from_mins(1)).success());
     Ran(project.command(&["run-due"]).env("TAP_FAULT_NOTES", &notes).output().unwrap()).succeeds();
@@ -209,15 +209,15 @@ fn a_scheduler_takes_up_changed_files_and_bears_wrong_ones() {
     says("Scheduling");
     std::thread::sleep(Duration::from_secs(1));
     project.write("integrations/things.toml", "type = 'falt'\n");
-    says("the files are wrong now");
+    says("the project now has invalid files");
     says("things.toml: there is no extractor `falt`");
     assert!(child.try_wait().unwrap().is_none(), "it goes on");
     project.write("integrations/things.toml", &things("well").replace("[config]", "schedule = '@yearly'\n[config]"));
     project.spile(&["apply", "--yes"]).succeeds();
     was_applied_long_ago(&project);
-    says("Read the files again: 2 integrations");
+    says("Reloaded the project: 2 integrations");
     wait_for_runs(&project, ("ok", 1));
     stops(&mut child);
     let log = project.read("serve.log");
-    assert_eq!(log.matches("the files are wrong now").count(), 1, "{log}");
+    assert_eq!(log.matches("the project now has invalid files").count(), 1, "{log}");
 }

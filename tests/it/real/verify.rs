@@ -94,7 +94,7 @@ fn what_is_in_a_database_is_compared_with_its_source() {
     assert_eq!((code, verdicts(&streams)), (Some(1), expected), "{streams:#}");
     assert_eq!(streams["orders"]["source"], json!({ "newer": 2, "rows_at_least": 49, "rows_at_most": 51 }));
     assert_eq!(streams["refunds"]["sample"]["columns"], json!({ "reason": 1 }));
-    let message = "the destination of `shop` does not have what the source has: `public-events`, `public-refunds`";
+    let message = "the destination of `shop` differs from its source: `public-events`, `public-refunds`";
     assert_eq!(error["message"], message);
     sql("delete from raw.orders where id in (3, 4); update raw.orders set customer = '' where id = 9");
     let text = told(project.spile(&["verify", "shop", "public-orders"]).fails());
@@ -108,7 +108,7 @@ fn what_is_in_a_database_is_compared_with_its_source() {
         "{text}"
     );
     let text = told(project.spile(&["verify", "lake"]).fails());
-    assert!(text.contains("`lake` is a loader and runs with its extractors"), "{text}");
+    assert!(text.contains("`lake` is a loader, and loaders run with their extractors"), "{text}");
     let runs = project.json(&["runs"])["runs"].as_array().unwrap().len();
     assert_eq!(runs, 1, "a comparison is no run");
     assert!(crate::project::leftovers(&project).is_empty());

@@ -23,8 +23,8 @@ fn salesforce_is_connected_by_questions_with_a_wrong_answer_on_the_way() {
     let project = Project::new();
     project.write("integrations/files.toml", LOADER);
     let mut terminal = terminal(&project, &["new"]);
-    terminal.shows("What is to be connected?").answers("salesforce");
-    terminal.shows("Its name").answers("My CRM");
+    terminal.shows("What do you want to connect?").answers("salesforce");
+    terminal.shows("Name").answers("My CRM");
     terminal.shows("is not a name").erases(6).answers("crm");
     terminal.shows("Make a `.sops.yaml` for your key").answers("y");
     terminal.shows("Consumer key").answers("key-of-the-app");
@@ -33,12 +33,12 @@ fn salesforce_is_connected_by_questions_with_a_wrong_answer_on_the_way() {
     terminal.shows("Start date").answers("yesterday");
     terminal.shows("2024-01-01T00:00:00Z").erases(9).answers("2024-01-01");
     terminal.shows("API").answers("bulk");
-    terminal.shows("What else is to be said?").presses("\r");
-    terminal.shows("And of the advanced?").presses("\r");
-    terminal.shows("Where do its records go?").answers("files");
-    terminal.shows("When is it synced?").answers("@houry");
+    terminal.shows("Which optional settings do you want to set?").presses("\r");
+    terminal.shows("Which advanced settings do you want to set?").presses("\r");
+    terminal.shows("Where should its records go?").answers("files");
+    terminal.shows("When should it sync?").answers("@houry");
     terminal.shows("not one of Meltano's presets").erases(6).answers("@hourly");
-    terminal.shows("Test the connection before it is written?").answers("n");
+    terminal.shows("Test the connection before writing the file?").answers("n");
     terminal.shows("Write `integrations/crm.toml`?").answers("y");
     assert_eq!(terminal.ends(), 0, "{}", terminal.text());
     let text = project.read("integrations/crm.toml");
@@ -60,15 +60,15 @@ fn a_connection_is_tested_before_it_is_written_and_mended_when_it_fails() {
     project.write("data/fruit.singer.jsonl", FRUIT_RECORDS);
     let words = ["new", "--type", "singer-jsonl", "--loader", "files", "--schedule", "@daily"];
     let mut terminal = terminal(&project, &words);
-    terminal.shows("Its name").answers("fruit");
+    terminal.shows("Name").answers("fruit");
     // The settings of the only group, or what else there is: each is asked by its label.
-    terminal.shows("Which way?").answers("");
+    terminal.shows("How do you want to connect?").answers("");
     terminal.shows("Folders").answers("nowhere");
-    terminal.shows("What else is to be said?").presses("\r");
-    terminal.shows("And of the advanced?").presses("\r");
+    terminal.shows("Which optional settings do you want to set?").presses("\r");
+    terminal.shows("Which advanced settings do you want to set?").presses("\r");
     terminal.shows("Test the connection").answers("y");
     terminal.shows("The test failed:").answers("change");
-    terminal.shows("Which setting?").answers("local.folders");
+    terminal.shows("Which setting do you want to change?").answers("local.folders");
     terminal.shows("Folders").answers("data");
     terminal.shows("Test the connection").answers("y");
     // Its tap reads all it finds, so no streams are offered.
@@ -95,11 +95,11 @@ fn who_leaves_a_question_open_finds_nothing_written() {
     project.write("integrations/fruit.toml", FRUIT);
     project.write("integrations/files.toml", LOADER);
     let mut made = terminal(&project, &["new"]);
-    made.shows("What is to be connected?").presses("\u{3}");
+    made.shows("What do you want to connect?").presses("\u{3}");
     assert_eq!(made.ends(), 1);
     assert!(made.text().contains("nothing was written"), "{}", made.text());
     let mut edited = terminal(&project, &["edit", "fruit"]);
-    edited.shows("Which setting?").presses("\u{1b}");
+    edited.shows("Which setting do you want to change?").presses("\u{1b}");
     assert_eq!(edited.ends(), 1);
     assert_eq!(project.read("integrations/fruit.toml"), FRUIT);
 }

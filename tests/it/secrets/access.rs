@@ -12,19 +12,19 @@ fn without_a_key_the_error_names_every_place_what_is_there_and_for_whom_it_is() 
     let (other, public) = identity();
     std::fs::write(desk.key_file(), format!("# mine\n{other}\n")).unwrap();
     let desk = desk.with("SOPS_AGE_KEY", "hunter3").with("SOPS_AGE_KEY_FILE", "/no/such/file");
-    let said = desk.run(&["secrets", "view", "shop", "--yes"]).fails("cannot be opened").stderr;
+    let said = desk.run(&["secrets", "view", "shop", "--yes"]).fails("cannot be decrypted").stderr;
     let expected = [
         "they are encrypted for:",
         &reader,
         "SOPS_AGE_SSH_PRIVATE_KEY_FILE: not set",
         "SOPS_AGE_SSH_PRIVATE_KEY_CMD: not set",
         ".ssh/id_ed25519: no such file",
-        "SOPS_AGE_KEY: line 1 is no age identity",
+        "SOPS_AGE_KEY: line 1 is not an age identity",
         "SOPS_AGE_KEY_FILE (/no/such/file)",
         "SOPS_AGE_KEY_CMD: not set",
         ".config/sops/age/keys.txt",
         &public,
-        "mend SOPS_AGE_KEY first",
+        "fix SOPS_AGE_KEY first",
     ];
     for part in expected {
         assert!(said.contains(part), "`{part}` is missing:\n{said}");
@@ -37,7 +37,7 @@ fn who_comes_to_a_project_that_has_rules_gets_a_key_and_is_told_whom_to_ask() {
     let desk = Desk::without_a_key();
     desk.folder.write(".sops.yaml", &format!("creation_rules:\n  - age: {}\n", identity().1));
     let told = desk.run(&["secrets", "init"]).succeeds().stdout;
-    assert!(told.contains("made your key") && told.contains(&desk.public_key()), "{told}");
+    assert!(told.contains("created your key") && told.contains(&desk.public_key()), "{told}");
     assert!(told.contains("add your public key to") && told.contains("spile secrets updatekeys"), "{told}");
     let rules = format!("creation_rules:\n  - age: {}\n", desk.public_key());
     desk.folder.write(".sops.yaml", &rules);
@@ -52,7 +52,7 @@ fn keys_are_found_in_every_place_that_sops_looks_in() {
     std::fs::remove_file(desk.key_file()).unwrap();
     let file = desk.folder.join("key.txt").display().to_string();
     std::fs::write(&file, &key).unwrap();
-    desk.run(&["secrets", "view", "shop", "--yes"]).fails("no key of yours opens the secrets");
+    desk.run(&["secrets", "view", "shop", "--yes"]).fails("none of your keys can decrypt the secrets");
     for (name, value) in [
         ("SOPS_AGE_KEY", key.clone()),
         ("SOPS_AGE_KEY_FILE", file.clone()),
@@ -82,7 +82,7 @@ fn readers_come_by_one_wrapping_more_and_go_by_a_new_data_key() {
     desk.folder.write(".sops.yaml", &rules.replace(&format!("- {mine}\n"), &format!("- {mine}\n      - {public}\n")));
     let check = desk.run(&["secrets", "updatekeys", "--check"]);
     assert_eq!(check.code, 2, "{}", check.stdout);
-    assert!(check.stdout.contains(&format!("+ {public} may read")), "{}", check.stdout);
+    assert!(check.stdout.contains(&format!("+ {public} can read")), "{}", check.stdout);
     let before = desk.shop();
     desk.run(&["secrets", "updatekeys"]).succeeds();
     assert!(desk.shop().starts_with(&before), "one table more, and nothing else");
@@ -95,7 +95,7 @@ fn readers_come_by_one_wrapping_more_and_go_by_a_new_data_key() {
     // The first reader goes: whoever is left encrypts everything anew.
     desk.folder.write(".sops.yaml", &rules.replace(&mine, &public));
     let done = desk.run(&["secrets", "updatekeys"]).succeeds().stdout;
-    assert!(done.contains("change them at their sources"), "{done}");
+    assert!(done.contains("rotate these secrets"), "{done}");
     assert!(!desk.shop().contains(&mine));
     let line = |text: &str| text.lines().find(|line| line.starts_with("api_key")).unwrap().to_owned();
     assert_ne!(line(&desk.shop()), line(&before), "the old data key is known");

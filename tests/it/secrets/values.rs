@@ -25,7 +25,7 @@ fn secrets_are_set_beside_everything_else_and_changing_one_changes_three_lines()
         desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "hunter3")
             .succeeds()
             .stdout
-            .contains("as it was")
+            .contains("is unchanged")
     );
     assert_eq!(desk.shop(), same, "an equal value is no change");
     desk.run(&["secrets", "unset", "shop", "auth.token"]).succeeds();
@@ -39,14 +39,14 @@ fn secrets_are_set_beside_everything_else_and_changing_one_changes_three_lines()
 fn what_is_no_setting_or_does_not_fit_is_refused_before_anything_is_written() {
     let desk = Desk::new();
     desk.run(&["secrets", "set", "shop", "api_kay", "--stdin"]).fails("did you mean `api_key`?");
-    desk.run_with(&["secrets", "set", "shop", "scopes", "--stdin"], "hunter2").fails("an array is wanted");
+    desk.run_with(&["secrets", "set", "shop", "scopes", "--stdin"], "hunter2").fails("expected an array");
     desk.run(&["secrets", "set", "shopp", "api_key", "--stdin"]).fails("did you mean `shop`?");
-    desk.run(&["secrets", "set", "shop", "api_key"]).fails("there is no terminal to ask for `api_key` on");
+    desk.run(&["secrets", "set", "shop", "api_key"]).fails("cannot prompt for `api_key` without a terminal");
     desk.run(&["secrets", "set", "shop", "api_key", "--stdin", "--env", "prod"]).fails("add `shop.prod.toml`");
     desk.run(&["secrets", "view", "shop"]).fails("run `spile secrets set shop KEY`");
     assert_eq!(desk.shop(), SHOP);
     desk.set("api_key", "hunter2");
-    desk.run(&["secrets", "view", "shop"]).fails("give `--yes` where nobody can answer");
+    desk.run(&["secrets", "view", "shop"]).fails("use `--yes` to skip the question");
 }
 
 #[test]
@@ -55,8 +55,7 @@ fn an_empty_value_and_one_that_stands_in_the_open_already_are_refused() {
     desk.set("api_key", "hunter2");
     let before = desk.shop();
     desk.run(&["secrets", "set", "shop", "api_key", "--stdin"]).fails("the value of `api_key` is empty");
-    desk.run_with(&["secrets", "set", "shop", "page_size", "--stdin"], "8")
-        .fails("`page_size` stands under `[config]`");
+    desk.run_with(&["secrets", "set", "shop", "page_size", "--stdin"], "8").fails("`page_size` is under `[config]`");
     assert_eq!(desk.shop(), before);
 }
 
@@ -89,7 +88,7 @@ fn a_secret_is_taken_away_by_edit_too() {
     desk.set("api_key", "hunter2");
     desk.run(&["edit", "shop", "--unset", "api_key", "page_size"]).succeeds();
     assert_eq!(desk.shop(), SHOP.replace("page_size =   7\n", ""));
-    desk.run(&["edit", "shop"]).fails("what to change is not said");
+    desk.run(&["edit", "shop"]).fails("missing changes");
 }
 
 #[test]
@@ -111,7 +110,7 @@ fn what_stands_in_plain_text_is_encrypted_in_place() {
     desk.run(&["check"]).fails("`start_date` is in plain text under `[secrets]`");
     desk.run(&["secrets", "encrypt", "shop"]).succeeds();
     assert_eq!(desk.values("shop")["start_date"], "2025-01-01");
-    assert!(desk.run(&["secrets", "encrypt", "shop"]).succeeds().stderr.contains("nothing stands in plain text"));
+    assert!(desk.run(&["secrets", "encrypt", "shop"]).succeeds().stderr.contains("no secrets are in plain text"));
 }
 
 #[test]
@@ -120,7 +119,7 @@ fn secrets_are_taken_over_from_env_files_and_json() {
     let env = "OTHER=1\nexport TAP_SHOP__SHOP_API_KEY='pa$$w#rd'\nAUTH_TOKEN=\"a\\nb\"\n";
     desk.folder.write(".env", env);
     let done = desk.run(&["secrets", "import", "shop", ".env"]).succeeds();
-    assert!(done.stderr.contains("passed over: `OTHER`"), "{}", done.stderr);
+    assert!(done.stderr.contains("skipped: `OTHER`"), "{}", done.stderr);
     assert_eq!(desk.values("shop"), json!({"api_key": "pa$$w#rd", "auth.token": "a\nb"}));
     let json = "{\"auth\": {\"token\": \"c\"}, \"scopes\": [1, 2]}";
     desk.run_with(&["secrets", "import", "shop", "-"], json).succeeds();
@@ -149,7 +148,7 @@ fn an_editor_gets_a_private_file_and_only_what_changed_is_encrypted_anew() {
     let seen = desk.folder.read("seen");
     assert!(seen.contains("-rw------- ") && seen.contains("drwx------ "), "{seen}");
     let same = desk.shop();
-    assert!(desk.run(&["secrets", "edit", "shop"]).succeeds().stdout.contains("as it was"));
+    assert!(desk.run(&["secrets", "edit", "shop"]).succeeds().stdout.contains("is unchanged"));
     assert_eq!(desk.shop(), same);
     std::fs::write(&editor, "#!/bin/sh\necho 'api_key = hunter4' > \"$1\"\n").unwrap();
     let done = desk.run(&["secrets", "edit", "shop"]).fails("line 1 is not TOML");
@@ -305,11 +304,11 @@ fn rows_of_nobodys_become_files_with_their_secrets_encrypted() {
     ];
     let registry = rusqlite::Connection::open(desk.folder.join(".spile/registry.db")).unwrap();
     registry.execute_batch(&rows.concat()).unwrap();
-    desk.run(&["import", "--registry"]).fails("give `--yes` where nobody can answer");
+    desk.run(&["import", "--registry"]).fails("use `--yes` to skip the question");
     assert!(!desk.folder.join("integrations/store.toml").exists());
     let done = desk.run(&["import", "--registry", "--yes"]).succeeds();
     assert!(done.stdout.contains("integrations/store.toml, with `api_key`, `auth.token` encrypted"), "{}", done.stdout);
-    assert!(done.stdout.contains("there is no connector `unheard-of`"), "{}", done.stdout);
+    assert!(done.stdout.contains("no connector is named `unheard-of`"), "{}", done.stdout);
     assert!(done.stderr.contains("spile plan --adopt store"), "{}", done.stderr);
     let text = desk.folder.read("integrations/store.toml");
     assert!(!(done.stdout + &done.stderr + &text).contains("hunter"));
@@ -322,7 +321,7 @@ fn rows_of_nobodys_become_files_with_their_secrets_encrypted() {
     assert!(!held.contains("hunter"), "{held}");
     let again = desk.run(&["import", "--registry", "--yes"]).succeeds();
     assert!(!again.stdout.contains("store.toml"), "{}", again.stdout);
-    desk.run(&["import", "--registry", "nothing"]).fails("there is no integration `nothing`");
+    desk.run(&["import", "--registry", "nothing"]).fails("no integration is named `nothing`");
 }
 
 /// A connector that knows of no secret.

@@ -48,7 +48,7 @@ fn the_program_plans_applies_and_tells_how_things_stand() {
     project.subject.database.sql("update public.integrations set name = 'by hand'");
     let planned = project.spile("plan", "service_role").exits(0);
     assert!(planned.out.contains("fruit has changed in the registry"), "{}", planned.out);
-    assert!(project.spile("doctor", "service_role").out.contains("no table is open to visitors"));
+    assert!(project.spile("doctor", "service_role").out.contains("no table is exposed"));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn an_apply_whose_line_goes_dead_is_finished_by_the_next_one() {
         project.folder.integration("fruit", &format!("dead-{alive}"));
         proxy.after(alive, Fault::Unavailable);
         let came = project.spile_at(&proxy.url, "apply --yes", "service_role").exits(1);
-        assert!(came.notes.contains("the registry cannot answer now"), "{}", came.notes);
+        assert!(came.notes.contains("the registry is not available"), "{}", came.notes);
         left.push(project.spile("plan --exit-code", "service_role").code);
         proxy.next(&[]);
         project.spile_at(&proxy.url, "apply --yes", "service_role").exits(0);

@@ -43,7 +43,7 @@ fn told(told: &str, code: &str, [sentence, help]: [&str; 2]) {
 async fn a_key_of_another_project() {
     let Some(subject) = HostedRows::start() else { return };
     let forged = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.hunter2";
-    let words = ["does not take the key", "copy a secret key"];
+    let words = ["rejects the key", "copy a secret key"];
     refused(&subject.at(subject.address(forged)), "spile::supabase::key", words).await;
 }
 
@@ -61,7 +61,7 @@ async fn a_key_for_visitors() {
     let Some(subject) = HostedRows::start() else { return };
     for role in ["anon", "authenticated"] {
         let target = subject.with_role(role);
-        let words = ["may not do that", "needs a secret or service_role key"];
+        let words = ["does not have permission", "needs a secret or service_role key"];
         refused(&target, "spile::supabase::forbidden", words).await;
         write_refused((&subject, &target), &[10], "spile::supabase::forbidden", words).await;
     }
@@ -70,7 +70,7 @@ async fn a_key_for_visitors() {
 #[tokio::test]
 async fn an_address_where_nobody_is() {
     let Some(subject) = HostedRows::start() else { return };
-    let words = ["cannot be reached", "wake it in the dashboard"];
+    let words = ["cannot be reached", "restore it in the dashboard"];
     refused(&subject.behind("http://127.0.0.1:9"), "spile::supabase::unreached", words).await;
 }
 
@@ -79,10 +79,10 @@ async fn an_address_where_somebody_else_is() {
     let Some(subject) = HostedRows::start() else { return };
     let key = subject.database.key("service_role");
     let below = address(&subject.database.url, "/rest/v1", &key);
-    refused(&subject.at(below), "spile::supabase::answer", ["no REST API at that path", "`rest_path`"]).await;
+    refused(&subject.at(below), "spile::supabase::answer", ["no REST API at this path", "`rest_path`"]).await;
     let proxy = Proxy::before(&subject.database.url).await;
     let target = subject.behind(&proxy.url);
-    for (status, what) in [(404, "with status 404"), (200, "no JSON"), (301, "with status 301")] {
+    for (status, what) in [(404, "with status 404"), (200, "not JSON"), (301, "with status 301")] {
         proxy.after(0, Fault::Says(status, "<html>a shop that sells hunter2</html>"));
         refused(&target, "spile::supabase::answer", [what, "check the address"]).await;
     }
@@ -98,7 +98,7 @@ async fn a_gateway_whose_server_is_away() {
         proxy.seen();
         refused(&target, "spile::supabase::unavailable", [why, "status.supabase.com"]).await;
         assert_eq!(proxy.seen().len(), 4, "the request was tried again, three times");
-        write_refused((&subject, &target), &[10], "spile::supabase::unavailable", [why, "Nothing is half-applied"])
+        write_refused((&subject, &target), &[10], "spile::supabase::unavailable", [why, "No change is half-applied"])
             .await;
     }
 }
@@ -143,11 +143,11 @@ async fn tables_and_functions_that_are_not_there() {
 async fn migrations_of_other_programs() {
     let Some(subject) = HostedRows::start() else { return };
     let newer = VERSION + 1;
-    let old = format!("is of version 1, this program needs {VERSION}");
-    let new = format!("is of version {newer}, this program knows {VERSION}");
+    let old = format!("has version 1, but this program needs {VERSION}");
+    let new = format!("has version {newer}, but this program supports only {VERSION}");
     let versions = [
         (1, "spile::supabase::old", [old.as_str(), "run the migration"]),
-        (newer, "spile::supabase::new", [new.as_str(), "use a newer spile"]),
+        (newer, "spile::supabase::new", [new.as_str(), "use a newer version of spile"]),
     ];
     for otherwise in ["", "drop function public.spile_state(jsonb)"] {
         subject.database.sql(otherwise);
@@ -172,7 +172,7 @@ fn an_apply_beside_another_that_does_not_end() {
         let held = scope.spawn(|| subject.database.sql_as("postgres", holder));
         std::thread::sleep(Duration::from_millis(500));
         let error = runtime.block_on(target.write(&step, &origin("p"))).unwrap_err();
-        told(&said(&error), "spile::supabase::locked", ["another apply is at work", "wait until it has ended"]);
+        told(&said(&error), "spile::supabase::locked", ["another apply is running", "wait until it ends"]);
         assert_eq!(subject.everything(), before);
         subject.database.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)' and usename = 'postgres'");
         held.join().unwrap().unwrap_err();
@@ -209,7 +209,7 @@ async fn a_row_of_another_projects_or_of_nobodys() {
     other.write(&step, &origin("p")).await.unwrap();
     subject.database.sql(&format!("insert into public.integrations (id, type, name) values ('{}', 'y', 'z')", id(30)));
     let target = subject.of("acme", "dev");
-    for (numbers, owner) in [([10, 20], "the project `other (dev)`"), ([10, 30], "a row of nobody's")] {
+    for (numbers, owner) in [([10, 20], "the project `other (dev)`"), ([10, 30], "an unmanaged row")] {
         let words = [owner, "another `id`"];
         write_refused((&subject, &target), &numbers, "spile::registry::owned", words).await;
     }
@@ -238,7 +238,7 @@ async fn a_database_that_takes_too_long() {
         "create function public.slow() returns trigger language plpgsql as 'begin perform pg_sleep(9); return new; end';
          create trigger slow before insert on public.integrations for each statement execute function public.slow()",
     );
-    let words = ["longer than its statement timeout", "--only SLUG"];
+    let words = ["longer than the database's statement timeout", "--only SLUG"];
     write_refused((&subject, &subject.of("acme", "dev")), &[10], "spile::supabase::timeout", words).await;
 }
 
@@ -258,7 +258,7 @@ async fn changes_that_are_too_large_are_not_sent_and_ten_megabytes_are() {
     let before = subject.everything();
     proxy.seen();
     let error = target.write(&Step::between(&read, &megabytes(20), ()), &origin("p")).await.unwrap_err();
-    let words = ["20.0 MB, and 16 MB fit", "apply in parts"];
+    let words = ["20.0 MB, but only 16 MB fit", "apply in parts"];
     told(&said(&error), "spile::supabase::too_large", words);
     assert!(proxy.seen().is_empty(), "nothing was sent");
     assert_eq!(subject.everything(), before);
@@ -273,7 +273,7 @@ async fn an_answer_of_ten_megabytes_that_is_none() {
     let Some(subject) = HostedRows::start() else { return };
     let proxy = Proxy::before(&subject.database.url).await;
     let page: &'static str = Box::leak(format!("<html>{}</html>", "hunter2 ".repeat(1_300_000)).into_boxed_str());
-    for (status, what) in [(200, "no JSON"), (404, "with status 404")] {
+    for (status, what) in [(200, "not JSON"), (404, "with status 404")] {
         proxy.after(0, Fault::Says(status, page));
         refused(&subject.behind(&proxy.url), "spile::supabase::answer", [what, "check the address"]).await;
     }
@@ -284,5 +284,5 @@ async fn a_key_that_no_header_can_hold() {
     let Some(subject) = HostedRows::start() else { return };
     let address = subject.address("sb_secret_two\nlines");
     let error = Supabase::new(address, "acme", &"dev".parse().unwrap(), subject.folder.path()).unwrap_err();
-    told(&said(&error.into()), "spile::supabase::key_form", ["no header may hold", "copy it again"]);
+    told(&said(&error.into()), "spile::supabase::key_form", ["an HTTP header cannot contain", "copy it again"]);
 }

@@ -61,7 +61,7 @@ async fn a_registry_without_the_table_is_told_by_its_version() {
          notify pgrst, 'reload schema';",
     );
     let error = subject.of("acme", "dev").state(ID).await.unwrap_err();
-    assert_eq!(error.to_string(), "the registry is of version 5, this program needs 6");
+    assert_eq!(error.to_string(), "the registry has version 5, but this program needs 6");
 }
 
 /// Asks as the add-on does.
@@ -87,9 +87,9 @@ async fn the_broker_answers_its_run_alone_and_keeps_what_the_registry_cannot_tak
     let connection = broker.connection();
     let error = |question: Value| ask(&connection, &question)["error"].as_str().unwrap_or_default().to_owned();
     assert_eq!(ask(&connection, &json!({ "do": "get" })), json!({ "state": null }));
-    assert!(error(json!({ "do": "get", "token": "other" })).contains("not this run's"));
-    assert!(error(json!({ "do": "set", "state": "{}", "token": "" })).contains("not this run's"));
-    assert!(error(json!({ "do": "get", "state_id": "dev:other" })).contains("and no others"));
+    assert!(error(json!({ "do": "get", "token": "other" })).contains("belongs to another run"));
+    assert!(error(json!({ "do": "set", "state": "{}", "token": "" })).contains("belongs to another run"));
+    assert!(error(json!({ "do": "get", "state_id": "dev:other" })).contains("stores only the bookmarks of"));
     assert!(error(json!({ "do": "drop" })).contains("not understood"));
     assert_eq!(target.state(ID).await.unwrap(), None);
     assert_eq!(ask(&connection, &json!({ "do": "set", "state": "{\"a\": 1}" })), json!({}));

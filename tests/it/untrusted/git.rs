@@ -232,7 +232,7 @@ fn what_is_no_name_of_a_commit_is_never_an_option() {
         let word = word.replace("PATH", outside.to_str().unwrap());
         let mut command = rigged.folder.command("plan --offline");
         let refused = Came::of(&command.arg(format!("--changed-since={word}")).output().unwrap()).exits(1);
-        assert!(refused.notes.contains("git knows no commit"), "{word}: {}", refused.notes);
+        assert!(refused.notes.contains("git does not know the commit"), "{word}: {}", refused.notes);
     }
     rigged.nothing_was_started();
 }

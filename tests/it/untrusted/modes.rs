@@ -32,16 +32,16 @@ fn what_writes_runs_or_asks_is_refused_with_the_reason() {
         ("discover fruit", "starts programs"),
         ("exec fruit -- true", "starts programs"),
         ("doctor", "starts programs"),
-        ("status", "asks the registry"),
-        ("runs", "asks the registry"),
-        ("logs fruit", "asks the registry"),
-        ("history", "asks the registry"),
-        ("drift", "asks the registry"),
-        ("schedules", "asks the registry"),
-        ("notify list", "asks the registry"),
-        ("connectors update", "asks the registry"),
-        ("migrate --check", "asks the registry"),
-        ("plan --adopt fruit", "asks the registry"),
+        ("status", "reads the registry"),
+        ("runs", "reads the registry"),
+        ("logs fruit", "reads the registry"),
+        ("history", "reads the registry"),
+        ("drift", "reads the registry"),
+        ("schedules", "reads the registry"),
+        ("notify list", "reads the registry"),
+        ("connectors update", "reads the registry"),
+        ("migrate --check", "reads the registry"),
+        ("plan --adopt fruit", "reads the registry"),
         ("check --discover", "keeps in `.spile`"),
         ("connectors list --hub", "keeps in `.spile`"),
         ("tokens list", "keeps in `.spile`"),
@@ -49,7 +49,7 @@ fn what_writes_runs_or_asks_is_refused_with_the_reason() {
         ("secrets set fruit password", "secrets"),
     ] {
         let refused = folder.spile(&format!("--untrusted {line}")).exits(64);
-        assert!(refused.notes.contains(reason) && refused.notes.contains("leave it out"), "{line}: {}", refused.notes);
+        assert!(refused.notes.contains(reason) && refused.notes.contains("remove it if"), "{line}: {}", refused.notes);
         assert_eq!(refused.out, "", "{line}");
     }
     assert_eq!(folder.files(), before, "something was written");

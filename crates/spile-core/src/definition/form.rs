@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_plugin_says_its_name_and_something_of_it() {
         let unknown = |said: &str| {
-            [format!("x:1: this is not a plugin definition: it says {said} [spile::definition::unknown_form]")]
+            [format!("x:1: this is not a plugin definition: its keys are {said} [spile::definition::unknown_form]")]
         };
         assert_eq!(bad("{\"name\": \"tap-x\"}"), unknown("`name`"));
         assert_eq!(bad("{\"settings\": [], \"pip_url\": \"tap-x\"}"), unknown("`settings`, `pip_url`"));

@@ -57,7 +57,7 @@ impl ConnectorFiles {
                     problems.extend(found);
                     return catalog;
                 }
-                // What is looked for may stand in a file that is not called so; that is told, with all else.
+                // What is looked for may be in a file that is not called so; that is told, with all else.
                 Catalog::new(&sources(project, paths.iter(), problems), problems)
             }
         }

@@ -1,4 +1,4 @@
-//! Which contracts are missing or wrong: a sync that needs one does not begin without it.
+//! Which contracts are missing or wrong: a sync that needs one does not start without it.
 
 use super::{Loaded, drafts};
 use crate::Error;

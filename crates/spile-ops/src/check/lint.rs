@@ -1,4 +1,4 @@
-//! `check --lint`: what is no mistake in the files, and may become one.
+//! `check --lint`: what is valid in the files but likely to cause trouble.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `check --discover`: what integrations select, held against what their taps said of their sources.
+//! `check --discover`: compares what integrations select with what their taps discovered.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ pub struct Undiscovered {
     pub environments: Vec<EnvironmentName>,
 }
 
-/// Reads and checks every file of a project, and what integrations select against what `spile discover` was told: in one
-/// environment, or in all. Returns also the integrations of which nothing was told. Needs no network and no key.
+/// Reads and checks every file of a project, and what integrations select against what `spile discover` found: in one
+/// environment, or in all. Returns also the integrations without a discovery. Needs no network and no key.
 ///
 /// # Errors
 /// With every problem of every file, or when a file cannot be read.

@@ -1,4 +1,4 @@
-//! Which tables the streams of all integrations end up in: shared ones and surprising names are told before anything runs.
+//! Which tables the streams of all integrations end up in: shared ones and surprising names are reported before anything runs.
 
 use std::cell::OnceCell;
 
@@ -17,7 +17,7 @@ use spile_world::{Discoveries, Project};
 /// What is believed of the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Knowledge {
-    /// What `spile discover` was told, as long as it still holds.
+    /// What `spile discover` found, as long as it still holds.
     Discovered,
     /// Nothing but what the files select.
     Selected,

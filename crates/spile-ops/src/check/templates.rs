@@ -1,4 +1,4 @@
-//! The templates of messages, tried before one is needed.
+//! Tries the templates of messages before one is needed.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(super) fn check(project: &Project, source: &Source, problems: &mut Problems)
     let Some(settings) = settings::read(source, &mut known) else { return };
     let (environment, pages) = (&settings.default_environment, settings.url.as_deref());
     for channel in &settings.notify {
-        // A secret in the place of a path is no path: nothing is opened by it, and nothing is said of a file of that name.
+        // A secret in the place of a path is not a path: nothing is opened by it, and nothing is said of a file of that name.
         let Some(path) = channel.template.as_ref().filter(|path| !known.is_hidden(&path.place)) else { continue };
         let Some(template) = project.notify_template(Path::new(&path.value), problems) else { continue };
         let frame = Frame { project: &settings.name, environment, pages, channel: &channel.name };

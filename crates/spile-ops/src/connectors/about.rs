@@ -1,4 +1,4 @@
-//! The definition that a tap or target gives of itself.
+//! The definition that a tap or target prints with `--about`.
 
 use crate::{Error, Event, Tell};
 use spile_core::definition;

@@ -28,7 +28,7 @@ pub fn built_in(name: &str, asked: &mut DefinitionHints) -> Result<Source, Error
     let Some(connector) = found.first() else {
         let heads = Catalog::built_in_heads();
         let near = did_you_mean(name, heads.iter().map(|head| head.name.as_str()));
-        let help = near.unwrap_or_else(|| "list the built-in ones with `spile connectors list`".to_owned());
+        let help = near.unwrap_or_else(|| "list the built-in connectors with `spile connectors list`".to_owned());
         return Err(ConnectorsError::Unknown { name: name.to_owned(), help }.into());
     };
     asked.role = Some(connector.role);

@@ -1,4 +1,4 @@
-//! How an operation on connectors ends when it does not end well.
+//! Errors of operations on connectors.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,14 @@ use miette::Diagnostic;
 
 use spile_core::connector::Role;
 
-/// How an operation on connectors ends when it does not end well.
+/// Errors of operations on connectors.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
     /// The project has it already.
-    #[error("the {role} `{name}` is defined already, in `{}`", path.display())]
+    #[error("the {role} `{name}` is already defined in `{}`", path.display())]
     #[diagnostic(
         code(spile::connector::exists),
-        help("give it another name with `--name`, or replace the file with `--force`; nothing was written")
+        help("choose another name with `--name`, or replace the file with `--force`; nothing was written")
     )]
     Exists {
         /// Its role.
@@ -23,28 +23,28 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Something else stands where the file would be.
-    #[error("`{}` is there already and defines something else", path.display())]
+    /// Something else is where the file would be.
+    #[error("`{}` already exists and defines something else", path.display())]
     #[diagnostic(
         code(spile::connector::in_the_way),
-        help("give the connector another name with `--name`; nothing was written")
+        help("choose another name for the connector with `--name`; nothing was written")
     )]
     InTheWay {
         /// The file.
         path: PathBuf,
     },
-    /// It is no text.
-    #[error("`{from}` is not UTF-8: it is no definition")]
-    #[diagnostic(code(spile::definition::not_utf8), help("give a plugin's definition: YAML or JSON"))]
+    /// It is not text.
+    #[error("`{from}` is not UTF-8, so it cannot be a definition")]
+    #[diagnostic(code(spile::definition::not_utf8), help("use a plugin definition in YAML or JSON"))]
     NotUtf8 {
         /// What was read.
         from: String,
     },
     /// It is part of the program.
-    #[error("the {role} `{name}` is part of spile: it is upgraded with spile itself")]
+    #[error("the {role} `{name}` is built in: upgrading spile upgrades it")]
     #[diagnostic(
         code(spile::connector::built_in),
-        help("to have another version, import a definition of it: `spile connectors import hub:PLUGIN --name {name}`")
+        help("to use another version, import its definition: `spile connectors import hub:PLUGIN --name {name}`")
     )]
     BuiltIn {
         /// Its role.
@@ -53,14 +53,14 @@ pub enum Error {
         name: String,
     },
     /// An extractor and a loader have the name.
-    #[error("there are an extractor and a loader `{name}`")]
-    #[diagnostic(code(spile::connector::both), help("say which with `--kind extractor` or `--kind loader`"))]
+    #[error("`{name}` is the name of both an extractor and a loader")]
+    #[diagnostic(code(spile::connector::both), help("choose with `--kind extractor` or `--kind loader`"))]
     Both {
         /// The name.
         name: String,
     },
     /// Nothing is kept of the hub, or not this.
-    #[error("`{name}` is not among what is kept of the hub")]
+    #[error("`{name}` is not in the local copy of Meltano Hub")]
     #[diagnostic(code(spile::hub::unknown), help("{help}"))]
     NotInHub {
         /// What was asked for.
@@ -69,10 +69,10 @@ pub enum Error {
         help: String,
     },
     /// The newer definition is of something else.
-    #[error("the definition is of the {found}, and `{name}` is made of the {wanted}")]
+    #[error("the definition is for the {found}, but `{name}` uses the {wanted}")]
     #[diagnostic(
         code(spile::connector::other_plugin),
-        help("give a definition of the same plugin, or import this one under a name of its own")
+        help("use a definition of the same plugin, or import this one under its own name")
     )]
     OtherPlugin {
         /// The connector.
@@ -83,7 +83,7 @@ pub enum Error {
         found: String,
     },
     /// There is no such connector.
-    #[error("there is no connector `{name}`")]
+    #[error("no connector is named `{name}`")]
     #[diagnostic(code(spile::connector::unknown), help("{help}"))]
     Unknown {
         /// What was asked for.

@@ -1,4 +1,4 @@
-//! Finding a definition in what is kept of the hub.
+//! Finds a definition in the local copy of the hub.
 
 use super::ConnectorsError;
 use super::shelf::from_hub;
@@ -19,10 +19,10 @@ pub fn hub(project: &Project, name: &str, asked: &mut DefinitionHints) -> Result
     let index = kept.index()?;
     let Some(plugin) = index.as_ref().and_then(|index| find(index, name)) else {
         let help = match &index {
-            None => "nothing is kept of it yet: run `spile connectors update`".to_owned(),
+            None => "there is no local copy of Meltano Hub yet: run `spile connectors update`".to_owned(),
             Some(index) => {
                 did_you_mean(name, index.plugins.iter().map(|one| one.plugin.as_str())).unwrap_or_else(|| {
-                    format!("look for it with `spile connectors search {name}`, or update what is kept")
+                    format!("search with `spile connectors search {name}`, or refresh the copy with `spile connectors update`")
                 })
             }
         };

@@ -1,4 +1,4 @@
-//! Taking a definition over: read, checked as a file of the project's would be, and only then written.
+//! Imports a definition: reads it, checks it like a file of the project, and only then writes it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use spile_core::problem::{Problems, Report};
 use spile_core::source::Source;
 use spile_world::Project;
 
-/// What becomes of a definition that is there already.
+/// What becomes of a definition that already exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwriting {
     /// It stays.
@@ -56,7 +56,7 @@ pub fn read(from: &str, bytes: Vec<u8>) -> Result<Source, Error> {
 /// Writes the connector that a definition says.
 ///
 /// # Errors
-/// When the definition is wrong, its connector is there already, or the file cannot be written; nothing is then.
+/// When the definition is wrong, its connector already exists, or the file cannot be written; nothing is then.
 pub fn import(
     project: &Project,
     source: &Source,
@@ -72,7 +72,7 @@ pub fn import(
     let (role, name) = (connector.role, connector.name.clone());
     let path = path(project, role, &name, overwriting)?;
     if Catalog::is_built_in(role, &name) {
-        notes.push(format!("it overrides the built-in {role} `{name}`: `--name` would leave both"));
+        notes.push(format!("it overrides the built-in {role} `{name}`; use `--name` to keep both"));
     }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let text = definition::text(&connector, &stem);

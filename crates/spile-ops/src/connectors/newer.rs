@@ -1,4 +1,4 @@
-//! Which connectors of a project the hub has another definition of.
+//! Connectors of a project that have a different definition on the hub.
 
 use std::collections::BTreeSet;
 

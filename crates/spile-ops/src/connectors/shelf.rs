@@ -1,4 +1,4 @@
-//! The shelf: every connector by its head, which is enough to list and to search them.
+//! The shelf: the head of every connector, which is enough to list and search them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -110,8 +110,8 @@ impl Shelf {
         let found: Vec<&ShelfEntry> = self.standing(role).filter(|one| one.head.name == name).collect();
         if found.is_empty() {
             let names = self.standing(role).map(|one| one.head.name.as_str());
-            let help = did_you_mean(name, names)
-                .unwrap_or_else(|| format!("look for it with `spile connectors search {name}`"));
+            let help =
+                did_you_mean(name, names).unwrap_or_else(|| format!("search with `spile connectors search {name}`"));
             return Err(ConnectorsError::Unknown { name: name.to_owned(), help }.into());
         }
         let mut shown = Vec::new();
@@ -141,7 +141,7 @@ impl Shelf {
 pub(super) fn from_hub(kept: &HubCache, plugin: &KeptPlugin) -> Result<Source, Error> {
     let text = kept.definition(plugin)?.ok_or_else(|| ConnectorsError::NotInHub {
         name: plugin.name(),
-        help: "what is kept of it is not whole: run `spile connectors update`".to_owned(),
+        help: "its local copy is incomplete: run `spile connectors update`".to_owned(),
     })?;
     Ok(Source::new(plugin.name(), text))
 }

@@ -1,4 +1,4 @@
-//! Asking the hub what there is, and keeping it for times without a network.
+//! Downloads the hub's definitions, for use without a network.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,7 +124,7 @@ async fn ask(hub: &Hub, plugins: Vec<Indexed>, before: &BTreeMap<Indexed, KeptPl
         failures += usize::from(matches!(answer, Err(HubError::Unreached { .. })));
         came.push((plugin, answer.map_err(|error| error.to_string())));
     }
-    let missing = |plugin| (plugin, Err("it was not asked for, because the hub has stopped answering".to_owned()));
+    let missing = |plugin| (plugin, Err("it was skipped because the hub stopped responding".to_owned()));
     came.extend(left.map(missing));
     came
 }
@@ -186,6 +186,6 @@ fn read(plugin: &Indexed, text: &str) -> Result<Head, String> {
     match (found, report.problems().first()) {
         (Some(Definition { connector, .. }), None) => Ok(Head::from(&connector)),
         (_, Some(problem)) => Err(problem.message()),
-        (None, None) => Err("it says nothing".to_owned()),
+        (None, None) => Err("the definition is empty".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Upgrading a connector: a newer definition laid over it, what that changes, and for which integrations.
+//! Upgrades a connector to a newer definition, and shows what changes for which integrations.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use spile_core::source::Source;
 use spile_world::Project;
 use spile_world::net::hub::HubCache;
 
-/// An upgrade that is to be written.
+/// An upgrade to write.
 #[derive(Debug)]
 pub struct Prepared {
     /// The connector.
@@ -81,7 +81,7 @@ pub fn source_of(project: &Project, connector: &Connector) -> Result<String, Err
     let found = index.as_ref().and_then(|index| newer::of(connector, index));
     found.map(|plugin| format!("hub:{}", plugin.indexed().name())).ok_or_else(|| {
         let name = format!("{}--{}", connector.plugin.name, connector.plugin.variant);
-        let help = "run `spile connectors update`, or say where the newer definition is with `--from`".to_owned();
+        let help = "run `spile connectors update`, or specify the newer definition with `--from`".to_owned();
         ConnectorsError::NotInHub { name, help }.into()
     })
 }
@@ -143,7 +143,7 @@ pub fn prepare(
     })
 }
 
-/// Keeps the settings that an older definition has and the built-in one spares people, such as second names of others: the
+/// Keeps the settings that an older definition has and the built-in one spares people, for example second names of others: the
 /// plugin reads them all, and integrations may use them.
 fn keep_settings(merged: &mut Connector, older: &Connector) {
     let missing = older.settings.iter().filter(|setting| merged.setting(&setting.name).is_none());

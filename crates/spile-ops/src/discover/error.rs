@@ -1,4 +1,4 @@
-//! How a discovery goes wrong.
+//! Errors of discovery.
 
 use std::path::Path;
 
@@ -13,12 +13,12 @@ use spile_core::run::Cause;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
     /// It has no way to.
-    #[error(
-        "the tap of `{slug}` cannot be asked for its streams: `{connector}` has no `discover` among its capabilities"
-    )]
+    #[error("the tap of `{slug}` cannot discover streams: `{connector}` does not have the capability `discover`")]
     #[diagnostic(
         code(spile::discover::unsupported),
-        help("write `select` by the tap's own documentation; if it can be asked, add `discover` to the connector")
+        help(
+            "write `select` from the tap's documentation; if the tap does support discovery, add `discover` to the connector"
+        )
     )]
     Unsupported {
         /// The integration.
@@ -27,7 +27,7 @@ pub enum Error {
         connector: String,
     },
     /// It failed.
-    #[error("the source of `{slug}` does not say what it offers: {message}")]
+    #[error("discovery of `{slug}` failed: {message}")]
     #[diagnostic(code(spile::discover::failed), help("{help}"))]
     Failed {
         /// The integration.
@@ -38,7 +38,7 @@ pub enum Error {
         help: String,
     },
     /// It said something else.
-    #[error("the tap of `{slug}` does not say what its source offers")]
+    #[error("the tap of `{slug}` printed no valid catalog")]
     #[diagnostic(code(spile::discover::no_catalog), help("{help}"))]
     NoCatalog {
         /// The integration.
@@ -49,8 +49,8 @@ pub enum Error {
         help: String,
     },
     /// It took too long.
-    #[error("the source of `{slug}` has not said in {} what it offers", counted(*.seconds, "second"))]
-    #[diagnostic(code(spile::discover::timeout), help("give it more time with `--timeout`"))]
+    #[error("discovery of `{slug}` did not finish within {}", counted(*.seconds, "second"))]
+    #[diagnostic(code(spile::discover::timeout), help("allow more time with `--timeout`"))]
     TimedOut {
         /// The integration.
         slug: Slug,
@@ -65,19 +65,17 @@ pub enum Error {
         slug: Slug,
     },
     /// A run cannot use what the source offers.
-    #[error(
-        "a secret of `{slug}` is part of the names that its source offers, so that nobody can be shown how they change"
-    )]
+    #[error("a secret of `{slug}` is part of the names of its streams or columns, so their changes cannot be shown")]
     #[diagnostic(
         code(spile::discover::secret_names),
-        help("give it another secret, or take every change: remove `[schema]` from its file")
+        help("use another secret, or accept every change by removing `[schema]` from its file")
     )]
     SecretNames {
         /// The integration.
         slug: Slug,
     },
     /// The source offers no such stream.
-    #[error("the source of `{slug}` offers nothing that matches `{asked}`")]
+    #[error("nothing in the source of `{slug}` matches `{asked}`")]
     #[diagnostic(code(spile::discover::no_match), help("{help}"))]
     NoMatch {
         /// The integration.
@@ -91,7 +89,7 @@ pub enum Error {
 
 /// Returns the next step after a failure, and where all is that the tap said.
 pub(crate) fn help(cause: Cause, slug: &Slug, log: &Path) -> String {
-    let log = format!("the whole log is `{}`", log.display());
+    let log = format!("the full log is in `{}`", log.display());
     let step = match cause {
         Cause::Crash
         | Cause::Killed
@@ -103,11 +101,11 @@ pub(crate) fn help(cause: Cause, slug: &Slug, log: &Path) -> String {
         | Cause::Empty
         | Cause::Shrunk
         | Cause::SchemaChanged => return log,
-        Cause::Network => "check the address and that this machine reaches it",
+        Cause::Network => "check the address, and that this machine can reach it",
         Cause::Output => {
-            "what a tap writes to its standard output has to be its catalog alone: look for another version"
+            "a tap must write only its catalog to standard output: try another version of it"
         }
-        Cause::DiskFull => "free some space",
+        Cause::DiskFull => "free some disk space",
         Cause::Credentials
         | Cause::Permission
         | Cause::MissingSetting

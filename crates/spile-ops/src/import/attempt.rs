@@ -43,7 +43,7 @@ pub(super) fn attempt(
         Ok(()) => Ok(loaded),
         Err(import::Difference { plugin: Some(key), path }) => {
             let at = import.adopted.iter().find(|one| one.key == key).map_or(0, |one| one.at);
-            let what = format!("`{}` would be another one", import.copies.struck(&path));
+            let what = format!("`{}` would change", import.copies.struck(&path));
             left.insert(key, Why { what, at });
             Err(FailedAttempt::Again)
         }
@@ -51,7 +51,7 @@ pub(super) fn attempt(
     }
 }
 
-/// Checks the project as it is to be. Secrets are encrypted for nobody: only that they are there is looked at.
+/// Checks the project as it will be. Secrets are encrypted for nobody: only that they are there is looked at.
 fn loaded(project: &Project, files: &[NewFile]) -> Result<Loaded, OpsError> {
     let mut problems = Problems::default();
     let mut all = Files { template: None, ..Files::default() };

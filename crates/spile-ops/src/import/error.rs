@@ -1,4 +1,4 @@
-//! How an import ends when it does not end well.
+//! Errors of imports.
 
 use std::path::PathBuf;
 
@@ -6,25 +6,25 @@ use miette::Diagnostic;
 
 use spile_core::problem::listed;
 
-/// How an import ends when it does not end well.
+/// Errors of imports.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
     /// There is nothing to import.
-    #[error("there is no `meltano.yml` in `{}`", folder.display())]
+    #[error("`{}` has no `meltano.yml`", folder.display())]
     #[diagnostic(
         code(spile::import::missing),
-        help("go to the folder of a Meltano project, or name it with `-C DIR`; a new project is made by `spile init`")
+        help("go to the folder of a Meltano project, or use `-C DIR`; to create a new project, run `spile init`")
     )]
     Missing {
         /// The folder.
         folder: PathBuf,
     },
     /// spile rendered the file.
-    #[error("`meltano.yml` was rendered by spile: there is nothing to import")]
+    #[error("`meltano.yml` was rendered by spile, so there is nothing to import")]
     #[diagnostic(code(spile::import::rendered), help("edit the files in `integrations/` and run `spile plan`"))]
     Rendered,
-    /// Files that are there already.
-    #[error("{} there already and would be overwritten", are(files))]
+    /// Files that already exist.
+    #[error("{} and would be overwritten", are(files))]
     #[diagnostic(
         code(spile::import::in_the_way),
         help("move or rename what is in the way, then import again; nothing was written")
@@ -34,8 +34,8 @@ pub enum Error {
         files: Vec<PathBuf>,
     },
     /// A pattern of `include_paths` that leads nowhere.
-    #[error("`{pattern}` of `include_paths` {reason}")]
-    #[diagnostic(code(spile::import::include_path), help("mend the pattern; Meltano refuses it too"))]
+    #[error("the pattern `{pattern}` in `include_paths` {reason}")]
+    #[diagnostic(code(spile::import::include_path), help("fix the pattern; Meltano rejects it too"))]
     IncludePath {
         /// The pattern.
         pattern: String,
@@ -50,6 +50,6 @@ pub enum Error {
 
 fn are(files: &[PathBuf]) -> String {
     let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-    let verb = if files.len() == 1 { "is" } else { "are" };
+    let verb = if files.len() == 1 { "already exists" } else { "already exist" };
     format!("{} {verb}", listed(names.iter().map(String::as_str)))
 }

@@ -1,4 +1,4 @@
-//! The last look at what is to be written: no secret that is encrypted stands in it in plain text, in any encoding.
+//! The last check before writing: the files have no encrypted secret in plain text, in any encoding.
 
 use crate::Error;
 use spile_core::import::{ImportMistake, NewFile};

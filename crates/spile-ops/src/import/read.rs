@@ -68,14 +68,14 @@ fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, ops::Error> {
     let wrong = |reason: String| ops::Error::from(Error::IncludePath { pattern: pattern.to_owned(), reason });
     let relative = pattern.trim_start_matches("./");
     if relative.is_empty() || relative.starts_with('/') {
-        return Err(wrong("is no pattern within the project".to_owned()));
+        return Err(wrong("is not a relative path inside the project".to_owned()));
     }
-    glob::Pattern::new(relative).map_err(|error| wrong(format!("is no pattern: {}", error.msg)))?;
+    glob::Pattern::new(relative).map_err(|error| wrong(format!("is not a valid pattern: {}", error.msg)))?;
     let found = pattern::matching(door, relative).map_err(|pattern::RefusedPath { path, why }| {
         wrong(match why {
             Shut::Outside => format!("leads out of the project: `{}`", path.display()),
-            Shut::NotRegular => format!("names `{}`, which is no file", path.display()),
-            why => format!("cannot be followed: `{}`: {why}", path.display()),
+            Shut::NotRegular => format!("matches `{}`, which is not a file", path.display()),
+            why => format!("cannot be resolved: `{}`: {why}", path.display()),
         })
     })?;
     Ok(found)

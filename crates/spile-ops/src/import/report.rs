@@ -70,18 +70,18 @@ pub struct Became {
 /// Something that stays in the template.
 #[derive(Debug, Serialize)]
 pub struct TemplatePart {
-    /// The list that it stands in: a list of `plugins`, `jobs` or `schedules`; `keys` for a key of the file.
+    /// The list that it is in: a list of `plugins`, `jobs` or `schedules`; `keys` for a key of the file.
     pub list: String,
     /// Its name.
     pub name: String,
-    /// Why it is no integration, where it could have been one.
+    /// Why it is not an integration, where it could have been one.
     pub why: Option<String>,
 }
 
 /// Something that Meltano runs and spile does not.
 #[derive(Debug, Serialize)]
 pub struct NotRun {
-    /// The list that it stands in.
+    /// The list that it is in.
     pub list: String,
     /// Its name.
     pub name: String,
@@ -131,12 +131,12 @@ impl Report {
     }
 }
 
-/// Returns a name without what looks like a secret in it: one may stand where nobody looks for it.
+/// Returns a name without what looks like a secret in it: one may be where nobody looks for it.
 fn shown(name: &str) -> String {
     secrecy::struck(name).into_owned()
 }
 
-/// Returns the values of `meltano.yml` as it is to be, which was read before.
+/// Returns the values of `meltano.yml` as it will be, which was read before.
 fn rendered(prepared: &Prepared) -> Value {
     let Ok(document) = Document::parse(&prepared.rendered) else { return Value::Null };
     ValueReader::of(&document).value(&document.root, &mut Vec::new())
@@ -167,7 +167,7 @@ fn kept(document: &Value, prepared: &Prepared) -> Vec<TemplatePart> {
         for name in names(plugins).filter(|name| !is_adopted(name)) {
             let left = prepared.left.iter().find(|(key, _)| key.role.plural() == list && key.name == name);
             let is_role = [Role::Extractor, Role::Loader].iter().any(|role| role.plural() == list);
-            let definition = || "a definition that others inherit from, or that nothing runs".to_owned();
+            let definition = || "other plugins inherit from it, or nothing runs it".to_owned();
             let why = left.map(|(_, why)| shown(&why.what)).or_else(|| is_role.then(definition));
             kept.push(TemplatePart { list: list.clone(), name: shown(name), why });
         }
@@ -194,7 +194,7 @@ fn not_run(document: &Value, template: &[TemplatePart], prepared: &Prepared) -> 
         name: kept.name.clone(),
         why: match &kept.why {
             Some(why) => format!("stays in the template: {why}"),
-            None => "is no extractor, loader or mapper".to_owned(),
+            None => "is not an extractor, loader or mapper".to_owned(),
         },
         command: (kept.list == "utilities").then(|| format!("meltano invoke {}", kept.name)),
     }));
@@ -210,7 +210,7 @@ fn not_run(document: &Value, template: &[TemplatePart], prepared: &Prepared) -> 
     found.extend(schedules.into_iter().map(|name| NotRun {
         list: "schedules".to_owned(),
         name: shown(name),
-        why: "is Meltano's: spile keeps the schedules that files of integrations say".to_owned(),
+        why: "belongs to Meltano: spile runs only the schedules in integration files".to_owned(),
         command: Some(shown(&format!("meltano schedule run {name}"))),
     }));
     found
@@ -221,7 +221,7 @@ fn without_loader(one: &Adopted) -> NotRun {
     NotRun {
         list: one.key.role.plural().to_owned(),
         name: shown(&one.key.name),
-        why: more.map_or_else(|| "goes to no loader, or to several".to_owned(), |more| shown(&more.why)),
+        why: more.map_or_else(|| "has no loader, or several".to_owned(), |more| shown(&more.why)),
         command: more.map(|more| shown(&more.command)),
     }
 }
@@ -229,13 +229,13 @@ fn without_loader(one: &Adopted) -> NotRun {
 /// Returns why no integration does what a job does; `None` where one does.
 fn more_than_a_run(job: &Job, adopted: &[Adopted]) -> Option<String> {
     let Some((extractor, pair)) = job.only_pair() else {
-        return Some("is not one extractor with one loader and nothing else".to_owned());
+        return Some("is not just one extractor with one loader".to_owned());
     };
     let named = |role, name: &str| adopted.iter().find(|one| one.key.role == role && one.key.name == name);
     let (Some(from), Some(to)) = (named(Role::Extractor, extractor), named(Role::Loader, &pair.loader)) else {
         return Some("runs a plugin that stays in the template".to_owned());
     };
     let does_it = from.loader.as_ref() == Some(&to.slug) && from.mappers == pair.mappers;
-    let why = || from.more.as_ref().map_or_else(|| "goes elsewhere too".to_owned(), |more| more.why.clone());
+    let why = || from.more.as_ref().map_or_else(|| "has other destinations too".to_owned(), |more| more.why.clone());
     (!does_it).then(|| shown(&format!("runs `{extractor}`, which {}", why())))
 }

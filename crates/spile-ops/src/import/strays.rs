@@ -1,4 +1,4 @@
-//! Copies of secrets in files that an import does not write: they are named, so that somebody removes them.
+//! Copies of secrets in files that an import does not write: reported so that somebody removes them.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub(super) fn notes(folder: &Path, copies: &Copies) -> Vec<Note> {
     let mut notes = Vec::new();
     for item in files.take(MOST_FILES) {
         let path = item.path().strip_prefix(folder).unwrap_or(item.path());
-        // The file itself is written anew, and its backups are none.
+        // The file itself is rewritten, and its backups are none.
         if path == Path::new(spile_core::render::FILE_NAME) {
             continue;
         }
@@ -57,7 +57,7 @@ fn holds(line: &str, copies: &Copies) -> bool {
 fn note(path: &Path, line: usize) -> Note {
     Note {
         line: None,
-        message: format!("`{}:{line}` holds a copy of an encrypted secret, in plain text", path.display()),
-        help: Some("remove it there; and change it at its source if that file was ever shared".to_owned()),
+        message: format!("`{}:{line}` has a plain-text copy of an encrypted secret", path.display()),
+        help: Some("remove it from that file, and rotate the secret if the file was ever shared".to_owned()),
     }
 }

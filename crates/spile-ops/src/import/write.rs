@@ -12,7 +12,7 @@ use spile_core::render::FILE_NAME;
 use spile_world::files::project::{SOPS_RULES, with_lines};
 
 /// The first line of a file that was merged into the template: who changes it would wait for ever.
-const NOT_READ: &str = "# Nothing reads this file any more: `spile import` merged it into templates/meltano.yml.j2.\n";
+const NOT_READ: &str = "# This file is no longer used: `spile import` merged it into templates/meltano.yml.j2.\n";
 
 /// What was written.
 #[derive(Debug, Default, Serialize)]

@@ -75,16 +75,16 @@ pub fn read(path: &Path, registry: &Registry) -> Result<Fit, Error> {
 
 fn parsed(text: &str, home: &Home) -> Result<Fit, String> {
     if text.trim().is_empty() {
-        return Err("it is empty; psql says why on its standard error".to_owned());
+        return Err("it is empty; see psql's standard error for the reason".to_owned());
     }
-    let value = serde_json::from_str::<Value>(text).map_err(|_| "it is no JSON".to_owned())?;
-    let answer = CheckTableAnswer::deserialize(value).map_err(|_| "its JSON is another program's".to_owned())?;
+    let value = serde_json::from_str::<Value>(text).map_err(|_| "it is not JSON".to_owned())?;
+    let answer = CheckTableAnswer::deserialize(value).map_err(|_| "its JSON is from another program".to_owned())?;
     let table = format!("{}.{}", home.schema, home.table);
     if answer.version != VERSION {
-        return Err(format!("it is of version {}, and this program is of {VERSION}", answer.version));
+        return Err(format!("it is from version {}, but this program is version {VERSION}", answer.version));
     }
     if answer.table != table {
-        return Err(format!("it is about `{}`, and the registry's table is `{table}`", answer.table));
+        return Err(format!("it is for `{}`, but the registry's table is `{table}`", answer.table));
     }
     let fits = answer.findings.iter().all(|finding| finding.state != TableFinding::Conflict);
     Ok(Fit { table, fits, findings: answer.findings })
@@ -105,10 +105,10 @@ mod tests {
         assert!(!read(&answer(VERSION, "public.integrations")).unwrap().fits);
         for (text, why) in [
             ("\n", "it is empty"),
-            ("ERROR: no", "no JSON"),
-            ("{}", "another program's"),
-            (&answer(1, "public.integrations"), "of version 1"),
-            (&answer(VERSION, "public.others"), "about `public.others`"),
+            ("ERROR: no", "not JSON"),
+            ("{}", "from another program"),
+            (&answer(1, "public.integrations"), "from version 1"),
+            (&answer(VERSION, "public.others"), "for `public.others`"),
         ] {
             let told = read(text).unwrap_err();
             assert!(told.contains(why), "{text}: {told}");

@@ -1,4 +1,4 @@
-//! One channel: what it was told is read, what is due is decided and claimed, sent, and remembered.
+//! One channel: reads what was sent to it, decides and claims what is due, sends it, and records that.
 
 use std::path::Path;
 use std::time::Duration;
@@ -125,7 +125,7 @@ impl Delivery {
         .await
     }
 
-    /// Changes what the channel was told; again, where somebody else has changed it in between.
+    /// Changes what was sent to the channel; again, where somebody else has changed it in between.
     async fn write(&self, store: &dyn Alerts, mut change: impl FnMut(&Told) -> Told + Send) -> Result<(), TargetError> {
         for attempt in 0..TRIES {
             let kept = store.told(&self.channel.name).await?;
@@ -137,7 +137,7 @@ impl Delivery {
             let pause = 5 * (attempt + 1) + u64::from(Uuid::new_v4().as_bytes()[0] % 20);
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
-        Err(TargetError::Stale { target: "what channels were told" })
+        Err(TargetError::Stale { target: "the record of sent notifications" })
     }
 
     async fn send(&self, sending: &Sending, until: Instant, events: &mut Vec<Event>) -> Outcome {
@@ -147,7 +147,7 @@ impl Delivery {
         let (answer, template) = posted.unwrap_or_else(late);
         let channel = self.channel.name.value.clone();
         if let Some(complaint) = template {
-            let message = format!("the built-in template was sent: {complaint}");
+            let message = format!("used the built-in template instead: {complaint}");
             events.push(Event::NotNotified { channel: channel.clone(), message, help: None });
         }
         match answer {
@@ -163,7 +163,7 @@ impl Delivery {
     }
 
     fn not_shared(&self, error: &TargetError) -> Event {
-        let message = format!("other machines do not know what was sent, and may send it again: {error}");
+        let message = format!("could not record what was sent, so other machines may send it again: {error}");
         let help = miette::Diagnostic::help(error).map(|help| help.to_string());
         Event::NotNotified { channel: self.channel.name.value.clone(), message, help }
     }

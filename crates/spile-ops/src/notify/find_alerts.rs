@@ -1,4 +1,4 @@
-//! Looking at everything that people are told of.
+//! Finds everything that people are notified about.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -98,14 +98,14 @@ impl Looked {
             let Ok(Some(regranted)) = ops::secrets::regranted(&world.project, &file) else { continue };
             let counted = |count: usize| ops::counted(count, "recipient");
             let sentence = match (regranted.removed.len(), regranted.added.len()) {
-                (0, added) => format!("{} of `.sops.yaml` cannot read its secrets yet", counted(added)),
+                (0, added) => format!("{} in `.sops.yaml` cannot read its secrets yet", counted(added)),
                 (removed, _) => {
-                    format!("{} that `.sops.yaml` does not name any more can still read its secrets", counted(removed))
+                    format!("{} no longer in `.sops.yaml` can still read its secrets", counted(removed))
                 }
             };
             self.seen.alerts.push(Alert {
                 help: Some(
-                    "run `spile secrets updatekeys`, and change at their sources what the others know".to_owned(),
+                    "run `spile secrets updatekeys`, then rotate the secrets that removed recipients know".to_owned(),
                 ),
                 command: Some("spile secrets updatekeys --check".to_owned()),
                 ..to_do(format!("{}/recipients", integration.id), Some(integration), regranted.path, sentence, now)
@@ -174,10 +174,10 @@ fn drifted(loaded: &Loaded, drift: &Drift, now: Timestamp) -> Alert {
     let place = if drift.target == "registry" { "row" } else { "entry in `meltano.yml`" };
     let fields: Vec<String> = drift.fields.iter().map(|field| format!("`{}`", field.change.path)).collect();
     let sentence = match drift.kind {
-        DriftKind::Changed if fields.is_empty() => format!("something else has changed its {place}"),
-        DriftKind::Changed => format!("something else has changed its {place}: {}", fields.join(", ")),
-        DriftKind::Removed => format!("something else has removed its {place}"),
-        DriftKind::Added => format!("something else has put its {place} back after it was deleted"),
+        DriftKind::Changed if fields.is_empty() => format!("its {place} was changed outside spile"),
+        DriftKind::Changed => format!("its {place} was changed outside spile: {}", fields.join(", ")),
+        DriftKind::Removed => format!("its {place} was removed outside spile"),
+        DriftKind::Added => format!("its {place} was restored outside spile after it was deleted"),
     };
     let integration = loaded.integrations.get(&drift.id);
     let file = integration.map_or_else(PathBuf::new, |one| one.path.clone());
@@ -190,7 +190,7 @@ fn drifted(loaded: &Loaded, drift: &Drift, now: Timestamp) -> Alert {
     let gone = || Subject { id: Some(drift.id), slug: drift.slug.clone(), tags: None };
     Alert {
         integration: Some(alert.integration.unwrap_or_else(gone)),
-        help: Some(format!("run `{pull}` to keep it, or `spile apply` to put it back")),
+        help: Some(format!("run `{pull}` to keep the change, or `spile apply` to undo it")),
         command: Some("spile drift".to_owned()),
         ..alert
     }
@@ -204,13 +204,13 @@ fn changed(loaded: &Loaded, source: &ChangedSource) -> Option<Alert> {
         1 => String::new(),
         count => format!(" (and {} more)", count - 1),
     };
-    let said = first.consequence(argument).map(|said| format!("; when it is accepted, {said}")).unwrap_or_default();
+    let said = first.consequence(argument).map(|said| format!("; if accepted, {said}")).unwrap_or_default();
     let sentence = format!("its source has changed: {}{more}{said}", first.sentence());
     let integration = loaded.integrations.get(&source.id)?;
     let alert =
         to_do(format!("{}/contract", source.id), Some(integration), integration.path.clone(), sentence, source.at);
     Some(Alert {
-        help: Some(format!("run `{}` to take it as good, or leave it out of `select`", change::accept(argument))),
+        help: Some(format!("run `{}` to accept it, or exclude it in `select`", change::accept(argument))),
         command: Some(format!("spile discover {argument} --changes")),
         ..alert
     })
@@ -221,8 +221,8 @@ fn edited(plan: &Plan, now: Timestamp) -> Option<Alert> {
         key: Key::new(AlertKind::ActionRequired, "meltano.yml"),
         integration: None,
         since: now,
-        sentence: "something else has changed `meltano.yml` since the last apply".to_owned(),
-        help: Some("run `spile pull` to keep it in the template, or `spile apply` to put it back".to_owned()),
+        sentence: "`meltano.yml` was changed outside spile since the last apply".to_owned(),
+        help: Some("run `spile pull` to keep the change, or `spile apply` to undo it".to_owned()),
         file: Some("meltano.yml".into()),
         command: Some("spile drift".to_owned()),
         run: None,

@@ -1,4 +1,4 @@
-//! Where a sync goes on: what is kept of its bookmarks, and where else there are some.
+//! Where a sync continues: its stored bookmarks, and other places that have some.
 //!
 //! Never from nothing where somebody knows better: the registry takes over what a machine or an earlier run has, and of any
 //! other backend Meltano is told what would be missing there.

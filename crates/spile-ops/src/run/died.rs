@@ -1,4 +1,4 @@
-//! Runs that were killed: the registry still takes them to be running, until somebody tells it.
+//! Runs that were killed: the registry lists them as running until somebody records their end.
 
 use crate::Error;
 use spile_core::name::EnvironmentName;
@@ -17,7 +17,8 @@ pub async fn bury(world: &World, environment: &EnvironmentName) -> Result<(), Er
     for id in world.meltano.died(environment.as_str())? {
         let known = world.runs.get(id).await?;
         if let Some(run) = known.filter(|run| run.status == RunStatus::Running) {
-            let (error, finished_at) = (Some("it was killed, or the machine went down".to_owned()), (world.clock)());
+            let (error, finished_at) =
+                (Some("the run was killed, or the machine went down".to_owned()), (world.clock)());
             let ended = (RunStatus::Failed, Some(Cause::Killed), Some(finished_at.max(run.started_at)));
             let (status, cause, finished_at) = ended;
             world.runs.record(&Run { status, finished_at, error, cause, ..run }).await?;

@@ -1,4 +1,4 @@
-//! How a run ends: what came of its attempts, and what kept it from beginning.
+//! How a run ends: the results of its attempts, or why it did not start.
 
 use super::results::{RefusalReason, RefusedRun};
 use crate::Error;

@@ -1,4 +1,4 @@
-//! Where a failed run is mended: the file and line, and the page.
+//! Where to fix a failed run: the file and line, and the page.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use spile_core::run::Run;
 use spile_core::run::error_line::{self, Sought};
 use spile_world::World;
 
-/// Where to mend what made a run fail, and how.
+/// Where to fix what made a run fail, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mend {
     /// The next step.
@@ -24,7 +24,7 @@ pub struct Mend {
     pub url: Option<String>,
 }
 
-/// Returns where a failed run is mended; `None` for one that went well, or whose integration is gone.
+/// Returns where a failed run is fixed; `None` for one that went well, or whose integration is gone.
 #[must_use]
 pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<Mend> {
     let cause = run.cause?;

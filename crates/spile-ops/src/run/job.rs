@@ -112,14 +112,16 @@ impl Job {
         self.tell(Event::Began { slug: run.slug.clone(), kind: self.kind, run: run.id });
         self.carry_out(&mut run, hold).await;
         if *lost.borrow() {
-            let why = "another machine has taken its lease: this one was out of the registry's reach for too long";
+            let why =
+                "another machine took over its lease, because this machine could not reach the registry for too long";
             (run.error, run.cause) = (Some(why.to_owned()), Some(Cause::Busy));
             run.status = RunStatus::Failed;
         }
         if let Err(error) = self.world.runs.record(&run).await {
             let error = error_line(&error.into());
             let how = run.error.take().map(|how| format!(" ({how})")).unwrap_or_default();
-            run.error = Some(format!("it has ended{how}, and the registry does not take that: {error}"));
+            run.error =
+                Some(format!("the run ended{how}, but the result could not be stored in the registry: {error}"));
             (run.status, run.cause) = (RunStatus::Failed, Some(Cause::Registry));
         }
         self.tell(Event::Ended(Box::new(run.clone())));
@@ -138,7 +140,7 @@ impl Job {
     }
 
     fn stopped(&self, mut run: Run) -> RunEnd {
-        let how = "stopped before it began".to_owned();
+        let how = "stopped before it started".to_owned();
         finish(&mut run, How::new(RunStatus::Cancelled, Some(how), None), (self.world.clock)());
         self.tell(Event::Ended(Box::new(run.clone())));
         RunEnd::Refused(Box::new(RefusedRun { run, why: RefusalReason::Stopped }))
@@ -328,7 +330,7 @@ fn kept(kept: Result<(), NotKept>, finished: Finished) -> Finished {
         NotKept::Version { .. } => Cause::Bookmark,
         NotKept::Registry(_) => Cause::Registry,
     };
-    let message = format!("the bookmarks that it left are not kept: {why}");
+    let message = format!("its bookmarks could not be stored: {why}");
     Finished { outcome: Outcome::Failed { message, cause }, ..finished }
 }
 

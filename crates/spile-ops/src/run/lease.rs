@@ -23,7 +23,7 @@ pub(crate) struct Leased {
     renewing: JoinHandle<()>,
 }
 
-/// Takes the lease, or says who has it. Where it is taken away later, which happens only to a machine that the registry
+/// Takes the lease, or says who has it. Where it is removed later, which happens only to a machine that the registry
 /// has not heard of for long, `lost` turns true.
 ///
 /// # Errors

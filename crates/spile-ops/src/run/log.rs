@@ -1,4 +1,4 @@
-//! The log of a run, as far as it is written: what of it faces read.
+//! The log of a run, as far as it is written.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -59,7 +59,7 @@ impl Log {
         Ok(bytes)
     }
 
-    /// Returns what was written after so many bytes: so many at most. One that began anew is read anew; `None` where
+    /// Returns what was written after so many bytes: so many at most. One that began again is read again; `None` where
     /// nothing was written yet.
     ///
     /// # Errors

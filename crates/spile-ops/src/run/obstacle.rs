@@ -1,4 +1,4 @@
-//! What is in the way of a run before it begins: it would do nothing, or less than the job of Meltano that it stands for.
+//! Why a run cannot start: it would do nothing, or less than the Meltano job that it replaces.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,11 +13,10 @@ use spile_core::run::RunKind;
 
 /// Why a loader does not run by itself, and what to do.
 pub(crate) const LOADER: (&str, &str) =
-    ("is a loader and runs with its extractors", "name an extractor that has it as its `loader`");
+    ("is a loader, and loaders run with their extractors", "run an extractor that uses it as its `loader`");
 
 /// Why an extractor without a loader does not run, and what to do.
-pub(crate) const NO_LOADER: (&str, &str) =
-    ("has no loader to send its records to", "add `loader = \"SLUG\"` to its file");
+pub(crate) const NO_LOADER: (&str, &str) = ("has no loader to send records to", "add `loader = \"SLUG\"` to its file");
 
 /// What is in the way of a run.
 pub(super) struct Obstacle {
@@ -33,7 +32,8 @@ impl Obstacle {
     }
 
     fn of_job(More { why, command, .. }: More) -> Self {
-        let help = format!("run `{command}`: it does all of the job, and a sync of spile would do less");
+        let help =
+            format!("run `{command}` instead: it runs the whole job, and `spile sync` would run only part of it");
         Self::new(why, help)
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options
     if matches!(options.from, From::Moment(_)) && !has_start() {
         return Some(Obstacle::new(
             "has no setting `start_date`",
-            "leave out `--since`, or read everything with `--full-refresh`",
+            "remove `--since`, or read everything with `--full-refresh`",
         ));
     }
     None
@@ -80,7 +80,7 @@ fn less_than_a_job(integration: &Integration, jobs: &[Job], options: &Options) -
     let missing = Run::mappers(jobs, plugin).into_iter().find(|(mapper, _)| !declared.mappers.contains(mapper));
     if let Some((mapper, more)) = missing {
         let help = format!(
-            "add `mappers = [\"{mapper}\"]` to its file, or run `{}`: without it records would arrive as the source has them",
+            "add `mappers = [\"{mapper}\"]` to its file, or run `{}`: without the mapper, records would arrive unmapped",
             more.command
         );
         return Some(Obstacle::new(more.why, help));

@@ -1,4 +1,4 @@
-//! What came of runs that were wanted: those that ran, and those that did not.
+//! The results of requested runs: those that ran, and those that did not.
 
 use super::ended::RunEnd;
 use crate::Error;

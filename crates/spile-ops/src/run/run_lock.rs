@@ -1,4 +1,4 @@
-//! Keeping others away from an integration while a run lasts: on this machine, and on others.
+//! Keeps other runs of an integration away while a run lasts, on this machine and on others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,7 +130,10 @@ impl Claim<'_> {
             Err(NotHeld::Failed(error)) => return Err(error.into()),
             Err(NotHeld::Busy(other)) => {
                 let (run, since) = (other.run, other.since);
-                return Ok(Err(format!("the run {run} has it here since {since:.0}, by process {}", other.process.id)));
+                return Ok(Err(format!(
+                    "run {run} has been using it on this machine since {since:.0} (process {})",
+                    other.process.id
+                )));
             }
         };
         let Some(registry) = &self.world.supabase else { return Ok(Ok(RunLocks { hold, lease: None })) };
@@ -139,7 +142,7 @@ impl Claim<'_> {
             Err(other) => {
                 let run = other.run.map(|run| run.to_string()).unwrap_or_default();
                 let since = other.since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
-                Err(format!("the run {run} has it on `{}`{since}", other.host.unwrap_or_default()))
+                Err(format!("run {run} has been using it on `{}`{since}", other.host.unwrap_or_default()))
             }
         })
     }

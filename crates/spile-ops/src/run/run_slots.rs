@@ -1,4 +1,4 @@
-//! How many runs go on at a time: no more than asked for, and no more than memory has room for.
+//! How many runs go on at a time: limited by the user's setting and by free memory.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

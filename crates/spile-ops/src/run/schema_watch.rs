@@ -1,4 +1,4 @@
-//! What a run does when its source is not what it was when it was last taken as good.
+//! What a run does when its source has changed since it was last accepted.
 
 use serde_json::json;
 
@@ -48,7 +48,7 @@ impl Job {
         let environment = &self.options.environment;
         let path = contract::path(&self.integration.slug, environment);
         let message = format!(
-            "`[schema]` needs a contract, and there is no `{}`: `{}` writes it",
+            "`[schema]` needs a contract, but `{}` does not exist: `{}` writes it",
             path.display(),
             IntegrationLabel::of(&self.loaded, &self.integration, environment).accept()
         );
@@ -168,7 +168,7 @@ fn failed(message: String) -> Finished {
 fn left_out(change: &Change) -> String {
     let does = match &change.difference {
         Difference::NewStream { .. } | Difference::NewColumn { .. } => "left out",
-        Difference::Retyped { .. } | Difference::Rekeyed { .. } => "the stream is held back",
+        Difference::Retyped { .. } | Difference::Rekeyed { .. } => "the stream is skipped",
         Difference::LostColumn { .. } | Difference::LostStream => return change.sentence(),
     };
     format!("{} ({does})", change.sentence())

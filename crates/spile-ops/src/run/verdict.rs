@@ -1,4 +1,4 @@
-//! How a run that has ended is judged: whether what it moved is what was expected.
+//! Judges a run that has ended: whether it synced what was expected.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ impl Job {
         let How { status, error, cause } = how;
         match (status, cause) {
             (RunStatus::Ok, _) => self.weighed(run, found).await,
-            // A setting that was looked for in vain is no crash.
+            // A setting that was looked for in vain is not a crash.
             (_, Some(Cause::Crash)) => {
                 let misses = |reason: &String| error_line::misses_a_setting(reason, &self.integration.connector);
                 let is_missing = error.as_ref().is_some_and(misses);
@@ -54,7 +54,7 @@ impl Job {
             Ok(_) if is_held => {}
             Ok(found) => findings.extend(found),
             Err(error) => {
-                let sentence = format!("how it compares with earlier runs is not known: {}", error_line(&error));
+                let sentence = format!("cannot compare it with earlier runs: {}", error_line(&error));
                 findings.push(Finding { severity: Severity::Warn, cause: Cause::Registry, sentence });
             }
         }
@@ -83,17 +83,17 @@ impl Job {
     /// Says why a source gave no record when it was asked for one.
     fn nothing_came(&self, error: Option<String>, facts: &CatalogFacts) -> (Option<String>, Cause) {
         if let Some(missing) = finding::missing(&facts.missing) {
-            return (Some(format!("no record came: {missing}")), Cause::MissingStream);
+            return (Some(format!("no records were read: {missing}")), Cause::MissingStream);
         }
         if let Some(absent) = self.absent_folder() {
-            return (Some(format!("no record came: {absent}")), Cause::Empty);
+            return (Some(format!("no records were read: {absent}")), Cause::Empty);
         }
         match facts.selected {
             Some(0) => (Some("`select` matches no stream of the source".to_owned()), Cause::NothingSelected),
-            Some(_) => (Some("the source has no record of the streams that are selected".to_owned()), Cause::Empty),
+            Some(_) => (Some("the selected streams have no records".to_owned()), Cause::Empty),
             // It reads what it will, so the selection is not to blame.
             None if !can_select(&self.integration) => {
-                (Some("the source has no record where the settings point".to_owned()), Cause::Empty)
+                (Some("the source has no records where the settings point".to_owned()), Cause::Empty)
             }
             None => (error, Cause::NothingSelected),
         }
@@ -105,7 +105,7 @@ impl Job {
         let root = self.world.project.root();
         config.iter().filter(|(name, _)| names_files(name)).find_map(|(name, value)| {
             let state = texts(value).into_iter().find_map(|text| Some((text, absence(root, text)?)));
-            state.map(|(text, absence)| format!("`{name}` names `{text}`, {absence}"))
+            state.map(|(text, absence)| format!("`{name}` is `{text}`, {absence}"))
         })
     }
 }
@@ -131,7 +131,7 @@ fn absence(root: &Path, text: &str) -> Option<&'static str> {
     }
     let path = root.join(text);
     match path.metadata() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("which is not there"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("which does not exist"),
         Ok(_) | Err(_) => None,
     }
 }
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_path_that_is_not_there_is_told_from_what_is_no_path() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(absence(root.path(), "dat"), Some("which is not there"));
+        assert_eq!(absence(root.path(), "dat"), Some("which does not exist"));
         assert_eq!(absence(root.path(), "."), None);
         for other in ["", "s3://bucket/dat", "data/*.csv", "$HOME/dat"] {
             assert_eq!(absence(root.path(), other), None, "{other}");

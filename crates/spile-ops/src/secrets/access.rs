@@ -14,7 +14,7 @@ use spile_world::Project;
 use spile_world::keys::wrap;
 use spile_world::processes::sops_program::WholeFile;
 
-/// Encrypts everything anew under a new data key. Who could read it can read it.
+/// Encrypts everything again under a new data key. Who could read it can read it.
 ///
 /// # Errors
 /// When the secrets do not open, or a recipient's key cannot be used.
@@ -61,7 +61,7 @@ pub struct Regranted {
     pub path: PathBuf,
     /// Who may read it from now on.
     pub added: Vec<String>,
-    /// Who may not any more; the data key is made anew then.
+    /// Who may not any more; the data key is recreated then.
     pub removed: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Secrets as a text that people edit: one line each.
+//! Secrets as text for an editor, one line each.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use spile_core::secret::Secret;
 /// Returns secrets as a text to be edited.
 #[must_use]
 pub fn as_text(values: &Values, slug: &str) -> Secret {
-    let head = format!("# The secrets of `{slug}`. What you save is encrypted; a line taken away is removed.\n");
+    let head = format!("# The secrets of `{slug}`. What you save is encrypted. Delete a line to remove the secret.\n");
     Secret::new(head + lines(values).expose())
 }
 
@@ -27,10 +27,10 @@ pub fn lines(values: &Values) -> Secret {
     Secret::new(text.as_str())
 }
 
-/// Returns what has to be set and taken away to come from the values to an edited text.
+/// Returns what has to be set and removed to come from the values to an edited text.
 ///
 /// # Errors
-/// When the text is no TOML of texts; the message quotes none of it.
+/// When the text is not TOML of texts; the message quotes none of it.
 pub fn changes(values: &Values, edited: &Secret) -> Result<Vec<(String, Option<Secret>)>, Error> {
     let table = DeTable::parse(edited.expose()).map_err(|error| {
         let before = &edited.expose()[..error.span().map_or(0, |span| span.start)];
@@ -39,7 +39,7 @@ pub fn changes(values: &Values, edited: &Secret) -> Result<Vec<(String, Option<S
     let mut wanted = Values::new();
     for (key, value) in table.get_ref() {
         let DeValue::String(text) = value.get_ref() else {
-            return Err(Error::Edited { message: format!("`{}` is not a text", key.get_ref()) });
+            return Err(Error::Edited { message: format!("`{}` is not a string", key.get_ref()) });
         };
         wanted.insert(key.get_ref().to_string(), Secret::new(text.as_ref()));
     }

@@ -1,4 +1,4 @@
-//! Encrypting what stands in plain text: under `[secrets]`, and the secret settings under `[config]`.
+//! Encrypting what is in plain text: under `[secrets]`, and the secret settings under `[config]`.
 
 use toml_edit::{Item, TableLike, Value};
 
@@ -9,18 +9,18 @@ use spile_core::connector::{Connector, Kind, Setting};
 use spile_core::integration::check::{is_reference, secret_in};
 use spile_core::secret::Secret;
 
-/// Encrypts every secret of a file that stands in plain text, moves those of `[config]` to `[secrets]`, and returns
+/// Encrypts every secret of a file that is in plain text, moves those of `[config]` to `[secrets]`, and returns
 /// their names.
 ///
 /// # Errors
-/// When a name is no setting, or nobody says who may read them.
+/// When a name is not a setting, or nobody says who may read them.
 pub async fn encrypt(access: Access<'_>, file: &SecretsFile) -> Result<Vec<String>, ops::Error> {
     let Some((names, text)) = encrypted(access, file).await? else { return Ok(Vec::new()) };
     write(access.project, &file.source, &text)?;
     Ok(names)
 }
 
-/// Returns a file's text with every secret encrypted that stands in plain text, and their names; `None` where there are
+/// Returns a file's text with every secret encrypted that is in plain text, and their names; `None` where there are
 /// none. Writes nothing.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! How an operation on secrets ends when it does not end well.
+//! Errors of operations on secrets.
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +12,11 @@ use spile_world::processes::editor::EditorError;
 use spile_world::processes::git::GitError;
 use spile_world::processes::sops_program::ProgramError;
 
-/// How an operation on secrets ends when it does not end well.
+/// Errors of operations on secrets.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
     /// They do not open.
-    #[error("the secrets of `{}` cannot be opened", path.display())]
+    #[error("the secrets of `{}` cannot be decrypted", path.display())]
     #[diagnostic(code(spile::secrets::closed), help("{}", help_of(source.as_ref())))]
     Opening {
         /// The file that holds them.
@@ -25,20 +25,20 @@ pub enum Error {
         source: Box<OpenError>,
     },
     /// Nobody says who may read new secrets.
-    #[error("no `.sops.yaml` says who may read the secrets of `{}`", path.display())]
+    #[error("no `.sops.yaml` lists recipients for the secrets of `{}`", path.display())]
     #[diagnostic(
         code(spile::secrets::no_rules),
-        help("run `spile secrets init`: it makes a `.sops.yaml`, and a key where you have none")
+        help("run `spile secrets init` to create a `.sops.yaml`, and a key if you have none")
     )]
     NoRules {
         /// The integration's file.
         path: PathBuf,
     },
     /// None of the rules is for this file.
-    #[error("no creation rule of `{}` is for `{}`", rules.display(), path.display())]
+    #[error("no creation rule in `{}` matches `{}`", rules.display(), path.display())]
     #[diagnostic(
         code(spile::secrets::no_rule),
-        help("add a rule to `{}` with a `path_regex` that matches, or one without for all the rest", rules.display())
+        help("add a rule to `{}` with a `path_regex` that matches, or a rule without `path_regex` as a fallback", rules.display())
     )]
     NoRule {
         /// The integration's file.
@@ -50,7 +50,7 @@ pub enum Error {
     #[error("`{}` cannot be used", path.display())]
     #[diagnostic(
         code(spile::secrets::rules),
-        help("mend it: https://getsops.io/docs/#using-sopsyaml-conf-to-select-kms-pgp-and-age-for-new-files")
+        help("fix it: https://getsops.io/docs/#using-sopsyaml-conf-to-select-kms-pgp-and-age-for-new-files")
     )]
     Rules {
         /// The `.sops.yaml`.
@@ -68,7 +68,7 @@ pub enum Error {
         source: FileError,
     },
     /// The rule names nobody.
-    #[error("the creation rule for `{}` names no recipients", path.display())]
+    #[error("the creation rule for `{}` has no recipients", path.display())]
     #[diagnostic(code(spile::secrets::no_recipients), help("add `age: age1...` to the rule in `.sops.yaml`"))]
     NoRecipients {
         /// The integration's file.
@@ -90,11 +90,11 @@ pub enum Error {
         slug: Slug,
     },
     /// An environment without a file of its own.
-    #[error("`{slug}` has no file of its own for the environment `{environment}`")]
+    #[error("`{slug}` has no overlay for the environment `{environment}`")]
     #[diagnostic(
         code(spile::secrets::no_overlay),
         help(
-            "leave out `--env {environment}`, or add `{slug}.{environment}.toml`: all secrets of that environment then stand there"
+            "remove `--env {environment}`, or add `{slug}.{environment}.toml`, which then holds all secrets of that environment"
         )
     )]
     NoOverlay {
@@ -103,7 +103,7 @@ pub enum Error {
         /// The environment.
         environment: String,
     },
-    /// A name that is no setting.
+    /// A name that is not a setting.
     #[error("{connector} has no setting `{name}`")]
     #[diagnostic(code(spile::secrets::unknown), help("{help}"))]
     Unknown {
@@ -114,9 +114,9 @@ pub enum Error {
         /// The nearest one, or all.
         help: String,
     },
-    /// A value that the setting does not take. It is not told: it is a secret.
-    #[error("the value is not what `{name}` takes: {wanted} is wanted")]
-    #[diagnostic(code(spile::secrets::value), help("write it as JSON, such as {example}; nothing was written"))]
+    /// A value that the setting does not take. It is not shown: it is a secret.
+    #[error("the value is not valid for `{name}`: expected {wanted}")]
+    #[diagnostic(code(spile::secrets::value), help("write it as JSON, for example {example}; nothing was written"))]
     Value {
         /// The setting.
         name: String,
@@ -129,17 +129,17 @@ pub enum Error {
     #[error("the value of `{name}` is empty")]
     #[diagnostic(
         code(spile::secrets::empty),
-        help("look at what was to print it; `spile secrets unset` takes a secret away; nothing was written")
+        help("check the command that prints it, or remove the secret with `spile secrets unset`; nothing was written")
     )]
     Empty {
         /// The setting.
         name: String,
     },
-    /// A setting that is no secret here.
-    #[error("`{name}` stands under `[config]` in `{}`", path.display())]
+    /// A setting that is not a secret here.
+    #[error("`{name}` is under `[config]` in `{}`", path.display())]
     #[diagnostic(
         code(spile::secrets::in_config),
-        help("take that line out first, or `spile secrets encrypt` moves secret settings; nothing was written")
+        help("remove that line first, or run `spile secrets encrypt` to move secret settings; nothing was written")
     )]
     InConfig {
         /// The file.
@@ -149,12 +149,12 @@ pub enum Error {
     },
     /// Somebody else wrote to the file in the meantime.
     #[error("`{}` has changed in the meantime", path.display())]
-    #[diagnostic(code(spile::secrets::moved), help("look at what is different and try again; nothing was written"))]
+    #[diagnostic(code(spile::secrets::moved), help("review the differences and try again; nothing was written"))]
     Moved {
         /// The file.
         path: PathBuf,
     },
-    /// Metadata that only a rotation mends.
+    /// Metadata that only a rotation fixes.
     #[error("the `[sops]` of `{}` covers more than `[secrets]`", path.display())]
     #[diagnostic(code(spile::secrets::not_profile), help("run `spile secrets rotate {slug}` first"))]
     NotProfile {
@@ -173,7 +173,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Nobody can type a secret.
-    #[error("there is no terminal to ask for {what} on")]
+    #[error("cannot prompt for {what} without a terminal")]
     #[diagnostic(code(spile::secrets::no_terminal), help("{help}"))]
     NoTerminal {
         /// What would be asked for.
@@ -183,7 +183,7 @@ pub enum Error {
     },
     /// What is imported cannot be read.
     #[error("`{from}` cannot be read as {form}: {message}")]
-    #[diagnostic(code(spile::secrets::import), help("mend it and try again; nothing was written"))]
+    #[diagnostic(code(spile::secrets::import), help("fix it and try again; nothing was written"))]
     Import {
         /// The file.
         from: String,
@@ -196,11 +196,11 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Editor(#[from] EditorError),
-    /// What came out of the editor is no table of texts.
+    /// What came out of the editor is not a table of texts.
     #[error("what you wrote cannot be used: {message}")]
     #[diagnostic(
         code(spile::secrets::edited),
-        help("write `name = \"value\"` on a line of its own; nothing was written, and what you wrote is gone")
+        help("write `name = \"value\"` on its own line; nothing was written, and your text is gone")
     )]
     Edited {
         /// Where it stumbled; never the text.

@@ -34,7 +34,7 @@ pub struct Access<'a> {
     pub now: Timestamp,
 }
 
-/// A secret that is to be set, or taken away where there is no value.
+/// A secret to set, or removed where there is no value.
 pub type SecretEdit = (String, Option<Secret>);
 
 /// Returns values as secrets to be set.
@@ -107,7 +107,7 @@ impl SecretsFile {
     /// Reads the files of all integrations.
     ///
     /// # Errors
-    /// When one is no TOML, or a sidecar is no sops document: it may be one of those with secrets.
+    /// When one is not TOML, or a sidecar is not a sops document: it may be one of those with secrets.
     pub fn all(project: &Project) -> Result<Vec<Self>, ops::Error> {
         let mut problems = Problems::default();
         let files = project.integrations(&mut problems);
@@ -140,14 +140,14 @@ impl SecretsFile {
     /// Takes a text as that of an integration's file that is not written yet.
     ///
     /// # Errors
-    /// When it is no TOML.
+    /// When it is not TOML.
     pub fn new(name: FileName, path: &Path, text: &str) -> Result<Self, ops::Error> {
         let mut problems = Problems::default();
         Self::read(name, Source::new(path, text), None, &mut problems)
             .ok_or_else(|| ops::Error::Problems(problems.into_report()))
     }
 
-    /// Returns the text with secrets set, or taken away where there is no value.
+    /// Returns the text with secrets set, or removed where there is no value.
     ///
     /// # Errors
     /// When the present ones do not open, or nobody says who may read new ones.
@@ -224,7 +224,7 @@ impl SecretsFile {
         self.document.as_ref().ok_or_else(|| Error::NoSecrets { slug: self.name.slug.clone() })
     }
 
-    /// Sets secrets, or takes them away where there is no value, and leaves every other byte as it is.
+    /// Sets secrets, or removes them where there is no value, and leaves every other byte as it is.
     ///
     /// # Errors
     /// When the present ones do not open, or nobody says who may read new ones.
@@ -243,7 +243,7 @@ impl SecretsFile {
         self.write(access.project, &document)
     }
 
-    /// Refuses to set what stands under `[config]`: a setting is set once.
+    /// Refuses to set what is under `[config]`: a setting is set once.
     fn said_otherwise(&self, changes: &[SecretEdit]) -> Result<(), Error> {
         let Some(Node::Map(config)) = node::find(&self.members, "config") else { return Ok(()) };
         match changes.iter().find(|(name, value)| value.is_some() && says(config, name)) {
@@ -252,7 +252,7 @@ impl SecretsFile {
         }
     }
 
-    /// Returns the document with secrets set or taken away.
+    /// Returns the document with secrets set or removed.
     pub(super) async fn sealed_with(&self, access: Access<'_>, changes: &[SecretEdit]) -> Result<Document, Error> {
         none_is_empty(changes)?;
         match &self.document {
@@ -282,7 +282,7 @@ impl SecretsFile {
             Err(error) => return Err(Error::no_key(self.path(), error)),
         };
         let fault = |fault| Error::fault(self.path(), fault);
-        // What stands there in plain text is about to be replaced, in its place; the MAC was made without it.
+        // What is there in plain text is about to be replaced, in its place; the MAC was made without it.
         let mut sealed = document.clone();
         for name in self.plain().keys() {
             sealed.remove(name);

@@ -1,4 +1,4 @@
-//! Taking secrets over from a `.env` file or from JSON.
+//! Imports secrets from a `.env` file or from JSON.
 
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ use spile_core::sops::node::{Members, Node};
 pub struct ImportedSecrets {
     /// The secrets by setting.
     pub secrets: Vec<(String, Secret)>,
-    /// What is no setting of the connector: a `.env` file often serves several programs.
+    /// What is not a setting of the connector: a `.env` file often serves several programs.
     pub passed_over: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ fn dotenv(text: &str) -> Result<Vec<(String, Secret)>, String> {
         if let Some(quote) = start.chars().next().filter(|first| matches!(first, '"' | '\'')) {
             let from = rest.len() - after.len() - usize::from(rest.len() > line.len()) - start.len() + 1;
             let (value, length) =
-                quoted(&rest[from..], quote).ok_or_else(|| format!("the quotes of line {number} do not end"))?;
+                quoted(&rest[from..], quote).ok_or_else(|| format!("the quotes on line {number} are not closed"))?;
             let end = from + length;
             number += rest[..end].matches('\n').count() + 1;
             rest = rest[end..].split_once('\n').map_or("", |(_, after)| after);
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said_by_its_line_alone() {
         assert_eq!(dotenv("A=1\nhunter2\n").unwrap_err(), "line 2 is not `KEY=value`");
-        assert_eq!(dotenv("A=1\nB=\"hunter2\n").unwrap_err(), "the quotes of line 2 do not end");
+        assert_eq!(dotenv("A=1\nB=\"hunter2\n").unwrap_err(), "the quotes on line 2 are not closed");
         assert_eq!(json("{\"a\": hunter2}").unwrap_err(), "line 1, column 7");
     }
 

@@ -16,7 +16,7 @@ use spile_world::{Keys, processes::git};
 /// What came of a merge.
 #[derive(Debug)]
 pub struct Merged {
-    /// The file as it is to be, with git's marks where its text is in conflict.
+    /// The file as it will be, with git's marks where its text is in conflict.
     pub text: String,
     /// The secrets that both sides changed, each to something else; the value of ours is kept.
     pub secrets: Vec<String>,
@@ -66,7 +66,7 @@ pub async fn merge(path: &Path, versions: Versions<'_>, keys: &Keys, now: Timest
     Ok(Merged { text, secrets, is_text_in_conflict })
 }
 
-/// Puts the tables back at the end. A text with marks of a conflict is no TOML, so it is not read for that.
+/// Puts the tables back at the end. A text with marks of a conflict is not TOML, so it is not read for that.
 fn with_secrets(text: &str, document: &Document) -> String {
     let tables = sops::rewrite("", document).unwrap_or_default();
     let gap = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n" };

@@ -1,4 +1,4 @@
-//! Encrypting into a file that is not there yet.
+//! Encrypts into a file that does not exist yet.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The settings that secrets are: what the connector says of them.
+//! The settings that secrets belong to, from the connector.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -61,8 +61,8 @@ impl SecretsFile {
             let is_name = near.is_some() || name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.".contains(&byte));
             let name = if is_name { name.to_owned() } else { NOT_SHOWN.to_owned() };
             let help = match (value, near) {
-                (Some(_), _) => "write the name alone: a value on a command line is read by others; change it at its \
-                                 source, and give the new one with `--stdin`"
+                (Some(_), _) => "write only the name: others can read values on a command line; rotate the \
+                                 secret, and pass the new value with `--stdin`"
                     .to_owned(),
                 (None, Some(near)) => near,
                 (None, None) => format!("its settings are {}", listed(names())),

@@ -23,17 +23,17 @@ pub struct Setup {
     pub rules: PathBuf,
     /// Whether it was made.
     pub made_rules: bool,
-    /// What git was told.
+    /// What was configured in git.
     pub git: Vec<String>,
 }
 
-/// Where git is told which driver is for which file.
+/// The file that tells git which driver handles which file.
 const GIT_ATTRIBUTES: &str = ".gitattributes";
 
 /// The lines of `.gitattributes`.
 const ATTRIBUTES: [&str; 1] = ["integrations/**/*.toml merge=spile diff=spile"];
 
-/// What git is told of the drivers. `%O`, `%A` and `%B` are git's names for the three versions, `%P` is the path.
+/// The git configuration of the drivers. `%O`, `%A` and `%B` are git's names for the three versions, `%P` is the path.
 const DRIVERS: [(&str, &str); 4] = [
     ("merge.spile.name", "spile: text line by line, secrets by their values"),
     ("merge.spile.driver", "spile secrets resolve %O %A %B %P"),
@@ -41,7 +41,7 @@ const DRIVERS: [(&str, &str); 4] = [
     ("diff.spile.cachetextconv", "true"),
 ];
 
-/// Prepares a project for secrets. What is there already stays as it is.
+/// Prepares a project for secrets. What already exists stays as it is.
 ///
 /// # Errors
 /// When a key or a file cannot be written.
@@ -97,7 +97,7 @@ pub(crate) fn rules_for(recipients: &[String]) -> String {
     let readers: Vec<String> = recipients.iter().map(|recipient| format!("      - {recipient}\n")).collect();
     let readers = readers.concat();
     format!(
-        "# Who may read secrets, for spile and for sops: https://getsops.io/docs/#using-sopsyaml-conf\n\
+        "# The recipients of secrets, for spile and sops: https://getsops.io/docs/#using-sopsyaml-conf\n\
          # After a change: spile secrets updatekeys\n\
          creation_rules:\n  - path_regex: ^integrations/\n    age:\n{readers}"
     )

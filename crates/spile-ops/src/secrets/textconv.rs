@@ -1,11 +1,11 @@
-//! A file as `git diff` is to show it: what of the secrets changed, and never their values.
+//! A file as `git diff` shows it: which secrets changed, and never their values.
 
 use super::file::SecretsFile;
 use spile_core::digest::hash;
 use spile_core::sops::SECRETS;
 
 /// Returns a file with a short mark in place of every ciphertext and its recipients in place of the metadata. A
-/// ciphertext changes only when its value does, so equal marks are equal values; no key is needed. What is no TOML, for
+/// ciphertext changes only when its value does, so equal marks are equal values; no key is needed. What is not TOML, for
 /// it is in conflict, is shown as it is.
 #[must_use]
 pub fn textconv(path: &std::path::Path, text: &str) -> String {

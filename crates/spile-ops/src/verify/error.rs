@@ -1,4 +1,4 @@
-//! How a comparison goes wrong, and that it finds something wrong.
+//! Errors of comparisons, and differences that they find.
 
 use miette::Diagnostic;
 
@@ -9,10 +9,10 @@ use spile_core::problem::{counted, listed};
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
     /// Its source cannot be asked.
-    #[error("the source of `{slug}` cannot be compared with its destination: spile cannot ask `{connector}`")]
+    #[error("`{slug}` cannot be compared with its destination: `verify` does not support `{connector}`")]
     #[diagnostic(
         code(spile::verify::unsupported),
-        help("sources of {names} can be compared; of others `spile runs show {slug}` tells what arrived")
+        help("`verify` supports {names}; for other sources, `spile runs show {slug}` shows what arrived")
     )]
     Unsupported {
         /// The integration.
@@ -34,11 +34,11 @@ pub enum Error {
         help: String,
     },
     /// It took too long.
-    #[error("comparing `{slug}` with its destination has not ended in {}", counted(*.seconds, "second"))]
+    #[error("comparing `{slug}` with its destination did not finish within {}", counted(*.seconds, "second"))]
     #[diagnostic(
         code(spile::verify::timeout),
         help(
-            "give it more time with `--timeout`, name the streams that matter, or compare fewer values with `--sample`"
+            "allow more time with `--timeout`, list only the streams that matter, or compare fewer values with `--sample`"
         )
     )]
     TimedOut {
@@ -56,7 +56,7 @@ pub enum Error {
     },
     /// Something else runs the integration.
     #[error("`{slug}` is running: {busy}")]
-    #[diagnostic(code(spile::verify::busy), help("leave out `--no-wait` to wait until it has ended"))]
+    #[diagnostic(code(spile::verify::busy), help("remove `--no-wait` to wait until it ends"))]
     Busy {
         /// The integration.
         slug: Slug,
@@ -64,7 +64,7 @@ pub enum Error {
         busy: String,
     },
     /// The source offers no such stream.
-    #[error("`{slug}` reads no stream `{stream}`")]
+    #[error("`{slug}` has no stream `{stream}`")]
     #[diagnostic(code(spile::verify::no_stream), help("{help}"))]
     NoStream {
         /// The integration.
@@ -75,10 +75,10 @@ pub enum Error {
         help: String,
     },
     /// The stream is not read.
-    #[error("the stream `{stream}` of `{slug}` is not read")]
+    #[error("the stream `{stream}` of `{slug}` is not selected")]
     #[diagnostic(
         code(spile::verify::not_read),
-        help("add `{pattern}` to `select` and sync first, or name a stream that is read")
+        help("add `{pattern}` to `select` and sync first, or choose a selected stream")
     )]
     NotRead {
         /// The integration.
@@ -89,12 +89,12 @@ pub enum Error {
         pattern: String,
     },
     /// Something is missing or different.
-    #[error("the destination of `{slug}` does not have what the source has: {}", listed(.streams.iter().map(String::as_str)))]
+    #[error("the destination of `{slug}` differs from its source: {}", listed(.streams.iter().map(String::as_str)))]
     #[diagnostic(
         code(spile::verify::differs),
         help(
-            "run `spile sync {slug}` and verify again, in case the source has changed since; if that does not help, \
-             `spile sync {slug} --full-refresh` reads everything again"
+            "run `spile sync {slug}` and verify again, in case the source has changed since; \
+             if they still differ, run `spile sync {slug} --full-refresh` to read everything again"
         )
     )]
     Differs {

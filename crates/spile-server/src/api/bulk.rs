@@ -1,4 +1,4 @@
-//! `POST /api/bulk`: the same for several integrations.
+//! `POST /api/bulk`: one action on several integrations.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Making, changing and deleting integrations: what is written is files.
+//! Creates, changes and deletes integrations, by writing files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,7 +77,8 @@ pub async fn create(
     who.may(caller::Role::Editor)?;
     let Json(body) = body?;
     let slug = body.slug.clone().or_else(|| Slug::from_words(&body.name));
-    let slug = slug.ok_or_else(|| refused("name", "nothing of it can be part of a file's name", "give a `slug`"))?;
+    let slug =
+        slug.ok_or_else(|| refused("name", "it has no letters or digits to make a file name from", "set `slug`"))?;
     let connector = change::connector(&app, &body.r#type, body.kind.unwrap_or(Role::Extractor))?;
     let mut wanted = wanted(body.keys, Some(body.config), body.secrets)?;
     if body.name != slug.as_str() {
@@ -155,8 +156,8 @@ fn wanted(
     keys.retain(|key, _| !GIVEN.contains(&key.as_str()));
     if let Some(unknown) = keys.keys().find(|key| !DesiredIntegration::free_keys().any(|known| known == key.as_str())) {
         let help = did_you_mean(unknown, DesiredIntegration::free_keys())
-            .unwrap_or_else(|| "`/api/openapi.json` says which there are".to_owned());
-        return Err(refused(unknown, "there is no such field", &help));
+            .unwrap_or_else(|| "see `/api/openapi.json` for the fields".to_owned());
+        return Err(refused(unknown, "unknown field", &help));
     }
     let config = config.map(|config| config.into_iter().filter(|(_, value)| !value.is_null()).collect());
     let secret = |(name, value): (String, Option<String>)| (name, value.map(Secret::new));
@@ -178,10 +179,10 @@ fn refused(field: &str, message: &str, help: &str) -> Refusal {
 }
 
 fn gone() -> Refusal {
-    Refusal::new(StatusCode::CONFLICT, "spile::integration::unknown", "it has gone in the meantime")
+    Refusal::new(StatusCode::CONFLICT, "spile::integration::unknown", "it was deleted in the meantime")
 }
 
-/// Answers with an integration as it is read now, with its mark; as it is to be, where it is on a branch.
+/// Answers with an integration as it is read now, with its mark; as it will be, where it is on a branch.
 async fn answer(
     app: &App,
     status: StatusCode,

@@ -1,4 +1,4 @@
-//! `GET /api/health`: for whatever watches the server; nobody has to be signed in, and nothing of the project is told.
+//! `GET /api/health`: for monitoring; needs no sign-in, and shows nothing of the project.
 
 use axum::Json;
 use axum::extract::State;

@@ -130,12 +130,12 @@ pub fn find<'a>(desk: &'a ProjectView, id: &str) -> Result<&'a Arc<Integration>,
     let integrations = &desk.loaded.integrations;
     let by_id = id.parse().ok().and_then(|id| integrations.get(&id));
     by_id.or_else(|| integrations.find(id)).ok_or_else(|| {
-        Refusal::new(StatusCode::NOT_FOUND, "spile::integration::unknown", "there is no such integration")
+        Refusal::new(StatusCode::NOT_FOUND, "spile::integration::unknown", "no such integration")
             .help("`GET /api/integrations` lists them")
     })
 }
 
-/// Returns the mark of an integration as it is given: of what its files said, and of how the registry says that it stands.
+/// Returns the mark of an integration as it is given: of what its files said, and of its status in the registry.
 pub(super) fn etag(desk: &ProjectView, integration: &Integration, standing: Option<&Standing>) -> String {
     let stands = standing.map(|one| hash(format!("{} {} {}", one.status, one.created_at, one.updated_at).as_bytes()));
     format!("\"{}.{}\"", desk.mark_of(integration), stands.as_deref().map_or("0", |hash| &hash[..8]))
@@ -152,7 +152,7 @@ pub(super) fn holds(desk: &ProjectView, integration: &Integration, headers: &Hea
     }
     let detail = "the file has changed since it was read";
     Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "spile::http::precondition", detail)
-        .help("read it again, and make the change to what it says now"))
+        .help("fetch it again and repeat the change on the current version"))
 }
 
 /// Returns the marks that a header names. Proxies that pack an answer call its mark a weak one.

@@ -1,4 +1,4 @@
-//! `/api/notifications`: what needs somebody, and what of it they have read; `/api/audit`: who did what here.
+//! `/api/notifications`: notifications, and which of them the caller has read; `/api/audit`: who did what.
 
 use axum::Json;
 use axum::extract::Query;

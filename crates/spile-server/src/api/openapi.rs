@@ -1,4 +1,4 @@
-//! `GET /api/openapi.json`: what the API is, as `OpenAPI` 3.1.
+//! `GET /api/openapi.json`: the description of the API, as `OpenAPI` 3.1.
 
 use axum::Json;
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ const LIMIT: (&str, &str) = ("limit", "integer");
 const KIND: (&str, &str) = ("kind", "kind");
 
 const OPERATIONS: [Operation; 26] = [
-    get("/api/health", "health", "Tells how the server is; nobody has to be signed in", "Health"),
+    get("/api/health", "health", "Returns the server's health; needs no sign-in", "Health"),
     Operation {
         query: &[("q", "string"), LIMIT, ("after", "string")],
         ..get("/api/integrations", "listIntegrations", "Lists integrations by name", "Integrations")
@@ -31,57 +31,72 @@ const OPERATIONS: [Operation; 26] = [
         method: "post",
         body: Some("NewIntegration"),
         gives: ("201", "Integration"),
-        ..get("/api/integrations", "createIntegration", "Makes an integration: writes its file, secrets encrypted", "")
+        ..get(
+            "/api/integrations",
+            "createIntegration",
+            "Creates an integration: writes its file with its secrets encrypted",
+            "",
+        )
     },
     get("/api/integrations/{id}", "getIntegration", "Returns an integration, by its id or name", "OneIntegration"),
     Operation {
         method: "put",
         body: Some("IntegrationUpdate"),
         gives: ("200", "Integration"),
-        ..get("/api/integrations/{id}", "updateIntegration", "Changes what is said; what is left out stays", "")
+        ..get(
+            "/api/integrations/{id}",
+            "updateIntegration",
+            "Updates the fields that are set; omitted fields stay unchanged",
+            "",
+        )
     },
     Operation {
         method: "delete",
         gives: ("200", "Success"),
-        ..get("/api/integrations/{id}", "deleteIntegration", "Takes an integration's files away", "")
+        ..get("/api/integrations/{id}", "deleteIntegration", "Deletes an integration's files", "")
     },
     Operation {
         method: "post",
         query: &[("wait", "integer")],
         gives: ("200", "RunAnswer"),
-        ..get("/api/integrations/{id}/test", "testIntegration", "Reads one record from its source", "")
+        ..get(
+            "/api/integrations/{id}/test",
+            "testIntegration",
+            "Tests the connection: reads one record from the source",
+            "",
+        )
     },
     Operation {
         method: "post",
         query: &[("wait", "integer")],
         gives: ("202", "RunAnswer"),
-        ..get("/api/integrations/{id}/sync", "syncIntegration", "Begins a sync, and waits for it with `wait`", "")
+        ..get("/api/integrations/{id}/sync", "syncIntegration", "Starts a sync; `wait` waits for it to end", "")
     },
     Operation {
         query: &[("integration", "string"), LIMIT],
-        ..get("/api/runs", "listRuns", "Lists runs, the newest first", "Object")
+        ..get("/api/runs", "listRuns", "Lists runs, newest first", "Object")
     },
-    get("/api/runs/{id}", "getRun", "Returns a run, with where to mend what made it fail", "Object"),
+    get("/api/runs/{id}", "getRun", "Returns a run and, if it failed, where to fix the cause", "Object"),
     get(
         "/api/runs/{id}/logs",
         "getLog",
-        "Returns the log of a run; as events with `Accept: text/event-stream`",
+        "Returns the log of a run, or streams it as events with `Accept: text/event-stream`",
         "Object",
     ),
     Operation {
         query: &[("only", "string")],
-        ..get("/api/plan", "plan", "Says what the files would change", "Object")
+        ..get("/api/plan", "plan", "Returns the plan: what applying the files would change", "Object")
     },
-    Operation { query: &[LIMIT], ..get("/api/applies", "listApplies", "Lists applies, the newest first", "Object") },
+    Operation { query: &[LIMIT], ..get("/api/applies", "listApplies", "Lists applies, newest first", "Object") },
     Operation {
         method: "post",
         body: Some("Apply"),
         gives: ("201", "Object"),
-        ..get("/api/applies", "apply", "Applies exactly the plan of that id", "")
+        ..get("/api/applies", "apply", "Applies exactly the plan with this id", "")
     },
     Operation {
         query: &[("q", "string"), KIND],
-        ..get("/api/connectors", "listConnectors", "Lists connectors, or finds them by words", "Object")
+        ..get("/api/connectors", "listConnectors", "Lists or searches connectors", "Object")
     },
     Operation { query: &[KIND], ..get("/api/connectors/{type}", "getConnector", "Returns a connector", "Object") },
     Operation {
@@ -95,21 +110,16 @@ const OPERATIONS: [Operation; 26] = [
     },
     Operation {
         query: &[("integration!", "string")],
-        ..get("/api/discover", "getDiscovered", "Returns what a source said last that it offers", "Object")
+        ..get("/api/discover", "getDiscovered", "Returns the result of the last discovery of a source", "Object")
     },
     Operation {
         method: "post",
         body: Some("Discover"),
-        ..get("/api/discover", "discover", "Asks a source what it offers", "Object")
+        ..get("/api/discover", "discover", "Discovers the streams of a source", "Object")
     },
     Operation {
         query: &[("integration!", "string")],
-        ..get(
-            "/api/contracts",
-            "getChanges",
-            "Returns what has changed in a source since it was last accepted",
-            "Object",
-        )
+        ..get("/api/contracts", "getChanges", "Returns the changes in a source since it was last accepted", "Object")
     },
     Operation {
         method: "post",
@@ -117,29 +127,29 @@ const OPERATIONS: [Operation; 26] = [
         ..get(
             "/api/contracts",
             "acceptChanges",
-            "Accepts what has changed in a source, or leaves a part of it out",
+            "Accepts the changes in a source, or leaves out a new stream or column",
             "Object",
         )
     },
     Operation {
         method: "post",
         body: Some("Bulk"),
-        ..get("/api/bulk", "bulk", "Does the same to several integrations", "Object")
+        ..get("/api/bulk", "bulk", "Performs one action on several integrations", "Object")
     },
     get(
         "/api/notifications",
         "listNotifications",
-        "Lists what needs somebody, and whether they have read it",
+        "Lists notifications, and whether the caller has read them",
         "Object",
     ),
     Operation {
         method: "post",
         body: Some("Marks"),
-        ..get("/api/notifications", "markNotifications", "Marks notifications as read, or as unread", "Success")
+        ..get("/api/notifications", "markNotifications", "Marks notifications as read or unread", "Success")
     },
     Operation {
         query: &[("integration", "string"), LIMIT],
-        ..get("/api/audit", "listAudit", "Lists who did what through this server, the newest first", "Object")
+        ..get("/api/audit", "listAudit", "Lists who did what through this server, newest first", "Object")
     },
     get("/api/openapi.json", "getDocument", "Returns this document", "Object"),
 ];
@@ -156,7 +166,7 @@ pub async fn document() -> Json<Value> {
         "info": {
             "title": "spile",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Data integrations as code: what is written here becomes files. No secret ever comes back.",
+            "description": "Data integrations as code. Changes made through this API become files. Secrets are never returned.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "security": [{ "token": [] }],
@@ -173,9 +183,9 @@ fn operation(operation: &Operation) -> Value {
     let (status, gives) = operation.gives;
     let content = json!({ "application/json": { "schema": reference(gives) } });
     let mut responses = json!({
-        status: { "description": "As wanted", "content": content },
+        status: { "description": "Success", "content": content },
         "default": {
-            "description": "Why not",
+            "description": "Error",
             "content": { "application/problem+json": { "schema": reference("Problem") } },
         },
     });
@@ -186,10 +196,10 @@ fn operation(operation: &Operation) -> Value {
         _ => None,
     };
     if let Some(other) = other {
-        responses[other] = json!({ "description": "As wanted", "content": content });
+        responses[other] = json!({ "description": "Success", "content": content });
     }
     if operation.id == "getIntegration" {
-        responses["304"] = json!({ "description": "As it was" });
+        responses["304"] = json!({ "description": "Not modified" });
     }
     let mut value = json!({
         "operationId": operation.id,
@@ -243,21 +253,21 @@ fn written() -> Value {
         "load": {
             "type": "object",
             "properties": { "schema": text(), "shared_tables": { "type": "boolean" } },
-            "description": "A schema of its own for the records, and whether its tables may hold rows of others",
+            "description": "The schema for the records, and whether other integrations may share its tables",
         },
         "schema": { "type": "object", "description": "What a run does when the source changes" },
         "metadata": { "type": "object" },
-        "config": { "type": "object", "description": "All settings that are no secrets, by name" },
+        "config": { "type": "object", "description": "All settings that are not secret, by name" },
         "secrets": {
             "type": "object",
             "additionalProperties": { "type": ["string", "null"], "writeOnly": true },
-            "description": "Secrets to be set; null takes one away; what is left out stays",
+            "description": "Secrets to set; null removes a secret, and omitted secrets stay unchanged",
         },
     })
 }
 
 fn applied() -> Value {
-    let description = "Where changes are applied at once: whether this one was, and in `not_applied` why not";
+    let description = "Whether this change was applied, on a server that applies changes immediately; if not, `not_applied` has the reason";
     json!({ "type": "boolean", "description": description })
 }
 
@@ -267,13 +277,13 @@ fn acceptance() -> Value {
         "type": "object",
         "properties": {
             "integration": text(),
-            "discovered_at": { "type": "string", "format": "date-time", "description": "As it was told with the changes" },
+            "discovered_at": { "type": "string", "format": "date-time", "description": "The value that was returned with the changes" },
             "leave_out": {
                 "type": "object",
                 "properties": { "stream": text(), "column": maybe("string") },
                 "required": ["stream"],
                 "additionalProperties": false,
-                "description": "A stream or column that is new, for `select` to leave out; without it all is accepted",
+                "description": "A new stream or column for `select` to leave out; if omitted, all changes are accepted",
             },
         },
         "required": ["integration", "discovered_at"],
@@ -300,7 +310,7 @@ fn schemas() -> Value {
         "kind": { "enum": ["extractor", "loader"] }, "status": text(), "created_at": maybe("string"),
         "updated_at": maybe("string"), "environments": texts(),
         "secrets": { "type": "object", "additionalProperties": secret },
-        "change": { "type": "object", "description": "The branch and the commit, where changes become some" },
+        "change": { "type": "object", "description": "The branch and the commit, on a server that writes changes to branches" },
         "applied": applied(), "not_applied": reference("Problem"),
     }));
     let required = ["id", "slug", "type", "name", "config", "secrets", "status", "created_at", "updated_at"];

@@ -31,7 +31,7 @@ pub struct AppliesQuery {
     limit: Option<usize>,
 }
 
-/// A plan that is to be applied: exactly the one that was looked at.
+/// A plan to apply: exactly the one that was looked at.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Apply {

@@ -1,4 +1,4 @@
-//! Runs: begun, listed, looked at.
+//! Starts, lists and shows runs.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ async fn begin(who: &Caller, app: &App, kind: RunKind, id: &str, seconds: u64) -
         Err(refusal) if refusal.status() == StatusCode::NOT_FOUND => Value::Null,
         Err(refusal) => return Err(refusal),
     };
-    let has = if begun.is_waiting { "waits for its turn" } else { "has begun" };
+    let has = if begun.is_waiting { "is waiting for its turn" } else { "has started" };
     let message = format!("the {} of `{slug}` {has}", kind.word());
     Ok((StatusCode::ACCEPTED, Json(json!({ "success": true, "message": message, "run": run }))).into_response())
 }
@@ -86,9 +86,9 @@ fn ended_as(run: &Run) -> Response {
     let success = run.status.succeeded();
     let message = match (run.status, &run.error, run.records) {
         (_, Some(error), _) => error.clone(),
-        (RunStatus::Cancelled, None, _) => "it was stopped".to_owned(),
+        (RunStatus::Cancelled, None, _) => "the run was stopped".to_owned(),
         (_, None, Some(records)) if run.kind == RunKind::Sync => {
-            format!("{} moved", ops::counted(usize::try_from(records).unwrap_or(usize::MAX), "record"))
+            format!("{} synced", ops::counted(usize::try_from(records).unwrap_or(usize::MAX), "record"))
         }
         _ => "the connection works".to_owned(),
     };
@@ -122,7 +122,7 @@ pub async fn one(_who: Caller, State(app): State<App>, Path(id): Path<String>) -
 pub struct RunStatusPage {
     /// The run.
     pub run: Run,
-    /// Whether it waits for its turn.
+    /// Whether it is waiting for its turn.
     pub is_waiting: bool,
 }
 
@@ -142,7 +142,7 @@ impl RunStatusPage {
 /// # Errors
 /// When there is none, or it was refused when its turn came.
 pub async fn found(app: &App, desk: &ProjectView, id: &str) -> Result<RunStatusPage, Refusal> {
-    let unknown = || Error::NoRun { of: "that id".to_owned() };
+    let unknown = || Error::NoRun { of: "that ID".to_owned() };
     let id = id.parse().map_err(|_| unknown())?;
     // One that has begun since is in the registry before it is taken out of the queue.
     match app.queue().find(id) {

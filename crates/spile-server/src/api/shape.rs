@@ -1,4 +1,4 @@
-//! The shapes of answers. No secret is in any of them, ciphertext included: a secret is a name, and when it was set.
+//! The shapes of responses. None has a secret or ciphertext: a secret is shown by its name and when it was set.
 
 use std::collections::{BTreeMap, BTreeSet};
 

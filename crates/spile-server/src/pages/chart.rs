@@ -67,7 +67,7 @@ fn chart(runs: &[Run], what: &str, shown: &dyn Fn(f64) -> String, value: &dyn Fn
         return None;
     }
     let most = syncs.iter().map(|run| value(run)).fold(0.0, f64::max);
-    // Few runs are no wide bars: they stand where the newest always are.
+    // Few runs are no wide bars: they are where the newest always are.
     let width = syncs.len().max(LEAST) * STEP;
     let failed = syncs.iter().filter(|run| run.status == RunStatus::Failed).count();
     let bar = |(place, run): (usize, &&Run)| {
@@ -84,7 +84,7 @@ fn chart(runs: &[Run], what: &str, shown: &dyn Fn(f64) -> String, value: &dyn Fn
     };
     Some(Chart {
         width,
-        label: format!("{what} of the last {} syncs: {} at most, {failed} failed", syncs.len(), shown(most)),
+        label: format!("{what} of the last {} syncs: maximum {}, {failed} failed", syncs.len(), shown(most)),
         bars: syncs.iter().enumerate().map(bar).collect(),
     })
 }

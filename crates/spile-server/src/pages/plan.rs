@@ -1,4 +1,4 @@
-//! Plans, as a page shows them: the words are those of the command line.
+//! Plans, as a page shows them, in the words of the command line.
 
 use serde::Serialize;
 

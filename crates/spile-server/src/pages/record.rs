@@ -1,4 +1,4 @@
-//! What is known of a run, as its page shows it: what arrived, and what it ran with.
+//! The details of a run, as its page shows them: what arrived, and what it ran with.
 
 use serde::Serialize;
 
@@ -77,7 +77,7 @@ pub fn facts(run: &Run, applied: Option<&Applied>) -> Vec<Fact> {
         ("Schedule", run.scheduled_for.map(moment)),
         ("Plan", applied.map(|applied| format!("{}, applied {}", applied.plan, moment(applied.at)))),
         ("Catalog", run.details.catalog.as_ref().map(|hash| format!("sha256 {hash}"))),
-        ("State id", run.state_id.clone()),
+        ("State ID", run.state_id.clone()),
         ("Bookmark before", run.bookmark_before.as_ref().map(bookmark)),
         ("Bookmark after", run.bookmark_after.as_ref().map(bookmark)),
     ];

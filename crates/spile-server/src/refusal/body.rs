@@ -1,4 +1,4 @@
-//! What is wrong with a body, in words of ours: the parser's quote what was sent, and that may be a secret.
+//! What is wrong with a body, in our own words: the parser quotes what was sent, and that may be a secret.
 
 use axum::http::StatusCode;
 
@@ -26,16 +26,14 @@ pub(super) fn told(status: StatusCode, said: &str) -> String {
         return "the body is too large".to_owned();
     }
     if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-        return "the body is not sent as JSON".to_owned();
+        return "the body must be sent as `application/json`".to_owned();
     }
     let Some((before, line, column)) = place(said) else { return "the body cannot be read".to_owned() };
     let wanted = before.rsplit_once(", expected ").map(|(_, wanted)| wanted).filter(|wanted| WANTED.contains(wanted));
     let what = match (missing(before), wanted) {
         (Some(field), _) => format!("the field `{field}` is missing"),
-        (None, Some(wanted)) => format!("a value is of another kind: {wanted} is wanted"),
-        (None, None) if status == StatusCode::UNPROCESSABLE_ENTITY => {
-            "a value is not one that its field takes".to_owned()
-        }
+        (None, Some(wanted)) => format!("a value has the wrong type: expected {wanted}"),
+        (None, None) if status == StatusCode::UNPROCESSABLE_ENTITY => "a value is not valid for its field".to_owned(),
         (None, None) => "the body is not JSON".to_owned(),
     };
     format!("{what} (line {line}, column {column})")
@@ -62,12 +60,12 @@ mod tests {
     fn what_was_sent_is_never_quoted() {
         let wrong = StatusCode::UNPROCESSABLE_ENTITY;
         for (said, wanted) in [
-            ("x: invalid type: integer `12345`, expected a string at line 1 column 36", "a string is wanted"),
-            ("x: invalid type: string \"a, expected 12345\", expected a map at line 1 column 2", "a map is wanted"),
-            ("x: unknown variant `12345`, expected `a` or `b` at line 1 column 2", "not one that its field takes"),
-            ("x: `12345` is no slug at line 1 column 2", "not one that its field takes"),
-            ("x: no, expected 12345 at line 1 column 2", "not one that its field takes"),
-            ("x: missing field `12345` at line 1 column 2", "not one that its field takes"),
+            ("x: invalid type: integer `12345`, expected a string at line 1 column 36", "expected a string"),
+            ("x: invalid type: string \"a, expected 12345\", expected a map at line 1 column 2", "expected a map"),
+            ("x: unknown variant `12345`, expected `a` or `b` at line 1 column 2", "not valid for its field"),
+            ("x: `12345` is no slug at line 1 column 2", "not valid for its field"),
+            ("x: no, expected 12345 at line 1 column 2", "not valid for its field"),
+            ("x: missing field `12345` at line 1 column 2", "not valid for its field"),
             ("x: missing field `name` at line 3 column 2", "the field `name` is missing (line 3, column 2)"),
             ("12345", "the body cannot be read"),
         ] {

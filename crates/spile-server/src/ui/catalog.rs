@@ -1,4 +1,4 @@
-//! The marketplace, and the check of a field when somebody leaves it.
+//! The catalog of connectors, and the check of a field when it loses focus.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ pub async fn marketplace(at: At, wanted: Result<Query<CatalogQuery>, QueryReject
         "q": wanted.q, "category": wanted.category, "kind": wanted.kind, "categories": categories,
         "count": found.len(), "connectors": found.iter().take(MOST).map(|one| card(one)).collect::<Vec<_>>(),
     });
-    at.page("marketplace.html.j2", "Marketplace", data).await
+    at.page("marketplace.html.j2", "Catalog", data).await
 }
 
 fn card(one: &ShelfEntry) -> Value {

@@ -49,12 +49,10 @@ pub async fn enter(State(app): State<App>, parts: Parts, Form(entry): Form<SignI
     match by_code(&app, &entry.code, &from)? {
         Ok(cookie) => Ok(come_in(cookie)),
         Err(NotIn::Wrong) => {
-            let fault = "That is not the code, or it was used: a new one comes with a restart.";
+            let fault = "This code is wrong or already used. Restart the server to get a new one.";
             page(&app, StatusCode::FORBIDDEN, Some(fault))
         }
-        Err(NotIn::Paused) => {
-            page(&app, StatusCode::TOO_MANY_REQUESTS, Some("Too many codes were tried: wait a minute."))
-        }
+        Err(NotIn::Paused) => page(&app, StatusCode::TOO_MANY_REQUESTS, Some("Too many attempts. Wait a minute.")),
     }
 }
 
@@ -69,7 +67,13 @@ fn by_code(app: &App, code: &str, from: &str) -> Result<Result<HeaderValue, NotI
 
 /// A session lasts no longer than the token.
 async fn by_token(app: &App, parts: &Parts, token: &str) -> Result<HeaderValue, Refusal> {
-    let unknown = || Refusal::new(StatusCode::FORBIDDEN, "spile::http::unauthorized", "no tokens are believed here");
+    let unknown = || {
+        Refusal::new(
+            StatusCode::FORBIDDEN,
+            "spile::http::unauthorized",
+            "this server does not accept tokens from a provider",
+        )
+    };
     let attempted = |refusal: Refusal| app.attempts().take(&from(parts)).err().unwrap_or(refusal);
     let bearer = app.jwts().ok_or_else(unknown)?.bearer(token).await.map_err(attempted)?;
     let lasts = bearer.until.duration_since(Timestamp::now()).try_into().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Forms as browsers send them: fields by name, with what protects a session from forms of others.
+//! Forms as browsers send them: fields by name, with the token that protects against forms of other sites.
 
 use std::marker::PhantomData;
 
@@ -70,9 +70,9 @@ impl<By: Sender> FromRequest<App> for Posted<By> {
             .map_err(|rejection| refused(&rejection))?;
         let posted = Self { at, fields, by: PhantomData };
         if posted.at.who.csrf.as_deref().is_some_and(|csrf| csrf != posted.get("csrf")) {
-            let detail = "the form is not of this session";
+            let detail = "the form belongs to another session";
             return Err(Refusal::new(StatusCode::FORBIDDEN, "spile::http::csrf", detail)
-                .help("open the page again, and send the form from there")
+                .help("reload the page and submit the form again")
                 .into());
         }
         Ok(posted)

@@ -1,4 +1,4 @@
-//! One integration: how it stands, its settings, its runs, and what can be done to it.
+//! One integration: its status, settings, runs and actions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,8 +109,13 @@ fn general(at: &At, one: &Integration, posted: Option<&Posted>, refusal: Option<
     let loader = base.loader.as_ref().map(ToString::to_string).unwrap_or_default();
     let schedule = base.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut fields = vec![
-        text("name", "Name", "What people call it.", base.name.clone()),
-        text("description", "Description", "What it is for.", base.description.clone().unwrap_or_default()),
+        text("name", "Name", "The name that people see.", base.name.clone()),
+        text(
+            "description",
+            "Description",
+            "What this integration is for.",
+            base.description.clone().unwrap_or_default(),
+        ),
     ];
     if one.role() == Role::Extractor {
         fields.push(loaders(at, &loader));
@@ -122,14 +127,14 @@ fn general(at: &At, one: &Integration, posted: Option<&Posted>, refusal: Option<
         fields.push(text(
             "select",
             "Streams",
-            "Patterns such as orders.*, between commas; empty: all.",
+            "Patterns like orders.*, separated by commas. Leave empty to sync all streams.",
             join(base.select.iter().map(String::as_str).collect()),
         ));
     }
     fields.push(text(
         "tags",
         "Tags",
-        "Words to find it by, between commas.",
+        "Words to find it by, separated by commas.",
         join(base.tags.iter().map(String::as_str).collect()),
     ));
     for field in &mut fields {
@@ -142,10 +147,11 @@ fn general(at: &At, one: &Integration, posted: Option<&Posted>, refusal: Option<
 }
 
 /// What mappers are, in words.
-const MAPPERS: &str = "Meltano's mappings that records go through, between commas, in order; empty: none.";
+const MAPPERS: &str = "Meltano mappings to apply to the records, in order, separated by commas. Leave empty for none.";
 
 /// What a schedule is, in words.
-pub const SCHEDULE: &str = "Five cron fields such as 0 6 * * 1-5, or @hourly, @daily, @weekly; empty: by hand.";
+pub const SCHEDULE: &str =
+    "Five cron fields like 0 6 * * 1-5, or @hourly, @daily, @weekly. Leave empty to sync manually.";
 
 /// Returns a line for a text.
 pub fn text(name: &str, label: &str, help: &str, value: String) -> FieldData {
@@ -174,7 +180,12 @@ pub fn loaders(at: &At, present: &str) -> FieldData {
     FieldData {
         control: Control::Choice,
         options: all.map(option).collect(),
-        ..text("loader", "Records go to", "A destination; without one it cannot be synced.", present.to_owned())
+        ..text(
+            "loader",
+            "Destination",
+            "Where the records go. Without a destination the source cannot be synced.",
+            present.to_owned(),
+        )
     }
 }
 
@@ -205,7 +216,7 @@ fn source(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
         History::ByAnswer(_) => (false, Vec::new()),
     };
     let needs_one = one.at(&desk.environment).schema.need_contract();
-    // A source that nobody watches and that is as it was is no news.
+    // A source that nobody watches and that is as it was is not news.
     if changes.is_empty() && (has_contract || !needs_one) {
         return None;
     }
@@ -256,18 +267,18 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     let (at, desk) = (&posted.at, &posted.at.desk);
     let one = find(desk, &slug)?.clone();
     if posted.get("etag") != desk.mark_of(&one) {
-        let detail = "its file has changed since this page was opened: look at what is different, and save again";
+        let detail = "its file has changed since you opened this page: review the differences and save again";
         let refusal = Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail);
         return page(at, &one, Some(&posted), Some(&refusal)).await;
     }
     let read = form::posted(&one.connector, posted.pairs());
     if !read.faults.is_empty() {
         let refusal =
-            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some answers do not fit");
+            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some values are not valid");
         return page(at, &one, Some(&posted), Some(&refusal)).await;
     }
     let mut config = read.config;
-    // A variable in place of a secret is no field of the form: it stays, unless a secret takes its place.
+    // A variable in place of a secret is not a field of the form: it stays, unless a secret takes its place.
     let is_secret = |name: &str| one.connector.setting(name).is_some_and(|setting| setting.secret);
     let kept = one.base.config.iter().filter(|(name, _)| is_secret(name) && !read.secrets.contains_key(*name));
     config.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
@@ -353,7 +364,7 @@ pub async fn act(Path((slug, action)): Path<(String, String)>, posted: Posted) -
     let at = &posted.at;
     let one = find(&at.desk, &slug)?.clone();
     let action: Bulk = serde_json::from_value(json!(action))
-        .map_err(|_| Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is no such action"))?;
+        .map_err(|_| Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "no such action"))?;
     if action == Bulk::Delete {
         return confirm(at, action, std::slice::from_ref(&one.slug)).await;
     }

@@ -1,4 +1,4 @@
-//! The list of integrations, and what is done to several of them.
+//! The list of integrations, and bulk actions.
 
 use std::collections::BTreeSet;
 
@@ -143,11 +143,11 @@ pub async fn bulk(posted: Posted) -> Result<Response, Trouble> {
 /// Shows what would happen, before it does.
 pub async fn confirm(at: &At, action: Bulk, slugs: &[Slug]) -> Result<Response, Trouble> {
     let (verb, sentence) = match action {
-        Bulk::Test => ("test", "Their connections are tested."),
-        Bulk::Sync => ("sync", "Records are moved now."),
-        Bulk::Enable => ("enable", "Schedules and runs of all take them again."),
-        Bulk::Disable => ("disable", "Their rows stay; no schedule takes them."),
-        Bulk::Delete => ("delete", "Their files go. What is in the registry goes when the plan is applied."),
+        Bulk::Test => ("test", "This tests their connections."),
+        Bulk::Sync => ("sync", "This starts a sync of each of them now."),
+        Bulk::Enable => ("enable", "Schedules and syncs of all integrations include them again."),
+        Bulk::Disable => ("disable", "Their rows stay, but schedules skip them."),
+        Bulk::Delete => ("delete", "This deletes their files. Applying the plan deletes their rows from the registry."),
     };
     let plan = match action {
         Bulk::Test | Bulk::Sync => None,
@@ -182,5 +182,5 @@ fn capitalized(word: &str) -> String {
 }
 
 fn unknown_action() -> Refusal {
-    Refusal::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", "there is no such action")
+    Refusal::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "spile::http::field", "no such action")
 }

@@ -1,4 +1,4 @@
-//! What needs somebody: a page, what is told while another page is looked at, and what was read.
+//! Notifications: their page, the toasts on other pages, and which of them were read.
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
@@ -71,20 +71,20 @@ fn row(desk: &ProjectView, Noticed { alert, since, is_read, .. }: &Noticed, now:
     })
 }
 
-/// Returns where to go: first to what mends it.
+/// Returns where to go: first to what fixes it.
 fn links(desk: &ProjectView, alert: &Alert) -> Vec<Value> {
     let link = |path: String, label: &str| json!({ "path": path, "label": label });
     let mut links = Vec::new();
     if let Some(run) = &alert.run {
         links.extend(mend(desk, run));
-        links.push(link(format!("/runs/{}", run.id), "Look at the run"));
+        links.push(link(format!("/runs/{}", run.id), "View run"));
     }
     let slug = alert.integration.as_ref().map(|subject| &subject.slug);
     if let Some(slug) = slug.filter(|slug| links.is_empty() && desk.loaded.integrations.find(slug.as_str()).is_some()) {
         links.push(link(format!("/integrations/{slug}"), &format!("Open {slug}")));
     }
     if alert.kind() == AlertKind::ActionRequired {
-        links.push(link("/plan".to_owned(), "Look at the plan"));
+        links.push(link("/plan".to_owned(), "View plan"));
     }
     links
 }

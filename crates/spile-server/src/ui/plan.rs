@@ -1,4 +1,4 @@
-//! The plan, and what was applied before.
+//! The plan, and past applies.
 
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Runs: the list, one of them, and what it says while it lasts.
+//! Runs: the list, one run, and its live log.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
@@ -100,7 +100,7 @@ fn said(line: &str) -> String {
     parts.collect::<Vec<_>>().join("  ")
 }
 
-/// Returns the field that mends what made a run fail.
+/// Returns the field that fixes what made a run fail.
 pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
     let mend = ops::run::mend(&desk.world, &desk.loaded, run)?;
     let integration = desk.loaded.integrations.get(&run.integration)?;
@@ -110,7 +110,7 @@ pub fn mend(desk: &ProjectView, run: &Run) -> Option<Value> {
     });
     let setting = field.as_deref().and_then(|field| field.split_once('.')).map(|(_, name)| name);
     let label = setting.and_then(|name| integration.connector.setting(name)).map(spile_core::form::label);
-    let label = label.map_or_else(|| "Open its settings".to_owned(), |label| format!("Mend “{label}”"));
+    let label = label.map_or_else(|| "Open settings".to_owned(), |label| format!("Fix {label}"));
     // A form has secrets by themselves, wherever the file has them.
     let is_secret = |name: &str| integration.connector.setting(name).is_some_and(|setting| setting.secret);
     let field = field.map(|field| match field.split_once('.') {

@@ -1,4 +1,4 @@
-//! What pages have in common: who looks, what is around, and what goes wrong.
+//! What pages have in common: the user, the navigation, and errors.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use spile_ops::Error;
 /// The pages that are always a step away.
 const PAGES: [(&str, &str); 5] = [
     ("/integrations", "Integrations"),
-    ("/marketplace", "Marketplace"),
+    ("/marketplace", "Catalog"),
     ("/runs", "Runs"),
     ("/plan", "Plan"),
     ("/notifications", "Notifications"),
@@ -115,15 +115,17 @@ impl FromRequestParts<App> for At {
 /// What was done on the page before, by its word in the address.
 fn told(did: &str) -> Option<Told> {
     let (tone, text) = match did {
-        "saved" => ("good", "Saved. The plan shows what applying it would change."),
+        "saved" => ("good", "Saved. The plan shows what applying this would change."),
         "applied" => ("good", "Applied."),
-        "unapplied" => ("warn", "Saved, and not applied: look at what is in the way, and apply it here."),
-        "branch" => ("good", "Committed to a branch of its own: ask for a review of it."),
-        "deleted" => ("good", "Deleted. The plan shows what applying it would change."),
+        "unapplied" => ("warn", "Saved, but not applied. Resolve the problem, then apply it here."),
+        "branch" => ("good", "Committed to a new branch. Request a review of it."),
+        "deleted" => ("good", "Deleted. The plan shows what applying this would change."),
         "enabled" => ("good", "Enabled."),
         "disabled" => ("good", "Disabled."),
-        "part" => ("warn", "Some have begun: they are below. The others run already, or cannot."),
-        "begun" => ("good", "It has begun: the runs are below."),
+        "part" => {
+            ("warn", "Some runs have started; they are listed below. The others are already running or cannot run.")
+        }
+        "begun" => ("good", "The runs have started; they are listed below."),
         _ => return None,
     };
     Some(Told { tone, text: text.to_owned() })

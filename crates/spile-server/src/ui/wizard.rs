@@ -1,4 +1,4 @@
-//! Adding an integration, step by step: settings, a test, streams, a schedule, and a look at all of it before it is saved.
+//! Adds an integration step by step: settings, a test, streams, a schedule, and a review before it is saved.
 
 use std::time::Duration;
 
@@ -66,8 +66,8 @@ fn find(at: &At, id: &str) -> Result<Draft, Refusal> {
 }
 
 fn gone() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this was saved, or left for too long")
-        .help("begin again in the marketplace")
+    Refusal::new(StatusCode::NOT_FOUND, "spile::http::draft", "this draft was already saved or has expired")
+        .help("start again from the catalog")
 }
 
 /// Returns the steps that a connector has: a destination has no schedule, and where the tap cannot be told what to read
@@ -86,8 +86,7 @@ fn steps(draft: &Draft) -> Vec<(&'static str, &'static str)> {
 async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Refusal>) -> Result<Response, Trouble> {
     let steps = steps(draft);
     let place = steps.iter().position(|(known, _)| *known == step);
-    let place =
-        place.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "there is no such step"))?;
+    let place = place.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "spile::http::not_found", "no such step"))?;
     let shown = steps
         .iter()
         .enumerate()
@@ -102,7 +101,8 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
     });
     match step {
         "settings" => {
-            let mut name = text("name", "Name", "What people call it; its file is named after it.", draft.name.clone());
+            let mut name =
+                text("name", "Name", "The name that people see. Its file is named after it.", draft.name.clone());
             name.required = true;
             name.fault = faults.get("name").cloned().unwrap_or_default();
             data["general"] = json!([name]);
@@ -126,8 +126,7 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
 }
 
 fn general(at: &At, draft: &Draft, faults: &std::collections::BTreeMap<String, String>) -> Vec<FieldData> {
-    let mut fields =
-        vec![loaders(at, &draft.loader), text("schedule", "When is it synced?", SCHEDULE, draft.schedule.clone())];
+    let mut fields = vec![loaders(at, &draft.loader), text("schedule", "Schedule", SCHEDULE, draft.schedule.clone())];
     for field in &mut fields {
         field.fault = faults.get(&field.name).cloned().unwrap_or_default();
     }
@@ -158,10 +157,10 @@ async fn review(at: &At, draft: &Draft, data: &mut Value) -> Result<(), Trouble>
     data["file"] = json!(prepared.path);
     data["text"] = json!(without_secrets(&prepared.text));
     data["where"] = json!(match &at.app.setup().writing {
-        crate::setup::Writing::Not => "This server changes nothing: the file can be copied from here.",
+        crate::setup::Writing::Not => "This server is read-only. Copy the file from here.",
         crate::setup::Writing::Applied => "Saving writes this file and applies the plan.",
         crate::setup::Writing::To(spile_ops::edits::Destination::WorkingTree) => "Saving writes this file.",
-        crate::setup::Writing::To(_) => "Saving commits this file to a branch of its own, for a review.",
+        crate::setup::Writing::To(_) => "Saving commits this file to a new branch for review.",
     });
     Ok(())
 }
@@ -188,12 +187,12 @@ async fn prepare(at: &At, draft: &Draft) -> Result<Prepared, Refusal> {
         });
         refusal
     };
-    let slug = Slug::from_words(&draft.name).ok_or_else(|| refused("it needs a name of letters or digits"))?;
+    let slug = Slug::from_words(&draft.name).ok_or_else(|| refused("enter a name with letters or digits"))?;
     let program = at.app.program();
     let access = change::access(&at.app, &draft.keys, &program);
     let prepared = author::create(access, &slug, &draft.connector, &draft.wanted()).await;
     prepared.map_err(|error| match error {
-        ops::Error::Taken { .. } => refused("there is one of that name already"),
+        ops::Error::Taken { .. } => refused("an integration with that name already exists"),
         error => Refusal::of(&error, Some(&draft.connector)),
     })
 }
@@ -252,7 +251,7 @@ fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
         return Ok(());
     }
     let mut refusal =
-        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some answers do not fit");
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some values are not valid");
     refusal.errors = read
         .faults
         .into_iter()
@@ -322,9 +321,9 @@ fn choose(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
         let refusal = Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "spile::integration::empty_selection",
-            "no stream is checked",
+            "no stream is selected",
         );
-        return Err(refusal.help("check at least one"));
+        return Err(refusal.help("select at least one"));
     }
     let is_usual = all.iter().all(|one| one.is_usual == taken.contains(&one.name));
     let select = all.iter().filter(|one| taken.contains(&one.name)).map(Offered::pattern);

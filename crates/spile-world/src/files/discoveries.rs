@@ -1,4 +1,4 @@
-//! What taps have said of their sources, kept: one file for each integration in each environment, for its owner alone.
+//! Cached discoveries: one private file for each integration in each environment.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -51,7 +51,7 @@ pub enum Shut {
     #[error("the file does not exist")]
     Missing,
     /// The path or a link in it leads elsewhere.
-    #[error("the path leads out of the folder, into a private one, or nowhere")]
+    #[error("the path leads outside the folder, into a private folder, or nowhere")]
     Outside,
     /// A folder, a pipe, a device or a socket.
     #[error("it is not a regular file")]
@@ -60,10 +60,10 @@ pub enum Shut {
     #[error("it is not a folder")]
     NotAFolder,
     /// A link to a folder that it is in.
-    #[error("the link leads in a circle")]
+    #[error("the link is circular")]
     Circle,
     /// Folders in folders in folders.
-    #[error("the folders are nested more than {most} deep")]
+    #[error("the folders are nested more than {most} levels deep")]
     TooDeep {
         /// How deep they may be.
         most: usize,
@@ -74,11 +74,11 @@ pub enum Shut {
         /// How many there may be.
         most: usize,
     },
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     #[error("the file is not UTF-8")]
     NotUtf8,
     /// More bytes than anybody writes.
-    #[error("the file has more than {} MiB", .most >> 20)]
+    #[error("the file is larger than {} MiB", .most >> 20)]
     TooLarge {
         /// How many bytes it may have.
         most: u64,
@@ -168,7 +168,7 @@ impl Door {
         bounded(file, Bounds { length, most })
     }
 
-    /// Opens a path part by part, through no link. One that stands in the way is [`Shut::Outside`].
+    /// Opens a path part by part, through no link. One that is in the way is [`Shut::Outside`].
     fn walk(&self, path: &Path) -> Result<OwnedFd, Shut> {
         let names = self.names(path)?;
         let Some((last, folders)) = names.split_last() else { return Err(Shut::NotRegular) };

@@ -90,7 +90,7 @@ impl MeltanoFile {
         if !matches!(applied, LastDocument::Other(_)) {
             return Ok((text, applied));
         }
-        // Somebody has changed it, or an apply has written one of the two: under the lock none is at work.
+        // Somebody has changed it, or an apply has written one of the two: under the lock there is none at work.
         let own = self.own.open().ok().flatten();
         let shared = own.and_then(|own| RunLock::share(&own, Lock::Project).ok().flatten());
         let Some(_lock) = shared else { return Ok((text, applied)) };

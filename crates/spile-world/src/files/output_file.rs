@@ -56,7 +56,7 @@ impl OutputFiles {
         let folder = path.parent().unwrap_or(self.project.root());
         // Of two writers the later sees what the earlier has written.
         let _lock = RunLock::hold(&self.own, Lock::Project).map_err(io("lock"))?;
-        std::fs::create_dir_all(folder).map_err(io("make the folder of"))?;
+        std::fs::create_dir_all(folder).map_err(io("create the folder of"))?;
         self.check(step)?;
         sweep_temporary(folder).map_err(io("write"))?;
         door.replace(&step.path, step.after.as_bytes()).map_err(shut)

@@ -44,24 +44,24 @@ pub struct OwnFolder {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 pub enum NotOwn {
     /// It is a link.
-    #[error("`{folder}` is a link, so spile does not use what is in it")]
-    #[diagnostic(code(spile::own::link), help("remove the link: spile makes the folder anew"))]
+    #[error("`{folder}` is a link, so spile does not use its contents")]
+    #[diagnostic(code(spile::own::link), help("remove the link: spile recreates the folder"))]
     Link {
         /// The folder's name.
         folder: String,
     },
     /// It is a file, or something else.
     #[error("`{folder}` cannot be used: it is not a folder")]
-    #[diagnostic(code(spile::own::not_a_folder), help("move it away: spile makes the folder anew"))]
+    #[diagnostic(code(spile::own::not_a_folder), help("move it away: spile recreates the folder"))]
     NotAFolder {
         /// The folder's name.
         folder: String,
     },
     /// Another user has it.
-    #[error("`{folder}` belongs to another user (id {owner}), so spile does not use what is in it")]
+    #[error("`{folder}` belongs to another user (id {owner}), so spile does not use its contents")]
     #[diagnostic(
         code(spile::own::other_owner),
-        help("run spile as that user, or delete `{folder}`: spile makes it anew")
+        help("run spile as that user, or delete `{folder}`: spile recreates it")
     )]
     OtherOwner {
         /// The folder's name.
@@ -70,7 +70,7 @@ pub enum NotOwn {
         owner: u32,
     },
     /// Others may read or write in it.
-    #[error("`{folder}` is open to other users (mode {mode:o}), so spile does not use what is in it")]
+    #[error("`{folder}` is open to other users (mode {mode:o}), so spile does not use its contents")]
     #[diagnostic(
         code(spile::own::open_to_others),
         help("delete `{folder}` if you do not know where it came from; otherwise run `chmod {wanted} {folder}`")
@@ -84,10 +84,10 @@ pub enum NotOwn {
         wanted: &'static str,
     },
     /// The repository brings it.
-    #[error("git tracks `{}`, so spile does not use what is in `{folder}`", path.display())]
+    #[error("git tracks `{}`, so spile does not use the contents of `{folder}`", path.display())]
     #[diagnostic(
         code(spile::own::tracked),
-        help("run `git rm -r --cached {folder}`, commit that, and delete `{folder}`: spile makes it anew")
+        help("run `git rm -r --cached {folder}`, commit that, and delete `{folder}`: spile recreates it")
     )]
     Tracked {
         /// The folder's name.
@@ -96,8 +96,8 @@ pub enum NotOwn {
         path: PathBuf,
     },
     /// It is a repository of its own.
-    #[error("`{folder}` is a git repository, so spile does not use what is in it")]
-    #[diagnostic(code(spile::own::repository), help("delete `{folder}`: spile makes it anew"))]
+    #[error("`{folder}` is a git repository, so spile does not use its contents")]
+    #[diagnostic(code(spile::own::repository), help("delete `{folder}`: spile recreates it"))]
     Repository {
         /// The folder's name.
         folder: String,

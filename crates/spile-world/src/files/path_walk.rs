@@ -1,5 +1,5 @@
-//! The way to a file: every folder that it passes through and every link that it follows. Whoever may write to one of
-//! these folders decides where the way ends.
+//! The path to a file: every folder that it passes through and every link that it follows. Whoever may write to one of
+//! these folders decides where the path ends.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! The project's folder: finding it, reading its files, replacing one as a whole.
+//! The project's folder: finds it, reads its files, and replaces a file as a whole.
 
 mod files;
 mod journal;
@@ -42,7 +42,7 @@ const HEAD: usize = 4096;
 /// How the stem of a sidecar ends.
 const SIDECAR: &str = ".secrets";
 
-/// Returns the name of the integration whose secrets stand in a file of their own, where this is one.
+/// Returns the name of the integration whose secrets are in a file of their own, where this is one.
 fn sidecar_stem(path: &Path) -> Option<&str> {
     let extension = path.extension().and_then(OsStr::to_str)?;
     let stem = path.file_stem().and_then(OsStr::to_str)?.strip_suffix(SIDECAR)?;
@@ -59,10 +59,10 @@ fn is_almost_one(path: &Path) -> bool {
 
 /// There is no project here.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("there is no `spile.toml` in `{}` or above", start.display())]
+#[error("there is no `spile.toml` in `{}` or its parent folders", start.display())]
 #[diagnostic(
     code(spile::project::not_found),
-    help("run `spile init` to make a project here, or name one with `-C DIR`")
+    help("run `spile init` to create a project here, or use `-C DIR` for another folder")
 )]
 pub struct NoProject {
     start: PathBuf,
@@ -120,7 +120,7 @@ impl Project {
     /// # Errors
     /// When there is none.
     pub fn find(start: &Path) -> Result<Self, NoProject> {
-        // Whatever stands in its place is found as well: reading it says what is wrong with it.
+        // Whatever is in its place is found as well: reading it says what is wrong with it.
         let found = start.ancestors().find(|folder| folder.join(SETTINGS).symlink_metadata().is_ok());
         found.map(Self::at).ok_or_else(|| NoProject { start: start.to_owned() })
     }

@@ -1,5 +1,5 @@
-//! What spile itself refuses in the middle of working with files: it comes up through code that knows errors of the file
-//! system only, and is shown with its own code and help.
+//! Errors that spile itself raises while it works with files: they pass through code that knows only errors of the file
+//! system, and are shown with their own code and help.
 
 use std::io;
 

@@ -69,7 +69,7 @@ impl Lock {
         match self {
             Self::Project => "changing files of this project",
             Self::Own | Self::Outbox => "writing to `.spile`",
-            Self::Runs => "beginning a run, or clearing up after one",
+            Self::Runs => "starting a run or cleaning up after one",
             Self::Meltano => "installing Meltano",
             Self::Plugins => "installing plugins",
         }
@@ -131,11 +131,11 @@ impl std::fmt::Display for Holder {
 
 /// Another process holds a lock for too long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
-#[error("another spile has been {work} for {seconds} s and is not done: {holder}")]
+#[error("another spile process has been {work} for {seconds} s: {holder}")]
 #[diagnostic(
     code(spile::lock::busy),
     help(
-        "wait until it has ended and try again; if it hangs, end it. `SPILE_LOCK_TIMEOUT=SECONDS` waits longer. {file}"
+        "wait until it ends and try again, or stop it if it hangs; `SPILE_LOCK_TIMEOUT=SECONDS` waits longer; {file}"
     )
 )]
 pub struct Busy {
@@ -188,7 +188,7 @@ impl RunLock {
     /// Waits until nobody changes what a lock is for, and keeps others from it. Nothing is made.
     ///
     /// # Errors
-    /// When somebody is at work for too long, or the file cannot be read.
+    /// When another process works for too long, or the file cannot be read.
     pub fn share(folder: &OwnFolder, lock: Lock) -> io::Result<Option<Self>> {
         let path = path(lock);
         let Some(file) = folder.open(&path)? else { return Ok(None) };
@@ -290,13 +290,13 @@ impl Wait {
 
     fn tell(&self, file: &File) {
         if let Some(known) = INTRODUCTION.get() {
-            (known.tell)(&format!("waiting for another spile that is {}: {}", self.lock.work(), holder(file)));
+            (known.tell)(&format!("waiting for another spile process that is {}: {}", self.lock.work(), holder(file)));
         }
     }
 
     fn busy(&self, file: &File) -> Busy {
         let (work, seconds) = (self.lock.work(), self.since.elapsed().as_secs());
-        Busy { work, seconds, holder: holder(file), file: format!("Its lock is `{}`", self.shown) }
+        Busy { work, seconds, holder: holder(file), file: format!("its lock is `{}`", self.shown) }
     }
 }
 
@@ -305,7 +305,7 @@ fn holder(mut file: &File) -> String {
     let mut bytes = Vec::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(MOST_BYTES).read_to_end(&mut bytes));
     let holder = read.ok().and_then(|_| serde_json::from_slice::<Holder>(&bytes).ok());
-    holder.map_or_else(|| "it does not say who it is".to_owned(), |holder| holder.to_string())
+    holder.map_or_else(|| "an unknown process".to_owned(), |holder| holder.to_string())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const MOST: u64 = 1024 * 1024;
 
 /// Why a file of the user's own is not believed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("`{path}` is not believed: {why}")]
+#[error("`{path}` is not trusted: {why}")]
 #[diagnostic(code(spile::user::file), help("{help}"))]
 pub struct NotBelieved {
     path: String,
@@ -39,7 +39,7 @@ pub struct UserFolders {
 }
 
 impl UserFolders {
-    /// Reads where they are, leaving out what lies in the project's repository: a branch could bring it. Paths that do not
+    /// Reads where they are, leaving out what is in the project's repository: a branch could bring it. Paths that do not
     /// begin at the root are of no use, as the XDG specification says: they would begin in a clone.
     #[must_use]
     pub fn beside(project: &Project, read: impl Fn(&str) -> Option<OsString>) -> Self {
@@ -95,7 +95,7 @@ pub(crate) fn read_own(path: &Path, repositories: &[PathBuf]) -> Result<Option<S
     let refused = |why: &str, help: &str| {
         Err(NotBelieved { path: path.display().to_string(), why: why.to_owned(), help: help.to_owned() })
     };
-    let unread = |error: std::io::Error| refused(&error.to_string(), "make it a file that you can read");
+    let unread = |error: std::io::Error| refused(&error.to_string(), "make it readable for you");
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
         // A home that this user may not enter, as after `sudo`, holds nothing of this user's.
@@ -103,24 +103,24 @@ pub(crate) fn read_own(path: &Path, repositories: &[PathBuf]) -> Result<Option<S
         Err(error) => return unread(error),
     };
     if !metadata.is_file() || metadata.len() > MOST {
-        return refused("it is no file, or too large", "put a file of at most 1 MiB there");
+        return refused("it is not a file, or it is too large", "replace it with a file of at most 1 MiB");
     }
     let place = real(path);
     if repositories.iter().any(|root| place.starts_with(root)) {
-        return refused("it lies in the project's repository", "put a file of your own there, and no link");
+        return refused("it is in the project's repository", "replace it with your own file, not a link");
     }
     if ![0, this_user()].contains(&metadata.uid()) {
-        return refused("it belongs to another user", "make it your own");
+        return refused("it belongs to another user", "change its owner to you");
     }
     if metadata.mode() & 0o022 != 0 {
-        return refused("others can write it", "run `chmod 600` on it");
+        return refused("other users can write to it", "run `chmod 600` on it");
     }
     match way(path) {
         Ok(way) => {
             if let Some(folder) = way.folders.iter().find(|folder| is_open(folder)) {
                 let folder = folder.display();
-                let help = format!("run `chmod go-w {folder}`; it has to belong to you or to root");
-                return refused(&format!("others can write to `{folder}`"), &help);
+                let help = format!("run `chmod go-w {folder}`; it must belong to you or to root");
+                return refused(&format!("other users can write to `{folder}`"), &help);
             }
         }
         Err(error) => return unread(error),
@@ -192,7 +192,7 @@ mod tests {
         std::os::unix::fs::symlink(&brought, &link).unwrap();
         let repository = real(&folder.path().join("clone"));
         assert!(read_own(&link, &[]).is_ok());
-        assert!(read_own(&link, &[repository]).unwrap_err().to_string().contains("lies in the project's repository"));
+        assert!(read_own(&link, &[repository]).unwrap_err().to_string().contains("is in the project's repository"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Asking: what age and its plugins want to know from somebody.
+//! Prompts of age and its plugins.
 
 use age::secrecy::SecretString;
 
@@ -11,7 +11,7 @@ pub(super) struct Asking(pub Option<fn(&str) -> Option<Secret>>);
 impl Asking {
     /// Asks for the passphrase of a place.
     pub(super) fn passphrase(self, place: &str) -> Option<SecretString> {
-        age::Callbacks::request_passphrase(&self, &format!("passphrase of {place}"))
+        age::Callbacks::request_passphrase(&self, &format!("passphrase for {place}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Commands that print a key: started without a shell, heard only at their output, and never for long.
+//! Commands that print a key: started without a shell, with a time limit, and only their output is read.
 
 use std::ffi::OsStr;
 use std::io::Read;

@@ -10,7 +10,7 @@ use spile_core::sops::Fault;
 
 /// No key opens a document. It says where keys were looked for, for that is what one has to know then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
-#[error("no key of yours opens the secrets")]
+#[error("none of your keys can decrypt the secrets")]
 #[diagnostic(code(spile::secrets::no_key), help("{}", self.help_text()))]
 pub struct NoKey {
     /// For whom the document is encrypted.
@@ -72,9 +72,9 @@ impl NoKey {
             line(&mut text, recipient);
         }
         if self.recipients.is_empty() {
-            line(&mut text, "nobody: the `sops` metadata names no recipient");
+            line(&mut text, "nobody: the `sops` metadata lists no recipients");
         }
-        text.push_str("keys were looked for in:\n");
+        text.push_str("spile looked for keys in:\n");
         for Looked { name, found, .. } in &self.places {
             match found.as_slice() {
                 [only] => line(&mut text, &format!("{name}: {only}")),
@@ -88,9 +88,9 @@ impl NoKey {
         }
         text.push_str(match self.official {
             Official::NotAsked => "",
-            Official::Refused => "the official `sops` was asked too, and could not get the data key either\n",
+            Official::Refused => "the official `sops` could not get the data key either\n",
             Official::Missing => {
-                "the official `sops` can use more kinds of keys, and is not on the path: https://getsops.io\n"
+                "the official `sops` supports more kinds of keys, but is not on the PATH: https://getsops.io\n"
             }
         });
         text + &self.next_step()
@@ -99,11 +99,11 @@ impl NoKey {
     fn next_step(&self) -> String {
         if let Some(recipient) = self.damaged.first() {
             return format!(
-                "your key belongs to `{recipient}`, but what is wrapped for it is damaged: restore the file from git"
+                "your key belongs to `{recipient}`, but its copy of the data key is damaged: restore the file from git"
             );
         }
         if let Some(place) = self.faulty() {
-            return format!("mend {} first, if that is where your key is", place.name);
+            return format!("fix {} first, if your key is there", place.name);
         }
         let own = self
             .places
@@ -111,16 +111,16 @@ impl NoKey {
             .flat_map(|place| &place.found)
             .find(|key| ["age1", "ssh-"].iter().any(|start| key.starts_with(start)));
         if let Some(own) = own {
-            let own = own.strip_suffix(" (behind a passphrase)").unwrap_or(own);
+            let own = own.strip_suffix(" (passphrase-protected)").unwrap_or(own);
             return format!(
-                "ask one of the recipients to add your public key `{own}` to `.sops.yaml` and to run `spile secrets updatekeys`"
+                "ask a recipient to add your public key `{own}` to `.sops.yaml` and run `spile secrets updatekeys`"
             );
         }
         let default = self.default_file.as_deref().unwrap_or("~/.config/sops/age/keys.txt");
-        format!("put the private key of one of the recipients into {default}, or name its file in SOPS_AGE_KEY_FILE")
+        format!("put a recipient's private key into {default}, or set SOPS_AGE_KEY_FILE to its file")
     }
 
-    /// Returns the place to mend first. An SSH key in its usual place may be there for other reasons than sops.
+    /// Returns the place to fix first. An SSH key in its usual place may be there for other reasons than sops.
     fn faulty(&self) -> Option<&Looked> {
         let is_for_sops = |name: &str| name.starts_with("SOPS_") || self.default_file.as_deref() == Some(name);
         self.places.iter().find(|place| place.is_faulty && is_for_sops(&place.name))
@@ -143,15 +143,15 @@ pub enum OpenError {
     #[error("the secrets cannot be decrypted: {0}")]
     #[diagnostic(
         code(spile::secrets::cannot_open),
-        help("restore the file from git, or make the change again with `spile secrets`")
+        help("restore the file from git, or repeat the change with `spile secrets`")
     )]
     Fault(#[source] Fault),
     /// Comments say what is encrypted, and a document that was read has none.
-    #[error("comments decide which values are encrypted, and only the file as a whole has them")]
+    #[error("comments decide which values are encrypted, and only the whole file has them")]
     #[diagnostic(
         code(spile::secrets::comments),
         help(
-            "take a YAML file beside the integration for such secrets, or another scope: `encrypted_regex: ^secrets$`"
+            "put such secrets into a YAML file beside the integration, or use another scope: `encrypted_regex: ^secrets$`"
         )
     )]
     Comments,

@@ -59,26 +59,26 @@ pub enum Unread {
     /// It is not text.
     #[error("is not UTF-8")]
     NotText,
-    /// A line is no identity.
-    #[error("line {0} is no age identity, so nothing of it is used")]
+    /// A line is not an identity.
+    #[error("line {0} is not an age identity, so nothing in it is used")]
     Line(usize),
     /// An SSH key of another kind or form.
-    #[error("is no SSH key that age can use: ed25519 or rsa, in OpenSSH's format")]
+    #[error("is not an SSH key that age can use: ed25519 or rsa, in OpenSSH format")]
     NotSsh,
     /// A command's key must not need a passphrase.
-    #[error("is an SSH key behind a passphrase, which a command's key cannot be")]
+    #[error("is a passphrase-protected SSH key, which a command cannot provide")]
     LockedOfCommand,
     /// Nobody to ask.
-    #[error("needs a passphrase, and there is no terminal to ask for it")]
+    #[error("needs a passphrase, and there is no terminal to prompt on")]
     NobodyToAsk,
     /// Not the right passphrase, or a damaged file.
-    #[error("does not open with that passphrase")]
+    #[error("cannot be opened with that passphrase")]
     Passphrase,
     /// The command cannot be split into words.
-    #[error("is no command: a quotation mark is not closed, or it is empty")]
+    #[error("is not a valid command: it is empty, or a quote is not closed")]
     NoCommand,
     /// The command does not start.
-    #[error("its command does not start: {0}")]
+    #[error("its command cannot be started: {0}")]
     NotStarted(String),
     /// The command failed.
     #[error("its command ended with {0}")]
@@ -104,14 +104,14 @@ impl Identity {
             Self::Ssh { public, key: SshKey::Locked { opened, .. } } => match opened.get() {
                 Some(Err(unread)) => vec![format!("{public} ({unread})")],
                 Some(Ok(_)) => vec![public.clone()],
-                None => vec![format!("{public} (behind a passphrase)")],
+                None => vec![format!("{public} (passphrase-protected)")],
             },
             Self::Plugin(plugin) => vec![format!("an identity for the program `age-plugin-{}`", plugin.plugin())],
-            Self::PostQuantum => vec!["a post-quantum identity, which only the official `sops` can use".to_owned()],
+            Self::PostQuantum => vec!["a post-quantum identity, which only the official `sops` supports".to_owned()],
             Self::Locked(locked) => match locked.opened.get() {
                 Some(Ok(identities)) => identities.iter().flat_map(Self::describe).collect(),
-                Some(Err(unread)) => vec![format!("a file behind a passphrase, which {unread}")],
-                None => vec!["a file behind a passphrase, which was not asked for".to_owned()],
+                Some(Err(unread)) => vec![format!("a passphrase-protected file, which {unread}")],
+                None => vec!["a passphrase-protected file, which was not opened".to_owned()],
             },
         }
     }

@@ -1,4 +1,4 @@
-//! Making a key for somebody who has none.
+//! Creates a key for a user who has none.
 
 use std::fs::File;
 use std::io::Write;
@@ -17,7 +17,7 @@ use crate::stores::target::io_help;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum NoIdentity {
     /// Nobody says where.
-    #[error("there is no home folder to keep a key in")]
+    #[error("there is no home folder to store a key in")]
     #[diagnostic(code(spile::secrets::no_home), help("set `HOME` or `XDG_CONFIG_HOME`"))]
     NoHome,
     /// The file cannot be written.

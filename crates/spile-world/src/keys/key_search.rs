@@ -1,4 +1,4 @@
-//! Found: every place that was looked at, and what was there.
+//! The search for keys: every place, and what was found there.
 
 use std::fmt;
 use std::io::Read;
@@ -96,7 +96,7 @@ impl SearchedPlace {
     /// A file that somebody named has to be there.
     fn must_exist(mut self) -> Self {
         if matches!(self.state, PlaceState::NoFile) {
-            self.state = PlaceState::Unread(Unread::Io("there is no such file".to_owned()));
+            self.state = PlaceState::Unread(Unread::Io("the file does not exist".to_owned()));
         }
         self
     }
@@ -121,7 +121,7 @@ impl SearchedPlace {
             PlaceState::NotSet => vec!["not set".to_owned()],
             PlaceState::NoFile => vec!["no such file".to_owned()],
             PlaceState::Unread(unread) => vec![unread.to_string()],
-            PlaceState::Held(identities) if identities.is_empty() => vec!["holds no key".to_owned()],
+            PlaceState::Held(identities) if identities.is_empty() => vec!["contains no key".to_owned()],
             PlaceState::Held(identities) => identities.iter().flat_map(Identity::describe).collect(),
         }
     }

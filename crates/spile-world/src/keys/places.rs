@@ -33,7 +33,7 @@ impl Places {
     pub fn from_environment(read: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name: &str| read(name).filter(|value| !value.is_empty());
         let path = |name: &str| set(name).map(PathBuf::from);
-        // What is no UTF-8 is no identity and no command either: it is reported when it is read.
+        // What is not UTF-8 is not an identity and no command either: it is reported when it is read.
         let text = |name: &str| set(name).map(|value| value.to_string_lossy().into_owned());
         Self {
             home: path("HOME"),

@@ -120,7 +120,7 @@ fn a_locked_ssh_key_asks_only_where_it_is_a_recipient() {
     let wrong = Keys::new(Places { ask: Some(|_| Some(Secret::new("wrong"))), ..places(&home) });
     let error = wrong.data_key(&metadata(&DataKey::generate(), &[&public])).err().unwrap();
     let help = error.help().unwrap().to_string();
-    assert!(help.contains("(does not open with that passphrase)"), "{help}");
+    assert!(help.contains("(cannot be opened with that passphrase)"), "{help}");
 }
 
 fn locked(text: &str, passphrase: &str) -> Vec<u8> {
@@ -221,22 +221,22 @@ fn no_key_says_every_place_and_the_next_step() {
         ..places(&home)
     });
     let error = keys.data_key(&metadata(&DataKey::generate(), &[&other])).err().unwrap();
-    assert_eq!(error.to_string(), "no key of yours opens the secrets");
+    assert_eq!(error.to_string(), "none of your keys can decrypt the secrets");
     let shown = |error: &NoKey| error.help().unwrap().to_string().replace(&home.path().display().to_string(), "~");
     let expected = format!(
         "they are encrypted for:
   {other}
-keys were looked for in:
+spile looked for keys in:
   SOPS_AGE_SSH_PRIVATE_KEY_FILE: not set
   SOPS_AGE_SSH_PRIVATE_KEY_CMD: not set
   ~/.ssh/id_ed25519: no such file
   ~/.ssh/id_rsa: no such file
   SOPS_AGE_KEY: 2 keys:
     {own}
-    a post-quantum identity, which only the official `sops` can use
+    a post-quantum identity, which only the official `sops` supports
   SOPS_AGE_KEY_FILE: not set
   SOPS_AGE_KEY_CMD: its command ended with exit code 3
-  ~/.config/sops/age/keys.txt: holds no key
+  ~/.config/sops/age/keys.txt: contains no key
 mend SOPS_AGE_KEY_CMD first, if that is where your key is"
     );
     assert_eq!(shown(&error), expected);
@@ -246,13 +246,11 @@ mend SOPS_AGE_KEY_CMD first, if that is where your key is"
     };
     assert_eq!(
         next(places(&home)),
-        "put the private key of one of the recipients into ~/.config/sops/age/keys.txt, or name its file in SOPS_AGE_KEY_FILE"
+        "put a recipient's private key into ~/.config/sops/age/keys.txt, or set SOPS_AGE_KEY_FILE to its file"
     );
     assert_eq!(
         next(Places { age_key: Some(secret), ..places(&home) }),
-        format!(
-            "ask one of the recipients to add your public key `{own}` to `.sops.yaml` and to run `spile secrets updatekeys`"
-        )
+        format!("ask a recipient to add your public key `{own}` to `.sops.yaml` and run `spile secrets updatekeys`")
     );
     assert_eq!(
         next(Places { age_key_file: Some(missing), ..places(&home) }),
@@ -276,7 +274,7 @@ fn bad_recipients_are_refused_in_words_and_private_keys_are_not_shown() {
     let (_, secret, _) = identity();
     let key = DataKey::generate();
     let said = |recipient: &str| wrap(&key, recipient).unwrap_err();
-    assert_eq!(said("alice").to_string(), "cannot encrypt for the recipient `alice`: it is no age recipient");
+    assert_eq!(said("alice").to_string(), "cannot encrypt for the recipient `alice`: it is not an age recipient");
     assert_eq!(said("age1pq1qqq").reason, Reason::PostQuantum);
     assert_eq!(said("ssh-dss AAAA").reason, Reason::Ssh);
     let private = said(secret.expose());

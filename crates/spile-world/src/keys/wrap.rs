@@ -23,19 +23,19 @@ pub struct BadRecipient {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// It is none of the forms.
-    #[error("it is no age recipient")]
+    #[error("it is not an age recipient")]
     Unknown,
     /// Somebody has put the private key where the public one belongs.
     #[error("it is a private key")]
     Private,
     /// It has the form of an SSH key and is none, or of a kind that age does not know.
-    #[error("it is no SSH key of the kinds `ssh-ed25519` and `ssh-rsa`, or a weak one")]
+    #[error("it is not a valid `ssh-ed25519` or `ssh-rsa` key, or it is a weak one")]
     Ssh,
     /// Only the official program can.
-    #[error("it is post-quantum, which only the official `sops` can use")]
+    #[error("it is a post-quantum recipient, which only the official `sops` supports")]
     PostQuantum,
     /// The plugin is missing.
-    #[error("the program `age-plugin-{0}` is not on the path")]
+    #[error("the program `age-plugin-{0}` is not on the PATH")]
     NoPlugin(String),
     /// The plugin, or the system, refuses.
     #[error("its plugin failed")]
@@ -46,15 +46,15 @@ impl Reason {
     fn help(&self) -> String {
         match self {
             Self::Unknown | Self::Ssh => {
-                "write `age1...`, `ssh-ed25519 ...` or `ssh-rsa ...` in `.sops.yaml`; `age-keygen -y` prints your own"
+                "use `age1...`, `ssh-ed25519 ...` or `ssh-rsa ...` in `.sops.yaml`; `age-keygen -y` prints your own"
                     .into()
             }
-            Self::Private => "take it out of `.sops.yaml`, make a new key, and write its public half: `age1...`".into(),
+            Self::Private => "remove it from `.sops.yaml`, create a new key, and add its public key: `age1...`".into(),
             Self::PostQuantum => "install the official `sops` 3.12 or newer: https://getsops.io".into(),
             Self::NoPlugin(name) => {
                 format!("install `age-plugin-{name}`, and check with `age-plugin-{name} --version`")
             }
-            Self::Failed => "check that the plugin works, with `age -r`".into(),
+            Self::Failed => "check that the plugin works with `age -r`".into(),
         }
     }
 }

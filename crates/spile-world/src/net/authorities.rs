@@ -20,7 +20,7 @@ pub struct Authorities(Vec<(&'static str, PathBuf)>);
 #[derive(Debug, thiserror::Error)]
 pub enum NoClient {
     /// A file of certificates cannot be read.
-    #[error("`{variable}` names `{}`, which cannot be read", path.display())]
+    #[error("`{variable}` is set to `{}`, which cannot be read", path.display())]
     Unreadable {
         /// The variable.
         variable: &'static str,
@@ -30,7 +30,7 @@ pub enum NoClient {
         source: io::Error,
     },
     /// A file of certificates has none.
-    #[error("`{variable}` names `{}`, which holds no certificate", path.display())]
+    #[error("`{variable}` is set to `{}`, which contains no certificate", path.display())]
     NoCertificate {
         /// The variable.
         variable: &'static str,
@@ -126,9 +126,9 @@ mod tests {
         };
         let file = folder.path().join("ca.pem");
         let missing = of(&file).client().unwrap_err().to_string();
-        assert_eq!(missing, format!("`CURL_CA_BUNDLE` names `{}`, which cannot be read", file.display()));
+        assert_eq!(missing, format!("`CURL_CA_BUNDLE` is set to `{}`, which cannot be read", file.display()));
         fs::write(&file, "no certificate").unwrap();
-        assert!(of(&file).client().unwrap_err().to_string().ends_with("which holds no certificate"));
+        assert!(of(&file).client().unwrap_err().to_string().ends_with("which contains no certificate"));
         fs::write(folder.path().join("other.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
         assert_eq!(of(folder.path()).certificates().unwrap().len(), 1, "a folder is read file by file");
         assert_eq!(Authorities::of(|_| Some(OsString::new())), Authorities::default());

@@ -1,4 +1,4 @@
-//! The hub: Meltano's catalog of plugins, over HTTP; and what of it is kept for times without a network.
+//! The hub: Meltano's catalog of plugins over HTTP, and its local copy for times without a network.
 
 mod error;
 mod hub_cache;
@@ -145,7 +145,7 @@ impl Hub {
     }
 }
 
-/// What of an answer is no text.
+/// What of an answer is not text.
 struct ResponseHead {
     status: StatusCode,
     etag: Option<String>,

@@ -1,4 +1,4 @@
-//! The public keys of a provider of OpenID Connect: asked for when one is needed that is not known, and now and then.
+//! The public keys of an OpenID Connect provider: fetched when an unknown key is needed, and from time to time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -98,7 +98,7 @@ fn is_of_kind(key: &AlgorithmParameters, algorithm: Algorithm) -> bool {
         Algorithm::ES256 => is_on(key, &EllipticCurve::P256),
         Algorithm::ES384 => is_on(key, &EllipticCurve::P384),
         Algorithm::EdDSA => is_on(key, &EllipticCurve::Ed25519),
-        // A shared secret is no public key.
+        // A shared secret is not a public key.
         _ => false,
     }
 }
@@ -159,13 +159,13 @@ impl Jwks {
     }
 
     async fn ask(&self) -> Result<JwkSet, String> {
-        let http = self.0.http.as_ref().ok_or("there is no client")?;
-        let response = http.get(self.0.url.clone()).send().await.map_err(|_| "nothing answers")?;
+        let http = self.0.http.as_ref().ok_or("no HTTPS client")?;
+        let response = http.get(self.0.url.clone()).send().await.map_err(|_| "no response")?;
         if !response.status().is_success() {
             return Err(format!("status {}", response.status().as_u16()));
         }
-        let bytes = response.bytes().await.map_err(|_| "the answer broke off")?;
-        Ok(serde_json::from_slice(&bytes).map_err(|_| "the answer is no set of keys")?)
+        let bytes = response.bytes().await.map_err(|_| "the response was cut off")?;
+        Ok(serde_json::from_slice(&bytes).map_err(|_| "the response is not a set of keys")?)
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut CachedKeys) -> T) -> T {

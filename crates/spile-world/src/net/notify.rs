@@ -1,7 +1,7 @@
-//! Notifications: what was decided and worded goes to Slack, a webhook, a mail server or the desktop.
+//! Notifications: sends finished messages to Slack, a webhook, a mail server or the desktop.
 //!
-//! Nobody waits for them for long: each try has its time, each message few tries, and what does not get through is an
-//! error that is only told.
+//! Nothing waits for them for long: each attempt has a time limit, each message has few attempts, and a failure is only
+//! reported.
 
 mod desktop;
 mod email;
@@ -110,7 +110,7 @@ impl Notifier {
         let secret = self.given(url)?;
         match &url.value {
             TextOrVariable::Variable(_) if settings::secure(secret.expose()).is_err() => {
-                Err(NotSent::Value { key: "url", what: "address that begins with `https://`" })
+                Err(NotSent::Value { key: "url", what: "`https://` address" })
             }
             TextOrVariable::Variable(_) | TextOrVariable::Literal(_) => Ok(secret),
         }

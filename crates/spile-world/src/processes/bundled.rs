@@ -1,4 +1,4 @@
-//! Writing the plugins that are part of the program to where `pip_url` names them.
+//! Writes the plugins that are part of the program to the place that `pip_url` names.
 
 use std::io;
 use std::path::Path;

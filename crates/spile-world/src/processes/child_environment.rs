@@ -1,4 +1,4 @@
-//! What spile's children get of the environment: every child is made here, so none gets it all by accident.
+//! The environment of spile's children: every child is started here, so none gets all of it by accident.
 //!
 //! A plugin and its installer are somebody else's programs: they start with an empty environment and get what
 //! [`RunEnvironment`] passes on. A command that the user has named is the user's own, and gets what the user has.
@@ -79,7 +79,7 @@ impl fmt::Debug for ChildEnvironment {
 
 /// Returns what of a variable is a secret.
 fn secret_of<'a>(name: &str, value: &'a str, run: &RunEnvironment) -> Option<&'a str> {
-    // A name such as `..._CREDENTIALS` often holds the path of a file, which an error has to be able to show.
+    // A name like `..._CREDENTIALS` often holds the path of a file, which an error has to be able to show.
     let is_called_one = (secrecy::is_name(name) || name.ends_with("_KEY")) && !value.starts_with('/');
     let may_be_one = run.withholds(name) || run.passes(name);
     if run.is_named_by_settings(name) || may_be_one && (is_called_one || secrecy::is_value(value)) {
@@ -97,7 +97,7 @@ fn token_in_address(address: &str) -> Option<&str> {
 /// Users are called by shorter names.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Makes the command of a program that the user has named, such as an editor, `sops`, what prints a key, or what `exec`
+/// Makes the command of a program that the user has named, for example an editor, `sops`, what prints a key, or what `exec`
 /// runs: it gets all that the user has.
 #[must_use]
 pub fn inheriting(program: impl AsRef<OsStr>) -> Command {

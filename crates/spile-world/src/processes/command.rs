@@ -1,4 +1,4 @@
-//! A command of the user's, in the user's terminal, with variables that nobody else sees.
+//! The user's own command, in the user's terminal, with variables that no other process sees.
 
 use std::ffi::OsString;
 use std::process::ExitStatus;
@@ -11,7 +11,7 @@ use spile_core::secret::Secret;
 /// A command that cannot be started.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("`{program}` cannot be started")]
-#[diagnostic(code(spile::exec::start), help("check that it is on PATH and that it may be run"))]
+#[diagnostic(code(spile::exec::start), help("check that it is on the PATH and executable"))]
 pub struct NotStarted {
     program: String,
     source: std::io::Error,

@@ -19,7 +19,7 @@ pub struct Editor {
     pub command: Option<String>,
     /// `PATH`
     pub path: std::ffi::OsString,
-    /// A folder that is no disk, where there is one: `XDG_RUNTIME_DIR`.
+    /// A folder that is not a disk, where there is one: `XDG_RUNTIME_DIR`.
     pub memory: Option<PathBuf>,
 }
 
@@ -27,12 +27,12 @@ pub struct Editor {
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum EditorError {
     /// There is none.
-    #[error("there is no editor")]
-    #[diagnostic(code(spile::editor::missing), help("set `EDITOR`, such as `EDITOR=nano`; nothing was written"))]
+    #[error("no editor was found")]
+    #[diagnostic(code(spile::editor::missing), help("set `EDITOR`, for example `EDITOR=nano`; nothing was written"))]
     Missing,
     /// The command cannot be taken apart.
-    #[error("the editor's command is not closed in its quotes")]
-    #[diagnostic(code(spile::editor::command), help("mend `EDITOR`; nothing was written"))]
+    #[error("the editor's command has an unclosed quote")]
+    #[diagnostic(code(spile::editor::command), help("fix `EDITOR`; nothing was written"))]
     Command,
     /// It ended badly.
     #[error("the editor `{program}` ended with {status}")]
@@ -68,7 +68,7 @@ impl Editor {
     /// is overwritten and removed when the editor has ended; what an editor that was killed left is removed by the next.
     ///
     /// # Errors
-    /// When there is no editor, it fails, or the file cannot be made.
+    /// When no editor was found, it fails, or the file cannot be made.
     pub fn edit(&self, text: &Secret, own: &Own) -> Result<Secret, EditorError> {
         let above = match self.memory.as_deref().filter(|folder| folder.is_dir()) {
             Some(memory) => memory.to_owned(),

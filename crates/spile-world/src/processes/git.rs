@@ -1,5 +1,4 @@
-//! git, where only it can do something: its configuration, the merge of two texts, branches with commits; and what it has
-//! checked out.
+//! git, for what only git can do: its configuration, merges of two texts, branches with commits, and what is checked out.
 
 mod changed;
 mod checked_out;
@@ -22,34 +21,37 @@ pub use commit::{Author, Commit, commit, push, remove_branch};
 pub enum GitError {
     /// It cannot be started.
     #[error("git cannot be started")]
-    #[diagnostic(code(spile::git::start), help("install git, or do without what needs it: `--git`, `--changed-since`"))]
+    #[diagnostic(
+        code(spile::git::start),
+        help("install git, or do not use the options that need it: `--git`, `--changed-since`")
+    )]
     Start(#[source] std::io::Error),
     /// There is no such commit.
-    #[error("git knows no commit `{name}`")]
+    #[error("git does not know the commit `{name}`")]
     #[diagnostic(
         code(spile::git::commit),
-        help("name a branch, a tag or a commit; in CI, fetch it first: a shallow clone has one commit only")
+        help("use a branch, a tag or a commit; in CI, fetch it first: a shallow clone has only one commit")
     )]
     Commit {
         /// What was named.
         name: String,
     },
     /// A file is not as it was committed.
-    #[error("`{}` has changes that are not committed", path.display())]
+    #[error("`{}` has uncommitted changes", path.display())]
     #[diagnostic(
         code(spile::git::uncommitted),
-        help("commit or undo them: a branch is made from what is checked out; nothing was written")
+        help("commit or undo them: the new branch starts from the checked-out commit; nothing was written")
     )]
     Uncommitted {
         /// The file, relative to the project.
         path: PathBuf,
     },
     /// It does not come to an end.
-    #[error("git {what} does not end within {seconds} seconds")]
+    #[error("`git {what}` did not finish within {seconds} seconds")]
     #[diagnostic(
         code(spile::git::timeout),
         help(
-            "run `git fsck`: a repository that another program packs, or one with pipes among its files, makes git wait"
+            "run `git fsck`: git waits if another program is packing the repository, or if there are pipes among its files"
         )
     )]
     Slow {
@@ -59,8 +61,8 @@ pub enum GitError {
         seconds: u64,
     },
     /// It refuses.
-    #[error("git {what} fails: {said}")]
-    #[diagnostic(code(spile::git::failed), help("run it in a repository: `git init` makes one"))]
+    #[error("`git {what}` failed: {said}")]
+    #[diagnostic(code(spile::git::failed), help("run it in a repository: `git init` creates one"))]
     Failed {
         /// What it was to do.
         what: &'static str,

@@ -183,7 +183,7 @@ impl Meltano {
         let private = hold.private();
         self.fill(private, request)?;
         let command = self.command(request, &call, private)?;
-        let mask = self.mask(request).map_err(RunError::io("keep secrets out of", &request.log))?;
+        let mask = self.mask(request).map_err(RunError::io("mask secrets in", &request.log))?;
         let mut listener = Listener::open(&self.own, &request.log, mask, tell)?;
         let limits = Limits { timeout: request.timeout, interrupt, pieces: call.pieces() };
         let mut hear = |channel, line: &[u8]| match (&mut call.output, channel) {
@@ -274,7 +274,7 @@ impl Meltano {
         Ok(())
     }
 
-    /// Links what stands in the project's folder into a run's, hidden things and the run's own files apart.
+    /// Links what is in the project's folder into a run's, hidden things and the run's own files apart.
     fn link(&self, private: &Private) -> Result<(), RunError> {
         for item in std::fs::read_dir(&self.root).map_err(RunError::io("read", &self.root))?.flatten() {
             let name = item.file_name();
@@ -426,12 +426,12 @@ impl<'a> Listener<'a> {
         }
         let (message, cause) = match status.signal() {
             Some(9) => {
-                ("Meltano was killed (signal 9): there may have been too little memory".to_owned(), Cause::Killed)
+                ("Meltano was killed (signal 9): the machine may have run out of memory".to_owned(), Cause::Killed)
             }
             Some(signal) => (format!("Meltano was killed (signal {signal})"), Cause::Killed),
             None => {
                 let code = status.code().unwrap_or_default();
-                let silent = || format!("Meltano ended with exit code {code} and did not say why");
+                let silent = || format!("Meltano exited with code {code} and gave no reason");
                 (self.tally.reason().unwrap_or_else(silent), self.tally.cause())
             }
         };

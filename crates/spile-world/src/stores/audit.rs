@@ -83,7 +83,7 @@ impl Audit {
             file.seek(SeekFrom::Start(before))?;
             file.read_exact(&mut piece)?;
             piece.append(&mut rest);
-            // What stands before the first end of a line is the end of a line that begins further in front.
+            // What is before the first end of a line is the end of a line that begins further in front.
             let whole = if before == 0 {
                 0
             } else {

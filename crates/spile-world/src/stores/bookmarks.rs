@@ -155,12 +155,14 @@ impl Served {
         BufReader::new(reader.take(MOST)).read_until(b'\n', &mut line).await?;
         let answer = match serde_json::from_slice::<Question>(&line) {
             // Digests are compared: how long that takes says nothing of the token.
-            Ok(question) if sha256(question.token.as_bytes()) != self.token => refusal("the token is not this run's"),
+            Ok(question) if sha256(question.token.as_bytes()) != self.token => {
+                refusal("the token belongs to another run")
+            }
             Ok(question) if question.state_id != self.id => {
-                refusal(&format!("this run keeps the bookmarks of `{}` and no others", self.id))
+                refusal(&format!("this run stores only the bookmarks of `{}`", self.id))
             }
             Ok(question) => self.done(question.wanted).await,
-            Err(_) => refusal("the question is not understood"),
+            Err(_) => refusal("the request is not valid"),
         };
         writer.write_all(format!("{answer}\n").as_bytes()).await?;
         writer.shutdown().await

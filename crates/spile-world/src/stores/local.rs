@@ -65,7 +65,7 @@ impl Local {
     /// user's own, there is none.
     fn open(&self) -> Result<Option<Connection>, TargetError> {
         // A folder that may not be looked into is not one that is empty.
-        let closed = |source| TargetError::Io { doing: "look into", path: self.own.path().to_owned(), source };
+        let closed = |source| TargetError::Io { doing: "open", path: self.own.path().to_owned(), source };
         let own = match self.own.open() {
             Ok(Some(own)) => own,
             Err(in_the_way @ NotOwn::NotAFolder { .. }) => return Err(closed(in_the_way.into())),
@@ -131,8 +131,8 @@ impl Local {
     /// Opens the database for writing, and makes it where there is none.
     fn create(&self) -> Result<Connection, TargetError> {
         let path = self.own.path().to_owned();
-        let own = self.own.make().map_err(|source| TargetError::Io { doing: "make", path, source })?;
-        self.make_file(&own).map_err(|source| TargetError::Io { doing: "make", path: self.path.clone(), source })?;
+        let own = self.own.make().map_err(|source| TargetError::Io { doing: "create", path, source })?;
+        self.make_file(&own).map_err(|source| TargetError::Io { doing: "create", path: self.path.clone(), source })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = self.connect(&own, flags)?;
         if self.prepare(&connection)? < VERSION {
@@ -217,7 +217,7 @@ impl Local {
     }
 
     /// Returns what a row holds that is about to be adopted, as JSON for the history. Of secrets that nobody had encrypted
-    /// nothing is kept: there stands the ciphertext that takes their place.
+    /// nothing is kept: there is the ciphertext that takes their place.
     fn held_before(
         &self,
         of: &Transaction<'_>,
@@ -280,7 +280,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     if (1..VERSION).contains(&found) {
-        // A file that was made without giving pages back has to be laid out anew, once. Where there is no room for that, or
+        // A file that was made without giving pages back has to be laid out again, once. Where there is no room for that, or
         // somebody reads, its pages are used again and not given back.
         let _ = connection.execute_batch("vacuum");
     }

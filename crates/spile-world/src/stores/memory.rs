@@ -1,4 +1,4 @@
-//! The twin of every target, in memory: it keeps the same contract and can be told to fail.
+//! The in-memory twin of every target: it keeps the same contract and can be made to fail.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -223,7 +223,7 @@ impl Runs for MemoryRuns {
     }
 }
 
-/// What channels were told, in memory. It knows no runs.
+/// What was sent to channels, in memory. It knows no runs.
 #[derive(Debug, Default)]
 pub struct MemoryAlerts(Mutex<BTreeMap<ChannelName, DeliveryRecord>>);
 

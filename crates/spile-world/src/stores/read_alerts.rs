@@ -1,4 +1,4 @@
-//! Which alerts somebody has read, and since when each is there: kept, so that a restart makes nothing new again.
+//! Which alerts somebody has read, and since when each exists: stored so that a restart makes none of them new again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

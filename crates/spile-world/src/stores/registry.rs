@@ -14,12 +14,12 @@ use spile_core::record::Row;
 use spile_core::record::row::Sealed;
 use spile_core::secret::Secret;
 
-/// A row of nobody's: what it holds is anybody's, as far as it can be taken for a row.
+/// An unmanaged row: what it holds is anybody's, as far as it can be taken for a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unmanaged {
     /// The row; its secrets only where they are what spile writes.
     pub row: Row,
-    /// What else stands in its secrets, by name: plaintext, most likely.
+    /// What else is in its secrets, by name: plaintext, most likely.
     pub plain: BTreeMap<String, Secret>,
 }
 
@@ -42,7 +42,7 @@ impl Unmanaged {
 /// A place that keeps rows, and remembers what was done to them.
 #[async_trait]
 pub trait Registry: Target<Record = Row> {
-    /// Reads the rows of nobody's that a project may adopt: those whose id is a UUID.
+    /// Reads the unmanaged rows that a project may adopt: those whose id is a UUID.
     async fn unmanaged(&self) -> Result<BTreeMap<IntegrationId, Unmanaged>, TargetError>;
 
     /// Returns the newest applies, newest first.

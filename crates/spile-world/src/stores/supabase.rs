@@ -110,7 +110,7 @@ impl Supabase {
         let rights: Vec<Value> = self.client.call("spile_exposure", &json!({})).await?;
         let word = |right: &Value, key: &str| right[key].as_str().unwrap_or_default().to_owned();
         let sentence =
-            |right: &Value| format!("`{}` may {} `{}`", word(right, "role"), word(right, "may"), word(right, "table"));
+            |right: &Value| format!("`{}` can {} `{}`", word(right, "role"), word(right, "may"), word(right, "table"));
         Ok(rights.iter().map(sentence).collect())
     }
 

@@ -56,7 +56,7 @@ pub struct Origin {
 pub enum TargetError {
     /// It has changed since it was read.
     #[error("{target} has changed since the plan was made")]
-    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and review the differences"))]
     Stale {
         /// The target.
         target: &'static str,
@@ -73,7 +73,7 @@ pub enum TargetError {
     },
     /// An output has changed since it was read.
     #[error("`{}` has changed since the plan was made", path.display())]
-    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and look at what is different"))]
+    #[diagnostic(code(spile::plan::stale), help("run `spile plan` again and review the differences"))]
     StaleOutput {
         /// The file, relative to the project.
         path: PathBuf,
@@ -82,7 +82,7 @@ pub enum TargetError {
     #[error("`{}` was not rendered by spile", path.display())]
     #[diagnostic(
         code(spile::output::foreign),
-        help("move it away, or give the output another `path` in `spile.toml`; nothing was written")
+        help("move it away, or set another `path` for the output in `spile.toml`; nothing was written")
     )]
     ForeignOutput {
         /// The file, relative to the project.
@@ -111,7 +111,7 @@ pub enum TargetError {
         /// Why.
         source: std::io::Error,
     },
-    /// A file leads out of the project, or is no file.
+    /// A file leads out of the project, or is not a file.
     #[error(transparent)]
     #[diagnostic(transparent)]
     File(#[from] FileError),
@@ -125,8 +125,8 @@ pub enum TargetError {
         source: rusqlite::Error,
     },
     /// The local registry was made by a newer program.
-    #[error("the local registry `{}` is of version {found}, this program knows {known}", path.display())]
-    #[diagnostic(code(spile::registry::version), help("use the spile that made it, or a newer one"))]
+    #[error("the local registry `{}` has version {found}, but this program supports only {known}", path.display())]
+    #[diagnostic(code(spile::registry::version), help("use the version of spile that created it, or a newer one"))]
     Newer {
         /// The database's file.
         path: PathBuf,
@@ -137,7 +137,7 @@ pub enum TargetError {
     },
     /// A row of this project holds what cannot be read.
     #[error("the row `{id}` of the registry cannot be read: {message}")]
-    #[diagnostic(code(spile::registry::row), help("mend or delete the row; `spile apply` writes it again"))]
+    #[diagnostic(code(spile::registry::row), help("fix or delete the row; `spile apply` writes it again"))]
     Row {
         /// The row's id.
         id: String,
@@ -145,11 +145,11 @@ pub enum TargetError {
         message: String,
     },
     /// Another project, or nobody, has a row of the same id.
-    #[error("the id of `{slug}` ({id}) is taken in the registry by {owner}")]
+    #[error("the ID of `{slug}` ({id}) is already used in the registry by {owner}")]
     #[diagnostic(
         code(spile::registry::owned),
         help(
-            "give `{slug}` another `id`, for a row of somebody else's is never touched; one of nobody's is adopted with `--adopt {slug}`"
+            "set another `id` for `{slug}`, because spile never changes rows of other projects; adopt an unmanaged row with `--adopt {slug}`"
         )
     )]
     Owned {
@@ -202,7 +202,7 @@ impl TargetError {
 
     /// Names whose row an id is already.
     pub(crate) fn owned(slug: Slug, id: IntegrationId, owner: Option<&str>) -> Self {
-        let owner = owner.map_or("a row of nobody's".to_owned(), |owner| format!("the project `{owner}`"));
+        let owner = owner.map_or("an unmanaged row".to_owned(), |owner| format!("the project `{owner}`"));
         Self::Owned { slug, id, owner }
     }
 }
@@ -211,26 +211,26 @@ impl TargetError {
 #[must_use]
 pub fn io_help(error: &std::io::Error) -> &'static str {
     match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "check who owns the folder and who may write to it",
-        std::io::ErrorKind::StorageFull => "free some space on the disk and try again; nothing is half-written",
+        std::io::ErrorKind::PermissionDenied => "check the owner and the permissions of the folder",
+        std::io::ErrorKind::StorageFull => "free some disk space and try again; nothing is half-written",
         std::io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only: work on a copy, or remount it",
-        std::io::ErrorKind::NotFound => "check that the folder is there",
-        _ => "mend what the message names, and try again; nothing is half-written",
+        std::io::ErrorKind::NotFound => "check that the folder exists",
+        _ => "fix the cause in the message and try again; nothing is half-written",
     }
 }
 
 fn sqlite_help(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            "another spile is writing to it: wait until that has ended, and try again"
+            "another spile process is writing to it: wait until it ends and try again"
         }
         Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-            "the file is damaged: move it away, and `spile apply` makes a new one from the files"
+            "the file is damaged: move it away, and `spile apply` creates a new one from the files"
         }
-        Some(rusqlite::ErrorCode::DiskFull) => "free some space on the disk and try again; nothing is half-written",
+        Some(rusqlite::ErrorCode::DiskFull) => "free some disk space and try again; nothing is half-written",
         Some(
             rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied,
-        ) => "check who owns `.spile/` and who may write to it",
+        ) => "check the owner and the permissions of `.spile/`",
         _ => "run `spile doctor`",
     }
 }

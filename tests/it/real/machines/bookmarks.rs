@@ -13,16 +13,16 @@ fn all(until: i64) -> Vec<i64> {
 fn a_second_machine_goes_on_where_the_first_stopped_and_nobody_set_a_variable() {
     let Some(machines) = Machines::start() else { return };
     let first = machines.sync(&machines.one);
-    assert!(!first.stderr().contains("Going on"), "{}", first.stderr());
+    assert!(!first.stderr().contains("Continuing"), "{}", first.stderr());
     assert_eq!((machines.rows(), machines.kept()), (all(20), 20));
     let dry = Ran(machines.command(&machines.other, &["sync", "--dry-run", "--format", "json"]).output().unwrap());
     let dry: serde_json::Value = serde_json::from_str(&dry.succeeds().stdout()).unwrap();
     assert_eq!(dry["would_sync"][0]["bookmark"]["bookmarks"]["things"]["last"], 20, "{dry}");
     let second = machines.sync(&machines.other);
-    assert!(second.stderr().contains("Going on with `things` where `"), "{}", second.stderr());
+    assert!(second.stderr().contains("Continuing with `things` where `"), "{}", second.stderr());
     assert_eq!((machines.rows(), machines.kept()), (all(40), 40));
     let third = machines.sync(&machines.other);
-    assert!(!third.stderr().contains("Going on"), "it goes on where it stopped itself: {}", third.stderr());
+    assert!(!third.stderr().contains("Continuing"), "it goes on where it stopped itself: {}", third.stderr());
     assert_eq!(machines.rows(), all(60));
 }
 
@@ -77,7 +77,7 @@ fn what_the_registry_knows_of_a_run_alone_is_taken_over() {
     // As a registry was before it kept bookmarks.
     machines.subject.database.sql("delete from integration_states");
     let second = machines.sync(&machines.other);
-    assert!(second.stderr().contains("Going on with `things`"), "{}", second.stderr());
+    assert!(second.stderr().contains("Continuing with `things`"), "{}", second.stderr());
     assert_eq!(machines.rows(), all(40));
 }
 
@@ -145,7 +145,7 @@ fn another_backend_is_offered_what_is_known_and_never_begun_with_nothing() {
 fn a_backend_that_is_down_or_holds_another_projects_bookmarks_is_refused_before_the_tap_runs() {
     let Some(machines) = Machines::start() else { return };
     let refused = Ran(machines.sync_with(&machines.one, &[], "file:///dev/null/state").output().unwrap()).fails();
-    assert!(refused.stdout().contains("what keeps the bookmarks cannot be read"), "{}", refused.stdout());
+    assert!(refused.stdout().contains("the stored bookmarks cannot be read"), "{}", refused.stdout());
     assert!(refused.stdout().contains(" bookmark "), "its cause: {}", refused.stdout());
     assert_eq!(machines.began(), [""; 0]);
     Ran(machines.sync_with(&machines.one, &[], &machines.bucket()).output().unwrap()).succeeds();
@@ -153,7 +153,7 @@ fn a_backend_that_is_down_or_holds_another_projects_bookmarks_is_refused_before_
     machines.other.write("spile.toml", &settings.replace("name = 'real'", "name = 'other'"));
     for words in [&[] as &[&str], &["--full-refresh"]] {
         let refused = Ran(machines.sync_with(&machines.other, words, &machines.bucket()).output().unwrap()).fails();
-        assert!(refused.stdout().contains("those of the project `real`"), "{words:?}: {}", refused.stdout());
+        assert!(refused.stdout().contains("belong to the project `real`"), "{words:?}: {}", refused.stdout());
     }
     assert_eq!((machines.began().len(), machines.rows()), (1, all(20)));
 }

@@ -44,7 +44,7 @@ fn a_registry_beside_a_dashboards_own_table_is_used_from_the_first_apply_to_a_ro
             database.sql_as("supabase_admin", &format!("set role {role}; select id from spile_integrations_dashboard"));
         assert!(refused.unwrap_err().contains("permission denied"), "{role}");
     }
-    assert!(ran(&["doctor"]).stdout().contains("no table is open to visitors"));
+    assert!(ran(&["doctor"]).stdout().contains("no table is exposed"));
     let things = machines.one.read("integrations/things.toml");
     machines.one.write("integrations/things.toml", &things.replace("'step'", "'well'"));
     ran(&["apply", "--yes"]).succeeds();

@@ -86,5 +86,5 @@ fn a_template_that_fails_says_where() {
         of(MessageFormat::Slack, "{% for x in range(100000) %}{% for y in range(100000) %}a{% endfor %}{% endfor %}")
             .contains("fuel")
     );
-    assert!(of(MessageFormat::Json, "{\"a\": \"{{ title }}\"}").contains("not JSON"));
+    assert!(of(MessageFormat::Json, "{\"a\": \"{{ title }}\"}").contains("does not render valid JSON"));
 }

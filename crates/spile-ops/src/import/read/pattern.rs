@@ -1,5 +1,5 @@
 //! The files that a pattern of Meltano's `include_paths` means, found through the door: a link out of the project is refused
-//! where it stands, and not searched behind.
+//! where it is, and not searched behind.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ struct Search<'a> {
 /// Returns the files that a pattern means, sorted.
 ///
 /// # Errors
-/// With the path that leads elsewhere, or is no file.
+/// With the path that leads elsewhere, or is not a file.
 pub(super) fn matching(door: &Door, pattern: &str) -> Result<Vec<PathBuf>, RefusedPath> {
     let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let mut search = Search { door, found: Vec::new(), looked_at: 0 };

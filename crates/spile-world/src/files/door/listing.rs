@@ -21,7 +21,7 @@ const LINKED_FOLDER: usize = 100;
 /// The files below a folder, and the paths that were refused.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Everything that is no folder, by its path from the door's folder, in no order. Links stand for what they lead to.
+    /// Everything that is not a folder, by its path from the door's folder, in no order. Links stand for what they lead to.
     pub files: Vec<PathBuf>,
     /// The folders, likewise.
     pub folders: Vec<PathBuf>,

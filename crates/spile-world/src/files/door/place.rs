@@ -1,4 +1,4 @@
-//! Writing through the door: a file stays in the folder that it is named in, also where a link stands in its place.
+//! Writing through the door: a file stays in its folder, even if a link is in its place.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -273,7 +273,7 @@ impl OwnFolder {
             return Ok(());
         }
         let why = format!("it belongs to another user (id {})", found.uid());
-        Err(NotOwn::File { path: self.named(file), why, help: "spile makes it anew" })
+        Err(NotOwn::File { path: self.named(file), why, help: "spile recreates it" })
     }
 
     fn not_used(&self, file: &Path, shut: &Shut) -> NotOwn {
@@ -289,7 +289,7 @@ impl OwnFolder {
             | Shut::TooLarge { .. }
             | Shut::Io(_) => shut.to_string(),
         };
-        NotOwn::File { path: self.named(file), why, help: "spile makes it anew" }
+        NotOwn::File { path: self.named(file), why, help: "spile recreates it" }
     }
 
     fn named(&self, file: &Path) -> PathBuf {

@@ -21,7 +21,7 @@ pub(super) enum Broken {
     #[error("it is damaged")]
     Damaged,
     /// A newer git wrote it.
-    #[error("it is of a form that this program does not know")]
+    #[error("its format is not supported")]
     Unknown,
 }
 

@@ -91,7 +91,7 @@ impl Repository {
         let git = text.strip_prefix("gitdir: ").map(|git| top.join(git.trim_end_matches(['\n', '\r'])));
         match git.filter(|git| git.is_dir()) {
             Some(git) => Ok(Self { top: top.to_owned(), git }),
-            None => Err(unknown(&path, &"the folder that it names is not there")),
+            None => Err(unknown(&path, &"the folder that it points to does not exist")),
         }
     }
 
@@ -124,14 +124,14 @@ impl Repository {
             };
             match self.walk(&shared, hash, see) {
                 Ok(Some(_)) => {}
-                Ok(None) => return unknown(&self.git.join(shared), &"it is not there"),
+                Ok(None) => return unknown(&self.git.join(shared), &"it does not exist"),
                 Err(unknown) => return unknown,
             }
         }
         match found {
             None => Tracked::No,
             Some(Concern::Tracked(path)) => Tracked::Yes(path),
-            Some(Concern::Hidden) => unknown(&self.git.join("index"), &"it is sparse, and does not list the folder"),
+            Some(Concern::Hidden) => unknown(&self.git.join("index"), &"it is sparse and does not list the folder"),
         }
     }
 

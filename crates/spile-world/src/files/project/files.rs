@@ -1,4 +1,4 @@
-//! The files of a project's folder: which there are, and what is in them.
+//! The files of a project's folder: their names and contents.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,7 +22,7 @@ impl Project {
     /// Returns the text of a file of the project: one that is checked before it is written, or the one on disk.
     ///
     /// # Errors
-    /// When it is no regular file inside the project, is too large, or is not UTF-8.
+    /// When it is not a regular file inside the project, is too large, or is not UTF-8.
     pub fn text(&self, path: &Path) -> Result<String, Shut> {
         self.text_through(&self.door()?, path)
     }

@@ -1,5 +1,5 @@
-//! What several files are about to become. Whoever is killed in between leaves a journal, and who comes next puts the files
-//! back: of a change of several files all is there or nothing.
+//! The journal of a change of several files. A process that is killed in between leaves it, and the next process restores
+//! the files: such a change happens as a whole or not at all.
 //!
 //! A journal says what files are overwritten with, so it is believed only where this user alone can have written it, and
 //! only as a whole: one path that leads out of the project, and nothing is undone.
@@ -55,10 +55,10 @@ struct JournalHead {
 
 /// A journal that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
-#[error("`.spile/edits.json` says how to undo an interrupted change, and spile does not believe it: {why}")]
+#[error("`.spile/edits.json` records an interrupted change, but spile does not trust it: {why}")]
 #[diagnostic(
     code(spile::journal::refused),
-    help("nothing was undone: look at the files that it names, with `git diff`, and delete `.spile/edits.json`")
+    help("nothing was undone: check the files that it lists with `git diff`, then delete `.spile/edits.json`")
 )]
 pub struct BadJournal {
     why: String,
@@ -82,7 +82,7 @@ impl Turn {
     /// Waits until nobody else changes files of a project, and puts back what somebody left half-way who was killed.
     ///
     /// # Errors
-    /// When somebody else is at work for too long, spile's own folder is not this user's, the journal breaks a rule, or a
+    /// When another process works for too long, spile's own folder is not this user's, the journal breaks a rule, or a
     /// file cannot be put back.
     pub fn of(root: &Path) -> io::Result<Self> {
         let own = own(root);
@@ -145,7 +145,7 @@ impl Turn {
             let real = match there.canonicalize() {
                 Ok(real) => real,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                // A file stands where a folder would have to be: whoever writes says so.
+                // A file is where a folder would have to be: whoever writes says so.
                 Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
                 Err(error) => return Err(error),
             };
@@ -194,10 +194,10 @@ fn parsed(bytes: &[u8]) -> io::Result<Option<JournalEntry>> {
     }
     let written: JournalEntry = serde_json::from_slice(bytes).map_err(damaged)?;
     if written.files.len() > MOST_FILES {
-        return Err(BadJournal::of(format!("it names more than {MOST_FILES} files")));
+        return Err(BadJournal::of(format!("it lists more than {MOST_FILES} files")));
     }
     if let Some(file) = written.files.iter().find(|file| !is_inside(&file.path)) {
-        return Err(BadJournal::of(format!("it names `{}`, which is no file of the project's", file.path.display())));
+        return Err(BadJournal::of(format!("it lists `{}`, which is not a file of the project", file.path.display())));
     }
     Ok(Some(written))
 }
@@ -208,7 +208,7 @@ fn is_inside(path: &Path) -> bool {
     path.components().next().is_some() && path.components().all(is_name)
 }
 
-/// Puts back what somebody left half-way who was killed; waits for who is at work.
+/// Puts back what somebody left half-way who was killed; waits for a process that is at work.
 ///
 /// # Errors
 /// When a file cannot be put back, or the journal is not believed.
@@ -247,11 +247,11 @@ impl FileEdit {
 /// Returns the bytes of a file as text; `None` where it is not there.
 fn read(root: &Path, path: &Path) -> io::Result<Option<String>> {
     match Door::without_links(&root.canonicalize()?).and_then(|root| root.read_up_to(path, MOST_BYTES)) {
-        // What is no text is nothing that was written here.
+        // What is not text is nothing that was written here.
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(Shut::Missing) => Ok(None),
         Err(Shut::Io(error)) => Err(error),
-        Err(shut) => Err(BadJournal::of(format!("it names `{}`, and {shut}", path.display()))),
+        Err(shut) => Err(BadJournal::of(format!("it lists `{}`, but {shut}", path.display()))),
     }
 }
 

@@ -12,12 +12,12 @@ use spile_core::source::Source;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ProjectFileMistake {
     /// Its name says neither a slug nor an environment.
-    #[error("`{name}` is not the name of an integration's file")]
+    #[error("`{name}` is not a valid name for an integration file")]
     #[diagnostic(
         code(spile::files::name),
         help(
-            "name it `<slug>.toml` or `<slug>.<environment>.toml`, in lower-case letters, digits and dashes; secrets beside \
-             it `<slug>.secrets.yaml` or `<slug>.secrets.json`"
+            "rename it to `<slug>.toml` or `<slug>.<environment>.toml`, in lower-case letters, digits and dashes; \
+             rename a secrets file to `<slug>.secrets.yaml` or `<slug>.secrets.json`"
         )
     )]
     Name {
@@ -37,7 +37,7 @@ pub enum ProjectFileMistake {
     },
     /// It cannot be read.
     #[error("the file cannot be read: {message}")]
-    #[diagnostic(code(spile::files::unreadable), help("check that it is there and who may read it"))]
+    #[diagnostic(code(spile::files::unreadable), help("check that it exists and that you can read it"))]
     Unreadable {
         /// The system's own sentence.
         message: String,
@@ -46,10 +46,10 @@ pub enum ProjectFileMistake {
         span: SourceSpan,
     },
     /// More bytes than anybody writes.
-    #[error("the file has more than {mebibytes} MiB")]
+    #[error("the file is larger than {mebibytes} MiB")]
     #[diagnostic(
         code(spile::files::too_large),
-        help("move what is no configuration out of the folder; a file as large as that is not read")
+        help("move it out of the folder if it is not configuration; spile does not read files this large")
     )]
     TooLarge {
         /// How many MiB it may have.
@@ -59,7 +59,7 @@ pub enum ProjectFileMistake {
         span: SourceSpan,
     },
     /// A link leads back to a folder that it is in.
-    #[error("the link leads in a circle and is passed over")]
+    #[error("the link is circular, so it is skipped")]
     #[diagnostic(code(spile::files::link_loop), severity(Warning), help("remove the link"))]
     LinkLoop {
         /// Its start.
@@ -67,12 +67,11 @@ pub enum ProjectFileMistake {
         span: SourceSpan,
     },
     /// A link or a path leads elsewhere.
-    #[error("the path leads out of the project, into a private folder, or to nothing")]
+    #[error("the path leads outside the project, into a private folder, or nowhere")]
     #[diagnostic(
         code(spile::files::outside),
         help(
-            "replace the link with the file itself; a path or link may lead to any file of the project outside `.git`, \
-             `.spile` and `.meltano`"
+            "replace the link with the file itself; a path or link can lead to any file of the project outside `.git`, `.spile` and `.meltano`"
         )
     )]
     Outside {
@@ -93,14 +92,14 @@ pub enum ProjectFileMistake {
     },
     /// A file where a folder belongs.
     #[error("this is not a folder")]
-    #[diagnostic(code(spile::files::not_a_folder), help("move it away, or make a folder of that name"))]
+    #[diagnostic(code(spile::files::not_a_folder), help("move it away, or create a folder with that name"))]
     NotAFolder {
         /// Its start.
         #[label("this path")]
         span: SourceSpan,
     },
     /// Folders in folders in folders.
-    #[error("folders are nested more than {most} deep here")]
+    #[error("folders are nested more than {most} levels deep here")]
     #[diagnostic(code(spile::files::too_deep), help("move the files up, or out of the folder"))]
     TooDeep {
         /// How deep they may be.
@@ -110,12 +109,10 @@ pub enum ProjectFileMistake {
         span: SourceSpan,
     },
     /// More files than anybody has.
-    #[error("there are more than {most} files below this folder")]
+    #[error("this folder has more than {most} files")]
     #[diagnostic(
         code(spile::files::too_many),
-        help(
-            "split the project, move other files away, or remove links that lead to the same folders again and again"
-        )
+        help("split the project, move other files away, or remove links that lead to the same folders repeatedly")
     )]
     TooMany {
         /// How many there may be.
@@ -130,7 +127,7 @@ impl From<Shut> for ProjectFileMistake {
     fn from(shut: Shut) -> Self {
         let span = (0..0).into();
         match shut {
-            Shut::Missing => Self::Unreadable { message: "there is no such file".to_owned(), span },
+            Shut::Missing => Self::Unreadable { message: "the file does not exist".to_owned(), span },
             Shut::Io(error) => Self::Unreadable { message: error.to_string(), span },
             Shut::Outside => Self::Outside { span },
             Shut::NotRegular => Self::NotRegular { span },

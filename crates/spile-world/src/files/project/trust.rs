@@ -1,4 +1,4 @@
-//! Whose a project's folder is, as whoever starts the program says.
+//! Whether a project's folder is trusted, as the user says on the command line.
 
 /// Whose a project's folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -24,7 +24,7 @@ const RANDOM: usize = 6;
 static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Makes a file that is about to replace another. It is locked for as long as its process lives, so that what is left of
-/// those that were killed can be told from what is at work.
+/// those that were killed can be told from those at work.
 fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
     let is_first = SWEPT.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
     if is_first {
@@ -103,7 +103,7 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Adds to a project's file of lines those that it does not have yet.
 ///
 /// # Errors
-/// When it is no regular file inside the project, or cannot be written.
+/// When it is not a regular file inside the project, or cannot be written.
 pub fn add_lines(project: &Project, path: &Path, lines: &[&str]) -> Result<(), Shut> {
     let text = lines_of(project, path)?;
     project.door()?.replace(path, with_lines(text, lines).as_bytes())
@@ -153,7 +153,7 @@ pub(crate) fn sweep_temporary(folder: &Path) -> io::Result<()> {
     // A clone may bring a pipe of such a name, which would be waited for, or a link.
     let door = Door::without_links(folder)?;
     for name in left {
-        // One that is locked is at work. What cannot be removed is in nobody's way: the next sweep tries again.
+        // One that is locked is in use. What cannot be removed is in nobody's way: the next sweep tries again.
         let Some(file) = door.open(Path::new(&name)).ok().filter(|file| file.try_lock().is_ok()) else { continue };
         let _ = std::fs::remove_file(folder.join(&name));
         drop(file);

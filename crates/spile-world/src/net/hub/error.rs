@@ -1,4 +1,4 @@
-//! What can go wrong with the hub.
+//! Errors of the hub.
 
 use miette::Diagnostic;
 
@@ -11,19 +11,19 @@ pub enum HubError {
     #[error("`{root}` is not the address of a hub")]
     #[diagnostic(
         code(spile::hub::address),
-        help("write it with its scheme, as in `--hub https://hub.meltano.com`, or leave `MELTANO_HUB_URL` out")
+        help("include the scheme, as in `--hub https://hub.meltano.com`, or unset `MELTANO_HUB_URL`")
     )]
     Address {
         /// What was given.
         root: String,
     },
     /// What is to go into a header cannot.
-    #[error("`MELTANO_HUB_URL_AUTH` is no value of a header")]
-    #[diagnostic(code(spile::hub::authorization), help("give it as one line, such as `Bearer …`"))]
+    #[error("`MELTANO_HUB_URL_AUTH` is not a valid HTTP header value")]
+    #[diagnostic(code(spile::hub::authorization), help("set it to one line, for example `Bearer …`"))]
     Authorization,
     /// No client can be made.
-    #[error("no connection can be made from here")]
-    #[diagnostic(code(spile::hub::client), help("check the machine's certificates"))]
+    #[error("cannot make secure connections")]
+    #[diagnostic(code(spile::hub::client), help("install the system's CA certificates"))]
     Client {
         /// Why.
         source: NoClient,
@@ -32,7 +32,7 @@ pub enum HubError {
     #[error("the hub at `{root}` cannot be reached: {why}")]
     #[diagnostic(
         code(spile::hub::unreached),
-        help("everything else works without it: what was kept of it stays, and `connectors import` takes files")
+        help("everything else works without the hub: its local copy stays, and `connectors import` accepts files")
     )]
     Unreached {
         /// Where its API is.
@@ -41,7 +41,7 @@ pub enum HubError {
         why: String,
     },
     /// It answers with a refusal.
-    #[error("the hub at `{root}` answers with {status}")]
+    #[error("the hub at `{root}` responded with status {status}")]
     #[diagnostic(
         code(spile::hub::refused),
         help("check `MELTANO_HUB_URL` and `MELTANO_HUB_URL_AUTH`; with 429 or 5xx try again later")
@@ -53,7 +53,7 @@ pub enum HubError {
         status: u16,
     },
     /// What is kept of it cannot be read or written.
-    #[error("cannot {doing} what is kept of the hub, in `.spile/hub`")]
+    #[error("cannot {doing} the local copy of the hub in `.spile/hub`")]
     #[diagnostic(code(spile::hub::kept), help("{}", crate::stores::target::io_help(.source)))]
     Kept {
         /// `read` or `write`.
@@ -71,7 +71,7 @@ impl HubError {
         while let Some(next) = cause.source() {
             cause = next;
         }
-        let why = if error.is_timeout() { "it does not answer in time".to_owned() } else { cause.to_string() };
+        let why = if error.is_timeout() { "it did not respond in time".to_owned() } else { cause.to_string() };
         Self::Unreached { root: root.to_owned(), why }
     }
 }

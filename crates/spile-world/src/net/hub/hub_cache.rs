@@ -1,4 +1,4 @@
-//! What is kept of the hub: every definition as it was given, and an index with what a search needs of them.
+//! The local copy of the hub: every definition as it was served, and an index for searches.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ pub struct Index {
 pub struct KeptPlugin {
     /// Which side of a pipeline it is.
     pub kind: Role,
-    /// Its name, such as `tap-github`.
+    /// Its name, for example `tap-github`.
     pub plugin: String,
     /// Whose implementation it is.
     pub variant: String,
@@ -48,7 +48,7 @@ pub struct KeptPlugin {
     pub label: String,
     /// One sentence for the catalog.
     pub description: String,
-    /// The shelf of the catalog it stands on.
+    /// The shelf of the catalog it is on.
     pub category: Option<String>,
     /// What else it is found by.
     pub keywords: Vec<String>,

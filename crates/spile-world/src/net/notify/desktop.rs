@@ -1,4 +1,4 @@
-//! The notifications of the desktop, by the program that every desktop has for them.
+//! Desktop notifications, with the program that each desktop has for them.
 
 use std::process::Stdio;
 

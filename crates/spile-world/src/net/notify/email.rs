@@ -1,4 +1,4 @@
-//! Mail, over a server of the user's own. A password goes over TLS or to this very machine, nowhere else.
+//! Mail, over the user's own server. A password goes only over TLS or to this machine.
 
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
@@ -59,7 +59,7 @@ fn letter(email: &Email, parcel: &Parcel) -> Result<Message, NotSent> {
     let id = format!("<{}@{}>", parcel.id, from.email.domain());
     let builder = Message::builder().from(from).subject(subject.trim()).message_id(Some(id)).date(parcel.at.into());
     let builder = email.to.iter().try_fold(builder, |builder, to| mailbox(to).map(|to| builder.to(to)))?;
-    // What answers by itself, such as a notice of absence, does not answer this.
+    // What answers by itself, for example a notice of absence, does not answer this.
     let builder = builder.header(ContentType::TEXT_PLAIN).header(AutoSubmitted);
     builder.body(body.trim_start_matches('\n').to_owned()).map_err(unwritten)
 }
@@ -97,7 +97,7 @@ fn transport(Login { server, password }: &Login, means: &Means<'_>) -> Result<Tr
     let builder =
         Transport::builder_dangerous(host.clone()).tls(tls).port(server.port()).timeout(Some(means.patience.each));
     let Some(password) = password else { return Ok(builder.build()) };
-    // `user%40example.com` is how an address stands before an `@`.
+    // `user%40example.com` is how an address is written before an `@`.
     let user = percent_decode_str(server.url().username()).decode_utf8_lossy().into_owned();
     Ok(builder.credentials(Credentials::new(user, password.expose().to_owned())).build())
 }

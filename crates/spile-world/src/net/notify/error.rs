@@ -1,4 +1,4 @@
-//! Why a message did not get through. No variant holds an address: whoever knows one may post.
+//! Why a message was not delivered. No variant holds an address, because whoever knows one may post.
 
 use std::fmt;
 
@@ -34,14 +34,14 @@ pub enum NotSent {
     Forbidden(#[from] Box<Forbidden>),
     /// A variable of a channel that nobody set.
     #[error("the environment variable `{name}` is not set")]
-    #[diagnostic(code(spile::notify::unset), help("set it where spile runs; `spile check` needs none"))]
+    #[diagnostic(code(spile::notify::unset), help("set it where spile runs; `spile check` does not need it"))]
     Unset {
         /// The variable.
         name: VariableName,
     },
     /// What a variable of a channel holds is not what it should be.
-    #[error("what `{key}` names is no {what}")]
-    #[diagnostic(code(spile::notify::value), help("copy it again, as a whole, from where it was given out"))]
+    #[error("the value of `{key}` is not a valid {what}")]
+    #[diagnostic(code(spile::notify::value), help("copy the whole value again from its source"))]
     Value {
         /// The key of `spile.toml`.
         key: &'static str,
@@ -49,8 +49,11 @@ pub enum NotSent {
         what: &'static str,
     },
     /// The system has no certificates to trust.
-    #[error("no connection can be made")]
-    #[diagnostic(code(spile::notify::client), help("install the system's certificates, such as `ca-certificates`"))]
+    #[error("cannot make secure connections")]
+    #[diagnostic(
+        code(spile::notify::client),
+        help("install the system's CA certificates, for example the package `ca-certificates`")
+    )]
     Client {
         /// Why.
         source: NoClient,
@@ -63,31 +66,31 @@ pub enum NotSent {
         source: reqwest::Error,
     },
     /// A channel takes too long.
-    #[error("it did not answer within {seconds} seconds")]
+    #[error("it did not respond within {seconds} seconds")]
     #[diagnostic(code(spile::notify::timeout), help("check the address and the network"))]
     Timeout {
         /// How long was waited.
         seconds: u64,
     },
     /// A channel wants fewer messages.
-    #[error("it takes no more for now: status {status}")]
+    #[error("it limits the rate of messages: status {status}")]
     #[diagnostic(code(spile::notify::busy), help("lower `most_per_hour`, or wait: the next run tries again"))]
     Busy {
         /// The status of the answer.
         status: u16,
     },
     /// A channel has a fault of its own.
-    #[error("it answers with status {status}")]
-    #[diagnostic(code(spile::notify::unavailable), help("look after the service; the next run tries again"))]
+    #[error("it responded with status {status}")]
+    #[diagnostic(code(spile::notify::unavailable), help("check the service; the next run tries again"))]
     Unavailable {
         /// The status of the answer.
         status: u16,
     },
     /// A channel refuses the message.
-    #[error("it refuses: status {status}{}", said.as_ref().map(|said| format!(", `{said}`")).unwrap_or_default())]
+    #[error("it rejected the message: status {status}{}", said.as_ref().map(|said| format!(", `{said}`")).unwrap_or_default())]
     #[diagnostic(
         code(spile::notify::refused),
-        help("check the address: it may have been revoked; with a template of your own, check what it renders")
+        help("check the address, which may have been revoked; if you use your own template, check its output")
     )]
     Refused {
         /// The status of the answer.
@@ -96,34 +99,34 @@ pub enum NotSent {
         said: Option<String>,
     },
     /// A channel sends elsewhere; nobody follows.
-    #[error("it sends elsewhere: status {status}")]
+    #[error("it redirects: status {status}")]
     #[diagnostic(
         code(spile::notify::redirected),
-        help("write the address that it leads to, where you trust it: none is followed")
+        help("spile does not follow redirects: set the address that it leads to, if you trust it")
     )]
     Redirected {
         /// The status of the answer.
         status: u16,
     },
     /// The mail server refuses, or cannot be reached.
-    #[error("the mail server does not take it: {message}")]
+    #[error("the mail server rejected the message: {message}")]
     #[diagnostic(code(spile::notify::mail), help("check `server`, `password`, `from` and `to`"))]
     Mail {
         /// The server's own sentence.
         message: String,
     },
     /// A mail cannot be written.
-    #[error("the mail cannot be written: {message}")]
+    #[error("the message cannot be composed: {message}")]
     #[diagnostic(code(spile::notify::letter), help("check `from`, `to` and the template"))]
     Letter {
         /// Why.
         message: String,
     },
     /// There is no desktop that shows notifications.
-    #[error("`{program}` cannot show it: {message}")]
+    #[error("`{program}` cannot show the notification: {message}")]
     #[diagnostic(
         code(spile::notify::desktop),
-        help("install `libnotify-bin` (Linux); leave this channel out where nobody looks at a screen")
+        help("install `libnotify-bin` (Linux), or remove this channel on machines without a desktop")
     )]
     Desktop {
         /// The program that shows notifications.

@@ -59,7 +59,7 @@ async fn answer(response: Response) -> Result<String, FailedTry> {
     })
 }
 
-/// Reads the word that a service answers with, such as Slack's `no_service`. Whatever is not one is not quoted: it may
+/// Reads the word that a service answers with, for example Slack's `no_service`. Whatever is not one is not quoted: it may
 /// hold anything.
 async fn said(mut response: Response) -> Option<String> {
     let mut text = Vec::new();

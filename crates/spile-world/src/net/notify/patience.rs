@@ -1,4 +1,4 @@
-//! How long a message is tried for.
+//! Time limits and retries of a message.
 
 use std::future::Future;
 use std::time::Duration;

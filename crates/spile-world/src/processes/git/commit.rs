@@ -1,4 +1,4 @@
-//! Commits beside the working tree: it and its index stay as they are.
+//! Commits that leave the working tree and its index as they are.
 
 use std::path::Path;
 

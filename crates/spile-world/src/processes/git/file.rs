@@ -1,4 +1,4 @@
-//! Files that may be anything: a pipe that nobody writes into, a device without an end.
+//! Files that may be anything, even a pipe that nobody writes to or an endless device.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 /// How many bytes are read of a file.
 const MOST_BYTES: u64 = 8 << 20;
 
-/// Reads a file; `None` where it is no regular one, or too large.
+/// Reads a file; `None` where it is not a regular one, or too large.
 pub(super) fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // Whoever opens a pipe waits for its other end, unless that is not wanted.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();

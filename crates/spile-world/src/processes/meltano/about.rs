@@ -63,8 +63,8 @@ pub enum AboutError {
     #[diagnostic(transparent)]
     Install(#[from] InstallError),
     /// The requirement is nothing that pip would take.
-    #[error("`{requirement}` names no package")]
-    #[diagnostic(code(spile::about::requirement), help("write it as pip takes it, such as `pip:tap-github==1.0`"))]
+    #[error("`{requirement}` is not a package")]
+    #[diagnostic(code(spile::about::requirement), help("use pip's form, for example `pip:tap-github==1.0`"))]
     Requirement {
         /// The requirement.
         requirement: String,
@@ -84,7 +84,7 @@ pub enum AboutError {
     #[error("`{executable} --about --format=json` failed: {line}")]
     #[diagnostic(
         code(spile::about::failed),
-        help("only what is made with the Singer SDK answers to that: import a definition of it instead")
+        help("only plugins built with the Singer SDK support `--about`: import a definition instead")
     )]
     Failed {
         /// The command.
@@ -93,11 +93,8 @@ pub enum AboutError {
         line: String,
     },
     /// It took too long.
-    #[error("`{executable} --about --format=json` has not answered in {}", counted(*.seconds, "second"))]
-    #[diagnostic(
-        code(spile::about::timeout),
-        help("give it more time with `--timeout`, or import a definition of it instead")
-    )]
+    #[error("`{executable} --about --format=json` did not respond within {}", counted(*.seconds, "second"))]
+    #[diagnostic(code(spile::about::timeout), help("allow more time with `--timeout`, or import a definition instead"))]
     TimedOut {
         /// The command.
         executable: String,
@@ -105,10 +102,10 @@ pub enum AboutError {
         seconds: u64,
     },
     /// It said something else.
-    #[error("`{executable} --about --format=json` prints {what}")]
+    #[error("`{executable} --about --format=json` printed {what}")]
     #[diagnostic(
         code(spile::about::output),
-        help("only what is made with the Singer SDK answers to that: import a definition of it instead")
+        help("only plugins built with the Singer SDK support `--about`: import a definition instead")
     )]
     Output {
         /// The command.
@@ -117,7 +114,7 @@ pub enum AboutError {
         what: String,
     },
     /// The user wanted an end.
-    #[error("the question was stopped")]
+    #[error("the command was stopped")]
     #[diagnostic(code(spile::about::interrupted), help("run the command again"))]
     Interrupted,
     /// A folder or a program cannot be used.
@@ -143,7 +140,7 @@ impl About {
         let packages = shlex::split(requirement).filter(|packages| !packages.is_empty());
         let packages = packages.ok_or_else(|| AboutError::Requirement { requirement: requirement.to_owned() })?;
         let folder = tempfile::Builder::new().prefix("spile-about-").tempdir();
-        let folder = folder.map_err(|source| AboutError::Io { doing: "make", path: std::env::temp_dir(), source })?;
+        let folder = folder.map_err(|source| AboutError::Io { doing: "create", path: std::env::temp_dir(), source })?;
         let home = folder.path().join("venv");
         let (root, host, run, timeout) = (asked.root, asked.host, asked.run, Some(asked.timeout));
         let venv = Venv { folder: &home, what: requirement, root, host, run, timeout };
@@ -175,12 +172,12 @@ fn executable(venv: &Venv<'_>, asked: &AboutQuestion<'_>) -> Result<String, Abou
     found.cloned().ok_or_else(|| {
         let wanted = asked
             .executable
-            .map_or_else(|| "that begins with `tap-` or `target-`".to_owned(), |name| format!("`{name}`"));
+            .map_or_else(|| "that starts with `tap-` or `target-`".to_owned(), |name| format!("`{name}`"));
         let (wanted, help) = match plugins.as_slice() {
-            [] => (wanted, "name its command with `--executable`, if it is a tap or a target".to_owned()),
+            [] => (wanted, "set its command with `--executable`, if it is a tap or a target".to_owned()),
             several => {
                 let several = listed(several.iter().map(|name| name.as_str()));
-                let wanted = if asked.executable.is_some() { wanted } else { "of its own name alone".to_owned() };
+                let wanted = if asked.executable.is_some() { wanted } else { "with the package's own name".to_owned() };
                 (wanted, format!("choose one with `--executable`: it installs {several}"))
             }
         };
@@ -200,7 +197,11 @@ async fn said(
     command.args(["--about", "--format=json"]).current_dir(folder).stdin(Stdio::null());
     command.env("PATH", search_path(&venv.folder.join("bin"), &asked.host.path));
     let mask = Mask::of(asked.host.environment.secrets(asked.run).iter());
-    let mask = mask.map_err(|source| AboutError::Io { doing: "keep secrets out of", path: program.clone(), source })?;
+    let mask = mask.map_err(|source| AboutError::Io {
+        doing: "mask secrets in the output of",
+        path: program.clone(),
+        source,
+    })?;
     let mut output = Collected::up_to(LARGEST);
     let mut last = VecDeque::new();
     let limits = Limits { timeout: Some(asked.timeout), interrupt, pieces: Pieces::Chunks };
@@ -250,7 +251,7 @@ fn json(executable: &str, bytes: &[u8]) -> Result<String, AboutError> {
     }
     let what = match text.trim().lines().next() {
         None => "nothing".to_owned(),
-        Some(line) => format!("no JSON but `{}`", line.trim().chars().take(100).collect::<String>()),
+        Some(line) => format!("`{}` instead of JSON", line.trim().chars().take(100).collect::<String>()),
     };
     Err(AboutError::Output { executable: executable.to_owned(), what })
 }
@@ -269,9 +270,9 @@ mod tests {
     fn json_is_found_behind_other_lines_and_garbage_is_told() {
         assert_eq!(json("tap-x", b"WARNING {x\n{y\n{\"a\": 1}\n").unwrap(), "{\"a\": 1}");
         let garbage = json("tap-x", b"usage: tap-x {a}\n").unwrap_err().to_string();
-        assert_eq!(garbage, "`tap-x --about --format=json` prints no JSON but `usage: tap-x {a}`");
+        assert_eq!(garbage, "`tap-x --about --format=json` printed `usage: tap-x {a}` instead of JSON");
         assert_eq!(json("tap-x", b"hello\n{\"a\": {}}\n").unwrap(), "{\"a\": {}}");
-        assert_eq!(json("tap-x", b" \n").unwrap_err().to_string(), "`tap-x --about --format=json` prints nothing");
+        assert_eq!(json("tap-x", b" \n").unwrap_err().to_string(), "`tap-x --about --format=json` printed nothing");
         assert!(json("tap-x", b"} {").is_err());
     }
 }

@@ -137,7 +137,7 @@ impl Bookmarks {
     /// Returns the variable that tells Meltano, where it is not told already.
     pub(super) fn variable(&self) -> Option<(&'static str, &str)> {
         let address = match &self.backend {
-            // Before the broker is there, such as while plugins are installed, nothing is looked up.
+            // Before the broker is there, for example while plugins are installed, nothing is looked up.
             Backend::Registry => self.broker.as_ref().map(|_| REGISTRY)?,
             Backend::Local => SYSTEM_DATABASE,
             Backend::At(address) => address,

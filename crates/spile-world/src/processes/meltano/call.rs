@@ -10,7 +10,7 @@ use super::mask::Mask;
 pub(super) struct Call<'a> {
     /// What Meltano is asked to do.
     pub arguments: &'a [String],
-    /// What stands on the standard input of its plugin.
+    /// What is on the standard input of its plugin.
     pub input: &'a str,
     /// What takes its standard output; the log does without one.
     pub output: Option<&'a mut Collected>,
@@ -71,7 +71,7 @@ impl Collected {
         Ok(())
     }
 
-    /// Strikes secrets out of it, once all of it is there: one may stand across two pieces.
+    /// Strikes secrets out of it, once all of it is there: one may span two pieces.
     pub(super) fn strike(&mut self, mask: &Mask) {
         if let Cow::Owned(struck) = mask.apply(&self.bytes) {
             self.unstruck = Some(std::mem::replace(&mut self.bytes, struck));

@@ -20,7 +20,7 @@ const LEFTOVERS: Duration = Duration::from_secs(3);
 /// The most bytes of a line of a log; what is longer is to be cut by who hears it, so that memory is bounded.
 pub(super) const LONGEST_LINE: usize = 1024 * 1024;
 
-/// How much of a longer line is heard besides, for a secret that stands across where it is cut.
+/// How much of a longer line is heard besides, for a secret that crosses the cut.
 const BEYOND: usize = 64 * 1024;
 
 /// What ends a child before it ends itself.

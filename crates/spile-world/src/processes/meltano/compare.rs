@@ -59,7 +59,7 @@ impl Meltano {
             None => self.hold_unclaimed(request)?,
         };
         let private = hold.private();
-        private.make_folder(FOLDER).map_err(RunError::io("make", &private.path(FOLDER)))?;
+        private.make_folder(FOLDER).map_err(RunError::io("create", &private.path(FOLDER)))?;
         let asked = serde_json::to_string(question).unwrap_or_default();
         for (name, text) in FILES.into_iter().chain([("asked.json", asked.as_str())]) {
             let name = format!("{FOLDER}/{name}");
@@ -81,6 +81,6 @@ impl Meltano {
 }
 
 fn too_large() -> Outcome {
-    let message = format!("the answer is larger than {} MiB", LARGEST >> 20);
+    let message = format!("the result is larger than {} MiB", LARGEST >> 20);
     Outcome::Failed { message, cause: Cause::Output }
 }

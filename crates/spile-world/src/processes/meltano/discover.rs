@@ -48,6 +48,6 @@ impl Meltano {
 }
 
 fn too_large() -> Outcome {
-    let message = format!("what it writes is larger than {} MiB", LARGEST >> 20);
+    let message = format!("its output is larger than {} MiB", LARGEST >> 20);
     Outcome::Failed { message, cause: Cause::Output }
 }

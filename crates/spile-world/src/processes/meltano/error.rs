@@ -11,7 +11,7 @@ use crate::stores::target::io_help;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum InstallError {
     /// No Python runs on this machine.
-    #[error("there is no Python on the PATH")]
+    #[error("no Python was found on the PATH")]
     #[diagnostic(
         code(spile::meltano::no_python),
         help("install Python {needed} or newer, or uv (https://docs.astral.sh/uv), which brings its own")
@@ -35,7 +35,7 @@ pub enum InstallError {
         needed: String,
     },
     /// Debian and Ubuntu ship Python without `venv`.
-    #[error("Python {version} cannot make a virtual environment: its `venv` module is missing")]
+    #[error("Python {version} cannot create a virtual environment: its `venv` module is missing")]
     #[diagnostic(
         code(spile::meltano::no_venv),
         help("run `apt install python3-venv`, or install uv (https://docs.astral.sh/uv)")
@@ -49,7 +49,7 @@ pub enum InstallError {
     #[diagnostic(
         code(spile::meltano::no_interpreter),
         help(
-            "install `{python}`, or name another one as `python` of the connector: a command on the PATH, or a path; without `python`, Meltano's own is taken"
+            "install `{python}`, or set `python` of the connector to another command or path; without `python`, spile uses Meltano's own"
         )
     )]
     NoInterpreter {
@@ -65,7 +65,7 @@ pub enum InstallError {
     #[diagnostic(
         code(spile::meltano::offline),
         help(
-            "check the network; behind a proxy set `HTTPS_PROXY`, with an index of your own `PIP_INDEX_URL` or `UV_INDEX_URL`"
+            "check the network; set `HTTPS_PROXY` if you are behind a proxy, and `PIP_INDEX_URL` or `UV_INDEX_URL` if you use your own package index"
         )
     )]
     Offline {
@@ -75,11 +75,11 @@ pub enum InstallError {
         line: String,
     },
     /// The package index has no such version.
-    #[error("there is no {what} to install: {line}")]
+    #[error("cannot find {what} to install: {line}")]
     #[diagnostic(
         code(spile::meltano::no_such_version),
         help(
-            "check `version` under `[meltano]` in `spile.toml`, or the connector's `pip_url`, and that the network reaches the package index"
+            "check `version` under `[meltano]` in `spile.toml` or the connector's `pip_url`, and that this machine can reach the package index"
         )
     )]
     NoSuchVersion {
@@ -92,7 +92,7 @@ pub enum InstallError {
     #[error("the disk is full: {what} cannot be installed")]
     #[diagnostic(
         code(spile::meltano::disk_full),
-        help("free some space and try again: what is half-made is made anew")
+        help("free some disk space and try again: spile redoes incomplete installations")
     )]
     DiskFull {
         /// What is being installed.
@@ -111,7 +111,10 @@ pub enum InstallError {
     },
     /// The user wanted an end.
     #[error("the installation was stopped")]
-    #[diagnostic(code(spile::meltano::interrupted), help("run the command again: what is half-made is made anew"))]
+    #[diagnostic(
+        code(spile::meltano::interrupted),
+        help("run the command again: spile redoes incomplete installations")
+    )]
     Interrupted,
     /// A file or a program cannot be used.
     #[error("cannot {doing} `{}`", path.display())]
@@ -126,12 +129,12 @@ pub enum InstallError {
     },
 }
 
-/// A run cannot be started or followed; a run that fails is no error but an `Outcome`.
+/// A run cannot be started or followed; a run that fails is not an error but an `Outcome`.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum RunError {
     /// Meltano is not there.
     #[error("Meltano {version} is not installed in this project")]
-    #[diagnostic(code(spile::meltano::missing), help("run `spile up`, which installs it"))]
+    #[diagnostic(code(spile::meltano::missing), help("run `spile up` to install it"))]
     NotInstalled {
         /// The version that `spile.toml` names.
         version: String,
@@ -153,7 +156,7 @@ pub enum RunError {
     #[error("the bookmarks of `{from}` cannot be moved to `{to}`: {reason}")]
     #[diagnostic(
         code(spile::meltano::state),
-        help("until they are moved, a sync reads everything again; look at `meltano state list`")
+        help("until they are moved, a sync reads everything again; check `meltano state list`")
     )]
     State {
         /// The state id they are under.
@@ -206,9 +209,9 @@ impl InstallError {
         }
         let says = |line: &&String| !line.trim().is_empty() && !line.contains("[notice]");
         let marked = found(&["error"]).or_else(|| lines.iter().rev().find(says));
-        let line = marked.map_or_else(|| "the installer did not say why".to_owned(), |line| tidy(line));
+        let line = marked.map_or_else(|| "the installer gave no reason".to_owned(), |line| tidy(line));
         let last: Vec<_> = lines.iter().rev().take(10).rev().map(|line| tidy(line)).collect();
-        Self::Failed { what, line, help: format!("the installer's last lines are:\n{}", last.join("\n")) }
+        Self::Failed { what, line, help: format!("the installer's last lines:\n{}", last.join("\n")) }
     }
 }
 
@@ -285,7 +288,7 @@ mod tests {
             let error = InstallError::of_installer("extractor `tap-x`", Some("python3.9"), &lines);
             assert!(matches!(error, InstallError::NoInterpreter { .. }), "{error}");
             let help = error.help().unwrap().to_string();
-            assert!(help.starts_with("install `python3.9`, or name another one as `python`"), "{help}");
+            assert!(help.starts_with("install `python3.9`, or set `python` of the connector"), "{help}");
             assert!(!help.contains("pip_url"), "{help}");
         }
     }

@@ -47,7 +47,7 @@ impl Meltano {
         self.made(&holder).map_err(|refused| match refused {
             NotHeld::Failed(error) => error,
             // It claims nothing.
-            NotHeld::Busy(_) => RunError::io("make", &self.runs_folder())(io::ErrorKind::ResourceBusy.into()),
+            NotHeld::Busy(_) => RunError::io("create", &self.runs_folder())(io::ErrorKind::ResourceBusy.into()),
         })
     }
 
@@ -55,7 +55,7 @@ impl Meltano {
         let runs = self.runs_folder();
         Private::make(&self.own, holder).map(|private| Arc::new(Hold(private))).map_err(|refused| match refused {
             NoRunFolder::Busy(other) => NotHeld::Busy(other),
-            NoRunFolder::Io(error) => NotHeld::Failed(RunError::io("make", &runs)(error)),
+            NoRunFolder::Io(error) => NotHeld::Failed(RunError::io("create", &runs)(error)),
         })
     }
 

@@ -1,4 +1,4 @@
-//! What of the machine Meltano needs: programs on the path, and a Python that is new enough.
+//! What Meltano needs of the machine: programs on the PATH, and a Python that is new enough.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -38,7 +38,7 @@ impl Host {
     /// Returns the program of that name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<PathBuf> {
-        // A folder that depends on where somebody stands may be the project's.
+        // A folder that depends on where somebody is may be the project's.
         let folders = std::env::split_paths(&self.path).filter(|folder| folder.is_absolute());
         folders.map(|folder| folder.join(name)).find(|path| is_program(path))
     }
@@ -63,7 +63,7 @@ impl Host {
         })
     }
 
-    /// Asks a Python who it is; `None` where it does not run, such as a shim with nothing behind it.
+    /// Asks a Python who it is; `None` where it does not run, for example a shim with nothing behind it.
     fn ask(&self, path: &Path) -> Option<(Python, (u32, u32))> {
         let mut command = self.environment.command(path, &RunEnvironment::default());
         let question = "import sys; print(*sys.version_info[:3], sep='.'); print(sys.executable)";

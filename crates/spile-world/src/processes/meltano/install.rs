@@ -1,4 +1,4 @@
-//! Installing the pinned Meltano into the project, once, whoever else is installing it.
+//! Installs the pinned Meltano into the project, once, even if other processes install it too.
 
 use std::fs;
 use std::io;

@@ -81,8 +81,8 @@ class Arrivals:
     KEYS = 100_000
     # Streams in a line.
     PIECE = 100
-    ENDED = "the program that counts has ended"
-    NO_PYTHON = "its program is no Python package's"
+    ENDED = "the program that counts rows has ended"
+    NO_PYTHON = "its program is not from a Python package"
 
     def __init__(self, script):
         self.script = script
@@ -119,7 +119,7 @@ class Arrivals:
             piece = readable and os.read(self.counter.stdout.fileno(), 1 << 16)
             if not piece:
                 self.counter.kill()
-                late = f"it does not answer within {self.SECONDS} seconds"
+                late = f"it did not respond within {self.SECONDS} seconds"
                 return {"unknown": self.ENDED if readable else late}
             self.answers += piece
         line, _, self.answers = self.answers.partition(b"\n")
@@ -204,7 +204,7 @@ class Counter:
         """Tells the first line that is no message: a loader that stumbles over it seldom says what it read."""
         if line.strip() and not (line.lstrip().startswith("{") and '"type"' in line):
             self.is_clean = False
-            say("The tap wrote a line that is no Singer message", spile_not_singer=line[: self.LONGEST])
+            say("The tap wrote a line that is not a Singer message", spile_not_singer=line[: self.LONGEST])
 
     @staticmethod
     def parsed(line):
@@ -332,10 +332,10 @@ class Catalogs:
                 raise
             catalog.write_bytes(before[0])
             key.write_text(before[1])
-            say("The tap's discovery failed, and its last catalog is used", spile_catalog={"failed": str(error)[-2000:]})
+            say("The tap's discovery failed, so its last catalog is used", spile_catalog={"failed": str(error)[-2000:]})
             return
         if self.is_discovered:
-            say("The catalog is discovered anew", spile_catalog={"discovered": True})
+            say("The catalog is discovered again", spile_catalog={"discovered": True})
 
     @staticmethod
     def usable(tap, invoker):
@@ -372,7 +372,7 @@ class Catalogs:
             count = sum(map(self.is_selected, self.catalog.get("streams", [])))
             say(f"{count} streams are selected", spile_catalog={"selected": count})
         if unselected:
-            say("Not selected, and read: " + ", ".join(unselected), spile_catalog={"unselected": unselected})
+            say("Read without being selected: " + ", ".join(unselected), spile_catalog={"unselected": unselected})
 
     def unselected(self, arrived):
         # A stream may bear another name than its id; of one that no entry is about nothing is known.
@@ -582,17 +582,17 @@ class Guard:
         try:
             state = look_up(service, state_id)
         except Exception as error:
-            refuse(f"what keeps the bookmarks cannot be read: {error}")
+            refuse(f"the stored bookmarks cannot be read: {error}")
             raise
         owner = state.get(self.MARK, self.project)
         if self.marks and owner != self.project:
-            refuse(f"the bookmarks of `{state_id}` are those of the project `{owner}`: give each project a place of its own")
-            raise PluginExecutionError("the bookmarks are another project's")
+            refuse(f"the bookmarks of `{state_id}` belong to the project `{owner}`: use a separate place for each project")
+            raise PluginExecutionError("the bookmarks belong to another project")
         if state or self.elsewhere is None:
             return state
         if not self.elsewhere["copy"]:
             refuse(
-                f"nothing is kept under `{state_id}` where bookmarks are kept now, and another place has bookmarks of it: "
+                f"there are no bookmarks of `{state_id}` in the current place, but another place has some: "
                 "add `--take-bookmark` to copy them, or `--full-refresh` to read everything again"
             )
             raise PluginExecutionError("bookmarks are missing")
@@ -711,7 +711,7 @@ if __name__ == "__main__":
         if "--discover" in sys.argv:
             discover_afresh()
     except Exception as error:  # Another Meltano than this was written for: it runs all the same.
-        print(f"records are not counted, bookmarks not told or guarded, or catalogs not watched: {error}", file=sys.stderr)
+        print(f"records are not counted, bookmarks are not reported or guarded, or catalogs are not watched: {error}", file=sys.stderr)
     # Not tried: without it both would run.
     compare_instead(os.path.join(os.path.dirname(os.path.abspath(__file__)), "compare"))
     from meltano.cli import main

@@ -1,7 +1,7 @@
-//! What Meltano keeps of a plugin from one run to the next: its catalog, and how it is to log.
+//! What Meltano keeps of a plugin between runs: its catalog, and its logging configuration.
 //!
 //! A catalog is what the tap said, as it said it, so a tap that names a stream after a secret leaves it there. Such a file
-//! is removed: Meltano makes it anew, and one with a changed name in it would be read.
+//! is removed: Meltano makes it again, and one with a changed name in it would be read.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

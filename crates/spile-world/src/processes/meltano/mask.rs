@@ -1,4 +1,4 @@
-//! What plugins print: secrets are struck out of it, however often they were encoded on the way.
+//! Masks secrets in the output of plugins, however often they were encoded on the way.
 //!
 //! spile's own output cannot hold a secret, by type. A tap is somebody else's program, and some print the address they
 //! connect to, password and all, when that fails. This is a second line: it knows the values of this run and looks for
@@ -26,11 +26,11 @@ const DEEPEST: usize = 5;
 /// How much of a text is looked at in one piece, so that memory is bounded.
 const WINDOW: usize = 512 * 1024;
 
-/// How far two pieces of a text reach into each other: as long as a secret may be that stands across their border, in all
+/// How far two pieces of a text reach into each other: as long as a secret that spans their border may be, in all
 /// its encodings. Of a longer secret each line is one by itself.
 const OVERLAP: usize = 64 * 1024;
 
-/// What stands in a log where a secret stood.
+/// What is in a log in place of a secret.
 pub(super) const STRUCK: &str = "(secret)";
 
 /// The secrets of one run, and how they are found.
@@ -68,7 +68,7 @@ impl Mask {
     }
 
     /// Strikes the secrets out of the first `most` bytes of a text. What follows is left out, and looked at all the same:
-    /// a secret may stand across that border.
+    /// a secret may span that border.
     pub(super) fn apply_up_to<'a>(&self, most: usize, text: &'a [u8]) -> Cow<'a, [u8]> {
         let most = most.min(text.len());
         let spans = self.0.as_ref().map(|sought| sought.spans(text)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Installing the plugins of a run, and knowing without starting Python that they are there.
+//! Installs the plugins of a run, and checks without starting Python that they are there.
 
 use std::fs;
 use std::io;
@@ -135,7 +135,7 @@ struct Step<'a> {
 struct NeededPlugin<'a> {
     /// What it is, as people say it.
     kind: String,
-    /// The list of plugins that it stands in, and the folder that Meltano keeps it in.
+    /// The list of plugins that it is in, and the folder that Meltano keeps it in.
     list: &'static str,
     name: &'a str,
     pip_url: &'a str,

@@ -1,4 +1,4 @@
-//! What one invocation of Meltano is given, and what comes of it.
+//! The input of one call of Meltano, and its result.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,9 +88,9 @@ pub enum Surroundings {
 pub enum Catalog {
     /// From where Meltano takes it: its last one, as long as the settings stay as they are.
     Kept,
-    /// From the tap, which is asked anew.
+    /// From the tap, which is asked again.
     Renewed,
-    /// From the tap, which is asked anew; from the last one of the same settings where that fails.
+    /// From the tap, which is asked again; from the last one of the same settings where that fails.
     RenewedWherePossible,
     /// From whoever has asked the tap: this one.
     Given(Arc<Vec<u8>>),

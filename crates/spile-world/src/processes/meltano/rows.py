@@ -74,7 +74,7 @@ class Csv(Tables):
     def place(self, message):
         naming = self.target.config["file_naming_scheme"]
         if "{timestamp}" in naming or "{datestamp}" in naming:
-            raise Unknown("its files are named after the moment at which they are written")
+            raise Unknown("its files are named after the time they are written")
         sink = sink_of(self.target, message)
         return str(sink.output_file), "replace", sink
 
@@ -165,7 +165,7 @@ class Sql(Tables):
 
 def sink_of(target, message, **more):
     if target.config.get("stream_maps"):
-        raise Unknown("`stream_maps` decides what becomes of records")
+        raise Unknown("`stream_maps` transforms records")
     name = message["stream"]
     keys = message.get("key_properties")
     return target.get_sink_class(name)(target, name, message["schema"], keys, **more)
@@ -175,7 +175,7 @@ def module_of(program):
     """Returns the module that a program of Python is in, and what of it is called."""
     entry = next(iter(metadata.entry_points(group="console_scripts", name=program)), None)
     if entry is None:
-        raise Unknown("its program is no Python package's")
+        raise Unknown("its program is not from a Python package")
     module, _, called = entry.value.partition(":")
     return module, called.partition(".")[0]
 
@@ -189,10 +189,10 @@ def tables_of(module, called, config):
     target = getattr(import_module(module), called, None)
     is_csv = module.startswith("meltanolabs_target_csv.")
     if not (isinstance(target, type) and hasattr(target, "get_sink_class")):
-        raise Unknown("spile does not know how to ask it")
+        raise Unknown("spile cannot query it")
     made = target(config=config, validate_config=False)
     if not is_csv and not hasattr(made.default_sink_class, "full_table_name"):
-        raise Unknown("spile does not know how to ask it")
+        raise Unknown("spile cannot query it")
     return Csv(made) if is_csv else Sql(made)
 
 

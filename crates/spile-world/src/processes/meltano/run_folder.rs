@@ -1,4 +1,4 @@
-//! The private folder of a run, and clearing away those of runs that died.
+//! The private folder of a run, and the cleanup of folders of dead runs.
 //!
 //! A run's folder holds a `lock` file, locked for as long as any process of the run lives: Meltano gets it as its
 //! standard input, which its tap inherits, and a lock ends when the last holder of the file does. So a run is dead
@@ -111,7 +111,7 @@ impl Private {
         self.write_bytes(name, text.as_bytes())
     }
 
-    /// Writes a file that is no text.
+    /// Writes a file that is not text.
     pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         create(&self.path(name))?.write_all(bytes)
     }
@@ -157,9 +157,7 @@ fn who_claims(own: &OwnFolder, claim: &str) -> io::Result<Option<Holder>> {
     let living: Vec<FoundFolder> = all(own)?.into_iter().filter(|found| found.is_alive).collect();
     if let Some(unread) = living.iter().find(|found| found.holder.is_none()) {
         let what = unread.folder.display();
-        return Err(io::Error::other(format!(
-            "another version of spile is at work in `{what}`: wait until it has ended"
-        )));
+        return Err(io::Error::other(format!("another version of spile is using `{what}`: wait until it ends")));
     }
     Ok(living.into_iter().filter_map(|found| found.holder).find(claims))
 }
@@ -236,7 +234,7 @@ pub(super) fn sweep(own: &Own, theirs: &Own, bury: &dyn Fn(&Holder) -> io::Resul
 fn end_orphan(folder: &Path) -> io::Result<()> {
     let marker = folder.join(ORPHANED);
     match fs::metadata(&marker) {
-        // A clock that was set back makes it wait anew.
+        // A clock that was set back makes it wait again.
         Ok(since) if since.modified()?.elapsed().is_ok_and(|age| age > GRACE) => {
             processes::kill_all_of(folder);
             Ok(())

@@ -44,7 +44,7 @@ impl RunLog {
         fs::rename(&path, before(&path))?;
         (self.file, self.written) = (self.own.append(&self.path)?, 0);
         let note = serde_json::json!({
-            "event": format!("the log is longer than {} MiB: what is older than two such pieces is gone", LARGEST >> 20),
+            "event": format!("the log is longer than {} MiB: its oldest part was removed", LARGEST >> 20),
             "level": "info",
         });
         writeln!(self.file, "{note}")

@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The member of a record that holds bookmarks, which are nobody's secret and have to stay as they are.
 const BOOKMARKS: &str = "singer_state";
 
-/// What stands in a record in place of what a run said of which no secret is known any more.
-const FORGOTTEN: &str = "What the run said was removed: it was killed before secrets were struck out of it.";
+/// What is in a record in place of what a run said of which no secret is known any more.
+const FORGOTTEN: &str = "The output of this run was removed: the run was killed before its secrets were masked.";
 
 /// Ends a run there as Meltano itself would after five minutes (`fail_stale` of its `job.py`).
 ///
@@ -65,7 +65,7 @@ pub(super) fn state(folder: &OwnFolder, id: &str) -> io::Result<Option<String>> 
 }
 
 fn state_in(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
-    // Meltano writes each half as JSON. What says nothing is no bookmark.
+    // Meltano writes each half as JSON. What says nothing is not a bookmark.
     let sql = "select coalesce(completed_state, '{}'), coalesce(partial_state, '{}') from state where state_id = ?1";
     let halves = connection.query_row(sql, [id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
     let halves = halves.optional()?.map(|(completed, partial)| [completed, partial]);

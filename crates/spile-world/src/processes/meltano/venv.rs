@@ -1,4 +1,4 @@
-//! Environments of Python: made, and filled with packages, by uv where there is one, else by Python's own `venv` and `pip`.
+//! Python environments: created and filled with packages by uv if it is there, otherwise by `venv` and `pip`.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ use spile_core::settings::RunEnvironment;
 /// How many of an installer's last lines are kept for its error.
 const LAST_LINES: usize = 60;
 
-/// An environment that is to be made.
+/// An environment to make.
 pub(super) struct Venv<'a> {
     /// Its folder.
     pub folder: &'a Path,
@@ -101,7 +101,7 @@ impl Venv<'_> {
     async fn carry_out(&self, command: Command, interrupt: &mut watch::Receiver<bool>) -> Result<(), InstallError> {
         let program = Path::new(command.as_std().get_program()).to_owned();
         let mask = Mask::of(self.host.environment.secrets(self.run).iter());
-        let mask = mask.map_err(InstallError::io("keep secrets out of what is said by", &program))?;
+        let mask = mask.map_err(InstallError::io("mask secrets in the output of", &program))?;
         let mut last = VecDeque::new();
         let limits = Limits { timeout: self.timeout, interrupt, pieces: Pieces::Lines };
         let mut hear = |_, line: &[u8]| {
@@ -113,8 +113,8 @@ impl Venv<'_> {
             Ok(ChildEnd::Exited(status)) if status.success() => Ok(()),
             Ok(ChildEnd::TimedOut) => {
                 let seconds = self.timeout.unwrap_or_default().as_secs();
-                let (what, line) = (self.what.to_owned(), format!("that takes longer than {seconds} seconds"));
-                Err(InstallError::Failed { what, line, help: "give it more time with `--timeout`".to_owned() })
+                let (what, line) = (self.what.to_owned(), format!("it took longer than {seconds} seconds"));
+                Err(InstallError::Failed { what, line, help: "allow more time with `--timeout`".to_owned() })
             }
             Ok(ChildEnd::Exited(_)) => Err(InstallError::of_installer(self.what, None, &Vec::from(last))),
             Ok(ChildEnd::Interrupted) => Err(InstallError::Interrupted),

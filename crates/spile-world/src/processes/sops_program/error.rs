@@ -11,10 +11,10 @@ use spile_core::sops::BadRules;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ProgramError {
     /// It is not there.
-    #[error("the official `sops` is needed here, and is not on the path")]
+    #[error("this needs the official `sops`, which is not on the PATH")]
     #[diagnostic(
         code(spile::sops::missing),
-        help("install sops 3.11 or newer: https://getsops.io\nit was looked for in {path}")
+        help("install sops 3.11 or newer: https://getsops.io\nspile looked for it in {path}")
     )]
     Missing {
         /// `PATH`
@@ -26,24 +26,24 @@ pub enum ProgramError {
     Failed {
         /// What it was asked, as a verb.
         doing: &'static str,
-        /// Its exit code; `None` when a signal ended it.
+        /// Its exit code; `None` when it was killed by a signal.
         code: Option<i32>,
         /// Why, where that is known.
         reason: Option<KnownFailure>,
     },
-    /// What it wrote is no document, or another one.
-    #[error("the official `sops` was asked to {doing}, and its answer cannot be understood")]
+    /// What it wrote is not a document, or another one.
+    #[error("the official `sops` was asked to {doing}, but its output is not valid")]
     #[diagnostic(code(spile::sops::answer), help("check that `sops --version` is 3.11 or newer"))]
     Answer {
         /// What it was asked, as a verb.
         doing: &'static str,
     },
     /// A document came out that cannot be edited by hand.
-    #[error("the official `sops` did not encrypt `secrets` alone, with a MAC over it alone")]
+    #[error("the official `sops` did not limit the encryption and the MAC to `secrets`")]
     #[diagnostic(code(spile::sops::profile), help("install sops 3.11 or newer: https://getsops.io"))]
     OtherProfile,
     /// A name that it cannot be told.
-    #[error("the official `sops` cannot be told the name `{name}`")]
+    #[error("the official `sops` does not support the name `{name}`")]
     #[diagnostic(code(spile::sops::name), help("choose a name without `[`"))]
     Name {
         /// The name.
@@ -51,13 +51,13 @@ pub enum ProgramError {
     },
     /// `.sops.yaml` cannot be used.
     #[error("`.sops.yaml` cannot be used: {0}")]
-    #[diagnostic(code(spile::sops::rules), help("mend it; https://getsops.io says what may be in it"))]
+    #[diagnostic(code(spile::sops::rules), help("fix it; see https://getsops.io for its format"))]
     Rules(#[source] BadRules),
     /// No rule is for the file.
     #[error("`.sops.yaml` has no rule for `{}`", file.display())]
     #[diagnostic(
         code(spile::sops::no_rule),
-        help("add one with a `path_regex` that is found in the path, or one without at the end")
+        help("add a rule with a `path_regex` that matches the path, or a rule without `path_regex` at the end")
     )]
     NoRule {
         /// The file.
@@ -79,7 +79,8 @@ impl ProgramError {
     pub const NO_DATA_KEY: i32 = 128;
 }
 
-const OTHERWISE: &str = "run the same with `sops` by hand: its own words may hold secrets, so they are not shown here";
+const OTHERWISE: &str =
+    "run the same command with `sops` by hand: its output may contain secrets, so spile does not show it";
 
 /// What is known of why the program failed; recognised by a part of its own sentence, and said in ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,35 +90,31 @@ pub struct KnownFailure(&'static (&'static str, &'static str, &'static str));
 const KNOWN: [(&str, &str, &str); 15] = [
     (
         "no matching creation rules found",
-        "no rule of `.sops.yaml` is for the file",
-        "add a rule with a `path_regex` that is found in the path",
+        "no rule in `.sops.yaml` matches the file",
+        "add a rule with a `path_regex` that matches the path",
     ),
-    ("config file not found", "there is no `.sops.yaml`", "write one with a rule for the file"),
-    (
-        "flag provided but not defined",
-        "it is too old for what it is asked",
-        "install sops 3.11 or newer: https://getsops.io",
-    ),
+    ("config file not found", "there is no `.sops.yaml`", "create one with a rule for the file"),
+    ("flag provided but not defined", "it is too old", "install sops 3.11 or newer: https://getsops.io"),
     ("sops metadata not found", "the document has no metadata", "restore the file from git"),
     (
         "does not match sops' data format",
         "a value that should be encrypted is not",
-        "run `spile check`, which names the value",
+        "run `spile check` to find the value",
     ),
     ("MAC mismatch", "the MAC does not match", "restore the file from git: it was changed by hand"),
-    ("gpg: decryption failed", "GnuPG has no private key for it", "import the private key, and start the agent"),
-    ("No secret key", "GnuPG has no private key for it", "import the private key, and start the agent"),
-    ("no EC2 IMDS role found", "AWS has no credentials", "log in, with `aws sso login` or a profile"),
-    ("failed to refresh cached credentials", "AWS has no credentials", "log in, with `aws sso login` or a profile"),
-    ("ExpiredToken", "the AWS session has ended", "log in again, with `aws sso login`"),
-    ("AccessDeniedException", "AWS refuses the use of the key", "ask for `kms:Decrypt` and `kms:Encrypt` on it"),
+    ("gpg: decryption failed", "GnuPG has no private key for it", "import the private key and start the agent"),
+    ("No secret key", "GnuPG has no private key for it", "import the private key and start the agent"),
+    ("no EC2 IMDS role found", "AWS has no credentials", "log in with `aws sso login` or a profile"),
+    ("failed to refresh cached credentials", "AWS has no credentials", "log in with `aws sso login` or a profile"),
+    ("ExpiredToken", "the AWS session has expired", "log in again with `aws sso login`"),
+    ("AccessDeniedException", "AWS denies access to the key", "request `kms:Decrypt` and `kms:Encrypt` for it"),
     (
         "could not find default credentials",
         "Google Cloud has no credentials",
-        "log in, with `gcloud auth application-default login`",
+        "log in with `gcloud auth application-default login`",
     ),
-    ("DefaultAzureCredential", "Azure has no credentials", "log in, with `az login`"),
-    ("missing client token", "Vault has no token", "log in, with `vault login`"),
+    ("DefaultAzureCredential", "Azure has no credentials", "log in with `az login`"),
+    ("missing client token", "Vault has no token", "log in with `vault login`"),
 ];
 
 impl KnownFailure {
@@ -136,7 +133,7 @@ impl KnownFailure {
 }
 
 fn said(code: Option<i32>, reason: Option<KnownFailure>) -> String {
-    let Some(code) = code else { return "a signal ended it".to_owned() };
+    let Some(code) = code else { return "it was killed by a signal".to_owned() };
     let meaning = reason.map_or_else(|| meaning(code), KnownFailure::meaning);
     format!("{meaning} (exit code {code})")
 }
@@ -148,16 +145,16 @@ fn meaning(code: i32) -> &'static str {
         3 => "it cannot write its output",
         4 => "it cannot write the document",
         5 | 61 => "its configuration cannot be read",
-        6 => "an encryption context of KMS is wrong",
+        6 => "a KMS encryption context is wrong",
         7 | 91 => "it does not understand the name",
         21 | 23 => "it cannot encrypt the values",
         24 | 25 => "a value cannot be decrypted: it was changed by hand, or is not encrypted",
         51 => "the MAC does not match: values were changed by hand",
         52 => "there is no MAC",
-        100 => "it misses a file",
+        100 => "a file is missing",
         111 => "there is no key to encrypt with",
-        ProgramError::NO_DATA_KEY => "none of the document's keys could be used",
-        203 => "it is encrypted already",
-        _ => "it does not say why in a way that is known",
+        ProgramError::NO_DATA_KEY => "it could not use any of the document's keys",
+        203 => "it is already encrypted",
+        _ => "it gave no reason that spile knows",
     }
 }

@@ -15,7 +15,7 @@ impl Scratch {
     pub(super) fn new() -> Result<Self, ProgramError> {
         let private = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("spile-").permissions(private).tempdir();
-        folder.map(Self).map_err(|source| ProgramError::Io { doing: "make a private folder", source })
+        folder.map(Self).map_err(|source| ProgramError::Io { doing: "create a private folder", source })
     }
 
     pub(super) fn copy(&self, file: WholeFile<'_>) -> Result<PathBuf, ProgramError> {

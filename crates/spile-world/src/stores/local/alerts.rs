@@ -1,4 +1,4 @@
-//! What channels were told, in the local registry.
+//! What was sent to channels, in the local registry.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

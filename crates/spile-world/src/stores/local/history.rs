@@ -82,7 +82,7 @@ impl Local {
         to.prepare_cached(sql)?.execute(values).map(drop)
     }
 
-    /// Reads the rows of nobody's whose id is a UUID.
+    /// Reads the unmanaged rows whose id is a UUID.
     pub(super) fn unmanaged_rows(
         &self,
         connection: &Connection,
@@ -92,7 +92,7 @@ impl Local {
         let read = |mut stored: super::rows::Stored| {
             let secrets = std::mem::replace(&mut stored.secrets, super::rows::NO_SECRETS.to_owned());
             let (id, row) = stored.into_row()?;
-            // What is no JSON is nothing that anybody could take over.
+            // What is not JSON is nothing that anybody could take over.
             Ok((id, Unmanaged::new(row, &serde_json::from_str(&secrets).unwrap_or_default())))
         };
         nobodys.map(read).collect()

@@ -40,7 +40,7 @@ impl Runs for Local {
         let Err(error) = self.write_run(run) else { return Ok(()) };
         if run.status != RunStatus::Running {
             // How it ended is not lost because somebody else writes for too long.
-            let io = |source| TargetError::Io { doing: "keep a run in", path: ".spile/outbox".into(), source };
+            let io = |source| TargetError::Io { doing: "store a run in", path: ".spile/outbox".into(), source };
             self.outbox.keep(run).map_err(io)?;
         }
         Err(error)

@@ -1,4 +1,4 @@
-//! Runs that a registry did not take just then: kept beside it, and given to it with the next one.
+//! Runs that a registry could not store: kept beside it, and sent with the next one.
 
 use std::fs::File;
 use std::io;

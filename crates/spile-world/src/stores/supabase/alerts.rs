@@ -1,4 +1,4 @@
-//! What channels were told, in the hosted registry.
+//! What was sent to channels, in the hosted registry.
 
 use async_trait::async_trait;
 use serde::Deserialize;

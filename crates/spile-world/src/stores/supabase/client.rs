@@ -172,7 +172,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FailedRequest> {
     let bytes = if bytes.is_empty() { b"null" } else { bytes };
     serde_json::from_slice(bytes).map_err(|error| {
         let is_json = error.is_data();
-        let what = if is_json { "it has not the form that it should have" } else { "what came back is no JSON" };
+        let what = if is_json { "it has an unexpected form" } else { "it is not JSON" };
         // An answer that was cut on its way.
         FailedRequest { error: SupabaseError::answer(what), may_pass: error.is_eof(), after: None }
     })

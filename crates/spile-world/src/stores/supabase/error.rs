@@ -1,4 +1,4 @@
-//! What a hosted registry answers when it does not do what it is asked, in words and with the next step.
+//! Errors of a hosted registry, with the next step for each.
 
 use miette::Diagnostic;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ pub enum SupabaseError {
     #[diagnostic(
         code(spile::supabase::unreached),
         help(
-            "check the address in `spile.toml` and the network; a free project that was not used for a week sleeps: wake it in the dashboard. Nothing is half-applied: run `spile plan` to see"
+            "check the address in `spile.toml` and the network; a free project pauses after a week without use: restore it in the dashboard. No change is half-applied: run `spile plan` to check"
         )
     )]
     Unreached {
@@ -26,20 +26,20 @@ pub enum SupabaseError {
         source: reqwest::Error,
     },
     /// The project sleeps.
-    #[error("the project of the registry is paused")]
+    #[error("the registry's Supabase project is paused")]
     #[diagnostic(
         code(spile::supabase::paused),
         help(
-            "wake it in the dashboard, wait until it is up, and try again: a free project that was not used for a week is paused"
+            "restore it in the dashboard, wait until it is up, and try again: a free project pauses after a week without use"
         )
     )]
     Paused,
     /// A gateway without a server behind it, or a server without its database.
-    #[error("the registry cannot answer now: {why}")]
+    #[error("the registry is not available: {why}")]
     #[diagnostic(
         code(spile::supabase::unavailable),
         help(
-            "look at the project in the dashboard and at https://status.supabase.com, and try again. Nothing is half-applied: run `spile plan` to see"
+            "check the project in the dashboard and https://status.supabase.com, and try again. No change is half-applied: run `spile plan` to check"
         )
     )]
     Unavailable {
@@ -47,22 +47,22 @@ pub enum SupabaseError {
         why: String,
     },
     /// The client cannot be made.
-    #[error("there is no way to make secure connections")]
+    #[error("cannot make secure connections")]
     #[diagnostic(code(spile::supabase::client), help("install the system's CA certificates"))]
     Client {
         /// Why.
         source: NoClient,
     },
-    /// A key that cannot stand in a header.
-    #[error("the key of the registry, or its schema, holds what no header may hold")]
-    #[diagnostic(code(spile::supabase::key_form), help("copy it again, without line ends and quotes"))]
+    /// A key that cannot be in a header.
+    #[error("the registry's key or schema has characters that an HTTP header cannot contain")]
+    #[diagnostic(code(spile::supabase::key_form), help("copy it again, without line breaks and quotes"))]
     KeyForm,
     /// The key is not taken.
-    #[error("the registry does not take the key{}", why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    #[error("the registry rejects the key{}", why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
     #[diagnostic(
         code(spile::supabase::key),
         help(
-            "copy a secret key (`sb_secret_...`) from the project's API settings; a legacy key ends with its project and its date"
+            "copy a secret key (`sb_secret_...`) from the project's API settings; a legacy key works only in its own project and until it expires"
         )
     )]
     Key {
@@ -70,11 +70,11 @@ pub enum SupabaseError {
         why: Option<String>,
     },
     /// The key is taken, and may not do that.
-    #[error("the key may not do that in the registry: {why}")]
+    #[error("the key does not have permission for this in the registry: {why}")]
     #[diagnostic(
         code(spile::supabase::forbidden),
         help(
-            "apply needs a secret or service_role key; if it is one, run the migration again: `spile migrate` prints it, and it grants what is needed"
+            "apply needs a secret or service_role key; if you use one, run the migration again to grant what is missing: `spile migrate` prints it"
         )
     )]
     Forbidden {
@@ -82,10 +82,10 @@ pub enum SupabaseError {
         why: String,
     },
     /// A planner's key of another project.
-    #[error("the registry shows this key nothing of the project: {why}")]
+    #[error("the key has no access to this project in the registry: {why}")]
     #[diagnostic(
         code(spile::supabase::planner),
-        help("sign a key with the claim `spile_project`, the name in `spile.toml`: `docs/supabase.md` says how")
+        help("sign a key with the claim `spile_project` set to the name in `spile.toml`: see `docs/supabase.md`")
     )]
     Planner {
         /// The database's own words.
@@ -104,7 +104,7 @@ pub enum SupabaseError {
         why: String,
     },
     /// An older migration.
-    #[error("the registry is of version {found}, this program needs {wanted}")]
+    #[error("the registry has version {found}, but this program needs {wanted}")]
     #[diagnostic(code(spile::supabase::old), help("run the migration of this program: `spile migrate` prints it"))]
     Old {
         /// The database's version.
@@ -113,8 +113,8 @@ pub enum SupabaseError {
         wanted: i64,
     },
     /// A newer migration.
-    #[error("the registry is of version {found}, this program knows {known}")]
-    #[diagnostic(code(spile::supabase::new), help("use a newer spile"))]
+    #[error("the registry has version {found}, but this program supports only {known}")]
+    #[diagnostic(code(spile::supabase::new), help("use a newer version of spile"))]
     New {
         /// The database's version.
         found: i64,
@@ -122,22 +122,22 @@ pub enum SupabaseError {
         known: i64,
     },
     /// Somebody else applies.
-    #[error("another apply is at work in the registry")]
-    #[diagnostic(code(spile::supabase::locked), help("wait until it has ended, and run `spile plan` again"))]
+    #[error("another apply is running in the registry")]
+    #[diagnostic(code(spile::supabase::locked), help("wait until it ends, then run `spile plan` again"))]
     Locked,
     /// The rows are not those of the plan.
-    #[error("the registry is not as planned")]
+    #[error("the registry has changed since the plan was made")]
     #[diagnostic(code(spile::supabase::not_as_planned), help("run `spile plan` again"))]
     NotAsPlanned {
         /// What is otherwise.
         conflicts: Vec<Conflict>,
     },
     /// A rule of the user's own database.
-    #[error("a rule of the database refuses a row: {rule}")]
+    #[error("a database constraint rejects a row: {rule}")]
     #[diagnostic(
         code(spile::supabase::constraint),
         help(
-            "change the file that breaks the rule, or the rule; nothing was applied. The row is not shown, for it may hold anything"
+            "change the file that violates the constraint, or the constraint; nothing was applied. The row is not shown, because it may contain secrets"
         )
     )]
     Constraint {
@@ -145,7 +145,7 @@ pub enum SupabaseError {
         rule: String,
     },
     /// Too much at once.
-    #[error("the changes have {:.1} MB, and {:.0} MB fit into one transaction", megabytes(*bytes), megabytes(*most))]
+    #[error("the changes are {:.1} MB, but only {:.0} MB fit into one transaction", megabytes(*bytes), megabytes(*most))]
     #[diagnostic(
         code(spile::supabase::too_large),
         help("nothing was sent; apply in parts with `spile apply --only SLUG...`")
@@ -157,29 +157,27 @@ pub enum SupabaseError {
         most: usize,
     },
     /// The database took too long.
-    #[error("the database gave up: the changes took longer than its statement timeout")]
+    #[error("the changes took longer than the database's statement timeout")]
     #[diagnostic(
         code(spile::supabase::timeout),
         help("nothing was applied; apply in parts with `spile apply --only SLUG...`")
     )]
     Timeout,
     /// An answer that is none of PostgREST's.
-    #[error("the registry's answer cannot be understood: {what}")]
+    #[error("the registry's response is not valid: {what}")]
     #[diagnostic(
         code(spile::supabase::answer),
-        help(
-            "check the address in `spile.toml`: is it the project's own, and `rest_path` right? A proxy in between may answer in its place"
-        )
+        help("check the address and `rest_path` in `spile.toml`; a proxy in between may be responding instead")
     )]
     Answer {
         /// What is wrong with it; never the answer itself.
         what: String,
     },
     /// Any other refusal of the server.
-    #[error("the registry refuses ({status}{}): {message}", code.as_ref().map(|code| format!(", {code}")).unwrap_or_default())]
+    #[error("the registry rejects the request ({status}{}): {message}", code.as_ref().map(|code| format!(", {code}")).unwrap_or_default())]
     #[diagnostic(
         code(spile::supabase::refused),
-        help("look the code up at https://docs.postgrest.org/en/stable/references/errors.html")
+        help("look up the code at https://docs.postgrest.org/en/stable/references/errors.html")
     )]
     Refused {
         /// The HTTP status.
@@ -236,11 +234,11 @@ impl SupabaseError {
     pub(super) fn unreached(source: reqwest::Error) -> Self {
         let source = source.without_url();
         let what = if source.is_timeout() {
-            "it takes too long"
+            "the request timed out"
         } else if source.is_connect() {
-            "no connection comes about"
+            "no connection could be made"
         } else {
-            "the connection was cut"
+            "the connection was lost"
         };
         Self::Unreached { what, source }
     }
@@ -253,7 +251,7 @@ pub(super) fn conflict(conflicts: &[Conflict], step: &Step<Row>) -> TargetError 
         let found = conflicts.iter().find(|conflict| conflict.id == id.to_string());
         let owner = found.and_then(|conflict| match conflict.why.strip_prefix("owned by ") {
             Some(owner) => Some(format!("the project `{owner}`")),
-            None => (conflict.why == "not managed").then(|| "a row of nobody's".to_owned()),
+            None => (conflict.why == "not managed").then(|| "an unmanaged row".to_owned()),
         });
         if let Some(owner) = owner.filter(|_| change.action() == Action::Create) {
             return TargetError::Owned { slug: after.slug.clone(), id: *id, owner };

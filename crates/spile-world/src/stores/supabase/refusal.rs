@@ -1,4 +1,4 @@
-//! Refusals as servers and gateways send them, read for what they mean.
+//! Reads what errors from servers and gateways mean.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -34,7 +34,7 @@ struct Body {
 impl PostgrestRefusal {
     pub(super) fn read(status: StatusCode, bytes: &[u8]) -> Self {
         let Ok(body) = serde_json::from_slice::<Body>(bytes) else {
-            let message = if bytes.is_empty() { "an empty answer" } else { "an answer that is no JSON" };
+            let message = if bytes.is_empty() { "an empty response" } else { "a response that is not JSON" };
             return Self { status, code: None, message: message.to_owned(), details: None };
         };
         let details = body.details.map(|details| details.as_str().map_or_else(|| details.to_string(), str::to_owned));
@@ -63,14 +63,14 @@ impl PostgrestRefusal {
             "PGRST000" | "PGRST001" | "PGRST002" | "PGRST003" | "53300" | "57P01" | "57P03" => {
                 SupabaseError::Unavailable { why: message }
             }
-            "PGRST125" => SupabaseError::answer("there is no REST API at that path"),
+            "PGRST125" => SupabaseError::answer("there is no REST API at this path"),
             // The message names the rule; the details hold the row.
             "23502" | "23503" | "23505" | "23514" | "22P02" | "22P05" => SupabaseError::Constraint { rule: message },
             "" if status == PAUSED => SupabaseError::Paused,
             "" if status == StatusCode::UNAUTHORIZED => SupabaseError::Key { why: None },
             "" if status == StatusCode::FORBIDDEN => SupabaseError::Forbidden { why: message },
             "" if status == StatusCode::PAYLOAD_TOO_LARGE => {
-                SupabaseError::answer("the server takes no body of that size")
+                SupabaseError::answer("the server does not accept a body this large")
             }
             "" if is_gateway(status) => SupabaseError::Unavailable { why: format!("{message}, with status {status}") },
             "" => SupabaseError::Answer { what: format!("{message}, with status {status}") },
@@ -95,14 +95,14 @@ mod tests {
         let row = r#"{"code":"23514","message":"new row violates check constraint \"name_is_short\"","details":"Failing row contains (s, {\"k\": \"hunter2\"})","hint":null}"#;
         assert_eq!(
             said(400, row),
-            "spile::supabase::constraint: a rule of the database refuses a row: new row violates check constraint \"name_is_short\""
+            "spile::supabase::constraint: a database constraint rejects a row: new row violates check constraint \"name_is_short\""
         );
         let missing =
             r#"{"code":"PGRST202","message":"Could not find the function public.spile_version","details":null}"#;
         assert!(said(404, missing).starts_with("spile::supabase::not_migrated: the registry is not set up: Could not"));
-        assert!(said(401, "").starts_with("spile::supabase::key: the registry does not take the key"));
+        assert!(said(401, "").starts_with("spile::supabase::key: the registry rejects the key"));
         let expired = r#"{"code":"PGRST303","message":"JWT expired","details":null}"#;
-        assert_eq!(said(401, expired), "spile::supabase::key: the registry does not take the key: JWT expired");
+        assert_eq!(said(401, expired), "spile::supabase::key: the registry rejects the key: JWT expired");
         assert!(
             said(401, r#"{"code":"42501","message":"permission denied for table integrations"}"#).contains("forbidden")
         );
@@ -113,10 +113,10 @@ mod tests {
             said(500, r#"{"code":"57014","message":"canceling statement due to statement timeout"}"#)
                 .contains("timeout")
         );
-        assert_eq!(said(540, ""), "spile::supabase::paused: the project of the registry is paused");
+        assert_eq!(said(540, ""), "spile::supabase::paused: the registry's Supabase project is paused");
         assert_eq!(
             said(404, r#"{"code":404,"message":"no such route"}"#),
-            "spile::supabase::answer: the registry's answer cannot be understood: no such route, with status 404 Not Found"
+            "spile::supabase::answer: the registry's response is not valid: no such route, with status 404 Not Found"
         );
         assert!(
             said(503, r#"{"code":"PGRST002","message":"no schema yet"}"#).starts_with("spile::supabase::unavailable")
@@ -124,7 +124,7 @@ mod tests {
         let page = said(502, "<html>Bad gateway hunter2</html>");
         assert_eq!(
             page,
-            "spile::supabase::unavailable: the registry cannot answer now: an answer that is no JSON, with status 502 Bad Gateway"
+            "spile::supabase::unavailable: the registry is not available: a response that is not JSON, with status 502 Bad Gateway"
         );
     }
 

@@ -13,7 +13,7 @@ use spile_core::record::Row;
 use spile_core::record::row::Sealed;
 use spile_core::value::Settings;
 
-/// What is looked at of a row of nobody's.
+/// What is looked at of an unmanaged row.
 pub(super) const UNMANAGED: &str = "id,slug,type,name,enabled,config,secrets,managed_by";
 
 /// What a page holds: rows, of which the last says where the next page begins.
@@ -74,9 +74,9 @@ impl Stored {
         let unreadable = |message: String| TargetError::Row { id: self.id.clone(), message };
         let id = self.id.parse().map_err(|error: uuid::Error| unreadable(error.to_string()))?;
         let slug = self.slug.parse().map_err(|error: spile_core::name::NotAName| unreadable(error.to_string()))?;
-        // The parser's sentence would quote what stands there.
+        // The parser's sentence would quote what is there.
         let secrets = sealed(self.secrets);
-        let secrets = secrets.map_err(|_| unreadable("`secrets` is not what spile writes".to_owned()))?;
+        let secrets = secrets.map_err(|_| unreadable("`secrets` was not written by spile".to_owned()))?;
         let row = Row {
             slug,
             connector: self.connector,

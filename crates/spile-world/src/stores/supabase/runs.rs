@@ -132,7 +132,7 @@ impl Supabase {
             match self.send(&waiting.run).await {
                 Ok(()) => self.outbox.taken(&waiting),
                 Err(error) if error.is_of_the_moment() => return,
-                // Refused, by a constraint or for want of a right: somebody has to mend that first.
+                // Refused, by a constraint or for want of a right: somebody has to fix that first.
                 Err(_) => {}
             }
         }
@@ -155,7 +155,7 @@ impl Runs for Supabase {
         // A run goes on when the registry is down: what it moves is worth more than its entry there. And how it ended is
         // not lost because the registry refuses to hear it.
         if error.is_of_the_moment() || run.status != RunStatus::Running {
-            let io = |source| TargetError::Io { doing: "keep a run in", path: ".spile/outbox".into(), source };
+            let io = |source| TargetError::Io { doing: "store a run in", path: ".spile/outbox".into(), source };
             self.outbox.keep(run).map_err(io)?;
         }
         if error.is_of_the_moment() { Ok(()) } else { Err(error.into()) }

@@ -39,10 +39,10 @@ pub struct Writer {
 #[derive(Debug, thiserror::Error)]
 pub enum NotKept {
     /// The lease has passed to another run.
-    #[error("another machine has taken the lease of the integration")]
+    #[error("another machine took over the integration's lease")]
     Lease,
     /// Somebody else has written them since they were read.
-    #[error("something else has written the bookmarks of `{id}` since this run began")]
+    #[error("the bookmarks of `{id}` were changed elsewhere since this run started")]
     Version {
         /// The state id.
         id: String,
@@ -109,7 +109,7 @@ impl Supabase {
             (true, _, Some(version)) => Ok(version),
             (false, Some("lease"), _) => Err(NotKept::Lease),
             (false, Some("version"), _) => Err(NotKept::Version { id: id.to_owned() }),
-            (true | false, _, _) => Err(SupabaseError::answer("it has not the form that it should have").into()),
+            (true | false, _, _) => Err(SupabaseError::answer("it has an unexpected form").into()),
         }
     }
 }

@@ -33,7 +33,7 @@ class Side:
         self.name = block.invoker.plugin.name
         python = os.path.join(os.path.dirname(program), "python")
         if not os.path.exists(python):
-            raise Failed(f"`{self.name}` is no Python package's program")
+            raise Failed(f"`{self.name}` is not a program of a Python package")
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), script)
         command = [python, script, os.path.basename(program), *map(str, files)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -47,7 +47,7 @@ class Side:
         except OSError:
             line = b""
         if not line:
-            raise Failed("the program that asks it has ended")
+            raise Failed("the program that queries it has ended")
         said = json.loads(line)
         if "failed" in said:
             raise Failed(said["failed"])

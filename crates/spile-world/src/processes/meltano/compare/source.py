@@ -201,7 +201,7 @@ class Session:
 
     def begin(self, name):
         if self.maps:
-            raise Unknown("`stream_maps` decides what becomes of its records")
+            raise Unknown("`stream_maps` transforms its records")
         self.stream = next(stream for stream in self.known if stream.name == name)
         self.source.begin(self.stream)
         return {"rows": self.source.count()}
@@ -230,7 +230,7 @@ def source_of(entry, config, catalog):
     tap = getattr(import_module(module), called, None)
     if module.startswith("tap_postgres") and isinstance(tap, type):
         return Postgres(tap, config, catalog)
-    raise Unknown("spile does not know how to ask this tap")
+    raise Unknown("spile cannot query this tap")
 
 
 def answer(ask):

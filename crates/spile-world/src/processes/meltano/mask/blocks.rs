@@ -37,7 +37,7 @@ pub(super) fn texts_in(view: &View<'_>) -> Vec<View<'static>> {
     said
 }
 
-/// What a letter that is no digit is worth.
+/// What a letter that is not a digit is worth.
 const NONE: u8 = 0xff;
 
 /// What each letter is worth in base64, in either of its alphabets.
@@ -74,7 +74,7 @@ impl Digits {
         }
     }
 
-    /// Returns how many letters begin anew with a byte.
+    /// Returns how many letters begin again with a byte.
     fn group(self) -> usize {
         match self {
             Self::Base64 => 4,
@@ -139,7 +139,7 @@ struct Read<'v, 'a> {
 }
 
 impl Read<'_, '_> {
-    /// Returns where a letter stands in the view, and after the last one where the run ends.
+    /// Returns where a letter is in the view, and after the last one where the run ends.
     fn at(&self, number: usize) -> usize {
         match &self.letters {
             Some(letters) => letters.get(number).copied().unwrap_or(self.run.end),

@@ -1,6 +1,6 @@
 //! Encodings that write letters by escapes and leave the others as they are.
 //!
-//! Each is undone wherever its escapes stand, for where a program began to encode is not known.
+//! Each is undone wherever its escapes are, because it is unknown where a program started to encode.
 
 use super::view::{DecodedView, View};
 
@@ -78,7 +78,7 @@ impl Layer {
         Some(made.done())
     }
 
-    /// Returns the next escape and where it stands.
+    /// Returns the next escape and where it is.
     fn next(self, bytes: &[u8], from: usize) -> Option<(usize, Escape)> {
         let (mark, other) = self.marks();
         let mut at = from;

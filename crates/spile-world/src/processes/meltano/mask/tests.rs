@@ -1,4 +1,4 @@
-//! The mask, held to what programs print.
+//! Tests of the mask against what programs print.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -101,7 +101,7 @@ fn other_encodings_are_undone_too() {
 
 #[test]
 fn an_escape_that_takes_up_how_a_secret_begins_hides_nothing() {
-    // What stands before the secret is no JSON, and what is inside it is.
+    // What is before the secret is not JSON, and what is inside it is.
     assert_eq!(struck("network\"1234", r#"C:\network\"1234"#), "C:(secret)");
     assert_eq!(struck("41 \"Elm\" street", r#"100%41 \"Elm\" street"#), "100(secret)");
     assert_eq!(struck("41%abcdefgh", "100%41%25abcdefgh"), "100(secret)");

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// Shorter values are words of any language: striking them out would leave nothing of a log.
 const SHORTEST: usize = 5;
 
-/// A secret of JSON has other texts in it than secrets, such as `string`.
+/// A secret of JSON has other texts in it than secrets, for example `string`.
 const SHORTEST_INSIDE: usize = 8;
 
 /// How many letters of a secret an escape before it can take up: those of `\u00e9`.

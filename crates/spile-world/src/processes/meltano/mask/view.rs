@@ -70,7 +70,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// How far before the end of a secret an escape may stand that took up how it begins.
+/// How far before the end of a secret an escape may be that took up how it begins.
 const NEAR: usize = 4;
 
 /// The view that comes of another one, byte by byte.
