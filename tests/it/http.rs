@@ -3,6 +3,8 @@
 mod api;
 mod browser;
 mod canary;
+mod form;
+mod forms;
 mod gone;
 mod jwt;
 mod logs;

@@ -138,7 +138,7 @@ impl Desk {
 }
 
 /// Returns a new identity and its public key.
-fn identity() -> (String, String) {
+pub fn identity() -> (String, String) {
     use age::secrecy::ExposeSecret;
     let key = age::x25519::Identity::generate();
     (key.to_string().expose_secret().to_owned(), key.to_public().to_string())

@@ -6,12 +6,14 @@ mod answer;
 mod file;
 mod mistake;
 mod posted;
+mod shown;
 mod words;
 
 pub use answer::answer;
 pub use file::NewFile;
 pub use mistake::AnswerMistake;
 pub use posted::{Posted, posted};
+pub use shown::{lines, may_have_lines, shown};
 pub use words::{AnswerWords, GivenAnswers, SecretSource, missing, read};
 
 use crate::connector::{Connector, Group, Setting};

@@ -95,6 +95,10 @@ impl Edits {
         author: &Author,
         message: &str,
     ) -> Result<WriteOutcome, Error> {
+        // A branch whose only commit changes nothing is no proposal.
+        if self.is_empty() {
+            return Ok(WriteOutcome::Files { files: Vec::new() });
+        }
         match destination {
             Destination::WorkingTree => Ok(WriteOutcome::Files { files: self.write(project)? }),
             Destination::Branch { push } => {
@@ -181,6 +185,16 @@ mod tests {
         edits(&[("b/c", Some("3"), None)]).write(&project).unwrap();
         assert!(!folder.path().join("b/c").exists());
         assert!(edits(&[("a", Some("2"), Some("2"))]).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_change_of_nothing_makes_no_commit() {
+        let (_folder, project) = project();
+        let author = Author { name: "a".to_owned(), email: "a@localhost".to_owned() };
+        let branch = Destination::Branch { push: Some("origin".to_owned()) };
+        let same = edits(&[("a", Some("1"), Some("1"))]);
+        let written = same.carry_out(&project, &branch, &author, "Change `a`").await.unwrap();
+        assert_eq!(written, WriteOutcome::Files { files: Vec::new() });
     }
 
     #[test]

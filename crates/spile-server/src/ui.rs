@@ -1,6 +1,7 @@
 //! Pages for people: the same operations, shown by templates. They work without scripts, and are quicker with them.
 
 mod catalog;
+mod edited;
 mod entry;
 mod form;
 mod integration;

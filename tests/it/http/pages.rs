@@ -100,7 +100,7 @@ async fn settings_are_changed_and_edits_at_the_same_time_are_told() {
         page.split("name=\"etag\" value=\"").nth(1).unwrap().split('"').next().unwrap().replace("&quot;", "\"")
     };
     let known = etag(&browser.page("/integrations/fruit").await);
-    let fields = [("name", "Fruit"), ("loader", "lake"), ("tags", "food, red"), ("config.local.folders", "data, more")];
+    let fields = [("name", "Fruit"), ("loader", "lake"), ("tags", "food\nred"), ("config.local.folders", "data\nmore")];
     let with =
         |etag: &str| [&[("etag", etag.to_owned())][..], &fields.map(|(name, value)| (name, value.to_owned()))].concat();
     let send = |etag: &str| {
@@ -120,12 +120,26 @@ async fn settings_are_changed_and_edits_at_the_same_time_are_told() {
     assert_eq!(late.status(), StatusCode::CONFLICT);
     let late = late.text().await.unwrap();
     assert!(
-        late.contains("its file has changed since you opened this page") && late.contains("value=\"data, more\""),
+        late.contains("its file has changed since you opened this page") && late.contains("\ndata\nmore</textarea>"),
         "{late}"
     );
     assert_eq!(folder.read("integrations/fruit.toml"), text);
     // The page that comes back knows what the file says now.
     assert_eq!(send(&etag(&late)).await.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_page_shows_what_holds_in_its_environment() {
+    let folder = project();
+    folder.write("integrations/fruit.dev.toml", "enabled = false\nschedule = \"@daily\"\n");
+    let server = Server::of_folder(&folder, &["--env", "dev"]);
+    let browser = server.browser().await;
+    let page = browser.page("/integrations/fruit").await;
+    assert!(page.contains("fruit&#x2f;enable\"") && !page.contains("fruit&#x2f;disable\""), "{page}");
+    assert!(page.contains("<dd>@daily"), "{page}");
+    assert!(browser.page("/integrations?state=disabled").await.contains("fruit"));
+    browser.goes("/integrations/fruit/enable", &[]).await;
+    assert_eq!(folder.read("integrations/fruit.dev.toml"), "enabled = true\nschedule = \"@daily\"\n");
 }
 
 #[tokio::test]

@@ -134,6 +134,16 @@ pub enum DefinitionMistake {
         #[label("here")]
         span: SourceSpan,
     },
+    /// It is a tap and a target.
+    #[error("`{name}` can be an extractor and a loader")]
+    #[diagnostic(code(spile::definition::both), help("choose one with `--kind extractor` or `--kind loader`"))]
+    Both {
+        /// The plugin.
+        name: String,
+        /// Where.
+        #[label("here")]
+        span: SourceSpan,
+    },
     /// Nothing shows whether it is a tap or a target.
     #[error("cannot tell whether `{name}` is an extractor or a loader")]
     #[diagnostic(code(spile::definition::role), help("add `--kind extractor` or `--kind loader`"))]

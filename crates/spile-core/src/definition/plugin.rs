@@ -176,7 +176,16 @@ fn role(members: &Members, name: &str, asked: Option<Role>, reader: &mut Reader<
         return Some(role);
     }
     let reads = |can: &Value| can.as_str().is_some_and(|can| ["discover", "catalog", "properties"].contains(&can));
+    let writes = |can: &Value| {
+        can.as_str().is_some_and(|can| ["datatype-failsafe", "hard-delete", "soft-delete"].contains(&can))
+    };
     let capabilities = members.get("capabilities").and_then(Value::as_array);
+    let is_named = name.starts_with("tap-") || name.starts_with("target-");
+    if asked.is_none() && !is_named && capabilities.is_some_and(|all| all.iter().any(reads) && all.iter().any(writes)) {
+        let (name, span) = (name.to_owned(), span());
+        reader.refuse(DefinitionMistake::Both { name, span });
+        return None;
+    }
     let role = asked.or_else(|| match name {
         _ if name.starts_with("tap-") => Some(Role::Extractor),
         _ if name.starts_with("target-") => Some(Role::Loader),

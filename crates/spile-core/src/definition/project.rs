@@ -38,6 +38,12 @@ pub(super) fn plugin(
         problems.push(source, DefinitionMistake::NoPlugin { name, help, span: (0..0).into() });
         return None;
     };
+    let is_both = |one: &Listed<'_>| one.name == found.name && one.role != found.role;
+    if all.iter().any(is_both) {
+        problems
+            .push(source, DefinitionMistake::Both { name: found.name.to_owned(), span: span_of(source, found.name) });
+        return None;
+    }
     let mut plugin = inherited(source, &all, found, problems)?;
     plugin.insert("plugin_type".to_owned(), json!(found.role.plural()));
     Some(plugin)
@@ -68,13 +74,14 @@ fn inherited(source: &Source, all: &[Listed<'_>], plugin: &Listed<'_>, problems:
     let mut seen = vec![name];
     while let Some(parent) = chain.last().and_then(|plugin| plugin.get("inherit_from")).and_then(Value::as_str) {
         let span = span_of(source, parent);
-        let name = name.to_owned();
+        // The plugin at fault is the one that names the parent, not the one that was asked for.
+        let heir = (*seen.last().unwrap_or(&name)).to_owned();
         let Some(found) = all.iter().find(|one| one.role == role && one.name == parent) else {
-            problems.push(source, DefinitionMistake::NoParent { name, parent: parent.to_owned(), span });
+            problems.push(source, DefinitionMistake::NoParent { name: heir, parent: parent.to_owned(), span });
             return None;
         };
         if seen.contains(&found.name) {
-            problems.push(source, DefinitionMistake::Cycle { name, span });
+            problems.push(source, DefinitionMistake::Cycle { name: found.name.to_owned(), span });
             return None;
         }
         seen.push(found.name);

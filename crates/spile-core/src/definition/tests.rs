@@ -309,7 +309,8 @@ fn nothing_can_be_made_to_grow_or_to_turn_in_circles() {
 fn a_plugin_of_a_project_is_taken_with_what_it_inherits() {
     let project = "plugins:\n  extractors:\n  - {name: tap-x, namespace: tap_x, pip_url: tap-x==1, settings: [{name: a, kind: integer}, {name: b}]}\n  \
                    - {name: tap-x--mine, inherit_from: tap-x, config: {a: 1}, settings: [{name: b, kind: boolean}]}\n  \
-                   - {name: one, inherit_from: two}\n  - {name: two, inherit_from: one}\n  - {name: lost, inherit_from: tap-hub}\n";
+                   - {name: one, inherit_from: two}\n  - {name: two, inherit_from: one}\n  - {name: lost, inherit_from: tap-hub}\n  \
+                   - {name: leaf, inherit_from: mid}\n  - {name: mid, inherit_from: nowhere}\n  - {name: on, inherit_from: one}\n";
     let plugin = |name: &str| DefinitionHints { plugin: Some(name.into()), ..DefinitionHints::default() };
     let mut problems = Problems::default();
     let found = read(&Source::new("meltano.yml", project), &plugin("tap-x--mine"), &mut problems).unwrap();
@@ -321,12 +322,14 @@ fn a_plugin_of_a_project_is_taken_with_what_it_inherits() {
     assert_eq!(
         bad(project),
         [
-            "x:1: it contains more than one plugin: `tap-x`, `tap-x--mine`, `one`, `two`, `lost` [spile::definition::several]"
+            "x:1: it contains more than one plugin: `tap-x`, `tap-x--mine`, `one`, `two`, `lost`, `leaf`, `mid`, `on` [spile::definition::several]"
         ]
     );
     for (name, wanted) in [
         ("one", "`one` inherits from itself [spile::definition::cycle]"),
         ("lost", "`lost` inherits from `tap-hub`, which it does not define [spile::definition::parent]"),
+        ("leaf", "x:9: `mid` inherits from `nowhere`, which it does not define [spile::definition::parent]"),
+        ("on", "`one` inherits from itself [spile::definition::cycle]"),
         ("tap-y", "it contains no plugin `tap-y` [spile::definition::no_plugin]"),
     ] {
         let found = bad_as(project, &plugin(name));
@@ -336,6 +339,32 @@ fn a_plugin_of_a_project_is_taken_with_what_it_inherits() {
         bad("name: tap-x\nnamespace: x\ninherit_from: tap-y\n"),
         ["x:3: `tap-x` inherits from `tap-y`, which it does not define [spile::definition::parent]"]
     );
+}
+
+#[test]
+fn a_plugin_that_may_be_both_is_asked_which_side_it_is() {
+    let both = "name: sling\nnamespace: sling\npip_url: sling==1\ncapabilities: [discover, hard-delete]\n";
+    let refused = "x:1: `sling` can be an extractor and a loader [spile::definition::both]";
+    assert_eq!(bad(both), [refused]);
+    let loader = DefinitionHints { role: Some(Role::Loader), ..DefinitionHints::default() };
+    let mut problems = Problems::default();
+    assert_eq!(read(&Source::new("x", both), &loader, &mut problems).unwrap().connector.role, Role::Loader);
+    // Its name says more than what it can do.
+    let named = both.replace("sling", "tap-sling");
+    assert_eq!(
+        read(&Source::new("x", named), &DefinitionHints::default(), &mut problems).unwrap().connector.role,
+        Role::Extractor
+    );
+    let lists = "plugins:\n  extractors:\n  - {name: sling, pip_url: sling==1}\n  loaders:\n  - {name: sling, pip_url: sling==1}\n";
+    let plugin = DefinitionHints { plugin: Some("sling".into()), ..DefinitionHints::default() };
+    let found = bad_as(lists, &plugin);
+    assert!(
+        found.len() == 1 && found[0].ends_with("`sling` can be an extractor and a loader [spile::definition::both]"),
+        "{found:?}"
+    );
+    let loader =
+        read(&Source::new("x", lists), &DefinitionHints { role: Some(Role::Loader), ..plugin }, &mut problems).unwrap();
+    assert_eq!(loader.connector.role, Role::Loader);
 }
 
 #[test]

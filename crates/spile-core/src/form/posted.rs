@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answer;
+use super::{answer, lines};
 use crate::connector::{Connector, Kind, Setting};
 use crate::integration::check::secret_in;
 use crate::secret::Secret;
@@ -66,12 +66,25 @@ fn take(setting: &Setting, text: &str, posted: &mut Posted) {
         posted.config.shift_remove(&setting.name);
         return;
     }
-    match answer(setting, text) {
+    match read(setting, text) {
         Ok(value) if setting.kind == Kind::Boolean && is_default(setting, &value) => {
             posted.config.shift_remove(&setting.name);
         }
         Ok(value) => drop(posted.config.insert(setting.name.clone(), value)),
         Err(sentence) => drop(posted.faults.insert(format!("{CONFIG}{}", setting.name), sentence)),
+    }
+}
+
+/// Reads what was typed for a setting: of a list one item per line, for an item may hold a comma; a text with line breaks to
+/// the last of them.
+pub(super) fn read(setting: &Setting, text: &str) -> Result<serde_json::Value, String> {
+    match setting.kind {
+        Kind::Array if !text.trim_start().starts_with('[') => {
+            let value = serde_json::Value::from(lines(text));
+            setting.kind.check(&value).map(|()| value)
+        }
+        Kind::String if text.contains('\n') => Ok(text.into()),
+        _ => answer(setting, text),
     }
 }
 

@@ -59,7 +59,16 @@ pub fn rewrite(text: &str, edits: &[Edit]) -> Result<String, NotRewritten> {
             }
         }
     }
-    Ok(file.to_string())
+    Ok(with_line_ends_of(text, file.to_string()))
+}
+
+/// Gives every line the end that the lines of the original have: the editor of TOML writes all of them as LF.
+fn with_line_ends_of(original: &str, text: String) -> String {
+    let windows = original.matches("\r\n").count();
+    if windows == 0 || windows < original.matches('\n').count() {
+        return text;
+    }
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
 
 /// Returns a table; a new one is before `[secrets]`, for those are the end of a file.
@@ -130,6 +139,19 @@ mod tests {
              \"deep.new\" = { x = [1, { y = 1.5 }] }\n\n[secrets]\na = 'ENC'\n"
         );
         assert_eq!(rewrite(FILE, &[]).unwrap(), FILE);
+    }
+
+    #[test]
+    fn files_with_line_ends_of_windows_keep_them() {
+        let file = FILE.replace('\n', "\r\n");
+        let edits = [edit(Some("config"), "port", Some(json!(2))), edit(None, "description", Some(json!("a\nb")))];
+        let edited = rewrite(&file, &edits).unwrap();
+        let expected = rewrite(FILE, &edits).unwrap().replace('\n', "\r\n");
+        assert_eq!(edited, expected);
+        let read = crate::table::tree(&edited).unwrap();
+        let description = crate::value::from_toml(read.get("description").unwrap().get_ref());
+        assert_eq!(description, Ok(json!("a\nb")));
+        assert_eq!(rewrite(&file, &[]).unwrap(), file);
     }
 
     #[test]

@@ -16,8 +16,12 @@ pub struct AnswersSoFar {
     pub config: Settings,
     /// What was typed, where it was not taken.
     pub typed: BTreeMap<String, String>,
+    /// What was typed over that, and is not saved.
+    pub changed: BTreeMap<String, String>,
     /// Secrets that are set, with when, in words.
     pub set: BTreeMap<String, String>,
+    /// Digests of their ciphertexts: one that was set anew has another.
+    pub marks: BTreeMap<String, String>,
     /// What is wrong, by field.
     pub faults: BTreeMap<String, String>,
 }
@@ -61,6 +65,8 @@ pub struct FieldData {
     pub control: Control,
     /// What it says; nothing of a secret.
     pub value: String,
+    /// What an untouched field sends, without what was typed and not saved; of a secret the digest of its ciphertext.
+    pub shown: String,
     /// What it is where nothing is said.
     pub placeholder: String,
     /// The values to choose from.
@@ -102,6 +108,8 @@ pub enum Control {
     Choice,
     /// A line that shows nothing.
     Secret,
+    /// Several lines that show nothing.
+    SecretLines,
 }
 
 impl Fields {
@@ -119,55 +127,91 @@ impl Fields {
             advanced,
         }
     }
+
+    /// Returns what each field sends if nobody touches it.
+    #[must_use]
+    pub fn shown(&self) -> BTreeMap<String, String> {
+        let grouped = self.groups.iter().flat_map(|group| &group.fields);
+        let all = self.required.iter().chain(grouped).chain(&self.optional).chain(&self.advanced);
+        all.map(|field| (field.name.clone(), field.shown.clone())).collect()
+    }
+}
+
+/// Returns the ways to set a connector up, in the order that a form numbers them from 1: each label once.
+#[must_use]
+pub fn ways(connector: &Connector) -> Vec<&Group> {
+    let mut seen = BTreeSet::new();
+    connector.groups.iter().filter(|group| seen.insert(group.label.as_str())).collect()
 }
 
 fn groups(connector: &Connector, known: &AnswersSoFar) -> Vec<GroupData> {
     let is_said = |name: &String| known.config.contains_key(name) || known.set.contains_key(name);
     let said = |group: &Group| group.settings.iter().filter(|name| is_said(name)).count();
+    let ways = ways(connector);
     // The one of which most is said; the first where nothing is.
-    let best = connector.groups.iter().map(said).max().unwrap_or(0);
-    let chosen = connector.groups.iter().position(|group| said(group) == best);
-    let mut seen = BTreeSet::new();
-    let data = |(place, group): (usize, &Group)| GroupData {
+    let best = ways.iter().map(|group| said(group)).max().unwrap_or(0);
+    let chosen = ways.iter().position(|group| said(group) == best);
+    let data = |(place, group): (usize, &&Group)| GroupData {
         label: group.label.clone(),
         is_chosen: chosen == Some(place),
         fields: form::grouped(connector, group).map(|setting| field(setting, known)).collect(),
     };
-    let groups = connector.groups.iter().enumerate().map(data);
-    groups.filter(|group| seen.insert(group.label.clone())).collect()
+    ways.iter().enumerate().map(data).collect()
 }
 
 fn field(setting: &Setting, known: &AnswersSoFar) -> FieldData {
     let prefix = if setting.secret { "secrets" } else { "config" };
     let name = format!("{prefix}.{}", setting.name);
-    let value = known.config.get(&setting.name).map(shown).unwrap_or_default();
-    let value = known.typed.get(&setting.name).cloned().unwrap_or(value);
+    let default = setting.default.as_ref().map(form::shown).unwrap_or_default();
+    let original = known.config.get(&setting.name).map(form::shown).unwrap_or_default();
+    let original = known.typed.get(&setting.name).cloned().unwrap_or(original);
+    let value = known.changed.get(&setting.name).unwrap_or(&original).clone();
     let value = if setting.secret { String::new() } else { value };
-    let present =
-        if value.is_empty() { setting.default.as_ref().map(shown).unwrap_or_default() } else { value.clone() };
+    let present = if value.is_empty() { default.clone() } else { value.clone() };
+    let control = control(setting, &original, &value);
+    let shown = match control {
+        Control::Secret | Control::SecretLines => known.marks.get(&setting.name).cloned().unwrap_or_default(),
+        Control::Box => (if original.is_empty() { &default } else { &original } == "true").to_string(),
+        Control::Text | Control::Number | Control::Email | Control::Lines | Control::Choice => original,
+    };
     FieldData {
         label: label(setting),
-        help: setting.description.as_deref().map(plain).unwrap_or_default(),
-        control: control(setting),
-        placeholder: setting.default.as_ref().map(shown).unwrap_or_default(),
+        help: help(setting),
+        control,
+        placeholder: default,
         options: options(setting, &present),
         required: setting.required,
         set: known.set.get(&setting.name).cloned().unwrap_or_default(),
         fault: known.faults.get(&name).cloned().unwrap_or_default(),
-        value: if control(setting) == Control::Box { present } else { value },
+        value: if control == Control::Box { present } else { value },
+        shown,
         name,
     }
 }
 
-fn control(setting: &Setting) -> Control {
+fn help(setting: &Setting) -> String {
+    let help = setting.description.as_deref().map(plain).unwrap_or_default();
+    if setting.kind == Kind::Array && !setting.secret {
+        format!("{help} One per line.").trim().to_owned()
+    } else {
+        help
+    }
+}
+
+/// Returns the control that sends an untouched value back as it is: a line has no line breaks, a box says only yes or no.
+fn control(setting: &Setting, original: &str, value: &str) -> Control {
+    let is_box = |text: &str| matches!(text, "" | "true" | "false");
+    let is_long = || form::may_have_lines(setting) || original.contains(['\n', '\r']) || value.contains('\n');
     match setting.kind {
+        _ if setting.secret && form::may_have_lines(setting) => Control::SecretLines,
         _ if setting.secret => Control::Secret,
-        Kind::Boolean => Control::Box,
+        Kind::Boolean if is_box(original) && is_box(value) => Control::Box,
         Kind::Options(_) => Control::Choice,
+        _ if is_long() => Control::Lines,
         Kind::Integer | Kind::Decimal => Control::Number,
-        Kind::Email => Control::Email,
-        Kind::Object => Control::Lines,
-        Kind::String | Kind::Date | Kind::File | Kind::Array => Control::Text,
+        // Browsers trim what stands in a field for an address.
+        Kind::Email if original.trim() == original => Control::Email,
+        _ => Control::Text,
     }
 }
 
@@ -177,18 +221,17 @@ fn options(setting: &Setting, present: &str) -> Vec<OptionData> {
         let value = word_of(&choice.value);
         OptionData { is_chosen: value == present, label: choice.label.clone(), value }
     };
-    choices.iter().map(data).collect()
+    with_present(choices.iter().map(data).collect(), present)
 }
 
-/// Returns a value as it is typed.
-fn shown(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Array(items) if items.iter().all(serde_json::Value::is_string) => {
-            items.iter().map(word_of).collect::<Vec<_>>().join(", ")
-        }
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => value.to_string(),
-        value => word_of(value),
+/// Adds what is chosen to options that do not have it: a browser would send the first of them instead.
+#[must_use]
+pub fn with_present(mut options: Vec<OptionData>, present: &str) -> Vec<OptionData> {
+    if !present.is_empty() && !options.iter().any(|option| option.is_chosen) {
+        let present = present.to_owned();
+        options.push(OptionData { label: present.clone(), value: present, is_chosen: true });
     }
+    options
 }
 
 /// Returns Markdown as text: the words, without the marks and addresses of links.
@@ -216,9 +259,10 @@ mod tests {
         let salesforce = Catalog::built_in(Role::Extractor, "salesforce").unwrap();
         let known = AnswersSoFar {
             config: Settings::from([("client_id".to_owned(), json!("key-of-the-app"))]),
-            typed: BTreeMap::from([("start_date".to_owned(), "yesterday".to_owned())]),
+            changed: BTreeMap::from([("start_date".to_owned(), "yesterday".to_owned())]),
             set: BTreeMap::from([("client_secret".to_owned(), "3 days ago".to_owned())]),
             faults: BTreeMap::from([("config.start_date".to_owned(), "this is no date".to_owned())]),
+            ..AnswersSoFar::default()
         };
         let fields = Fields::of(&salesforce, &known);
         let all = || {
@@ -227,7 +271,8 @@ mod tests {
         };
         let find = |name: &str| all().find(|field| field.name == name).unwrap();
         let start = find("config.start_date");
-        assert_eq!((start.value.as_str(), start.fault.as_str()), ("yesterday", "this is no date"));
+        assert_eq!((start.value.as_str(), start.shown.as_str()), ("yesterday", ""));
+        assert_eq!(start.fault, "this is no date");
         let secret = find("secrets.client_secret");
         assert_eq!((secret.control, secret.value.as_str(), secret.set.as_str()), (Control::Secret, "", "3 days ago"));
         let api = find("config.api_type");

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::{Form, extract::FromRequestParts};
 
+use super::edited::normalized;
 use super::shell::{At, Trouble};
 use crate::app::App;
 use crate::caller::Role;
@@ -68,6 +69,7 @@ impl<By: Sender> FromRequest<App> for Posted<By> {
         let Form(fields) = Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, body), app)
             .await
             .map_err(|rejection| refused(&rejection))?;
+        let fields = fields.into_iter().map(|(name, text)| (name, normalized(&text))).collect();
         let posted = Self { at, fields, by: PhantomData };
         if posted.at.who.csrf.as_deref().is_some_and(|csrf| csrf != posted.get("csrf")) {
             let detail = "the form belongs to another session";

@@ -1,6 +1,6 @@
 //! One integration: its status, settings, runs and actions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::Path;
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::catalog::mark;
+use super::edited::{Edited, has_originals};
 use super::form::Posted;
 use super::integrations::{confirm, next, state};
 use super::shell::{At, Trouble, fault};
@@ -17,13 +18,16 @@ use crate::api::find;
 use crate::change::{self, Bulk, Change, ChangeOutcome};
 use crate::contract::Wish;
 use crate::pages::chart;
-use crate::pages::fields::{AnswersSoFar, Control, FieldData, Fields, OptionData};
+use crate::pages::fields::{AnswersSoFar, Control, FieldData, Fields, OptionData, ways, with_present};
 use crate::pages::words::{RunRow, ago, moment};
 use crate::refusal::Refusal;
-use spile_core::connector::Role;
+use spile_core::connector::{Connector, Role};
+use spile_core::digest;
 use spile_core::discovered::{Rules, Stream, can_select};
 use spile_core::form;
 use spile_core::integration::Integration;
+use spile_core::sops::Document;
+use spile_core::value::Settings;
 use spile_ops::author::{self, DesiredIntegration};
 use spile_ops::contract::{History, IntegrationLabel};
 use spile_ops::edits::WriteOutcome;
@@ -42,11 +46,11 @@ pub async fn show(at: At, Path(slug): Path<String>) -> Result<Response, Trouble>
     page(&at, &integration, None, None).await
 }
 
-/// Renders the page, with what was posted and refused where something was.
+/// Renders the page, with what was changed and refused where something was.
 async fn page(
     at: &At,
     one: &Arc<Integration>,
-    posted: Option<&Posted>,
+    edited: Option<&Edited>,
     refusal: Option<&Refusal>,
 ) -> Result<Response, Trouble> {
     let desk = &at.desk;
@@ -56,40 +60,62 @@ async fn page(
     let which = RunSelection::exactly([one.slug.clone()]);
     let runs = ops::runs(&desk.world, &desk.loaded, &which, RUNS.0).await.unwrap_or_default();
     let rows: Vec<RunRow> = runs.iter().take(RUNS.1).map(|run| RunRow::of(run, now)).collect();
-    let known = known(one, posted, refusal, now);
+    let known = known(one, edited, refusal, now);
     let mark = mark(&one.connector);
+    let here = one.at(&desk.environment);
     let facts = json!({
         "slug": one.slug, "name": one.base.name, "type": one.connector.name, "role": one.role(),
         "type_label": one.connector.label, "file": one.path, "logo": mark["logo"], "monogram": mark["monogram"],
-        "status": state(one, standing), "drift": desk.drifted().await.contains(&one.id), "enabled": one.base.enabled,
-        "description": one.base.description, "loader": one.base.loader,
-        "schedule": one.base.schedule.as_ref().map(ToString::to_string), "next": next(one, &desk.environment, now),
-        "select": one.base.select, "created": standing.map(|standing| moment(standing.created_at)),
-        "can_sync": one.role() == Role::Extractor && one.at(&desk.environment).loader.is_some(),
+        "status": state(one, &desk.environment, standing), "drift": desk.drifted().await.contains(&one.id), "enabled": here.enabled,
+        "description": here.description, "loader": here.loader,
+        "schedule": here.schedule.as_ref().map(ToString::to_string), "next": next(one, &desk.environment, now),
+        "select": here.select, "created": standing.map(|standing| moment(standing.created_at)),
+        "can_sync": one.role() == Role::Extractor && here.loader.is_some(),
         "etag": desk.mark_of(one),
     });
     let data = json!({
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),
-        "general": general(at, one, posted, refusal), "settings": settings(one), "streams": streams(at, one, now), "source": source(at, one, now),
+        "general": general(at, one, edited, refusal), "settings": settings(one), "streams": streams(at, one, now), "source": source(at, one, now),
         "history": history(at, one, now).await, "fault": refusal.map(fault),
     });
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     at.page_with(status, "integration.html.j2", &one.base.name, data).await
 }
 
-fn known(one: &Integration, posted: Option<&Posted>, refusal: Option<&Refusal>, now: Timestamp) -> AnswersSoFar {
+fn known(one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>, now: Timestamp) -> AnswersSoFar {
     let mut known = AnswersSoFar { config: one.base.config.clone(), ..AnswersSoFar::default() };
     if let Some(secrets) = &one.base.secrets {
         let at = secrets.document.metadata.last_modified().ok().and_then(|at| at.parse::<Timestamp>().ok());
         let when = at.map_or_else(|| "before".to_owned(), |at| ago(at, now));
         known.set = secrets.names.iter().map(|name| (name.clone(), when.clone())).collect();
+        known.marks =
+            secrets.names.iter().map(|name| (name.clone(), mark_of_secret(&secrets.document, name))).collect();
     }
-    if let Some(posted) = posted {
-        let read = form::posted(&one.connector, posted.pairs());
-        (known.typed, known.faults) = (read.typed, read.faults);
+    if let Some(edited) = edited {
+        let read = form::posted(&one.connector, edited.pairs());
+        (known.changed, known.faults) = (read.typed, read.faults);
+        known.faults.extend(edited.faults());
     }
     known.faults.extend(refusal.map(faults).unwrap_or_default());
     known
+}
+
+/// Returns the digest of a secret's ciphertext: another one where the secret was set anew.
+fn mark_of_secret(document: &Document, name: &str) -> String {
+    let inner = format!("{name}.");
+    let of = |(path, text): (Vec<String>, String)| {
+        let path = path.get(1..).unwrap_or_default().join(".");
+        (path == name || path.starts_with(&inner)).then_some(text)
+    };
+    let texts: Vec<String> = document.ciphertexts().into_iter().filter_map(of).collect();
+    digest::of_json(&texts)
+}
+
+/// Returns what each field of the page sends if nobody touches it.
+fn shown(at: &At, one: &Integration) -> BTreeMap<String, String> {
+    let mut shown = Fields::of(&one.connector, &known(one, None, None, Timestamp::now())).shown();
+    shown.extend(general(at, one, None, None).into_iter().map(|field| (field.name, field.shown)));
+    shown
 }
 
 /// Returns what is wrong with each field.
@@ -102,64 +128,69 @@ pub fn faults(refusal: &Refusal) -> BTreeMap<String, String> {
 }
 
 /// Returns the fields that every integration has.
-fn general(at: &At, one: &Integration, posted: Option<&Posted>, refusal: Option<&Refusal>) -> Vec<FieldData> {
-    let faults = refusal.map(faults).unwrap_or_default();
+fn general(at: &At, one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>) -> Vec<FieldData> {
+    let mut faults = refusal.map(faults).unwrap_or_default();
+    faults.extend(edited.map(Edited::faults).unwrap_or_default());
     let base = &one.base;
-    let join = |words: Vec<&str>| words.join(", ");
     let loader = base.loader.as_ref().map(ToString::to_string).unwrap_or_default();
     let schedule = base.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut fields = vec![
         text("name", "Name", "The name that people see.", base.name.clone()),
-        text(
+        in_lines(text(
             "description",
             "Description",
             "What this integration is for.",
             base.description.clone().unwrap_or_default(),
-        ),
+        )),
     ];
     if one.role() == Role::Extractor {
         fields.push(loaders(at, &loader));
-        let mappers = base.mappers.iter().map(String::as_str).collect();
-        fields.push(text("mappers", "Mappers", MAPPERS, join(mappers)));
+        fields.push(list("mappers", "Mappers", MAPPERS, &base.mappers.iter().collect::<Vec<_>>()));
         fields.push(text("schedule", "Schedule", SCHEDULE, schedule));
     }
     if can_select(one) {
-        fields.push(text(
-            "select",
-            "Streams",
-            "Patterns like orders.*, separated by commas. Leave empty to sync all streams.",
-            join(base.select.iter().map(String::as_str).collect()),
-        ));
+        fields.push(list("select", "Streams", STREAMS, &base.select.iter().collect::<Vec<_>>()));
     }
-    fields.push(text(
-        "tags",
-        "Tags",
-        "Words to find it by, separated by commas.",
-        join(base.tags.iter().map(String::as_str).collect()),
-    ));
+    fields.push(list("tags", "Tags", "Words to find it by, one per line.", &base.tags.iter().collect::<Vec<_>>()));
     for field in &mut fields {
         field.fault = faults.get(&field.name).cloned().unwrap_or_default();
-        if let Some(posted) = posted {
-            posted.get(&field.name).clone_into(&mut field.value);
+        if let Some(typed) = edited.and_then(|edited| edited.texts.get(&field.name)) {
+            field.value.clone_from(typed);
+            field.options.iter_mut().for_each(|option| option.is_chosen = option.value == *typed);
         }
     }
     fields
 }
 
 /// What mappers are, in words.
-const MAPPERS: &str = "Meltano mappings to apply to the records, in order, separated by commas. Leave empty for none.";
+const MAPPERS: &str = "Meltano mappings to apply to the records, in order, one per line. Leave empty for none.";
+
+/// What selected streams are, in words.
+const STREAMS: &str = "Patterns like orders.*, one per line. Leave empty to sync all streams.";
 
 /// What a schedule is, in words.
 pub const SCHEDULE: &str =
     "Five cron fields like 0 6 * * 1-5, or @hourly, @daily, @weekly. Leave empty to sync manually.";
 
-/// Returns a line for a text.
+/// Returns a field for a list of texts.
+fn list(name: &str, label: &str, help: &str, words: &[&String]) -> FieldData {
+    let shown = if words.is_empty() { String::new() } else { form::shown(&json!(words)) };
+    in_lines(text(name, label, help, shown))
+}
+
+/// Gives a field several lines.
+fn in_lines(field: FieldData) -> FieldData {
+    FieldData { control: Control::Lines, ..field }
+}
+
+/// Returns a line for a text, or several lines where it has line breaks.
 pub fn text(name: &str, label: &str, help: &str, value: String) -> FieldData {
     FieldData {
         name: name.to_owned(),
         label: label.to_owned(),
         help: help.to_owned(),
-        control: Control::Text,
+        control: if value.contains(['\n', '\r']) { Control::Lines } else { Control::Text },
+        shown: value.clone(),
         value,
         placeholder: String::new(),
         options: Vec::new(),
@@ -179,7 +210,7 @@ pub fn loaders(at: &At, present: &str) -> FieldData {
     };
     FieldData {
         control: Control::Choice,
-        options: all.map(option).collect(),
+        options: with_present(all.map(option).collect(), present),
         ..text(
             "loader",
             "Destination",
@@ -266,33 +297,35 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     posted.at.desk = app.read_anew().await?;
     let (at, desk) = (&posted.at, &posted.at.desk);
     let one = find(desk, &slug)?.clone();
-    if posted.get("etag") != desk.mark_of(&one) {
-        let detail = "its file has changed since you opened this page: review the differences and save again";
-        let refusal = Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail);
-        return page(at, &one, Some(&posted), Some(&refusal)).await;
+    let edited = Edited::of(&posted.fields, &shown(at, &one));
+    if let Some(refusal) = outdated(&posted, &edited, desk.mark_of(&one)) {
+        return page(at, &one, Some(&edited), Some(&refusal)).await;
     }
-    let read = form::posted(&one.connector, posted.pairs());
+    let read = form::posted(&one.connector, edited.pairs());
     if !read.faults.is_empty() {
         let refusal =
             Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "spile::form::problems", "some values are not valid");
-        return page(at, &one, Some(&posted), Some(&refusal)).await;
+        return page(at, &one, Some(&edited), Some(&refusal)).await;
     }
-    let mut config = read.config;
-    // A variable in place of a secret is not a field of the form: it stays, unless a secret takes its place.
-    let is_secret = |name: &str| one.connector.setting(name).is_some_and(|setting| setting.secret);
-    let kept = one.base.config.iter().filter(|(name, _)| is_secret(name) && !read.secrets.contains_key(*name));
-    config.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+    let config = config(&one, &edited, &read, &left(&one.connector, &posted));
+    let unchanged = || Redirect::to(&format!("/integrations/{}?did=unchanged", one.slug)).into_response();
     let secrets = read.secrets.into_iter().map(|(name, secret)| (name, Some(secret))).collect();
-    let wanted = DesiredIntegration { keys: keys(&one, &posted), config: Some(config), secrets };
+    let wanted = DesiredIntegration { keys: keys(&one, &edited), config, secrets };
+    if wanted.keys.is_empty() && wanted.config.is_none() && wanted.secrets.is_empty() {
+        return Ok(unchanged());
+    }
     let program = at.app.program();
     let access = change::access(&at.app, &desk.world.keys, &program);
     let prepared = match author::change(access, &one, &wanted).await {
         Ok(prepared) => prepared,
         Err(error) => {
             let refusal = Refusal::of(&error, Some(&one.connector));
-            return page(at, &one, Some(&posted), Some(&refusal)).await;
+            return page(at, &one, Some(&edited), Some(&refusal)).await;
         }
     };
+    if prepared.edits().is_empty() {
+        return Ok(unchanged());
+    }
     let change = Change {
         edits: prepared.edits(),
         slugs: std::slice::from_ref(&one.slug),
@@ -301,8 +334,49 @@ pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Respon
     };
     match change::carry_out(&at.app, &at.who, &change).await {
         Ok(made) => Ok(goes_on(&made, &format!("/integrations/{}", one.slug))),
-        Err(refusal) => page(at, &one, Some(&posted), Some(&refusal)).await,
+        Err(refusal) => page(at, &one, Some(&edited), Some(&refusal)).await,
     }
+}
+
+/// Refuses a form that would undo what someone else has changed meanwhile. Without originals nobody can tell what that is:
+/// then the file has to be the one that the form was made of.
+fn outdated(posted: &Posted, edited: &Edited, mark: &str) -> Option<Refusal> {
+    let has_originals = has_originals(&posted.fields);
+    let is_known = if has_originals { edited.conflicts.is_empty() } else { posted.get("etag") == mark };
+    if is_known {
+        return None;
+    }
+    let detail = if has_originals {
+        "someone else changed the same fields since you opened this page: compare them and save again"
+    } else {
+        "its file has changed since you opened this page: review the differences and save again"
+    };
+    Some(Refusal::new(StatusCode::CONFLICT, "spile::http::precondition", detail))
+}
+
+/// Returns the settings of the ways to set it up that are left when another one is chosen.
+fn left(connector: &Connector, posted: &Posted) -> BTreeSet<String> {
+    let (way, shown) = (posted.get("way"), posted.get("shown.way"));
+    let ways = ways(connector);
+    let chosen = way.parse().ok().and_then(|way: usize| ways.get(way.checked_sub(1)?).copied());
+    let Some(chosen) = chosen.filter(|_| !shown.is_empty() && shown != way) else { return BTreeSet::new() };
+    let others = connector.groups.iter().filter(|group| group.label != chosen.label);
+    let settings = others.flat_map(|group| &group.settings).filter(|name| !chosen.settings.contains(name));
+    settings.filter(|name| connector.setting(name).is_some_and(|setting| !setting.required)).cloned().collect()
+}
+
+/// Returns all settings with the changed ones; nothing where none is.
+fn config(one: &Integration, edited: &Edited, read: &form::Posted, left: &BTreeSet<String>) -> Option<Settings> {
+    let mut config = one.base.config.clone();
+    for name in edited.texts.keys().filter_map(|name| name.strip_prefix("config.")) {
+        match read.config.get(name) {
+            Some(value) => drop(config.insert(name.to_owned(), value.clone())),
+            None => drop(config.shift_remove(name)),
+        }
+    }
+    // A secret takes the place of the variable that stood for it.
+    config.retain(|name, _| !read.secrets.contains_key(name) && !left.contains(name));
+    (config != one.base.config).then_some(config)
 }
 
 /// Goes to a page that tells what was done: to the plan, where something written is not applied that should be.
@@ -316,42 +390,17 @@ pub fn goes_on(made: &ChangeOutcome, page: &str) -> Response {
     Redirect::to(&to).into_response()
 }
 
-/// Returns the keys that are to be others.
-fn keys(one: &Integration, posted: &Posted) -> BTreeMap<String, Value> {
-    let base = &one.base;
-    let list = |name: &str| -> Vec<String> {
-        posted.get(name).split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+/// Returns the keys that were changed.
+fn keys(one: &Integration, edited: &Edited) -> BTreeMap<String, Value> {
+    let key = |name: &str, text: &str| match name {
+        "mappers" | "select" | "tags" => Some(form::lines(text)).filter(|words| !words.is_empty()).map(Value::from),
+        // What it is called by itself needs no line in a file.
+        "name" => Some(text.trim()).filter(|text| !text.is_empty() && *text != one.slug.as_str()).map(Value::from),
+        "description" if text.trim().contains('\n') => Some(text.into()),
+        _ => Some(text.trim()).filter(|text| !text.is_empty()).map(Value::from),
     };
-    let mut keys = BTreeMap::new();
-    let said = |name: &str| posted.get(name).trim().to_owned();
-    let texts = [
-        ("name", Some(base.name.clone()).filter(|name| name != one.slug.as_str())),
-        ("description", base.description.clone()),
-        ("loader", base.loader.as_ref().map(ToString::to_string)),
-        ("schedule", base.schedule.as_ref().map(ToString::to_string)),
-    ];
-    for (name, present) in texts {
-        let said = said(name);
-        let is_plain = name == "name" && said == one.slug.as_str();
-        let wanted = Some(said).filter(|text| !text.is_empty() && !is_plain);
-        if wanted != present && posted.fields.iter().any(|(known, _)| known == name) {
-            keys.insert(name.to_owned(), wanted.map_or(Value::Null, Value::from));
-        }
-    }
-    let mappers = list("mappers");
-    if mappers != base.mappers && posted.fields.iter().any(|(known, _)| known == "mappers") {
-        keys.insert("mappers".to_owned(), if mappers.is_empty() { Value::Null } else { mappers.into() });
-    }
-    let (select, tags) = (base.select.iter().collect(), base.tags.iter().collect());
-    for (name, present) in [("select", select), ("tags", tags)] {
-        let wanted = list(name);
-        if wanted.iter().collect::<std::collections::BTreeSet<_>>() != present
-            && posted.fields.iter().any(|(known, _)| known == name)
-        {
-            keys.insert(name.to_owned(), if wanted.is_empty() { Value::Null } else { wanted.into() });
-        }
-    }
-    keys
+    let keys = edited.pairs().filter(|(name, _)| !name.contains('.'));
+    keys.map(|(name, text)| (name.to_owned(), key(name, text).unwrap_or(Value::Null))).collect()
 }
 
 pub async fn ask_delete(at: At, Path(slug): Path<String>) -> Result<Response, Trouble> {

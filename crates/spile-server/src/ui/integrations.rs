@@ -50,7 +50,7 @@ pub async fn list(at: At, wanted: Result<Query<IntegrationsQuery>, QueryRejectio
     let now = Timestamp::now();
     let of = |one: &Integration| known.and_then(|known| known.get(&one.id));
     let is_in = |one: &Integration| {
-        let state = state(one, of(one));
+        let state = state(one, &desk.environment, of(one));
         wanted.state.is_empty() || state.word == wanted.state
     };
     let drifted = desk.drifted().await;
@@ -80,9 +80,9 @@ pub async fn list(at: At, wanted: Result<Query<IntegrationsQuery>, QueryRejectio
     at.page("integrations.html.j2", "Integrations", data).await
 }
 
-/// Returns the state that an integration is shown with.
-pub fn state(one: &Integration, standing: Option<&Standing>) -> StatusWord {
-    if !one.base.enabled {
+/// Returns the state that an integration is shown with in an environment.
+pub fn state(one: &Integration, environment: &EnvironmentName, standing: Option<&Standing>) -> StatusWord {
+    if !one.at(environment).enabled {
         return StatusWord { word: "disabled", tone: "" };
     }
     if one.role() == Role::Loader {
@@ -105,7 +105,7 @@ fn row(one: &Integration, environment: &EnvironmentName, known: &LiveFacts<'_>, 
         "slug": one.slug,
         "name": one.base.name,
         "type": one.connector.label,
-        "status": state(one, known.standing),
+        "status": state(one, environment, known.standing),
         "drift": known.has_drifted,
         "last": last,
         "next": next(one, environment, now),

@@ -116,6 +116,7 @@ impl FromRequestParts<App> for At {
 fn told(did: &str) -> Option<Told> {
     let (tone, text) = match did {
         "saved" => ("good", "Saved. The plan shows what applying this would change."),
+        "unchanged" => ("good", "Nothing changed, so nothing was written."),
         "applied" => ("good", "Applied."),
         "unapplied" => ("warn", "Saved, but not applied. Resolve the problem, then apply it here."),
         "branch" => ("good", "Committed to a new branch. Request a review of it."),

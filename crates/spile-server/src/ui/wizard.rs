@@ -1,5 +1,6 @@
 //! Adds an integration step by step: settings, a test, streams, a schedule, and a review before it is saved.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::Path;
@@ -8,12 +9,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
 use super::catalog::mark;
+use super::edited::Edited;
 use super::form::Posted;
 use super::integration::{SCHEDULE, faults, goes_on, loaders, text};
 use super::shell::{At, Trouble, fault};
 use crate::change::{self, Change};
 use crate::drafts::Draft;
-use crate::pages::fields::{AnswersSoFar, FieldData, Fields};
+use crate::pages::fields::{AnswersSoFar, FieldData, Fields, ways};
 use crate::pages::plan::PlanPage;
 use crate::refusal::Refusal;
 use spile_core::connector::Role;
@@ -107,8 +109,7 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
             name.fault = faults.get("name").cloned().unwrap_or_default();
             data["general"] = json!([name]);
             let set = draft.secrets.keys().map(|name| (name.clone(), "here".to_owned())).collect();
-            let known = AnswersSoFar { config: draft.config.clone(), typed: draft.typed.clone(), set, faults };
-            data["all"] = json!(Fields::of(&draft.connector, &known));
+            data["all"] = json!(Fields::of(&draft.connector, &AnswersSoFar { set, faults, ..known(draft) }));
         }
         "test" => {
             let file = prepare(at, draft).await.map(|prepared| prepared.text).unwrap_or_default();
@@ -123,6 +124,10 @@ async fn page(at: &At, id: &str, step: &str, draft: &Draft, refusal: Option<&Ref
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
     let title = format!("Add {}", draft.connector.label);
     at.page_with(status, "wizard.html.j2", &title, data).await
+}
+
+fn known(draft: &Draft) -> AnswersSoFar {
+    AnswersSoFar { config: draft.config.clone(), typed: draft.typed.clone(), ..AnswersSoFar::default() }
 }
 
 fn general(at: &At, draft: &Draft, faults: &std::collections::BTreeMap<String, String>) -> Vec<FieldData> {
@@ -207,8 +212,13 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
         ("streams", _) => at.app.drafts().update(&id, |draft| choose(draft, &posted)).ok_or_else(gone)?.map(|()| true),
         ("schedule", _) => {
             at.app.drafts().update(&id, |draft| {
-                posted.get("loader").trim().clone_into(&mut draft.loader);
-                posted.get("schedule").trim().clone_into(&mut draft.schedule);
+                let shown = general(at, draft, &BTreeMap::new()).into_iter().map(|field| (field.name, field.shown));
+                let edited = Edited::of(&posted.fields, &shown.collect());
+                for (name, value) in [("loader", &mut draft.loader), ("schedule", &mut draft.schedule)] {
+                    if let Some(text) = edited.texts.get(name) {
+                        text.trim().clone_into(value);
+                    }
+                }
             });
             Ok(true)
         }
@@ -232,14 +242,25 @@ pub async fn answer(Path((id, step)): Path<(String, String)>, posted: Posted) ->
 }
 
 fn settle(draft: &mut Draft, posted: &Posted) -> Result<(), Refusal> {
-    let read = form::posted(&draft.connector, posted.pairs());
-    posted.get("name").trim().clone_into(&mut draft.name);
+    let mut shown = Fields::of(&draft.connector, &known(draft)).shown();
+    shown.insert("name".to_owned(), draft.name.clone());
+    let edited = Edited::of(&posted.fields, &shown);
+    if let Some(name) = edited.texts.get("name") {
+        name.trim().clone_into(&mut draft.name);
+    }
+    // Fields that nobody touched stay what they are; those of a way that was not chosen are not sent.
+    let sent = shown.iter().filter(|(name, _)| posted.fields.iter().any(|(sent, _)| sent == *name));
+    let texts = sent.map(|(name, now)| (name.as_str(), edited.texts.get(name).unwrap_or(now).as_str()));
+    let read = form::posted(&draft.connector, texts);
     (draft.config, draft.typed) = (read.config, read.typed);
     draft.secrets.extend(read.secrets);
     // Secrets of a way that was not chosen are not kept.
     if !posted.get("way").is_empty()
-        && let Some(group) =
-            posted.get("way").parse().ok().and_then(|way: usize| draft.connector.groups.get(way.wrapping_sub(1)))
+        && let Some(group) = posted
+            .get("way")
+            .parse()
+            .ok()
+            .and_then(|way: usize| ways(&draft.connector).get(way.wrapping_sub(1)).copied())
     {
         let others = draft.connector.groups.iter().filter(|one| one.label != group.label).flat_map(|one| &one.settings);
         let gone: Vec<&String> = others.filter(|name| !group.settings.contains(name)).collect();

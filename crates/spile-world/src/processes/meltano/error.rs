@@ -88,6 +88,20 @@ pub enum InstallError {
         /// The installer's own words.
         line: String,
     },
+    /// The packages ask for versions of another one that exclude each other.
+    #[error("{what} cannot be installed, because its dependencies conflict: {reason}")]
+    #[diagnostic(
+        code(spile::meltano::conflict),
+        help(
+            "loosen the versions that you pin in `pip_url` or in a file of constraints (`UV_CONSTRAINT`, `PIP_CONSTRAINT`)"
+        )
+    )]
+    Conflict {
+        /// What is being installed.
+        what: String,
+        /// The resolver's own reason.
+        reason: String,
+    },
     /// The disk is full.
     #[error("the disk is full: {what} cannot be installed")]
     #[diagnostic(
@@ -204,6 +218,9 @@ impl InstallError {
         if let Some(line) = found(&OFFLINE) {
             return Self::Offline { what, line: tidy(line) };
         }
+        if let Some(reason) = conflict(lines) {
+            return Self::Conflict { what, reason };
+        }
         if let Some(line) = found(&NO_SUCH_VERSION) {
             return Self::NoSuchVersion { what, line: tidy(line) };
         }
@@ -240,6 +257,27 @@ const NO_SUCH_VERSION: [&str; 5] = [
     "no solution found",
     "was not found in the package registry",
 ];
+
+/// Returns why a resolver finds no versions that go together; `None` where it only misses one. uv explains itself below its
+/// first line, with what depends on what; pip lists who asks for what.
+fn conflict(lines: &[String]) -> Option<String> {
+    let after = |sign: &str| {
+        let at = lines.iter().position(|line| line.to_lowercase().contains(sign))?;
+        Some(lines[at + 1..].iter().map(|line| tidy(line)).collect::<Vec<_>>())
+    };
+    if let Some(asked) = after("the conflict is caused by:") {
+        let asked = asked.into_iter().take_while(|line| !line.is_empty());
+        return Some(asked.take(MOST_REASONS).collect::<Vec<_>>().join("; "));
+    }
+    let reason = after("no solution found")?;
+    // Hints about the machine follow an empty line.
+    let reason =
+        reason.into_iter().take_while(|line| !line.is_empty()).take(MOST_REASONS).collect::<Vec<_>>().join(" ");
+    reason.contains("depends on").then_some(reason)
+}
+
+/// How many lines of a resolver's reason are shown.
+const MOST_REASONS: usize = 12;
 
 fn tidy(line: &str) -> String {
     let line = line.trim().trim_start_matches(['×', '╰', '─', '▶', '│', ' ']);
@@ -291,6 +329,41 @@ mod tests {
             assert!(help.starts_with("install `python3.9`, or set `python` of the connector"), "{help}");
             assert!(!help.contains("pip_url"), "{help}");
         }
+    }
+
+    #[test]
+    fn a_conflict_is_shown_with_the_resolvers_own_reason() {
+        let uv = of(&[
+            "  × No solution found when resolving dependencies:",
+            "  ╰─▶ Because meltano==4.4.1 depends on click>=8.2 and you require click<8, we can conclude that",
+            "      meltano==4.4.1 cannot be used.",
+            "      And because you require meltano==4.4.1, we can conclude that your requirements are unsatisfiable.",
+        ]);
+        assert!(matches!(uv, InstallError::Conflict { .. }), "{uv}");
+        let said = uv.to_string();
+        assert!(said.contains("meltano==4.4.1 depends on click>=8.2 and you require click<8"), "{said}");
+        assert!(said.contains("conclude that meltano==4.4.1 cannot be used. And because"), "{said}");
+        let pip = of(&[
+            "ERROR: Cannot install click<8 and meltano==4.4.1 because these package versions have conflicting dependencies.",
+            "",
+            "The conflict is caused by:",
+            "    The user requested click<8",
+            "    meltano 4.4.1 depends on click>=8.2",
+            "",
+            "To fix this you could try to:",
+            "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/",
+        ]);
+        let said = pip.to_string();
+        assert!(said.ends_with(": The user requested click<8; meltano 4.4.1 depends on click>=8.2"), "{said}");
+        let none = of(&[
+            "  × No solution found when resolving dependencies:",
+            "  ╰─▶ Because there is no version of meltano==99 and you require meltano==99, we can conclude that your requirements are unsatisfiable.",
+        ]);
+        assert!(
+            matches!(none, InstallError::NoSuchVersion { .. })
+                && none.to_string().contains("no version of meltano==99"),
+            "{none}"
+        );
     }
 
     #[test]
