@@ -142,7 +142,7 @@ fn a_file_behind_a_passphrase_asks_last_and_once() {
     let path = home.path().join("locked");
     replace(&path, &locked(secret.expose(), "open sesame")).unwrap();
     let ask = |place: &str| {
-        assert!(place.starts_with("passphrase of SOPS_AGE_KEY_FILE ("), "{place}");
+        assert!(place.starts_with("passphrase for SOPS_AGE_KEY_FILE ("), "{place}");
         ASKED.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         Some(Secret::new("open sesame"))
     };
@@ -179,8 +179,8 @@ fn a_bad_line_rejects_its_place_and_is_never_shown() {
     let keys = Keys::new(places);
     let error = keys.data_key(&metadata(&DataKey::generate(), &[&public])).err().unwrap();
     let all = format!("{error:?} {error} {} {keys:?}", error.help().unwrap());
-    assert!(all.contains("SOPS_AGE_KEY: line 2 is no age identity, so nothing of it is used"), "{all}");
-    assert!(all.contains("mend SOPS_AGE_KEY first"), "{all}");
+    assert!(all.contains("SOPS_AGE_KEY: line 2 is not an age identity, so nothing in it is used"), "{all}");
+    assert!(all.contains("fix SOPS_AGE_KEY first"), "{all}");
     assert!(!all.contains("hunter2") && !all.contains("AGE-SECRET-KEY-1"), "{all}");
 }
 
@@ -237,7 +237,7 @@ spile looked for keys in:
   SOPS_AGE_KEY_FILE: not set
   SOPS_AGE_KEY_CMD: its command ended with exit code 3
   ~/.config/sops/age/keys.txt: contains no key
-mend SOPS_AGE_KEY_CMD first, if that is where your key is"
+fix SOPS_AGE_KEY_CMD first, if your key is there"
     );
     assert_eq!(shown(&error), expected);
     let next = |places: Places| {
@@ -311,7 +311,7 @@ async fn a_missing_program_is_a_way_more_where_it_could_help_and_an_error_where_
     let both = keys().open(&document(Some(age))).await.unwrap_err();
     assert_eq!(both.code().unwrap().to_string(), "spile::secrets::no_key");
     let help = both.help().unwrap().to_string();
-    assert!(help.contains("AWS KMS arn:aws:kms:x") && help.contains("can use more kinds of keys"), "{help}");
+    assert!(help.contains("AWS KMS arn:aws:kms:x") && help.contains("supports more kinds of keys"), "{help}");
     let only = keys().open(&document(None)).await.unwrap_err();
     assert_eq!(only.code().unwrap().to_string(), "spile::sops::missing");
 }
