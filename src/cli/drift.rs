@@ -18,7 +18,7 @@ pub(super) async fn drift(_: &DriftArgs, global: &Global, output: &mut Output) -
     let (loaded, world, environment) = global.open(output)?;
     let plan = ops::plan(&world, &loaded, &ops::plan::Options::everything(environment)).await?;
     let drift: Vec<DriftData> = plan.drift.iter().map(DriftData::from).collect();
-    let hand_edits: Vec<HandEditData> = plan.hand_edits.iter().map(HandEditData::from).collect();
+    let hand_edits: Vec<HandEditData> = plan.findings.hand_edits.iter().map(HandEditData::from).collect();
     let drifted = Drifted { records: &drift, hand_edits: &hand_edits, is_edited: plan.is_edited };
     let has_drifted = drifted.is_any();
     let mut data = json!({ "drift": drift, "meltano_edited": plan.is_edited });

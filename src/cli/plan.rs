@@ -118,8 +118,8 @@ fn code(plan: &PlanData, wanted: bool) -> u8 {
 
 /// Says what is worth a word before the plan is applied; for programs it is part of the plan.
 pub(super) fn advise(plan: &Plan, output: &mut Output) {
-    if !plan.advice.problems().is_empty() {
-        output.note(&view::report::problems(&plan.advice));
+    if !plan.findings.advice.problems().is_empty() {
+        output.note(&view::report::problems(&plan.findings.advice));
     }
 }
 

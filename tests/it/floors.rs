@@ -1,5 +1,7 @@
 //! The house: a module uses itself and what is below it, and floors 0 to 2 are pure.
 
+use regex::Regex;
+
 use crate::sources::{self, SourceFile};
 
 const FLOORS: [&[&str]; 6] = [
@@ -173,6 +175,20 @@ fn files_of_a_project_are_opened_by_its_door_alone() {
     };
     let stale: Vec<&str> = OPENERS.iter().map(|(path, _)| *path).filter(|path| !opens(path)).collect();
     assert_eq!(stale, [""; 0], "these open nothing any more");
+}
+
+#[test]
+fn no_function_takes_a_tuple_to_stay_under_a_number_of_parameters() {
+    // A closure may take one apart: what it is given is a pair by nature.
+    let packed = Regex::new(r"(?m)(?:^\s+|[(]|, )\((?:mut )?\w+(?:, (?:mut )?\w+)+\): \(").unwrap();
+    let mut found = Vec::new();
+    for file in sources::all() {
+        for (number, line) in file.lines().filter(|(_, line)| packed.is_match(line)) {
+            found.push(format!("{}:{number}: {}", file.path.display(), line.trim()));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(packed.is_match("fn f(a: u8, (b, mut c): (u8, u8)) {") && !packed.is_match("|(b, c): (u8, u8)| b"));
 }
 
 #[test]

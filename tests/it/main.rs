@@ -37,4 +37,5 @@ mod supabase;
 mod terminal;
 mod tools;
 mod untrusted;
+mod words;
 mod yaml;

@@ -74,22 +74,41 @@ pub struct Plan {
     /// Whether something else has changed `meltano.yml` since the last apply here, and it does not match the files.
     #[serde(skip)]
     pub is_edited: bool,
-    /// What was edited in `meltano.yml` by hand, outside of integrations. The texts before and after tell that too, so it
-    /// is not part of what the plan is.
-    #[serde(skip)]
-    pub hand_edits: Vec<HandEdit>,
     /// How many integrations exist already, for the guards.
     pub existing: usize,
-    /// What a key holder can see about secrets whose ciphertext changes. Not part of the plan's identity: with and
-    /// without a key it is the same plan.
+    /// What was found out beside the comparison, and is not part of the plan's identity.
     #[serde(skip)]
+    pub findings: Findings,
+}
+
+/// What a plan is about, known before anything is compared.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The project.
+    pub project: String,
+    /// The environment whose rows are planned.
+    pub environment: EnvironmentName,
+    /// Which integrations it is about.
+    pub scope: Scope,
+    /// What is compared.
+    pub compared: Compared,
+    /// Integrations that stay because the plan is partial and does not include them.
+    pub spared: BTreeSet<Slug>,
+    /// What to do to the other outputs.
+    pub outputs: Outputs,
+}
+
+/// What was found out beside the comparison: with other keys, on another machine or a minute later it may differ, and the
+/// plan is the same. An apply carries out the plan alone; it only asks whether hand edits would be lost.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// What was edited in `meltano.yml` by hand, outside of integrations. A guard refuses to lose it.
+    pub hand_edits: Vec<HandEdit>,
+    /// What a key holder can see about secrets whose ciphertext changes.
     pub seen: BTreeMap<IntegrationId, BTreeMap<String, SecretChange>>,
-    /// Warnings before an apply. They follow from what is known about the sources, so they are
-    /// not part of the plan's identity.
-    #[serde(skip)]
+    /// Warnings before an apply, from what is known about the sources.
     pub advice: Arc<Report>,
-    /// Sources that do not match their contracts. Apply does nothing about them, so they are not part of the plan's identity.
-    #[serde(skip)]
+    /// Sources that do not match their contracts. Apply does nothing about them.
     pub sources: Vec<ChangedSource>,
 }
 
@@ -134,38 +153,40 @@ pub struct Summary {
 impl Plan {
     /// Computes the steps from the live to the desired state.
     #[must_use]
-    pub fn new(
-        (project, environment, scope): (String, EnvironmentName, Scope),
-        current: &Current,
-        desired: &Desired,
-        (integrations, text): (&Integrations, String),
-    ) -> Self {
+    pub fn new(head: Head, current: &Current, desired: &Desired, integrations: &Integrations, text: String) -> Self {
         let registry = Step::between(&current.registry, &desired.registry, ());
         let meltano = Step::between(&current.meltano, &desired.meltano, text);
-        let consequences = consequence::judge(current, &registry, &meltano, integrations, &environment);
+        let consequences = consequence::judge(current, &registry, &meltano, integrations, &head.environment);
         // A row that is adopted stays, and is counted as one that is updated.
         let rows = current.registry.state.ids().chain(current.registry.adopted.ids());
         let known: BTreeSet<&IntegrationId> = rows.chain(current.meltano.state.ids()).collect();
+        let existing = match head.compared {
+            Compared::Both => known.len(),
+            Compared::FileOnly => current.meltano.state.len(),
+        };
         Self {
-            project,
-            environment,
-            scope,
-            compared: Compared::Both,
+            project: head.project,
+            environment: head.environment,
+            scope: head.scope,
+            compared: head.compared,
             consequences,
             protected: desired.protected.clone(),
-            outputs: Outputs::default(),
-            spared: BTreeSet::new(),
+            outputs: head.outputs,
+            spared: head.spared,
             unmanaged: current.registry.foreign.clone(),
             drift: drift::between(current, desired),
             is_edited: current.meltano.is_edited && !meltano.is_empty(),
-            hand_edits: Vec::new(),
-            existing: known.len(),
-            seen: BTreeMap::new(),
-            advice: Arc::default(),
-            sources: Vec::new(),
+            existing,
+            findings: Findings::default(),
             registry,
             meltano,
         }
+    }
+
+    /// Returns the plan with what was found out beside it.
+    #[must_use]
+    pub fn with(self, findings: Findings) -> Self {
+        Self { findings, ..self }
     }
 
     /// Returns the plan's name: a hash of all it says, of the records' every field and of the revisions.
@@ -231,7 +252,7 @@ impl Plan {
     #[must_use]
     pub fn fields<R: Record>(&self, id: &IntegrationId, change: &Change<R>) -> Vec<FieldChange> {
         let mut fields = change.fields();
-        let Some(seen) = self.seen.get(id) else { return fields };
+        let Some(seen) = self.findings.seen.get(id) else { return fields };
         for field in &mut fields {
             if let (Difference::Secret(known), Some(seen)) = (&mut field.difference, seen.get(&field.path)) {
                 *known = *seen;

@@ -46,7 +46,7 @@ pub struct Clear {
 #[must_use]
 pub fn clear(document: &Document<'_>) -> Vec<Clear> {
     let mut found = Vec::new();
-    walk(&document.root, "", (&is_name, &mut found));
+    walk(&document.root, "", &is_name, &mut found);
     found
 }
 
@@ -61,9 +61,7 @@ pub fn struck_document(text: &str) -> Cow<'_, str> {
     if edits.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(edits.apply(text, &str::to_owned)) }
 }
 
-type Finder<'a> = (&'a dyn Fn(&str) -> bool, &'a mut Vec<Clear>);
-
-fn walk(node: &Node, name: &str, (is_secret, found): Finder<'_>) {
+fn walk(node: &Node, name: &str, is_secret: &dyn Fn(&str) -> bool, found: &mut Vec<Clear>) {
     match &node.content {
         Content::Scalar { text, is_plain } => {
             let is_word = *is_plain && matches!(text.as_str(), "true" | "false" | "null" | "~");
@@ -72,15 +70,15 @@ fn walk(node: &Node, name: &str, (is_secret, found): Finder<'_>) {
                 found.push(Clear { name: name.to_owned(), span: node.span.clone() });
             }
         }
-        Content::Sequence(_, items) => items.iter().for_each(|item| walk(item, name, (is_secret, found))),
+        Content::Sequence(_, items) => items.iter().for_each(|item| walk(item, name, is_secret, found)),
         Content::Mapping(_, pairs) => {
             for pair in pairs {
                 let key = pair.key.text().unwrap_or_default();
                 // What declares settings says nothing of their values, but for the values it gives them.
                 if key == "settings" && !pair.value.items().is_empty() {
-                    pair.value.items().iter().for_each(|item| declared(item, (is_secret, found)));
+                    pair.value.items().iter().for_each(|item| declared(item, is_secret, found));
                 } else {
-                    walk(&pair.value, key, (is_secret, found));
+                    walk(&pair.value, key, is_secret, found);
                 }
             }
         }
@@ -88,9 +86,9 @@ fn walk(node: &Node, name: &str, (is_secret, found): Finder<'_>) {
     }
 }
 
-fn declared(item: &Node, finder: Finder<'_>) {
+fn declared(item: &Node, is_secret: &dyn Fn(&str) -> bool, found: &mut Vec<Clear>) {
     if let (Some(name), Some(value)) = (item.get("name").and_then(Node::text), item.get("value")) {
-        walk(value, name, finder);
+        walk(value, name, is_secret, found);
     }
 }
 
@@ -121,7 +119,7 @@ pub fn masked(text: &str, names: &BTreeSet<&str>, copies: &Copies) -> String {
     let is_secret =
         |name: &str| is_name(name) || names.iter().any(|known| *known == name || known.ends_with(&format!(".{name}")));
     let mut found = in_comments(&document, &is_secret);
-    walk(&document.root, "", (&is_secret, &mut found));
+    walk(&document.root, "", &is_secret, &mut found);
     document.root.visit(&mut |node| {
         let is_copy = |text| copies.is_in(text) || (node.anchor.is_some() && copies.is_exactly(text));
         if node.text().is_some_and(is_copy) {

@@ -96,17 +96,18 @@ impl<'a> Table<'a> {
         &self,
         key: &str,
         found: &Spanned<DeValue<'_>>,
-        wanted: (&'static str, &'static str),
+        wanted: &'static str,
+        example: &'static str,
         problems: &mut Problems,
     ) {
-        if [TABLE, TABLES].contains(&wanted.0) || found.get_ref().is_table() || found.get_ref().is_array() {
+        if [TABLE, TABLES].contains(&wanted) || found.get_ref().is_table() || found.get_ref().is_array() {
             self.hide(found, problems);
         }
         let mistake = TomlMistake::WrongKind {
             key: key.to_owned(),
             found: with_article(found.get_ref().type_str()),
-            wanted: wanted.0,
-            example: wanted.1,
+            wanted,
+            example,
             span: found.span().into(),
         };
         problems.push(self.source, mistake);
@@ -117,7 +118,7 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let text = found.get_ref().as_str();
         if text.is_none() {
-            self.wrong(key, found, ("a string", "\"text\""), problems);
+            self.wrong(key, found, "a string", "\"text\"", problems);
         }
         text.map(|text| self.placed(text.to_owned(), found.span()))
     }
@@ -189,7 +190,7 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let flag = found.get_ref().as_bool();
         if flag.is_none() {
-            self.wrong(key, found, ("a boolean", "true"), problems);
+            self.wrong(key, found, "a boolean", "true", problems);
         }
         flag.map(|flag| self.placed(flag, found.span()))
     }
@@ -215,7 +216,7 @@ impl<'a> Table<'a> {
                 problems.push(self.source, TomlMistake::WrongKind { key, found, wanted, example: "30", span });
             }
             Some(_) => {}
-            None => self.wrong(key, found, (wanted, "30"), problems),
+            None => self.wrong(key, found, wanted, "30", problems),
         }
         number
     }
@@ -227,17 +228,17 @@ impl<'a> Table<'a> {
 
     /// Returns the strings of the array at `key`.
     pub fn texts(&self, key: &'static str, problems: &mut Problems) -> Option<Placed<Vec<Placed<String>>>> {
-        let wanted = ("an array of strings", "[\"text\"]");
+        let (wanted, example) = ("an array of strings", "[\"text\"]");
         let found = self.find(key)?;
         let Some(array) = found.get_ref().as_array() else {
-            self.wrong(key, found, wanted, problems);
+            self.wrong(key, found, wanted, example, problems);
             return None;
         };
         let mut texts = Vec::new();
         for item in array {
             match item.get_ref().as_str() {
                 Some(text) => texts.push(self.placed(text.to_owned(), item.span())),
-                None => self.wrong(key, item, wanted, problems),
+                None => self.wrong(key, item, wanted, example, problems),
             }
         }
         Some(self.placed(texts, found.span()))
@@ -253,7 +254,7 @@ impl<'a> Table<'a> {
         match value::from_toml(found.get_ref()) {
             Ok(value) => Some(self.placed(value, found.span())),
             Err(value::NotAValue::Number) => {
-                self.wrong(key, found, ("a finite number of 64 bits", "1.5"), problems);
+                self.wrong(key, found, "a finite number of 64 bits", "1.5", problems);
                 None
             }
         }
@@ -264,7 +265,7 @@ impl<'a> Table<'a> {
         let found = self.find(key)?;
         let table = found.get_ref().as_table();
         if table.is_none() {
-            self.wrong(key, found, (TABLE, "{ key = \"value\" }"), problems);
+            self.wrong(key, found, TABLE, "{ key = \"value\" }", problems);
         }
         table.map(|table| Table::new(self.source, table, found.span()))
     }
@@ -283,16 +284,16 @@ impl<'a> Table<'a> {
     /// Returns the tables of the array at `key`: `[[key]]`.
     pub fn tables(&self, key: &'static str, problems: &mut Problems) -> Vec<Table<'a>> {
         let Some(found) = self.find(key) else { return Vec::new() };
-        let wanted = (TABLES, "[[table]]");
+        let (wanted, example) = (TABLES, "[[table]]");
         let Some(array) = found.get_ref().as_array() else {
-            self.wrong(key, found, wanted, problems);
+            self.wrong(key, found, wanted, example, problems);
             return Vec::new();
         };
         let mut tables = Vec::new();
         for item in array {
             match item.get_ref().as_table() {
                 Some(table) => tables.push(Table::new(self.source, table, item.span())),
-                None => self.wrong(key, item, wanted, problems),
+                None => self.wrong(key, item, wanted, example, problems),
             }
         }
         tables
@@ -307,7 +308,7 @@ impl<'a> Table<'a> {
                     let name = self.placed(key.get_ref().to_string(), key.span());
                     named.push((name, Table::new(self.source, table, found.span())));
                 }
-                None => self.wrong(key.get_ref(), found, (TABLE, "{ }"), problems),
+                None => self.wrong(key.get_ref(), found, TABLE, "{ }", problems),
             }
         }
         named
@@ -319,7 +320,7 @@ impl<'a> Table<'a> {
         for (key, found) in self.entries {
             match found.get_ref().as_str() {
                 Some(text) => named.push((key.get_ref().to_string(), self.placed(text.to_owned(), found.span()))),
-                None => self.wrong(key.get_ref(), found, ("a string", "\"text\""), problems),
+                None => self.wrong(key.get_ref(), found, "a string", "\"text\"", problems),
             }
         }
         named

@@ -115,7 +115,8 @@ pub fn prepare(folder: &Path, keys: &Keys, options: &Options) -> Result<Prepared
                 for note in &mut import.notes {
                     note.line = line_before(source.text(), &text, note);
                 }
-                let prepared = prepared(project, keys, (source, included), (import, files, loaded), options)?;
+                let prepared =
+                    prepared(project, keys, Original { source, included }, Outcome { import, files, loaded }, options)?;
                 return Ok(Prepared { left, ..prepared });
             }
             // What cannot be said stays as it is, and the rest is tried again.
@@ -250,13 +251,28 @@ fn in_the_way(project: &Project, files: &[NewFile]) -> Result<(), Error> {
     if files.is_empty() { Ok(()) } else { Err(Error::InTheWay { files }) }
 }
 
+/// The `meltano.yml` that is imported, and the files that it includes.
+struct Original {
+    source: Source,
+    included: Vec<PathBuf>,
+}
+
+/// What an import comes to, and the project as it would be.
+struct Outcome {
+    import: Import,
+    files: Vec<NewFile>,
+    loaded: Loaded,
+}
+
 fn prepared(
     project: Project,
     keys: &Keys,
-    (source, included): (Source, Vec<PathBuf>),
-    (import, files, loaded): (Import, Vec<NewFile>, Loaded),
+    original: Original,
+    outcome: Outcome,
     options: &Options,
 ) -> Result<Prepared, OpsError> {
+    let Original { source, included } = original;
+    let Outcome { import, files, loaded } = outcome;
     proof::no_secret_is_left(&files, &loaded.rendered, &import.copies)?;
     let readers = readers(&project, keys, &files, options)?;
     let mut notes = import.notes;

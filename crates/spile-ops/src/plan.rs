@@ -12,8 +12,8 @@ use spile_core::discovered::contract::path;
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId, Slug};
 use spile_core::plan::{
-    self, Compared, Current, Desired, HandEdit, LastDocument, OutputStep, Outputs, Plan, Revision, Scope, Selected,
-    Selection, Snapshot, State,
+    self, Compared, Current, Desired, Findings, HandEdit, Head, LastDocument, OutputStep, Outputs, Plan, Revision,
+    Scope, Selected, Selection, Snapshot, State,
 };
 use spile_core::record::Entry;
 use spile_core::render::rest::{hand_edits, sort_by_name};
@@ -77,20 +77,23 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
     if !is_whole {
         world.meltano_file.learn(&text, &desired.meltano);
     }
-    let head = (loaded.settings.name.clone(), options.environment.clone(), scope);
-    let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
-    plan.spared = spared;
-    plan.hand_edits = edited_by_hand(world, &current.meltano, &plan.meltano.after, options.compared).await?;
+    let head = Head {
+        project: loaded.settings.name.clone(),
+        environment: options.environment.clone(),
+        outputs: outputs(loaded, &scope, &current)?,
+        compared: options.compared,
+        scope,
+        spared,
+    };
+    let plan = Plan::new(head, &current, &desired, &loaded.integrations, text);
     let forgetting = forgetting(&world.project, loaded, &changed(&plan), &options.environment, (world.clock)());
-    plan.advice = Arc::new(advice.and(forgetting));
-    plan.sources = sources(world, loaded, &plan.scope, &options.environment)?;
-    plan.outputs = outputs(loaded, &plan.scope, &current)?;
-    if options.compared == Compared::FileOnly {
-        plan.compared = Compared::FileOnly;
-        plan.existing = current.meltano.state.len();
-    }
-    super::secrets::verify(&world.keys, &mut plan).await;
-    Ok(plan)
+    let findings = Findings {
+        hand_edits: edited_by_hand(world, &current.meltano, &plan.meltano.after, options.compared).await?,
+        seen: super::secrets::seen(&world.keys, &plan.registry).await,
+        advice: Arc::new(advice.and(forgetting)),
+        sources: sources(world, loaded, &plan.scope, &options.environment)?,
+    };
+    Ok(plan.with(findings))
 }
 
 /// Returns the text that is there where it says what is wanted: Meltano writes the whole file again in a form of its own as

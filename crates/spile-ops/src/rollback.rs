@@ -1,9 +1,11 @@
 //! `rollback`: a plan back to the state after an earlier apply.
 
+use std::collections::BTreeSet;
+
 use super::{Error, Loaded};
 use spile_core::name::EnvironmentName;
 use spile_core::plan::history::{Applied, Left, Pruned};
-use spile_core::plan::{Compared, Desired, Plan, Scope};
+use spile_core::plan::{Compared, Desired, Findings, Head, Outputs, Plan, Scope};
 use spile_world::World;
 
 /// How far back an apply is looked for by the start of its id.
@@ -47,14 +49,22 @@ pub async fn rollback(
     let with_file = text.is_some();
     let text = text.unwrap_or_else(|| current.meltano.document.clone());
     let meltano = if with_file { super::plan::left_entries(&text)? } else { current.meltano.state.clone() };
-    let desired = Desired { registry: rows, meltano, protected: std::collections::BTreeSet::new() };
+    let desired = Desired { registry: rows, meltano, protected: BTreeSet::new() };
     let desired = Scope::Everything.narrow(desired, &current);
     let text = if desired.protected.is_empty() { text } else { loaded.render(&desired.meltano)? };
-    let head = (loaded.settings.name.clone(), environment.clone(), Scope::Everything);
-    let mut plan = Plan::new(head, &current, &desired, (&loaded.integrations, text));
+    let head = Head {
+        project: loaded.settings.name.clone(),
+        environment: environment.clone(),
+        scope: Scope::Everything,
+        compared: Compared::Both,
+        spared: BTreeSet::new(),
+        outputs: Outputs::default(),
+    };
+    let plan = Plan::new(head, &current, &desired, &loaded.integrations, text);
     let after = plan.meltano.after.as_str();
-    plan.hand_edits = super::plan::edited_by_hand(world, &current.meltano, after, Compared::Both).await?;
-    super::secrets::verify(&world.keys, &mut plan).await;
+    let hand_edits = super::plan::edited_by_hand(world, &current.meltano, after, Compared::Both).await?;
+    let seen = super::secrets::seen(&world.keys, &plan.registry).await;
+    let plan = plan.with(Findings { hand_edits, seen, ..Findings::default() });
     Ok(Rollback { apply, plan, with_file })
 }
 

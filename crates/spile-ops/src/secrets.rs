@@ -19,8 +19,9 @@ use std::sync::Arc;
 use spile_core::connector::Kind;
 use spile_core::integration::check::environment_variable;
 use spile_core::integration::{Integration, Secrets};
-use spile_core::name::EnvironmentName;
-use spile_core::plan::{Change, Difference, FieldChange, Plan, SecretChange};
+use spile_core::name::{EnvironmentName, IntegrationId};
+use spile_core::plan::{Change, Difference, FieldChange, SecretChange, Step};
+use spile_core::record::Row;
 use spile_core::record::row::Sealed;
 use spile_core::secret::Secret;
 use spile_core::sops::Leaf;
@@ -72,8 +73,12 @@ pub(super) async fn opened(keys: &Keys, secrets: &Secrets) -> Result<Vec<Leaf>, 
 
 /// Looks, where a key is at hand, whether secrets whose ciphertext changes change their values too. Where nothing
 /// changes, no key is read.
-pub(super) async fn verify(keys: &Arc<Keys>, plan: &mut Plan) {
-    for (id, change) in &plan.registry.changes {
+pub(super) async fn seen(
+    keys: &Arc<Keys>,
+    step: &Step<Row>,
+) -> BTreeMap<IntegrationId, BTreeMap<String, SecretChange>> {
+    let mut all = BTreeMap::new();
+    for (id, change) in &step.changes {
         let Change::Update { before, after } = change else { continue };
         let fields = change.fields();
         let unverified = fields.iter().filter(|field| field.difference == Difference::Secret(SecretChange::Unverified));
@@ -87,8 +92,9 @@ pub(super) async fn verify(keys: &Arc<Keys>, plan: &mut Plan) {
             let is_same = before.get(name) == after.get(name);
             (field.path.clone(), if is_same { SecretChange::Reencrypted } else { SecretChange::Changed })
         });
-        plan.seen.insert(*id, seen.collect());
+        all.insert(*id, seen.collect());
     }
+    all
 }
 
 /// Returns the values of a row; `None` where nobody here can see them: that is not a fault of a plan.

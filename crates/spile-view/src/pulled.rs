@@ -23,7 +23,7 @@ pub fn text(pulled: &PulledEdits) -> String {
     let warned = styled(CHANGED, "!");
     for name in &pulled.in_clear {
         let name = plain(name);
-        lines.push(format!("{warned} `{name}` looks like a secret and stands in plain text in the template"));
+        lines.push(format!("{warned} `{name}` looks like a secret and is in plain text in the template"));
         lines.push(styled(QUIET, "  put it into a variable: write `${NAME}` there and the value into `.env`"));
     }
     lines.extend(pulled.left.iter().map(|left| format!("{warned} {}", plain(left))));

@@ -59,7 +59,7 @@ pub struct ViewArgs {
     yes: bool,
 }
 
-/// What to take over
+/// What to import
 #[derive(Debug, clap::Args)]
 pub struct ImportArgs {
     /// Name of the integration

@@ -102,7 +102,7 @@ impl Plan {
     /// Returns the edits that an apply would lose and that nobody has agreed to lose, by their exact number.
     #[must_use]
     pub fn overwritten(&self, allowed: Option<usize>) -> Vec<HandEdit> {
-        let lost: Vec<HandEdit> = self.hand_edits.iter().filter(|edit| edit.is_lost()).cloned().collect();
+        let lost: Vec<HandEdit> = self.findings.hand_edits.iter().filter(|edit| edit.is_lost()).cloned().collect();
         if allowed == Some(lost.len()) { Vec::new() } else { lost }
     }
 }

@@ -69,8 +69,15 @@ fn plan(current: &Current, in_registry: &[(u128, &str)], in_file: &[(u128, &str)
 /// The plan that leads to these records and to a file of that text.
 pub(super) fn plan_of(current: &Current, registry: State<Row>, meltano: State<Entry>, text: &str) -> Plan {
     let desired = Desired { registry, meltano, protected: BTreeSet::new() };
-    let about = ("acme".to_owned(), "dev".parse().unwrap(), Scope::Everything);
-    Plan::new(about, current, &desired, (&Integrations::default(), text.to_owned()))
+    let head = Head {
+        project: "acme".to_owned(),
+        environment: "dev".parse().unwrap(),
+        scope: Scope::Everything,
+        compared: Compared::Both,
+        spared: BTreeSet::new(),
+        outputs: Outputs::default(),
+    };
+    Plan::new(head, current, &desired, &Integrations::default(), text.to_owned())
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn look(source: &Source, key: &str, value: &Spanned<DeValue<'_>>, problems: &mut
     match value.get_ref() {
         DeValue::String(text) if !is_ciphertext(text) => {
             let used = if PROSE.contains(&key) { Use::Prose } else { Use::Value };
-            report(source, key, (text, used, value.span()), problems);
+            report(source, key, UsedText { text, used, span: value.span() }, problems);
         }
         DeValue::Array(items) => items.iter().for_each(|item| look(source, key, item, problems)),
         DeValue::Table(table) => {
@@ -62,7 +62,7 @@ fn look_at_key(source: &Source, key: &Spanned<Cow<'_, str>>, problems: &mut Prob
     if key.get_ref().len() < SHORTEST && key.get_ref().bytes().all(is_small) {
         return;
     }
-    report(source, key.get_ref(), (key.get_ref(), Use::Value, key.span()), problems);
+    report(source, key.get_ref(), UsedText { text: key.get_ref(), used: Use::Value, span: key.span() }, problems);
 }
 
 /// Looks at the names of keys alone, all the way down.
@@ -94,7 +94,15 @@ fn is_ciphertext(text: &str) -> bool {
     value.is_some_and(is_value) || wrapped.is_some_and(|lines| lines.bytes().all(|at| at == b'\n' || is_base64(at)))
 }
 
-fn report(source: &Source, key: &str, (text, used, span): (&str, Use, Range<usize>), problems: &mut Problems) {
+/// A text of a file, and how it is used.
+struct UsedText<'a> {
+    text: &'a str,
+    used: Use,
+    span: Range<usize>,
+}
+
+fn report(source: &Source, key: &str, used: UsedText<'_>, problems: &mut Problems) {
+    let UsedText { text, used, span } = used;
     let Some(seen) = sightings(text, used).into_iter().next() else { return };
     let place = source.place(span.clone());
     if !problems.is_hidden(&place) {

@@ -77,7 +77,7 @@ impl Looked {
             Ok(plan) => {
                 self.seen.alerts.extend(plan.drift.iter().map(|drift| drifted(loaded, drift, now)));
                 self.seen.alerts.extend(edited(&plan, now));
-                self.seen.alerts.extend(plan.sources.iter().filter_map(|source| changed(loaded, source)));
+                self.seen.alerts.extend(plan.findings.sources.iter().filter_map(|source| changed(loaded, source)));
                 let breaches = plan.breaches(loaded.settings.guard, Allowance::default());
                 let refused = (!breaches.is_empty()).then(|| Error::Refused(breaches));
                 self.seen.alerts.extend(refused.map(|error| refusal("guard", &error, now)));

@@ -67,7 +67,8 @@ pub async fn pull_edits(world: &World, loaded: &Loaded, access: Access<'_>) -> R
     }
     for (integration, fields) in &changed {
         let Some(found) = there.state.get(&integration.id) else { continue };
-        files_of((integration, fields, found), (loaded, access), (&mut edits, &mut pulled)).await?;
+        let changed = ChangedEntry { integration, fields, found };
+        files_of(&changed, loaded, access, &mut edits, &mut pulled).await?;
     }
     if edits.is_empty() {
         return Ok(pulled);
@@ -173,11 +174,21 @@ struct FileChange {
     fields: Vec<String>,
 }
 
+/// An integration whose entry in `meltano.yml` was changed.
+struct ChangedEntry<'a> {
+    integration: &'a Integration,
+    fields: &'a [FieldChange],
+    found: &'a Entry,
+}
+
 async fn files_of(
-    (integration, fields, found): (&Integration, &[FieldChange], &Entry),
-    (loaded, access): (&Loaded, Access<'_>),
-    (edits, pulled): (&mut Edits, &mut PulledEdits),
+    changed: &ChangedEntry<'_>,
+    loaded: &Loaded,
+    access: Access<'_>,
+    edits: &mut Edits,
+    pulled: &mut PulledEdits,
 ) -> Result<(), Error> {
+    let ChangedEntry { integration, fields, found } = *changed;
     let mut files: BTreeMap<Option<EnvironmentName>, FileChange> = BTreeMap::new();
     for field in fields {
         let (environment, path) = within(&field.path, loaded);

@@ -35,7 +35,7 @@ impl PlanData {
             Scope::Everything => None,
             Scope::Only(slugs) => Some(slugs.iter().cloned().collect::<Vec<_>>()),
         };
-        let advice = plan.advice.problems().iter().map(ProblemData::from);
+        let advice = plan.findings.advice.problems().iter().map(ProblemData::from);
         let adopted = plan.touched().into_iter().filter(|(_, id)| plan.adopts(id)).map(|(slug, _)| slug);
         Self {
             format_version: FORMAT.to_owned(),
@@ -61,10 +61,10 @@ impl PlanData {
             adopted: adopted.collect(),
             drift: plan.drift.iter().map(DriftData::from).collect(),
             meltano_edited: plan.is_edited,
-            hand_edits: plan.hand_edits.iter().map(HandEditData::from).collect(),
+            hand_edits: plan.findings.hand_edits.iter().map(HandEditData::from).collect(),
             unmanaged: plan.unmanaged.clone(),
             guards: plan.breaches(guard, Allowance::default()).into_iter().map(GuardData::from).collect(),
-            sources: plan.sources.iter().map(SourceData::from).collect(),
+            sources: plan.findings.sources.iter().map(SourceData::from).collect(),
             problems: advice.chain(problems).collect(),
         }
     }
@@ -108,7 +108,7 @@ fn files(plan: &Plan) -> Vec<FileData> {
     let all = [meltano].into_iter().chain(outputs).filter(|(_, before, after)| before != after);
     all.map(|(path, before, after)| {
         // What somebody else writes may hold a secret in plain text.
-        let may_hold_secrets = path == FILE_NAME && (plan.is_edited || !plan.hand_edits.is_empty());
+        let may_hold_secrets = path == FILE_NAME && (plan.is_edited || !plan.findings.hand_edits.is_empty());
         let show = |text| if may_hold_secrets { struck_document(text) } else { Cow::Borrowed(text) };
         file(path, before, after, &show)
     })

@@ -165,7 +165,7 @@ pub enum TargetError {
     #[diagnostic(transparent)]
     Supabase(#[from] SupabaseError),
     /// A test made the twin in memory fail.
-    #[error("the target in memory was told to fail")]
+    #[error("the target in memory was asked to fail")]
     #[diagnostic(code(spile::registry::memory), help("try again"))]
     Told,
 }

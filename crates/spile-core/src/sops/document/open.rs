@@ -82,7 +82,7 @@ impl Document {
         let mut path = Vec::new();
         for (name, node) in &self.tree {
             path.push(name.as_str());
-            open(node, &mut path, (&scope, key), &mut leaves)?;
+            open(node, &mut path, &scope, key, &mut leaves)?;
             path.pop();
         }
         Ok(leaves)
@@ -107,21 +107,21 @@ pub(super) fn associated(path: &[&str]) -> String {
 fn open<'a>(
     node: &'a Node,
     path: &mut Vec<&'a str>,
-    within: (&Scope, &DataKey),
+    scope: &Scope,
+    key: &DataKey,
     leaves: &mut Vec<Leaf>,
 ) -> Result<(), Fault> {
     match node {
         Node::Map(members) => {
-            for (key, member) in members {
-                path.push(key);
-                open(member, path, within, leaves)?;
+            for (name, member) in members {
+                path.push(name);
+                open(member, path, scope, key, leaves)?;
                 path.pop();
             }
         }
-        Node::List(items) => items.iter().try_for_each(|item| open(item, path, within, leaves))?,
+        Node::List(items) => items.iter().try_for_each(|item| open(item, path, scope, key, leaves))?,
         Node::Null => {}
         Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) => {
-            let (scope, key) = within;
             let leaf = if scope.encrypts(path) { decrypted(node, path, key)? } else { plain(node, path) };
             // The comments of YAML lists are items of theirs; sops drops them, and has no MAC over them.
             if leaf.kind != PlainKind::Comment {

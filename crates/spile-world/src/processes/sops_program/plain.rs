@@ -12,7 +12,7 @@ pub(super) fn leaves(document: &Document, output: &[u8]) -> Result<Vec<Leaf>, Pr
     let mut leaves = Vec::new();
     for (key, node) in &document.tree {
         let at = plain.iter().position(|(name, _)| name == key).ok_or(UNEXPECTED)?;
-        walk(node, plain.remove(at).1, &mut vec![key], (&scope, &mut leaves))?;
+        walk(node, plain.remove(at).1, &mut vec![key], &scope, &mut leaves)?;
     }
     Ok(leaves)
 }
@@ -26,7 +26,7 @@ pub(super) fn with_plain_part(document: &Document, secrets: Vec<Leaf>) -> Result
         if key == SECRETS {
             leaves.extend(secrets.take().unwrap_or_default());
         } else {
-            walk(node, node.clone(), &mut vec![key], (&scope, &mut leaves))?;
+            walk(node, node.clone(), &mut vec![key], &scope, &mut leaves)?;
         }
     }
     Ok(leaves)
@@ -38,21 +38,21 @@ fn walk<'a>(
     node: &'a Node,
     plain: Node,
     path: &mut Vec<&'a str>,
-    into: (&Scope, &mut Vec<Leaf>),
+    scope: &Scope,
+    leaves: &mut Vec<Leaf>,
 ) -> Result<(), ProgramError> {
-    let (scope, leaves) = into;
     match (node, plain) {
         (Node::Map(members), Node::Map(mut plain)) => {
             for (key, member) in members {
                 let at = plain.iter().position(|(name, _)| name == key).ok_or(UNEXPECTED)?;
                 path.push(key);
-                walk(member, plain.remove(at).1, path, (scope, &mut *leaves))?;
+                walk(member, plain.remove(at).1, path, scope, leaves)?;
                 path.pop();
             }
         }
         (Node::List(items), Node::List(plain)) if items.len() == plain.len() => {
             for (item, plain) in items.iter().zip(plain) {
-                walk(item, plain, path, (scope, &mut *leaves))?;
+                walk(item, plain, path, scope, leaves)?;
             }
         }
         (Node::Null, Node::Null) => {}
