@@ -116,7 +116,7 @@ fn what_has_no_form_in_a_file_stays_in_the_template_and_is_named_with_its_line()
     assert_eq!(note("`tap-quoted` stays"), "\"key with blanks\": 1");
     assert_eq!(note("`Tap_Upper.Case` stays"), "nul_in_list: [1, null]");
     assert_eq!(note("`tap-numbers` stays"), "big: 123456789012345678901234567890");
-    assert_eq!(note("stands twice"), "- name: tap-config-first");
+    assert_eq!(note("is defined twice"), "- name: tap-config-first");
     assert_eq!(note("share the environment variables"), "- name: tap_config_first");
     assert!(!project.path().join("integrations/tap-numbers.toml").exists());
     assert!(project.read("meltano.yml").contains("big: 1234567890"));

@@ -58,14 +58,15 @@ fn report(found: &mut Vec<String>, path: &str, text: &str) {
 #[test]
 fn what_the_program_says_is_plain_english() {
     let literal = Regex::new(r#""(?:[^"\\]|\\[\s\S])*""#).unwrap();
+    let placeholder = Regex::new(r"\{\w*\}").unwrap();
     let mut found = Vec::new();
-    for file in sources::all() {
+    for file in sources::all().iter().filter(|file| !file.path.ends_with("tests.rs")) {
         let code = file.lines().map(|(_, line)| line).collect::<Vec<_>>().join("\n");
         for text in literal.find_iter(&code) {
             // A key, a word of a format or a query is no sentence.
             let is_sentence = text.as_str().contains(' ') && !text.as_str().to_lowercase().contains("select ");
             if is_sentence {
-                report(&mut found, &file.path.display().to_string(), text.as_str());
+                report(&mut found, &file.path.display().to_string(), &placeholder.replace_all(text.as_str(), ""));
             }
         }
     }

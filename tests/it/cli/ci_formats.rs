@@ -138,6 +138,10 @@ fn a_form_that_a_command_does_not_have_is_a_wrong_command_line() {
     let folder = Folder::project();
     for line in ["status --format sarif", "plan --format junit", "check --format markdown"] {
         let refused = folder.spile(line).exits(64);
-        assert!(refused.notes.contains("writes its results as text, json"), "{line}: {}", refused.notes);
+        assert!(refused.notes.contains("[possible values: text, json"), "{line}: {}", refused.notes);
+    }
+    for line in ["--format sarif status", "--format junit plan", "--format markdown check"] {
+        let refused = folder.spile(line).exits(64);
+        assert!(refused.notes.contains("supports only the formats text, json"), "{line}: {}", refused.notes);
     }
 }

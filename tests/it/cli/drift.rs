@@ -122,7 +122,7 @@ fn pull_writes_nothing_that_would_be_wrong() {
         folder.spile("apply --yes").exits(0);
     }
     assert!(folder.spile("pull friut").exits(1).notes.contains("did you mean `fruit`?"));
-    assert!(folder.spile("pull lake").exits(1).notes.contains("loaders have none"));
+    assert!(folder.spile("pull lake").exits(1).notes.contains("loaders have no row"));
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn a_row_of_nobodys_is_adopted_when_it_is_asked_for() {
     assert!(refused.contains("no unmanaged row has its ID"), "{refused}");
     folder.write("integrations/nuts.toml", &format!("id = \"{id}\"\n{}", folder.read("integrations/nuts.toml")));
     let refused = folder.spile("apply --yes").exits(1).notes;
-    assert!(refused.contains("adopted with `--adopt nuts`"), "{refused}");
+    assert!(refused.contains("adopt an unmanaged row with `--adopt nuts`"), "{refused}");
     let planned = folder.spile("plan --adopt nuts --out plan.json").exits(0).out;
     assert!(planned.contains("nuts will be adopted"), "{planned}");
     assert!(planned.contains("[\"old\"] -> [\"data\"]"), "{planned}");
-    assert!(!planned.contains("unmanaged") && planned.contains("2 unchanged"), "{planned}");
+    assert!(!planned.contains("1 unmanaged") && planned.contains("2 unchanged"), "{planned}");
     folder.spile("apply plan.json --yes").exits(0);
     folder.spile("plan --exit-code").exits(0);
     let status = folder.spile("status --format json").exits(0).json();

@@ -196,7 +196,9 @@ fn a_rename_moves_the_file_keeps_the_id_and_follows_to_who_names_it() {
         "{edited:?}"
     );
     asked["newName"] = json!("Pond");
-    assert!(client.asks("textDocument/rename", asked.clone())["error"].as_str().unwrap().contains("is not a name"));
+    assert!(
+        client.asks("textDocument/rename", asked.clone())["error"].as_str().unwrap().contains("is not a valid name")
+    );
     asked["newName"] = json!("fruit");
     assert!(client.asks("textDocument/rename", asked)["error"].as_str().unwrap().contains("already"));
     client.ends();

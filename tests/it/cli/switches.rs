@@ -44,7 +44,7 @@ fn integrations_are_named_by_name_by_pattern_by_tag_and_by_failure() {
     assert_eq!(named("shop-eu --failed"), [""; 0]);
     assert_eq!(slugs(&folder.spile("runs #crm --format json"), "runs"), ["shop-us"]);
     let refused = folder.spile("status shop-ue #cmr").exits(1);
-    assert!(refused.notes.contains("no integration `shop-ue`, `#cmr`"), "{}", refused.notes);
+    assert!(refused.notes.contains("no integration is named `shop-ue`, `#cmr`"), "{}", refused.notes);
     folder.spile("status shop-eu --all").exits(64);
 }
 
@@ -55,7 +55,7 @@ fn enabling_is_written_into_the_files_and_nothing_else_of_them_changes() {
     assert_eq!(disabled, json!({ "paths": ["integrations/shop-eu.toml", "integrations/shop-us.toml"] }));
     let text = SHOP.replace("'Europe/Berlin'\n", "'Europe/Berlin'\nenabled = false\n");
     assert_eq!(folder.read("integrations/shop-eu.toml"), text);
-    assert!(folder.spile("disable shop-*").exits(0).out.contains("so already"));
+    assert!(folder.spile("disable shop-*").exits(0).out.contains("nothing to change"));
     let enabled = |path: &str| folder.read(path).contains("enabled = true");
     folder.spile("enable shop-us").exits(0);
     assert!(enabled("integrations/shop-us.toml") && !enabled("integrations/shop-eu.toml"));
@@ -74,7 +74,7 @@ fn of_files_that_cannot_all_be_written_none_is() {
     let folder = project();
     let before = folder.files();
     let refused = folder.spile("disable shop-eu nothing").exits(1);
-    assert!(refused.notes.contains("no integration `nothing`"), "{}", refused.notes);
+    assert!(refused.notes.contains("no integration is named `nothing`"), "{}", refused.notes);
     let none = folder.spile("disable").exits(64);
     assert!(none.notes.contains("--all"), "{}", none.notes);
     let missing = folder.spile("disable shop-eu --env prd").exits(1);

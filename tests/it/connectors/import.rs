@@ -84,7 +84,7 @@ fn a_folder_where_a_file_is_named_and_a_file_that_is_not_there_are_told_with_the
     for command in ["connectors import", "apply", "plan show", "secrets textconv"] {
         for (named, code, help) in [
             ("things", "spile::files::folder", "choose a file in it"),
-            ("nowhere", "spile::files::missing", "check the path: it starts at the folder that you are in"),
+            ("nowhere", "spile::files::missing", "check the path: it is relative to the current folder"),
         ] {
             let json = folder.spile(&format!("{command} {named} --format json")).exits(1).json();
             assert_eq!(json["error"]["code"], code, "{command}: {json}");
@@ -107,7 +107,7 @@ fn what_is_not_kept_is_told() {
     let shown = folder.spile_with("connectors import -", definition.as_bytes()).exits(0).out;
     for said in [
         "connectors/weather.toml: the extractor `weather` with 2 settings, 1 of them secret",
-        "names no version",
+        "pins no version",
         "`api_key` is treated as a secret",
         "not kept: `usage`",
         "not kept: the default of `a`",

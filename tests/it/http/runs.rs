@@ -132,7 +132,7 @@ async fn who_wants_what_runs_already_is_told_so_everywhere() {
     // What was refused is noted as such, and no run of it is left behind.
     let deeds = server.get("/api/audit?integration=things").await;
     let results: Vec<&Value> = deeds["deeds"].as_array().unwrap().iter().map(|deed| &deed["result"]).collect();
-    assert_eq!(results.iter().filter(|result| **result == "failed: spile_core::run::busy").count(), 4, "{deeds}");
+    assert_eq!(results.iter().filter(|result| **result == "failed: spile::run::busy").count(), 4, "{deeds}");
     assert_eq!(server.get("/api/runs?integration=things").await["runs"].as_array().unwrap().len(), 1);
     assert!(server.stop().success());
 }

@@ -84,9 +84,11 @@ fn no_copy_of_a_secret_is_left_in_a_file_or_shown() {
     for text in [shown.stdout(), shown.stderr(), data, ran.stdout(), ran.stderr()] {
         assert!(!text.contains("hunter2"), "{text}");
     }
-    for named in
-        ["`README.md:3` holds a copy", "`.env:2` holds a copy", "meltano.yml:1, 3, 4: a copy of an encrypted secret"]
-    {
+    for named in [
+        "`README.md:3` has a plain-text copy",
+        "`.env:2` has a plain-text copy",
+        "meltano.yml:1, 3, 4: a copy of an encrypted secret",
+    ] {
         assert!(ran.stdout().contains(named), "{named}: {}", ran.stdout());
     }
     for file in walkdir::WalkDir::new(project.path()).into_iter().flatten().filter(|file| file.file_type().is_file()) {

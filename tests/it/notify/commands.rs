@@ -72,7 +72,7 @@ fn a_test_says_of_each_channel_what_came_back() {
     assert_eq!(data["channels"][0]["error"], "it rejected the message: status 403, `invalid_token`");
     let came = folder.spile("notify test opps").exits(1);
     assert!(
-        came.notes.contains("there is no channel `opps`") && came.notes.contains("did you mean `ops`?"),
+        came.notes.contains("this environment has no channel `opps`") && came.notes.contains("did you mean `ops`?"),
         "{}",
         came.notes
     );

@@ -214,7 +214,7 @@ fn a_sync_without_records_after_some_is_told_with_the_likely_reason() {
     let run = project.newest_run();
     assert_eq!((&run["status"], &run["cause"], &run["records"]), (&json!("warning"), &json!("empty"), &json!(0)));
     let told =
-        "no records arrived, but the last sync with records moved 3: `local.folders` names `dat`, which is not there";
+        "no records arrived, but the last sync with records moved 3: `local.folders` is `dat`, which does not exist";
     assert_eq!(run["error"], told);
     let said = project.spile(&["test", "fruit"]).fails().stdout();
     assert!(said.contains("no records were read: `local.folders` is `dat`, which does not exist"), "{said}");

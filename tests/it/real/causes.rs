@@ -111,7 +111,7 @@ fn a_disk_that_is_full_a_tap_that_dies_and_one_that_writes_rubbish_are_told() {
     std::fs::remove_file(project.path().join("output/things.jsonl")).unwrap();
     for (mode, cause, words) in [
         ("die", "killed", "the extractor was killed (signal 9)"),
-        ("garbage", "output", "no Singer message, `this is not Singer`: "),
+        ("garbage", "output", "is not a Singer message, `this is not Singer`: "),
         ("fail", "credentials", "access token has expired"),
     ] {
         project.write("integrations/things.toml", &things(mode));

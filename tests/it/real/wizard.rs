@@ -25,8 +25,8 @@ fn salesforce_is_connected_by_questions_with_a_wrong_answer_on_the_way() {
     let mut terminal = terminal(&project, &["new"]);
     terminal.shows("What do you want to connect?").answers("salesforce");
     terminal.shows("Name").answers("My CRM");
-    terminal.shows("is not a name").erases(6).answers("crm");
-    terminal.shows("Make a `.sops.yaml` for your key").answers("y");
+    terminal.shows("is not a valid name").erases(6).answers("crm");
+    terminal.shows("There is no `.sops.yaml` yet").answers("y");
     terminal.shows("Consumer key").answers("key-of-the-app");
     terminal.shows("Consumer secret").answers("hunter2-app");
     terminal.shows("Refresh token").answers("hunter2-token");

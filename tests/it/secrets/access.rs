@@ -113,10 +113,10 @@ fn rules_are_looked_for_from_the_file_upwards_and_not_beyond_the_project() {
     desk.run(&["secrets", "view", "shop", "--yes"]).fails(&public);
     desk.folder.write("integrations/.sops.yaml", "creation_rules:\n  - path_regex: ^other\n    age: x\n");
     desk.folder.write("integrations/shop.toml", SHOP);
-    desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("no creation rule of");
+    desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("no creation rule in");
     desk.folder.write("integrations/.sops.yaml", "creation_rules:\n  - path_regex: '('\n");
     desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x")
-        .fails("the `path_regex` of rule 1 is no pattern");
+        .fails("the `path_regex` of rule 1 is not a valid pattern");
     desk.folder.remove("integrations/.sops.yaml");
     desk.folder.remove(".sops.yaml");
     desk.run_with(&["secrets", "set", "shop", "api_key", "--stdin"], "x").fails("run `spile secrets init`");

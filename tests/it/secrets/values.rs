@@ -335,10 +335,10 @@ fn a_value_that_is_a_secret_is_refused_hidden_and_encrypted_by_the_command_that_
     let text = "type = \"x\"\nloader = \"lake\"\n\n[config]\ndsn_of_source = \"host=db password=hunter2\"\n\
                 user_key = \"hunter2\"\n\n[config.options]\nurl = \"https://me:hunter2@db\"\n";
     desk.folder.write("integrations/shop.toml", text);
-    let check = desk.run(&["check"]).fails("`dsn_of_source` holds a connection string with a password");
+    let check = desk.run(&["check"]).fails("`dsn_of_source` contains a connection string with a password");
     let told: String = check.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        told.contains("`options` holds an address with a password") && told.contains("`user_key` is a secret"),
+        told.contains("`options` contains an address with a password") && told.contains("`user_key` is a secret"),
         "{told}"
     );
     assert!(told.contains("spile secrets set shop dsn_of_source") && !told.contains("hunter2"), "{told}");
@@ -368,11 +368,11 @@ fn a_secret_anywhere_else_in_a_file_is_told_and_hidden() {
     let desk = Desk::new();
     let key = concat!("ghp_", "0123456789abcdefghijklmnopqrstuvwxyz");
     desk.folder.write("integrations/shop.toml", &format!("description = \"ask for {key}\"\n{SHOP}"));
-    let told = desk.run(&["check"]).fails("`description` holds a GitHub token").stderr;
+    let told = desk.run(&["check"]).fails("`description` contains a GitHub token").stderr;
     assert!(!told.contains(key), "{told}");
     desk.folder.write("integrations/shop.toml", SHOP);
     desk.folder.write("integrations/shop.prod.toml", &format!("tags = [\"{key}\"]\n"));
-    let told = desk.run(&["check"]).fails("`tags` holds a GitHub token").stderr;
+    let told = desk.run(&["check"]).fails("`tags` contains a GitHub token").stderr;
     assert!(!told.contains(key), "{told}");
 }
 
@@ -381,7 +381,7 @@ fn a_secret_for_an_open_setting_is_not_taken_from_the_command_line() {
     let desk = Desk::new();
     desk.folder.write("connectors/x.toml", UNSUSPECTING);
     let words = ["new", "mine", "--type", "x", "--no-input", "--set", "dsn_of_source=postgres://me:hunter2@db"];
-    let told = desk.run(&words).fails("`dsn_of_source` is given an address with a password").stderr;
+    let told = desk.run(&words).fails("`dsn_of_source` contains an address with a password").stderr;
     assert!(!told.contains("hunter2") && !desk.folder.join("integrations/mine.toml").exists(), "{told}");
 }
 

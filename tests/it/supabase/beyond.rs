@@ -139,7 +139,7 @@ async fn a_table_that_visitors_can_read_is_told() {
     assert_eq!(target.exposure().await.unwrap(), Vec::<String>::new());
     subject.database.sql("grant select, delete on public.integrations to anon");
     let told = target.exposure().await.unwrap();
-    assert_eq!(told, ["`anon` may delete `integrations`", "`anon` may select `integrations`"]);
+    assert_eq!(told, ["`anon` can delete `integrations`", "`anon` can select `integrations`"]);
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn the_broker_answers_its_run_alone_and_keeps_what_the_registry_cannot_tak
     assert!(error(json!({ "do": "get", "token": "other" })).contains("belongs to another run"));
     assert!(error(json!({ "do": "set", "state": "{}", "token": "" })).contains("belongs to another run"));
     assert!(error(json!({ "do": "get", "state_id": "dev:other" })).contains("stores only the bookmarks of"));
-    assert!(error(json!({ "do": "drop" })).contains("not understood"));
+    assert!(error(json!({ "do": "drop" })).contains("is not valid"));
     assert_eq!(target.state(ID).await.unwrap(), None);
     assert_eq!(ask(&connection, &json!({ "do": "set", "state": "{\"a\": 1}" })), json!({}));
     assert_eq!(target.state(ID).await.unwrap().unwrap().state.as_deref(), Some("{\"a\": 1}"));

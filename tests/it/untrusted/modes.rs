@@ -42,9 +42,9 @@ fn what_writes_runs_or_asks_is_refused_with_the_reason() {
         ("connectors update", "reads the registry"),
         ("migrate --check", "reads the registry"),
         ("plan --adopt fruit", "reads the registry"),
-        ("check --discover", "keeps in `.spile`"),
-        ("connectors list --hub", "keeps in `.spile`"),
-        ("tokens list", "keeps in `.spile`"),
+        ("check --discover", "data in `.spile`"),
+        ("connectors list --hub", "data in `.spile`"),
+        ("tokens list", "data in `.spile`"),
         ("secrets view fruit", "secrets"),
         ("secrets set fruit password", "secrets"),
     ] {

@@ -79,7 +79,8 @@ fn one(document: &Document<'_>, found: &Inventory<'_>, plugin: &Plugin<'_>) -> R
         let Some(part) = overlay(document, environment, &plugin.key)? else { continue };
         overlays.insert(named, part);
     }
-    overlays.retain(|_, part| !part.is_empty());
+    // Keys without values alone are no file, and are reported all the same.
+    overlays.retain(|_, part| !part.is_empty() || !part.valueless.is_empty());
     let mut base = Part::read(document, plugin.item)?;
     // To Meltano it is a value like any other: rules of a parent or of an environment are none beside it.
     if plugin.parent().is_some() || overlays.values().any(|over| !over.metadata.is_empty()) {

@@ -38,7 +38,7 @@ pub fn files(one: &Adopted) -> Vec<NewFile> {
     };
     let base = FileName { slug: one.slug.clone(), environment: None };
     let mut files = vec![file(base, head(one) + &body(&one.base), &one.base)];
-    for (environment, part) in &one.overlays {
+    for (environment, part) in one.overlays.iter().filter(|(_, part)| !part.is_empty()) {
         let name = FileName { slug: one.slug.clone(), environment: Some(environment.clone()) };
         let mut text = String::new();
         comments(&mut text, &part.head, "");

@@ -159,7 +159,7 @@ pub fn inherit(adopted: &mut Vec<Adopted>, left: &mut LeftAlone) {
                 one.overlays.insert(environment.clone(), part);
             }
         }
-        one.overlays.retain(|_, part| !part.is_empty());
+        one.overlays.retain(|_, part| !part.is_empty() || !part.valueless.is_empty());
         known.insert(one.key.clone(), effective);
         true
     });

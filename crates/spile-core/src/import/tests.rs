@@ -220,6 +220,15 @@ fn comments_of_nested_tables_stand_in_front_of_their_keys() {
 }
 
 #[test]
+fn a_setting_that_only_an_environment_has_without_a_value_makes_no_file_and_is_told() {
+    let text = "plugins:\n  loaders:\n  - name: target-x\n    namespace: target_x\n    pip_url: x\nenvironments:\n- name: \
+                dev\n  config:\n    plugins:\n      loaders:\n      - name: target-x\n        config:\n          unset:\n";
+    let (_, files, notes) = of(text);
+    assert!(notes.iter().any(|note| note.contains("`unset` has no value")), "{notes:?}");
+    assert!(!files.contains("target-x.dev.toml"), "{files}");
+}
+
+#[test]
 fn a_plugin_with_a_null_in_a_table_stays_in_the_template() {
     let text = "plugins:\n  extractors:\n  - name: tap-x\n    namespace: tap_x\n    config:\n      stream_maps:\n        \
                 users: {email: null, id: a}\n";

@@ -97,15 +97,13 @@ fn overridden(
     given: &Given<'_>,
     problems: &mut Problems,
 ) {
-    let plugin = &integration.connector.plugin;
-    // Meltano asks for the name of the plugin, then for its namespace.
-    let prefixes = [integration.plugin_name(), plugin.namespace.clone()];
+    // In a run of spile's, a plugin reads the variables of its own name, and not those of its kind.
+    let prefix = integration.plugin_name();
     for name in integration.at(environment).config.keys() {
         let passed = integration.connector.setting(name).and_then(|setting| setting.passed.get("aliases"));
         let aliases = passed.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        let mut variables = std::iter::once(name.as_str())
-            .chain(aliases)
-            .flat_map(|name| prefixes.iter().map(move |prefix| environment_variable(prefix, name)));
+        let mut variables =
+            std::iter::once(name.as_str()).chain(aliases).map(|name| environment_variable(&prefix, name));
         let found = variables.find_map(|variable| Some((given.line_of(&variable)?, variable)));
         let place =
             [Some(environment), None].into_iter().find_map(|of| place(drafts.get(&(&integration.slug, of))?, name));
