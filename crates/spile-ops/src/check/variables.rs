@@ -52,6 +52,12 @@ pub fn variables(
     };
     let dotenv = dotenv(project.root()).map_err(|why| Error::of_file("read", Path::new(DOTENV), why))?;
     let dotenv = dotenv.unwrap_or_default();
+    // What a run is given stands in the rendered file, which is not read where nobody asks for a variable.
+    let names_any =
+        |(one, environment): (&Integration, &EnvironmentName)| !run::named_variables(one, environment).is_empty();
+    if dotenv.is_empty() && !each(loaded, &environments).any(names_any) {
+        return Ok(Variables::default());
+    }
     let given = Given::new(&loaded.rendered, &dotenv, children, &loaded.settings.run);
     let mut problems = Problems::default();
     if !dotenv.is_empty() {
