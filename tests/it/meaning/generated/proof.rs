@@ -10,7 +10,7 @@ use spile_core::yaml::{Document, ValueReader};
 
 use super::projects::{File, project_in_one_file};
 use super::written::written;
-use super::{VARIABLES, import, lay};
+use super::{VARIABLES, import, is_unset, lay};
 use crate::meaning::oracle::{Oracle, differences};
 
 /// What is done to one place of a file.
@@ -107,7 +107,9 @@ pub fn agrees((files, change, index): &Case, oracle: &mut Oracle) -> Result<(), 
     // Which patterns there are counts, and the catalog says what comes of them; their order does not.
     let is_order = |found: &String| found.contains("/settings/_select/value") || found.contains("__SELECT: ");
     let found: Vec<String> = match oracle.ask(folder.path(), &VARIABLES) {
-        Ok(after) => differences(&before, &after).into_iter().filter(|found| !is_order(found)).collect(),
+        Ok(after) => {
+            differences(&before, &after).into_iter().filter(|found| !is_order(found) && !is_unset(found)).collect()
+        }
         Err(refused) => vec![refused],
     };
     prop_assert!(
