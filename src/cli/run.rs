@@ -52,7 +52,7 @@ pub struct SyncArgs {
     /// Whether to count the rows of the destination before and after [default: from `[sync]`]
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "count", value_parser = verify())]
     verify: Option<Verify>,
-    /// Skip an integration that is already running elsewhere instead of waiting for it
+    /// Refuse an integration that is already running elsewhere instead of waiting for it
     #[arg(long)]
     no_wait: bool,
     /// Number of retries after a temporary failure, for example of the network
