@@ -254,7 +254,7 @@ fix SOPS_AGE_KEY_CMD first, if your key is there"
     );
     assert_eq!(
         next(Places { age_key_file: Some(missing), ..places(&home) }),
-        "mend SOPS_AGE_KEY_FILE (~/missing) first, if that is where your key is"
+        "fix SOPS_AGE_KEY_FILE (~/missing) first, if your key is there"
     );
 }
 
