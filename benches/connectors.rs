@@ -30,7 +30,7 @@ fn main() {
     for (words, asked) in lines {
         let act = |root: &Path| once(|| spile(root, words));
         let [few, many] = in_turns(RUNS, [&|| act(few.path()), &|| act(many.path())]);
-        row((&words.join(" "), 1_200), Took::wall(many), Against("with 10", few), asked);
+        row(&words.join(" "), 1_200, Took::wall(many), Against("with 10", few), asked);
     }
 }
 

@@ -78,13 +78,13 @@ fn grown(project: &Project, count: usize) {
     };
     let against = "read, parse, curl ids and hashes";
     let [planned, floor_of_plan] = in_turns(RUNS, [&|| whole(&|| project.plan(url)), &floor]);
-    row(("apply, all new", count), Took::wall(created), Against(against, floor_of_plan), "");
-    row(("plan, nothing changed", count), Took::wall(planned), Against(against, floor_of_plan), "");
-    project::change(root, (count, 100), "second");
+    row("apply, all new", count, Took::wall(created), Against(against, floor_of_plan), "");
+    row("plan, nothing changed", count, Took::wall(planned), Against(against, floor_of_plan), "");
+    project::change(root, count, 100, "second");
     let [planned, floor_of_plan] = in_turns(RUNS, [&|| whole(&|| project.plan_changes(url)), &floor]);
-    row(("plan, 1 % changed", count), Took::wall(planned), Against(against, floor_of_plan), "");
+    row("plan, 1 % changed", count, Took::wall(planned), Against(against, floor_of_plan), "");
     let applied = once(|| project.apply(url));
-    row(("apply, 1 % changed", count), Took::wall(applied), Against(against, floor_of_plan), "");
+    row("apply, 1 % changed", count, Took::wall(applied), Against(against, floor_of_plan), "");
 }
 
 /// Nothing has changed: the requests, and what the client takes for them.
@@ -100,10 +100,10 @@ fn plans(project: &Project, proxy: &Proxy, runtime: &Runtime) {
     let read = || once(|| drop(runtime.block_on(target.read()).unwrap()));
     let pages = |url: &str| project.curl(&project.pages(url));
     let [read, curl] = in_turns(RUNS, [&read, &|| pages(here)]);
-    row(("reads rows of which none has changed", ROWS), Took::wall(read), Against("curl ids and hashes", curl), "1.5");
+    row("reads rows of which none has changed", ROWS, Took::wall(read), Against("curl ids and hashes", curl), "1.5");
     proxy.after(0, Fault::Slow);
     let [planned, curl] = in_turns(RUNS, [&|| once(|| project.plan(far)), &|| pages(far)]);
-    row(("plan, 50 ms away", ROWS), Took::wall(planned), Against("curl ids and hashes", curl), "");
+    row("plan, 50 ms away", ROWS, Took::wall(planned), Against("curl ids and hashes", curl), "");
     proxy.next(&[]);
     println!("\nRequests of a plan where nothing has changed: {kinds:?}\n");
 }
@@ -126,7 +126,7 @@ fn applies(project: &Project, proxy: &Proxy, runtime: &Runtime) {
         once(|| runtime.block_on(target.write(&step, &origin())).unwrap())
     };
     let [wrote, curl] = in_turns(RUNS, [&writing, &|| project.send(&back)]);
-    row(("writes changed rows", changed), Took::wall(wrote), Against("curl sends the same", curl), "2");
+    row("writes changed rows", changed, Took::wall(wrote), Against("curl sends the same", curl), "2");
 }
 
 /// Creates many rows at once, in an empty registry.
@@ -142,7 +142,7 @@ fn create(count: usize, like: &State<Row>, runtime: &Runtime) {
     let what = format!("creates rows in one transaction, {:.1} MB", megabytes(&body));
     let Some(other) = Supabase::migrated() else { return };
     let curl = Project { folder: tempfile::tempdir().unwrap(), supabase: &other }.send(&body);
-    row((&what, count), Took::wall(took), Against("curl sends the same", curl), "");
+    row(&what, count, Took::wall(took), Against("curl sends the same", curl), "");
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size for people")]
@@ -175,7 +175,7 @@ struct Project<'a> {
 impl Project<'_> {
     /// Puts another host into some of the files; returns how many.
     fn change(&self, host: &str) -> usize {
-        project::change(self.folder.path(), (ROWS + 1, 10), host)
+        project::change(self.folder.path(), ROWS + 1, 10, host)
     }
 
     /// Runs the program, which has to end with that code.

@@ -20,8 +20,8 @@ fn main() {
     println!("{}", parts::machine());
     table("Start");
     let here = Path::new(".");
-    let nothing = measure(here, (101, "0"), &["true"]);
-    row(("spile --version", 0), spile(here, (101, "0"), &["--version"]), Against("true", nothing.wall), "8 ms");
+    let nothing = measure(here, 101, "0", &["true"]);
+    row("spile --version", 0, spile(here, 101, "0", &["--version"]), Against("true", nothing.wall), "8 ms");
     table("A project as it grows, local registry");
     let unchanged: Vec<f64> = COUNTS.into_iter().map(local).collect();
     let each = |at: usize| unchanged[at] * 1e3 / f64::from(u32::try_from(COUNTS[at]).expect("a count"));
@@ -46,19 +46,19 @@ fn local(count: usize) -> f64 {
     let floor = floored();
     let report = |what: &str, took: Took, asked: &str| {
         let asked = if is_largest { asked } else { "" };
-        row((what, count), took, Against("read and parse", floor), asked);
+        row(what, count, took, Against("read and parse", floor), asked);
     };
-    report("check", spile(root, (runs, "0"), &["check"]), "");
+    report("check", spile(root, runs, "0", &["check"]), "");
     report("render", render(root, runs), "");
-    report("plan, all new", spile(root, (runs, "0"), &["plan"]), "");
-    report("apply, all new", spile(root, (1, "0"), &["apply", "--yes"]), "3 s");
+    report("plan, all new", spile(root, runs, "0", &["plan"]), "");
+    report("apply, all new", spile(root, 1, "0", &["apply", "--yes"]), "3 s");
     // What was asked is asked of this one: the floor is measured anew on both sides of it, for the pace of machines changes.
-    let (before, unchanged, after) = (floored(), spile(root, (runs, "0"), &["plan", "--exit-code"]), floored());
+    let (before, unchanged, after) = (floored(), spile(root, runs, "0", &["plan", "--exit-code"]), floored());
     let asked = if is_largest { "1 s, 200 MiB, 2 x" } else { "" };
-    row(("plan, nothing changed", count), unchanged, Against("read and parse", f64::midpoint(before, after)), asked);
-    project::change(root, (count, 100), "second");
-    report("plan, 1 % changed", spile(root, (runs, "2"), &["plan", "--exit-code"]), "");
-    report("apply, 1 % changed", spile(root, (1, "0"), &["apply", "--yes"]), "");
+    row("plan, nothing changed", count, unchanged, Against("read and parse", f64::midpoint(before, after)), asked);
+    project::change(root, count, 100, "second");
+    report("plan, 1 % changed", spile(root, runs, "2", &["plan", "--exit-code"]), "");
+    report("apply, 1 % changed", spile(root, 1, "0", &["apply", "--yes"]), "");
     unchanged.wall
 }
 
@@ -72,12 +72,12 @@ fn render(root: &Path, runs: usize) -> Took {
 fn others(count: usize) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     project::make(folder.path(), count, SETTINGS);
-    spile(folder.path(), (1, "0"), &["apply", "--yes"]);
-    let ours = spile(folder.path(), (9, "0"), &["plan", "--exit-code"]);
+    spile(folder.path(), 1, "0", &["apply", "--yes"]);
+    let ours = spile(folder.path(), 9, "0", &["plan", "--exit-code"]);
     let against = |what: &str, took: Took| {
         let known = |value: Option<f64>| value.unwrap_or_default();
         let what = format!("{what} ({:.0} CPU ms, {:.0} MiB)", known(took.cpu), known(took.peak));
-        row(("spile plan", count), ours, Against(&what, took.wall), "");
+        row("spile plan", count, ours, Against(&what, took.wall), "");
     };
     if let Some(took) = terraform(count) {
         against("terraform plan, `terraform_data`", took);
@@ -103,18 +103,18 @@ fn terraform(count: usize) -> Option<Took> {
         let _ = writeln!(text, "resource \"terraform_data\" \"shop-{number:05}\" {{\n  input = {{ {input} }}\n}}");
     }
     write(folder.path(), "main.tf", &text);
-    measure(folder.path(), (1, "0"), &["terraform", "init", "-input=false"]);
-    measure(folder.path(), (1, "0"), &["terraform", "apply", "-auto-approve", "-input=false"]);
-    Some(measure(folder.path(), (3, "0"), &["terraform", "plan", "-input=false", "-detailed-exitcode"]))
+    measure(folder.path(), 1, "0", &["terraform", "init", "-input=false"]);
+    measure(folder.path(), 1, "0", &["terraform", "apply", "-auto-approve", "-input=false"]);
+    Some(measure(folder.path(), 3, "0", &["terraform", "plan", "-input=false", "-detailed-exitcode"]))
 }
 
 /// Makes a virtual environment with a package, once.
 fn venv(package: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("benches").join(package);
     if !folder.join("whole").exists() {
-        measure(Path::new("."), (1, "0"), &["python3", "-m", "venv", "--clear", &folder.display().to_string()]);
+        measure(Path::new("."), 1, "0", &["python3", "-m", "venv", "--clear", &folder.display().to_string()]);
         let python = folder.join("bin/python").display().to_string();
-        measure(Path::new("."), (1, "0"), &[&python, "-m", "pip", "install", "--quiet", package]);
+        measure(Path::new("."), 1, "0", &[&python, "-m", "pip", "install", "--quiet", package]);
         write(&folder, "whole", "");
     }
     folder
@@ -134,11 +134,11 @@ fn octodns(count: usize) -> Took {
     write(folder.path(), "files/example.com.yaml", &zone);
     write(folder.path(), "there/example.com.yaml", &zone);
     let program = venv("octodns==1.22.0").join("bin/octodns-sync").display().to_string();
-    measure(folder.path(), (3, "0"), &[&program, "--config-file", "config.yaml"])
+    measure(folder.path(), 3, "0", &[&program, "--config-file", "config.yaml"])
 }
 
 fn meltano(root: &Path) -> (Took, Took) {
     let program = venv("meltano==4.4.1").join("bin/meltano").display().to_string();
-    let compile = measure(root, (1, "0"), &[&program, "compile", "--no-lint"]);
-    (compile, measure(root, (3, "0"), &[&program, "config", "list", "tap-postgres--shop-00001"]))
+    let compile = measure(root, 1, "0", &[&program, "compile", "--no-lint"]);
+    (compile, measure(root, 3, "0", &[&program, "config", "list", "tap-postgres--shop-00001"]))
 }

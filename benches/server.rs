@@ -38,9 +38,9 @@ fn main() {
     println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     for path in ["/api/health", "/api/integrations?limit=20", "/api/integrations?limit=100"] {
         let lasts = Duration::from_secs(if path == "/api/health" { seconds.min(10) } else { seconds });
-        runtime.block_on(load(&server.address, path, (CLIENTS, lasts)));
+        runtime.block_on(load(&server.address, path, CLIENTS, lasts));
     }
-    runtime.block_on(load(&server.address, "/integrations", (1, Duration::from_secs(5))));
+    runtime.block_on(load(&server.address, "/integrations", 1, Duration::from_secs(5)));
 }
 
 fn project(root: &Path) {
@@ -76,7 +76,7 @@ fn serve(root: &Path) -> Server {
 }
 
 /// Asks with so many clients, each as soon as it has its answer, and prints a line.
-async fn load(address: &str, path: &str, (clients, lasts): (usize, Duration)) {
+async fn load(address: &str, path: &str, clients: usize, lasts: Duration) {
     // A second client finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().pool_max_idle_per_host(clients).build().expect("a client");

@@ -33,13 +33,8 @@ fn main() {
     let check = || once(|| files.iter().for_each(|text| checked(text)));
     let [unwrap_alone, open, parse, check] = in_turns(RUNS, [&unwrap_alone, &open, &parse, &check]);
     table("Secrets, in one process");
-    row(
-        ("opened, MAC checked", FILES),
-        Took::wall(open),
-        Against("unwrapping data keys with age", unwrap_alone),
-        "1.3",
-    );
-    row(("parsed and checked without a key", FILES), Took::wall(check), Against("parsing TOML", parse), "");
+    row("opened, MAC checked", FILES, Took::wall(open), Against("unwrapping data keys with age", unwrap_alone), "1.3");
+    row("parsed and checked without a key", FILES, Took::wall(check), Against("parsing TOML", parse), "");
 }
 
 /// Makes a file with three secrets for one recipient.

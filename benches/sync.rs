@@ -138,7 +138,7 @@ impl Project {
         let times = [("fastest", fastest(&ours), fastest(&theirs)), ("median", median(ours), median(theirs))];
         for (what, ours, theirs) in times {
             let what = format!("spile sync, {what}");
-            row((&what, count), Took::wall(ours), Against("meltano run", theirs), asked);
+            row(&what, count, Took::wall(ours), Against("meltano run", theirs), asked);
         }
     }
 

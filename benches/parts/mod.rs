@@ -39,7 +39,7 @@ pub fn table(title: &str) {
 }
 
 /// Prints a row; `asked` is what has to be reached, where something is asked.
-pub fn row((what, size): (&str, usize), took: Took, against: Against<'_>, asked: &str) {
+pub fn row(what: &str, size: usize, took: Took, against: Against<'_>, asked: &str) {
     let Took { wall, cpu, peak } = took;
     let known = |value: Option<f64>| value.map(|value| number(value).to_string()).unwrap_or_default();
     let Against(other, its) = against;
@@ -72,7 +72,7 @@ pub fn machine() -> String {
 }
 
 /// Runs a command so often in a folder; its exit code has to be one of these.
-pub fn measure(folder: &Path, (runs, codes): (usize, &str), command: &[&str]) -> Took {
+pub fn measure(folder: &Path, runs: usize, codes: &str, command: &[&str]) -> Took {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/parts/measure.py");
     let mut python = Command::new("python3");
     python.current_dir(folder).arg(script).arg(runs.to_string()).arg(codes).args(command);
@@ -87,8 +87,8 @@ pub fn measure(folder: &Path, (runs, codes): (usize, &str), command: &[&str]) ->
 }
 
 /// Measures the program that is built here.
-pub fn spile(folder: &Path, how: (usize, &str), words: &[&str]) -> Took {
-    measure(folder, how, &[&[env!("CARGO_BIN_EXE_spile")], words].concat())
+pub fn spile(folder: &Path, runs: usize, codes: &str, words: &[&str]) -> Took {
+    measure(folder, runs, codes, &[&[env!("CARGO_BIN_EXE_spile")], words].concat())
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {

@@ -41,7 +41,7 @@ fn path_of(number: usize) -> String {
 }
 
 /// Puts another host into every so many files, or into one; what is encrypted stays. Returns how many that are.
-pub fn change(root: &Path, (count, every): (usize, usize), host: &str) -> usize {
+pub fn change(root: &Path, count: usize, every: usize, host: &str) -> usize {
     let changed = (1..count).step_by(every);
     for number in changed.clone() {
         let text = std::fs::read_to_string(root.join(path_of(number))).expect("a file is read");

@@ -61,7 +61,7 @@ impl Case {
     /// Lets every fault come to pass, each in a folder of its own; returns how many of them were kills.
     fn survives_everything(&self) -> usize {
         let whole = self.copy();
-        let seen = run((Path::new(PROGRAM), self.words), &self.scene(&whole), None);
+        let seen = run(Path::new(PROGRAM), self.words, &self.scene(&whole), None);
         assert_eq!(seen.code, Some(0), "{:?} fails by itself: {}", self.words, self.again_in(&self.copy()).stderr);
         assert!(seen.changes.len() > 5, "{:?} changes next to nothing: {:?}", self.words, seen.changes);
         let after = kept(&whole);
@@ -81,7 +81,7 @@ impl Case {
 
     fn survives(&self, fault: (usize, Fault), after: &Files, told: &str) {
         let folder = self.copy();
-        let ended = run((Path::new(PROGRAM), self.words), &self.scene(&folder), Some(fault));
+        let ended = run(Path::new(PROGRAM), self.words, &self.scene(&folder), Some(fault));
         match fault.1 {
             Fault::Kill | Fault::Tear => assert_eq!(ended.code, None, "{told}: it was not killed"),
             // What is refused and not missed may end well.

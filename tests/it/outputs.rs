@@ -21,7 +21,7 @@ use crate::tools;
 pub const HOSTILE: &str = "'''\"\"\"\\ {{ 1 + 1 }} {% raw %} $(touch pwned) `x`\n# spile: {\"slug\":\"a\"}\r\u{0}\u{85}\u{2028}\u{202e}é\u{1f600} */ -->.md";
 
 /// Returns an output of a project as `spile.toml` declares it, with these templates of its own.
-pub fn output((project, declared): (&str, &str), templates: &[Source]) -> Output {
+pub fn output(project: &str, declared: &str, templates: &[Source]) -> Output {
     let name = toml::Value::from(project);
     let text = format!("[project]\nname = {name}\ndefault_environment = 'prod'\n[[outputs]]\n{declared}\n");
     let mut problems = Problems::default();
@@ -33,7 +33,7 @@ pub fn output((project, declared): (&str, &str), templates: &[Source]) -> Output
 }
 
 /// Returns a task whose every text is `words`.
-pub fn task(slug: &str, (schedule, timezone): (&str, &str), words: &str) -> Task {
+pub fn task(slug: &str, schedule: &str, timezone: &str, words: &str) -> Task {
     Task {
         slug: slug.parse().unwrap(),
         schedule: schedule.to_owned(),

@@ -71,7 +71,7 @@ impl Client {
 
     /// The diagnostics that were published last for a file. A question is asked before, for answers come in their order.
     fn diagnostics(&mut self, path: &Path) -> Vec<Value> {
-        self.asks("textDocument/hover", at(path, (0, 0)));
+        self.asks("textDocument/hover", at(path, 0, 0));
         let published = self.heard.iter().rev().find_map(|message| match message {
             Message::Notification(said) if said.params["uri"] == uri(path).as_str() => Some(said.params.clone()),
             _ => None,
@@ -90,7 +90,7 @@ fn uri(path: &Path) -> String {
     url::Url::from_file_path(path.canonicalize().unwrap_or_else(|_| path.to_owned())).unwrap().to_string()
 }
 
-fn at(path: &Path, (line, character): (u32, u32)) -> Value {
+fn at(path: &Path, line: u32, character: u32) -> Value {
     json!({ "textDocument": { "uri": uri(path) }, "position": { "line": line, "character": character } })
 }
 
@@ -130,10 +130,10 @@ fn what_may_stand_at_a_place_is_offered_and_explained() {
     let path = folder.join("integrations/shop.toml");
     let mut client = Client::start(&folder);
     client.opens(&path, "type = \"\"\nloader = \"\"\n[config]\n\n");
-    assert!(labels(&client.asks("textDocument/completion", at(&path, (0, 8)))).contains(&"postgres"));
-    assert_eq!(labels(&client.asks("textDocument/completion", at(&path, (1, 10)))), ["lake"]);
+    assert!(labels(&client.asks("textDocument/completion", at(&path, 0, 8))).contains(&"postgres"));
+    assert_eq!(labels(&client.asks("textDocument/completion", at(&path, 1, 10))), ["lake"]);
     client.changes(&path, "type = \"postgres\"\nloader = \"lake\"\n[config]\nho\n");
-    let settings = client.asks("textDocument/completion", at(&path, (3, 2)));
+    let settings = client.asks("textDocument/completion", at(&path, 3, 2));
     let host = settings.as_array().unwrap().iter().find(|item| item["label"] == "host").unwrap();
     assert_eq!(
         host["textEdit"]["range"],
@@ -141,7 +141,7 @@ fn what_may_stand_at_a_place_is_offered_and_explained() {
     );
     assert!(!labels(&settings).contains(&"password"), "secrets are not typed into files");
     client.changes(&path, "type = \"postgres\"\nloader = \"lake\"\n[config]\nhost = \"h\"\n");
-    let hover = client.asks("textDocument/hover", at(&path, (3, 1)));
+    let hover = client.asks("textDocument/hover", at(&path, 3, 1));
     assert!(hover["contents"]["value"].as_str().unwrap().starts_with("**Host** (string"), "{hover}");
     client.ends();
 }
@@ -183,7 +183,7 @@ fn a_rename_moves_the_file_keeps_the_id_and_follows_to_who_names_it() {
     let path = folder.join("integrations/fruit.toml");
     client.opens(&path, &folder.read("integrations/fruit.toml"));
     let line = folder.read("integrations/fruit.toml").lines().position(|line| line.starts_with("loader")).unwrap();
-    let mut asked = at(&path, (u32::try_from(line).unwrap(), 11));
+    let mut asked = at(&path, u32::try_from(line).unwrap(), 11);
     asked["newName"] = json!("pond");
     let changes = client.asks("textDocument/rename", asked.clone());
     let changes = changes["documentChanges"].as_array().unwrap();

@@ -55,7 +55,7 @@ struct Thread {
 /// Runs a program that changes files below a folder, and lets a fault come to pass at one of the changes.
 ///
 /// The program reads `input` from its standard input. What it writes is not looked at.
-pub fn run((program, words): (&Path, &[&str]), scene: &Scene<'_>, fault: Option<(usize, Fault)>) -> Seen {
+pub fn run(program: &Path, words: &[&str], scene: &Scene<'_>, fault: Option<(usize, Fault)>) -> Seen {
     // A shell waits until it is watched, and becomes the program.
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "read go && exec \"$0\" \"$@\""]).arg(program).args(words);

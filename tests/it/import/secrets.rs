@@ -6,7 +6,7 @@ use super::{lay, with};
 use crate::project::Project;
 
 /// Settings of a plugin as it would get them.
-fn config(project: &Project, words: &[&str], (environment, plugin): (&str, &str)) -> Value {
+fn config(project: &Project, words: &[&str], environment: &str, plugin: &str) -> Value {
     let meltano = project.path().join(".spile/meltano/bin/meltano");
     let meltano = meltano.to_str().unwrap();
     let mut command = match words {
@@ -62,11 +62,11 @@ fn plugins_get_the_secrets_that_they_had_inherited_ones_included() {
         ("prod", "tap-grandchild"),
     ];
     for (environment, plugin) in cases {
-        let mut wanted = config(&before, &[], (environment, plugin));
+        let mut wanted = config(&before, &[], environment, plugin);
         // A variable is a text, where nobody declares another kind; import says so.
         wanted["pin"] = Value::from("12345678");
         let words = ["--env", environment, "exec", plugin, "--"];
-        assert_eq!(config(&after, &words, (environment, plugin)), wanted, "{environment} {plugin}");
+        assert_eq!(config(&after, &words, environment, plugin), wanted, "{environment} {plugin}");
     }
 }
 

@@ -78,7 +78,7 @@ async fn slack_gets_a_text() {
 }
 
 /// Asks the function that the documentation shows, which is Python's own HMAC.
-fn is_verified(body: &str, (timestamp, signature): (&str, &str)) -> bool {
+fn is_verified(body: &str, timestamp: &str, signature: &str) -> bool {
     let documented = include_str!("../../../docs/notifications.md");
     let function = documented.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
     let script = format!(
@@ -106,13 +106,13 @@ async fn a_webhook_is_signed_so_that_others_can_verify_it() {
     let (timestamp, signature) = (&came.headers["x-spile-timestamp"], &came.headers["x-spile-signature"]);
     assert_eq!((came.body.as_str(), timestamp), (body, &now.as_second().to_string()));
     assert_eq!(came.headers["x-spile-delivery"], Uuid::from_u128(7).to_string());
-    assert!(is_verified(&came.body, (timestamp, signature)));
-    assert!(!is_verified(&came.body, (&later, signature)), "the time is signed too");
-    assert!(!is_verified("{}", (timestamp, signature)));
+    assert!(is_verified(&came.body, timestamp, signature));
+    assert!(!is_verified(&came.body, &later, signature), "the time is signed too");
+    assert!(!is_verified("{}", timestamp, signature));
     // One that somebody has kept is worth nothing later.
     notifier().send(&signed(&receiver.url), &parcel(body)).await.unwrap();
     let [old] = &receiver.take()[..] else { panic!("one") };
-    assert!(!is_verified(&old.body, (&old.headers["x-spile-timestamp"], &old.headers["x-spile-signature"])));
+    assert!(!is_verified(&old.body, &old.headers["x-spile-timestamp"], &old.headers["x-spile-signature"]));
 }
 
 #[tokio::test]

@@ -63,11 +63,11 @@ struct Server {
 
 impl Server {
     fn start() -> Option<Self> {
-        Self::with(("127.0.0.1", "none"))
+        Self::with("127.0.0.1", "none")
     }
 
     /// Starts one at an address of the loopback: without TLS, with TLS from the start, or only after an upgrade.
-    fn with((host, tls): (&str, &str)) -> Option<Self> {
+    fn with(host: &str, tls: &str) -> Option<Self> {
         let library = library()?;
         let folder = tempfile::tempdir().unwrap();
         let letters = folder.path().join("letters");
@@ -180,7 +180,7 @@ async fn a_password_goes_to_no_server_that_a_file_alone_names() {
 #[test]
 fn mail_goes_over_tls_to_whom_the_system_trusts_and_to_nobody_else() {
     for (scheme, host, tls) in [("smtps", "127.0.0.1", "wrapper"), ("smtp", "127.0.0.2", "upgrade")] {
-        let Some(server) = Server::with((host, tls)) else { return };
+        let Some(server) = Server::with(host, tls) else { return };
         let folder = Folder::project();
         let channel = format!(
             "[[notify]]\nname = 'mail'\nkind = 'email'\nserver = '{scheme}://me%40example.com@{host}:{}'\n\

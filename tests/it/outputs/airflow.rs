@@ -73,18 +73,18 @@ fn loaded(declared: &str, all: Vec<spile_core::render::Task>) -> Option<Value> {
     let folder = tempfile::tempdir().unwrap();
     let airflow = Airflow::at(folder.path())?;
     let file = folder.path().join("spile.py");
-    std::fs::write(&file, output(("acme", declared), &[]).render(&tasks(all)).unwrap()).unwrap();
+    std::fs::write(&file, output("acme", declared, &[]).render(&tasks(all)).unwrap()).unwrap();
     Some(airflow.loads(&file))
 }
 
 #[test]
 fn there_is_a_dag_for_each_schedule_and_a_task_for_each_integration() {
     let all = vec![
-        task("shop", ("@hourly", "UTC"), "Shop"),
-        task("orders", ("@hourly", "UTC"), "Orders"),
-        task("late", ("0 22 * * 7", "UTC"), "Late"),
-        task("paris", ("0 22 * * 7", "Europe/Paris"), "Paris"),
-        task("once", ("@once", "UTC"), "Once"),
+        task("shop", "@hourly", "UTC", "Shop"),
+        task("orders", "@hourly", "UTC", "Orders"),
+        task("late", "0 22 * * 7", "UTC", "Late"),
+        task("paris", "0 22 * * 7", "Europe/Paris", "Paris"),
+        task("once", "@once", "UTC", "Once"),
     ];
     let Some(found) =
         loaded("template = 'airflow'\npath = 'dags/spile.py'\nvalues = { pools = true, retries = 0 }", all)
@@ -118,9 +118,9 @@ fn no_name_and_no_schedule_stops_the_others() {
         ["5/15 * * * *", "0 0 ? * FRI-SUN", "0 0 1 jan-MAR/2 *", "0 0 * * 1-7/3", "0 0 1,15 * 7", "59 23 31 12 *"];
     let unknown = ["0 0 L * *", "0 0 15W * *", "0 0 * * 5#2"];
     let schedules = odd.iter().chain(&unknown).enumerate();
-    let mut all: Vec<_> = schedules.map(|(at, one)| task(&format!("odd-{at}"), (one, "UTC"), "x")).collect();
-    all.push(task("hostile", ("@daily", "UTC"), HOSTILE));
-    all.push(task(&long, ("@daily", "UTC"), &long));
+    let mut all: Vec<_> = schedules.map(|(at, one)| task(&format!("odd-{at}"), one, "UTC", "x")).collect();
+    all.push(task("hostile", "@daily", "UTC", HOSTILE));
+    all.push(task(&long, "@daily", "UTC", &long));
     let Some(found) = loaded("template = 'airflow'\npath = 'spile.py'\nvalues = { pools = true }", all) else { return };
     assert_eq!(found["errors"], json!({}));
     assert_eq!(

@@ -34,14 +34,14 @@ pub fn documents(text: &str) -> Vec<Value> {
 fn rendered(declared: &str) -> String {
     let long = "l".repeat(90);
     let all = [
-        task("shop", ("*/15 6-20 * * 5-7", "UTC"), "Shop"),
-        task("hostile", ("@hourly", "Europe/Paris"), HOSTILE),
-        task(&long, ("@weekly", "UTC"), &long),
-        task("ends-", ("0 0 1 JAN *", "UTC"), "-"),
-        task("once", ("@once", "UTC"), "Once"),
-        task("last", ("0 0 L * *", "UTC"), "Last"),
+        task("shop", "*/15 6-20 * * 5-7", "UTC", "Shop"),
+        task("hostile", "@hourly", "Europe/Paris", HOSTILE),
+        task(&long, "@weekly", "UTC", &long),
+        task("ends-", "0 0 1 JAN *", "UTC", "-"),
+        task("once", "@once", "UTC", "Once"),
+        task("last", "0 0 L * *", "UTC", "Last"),
     ];
-    output((HOSTILE, declared), &[]).render(&tasks(all)).unwrap()
+    output(HOSTILE, declared, &[]).render(&tasks(all)).unwrap()
 }
 
 #[test]

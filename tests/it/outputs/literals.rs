@@ -19,7 +19,7 @@ const EVALUATE: &str = "import ast, json, sys\n\
 
 fn own(name: &str, text: &str) -> Output {
     let template = Source::new(PathBuf::from("templates").join(name), text);
-    output(("acme", &format!("template = 'templates/{name}'\npath = 'out'")), &[template])
+    output("acme", &format!("template = 'templates/{name}'\npath = 'out'"), &[template])
 }
 
 const ALL: &str = "{{ marker|safe }}\n{% for one in integrations %}\n# {{ one.mark|safe }}\n";
@@ -29,7 +29,7 @@ fn no_name_becomes_code_of_python() {
     let text = format!(
         "{ALL}name = {{{{ one.name }}}}\ntags = {{{{ one.tags }}}}\nnothing = {{{{ one.cron }}}}\n{{% endfor %}}\n"
     );
-    let rendered = own("x.py.j2", &text).render(&tasks([task("a", ("@once", "UTC"), HOSTILE)])).unwrap();
+    let rendered = own("x.py.j2", &text).render(&tasks([task("a", "@once", "UTC", HOSTILE)])).unwrap();
     if !tools::is_on_the_path("python3") {
         tools::skipped("what Python makes of names", "python3");
         return;
@@ -47,7 +47,7 @@ fn no_name_becomes_a_command_of_a_shell() {
     let words = HOSTILE.replace('\u{0}', "");
     let shell = own("x.sh.j2", &format!("{ALL}printf %s {{{{ one.name }}}}\n{{% endfor %}}\n"));
     let folder = tempfile::tempdir().unwrap();
-    let rendered = shell.render(&tasks([task("a", ("@daily", "UTC"), &words)])).unwrap();
+    let rendered = shell.render(&tasks([task("a", "@daily", "UTC", &words)])).unwrap();
     let said = tools::said(Command::new("sh").current_dir(folder.path()), &rendered);
     assert_eq!((said.code, said.stdout.as_str()), (Some(0), words.as_str()), "{}", said.stderr);
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
@@ -57,7 +57,7 @@ proptest! {
     #[test]
     fn every_name_is_the_same_again_in_yaml_and_in_marks(name in any::<String>(), tag in ".*") {
         let text = format!("{ALL}- {{name: {{{{ one.name }}}}, tags: {{{{ one.tags }}}}}}\n{{% endfor %}}\n");
-        let mut one = task("a", ("@daily", "UTC"), &name);
+        let mut one = task("a", "@daily", "UTC", &name);
         one.tags.insert(tag);
         let all = tasks([one.clone()]);
         let rendered = own("x.yml.j2", &text).render(&all).unwrap();
@@ -69,9 +69,9 @@ proptest! {
 
     #[test]
     fn what_is_read_back_renders_to_the_same_bytes(name in ".*", schedule in "@(daily|hourly)") {
-        let all = tasks([task("a", (&schedule, "UTC"), &name), task("b", ("0 3 * * 7", "Asia/Tokyo"), "b")]);
+        let all = tasks([task("a", &schedule, "UTC", &name), task("b", "0 3 * * 7", "Asia/Tokyo", "b")]);
         for declared in ["template = 'airflow'\npath = 'a.py'", "template = 'kubernetes'\npath = 'a'\nvalues = { image = 'x' }"] {
-            let output = output((&format!("acme {name}"), declared), &[]);
+            let output = output(&format!("acme {name}"), declared, &[]);
             let text = output.render(&all).unwrap();
             prop_assert_eq!(&tasks_of(&text), &all);
             prop_assert_eq!(&output.render(&tasks_of(&text)).unwrap(), &text);

@@ -78,7 +78,7 @@ fn config(connector: &Connector) -> impl Strategy<Value = Map<String, Value>> + 
 }
 
 /// Returns what a file says, as TOML.
-fn file(connector: &Connector, (name, config): (String, Map<String, Value>)) -> String {
+fn file(connector: &Connector, name: &str, config: &Map<String, Value>) -> String {
     let mut file = json!({"type": connector.name, "kind": connector.role.to_string(), "name": name, "config": config});
     if connector.role == Role::Extractor {
         file["loader"] = json!("loader-jsonl");
@@ -92,9 +92,9 @@ fn file(connector: &Connector, (name, config): (String, Map<String, Value>)) -> 
 /// One file for each connector, as `path` and text.
 pub fn files() -> impl Strategy<Value = Vec<(String, String)>> {
     let one = |connector: Arc<Connector>| {
-        (text(), config(&connector)).prop_map(move |said| {
+        (text(), config(&connector)).prop_map(move |(name, config)| {
             let path = format!("integrations/{}-{}.toml", connector.role, connector.name);
-            (path, file(&connector, said))
+            (path, file(&connector, &name, &config))
         })
     };
     connectors().into_iter().map(one).collect::<Vec<_>>()

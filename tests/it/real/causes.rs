@@ -18,7 +18,7 @@ fn failed(project: &Project, words: &[&str]) -> Value {
 }
 
 /// Tells whether a run failed for that cause, with those words, and names a line of its file that has `line`.
-fn is_told(project: &Project, run: &Value, (cause, words, line): (&str, &str, &str)) {
+fn is_told(project: &Project, run: &Value, cause: &str, words: &str, line: &str) {
     assert_eq!(run["cause"], cause, "{run}");
     assert!(run["error"].as_str().unwrap().contains(words), "{run}");
     let mend = &run["mend"];
@@ -37,19 +37,21 @@ fn a_postgres_that_refuses_is_told_by_why_it_refuses() {
     let project = with_sources();
     project.spile(&["secrets", "init"]).succeeds();
     let declare = |port: u16, database: &str, select: &str| {
-        shop(&project, (port, database), select);
+        shop(&project, port, database, select);
         password(&project, "hunter2");
     };
-    let told = |kind: &str, expected| is_told(&project, &failed(&project, &[kind, "shop"]), expected);
+    let told = |kind: &str, cause: &str, words: &str, line: &str| {
+        is_told(&project, &failed(&project, &[kind, "shop"]), cause, words, line);
+    };
     declare(postgres.port, "orders_refused", "public-orders.*");
     password(&project, "wrong");
-    told("test", ("credentials", "password authentication failed for user \"shop\"", "password = "));
+    told("test", "credentials", "password authentication failed for user \"shop\"", "password = ");
     declare(1, "orders_refused", "public-orders.*");
-    told("test", ("network", "Connection refused", "port = "));
+    told("test", "network", "Connection refused", "port = ");
     declare(postgres.port, "orders_refused", "public-hidden.*");
-    told("sync", ("permission", "permission denied for table hidden", "password = "));
+    told("sync", "permission", "permission denied for table hidden", "password = ");
     declare(postgres.port, "orders_refused", "public-nothing.*");
-    told("test", ("missing_stream", "the files use `public-nothing`, which the source does not offer", "select = "));
+    told("test", "missing_stream", "the files use `public-nothing`, which the source does not offer", "select = ");
     let text = project.read("integrations/shop.toml");
     assert!(!text.contains("hunter2"));
 }
@@ -65,7 +67,7 @@ fn a_loader_that_may_not_write_is_told_by_its_own_file_and_its_own_account() {
     project.write("integrations/things.toml", &things("well").replace("'files'", "'lake'"));
     project.spile_with(&["secrets", "set", "lake", "password", "--stdin"], "hunter2").succeeds();
     let run = failed(&project, &["sync", "things"]);
-    is_told(&project, &run, ("permission", "the loader failed: ", "database = "));
+    is_told(&project, &run, "permission", "the loader failed: ", "database = ");
     assert!(run["error"].as_str().unwrap().contains("permission denied for database closed"), "{run}");
     assert_eq!(run["mend"]["path"], "integrations/lake.toml", "{run}");
     assert_eq!(run["details"]["failed"], "loader", "{run}");
@@ -99,7 +101,7 @@ fn a_setting_that_only_the_tap_misses_is_told() {
         "integrations/api.toml",
         "type = 'rest-api'\nloader = 'files'\n[config]\nstart_date = 2026-01-01T00:00:00Z\n",
     );
-    is_told(&project, &failed(&project, &["test", "api"]), ("missing_setting", "KeyError: 'streams'", "[config]"));
+    is_told(&project, &failed(&project, &["test", "api"]), "missing_setting", "KeyError: 'streams'", "[config]");
 }
 
 #[test]
@@ -107,7 +109,7 @@ fn a_disk_that_is_full_a_tap_that_dies_and_one_that_writes_rubbish_are_told() {
     let project = Project::with_fault("well");
     std::fs::create_dir_all(project.path().join("output")).unwrap();
     std::os::unix::fs::symlink("/dev/full", project.path().join("output/things.jsonl")).unwrap();
-    is_told(&project, &failed(&project, &["sync", "things"]), ("disk_full", "No space left on device", "type"));
+    is_told(&project, &failed(&project, &["sync", "things"]), "disk_full", "No space left on device", "type");
     std::fs::remove_file(project.path().join("output/things.jsonl")).unwrap();
     for (mode, cause, words) in [
         ("die", "killed", "the extractor was killed (signal 9)"),
@@ -115,14 +117,14 @@ fn a_disk_that_is_full_a_tap_that_dies_and_one_that_writes_rubbish_are_told() {
         ("fail", "credentials", "access token has expired"),
     ] {
         project.write("integrations/things.toml", &things(mode));
-        is_told(&project, &failed(&project, &["sync", "things"]), (cause, words, "type"));
+        is_told(&project, &failed(&project, &["sync", "things"]), cause, words, "type");
     }
     project.write("integrations/things.toml", &things("hang"));
     let run = failed(&project, &["sync", "things", "--timeout", "5s"]);
     holds("runs", &project.json(&["runs"]));
     holds("stats", &project.json(&["runs", "--stats"]));
     holds("dry-run", &project.json(&["sync", "--dry-run"]));
-    is_told(&project, &run, ("timeout", "stopped after 5 seconds", "type"));
+    is_told(&project, &run, "timeout", "stopped after 5 seconds", "type");
     assert_eq!(processes_of(&project), Vec::<String>::new());
     assert!(leftovers(&project).is_empty());
 }
@@ -150,7 +152,7 @@ fn without_its_key_a_run_says_so_and_names_the_line() {
     project.spile(&["secrets", "init"]).succeeds();
     project.spile_with(&["secrets", "set", "things", "token", "--stdin"], "hunter2").succeeds();
     std::fs::remove_dir_all(project.path().join("config")).unwrap();
-    is_told(&project, &failed(&project, &["test", "things"]), ("secrets", "", "token = "));
+    is_told(&project, &failed(&project, &["test", "things"]), "secrets", "", "token = ");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn tables(postgres: &Postgres) {
 
 /// Declares an integration that does one thing about every change, and reads on by `id`; its records go to a folder of its
 /// own.
-fn declare(project: &Project, port: u16, slug: &str, (select, word): (&str, &str)) {
+fn declare(project: &Project, port: u16, slug: &str, select: &str, word: &str) {
     let text = format!(
         "type = 'postgres'\nloader = '{slug}-files'\nselect = ['public-{select}.*']\n\n[schema]\nnew_streams = '{word}'\n\
          new_columns = '{word}'\nremoved_columns = '{word}'\ntype_changes = '{word}'\n\n[config]\nhost = '127.0.0.1'\n\
@@ -126,10 +126,10 @@ fn what_a_postgres_gains_loses_retypes_and_renames_is_taken_asked_about_or_fails
     let project = with_sources();
     project.write("spile.toml", "[project]\nname = 'real'\n[sync]\ncatalog = 'always'\n");
     project.spile(&["secrets", "init"]).succeeds();
-    declare(&project, postgres.port, "take", ("*", "take"));
-    declare(&project, postgres.port, "ask", ("*", "ask"));
+    declare(&project, postgres.port, "take", "*", "take");
+    declare(&project, postgres.port, "ask", "*", "ask");
     for (slug, table, _) in FAILING {
-        declare(&project, postgres.port, slug, (table, "fail"));
+        declare(&project, postgres.port, slug, table, "fail");
     }
     project.spile(&["apply", "--yes"]).succeeds();
 

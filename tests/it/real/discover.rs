@@ -126,7 +126,7 @@ fn postgres_says_its_tables_whatever_a_sync_before_has_selected() {
     orders(postgres, "orders_offered");
     let project = with_sources();
     project.spile(&["secrets", "init"]).succeeds();
-    shop(&project, (postgres.port, "orders_offered"), "public-orders.updated_at");
+    shop(&project, postgres.port, "orders_offered", "public-orders.updated_at");
     password(&project, "hunter2");
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync", "shop"]).succeeds();
@@ -170,7 +170,7 @@ fn what_is_selected_is_held_against_what_the_source_offers() {
     let project = with_sources();
     project.write("spile.toml", "[project]\nname = 'real'\n[environments.dev]\n[environments.prod]\n");
     project.spile(&["secrets", "init"]).succeeds();
-    shop(&project, (postgres.port, "orders_checked"), "public-orders.*', '!public-orders.custmer', 'public.orders");
+    shop(&project, postgres.port, "orders_checked", "public-orders.*', '!public-orders.custmer', 'public.orders");
     project.write("integrations/shop.prod.toml", "select = ['public-orderz.*']\n");
     password(&project, "hunter2");
     let ran = project.spile(&["check", "--discover"]).succeeds();
@@ -217,7 +217,7 @@ fn a_replication_key_that_is_not_selected_is_told_before_the_tap_fails_of_it() {
     orders(postgres, "orders_keyless");
     let project = with_sources();
     project.spile(&["secrets", "init"]).succeeds();
-    shop(&project, (postgres.port, "orders_keyless"), "public-orders.customer");
+    shop(&project, postgres.port, "orders_keyless", "public-orders.customer");
     password(&project, "hunter2");
     project.spile(&["discover", "shop"]).succeeds();
     let checked = project.json(&["check", "--discover"]);
@@ -236,7 +236,7 @@ fn a_field_that_is_always_read_is_told_where_it_is_left_out() {
     orders(postgres, "orders_automatic");
     let project = with_sources();
     project.spile(&["secrets", "init"]).succeeds();
-    shop(&project, (postgres.port, "orders_automatic"), "public-orders.*', '!public-orders.id");
+    shop(&project, postgres.port, "orders_automatic", "public-orders.*', '!public-orders.id");
     password(&project, "hunter2");
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["discover", "shop"]).succeeds();

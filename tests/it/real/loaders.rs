@@ -63,7 +63,7 @@ fn failed(project: &Project, slug: &str) -> Value {
     result["runs"][0].clone()
 }
 
-fn is_told(run: &Value, (cause, words): (&str, &str)) {
+fn is_told(run: &Value, cause: &str, words: &str) {
     assert_eq!(run["cause"], cause, "{run:#}");
     assert!(run["error"].as_str().unwrap().contains(words), "{run:#}");
 }
@@ -94,11 +94,11 @@ fn loaders_that_can_write_pass_and_those_of_files_leave_nothing() {
 fn a_loader_of_files_whose_folder_cannot_be_written_to_fails_with_its_own_words() {
     let project = with_loaders();
     project.write("output", "a file");
-    is_told(&failed(&project, "files"), ("crash", "Not a directory"));
+    is_told(&failed(&project, "files"), "crash", "Not a directory");
     project.write("tables", "a file");
-    is_told(&failed(&project, "csv"), ("crash", "Not a directory"));
+    is_told(&failed(&project, "csv"), "crash", "Not a directory");
     project.write("integrations/duck.toml", &WAREHOUSE.replace("warehouse.duckdb", "nowhere/warehouse.duckdb"));
-    is_told(&failed(&project, "duck"), ("crash", "No such file or directory"));
+    is_told(&failed(&project, "duck"), "crash", "No such file or directory");
     assert!(leftovers(&project).is_empty(), "{:?}", leftovers(&project));
 }
 
@@ -112,7 +112,7 @@ fn postgres_as_a_destination_is_tested_for_real() {
         password(&project, secret);
     };
     declare(server.port, "lake", "hunter2");
-    is_told(&failed(&project, "lake"), ("permission", "permission denied for database lake"));
+    is_told(&failed(&project, "lake"), "permission", "permission denied for database lake");
     server.sql("lake", "grant create on database lake to shop").unwrap();
     for _ in 0..2 {
         project.spile(&["test", "lake"]).succeeds();
@@ -120,9 +120,9 @@ fn postgres_as_a_destination_is_tested_for_real() {
     let rows = server.sql("lake", "select string_agg(id::text, ',') from raw.spile_test").unwrap();
     assert_eq!(rows, "1", "one record, however often it is tested");
     declare(server.port, "lake", "wrong");
-    is_told(&failed(&project, "lake"), ("credentials", "password authentication failed for user \"shop\""));
+    is_told(&failed(&project, "lake"), "credentials", "password authentication failed for user \"shop\"");
     declare(1, "lake", "hunter2");
-    is_told(&failed(&project, "lake"), ("network", "Connection refused"));
+    is_told(&failed(&project, "lake"), "network", "Connection refused");
     declare(server.port, "ocean", "hunter2");
     let missing = failed(&project, "lake");
     assert!(missing["error"].as_str().unwrap().contains("database \"ocean\" does not exist"), "{missing:#}");

@@ -42,7 +42,7 @@ fn messages(names: &[&str], from: &str) -> String {
 }
 
 /// Declares a source of such messages.
-fn source(project: &Project, (slug, loader): (&str, &str), names: &[&str], more: &str) {
+fn source(project: &Project, slug: &str, loader: &str, names: &[&str], more: &str) {
     project.write(&format!("data/{slug}/{slug}.singer.jsonl"), &messages(names, slug));
     let text = format!("type = 'singer-jsonl'\nloader = '{loader}'\n[config]\nlocal.folders = ['data/{slug}']\n{more}");
     project.write(&format!("integrations/{slug}.toml"), &text);
@@ -88,8 +88,8 @@ fn tables_are_called_as_worked_out_before_whatever_their_streams_are_called() {
     database(server, "named");
     drop(with_loaders());
     let project = declared(&postgres(server.port, "named"));
-    source(&project, ("odd", "lake"), &ODD, "");
-    source(&project, ("duckling", "duck"), &ODD, "");
+    source(&project, "odd", "lake", &ODD, "");
+    source(&project, "duckling", "duck", &ODD, "");
     project.write("integrations/duck.toml", WAREHOUSE);
     for slug in ["odd", "duckling"] {
         project.spile(&["discover", slug]).succeeds();
@@ -103,7 +103,7 @@ fn tables_are_called_as_worked_out_before_whatever_their_streams_are_called() {
     assert_eq!(duckdb(&project, question), predicted(&project, "duckling"));
     let told = project.spile(&["check", "--discover"]).succeeds().stdout();
     assert!(told.contains("`Web-Events` to `raw.Events`") && told.contains("`x.y` to `main.x_y`"), "{told}");
-    source(&project, ("long", "lake"), &[LONG], "");
+    source(&project, "long", "lake", &[LONG], "");
     project.spile(&["discover", "long"]).succeeds();
     let told = project.spile(&["check", "--discover"]).succeeds().stdout();
     assert!(told.contains("longer than 63 characters"), "{told}");
@@ -119,7 +119,7 @@ fn without_a_schema_of_the_loaders_the_streams_own_is_taken_as_worked_out() {
     drop(with_loaders());
     let text = postgres(server.port, "unschemed").replace("'raw'", "''");
     let project = declared(&text);
-    source(&project, ("odd", "lake"), &["Web-Events", "db-public-users", "a-b-c-d", "plain"], "");
+    source(&project, "odd", "lake", &["Web-Events", "db-public-users", "a-b-c-d", "plain"], "");
     project.spile(&["discover", "odd"]).succeeds();
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync", "odd"]).succeeds();
@@ -136,7 +136,7 @@ fn rows_of_two_streams_in_one_table_are_told_before_they_are_mixed() {
     database(server, "mixed");
     drop(with_loaders());
     let project = declared(&postgres(server.port, "mixed"));
-    source(&project, ("clicks", "lake"), &["Web-Events", "App-Events"], "");
+    source(&project, "clicks", "lake", &["Web-Events", "App-Events"], "");
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["discover", "clicks"]).succeeds();
     for words in [&["plan"][..], &["check", "--discover"], &["apply", "--yes"]] {
@@ -170,8 +170,8 @@ fn a_schema_of_its_own_keeps_the_rows_of_two_integrations_apart_in_real_loaders(
     let project = declared(&postgres(server.port, "divided"));
     let own = "[load]\nschema = 'shop_us'\n";
     for (eu, us, loader) in [("eu", "us", "lake"), ("eu-duck", "us-duck", "duck")] {
-        source(&project, (eu, loader), &["orders"], "");
-        source(&project, (us, loader), &["orders"], "");
+        source(&project, eu, loader, &["orders"], "");
+        source(&project, us, loader, &["orders"], "");
         project.spile(&["discover", eu]).succeeds();
         project.spile(&["discover", us]).succeeds();
     }
@@ -179,11 +179,11 @@ fn a_schema_of_its_own_keeps_the_rows_of_two_integrations_apart_in_real_loaders(
     assert!(told.contains("`eu` and `us` would write to `raw.orders`"), "{told}");
     assert!(told.contains("`schema = \"us\"` under `[load]` in `integrations/us.toml`"), "{told}");
     for (slug, loader) in [("us", "lake"), ("us-duck", "duck")] {
-        source(&project, (slug, loader), &["orders"], "[load]\nshared_tables = true\n");
+        source(&project, slug, loader, &["orders"], "[load]\nshared_tables = true\n");
     }
     project.spile(&["apply", "--yes"]).succeeds();
-    source(&project, ("us", "lake"), &["orders"], own);
-    source(&project, ("us-duck", "duck"), &["orders"], own);
+    source(&project, "us", "lake", &["orders"], own);
+    source(&project, "us-duck", "duck", &["orders"], own);
     assert_eq!(follows(&project), ["us resync".to_owned(), "us-duck resync".to_owned()].into(), "the others stay");
     project.spile(&["check", "--discover"]).succeeds();
     project.spile(&["apply", "--yes"]).succeeds();

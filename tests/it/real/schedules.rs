@@ -75,7 +75,7 @@ fn scheduler(project: &Project) -> Scheduler {
 }
 
 /// Waits until so many runs have ended in a way.
-fn wait_for_runs(project: &Project, (status, count): (&str, usize)) -> Vec<Value> {
+fn wait_for_runs(project: &Project, status: &str, count: usize) -> Vec<Value> {
     let begun = Instant::now();
     loop {
         let ended: Vec<Value> = runs(project).into_iter().filter(|run| run["status"] == status).collect();
@@ -154,14 +154,14 @@ fn a_scheduler_that_is_killed_or_stopped_goes_on_where_it_was_and_runs_nothing_t
     first.kill().unwrap();
     first.wait().unwrap();
     let mut second = scheduler(&project);
-    let killed = wait_for_runs(&project, ("failed", 1));
+    let killed = wait_for_runs(&project, "failed", 1);
     assert_eq!(killed[0]["cause"], "killed");
     wait_for_the_tap(&project);
     stops(&mut second);
-    let stopped = wait_for_runs(&project, ("cancelled", 1));
+    let stopped = wait_for_runs(&project, "cancelled", 1);
     assert_eq!(stopped[0]["scheduled_for"], killed[0]["scheduled_for"]);
     let mut third = scheduler(&project);
-    wait_for_runs(&project, ("ok", 1));
+    wait_for_runs(&project, "ok", 1);
     std::thread::sleep(Duration::from_secs(2));
     stops(&mut third);
     assert_eq!(runs(&project).len(), 3, "{:#?}", runs(&project));
@@ -183,7 +183,7 @@ fn of_two_schedulers_each_moment_is_run_by_one() {
     project.spile(&["apply", "--yes"]).succeeds();
     was_applied_long_ago(&project);
     let (mut one, mut other) = (scheduler(&project), scheduler(&project));
-    wait_for_runs(&project, ("ok", 5));
+    wait_for_runs(&project, "ok", 5);
     std::thread::sleep(Duration::from_secs(3));
     stops(&mut one);
     stops(&mut other);
@@ -216,7 +216,7 @@ fn a_scheduler_takes_up_changed_files_and_bears_wrong_ones() {
     project.spile(&["apply", "--yes"]).succeeds();
     was_applied_long_ago(&project);
     says("Reloaded the project: 2 integrations");
-    wait_for_runs(&project, ("ok", 1));
+    wait_for_runs(&project, "ok", 1);
     stops(&mut child);
     let log = project.read("serve.log");
     assert_eq!(log.matches("the project now has invalid files").count(), 1, "{log}");

@@ -25,7 +25,7 @@ pub fn orders(postgres: &Postgres, name: &str) {
 }
 
 /// Declares a Postgres source with a password, and its bookmark.
-pub fn shop(project: &Project, (port, database): (u16, &str), select: &str) {
+pub fn shop(project: &Project, port: u16, database: &str, select: &str) {
     let text = format!(
         "type = 'postgres'\nkind = 'extractor'\nloader = 'files'\nselect = ['{select}']\n\n[config]\nhost = '127.0.0.1'\n\
          port = {port}\nuser = 'shop'\ndatabase = '{database}'\nfilter_schemas = ['public']\n\n\
@@ -48,7 +48,7 @@ fn postgres_is_read_on_from_its_bookmark_into_json_lines() {
     orders(postgres, "orders_incremental");
     let project = with_sources();
     project.spile(&["secrets", "init"]).succeeds();
-    shop(&project, (postgres.port, "orders_incremental"), "public-orders.*");
+    shop(&project, postgres.port, "orders_incremental", "public-orders.*");
     password(&project, "hunter2");
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["test", "shop"]).succeeds();
@@ -88,7 +88,7 @@ fn postgres_without_a_selection_reads_peoples_tables_alone_and_all_of_them() {
     postgres.sql("orders_unselected", more).unwrap();
     let project = with_sources();
     project.spile(&["secrets", "init"]).succeeds();
-    shop(&project, (postgres.port, "orders_unselected"), "");
+    shop(&project, postgres.port, "orders_unselected", "");
     let text = project.read("integrations/shop.toml");
     project.write(
         "integrations/shop.toml",
@@ -121,7 +121,7 @@ fn a_new_column_of_postgres_and_a_new_table_arrive() {
     postgres.sql("orders_that_grow", "drop table hidden").unwrap();
     let project = with_sources();
     project.spile(&["secrets", "init"]).succeeds();
-    shop(&project, (postgres.port, "orders_that_grow"), "public-*.*");
+    shop(&project, postgres.port, "orders_that_grow", "public-*.*");
     password(&project, "hunter2");
     project.spile(&["apply", "--yes"]).succeeds();
     project.spile(&["sync", "shop"]).succeeds();

@@ -82,10 +82,10 @@ async fn holds_at_every_request(line: Line, fault: Fault) {
     let kinds = line.requests(&[10, 30]).await;
     assert_eq!(kinds["POST /rpc/spile_apply"], 1, "{kinds:?}");
     let places = kinds.iter().flat_map(|(kind, count)| (0..*count).map(move |before| (kind.as_str(), before)));
-    for (round, place) in (0..).zip(places) {
-        line.proxy.at(place, fault);
+    for (round, (kind, before)) in (0..).zip(places) {
+        line.proxy.at(kind, before, fault);
         let numbers = [[11, 20, 31], [10, 40, 32]][round % 2];
-        line.holds(&numbers, &format!("{fault:?} at {place:?}")).await;
+        line.holds(&numbers, &format!("{fault:?} at {kind} after {before}")).await;
     }
 }
 
@@ -155,7 +155,7 @@ async fn an_apply_whose_answer_is_lost_is_looked_up_and_not_done_again() {
     let Some(line) = Line::start().await else { return };
     for fault in [Fault::CutAfter, Fault::Truncated, Fault::CutWithin] {
         let numbers = if fault == Fault::Truncated { [11, 20] } else { [10, 30] };
-        line.proxy.at(("POST /rpc/spile_apply", 0), fault);
+        line.proxy.at("POST /rpc/spile_apply", 0, fault);
         line.proxy.seen();
         line.apply(&numbers).await.unwrap();
         let sent: Vec<Vec<u8>> =

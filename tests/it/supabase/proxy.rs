@@ -142,7 +142,7 @@ impl Proxy {
     }
 
     /// Tells what happens to the next request like `line` after `before` such; nothing does to all others.
-    pub fn at(&self, (line, before): (&str, usize), fault: Fault) {
+    pub fn at(&self, line: &str, before: usize, fault: Fault) {
         self.next(&[]);
         self.script.lock().unwrap().at = Some((line.to_owned(), before, fault));
     }

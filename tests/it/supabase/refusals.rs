@@ -22,7 +22,7 @@ async fn refused(target: &Supabase, code: &str, words: [&str; 2]) {
 }
 
 /// Demands that writing records is refused so, and changes nothing.
-async fn write_refused((subject, target): (&HostedRows, &Supabase), numbers: &[u8], code: &str, words: [&str; 2]) {
+async fn write_refused(subject: &HostedRows, target: &Supabase, numbers: &[u8], code: &str, words: [&str; 2]) {
     let step = subject.step(&subject.target().read().await.unwrap(), numbers);
     let before = subject.everything();
     told(&said(&target.write(&step, &origin("p")).await.unwrap_err()), code, words);
@@ -53,7 +53,7 @@ async fn a_key_that_has_expired() {
     let expired = subject.database.token(&json!({ "role": "service_role", "exp": 1_700_000_000 }));
     let target = subject.at(subject.address(&expired));
     refused(&target, "spile::supabase::key", ["JWT expired", "copy a secret key"]).await;
-    write_refused((&subject, &target), &[10], "spile::supabase::key", ["JWT expired", "copy a secret key"]).await;
+    write_refused(&subject, &target, &[10], "spile::supabase::key", ["JWT expired", "copy a secret key"]).await;
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_key_for_visitors() {
         let target = subject.with_role(role);
         let words = ["does not have permission", "needs a secret or service_role key"];
         refused(&target, "spile::supabase::forbidden", words).await;
-        write_refused((&subject, &target), &[10], "spile::supabase::forbidden", words).await;
+        write_refused(&subject, &target, &[10], "spile::supabase::forbidden", words).await;
     }
 }
 
@@ -98,7 +98,7 @@ async fn a_gateway_whose_server_is_away() {
         proxy.seen();
         refused(&target, "spile::supabase::unavailable", [why, "status.supabase.com"]).await;
         assert_eq!(proxy.seen().len(), 4, "the request was tried again, three times");
-        write_refused((&subject, &target), &[10], "spile::supabase::unavailable", [why, "No change is half-applied"])
+        write_refused(&subject, &target, &[10], "spile::supabase::unavailable", [why, "No change is half-applied"])
             .await;
     }
 }
@@ -113,7 +113,7 @@ async fn a_project_that_sleeps() {
         proxy.seen();
         refused(&target, "spile::supabase::paused", ["is paused", "in the dashboard"]).await;
         assert_eq!(proxy.seen().len(), 1, "it does not wake up by itself");
-        write_refused((&subject, &target), &[10], "spile::supabase::paused", ["is paused", "in the dashboard"]).await;
+        write_refused(&subject, &target, &[10], "spile::supabase::paused", ["is paused", "in the dashboard"]).await;
     }
 }
 
@@ -211,7 +211,7 @@ async fn a_row_of_another_projects_or_of_nobodys() {
     let target = subject.of("acme", "dev");
     for (numbers, owner) in [([10, 20], "the project `other (dev)`"), ([10, 30], "an unmanaged row")] {
         let words = [owner, "another `id`"];
-        write_refused((&subject, &target), &numbers, "spile::registry::owned", words).await;
+        write_refused(&subject, &target, &numbers, "spile::registry::owned", words).await;
     }
 }
 
@@ -227,7 +227,7 @@ async fn a_rule_of_the_users_own() {
         subject.database.sql(&format!("alter table public.integrations {rule}"));
         let target = subject.of("acme", "dev");
         let words = [name, "nothing was applied"];
-        write_refused((&subject, &target), &[10, 20], "spile::supabase::constraint", words).await;
+        write_refused(&subject, &target, &[10, 20], "spile::supabase::constraint", words).await;
     }
 }
 
@@ -239,7 +239,7 @@ async fn a_database_that_takes_too_long() {
          create trigger slow before insert on public.integrations for each statement execute function public.slow()",
     );
     let words = ["longer than the database's statement timeout", "--only SLUG"];
-    write_refused((&subject, &subject.of("acme", "dev")), &[10], "spile::supabase::timeout", words).await;
+    write_refused(&subject, &subject.of("acme", "dev"), &[10], "spile::supabase::timeout", words).await;
 }
 
 /// Rows of a megabyte each.

@@ -31,7 +31,7 @@ fn killed_between_the_rows_and_their_bookmark_nothing_is_lost_and_one_batch_repe
         let machine = if round % 2 == 0 { &machines.one } else { &machines.other };
         let told = format!("round {round}: {victim:?}, {fault:?}");
         let (kept, rows) = (machines.kept(), machines.rows().len());
-        proxy.at(("POST /rpc/spile_keep_state", 0), fault);
+        proxy.at("POST /rpc/spile_keep_state", 0, fault);
         let mut command = machines.command(machine, &["sync", "things", "-q"]);
         command.env("SUPABASE_URL", &proxy.url).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
