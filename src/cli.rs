@@ -10,6 +10,7 @@ pub mod drift;
 pub mod exec;
 pub mod explain;
 pub mod fmt;
+pub mod format;
 pub mod generate;
 pub mod history;
 pub mod import;
@@ -43,10 +44,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use format::Format;
 use output::Output;
 use spile_core::name::EnvironmentName;
 use spile_core::problem::Problems;
@@ -110,23 +111,6 @@ pub struct Global {
     trust_registry: Vec<TrustedHost>,
     #[command(flatten)]
     standing: untrusted::TrustArgs,
-}
-
-/// How results are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Text for people
-    Text,
-    /// JSON for programs
-    Json,
-    /// Markdown for a pull request comment
-    Markdown,
-    /// SARIF for code scanning
-    Sarif,
-    /// XML test reports for CI, as junit writes them
-    Junit,
-    /// Annotations for GitHub Actions
-    Github,
 }
 
 #[derive(Debug, Subcommand)]
@@ -253,27 +237,10 @@ pub(crate) fn command() -> clap::Command {
     let whole = Cli::command();
     let names: Vec<String> = whole.get_subcommands().map(|one| one.get_name().to_owned()).collect();
     let knowing = |whole: clap::Command, name: String| {
-        let format = format_of(&name);
+        let format = format::argument(&name);
         whole.mut_subcommand(name, |one| one.arg(format))
     };
     names.into_iter().fold(whole, knowing)
-}
-
-/// Returns the formats that a command can write.
-fn formats(command: &str) -> &'static [Format] {
-    match command {
-        "plan" | "apply" => &[Format::Text, Format::Json, Format::Markdown],
-        "check" => &[Format::Text, Format::Json, Format::Sarif, Format::Junit, Format::Github],
-        "test" | "sync" | "run-due" => &[Format::Text, Format::Json, Format::Junit],
-        _ => &[Format::Text, Format::Json],
-    }
-}
-
-/// Returns the argument `--format` of a command, which takes the place of the global one of that name.
-fn format_of(command: &str) -> Arg {
-    let names = PossibleValuesParser::new(formats(command).iter().filter_map(Format::to_possible_value));
-    let format = Arg::new("format").long("format").value_name("FORMAT").help("Output format").help_heading(GLOBAL);
-    format.global(true).default_value("text").value_parser(names.try_map(|name| Format::from_str(&name, false)))
 }
 
 impl Cli {
@@ -287,7 +254,7 @@ impl Cli {
         if let (Trust::Untrusted, Some(reason)) = (self.global.trust(), untrusted::refusal(&self.command)) {
             return Some(command().error(clap::error::ErrorKind::ArgumentConflict, reason.sentence()));
         }
-        let formats = formats(name);
+        let formats = format::formats(name);
         if formats.contains(&self.global.format) {
             return None;
         }

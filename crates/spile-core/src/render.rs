@@ -30,8 +30,11 @@ pub use stamp::stamp;
 /// The first line of every file that spile renders: a file without it is not overwritten.
 pub const MARKER: &str = "# Rendered by spile from integrations/: edit the files there and run `spile apply`.";
 
-/// The file's name in the project, and the template's under `templates/`.
+/// The file's name in the project.
 pub const FILE_NAME: &str = "meltano.yml";
+
+/// Where a project has a template of its own.
+pub const TEMPLATE_FILE: &str = "templates/meltano.yml.j2";
 
 /// The template that is part of the program.
 pub const TEMPLATE: &str = include_str!("../../../templates/meltano.yml.j2");

@@ -19,7 +19,7 @@ use attempt::{FailedAttempt, attempt};
 use spile_core::connector::Catalog;
 use spile_core::import::{self, Adopted, Import, LeftAlone, NewFile, Note};
 use spile_core::problem::Problems;
-use spile_core::render::{FILE_NAME, read::is_rendered};
+use spile_core::render::{FILE_NAME, TEMPLATE_FILE, read::is_rendered};
 use spile_core::secrecy::{self, Copies, clear, is_name, said};
 use spile_core::secret::Secret;
 use spile_core::sops::DataKey;
@@ -30,9 +30,6 @@ use spile_world::{Keys, Project};
 
 pub use error::Error;
 pub use write::{ImportOutcome, carry_out};
-
-/// Where the template is.
-const TEMPLATE: &str = "templates/meltano.yml.j2";
 
 /// The options of an import.
 #[derive(Debug, Clone, Default)]
@@ -214,7 +211,7 @@ fn line_before(before: &str, after: &str, note: &Note) -> Option<usize> {
 fn own_files(project: &Project, import: &mut Import, options: &Options) -> Vec<NewFile> {
     let mut files = std::mem::take(&mut import.files);
     let file = |path: &str, text: String| NewFile { path: path.into(), name: None, text, secrets: Vec::new() };
-    files.push(file(TEMPLATE, import.template.clone()));
+    files.push(file(TEMPLATE_FILE, import.template.clone()));
     if !project.root().join(SETTINGS).exists() {
         files.push(file(SETTINGS, settings(project, import, options)));
     }

@@ -102,7 +102,7 @@ pub async fn prepare_text(access: Access<'_>, slug: &Slug, text: String, secrets
         return Err(Error::Taken { slug: slug.clone(), file: path.display().to_string() });
     }
     let name = FileName { slug: slug.clone(), environment: None };
-    prepared(access, name, FileEdit { path, before: None, text }, &to_set(secrets)).await
+    prepared(access, name, RewrittenFile { path, before: None, text }, &to_set(secrets)).await
 }
 
 /// Makes an integration's file, or its overlay for an environment, say something else, and writes nothing. Every byte that is not about that stays.
@@ -124,11 +124,11 @@ pub async fn changed(
     let path = file.source.path().to_owned();
     let before = file.source.text().to_owned();
     let text = rewrite(&before, edits).map_err(|error| unwritten(&path, error))?;
-    prepared(access, file.name.clone(), FileEdit { path, before: Some(before), text }, secrets).await
+    prepared(access, file.name.clone(), RewrittenFile { path, before: Some(before), text }, secrets).await
 }
 
 /// A file before and after a change.
-struct FileEdit {
+struct RewrittenFile {
     path: PathBuf,
     before: Option<String>,
     text: String,
@@ -137,10 +137,10 @@ struct FileEdit {
 async fn prepared(
     access: Access<'_>,
     name: FileName,
-    file: FileEdit,
+    file: RewrittenFile,
     secrets: &[SecretEdit],
 ) -> Result<Prepared, Error> {
-    let FileEdit { path, before, mut text } = file;
+    let RewrittenFile { path, before, mut text } = file;
     let slug = name.slug.clone();
     if !secrets.is_empty() {
         text = SecretsFile::new(name, &path, &text)?.sealed_text(access, secrets).await?;

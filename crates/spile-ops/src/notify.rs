@@ -1,4 +1,4 @@
-//! Notifications: decides what to send to whom, from what is known and already sent. A run never waits for delivery.
+//! Notifications: decides which channel gets which message, from what is known and already sent. A run never waits for delivery.
 //!
 //! [`after`] reports the results of runs; [`watch`] also reports what is late, invalid, or has drifted.
 

@@ -27,7 +27,7 @@ pub struct Options {
     pub environment: EnvironmentName,
     /// Which integrations.
     pub selection: Selection,
-    /// Those whose row is unmanaged, and is to become this project's.
+    /// Integrations that adopt an unmanaged row.
     pub adopt: BTreeSet<Slug>,
     /// What is compared.
     pub compared: Compared,

@@ -41,7 +41,7 @@ use spile_world::stores::runs::PAUSED;
 
 pub use died::bury;
 pub use dry_run::{Would, would};
-pub use fix_hint::{Mend, mend};
+pub use fix_hint::{FixHint, mend};
 pub use log::{Log, More};
 pub(super) use obstacle::{LOADER, NO_LOADER};
 use request::variables;

@@ -92,7 +92,7 @@ impl App {
     ///
     /// # Errors
     /// As [`Self::desk`].
-    pub(super) async fn read_anew(&self) -> Result<Arc<ProjectView>, Refusal> {
+    pub(super) async fn reload(&self) -> Result<Arc<ProjectView>, Refusal> {
         self.forget_files().await;
         self.desk().await
     }

@@ -124,7 +124,7 @@ pub async fn carry_out(app: &App, who: &Caller, change: &Change<'_>) -> Result<C
 
 /// Applies what has just been written.
 async fn apply_changed(app: &App, who: &Caller, slugs: &[Slug]) -> Result<(), Refusal> {
-    let desk = app.read_anew().await?;
+    let desk = app.reload().await?;
     let mut options = ops::plan::Options::everything(desk.environment.clone());
     options.selection = Selection::known_of(slugs.iter().cloned());
     let plan = ops::plan(&desk.world, &desk.loaded, &options).await?;
@@ -261,7 +261,7 @@ pub async fn bulk(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Resu
 
 async fn switched(app: &App, who: &Caller, action: Bulk, slugs: &[Slug]) -> Result<Done, Refusal> {
     let _turn = app.turn().await;
-    let desk = app.read_anew().await?;
+    let desk = app.reload().await?;
     let edits = switching(&desk, action, slugs)?;
     ops::check(&edits.over(&app.setup().project))?;
     let verb = match action {

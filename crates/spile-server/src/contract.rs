@@ -44,7 +44,7 @@ pub async fn carry_out(
     wish: &Wish,
 ) -> Result<ChangeOutcome, Refusal> {
     let _turn = app.turn().await;
-    let desk = app.read_anew().await?;
+    let desk = app.reload().await?;
     let integration = desk.loaded.named(slug.as_str())?;
     let now = known(&desk, integration)?;
     let now = now.filter(|now| now.discovered_at == at).ok_or_else(|| {

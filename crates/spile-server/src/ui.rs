@@ -4,6 +4,7 @@ mod catalog;
 mod edited;
 mod entry;
 mod form;
+mod general;
 mod integration;
 mod integrations;
 mod notifications;

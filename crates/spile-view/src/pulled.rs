@@ -2,6 +2,7 @@
 
 use super::{CHANGED, GOOD, QUIET, STRONG, plain, styled};
 use spile_core::problem::listed;
+use spile_core::render::TEMPLATE_FILE;
 use spile_ops::pull::PulledEdits;
 
 /// Returns what was written, what was not, and the next step.
@@ -10,7 +11,7 @@ pub fn text(pulled: &PulledEdits) -> String {
     let mut lines = Vec::new();
     let changed = styled(GOOD.bold(), "Changed:");
     if !pulled.kept.is_empty() {
-        lines.push(format!("{changed} templates/meltano.yml.j2"));
+        lines.push(format!("{changed} {TEMPLATE_FILE}"));
         lines.extend(pulled.kept.iter().map(|edit| format!("  {}", plain(&edit.to_string()))));
     }
     for (path, fields) in &pulled.fields {

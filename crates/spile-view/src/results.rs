@@ -7,15 +7,15 @@ use super::runs::{duration, records, status_cell, status_style};
 use super::table::{Cell, table};
 use super::{QUIET, harmless, styled};
 use spile_core::run::{Run, RunStatus};
-use spile_ops::run::{Mend, Would};
+use spile_ops::run::{FixHint, Would};
 
 /// A run, and where to fix what made it fail.
-pub type RunRow = (Run, Option<Mend>);
+pub type EndedRun = (Run, Option<FixHint>);
 
 /// Returns the results as a table, and below it where to fix each failure.
 #[must_use]
-pub fn results(ended: &[RunRow]) -> String {
-    let row = |(run, _): &RunRow| -> [Cell; 7] {
+pub fn results(ended: &[EndedRun]) -> String {
+    let row = |(run, _): &EndedRun| -> [Cell; 7] {
         let style = status_style(run.status);
         [
             run.slug.as_str().into(),
@@ -39,7 +39,7 @@ pub fn results(ended: &[RunRow]) -> String {
     format!("{table}{}", mends.concat())
 }
 
-fn mended(run: &Run, mend: &Mend) -> String {
+fn mended(run: &Run, mend: &FixHint) -> String {
     let line = mend.line.map(|line| format!(":{line}")).unwrap_or_default();
     let url = mend.url.as_ref().map(|url| format!("\n  page: {url}")).unwrap_or_default();
     let log = format!("spile logs {}", run.slug);
@@ -48,8 +48,8 @@ fn mended(run: &Run, mend: &Mend) -> String {
 
 /// Returns the results as data: each run, with where to fix it.
 #[must_use]
-pub fn data(ended: &[RunRow]) -> Value {
-    let one = |(run, mend): &RunRow| {
+pub fn data(ended: &[EndedRun]) -> Value {
+    let one = |(run, mend): &EndedRun| {
         let mut run = json!(run);
         run["mend"] = json!(mend);
         run
@@ -59,9 +59,9 @@ pub fn data(ended: &[RunRow]) -> Value {
 
 /// Returns the results as `JUnit` XML: one case for each run.
 #[must_use]
-pub fn junit(ended: &[RunRow]) -> String {
+pub fn junit(ended: &[EndedRun]) -> String {
     let failures = ended.iter().filter(|(run, _)| run.status == RunStatus::Failed).count();
-    let case = |(run, mend): &RunRow| {
+    let case = |(run, mend): &EndedRun| {
         let file = mend.as_ref().map(|mend| format!(" file=\"{}\"", attribute(&mend.path.display().to_string())));
         let inner = match run.status {
             RunStatus::Ok => String::new(),

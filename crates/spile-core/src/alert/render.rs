@@ -14,7 +14,7 @@ const FUEL: u64 = 200_000;
 
 /// What can be wrong with a template of messages.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-pub enum TemplateMistake {
+pub enum MessageTemplateMistake {
     /// A template of messages does not parse, or fails.
     #[error("the message template fails: {message}")]
     #[diagnostic(
@@ -82,7 +82,7 @@ pub fn built_in(sender: &Sender) -> Source {
 ///
 /// # Errors
 /// When the template fails, or a webhook's renders no JSON.
-pub fn render(message: &Message, form: MessageFormat, template: &Source) -> Result<String, TemplateMistake> {
+pub fn render(message: &Message, form: MessageFormat, template: &Source) -> Result<String, MessageTemplateMistake> {
     // A line that is only a block leaves no empty line.
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     let template = Template {
@@ -98,7 +98,7 @@ pub fn render(message: &Message, form: MessageFormat, template: &Source) -> Resu
     let text = template.render(minijinja::value::Serde(message).into()).map_err(failed)?.trim().to_owned();
     if form == MessageFormat::Json {
         let json = serde_json::from_str::<serde::de::IgnoredAny>(&text);
-        json.map_err(|error| TemplateMistake::NoJson { message: error.to_string(), span: (0..0).into() })?;
+        json.map_err(|error| MessageTemplateMistake::NoJson { message: error.to_string(), span: (0..0).into() })?;
     }
     Ok(text)
 }
@@ -117,8 +117,8 @@ fn for_slack(
     }
 }
 
-fn failed(failure: Failure) -> TemplateMistake {
-    TemplateMistake::Failed { message: failure.message, span: failure.span.into() }
+fn failed(failure: Failure) -> MessageTemplateMistake {
+    MessageTemplateMistake::Failed { message: failure.message, span: failure.span.into() }
 }
 
 #[cfg(test)]

@@ -48,13 +48,14 @@ impl NotKept {
 /// With the first edit that has no place in the template.
 pub fn kept(template: &str, found: &str, edits: &[HandEdit]) -> Result<String, NotKept> {
     let mut text = template.to_owned();
+    let Some(first) = edits.first() else { return Ok(text) };
+    let document = Document::parse(found).map_err(|_| NotKept::whole(first.part.clone()))?;
     for edit in edits {
         let within = |at: usize| at.min(template.len());
         let not_kept = |at: Clever| {
             let span = within(at.start)..within(at.end);
             NotKept { part: edit.part.clone(), span: span.into() }
         };
-        let document = Document::parse(found).map_err(|_| not_kept(0..0))?;
         text = one(text, &Taken { document: &document, part: &edit.part }, edit.kind).map_err(not_kept)?;
     }
     Ok(text)

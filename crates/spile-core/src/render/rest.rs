@@ -206,20 +206,22 @@ impl Marks {
         add(rest, None, PartKind::Environment, environment.clone(), Value::Null);
         let within = Some(environment.as_str());
         for (key, value) in members.into_iter().filter(|(key, _)| key != "name") {
-            let ("config", Value::Object(config)) = (key.as_str(), &value) else {
-                add(rest, within, PartKind::Setting, key, value);
-                continue;
-            };
-            for (key, value) in config.clone() {
-                let ("plugins", Value::Object(lists)) = (key.as_str(), &value) else {
-                    add(rest, within, PartKind::Setting, format!("config.{key}"), value);
-                    continue;
-                };
-                for (list, items) in lists.clone() {
+            match (key.as_str(), value) {
+                ("config", Value::Object(config)) => self.config(rest, &environment, config),
+                (_, value) => add(rest, within, PartKind::Setting, key, value),
+            }
+        }
+    }
+
+    fn config(&self, rest: &mut Rest, environment: &str, config: Map<String, Value>) {
+        let within = Some(environment);
+        for (key, value) in config {
+            match (key.as_str(), value) {
+                ("plugins", Value::Object(lists)) => lists.into_iter().for_each(|(list, items)| {
                     let said = items_of(items).filter_map(|item| self.rest_of_overlay(&list, item));
-                    let kind = || PartKind::Plugin(list.clone());
-                    said.for_each(|(name, item)| add(rest, within, kind(), name, item));
-                }
+                    said.for_each(|(name, item)| add(rest, within, PartKind::Plugin(list.clone()), name, item));
+                }),
+                (key, value) => add(rest, within, PartKind::Setting, format!("config.{key}"), value),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Copies of known secrets: where else in a text a value is that is to be kept, whatever it is written in.
+//! Copies of known secrets: where else in a text the value of a secret appears, in any notation.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

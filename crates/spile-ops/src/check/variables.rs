@@ -1,6 +1,6 @@
 //! `check`: variables that Meltano takes instead of what a file says, and those that files name and nobody has set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -52,10 +52,9 @@ pub fn variables(
     };
     let dotenv = dotenv(project.root()).map_err(|why| Error::of_file("read", Path::new(DOTENV), why))?;
     let dotenv = dotenv.unwrap_or_default();
-    // What a run is given stands in the rendered file, which is not read where nobody asks for a variable.
-    let names_any =
-        |(one, environment): (&Integration, &EnvironmentName)| !run::named_variables(one, environment).is_empty();
-    if dotenv.is_empty() && !each(loaded, &environments).any(names_any) {
+    let named = named(loaded, &environments);
+    // What a run is given is part of the rendered file, which is only read if something asks for a variable.
+    if dotenv.is_empty() && named.is_empty() {
         return Ok(Variables::default());
     }
     let given = Given::new(&loaded.rendered, &dotenv, children, &loaded.settings.run);
@@ -69,7 +68,10 @@ pub fn variables(
             overridden(integration, environment, &by_name, &given, &mut problems);
         }
     }
-    Ok(Variables { overridden: problems.into_report(), unset: unset(loaded, &environments, &given) })
+    Ok(Variables {
+        overridden: problems.into_report(),
+        unset: named.into_iter().filter_map(|one| one.unset(&given)).collect(),
+    })
 }
 
 type ByName<'a> = BTreeMap<(&'a Slug, Option<&'a EnvironmentName>), &'a Draft>;
@@ -84,15 +86,29 @@ fn each<'a>(
         .filter(|(one, environment)| one.at(environment).enabled)
 }
 
-fn unset(loaded: &Loaded, environments: &[EnvironmentName], given: &Given<'_>) -> Vec<Unset> {
-    let of = |(integration, environment): (&Integration, &EnvironmentName)| {
-        let plugins = [integration.plugin_name(), integration.connector.plugin.name.clone()];
-        let named = run::named_variables(integration, environment);
-        let missing: Vec<String> = named.into_iter().filter(|name| !given.has(name, &plugins)).collect();
-        let (slug, environment) = (integration.slug.clone(), environment.clone());
-        (!missing.is_empty()).then_some(Unset { slug, environment, names: missing })
-    };
-    each(loaded, environments).filter_map(of).collect()
+/// The variables that an integration names in an environment; at least one.
+struct Named<'a> {
+    integration: &'a Integration,
+    environment: &'a EnvironmentName,
+    variables: BTreeSet<String>,
+}
+
+fn named<'a>(loaded: &'a Loaded, environments: &'a [EnvironmentName]) -> Vec<Named<'a>> {
+    let all = each(loaded, environments).map(|(integration, environment)| {
+        let variables = run::named_variables(integration, environment);
+        Named { integration, environment, variables }
+    });
+    all.filter(|named| !named.variables.is_empty()).collect()
+}
+
+impl Named<'_> {
+    /// Returns those of them that a run would not get.
+    fn unset(self, given: &Given<'_>) -> Option<Unset> {
+        let plugins = [self.integration.plugin_name(), self.integration.connector.plugin.name.clone()];
+        let names: Vec<String> = self.variables.into_iter().filter(|name| !given.has(name, &plugins)).collect();
+        let (slug, environment) = (self.integration.slug.clone(), self.environment.clone());
+        (!names.is_empty()).then_some(Unset { slug, environment, names })
+    }
 }
 
 /// Finds the settings of an integration that `.env` sets as well.

@@ -1,10 +1,10 @@
 //! An attempt: the files as a project, checked, rendered and compared with what went in, all in memory.
 
-use super::TEMPLATE;
 use crate::check::{ConnectorFiles, Files, Loaded, checked};
 use crate::{Error as OpsError, secrets};
 use spile_core::import::{self, Adopted, Import, LeftAlone, NewFile, PluginKey, Why};
 use spile_core::problem::{Problem, Problems};
+use spile_core::render::TEMPLATE_FILE;
 use spile_core::sops::{DataKey, Document, Wrapped};
 use spile_core::source::Source;
 use spile_world::Project;
@@ -67,7 +67,7 @@ fn loaded(project: &Project, files: &[NewFile]) -> Result<Loaded, OpsError> {
         match (&file.name, file.path.to_str()) {
             (Some(name), _) => all.integrations.declared.push((name.clone(), source)),
             (None, Some(SETTINGS)) => all.settings = Some(source),
-            (None, Some(TEMPLATE)) => all.template = Some(source),
+            (None, Some(TEMPLATE_FILE)) => all.template = Some(source),
             (None, _) => connectors.push(source),
         }
     }

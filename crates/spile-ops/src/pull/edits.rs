@@ -22,16 +22,13 @@ use spile_core::plan::{Change, Compared, Difference, FieldChange, HandEdit, Last
 use spile_core::problem::Problems;
 use spile_core::record::Entry;
 use spile_core::record::entry::Setup;
-use spile_core::render::{Purpose, rest};
+use spile_core::render::{Purpose, TEMPLATE_FILE, rest};
 use spile_core::secrecy::{self, clear};
 use spile_core::secret::Secret;
 use spile_core::source::Source;
 use spile_core::value::expansion::{plain, to_file};
 use spile_core::yaml::Document;
 use spile_world::World;
-
-/// Where the project's template is.
-const TEMPLATE: &str = "templates/meltano.yml.j2";
 
 /// What a pull has written.
 #[derive(Debug, Default)]
@@ -62,8 +59,8 @@ pub async fn pull_edits(world: &World, loaded: &Loaded, access: Access<'_>) -> R
     let mut edits = Edits::default();
     if !pulled.kept.is_empty() {
         let text = template(loaded, &there.document, &pulled.kept)?;
-        let before = edits::read(&world.project, Path::new(TEMPLATE))?;
-        edits.set(TEMPLATE, before, Some(text));
+        let before = edits::read(&world.project, Path::new(TEMPLATE_FILE))?;
+        edits.set(TEMPLATE_FILE, before, Some(text));
     }
     for (integration, fields) in &changed {
         let Some(found) = there.state.get(&integration.id) else { continue };
@@ -102,7 +99,7 @@ fn not_kept(template: &Source, not_kept: NotKept) -> Error {
 fn template(loaded: &Loaded, found: &str, edits: &[HandEdit]) -> Result<String, Error> {
     let refused = |why| not_kept(&loaded.template, why);
     let text = kept(loaded.template.text(), found, edits).map_err(refused)?;
-    let source = Source::new(TEMPLATE, text.clone());
+    let source = Source::new(TEMPLATE_FILE, text.clone());
     let with = loaded.rendered_by(&source, Purpose::Project, &loaded.entries).map(|text| rest::of(&text));
     let bare = |template: &Source| loaded.rendered_by(template, Purpose::Run, &State::default());
     let without = bare(&source).map(|text| rest::of(&text));

@@ -64,11 +64,11 @@ pub async fn would(world: &World, loaded: &Arc<Loaded>, options: &Options) -> Re
         }
         let unfinished = refresh::unfinished(&known, to.map(|to| to.id), Uuid::nil());
         let unfinished = unfinished.filter(|_| options.from == From::Bookmark);
-        let begins_anew = unfinished.is_some_and(|unfinished| unfinished.left == RefreshRemains::Nothing);
-        let begins_anew = begins_anew || options.from != From::Bookmark;
+        let starts_over = unfinished.is_some_and(|unfinished| unfinished.left == RefreshRemains::Nothing);
+        let starts_over = starts_over || options.from != From::Bookmark;
         // What a tap leaves that keeps no bookmark, Meltano keeps and never gives back to it.
         let forgets = integration.forgets();
-        let bookmark = bookmark.filter(|_| !begins_anew && !forgets);
+        let bookmark = bookmark.filter(|_| !starts_over && !forgets);
         let unfinished_refresh = unfinished.map(|unfinished| unfinished.run);
         let is_running = known.iter().any(|run| run.kind == RunKind::Sync && run.status == RunStatus::Running);
         all.push(Would {

@@ -13,7 +13,7 @@ use spile_world::World;
 
 /// Where to fix what made a run fail, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mend {
+pub struct FixHint {
     /// The next step.
     pub help: String,
     /// The file, relative to the project.
@@ -26,7 +26,7 @@ pub struct Mend {
 
 /// Returns where a failed run is fixed; `None` for one that went well, or whose integration is gone.
 #[must_use]
-pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<Mend> {
+pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<FixHint> {
     let cause = run.cause?;
     let integration = side(loaded, run)?;
     let sought = Sought { cause, reason: run.error.as_deref().unwrap_or_default() };
@@ -40,7 +40,7 @@ pub fn mend(world: &World, loaded: &Loaded, run: &Run) -> Option<Mend> {
     let url = loaded.settings.url.as_ref().map(|url| format!("{url}/integrations/{}", integration.slug));
     // What is typed to run it again, or to read about it, names the integration that ran.
     let help = run.help()?.replace("secrets set NAME", &format!("secrets set {}", integration.slug));
-    Some(Mend { help: help.replace("NAME", run.slug.as_str()), path, line, url })
+    Some(FixHint { help: help.replace("NAME", run.slug.as_str()), path, line, url })
 }
 
 /// Returns the side that failed: the loader has a file and an account of its own.

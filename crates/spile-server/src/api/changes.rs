@@ -108,7 +108,7 @@ pub async fn update(
     who.may(caller::Role::Editor)?;
     let Json(body) = body?;
     let _turn = app.turn().await;
-    let desk = app.read_anew().await?;
+    let desk = app.reload().await?;
     let integration = find(&desk, &id)?;
     holds(&desk, integration, &headers)?;
     let wanted = wanted(body.keys, body.config, body.secrets)?;
@@ -134,7 +134,7 @@ pub async fn remove(
 ) -> Result<Json<Value>, Refusal> {
     who.may(caller::Role::Editor)?;
     let _turn = app.turn().await;
-    let desk = app.read_anew().await?;
+    let desk = app.reload().await?;
     let integration = find(&desk, &id)?;
     holds(&desk, integration, &headers)?;
     let removal = author::remove(&app.setup().project, integration)?;

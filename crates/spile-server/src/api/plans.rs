@@ -70,7 +70,7 @@ pub async fn apply(
     who.may(Role::Admin)?;
     let Json(body) = body?;
     let _turn = app.turn().await;
-    let desk = app.read_anew().await?;
+    let desk = app.reload().await?;
     let plan = change::plan(&desk, body.only.as_deref()).await?;
     let found = plan.id();
     if body.plan.len() < 8 || !found.starts_with(&body.plan) {

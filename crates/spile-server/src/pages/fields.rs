@@ -20,7 +20,7 @@ pub struct AnswersSoFar {
     pub changed: BTreeMap<String, String>,
     /// Secrets that are set, with when, in words.
     pub set: BTreeMap<String, String>,
-    /// Digests of their ciphertexts: one that was set anew has another.
+    /// Digests of their ciphertexts: setting a secret again changes its digest.
     pub marks: BTreeMap<String, String>,
     /// What is wrong, by field.
     pub faults: BTreeMap<String, String>,

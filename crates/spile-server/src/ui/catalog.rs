@@ -23,7 +23,7 @@ const MOST: usize = 120;
 
 /// What is looked for.
 #[derive(Debug, Deserialize)]
-pub struct CatalogQuery {
+pub struct CatalogPageQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
@@ -39,7 +39,7 @@ pub struct Field {
     field: String,
 }
 
-pub async fn marketplace(at: At, wanted: Result<Query<CatalogQuery>, QueryRejection>) -> Result<Response, Trouble> {
+pub async fn marketplace(at: At, wanted: Result<Query<CatalogPageQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
     let shelf = Shelf::with_hub(&at.app.setup().project)?;
     let role = Role::WORDS.into_iter().find(|(word, _)| *word == wanted.kind).map(|(_, role)| role);

@@ -12,18 +12,19 @@ use serde_json::{Value, json};
 use super::catalog::mark;
 use super::edited::{Edited, has_originals};
 use super::form::Posted;
+use super::general::general;
 use super::integrations::{confirm, next, state};
 use super::shell::{At, Trouble, fault};
 use crate::api::find;
 use crate::change::{self, Bulk, Change, ChangeOutcome};
 use crate::contract::Wish;
 use crate::pages::chart;
-use crate::pages::fields::{AnswersSoFar, Control, FieldData, Fields, OptionData, ways, with_present};
+use crate::pages::fields::{AnswersSoFar, Fields, ways};
 use crate::pages::words::{RunRow, ago, moment};
 use crate::refusal::Refusal;
 use spile_core::connector::{Connector, Role};
 use spile_core::digest;
-use spile_core::discovered::{Rules, Stream, can_select};
+use spile_core::discovered::{Discovered, Rules, Stream};
 use spile_core::form;
 use spile_core::integration::Integration;
 use spile_core::sops::Document;
@@ -63,6 +64,8 @@ async fn page(
     let known = known(one, edited, refusal, now);
     let mark = mark(&one.connector);
     let here = one.at(&desk.environment);
+    // What is not known is not shown.
+    let offered = crate::contract::known(desk, one).ok().flatten();
     let facts = json!({
         "slug": one.slug, "name": one.base.name, "type": one.connector.name, "role": one.role(),
         "type_label": one.connector.label, "file": one.path, "logo": mark["logo"], "monogram": mark["monogram"],
@@ -75,7 +78,8 @@ async fn page(
     });
     let data = json!({
         "one": facts, "runs": rows, "charts": [chart::records(&runs), chart::durations(&runs)], "all": Fields::of(&one.connector, &known),
-        "general": general(at, one, edited, refusal), "settings": settings(one), "streams": streams(at, one, now), "source": source(at, one, now),
+        "general": general(at, one, edited, refusal), "settings": settings(one), "streams": offered.as_ref().map(|offered| streams(at, one, offered, now)),
+        "source": offered.as_ref().and_then(|offered| source(at, one, offered, now)),
         "history": history(at, one, now).await, "fault": refusal.map(fault),
     });
     let status = refusal.map_or(StatusCode::OK, Refusal::status);
@@ -100,7 +104,7 @@ fn known(one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>, 
     known
 }
 
-/// Returns the digest of a secret's ciphertext: another one where the secret was set anew.
+/// Returns the digest of a secret's ciphertext: setting the secret again changes it.
 fn mark_of_secret(document: &Document, name: &str) -> String {
     let inner = format!("{name}.");
     let of = |(path, text): (Vec<String>, String)| {
@@ -127,99 +131,6 @@ pub fn faults(refusal: &Refusal) -> BTreeMap<String, String> {
     told.collect()
 }
 
-/// Returns the fields that every integration has.
-fn general(at: &At, one: &Integration, edited: Option<&Edited>, refusal: Option<&Refusal>) -> Vec<FieldData> {
-    let mut faults = refusal.map(faults).unwrap_or_default();
-    faults.extend(edited.map(Edited::faults).unwrap_or_default());
-    let base = &one.base;
-    let loader = base.loader.as_ref().map(ToString::to_string).unwrap_or_default();
-    let schedule = base.schedule.as_ref().map(ToString::to_string).unwrap_or_default();
-    let mut fields = vec![
-        text("name", "Name", "The name that people see.", base.name.clone()),
-        in_lines(text(
-            "description",
-            "Description",
-            "What this integration is for.",
-            base.description.clone().unwrap_or_default(),
-        )),
-    ];
-    if one.role() == Role::Extractor {
-        fields.push(loaders(at, &loader));
-        fields.push(list("mappers", "Mappers", MAPPERS, &base.mappers.iter().collect::<Vec<_>>()));
-        fields.push(text("schedule", "Schedule", SCHEDULE, schedule));
-    }
-    if can_select(one) {
-        fields.push(list("select", "Streams", STREAMS, &base.select.iter().collect::<Vec<_>>()));
-    }
-    fields.push(list("tags", "Tags", "Words to find it by, one per line.", &base.tags.iter().collect::<Vec<_>>()));
-    for field in &mut fields {
-        field.fault = faults.get(&field.name).cloned().unwrap_or_default();
-        if let Some(typed) = edited.and_then(|edited| edited.texts.get(&field.name)) {
-            field.value.clone_from(typed);
-            field.options.iter_mut().for_each(|option| option.is_chosen = option.value == *typed);
-        }
-    }
-    fields
-}
-
-/// What mappers are, in words.
-const MAPPERS: &str = "Meltano mappings to apply to the records, in order, one per line. Leave empty for none.";
-
-/// What selected streams are, in words.
-const STREAMS: &str = "Patterns like orders.*, one per line. Leave empty to sync all streams.";
-
-/// What a schedule is, in words.
-pub const SCHEDULE: &str =
-    "Five cron fields like 0 6 * * 1-5, or @hourly, @daily, @weekly. Leave empty to sync manually.";
-
-/// Returns a field for a list of texts.
-fn list(name: &str, label: &str, help: &str, words: &[&String]) -> FieldData {
-    let shown = if words.is_empty() { String::new() } else { form::shown(&json!(words)) };
-    in_lines(text(name, label, help, shown))
-}
-
-/// Gives a field several lines.
-fn in_lines(field: FieldData) -> FieldData {
-    FieldData { control: Control::Lines, ..field }
-}
-
-/// Returns a line for a text, or several lines where it has line breaks.
-pub fn text(name: &str, label: &str, help: &str, value: String) -> FieldData {
-    FieldData {
-        name: name.to_owned(),
-        label: label.to_owned(),
-        help: help.to_owned(),
-        control: if value.contains(['\n', '\r']) { Control::Lines } else { Control::Text },
-        shown: value.clone(),
-        value,
-        placeholder: String::new(),
-        options: Vec::new(),
-        required: false,
-        set: String::new(),
-        fault: String::new(),
-    }
-}
-
-/// Returns the choice of where records go.
-pub fn loaders(at: &At, present: &str) -> FieldData {
-    let all = at.desk.loaded.integrations.by_slug().filter(|one| one.role() == Role::Loader);
-    let option = |one: &std::sync::Arc<Integration>| OptionData {
-        value: one.slug.to_string(),
-        label: one.base.name.clone(),
-        is_chosen: one.slug.as_str() == present,
-    };
-    FieldData {
-        control: Control::Choice,
-        options: with_present(all.map(option).collect(), present),
-        ..text(
-            "loader",
-            "Destination",
-            "Where the records go. Without a destination the source cannot be synced.",
-            present.to_owned(),
-        )
-    }
-}
-
 fn settings(one: &Integration) -> Vec<Value> {
     let plain = one.base.config.iter().map(|(name, value)| json!({ "label": name, "value": value.to_string() }));
     let names = one.base.secrets.iter().flat_map(|secrets| &secrets.names);
@@ -227,20 +138,17 @@ fn settings(one: &Integration) -> Vec<Value> {
 }
 
 /// Returns the streams that its source said last that it offers.
-fn streams(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
-    let desk = &at.desk;
-    let kept = crate::contract::known(desk, one).ok()??;
-    let rules = Rules::of(one, one.at(&desk.environment));
+fn streams(at: &At, one: &Integration, offered: &Discovered, now: Timestamp) -> Value {
+    let rules = Rules::of(one, one.at(&at.desk.environment));
     let of = |stream: &Stream| json!({ "name": stream.name, "taken": rules.take(stream).0.is_read() });
-    let all: Vec<Value> = kept.streams.iter().map(of).collect();
-    Some(json!({ "when": ago(kept.discovered_at, now), "all": all }))
+    let all: Vec<Value> = offered.streams.iter().map(of).collect();
+    json!({ "when": ago(offered.discovered_at, now), "all": all })
 }
 
 /// Returns what has changed in its source since it was last accepted, and whether it ever was.
-fn source(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
+fn source(at: &At, one: &Integration, offered: &Discovered, now: Timestamp) -> Option<Value> {
     let desk = &at.desk;
-    let known = crate::contract::known(desk, one).ok()??;
-    let history = ops::contract::history(&desk.world.project, one, &desk.environment, &known).ok()?;
+    let history = ops::contract::history(&desk.world.project, one, &desk.environment, offered).ok()?;
     let named = IntegrationLabel::of(&desk.loaded, one, &desk.environment);
     let (has_contract, changes) = match &history {
         History::SinceContract(changes) => (true, view::changes::data(&named.argument, changes)),
@@ -252,7 +160,7 @@ fn source(at: &At, one: &Arc<Integration>, now: Timestamp) -> Option<Value> {
         return None;
     }
     Some(json!({
-        "when": ago(known.discovered_at, now), "at": known.discovered_at, "has_contract": has_contract,
+        "when": ago(offered.discovered_at, now), "at": offered.discovered_at, "has_contract": has_contract,
         "changes": changes,
     }))
 }
@@ -294,7 +202,7 @@ async fn history(at: &At, one: &Integration, now: Timestamp) -> Vec<Value> {
 pub async fn save(Path(slug): Path<String>, mut posted: Posted) -> Result<Response, Trouble> {
     let app = posted.at.app.clone();
     let _turn = app.turn().await;
-    posted.at.desk = app.read_anew().await?;
+    posted.at.desk = app.reload().await?;
     let (at, desk) = (&posted.at, &posted.at.desk);
     let one = find(desk, &slug)?.clone();
     let edited = Edited::of(&posted.fields, &shown(at, &one));

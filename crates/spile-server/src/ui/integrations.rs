@@ -30,7 +30,7 @@ const MOST: usize = 1000;
 
 /// Which are shown.
 #[derive(Debug, Deserialize)]
-pub struct IntegrationsQuery {
+pub struct IntegrationsPageQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct IntegrationsQuery {
     after: String,
 }
 
-pub async fn list(at: At, wanted: Result<Query<IntegrationsQuery>, QueryRejection>) -> Result<Response, Trouble> {
+pub async fn list(at: At, wanted: Result<Query<IntegrationsPageQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
     let desk = &at.desk;
     let standings = desk.standings().await;

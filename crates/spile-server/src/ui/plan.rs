@@ -40,7 +40,7 @@ pub async fn apply(mut posted: Posted) -> Result<Response, Trouble> {
     posted.at.who.may(Role::Admin)?;
     let app = posted.at.app.clone();
     let _turn = app.turn().await;
-    posted.at.desk = app.read_anew().await?;
+    posted.at.desk = app.reload().await?;
     let (at, desk) = (&posted.at, &posted.at.desk);
     let plan = change::plan(desk, None).await?;
     let found = plan.id();

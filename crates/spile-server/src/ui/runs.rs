@@ -31,12 +31,12 @@ const LONGEST: u64 = 256 * 1024;
 
 /// Whose runs are shown.
 #[derive(Debug, Deserialize)]
-pub struct RunsQuery {
+pub struct RunsPageQuery {
     #[serde(default)]
     slug: Option<Slug>,
 }
 
-pub async fn list(at: At, wanted: Result<Query<RunsQuery>, QueryRejection>) -> Result<Response, Trouble> {
+pub async fn list(at: At, wanted: Result<Query<RunsPageQuery>, QueryRejection>) -> Result<Response, Trouble> {
     let Query(wanted) = wanted.map_err(Refusal::from)?;
     let which = wanted.slug.clone().map_or_else(RunSelection::default, |slug| RunSelection::exactly([slug]));
     let runs = ops::runs(&at.desk.world, &at.desk.loaded, &which, MOST).await?;

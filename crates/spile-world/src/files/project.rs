@@ -276,8 +276,7 @@ impl Project {
 
     /// Reads the template of `meltano.yml`: the project's own, or the built-in one.
     pub fn template(&self, problems: &mut Problems) -> Option<Source> {
-        let path = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
-        self.source_or(&path, render::TEMPLATE, problems)
+        self.source_or(Path::new(render::TEMPLATE_FILE), render::TEMPLATE, problems)
     }
 
     /// Reads a template of messages.
@@ -288,7 +287,7 @@ impl Project {
     /// Reads the project's own templates of outputs: all that is in `templates/` and is not that of `meltano.yml`.
     pub fn output_templates(&self, problems: &mut Problems) -> Vec<Source> {
         let mut paths = self.files("templates", problems);
-        let own = Path::new("templates").join(format!("{}.j2", render::FILE_NAME));
+        let own = Path::new(render::TEMPLATE_FILE);
         paths.retain(|path| path.extension() == Some(OsStr::new("j2")) && *path != own);
         self.sources(paths, |_, _, _| Some(()), problems).into_iter().map(|((), source)| source).collect()
     }
