@@ -20,7 +20,7 @@
 //!
 //! ```
 //! use spile_core::connector::Catalog;
-//! use spile_core::integration::{FileName, draft, together};
+//! use spile_core::integration::{FileName, draft, merge};
 //! use spile_core::problem::Problems;
 //! use spile_core::settings;
 //! use spile_core::source::Source;
@@ -37,7 +37,7 @@
 //! let drafts = Vec::from_iter(draft::read(&file, name, &mut problems));
 //!
 //! // Draft + Connector -> Integration; every mistake of every file is collected, with its place.
-//! let _integrations = together::integrations(&drafts, &project, &catalog, &mut problems);
+//! let _integrations = merge::integrations(&drafts, &project, &catalog, &mut problems);
 //! let report = problems.into_report();
 //! let codes: Vec<String> = report.problems().iter().map(|problem| problem.code()).collect();
 //! assert!(codes.contains(&"spile::settings::unknown".to_owned()), "{codes:?}");
