@@ -15,6 +15,7 @@ mod machines;
 mod mappers;
 mod naming;
 mod periods;
+mod prices;
 mod refreshes;
 mod schedules;
 mod selection;

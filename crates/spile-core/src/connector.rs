@@ -9,6 +9,7 @@ pub mod lossy_packages;
 pub mod naming;
 pub mod passthrough_keys;
 pub mod pip;
+pub mod quota;
 pub mod read;
 pub mod search;
 
@@ -23,6 +24,7 @@ pub use catalog::Catalog;
 pub use head::Head;
 pub use kind::Kind;
 pub use naming::Naming;
+pub use quota::Quota;
 
 /// Which side of a pipeline a plugin is: Meltano's `extractors` or `loaders`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,6 +112,8 @@ pub struct Connector {
     pub losses: Vec<Loss>,
     /// Which tables it writes streams to, if that is known of a loader.
     pub naming: Option<Naming>,
+    /// How many calls its source allows, and how many rows one returns, if that is known.
+    pub quota: Option<Quota>,
     /// Whether its settings name its streams: two integrations of it have none in common unless a discovery says so.
     pub own_streams: bool,
     /// What it was made of, where it was.

@@ -8,6 +8,7 @@ pub mod guard;
 pub mod hand_edit;
 pub mod history;
 pub mod output;
+pub mod price;
 pub mod scope;
 pub mod selection;
 pub mod state;
@@ -34,6 +35,7 @@ pub use drift::Drift;
 pub use guard::Breach;
 pub use hand_edit::HandEdit;
 pub use output::{OutputStep, Outputs};
+pub use price::{Price, StreamPrice};
 pub use scope::Scope;
 pub use selection::{Selected, Selection, Selector};
 pub use state::{Foreign, Last, LastDocument, Revision, Snapshot, State};
@@ -108,6 +110,8 @@ pub struct Findings {
     pub seen: BTreeMap<IntegrationId, BTreeMap<String, SecretChange>>,
     /// Warnings before an apply, from what is known about the sources.
     pub advice: Arc<Report>,
+    /// What reading data again will cost, by integration.
+    pub prices: BTreeMap<IntegrationId, Price>,
     /// Sources that do not match their contracts. Apply does nothing about them.
     pub sources: Vec<ChangedSource>,
 }

@@ -1,5 +1,7 @@
 //! `plan`: reads both targets and computes what would change. It writes nothing.
 
+mod prices;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -91,6 +93,7 @@ pub async fn plan(world: &World, loaded: &Loaded, options: &Options) -> Result<P
         hand_edits: edited_by_hand(world, &current.meltano, &plan.meltano.after, options.compared).await?,
         seen: super::secrets::seen(&world.keys, &plan.registry).await,
         advice: Arc::new(advice.and(forgetting)),
+        prices: prices::prices(world, loaded, &plan).await?,
         sources: sources(world, loaded, &plan.scope, &options.environment)?,
     };
     Ok(plan.with(findings))

@@ -95,6 +95,9 @@ fn consequences(changes: &[ChangeData]) -> Vec<String> {
     if !change.streams.is_empty() && change.consequence > Consequence::Restart {
         sentences.push(format!("  streams: {}", plain(&streams(change))));
     }
+    if let Some(price) = &change.price {
+        sentences.extend(price.sentences(&change.slug).iter().map(|sentence| format!("  {}", plain(sentence))));
+    }
     if let Some(state) = &change.state {
         sentences.push(format!("  its bookmarks move from `{}` to `{}` before the next sync", state.from, state.to));
     }

@@ -1,6 +1,7 @@
 //! A plan as data: what programs read, what is saved, and what every other view is made of. Later versions only add.
 
 mod build;
+mod price;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use super::changes::SourceData;
 use super::report::ProblemData;
+pub use price::{PriceData, StreamPriceData};
 use spile_core::digest::hash;
 use spile_core::name::{IntegrationId, Slug};
 use spile_core::plan::hand_edit::HandEditKind;
@@ -105,6 +107,9 @@ pub struct ChangeData {
     pub reasons: Vec<String>,
     /// The streams that are concerned; `*` stands for all of the source.
     pub streams: Vec<String>,
+    /// What reading them again will cost, if they are read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceData>,
     /// Where bookmarks go with a rename.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateData>,

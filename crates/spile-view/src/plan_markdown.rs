@@ -139,6 +139,12 @@ fn integration(changes: &[ChangeData], detail: Detail) -> String {
     if !first.streams.is_empty() && worst > Consequence::Restart {
         body.push(item(&format!("streams: {}", streams(first))));
     }
+    if let Some(price) = &first.price {
+        body.extend(price.sentences(&first.slug).iter().map(|sentence| {
+            let indent = if sentence.starts_with(' ') { "  " } else { "" };
+            format!("{indent}{}", item(sentence.trim_start()))
+        }));
+    }
     if let Some(state) = &first.state {
         body.push(item(&format!("its bookmarks move from `{}` to `{}`", state.from, state.to)));
     }

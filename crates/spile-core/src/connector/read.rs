@@ -6,7 +6,7 @@ use miette::{Diagnostic, SourceSpan};
 
 use super::kind::{Choice, word_of};
 use super::lossy_packages::Faulty;
-use super::{Connector, Group, Kind, Lock, Loss, Naming, Plugin, Role, Setting, passthrough_keys};
+use super::{Connector, Group, Kind, Lock, Loss, Naming, Plugin, Quota, Role, Setting, passthrough_keys};
 use crate::problem::Problems;
 use crate::source::{Placed, Source};
 use crate::table::{self, Table};
@@ -176,6 +176,7 @@ fn read(table: Table<'_>, problems: &mut Problems) -> Option<Connector> {
         select: words(&table, "select", problems),
         losses: losses(&table, problems),
         naming,
+        quota: table.table("quota", problems).map(|table| Quota::read(table, problems)),
         own_streams: table.flag("own_streams", problems).is_some_and(|flag| flag.value),
         lock: table.table("lock", problems).and_then(|table| lock(table, problems)),
     };

@@ -13,6 +13,7 @@ pub fn merge(older: &Connector, newer: Connector) -> (Connector, Vec<String>) {
     merged.one_group = older.one_group;
     merged.losses.clone_from(&older.losses);
     merged.naming.clone_from(&older.naming);
+    merged.quota = older.quota;
     merged.own_streams = older.own_streams;
     if older.category.is_some() {
         merged.category.clone_from(&older.category);

@@ -127,6 +127,7 @@ pub(super) fn read(
         select: select(&members, role, &mut reader),
         losses: Vec::new(),
         naming: None,
+        quota: None,
         own_streams: false,
         lock: None,
     };

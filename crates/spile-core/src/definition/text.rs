@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use crate::connector::kind::word_of;
-use crate::connector::{Connector, Kind, Naming, Plugin, Setting};
+use crate::connector::{Connector, Kind, Naming, Plugin, Quota, Setting};
 use crate::toml_text::{key, value};
 
 /// Returns the file of a connector that is in `<stem>.toml`; reading it gives the same connector.
@@ -50,6 +50,13 @@ pub fn text(connector: &Connector, stem: &str) -> String {
     if let Some(naming) = &connector.naming {
         text.push_str("\n[naming]\n");
         self::naming(&mut text, naming);
+    }
+    if let Some(Quota { rows_per_call, calls_per_day }) = connector.quota {
+        text.push_str("\n[quota]\n");
+        let counts = [("rows_per_call", rows_per_call), ("calls_per_day", calls_per_day)];
+        for (key, count) in counts.into_iter().filter_map(|(key, count)| Some((key, count?))) {
+            line(&mut text, key, &json!(count));
+        }
     }
     for (stream, metadata) in &connector.metadata {
         let _ = writeln!(text, "\n[metadata.{}]", key(stream));

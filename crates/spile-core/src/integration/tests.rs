@@ -18,7 +18,7 @@ pub(crate) fn integrations(files: &[(&str, &str)]) -> (Integrations, Vec<String>
 }
 
 /// The same where the project has connectors of its own.
-fn integrations_of(connectors: &[(&str, &str)], files: &[(&str, &str)]) -> (Integrations, Vec<String>) {
+pub(crate) fn integrations_of(connectors: &[(&str, &str)], files: &[(&str, &str)]) -> (Integrations, Vec<String>) {
     let mut problems = Problems::default();
     let connector = |(stem, text): &(&str, &str)| Source::new(format!("connectors/{stem}.toml"), *text);
     let catalog = Catalog::new(&connectors.iter().map(connector).collect::<Vec<_>>(), &mut problems);

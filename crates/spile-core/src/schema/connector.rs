@@ -25,6 +25,7 @@ pub(super) fn schema() -> Value {
         ("metadata", open_table("Default replication metadata of integrations, by stream.")),
         ("losses", tables(&loss(), "What it loses from the records that it moves.")),
         ("naming", naming()),
+        ("quota", quota()),
         ("own_streams", flag("Whether its settings choose its streams.")),
         ("lock", lock()),
     ];
@@ -104,6 +105,15 @@ fn loss() -> Value {
         ("what", text("What happens to them, as a phrase that follows the connector's name.")),
     ];
     table(keys, &["what"])
+}
+
+fn quota() -> Value {
+    let count = |what: &str| json!({ "description": what, "type": "integer", "minimum": 1, "maximum": u32::MAX });
+    let keys = [
+        ("rows_per_call", count("The most rows that one call to the source's API returns.")),
+        ("calls_per_day", count("The most calls that the source allows in 24 hours.")),
+    ];
+    table(keys, &[])
 }
 
 fn naming() -> Value {

@@ -46,6 +46,8 @@ pub struct Changed {
     pub consequence: &'static str,
     /// Why.
     pub reasons: Vec<String>,
+    /// What reading data again will cost.
+    pub price: Vec<String>,
     /// What happens in each place.
     pub targets: Vec<TargetChange>,
 }
@@ -88,6 +90,7 @@ impl From<&PlanData> for PlanPage {
 fn changed(changes: &[ChangeData]) -> Option<Changed> {
     let first = changes.first()?;
     let whole = action(changes);
+    let price = first.price.as_ref().map(|price| price.sentences_with("a full refresh"));
     Some(Changed {
         slug: first.slug.to_string(),
         sign: spile_view::sign(whole).0,
@@ -99,6 +102,7 @@ fn changed(changes: &[ChangeData]) -> Option<Changed> {
         verb: verb(changes),
         consequence: word(first.consequence),
         reasons: first.reasons.clone(),
+        price: price.unwrap_or_default(),
         targets: changes.iter().map(placed).collect(),
     })
 }

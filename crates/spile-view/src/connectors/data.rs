@@ -52,6 +52,7 @@ pub fn show(shown: &[ShownConnector]) -> Value {
             "one_group": connector.one_group,
             "losses": connector.losses,
             "naming": connector.naming,
+            "quota": connector.quota,
             "own_streams": connector.own_streams,
         })
     };

@@ -7,7 +7,8 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use similar::TextDiff;
 
 use super::{
-    ChangeData, DriftData, DriftFieldData, FORMAT, FieldData, FileData, GuardData, HandEditData, PlanData, StateData,
+    ChangeData, DriftData, DriftFieldData, FORMAT, FieldData, FileData, GuardData, HandEditData, PlanData, PriceData,
+    StateData,
 };
 use crate::changes::SourceData;
 use crate::report::ProblemData;
@@ -91,6 +92,7 @@ fn changes<R: Record>(plan: &Plan, target: &str, step: &Step<R>) -> Vec<ChangeDa
             consequence: verdict.consequence,
             reasons: verdict.reasons.into_iter().collect(),
             streams: verdict.streams.into_iter().collect(),
+            price: plan.findings.prices.get(id).map(PriceData::from),
             state: verdict.state.map(|(from, to)| StateData { from, to }),
             fields: fields.into_iter().map(FieldData::from).collect(),
             unchanged: change.unchanged(),

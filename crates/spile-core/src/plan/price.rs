@@ -1,0 +1,202 @@
+//! The price of a resync: how much will be read again and how long that takes, from what earlier runs have read.
+//!
+//! An estimate, so it is no part of a plan's identity. What no run has told stays unknown and is never guessed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::consequence::{Consequence, Verdict};
+use crate::connector::quota::Quota;
+use crate::discovered::{Rules, Stream};
+use crate::integration::select::Pattern;
+use crate::integration::{Integration, Timetable};
+use crate::name::EnvironmentName;
+use crate::run::{Run, RunKind};
+
+/// What reading the streams of an integration again will cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Price {
+    /// What is known of each stream, by name.
+    pub streams: BTreeMap<String, StreamPrice>,
+    /// Streams that no run on record has read in full, as `select` names them.
+    pub unknown: BTreeSet<String>,
+    /// When the next sync starts, if the integration has a schedule.
+    pub starts_at: Option<Timestamp>,
+    /// The most calls in 24 hours, if the connector says so.
+    pub calls_per_day: Option<u32>,
+}
+
+/// What reading one stream again will cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamPrice {
+    /// How many rows.
+    pub rows: u64,
+    /// How long, in seconds, at the speed of that run.
+    pub seconds: Option<f64>,
+    /// How many calls to the source's API, if the connector says how many rows one call returns.
+    pub calls: Option<u64>,
+    /// The newest run that read all of the stream.
+    pub run: Uuid,
+    /// When that run started.
+    pub read_at: Timestamp,
+}
+
+impl Price {
+    /// Tells whether a verdict has a price: harmless changes have none, nor have deletions.
+    #[must_use]
+    pub fn applies(verdict: &Verdict) -> bool {
+        matches!(verdict.consequence, Consequence::Resync | Consequence::FullRefresh)
+    }
+
+    /// Prices what a verdict says will be read again; `None` where nothing is.
+    ///
+    /// `runs` are those of the integration in the environment, the newest first.
+    #[must_use]
+    pub fn of(
+        verdict: &Verdict,
+        integration: &Integration,
+        environment: &EnvironmentName,
+        runs: &[Run],
+        now: Timestamp,
+    ) -> Option<Self> {
+        if !Self::applies(verdict) {
+            return None;
+        }
+        let history = History::of(integration, runs);
+        let rules = Rules::of(integration, integration.at(environment));
+        let is_selected = |stream: &&str| rules.take(&Stream::named(stream)).0.is_read();
+        let known: BTreeSet<&str> = history.streams().filter(is_selected).collect();
+        let quota = integration.connector.quota.unwrap_or_default();
+        let mut price = Self {
+            streams: BTreeMap::new(),
+            unknown: BTreeSet::new(),
+            starts_at: Timetable::of(integration, environment)
+                .and_then(|timetable| Some(timetable.next_after(now)?.at))
+                .filter(|_| integration.at(environment).enabled),
+            calls_per_day: quota.calls_per_day,
+        };
+        for pattern in &verdict.streams {
+            let streams = Pattern::parse(pattern).stream;
+            let mut matching = known.iter().filter(|stream| streams.matches(stream)).peekable();
+            if matching.peek().is_none() {
+                price.unknown.insert(pattern.clone());
+            }
+            for stream in matching {
+                match history.price(stream, quota) {
+                    Some(found) => drop(price.streams.insert((*stream).to_owned(), found)),
+                    None => drop(price.unknown.insert((*stream).to_owned())),
+                }
+            }
+        }
+        Some(price)
+    }
+
+    /// Returns how many rows of known streams will be read.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.streams.values().map(|stream| stream.rows).sum()
+    }
+
+    /// Returns how long that takes, in seconds: at least as long as the calls need that the source allows a day.
+    #[must_use]
+    pub fn seconds(&self) -> Option<f64> {
+        let read: Option<f64> = self.streams.values().map(|stream| stream.seconds).sum();
+        let days_of_calls = self.calls().zip(self.calls_per_day).map(|(calls, most)| (calls - 1) / u64::from(most));
+        // The calls of the last day are as fast as ever.
+        let waited = days_of_calls.map_or(0.0, |days| seconds_of(days * DAY));
+        read.map(|read| read.max(waited))
+    }
+
+    /// Returns how many calls that takes, if it is known of all the streams.
+    #[must_use]
+    pub fn calls(&self) -> Option<u64> {
+        let calls: Option<u64> = self.streams.values().map(|stream| stream.calls).sum();
+        calls.filter(|calls| *calls > 0)
+    }
+
+    /// Returns when the resync is done at the present schedule.
+    #[must_use]
+    pub fn done_by(&self) -> Option<Timestamp> {
+        let takes = SignedDuration::try_from_secs_f64(self.seconds()?).ok()?;
+        self.starts_at?.checked_add(takes).ok()
+    }
+}
+
+/// A day, in seconds.
+const DAY: u64 = 24 * 60 * 60;
+
+/// Converts a number of seconds for arithmetic with measured ones.
+fn seconds_of(whole: u64) -> f64 {
+    std::time::Duration::from_secs(whole).as_secs_f64()
+}
+
+/// Multiplies a duration by a ratio of two counts.
+fn share(seconds: f64, part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { seconds * (seconds_of(part) / seconds_of(whole)) }
+}
+
+/// The syncs of an integration, the newest first.
+struct History<'a> {
+    runs: Vec<&'a Run>,
+    /// Whether its tap keeps no bookmarks: then every sync reads everything.
+    forgets: bool,
+}
+
+impl<'a> History<'a> {
+    fn of(integration: &Integration, runs: &'a [Run]) -> Self {
+        let runs = runs.iter().filter(|run| run.kind == RunKind::Sync).collect();
+        Self { runs, forgets: integration.forgets() }
+    }
+
+    fn streams(&self) -> impl Iterator<Item = &'a str> {
+        self.runs.iter().flat_map(|run| run.streams.keys()).map(String::as_str)
+    }
+
+    /// Prices a stream: the rows of its last full read and what was read of it since. Part of the latter were rows that
+    /// had changed, so the destination's own count decides where it lies between the two.
+    fn price(&self, stream: &str, quota: Quota) -> Option<StreamPrice> {
+        let at = self.runs.iter().position(|run| self.is_full_read(run, stream))?;
+        let (full, later) = (self.runs[at], &self.runs[..at]);
+        let read = full.streams[stream];
+        let since: u64 = later.iter().filter_map(|run| run.streams.get(stream)).sum();
+        let arrived = self.runs[..=at].iter().find_map(|run| run.details.arrivals.get(stream)?.after);
+        let most = read + since;
+        let rows = arrived.filter(|rows| (read..=most).contains(rows)).unwrap_or(most);
+        let of_stream = |seconds| share(seconds, read, full.streams.values().sum());
+        Some(StreamPrice {
+            rows,
+            seconds: full.seconds().map(|seconds| share(of_stream(seconds), rows, read)),
+            calls: quota.calls(rows),
+            run: full.id,
+            read_at: full.started_at,
+        })
+    }
+
+    /// Tells whether a run has read all of a stream: it succeeded, and it started without a bookmark of the stream.
+    fn is_full_read(&self, run: &Run, stream: &str) -> bool {
+        if !run.status.succeeded() || !run.streams.contains_key(stream) {
+            return false;
+        }
+        match &run.bookmark_before {
+            _ if self.forgets => true,
+            Some(state) => !has_bookmark(state, stream),
+            // A state that is too long to be kept with the run is missing too, before and after.
+            None => run.full_refresh || run.bookmark_after.is_some(),
+        }
+    }
+}
+
+/// Tells whether a Singer state has a bookmark of a stream. A state of a form that is not known may have one.
+fn has_bookmark(state: &Value, stream: &str) -> bool {
+    let Some(bookmarks) = state.get("bookmarks").and_then(Value::as_object) else {
+        return state.as_object().is_none_or(|state| !state.is_empty());
+    };
+    let bookmark = bookmarks.get(stream).and_then(Value::as_object);
+    bookmark.is_some_and(|bookmark| bookmark.values().any(|value| !value.is_null()))
+}
+
+#[cfg(test)]
+mod tests;

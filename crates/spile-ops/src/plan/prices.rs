@@ -1,0 +1,50 @@
+//! What the resyncs of a plan will cost, from the runs that the registry keeps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::Error;
+use crate::Loaded;
+use spile_core::integration::Integration;
+use spile_core::name::IntegrationId;
+use spile_core::plan::{Compared, Plan, Price};
+use spile_world::World;
+
+/// How many resyncs of a plan are priced: a plan with more is not read line by line.
+const MOST: usize = 100;
+
+/// How many runs of an integration are looked at: beyond them, a full read is too old to tell anything.
+const RUNS: usize = 200;
+
+/// How many integrations are asked for at a time.
+const AT_A_TIME: usize = 8;
+
+/// Prices what a plan makes the next syncs read again. Without the registry, nothing is known of runs.
+pub(super) async fn prices(
+    world: &World,
+    loaded: &Loaded,
+    plan: &Plan,
+) -> Result<BTreeMap<IntegrationId, Price>, Error> {
+    if plan.compared == Compared::FileOnly {
+        return Ok(BTreeMap::new());
+    }
+    let has_price =
+        |integration: &&Arc<Integration>| plan.consequences.get(&integration.id).is_some_and(Price::applies);
+    let mut waiting = loaded.integrations.by_slug().filter(has_price).take(MOST).cloned();
+    let (mut asking, mut prices) = (JoinSet::new(), BTreeMap::new());
+    loop {
+        while asking.len() < AT_A_TIME
+            && let Some(integration) = waiting.next()
+        {
+            let runs = world.runs.clone();
+            asking.spawn(async move { (runs.newest(Some(integration.id), RUNS).await, integration) });
+        }
+        let Some(asked) = asking.join_next().await else { return Ok(prices) };
+        let Ok((runs, integration)) = asked else { continue };
+        let verdict = &plan.consequences[&integration.id];
+        let price = Price::of(verdict, &integration, &plan.environment, &runs?, (world.clock)());
+        prices.extend(price.map(|price| (integration.id, price)));
+    }
+}
