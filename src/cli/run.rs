@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::selection_args::SelectionArgs;
 use super::{Format, Global, Output, exit, host};
 use spile_core::name::EnvironmentName;
-use spile_core::run::{Run, RunKind};
+use spile_core::run::{Run, RunKind, StreamFilter};
 use spile_core::settings::{Sync, Verify};
 use spile_ops::run::{From, Options, Results, Retries, RunSlots, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded};
@@ -44,6 +44,9 @@ pub struct Pace {
 pub struct SyncArgs {
     #[command(flatten)]
     run: Args,
+    /// Read only the streams whose name matches; the bookmarks of all others stay unchanged [repeatable]
+    #[arg(long, value_name = "PATTERN")]
+    stream: Vec<String>,
     #[command(flatten)]
     start: Start,
     /// Show what would be synced and from which bookmark, without starting anything
@@ -63,9 +66,9 @@ pub struct SyncArgs {
 /// From where a sync reads
 #[derive(Debug, Clone, clap::Args)]
 struct Start {
-    /// Ignore the bookmark and read everything again
-    #[arg(long, conflicts_with = "since")]
-    full_refresh: bool,
+    /// Ignore the bookmark and read everything again, or only these streams
+    #[arg(long, value_name = "STREAM", num_args = 0.., require_equals = true, value_delimiter = ',', conflicts_with = "since")]
+    full_refresh: Option<Vec<String>>,
     /// Read everything again since this moment; needs a tap with a `start_date`
     #[arg(long, value_name = "DATE", value_parser = moment)]
     since: Option<String>,
@@ -134,14 +137,16 @@ impl Pace {
 
 impl SyncArgs {
     fn options(&self, settings: &Sync, environment: EnvironmentName) -> Options {
-        let from = match (self.start.full_refresh, &self.start.since) {
-            (_, Some(moment)) => From::Moment(moment.clone()),
-            (true, None) => From::Beginning,
-            (false, None) => From::Bookmark,
+        let (from, refresh) = match (&self.start.full_refresh, &self.start.since) {
+            (_, Some(moment)) => (From::Moment(moment.clone()), Vec::new()),
+            (Some(streams), None) if streams.is_empty() => (From::Beginning, Vec::new()),
+            (Some(streams), None) => (From::Bookmark, streams.clone()),
+            (None, None) => (From::Bookmark, Vec::new()),
         };
         let most = self.retries.unwrap_or(settings.retries);
         Options {
             from,
+            streams: StreamFilter { only: self.stream.clone(), refresh },
             verify: self.verify.unwrap_or(settings.verify),
             retries: Retries { most, after: settings.retry_after },
             missing_bookmark: if self.start.take_bookmark { Missing::Copy } else { Missing::Refuse },

@@ -20,6 +20,7 @@ mod refreshes;
 mod schedules;
 mod selection;
 mod sources;
+mod streams;
 mod variables;
 mod verify;
 mod wizard;

@@ -8,6 +8,7 @@ pub mod finding;
 pub mod log;
 pub mod refresh;
 pub mod stats;
+mod stream_filter;
 pub mod verify;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::name::{EnvironmentName, IntegrationId, Slug};
 pub use arrival::{Arrival, Arrived};
 pub use cause::Cause;
 pub use due::Tries;
+pub use stream_filter::StreamFilter;
 
 /// What a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,6 +211,9 @@ pub struct Details {
     /// The SHA-256 of the catalog that its tap was given, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog: Option<String>,
+    /// Which streams it was to read, if not all that are selected from their bookmarks.
+    #[serde(skip_serializing_if = "StreamFilter::is_default")]
+    pub filter: StreamFilter,
     /// Which side's plugin made it fail, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Role>,

@@ -32,7 +32,7 @@ use job::Job;
 use obstacle::Obstacle;
 use spile_core::integration::Integration;
 use spile_core::name::{EnvironmentName, IntegrationId};
-use spile_core::run::{Run, RunKind};
+use spile_core::run::{Run, RunKind, StreamFilter};
 use spile_core::settings::{Sync, Verify};
 use spile_world::World;
 use spile_world::files::project::OWN_FOLDER;
@@ -67,6 +67,8 @@ pub struct Options {
     pub when_busy: WhenBusy,
     /// From where a sync reads.
     pub from: From,
+    /// Which streams a sync reads.
+    pub streams: StreamFilter,
     /// How a sync proves that its records have arrived.
     pub verify: Verify,
     /// What to do where the backend of its bookmarks has none and another place has.
@@ -123,6 +125,7 @@ impl Options {
             retries: Retries { most: sync.retries, after: sync.retry_after },
             when_busy: WhenBusy::Wait,
             from: From::Bookmark,
+            streams: StreamFilter::default(),
             verify: sync.verify,
             missing_bookmark: Missing::Refuse,
             scheduled_for: BTreeMap::new(),

@@ -53,7 +53,10 @@ pub fn run(run: &Run, applied: Option<&Applied>, zone: &TimeZone) -> String {
         ("seconds", duration(run)),
         ("records", records(run)),
     ];
+    let listed = |streams: &[String]| (!streams.is_empty()).then(|| streams.join(", "));
     let said = [
+        ("only streams", listed(&run.details.filter.only)),
+        ("read from the start", listed(&run.details.filter.refresh)),
         ("error", run.error.clone()),
         ("cause", run.cause.map(|cause| cause.word().to_owned())),
         ("scheduled", run.scheduled_for.map(|at| local(at, zone))),

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::consequence::{Consequence, Verdict};
@@ -14,6 +13,7 @@ use crate::discovered::{Rules, Stream};
 use crate::integration::select::Pattern;
 use crate::integration::{Integration, Timetable};
 use crate::name::EnvironmentName;
+use crate::run::finding::reads_on;
 use crate::run::{Run, RunKind};
 
 /// What reading the streams of an integration again will cost.
@@ -180,22 +180,10 @@ impl<'a> History<'a> {
         if !run.status.succeeded() || !run.streams.contains_key(stream) {
             return false;
         }
-        match &run.bookmark_before {
-            _ if self.forgets => true,
-            Some(state) => !has_bookmark(state, stream),
-            // A state that is too long to be kept with the run is missing too, before and after.
-            None => run.full_refresh || run.bookmark_after.is_some(),
-        }
+        // A state that is too long to be kept with the run is missing there, before and after.
+        let is_reported = run.bookmark_before.is_some() || run.bookmark_after.is_some() || run.full_refresh;
+        self.forgets || is_reported && !reads_on(run, stream)
     }
-}
-
-/// Tells whether a Singer state has a bookmark of a stream. A state of a form that is not known may have one.
-fn has_bookmark(state: &Value, stream: &str) -> bool {
-    let Some(bookmarks) = state.get("bookmarks").and_then(Value::as_object) else {
-        return state.as_object().is_none_or(|state| !state.is_empty());
-    };
-    let bookmark = bookmarks.get(stream).and_then(Value::as_object);
-    bookmark.is_some_and(|bookmark| bookmark.values().any(|value| !value.is_null()))
 }
 
 #[cfg(test)]

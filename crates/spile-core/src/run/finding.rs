@@ -94,7 +94,8 @@ pub struct Expectations<'a> {
 pub fn of_records(run: &Run, known: &Expectations<'_>, severity: Severity) -> Vec<Finding> {
     let is_like = |one: &&Run| {
         let same = one.kind == RunKind::Sync && one.loader == run.loader && one.environment == run.environment;
-        same && one.id != run.id && one.status.succeeded()
+        // What only some streams were read of says nothing about the others.
+        same && one.id != run.id && one.status.succeeded() && one.details.filter.only.is_empty()
     };
     let earlier: Vec<&Run> = known.earlier.iter().filter(is_like).collect();
     if run.records.unwrap_or_default() > 0 {
@@ -143,7 +144,7 @@ fn usual(stream: &str, earlier: &[&Run]) -> Option<u64> {
 }
 
 /// Tells whether a sync read a stream on from a bookmark, and not whole.
-fn reads_on(run: &Run, stream: &str) -> bool {
+pub(crate) fn reads_on(run: &Run, stream: &str) -> bool {
     let Some(state) = run.bookmark_before.as_ref().filter(|_| !run.full_refresh) else { return false };
     match state.get("bookmarks") {
         Some(bookmarks) => bookmarks.get(stream).is_some_and(says),

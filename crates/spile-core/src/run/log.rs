@@ -76,6 +76,8 @@ pub enum LogLine {
     /// Why a run is not begun: what is kept of its bookmarks is missing, another project's, or cannot be read; told by
     /// `launch.py`.
     BookmarksRefused(String),
+    /// Why a run of some streams is not begun: the source offers none of that name; reported by `launch.py`.
+    StreamsRefused(String),
     /// Records that a plugin reports as handled since its last report.
     Metric {
         /// Who says so.
@@ -139,6 +141,7 @@ struct Line {
     spile_facts: Option<Details>,
     spile_catalog: Option<CatalogFacts>,
     spile_bookmarks_refused: Option<String>,
+    spile_streams_refused: Option<String>,
     spile_not_singer: Option<String>,
     #[serde(rename = "_logger")]
     logger: String,
@@ -178,6 +181,9 @@ impl Line {
         }
         if let Some(why) = self.spile_bookmarks_refused {
             return LogLine::BookmarksRefused(why);
+        }
+        if let Some(why) = self.spile_streams_refused {
+            return LogLine::StreamsRefused(why);
         }
         if let Some(line) = self.spile_not_singer {
             return LogLine::NotSinger(line);
@@ -246,6 +252,13 @@ fn metric(text: &str, structured: &Value) -> Option<(String, u64)> {
     Some((stream.to_owned(), metric.get("value")?.as_u64()?))
 }
 
+/// Why `launch.py` did not let a run begin.
+#[derive(Debug)]
+struct Refused {
+    why: String,
+    cause: Cause,
+}
+
 /// What was read from a log so far. Its size does not grow with the log.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -254,7 +267,7 @@ pub struct Tally {
     after: Option<Value>,
     details: Details,
     catalog: CatalogFacts,
-    refused: Option<String>,
+    refused: Option<Refused>,
     not_singer: Option<String>,
     metrics: BTreeMap<Speaker, BTreeMap<String, u64>>,
     failure: Option<Failure>,
@@ -271,7 +284,8 @@ impl Tally {
             LogLine::BookmarkAfter(state) => self.after = Some(state),
             LogLine::Facts(facts) => self.details.add(facts),
             LogLine::Catalog(facts) => self.catalog.add(facts),
-            LogLine::BookmarksRefused(why) => self.refused = Some(why),
+            LogLine::BookmarksRefused(why) => self.refused = Some(Refused { why, cause: Cause::Bookmark }),
+            LogLine::StreamsRefused(why) => self.refused = Some(Refused { why, cause: Cause::MissingStream }),
             LogLine::NotSinger(line) => self.not_singer = self.not_singer.take().or(Some(line)),
             LogLine::Metric { speaker, stream, records } => {
                 *self.metrics.entry(speaker).or_default().entry(stream).or_default() += records;
@@ -319,8 +333,8 @@ impl Tally {
     /// Returns what kind of thing went wrong.
     #[must_use]
     pub fn cause(&self) -> Cause {
-        if self.refused.is_some() {
-            return Cause::Bookmark;
+        if let Some(refused) = &self.refused {
+            return refused.cause;
         }
         match &self.failure {
             Some(Failure::Locked { .. }) => Cause::Busy,
@@ -366,7 +380,7 @@ impl Tally {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         if let Some(refused) = &self.refused {
-            return Some(refused.clone());
+            return Some(refused.why.clone());
         }
         match &self.failure {
             // Meltano's own sentence advises an option that only its own command has.

@@ -30,7 +30,11 @@ pub enum RefreshRemains {
 /// `except` is the run that asks.
 #[must_use]
 pub fn unfinished(runs: &[Run], loader: Option<IntegrationId>, except: Uuid) -> Option<Unfinished> {
-    let is_of = |run: &&Run| run.kind == RunKind::Sync && run.loader == loader && run.id != except;
+    // A sync of some streams alone neither continues a refresh nor replaces it.
+    let is_of = |run: &&Run| {
+        let is_whole = run.kind == RunKind::Sync && run.details.filter.only.is_empty();
+        is_whole && run.loader == loader && run.id != except
+    };
     let mut broken_off = runs.iter().filter(is_of).take_while(|run| run.full_refresh && !run.status.succeeded());
     let last = broken_off.next()?;
     // One that went on with another begins with bookmarks of that one, and one that was asked for with none.

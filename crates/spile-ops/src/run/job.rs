@@ -21,10 +21,13 @@ use spile_core::name::EnvironmentName;
 use spile_core::record::entry::state_id;
 use spile_core::run::finding::Finding;
 use spile_core::run::refresh::{self, RefreshRemains};
-use spile_core::run::{Cause, Run, RunKind, RunStatus, Start, Tries};
+use spile_core::run::{Cause, Details, Run, RunKind, RunStatus, Start, StreamFilter, Tries};
 use spile_world::processes::meltano::{Finished, Hold, InstallError, Outcome, Progress, Request, RunError, Span};
 use spile_world::stores::supabase::NotKept;
 use spile_world::{World, processes::machine};
+
+/// The setting of every extractor that narrows its selection: an extra of Meltano's.
+const SELECT_FILTER: &str = "_select_filter";
 
 /// One run, with all it needs.
 pub(super) struct Job {
@@ -84,7 +87,8 @@ impl Job {
 
     /// Makes it a part of the full refresh that broke off before it, where one did and nothing else was asked for.
     async fn going_on(&mut self, run: Run) -> Result<Run, Error> {
-        if self.kind != RunKind::Sync || self.options.from != From::Bookmark {
+        let is_whole = self.options.from == From::Bookmark && self.options.streams.only.is_empty();
+        if self.kind != RunKind::Sync || !is_whole {
             return Ok(run);
         }
         let Some(unfinished) = refresh::unfinished(self.known().await?, run.loader, run.id) else { return Ok(run) };
@@ -153,6 +157,19 @@ impl Job {
         Ok(tries.is_some_and(|tries| tries.have_served(*moment)))
     }
 
+    /// Returns which streams are read. Of those that are named, the beginning is one without their bookmarks: Meltano's own
+    /// full refresh would forget the bookmarks of the others.
+    fn filter(&self) -> StreamFilter {
+        let filter = self.options.streams.clone();
+        match (self.kind, &self.options.from) {
+            (RunKind::Test, _) => StreamFilter::default(),
+            (RunKind::Sync, From::Beginning | From::Moment(_)) if !filter.only.is_empty() => {
+                StreamFilter { refresh: vec!["*".to_owned()], ..filter }
+            }
+            (RunKind::Sync, _) => filter,
+        }
+    }
+
     /// Returns the run as it begins.
     pub(super) fn begun(&self) -> Run {
         let environment = self.options.environment.clone();
@@ -170,9 +187,10 @@ impl Job {
         Run {
             state_id,
             loader: loader.map(|loader| loader.id),
-            full_refresh: self.options.from != From::Bookmark,
+            full_refresh: self.options.from != From::Bookmark && self.options.streams.only.is_empty(),
             scheduled_for: self.options.scheduled_for.get(&self.integration.id).copied(),
             host: Some(machine::name()),
+            details: Details { filter: self.filter(), ..Details::default() },
             ..Run::start(start)
         }
     }
@@ -286,7 +304,8 @@ impl Job {
             request.verify = self.options.verify;
         }
         // A further try goes on with what the one before it has left.
-        let span = if run.bookmark_after.is_none() { Span::Everything } else { Span::New };
+        let is_narrow = !run.details.filter.only.is_empty();
+        let span = if run.bookmark_after.is_none() && !is_narrow { Span::Everything } else { Span::New };
         match &self.options.from {
             From::Bookmark => {}
             From::Beginning => request.span = span,
@@ -296,6 +315,11 @@ impl Job {
                 request.settings.insert(variable, moment.clone());
             }
         }
+        if is_narrow {
+            let variable = environment_variable(&self.integration.plugin_name(), SELECT_FILTER);
+            request.settings.insert(variable, serde_json::json!(run.details.filter.select_filter()).to_string());
+        }
+        request.filter = run.details.filter.clone();
         Ok(request)
     }
 

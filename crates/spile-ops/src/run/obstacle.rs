@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{From, Loaded, Options, START};
 use spile_core::connector::Role;
+use spile_core::discovered::can_select;
 use spile_core::integration::Integration;
 use spile_core::render::read;
 use spile_core::render::steps::{Job, More, Run};
@@ -67,6 +68,12 @@ pub(super) fn of(integration: &Integration, jobs: &[Job], kind: RunKind, options
         return Some(Obstacle::new(
             "has no setting `start_date`",
             "remove `--since`, or read everything with `--full-refresh`",
+        ));
+    }
+    if kind == RunKind::Sync && !options.streams.is_default() && !can_select(integration) {
+        return Some(Obstacle::new(
+            "has a tap that cannot be told which streams to read",
+            "sync all of its streams, without `--stream` and with `--full-refresh` alone",
         ));
     }
     None

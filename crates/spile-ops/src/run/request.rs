@@ -14,6 +14,7 @@ use spile_core::integration::{Integration, Integrations};
 use spile_core::name::EnvironmentName;
 use spile_core::plan;
 use spile_core::render::Purpose;
+use spile_core::run::StreamFilter;
 use spile_core::settings::Verify;
 use spile_core::value::expansion;
 use spile_world::World;
@@ -70,6 +71,7 @@ pub(crate) async fn request(
         plugins: those.iter().map(|one| (one.role(), installed(one, &project_file))).collect(),
         project_file,
         span: Span::New,
+        filter: StreamFilter::default(),
         verify: Verify::Off,
         catalog: Catalog::Kept,
         surroundings: if is_imported { Surroundings::Project } else { Surroundings::Nothing },

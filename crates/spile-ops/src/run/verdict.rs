@@ -67,10 +67,12 @@ impl Job {
         }
     }
 
-    /// Compares the records of a sync with those of earlier ones. Of a sync from a moment on nobody knows what is usual.
+    /// Compares the records of a sync with those of earlier ones. Nobody knows what is usual for a sync from a moment on, or
+    /// for one of some streams.
     async fn of_records(&self, run: &Run) -> Result<Vec<Finding>, Error> {
         let severity = self.loaded.settings.sync.empty;
-        if self.kind != RunKind::Sync || severity == Severity::Ok || matches!(self.options.from, From::Moment(_)) {
+        let is_usual = !matches!(self.options.from, From::Moment(_)) && self.options.streams.only.is_empty();
+        if self.kind != RunKind::Sync || severity == Severity::Ok || !is_usual {
             return Ok(Vec::new());
         }
         let earlier = self.known().await?;

@@ -62,6 +62,7 @@ pub use run_log::{before as log_before, keep_logs};
 pub use spile_core::run::log::CatalogFacts;
 
 /// Starts Meltano with a counter of records between tap and target.
+const STREAMS: &str = "streams.json";
 const LAUNCH: &str = include_str!("meltano/launch.py");
 
 /// Counts the rows of a loader's tables.
@@ -267,6 +268,10 @@ impl Meltano {
         if let Catalog::Given(catalog) = &request.catalog {
             private.write_bytes(CATALOG, catalog).map_err(RunError::io("write", &private.path(CATALOG)))?;
         }
+        if !request.filter.is_default() {
+            let asked = serde_json::json!(request.filter).to_string();
+            private.write(STREAMS, &asked).map_err(RunError::io("write", &private.path(STREAMS)))?;
+        }
         Self::tell_bookmarks(private, request)?;
         if request.surroundings == Surroundings::Project {
             self.link(private)?;
@@ -392,6 +397,7 @@ impl<'a> Listener<'a> {
             | LogLine::Facts(_)
             | LogLine::Catalog(_)
             | LogLine::BookmarksRefused(_)
+            | LogLine::StreamsRefused(_)
             | LogLine::NotSinger(_)
             | LogLine::Metric { .. }
             | LogLine::BlockEnded(_)

@@ -304,6 +304,115 @@ def tell_bookmarks():
     atexit.register(bookmarks.tell_last)
 
 
+class Streams:
+    """Narrows a sync to some streams, or has some read from their beginning. The bookmarks of all others stay as they are."""
+
+    FORM = "the bookmarks are in a form that spile does not know, so it cannot tell those of one stream from the others"
+
+    def __init__(self, asked):
+        self.only, self.refresh = asked.get("only", []), asked.get("refresh", [])
+        self.before = {}
+
+    @staticmethod
+    def matches(stream, patterns):
+        return any(fnmatch.fnmatchcase(stream, pattern) for pattern in patterns)
+
+    def reads(self, stream):
+        return not self.only or self.matches(stream, self.only)
+
+    def bookmarks(self, state):
+        from meltano.core.plugin.error import PluginExecutionError
+
+        found = state.get("bookmarks", {}) if isinstance(state, dict) else None
+        if not isinstance(found, dict) or (state and "bookmarks" not in state):
+            refuse(self.FORM)
+            raise PluginExecutionError(self.FORM)
+        return found
+
+    def given(self, state):
+        """Returns what the tap is given of a state: all but the bookmarks of streams that it reads from their beginning."""
+        if not state:
+            return state
+        self.before = self.bookmarks(state)
+        is_given = lambda stream: not (self.reads(stream) and self.matches(stream, self.refresh))
+        bookmarks = {stream: mark for stream, mark in self.before.items() if is_given(stream)}
+        # Libraries of taps start with the stream that an interrupted run was reading.
+        rest = {key: value for key, value in state.items() if key != "currently_syncing"}
+        return {**rest, "bookmarks": bookmarks}
+
+    def merged(self, text):
+        """Returns what is kept of a state that the tap has left: of streams that it did not read, what there was."""
+        left = json.loads(text)
+        state = left.get("singer_state")
+        if not self.only or not isinstance(state, dict):
+            return text
+        after = self.bookmarks(state)
+        unread = {stream: mark for stream, mark in self.before.items() if not self.reads(stream)}
+        read = {stream: mark for stream, mark in after.items() if self.reads(stream)}
+        both = {**unread, **read}
+        # In the order in which they were.
+        names = [*(name for name in self.before if name in both), *(name for name in both if name not in self.before)]
+        state["bookmarks"] = {name: both[name] for name in names}
+        return json.dumps(left)
+
+    def check(self, catalog):
+        """Refuses a pattern that no selected stream of the catalog matches."""
+        import difflib
+
+        from meltano.core.plugin.error import PluginExecutionError
+
+        with open(catalog) as file:
+            streams = [stream for stream in json.load(file).get("streams", []) if isinstance(stream, dict)]
+        names = [str(stream.get("tap_stream_id")) for stream in streams]
+        selected = [name for name, stream in zip(names, streams) if Catalogs.is_selected(stream)]
+        for pattern in [*self.only, *self.refresh]:
+            if fnmatch.filter(selected, pattern):
+                continue
+            if fnmatch.filter(names, pattern):
+                why = f"`{pattern}` is not selected: add it to `select`"
+            else:
+                near = difflib.get_close_matches(pattern, names, n=1)
+                hint = f": did you mean `{near[0]}`?" if near else ""
+                why = f"the source offers no stream that matches `{pattern}`{hint}"
+            say("Streams", "error", spile_streams_refused=why)
+            raise PluginExecutionError(why)
+
+
+def take_streams():
+    """Reads which streams spile asks for; `None` where it asks for all that are selected."""
+    try:
+        with open(os.path.join(os.environ["MELTANO_PROJECT_ROOT"], "streams.json")) as file:
+            return Streams(json.load(file))
+    except FileNotFoundError:
+        return None
+
+
+def narrow_state(streams):
+    """Hooks into where Meltano looks bookmarks up, before those are reported that the tap starts with."""
+    from meltano.core.plugin.singer.tap import SingerTap
+
+    look_up = SingerTap.get_singer_state
+    SingerTap.get_singer_state = lambda *args, **kwargs: streams.given(look_up(*args, **kwargs))
+
+
+def narrow_run(streams):
+    """Hooks into where Meltano stores state, before it is reported, and into where it applies the selection."""
+    from meltano.core.plugin.singer.tap import SingerTap
+    from meltano.core.state_service import StateService
+
+    keep, apply = StateService.add_state, SingerTap.apply_catalog_rules
+
+    def add_state(self, job, new_state, *args, **kwargs):
+        keep(self, job, streams.merged(new_state), *args, **kwargs)
+
+    async def apply_catalog_rules(self, invoker, *args, **kwargs):
+        await apply(self, invoker, *args, **kwargs)
+        streams.check(invoker.files["catalog"])
+
+    StateService.add_state = add_state
+    SingerTap.apply_catalog_rules = apply_catalog_rules
+
+
 class Catalogs:
     """Keeps the catalog of a tap fresh, and tells what it has to do with the selection."""
 
@@ -697,6 +806,10 @@ if __name__ == "__main__":
     gc.disable()
     threading.Thread(target=stop_with, args=(int(sys.argv.pop(1)),), daemon=True).start()
     wanted, told = sys.argv.pop(1), take_bookmarks()
+    streams = take_streams() if "run" in sys.argv else None
+    # Not tried: without it, more would be read and other bookmarks would change.
+    if streams:
+        narrow_state(streams)
     try:
         name_settings()
         if told is not None:
@@ -712,6 +825,8 @@ if __name__ == "__main__":
             discover_afresh()
     except Exception as error:  # Another Meltano than this was written for: it runs all the same.
         print(f"records are not counted, bookmarks are not reported or guarded, or catalogs are not watched: {error}", file=sys.stderr)
+    if streams:
+        narrow_run(streams)
     # Not tried: without it both would run.
     compare_instead(os.path.join(os.path.dirname(os.path.abspath(__file__)), "compare"))
     from meltano.cli import main

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Bookmarks, Hold, Host};
 use spile_core::connector::{Plugin, Role};
 use spile_core::run::log::CatalogFacts;
-use spile_core::run::{Cause, Details};
+use spile_core::run::{Cause, Details, StreamFilter};
 use spile_core::secret::Secret;
 use spile_core::settings::Verify;
 
@@ -43,6 +43,8 @@ pub struct Request {
     pub surroundings: Surroundings,
     /// What a run reads.
     pub span: Span,
+    /// Which streams it reads, and which of them from their beginning.
+    pub filter: StreamFilter,
     /// Whether the loader's tables are counted.
     pub verify: Verify,
     /// Where the tap's catalog comes from.
