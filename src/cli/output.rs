@@ -232,7 +232,8 @@ impl Output {
                 self.progress.end(&run.slug);
                 self.ended(run);
             }
-            Event::Wrote { target } => self.step("Wrote", target),
+            Event::WroteTarget(target) => self.step("Wrote", target.title()),
+            Event::WroteOutput(path) => self.step("Wrote", &path.display().to_string()),
             Event::Notified { channel, title, more: 0 } => self.step("Notified", &format!("`{channel}`: {title}")),
             Event::Notified { channel, title, more } => {
                 self.step("Notified", &format!("`{channel}`: {title}, and {more} more"));

@@ -3,6 +3,7 @@
 pub mod entry;
 pub mod plugin;
 pub mod row;
+pub mod target;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -16,6 +17,7 @@ use crate::value;
 pub use entry::Entry;
 pub use plugin::PluginDefinition;
 pub use row::Row;
+pub use target::Target;
 
 /// The fields of a record by path, for example `config.start_date`.
 pub type Fields = BTreeMap<String, Field>;
@@ -47,6 +49,9 @@ impl Field {
 
 /// What one target keeps for one integration.
 pub trait Record: Clone + PartialEq + Debug + Serialize + Send + Sync + 'static {
+    /// Where records of this kind are kept.
+    const TARGET: Target;
+
     /// What the target holds besides its records: the text of a file, nothing in a table.
     type Document: Clone + PartialEq + Debug + Default + Serialize + Send + Sync + 'static;
 

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::name::EnvironmentName;
 use crate::plan::State;
-use crate::record::Entry;
 use crate::record::entry::Origin;
+use crate::record::{Entry, Target};
 use crate::source::Source;
 use crate::yaml::write::{self, ValuePosition};
 use engine::{Author, Failure, Template};
@@ -31,7 +31,7 @@ pub use stamp::stamp;
 pub const MARKER: &str = "# Rendered by spile from integrations/: edit the files there and run `spile apply`.";
 
 /// The file's name in the project.
-pub const FILE_NAME: &str = "meltano.yml";
+pub const FILE_NAME: &str = Target::MeltanoFile.title();
 
 /// Where a project has a template of its own.
 pub const TEMPLATE_FILE: &str = "templates/meltano.yml.j2";

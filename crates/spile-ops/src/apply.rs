@@ -6,6 +6,8 @@ use super::{Error, Event, Loaded, Tell};
 use spile_core::connector::bundled::Bundled;
 use spile_core::plan::Plan;
 use spile_core::plan::guard::Allowance;
+use spile_core::record::Target;
+use spile_core::render::FILE_NAME;
 use spile_world::{Origin, Rendered, TargetError, World, processes::bundled};
 
 /// The options of apply besides the plan.
@@ -47,23 +49,23 @@ pub async fn apply(
     }
     // Files are looked at before the registry is written, so that a stale one stops all.
     if world.meltano_file.read().await?.revision != plan.meltano.revision {
-        return Err(Error::Target(TargetError::Stale { target: "meltano.yml" }));
+        return Err(Error::Target(TargetError::Stale { target: FILE_NAME }));
     }
     plan.outputs.steps.iter().try_for_each(|step| world.outputs.check(step))?;
     // Also where no row changes: the registry remembers every apply.
     world.registry.write(&plan.registry, &origin(plan, options)).await?;
     if !plan.registry.is_empty() {
-        tell(Event::Wrote { target: "registry".to_owned() });
+        tell(Event::WroteTarget(Target::Registry));
     }
     if plan.meltano.is_empty() {
         settle(world, plan, tell).await;
     } else {
         world.meltano_file.write(&plan.meltano, &options.origin).await?;
-        tell(Event::Wrote { target: "meltano.yml".to_owned() });
+        tell(Event::WroteTarget(Target::MeltanoFile));
     }
     for step in &plan.outputs.steps {
         world.outputs.write(step)?;
-        tell(Event::Wrote { target: step.path.display().to_string() });
+        tell(Event::WroteOutput(step.path.clone()));
     }
     keep(world, loaded);
     match plan.left_in(&super::plan::targets(world).await?) {

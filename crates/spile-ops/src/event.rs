@@ -1,11 +1,13 @@
 //! Progress that operations report.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use spile_core::name::{ChannelName, Slug};
+use spile_core::record::Target;
 use spile_core::run::refresh::Unfinished;
 use spile_core::run::{Run, RunKind};
 
@@ -88,10 +90,9 @@ pub enum Event {
     /// A run has ended.
     Ended(Box<Run>),
     /// A target has been written.
-    Wrote {
-        /// `registry`, `meltano.yml` or the path of an output.
-        target: String,
-    },
+    WroteTarget(Target),
+    /// An output has been written.
+    WroteOutput(PathBuf),
     /// A channel was notified.
     Notified {
         /// The channel.

@@ -63,7 +63,7 @@ pub async fn drifted(
     environment: &EnvironmentName,
 ) -> Result<BTreeSet<IntegrationId>, Error> {
     let asked = plan::rows(&loaded.integrations, environment);
-    let drift = plan::drift::in_target("registry", &world.registry.read().await?, &asked);
+    let drift = plan::drift::in_target(&world.registry.read().await?, &asked);
     Ok(drift.into_iter().map(|drift| drift.id).collect())
 }
 

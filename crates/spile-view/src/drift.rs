@@ -4,6 +4,7 @@ use super::plan_data::{DriftData, DriftFieldData, HandEditData, PlanData};
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, styled};
 use spile_core::plan::drift::{DriftKind, Files};
 use spile_core::plan::hand_edit::HandEditKind;
+use spile_core::record::Target;
 use spile_core::render::FILE_NAME;
 
 /// What something else has changed.
@@ -47,7 +48,7 @@ pub fn text(drifted: &Drifted<'_>) -> String {
         lines.push(format!("    {} is not what any of your files makes it:", styled(STRONG, FILE_NAME)));
         lines.extend(hand_edits.iter().map(|edit| format!("      {}", super::plain(&edit.phrase))));
     }
-    if is_edited && hand_edits.is_empty() && drift.iter().all(|drift| drift.target == "registry") {
+    if is_edited && hand_edits.is_empty() && drift.iter().all(|drift| drift.target == Target::Registry) {
         lines.push(format!("    {} has changed outside its integrations", styled(STRONG, FILE_NAME)));
     }
     lines.push(format!("    {}\n", styled(QUIET, next_step(drifted))));
@@ -56,8 +57,8 @@ pub fn text(drifted: &Drifted<'_>) -> String {
 
 fn next_step(drifted: &Drifted<'_>) -> &'static str {
     let is_lost = drifted.hand_edits.iter().any(|edit| edit.edit != HandEditKind::Removed);
-    let is_in_file = is_lost || drifted.records.iter().any(|drift| drift.target == "meltano");
-    match (is_in_file, drifted.records.iter().any(|drift| drift.target == "registry")) {
+    let is_in_file = is_lost || drifted.records.iter().any(|drift| drift.target == Target::MeltanoFile);
+    match (is_in_file, drifted.records.iter().any(|drift| drift.target == Target::Registry)) {
         (true, false) => "apply overwrites all of it with the files; `spile pull` writes it into the files instead",
         (true, true) => {
             "apply overwrites all of it with the files; `spile pull` writes what meltano.yml says into the files instead, and \
@@ -75,8 +76,7 @@ pub fn verb(drift: &DriftData) -> String {
         DriftKind::Removed => "is gone",
         DriftKind::Added => "exists again after apply deleted it",
     };
-    let place = if drift.target == "registry" { "the registry" } else { FILE_NAME };
-    format!("{verb} in {place}")
+    format!("{verb} in {}", drift.target.words())
 }
 
 fn field(field: &DriftFieldData) -> String {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, plain, sign, styled, upgrade};
 use spile_core::plan::{Action, Compared, Consequence, SecretChange};
+use spile_core::record::Target;
 use spile_core::record::row::WRAPPING;
 use spile_core::render::FILE_NAME;
 use spile_ops::counted;
@@ -115,11 +116,10 @@ pub fn streams(change: &ChangeData) -> String {
 
 /// A file's new and gone entries are in its diff; here they are only named.
 fn target(text: &mut String, change: &ChangeData, whole: Action) {
-    let is_file = change.target == "meltano";
-    let name = if is_file { FILE_NAME } else { "registry" };
+    let is_file = change.target == Target::MeltanoFile;
     let (sign, style) = sign(change.action);
     let note = if change.action == whole { String::new() } else { format!(" ({} {sign})", styled(style, "differs:")) };
-    line(text, 6, &format!("{name}{note}"));
+    line(text, 6, &format!("{}{note}", change.target.title()));
     if change.action != Action::Update && is_file {
         line(text, 8, &format!("{} {}", styled(style, sign), plain(&change.title)));
         return;
@@ -254,7 +254,9 @@ pub fn numbers(plan: &PlanData) -> String {
         format!("{create} to create, {update} to update, {delete} to delete, {} unchanged", summary.unchanged);
     let is_meltano = |file: &&FileData| file.path == FILE_NAME;
     // Writing to a string does not fail.
-    if plan.files.iter().any(|file| is_meltano(&file)) && plan.changes.iter().all(|change| change.target != "meltano") {
+    if plan.files.iter().any(|file| is_meltano(&file))
+        && plan.changes.iter().all(|change| change.target != Target::MeltanoFile)
+    {
         let _ = write!(line, "; {FILE_NAME} to be rendered again");
     }
     let outputs: Vec<&str> =

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::plan_data::{ChangeData, PlanData};
 use spile_core::plan::Action;
+use spile_core::record::Target;
 use spile_core::render::FILE_NAME;
 
 /// How many integrations are named.
@@ -12,14 +13,9 @@ const MOST: usize = 10;
 /// Says what is different now, a sentence each: where it comes from, then by integration.
 #[must_use]
 pub fn between(saved: &PlanData, now: &PlanData) -> Vec<String> {
-    let has_moved = |target: &str| saved.revisions.get(target) != now.revisions.get(target);
-    let mut sentences = Vec::new();
-    if has_moved("registry") {
-        sentences.push("the registry has changed".to_owned());
-    }
-    if has_moved("meltano") {
-        sentences.push("`meltano.yml` has changed".to_owned());
-    }
+    let has_moved = |target: &Target| saved.revisions.of(*target) != now.revisions.of(*target);
+    let moved = [Target::Registry, Target::MeltanoFile].into_iter().filter(has_moved);
+    let mut sentences: Vec<String> = moved.map(|target| format!("{target} has changed")).collect();
     sentences.extend(outputs(saved, now).into_iter().map(|path| format!("`{path}` now renders differently")));
     if sentences.is_empty() {
         sentences.push("the files have changed".to_owned());

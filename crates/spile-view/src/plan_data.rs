@@ -3,8 +3,6 @@
 mod build;
 mod price;
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +13,10 @@ pub use price::{PriceData, StreamPriceData};
 use spile_core::digest::hash;
 use spile_core::name::{IntegrationId, Slug};
 use spile_core::plan::hand_edit::HandEditKind;
-use spile_core::plan::{Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, SecretChange, Summary};
+use spile_core::plan::{
+    Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, Revision, SecretChange, Summary,
+};
+use spile_core::record::Target;
 
 /// The version of the form.
 pub const FORMAT: &str = "1.0";
@@ -39,8 +40,8 @@ pub struct PlanData {
     pub only: Vec<Slug>,
     /// What was compared.
     pub compared: Compared,
-    /// The revisions of `registry` and `meltano`.
-    pub revisions: BTreeMap<String, String>,
+    /// The revisions of both targets.
+    pub revisions: Revisions,
     /// How many integrations come, change and go.
     pub summary: Summary,
     /// Whether something is deleted, or all of its data have to be read again.
@@ -79,6 +80,26 @@ pub struct PlanData {
     pub problems: Vec<ProblemData>,
 }
 
+/// The revisions that a plan was worked out from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revisions {
+    /// That of `meltano.yml`.
+    pub meltano: Revision,
+    /// That of the registry.
+    pub registry: Revision,
+}
+
+impl Revisions {
+    /// Returns that of a target.
+    #[must_use]
+    pub fn of(&self, target: Target) -> &Revision {
+        match target {
+            Target::Registry => &self.registry,
+            Target::MeltanoFile => &self.meltano,
+        }
+    }
+}
+
 /// What happens to one record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChangeData {
@@ -86,8 +107,8 @@ pub struct ChangeData {
     pub slug: Slug,
     /// Its id.
     pub id: IntegrationId,
-    /// `registry` or `meltano`.
-    pub target: String,
+    /// Where.
+    pub target: Target,
     /// What happens.
     pub action: Action,
     /// Whether its row was unmanaged.
@@ -182,8 +203,8 @@ pub struct DriftData {
     pub slug: Slug,
     /// Its id.
     pub id: IntegrationId,
-    /// `registry` or `meltano`.
-    pub target: String,
+    /// Where.
+    pub target: Target,
     /// `changed`, `removed` or `added`.
     pub kind: spile_core::plan::drift::DriftKind,
     /// The fields that are not as they were left, where that is known.

@@ -153,7 +153,7 @@ fn integration(changes: &[ChangeData], detail: Detail) -> String {
 }
 
 fn target(change: &ChangeData) -> String {
-    let name = if change.target == "meltano" { FILE_NAME } else { "registry" };
+    let name = change.target.title();
     if change.fields.is_empty() || change.action == Action::Delete {
         return format!("\n**{name}**\n\n- `{}` {}\n", super::sign(change.action).0, code(&change.title));
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Change, Current, Desired, FieldChange, Last, Snapshot, State};
 use crate::name::{IntegrationId, Slug};
-use crate::record::Record;
+use crate::record::{Record, Target};
 
 /// What something else has done to one record since the last apply.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +15,8 @@ pub struct Drift {
     pub id: IntegrationId,
     /// Its name.
     pub slug: Slug,
-    /// Where: `registry` or `meltano`.
-    pub target: &'static str,
+    /// Where.
+    pub target: Target,
     /// What.
     pub kind: DriftKind,
     /// The fields that are not as they were left, where the target has kept how they were.
@@ -58,15 +58,15 @@ pub enum Files {
 
 /// Returns the drift of both targets, sorted by name.
 pub(super) fn between(current: &Current, desired: &Desired) -> Vec<Drift> {
-    let mut drift = in_target("registry", &current.registry, &desired.registry);
-    drift.extend(in_target("meltano", &current.meltano, &desired.meltano));
-    drift.sort_by(|a, b| a.slug.cmp(&b.slug).then(b.target.cmp(a.target)));
+    let mut drift = in_target(&current.registry, &desired.registry);
+    drift.extend(in_target(&current.meltano, &desired.meltano));
+    drift.sort_by(|a, b| a.slug.cmp(&b.slug).then(a.target.cmp(&b.target)));
     drift
 }
 
 /// Compares what was last applied, what is live, and what is desired. What matches the files is no longer drift.
 #[must_use]
-pub fn in_target<R: Record>(target: &'static str, current: &Snapshot<R>, desired: &State<R>) -> Vec<Drift> {
+pub fn in_target<R: Record>(current: &Snapshot<R>, desired: &State<R>) -> Vec<Drift> {
     let of_record = |(id, last): (&IntegrationId, &Last<R>)| {
         let (live, wanted) = (current.state.get(id), desired.get(id));
         let is_wanted = match (live, wanted) {
@@ -84,7 +84,7 @@ pub fn in_target<R: Record>(target: &'static str, current: &Snapshot<R>, desired
             (Last::Held(left), Some(live)) => (DriftKind::Changed, fields(left, live, wanted)),
         };
         let slug = live.or(wanted)?.slug().clone();
-        Some(Drift { id: *id, slug, target, kind, fields })
+        Some(Drift { id: *id, slug, target: R::TARGET, kind, fields })
     };
     current.drifted.iter().filter_map(of_record).collect()
 }

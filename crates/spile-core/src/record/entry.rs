@@ -8,7 +8,7 @@ use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Field, Fields, PluginDefinition, Record, spread, spread_in_order};
+use super::{Field, Fields, PluginDefinition, Record, Target, spread, spread_in_order};
 use crate::connector::Role;
 use crate::connector::naming::NamingSettings;
 use crate::digest::hash;
@@ -281,6 +281,7 @@ fn references(plugin: &str, declaration: &Declaration) -> Settings {
 }
 
 impl Record for Entry {
+    const TARGET: Target = Target::MeltanoFile;
     type Document = String;
 
     fn slug(&self) -> &Slug {

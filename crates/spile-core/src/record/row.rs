@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Field, Fields, Record, spread};
+use super::{Field, Fields, Record, Target, spread};
 use crate::integration::secrets::setting_of;
 use crate::integration::{Integration, Secrets};
 use crate::name::{EnvironmentName, Slug};
@@ -92,6 +92,7 @@ impl Row {
 }
 
 impl Record for Row {
+    const TARGET: Target = Target::Registry;
     type Document = ();
 
     fn slug(&self) -> &Slug {

@@ -18,6 +18,7 @@ use spile_core::plan::drift::DriftKind;
 use spile_core::plan::guard::Allowance;
 use spile_core::plan::{Drift, Plan};
 use spile_core::problem::{Problem, Report};
+use spile_core::record::Target;
 use spile_core::settings::AlertKind;
 use spile_world::World;
 use spile_world::stores::runs::Standing;
@@ -171,7 +172,10 @@ fn refusal(about: &str, error: &Error, now: Timestamp) -> Alert {
 }
 
 fn drifted(loaded: &Loaded, drift: &Drift, now: Timestamp) -> Alert {
-    let place = if drift.target == "registry" { "row" } else { "entry in `meltano.yml`" };
+    let (place, about, pull) = match drift.target {
+        Target::Registry => ("row", "drift", format!("spile pull {}", drift.slug)),
+        Target::MeltanoFile => ("entry in `meltano.yml`", "edited", "spile pull".to_owned()),
+    };
     let fields: Vec<String> = drift.fields.iter().map(|field| format!("`{}`", field.change.path)).collect();
     let sentence = match drift.kind {
         DriftKind::Changed if fields.is_empty() => format!("its {place} was changed outside spile"),
@@ -181,12 +185,7 @@ fn drifted(loaded: &Loaded, drift: &Drift, now: Timestamp) -> Alert {
     };
     let integration = loaded.integrations.get(&drift.id);
     let file = integration.map_or_else(PathBuf::new, |one| one.path.clone());
-    let about = format!("{}/{}", drift.id, if drift.target == "registry" { "drift" } else { "edited" });
-    let alert = to_do(about, integration.map(AsRef::as_ref), file, sentence, now);
-    let pull = match drift.target {
-        "registry" => format!("spile pull {}", drift.slug),
-        _ => "spile pull".to_owned(),
-    };
+    let alert = to_do(format!("{}/{about}", drift.id), integration.map(AsRef::as_ref), file, sentence, now);
     let gone = || Subject { id: Some(drift.id), slug: drift.slug.clone(), tags: None };
     Alert {
         integration: Some(alert.integration.unwrap_or_else(gone)),

@@ -138,7 +138,7 @@ fn changed_fields<'a>(
         }
         return Ok(changed);
     }
-    for drift in in_target("meltano", there, &loaded.entries) {
+    for drift in in_target(there, &loaded.entries) {
         let Some(integration) = loaded.integrations.get(&drift.id).filter(|_| drift.kind == DriftKind::Changed) else {
             let slug = &drift.slug;
             left.push(match drift.kind {

@@ -108,8 +108,7 @@ fn changed(changes: &[ChangeData]) -> Option<Changed> {
 }
 
 fn placed(change: &ChangeData) -> TargetChange {
-    let name = if change.target == "meltano" { spile_core::render::FILE_NAME } else { "registry" };
-    TargetChange { name, fields: change.fields.iter().map(field).collect() }
+    TargetChange { name: change.target.title(), fields: change.fields.iter().map(field).collect() }
 }
 
 fn field(field: &FieldData) -> String {

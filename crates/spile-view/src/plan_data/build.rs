@@ -1,14 +1,13 @@
 //! A plan made into data.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use similar::TextDiff;
 
 use super::{
     ChangeData, DriftData, DriftFieldData, FORMAT, FieldData, FileData, GuardData, HandEditData, PlanData, PriceData,
-    StateData,
+    Revisions, StateData,
 };
 use crate::changes::SourceData;
 use crate::report::ProblemData;
@@ -19,7 +18,7 @@ use spile_core::plan::guard::Allowance;
 use spile_core::plan::{
     Action, Breach, Change, Difference, Drift, FieldChange, HandEdit, OutputStep, Plan, Scope, Step,
 };
-use spile_core::record::Record;
+use spile_core::record::{Record, Target};
 use spile_core::render::FILE_NAME;
 use spile_core::secrecy::struck_document;
 use spile_core::settings::Guard;
@@ -29,9 +28,9 @@ impl PlanData {
     /// Returns a plan as data.
     #[must_use]
     pub fn of(plan: &Plan, guard: Guard, problems: Vec<ProblemData>) -> Self {
-        let mut changes = changes(plan, "registry", &plan.registry);
-        changes.extend(self::changes(plan, "meltano", &plan.meltano));
-        changes.sort_by(|a, b| a.slug.cmp(&b.slug).then(a.id.cmp(&b.id)).then(b.target.cmp(&a.target)));
+        let mut changes = changes(plan, &plan.registry);
+        changes.extend(self::changes(plan, &plan.meltano));
+        changes.sort_by(|a, b| a.slug.cmp(&b.slug).then(a.id.cmp(&b.id)).then(a.target.cmp(&b.target)));
         let scope = match &plan.scope {
             Scope::Everything => None,
             Scope::Only(slugs) => Some(slugs.iter().cloned().collect::<Vec<_>>()),
@@ -47,10 +46,7 @@ impl PlanData {
             only: scope.clone().unwrap_or_default(),
             scope,
             compared: plan.compared,
-            revisions: BTreeMap::from([
-                ("registry".to_owned(), plan.registry.revision.0.clone()),
-                ("meltano".to_owned(), plan.meltano.revision.0.clone()),
-            ]),
+            revisions: Revisions { meltano: plan.meltano.revision.clone(), registry: plan.registry.revision.clone() },
             summary: plan.summary(),
             destructive: plan.is_destructive(),
             changes,
@@ -71,18 +67,18 @@ impl PlanData {
     }
 }
 
-fn changes<R: Record>(plan: &Plan, target: &str, step: &Step<R>) -> Vec<ChangeData> {
+fn changes<R: Record>(plan: &Plan, step: &Step<R>) -> Vec<ChangeData> {
+    // What comes into or goes out of a file is in its diff.
+    let is_in_diff = |action: Action| R::TARGET == Target::MeltanoFile && action != Action::Update;
     let data = |(id, change): (&IntegrationId, &Change<R>)| {
         let verdict = plan.consequences.get(id).cloned().unwrap_or_default();
-        // What comes into or goes out of a file is in its diff.
-        let in_diff = target == "meltano" && change.action() != Action::Update;
-        let fields = if in_diff { Vec::new() } else { plan.fields(id, change) };
+        let fields = if is_in_diff(change.action()) { Vec::new() } else { plan.fields(id, change) };
         let record = change.record();
         let before = change.before().map(|before| before.slug().clone());
         ChangeData {
             slug: record.slug().clone(),
             id: *id,
-            target: target.to_owned(),
+            target: R::TARGET,
             action: change.action(),
             adopted: matches!(change, Change::Adopt { .. }),
             released: matches!(change, Change::Release { .. }),
@@ -143,7 +139,7 @@ impl From<&Drift> for DriftData {
         Self {
             slug: drift.slug.clone(),
             id: drift.id,
-            target: drift.target.to_owned(),
+            target: drift.target,
             kind: drift.kind,
             fields: drift.fields.iter().map(DriftFieldData::from).collect(),
         }
