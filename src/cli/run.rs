@@ -226,15 +226,6 @@ async fn runs(
         RunRequest::Syncs => ops::sync(world, loaded, &options, &mut tell).await,
         RunRequest::Due => ops::run_due(world, loaded, &options, &mut tell).await,
     };
-    if let Ok(results) = &results {
-        let mut enough = options.interrupt.clone();
-        enough.mark_unchanged();
-        // Whoever presses Ctrl-C now waits for nobody: the next invocation tells what is left.
-        tokio::select! {
-            () = ops::notify::after(world, loaded, &options.environment, &results.ran, &mut tell) => {}
-            Ok(()) = enough.changed() => {}
-        }
-    }
     signals.abort();
     results
 }

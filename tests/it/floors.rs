@@ -178,6 +178,15 @@ fn files_of_a_project_are_opened_by_its_door_alone() {
 }
 
 #[test]
+fn no_face_notifies_about_runs_by_itself() {
+    let mut callers = Vec::new();
+    for file in sources::all().iter().filter(|file| file.lines().any(|(_, line)| line.contains("notify::after("))) {
+        callers.push(file.path.to_string_lossy().into_owned());
+    }
+    assert_eq!(callers, ["crates/spile-ops/src/run.rs"], "whoever asks for runs has people notified of them");
+}
+
+#[test]
 fn no_function_takes_a_tuple_to_stay_under_a_number_of_parameters() {
     // A closure may take one apart: what it is given is a pair by nature.
     let packed = Regex::new(r"(?m)(?:^\s+|[(]|, )\((?:mut )?\w+(?:, (?:mut )?\w+)+\): \(").unwrap();

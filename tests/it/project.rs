@@ -3,10 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use spile_ops::Loaded;
+use spile_ops::run::{Options, RunSlots};
+use spile_world::processes::child_environment::ChildEnvironment;
+use spile_world::processes::meltano::Host;
+use spile_world::{Outside, World};
 
 /// A connector of the tests' own tap, which does what its `mode` says.
 pub const CONNECTOR: &str = r#"
@@ -145,6 +150,29 @@ impl Project {
         let mut command = Command::new(program);
         command.current_dir(self.path()).args(words).env("MELTANO_SEND_ANONYMOUS_USAGE_STATS", "false");
         command.output().unwrap()
+    }
+}
+
+/// A project as operations are given it, with what a face adds of the machine.
+pub struct Opened {
+    pub loaded: Arc<Loaded>,
+    pub world: World,
+    pub run: Options,
+}
+
+impl Opened {
+    pub fn of(project: &Project) -> Self {
+        let files = spile_world::Project::at(project.path());
+        let loaded = Arc::new(spile_ops::check(&files).unwrap());
+        let environment = loaded.environment(None).unwrap();
+        let world = World::open(&files, &loaded.settings, &environment, &Outside::nothing()).unwrap();
+        let host = Host {
+            path: std::env::var_os("PATH").unwrap(),
+            python: None,
+            environment: ChildEnvironment::of(std::env::vars_os()),
+        };
+        let run = Options::of(&loaded.settings.sync, environment, RunSlots::new(1), host);
+        Self { loaded, world, run }
     }
 }
 

@@ -156,7 +156,7 @@ async fn prepared(
 /// When nothing can be started; a test that fails is a result.
 pub async fn test(world: &World, prepared: &Prepared, options: &Options, tell: Tell<'_>) -> Result<Option<Run>, Error> {
     let options = Options { which: RunSelection::exactly([prepared.slug.clone()]), ..options.clone() };
-    Ok(run::test(world, &prepared.loaded, &options, tell).await?.all().pop())
+    Ok(run::test_quietly(world, &prepared.loaded, &options, tell).await?.all().pop())
 }
 
 /// Writes a file that was prepared.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::run::{Options, WhenInterrupted};
 use super::{Error, Loaded, Tell};
 use deliver::{Delivery, Letterhead, post};
 use spile_core::alert::runs::AllEnds;
@@ -40,9 +41,22 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Tells what runs that have just ended show: what fails, and what is well again. What does not get through is told as
-/// an event, and sent by the next invocation.
-pub async fn after(world: &World, loaded: &Loaded, environment: &EnvironmentName, runs: &[Run], tell: Tell<'_>) {
+/// Notifies people of what runs that have just ended show: what fails, and what works again. Tests and syncs do this
+/// themselves. What does not get through is reported as an event, and sent by the next invocation; so is what an
+/// interrupt leaves.
+pub async fn after(world: &World, loaded: &Loaded, options: &Options, runs: &[Run], tell: Tell<'_>) {
+    let mut interrupt = options.interrupt.clone();
+    let was_interrupted = *interrupt.borrow_and_update();
+    if was_interrupted && options.when_interrupted == WhenInterrupted::Leave {
+        return;
+    }
+    tokio::select! {
+        () = ended(world, loaded, &options.environment, runs, tell) => {}
+        Ok(()) = interrupt.changed() => {}
+    }
+}
+
+async fn ended(world: &World, loaded: &Loaded, environment: &EnvironmentName, runs: &[Run], tell: Tell<'_>) {
     let watched = Watched::of(loaded, environment);
     let has_channels = !loaded.settings.channels_of(environment).is_empty();
     let of: Vec<_> = runs.iter().map(|run| run.integration).collect();

@@ -26,7 +26,7 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use uuid::Uuid;
 
-use super::{Error, Event, Loaded, RunSelection, Tell};
+use super::{Error, Event, Loaded, RunSelection, Tell, notify};
 use ended::RunEnd;
 use job::Job;
 use obstacle::Obstacle;
@@ -79,6 +79,8 @@ pub struct Options {
     pub host: Host,
     /// Turns true when the user wants an end.
     pub interrupt: watch::Receiver<bool>,
+    /// What to do about notifications when the user has wanted an end.
+    pub when_interrupted: WhenInterrupted,
 }
 
 /// How often a run is tried again.
@@ -98,6 +100,15 @@ pub enum WhenBusy {
     /// Say who it is, and fail.
     Refuse,
     /// Say who it is, and leave it at that.
+    Leave,
+}
+
+/// What to do about notifications when an interrupt has stopped the runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenInterrupted {
+    /// Send them, until there is another interrupt.
+    Notify,
+    /// Leave them to the next invocation.
     Leave,
 }
 
@@ -131,25 +142,40 @@ impl Options {
             scheduled_for: BTreeMap::new(),
             host,
             interrupt: watch::channel(false).1,
+            when_interrupted: WhenInterrupted::Notify,
         }
     }
 }
 
-/// Tests connections: reads one record from each source and throws it away.
+/// Tests connections: reads one record from each source and throws it away. Then notifies people of how the tests ended.
 ///
 /// # Errors
 /// When nothing can be started; a run that fails is a result.
 pub async fn test(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
+    let results = test_quietly(world, loaded, options, tell).await?;
+    notify::after(world, loaded, options, &results.ran, tell).await;
+    Ok(results)
+}
+
+/// Tests connections of files that are not written yet, which nobody is notified about.
+pub(super) async fn test_quietly(
+    world: &World,
+    loaded: &Arc<Loaded>,
+    options: &Options,
+    tell: Tell<'_>,
+) -> Result<Results, Error> {
     let options = Options { timeout: options.timeout.or(Some(TEST)), ..options.clone() };
     runs(world, loaded, RunKind::Test, &options, tell).await
 }
 
-/// Moves records from extractors to their loaders.
+/// Moves records from extractors to their loaders. Then notifies people of how the syncs ended.
 ///
 /// # Errors
 /// When nothing can be started; a run that fails is a result.
 pub async fn sync(world: &World, loaded: &Arc<Loaded>, options: &Options, tell: Tell<'_>) -> Result<Results, Error> {
-    runs(world, loaded, RunKind::Sync, options, tell).await
+    let results = runs(world, loaded, RunKind::Sync, options, tell).await?;
+    notify::after(world, loaded, options, &results.ran, tell).await;
+    Ok(results)
 }
 
 async fn runs(

@@ -14,7 +14,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::notify::{self, Watched};
-use super::run::{Options, WhenBusy};
+use super::run::{Options, WhenBusy, WhenInterrupted};
 use super::{Error, Event, Loaded, RunSelection, Tell, run, schedules};
 use spile_core::integration::{Integration, Tick};
 use spile_core::name::IntegrationId;
@@ -157,19 +157,13 @@ impl Scheduler {
             which: RunSelection::exactly([integration.slug.clone()]),
             scheduled_for: [(id, tick.moment)].into(),
             when_busy: WhenBusy::Leave,
+            when_interrupted: WhenInterrupted::Leave,
             ..options
         };
         let task = self.running.spawn(async move {
             let mut tell = |event| drop(events.send(event));
-            match run::sync(&world, &loaded, &options, &mut tell).await {
-                Ok(results) => {
-                    let stopped = stopped(options.interrupt.clone());
-                    tokio::select! {
-                        () = notify::after(&world, &loaded, &options.environment, &results.ran, &mut tell) => {}
-                        () = stopped => {}
-                    }
-                }
-                Err(error) => tell(unseen(&error)),
+            if let Err(error) = run::sync(&world, &loaded, &options, &mut tell).await {
+                tell(unseen(&error));
             }
         });
         self.in_hand.insert(task.id(), id);

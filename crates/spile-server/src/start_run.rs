@@ -12,7 +12,7 @@ use super::refusal::{Refusal, internal};
 use spile_core::name::Slug;
 use spile_core::run::{Run, RunKind};
 use spile_ops::run::{Options, RefusalReason, RefusedRun};
-use spile_ops::{self as ops, Event, RunSelection, notify};
+use spile_ops::{self as ops, Event, RunSelection};
 
 /// A run that was begun, or waits for its turn.
 pub struct Begun {
@@ -77,7 +77,6 @@ async fn carry_out(desk: &ProjectView, kind: RunKind, options: &Options, tell: o
         RunKind::Test => ops::test(world, loaded, options, tell).await?,
         RunKind::Sync => ops::sync(world, loaded, options, tell).await?,
     };
-    notify::after(world, loaded, &desk.environment, &results.ran, tell).await;
     match (results.ran.pop(), results.refused.pop()) {
         (Some(run), _) => Ok(run),
         (None, Some(refused)) => Err(refused.into()),

@@ -2,16 +2,19 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use spile_core::name::IntegrationId;
 use spile_core::run::{Run, RunStatus};
-use spile_core::settings::{Allowed, Variables};
+use spile_core::settings::{Allowed, Sync, Variables};
 use spile_ops as ops;
+use spile_ops::run::{Options, RunSlots, WhenInterrupted};
+use spile_world::processes::meltano::Host;
 use spile_world::{Outside, Project, World};
 
 use super::commands::{project, remember};
 use super::receiver::{Answer, Receiver};
-use crate::folder::Folder;
+use crate::folder::{Folder, Opened};
 use crate::supabase::hosted::HostedRows;
 use crate::supabase::runs::run;
 
@@ -22,7 +25,7 @@ fn of_many_programs_at_once_one_tells() {
     folder.spile("apply --yes").exits(0);
     remember(&folder, 30, RunStatus::Failed);
     // Slow enough that all of them are there before the first is done.
-    receiver.answers(&[], Answer::Late(std::time::Duration::from_millis(500)));
+    receiver.answers(&[], Answer::Late(Duration::from_millis(500)));
     let command = || folder.command("notify send").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let children: Vec<_> = (0..6).map(|_| command()).collect();
     for mut child in children {
@@ -37,12 +40,12 @@ fn a_program_that_is_killed_while_it_sends_loses_nothing() {
     let folder = project(&receiver, "");
     folder.spile("apply --yes").exits(0);
     remember(&folder, 30, RunStatus::Failed);
-    receiver.answers(&[Answer::Late(std::time::Duration::from_mins(1))], Answer::OK);
+    receiver.answers(&[Answer::Late(Duration::from_mins(1))], Answer::OK);
     let mut child = folder.command("notify send").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let begun = std::time::Instant::now();
     while receiver.take().is_empty() {
         assert!(begun.elapsed().as_secs() < 30, "it does not send");
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -63,13 +66,52 @@ fn failed_run() -> Run {
     Run { integration, slug: "fruit".parse().unwrap(), ..run(1, RunStatus::Failed) }
 }
 
+fn options() -> Options {
+    Options::of(&Sync::default(), "dev".parse().unwrap(), RunSlots::new(1), Host::default())
+}
+
 /// Tells what a run has shown, as a machine of its own would; returns what was told.
-async fn after(folder: &Folder, world: &World) -> Vec<ops::Event> {
+async fn after(folder: &Folder, world: &World, options: &Options) -> Vec<ops::Event> {
     let loaded = ops::check(&Project::at(folder.path())).unwrap();
     let mut events = Vec::new();
-    let environment = "dev".parse().unwrap();
-    ops::notify::after(world, &loaded, &environment, &[failed_run()], &mut |event| events.push(event)).await;
+    ops::notify::after(world, &loaded, options, &[failed_run()], &mut |event| events.push(event)).await;
     events
+}
+
+#[tokio::test]
+async fn an_interrupt_that_stopped_the_runs_stops_no_message_and_the_next_one_does() {
+    let receiver = Receiver::start();
+    let (interrupted, interrupt) = tokio::sync::watch::channel(true);
+    let options = Options { interrupt, ..options() };
+    let folder = project(&receiver, "");
+    after(&folder, &Opened::at(&folder, None).unwrap().world, &options).await;
+    assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
+
+    let folder = project(&receiver, "");
+    receiver.answers(&[], Answer::Late(Duration::from_mins(1)));
+    let world = Opened::at(&folder, None).unwrap().world;
+    let again = async {
+        while receiver.take().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        interrupted.send_replace(true);
+    };
+    let both = async { tokio::join!(after(&folder, &world, &options), again).0 };
+    let events = tokio::time::timeout(Duration::from_secs(30), both).await.expect("it waits for a slow channel");
+    assert_eq!(events, []);
+}
+
+#[tokio::test]
+async fn a_scheduler_that_stops_leaves_messages_to_the_next_invocation() {
+    let receiver = Receiver::start();
+    let folder = project(&receiver, "");
+    let world = Opened::at(&folder, None).unwrap().world;
+    let leave = Options { when_interrupted: WhenInterrupted::Leave, ..options() };
+    let interrupt = tokio::sync::watch::channel(true).1;
+    after(&folder, &world, &Options { interrupt, ..leave.clone() }).await;
+    assert_eq!(receiver.titles(), [""; 0]);
+    after(&folder, &world, &leave).await;
+    assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
 }
 
 #[tokio::test]
@@ -78,10 +120,10 @@ async fn two_machines_with_one_hosted_registry_tell_once() {
     let receiver = Receiver::start();
     let machines = [project(&receiver, ""), project(&receiver, "")];
     for folder in &machines {
-        let opened = crate::folder::Opened::at(folder, None).unwrap();
+        let opened = Opened::at(folder, None).unwrap();
         let registry = Arc::new(hosted.of("acme", "dev"));
         let world = World { alerts: registry.clone(), runs: registry, ..opened.world };
-        after(folder, &world).await;
+        after(folder, &world, &options()).await;
     }
     assert_eq!(receiver.titles(), ["fruit: the sync failed"]);
 }
@@ -101,7 +143,7 @@ async fn a_registry_that_is_down_keeps_nobody_from_being_told_once() {
     let world = World::open(&project, &loaded.settings, &"dev".parse().unwrap(), &outside).unwrap();
     let (mut told, mut warned) = (Vec::new(), Vec::new());
     for _ in 0..2 {
-        let events = after(&folder, &world).await;
+        let events = after(&folder, &world, &options()).await;
         told.push(events.iter().filter(|event| matches!(event, ops::Event::Notified { .. })).count());
         warned.push(format!("{events:?}").contains("so other machines may send it again"));
     }

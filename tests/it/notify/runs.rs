@@ -2,8 +2,11 @@
 
 use std::process::Output;
 
+use spile_core::run::{RunKind, RunStatus};
+use spile_ops as ops;
+
 use super::receiver::{Answer, Receiver};
-use crate::project::{Project, Ran, things};
+use crate::project::{Opened, Project, Ran, things};
 
 const HOOK: &str = "canary-Vt55-hook";
 const PATH: &str = "canary-Vt55-path";
@@ -64,6 +67,23 @@ fn a_sync_that_fails_is_told_once_and_so_is_its_recovery() {
     assert_eq!(came(&receiver), (vec![], 0));
     for file in walkdir::WalkDir::new(project.path()).into_iter().flatten().filter(|file| file.file_type().is_file()) {
         nothing_of_a_canary(&file.path().display().to_string(), &std::fs::read(file.path()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_face_that_only_asks_for_runs_has_people_notified() {
+    for (title, kind) in [("things: the test failed", RunKind::Test), ("things: the sync failed", RunKind::Sync)] {
+        let receiver = Receiver::start();
+        let project = Project::with_fault("fail");
+        let channel = format!("[[notify]]\nname = 'ops'\nkind = 'webhook'\nurl = '{}/hook'\n", receiver.url);
+        project.write("spile.toml", &format!("{}{channel}", project.read("spile.toml")));
+        let Opened { loaded, world, run } = Opened::of(&project);
+        let ran = match kind {
+            RunKind::Test => ops::test(&world, &loaded, &run, &mut drop).await,
+            RunKind::Sync => ops::sync(&world, &loaded, &run, &mut drop).await,
+        };
+        assert_eq!(ran.unwrap().ran[0].status, RunStatus::Failed);
+        assert_eq!(receiver.titles(), [title]);
     }
 }
 
