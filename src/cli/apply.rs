@@ -11,8 +11,8 @@ use spile_core::plan::Plan;
 use spile_core::plan::guard::Allowance;
 use spile_ops::saved_plan::SavedPlanError;
 use spile_ops::{self as ops, Error, Loaded};
+use spile_view as view;
 use spile_view::plan_data::PlanData;
-use spile_view::{self as view, GOOD, styled};
 use spile_world::{Origin, World};
 
 /// Make the registry, meltano.yml and outputs match the files, after showing the plan and asking
@@ -124,38 +124,36 @@ pub(super) struct Proposal<'a> {
     pub data: &'a PlanData,
 }
 
-/// Shows a plan, asks and applies it; for `up` too.
+/// Shows a plan, asks and applies it.
 pub(super) async fn carry_out(
+    world: &World,
+    loaded: &Loaded,
+    proposal: Proposal<'_>,
+    consent: &Consent,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let options = agree(world, loaded, proposal, consent, output)?;
+    ops::apply(world, loaded, proposal.plan, &options, &mut |event| output.event(&event)).await
+}
+
+/// Shows a plan, and asks whether to apply it; a plan that apply would refuse is refused before that.
+pub(super) fn agree(
     world: &World,
     loaded: &Loaded,
     Proposal { plan, data }: Proposal<'_>,
     consent: &Consent,
     output: &mut Output,
-) -> Result<(), Error> {
+) -> Result<ops::apply::Options, Error> {
     plan::advise(plan, output);
     plan::show(data, output);
     let allowance = consent.allowance();
-    let options = ops::apply::Options { allowance, origin: origin(world, data) };
-    if plan.is_empty() {
-        return ops::apply(world, loaded, plan, &options, &mut |event| output.event(&event)).await;
+    if !plan.is_empty() {
+        ops::apply::guard(plan, loaded, allowance)?;
+        if !consent.yes && !output.confirm(&question(loaded, &plan.environment)) {
+            return Err(Error::Declined);
+        }
     }
-    let breaches = plan.breaches(loaded.settings.guard, allowance);
-    if !breaches.is_empty() {
-        return Err(Error::Refused(breaches));
-    }
-    let overwritten = plan.overwritten(allowance.overwrite);
-    if !overwritten.is_empty() {
-        return Err(Error::Overwrites(overwritten));
-    }
-    if !consent.yes && !output.confirm(&question(loaded, &plan.environment)) {
-        return Err(Error::Declined);
-    }
-    ops::apply(world, loaded, plan, &options, &mut |event| output.event(&event)).await?;
-    let summary = plan.summary();
-    let (create, update, delete) = (summary.create, summary.update, summary.delete);
-    let done = styled(GOOD.bold(), "Applied:");
-    output.note(&format!("{done} {create} created, {update} updated, {delete} deleted\n"));
-    Ok(())
+    Ok(ops::apply::Options { allowance, origin: origin(world, data) })
 }
 
 fn question(loaded: &Loaded, environment: &EnvironmentName) -> String {

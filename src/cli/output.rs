@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::progress::Progress;
 use super::{Format, Global, exit};
+use spile_core::plan::Summary;
 use spile_core::run::{Run, RunStatus};
 use spile_core::secret::Secret;
 use spile_core::visible;
@@ -189,7 +190,7 @@ impl Output {
 
     /// Tells progress.
     pub fn event(&mut self, event: &Event) {
-        // Who wants to hear less is still to hear that nobody is told.
+        // Who wants to hear less still hears what was applied, and that nobody was notified.
         match event {
             Event::NotNotified { channel, message, help } => {
                 return self.warning(&format!("`{channel}`: {message}"), help.as_deref());
@@ -198,6 +199,10 @@ impl Output {
             Event::NotReread { problems } => {
                 let held = "the project now has invalid files; the last valid version is used until they are fixed";
                 return self.warning(held, Some(&problems.join("\n             ")));
+            }
+            Event::Applied(Summary { create, update, delete, .. }) => {
+                let done = styled(GOOD.bold(), "Applied:");
+                return self.note(&format!("{done} {create} created, {update} updated, {delete} deleted\n"));
             }
             _ if self.talk == Talk::Quiet => return,
             _ => {}
@@ -238,7 +243,12 @@ impl Output {
             Event::Notified { channel, title, more } => {
                 self.step("Notified", &format!("`{channel}`: {title}, and {more} more"));
             }
-            Event::NotNotified { .. } | Event::Unseen { .. } | Event::NotReread { .. } | Event::Queued(_) => {}
+            Event::NotNotified { .. }
+            | Event::Unseen { .. }
+            | Event::NotReread { .. }
+            | Event::Applied(_)
+            | Event::StartingRuns
+            | Event::Queued(_) => {}
             Event::Left { slug, busy } => {
                 if self.talk == Talk::Verbose {
                     self.step("Skipped", &format!("`{slug}` for now: {busy}"));

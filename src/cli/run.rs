@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::selection_args::SelectionArgs;
 use super::{Format, Global, Output, exit, host};
 use spile_core::name::EnvironmentName;
-use spile_core::run::{Run, RunKind, StreamFilter};
+use spile_core::run::{Run, StreamFilter};
 use spile_core::settings::{Sync, Verify};
 use spile_ops::run::{From, Options, Results, Retries, RunSlots, WhenBusy, jobs};
 use spile_ops::{self as ops, Error, Loaded};
@@ -173,19 +173,6 @@ pub(super) async fn sync(args: &SyncArgs, global: &Global, output: &mut Output) 
     }
     let results = runs(&world, &loaded, RunRequest::Syncs, options, output).await?;
     Ok(show(&world, &loaded, &results.all(), output))
-}
-
-/// Tests or syncs all that are enabled, for `up`.
-pub(super) async fn all(
-    world: &World,
-    loaded: &Arc<Loaded>,
-    kind: RunKind,
-    environment: EnvironmentName,
-    output: &mut Output,
-) -> Result<Vec<Run>, Error> {
-    let options = Pace::of_the_project().options(&loaded.settings.sync, environment);
-    let asked = if kind == RunKind::Test { RunRequest::Tests } else { RunRequest::Syncs };
-    Ok(runs(world, loaded, asked, options, output).await?.all())
 }
 
 /// Runs what schedules ask for.

@@ -1,8 +1,10 @@
 //! `spile up`
 
-use super::{Global, Output, apply, run};
-use spile_core::run::RunKind;
-use spile_ops::{self as ops, Error};
+use tokio::sync::watch;
+
+use super::run::{Pace, pass_on, show};
+use super::{Global, Output, apply};
+use spile_ops::{self as ops, Error, Event};
 
 /// Do everything: check, plan, apply, install Meltano and the plugins, test, sync
 #[derive(Debug, clap::Args)]
@@ -18,11 +20,21 @@ pub(super) async fn exec(args: &Args, global: &Global, output: &mut Output) -> R
     let plan = ops::plan(&world, &loaded, &planned).await?;
     let data = super::plan::data(&plan, &loaded);
     let proposal = apply::Proposal { plan: &plan, data: &data };
-    apply::carry_out(&world, &loaded, proposal, &args.consent, output).await?;
-    let tests = run::all(&world, &loaded, RunKind::Test, environment.clone(), output).await?;
-    if tests.iter().any(|test| !test.status.succeeded()) {
-        return Ok(run::show(&world, &loaded, &tests, output));
+    let apply = apply::agree(&world, &loaded, proposal, &args.consent, output)?;
+    let (interrupted, interrupt) = watch::channel(false);
+    let mut run = Pace::of_the_project().options(&loaded.settings.sync, environment);
+    run.interrupt = interrupt;
+    let (mut interrupted, mut signals) = (Some(interrupted), None);
+    let mut tell = |event: Event| {
+        // Until then a signal ends the program, also where a registry does not answer.
+        if event == Event::StartingRuns {
+            signals = interrupted.take().map(|interrupted| tokio::spawn(pass_on(interrupted)));
+        }
+        output.event(&event);
+    };
+    let runs = ops::up(&world, &loaded, &plan, &ops::up::Options { apply, run }, &mut tell).await;
+    if let Some(signals) = signals {
+        signals.abort();
     }
-    let syncs = run::all(&world, &loaded, RunKind::Sync, environment, output).await?;
-    Ok(run::show(&world, &loaded, &[tests, syncs].concat(), output))
+    Ok(show(&world, &loaded, &runs?, output))
 }

@@ -21,6 +21,7 @@ mod schedules;
 mod selection;
 mod sources;
 mod streams;
+mod up;
 mod variables;
 mod verify;
 mod wizard;

@@ -33,14 +33,7 @@ pub async fn apply(
     options: &Options,
     tell: Tell<'_>,
 ) -> Result<(), Error> {
-    let breaches = plan.breaches(loaded.settings.guard, options.allowance);
-    if !breaches.is_empty() {
-        return Err(Error::Refused(breaches));
-    }
-    let overwritten = plan.overwritten(options.allowance.overwrite);
-    if !overwritten.is_empty() {
-        return Err(Error::Overwrites(overwritten));
-    }
+    guard(plan, loaded, options.allowance)?;
     lay(world, loaded);
     if plan.is_empty() {
         settle(world, plan, tell).await;
@@ -69,9 +62,28 @@ pub async fn apply(
     }
     keep(world, loaded);
     match plan.left_in(&super::plan::targets(world).await?) {
-        0 => Ok(()),
+        0 => {
+            tell(Event::Applied(plan.summary()));
+            Ok(())
+        }
         left => Err(Error::NotConverged { left }),
     }
+}
+
+/// Refuses a plan that changes more than the guards let through.
+///
+/// # Errors
+/// When a guard that the allowance does not lift refuses.
+pub fn guard(plan: &Plan, loaded: &Loaded, allowance: Allowance) -> Result<(), Error> {
+    let breaches = plan.breaches(loaded.settings.guard, allowance);
+    if !breaches.is_empty() {
+        return Err(Error::Refused(breaches));
+    }
+    let overwritten = plan.overwritten(allowance.overwrite);
+    if !overwritten.is_empty() {
+        return Err(Error::Overwrites(overwritten));
+    }
+    Ok(())
 }
 
 /// Takes what a killed apply has written as applied. Nothing of the plan depends on it: where that cannot be kept, as in a

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use spile_core::name::{ChannelName, Slug};
+use spile_core::plan::Summary;
 use spile_core::record::Target;
 use spile_core::run::refresh::Unfinished;
 use spile_core::run::{Run, RunKind};
@@ -93,6 +94,10 @@ pub enum Event {
     WroteTarget(Target),
     /// An output has been written.
     WroteOutput(PathBuf),
+    /// All changes of a plan have been written, and are there.
+    Applied(Summary),
+    /// `up` has nothing to apply any more: tests and syncs follow, which an interrupt stops.
+    StartingRuns,
     /// A channel was notified.
     Notified {
         /// The channel.

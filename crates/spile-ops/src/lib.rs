@@ -8,7 +8,7 @@
 //! | read and check files | [`check`](mod@check), [`fmt`], [`schema`], [`explain`] | nothing, or the form of files |
 //! | compare and change | [`plan`](mod@plan), [`apply`](mod@apply), [`pull`](mod@pull), [`rollback`], [`history`] | the registry, `meltano.yml`, outputs |
 //! | write files | [`new`], [`author`], [`edits`], [`switch`], [`import`], [`init`](mod@init), [`import_rows`], [`connectors`], [`secrets`] | files of the project |
-//! | run | [`run`], [`discover`](mod@discover), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
+//! | run | [`run`], [`up`](mod@up), [`discover`](mod@discover), [`verify`](mod@verify), [`exec`](mod@exec), [`contract`] | the records of runs |
 //! | keep schedules | [`schedules`](mod@schedules), [`run_due`](mod@run_due), [`scheduler`], [`notify`] | the records of runs, and what was sent |
 //!
 //! ```
@@ -66,6 +66,7 @@ pub mod schedules;
 pub mod schema;
 pub mod secrets;
 pub mod switch;
+pub mod up;
 pub mod verify;
 
 pub use apply::apply;
@@ -83,6 +84,7 @@ pub use run::{sync, test};
 pub use run_due::run_due;
 pub use run_selection::RunSelection;
 pub use schedules::schedules;
+pub use up::up;
 pub use verify::verify;
 
 pub use error::unknown_names;
