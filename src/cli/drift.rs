@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::{Global, Output, exit, program};
+use spile_core::phrase::Phrase;
+use spile_core::plan::HandEdit;
 use spile_ops::secrets::Access;
 use spile_ops::{self as ops, Error, Loaded};
 use spile_view::drift::Drifted;
@@ -62,7 +64,7 @@ async fn pull_edits(world: &World, loaded: &Loaded, output: &mut Output) -> Resu
     let program = program();
     let access = Access { project: &world.project, keys: &world.keys, program: &program, now: (world.clock)() };
     let pulled = ops::pull_edits(world, loaded, access).await?;
-    let phrases: Vec<String> = pulled.kept.iter().map(ToString::to_string).collect();
+    let phrases: Vec<Phrase> = pulled.kept.iter().map(HandEdit::phrase).collect();
     let data = json!({
         "files": pulled.files,
         "template": phrases,

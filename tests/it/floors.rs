@@ -5,7 +5,20 @@ use regex::Regex;
 use crate::sources::{self, SourceFile};
 
 const FLOORS: [&[&str]; 6] = [
-    &["name", "secret", "secrecy", "source", "problem", "value", "table", "toml_text", "yaml", "digest", "visible"],
+    &[
+        "name",
+        "secret",
+        "secrecy",
+        "source",
+        "problem",
+        "phrase",
+        "value",
+        "table",
+        "toml_text",
+        "yaml",
+        "digest",
+        "visible",
+    ],
     &["connector", "integration", "settings", "sops"],
     &[
         "record",
@@ -116,6 +129,36 @@ fn floors_0_to_2_are_pure() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Who may look for backticks, besides sentences: they are not about sentences of ours.
+const BACKTICKS: [(&str, &str); 9] = [
+    ("crates/spile-core/src/phrase.rs", "the one reader of sentences"),
+    ("crates/spile-core/src/connector/read.rs", "a requirement of Python's"),
+    ("crates/spile-core/src/problem.rs", "what encloses a secret in a file"),
+    ("crates/spile-core/src/yaml/write.rs", "YAML"),
+    ("crates/spile-view/src/markdown.rs", "Markdown is written"),
+    ("crates/spile-view/src/connectors.rs", "Markdown of a definition"),
+    ("crates/spile-server/src/pages/fields.rs", "Markdown of a definition"),
+    ("crates/spile-server/src/refusal/body.rs", "a sentence of serde's"),
+    ("crates/spile-ops/src/secrets/import.rs", "a shell's escapes"),
+];
+
+#[test]
+fn what_is_code_in_a_sentence_is_read_in_one_place() {
+    let mut found = Vec::new();
+    let mut looking = std::collections::BTreeSet::new();
+    for file in sources::all() {
+        let path = file.path.to_string_lossy().into_owned();
+        for (number, line) in file.lines().filter(|(_, line)| line.contains("'`'") || line.contains("\"`\"")) {
+            looking.insert(path.clone());
+            let may = BACKTICKS.iter().any(|(allowed, _)| *allowed == path);
+            found.extend((!may).then(|| format!("{path}:{number}: `{line}`")));
+        }
+    }
+    assert!(found.is_empty(), "use `Phrase`:\n{}", found.join("\n"));
+    let idle: Vec<_> = BACKTICKS.iter().filter(|(path, _)| !looking.contains(*path)).collect();
+    assert!(idle.is_empty(), "no longer: {idle:?}");
 }
 
 /// How a file is opened past the door, which alone knows links, pipes and files without end.

@@ -142,7 +142,7 @@ fn known(file: &str, before: &str) -> BTreeSet<String> {
     let Err(Error::Problems(report)) = ops::check(&Project::at(folder.path())) else { panic!("{file} is taken") };
     let help = report.problems().iter().find(|problem| problem.code() == "spile::toml::unknown_key");
     let help = help.unwrap_or_else(|| panic!("{file}: {report:?}")).help().unwrap();
-    help.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+    help.names().map(ToOwned::to_owned).collect()
 }
 
 fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {

@@ -10,7 +10,7 @@
 //! | | [`import`], [`definition`] | an existing Meltano project and other people's plugin definitions, brought into our form |
 //! | | [`form`], [`assist`], [`schema`], [`format`](mod@format), [`lint`] | questions, editors, JSON Schemas, `fmt`, warnings that can become errors |
 //! | 1 declared | [`connector`], [`integration`], [`settings`], [`sops`] | one module for each kind of file: text in, checked values out |
-//! | 0 words | [`name`], [`source`], [`problem`] | names, places in files, mistakes |
+//! | 0 words | [`name`], [`source`], [`problem`], [`phrase`](mod@phrase) | names, places in files, mistakes, sentences |
 //! | | [`secret`], [`secrecy`], [`visible`] | secrets, what looks like one, invisible characters |
 //! | | [`table`], [`toml_text`], [`yaml`], [`value`], [`digest`] | TOML read and written, YAML with its places, values, digests |
 //!
@@ -56,6 +56,7 @@ pub mod import;
 pub mod integration;
 pub mod lint;
 pub mod name;
+pub mod phrase;
 pub mod plan;
 pub mod problem;
 pub mod record;

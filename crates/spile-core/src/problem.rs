@@ -1,6 +1,7 @@
 //! The user's mistakes, collected: a run reports all of them at once, each with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use std::sync::Arc;
 use miette::{Diagnostic, Severity};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use crate::phrase;
+use crate::phrase::{Part, Phrase, code, codes};
 use crate::secrecy::{self, Redaction};
 use crate::source::{Place, Source};
 
@@ -34,6 +37,13 @@ impl Problem {
         &*self.finding
     }
 
+    /// Returns the finding as the `Mistake` of an area, if it is one.
+    #[must_use]
+    pub fn found<M: Error + 'static>(&self) -> Option<&M> {
+        let finding: &(dyn Error + 'static) = &*self.finding;
+        finding.downcast_ref()
+    }
+
     /// Returns the code, `spile::area::word`.
     #[must_use]
     pub fn code(&self) -> String {
@@ -42,14 +52,23 @@ impl Problem {
 
     /// Returns the message: one sentence in lower case.
     #[must_use]
-    pub fn message(&self) -> String {
-        self.struck(&self.finding.to_string())
+    pub fn message(&self) -> Phrase {
+        Phrase::parse(&self.struck(&self.finding.to_string()))
     }
 
     /// Returns the next step.
     #[must_use]
-    pub fn help(&self) -> Option<String> {
-        self.finding.help().map(|help| self.struck(&help.to_string()))
+    pub fn help(&self) -> Option<Phrase> {
+        self.finding.help().map(|help| Phrase::parse(&self.struck(&help.to_string())))
+    }
+
+    /// Returns what was meant, where the next step is [`did_you_mean`].
+    #[must_use]
+    pub fn meant(&self) -> Option<String> {
+        match self.help()?.parts() {
+            [Part::Words(words), Part::Code(name), ..] if words == MEANT => Some(name.clone()),
+            _ => None,
+        }
     }
 
     /// Returns a sentence without the secrets of the file, and without those of other files that have a known form.
@@ -88,7 +107,7 @@ impl Problem {
     }
 
     fn order(&self) -> (PathBuf, usize, String, String) {
-        (self.source.path().to_owned(), self.place().span.start, self.code(), self.message())
+        (self.source.path().to_owned(), self.place().span.start, self.code(), self.message().to_string())
     }
 }
 
@@ -261,6 +280,9 @@ impl Report {
     }
 }
 
+/// What a suggestion begins with.
+const MEANT: &str = "did you mean ";
+
 /// Returns ``did you mean `x`?`` for the candidate nearest to `word`, if one is near.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let near = |candidate: &str| strsim::normalized_damerau_levenshtein(word, candidate);
@@ -269,7 +291,7 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
         .map(|candidate| (near(candidate), candidate))
         .filter(|(score, _)| *score >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+        .map(|(_, candidate)| phrase![MEANT, code(candidate), "?"].to_string())
 }
 
 /// Returns a number of things in words: `1 file`, `3 files`.
@@ -289,8 +311,7 @@ pub fn first_of(words: &[String], most: usize) -> String {
 
 /// Returns the names as a sentence lists them: `` `a`, `b`, `c` ``.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
+    codes(names).to_string()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `doctor`: checks everything that runs depend on, with the next step for each finding.
 
 use super::{Error, Loaded, check};
-use spile_core::problem::{Problems, Report};
+use spile_core::problem::{Problems, Report, listed};
 use spile_world::files::own_folder::Own;
 use spile_world::processes::meltano::Host;
 use spile_world::{Keys, Notifier, Outside, Project, World};
@@ -94,7 +94,11 @@ fn variables(found: &check::Variables) -> Vec<Finding> {
     let unset = found.unset.iter().map(|unset| Finding {
         subject: ".env",
         verdict: CheckResult::Advice,
-        found: format!("a run of `{}` needs {}, not set here", unset.slug, super::error::backticked(&unset.names)),
+        found: format!(
+            "a run of `{}` needs {}, not set here",
+            unset.slug,
+            listed(unset.names.iter().map(String::as_str))
+        ),
         help: Some("set it in `.env`, or in the environment and list it under `[run] env` in `spile.toml`".to_owned()),
     });
     overridden.chain(unset).collect()
@@ -131,7 +135,7 @@ fn problems(subject: &'static str, report: &Report) -> impl Iterator<Item = Find
         subject,
         verdict: CheckResult::Bad,
         found: format!("{}: {}", problem.to_reference(), problem.message()),
-        help: problem.help(),
+        help: problem.help().map(|help| help.to_string()),
     })
 }
 

@@ -9,6 +9,7 @@ use miette::Diagnostic;
 use super::counted;
 use spile_core::connector::Role;
 use spile_core::name::{IntegrationId, Slug};
+use spile_core::phrase::{Phrase, code};
 use spile_core::plan::{Action, Breach, HandEdit};
 use spile_core::problem::{Problems, Report, did_you_mean, listed};
 use spile_core::settings::{RegistryMistake, UndeclaredEnvironment};
@@ -197,7 +198,7 @@ pub enum Error {
         help: Cow<'static, str>,
     },
     /// Variables that settings name and that a run is not given.
-    #[error("`{slug}` needs {}, but the run does not have {}", backticked(names), if names.len() == 1 { "it" } else { "them" })]
+    #[error("`{slug}` needs {}, but the run does not have {}", listed(names.iter().map(String::as_str)), if names.len() == 1 { "it" } else { "them" })]
     #[diagnostic(
         code(spile::run::variable_missing),
         help("set it in `.env`, or in the environment and list it under `[run] env` in `spile.toml`")
@@ -518,17 +519,12 @@ fn refusal(breaches: &[Breach]) -> String {
 }
 
 fn edits(edits: &[HandEdit]) -> String {
-    edits.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    Phrase::joined(edits.iter().map(HandEdit::phrase), "; ").to_string()
 }
 
-/// Returns the flags that lift guards, as a user types them.
-#[must_use]
-pub fn allowances(breaches: &[Breach]) -> String {
-    let flag = |breach: &Breach| {
-        let what = if breach.action == Action::Delete { "delete" } else { "change" };
-        format!("`--allow {what}={}`", breach.count)
-    };
-    breaches.iter().map(flag).collect::<Vec<_>>().join(" and ")
+/// Returns the options that lift guards, as a user types them.
+fn allowances(breaches: &[Breach]) -> Phrase {
+    Phrase::joined(breaches.iter().map(|breach| code(breach.lifted_by())), " and ")
 }
 
 /// Returns the error for names that nothing has.
@@ -541,8 +537,4 @@ pub fn unknown_names(unknown: &[String], known: &[&str]) -> Error {
         (true, false) => format!("known integrations: {}", listed(known.iter().copied())),
     };
     Error::UnknownNames { names: unknown.iter().map(|name| format!("`{name}`")).collect(), help }
-}
-
-pub(super) fn backticked(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -18,6 +18,8 @@ use super::check::Loaded;
 use attempt::{FailedAttempt, attempt};
 use spile_core::connector::Catalog;
 use spile_core::import::{self, Adopted, Import, LeftAlone, NewFile, Note};
+use spile_core::phrase;
+use spile_core::phrase::Phrase;
 use spile_core::problem::Problems;
 use spile_core::render::{FILE_NAME, TEMPLATE_FILE, read::is_rendered};
 use spile_core::secrecy::{self, Copies, clear, is_name, said};
@@ -202,7 +204,7 @@ fn line_before(before: &str, after: &str, note: &Note) -> Option<usize> {
     if op.tag() == similar::DiffTag::Equal {
         return Some(op.old_range().start + line - op.new_range().start);
     }
-    let name = note.message.split('`').nth(1)?;
+    let name = note.message.names().next()?;
     let lines: Vec<&str> = before.lines().collect();
     op.old_range().find(|index| lines.get(*index).is_some_and(|line| line.contains(name))).map(|index| index + 1)
 }
@@ -279,13 +281,13 @@ fn prepared(
         if let Some(more) = &one.more {
             notes.push(Note {
                 line: None,
-                message: format!("the {} {}, so spile does not sync it", one.key, more.why),
+                message: phrase!["the ", &one.key, " ", Phrase::parse(&more.why), ", so spile does not sync it"],
                 help: Some(format!("run `{}` to run the whole job", more.command)),
             });
         } else if one.loader.is_none() && one.key.role == spile_core::connector::Role::Extractor {
             notes.push(Note {
                 line: None,
-                message: format!("the {} has no loader, or several", one.key),
+                message: phrase!["the ", &one.key, " has no loader, or several"],
                 help: Some(format!(
                     "to sync it with spile, add `loader = \"SLUG\"` to `integrations/{}.toml`",
                     one.slug
@@ -295,7 +297,7 @@ fn prepared(
     }
     // A note names what it is about, and that may be a secret that is where nobody looks for one.
     for note in &mut notes {
-        note.message = secrecy::struck(&note.message).into_owned();
+        note.message = Phrase::parse(&secrecy::struck(&note.message.to_string()));
         note.help = note.help.as_deref().map(|help| secrecy::struck(help).into_owned());
     }
     notes.sort();

@@ -73,7 +73,7 @@ pub use apply::apply;
 pub use check::{Loaded, check};
 pub use discover::discover;
 pub use doctor::doctor;
-pub use error::{Error, allowances};
+pub use error::Error;
 pub use event::{Event, Tell};
 pub use exec::exec;
 pub use history::{applies, drifted, runs, status};

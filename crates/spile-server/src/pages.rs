@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use minijinja::{Environment, HtmlEscape, Output, State, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use spile_core::phrase::Phrase;
 use spile_core::visible::{is_turning, straight};
 use spile_view::report::ProblemData;
 
@@ -39,6 +40,7 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     engine.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     engine.set_formatter(straightened);
     engine.add_filter("exact", exact);
+    engine.add_filter("phrase", phrase);
     for (name, text) in TEMPLATES {
         // A test renders each of them: one that cannot be parsed never leaves this house.
         let _ = engine.add_template(name, text);
@@ -57,6 +59,14 @@ fn straightened(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) 
 /// The value of a control, which comes back with the form: it stays as it is.
 fn exact(value: &Value) -> Value {
     value.as_str().map_or_else(|| value.clone(), |text| Value::from_safe_string(HtmlEscape(text).to_string()))
+}
+
+/// A sentence of ours as a page shows it, with what is code in it as code. What plugins say is not for it: that stays as it is.
+fn phrase(value: &Value) -> Value {
+    let Some(text) = value.as_str() else { return value.clone() };
+    let html = |text: &str| HtmlEscape(&straight(text)).to_string();
+    let code = |name: &str| format!("<code>{}</code>", html(name));
+    Value::from_safe_string(Phrase::parse(text).shown(html, code))
 }
 
 /// What every page has around it.
@@ -139,6 +149,15 @@ mod tests {
             let mut engine = Environment::new();
             engine.add_template(name, text).unwrap_or_else(|error| panic!("{name}: {error:#}"));
         }
+    }
+
+    #[test]
+    fn names_in_a_sentence_are_code_on_a_page_whatever_is_in_them() {
+        let shown = |text: &str| phrase(&Value::from(text)).to_string();
+        assert_eq!(shown("run `spile <x>` & wait"), "run <code>spile &lt;x&gt;</code> &amp; wait");
+        assert_eq!(shown("a \u{202e}`b\u{202e}`"), "a \\u{202e}<code>b\\u{202e}</code>");
+        let page = render("fault.html.j2", &serde_json::json!({ "field": "name", "fault": "`<b>` is taken" })).unwrap();
+        assert!(page.contains("><code>&lt;b&gt;</code> is taken</p>"), "{page}");
     }
 
     #[test]

@@ -142,8 +142,8 @@ fn errors(report: &Report, connector: Option<&Connector>) -> Vec<FieldError> {
         FieldError {
             field: field::of(problem, connector),
             code: problem.code(),
-            message: problem.message(),
-            help: problem.help(),
+            message: problem.message().to_string(),
+            help: problem.help().map(|help| help.to_string()),
             file: problem.path(),
             line: place.line_and_column().0,
         }

@@ -11,6 +11,7 @@ use super::{BAD, CHANGED, GOOD, QUIET, STRONG, harmless, plain, styled};
 use spile_core::discovered::{Change, ChangedSource, Difference, change};
 use spile_core::integration::Reaction;
 use spile_core::name::Slug;
+use spile_core::phrase::Phrase;
 use spile_core::problem::counted;
 use spile_ops::contract::{Acceptance, Checked, History, HistoryStep, IntegrationLabel};
 
@@ -47,9 +48,10 @@ pub fn text(named: &IntegrationLabel, history: &History, zone: &TimeZone) -> Str
 #[must_use]
 pub fn lines(changes: &[SourceChange]) -> String {
     let line = |change: &SourceChange| {
-        let said = change.consequence.as_ref().map(|said| format!("      {}\n", styled(QUIET, &plain(said))));
+        let said =
+            change.consequence.as_ref().map(|said| format!("      {}\n", styled(QUIET, &plain(&said.to_string()))));
         let open = if is_open(change) { format!(" [{}]", change.action) } else { String::new() };
-        format!("  {} {}{open}\n{}", mark(change), plain(&change.sentence), said.unwrap_or_default())
+        format!("  {} {}{open}\n{}", mark(change), plain(&change.sentence.to_string()), said.unwrap_or_default())
     };
     changes.iter().map(line).collect()
 }
@@ -99,9 +101,9 @@ pub struct SourceChange {
     /// What a run does about it: `take`, `ask` or `fail`.
     pub action: String,
     /// What has changed, in a sentence.
-    pub sentence: String,
+    pub sentence: Phrase,
     /// What accepting it means for the destination.
-    pub consequence: Option<String>,
+    pub consequence: Option<Phrase>,
 }
 
 /// Returns changes as data.

@@ -41,7 +41,7 @@ pub fn sarif(report: &Report, way: &Path) -> Value {
     let rules: BTreeMap<&str, Value> = problems
         .iter()
         .map(|problem| {
-            let help = problem.help.clone().unwrap_or_else(|| format!("see {CODES}"));
+            let help = problem.help.clone().unwrap_or_else(|| format!("see {CODES}").into());
             let name = problem.code.rsplit("::").next().unwrap_or_default();
             let rule = json!({
                 "id": problem.code,
@@ -128,7 +128,7 @@ fn case(file: &str, problems: &[ProblemData], failed: bool) -> String {
     };
     let text = xml(&problems.iter().map(told).collect::<Vec<_>>().join("\n"));
     let name = attribute(file);
-    let first = problems.first().map(|problem| attribute(&problem.message)).unwrap_or_default();
+    let first = problems.first().map(|problem| attribute(&problem.message.to_string())).unwrap_or_default();
     let inner = if failed {
         format!("<failure message=\"{first}\">{text}</failure>")
     } else {

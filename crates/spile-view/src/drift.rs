@@ -46,7 +46,7 @@ pub fn text(drifted: &Drifted<'_>) -> String {
     }
     if !hand_edits.is_empty() {
         lines.push(format!("    {} is not what any of your files makes it:", styled(STRONG, FILE_NAME)));
-        lines.extend(hand_edits.iter().map(|edit| format!("      {}", super::plain(&edit.phrase))));
+        lines.extend(hand_edits.iter().map(|edit| format!("      {}", super::plain(&edit.phrase.to_string()))));
     }
     if is_edited && hand_edits.is_empty() && drift.iter().all(|drift| drift.target == Target::Registry) {
         lines.push(format!("    {} has changed outside its integrations", styled(STRONG, FILE_NAME)));

@@ -1,5 +1,6 @@
 //! Pieces of Markdown in which any text stays what it is.
 
+use spile_core::phrase::{Phrase, longest_run};
 use spile_core::visible::plain;
 
 /// Returns text as a span of code: whatever is in it, backticks and line ends included.
@@ -39,16 +40,16 @@ pub fn html(text: &str) -> String {
     escaped.collect()
 }
 
-/// Returns a sentence with names in backticks as an item of a list.
+/// Returns a phrase as an item of a list.
 #[must_use]
-pub fn item(sentence: &str) -> String {
-    let parts = sentence.split('`').enumerate();
-    let parts = parts.map(|(at, part)| if at % 2 == 1 { code(part) } else { html(part) });
-    format!("- {}\n", parts.collect::<String>())
+pub fn item(phrase: impl Into<Phrase>) -> String {
+    format!("- {}\n", phrase.into().shown(html, code))
 }
 
-fn longest_run(text: &str) -> usize {
-    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+/// Returns a phrase as HTML, for a place where Markdown is not read.
+#[must_use]
+pub fn phrase(phrase: &Phrase) -> String {
+    phrase.shown(html, |name| format!("<code>{}</code>", html(name)))
 }
 
 #[cfg(test)]
@@ -71,6 +72,9 @@ mod tests {
     #[test]
     fn html_calls_nobody_and_ends_nothing() {
         assert_eq!(html("</details> @team *x*"), "&lt;/details&gt; &#64;team &#42;x&#42;");
-        assert_eq!(item("`a` changes <b>"), "- `a` changes &lt;b&gt;\n");
+        let changes = Phrase::parse("`a|` changes <b>");
+        assert_eq!(phrase(&changes), "<code>a&#124;</code> changes &lt;b&gt;");
+        assert_eq!(item(changes), "- `a|` changes &lt;b&gt;\n");
+        assert_eq!(item(spile_core::phrase::code("a`b")), "- ``a`b``\n");
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use super::plan_data::{ChangeData, FieldData, FileData, PlanData, action};
+use super::plan_data::{ChangeData, FieldData, FileData, PlanData, StateData, action};
 use super::{BAD, CHANGED, GOOD, QUIET, STRONG, access, plain, sign, styled, upgrade};
+use spile_core::phrase;
+use spile_core::phrase::{Phrase, code, codes};
 use spile_core::plan::{Action, Compared, Consequence, SecretChange};
 use spile_core::record::Target;
 use spile_core::record::row::WRAPPING;
@@ -27,9 +29,9 @@ pub fn text(plan: &PlanData) -> String {
         integration(&mut text, changes);
     }
     for one in &plan.upgrades {
-        line(&mut text, 2, &format!("{} {}", styled(CHANGED, "upgrade:"), plain(&upgrade::head(one))));
+        line(&mut text, 2, &format!("{} {}", styled(CHANGED, "upgrade:"), plain(&upgrade::head(one).to_string())));
         for phrase in upgrade::phrases(&one.upgrade) {
-            line(&mut text, 6, &plain(&phrase));
+            line(&mut text, 6, &plain(&phrase.to_string()));
         }
         text.push('\n');
     }
@@ -55,19 +57,19 @@ fn integration(text: &mut String, changes: &[ChangeData]) {
 
 /// Returns what happens to an integration, as a phrase.
 #[must_use]
-pub fn verb(changes: &[ChangeData]) -> String {
+pub fn verb(changes: &[ChangeData]) -> Phrase {
     let renamed = changes.iter().find_map(|change| change.renamed_from.as_ref());
     match (action(changes), renamed) {
-        (Action::Create, _) => "will be created".to_owned(),
-        (Action::Update, Some(old)) => format!("will be renamed from `{old}`"),
+        (Action::Create, _) => "will be created".into(),
+        (Action::Update, Some(old)) => phrase!["will be renamed from ", code(old.as_str())],
         (Action::Update, None) if changes.iter().any(|change| change.adopted) => {
-            "will be adopted: its row is unmanaged".to_owned()
+            "will be adopted: its row is unmanaged".into()
         }
         (Action::Update, None) if changes.iter().any(|change| change.released) => {
-            "will be released: its row becomes unmanaged again, as before it was adopted".to_owned()
+            "will be released: its row becomes unmanaged again, as before it was adopted".into()
         }
-        (Action::Update, None) => "will be updated".to_owned(),
-        (Action::Delete, _) => "will be deleted".to_owned(),
+        (Action::Update, None) => "will be updated".into(),
+        (Action::Delete, _) => "will be deleted".into(),
     }
 }
 
@@ -87,31 +89,38 @@ pub fn word(consequence: Consequence) -> &'static str {
 fn consequences(changes: &[ChangeData]) -> Vec<String> {
     let Some(change) = changes.first() else { return Vec::new() };
     let mut sentences: Vec<String> = Vec::new();
-    let reasons = plain(&change.reasons.join("; ")).to_string();
+    let reasons = plain(&Phrase::joined(change.reasons.iter().cloned(), "; ").to_string()).to_string();
     if change.consequence > Consequence::None {
         sentences.push(format!("! {}: {reasons}", word(change.consequence)));
     } else if !reasons.is_empty() {
         sentences.push(format!("  {reasons}"));
     }
     if !change.streams.is_empty() && change.consequence > Consequence::Restart {
-        sentences.push(format!("  streams: {}", plain(&streams(change))));
+        sentences.push(format!("  streams: {}", plain(&streams(change).to_string())));
     }
     if let Some(price) = &change.price {
-        sentences.extend(price.sentences(&change.slug).iter().map(|sentence| format!("  {}", plain(sentence))));
+        let price = price.sentences(&change.slug);
+        sentences.extend(price.iter().map(|sentence| format!("  {}", plain(&sentence.to_string()))));
     }
     if let Some(state) = &change.state {
-        sentences.push(format!("  its bookmarks move from `{}` to `{}` before the next sync", state.from, state.to));
+        sentences.push(format!("  {} before the next sync", state_moves(state)));
     }
     sentences
 }
 
 /// Returns the streams that a change concerns, as a phrase.
 #[must_use]
-pub fn streams(change: &ChangeData) -> String {
+pub fn streams(change: &ChangeData) -> Phrase {
     if change.streams.iter().any(|stream| stream == "*") {
-        return "the whole source".to_owned();
+        return "the whole source".into();
     }
-    spile_core::problem::listed(change.streams.iter().map(String::as_str))
+    codes(change.streams.iter().map(String::as_str))
+}
+
+/// Returns where the bookmarks go with a rename.
+#[must_use]
+pub fn state_moves(state: &StateData) -> Phrase {
+    phrase!["its bookmarks move from ", code(&state.from), " to ", code(&state.to)]
 }
 
 /// A file's new and gone entries are in its diff; here they are only named.
@@ -241,8 +250,8 @@ fn notes(text: &mut String, plan: &PlanData) {
 
 /// Returns what acknowledges the guards of a plan: `` `--allow delete=2` ``.
 #[must_use]
-pub fn lifted_by(plan: &PlanData) -> String {
-    plan.flags().iter().map(|flag| format!("`{flag}`")).collect::<Vec<_>>().join(" and ")
+pub fn lifted_by(plan: &PlanData) -> Phrase {
+    Phrase::joined(plan.flags().into_iter().map(code), " and ")
 }
 
 /// Returns the numbers of a plan: `1 to create, 0 to update, 0 to delete, 4 unchanged`.

@@ -12,6 +12,7 @@ use super::report::ProblemData;
 pub use price::{PriceData, StreamPriceData};
 use spile_core::digest::hash;
 use spile_core::name::{IntegrationId, Slug};
+use spile_core::phrase::Phrase;
 use spile_core::plan::hand_edit::HandEditKind;
 use spile_core::plan::{
     Action, Breach, Compared, Consequence, Foreign, PluginUpgrade, Revision, SecretChange, Summary,
@@ -125,7 +126,7 @@ pub struct ChangeData {
     /// What follows for the data.
     pub consequence: Consequence,
     /// Why, a sentence each.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Phrase>,
     /// The streams that are concerned; `*` stands for all of the source.
     pub streams: Vec<String>,
     /// What reading them again will cost, if they are read again.
@@ -242,7 +243,7 @@ pub struct HandEditData {
     /// `added`, `changed` or `removed`.
     pub edit: HandEditKind,
     /// All of it as a phrase.
-    pub phrase: String,
+    pub phrase: Phrase,
 }
 
 /// A guard that apply would run into.

@@ -5,10 +5,11 @@
 
 use super::access;
 use super::changes::{SourceChange, SourceData, is_open};
-use super::markdown::{block, code, html, item};
-use super::plan::{lifted_by, no_changes, numbers, secret, streams, value, verb, word};
+use super::markdown::{block, code, html, item, phrase};
+use super::plan::{lifted_by, no_changes, numbers, secret, state_moves, streams, value, verb, word};
 use super::plan_data::{ChangeData, FieldData, PlanData, action};
 use super::upgrade;
+use spile_core::phrase;
 use spile_core::plan::{Action, Compared, Consequence, PluginUpgrade};
 use spile_core::render::FILE_NAME;
 use spile_core::visible::plain;
@@ -110,7 +111,7 @@ fn head(plan: &PlanData) -> String {
 fn warnings(plan: &PlanData) -> String {
     let mut lines = Vec::new();
     if !plan.flags().is_empty() {
-        lines.push(format!("**apply will refuse this** without {}", lifted_by(plan)));
+        lines.push(format!("**apply will refuse this** without {}", lifted_by(plan).shown(html, code)));
     }
     let stays = |slug| format!("{} stays, although no file declares it: it is protected", code(slug));
     lines.extend(plan.protected.iter().take(20).map(|slug| stays(slug.as_str())));
@@ -135,18 +136,15 @@ fn integration(changes: &[ChangeData], detail: Detail) -> String {
     if detail == Detail::NoFields || matches!(detail, Detail::Names(_)) {
         return format!("\n- {summary}");
     }
-    let mut body: Vec<String> = first.reasons.iter().map(|reason| item(reason)).collect();
+    let mut body: Vec<String> = first.reasons.iter().cloned().map(item).collect();
     if !first.streams.is_empty() && worst > Consequence::Restart {
-        body.push(item(&format!("streams: {}", streams(first))));
+        body.push(item(phrase!["streams: ", streams(first)]));
     }
     if let Some(price) = &first.price {
-        body.extend(price.sentences(&first.slug).iter().map(|sentence| {
-            let indent = if sentence.starts_with(' ') { "  " } else { "" };
-            format!("{indent}{}", item(sentence.trim_start()))
-        }));
+        body.extend(price.sentences(&first.slug).into_iter().map(item));
     }
     if let Some(state) = &first.state {
-        body.push(item(&format!("its bookmarks move from `{}` to `{}`", state.from, state.to)));
+        body.push(item(state_moves(state)));
     }
     body.extend(changes.iter().map(target));
     format!("\n<details><summary>{summary}</summary>\n\n{}\n</details>\n", body.concat())
@@ -158,7 +156,7 @@ fn target(change: &ChangeData) -> String {
         return format!("\n**{name}**\n\n- `{}` {}\n", super::sign(change.action).0, code(&change.title));
     }
     let fields: String = change.fields.iter().map(field).collect();
-    let access = access::sentences(change).into_iter().map(|sentence| item(&format!("⚠ {sentence}")));
+    let access = access::sentences(change).into_iter().map(|sentence| item(format!("⚠ {sentence}")));
     format!("\n**{name}**\n\n{fields}{}", access.collect::<String>())
 }
 
@@ -181,7 +179,7 @@ fn field(field: &FieldData) -> String {
 
 fn upgrades(plan: &PlanData, most: usize) -> String {
     let one = |one: &PluginUpgrade| {
-        let body: String = upgrade::phrases(&one.upgrade).iter().map(|sentence| item(sentence)).collect();
+        let body: String = upgrade::phrases(&one.upgrade).into_iter().map(item).collect();
         format!("\n<details><summary>{}</summary>\n\n{body}\n</details>\n", phrase(&upgrade::head(one)))
     };
     plan.upgrades.iter().take(most.min(50)).map(one).collect()
@@ -244,10 +242,4 @@ fn sources(plan: &PlanData, most: usize) -> String {
     let body: String = plan.sources.iter().take(most.min(100)).map(of_source).collect();
     let summary = format!("<b>Sources</b>: the source has changed ({})", plan.sources.len());
     format!("\n<details><summary>{summary}</summary>\n\n{body}\n</details>\n")
-}
-
-/// A phrase with names in backticks, as HTML.
-fn phrase(words: &str) -> String {
-    let parts = words.split('`').enumerate();
-    parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{}</code>", html(part)) } else { html(part) }).collect()
 }

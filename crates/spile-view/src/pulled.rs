@@ -12,7 +12,7 @@ pub fn text(pulled: &PulledEdits) -> String {
     let changed = styled(GOOD.bold(), "Changed:");
     if !pulled.kept.is_empty() {
         lines.push(format!("{changed} {TEMPLATE_FILE}"));
-        lines.extend(pulled.kept.iter().map(|edit| format!("  {}", plain(&edit.to_string()))));
+        lines.extend(pulled.kept.iter().map(|edit| format!("  {}", plain(&edit.phrase().to_string()))));
     }
     for (path, fields) in &pulled.fields {
         lines.push(format!("{changed} {}: {}", path.display(), plain(&fields.join(", "))));

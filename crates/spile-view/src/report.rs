@@ -4,6 +4,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Se
 use serde::{Deserialize, Serialize};
 
 use super::excerpt::{self, Excerpt, Masked};
+use spile_core::phrase::Phrase;
 use spile_core::problem::{Problem, Report};
 use spile_core::secrecy::struck;
 use spile_core::visible::plain;
@@ -17,9 +18,9 @@ pub struct ProblemData {
     /// `error` or `warning`
     pub severity: String,
     /// What is wrong.
-    pub message: String,
+    pub message: Phrase,
     /// The next step.
-    pub help: Option<String>,
+    pub help: Option<Phrase>,
     /// The file, relative to the project.
     pub file: String,
     /// The line, from 1.
@@ -133,7 +134,7 @@ impl Diagnostic for ProblemExcerpt<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        let help = self.problem.help()?;
+        let help = self.problem.help()?.to_string();
         Some(Box::new(plain(&help).into_owned()))
     }
 
@@ -154,7 +155,7 @@ impl std::fmt::Debug for ProblemExcerpt<'_> {
 
 impl std::fmt::Display for ProblemExcerpt<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&plain(&self.problem.message()))
+        f.write_str(&plain(&self.problem.message().to_string()))
     }
 }
 

@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn notes_that_say_the_same_of_several_lines_are_one() {
-        let note = |line, message: &str| Note { line, message: message.to_owned(), help: None };
+        let note = |line, message: &str| Note { line, message: message.into(), help: None };
         let shown = notes(&[note(Some(3), "a"), note(None, "b"), note(Some(5), "a"), note(Some(9), "c")]);
         let plain = anstream::adapter::strip_str(&shown).to_string();
         assert_eq!(plain, "  ! meltano.yml:3, 5: a\n  ! b\n  ! meltano.yml:9: c\n");

@@ -61,8 +61,7 @@ fn touches(a: Range, b: Range) -> bool {
 
 /// Returns what is in the place of a problem whose help says what was meant, quoted as it is quoted there.
 fn meant(problem: &Problem) -> Option<String> {
-    let help = problem.help()?;
-    let word = help.strip_prefix("did you mean `")?.split('`').next()?.to_owned();
+    let word = problem.meant()?;
     let place = problem.place();
     let written = place.source.text().get(place.span.clone())?;
     match written.chars().next() {

@@ -81,7 +81,7 @@ fn means_the_same(files: &Vec<File>, oracle: &mut Oracle) -> Result<(), TestCase
     let (unset, found): (Vec<_>, Vec<_>) = differences(&before, &after).into_iter().partition(|found| is_unset(found));
     prop_assert!(found.is_empty(), "{}", found.join("\n"));
     // What the import says of it is so.
-    let is_told = prepared.notes.iter().any(|note| note.message.starts_with("`unset` has no value"));
+    let is_told = prepared.notes.iter().any(|note| note.message.to_string().starts_with("`unset` has no value"));
     prop_assert!(is_told || unset.is_empty(), "nothing is said of {}", unset.join("\n"));
     runs_no_less(&before[""], &prepared.adopted)?;
     nothing_is_planned(&folder, "an import")?;

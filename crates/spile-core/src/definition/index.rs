@@ -110,7 +110,7 @@ mod tests {
         let told = |text: &str| {
             let mut problems = Problems::default();
             assert_eq!(index(&Source::new("index", text), Role::Extractor, &mut problems), None);
-            problems.into_report().problems()[0].message()
+            problems.into_report().problems()[0].message().to_string()
         };
         assert_eq!(told(&" ".repeat(MOST_BYTES + 1)), "the definition is larger than 2 MiB");
         for (name, shown) in

@@ -10,6 +10,8 @@ use super::{Contract, Field, Inclusion, Promise, Rules, Stream};
 use crate::integration::select::{as_field_pattern, as_pattern};
 use crate::integration::{Aspect, Declaration, Integration, Reaction, SchemaRules};
 use crate::name::{IntegrationId, Slug};
+use crate::phrase;
+use crate::phrase::{Phrase, code};
 use crate::problem::counted;
 
 /// A source that is not what its contract says.
@@ -133,53 +135,59 @@ impl Difference {
 impl Change {
     /// Returns what has changed, as a sentence.
     #[must_use]
-    pub fn sentence(&self) -> String {
-        let stream = &self.stream;
+    pub fn sentence(&self) -> Phrase {
+        let stream = || code(&self.stream);
         match &self.difference {
             Difference::NewStream { columns } => {
-                let taken = if self.is_read { "" } else { ", which `select` does not include" };
-                format!("`{stream}` is a new stream with {}{taken}", counted(*columns, "column"))
+                let taken = if self.is_read {
+                    Phrase::default()
+                } else {
+                    phrase![", which ", code("select"), " does not include"]
+                };
+                phrase![stream(), " is a new stream with ", counted(*columns, "column"), taken]
             }
-            Difference::LostStream => format!("`{stream}` is gone"),
+            Difference::LostStream => phrase![stream(), " is gone"],
             Difference::NewColumn { column, types, may_have_been } => {
-                let before = may_have_been.as_ref().map(|before| format!("; it may be a rename of `{before}`"));
-                format!("`{stream}` has a new column `{column}`{}{}", of(types), before.unwrap_or_default())
+                let before = may_have_been.as_ref().map(|before| phrase!["; it may be a rename of ", code(before)]);
+                phrase![stream(), " has a new column ", code(column), of(types), before.unwrap_or_default()]
             }
             Difference::LostColumn { column, types, may_be_now } => {
-                let now = may_be_now.as_ref().map(|now| format!("; it may now be called `{now}`"));
-                format!("`{stream}` no longer has the column `{column}`{}{}", of(types), now.unwrap_or_default())
+                let now = may_be_now.as_ref().map(|now| phrase!["; it may now be called ", code(now)]);
+                phrase![stream(), " no longer has the column ", code(column), of(types), now.unwrap_or_default()]
             }
             Difference::Retyped { column, before, after } => {
-                format!("`{stream}.{column}` was {} and is now {}", quoted(before), quoted(after))
+                let column = code(format!("{}.{column}", self.stream));
+                phrase![column, " was ", quoted(before), " and is now ", quoted(after)]
             }
             Difference::Rekeyed { before, after } => {
                 let (before, after) = (quoted(&before.join(", ")), quoted(&after.join(", ")));
-                format!("the primary key of `{stream}` was {before} and is now {after}")
+                phrase!["the primary key of ", stream(), " was ", before, " and is now ", after]
             }
         }
     }
 
     /// Returns what accepting it means for the destination of an integration; `argument` is its name in commands.
     #[must_use]
-    pub fn consequence(&self, argument: &str) -> Option<String> {
+    pub fn consequence(&self, argument: &str) -> Option<Phrase> {
         if !self.is_read {
             return None;
         }
         let said = match &self.difference {
-            Difference::NewStream { .. } => "the next sync reads all of it".to_owned(),
-            Difference::LostStream => "its table stays unchanged".to_owned(),
+            Difference::NewStream { .. } => "the next sync reads all of it".into(),
+            Difference::LostStream => "its table stays unchanged".into(),
             Difference::NewColumn { column, .. } => {
-                format!("existing rows keep `{column}` empty until `spile sync {argument} --full-refresh`")
+                let refresh = code(format!("spile sync {argument} --full-refresh"));
+                phrase!["existing rows keep ", code(column), " empty until ", refresh]
             }
             Difference::LostColumn { column, .. } => {
-                format!("the table keeps `{column}` and its values; new rows leave it empty")
+                phrase!["the table keeps ", code(column), " and its values; new rows leave it empty"]
             }
-            Difference::Retyped { column, .. } => format!(
-                "depending on the loader, the type of `{column}` changes, a second column is added, or records are rejected"
-            ),
-            Difference::Rekeyed { .. } => {
-                "existing rows are identified by the old key and may be duplicated".to_owned()
-            }
+            Difference::Retyped { column, .. } => phrase![
+                "depending on the loader, the type of ",
+                code(column),
+                " changes, a second column is added, or records are rejected",
+            ],
+            Difference::Rekeyed { .. } => "existing rows are identified by the old key and may be duplicated".into(),
         };
         Some(said)
     }
@@ -195,8 +203,8 @@ fn of(types: &str) -> String {
     if types.is_empty() { String::new() } else { format!(" ({types})") }
 }
 
-fn quoted(what: &str) -> String {
-    if what.is_empty() { "nothing".to_owned() } else { format!("`{what}`") }
+fn quoted(what: &str) -> Phrase {
+    if what.is_empty() { "nothing".into() } else { code(what) }
 }
 
 /// What a source is compared for: what an integration reads of it, and what its `[schema]` says.

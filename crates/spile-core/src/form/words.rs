@@ -275,7 +275,7 @@ mod tests {
             let [problem] = report.problems() else { panic!("{report:?}") };
             assert_eq!(&problem.source.text()[problem.place().span], at);
             assert_eq!(report.excerpt_text(&problem.source), shown);
-            assert!(problem.message().starts_with(message), "{problem:?}");
+            assert!(problem.message().to_string().starts_with(message), "{problem:?}");
         }
     }
 

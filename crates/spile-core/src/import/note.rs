@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
+use crate::phrase::Phrase;
+
 /// Something that was done in an unexpected way, or was not done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Note {
     /// Its line in the text it is about, where it is about one.
     pub line: Option<usize>,
     /// One sentence.
-    pub message: String,
+    pub message: Phrase,
     /// The next step.
     pub help: Option<String>,
 }

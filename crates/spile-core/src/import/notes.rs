@@ -14,6 +14,9 @@ use super::part::Part;
 use crate::integration::check::environment_variable;
 
 use crate::name::EnvironmentName;
+use crate::phrase;
+use crate::phrase::Part::Words;
+use crate::phrase::{Phrase, code};
 use crate::secrecy;
 use crate::yaml::Document;
 
@@ -37,27 +40,29 @@ fn notes(document: &Document<'_>, found: &Inventory<'_>, left: &LeftAlone) -> Ve
         .iter()
         .map(|(key, why)| Note {
             line: line(why.at),
-            message: format!("the {key} stays unchanged in the template: {}", why.what),
+            message: phrase!["the ", key, " stays unchanged in the template: ", Phrase::parse(&why.what)],
             help: Some("fix that and import again, or leave it to Meltano".to_owned()),
         })
         .collect();
     for plugin in found.plugins.iter().filter(|plugin| plugin.is_shadowed) {
         notes.push(Note {
             line: line(plugin.item.span.start),
-            message: format!(
-                "the {} is defined twice: Meltano uses the first, the other stays in the template",
-                plugin.key
-            ),
+            message: phrase![
+                "the ",
+                &plugin.key,
+                " is defined twice: Meltano uses the first, the other stays in the template",
+            ],
             help: Some("remove the one you do not need".to_owned()),
         });
     }
     for environment in found.environments.iter().filter(|environment| environment.is_shadowed) {
         notes.push(Note {
             line: line(environment.item.span.start),
-            message: format!(
-                "the environment `{}` is defined twice: the second stays in the template",
-                environment.name
-            ),
+            message: phrase![
+                "the environment ",
+                code(&environment.name),
+                " is defined twice: the second stays in the template",
+            ],
             help: Some("merge them into one: Meltano uses the first".to_owned()),
         });
     }
@@ -65,7 +70,7 @@ fn notes(document: &Document<'_>, found: &Inventory<'_>, left: &LeftAlone) -> Ve
         if let Err(error) = environment.name.parse::<EnvironmentName>() {
             notes.push(Note {
                 line: line(environment.item.span.start),
-                message: format!("spile does not support the environment's name: {error}"),
+                message: Phrase::parse(&format!("spile does not support the environment's name: {error}")),
                 help: Some("it stays in the template, for Meltano".to_owned()),
             });
         }
@@ -82,10 +87,13 @@ fn bereft(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -
         if let Some(parent) = parent.filter(|parent| is_left && !parent.base.secrets.is_empty()) {
             notes.push(Note {
                 line: Some(line(document, plugin.item.span.start)),
-                message: format!(
-                    "the {} inherits secrets from `{}`, which are now encrypted",
-                    plugin.key, parent.key.name
-                ),
+                message: phrase![
+                    "the ",
+                    &plugin.key,
+                    " inherits secrets from ",
+                    code(&parent.key.name),
+                    ", which are now encrypted",
+                ],
                 help: Some("set them with variables in the template".to_owned()),
             });
         }
@@ -96,7 +104,7 @@ fn bereft(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -
 fn numbers(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
     let note = |(name, at): &(String, usize)| Note {
         line: Some(line(document, *at)),
-        message: format!("`{name}` is a number, and reaches the plugin as a string now that it is encrypted"),
+        message: phrase![code(name), " is a number, and reaches the plugin as a string now that it is encrypted"],
         help: Some("if that matters, declare it with its `kind` in the plugin's `settings`".to_owned()),
     };
     parts(adopted).flat_map(|(_, part)| &part.numbers).map(note).collect()
@@ -107,9 +115,11 @@ fn valueless(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
         let variable = environment_variable(&one.key.name, name);
         Note {
             line: Some(line(document, *at)),
-            message: format!(
-                "`{name}` has no value, and after the import Meltano no longer reads it from `{variable}`"
-            ),
+            message: phrase![
+                code(name),
+                " has no value, and after the import Meltano no longer reads it from ",
+                code(variable),
+            ],
             help: Some("if you set that variable, declare the setting in the plugin's `settings`".to_owned()),
         }
     };
@@ -131,10 +141,12 @@ fn groups(document: &Document<'_>, found: &Inventory<'_>, adopted: &[Adopted]) -
         for name in members.difference(&declared) {
             notes.push(Note {
                 line: Some(line(document, pair.key.span.start)),
-                message: format!(
-                    "`{name}` is in a group of settings of the {}, but is not one of its settings",
-                    plugin.key
-                ),
+                message: phrase![
+                    code(*name),
+                    " is in a group of settings of the ",
+                    &plugin.key,
+                    ", but is not one of its settings",
+                ],
                 help: Some("check its spelling, or declare it in the plugin's `settings`".to_owned()),
             });
         }
@@ -148,10 +160,13 @@ fn called(document: &Document<'_>, adopted: &[Adopted]) -> Vec<Note> {
         let variable = environment_variable(&one.key.name, name);
         Note {
             line: Some(line(document, *at)),
-            message: format!(
-                "`{name}` is encrypted only because its definition marks it as a secret: `meltano run` without spile \
-                 needs `{variable}`"
-            ),
+            message: phrase![
+                code(name),
+                " is encrypted only because its definition marks it as a secret: ",
+                code("meltano run"),
+                " without spile needs ",
+                code(variable),
+            ],
             help: Some(
                 "if it is not a secret, declare it with `sensitive: false` in the plugin's `settings` before you import"
                     .to_owned(),
@@ -166,10 +181,13 @@ fn parts(adopted: &[Adopted]) -> impl Iterator<Item = (&Adopted, &Part)> {
     adopted.iter().flat_map(|one| std::iter::once(&one.base).chain(one.overlays.values()).map(move |part| (one, part)))
 }
 
+/// What a note about a comment begins with.
+const COMMENT: &str = "the comment on ";
+
 fn commented(document: &Document<'_>) -> Vec<Note> {
     let note = |clear: secrecy::Clear| Note {
         line: Some(line(document, clear.span.start)),
-        message: format!("the comment on `{}` may contain a secret, and is kept", clear.name),
+        message: phrase![COMMENT, code(clear.name), " may contain a secret, and is kept"],
         help: Some("remove it from the new files".to_owned()),
     };
     secrecy::in_comments(document, &secrecy::is_name).into_iter().map(note).collect()
@@ -179,7 +197,7 @@ fn commented(document: &Document<'_>) -> Vec<Note> {
 pub(super) fn struck(document: &Document<'_>, struck: &Struck) -> Vec<Note> {
     let note = |(span, _): &(Range<usize>, String)| Note {
         line: Some(line(document, span.start)),
-        message: "a copy of an encrypted secret was removed here".to_owned(),
+        message: "a copy of an encrypted secret was removed here".into(),
         help: None,
     };
     struck.spans.iter().map(note).collect()
@@ -188,7 +206,8 @@ pub(super) fn struck(document: &Document<'_>, struck: &Struck) -> Vec<Note> {
 /// Tells whether a note is about a comment that holds no secret any more.
 pub(super) fn is_about(document: &Document<'_>, note: &Note, struck: &Struck) -> bool {
     let lines = struck.spans.iter().map(|(span, _)| line(document, span.start));
-    note.message.starts_with("the comment on") && note.line.is_some_and(|at| lines.into_iter().any(|line| line == at))
+    note.message.parts().first() == Some(&Words(COMMENT.to_owned()))
+        && note.line.is_some_and(|at| lines.into_iter().any(|line| line == at))
 }
 
 fn line(document: &Document<'_>, at: usize) -> usize {
@@ -201,11 +220,12 @@ pub fn left_in_clear(text: &str) -> Vec<Note> {
     let Ok(document) = Document::parse(text) else { return Vec::new() };
     let note = |clear: secrecy::Clear| Note {
         line: None,
-        message: format!(
-            "`{}` looks like a secret and stays in plain text, on line {} of the new file",
-            clear.name,
-            text[..clear.span.start].matches('\n').count() + 1
-        ),
+        message: phrase![
+            code(clear.name),
+            " looks like a secret and stays in plain text, on line ",
+            (text[..clear.span.start].matches('\n').count() + 1).to_string(),
+            " of the new file",
+        ],
         help: Some("move it to a variable: write `${NAME}` there and put the value in `.env`".to_owned()),
     };
     secrecy::clear(&document).into_iter().map(note).collect()

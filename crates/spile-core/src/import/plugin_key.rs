@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::connector::Role;
+use crate::phrase;
+use crate::phrase::{Phrase, code};
 
 /// A plugin of a file: its list and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,8 +15,14 @@ pub struct PluginKey {
     pub name: String,
 }
 
+impl From<&PluginKey> for Phrase {
+    fn from(key: &PluginKey) -> Self {
+        phrase![key.role.to_string(), " ", code(&key.name)]
+    }
+}
+
 impl fmt::Display for PluginKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}`", self.role, self.name)
+        Phrase::from(self).fmt(f)
     }
 }

@@ -103,7 +103,7 @@ fn a_form_that_is_not_meltanos_is_told_by_what_is_there() {
 #[test]
 fn what_looks_like_a_secret_and_stays_is_told_with_its_line() {
     let notes = left_in_clear("plugins:\n  utilities:\n  - name: dbt\n    config:\n      password: hunter2hunter2\n");
-    let told: Vec<&str> = notes.iter().map(|note| note.message.as_str()).collect();
+    let told: Vec<String> = notes.iter().map(|note| note.message.to_string()).collect();
     assert_eq!(told, ["`password` looks like a secret and stays in plain text, on line 5 of the new file"]);
     assert!(left_in_clear("env: {A: $B}\n").is_empty());
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use toml_edit::{Item, TableLike};
 
+use super::check::IntegrationMistake;
 use crate::connector::Connector;
 use crate::problem::Problem;
 
@@ -12,9 +13,7 @@ use crate::problem::Problem;
 /// A setting that is missing has no place: it is known by its name.
 #[must_use]
 pub fn of(problem: &Problem, connector: Option<&Connector>) -> Option<String> {
-    if problem.code() == "spile::settings::missing" {
-        let message = problem.message();
-        let name = message.split('`').nth(1)?;
+    if let Some(IntegrationMistake::MissingSetting { name, .. }) = problem.found() {
         let is_secret = connector.and_then(|connector| connector.setting(name)).is_some_and(|setting| setting.secret);
         return Some(format!("{}.{name}", if is_secret { "secrets" } else { "config" }));
     }

@@ -159,7 +159,7 @@ fn a_type_of_the_other_kind_is_named_with_what_to_write() {
         let file = Source::new("integrations/x.toml", text);
         let draft = draft::read(&file, FileName::of_stem("x").unwrap(), &mut problems).unwrap();
         merge::integrations(&[draft], &project(), &catalog, &mut problems);
-        problems.into_report().problems()[0].help().unwrap()
+        problems.into_report().problems()[0].help().unwrap().to_string()
     };
     let (tap, target) = (connector("extractor", "tap-fast"), connector("loader", "target-fast"));
     let loader = "type = 'fast'\nkind = 'loader'\n";
@@ -190,5 +190,8 @@ fn the_options_of_a_missing_setting_are_named() {
     merge::integrations(&[draft], &project(), &catalog, &mut problems);
     let report = problems.into_report();
     let helps: Vec<_> = report.problems().iter().filter_map(Problem::help).collect();
-    assert_eq!(helps, ["add `mode` under `[config]`, set to one of `fast`, `full`"]);
+    assert_eq!(
+        helps.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["add `mode` under `[config]`, set to one of `fast`, `full`"]
+    );
 }

@@ -11,6 +11,8 @@ use super::{Change, Current, Difference, FieldChange, Step};
 use crate::integration::load::is_reference;
 use crate::integration::{Integration, Integrations};
 use crate::name::{EnvironmentName, IntegrationId};
+use crate::phrase;
+use crate::phrase::{Phrase, code};
 use crate::record::{Entry, Record, Row};
 use newly_selected::newly_selected;
 use schemas::Loaders;
@@ -39,7 +41,7 @@ pub struct Verdict {
     pub consequence: Consequence,
     /// A sentence for each field that has one. What follows in other environments, which share `meltano.yml`, is named as
     /// theirs and adds nothing to `consequence`: their own plans weigh it.
-    pub reasons: BTreeSet<String>,
+    pub reasons: BTreeSet<Phrase>,
     /// The streams that are concerned, as `select` names them; `*` stands for all of the source.
     pub streams: BTreeSet<String>,
     /// The bookmarks that go with a rename: the state id they have and the one they will have.
@@ -47,9 +49,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn add(&mut self, consequence: Consequence, reason: String, streams: BTreeSet<String>) {
+    fn add(&mut self, consequence: Consequence, reason: impl Into<Phrase>, streams: BTreeSet<String>) {
         self.consequence = self.consequence.max(consequence);
-        self.reasons.insert(reason);
+        self.reasons.insert(reason.into());
         self.streams.extend(streams);
     }
 
@@ -76,7 +78,7 @@ pub(super) fn judge(
         if let Change::Delete { before } = change {
             verdict.add(
                 Consequence::DataLoss,
-                format!("the row and the bookmarks of `{}` are deleted", before.slug()),
+                phrase!["the row and the bookmarks of ", code(before.slug().as_str()), " are deleted"],
                 all(),
             );
         }
@@ -91,15 +93,17 @@ pub(super) fn judge(
             for other in other_environments([before, after], environment) {
                 let mut theirs = Verdict::default();
                 entry_verdicts(before, after, integration, other, &mut theirs);
-                let theirs: Vec<String> = theirs.reasons.difference(&verdict.reasons).cloned().collect();
-                verdict.reasons.extend(theirs.iter().map(|reason| format!("in `{other}`, {reason}")));
+                let theirs: Vec<Phrase> = theirs.reasons.difference(&verdict.reasons).cloned().collect();
+                verdict
+                    .reasons
+                    .extend(theirs.into_iter().map(|reason| phrase!["in ", code(other.as_str()), ", ", reason]));
             }
             if loader_moved(before, after, current, meltano) {
-                verdict.add(Consequence::FullRefresh, "another loader starts without a bookmark".to_owned(), all());
+                verdict.add(Consequence::FullRefresh, "another loader starts without a bookmark", all());
                 continue;
             }
             if loaders.moves(before, after) {
-                let reason = "the records go to another schema, which has none of the earlier ones".to_owned();
+                let reason = "the records go to another schema, which has none of the earlier ones";
                 verdict.add(Consequence::Resync, reason, all());
             }
             if before.base_plugin() == after.base_plugin() {
@@ -172,28 +176,27 @@ fn streams_of(field: &FieldChange, all: &dyn Fn() -> BTreeSet<String>) -> BTreeS
     }
 }
 
-fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequence, String)> {
+fn of_field(path: &str, integration: Option<&Integration>) -> Option<(Consequence, Phrase)> {
     let (field, rest) = path.split_once('.').unwrap_or((path, ""));
     match field {
         "config" | "secrets" => {
             let setting = integration?.connector.setting(rest)?;
-            setting.resync.then(|| (Consequence::Resync, format!("`{rest}` changes which data is read")))
+            setting.resync.then(|| (Consequence::Resync, phrase![code(rest), " changes which data is read"]))
         }
-        "select" => Some((Consequence::Resync, "newly selected streams are read from the start".to_owned())),
+        "select" => Some((Consequence::Resync, "newly selected streams are read from the start".into())),
         "metadata" if rest.is_empty() => {
-            Some((Consequence::Resync, "a different rule in `metadata` now comes last and wins".to_owned()))
+            Some((Consequence::Resync, phrase!["a different rule in ", code("metadata"), " now comes last and wins"]))
         }
-        "metadata" => Some((Consequence::Resync, format!("the replication of `{rest}` changes"))),
-        "mappers" => Some((
-            Consequence::Restart,
-            "new records are transformed differently; existing rows stay unchanged".to_owned(),
-        )),
-        "type" => Some((Consequence::FullRefresh, "another connector starts without a bookmark".to_owned())),
+        "metadata" => Some((Consequence::Resync, phrase!["the replication of ", code(rest), " changes"])),
+        "mappers" => {
+            Some((Consequence::Restart, "new records are transformed differently; existing rows stay unchanged".into()))
+        }
+        "type" => Some((Consequence::FullRefresh, "another connector starts without a bookmark".into())),
         "plugin" if matches!(rest, "pip_url" | "executable") => {
-            Some((Consequence::Restart, "the plugin is reinstalled".to_owned()))
+            Some((Consequence::Restart, "the plugin is reinstalled".into()))
         }
         "plugin" if rest == "name" => {
-            Some((Consequence::FullRefresh, "another plugin starts without a bookmark".to_owned()))
+            Some((Consequence::FullRefresh, "another plugin starts without a bookmark".into()))
         }
         _ => None,
     }

@@ -21,6 +21,15 @@ pub struct Breach {
     pub max_percent: u8,
 }
 
+impl Breach {
+    /// Returns the option of apply that acknowledges it.
+    #[must_use]
+    pub fn lifted_by(&self) -> String {
+        let what = if self.action == Action::Delete { "delete" } else { "change" };
+        format!("--allow {what}={}", self.count)
+    }
+}
+
 /// What the user acknowledged, by the exact number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Allowance {

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
+use crate::phrase;
+use crate::phrase::{Phrase, code};
 
 /// A part of `meltano.yml` that is no integration's and has a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,24 +79,32 @@ impl PartKind {
     }
 }
 
-impl fmt::Display for Part {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} `{}`", self.kind.word(), self.name)?;
-        match &self.environment {
-            Some(environment) => write!(out, " in environment `{environment}`"),
-            None => Ok(()),
+impl From<&Part> for Phrase {
+    fn from(part: &Part) -> Self {
+        let named = phrase![part.kind.word(), " ", code(&part.name)];
+        match &part.environment {
+            Some(environment) => named.and(phrase![" in environment ", code(environment)]),
+            None => named,
         }
     }
 }
 
-impl fmt::Display for HandEdit {
+impl fmt::Display for Part {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Phrase::from(self).fmt(out)
+    }
+}
+
+impl HandEdit {
+    /// Returns what was edited, and how.
+    #[must_use]
+    pub fn phrase(&self) -> Phrase {
         let verb = match self.kind {
             HandEditKind::Added => "added",
             HandEditKind::Changed => "changed",
             HandEditKind::Removed => "removed",
         };
-        write!(out, "{}, {verb} by hand", self.part)
+        phrase![&self.part, ", ", verb, " by hand"]
     }
 }
 

@@ -292,7 +292,7 @@ schedules:
     fn edits(from: &str, to: &str, left: Option<&str>) -> Vec<String> {
         assert!(RENDERED.contains(from), "{from}");
         let found = RENDERED.replacen(from, to, 1);
-        hand_edits(&found, RENDERED, left).iter().map(ToString::to_string).collect()
+        hand_edits(&found, RENDERED, left).iter().map(|edit| edit.phrase().to_string()).collect()
     }
 
     #[test]

@@ -185,7 +185,7 @@ fn read(plugin: &Indexed, text: &str) -> Result<Head, String> {
     let report = problems.into_report();
     match (found, report.problems().first()) {
         (Some(Definition { connector, .. }), None) => Ok(Head::from(&connector)),
-        (_, Some(problem)) => Err(problem.message()),
+        (_, Some(problem)) => Err(problem.message().to_string()),
         (None, None) => Err("the definition is empty".to_owned()),
     }
 }

@@ -99,10 +99,10 @@ fn blamed(problem: &Problem, import: &Import) -> Option<(PluginKey, Why)> {
     let is_of = |one: &&Adopted| {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let is_file = path.starts_with("integrations") && stem.split('.').next() == Some(one.slug.as_str());
-        let is_lost =
-            problem.code() == "spile::template::unfaithful" && problem.message().contains(&format!("`{}`", one.slug));
+        let is_lost = problem.code() == "spile::template::unfaithful"
+            && problem.message().names().any(|name| name == one.slug.as_str());
         is_file || is_lost
     };
     let one = import.adopted.iter().find(is_of)?;
-    Some((one.key.clone(), Why { what: problem.message(), at: one.at }))
+    Some((one.key.clone(), Why { what: problem.message().to_string(), at: one.at }))
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use walkdir::{DirEntry, WalkDir};
 
 use spile_core::import::Note;
+use spile_core::phrase;
+use spile_core::phrase::code;
 use spile_core::secrecy::{Copies, is_name, said};
 use spile_world::files::door::Door;
 
@@ -57,7 +59,7 @@ fn holds(line: &str, copies: &Copies) -> bool {
 fn note(path: &Path, line: usize) -> Note {
     Note {
         line: None,
-        message: format!("`{}:{line}` has a plain-text copy of an encrypted secret", path.display()),
+        message: phrase![code(format!("{}:{line}", path.display())), " has a plain-text copy of an encrypted secret"],
         help: Some("remove it from that file, and rotate the secret if the file was ever shared".to_owned()),
     }
 }

@@ -142,7 +142,7 @@ fn files(report: &Report, now: Timestamp) -> Vec<Alert> {
             integration: slug_of(path).map(|slug| Subject { id: None, slug, tags: None }),
             since: now,
             sentence: format!("{}: {}{more}", first.to_reference(), first.message()),
-            help: first.help(),
+            help: first.help().map(|help| help.to_string()),
             file: Some(path.to_owned()),
             command: Some("spile check".to_owned()),
             run: None,

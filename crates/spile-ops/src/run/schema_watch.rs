@@ -10,6 +10,8 @@ use crate::{self as ops, Error, discover};
 use spile_core::discovered::change::{asking, failing, without};
 use spile_core::discovered::{Change, Contract, Difference, Discovered, Rules, contract};
 use spile_core::integration::check::environment_variable;
+use spile_core::phrase;
+use spile_core::phrase::Phrase;
 use spile_core::run::finding::{Finding, old_catalog};
 use spile_core::run::{Cause, RunKind};
 use spile_core::settings::Severity;
@@ -165,17 +167,17 @@ fn failed(message: String) -> Finished {
 }
 
 /// Says what has changed, and what the run does without.
-fn left_out(change: &Change) -> String {
+fn left_out(change: &Change) -> Phrase {
     let does = match &change.difference {
         Difference::NewStream { .. } | Difference::NewColumn { .. } => "left out",
         Difference::Retyped { .. } | Difference::Rekeyed { .. } => "the stream is skipped",
         Difference::LostColumn { .. } | Difference::LostStream => return change.sentence(),
     };
-    format!("{} ({does})", change.sentence())
+    phrase![change.sentence(), " (", does, ")"]
 }
 
-fn listed(changes: &[&Change], say: impl Fn(&Change) -> String) -> String {
-    let said: Vec<String> = changes.iter().map(|change| say(change)).collect();
+fn listed(changes: &[&Change], say: impl Fn(&Change) -> Phrase) -> String {
+    let said: Vec<String> = changes.iter().map(|change| say(change).to_string()).collect();
     let more = said.len().saturating_sub(NAMED);
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };
     format!("{}{more}", said[..said.len().min(NAMED)].join("; "))

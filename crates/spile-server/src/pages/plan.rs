@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use spile_core::phrase::Phrase;
 use spile_core::plan::Action;
 use spile_view::changes::SourceData;
 use spile_view::plan::{lifted_by, no_changes, numbers, secret, value, verb, word};
@@ -26,7 +27,7 @@ pub struct PlanPage {
     /// Sources that are not what their contracts say.
     pub sources: Vec<SourceData>,
     /// What acknowledges the guards; empty where there are none.
-    pub guards: String,
+    pub guards: Phrase,
     /// What happens to files.
     pub files: Vec<FileData>,
 }
@@ -41,13 +42,13 @@ pub struct Changed {
     /// The tone of that.
     pub tone: &'static str,
     /// What happens.
-    pub verb: String,
+    pub verb: Phrase,
     /// What follows for the data.
     pub consequence: &'static str,
     /// Why.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Phrase>,
     /// What reading data again will cost.
-    pub price: Vec<String>,
+    pub price: Vec<Phrase>,
     /// What happens in each place.
     pub targets: Vec<TargetChange>,
 }
@@ -65,9 +66,9 @@ pub struct TargetChange {
 #[derive(Debug, Clone, Serialize)]
 pub struct Upgraded {
     /// Which, and for whom.
-    pub head: String,
+    pub head: Phrase,
     /// What.
-    pub phrases: Vec<String>,
+    pub phrases: Vec<Phrase>,
 }
 
 impl From<&PlanData> for PlanPage {

@@ -44,9 +44,9 @@ pub fn upgrade(prepared: &Prepared) -> String {
         return format!("`{name}` is up to date ({})\n", path.display());
     }
     let mut text = format!("{} {}\n", styled(STRONG, name), styled(QUIET, &path.display().to_string()));
-    let phrases = upgrade.as_ref().map_or_else(|| vec!["nothing that Meltano reads".to_owned()], upgrade::phrases);
+    let phrases = upgrade.as_ref().map_or_else(|| vec!["nothing that Meltano reads".into()], upgrade::phrases);
     for phrase in phrases {
-        let _ = writeln!(text, "  {} {}", styled(CHANGED, "~"), harmless(&phrase));
+        let _ = writeln!(text, "  {} {}", styled(CHANGED, "~"), harmless(&phrase.to_string()));
     }
     let used = match integrations.len() {
         0 => "no integration uses it".to_owned(),

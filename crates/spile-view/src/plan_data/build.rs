@@ -22,7 +22,6 @@ use spile_core::record::{Record, Target};
 use spile_core::render::FILE_NAME;
 use spile_core::secrecy::struck_document;
 use spile_core::settings::Guard;
-use spile_ops::allowances;
 
 impl PlanData {
     /// Returns a plan as data.
@@ -164,13 +163,13 @@ impl From<&HandEdit> for HandEditData {
             name: part.name.clone(),
             environment: part.environment.clone(),
             edit: *kind,
-            phrase: edit.to_string(),
+            phrase: edit.phrase(),
         }
     }
 }
 
 impl From<Breach> for GuardData {
     fn from(breach: Breach) -> Self {
-        Self { lifted_by: allowances(std::slice::from_ref(&breach)).replace('`', ""), breach }
+        Self { lifted_by: breach.lifted_by(), breach }
     }
 }

@@ -1,5 +1,6 @@
 //! The price of a resync as data and as sentences.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,8 +9,10 @@ use uuid::Uuid;
 
 use crate::runs::grouped;
 use spile_core::name::Slug;
+use spile_core::phrase;
+use spile_core::phrase::{Phrase, code, codes};
 use spile_core::plan::{Price, StreamPrice};
-use spile_core::problem::{counted, listed};
+use spile_core::problem::counted;
 
 /// What reading streams again will cost, as far as earlier runs tell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,25 +83,27 @@ const MOST_STREAMS: usize = 8;
 impl PriceData {
     /// Returns the price in sentences for people at a command line, who are told which command finds out the rest.
     #[must_use]
-    pub fn sentences(&self, slug: &Slug) -> Vec<String> {
-        self.sentences_with(&format!("`spile sync {slug} --full-refresh`"))
+    pub fn sentences(&self, slug: &Slug) -> Vec<Phrase> {
+        self.sentences_with(code(format!("spile sync {slug} --full-refresh")))
     }
 
     /// Returns the price in sentences: the sum, the most expensive streams, and what is unknown until `sync` has run.
-    #[must_use]
-    pub fn sentences_with(&self, sync: &str) -> Vec<String> {
+    pub fn sentences_with(&self, sync: impl Into<Phrase>) -> Vec<Phrase> {
         let mut sentences = Vec::new();
         if !self.streams.is_empty() {
-            sentences.push(format!("price: about {}", self.sum()));
+            sentences.push(phrase!["price: about ", self.sum()]);
             if self.streams.len() > 1 {
                 sentences.extend(self.by_stream());
             }
         }
         if !self.unknown.is_empty() {
-            sentences.push(format!(
-                "price unknown for {}: no run on record has read it in full; {sync} would find out",
-                self.unknown_streams()
-            ));
+            sentences.push(phrase![
+                "price unknown for ",
+                self.unknown_streams(),
+                ": no run on record has read it in full; ",
+                sync,
+                " would find out",
+            ]);
         }
         sentences
     }
@@ -124,30 +129,27 @@ impl PriceData {
         }
     }
 
-    fn by_stream(&self) -> Vec<String> {
+    fn by_stream(&self) -> Vec<Phrase> {
         let mut streams: Vec<(&String, &StreamPriceData)> = self.streams.iter().collect();
-        streams.sort_by_key(|(_, stream)| std::cmp::Reverse(stream.rows));
+        streams.sort_by_key(|(_, stream)| Reverse(stream.rows));
         let line = |(name, stream): &(&String, &StreamPriceData)| {
             let takes = stream.seconds.map(|seconds| format!(", {}", duration(seconds))).unwrap_or_default();
-            format!(
-                "  `{name}`: {}{takes}; last read in full on {}",
-                rows(stream.rows),
-                stream.read_at.strftime("%Y-%m-%d")
-            )
+            let read = stream.read_at.strftime("%Y-%m-%d");
+            phrase![code(*name), format!(": {}{takes}; last read in full on {read}", rows(stream.rows))]
         };
-        let mut lines: Vec<String> = streams.iter().take(MOST_STREAMS).map(line).collect();
+        let mut lines: Vec<Phrase> = streams.iter().take(MOST_STREAMS).map(line).collect();
         let more = streams.len().saturating_sub(MOST_STREAMS);
         if more > 0 {
-            lines.push(format!("  and {}", counted(more, "more stream")));
+            lines.push(phrase!["and ", counted(more, "more stream")]);
         }
         lines
     }
 
-    fn unknown_streams(&self) -> String {
+    fn unknown_streams(&self) -> Phrase {
         if self.unknown.iter().any(|stream| stream == "*") {
-            return "the whole source".to_owned();
+            return "the whole source".into();
         }
-        listed(self.unknown.iter().map(String::as_str))
+        codes(self.unknown.iter().map(String::as_str))
     }
 }
 
@@ -195,7 +197,7 @@ mod tests {
     }
 
     fn sentences(price: &PriceData) -> Vec<String> {
-        price.sentences(&"shop".parse().unwrap())
+        price.sentences(&"shop".parse().unwrap()).iter().map(Phrase::to_string).collect()
     }
 
     #[test]
@@ -213,8 +215,8 @@ mod tests {
             [
                 "price: about 1\u{202f}204\u{202f}000 rows, 12 min, up to 603 calls of 15\u{202f}000 a day; the next scheduled sync starts at \
                  2026-12-01 02:00 UTC and is done about 2026-12-01 02:12 UTC",
-                "  `orders`: 1\u{202f}200\u{202f}000 rows, 11 min; last read in full on 2026-11-03",
-                "  `customers`: 4\u{202f}000 rows, 60 s; last read in full on 2026-11-03",
+                "`orders`: 1\u{202f}200\u{202f}000 rows, 11 min; last read in full on 2026-11-03",
+                "`customers`: 4\u{202f}000 rows, 60 s; last read in full on 2026-11-03",
             ]
         );
     }
@@ -241,7 +243,7 @@ mod tests {
         let names: Vec<String> = (0..10).map(|number| format!("s{number}")).collect();
         let streams: Vec<_> = names.iter().map(|name| (name.as_str(), stream(1, 1.0))).collect();
         let lines = sentences(&price(&streams, &[]));
-        assert_eq!((lines.len(), lines.last().map(String::as_str)), (10, Some("  and 2 more streams")));
+        assert_eq!((lines.len(), lines.last().map(String::as_str)), (10, Some("and 2 more streams")));
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn a_rename_is_guessed_only_where_one_column_of_a_type_left_and_one_came() {
     let now = [table("a", &[("id", "integer"), ("p", "string"), ("q", "string"), ("r", "number")])];
     let found = changes(&shop(""), &before, &now);
     assert_eq!(found.len(), 5);
-    assert!(found.iter().all(|change| !change.sentence().contains("may be")), "{:?}", told(&found));
+    assert!(found.iter().all(|change| !change.sentence().to_string().contains("may be")), "{:?}", told(&found));
 }
 
 #[test]

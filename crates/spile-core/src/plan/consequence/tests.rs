@@ -48,7 +48,8 @@ fn of_row(change: impl Fn(&mut Row)) -> Option<Verdict> {
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be silent")]
 fn told(consequence: Consequence, reason: &str, streams: &[&str]) -> Option<Verdict> {
-    let (reasons, streams) = ([reason.to_owned()].into(), streams.iter().map(|stream| (*stream).to_owned()).collect());
+    let (reasons, streams) =
+        ([Phrase::parse(reason)].into(), streams.iter().map(|stream| (*stream).to_owned()).collect());
     Some(Verdict { consequence, reasons, streams, state: None })
 }
 
@@ -71,7 +72,7 @@ fn another_replication_reads_its_own_stream_again_and_elsewhere_only_where_it_ch
         })
     };
     assert_eq!(overlaid("dev"), again);
-    let elsewhere = "in `prod`, the replication of `orders` changes".to_owned();
+    let elsewhere = Phrase::parse("in `prod`, the replication of `orders` changes");
     assert_eq!(overlaid("prod"), Some(Verdict { reasons: [elsewhere].into(), ..Verdict::default() }));
 }
 
